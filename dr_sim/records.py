@@ -1,0 +1,50 @@
+"""Every kind of record the journal can hold, as a literal table: (name, fields).
+
+Field types: 'int' (also bools and enums), 'str' (interned), 'seen-text' (interned apart, outside the digest).
+`truth.*` is what really happened; machines never see it. `seen.*` is what they were told (one kind for each event
+class) and what they commanded (one kind for each command class); those are derived from the dataclasses.
+Every row carries time_us (the world's true time) and entity: the database's index, or -1 for the whole service.
+"""
+
+from __future__ import annotations
+
+TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    # ---- databases and backups at the primary ----
+    # the log of `database` was cut (or a full/incremental begun): a file is being made
+    ("truth.backup_begun", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"))),
+    # name is the replicated name; last_lsn and commits as of the end for fulls and incrementals
+    ("truth.backup_finished", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"), ("nominal_bytes", "int"), ("name", "str"))),
+    ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),
+    ("truth.backup_skipped", (("kind", "int"), ("reason", "str"))),  # overrun, paused, primary_lost, 4214 ...
+    # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
+    # state: queued (no slot or copy job not due), staging (paused by staging), sending, backoff, waiting (link down, no back-off), landed, gone
+    ("truth.file_state", (("file", "int"), ("state", "str"))),
+    ("truth.landed", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("intact", "int"), ("name", "str"))),
+    ("truth.damaged", (("file", "int"), ("where", "str"), ("offset", "int"), ("length", "int"))),  # where: transit, primary, secondary
+    ("truth.file_gone", (("file", "int"), ("where", "str"), ("why", "str"))),  # where: primary, secondary
+    ("truth.transfer_bytes", (("file", "int"), ("bytes", "int"))),  # one a finished or cut transfer: what crossed the link
+    # ---- the secondary ----
+    ("truth.restored", (("file", "int"), ("fork", "int"), ("redo_lsn", "int"), ("commits", "int"))),
+    # what would survive a failure of class at this instant: the fork, the commits and the instant of the first
+    # acknowledged commit that would be lacking (a future instant if none is lacking yet). Holds until the next such row.
+    ("truth.survivable", (("class", "str"), ("fork", "int"), ("commits", "int"), ("lacking_us", "int"))),
+    # ---- faults, machines, people ----
+    ("truth.event", (("number", "int"), ("what", "str"), ("begins", "int"), ("detail", "str"))),  # begins 1, ends 0; number 0: drawn
+    ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
+    ("truth.failed", (("class", "str"),)),  # entity: the database, -1: all of the primary
+    ("truth.manager", (("incarnation", "int"), ("up", "int"))),
+    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),
+    ("truth.commands_done", (("done", "int"), ("of", "int"))),  # a crash fell between two commands of a list
+    ("truth.fenced", (("writes_stop", "int"),)),  # the primary takes no more writes from now on
+    ("truth.promoted", (("fork", "int"), ("fork_point_lsn", "int"), ("commits", "int"), ("lacking_us", "int"), ("user_bytes_lost", "int"), ("maintenance_bytes_lost", "int"), ("transactions_lost", "int"))),
+    ("truth.discarded", (("fork", "int"), ("user_bytes", "int"), ("transactions", "int"), ("last_ack_us", "int"))),  # split brain: acknowledged after the promotion, thrown away
+    ("truth.two_primaries", (("begins", "int"),)),
+    # the part of offered requests that succeed, in ppm, is linear from (time, from_ppm) to the next row's (time, to_ppm)
+    ("truth.served", (("from_ppm", "int"), ("to_ppm", "int"))),
+    ("truth.served_again", ()),  # 99 % from here on
+    ("truth.commits_total", (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"))),  # at the end of the run
+    ("truth.violation", (("invariant", "str"), ("detail", "str"))),
+    ("truth.end", ()),
+    # ---- what the world tells the journal of the machines ----
+    ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
+)  # fmt: skip

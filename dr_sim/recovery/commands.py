@@ -1,0 +1,187 @@
+"""What a recovery machine asks for. The commands of one handle() run in order; a Save is durable before the next
+starts, and if it fails the rest are dropped and the machine is thrown away and resumed from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.recovery.events import observed, type_json
+
+
+@dataclass(slots=True)
+class Command:
+    pass
+
+
+# ---- durable state and time --------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Save(Command):
+    """Put value under key in the store; an empty value removes the key."""
+
+    key: str
+    value: str
+
+
+@dataclass(slots=True)
+class SetAlarm(Command):
+    """One alarm per (scope, what); setting it again moves it. An instant in the past fires at once."""
+
+    scope: str
+    what: str
+    at_mono_us: int
+
+
+@dataclass(slots=True)
+class CancelAlarm(Command):
+    scope: str
+    what: str
+
+
+@dataclass(slots=True)
+class TakeInventory(Command):
+    """Look at what is really there; answered by Inventory. The first command of every resume."""
+
+
+# ---- files -----------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Validate(Command):
+    """Hash a landed file (and compare properties); answered by Validated or ValidationFailed."""
+
+    database: str
+    name: str
+
+
+@dataclass(slots=True)
+class Recopy(Command):
+    """Send the file again from the primary's share; answered by a new Landed, or by RecopyFailed."""
+
+    database: str
+    name: str
+
+
+@dataclass(slots=True)
+class RenameWorkingCopy(Command):
+    """Give the copy in the restore folder the name that carries its attempts; the replicated share is never written."""
+
+    database: str
+    name: str
+    attempts: int
+
+
+@dataclass(slots=True)
+class Delete(Command):
+    """Remove a file from the secondary's share (retention)."""
+
+    database: str
+    name: str
+
+
+# ---- the engine --------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Restore(Command):
+    """Hand a backup to the engine: this is the read that the counter counts. Answered by Restored or RestoreFailed.
+
+    replace: a full that takes the place of what is there; the engine drops the old copy only when it is done.
+    """
+
+    database: str
+    name: str
+    replace: bool
+
+
+@dataclass(slots=True)
+class Recover(Command):
+    """Bring the database online here on a new fork; answered by Recovered or RecoverFailed."""
+
+    database: str
+
+
+# ---- the primary -------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class AskPrimary(Command):
+    """Look at the backup jobs there and for the file that covers an LSN on a fork; answered by PrimaryAnswered."""
+
+    database: str
+    fork: int
+    lsn: int
+
+
+@dataclass(slots=True)
+class TakeBackup(Command):
+    """Have the primary take one out of schedule; answered by BackupTaken or BackupFailed."""
+
+    database: str
+    kind: int
+
+
+@dataclass(slots=True)
+class AskShare(Command):
+    """What is finished in the primary's share and has not landed? Answered by ShareAnswered."""
+
+    database: str
+
+
+# ---- people and failover --------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class RaiseAlert(Command):
+    """source 'DR Log Replay'. event_id: 1 missing log, 2 no new logs, 3 errors while restoring, 4 and up: others.
+
+    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12).
+    """
+
+    database: str
+    event_id: int
+    level: str
+    minutes: int
+    name: str  # the file it is about, '' if none
+    text: str = observed()
+
+
+@dataclass(slots=True)
+class PageOperator(Command):
+    """Ask the operator on duty whether to fail over; answered by OperatorAnswered, if ever."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class RefuseOrder(Command):
+    """An order to fail over was not obeyed; recorded."""
+
+    operator: str
+    reason: str
+
+
+@dataclass(slots=True)
+class EnterPhase(Command):
+    """The failover has moved on to this state (see recovery/failover.py); recorded, outage phases are cut by it."""
+
+    phase: str
+
+
+@dataclass(slots=True)
+class Fence(Command):
+    """Stop the old primary from taking writes; answered by Fenced or FenceFailed."""
+
+    planned: bool
+
+
+@dataclass(slots=True)
+class TakeTail(Command):
+    """Tail-log backup of the old primary; answered by TailTaken or TailFailed."""
+
+    database: str
+
+
+@dataclass(slots=True)
+class Redirect(Command):
+    """Send users' requests to this side; answered by Redirected."""
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
+    AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
+)  # fmt: skip
+"""Every command there is, in an order that journals rely on: add at the end."""
+
+__all__ = [c.__name__ for c in COMMANDS] + ["COMMANDS", "Command", "type_json"]

@@ -1,0 +1,238 @@
+"""What a recovery machine is told. Each event carries time twice and the incarnation it answers.
+
+mono_us is the secondary's monotonic clock (timers); utc_us its wall clock, in microseconds since 1970 UTC
+(names and texts): it may be wrong or run backwards. incarnation is the one that gave the command this event
+answers, 0 for an event nobody asked for; an answer to an older incarnation is recorded and ignored.
+Field types are limited to int, bool, str, Kind, BackupHeader and Json so that the journal can hold them
+whole; fields marked observed() differ between real engines from run to run and stay outside the digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dr_sim.backups.model import BackupHeader
+
+type_json = str  # a JSON text
+
+
+def observed() -> str:
+    """A text field that is recorded but kept outside the journal digest."""
+    return field(default="", metadata={"observed": True})
+
+
+@dataclass(slots=True)
+class Event:
+    mono_us: int
+    utc_us: int
+    incarnation: int
+
+
+# ---- files -------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Landed(Event):
+    """The replication service reports a file of the usual size, closed, in the secondary's share."""
+
+    database: str
+    name: str  # the replicated name, attempts 0
+    modified_utc_us: int  # file property: when the primary finished writing it, by the primary's clock
+    size_bytes: int  # nominal
+
+
+@dataclass(slots=True)
+class Validated(Event):
+    """Validation passed: the hash agrees (and the properties, where configured) and the header is readable."""
+
+    database: str
+    name: str
+    header: BackupHeader
+
+
+@dataclass(slots=True)
+class ValidationFailed(Event):
+    """outcome: 'hash_mismatch', 'properties_mismatch', 'no_manifest' (its backup never finished), 'missing'."""
+
+    database: str
+    name: str
+    outcome: str
+    error_number: int
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class RecopyFailed(Event):
+    """reason: 'unreachable' or 'missing' (the primary's share no longer has the file)."""
+
+    database: str
+    name: str
+    reason: str
+
+
+# ---- the engine --------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Restored(Event):
+    """The engine took the backup; where the database stands now."""
+
+    database: str
+    name: str
+    fork: int
+    redo_lsn: int
+    differential_base_lsn: int
+
+
+@dataclass(slots=True)
+class RestoreFailed(Event):
+    """The engine refused or failed; the database stands where it stood, unless position_lost."""
+
+    database: str
+    name: str
+    error_number: int
+    position_lost: bool  # a failed restore of a full with replace leaves nothing usable
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class Recovered(Event):
+    """The database was brought online here: it is on a new fork that begins at fork_point_lsn."""
+
+    database: str
+    fork: int
+    fork_point_lsn: int
+
+
+@dataclass(slots=True)
+class RecoverFailed(Event):
+    database: str
+    error_number: int
+    error_text: str = observed()
+
+
+# ---- the primary, asked over the management path -------------------------------------------------------------
+@dataclass(slots=True)
+class PrimaryAnswered(Event):
+    """Answer to AskPrimary. If not reachable, nothing else in it means anything.
+
+    covering_name: the file in the primary's share whose range holds the LSN asked for ('' if there is none);
+    copying: that file is in transfer or queued for it now. remakeable: the log still holds that LSN, so the
+    next log backup will cover it. jobs_paused: why log backups are paused ('move', 'upgrade', ...), '' if not.
+    """
+
+    database: str
+    reachable: bool
+    covering_name: str
+    copying: bool
+    remakeable: bool
+    jobs_paused: str
+
+
+@dataclass(slots=True)
+class BackupTaken(Event):
+    """Answer to TakeBackup: it is finished at the primary; it will land like any other."""
+
+    database: str
+    kind: int
+    name: str
+
+
+@dataclass(slots=True)
+class BackupFailed(Event):
+    database: str
+    kind: int
+    reason: str
+
+
+@dataclass(slots=True)
+class ShareAnswered(Event):
+    """Answer to AskShare: names finished in the primary's share that have not landed yet (JSON list, oldest first)."""
+
+    database: str
+    reachable: bool
+    waiting: type_json
+
+
+# ---- detection and failover ----------------------------------------------------------------------------------
+@dataclass(slots=True)
+class HeartbeatLost(Event):
+    """The first expected heartbeat of a machine did not come; last_seen is on the secondary's monotonic clock."""
+
+    machine: str
+    last_seen_mono_us: int
+
+
+@dataclass(slots=True)
+class HeartbeatBack(Event):
+    machine: str
+
+
+@dataclass(slots=True)
+class FailoverOrdered(Event):
+    operator: str
+    planned: bool
+
+
+@dataclass(slots=True)
+class OperatorAnswered(Event):
+    """Answer to PageOperator."""
+
+    operator: str
+    approve: bool
+
+
+@dataclass(slots=True)
+class Fenced(Event):
+    """The old primary takes no more writes (switched off, or quiesced if planned)."""
+
+
+@dataclass(slots=True)
+class FenceFailed(Event):
+    reason: str
+
+
+@dataclass(slots=True)
+class TailTaken(Event):
+    """The tail-log backup is finished and on its way under this name ('' if the log held nothing new)."""
+
+    database: str
+    name: str
+
+
+@dataclass(slots=True)
+class TailFailed(Event):
+    database: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Redirected(Event):
+    """Users' requests are being sent to this side."""
+
+
+# ---- time and restart ------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Alarm(Event):
+    """A timer set by SetAlarm went off. scope is a database's name, or '' for the whole service."""
+
+    scope: str
+    what: str
+
+
+@dataclass(slots=True)
+class Inventory(Event):
+    """Answer to TakeInventory: what is really there.
+
+    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists, busy}};
+    files: JSON {database: [[name, modified_utc_us, size_bytes], ...]} of what lies in the secondary's share;
+    silent: JSON {machine: last_seen_mono_us} of machines whose heartbeats are missing now.
+    """
+
+    databases: type_json
+    files: type_json
+    silent: type_json
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
+    PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
+    OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
+)  # fmt: skip
+"""Every event there is, in an order that journals rely on: add at the end."""

@@ -1,0 +1,227 @@
+"""A scenario as the rest of dr_sim sees it: plain values in integers, no YAML, no units, no defaults left open.
+
+Durations and instants are microseconds since the scenario's start, sizes bytes, bandwidths bit/s, disk rates
+bytes/s. The loader builds these; `defaults.py` says where every default comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A law of a duration (microseconds) or of a factor (millionths).
+
+    kind: 'fixed' (a), 'exponential' (mean a), 'uniform' (a..b), 'lognormal' (median a, 95th percentile b).
+    """
+
+    kind: str
+    a: int
+    b: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a backup job starts. kind: 'none', 'every' (interval_us after each whole multiple since the start
+    plus offset_us), 'daily' (at_us after local midnight), 'weekly' (weekday 0 = Monday, at_us after local midnight)."""
+
+    kind: str
+    interval_us: int = 0
+    offset_us: int = 0
+    weekday: int = 0
+    at_us: int = 0
+    zone: str = "UTC"  # IANA name
+
+
+@dataclass(frozen=True, slots=True)
+class LogVolume:
+    """How fast a database writes log that users' commits make.
+
+    shape 'steady': num bytes every den_us. 'business_hours': the same mean over a week, by the hourly weights
+    in world/workload.py. 'series': bytes[i] during the i-th interval of series_interval_us, repeated from its start.
+    """
+
+    shape: str
+    num_bytes: int = 0
+    den_us: int = 1_000_000
+    series_interval_us: int = 0
+    series_bytes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCost:
+    """What one kind of backup costs at the primary: fixed_us, then nominal bytes at rate_bytes_s of the shared disk."""
+
+    fixed_us: int
+    rate_bytes_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    size_bytes: int
+    machine: str
+    log_volume: LogVolume
+    transactions_num: int  # users' transactions: num every den_us on average; they follow the log volume
+    transactions_den_us: int
+    incremental_share_ppm: int  # of the log written since the full, what an incremental holds (pages, not log)
+    full: Schedule
+    incremental: Schedule
+    log: Schedule
+    serial: bool  # its jobs never run side by side: a log waits for a full
+    seeded: bool  # a full of it lies restored at the secondary when the run begins
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    disk_bytes_s: int  # shared by all backup jobs of a machine
+    full: BackupCost
+    incremental: BackupCost
+    log: BackupCost
+    retention_us: int
+    retention_count: int  # keep at least so many fulls, whatever their age
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    bandwidth_bit_s: int
+    rtt_us: int
+    loss_ppb: int  # parts in 10^9
+    mss_bytes: int
+    sharing: str  # 'fair', 'fifo', 'priority'
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    slots: int
+    staging_bytes: int
+    high_watermark_ppm: int
+    low_watermark_ppm: int
+    purge_bytes_s: int
+    retry_us: int  # back-off after a cut transfer; 0: goes on as soon as the link is back
+    resume_above_bytes: int  # larger files resume after a cut, others start again
+    every_us: int  # 0: as soon as a file is finished; else a copy job at whole multiples
+    delta_ppm: int  # part of a changed file that crosses the link; 1_000_000: all of it
+
+
+@dataclass(frozen=True, slots=True)
+class Secondary:
+    disk_bytes_s: int  # shared by hashing and restoring
+    hash_bytes_s: int
+    restore_bytes_s: int
+    restore_fixed_us: int
+    restore_tail: Law  # factor in millionths on every restore's duration
+    retention_us: int
+    retention_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    workers: int
+    on_hole: str  # 'bridge', 'skip_ahead', 'resync'
+    otherwise: str  # what to do when on_hole cannot
+    delay_us: int
+    every_us: int  # 0: at once; else a restore job at whole multiples
+    attempts: int
+    age_us: int
+    retry_us: int
+    window_us: int  # no new log for so long: alert
+    critical_after_us: int
+    validate_properties: bool
+    reverify_us: int  # 0: only on arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    every_us: int
+    own_path: bool  # False: over the data link
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    mode: str  # 'manual', 'automatic'
+    silent_for_us: int
+    machines_silent: int  # 0: all of them
+    operators: tuple[str, ...]  # who may order one
+    on_duty: str  # who is paged
+    answers_in: Law
+    approves: bool
+    fence_us: int  # a fence that is obeyed
+    fence_timeout_us: int  # one that cannot reach anything
+    drain_limit_us: int
+    recover_fixed_us: int
+    switch_us: int
+    ttl_us: int
+    reconnect_us: int
+    warm_up_us: int
+    warm_up_from_ppm: int  # capacity right after the switch
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    requests_num: int
+    requests_den_us: int
+    utilisation_ppm: int  # of the warm capacity
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedEvent:
+    """One line under `events:`. params is the validated Params object of its kind (see dr_sim/faults)."""
+
+    number: int  # 1-based, as people count them in the file
+    at_us: int
+    kind: str
+    params: Any
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFault:
+    """One line under `faults:`: occurrences as a Poisson process, num every den_us on average."""
+
+    kind: str
+    num: int
+    den_us: int
+    params: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SlaLine:
+    """measure: 'data_loss', 'outage', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see dr_sim/verdict.py."""
+
+    id: str
+    measure: str
+    at_most: bool
+    bound: int  # microseconds, ppm or a count, by measure
+    database: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    description: str
+    seed: int
+    replication_no: int
+    start_utc_us: int  # instant 0, microseconds since 1970 UTC
+    time_zone: str
+    run_for_us: int
+    measure_from_us: int
+    databases: tuple[Database, ...]
+    machines: tuple[str, ...]
+    primary: Primary
+    link: Link
+    replication: Replication
+    secondary: Secondary
+    replay: Replay
+    heartbeat: Heartbeat
+    failover: Failover
+    users: Users
+    manager_restart_us: int  # a crashed recovery manager is back after so long
+    danger_us: int  # true exposure above this is danger that someone must be told of
+    danger_grace_us: int
+    events: tuple[ScriptedEvent, ...] = ()
+    faults: tuple[DrawnFault, ...] = ()
+    sla: tuple[SlaLine, ...] = ()
+    resolved: dict[str, Any] = field(default_factory=dict)  # as written back to results/, defaults filled in
