@@ -1,0 +1,300 @@
+"""The journal: typed records, append-only, one row an event of the run; everything a user sees is computed from it.
+
+In memory a row is a run of 64-bit integers (kind, time, entity, then the kind's fields in order) at the end of one
+array; texts are interned, so a field holds a text's id. Texts that real engines word differently from run to run
+(fields marked seen-text) are interned apart. The digest is BLAKE2b over the rows and the first table of texts, with
+seen-text fields blanked; it never sees Parquet bytes. LSNs in a simulated world are bytes of log since the start
+and fit 63 bits (nine exabytes); an append of more raises OverflowError.
+
+At rest (journal.parquet) integer fields are columns v0.., texts columns s0.. and o0.. (seen-text), so that the file
+can be read with pandas alone; `check` is a hash of the row with its place, which `dr-sim verify` holds against it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dr_sim.backups.model import BackupHeader
+from dr_sim.errors import InputError
+from dr_sim.records import TRUTH
+from dr_sim.recovery.commands import COMMANDS
+from dr_sim.recovery.events import EVENTS
+
+ROW_HEAD = 3  # kind, time_us, entity
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    id: int
+    name: str
+    fields: tuple[tuple[str, str], ...]  # (name, 'int' | 'str' | 'seen-text')
+
+
+def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
+    """The flat record fields of an event or command class: a header is spread out."""
+    hints = typing.get_type_hints(cls)
+    flat: list[tuple[str, str]] = []
+    for f in dataclasses.fields(cls):
+        hint = hints[f.name]
+        if hint is BackupHeader:
+            flat += [(f"{f.name}.{n}", t) for n, t in _fields_of(BackupHeader)]
+        elif hint is str:
+            flat.append((f.name, "seen-text" if f.metadata.get("observed") else "str"))
+        else:
+            flat.append((f.name, "int"))
+    return tuple(flat)
+
+
+def _all_kinds() -> tuple[RecordKind, ...]:
+    named = list(TRUTH)
+    named += [(f"seen.{c.__name__}", _fields_of(c)) for c in EVENTS]
+    named += [(f"seen.{c.__name__}", _fields_of(c)) for c in COMMANDS]
+    return tuple(RecordKind(i, name, fields) for i, (name, fields) in enumerate(named))
+
+
+KINDS = _all_kinds()
+KIND_ID: dict[str, int] = {k.name: k.id for k in KINDS}
+SEEN_CLASS: dict[int, type] = {KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)}
+
+
+class Texts(dict[str, int]):
+    """Interned texts: table[text] is its id, given on first sight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+
+    def __missing__(self, text: str) -> int:
+        self[text] = number = len(self.all)
+        self.all.append(text)
+        return number
+
+
+def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[[Any, Texts, Texts], tuple[int, ...]]:
+    """A function from an event or command to its row's integers, written out once per class for speed."""
+    form = {"int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
+    parts = "".join(form[kind].format(name) + ", " for name, kind in fields)
+    encode: Callable[[Any, Texts, Texts], tuple[int, ...]] = eval(f"lambda e, t, o: ({parts})")
+    return encode
+
+
+@dataclass(slots=True)
+class Row:
+    seq: int
+    kind: str
+    time_us: int
+    entity: int
+    values: dict[str, Any]
+
+
+class Journal:
+    """Append-only records of one run. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._data = array("q")
+        self._starts = array("q")
+        self.texts = Texts()
+        self.seen_texts = Texts()
+        self._encoders = {c: (i, _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()}
+        self._frozen: tuple[int, np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def append(self, kind_id: int, time_us: int, entity: int, values: tuple[int, ...] = ()) -> None:
+        """One row; values are the kind's fields in order, texts already interned."""
+        self._starts.append(len(self._data))
+        self._data.extend((kind_id, time_us, entity))
+        self._data.extend(values)
+
+    def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
+        """One row with texts as they are; for rows that are rare."""
+        kind = KINDS[KIND_ID[kind_name]]
+        if len(values) != len(kind.fields):
+            raise ValueError(f"{kind_name} takes {len(kind.fields)} values, not {len(values)}")
+        table = {"str": self.texts, "seen-text": self.seen_texts}
+        encoded = tuple(
+            v if isinstance(v, int) else table[t][v] for v, (_, t) in zip(values, kind.fields, strict=True)
+        )
+        self.append(kind.id, time_us, entity, encoded)
+
+    def record(self, told: Any, time_us: int, entity: int) -> None:
+        """One event or command, whole."""
+        kind_id, encode = self._encoders[told.__class__]
+        self._starts.append(len(self._data))
+        self._data.extend((kind_id, time_us, entity))
+        self._data.extend(encode(told, self.texts, self.seen_texts))
+
+    # ---- reading ----------------------------------------------------------------------------------------------
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(data, starts, kinds) as int64 arrays: row i begins at data[starts[i]]."""
+        if self._frozen is None or self._frozen[0] != len(self._starts):
+            data = np.array(self._data, dtype=np.int64)
+            starts = np.array(self._starts, dtype=np.int64)
+            kinds = data[starts] if len(starts) else starts
+            self._frozen = (len(starts), data, starts, kinds)
+        return self._frozen[1:]
+
+    def row(self, seq: int) -> Row:
+        start = self._starts[seq]
+        data = self._data
+        kind = KINDS[data[start]]
+        values: dict[str, Any] = {}
+        for j, (name, type_) in enumerate(kind.fields, start + ROW_HEAD):
+            raw = data[j]
+            values[name] = raw if type_ == "int" else (self.texts if type_ == "str" else self.seen_texts).all[raw]
+        return Row(seq, kind.name, data[start + 1], data[start + 2], values)
+
+    def rows(self, *kind_names: str) -> Iterator[Row]:
+        """Rows of these kinds in order (of all kinds if none is named)."""
+        if not kind_names:
+            yield from (self.row(i) for i in range(len(self)))
+            return
+        _, _, kinds = self.arrays()
+        for seq in np.flatnonzero(np.isin(kinds, [KIND_ID[n] for n in kind_names])).tolist():
+            yield self.row(seq)
+
+    def told(self, seq: int) -> Any:
+        """The event or command of a seen.* row as the object that it was."""
+        row = self.row(seq)
+        cls = SEEN_CLASS[KIND_ID[row.kind]]
+        header = {k.partition(".")[2]: v for k, v in row.values.items() if "." in k}
+        plain = {k: v for k, v in row.values.items() if "." not in k}
+        if header:
+            plain["header"] = BackupHeader(**header)
+        return cls(**plain)
+
+    def text(self, number: int) -> str:
+        return self.texts.all[number]
+
+    # ---- digest and rest ----------------------------------------------------------------------------------------
+    def _blanked(self) -> np.ndarray:
+        data, starts, kinds = self.arrays()
+        data = data.copy()
+        for kind in KINDS:
+            for j, (_, type_) in enumerate(kind.fields):
+                if type_ == "seen-text":
+                    data[starts[kinds == kind.id] + ROW_HEAD + j] = 0
+        return data
+
+    def digest(self) -> str:
+        """64 hex digits over the logical rows; the same for one scenario and seed wherever it runs."""
+        h = hashlib.blake2b(digest_size=32)
+        h.update(self._blanked().astype("<i8").tobytes())
+        for text in self.texts.all:
+            h.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        return h.hexdigest()
+
+    def table(self) -> pa.Table:
+        """The journal as an Arrow table, as it lies in journal.parquet."""
+        data, starts, kinds = self.arrays()
+        n = len(starts)
+        columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for kind in KINDS:
+            at = np.flatnonzero(kinds == kind.id)
+            for j, (column, _) in enumerate(_columns_of(kind)) if len(at) else ():
+                values, present = columns.setdefault(column, (np.zeros(n, np.int64), np.zeros(n, bool)))
+                values[at] = data[starts[at] + ROW_HEAD + j]
+                present[at] = True
+        names = pa.array([k.name for k in KINDS])
+        out: dict[str, pa.Array] = {
+            "seq": pa.array(np.arange(n, dtype=np.int64)),
+            "time_us": pa.array(data[starts + 1] if n else starts),
+            "kind": pa.DictionaryArray.from_arrays(pa.array(kinds.astype(np.int16)), names),
+            "entity": pa.array((data[starts + 2] if n else starts).astype(np.int32)),
+        }
+        for column in sorted(columns, key=lambda c: (c[0] != "v", c[0] != "s", int(c[1:]))):
+            values, present = columns[column]
+            if column[0] == "v":
+                out[column] = pa.array(values, mask=~present)
+            else:
+                table = self.texts if column[0] == "s" else self.seen_texts
+                ids = pa.array(values.astype(np.int32), mask=~present)
+                out[column] = pa.DictionaryArray.from_arrays(ids, pa.array(table.all, pa.string()))
+        out["check"] = pa.array(self.checks())
+        return pa.table(out)
+
+    def checks(self) -> np.ndarray:
+        """One 32-bit hash a row, over its place, kind, time, entity and every field with its text."""
+        data, starts, kinds = self.arrays()
+        hashes = {"str": _text_hashes(self.texts), "seen-text": _text_hashes(self.seen_texts)}
+        with np.errstate(over="ignore"):
+            total = _mix(np.arange(len(starts), dtype=np.uint64))
+            for j in range(ROW_HEAD):
+                total = _mix(total ^ data[starts + j].astype(np.uint64))
+            for kind in KINDS:
+                at = np.flatnonzero(kinds == kind.id)
+                for j, (_, type_) in enumerate(kind.fields) if len(at) else ():
+                    raw = data[starts[at] + ROW_HEAD + j]
+                    value = raw.astype(np.uint64) if type_ == "int" else hashes[type_][raw]
+                    total[at] = _mix(total[at] ^ value)
+        return (total >> np.uint64(32)).astype(np.uint32)
+
+    def save(self, path: Path) -> None:
+        pq.write_table(self.table(), path, compression="zstd", compression_level=3)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[Journal, np.ndarray]:
+        """A journal from its file, and the row hashes that were stored with it. InputError if it is not one."""
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError.one(path, f"is not a journal that can be read ({error}); run the scenario again") from None
+        if not {"seq", "time_us", "kind", "entity", "check"} <= set(table.column_names):
+            raise InputError.one(path, "has not the columns of a journal; run the scenario again")
+        return _from_table(table), table["check"].to_numpy()
+
+
+def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
+    """Which column each field of a kind lies in: integers v0.., texts s0.., seen-texts o0..."""
+    letters = {"int": "v", "str": "s", "seen-text": "o"}
+    count = {"v": 0, "s": 0, "o": 0}
+    out = []
+    for _, type_ in kind.fields:
+        letter = letters[type_]
+        out.append((f"{letter}{count[letter]}", type_))
+        count[letter] += 1
+    return out
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """A bijective scrambling of 64-bit words (xor-shift and multiply, three rounds)."""
+    x = (x ^ (x >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    x = (x ^ (x >> np.uint64(29))) * np.uint64(0xA0761D6478BD642F)
+    return x ^ (x >> np.uint64(32))
+
+
+def _text_hashes(texts: Texts) -> np.ndarray:
+    words = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest() for t in texts.all)
+    return np.frombuffer(words, dtype="<u8").astype(np.uint64)
+
+
+def _from_table(table: pa.Table) -> Journal:
+    """Rows as they lie in the file. Texts get new ids in order of first use, which is how they got them at first."""
+    journal = Journal()
+    columns = {name: table[name].to_pylist() for name in table.column_names if name not in ("seq", "check")}
+    places = {k.name: (k.id, _columns_of(k)) for k in KINDS}
+    tables = {"str": journal.texts, "seen-text": journal.seen_texts}
+    for i, (kind_name, time_us, entity) in enumerate(
+        zip(columns["kind"], columns["time_us"], columns["entity"], strict=True)
+    ):
+        kind_id, where = places[kind_name]
+        values = []
+        for column, type_ in where:
+            value = columns[column][i] if column in columns else None
+            if value is None:
+                value = 0 if type_ == "int" else ""
+            values.append(value if type_ == "int" else tables[type_][value])
+        journal.append(kind_id, time_us, entity, tuple(values))
+    return journal
