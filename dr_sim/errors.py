@@ -1,0 +1,43 @@
+"""The one family of errors that a user can cause. Each says what is wrong and what would be right.
+
+A face that catches DrSimError prints `str(error)` and leaves with `error.exit_code`; anything else is a bug in dr_sim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class DrSimError(Exception):
+    """Something the user can put right. exit_code is what the command line leaves with."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake at one place. line and column count from 1; line 0 means that file is no file (`--set ...`)."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        if self.line == 0:
+            return f"{self.file}: {self.message}"
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class InputError(DrSimError):
+    """The input is wrong. problems holds every mistake found, in the order of the files' lines."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        return (InputError, (self.problems,))

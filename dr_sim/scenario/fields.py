@@ -1,0 +1,264 @@
+"""The types of a scenario's fields: texts with units come in, integers come out.
+
+A value from a file is always text, so a bare number is refused where a unit is needed; a value from Python code is
+taken as the integer it already is (microseconds, bytes, bit/s, bytes/s, parts). Every refusal says what would be right.
+Each type carries a `Quantity` that knows the way back to text, and the JSON Schema that editors complete with.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from dr_sim import units
+from dr_sim.scenario.model import Law as LawValue
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Marks a field's type: how its value is written as YAML (a text, or a mapping of texts)."""
+
+    what: str
+    write: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the scenario at hand has names for; the validation context of every params object.
+
+    A validation without it (in Python code) takes any name.
+    """
+
+    databases: tuple[str, ...]
+    machines: tuple[str, ...]
+
+
+class Params(BaseModel):
+    """Base of what an event or fault kind takes. Frozen, unknown keys refused, defaults checked like values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def default(value: Any, source: str, description: str = "", **schema: Any) -> Any:
+    """A field with a default and where that comes from ('assumed' if from nowhere).
+
+    value: as written in a file, '3 min'. description: one line for editors and errors.
+    """
+    return Field(default=value, description=description or None, json_schema_extra={"source": source, **schema})
+
+
+def refuse(message: str, *inside: str) -> PydanticCustomError:
+    """The error a validator raises; inside: the keys that lead from the field to the bad part of its value."""
+    return PydanticCustomError("dr_sim", "{message}", {"message": message, "inside": list(inside)})
+
+
+def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """', did you mean X?', else what there is to choose from."""
+    near = difflib.get_close_matches(word, known, 1, 0.6) or [k for k in known if k.lower() == word.lower()]
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there is {_listed(known)}" if known else "there is none"
+
+
+def _listed(words: list[str] | tuple[str, ...]) -> str:
+    shown = [repr(word) for word in words[:12]]
+    return ", ".join(shown) + (f" and {len(words) - 12} more" if len(words) > 12 else "")
+
+
+# ---- quantities ----------------------------------------------------------------------------------------------------
+def _reader(parse: Callable[[str], int]) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return parse(value)
+            except units.UnitError as error:
+                raise refuse(str(error)) from None
+        if isinstance(value, bool) or not isinstance(value, int):
+            kind = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
+            raise refuse(f"one value belongs here, not {kind}")
+        if value < 0:
+            raise refuse(f"{value} is negative")
+        return value
+
+    return BeforeValidator(read)
+
+
+_DECIMAL = r"^\s*[0-9][0-9,]*(\.[0-9]+)?"
+
+
+def _text(what: str, pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "description": what, "pattern": pattern, "examples": list(examples)})
+
+
+_TIME_UNITS = "us|µs|ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?|weeks?"
+_DURATION_PATTERN = rf"^\s*(([0-9][0-9,]*(\.[0-9]+)?\s*({_TIME_UNITS})\s*)+|([0-9]+:)?[0-9]+:[0-9]{{2}}(\.[0-9]+)?\s*)$"
+_SIZE_UNITS = "B|bytes?|[kKMGT]B|[KMGT]iB"
+
+Duration = Annotated[
+    int,
+    _reader(units.parse_duration),
+    Quantity("duration", units.format_duration),
+    _text("a duration", _DURATION_PATTERN, "15 min", "30 s", "1 h 30 min", "14 days"),
+]
+"""Microseconds."""
+
+Size = Annotated[
+    int,
+    _reader(units.parse_size),
+    Quantity("size", units.format_size),
+    _text("a size in bytes", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$", "500 GB", "64 KiB", "1460 B"),
+]
+"""Bytes."""
+
+Bandwidth = Annotated[
+    int,
+    _reader(units.parse_bandwidth),
+    Quantity("bandwidth", units.format_bandwidth),
+    _text("a bandwidth", rf"{_DECIMAL}\s*([kMGT]?(bit/s|bps)|({_SIZE_UNITS})/s)\s*$", "200 Mbit/s", "10 Gbps"),
+]
+"""Bits per second."""
+
+DiskRate = Annotated[
+    int,
+    _reader(units.parse_disk_rate),
+    Quantity("disk rate", units.format_disk_rate),
+    _text("a rate in bytes", rf"{_DECIMAL}\s*({_SIZE_UNITS})/s\s*$", "400 MB/s", "350 KiB/s"),
+]
+"""Bytes per second."""
+
+_PART_PATTERN = rf"{_DECIMAL}\s*(%|ppm|ppb)\s*$"
+Ppm = Annotated[
+    int,
+    _reader(units.parse_ppm),
+    Quantity("part", units.format_ppm),
+    _text("a part of something", _PART_PATTERN, "30 %", "500 ppm"),
+]
+"""Parts in 10^6, at most all."""
+
+Ppb = Annotated[
+    int,
+    _reader(units.parse_ppb),
+    Quantity("part", units.format_ppb),
+    _text("a small part of something", _PART_PATTERN, "0.01 %", "3 ppb"),
+]
+"""Parts in 10^9, at most all."""
+
+
+# ---- laws ----------------------------------------------------------------------------------------------------------
+_LAW_KEYS = (
+    (("p50", "p95"), "lognormal"),
+    (("mean",), "exponential"),
+    (("from", "to"), "uniform"),
+)
+_LAW_WAYS = "{p50: ..., p95: ...}, {mean: ...} or {from: ..., to: ...}"
+
+
+def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
+    def read(value: Any) -> LawValue:
+        if isinstance(value, LawValue):
+            return value
+        if isinstance(value, str):
+            return LawValue("fixed", _part(parse, value))
+        if not isinstance(value, Mapping):
+            raise refuse(f"a law belongs here: {example}, or {_LAW_WAYS}")
+        for keys, kind in _LAW_KEYS:
+            if set(value) == set(keys):
+                return _law(kind, keys, [_part(parse, value[key], key) for key in keys])
+        for key in value:
+            if not any(key in keys for keys, _ in _LAW_KEYS):
+                known = [word for keys, _ in _LAW_KEYS for word in keys]
+                raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
+        raise refuse(f"a law is {example}, or {_LAW_WAYS}; this has {' and '.join(value) or 'no key'}")
+
+    return PlainValidator(read)
+
+
+def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
+    a, b = numbers[0], numbers[-1] if len(numbers) > 1 else 0
+    if kind == "lognormal" and not 0 < a < b:
+        raise refuse("p95 must be above p50, and p50 above 0", keys[-1])
+    if kind == "uniform" and a > b:
+        raise refuse("'to' must not be below 'from'", keys[-1])
+    if kind == "exponential" and a == 0:
+        raise refuse("a mean must be above 0", keys[0])
+    return LawValue(kind, a, b)
+
+
+def _part(parse: Callable[[str], int], value: Any, *inside: str) -> int:
+    if not isinstance(value, str):
+        raise refuse("one value belongs here", *inside)
+    try:
+        return parse(value)
+    except units.UnitError as error:
+        raise refuse(str(error), *inside) from None
+
+
+def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
+    def text(law: LawValue) -> Any:
+        if law.kind == "fixed":
+            return write(law.a)
+        keys = next(keys for keys, kind in _LAW_KEYS if kind == law.kind)
+        return {key: write(number) for key, number in zip(keys, (law.a, law.b), strict=False)}
+
+    return text
+
+
+def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
+    def mapping(*keys: str) -> dict[str, Any]:
+        fields = {key: one for key in keys}
+        return {"type": "object", "properties": fields, "required": list(keys), "additionalProperties": False}
+
+    return WithJsonSchema({"description": what, "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)]})
+
+
+Law = Annotated[
+    LawValue,
+    _law_reader(units.parse_duration, "4 min"),
+    Quantity("law of a duration", _law_writer(units.format_duration)),
+    _law_schema(
+        "a duration or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, to} uniform",
+        {"type": "string", "pattern": _DURATION_PATTERN, "examples": ["4 min", "30 s"]},
+    ),
+]
+"""A law of a duration, model.Law in microseconds."""
+
+FactorLaw = Annotated[
+    LawValue,
+    _law_reader(units.parse_factor_ppm, "1.5"),
+    Quantity("law of a factor", _law_writer(units.format_factor_ppm)),
+    _law_schema(
+        "a factor or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, to} uniform",
+        {"type": ["number", "string"], "examples": [1, "150 %"]},
+    ),
+]
+"""A law of a factor on a duration, model.Law in millionths."""
+
+
+# ---- names ---------------------------------------------------------------------------------------------------------
+def _name_reader(what: str, known: Callable[[Names], tuple[str, ...]]) -> BeforeValidator:
+    def read(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            raise refuse(f"the name of a {what} belongs here")
+        if isinstance(info.context, Names) and value not in known(info.context):
+            raise refuse(f"unknown {what} {value!r}; {did_you_mean(value, known(info.context))}")
+        return value
+
+    return BeforeValidator(read)
+
+
+DatabaseName = Annotated[
+    str,
+    _name_reader("database", lambda names: names.databases),
+    WithJsonSchema({"type": "string", "description": "a database of this scenario"}),
+]
+
+MachineName = Annotated[
+    str,
+    _name_reader("machine", lambda names: names.machines),
+    WithJsonSchema({"type": "string", "description": "a machine of this scenario"}),
+]
