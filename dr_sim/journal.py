@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dr_sim.backups.model import BackupHeader
-from dr_sim.errors import InputError
+from dr_sim.errors import InputError, Problem
 from dr_sim.records import TRUTH
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
@@ -250,10 +250,14 @@ class Journal:
         try:
             table = pq.read_table(path)
         except (OSError, pa.ArrowException) as error:
-            raise InputError.one(path, f"is not a journal that can be read ({error}); run the scenario again") from None
+            raise _unreadable(path, str(error)) from None
         if not {"seq", "time_us", "kind", "entity", "check"} <= set(table.column_names):
-            raise InputError.one(path, "has not the columns of a journal; run the scenario again")
+            raise _unreadable(path, "it lacks columns")
         return _from_table(table), table["check"].to_numpy()
+
+
+def _unreadable(path: Path, why: str) -> InputError:
+    return InputError([Problem(str(path), 0, 0, f"is not a journal that can be read ({why}); run the scenario again")])
 
 
 def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:

@@ -1,0 +1,47 @@
+"""What every part of the world shares: the scenario, the agenda, the journal, the draws, the oracle, both sides' files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dr_sim.engines.port import Engine
+from dr_sim.journal import Journal
+from dr_sim.scenario.model import Scenario
+from dr_sim.streams import Streams
+from dr_sim.witness import Witness
+from dr_sim.world.agenda import Agenda
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.workload import Workload
+
+
+@dataclass(slots=True)
+class Context:
+    scenario: Scenario
+    agenda: Agenda
+    journal: Journal
+    streams: Streams
+    witness: Witness
+    primary_files: Any  # port.Files, with what faults need: see dr_sim/engines/files.py
+    secondary_files: Any
+    primary_engine: Engine
+    secondary_engine: Engine
+    workloads: list[Workload]
+    files: dict[int, BackupFile] = field(default_factory=dict)  # by number, while either side has them
+    by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database
+
+    @property
+    def now_us(self) -> int:
+        return self.agenda.env._now  # type: ignore[return-value]
+
+    def utc_us(self) -> int:
+        return self.scenario.start_utc_us + self.agenda.env._now  # type: ignore[return-value]
+
+    def note(self, kind_name: str, database: int, *values: int | str) -> None:
+        """One record at this instant; for rows that are rare."""
+        self.journal.note(kind_name, self.now_us, database, *values)
+
+    def forget_if_nowhere(self, file: BackupFile) -> None:
+        if not file.at_primary and not file.at_secondary:
+            self.files.pop(file.number, None)
+            self.by_name[file.database].pop(file.name, None)

@@ -1,0 +1,89 @@
+"""The link from the primary's site to the secondary's: capacity, loss, outages, one-way partitions.
+
+Packet loss slows a stream before it loses a file: one stream's throughput is at most MSS / RTT * 1.22 / sqrt(p)
+(Mathis, Semke, Mahdavi, Ott 1997), rounded down to whole bit/s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from dr_sim.journal import KIND_ID
+from dr_sim.scenario.model import Link as LinkSpec
+from dr_sim.world.agenda import Class
+from dr_sim.world.context import Context
+from dr_sim.world.sharing import SharedRate
+
+_LINK = KIND_ID["truth.link"]
+UNCAPPED = 1 << 62
+
+
+def stream_cap_bit_s(mss_bytes: int, rtt_us: int, loss_ppb: int) -> int:
+    """What one stream can carry at that loss; no cap without loss or without delay."""
+    if loss_ppb <= 0 or rtt_us <= 0:
+        return UNCAPPED
+    return max(1, math.floor(mss_bytes * 8 * 1e6 / rtt_us * 1.22 / math.sqrt(loss_ppb / 1e9)))
+
+
+class Link:
+    """`forward` carries data and heartbeats to the secondary, `back` what the secondary asks of the primary."""
+
+    def __init__(self, context: Context, spec: LinkSpec) -> None:
+        self._context = context
+        self._spec = spec
+        self._down_forward = 0
+        self._down_back = 0
+        self._losses: list[int] = []
+        self._throttles: list[int] = []
+        self.shared = SharedRate(context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing)
+        self.cap_bit_s = stream_cap_bit_s(spec.mss_bytes, spec.rtt_us, spec.loss_ppb)
+        self.on_change: list[Callable[[], None]] = []
+
+    @property
+    def forward_up(self) -> bool:
+        return not self._down_forward
+
+    @property
+    def back_up(self) -> bool:
+        return not self._down_back
+
+    def down(self, forward: bool = True, back: bool = True) -> None:
+        """One more reason for it to be down; `up` takes one away."""
+        self._down_forward += forward
+        self._down_back += back
+        self._changed()
+
+    def up(self, forward: bool = True, back: bool = True) -> None:
+        self._down_forward -= forward
+        self._down_back -= back
+        self._changed()
+
+    def add_loss(self, loss_ppb: int) -> None:
+        self._losses.append(loss_ppb)
+        self._loss_changed()
+
+    def remove_loss(self, loss_ppb: int) -> None:
+        self._losses.remove(loss_ppb)
+        self._loss_changed()
+
+    def _loss_changed(self) -> None:
+        loss = min(999_999_999, self._spec.loss_ppb + sum(self._losses))
+        self.cap_bit_s = stream_cap_bit_s(self._spec.mss_bytes, self._spec.rtt_us, loss)
+        self.shared.set_cap(self.cap_bit_s)
+
+    def throttle(self, to_bit_s: int) -> None:
+        self._throttles.append(to_bit_s)
+        self._changed()
+
+    def unthrottle(self, to_bit_s: int) -> None:
+        self._throttles.remove(to_bit_s)
+        self._changed()
+
+    def _changed(self) -> None:
+        capacity = min([self._spec.bandwidth_bit_s, *self._throttles])
+        self.shared.set_capacity(capacity)
+        context = self._context
+        context.journal.append(_LINK, context.agenda.now_us, -1, (int(self.forward_up), capacity))
+        for listener in self.on_change:
+            listener()

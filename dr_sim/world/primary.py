@@ -1,0 +1,290 @@
+"""The primary: databases that write, and the jobs that back them up.
+
+A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other jobs there. A log is
+cut when its job starts; logs go on during a full. A job that overruns its slot skips the next. A database whose jobs
+are serial has them wait for each other. A job that dies leaves the part of its file that was written, without a
+manifest, and has not truncated the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.backups.model import Kind
+from dr_sim.backups.names import backup_name
+from dr_sim.engines.port import Backup, EngineError
+from dr_sim.journal import KIND_ID
+from dr_sim.scenario.model import BackupCost, Database, Schedule
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.backup_file import FILE_BITS, BackupFile, content_hash
+from dr_sim.world.context import Context
+from dr_sim.world.schedule import last_start, next_start
+from dr_sim.world.sharing import Flow, SharedRate
+
+_BEGIN = KIND_ID["truth.backup_begin"]
+_FINISHED = KIND_ID["truth.backup_finished"]
+SHARE = "//primary/backup"
+
+
+class Job:
+    """One backup being made."""
+
+    __slots__ = ("amount", "answer", "cut_at_ppm", "entry", "file", "flow", "op", "tail")
+
+    def __init__(self, op: Backup, file: BackupFile, tail: bool, answer: Callable[[BackupFile | None], None] | None):
+        self.op = op
+        self.file = file
+        self.tail = tail
+        self.answer = answer
+        self.flow: Flow | None = None
+        self.entry: Entry | None = None
+        self.amount = 0
+        self.cut_at_ppm = 0
+
+
+class PrimaryDatabase:
+    """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
+
+    __slots__ = (
+        "cut_next_ppm", "failed", "files_made", "index", "last_name", "last_full_lsn", "paused", "running", "spec",
+        "waiting", "writes_until_us",
+    )  # fmt: skip
+
+    def __init__(self, index: int, spec: Database) -> None:
+        self.index = index
+        self.spec = spec
+        self.running: dict[Kind, Job] = {}
+        self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None]] = []
+        self.paused: list[str] = []
+        self.files_made = 0
+        self.last_name = ""
+        self.last_full_lsn = 0
+        self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
+        self.failed = ""  # the failure class that took it
+        self.writes_until_us: int | None = None
+
+
+class Primary:
+    def __init__(self, context: Context, offer: Callable[[BackupFile], None]) -> None:
+        self._context = context
+        self._offer = offer
+        scenario = context.scenario
+        self.databases = [PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)]
+        disk = scenario.primary.disk_bytes_s
+        self._disks = {m: SharedRate(context.agenda, Class.DISK, disk) for m in scenario.machines}
+        self._costs: dict[Kind, BackupCost] = {
+            Kind.FULL: scenario.primary.full,
+            Kind.INCREMENTAL: scenario.primary.incremental,
+            Kind.LOG: scenario.primary.log,
+        }
+        self.share_up = True
+
+    # ---- schedules ------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Put the first job of every schedule on the agenda."""
+        for db in self.databases:
+            for kind in Kind:
+                self._schedule_next(db, kind, 0)
+
+    def schedule_of(self, db: PrimaryDatabase, kind: Kind) -> Schedule:
+        return (db.spec.full, db.spec.incremental, db.spec.log)[kind]
+
+    def _schedule_next(self, db: PrimaryDatabase, kind: Kind, after_us: int) -> None:
+        at = next_start(self.schedule_of(db, kind), after_us, self._context.scenario.start_utc_us)
+        if at is not None:
+            self._context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
+
+    def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
+        if db.failed or db.writes_until_us is not None:
+            return  # nothing is backed up here any more
+        self._schedule_next(db, kind, self._context.now_us)
+        self.begin(db, kind)
+
+    def last_log_start(self, db: PrimaryDatabase, before_us: int) -> int | None:
+        return last_start(db.spec.log, before_us, self._context.scenario.start_utc_us)
+
+    # ---- one backup -----------------------------------------------------------------------------------------------
+    def begin(
+        self,
+        db: PrimaryDatabase,
+        kind: Kind,
+        answer: Callable[[BackupFile | None], None] | None = None,
+        tail: bool = False,
+    ) -> str:
+        """Start a backup; returns '' or why there is none. answer is called with the finished file, None if it died."""
+        reason = self._obstacle(db, kind, tail)
+        if reason == "waits":
+            db.waiting.append((kind, answer))
+            return ""
+        if not reason:
+            reason = self._open(db, kind, answer, tail)
+        if reason:
+            self._context.note("truth.backup_skipped", db.index, int(kind), reason)
+        return reason
+
+    def _obstacle(self, db: PrimaryDatabase, kind: Kind, tail: bool) -> str:
+        if tail:
+            return ""
+        if db.failed:
+            return "primary lost"
+        if db.writes_until_us is not None:
+            return "fenced"
+        if db.paused:
+            return f"paused: {db.paused[-1]}"
+        if kind in db.running:
+            return "overrun"
+        if db.spec.serial and db.running:
+            return "overrun" if any(k is kind for k, _ in db.waiting) else "waits"
+        return ""
+
+    def _open(
+        self, db: PrimaryDatabase, kind: Kind, answer: Callable[[BackupFile | None], None] | None, tail: bool
+    ) -> str:
+        context = self._context
+        now = context.agenda.env._now
+        commits, lsn = self.written(db)
+        engine = context.primary_engine
+        name_of = db.spec.name
+        engine.commit_to(name_of, commits, lsn)
+        utc = context.scenario.start_utc_us + now  # type: ignore[operator]
+        number = (db.index << FILE_BITS) | db.files_made
+        name = backup_name(name_of, utc, kind, 0, db.last_name)
+        path = f"{SHARE}/{name_of}/{name}"
+        size = db.spec.size_bytes
+        if kind is Kind.LOG:
+            size = lsn - engine.log_starts_at(name_of)
+        elif kind is Kind.INCREMENTAL:
+            size = min(size, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
+        try:
+            op = engine.begin_backup(name_of, kind, path, utc, size, backup_id=number, tail=tail)
+        except EngineError as error:
+            return f"{error.number} {error.text}"
+        db.last_name = name
+        db.files_made += 1
+        file = BackupFile(number, db.index, name_of, kind, name)
+        file.nominal_bytes = size
+        file.commits = commits
+        h = file.header = op.header
+        job = db.running[kind] = Job(op, file, tail, answer)
+        context.journal.append(
+            _BEGIN, now, db.index, (number, int(kind), h.fork, h.first_lsn, h.last_lsn, commits)  # type: ignore[arg-type]
+        )
+        cost = self._costs[kind]
+        if kind is Kind.LOG and db.cut_next_ppm:
+            job.cut_at_ppm, db.cut_next_ppm = db.cut_next_ppm, 0
+        if cost.fixed_us:
+            job.entry = context.agenda.at(now + cost.fixed_us, Class.DISK, db.index, self._read, db, job)  # type: ignore[operator]
+        else:
+            self._read(db, job)
+        return ""
+
+    def _read(self, db: PrimaryDatabase, job: Job) -> None:
+        job.entry = None
+        job.amount = job.file.nominal_bytes
+        amount, done = job.amount, self._finish
+        if job.cut_at_ppm:
+            amount, done = amount * job.cut_at_ppm // 1_000_000, self.cut_off
+        rate = self._costs[job.file.kind].rate_bytes_s
+        job.flow = self._disks[db.spec.machine].start(db.index, amount, rate, lambda: done(db, job))
+
+    def _finish(self, db: PrimaryDatabase, job: Job) -> None:
+        context = self._context
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        file = job.file
+        kind = file.kind
+        commits, lsn = file.commits, 0
+        if kind is not Kind.LOG:
+            commits, lsn = self.written(db)
+            context.primary_engine.commit_to(db.spec.name, commits, lsn)
+        utc = context.scenario.start_utc_us + now
+        made = job.op.finish(commits, lsn, utc)
+        header = made.header
+        file.header = header
+        file.commits = commits
+        file.modified_utc_us = utc
+        file.manifest = content_hash(context.primary_files.read(f"{SHARE}/{file.database_name}/{file.name}"))
+        if kind is Kind.FULL and not header.copy_only:
+            db.last_full_lsn = header.first_lsn
+        context.witness.made(now, db.index, file.number, header, commits)
+        context.journal.append(
+            _FINISHED, now, db.index,
+            (file.number, int(kind), header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name]),
+        )  # fmt: skip
+        self._ended(db, job)
+        self._offer(file)
+        if job.answer is not None:
+            job.answer(file)
+
+    def _ended(self, db: PrimaryDatabase, job: Job) -> None:
+        """The job is over; what lies in the share is there to be copied, whole or not."""
+        file = job.file
+        del db.running[file.kind]
+        file.at_primary = True
+        self._context.files[file.number] = file
+        self._context.by_name[db.index][file.name] = file
+        if db.waiting and not db.running:
+            kind, answer = db.waiting.pop(0)
+            if self.begin(db, kind, answer) and answer is not None:
+                answer(None)
+
+    def cut_off(self, db: PrimaryDatabase, job: Job) -> None:
+        """The job dies now, with the part of its bytes that it has read."""
+        context = self._context
+        done = 0
+        if job.entry is not None:
+            job.entry.cancel()
+        elif job.flow is not None:
+            done = job.file.nominal_bytes * job.cut_at_ppm // 1_000_000
+            if not job.cut_at_ppm:
+                done = job.amount - self._disks[db.spec.machine].stop(job.flow)
+        part_ppm = done * 1_000_000 // job.amount if job.amount else 0
+        job.op.abort(part_ppm)
+        file = job.file
+        file.nominal_bytes = done
+        file.modified_utc_us = context.utc_us()
+        context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+        self._ended(db, job)
+        self._offer(file)
+        if job.answer is not None:
+            job.answer(None)
+
+    # ---- what the primary knows -------------------------------------------------------------------------------------
+    def written(self, db: PrimaryDatabase) -> tuple[int, int]:
+        """(commits acknowledged, LSN) by now."""
+        t: int = self._context.agenda.env._now  # type: ignore[assignment]
+        if db.writes_until_us is not None and db.writes_until_us < t:
+            t = db.writes_until_us
+        workload = self._context.workloads[db.index]
+        return workload.commits(t), workload.lsn(t)
+
+    def up(self, db: PrimaryDatabase) -> bool:
+        return not db.failed
+
+    def fail(self, db: PrimaryDatabase, failure_class: str) -> None:
+        """The database is gone from here; its running jobs die."""
+        if db.failed:
+            return
+        if db.writes_until_us is None:
+            db.writes_until_us = self._context.now_us
+        db.failed = failure_class
+        db.waiting.clear()
+        for job in list(db.running.values()):
+            self.cut_off(db, job)
+        self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
+
+    def stop_writes(self, db: PrimaryDatabase) -> None:
+        """Fenced or quiesced: nothing is acknowledged from now on."""
+        if db.writes_until_us is None:
+            db.writes_until_us = self._context.now_us
+            self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
+
+    def delete(self, file: BackupFile, why: str) -> None:
+        """A file goes from the primary's share."""
+        context = self._context
+        if not file.at_primary:
+            return
+        file.at_primary = False
+        context.primary_files.delete(file.path_at(SHARE))
+        context.witness.gone(context.now_us, file.database, file.number, "primary")
+        context.note("truth.file_gone", file.database, file.number, "primary", why)
+        context.forget_if_nowhere(file)

@@ -1,0 +1,215 @@
+"""One-way replication from the primary's share to the secondary's, which bears another name.
+
+Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every file passes through a
+staging area on the way; above its high watermark the oldest staged files are purged down to the low one, and no
+transfer begins while that lasts. A transfer that the link cuts is retried after a back-off, for ever; large files
+resume, small ones start again. A connection that finds the link down backs off as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from dr_sim.backups.model import Kind
+from dr_sim.journal import KIND_ID
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.link import Link
+from dr_sim.world.primary import SHARE
+from dr_sim.world.sharing import Flow
+
+_STATE = KIND_ID["truth.file_state"]
+_SENT = KIND_ID["truth.transfer_bytes"]
+_PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
+
+
+class Replication:
+    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data. `land` is the other side."""
+
+    def __init__(self, context: Context, link: Link, land: Callable[[BackupFile, bytes], None]) -> None:
+        self._context = context
+        self._spec = context.scenario.replication
+        self._link = link
+        self._land = land
+        self._queue: deque[BackupFile] = deque()
+        self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
+        self._retry: Entry | None = None
+        self._copy_job: Entry | None = None
+        self._staged: deque[tuple[BackupFile, int]] = deque()
+        self._staged_bytes = 0
+        self._purging = False
+        self._states = {s: context.journal.texts[s] for s in _STATES}
+        self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
+        self.hold_until: list[Callable[[BackupFile], int]] = []
+        link.on_change.append(self._link_changed)
+
+    def offer(self, file: BackupFile) -> None:
+        """A file is finished (or wanted again): it will be sent."""
+        file.sent_bytes = 0
+        if self._spec.every_us:
+            self._queue.append(file)
+            self._set(file, "queued")
+            self._wait_for_copy_job()
+            return
+        self._queue.append(file)
+        self._pump()
+        if not file.state or file.state in ("landed", "gone"):
+            self._set(file, "queued")
+
+    def on_its_way(self, file: BackupFile) -> bool:
+        return file.number in self._sending or file in self._queue
+
+    def waiting(self, database: int) -> list[BackupFile]:
+        """Finished files of a database that have not landed, oldest first."""
+        under_way = [f for f, _, _ in self._sending.values()] + list(self._queue)
+        return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
+
+    @property
+    def blocked(self) -> bool:
+        """Nothing can begin: backing off, purging, or between copy jobs."""
+        return self._retry is not None or self._purging
+
+    # ---- sending ------------------------------------------------------------------------------------------------------
+    def _pump(self) -> None:
+        while self._queue and len(self._sending) < self._spec.slots and not self.blocked:
+            if not self._link.forward_up:
+                self._lost()
+                return
+            file = self._queue.popleft()
+            if not file.at_primary:
+                self._set(file, "gone")
+                continue
+            if not self._stage(file):
+                self._queue.appendleft(file)
+                self._set(file, "staging")
+                return
+            self._send(file)
+
+    def _send(self, file: BackupFile) -> None:
+        amount = file.nominal_bytes - file.sent_bytes
+        if file.at_secondary and file.nominal_bytes > self._spec.resume_above_bytes:
+            amount = amount * self._spec.delta_ppm // 1_000_000  # a changed file: only what differs crosses
+        if file.sent_bytes:
+            file.sent_bytes = file.nominal_bytes - amount
+        self._set(file, "sending")
+        flow = self._link.shared.start(
+            file.database, amount * 8, self._link.cap_bit_s, lambda: self._arrived(file), _PRIORITY[file.kind]
+        )
+        self._sending[file.number] = (file, flow, amount)
+
+    def _arrived(self, file: BackupFile) -> None:
+        context = self._context
+        _, _, amount = self._sending.pop(file.number)
+        context.journal.append(_SENT, context.agenda.env._now, file.database, (file.number, amount))  # type: ignore[arg-type]
+        try:
+            data = context.primary_files.read(f"{SHARE}/{file.database_name}/{file.name}")
+        except KeyError:
+            self._set(file, "gone")
+        else:
+            for damage in self.in_transit:
+                data = damage(file, data)
+            until = max((hold(file) for hold in self.hold_until), default=0)
+            if until > context.now_us:
+                context.agenda.at(until, Class.TRANSFER, file.database, self._landed, file, data)
+            else:
+                self._landed(file, data)
+        if self._queue:
+            self._pump()
+
+    def _landed(self, file: BackupFile, data: bytes) -> None:
+        self._set(file, "landed")
+        self._land(file, data)
+
+    def _set(self, file: BackupFile, state: str) -> None:
+        file.state = state
+        context = self._context
+        context.journal.append(_STATE, context.agenda.env._now, file.database, (file.number, self._states[state]))  # type: ignore[arg-type]
+
+    # ---- cuts and back-off ----------------------------------------------------------------------------------------------
+    def _link_changed(self) -> None:
+        if self._link.forward_up:
+            if not self._spec.retry_us and self._retry is None:
+                self._pump()
+            return
+        if self._sending:
+            for number in sorted(self._sending, reverse=True):
+                self._cut(*self._sending[number])
+            self._sending.clear()
+            self._queue = deque(sorted(self._queue, key=lambda f: (f.number & 0xFFFFFFFF, f.database)))
+        if self._queue and self._retry is None:
+            self._lost()
+
+    def _cut(self, file: BackupFile, flow: Flow, amount: int) -> None:
+        left_bits = self._link.shared.stop(flow)
+        done = amount - -(-left_bits // 8)
+        self._context.note("truth.transfer_bytes", file.database, file.number, done)
+        resumes = file.nominal_bytes > self._spec.resume_above_bytes
+        file.sent_bytes = file.nominal_bytes - amount + done if resumes else 0
+        self._queue.appendleft(file)
+
+    def _lost(self) -> None:
+        """The connection is lost: what is queued waits for the next try (or for the link, without a back-off)."""
+        state = "backoff" if self._spec.retry_us else "waiting"
+        for file in self._queue:
+            if file.state != state:
+                self._set(file, state)
+        if self._spec.retry_us:
+            at = self._context.now_us + self._spec.retry_us
+            self._retry = self._context.agenda.at(at, Class.TRANSFER, -1, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._pump()
+
+    def hold(self) -> None:
+        """Nothing is sent any more: the site is gone."""
+        self._queue.clear()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    # ---- copy jobs and staging ------------------------------------------------------------------------------------------
+    def _wait_for_copy_job(self) -> None:
+        if self._copy_job is None:
+            every = self._spec.every_us
+            at = -(-self._context.now_us // every) * every
+            self._copy_job = self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self._copy)
+
+    def _copy(self) -> None:
+        self._copy_job = None
+        self._pump()
+
+    def _stage(self, file: BackupFile) -> bool:
+        """Room in the staging area; False while it is being purged. A file larger than the quota passes."""
+        spec = self._spec
+        size = file.nominal_bytes
+        if size > spec.staging_bytes:
+            return True
+        high = spec.staging_bytes * spec.high_watermark_ppm // 1_000_000
+        if self._staged_bytes + size > high:
+            low = spec.staging_bytes * spec.low_watermark_ppm // 1_000_000
+            freed = 0
+            while self._staged and self._staged_bytes + size > low:
+                oldest, its_size = self._staged[0]
+                if oldest.number in self._sending:
+                    break
+                self._staged.popleft()
+                self._staged_bytes -= its_size
+                freed += its_size
+            if freed:
+                self._purging = True
+                takes = -(-freed * 1_000_000 // spec.purge_bytes_s)
+                self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged)
+                return False
+        self._staged.append((file, size))
+        self._staged_bytes += size
+        return True
+
+    def _purged(self) -> None:
+        self._purging = False
+        self._pump()
+
+
+_STATES = ("queued", "staging", "sending", "backoff", "waiting", "landed", "gone")

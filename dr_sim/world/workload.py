@@ -1,0 +1,116 @@
+"""Users' writes as an exact function of time: log bytes, commits and the instant of each commit, with no event per commit.
+
+User log volume U(t) is the number of log bytes begun before t: periodic, piecewise linear between whole byte counts,
+rounded up. Commit n (n = 0, 1, ...) begins at byte pos(n) = ceil(n * bytes per transaction) and is acknowledged at
+t_n = max{t : U(t) <= pos(n)}. Then a log cut at t holds commit n exactly if t_n < t, which is pos(n) < U(t): a cut's
+commits are known from bytes alone. Maintenance (index rebuilds) writes log M(t) that carries no user's commit.
+The LSN at t is U(t) + M(t).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from dr_sim.scenario.model import Database, LogVolume, Scenario
+
+NEVER_US = 1 << 62
+HOUR_US = 3_600_000_000
+WEEK_US = 168 * HOUR_US
+
+# Relative write load by local hour of a working day, and of a day at the weekend (assumed: an office's database,
+# busy from 8 to 18 with a dip at noon, batch work at night). Only the shape counts, the mean is the scenario's.
+_WORKING_DAY = (2, 2, 3, 3, 2, 2, 3, 6, 12, 16, 17, 16, 12, 14, 16, 16, 14, 10, 6, 4, 3, 3, 2, 2)
+_WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2)
+
+
+class Workload:
+    """One database's writes."""
+
+    __slots__ = ("_bursts", "_bytes", "_cum", "_lengths", "_period_us", "_starts", "_tx_den", "_tx_num")
+
+    def __init__(self, database: Database, scenario: Scenario) -> None:
+        volume = database.log_volume
+        self._starts, self._lengths, self._cum = _segments(volume, scenario)
+        self._period_us = self._starts[-1] + self._lengths[-1]
+        self._bytes = self._cum[-1]
+        # bytes per transaction = (bytes / period) / (transactions / den) as a ratio of integers
+        self._tx_num = self._bytes * database.transactions_den_us
+        self._tx_den = database.transactions_num * self._period_us
+        self._bursts: list[tuple[int, int, int]] = []
+
+    def add_burst(self, at_us: int, log_bytes: int, over_us: int) -> None:
+        """Maintenance writes so much log, evenly over that time (all at once if 0)."""
+        self._bursts.append((at_us, log_bytes, over_us))
+
+    def user_bytes(self, t: int) -> int:
+        """U(t)."""
+        periods, rest = divmod(t, self._period_us)
+        j = bisect_right(self._starts, rest) - 1
+        base = self._cum[j]
+        step = self._cum[j + 1] - base
+        return periods * self._bytes + base - (-step * (rest - self._starts[j]) // self._lengths[j])
+
+    def maintenance_bytes(self, t: int) -> int:
+        """M(t)."""
+        total = 0
+        for at_us, log_bytes, over_us in self._bursts:
+            done = t - at_us
+            if done > 0:
+                total += log_bytes if done >= over_us else -(-log_bytes * done // over_us)
+        return total
+
+    def lsn(self, t: int) -> int:
+        return self.user_bytes(t) + (self.maintenance_bytes(t) if self._bursts else 0)
+
+    def commits(self, t: int) -> int:
+        """How many commits are acknowledged before t: the number of the first that is not."""
+        u = self.user_bytes(t)
+        if u <= 0 or not self._tx_num:
+            return 0
+        return (u - 1) * self._tx_den // self._tx_num + 1
+
+    def ack_instant(self, n: int) -> int:
+        """The instant at which commit n is acknowledged; NEVER_US if this database never commits."""
+        if not self._bytes:
+            return NEVER_US
+        periods, rest = divmod(self.commit_start(n), self._bytes)
+        j = bisect_right(self._cum, rest) - 1
+        dt = (rest - self._cum[j]) * self._lengths[j] // (self._cum[j + 1] - self._cum[j])
+        return periods * self._period_us + self._starts[j] + dt
+
+    def commit_start(self, n: int) -> int:
+        """pos(n): the user log byte at which commit n begins."""
+        return -(-n * self._tx_num // self._tx_den)
+
+
+def _segments(volume: LogVolume, scenario: Scenario) -> tuple[list[int], list[int], list[int]]:
+    """One period as (starts, lengths, cumulative bytes at each start and at the end)."""
+    if volume.shape == "steady":
+        return [0], [volume.den_us], [0, volume.num_bytes]
+    if volume.shape == "series":
+        n = len(volume.series_bytes)
+        cum = [0]
+        for b in volume.series_bytes:
+            cum.append(cum[-1] + b)
+        step = volume.series_interval_us
+        return [i * step for i in range(n)], [step] * n, cum
+    hours = list(_WORKING_DAY) * 5 + list(_WEEKEND) * 2
+    total = volume.num_bytes * WEEK_US // volume.den_us
+    local = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=scenario.start_utc_us)
+    local = local.astimezone(ZoneInfo(scenario.time_zone))
+    hour = local.weekday() * 24 + local.hour
+    into_us = (local.minute * 60 + local.second) * 1_000_000 + local.microsecond
+    weights = hours[hour:] + hours[:hour]
+    lengths = [HOUR_US] * 168
+    if into_us:  # begins within an hour: that hour's rest first, its beginning last
+        weights.append(weights[0])
+        lengths = [HOUR_US - into_us] + [HOUR_US] * 167 + [into_us]
+    starts, parts = [], [0]
+    at = 0
+    for length, weight in zip(lengths, weights, strict=True):
+        starts.append(at)
+        at += length
+        parts.append(parts[-1] + weight * length)
+    return starts, lengths, [total * p // parts[-1] for p in parts]
