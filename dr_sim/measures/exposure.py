@@ -1,0 +1,181 @@
+"""Exposure: what the data loss would be if a failure of some class came at this instant, over all the time.
+
+Theory of operation. Between two `truth.survivable` rows the first acknowledged commit that would be lacking stays
+the same, so exposure(t) = max(0, t - lacking_us): pieces of slope 1 or 0 that the record gives exactly. Nothing is
+sampled. Because each piece rises one microsecond per microsecond, the time spent in a range of values is a sum of
+overlaps, and mean, quantiles and shares are exact integers or fractions. The replay lag and the exposure that the
+recovery manager believes in have the same form and use the same curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import mul
+
+import numpy as np
+
+from dr_sim.measures.tables import Ints, Record, tables, up_until_us
+from dr_sim.scenario.model import Scenario
+
+CLASSES = ("database", "host", "site")
+
+
+@dataclass(slots=True)
+class Curve:
+    """value(t) = max(0, t - since_us[i]) for t in [start_us[i], start_us[i + 1]); the last piece ends at end_us.
+
+    All in microseconds; start_us ascends strictly. An empty curve has no pieces and no duration.
+    """
+
+    start_us: Ints
+    since_us: Ints
+    end_us: int
+
+    @property
+    def begin_us(self) -> int:
+        return int(self.start_us[0]) if len(self.start_us) else self.end_us
+
+    @property
+    def duration_us(self) -> int:
+        return self.end_us - self.begin_us
+
+    def stops_us(self) -> Ints:
+        """Where each piece ends."""
+        return np.append(self.start_us[1:], np.int64(self.end_us))[: len(self.start_us)]
+
+    def window(self, from_us: int, until_us: int) -> Curve:
+        """The part of the curve in [from_us, until_us)."""
+        end = min(self.end_us, until_us)
+        first = max(0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1)
+        last = int(np.searchsorted(self.start_us, end, side="left"))
+        if end <= from_us or first >= last:
+            return empty_curve(max(from_us, 0))
+        start = self.start_us[first:last].copy()
+        start[0] = max(int(start[0]), from_us)
+        return Curve(start, self.since_us[first:last], end)
+
+    def at(self, t_us: int) -> int:
+        """The value just before t_us is overtaken by a change at t_us: a failure at t_us meets this one."""
+        i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
+        return max(0, t_us - int(self.since_us[i])) if len(self.start_us) else 0
+
+    def _ramps(self) -> tuple[int, Ints, Ints]:
+        """Time spent at 0, and the values between which each piece rises."""
+        low = np.maximum(self.start_us - self.since_us, 0)
+        high = np.maximum(self.stops_us() - self.since_us, 0)
+        return self.duration_us - int(np.sum(high - low)), low, high
+
+    def mean_us(self) -> Fraction:
+        """The exact time average. Raises ValueError if the curve has no duration."""
+        if not self.duration_us:
+            raise ValueError("the mean of a curve without duration is not defined")
+        _, low, high = self._ramps()
+        # Python integers: a day squared in microseconds does not fit 64 bits
+        twice = sum(map(mul, (high - low).tolist(), (high + low).tolist()))
+        return Fraction(twice, 2 * self.duration_us)
+
+    def max_us(self) -> int:
+        """The supremum: the value that is reached, or approached just before a file lands."""
+        _, _, high = self._ramps()
+        return int(high.max()) if len(high) else 0
+
+    def above_us(self, limit_us: int) -> int:
+        """For how long the value is above the limit."""
+        _, low, high = self._ramps()
+        return int(np.sum(np.maximum(high - np.maximum(low, limit_us), 0)))
+
+    def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
+        """For each share the smallest x such that the time spent at or below x is at least that share of all time."""
+        if not self.duration_us:
+            raise ValueError("a quantile of a curve without duration is not defined")
+        at_zero, low, high = self._ramps()
+        knots, where = np.unique(np.concatenate((low, high)), return_inverse=True)
+        rising = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        np.add.at(rising, where[: len(low)], 1)
+        np.add.at(rising, where[len(low) :], -1)
+        rising = np.cumsum(rising)
+        below = at_zero + np.append(np.int64(0), np.cumsum(rising[:-1] * np.diff(knots)))  # time at or below each knot
+        found = []
+        for share in shares:
+            target = share * self.duration_us
+            if target <= at_zero:
+                found.append(Fraction(0))
+                continue
+            i = int(np.searchsorted(below, -((-target.numerator) // target.denominator), side="left"))
+            missing = target - int(below[i - 1])
+            found.append(int(knots[i - 1]) + missing / int(rising[i - 1]))
+        return found
+
+    def points(self) -> tuple[Ints, Ints]:
+        """The curve as a line to draw: instants and values, microseconds, with both ends of every jump."""
+        stop = self.stops_us()
+        bend = np.clip(self.since_us, self.start_us, stop)  # where a piece leaves 0
+        time = np.stack((self.start_us, bend, stop), axis=1).ravel()
+        since = np.repeat(self.since_us, 3)
+        return time, np.maximum(time - since, 0)
+
+    def above(self, limit_us: int) -> list[tuple[int, int]]:
+        """The maximal intervals [onset, end) in which the value is above the limit."""
+        stop = self.stops_us()
+        onset = np.maximum(self.start_us, self.since_us + limit_us)
+        over = onset < stop
+        found: list[tuple[int, int]] = []
+        for begin, end in zip(onset[over].tolist(), stop[over].tolist(), strict=True):
+            if found and found[-1][1] == begin:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((begin, end))
+        return found
+
+
+def empty_curve(at_us: int) -> Curve:
+    return Curve(np.empty(0, np.int64), np.empty(0, np.int64), at_us)
+
+
+def step_curve(time_us: Ints, since_us: Ints, end_us: int) -> Curve:
+    """A curve from rows in the order of the journal: of several rows at one instant the last one holds."""
+    before = time_us < end_us
+    time, since = time_us[before], since_us[before]
+    if not len(time):
+        return empty_curve(end_us)
+    last = np.append(time[1:] != time[:-1], True)
+    return Curve(time[last], since[last], end_us)
+
+
+def worst(curves: Iterable[Curve]) -> Curve:
+    """The pointwise maximum, over the time that all of them cover: a service is as exposed as its worst database."""
+    level = list(curves)
+    if not level:
+        return empty_curve(0)
+    while len(level) > 1:
+        paired = [_worse(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[len(paired) * 2 :]
+    return level[0]
+
+
+def _worse(a: Curve, b: Curve) -> Curve:
+    begin, end = max(a.begin_us, b.begin_us), min(a.end_us, b.end_us)
+    a, b = a.window(begin, end), b.window(begin, end)
+    if not a.duration_us:
+        return empty_curve(end)
+    start = np.union1d(a.start_us, b.start_us)
+    since_a = a.since_us[np.searchsorted(a.start_us, start, side="right") - 1]
+    since_b = b.since_us[np.searchsorted(b.start_us, start, side="right") - 1]
+    return Curve(start, np.minimum(since_a, since_b), end)
+
+
+def true_exposure(record: Record, scenario: Scenario, database: int, failure_class: str = "site") -> Curve:
+    """The exposure of one database to one class of failure, from the record of what would survive, for as long as
+    the database was up at the primary."""
+    t = tables(record)
+    rows = t["truth.survivable"]
+    where = (rows["entity"] == database) & t.has_text(rows["class"], failure_class)
+    return step_curve(rows["time_us"][where], rows["lacking_us"][where], up_until_us(t, scenario, database))
+
+
+def service_exposure(record: Record, scenario: Scenario, failure_class: str = "site") -> Curve:
+    """The exposure of the service: that of its worst database at every instant."""
+    t = tables(record)
+    return worst(true_exposure(t, scenario, i, failure_class) for i in range(len(scenario.databases)))

@@ -1,0 +1,76 @@
+"""How the measures read a journal: whole columns of one kind of record at a time, kept once they were asked for.
+
+Nothing here or in any measure asks the world: a journal and the scenario are the only inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dr_sim.frames import columns
+from dr_sim.journal import Journal, Row
+from dr_sim.scenario.model import Scenario
+
+Ints = NDArray[np.int64]
+WHOLE_SERVICE = -1  # the entity of a row that concerns no single database
+
+
+class Tables:
+    """One journal's kinds of record as int64 columns: 'seq', 'time_us', 'entity' and every field (texts as ids)."""
+
+    __slots__ = ("_columns", "journal")
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._columns: dict[str, dict[str, Ints]] = {}
+
+    def __getitem__(self, kind_name: str) -> dict[str, Ints]:
+        found = self._columns.get(kind_name)
+        if found is None:
+            found = self._columns[kind_name] = columns(self.journal, kind_name)
+        return found
+
+    def rows(self, kind_name: str) -> Iterator[Row]:
+        """The same as single rows, texts as texts: for the kinds of which a run holds few."""
+        return self.journal.rows(kind_name)
+
+    def text(self, text_id: int) -> str:
+        return self.journal.text(text_id)
+
+    def has_text(self, ids: Ints, wanted: str) -> NDArray[np.bool_]:
+        """Where a column of text ids holds that text."""
+        return np.asarray(ids == self.journal.texts.get(wanted, -1))
+
+
+Record = Journal | Tables
+"""What a measure reads: a journal, or the tables of one that are already open."""
+
+
+def tables(record: Record) -> Tables:
+    return record if isinstance(record, Tables) else Tables(record)
+
+
+def pick(columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]) -> dict[str, Ints]:
+    """The rows of a kind for which `where` holds."""
+    return {name: column[where] for name, column in columns_of_kind.items()}
+
+
+def run_end_us(t: Tables, scenario: Scenario) -> int:
+    """The instant the run ended; a journal without truth.end ran to its planned end."""
+    ends = t["truth.end"]["time_us"]
+    return int(ends[-1]) if len(ends) else scenario.run_for_us
+
+
+def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
+    """How long a database took writes at the primary: until it or the whole primary failed, until its writes were
+    stopped for a planned failover, until the secondary was promoted in its stead, or the run's end."""
+    ends = [run_end_us(t, scenario)]
+    failed, fenced, promoted = t["truth.failed"], t["truth.fenced"], t["truth.promoted"]
+    for kind in (failed, promoted):
+        concerned = (kind["entity"] == database) | (kind["entity"] == WHOLE_SERVICE)
+        ends.extend(kind["time_us"][concerned][:1].tolist())
+    ends.extend(fenced["time_us"][fenced["writes_stop"] == 1][:1].tolist())
+    return min(ends)
