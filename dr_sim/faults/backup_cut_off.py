@@ -1,0 +1,33 @@
+"""A log backup dies in the middle: a file without an end, and a log that was not truncated."""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind as BackupKind
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+
+
+class BackupCutOff(Params):
+    database: DatabaseName
+    after: Ppm = default("50 %", "assumed", "part of its bytes that the next log backup gets to write")
+
+
+def happen(event: Occurrence, params: BackupCutOff) -> None:
+    index = event.world.index_of(params.database)
+    event.begins("backup cut off", index)
+    primary = event.world.primary
+    db = primary.databases[index]
+    job = db.running.get(BackupKind.LOG)
+    if job is not None:
+        primary.cut_off(db, job)
+    else:
+        db.cut_next_ppm = max(1, params.after)
+    event.ends("backup cut off", index)
+
+
+KIND = Kind(
+    "backup_cut_off", BackupCutOff, "database", True,
+    "the backup process or its connection dies, or a local failover falls into it (R10); one under way is cut off at once",
+    "mission R10; SQL Server's 3256 is what such a file gives",
+    happen,
+)  # fmt: skip

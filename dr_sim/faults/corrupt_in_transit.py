@@ -1,0 +1,47 @@
+"""The next files arrive with wrong bytes; what lies at the primary is good, so a second copy is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.damage import draw_extent, flipped
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.world.backup_file import BackupFile
+
+
+class CorruptInTransit(Params):
+    database: DatabaseName | None = Field(None, description="only this database's files; any if left out")
+    kind: Literal["any", "full", "incremental", "log"] = "any"
+    files: int = Field(1, ge=1, description="so many arrivals in a row")
+
+
+def happen(event: Occurrence, params: CorruptInTransit) -> None:
+    world = event.world
+    left = params.files
+    index = -1 if params.database is None else world.index_of(params.database)
+    event.begins("corruption in transit", index)
+
+    def damage(file: BackupFile, data: bytes) -> bytes:
+        nonlocal left
+        if left and index in (-1, file.database) and params.kind in ("any", file.kind.word):
+            offset, length = draw_extent(event, file, params.files - left)
+            left -= 1
+            world.context.note("truth.damaged", file.database, file.number, "transit", offset, max(1, length))
+            data = flipped(data, file.nominal_bytes, offset, length)
+            if not left:
+                event.ends("corruption in transit", index)
+                world.replication.in_transit.remove(damage)
+        return data
+
+    world.replication.in_transit.append(damage)
+
+
+KIND = Kind(
+    "corrupt_in_transit", CorruptInTransit, "database", True,
+    "damage on the way that TCP's checksum misses, or a faulty network card or proxy",
+    "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
+    happen,
+)  # fmt: skip

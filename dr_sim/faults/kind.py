@@ -1,0 +1,71 @@
+"""What a kind of event is: a fault, an order, a burst of work. One file each; the visible tuple in __init__ lists them all.
+
+A fault changes bytes, times or reachability, never a flag that the recovery logic could read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.model import Law
+
+if TYPE_CHECKING:
+    from dr_sim.world.world import World
+
+
+class Occurrence:
+    """One happening of a kind: the number-th line under `events:` (0 if drawn), the index-th of its kind in the run."""
+
+    __slots__ = ("index", "kind", "number", "world")
+
+    def __init__(self, world: World, kind: str, number: int, index: int) -> None:
+        self.world = world
+        self.kind = kind
+        self.number = number
+        self.index = index
+
+    def law(self, law: Law, purpose: str) -> int:
+        """A value of a law, drawn under this occurrence's own name."""
+        return self._stream(purpose).law(self.index, law)
+
+    def below(self, n: int, purpose: str) -> int:
+        return self._stream(purpose).below(self.index, n)
+
+    def _stream(self, purpose: str) -> Any:
+        lane = "scripted" if self.number else "drawn"
+        return self.world.context.streams.of(f"fault {self.kind}", purpose, lane)
+
+    def begins(self, detail: str, database: int = -1) -> None:
+        self.world.context.note("truth.event", database, self.number, self.kind, 1, detail)
+
+    def ends(self, detail: str, database: int = -1) -> None:
+        self.world.context.note("truth.event", database, self.number, self.kind, 0, detail)
+
+    def for_a_time(self, law: Law, start: Callable[[], None], stop: Callable[[], None], detail: str) -> None:
+        """Start now, stop after a time by that law, both recorded."""
+        self.begins(detail)
+        start()
+
+        def end() -> None:
+            stop()
+            self.ends(detail)
+
+        self.world.later(self.law(law, "duration"), end)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
+
+    models: what it stands for in the world outside; source: where its figures come from."""
+
+    name: str
+    params: type[Params]
+    scalar: str | None
+    drawable: bool
+    models: str
+    source: str
+    happen: Callable[[Occurrence, Any], None]

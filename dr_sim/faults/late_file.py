@@ -1,0 +1,43 @@
+"""Files land late, and so out of order: later ones overtake them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.world.backup_file import BackupFile
+
+
+class LateFile(Params):
+    database: DatabaseName
+    by: Law = Field(description="how much later than sent")
+    files: int = Field(1, ge=1, description="so many, each by a draw of its own")
+
+
+def happen(event: Occurrence, params: LateFile) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    left = params.files
+    event.begins("late files", index)
+
+    def hold(file: BackupFile) -> int:
+        nonlocal left
+        if not left or file.database != index:
+            return 0
+        by_us = event.law(params.by, f"late {params.files - left}")
+        left -= 1
+        if not left:
+            event.ends("late files", index)
+            world.later(0, lambda: world.replication.hold_until.remove(hold))
+        return world.context.now_us + by_us
+
+    world.replication.hold_until.append(hold)
+
+
+KIND = Kind(
+    "late_file", LateFile, None, True,
+    "a replicator that delivers out of order: a gap followed by a late arrival is normal and no hole",
+    "Windows DFS Replication FAQ: files may arrive out of order",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,26 @@
+"""The link loses packets: every TCP stream slows down by the throughput law, nothing is cut."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Law, Params, Ppb
+
+
+class PacketLoss(Params):
+    loss: Ppb
+    duration: Law
+
+
+def happen(event: Occurrence, params: PacketLoss) -> None:
+    link = event.world.link
+    event.for_a_time(
+        params.duration, lambda: link.add_loss(params.loss), lambda: link.remove_loss(params.loss), "packet loss"
+    )
+
+
+KIND = Kind(
+    "packet_loss", PacketLoss, None, True,
+    "a congested or faulty path: loss caps each stream at MSS / RTT * 1.22 / sqrt(p)",
+    "Mathis et al. 1997; carriers promise below 0.1 % and call above 1 % excess",
+    happen,
+)  # fmt: skip

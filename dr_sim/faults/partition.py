@@ -1,0 +1,34 @@
+"""The link passes one way only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Law, Params
+
+
+class Partition(Params):
+    cut: Literal["to_secondary", "to_primary", "both"] = "to_secondary"
+    duration: Law
+
+
+def happen(event: Occurrence, params: Partition) -> None:
+    link = event.world.link
+    forward, back = params.cut != "to_primary", params.cut != "to_secondary"
+    event.for_a_time(
+        params.duration,
+        lambda: link.down(forward, back),
+        lambda: link.up(forward, back),
+        {"to_secondary": "link down towards the secondary", "to_primary": "link down towards the primary"}.get(
+            params.cut, "link down"
+        ),
+    )
+
+
+KIND = Kind(
+    "partition", Partition, "duration", True,
+    "a half-broken route or firewall rule: one side hears the other and is not heard",
+    "assumed; one-way partitions are a staple of distributed-systems testing (Jepsen)",
+    happen,
+)  # fmt: skip

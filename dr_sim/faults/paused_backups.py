@@ -1,0 +1,30 @@
+"""Backup jobs of a database are paused: a move, an upgrade, a person."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params
+
+
+class PausedBackups(Params):
+    database: DatabaseName
+    duration: Law
+    reason: str = Field("move", description="what the recovery manager finds when it asks: move, upgrade, ...")
+
+
+def happen(event: Occurrence, params: PausedBackups) -> None:
+    index = event.world.index_of(params.database)
+    paused = event.world.primary.databases[index].paused
+    event.for_a_time(
+        params.duration, lambda: paused.append(params.reason), lambda: paused.remove(params.reason), "backups paused"
+    )
+
+
+KIND = Kind(
+    "paused_backups", PausedBackups, None, True,
+    "jobs paused by a database move or an upgrade (R9), and perhaps forgotten",
+    "mission R9; operators: schedules change, thresholds and people are left behind",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,24 @@
+"""The link carries less than it should."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Bandwidth, Law, Params
+
+
+class Throttle(Params):
+    to: Bandwidth
+    duration: Law
+
+
+def happen(event: Occurrence, params: Throttle) -> None:
+    link = event.world.link
+    event.for_a_time(params.duration, lambda: link.throttle(params.to), lambda: link.unthrottle(params.to), "link throttled")
+
+
+KIND = Kind(
+    "throttle", Throttle, None, True,
+    "other traffic or a carrier's shaping takes most of the bandwidth",
+    "assumed; cloud region pairs differ 250-fold (Skyplane profiles, min 0.11, max 28.7 Gbit/s)",
+    happen,
+)  # fmt: skip
