@@ -10,13 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from dr_sim import units
 from dr_sim.scenario.model import Law as LawValue
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,22 @@ def _listed(words: list[str] | tuple[str, ...]) -> str:
     return ", ".join(shown) + (f" and {len(words) - 12} more" if len(words) > 12 else "")
 
 
+def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
+    """parse(value), its UnitError (and anything that is no text) turned into a refusal."""
+    if not isinstance(value, str):
+        kind = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
+        raise refuse(f"one value belongs here, not {kind}", *inside)
+    try:
+        return parse(value)
+    except units.UnitError as error:
+        raise refuse(str(error), *inside) from None
+
+
 # ---- quantities ----------------------------------------------------------------------------------------------------
 def _reader(parse: Callable[[str], int]) -> BeforeValidator:
     def read(value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                return parse(value)
-            except units.UnitError as error:
-                raise refuse(str(error)) from None
         if isinstance(value, bool) or not isinstance(value, int):
-            kind = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
-            raise refuse(f"one value belongs here, not {kind}")
+            return from_text(parse, value)
         if value < 0:
             raise refuse(f"{value} is negative")
         return value
@@ -149,6 +156,37 @@ Ppb = Annotated[
 """Parts in 10^9, at most all."""
 
 
+# ---- counts and yes or no --------------------------------------------------------------------------------------------
+def _parse_count(text: str) -> int:
+    digits = text.strip().replace(",", "")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+        raise units.UnitError(f"{text[:40]!r} is not a whole number from 0 up; write for example 16")
+    return int(digits)
+
+
+def _parse_yes_no(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in ("true", "false", "yes", "no"):
+        raise units.UnitError(f"{text[:40]!r} is neither; write true or false")
+    return word in ("true", "yes")
+
+
+Count = Annotated[
+    int,
+    _reader(_parse_count),
+    Quantity("count", str),
+    WithJsonSchema({"type": "integer", "minimum": 0}),
+]
+"""A whole number, not negative, without a unit."""
+
+YesNo = Annotated[
+    bool,
+    PlainValidator(lambda value: value if isinstance(value, bool) else from_text(_parse_yes_no, value)),
+    Quantity("yes or no", lambda value: "true" if value else "false"),
+    WithJsonSchema({"type": "boolean"}),
+]
+
+
 # ---- laws ----------------------------------------------------------------------------------------------------------
 _LAW_KEYS = (
     (("p50", "p95"), "lognormal"),
@@ -163,12 +201,12 @@ def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
         if isinstance(value, LawValue):
             return value
         if isinstance(value, str):
-            return LawValue("fixed", _part(parse, value))
+            return LawValue("fixed", from_text(parse, value))
         if not isinstance(value, Mapping):
             raise refuse(f"a law belongs here: {example}, or {_LAW_WAYS}")
         for keys, kind in _LAW_KEYS:
             if set(value) == set(keys):
-                return _law(kind, keys, [_part(parse, value[key], key) for key in keys])
+                return _law(kind, keys, [from_text(parse, value[key], key) for key in keys])
         for key in value:
             if not any(key in keys for keys, _ in _LAW_KEYS):
                 known = [word for keys, _ in _LAW_KEYS for word in keys]
@@ -187,15 +225,6 @@ def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
     if kind == "exponential" and a == 0:
         raise refuse("a mean must be above 0", keys[0])
     return LawValue(kind, a, b)
-
-
-def _part(parse: Callable[[str], int], value: Any, *inside: str) -> int:
-    if not isinstance(value, str):
-        raise refuse("one value belongs here", *inside)
-    try:
-        return parse(value)
-    except units.UnitError as error:
-        raise refuse(str(error), *inside) from None
 
 
 def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:

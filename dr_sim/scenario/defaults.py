@@ -1,0 +1,106 @@
+"""Every default of a scenario: (key path, what it stands for as text, where it comes from).
+
+'*' is any database. A source is a publication named in full words, one of dr_sim's own requirements on the recovery
+service, or 'assumed'. What has no line here must be written. Defaults of event and fault kinds stand with their fields.
+"""
+
+from __future__ import annotations
+
+_LIMITS = "the recovery service's own limits"
+_SCHEDULE = "the recovery service's own schedule"
+_DFS = "Windows DFS Replication FAQ"
+
+DEFAULTS: tuple[tuple[str, str, str], ...] = (
+    ("description", '""', "none needed"),
+    ("seed", "1", "assumed"),
+    ("start", "2026-01-05", "assumed: a Monday"),
+    ("time_zone", "UTC", "assumed"),
+    ("measure_from", "0 s", "assumed: from the start"),
+    ("machines", "[sql1]", "assumed"),
+    # ---- databases ----
+    ("databases.*.log_volume", "20 MB per 5 min", "assumed"),
+    ("databases.*.transactions", "10 per s", "assumed: 6.7 kB of log each at 20 MB per 5 min"),
+    ("databases.*.incremental_share", "60 %", "assumed: 25 GB after a week of 40 GB of log"),
+    ("databases.*.full", "weekly Sun 01:00", _SCHEDULE),
+    ("databases.*.incremental", "daily 01:00", _SCHEDULE),
+    ("databases.*.log", "every 5 min", _SCHEDULE),
+    ("databases.*.serial", "false", "assumed: SQL Server lets logs go on during a full"),
+    ("databases.*.seeded", "true", "assumed: the secondary is in place when the run begins"),
+    # ---- the primary ----
+    ("primary.disk", "400 MB/s", "assumed"),
+    ("primary.full.fixed", "5 s", "assumed"),
+    ("primary.full.rate", "191 MB/s", "field reports: 20, 143, 191 and 299 MB/s"),
+    ("primary.incremental.fixed", "5 s", "assumed"),
+    ("primary.incremental.rate", "191 MB/s", "field reports: 20, 143, 191 and 299 MB/s"),
+    ("primary.log.fixed", "1 s", "assumed"),
+    ("primary.log.rate", "169 MB/s", "a real 3,553 MB log backup that took 21 s"),
+    ("primary.retention", "72 h", "built-in SQL Server log shipping"),
+    ("primary.keep_fulls", "2", "assumed"),
+    # ---- the link ----
+    ("link.rtt", "30 ms", "assumed"),
+    ("link.loss", "0 %", "assumed"),
+    ("link.mss", "1460 B", "Ethernet's 1,500 less 40 of TCP and IP headers"),
+    ("link.sharing", "fair", "assumed: concurrent TCP streams share max-min fairly"),
+    # ---- replication ----
+    ("replication.slots", "16", _DFS),
+    ("replication.staging", "4096 MiB", f"{_DFS} (4,096 MB, which Windows counts in MiB)"),
+    ("replication.high_watermark", "90 %", _DFS),
+    ("replication.low_watermark", "60 %", _DFS),
+    ("replication.purge_rate", "1 GB/s", "assumed"),
+    ("replication.retry", "3 min", "assumed"),
+    ("replication.resume_above", "64 KiB", f"{_DFS} (64 KB)"),
+    ("replication.every", "0 s", "assumed: as soon as a file is finished"),
+    ("replication.delta", "100 %", "assumed: of logs and compressed backups nearly everything crosses"),
+    # ---- the secondary ----
+    ("secondary.disk", "1 GB/s", "assumed: hashing and restoring do not wait for it one at a time"),
+    ("secondary.hash_rate", "500 MB/s", "assumed"),
+    ("secondary.restore_rate", "356 MB/s", "assumed: 500 GB in 23 min 24 s"),
+    ("secondary.restore_fixed", "1 s", "assumed"),
+    ("secondary.restore_tail", "1", "assumed: no tail; field reports tell of 25 times and more"),
+    ("secondary.retention", "72 h", "built-in SQL Server log shipping"),
+    ("secondary.keep_fulls", "2", "assumed"),
+    # ---- replay ----
+    ("replay.workers", "4", "assumed"),
+    ("replay.on_hole", "bridge", "assumed: an incremental is smaller than a full"),
+    ("replay.otherwise", "resync", "assumed"),
+    ("replay.delay", "0 s", "assumed"),
+    ("replay.every", "0 s", "the recovery service's own rule: as soon as a log has landed"),
+    ("replay.attempts", "3", _LIMITS),
+    ("replay.age", "15 min", _LIMITS),
+    ("replay.retry", "5 min", _LIMITS),
+    ("replay.window", "15 min", _LIMITS),
+    ("replay.critical_after", "30 min", _LIMITS),
+    ("replay.validate", "[hash]", "assumed"),
+    ("replay.reverify", "0 s", "assumed: on arrival only"),
+    # ---- detection and failover ----
+    ("heartbeat.every", "10 s", "AWS: health probes every 10 or 30 s"),
+    ("heartbeat.path", "own", "assumed"),
+    ("failover.mode", "manual", "assumed"),
+    ("failover.silent_for", "30 s", "AWS: health probes every 10 or 30 s"),
+    ("failover.machines_silent", "all", "assumed"),
+    ("failover.operators", "[dba]", "assumed"),
+    ("failover.operator.answers_in", "{p50: 4 min, p95: 20 min}", "assumed"),
+    ("failover.operator.approves", "true", "assumed"),
+    ("failover.fence", "5 s", "assumed"),
+    ("failover.fence_timeout", "21 s", "Microsoft: a TCP attempt takes 21 s"),
+    ("failover.drain_limit", "10 min", "assumed"),
+    ("failover.recover", "10 s", "assumed"),
+    ("failover.redirect.switch", "60 s", "AWS: managed failover 60-120 s typical"),
+    ("failover.redirect.ttl", "0 s", "assumed: a virtual IP moves, no name changes"),
+    ("failover.redirect.reconnect", "0 s", "assumed: connections are closed, so clients come back at once"),
+    ("failover.warm_up.for", "45 s", "assumed"),
+    ("failover.warm_up.from", "50 %", "assumed"),
+    # ---- users, the manager, danger ----
+    ("users.requests", "100 per s", "assumed"),
+    ("users.utilisation", "60 %", "assumed"),
+    ("manager.restart_after", "30 s", "assumed"),
+    ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
+    ("danger.grace", "5 min", "the recovery service's own limits: the time between retries"),
+)
+
+DERIVED: tuple[tuple[str, str], ...] = (
+    ("name", "the file's name"),
+    ("databases.*.machine", "the first of machines"),
+    ("failover.on_duty", "the first of failover.operators"),
+)
+"""Defaults that follow from the rest of the scenario."""

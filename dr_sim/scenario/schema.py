@@ -1,0 +1,336 @@
+"""What may stand in a scenario file, key by key: the border where people's texts become typed values.
+
+Nothing here has a default: defaults.py fills the tree before it is validated, so that each default passes through the
+same types as what people write. `events`, `faults` and `sla` are read by events.py and sla.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from dr_sim import units
+from dr_sim.scenario import times
+from dr_sim.scenario.fields import (
+    Bandwidth,
+    Count,
+    DiskRate,
+    Duration,
+    FactorLaw,
+    Law,
+    MachineName,
+    Ppb,
+    Ppm,
+    Size,
+    YesNo,
+    from_text,
+    refuse,
+)
+from dr_sim.scenario.model import Schedule
+from dr_sim.scenario.workload import LogVolumeField
+
+LONGEST_RUN_US = 100 * units.YEAR_US
+LONGEST_NAME = 128  # SQL Server's limit for a database's name
+
+
+def _above_zero(value: int) -> int:
+    if value <= 0:
+        raise refuse("must be above 0")
+    return value
+
+
+def _run_length(value: int) -> int:
+    if value > LONGEST_RUN_US:
+        raise refuse("a run takes at most 100 years")
+    return _above_zero(value)
+
+
+def _zone(text: str) -> str:
+    return times.zone(text).key
+
+
+def _name(text: Any) -> str:
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+        raise refuse(f"a name has 1 to {LONGEST_NAME} printable characters")
+    return text
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise refuse("a list of names belongs here, as in [sql1, sql2]")
+    names = tuple(_name(name) for name in value)
+    if not names:
+        raise refuse("name at least one")
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise refuse(f"{name!r} is named twice", str(i))
+    return names
+
+
+def _schedule(value: Any) -> Schedule:
+    if isinstance(value, dict):
+        if set(value) != {"at", "zone"} or not all(isinstance(text, str) for text in value.values()):
+            raise refuse("a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}")
+        schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
+        if schedule.kind not in ("daily", "weekly") or schedule.zone:
+            raise refuse("only a daily or weekly schedule has a zone, and only one", "zone")
+        zone = from_text(_zone, value["zone"], "zone")
+        return Schedule(schedule.kind, weekday=schedule.weekday, at_us=schedule.at_us, zone=zone)
+    return from_text(times.parse_schedule, value)
+
+
+def _validation(value: Any) -> tuple[str, ...]:
+    if value not in (["hash"], ["hash", "properties"], ["properties", "hash"]):
+        raise refuse("write [hash] or [hash, properties]")
+    return tuple(value)
+
+
+def _machines_silent(value: Any) -> int:
+    if value == "all":
+        return 0
+    if not isinstance(value, str) or not value.isdecimal() or int(value[:9]) == 0:
+        raise refuse("write how many machines must be silent, 1 or more, or all")
+    return int(value[:9])
+
+
+def _json(kind: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, **more})
+
+
+Positive = AfterValidator(_above_zero)
+RunLength = Annotated[Duration, AfterValidator(_run_length)]
+Moment = Annotated[
+    datetime,
+    PlainValidator(lambda value: from_text(times.parse_moment, value)),
+    _json("string", examples=["2026-01-05", "2026-01-05 08:00"]),
+]
+ZoneName = Annotated[
+    str, PlainValidator(lambda value: from_text(_zone, value)), _json("string", examples=["UTC", "Europe/Berlin"])
+]
+Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLength=LONGEST_NAME)]
+NameList = Annotated[
+    tuple[str, ...], PlainValidator(_names), _json("array", items={"type": "string"}, minItems=1, uniqueItems=True)
+]
+Rate = Annotated[
+    tuple[int, int],
+    PlainValidator(lambda value: from_text(units.parse_rate, value)),
+    _json("string", pattern=r"^\s*[0-9].* per .+$", examples=["3 per week", "10 per s"]),
+]
+_SCHEDULE_TEXT = {
+    "type": "string",
+    "pattern": r"^\s*(none|every .+|daily \d{1,2}:\d{2}.*|weekly [A-Za-z]+ \d{1,2}:\d{2}.*)$",
+    "examples": ["weekly Sun 01:00", "daily 01:00", "every 5 min", "every 5 min offset 2 min", "none"],
+}
+ScheduleField = Annotated[
+    Schedule,
+    PlainValidator(_schedule),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _SCHEDULE_TEXT,
+                {
+                    "type": "object",
+                    "properties": {"at": _SCHEDULE_TEXT, "zone": {"type": "string"}},
+                    "required": ["at", "zone"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+Validation = Annotated[
+    tuple[str, ...],
+    PlainValidator(_validation),
+    _json("array", items={"enum": ["hash", "properties"]}, uniqueItems=True, contains={"const": "hash"}),
+]
+MachinesSilent = Annotated[
+    int, PlainValidator(_machines_silent), WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]})
+]
+
+
+def about(description: str, alias: str | None = None) -> Any:
+    """A key that must be there once the defaults are filled in."""
+    return Field(description=description, alias=alias)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseKeys(Section):
+    size: Annotated[Size, Positive] = about("size of its data, what a full backup holds")
+    machine: MachineName = about("the machine it lives on")
+    log_volume: LogVolumeField = about("how fast users' commits write log")
+    transactions: Rate = about("users' transactions; they follow the log volume")
+    incremental_share: Ppm = about("of the log written since the full, what an incremental holds")
+    full: ScheduleField = about("when full backups start")
+    incremental: ScheduleField = about("when incremental (differential) backups start")
+    log: ScheduleField = about("when log backups start; none: it has no log backups")
+    serial: YesNo = about("its backup jobs never run side by side")
+    seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
+
+
+class BackupCostKeys(Section):
+    fixed: Duration = about("fixed cost of one backup")
+    rate: Annotated[DiskRate, Positive] = about("speed of one backup by itself")
+
+
+class PrimaryKeys(Section):
+    disk: Annotated[DiskRate, Positive] = about("disk of a machine, shared by its backup jobs")
+    full: BackupCostKeys
+    incremental: BackupCostKeys
+    log: BackupCostKeys
+    retention: Duration = about("how long backup files are kept at the primary")
+    keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+
+
+class LinkKeys(Section):
+    bandwidth: Annotated[Bandwidth, Positive] = about("capacity of the link")
+    rtt: Duration = about("round-trip time")
+    loss: Ppb = about("packet loss; it slows each TCP stream")
+    mss: Annotated[Size, Positive] = about("payload of one packet")
+    sharing: Literal["fair", "fifo", "priority"] = about(
+        "how transfers share the link; priority: logs before incrementals before fulls"
+    )
+
+
+class ReplicationKeys(Section):
+    slots: Annotated[Count, Positive] = about("concurrent transfers")
+    staging: Annotated[Size, Positive] = about("quota of the staging area")
+    high_watermark: Ppm = about("staging above this part of its quota is purged, and replication pauses meanwhile")
+    low_watermark: Ppm = about("purging stops at this part of the quota")
+    purge_rate: Annotated[DiskRate, Positive] = about("speed of purging")
+    retry: Duration = about("back-off after a cut transfer; 0 s: goes on as soon as the link is back")
+    resume_above: Size = about("larger files resume after a cut, others start again")
+    every: Duration = about("a copy job at whole multiples; 0 s: as soon as a file is finished")
+    delta: Ppm = about("part of a changed file that crosses the link")
+
+
+class SecondaryKeys(Section):
+    disk: Annotated[DiskRate, Positive] = about("disk shared by hashing and restoring")
+    hash_rate: Annotated[DiskRate, Positive] = about("speed of hashing one file by itself")
+    restore_rate: Annotated[DiskRate, Positive] = about("speed of one restore by itself")
+    restore_fixed: Duration = about("fixed cost of one restore")
+    restore_tail: FactorLaw = about("law of a factor on every restore's duration")
+    retention: Duration = about("how long backup files are kept at the secondary")
+    keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+
+
+class ReplayKeys(Section):
+    workers: Annotated[Count, Positive] = about("restores that run at one time, one a database")
+    on_hole: Literal["bridge", "skip_ahead", "resync"] = about("what to do about a log that cannot be had again")
+    otherwise: Literal["bridge", "skip_ahead", "resync"] = about("what to do when on_hole cannot")
+    delay: Duration = about("replay lags on purpose by so much, a defence against mistakes")
+    every: Duration = about("a restore job at whole multiples; 0 s: as soon as a log has landed")
+    attempts: Annotated[Count, Positive] = about("reads of one log before it is in trouble")
+    age: Duration = about("time since its backup finished after which a log is in trouble")
+    retry: Annotated[Duration, Positive] = about("time between retries, and between alerts")
+    window: Annotated[Duration, Positive] = about("no new log for so long: alert")
+    critical_after: Duration = about("an alert turns critical after so long without a successful restore")
+    validation: Validation = about("what is compared on arrival", alias="validate")
+    reverify: Duration = about("time between checks of what has landed; 0 s: on arrival only")
+
+
+class HeartbeatKeys(Section):
+    every: Annotated[Duration, Positive] = about("time between heartbeats of a machine")
+    path: Literal["own", "data link"] = about("whether heartbeats share the link with the data")
+
+
+class OperatorKeys(Section):
+    answers_in: Law = about("time an operator takes to answer")
+    approves: YesNo = about("whether the operator on duty agrees to fail over")
+
+
+class RedirectKeys(Section):
+    switch: Duration = about("time to send requests to the other side")
+    ttl: Duration = about("how long clients may keep the old name")
+    reconnect: Duration = about("how long clients take to notice and reconnect")
+
+
+class WarmUpKeys(Section):
+    length: Duration = about("time until caches are warm", alias="for")
+    start: Ppm = about("capacity right after the switch", alias="from")
+
+
+class FailoverKeys(Section):
+    mode: Literal["manual", "automatic"] = about("who decides")
+    silent_for: Annotated[Duration, Positive] = about("silence of heartbeats that counts as a failure")
+    machines_silent: MachinesSilent = about("how many machines must be silent")
+    operators: NameList = about("who may order a failover")
+    on_duty: str = about("the operator who is paged")
+    operator: OperatorKeys
+    fence: Duration = about("a fence that is obeyed takes so long")
+    fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
+    drain_limit: Duration = about("replay of what has landed is given up after so long")
+    recover: Duration = about("time to bring a database online")
+    redirect: RedirectKeys
+    warm_up: WarmUpKeys
+
+
+class UsersKeys(Section):
+    requests: Rate = about("requests that users offer")
+    utilisation: Ppm = about("the part of the warm capacity that they need")
+
+
+class ManagerKeys(Section):
+    restart_after: Duration = about("a crashed recovery manager is back after so long")
+
+
+class DangerKeys(Section):
+    above: Duration = about("true exposure above this is danger that someone must be told of")
+    grace: Duration = about("time to tell them in")
+
+
+class Root(Section):
+    name: Name = about("the scenario's name")
+    description: str = about("what it shows")
+    seed: Count = about("seed of every random draw")
+    start: Moment = about("instant 0, local in time_zone")
+    time_zone: ZoneName = about("the zone of schedules and instants")
+    run_for: RunLength = about("length of the run")
+    measure_from: Duration = about("nothing before this is measured")
+    machines: NameList = about("machines of the primary")
+    databases: dict[str, DatabaseKeys] = about("databases by name")
+    primary: PrimaryKeys
+    link: LinkKeys
+    replication: ReplicationKeys
+    secondary: SecondaryKeys
+    replay: ReplayKeys
+    heartbeat: HeartbeatKeys
+    failover: FailoverKeys
+    users: UsersKeys
+    manager: ManagerKeys
+    danger: DangerKeys
+
+
+EXAMPLES: dict[str, str] = {
+    "run_for": "14 days",
+    "databases": "{crm: {size: 500 GB}}",
+    "link.bandwidth": "200 Mbit/s",
+    "databases.*.size": "500 GB",
+}
+"""What to write where something required is missing."""
+
+ALIASES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("databases", "*", "differential"), "incremental"),
+    (("databases", "*", "on"), "machine"),
+    (("primary", "differential"), "incremental"),
+    (("sla", "rpo"), "data_loss"),
+    (("sla", "rto"), "outage"),
+    (("sla", "*", "rpo"), "data_loss"),
+    (("sla", "*", "rto"), "outage"),
+)
+"""Other words for a key, and the key."""
+
+WHOLE: tuple[tuple[str, ...], ...] = (
+    ("databases", "*", "log_volume"),
+    ("databases", "*", "full"),
+    ("databases", "*", "incremental"),
+    ("databases", "*", "log"),
+    ("secondary", "restore_tail"),
+    ("failover", "operator", "answers_in"),
+    ("faults", "*"),
+)
+"""Mappings that are one value: `extends` replaces them whole."""

@@ -1,0 +1,150 @@
+"""Schedules and instants as people write them, in local time of a named zone.
+
+A local time that a clock change skips is taken as if the clock had not been changed yet; one that comes twice is the
+first of the two.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import zoneinfo
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from dr_sim import units
+from dr_sim.scenario.model import Schedule
+from dr_sim.units import UnitError
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?"
+_WEEKLY = re.compile(rf"weekly\s+([A-Za-z]+)\s+{_TIME}(?:\s+(\S+))?")
+_DAILY = re.compile(rf"daily\s+{_TIME}(?:\s+(\S+))?")
+_EVERY = re.compile(r"every\s+(.+?)(?:\s+offset\s+(.+))?")
+_ON_WEEKDAY = re.compile(rf"([A-Za-z]+)\s+{_TIME}(?:\s+(\S+))?")
+_ON_DAY = re.compile(rf"[Dd]ay\s+(\d{{1,9}})\s+{_TIME}(?:\s+(\S+))?")
+_SCHEDULES = "'weekly Sun 01:00', 'daily 01:00', 'every 5 min' or none"
+_INSTANTS = "'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) or '2026-01-06 21:30'"
+SHORTEST_INTERVAL_US = units.SECOND_US
+LAST_DAY = 40_000  # a hundred years and more
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def zone(name: str) -> zoneinfo.ZoneInfo:
+    """A named zone; raises UnitError with the nearest name."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        by_lower = {known.lower(): known for known in sorted(zoneinfo.available_zones())}
+        near = difflib.get_close_matches(name.lower(), list(by_lower), 1, 0.6)
+        hint = f"did you mean {by_lower[near[0]]!r}?" if near else "write one such as Europe/Berlin or UTC"
+        raise UnitError(f"unknown time zone {name[:60]!r}; {hint}") from None
+
+
+def parse_schedule(text: str) -> Schedule:
+    """The schedules named in _SCHEDULES; zone '' if none is written. Raises UnitError."""
+    text = text.strip()
+    if text == "none":
+        return Schedule("none", zone="")
+    if match := _WEEKLY.fullmatch(text):
+        return Schedule("weekly", weekday=_weekday(match[1]), at_us=_time_us(match, 2), zone=_zone_name(match[6]))
+    if match := _DAILY.fullmatch(text):
+        return Schedule("daily", at_us=_time_us(match, 1), zone=_zone_name(match[5]))
+    if match := _EVERY.fullmatch(text):
+        interval_us = units.parse_duration(match[1])
+        offset_us = units.parse_duration(match[2]) if match[2] else 0
+        if interval_us < SHORTEST_INTERVAL_US:
+            raise UnitError(f"{text!r}: an interval is at least 1 s; write none for no such backups")
+        if offset_us >= interval_us:
+            raise UnitError(f"{text!r}: the offset must be shorter than the interval")
+        return Schedule("every", interval_us=interval_us, offset_us=offset_us, zone="")
+    raise UnitError(f"{text[:60]!r} is not a schedule; write {_SCHEDULES}")
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When something happens, before the start is known. kind: 'offset', 'weekday', 'day', 'date'."""
+
+    kind: str
+    us: int = 0  # since the start, or since local midnight
+    number: int = 0  # weekday 0 = Monday, or day 1 = the start's date
+    moment: datetime | None = None
+    zone: str = ""
+
+    def resolve(self, start_utc_us: int, default_zone: str) -> int:
+        """Microseconds since the start; negative if it lies before it. Raises UnitError if out of the calendar."""
+        if self.kind == "offset":
+            return self.us
+        tz = zone(self.zone or default_zone)
+        if self.kind == "date":
+            assert self.moment is not None
+            return to_utc_us(self.moment if self.moment.tzinfo else self.moment.replace(tzinfo=tz)) - start_utc_us
+        start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(tz)
+        if self.kind == "day":
+            return self._on(start.date() + timedelta(days=self.number - 1), tz) - start_utc_us
+        ahead = (self.number - start.weekday()) % 7
+        at_us = self._on(start.date() + timedelta(days=ahead), tz) - start_utc_us
+        return at_us if at_us >= 0 else self._on(start.date() + timedelta(days=ahead + 7), tz) - start_utc_us
+
+    def _on(self, day: date, tz: zoneinfo.ZoneInfo) -> int:
+        return to_utc_us(datetime.combine(day, time()) .replace(tzinfo=tz) + timedelta(microseconds=self.us))
+
+
+def parse_instant(text: str) -> Instant:
+    """The instants named in _INSTANTS, local times with an optional zone behind them. Raises UnitError."""
+    text = text.strip()
+    if match := _ON_DAY.fullmatch(text):
+        day = int(match[1])
+        if not 1 <= day <= LAST_DAY:
+            raise UnitError(f"{text!r}: days count from 1, the date of the start, to {LAST_DAY}")
+        return Instant("day", us=_time_us(match, 2), number=day, zone=_zone_name(match[6]))
+    if match := _ON_WEEKDAY.fullmatch(text):
+        return Instant("weekday", us=_time_us(match, 2), number=_weekday(match[1]), zone=_zone_name(match[6]))
+    if re.match(r"\d{4}-", text):
+        return Instant("date", moment=parse_moment(text))
+    if re.match(r"\d+:\d", text):
+        raise UnitError(f"{text[:60]!r} does not say which day; write {_INSTANTS}")
+    try:
+        return Instant("offset", us=units.parse_duration(text))
+    except UnitError as error:
+        if re.match(r"[+-]?\d", text):
+            raise
+        raise UnitError(f"{text[:60]!r} is not an instant; write {_INSTANTS}") from error
+
+
+def parse_moment(text: str) -> datetime:
+    """'2026-01-05', '2026-01-05 08:00', '2026-01-05T08:00:00Z' -> naive (local) or aware. Raises UnitError."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UnitError(f"{text[:60]!r} is not a date; write for example 2026-01-05 or '2026-01-05 08:00'") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UnitError(f"{text[:60]!r}: write a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+def to_utc_us(moment: datetime) -> int:
+    """Microseconds since 1970 UTC of an aware instant."""
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _weekday(word: str) -> int:
+    for number, (short, full) in enumerate(zip(WEEKDAYS, _FULL_NAMES, strict=True)):
+        if word.lower() in (short.lower(), full):
+            return number
+    near = difflib.get_close_matches(word.capitalize()[:3], WEEKDAYS, 1, 0.6)
+    raise UnitError(f"{word[:20]!r} is no day of the week; " + (f"did you mean {near[0]}?" if near else "write " + ", ".join(WEEKDAYS)))
+
+
+def _time_us(match: re.Match[str], first: int) -> int:
+    hour, minute, second = int(match[first]), int(match[first + 1]), int(match[first + 2] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise UnitError(f"{match[0]!r}: a time of day runs from 00:00 to 23:59:59")
+    decimals = (match[first + 3] or ".0")[1:].ljust(6, "0")
+    return ((hour * 60 + minute) * 60 + second) * units.SECOND_US + int(decimals)
+
+
+def _zone_name(name: str | None) -> str:
+    return zone(name).key if name else ""

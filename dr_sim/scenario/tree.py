@@ -1,0 +1,256 @@
+"""A scenario file as a tree of texts that knows where each of them stands.
+
+Every leaf is the text that was written (YAML 1.2, so `yes`, `1:30` and `0.10` arrive as people wrote them); the types in
+fields.py make values of it. Duplicate keys are refused. Nothing here knows what a key means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from dr_sim.errors import Problem
+
+MAX_BYTES = 4 * 2**20
+MAX_NODES = 200_000
+MAX_DEPTH = 30
+_NULL = "tag:yaml.org,2002:null"
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in "str int float bool null timestamp map seq merge value".split()}
+
+Path = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and where it stands. line and column count from 1; line 0: from `--set`. source: of a default."""
+
+    file: str
+    line: int
+    column: int
+    value: str | None | list[Node] | dict[str, Node]
+    key_line: int = 0
+    key_column: int = 0
+    source: str = ""
+
+    def problem(self, message: str) -> Problem:
+        return Problem(self.file, self.line, self.column, message)
+
+    def key_problem(self, message: str) -> Problem:
+        """At its key, if it has one."""
+        if self.key_line:
+            return Problem(self.file, self.key_line, self.key_column, message)
+        return self.problem(message)
+
+    def get(self, key: str) -> Node | None:
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """The children of a mapping or a list (numbered from 0)."""
+        if isinstance(self.value, dict):
+            yield from self.value.items()
+        elif isinstance(self.value, list):
+            for i, child in enumerate(self.value):
+                yield str(i), child
+
+    def at(self, path: tuple[str | int, ...]) -> Node:
+        """The deepest node on the path that is there."""
+        node = self
+        for step in path:
+            if isinstance(node.value, dict) and str(step) in node.value:
+                node = node.value[str(step)]
+            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+            else:
+                break
+        return node
+
+    def plain(self) -> Any:
+        """Texts in dicts and lists."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        return self.value
+
+
+def beside(node: Node, value: str | None | list[Node] | dict[str, Node], source: str = "") -> Node:
+    """A node that is not written anywhere; problems with it are shown at `node`."""
+    return Node(node.file, node.line, node.column, value, node.key_line, node.key_column, source)
+
+
+def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
+    """The tree of one YAML document; None (and a problem) if there is none to work with.
+
+    file: how problems name it. Duplicate keys, aliases to themselves, tags and keys that are no text are problems.
+    """
+    if len(text) > MAX_BYTES:
+        problems.append(Problem(file, 1, 1, f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario"))
+        return None
+    try:
+        composed = YAML(typ="rt", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        problems.append(_syntax(error, file))
+        return None
+    except RecursionError:
+        problems.append(Problem(file, 1, 1, f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"))
+        return None
+    except YAMLError as error:
+        problems.append(_unreadable(text, file, error))
+        return None
+    except Exception as error:  # the parser's own slips on broken input: still the input that is wrong
+        problems.append(Problem(file, 1, 1, f"cannot be read as YAML ({type(error).__name__})"))
+        return None
+    if composed is None:
+        return Node(file, 1, 1, None)
+    return _Composer(file, problems).node(composed, 0)
+
+
+def _syntax(error: MarkedYAMLError, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = " ".join((error.problem or error.context or "it cannot be read").removeprefix("but ").split())
+    remedy = ""
+    if "tab" in what or "'\\t'" in what:
+        remedy = "; indent with spaces, not tabs"
+    elif "mapping values are not allowed" in what:
+        remedy = "; put a text that holds ': ' in quotes, or check the indentation"
+    elif "another document" in what:
+        remedy = "; write one scenario a file, without '---' between"
+    elif "found undefined alias" in what or "unexpected end" in what or "expected" in what:
+        remedy = "; check brackets, quotes and indentation"
+    return Problem(file, line, column, f"is not YAML: {what[:200]}{remedy}")
+
+
+def _unreadable(text: str, file: str, error: YAMLError) -> Problem:
+    position = getattr(error, "position", None)
+    if isinstance(position, int) and 0 <= position <= len(text):
+        before = text[:position]
+        line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+        shown = f"U+{ord(text[position]):04X}" if position < len(text) else "it"
+        return Problem(file, line, column, f"is not YAML: {shown} is no character for a text file; remove it")
+    return Problem(file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}")
+
+
+class _Composer:
+    """Walks ruamel's nodes once for each place where they are used, so that aliases count every time."""
+
+    def __init__(self, file: str, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = problems
+        self.count = 0
+        self.open: set[int] = set()
+
+    def node(self, yaml_node: Any, depth: int) -> Node:
+        mark = yaml_node.start_mark
+        node = Node(self.file, mark.line + 1, mark.column + 1, None)
+        self.count += 1
+        refusal = self.refusal(yaml_node, depth)
+        if refusal:
+            if self.count <= MAX_NODES + 1:  # a bomb is told of once
+                self.problems.append(node.problem(refusal))
+            return node
+        if str(yaml_node.tag) not in _PLAIN_TAGS:
+            self.problems.append(node.problem(f"the tag {str(yaml_node.tag)[:40]} means nothing here; leave it out"))
+        self.open.add(id(yaml_node))
+        if isinstance(yaml_node, MappingNode):
+            node.value = self.mapping(yaml_node, depth)
+        elif isinstance(yaml_node, SequenceNode):
+            node.value = [self.node(child, depth + 1) for child in yaml_node.value if not self.full()]
+        elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
+            node.value = str(yaml_node.value)
+        self.open.discard(id(yaml_node))
+        return node
+
+    def full(self) -> bool:
+        return self.count > MAX_NODES
+
+    def refusal(self, yaml_node: Any, depth: int) -> str:
+        if self.full():
+            return f"holds more than {MAX_NODES} values, too many for a scenario"
+        if depth > MAX_DEPTH:
+            return f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
+        return "an alias stands inside what it names; write the value out" if id(yaml_node) in self.open else ""
+
+    def mapping(self, yaml_node: Any, depth: int) -> dict[str, Node]:
+        children: dict[str, Node] = {}
+        for key_node, value_node in yaml_node.value:
+            if self.full():
+                break
+            mark = key_node.start_mark
+            if not isinstance(key_node, ScalarNode):
+                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, "a key is a text; write it in one word"))
+                continue
+            key = str(key_node.value)
+            child = self.node(value_node, depth + 1)
+            child.key_line, child.key_column = mark.line + 1, mark.column + 1
+            if key in children:
+                first = children[key]
+                self.problems.append(child.key_problem(f"the key {key!r} is already in line {first.key_line}; keep one of the two"))
+                continue
+            children[key] = child
+        return children
+
+
+# ---- --set ---------------------------------------------------------------------------------------------------------
+_STEP = re.compile(r'"([^"]+)"|([^."=]+)')
+
+
+def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | None:
+    """'link.loss=1%' -> (('link', 'loss'), node). A step with a dot in it stands in double quotes."""
+    label = f"--set {text}"
+    steps, position = [], 0
+    while match := _STEP.match(text, position):
+        steps.append(match[1] or match[2].strip())
+        position = match.end()
+        if text[position : position + 1] != ".":
+            break
+        position += 1
+    if not steps or not all(steps) or text[position : position + 1] != "=":
+        problems.append(Problem(label, 0, 0, "write --set key.path=value, for example --set link.loss=1%"))
+        return None
+    found: list[Problem] = []
+    node = parse_yaml(text[position + 1 :], label, found)
+    problems.extend(Problem(label, 0, 0, problem.message) for problem in found)
+    if node is None:
+        return None
+    _unplace(node, label)
+    return tuple(steps), node
+
+
+def _unplace(node: Node, label: str) -> None:
+    node.file, node.line, node.column, node.key_line, node.key_column = label, 0, 0, 0, 0
+    for _, child in node.items():
+        _unplace(child, label)
+
+
+def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) -> None:
+    """Put node at path, making mappings on the way; list items count from 1, as people count them."""
+    here = tree
+    for i, step in enumerate(path):
+        last = i == len(path) - 1
+        if isinstance(here.value, list):
+            if not step.isdecimal() or not 1 <= int(step[:9]) <= len(here.value):
+                where = ".".join(path[:i])
+                problems.append(node.problem(f"{where} has items 1 to {len(here.value)}, and no {step!r}"))
+                return
+            index = int(step) - 1
+            if last:
+                here.value[index] = node
+            here = here.value[index]
+            continue
+        if here.value is None:
+            here.value = {}
+        if not isinstance(here.value, dict):
+            problems.append(node.problem(f"{'.'.join(path[:i])} is one value, so it has no {step!r} inside"))
+            return
+        if last:
+            here.value[step] = node
+        elif step not in here.value:
+            here.value[step] = beside(node, {})
+        here = here.value[step]

@@ -1,0 +1,157 @@
+"""How a database's log volume is written in a scenario, and recorded series read from CSV files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dr_sim import units
+from dr_sim.scenario.fields import did_you_mean, from_text, refuse
+from dr_sim.scenario.model import LogVolume
+
+PROFILES = ("steady", "business_hours")
+MOST_INTERVALS = 2_000_000
+MOST_BYTES = 256 * 2**20
+LARGEST_INTERVAL_BYTES = 2**50
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """A recorded series that has not been read yet; file is relative to the scenario that names it."""
+
+    file: str
+    column: str
+    interval_us: int
+
+
+def _read(value: Any) -> LogVolume | SeriesFile:
+    if isinstance(value, LogVolume | SeriesFile):
+        return value
+    if isinstance(value, str):
+        return LogVolume("steady", *from_text(units.parse_volume, value))
+    if not isinstance(value, dict):
+        raise refuse("a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}")
+    ways = {"mean": ("profile",), "series": ("column", "interval"), "bytes": ("interval",)}
+    way = next((word for word in ways if word in value), None)
+    for key in value:
+        known = (way, *ways[way]) if way else tuple(word for key, more in ways.items() for word in (key, *more))
+        if key not in known:
+            raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
+        if not isinstance(value[key], str):
+            raise refuse("one value belongs here", key)
+    if way is None:
+        raise refuse("a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}")
+    if way == "mean":
+        return _mean(value)
+    interval_us = from_text(units.parse_duration, value.get("interval", "5 min"), "interval")
+    if interval_us <= 0:
+        raise refuse("must be above 0", "interval")
+    if way == "series":
+        return SeriesFile(value["series"], value.get("column", ""), interval_us)
+    return LogVolume("series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"]))
+
+
+def _mean(value: dict[str, str]) -> LogVolume:
+    profile = value.get("profile", "steady")
+    if profile not in PROFILES:
+        raise refuse(f"unknown profile {profile!r}; {did_you_mean(profile, PROFILES)}", "profile")
+    return LogVolume(profile, *from_text(units.parse_volume, value["mean"], "mean"))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    words = text.split()
+    if not words or len(words) > MOST_INTERVALS:
+        raise refuse(f"write 1 to {MOST_INTERVALS} whole numbers of bytes, with spaces between", "bytes")
+    for word in words:
+        if not _is_bytes(word):
+            raise refuse(f"{word[:20]!r} is no whole number of bytes", "bytes")
+    return tuple(map(int, words))
+
+
+def _is_bytes(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 16 and int(word) <= LARGEST_INTERVAL_BYTES
+
+
+_VOLUME = {"type": "string", "examples": ["20 MB per 5 min", "350 KiB/s"], "pattern": r"^\s*[0-9].*( per .+|/s\s*)$"}
+_TEXT = {"type": "string"}
+LogVolumeField = Annotated[
+    LogVolume | SeriesFile,
+    PlainValidator(_read),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _VOLUME,
+                {
+                    "type": "object",
+                    "properties": {"mean": _VOLUME, "profile": {"enum": list(PROFILES)}},
+                    "required": ["mean"],
+                    "additionalProperties": False,
+                },
+                *(
+                    {
+                        "type": "object",
+                        "properties": {way: _TEXT, "interval": _TEXT, **more},
+                        "required": [way],
+                        "additionalProperties": False,
+                    }
+                    for way, more in (("series", {"column": _TEXT}), ("bytes", {}))
+                ),
+            ]
+        }
+    ),
+]
+
+
+class SeriesError(ValueError):
+    """A series that cannot be used. inside: the key of the log volume that is to blame."""
+
+    def __init__(self, message: str, inside: str = "series") -> None:
+        super().__init__(message)
+        self.inside = inside
+
+
+def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
+    """Bytes per interval from a CSV file with or without a heading. Raises SeriesError.
+
+    The column is the one named, or the only one, or the only one whose heading holds 'bytes'.
+    """
+    path = os.path.join(os.path.dirname(scenario_file), series.file)
+    try:
+        if os.path.getsize(path) > MOST_BYTES:
+            raise SeriesError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, too large for a series")
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SeriesError(f"cannot read the series {path}: {reason}") from None
+    if not rows:
+        raise SeriesError(f"{path} is empty; write a number of bytes in each line")
+    heading = not all(_is_bytes(cell.strip()) for cell in rows[0])
+    column = _column(series, path, rows[0], heading)
+    values = [row[column].strip() if column < len(row) else "" for row in rows[heading:]]
+    for number, value in enumerate(values, start=1 + heading):
+        if not _is_bytes(value):
+            raise SeriesError(f"{path} row {number}: {value[:20]!r} is no whole number of bytes")
+    if not 1 <= len(values) <= MOST_INTERVALS:
+        raise SeriesError(f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}")
+    return tuple(map(int, values))
+
+
+def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> int:
+    names = [cell.strip() for cell in first]
+    if series.column:
+        if heading and series.column in names:
+            return names.index(series.column)
+        if not heading:
+            raise SeriesError(f"{path} has no heading, so no column {series.column!r}; leave column out", "column")
+        raise SeriesError(f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}", "column")
+    if len(names) == 1:
+        return 0
+    likely = [i for i, name in enumerate(names) if "bytes" in name.lower()]
+    if len(likely) == 1:
+        return likely[0]
+    raise SeriesError(f"{path} has {len(names)} columns; say which with column: {names[-1][:40]}")
