@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.damage import draw_extent, flipped
+from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 
@@ -26,7 +26,7 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
     for nth, file in enumerate(hit[-params.files :]):
         offset, length = draw_extent(event, file, nth)
         world.change_bytes(
-            file, params.where, lambda data, f=file, o=offset, n=length: flipped(data, f.nominal_bytes, o, n), offset, length
+            file, params.where, lambda data, f=file, o=offset, n=length: hurt(data, f.nominal_bytes, o, n), offset, length
         )
     event.ends("corruption at rest", index)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.damage import draw_extent, flipped
+from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
@@ -30,7 +30,7 @@ def happen(event: Occurrence, params: CorruptInTransit) -> None:
             offset, length = draw_extent(event, file, params.files - left)
             left -= 1
             world.context.note("truth.damaged", file.database, file.number, "transit", offset, max(1, length))
-            data = flipped(data, file.nominal_bytes, offset, length)
+            data = hurt(data, file.nominal_bytes, offset, length)
             if not left:
                 event.ends("corruption in transit", index)
                 world.replication.in_transit.remove(damage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dr_sim.engines.files import actual_span, flipped
 from dr_sim.faults.kind import Occurrence
 from dr_sim.world.backup_file import BackupFile
 
@@ -18,17 +19,11 @@ def draw_extent(event: Occurrence, file: BackupFile, nth: int) -> tuple[int, int
     return event.below(max(1, file.nominal_bytes - length), f"damage place {nth}"), length
 
 
-def flipped(data: bytes, nominal_bytes: int, offset: int, length: int) -> bytes:
+def hurt(data: bytes, nominal_bytes: int, offset: int, length: int) -> bytes:
     """The bytes with that stretch of the nominal file inverted, to scale; one bit where length is 0."""
     if not data:
         return data
-    scale = max(1, nominal_bytes)
-    first = min(len(data) - 1, offset * len(data) // scale)
-    out = bytearray(data)
-    if not length:
-        out[first] ^= 1 << (offset % 8)
-        return bytes(out)
-    last = min(len(data), max(first + 1, -(-(offset + length) * len(data) // scale)))
-    for i in range(first, last):
-        out[i] ^= 0xFF
-    return bytes(out)
+    if nominal_bytes <= 0:
+        return flipped(data, len(data) // 2, 1, 1)
+    first, count = actual_span(offset, max(1, length), nominal_bytes, len(data))
+    return flipped(data, first, count) if length else flipped(data, first, 1, 1 << (offset % 8))

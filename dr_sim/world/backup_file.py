@@ -38,7 +38,7 @@ class BackupFile:
         self.held_until_us = 0
 
     def path_at(self, share: str) -> str:
-        return f"{share}/{self.database_name}/{self.name}"
+        return f"{share}/{self.name}"
 
 
 def content_hash(data: bytes) -> bytes:

@@ -54,7 +54,7 @@ class PrimaryDatabase:
         self.index = index
         self.spec = spec
         self.running: dict[Kind, Job] = {}
-        self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None]] = []
+        self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None, bool]] = []
         self.paused: list[str] = []
         self.files_made = 0
         self.last_name = ""
@@ -114,7 +114,7 @@ class Primary:
         """Start a backup; returns '' or why there is none. answer is called with the finished file, None if it died."""
         reason = self._obstacle(db, kind, tail)
         if reason == "waits":
-            db.waiting.append((kind, answer))
+            db.waiting.append((kind, answer, tail))
             return ""
         if not reason:
             reason = self._open(db, kind, answer, tail)
@@ -124,7 +124,7 @@ class Primary:
 
     def _obstacle(self, db: PrimaryDatabase, kind: Kind, tail: bool) -> str:
         if tail:
-            return ""
+            return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
         if db.writes_until_us is not None:
@@ -134,7 +134,7 @@ class Primary:
         if kind in db.running:
             return "overrun"
         if db.spec.serial and db.running:
-            return "overrun" if any(k is kind for k, _ in db.waiting) else "waits"
+            return "overrun" if any(k is kind for k, _, _ in db.waiting) else "waits"
         return ""
 
     def _open(
@@ -149,7 +149,7 @@ class Primary:
         utc = context.scenario.start_utc_us + now  # type: ignore[operator]
         number = (db.index << FILE_BITS) | db.files_made
         name = backup_name(name_of, utc, kind, 0, db.last_name)
-        path = f"{SHARE}/{name_of}/{name}"
+        path = f"{SHARE}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
             size = lsn - engine.log_starts_at(name_of)
@@ -202,7 +202,7 @@ class Primary:
         file.header = header
         file.commits = commits
         file.modified_utc_us = utc
-        file.manifest = content_hash(context.primary_files.read(f"{SHARE}/{file.database_name}/{file.name}"))
+        file.manifest = content_hash(context.primary_files.read(f"{SHARE}/{file.name}"))
         if kind is Kind.FULL and not header.copy_only:
             db.last_full_lsn = header.first_lsn
         context.witness.made(now, db.index, file.number, header, commits)
@@ -222,9 +222,9 @@ class Primary:
         file.at_primary = True
         self._context.files[file.number] = file
         self._context.by_name[db.index][file.name] = file
-        if db.waiting and not db.running:
-            kind, answer = db.waiting.pop(0)
-            if self.begin(db, kind, answer) and answer is not None:
+        if db.waiting and (db.waiting[0][2] or not db.running):
+            kind, answer, tail = db.waiting.pop(0)
+            if self.begin(db, kind, answer, tail) and answer is not None:
                 answer(None)
 
     def cut_off(self, db: PrimaryDatabase, job: Job) -> None:

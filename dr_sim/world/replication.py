@@ -104,7 +104,7 @@ class Replication:
         _, _, amount = self._sending.pop(file.number)
         context.journal.append(_SENT, context.agenda.env._now, file.database, (file.number, amount))  # type: ignore[arg-type]
         try:
-            data = context.primary_files.read(f"{SHARE}/{file.database_name}/{file.name}")
+            data = context.primary_files.read(f"{SHARE}/{file.name}")
         except KeyError:
             self._set(file, "gone")
         else:

@@ -1,0 +1,320 @@
+"""The hands: they execute the recovery manager's commands in the world and tell it what came of them.
+
+The commands of one handle() run in order; a Save is durable before the next starts. If the manager dies between two
+commands the rest of the list is dropped, its sessions at the engine are killed and its alarms are gone; after a while
+a new incarnation resumes from the store. Answers carry the incarnation that asked. An answer that is known at once is
+told in the next round of the same instant, never in the middle of a list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.recovery.config import ManagerConfig
+from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.secondary import Secondary
+
+
+class Hands:
+    """before_command is asked before each command runs: 'crash' kills the manager there, 'fail' makes a Save fail."""
+
+    def __init__(
+        self, context: Context, config: ManagerConfig, secondary: Secondary, remote: Any, promotion: Promotion
+    ) -> None:
+        self._context = context
+        self._config = config
+        self._secondary = secondary
+        self._remote = remote
+        self._promotion = promotion
+        self.heartbeats: Heartbeats | None = None
+        self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
+        self._alarms: dict[tuple[str, str], Entry] = {}
+        self._pages = 0
+        self.store: dict[str, str] = {}
+        self.incarnation = 0
+        self.manager: RecoveryManager | None = None
+        self.before_command: Callable[[c.Command], str] | None = None
+        self.on_command: Callable[[c.Command], None] | None = None
+        secondary.landed_hook = self._landed
+        self._do: dict[type, Callable[[Any], None]] = {
+            c.Save: self._save, c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
+            c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
+            c.RenameWorkingCopy: _recorded_only, c.Delete: self._delete, c.Restore: self._restore,
+            c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
+            c.AskShare: self._ask_share, c.RaiseAlert: _recorded_only, c.PageOperator: self._page,
+            c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
+            c.TakeTail: self._take_tail, c.Redirect: self._redirect,
+        }  # fmt: skip
+
+    # ---- the life of the manager ------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """A new incarnation resumes from the store."""
+        self.incarnation += 1
+        self.manager = RecoveryManager(self._config, self.incarnation, dict(self.store))
+        self._context.note("truth.manager", -1, self.incarnation, 1)
+        self._run(self.manager.resume(self._context.now_us, self._context.utc_us()))
+
+    def crash(self) -> None:
+        """The manager dies now; it is started again after manager_restart."""
+        if self.manager is None:
+            return
+        self.manager = None
+        self._context.note("truth.manager", -1, self.incarnation, 0)
+        for entry in self._alarms.values():
+            entry.cancel()
+        self._alarms.clear()
+        self._secondary.abort_all()
+        at = self._context.now_us + self._context.scenario.manager_restart_us
+        self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
+
+    def attempts_in_store(self, database: str, name: str) -> int:
+        return int(self.store.get(f"attempts/{database}/{name}") or 0)
+
+    # ---- telling ---------------------------------------------------------------------------------------------------------
+    def tell(self, event: e.Event) -> None:
+        """Hand an event over; nobody hears it while the manager is down."""
+        manager = self.manager
+        if manager is None:
+            return
+        context = self._context
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        index = self._index.get(getattr(event, "database", ""), -1)
+        if event.incarnation not in (0, self.incarnation):
+            context.note("seen.ignored", index, type(event).__name__, event.incarnation)
+        context.journal.record(event, now, index)
+        self._run(manager.handle(event))
+
+    def _soon(self, make: Callable[..., e.Event], *args: Any) -> None:
+        """Tell make(mono, utc, incarnation, *args) in the next round of this instant."""
+        database = self._index.get(args[0], -1) if args and isinstance(args[0], str) else -1
+        incarnation = self.incarnation
+        self._context.agenda.at(
+            self._context.now_us, Class.ANSWER, database, self._answer, make, incarnation, args
+        )
+
+    def _answer(self, make: Callable[..., e.Event], incarnation: int, args: tuple[Any, ...]) -> None:
+        self.tell(make(self._context.now_us, self._context.utc_us(), incarnation, *args))
+
+    def _later(self, delay_us: int, make: Callable[..., e.Event], *args: Any) -> None:
+        at = self._context.now_us + delay_us
+        self._context.agenda.at(at, Class.ANSWER, -1, self._answer, make, self.incarnation, args)
+
+    def _run(self, commands: list[Any]) -> None:
+        context = self._context
+        journal = context.journal
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        index, do = self._index, self._do
+        for done, command in enumerate(commands):
+            if self.before_command is not None:
+                verdict = self.before_command(command)
+                if verdict:
+                    self._die(done, len(commands), command, verdict)
+                    return
+            name = getattr(command, "database", "")
+            journal.record(command, now, index[name] if name else -1)
+            do[command.__class__](command)
+
+    def _die(self, done: int, of: int, command: c.Command, how: str) -> None:
+        if how == "fail" and isinstance(command, c.Save):
+            self._context.note("truth.store_write", -1, command.key, command.value, 0)
+        self._context.note("truth.commands_done", -1, done, of)
+        self.crash()
+
+    # ---- files and the engine ---------------------------------------------------------------------------------------------
+    def _file(self, command: Any) -> BackupFile | None:
+        return self._context.by_name[self._index[command.database]].get(command.name)
+
+    def _landed(self, file: BackupFile) -> None:
+        context = self._context
+        self.tell(
+            e.Landed(
+                context.now_us, context.utc_us(), 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes
+            )
+        )
+
+    def _save(self, command: c.Save) -> None:
+        if command.value:
+            self.store[command.key] = command.value
+        else:
+            self.store.pop(command.key, None)
+
+    def _validate(self, command: c.Validate) -> None:
+        file = self._file(command)
+        if file is None:
+            self._soon(e.ValidationFailed, command.database, command.name, "missing", 60005, "The file is not in the share.")
+            return
+        incarnation = self.incarnation
+        name, database = command.name, command.database
+        context = self._context
+
+        def done(outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
+            now: int = context.agenda.env._now  # type: ignore[assignment]
+            utc = context.scenario.start_utc_us + now
+            if header is not None:
+                self.tell(e.Validated(now, utc, incarnation, database, name, header))
+            else:
+                self.tell(e.ValidationFailed(now, utc, incarnation, database, name, outcome, number, text))
+
+        self._secondary.validate(file, done)
+
+    def _restore(self, command: c.Restore) -> None:
+        file = self._file(command)
+        if file is None:
+            self._soon(e.RestoreFailed, command.database, command.name, 60005, False, "The file is not in the share.")
+            return
+        incarnation = self.incarnation
+        name, database, replace = command.name, command.database, command.replace
+        context = self._context
+
+        def done(state: RestoreState | None, number: int, text: str) -> None:
+            now: int = context.agenda.env._now  # type: ignore[assignment]
+            utc = context.scenario.start_utc_us + now
+            if state is not None:
+                self._promotion.restored(file)
+                base = state.differential_base_lsn
+                self.tell(e.Restored(now, utc, incarnation, database, name, state.fork, state.redo_lsn, base))
+            else:
+                lost = replace and not context.secondary_engine.state(database).exists
+                self.tell(e.RestoreFailed(now, utc, incarnation, database, name, number, lost, text))
+
+        self._secondary.restore(file, replace, done)
+
+    def _delete(self, command: c.Delete) -> None:
+        file = self._file(command)
+        if file is not None:
+            self._secondary.delete(file, "retention")
+
+    def _recover(self, command: c.Recover) -> None:
+        at = self._context.now_us + self._context.scenario.failover.recover_fixed_us
+        index = self._index[command.database]
+        self._context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation)
+
+    def _recovered(self, database: str, incarnation: int) -> None:
+        number, text, fork, lsn = self._promotion.recover(self._index[database])
+        now, utc = self._context.now_us, self._context.utc_us()
+        if number:
+            self.tell(e.RecoverFailed(now, utc, incarnation, database, number, text))
+        else:
+            self.tell(e.Recovered(now, utc, incarnation, database, fork, lsn))
+
+    # ---- time and restart ---------------------------------------------------------------------------------------------------
+    def _set_alarm(self, command: c.SetAlarm) -> None:
+        key = (command.scope, command.what)
+        old = self._alarms.get(key)
+        if old is not None:
+            old.cancel()
+        at = max(command.at_mono_us, self._context.now_us)
+        index = self._index.get(command.scope, -1)
+        self._alarms[key] = self._context.agenda.at(at, Class.ALARM, index, self._alarm, command.scope, command.what)
+
+    def _cancel_alarm(self, command: c.CancelAlarm) -> None:
+        old = self._alarms.pop((command.scope, command.what), None)
+        if old is not None:
+            old.cancel()
+
+    def _alarm(self, scope: str, what: str) -> None:
+        del self._alarms[scope, what]
+        context = self._context
+        event = e.Alarm(context.now_us, context.utc_us(), self.incarnation, scope, what)
+        manager = self.manager
+        assert manager is not None, "alarms die with the manager"
+        context.journal.record(event, context.now_us, self._index.get(scope, -1))
+        self._run(manager.handle(event))
+
+    def _take_inventory(self, command: c.TakeInventory) -> None:
+        context = self._context
+        databases, files = {}, {}
+        for i, d in enumerate(context.scenario.databases):
+            state = context.secondary_engine.state(d.name)
+            databases[d.name] = {
+                "fork": state.fork, "redo_lsn": state.redo_lsn, "differential_base_lsn": state.differential_base_lsn,
+                "restoring": state.restoring, "exists": state.exists, "busy": False,
+            }  # fmt: skip
+            there = sorted((f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number)
+            files[d.name] = [[f.name, f.modified_utc_us, f.nominal_bytes] for f in there]
+        silent = dict(self.heartbeats.silent) if self.heartbeats is not None else {}
+        self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(silent))
+
+    # ---- the primary, over the management path -------------------------------------------------------------------------------
+    def _ask_primary(self, command: c.AskPrimary) -> None:
+        answer = self._remote.ask_primary(self._index[command.database], command.fork, command.lsn)
+        self._soon(e.PrimaryAnswered, command.database, *answer)
+
+    def _recopy(self, command: c.Recopy) -> None:
+        file = self._file(command)
+        reason = self._remote.recopy(file)
+        if reason:
+            self._soon(e.RecopyFailed, command.database, command.name, reason)
+
+    def _take_backup(self, command: c.TakeBackup) -> None:
+        incarnation, database, kind = self.incarnation, command.database, command.kind
+
+        def answer(file: BackupFile | None) -> None:
+            args = (e.BackupTaken, database, kind, file.name) if file else (e.BackupFailed, database, kind, "cut off")
+            make, *rest = args
+            self._context.agenda.at(
+                self._context.now_us, Class.ANSWER, self._index[database], self._answer, make, incarnation, tuple(rest)
+            )
+
+        reason = self._remote.take_backup(self._index[database], Kind(kind), answer)
+        if reason:
+            self._soon(e.BackupFailed, database, kind, reason)
+
+    def _ask_share(self, command: c.AskShare) -> None:
+        reachable, waiting = self._remote.ask_share(self._index[command.database])
+        self._soon(e.ShareAnswered, command.database, reachable, json.dumps([f.name for f in waiting]))
+
+    # ---- people and failover --------------------------------------------------------------------------------------------------
+    def order_failover(self, operator: str, planned: bool) -> None:
+        context = self._context
+        self.tell(e.FailoverOrdered(context.now_us, context.utc_us(), 0, operator, planned))
+
+    def _page(self, command: c.PageOperator) -> None:
+        failover = self._context.scenario.failover
+        delay = self._context.streams.of("operator", "answers in").law(self._pages, failover.answers_in)
+        self._pages += 1
+        self._later(delay, e.OperatorAnswered, failover.on_duty, failover.approves)
+
+    def _fence(self, command: c.Fence) -> None:
+        delay, reason = self._promotion.fence(command.planned)
+        if reason:
+            self._later(delay, e.FenceFailed, reason)
+        else:
+            self._later(delay, e.Fenced)
+
+    def _take_tail(self, command: c.TakeTail) -> None:
+        incarnation, database = self.incarnation, command.database
+        index = self._index[database]
+
+        def answer(file: BackupFile | None) -> None:
+            make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
+            self._context.agenda.at(
+                self._context.now_us, Class.ANSWER, index, self._answer, make, incarnation, (database, text)
+            )
+
+        reason = self._remote.take_tail(index, answer)
+        if reason == "nothing new":
+            self._soon(e.TailTaken, database, "")
+        elif reason:
+            self._soon(e.TailFailed, database, reason)
+
+    def _redirect(self, command: c.Redirect) -> None:
+        incarnation = self.incarnation
+        self._promotion.redirect(lambda: self._answer(e.Redirected, incarnation, ()))
+
+
+def _recorded_only(command: c.Command) -> None:
+    """The record is all there is to it: alerts, phases and refusals are read from the journal. The working copy's name
+    has no physics of its own."""
+
+

@@ -1,0 +1,70 @@
+"""Heartbeats of the primary's machines, as the secondary hears them. Nothing ticks: when the path or a machine goes, the
+last beat that came through is computed, and one event is due when the next is missed.
+
+A beat says that the machine and every database on it are up. Beats go over a path of their own or over the data link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.context import Context
+from dr_sim.world.link import Link
+
+
+class Heartbeats:
+    """lost(machine, last seen) and back(machine) are told to the recovery manager."""
+
+    def __init__(
+        self, context: Context, link: Link, lost: Callable[[str, int], None], back: Callable[[str], None]
+    ) -> None:
+        self._context = context
+        self._link = link
+        self._spec = context.scenario.heartbeat
+        self._lost = lost
+        self._back = back
+        self._machines_down: set[str] = set()
+        self._last_seen: dict[str, int] = {}
+        self._due: dict[str, Entry] = {}
+        self.silent: dict[str, int] = {}  # told of: machine -> last seen
+        link.on_change.append(self.changed)
+
+    def machine_down(self, machine: str) -> None:
+        self._machines_down.add(machine)
+        self.changed()
+
+    def changed(self) -> None:
+        """The path or a machine has changed."""
+        path = self._spec.own_path or self._link.forward_up
+        now, every = self._context.now_us, self._spec.every_us
+        for machine in self._context.scenario.machines:
+            heard = path and machine not in self._machines_down
+            if not heard and machine not in self._last_seen:
+                self._last_seen[machine] = now // every * every
+                self._plan(machine, self._last_seen[machine] + every, self._missed)
+            elif heard and machine in self._last_seen:
+                # a beat that is due is not missed if the path is back in time
+                self._plan(machine, -(-now // every) * every, self._heard)
+
+    def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
+        pending = self._due.pop(machine, None)
+        if pending is not None:
+            pending.cancel()
+        self._due[machine] = self._context.agenda.at(max(at, self._context.now_us), Class.HEARTBEAT, -1, do, machine)
+
+    def _missed(self, machine: str) -> None:
+        del self._due[machine]
+        self.silent[machine] = self._last_seen[machine]
+        self._lost(machine, self._last_seen[machine])
+
+    def _heard(self, machine: str) -> None:
+        del self._due[machine]
+        if not (self._spec.own_path or self._link.forward_up) or machine in self._machines_down:
+            if machine not in self.silent:  # it was back and went again before this beat: the beat is missed
+                self.silent[machine] = self._last_seen[machine]
+                self._lost(machine, self._last_seen[machine])
+            return
+        del self._last_seen[machine]
+        if self.silent.pop(machine, None) is not None:
+            self._back(machine)

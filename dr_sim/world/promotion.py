@@ -1,0 +1,118 @@
+"""From one primary to the next: fencing, bringing databases online, what was lost, two primaries at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.backups.model import Kind
+from dr_sim.engines.port import EngineError
+from dr_sim.world.agenda import Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.primary import Primary
+from dr_sim.world.remote import Remote
+from dr_sim.world.users import Users
+
+PROMOTED_FORK = 2  # the primary began on fork 1; a service fails over at most once
+
+
+class Promotion:
+    def __init__(self, context: Context, primary: Primary, remote: Remote, users: Users) -> None:
+        self._context = context
+        self._primary = primary
+        self._remote = remote
+        self._users = users
+        self._cut_us = [0] * len(context.scenario.databases)  # up to where each database's restored state reaches
+        self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
+        self._two_primaries = False
+
+    def restored(self, file: BackupFile) -> None:
+        h = file.header
+        assert h is not None
+        ends_utc_us = h.started_utc_us if file.kind is Kind.LOG else h.finished_utc_us
+        self._cut_us[file.database] = max(0, ends_utc_us - self._context.scenario.start_utc_us)
+
+    # ---- fence --------------------------------------------------------------------------------------------------------
+    def fence(self, planned: bool) -> tuple[int, str]:
+        """(how long until the answer, '' or why it failed). A fence that arrives works even if its answer does not."""
+        spec = self._context.scenario.failover
+        alive = [db for db in self._primary.databases if not db.failed]
+        if self._remote.order_arrives() and any(db.failed != "host" for db in self._primary.databases):
+            self._context.agenda.at(self._context.now_us + spec.fence_us, Class.FAULT, -1, self._fenced)
+            if self._remote.path_up():
+                return spec.fence_us, ""
+            return spec.fence_timeout_us, "no answer"
+        if not alive and self._primary.share_up and self._remote.path_up():
+            return spec.fence_us, ""  # the machines are dead and their power switch says so
+        return spec.fence_timeout_us, "unreachable"
+
+    def _fenced(self) -> None:
+        stopped = False
+        for db in self._primary.databases:
+            if not db.failed and db.writes_until_us is None:
+                stopped = True
+                self._primary.stop_writes(db)
+                self._users.lost(db.index)
+        self._context.note("truth.fenced", -1, int(stopped))
+        self._end_two_primaries()
+
+    # ---- promote ------------------------------------------------------------------------------------------------------
+    def recover(self, database: int) -> tuple[int, str, int, int]:
+        """Bring a database online; (0, '', fork, fork point) or (error number, text, 0, 0)."""
+        context = self._context
+        db = self._primary.databases[database]
+        engine = context.secondary_engine
+        try:
+            lsn = engine.recover(db.spec.name, PROMOTED_FORK)
+        except EngineError as error:
+            return error.number, error.text, 0, 0
+        now = context.now_us
+        reading = engine.read_witness(db.spec.name)
+        workload = context.workloads[database]
+        stop = now if db.writes_until_us is None else db.writes_until_us
+        acknowledged = workload.commits(stop)
+        what_died = db.failed or "database"
+        context.witness.promoted(now, database, PROMOTED_FORK, reading, what_died, acknowledged)
+        cut = min(self._cut_us[database], stop)
+        lacking = min(workload.ack_instant(reading.commits), stop)
+        context.note(
+            "truth.promoted", database, PROMOTED_FORK, lsn, reading.commits, lacking,
+            workload.user_bytes(stop) - workload.user_bytes(cut),
+            workload.maintenance_bytes(stop) - workload.maintenance_bytes(cut),
+            acknowledged - reading.commits,
+        )  # fmt: skip
+        self._promoted[database] = (acknowledged, stop)
+        if db.writes_until_us is None and not self._two_primaries:
+            self._two_primaries = True
+            context.note("truth.two_primaries", -1, 1)
+        return 0, "", PROMOTED_FORK, lsn
+
+    def redirect(self, done: Callable[[], None]) -> None:
+        def arrived() -> None:
+            # nobody writes to the old primary any more
+            for db in self._primary.databases:
+                self._primary.stop_writes(db)
+            self._end_two_primaries()
+            done()
+
+        self._users.redirect(arrived)
+
+    def _end_two_primaries(self) -> None:
+        """What the old primary acknowledged after the promotion is thrown away, and counted."""
+        if not self._two_primaries:
+            return
+        self._two_primaries = False
+        context = self._context
+        context.note("truth.two_primaries", -1, 0)
+        for database in sorted(self._promoted):
+            commits, since = self._promoted[database]
+            db = self._primary.databases[database]
+            until = db.writes_until_us
+            if until is None or until <= since:
+                continue
+            workload = context.workloads[database]
+            more = workload.commits(until) - commits
+            if more:
+                discarded = workload.user_bytes(until) - workload.user_bytes(since)
+                last = workload.ack_instant(commits + more - 1)
+                context.note("truth.discarded", database, 1, discarded, more, last)

@@ -1,0 +1,83 @@
+"""What the secondary can ask of the primary's site over the management path: jobs, files, backups, the tail.
+
+The path is the heartbeats': their own, or the data link. A dead site answers nothing; a dead host's share still does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.backups.model import Kind
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.link import Link
+from dr_sim.world.primary import Primary
+from dr_sim.world.replication import Replication
+
+
+class Remote:
+    def __init__(self, context: Context, link: Link, primary: Primary, replication: Replication) -> None:
+        self._context = context
+        self._link = link
+        self._primary = primary
+        self._replication = replication
+
+    def path_up(self) -> bool:
+        """Questions get there and answers come back, as far as the network goes."""
+        own = self._context.scenario.heartbeat.own_path
+        return self._primary.share_up and (own or (self._link.forward_up and self._link.back_up))
+
+    def order_arrives(self) -> bool:
+        """An order gets there; whether its answer comes back is another matter."""
+        return self._primary.share_up and (self._context.scenario.heartbeat.own_path or self._link.back_up)
+
+    def ask_primary(self, database: int, fork: int, lsn: int) -> tuple[bool, str, bool, bool, str]:
+        """(reachable, covering name, copying, remakeable, why jobs are paused)."""
+        db = self._primary.databases[database]
+        if not self.path_up() or db.failed:
+            return False, "", False, False, ""
+        covering = None
+        for file in self._context.by_name[database].values():
+            h = file.header
+            if file.at_primary and file.kind is Kind.LOG and file.manifest and h and h.fork == fork:
+                if h.first_lsn <= lsn < h.last_lsn:
+                    covering = file
+        copying = covering is not None and self._replication.on_its_way(covering)
+        remakeable = self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
+        return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else ""
+
+    def recopy(self, file: BackupFile | None) -> str:
+        """Send it again; returns why not."""
+        if not self.path_up():
+            return "unreachable"
+        if file is None or not file.at_primary:
+            return "missing"
+        if not self._replication.on_its_way(file):
+            self._replication.offer(file)
+        return ""
+
+    def take_backup(self, database: int, kind: Kind, answer: Callable[[BackupFile | None], None]) -> str:
+        if not self.path_up():
+            return "unreachable"
+        return self._primary.begin(self._primary.databases[database], kind, answer)
+
+    def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
+        if not self.path_up():
+            return False, []
+        return True, self._replication.waiting(database)
+
+    def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
+        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is lost."""
+        db = self._primary.databases[database]
+        if not self.path_up():
+            return "unreachable"
+        if db.failed in ("host", "site"):
+            return f"{db.failed} lost: the log cannot be read"
+        if db.writes_until_us is None:
+            return "not fenced: it still takes writes"
+        if db.spec.log.kind == "none":
+            return "takes no log backups"
+        _, lsn = self._primary.written(db)
+        if lsn <= self._context.primary_engine.log_starts_at(db.spec.name):
+            return "nothing new"
+        return self._primary.begin(db, Kind.LOG, answer, tail=True)

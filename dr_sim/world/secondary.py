@@ -1,0 +1,206 @@
+"""The secondary: where files land, are hashed and restored. Hashing and restoring share its disk; restores share the
+redo workers, and a database has one at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.engines.port import EngineError, RestoreOp
+from dr_sim.journal import KIND_ID
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.backup_file import BackupFile, content_hash
+from dr_sim.world.context import Context
+from dr_sim.world.sharing import Flow, SharedRate
+
+_LANDED = KIND_ID["truth.landed"]
+_RESTORED = KIND_ID["truth.restored"]
+SHARE = "//secondary/landing"
+NOT_THERE = (60005, "The file is not in the share.")
+
+
+class Work:
+    """A hash or a restore under way, or waiting for a worker."""
+
+    __slots__ = ("bytes_intact", "done", "entry", "file", "flow", "op", "replace")
+
+    def __init__(self, file: BackupFile, done: Callable[..., None], replace: bool = False) -> None:
+        self.file = file
+        self.done = done
+        self.replace = replace
+        self.op: RestoreOp | None = None
+        self.flow: Flow | None = None
+        self.entry: Entry | None = None
+
+
+class Secondary:
+    """landed_hook is told of every file that lands."""
+
+    def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
+        self._context = context
+        self._spec = context.scenario.secondary
+        self._disk = SharedRate(context.agenda, Class.DISK, self._spec.disk_bytes_s)
+        self._workers = context.scenario.replay.workers
+        self._properties = context.scenario.replay.validate_properties
+        self._restoring: dict[int, Work] = {}
+        self._hashing: list[Work] = []
+        self._waiting: deque[Work] = deque()
+        self._attempts_in_store = attempts_in_store
+        self._restores_done = [0] * len(context.scenario.databases)
+        self.landed_hook: Callable[[BackupFile], None] = lambda file: None
+
+    # ---- landing --------------------------------------------------------------------------------------------------------
+    def land(self, file: BackupFile, data: bytes) -> None:
+        context = self._context
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        context.secondary_files.write(f"{SHARE}/{file.name}", data)
+        file.at_secondary = True
+        file.verified_modified_utc_us = file.modified_utc_us
+        intact = file.manifest is not None and content_hash(data) == file.manifest
+        h = file.header
+        assert h is not None
+        context.journal.append(
+            _LANDED, now, file.database,
+            (file.number, int(file.kind), h.fork, h.first_lsn, h.last_lsn, int(intact), context.journal.texts[file.name]),
+        )  # fmt: skip
+        context.witness.landed(now, file.database, file.number, intact)
+        self.landed_hook(file)
+
+    def delete(self, file: BackupFile, why: str) -> None:
+        context = self._context
+        if not file.at_secondary:
+            return
+        file.at_secondary = False
+        context.secondary_files.delete(f"{SHARE}/{file.name}")
+        context.witness.gone(context.now_us, file.database, file.number, "secondary")
+        context.note("truth.file_gone", file.database, file.number, "secondary", why)
+        context.forget_if_nowhere(file)
+
+    # ---- validation -----------------------------------------------------------------------------------------------------
+    def validate(self, file: BackupFile, done: Callable[[str, BackupHeader | None, int, str], None]) -> None:
+        """Read and hash the file; done(outcome, header, error number, error text), outcome 'ok' if it passed."""
+        work = Work(file, done)
+        self._hashing.append(work)
+        size = file.nominal_bytes if file.at_secondary else 0
+        work.flow = self._disk.start(file.database, size, self._spec.hash_bytes_s, lambda: self._hashed(work))
+
+    def _hashed(self, work: Work) -> None:
+        self._hashing.remove(work)
+        file = work.file
+        path = f"{SHARE}/{file.name}"
+        try:
+            data = self._context.secondary_files.read(path)
+        except KeyError:
+            work.done("missing", None, *NOT_THERE)
+            return
+        if file.manifest is None:
+            work.done("no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
+        elif content_hash(data) != file.manifest:
+            work.done("hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
+        elif self._properties and file.verified_modified_utc_us != file.modified_utc_us:
+            work.done("properties_mismatch", None, 60002, "The properties of the file are not those in its manifest.")
+        else:
+            try:
+                header = self._context.secondary_engine.read_header(path)
+            except EngineError as error:
+                work.done("hash_mismatch", None, error.number, error.text)
+                return
+            file.validated = True
+            work.done("ok", header, 0, "")
+
+    # ---- restore --------------------------------------------------------------------------------------------------------
+    def restore(self, file: BackupFile, replace: bool, done: Callable[[RestoreState | None, int, str], None]) -> None:
+        """Hand the file to the engine when a worker is free; done(state, 0, '') or done(None, number, text)."""
+        work = Work(file, done, replace)
+        if len(self._restoring) < self._workers:
+            self._begin(work)
+        else:
+            self._waiting.append(work)
+
+    def _begin(self, work: Work) -> None:
+        context = self._context
+        file = work.file
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        self._restoring[file.database] = work
+        path = f"{SHARE}/{file.name}"
+        name = file.database_name
+        try:
+            intact = file.manifest is not None and content_hash(context.secondary_files.read(path)) == file.manifest
+        except KeyError:
+            intact = False
+        context.witness.handed_over(
+            now, file.database, file.number, self._attempts_in_store(name, file.name), intact, file.validated
+        )
+        factor = 1_000_000
+        tail = self._spec.restore_tail
+        if tail.kind != "fixed":
+            occurrence = self._restores_done[file.database]
+            factor = context.streams.of(name, "restore tail").law(occurrence, tail)
+        elif tail.a:
+            factor = tail.a
+        self._restores_done[file.database] += 1
+        fixed_us = self._spec.restore_fixed_us * factor // 1_000_000
+        try:
+            work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
+        except EngineError as error:
+            number, text = error.number, error.text
+            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
+            return
+        amount = file.nominal_bytes * factor // 1_000_000
+        if fixed_us:
+            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._read, work, amount)
+        else:
+            self._read(work, amount)
+
+    def _read(self, work: Work, amount: int) -> None:
+        work.entry = None
+        rate = self._spec.restore_bytes_s
+        work.flow = self._disk.start(work.file.database, amount, rate, lambda: self._finish(work))
+
+    def _finish(self, work: Work) -> None:
+        context = self._context
+        file = work.file
+        now: int = context.agenda.env._now  # type: ignore[assignment]
+        assert work.op is not None
+        engine = context.secondary_engine
+        try:
+            state = work.op.finish()
+        except EngineError as error:
+            context.witness.restore_failed(now, file.database, engine.state(file.database_name))
+            self._over(work, None, error.number, error.text)
+            return
+        reading = engine.read_witness(file.database_name)
+        context.witness.restored(now, file.database, file.number, state, reading)
+        row = (file.number, state.fork, state.redo_lsn, reading.commits)
+        context.journal.append(_RESTORED, now, file.database, row)
+        self._over(work, state, 0, "")
+
+    def _refused(self, work: Work, number: int, text: str) -> None:
+        self._over(work, None, number, text)
+
+    def _over(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
+        del self._restoring[work.file.database]
+        if self._waiting:
+            self._begin(self._waiting.popleft())
+        work.done(state, number, text)
+
+    # ---- the end of a manager ----------------------------------------------------------------------------------------------
+    def abort_all(self) -> None:
+        """The recovery manager died: its sessions are killed, what was half restored is undone by the engine's rules."""
+        self._waiting.clear()
+        for work in self._hashing:
+            if work.flow is not None:
+                self._disk.stop(work.flow)
+        self._hashing.clear()
+        for work in list(self._restoring.values()):
+            if work.entry is not None:
+                work.entry.cancel()
+            elif work.flow is not None:
+                self._disk.stop(work.flow)
+            if work.op is not None:
+                work.op.abort(500_000)
+                engine = self._context.secondary_engine
+                state = engine.state(work.file.database_name)
+                self._context.witness.restore_failed(self._context.now_us, work.file.database, state)
+        self._restoring.clear()

@@ -1,0 +1,105 @@
+"""Users: an offered load, and the part of it that succeeds, as a piecewise linear function of time.
+
+Requests go to the primary until they are redirected. From the redirect on, an address switch takes a fixed time; then
+clients arrive evenly over the time in which cached addresses expire and connections are tried again. The new primary
+starts cold and warms up evenly: of the requests that reach it, it serves what its capacity allows. Served is
+min(arrived, capacity / utilisation); 'served again' is the first instant from which 99 % of requests succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.world.agenda import Class
+from dr_sim.world.context import Context
+
+ALL_PPM = 1_000_000
+SERVED_AGAIN_PPM = 990_000
+
+
+class Users:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._databases = len(context.scenario.databases)
+        self._up = [True] * self._databases
+        self.redirected = False
+        context.note("truth.served", -1, ALL_PPM, ALL_PPM)
+
+    def lost(self, database: int) -> None:
+        """Requests to this database fail from now on."""
+        if self._up[database]:
+            self._up[database] = False
+            if not self.redirected:
+                part = ALL_PPM * sum(self._up) // self._databases
+                self._context.note("truth.served", -1, part, part)
+
+    def redirect(self, done: Callable[[], None]) -> None:
+        """Send users to the new primary; done() once 99 % of them have arrived."""
+        spec = self._context.scenario.failover
+        self._context.agenda.at(self._context.now_us + spec.switch_us, Class.ANSWER, -1, self._switched, done)
+
+    def _switched(self, done: Callable[[], None]) -> None:
+        self.redirected = True
+        context = self._context
+        scenario = context.scenario
+        t0 = context.now_us
+        spread = scenario.failover.ttl_us + scenario.failover.reconnect_us
+        warm = scenario.failover.warm_up_us
+        arrived = _Ramp(0 if spread else ALL_PPM, spread)
+        served = _Ramp(scenario.failover.warm_up_from_ppm if warm else ALL_PPM, warm)
+        load = max(1, scenario.users.utilisation_ppm)
+        instants = {0, spread, warm, *_crossings(arrived, served, load)}
+        again = _first_at_least(arrived, served, load)
+        marks = sorted(t for t in instants if t <= max(spread, warm)) + [max(spread, warm)]
+        for begin, end in zip(marks, marks[1:], strict=False):
+            values = (_served(arrived, served, load, begin), _served(arrived, served, load, end))
+            context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, *values)
+        context.agenda.at(t0 + marks[-1], Class.ANSWER, -1, self._note, ALL_PPM, ALL_PPM)
+        context.agenda.at(t0 + again, Class.ANSWER, -1, lambda: context.note("truth.served_again", -1))
+        context.agenda.at(t0 + arrived.reaches(SERVED_AGAIN_PPM), Class.ANSWER, -1, done)
+
+    def _note(self, from_ppm: int, to_ppm: int) -> None:
+        self._context.note("truth.served", -1, from_ppm, to_ppm)
+
+
+class _Ramp:
+    """From a value to all of it, evenly over a time."""
+
+    __slots__ = ("low", "over")
+
+    def __init__(self, low: int, over: int) -> None:
+        self.low = low
+        self.over = over
+
+    def at(self, t: int) -> int:
+        if t >= self.over:
+            return ALL_PPM
+        return self.low + (ALL_PPM - self.low) * t // self.over
+
+    def reaches(self, level: int) -> int:
+        """The first microsecond at which it is at that level."""
+        if level <= self.low or not self.over:
+            return 0
+        return -(-(level - self.low) * self.over // (ALL_PPM - self.low))
+
+
+def _served(arrived: _Ramp, capacity: _Ramp, load_ppm: int, t: int) -> int:
+    return min(arrived.at(t), capacity.at(t) * ALL_PPM // load_ppm, ALL_PPM)
+
+
+def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> int:
+    """Both have risen far enough; each only rises, so the later of the two."""
+    need = -(-SERVED_AGAIN_PPM * load_ppm // ALL_PPM)
+    return max(arrived.reaches(SERVED_AGAIN_PPM), capacity.reaches(need))
+
+
+def _crossings(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> set[int]:
+    """Where capacity stops being enough or starts to be: the corners of the minimum (to the microsecond)."""
+    corners = {capacity.reaches(load_ppm)}
+    # arrived(t) = a0 + a1 t, capacity(t) / load = c0 + c1 t
+    a0, c0 = arrived.low, capacity.low * ALL_PPM // load_ppm
+    if arrived.over and capacity.over:
+        slope = (ALL_PPM - a0) * capacity.over * load_ppm - (ALL_PPM - capacity.low) * ALL_PPM * arrived.over
+        if slope:
+            corners.add((c0 - a0) * arrived.over * capacity.over * load_ppm // slope)
+    return {t for t in corners if t >= 0}

@@ -1,0 +1,267 @@
+"""The world of one run: everything built from a scenario, wired together, and run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.backups.model import Kind
+from dr_sim.backups.retention import Stored, prunable
+from dr_sim.engines.files import MemoryFiles
+from dr_sim.engines.model import ModelEngine
+from dr_sim.faults import KINDS, Occurrence
+from dr_sim.journal import KIND_ID, Journal
+from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
+from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
+from dr_sim.scenario.model import DrawnFault, Law, Scenario, ScriptedEvent
+from dr_sim.streams import BLOCK_WORDS, Streams
+from dr_sim.witness import Witness
+from dr_sim.world.agenda import Agenda, Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.hands import Hands
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.link import Link
+from dr_sim.world.primary import SHARE as PRIMARY_SHARE
+from dr_sim.world.primary import Primary, PrimaryDatabase
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.remote import Remote
+from dr_sim.world.replication import Replication
+from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
+from dr_sim.world.secondary import Secondary
+from dr_sim.world.users import Users
+from dr_sim.world.workload import Workload
+
+DAY_US = 86_400_000_000
+_KINDS = {k.name: k for k in KINDS}
+
+
+class World:
+    """Build it, `run()` it, read its `journal`."""
+
+    def __init__(self, scenario: Scenario, block_words: int = BLOCK_WORDS) -> None:
+        journal = Journal()
+        agenda = Agenda()
+        names = [d.name for d in scenario.databases]
+        workloads = [Workload(d, scenario) for d in scenario.databases]
+        emit = _Emitter(journal)
+        primary_files, secondary_files = MemoryFiles(), MemoryFiles()
+        self.context = context = Context(
+            scenario=scenario,
+            agenda=agenda,
+            journal=journal,
+            streams=Streams(scenario.seed, scenario.replication_no, block_words),
+            witness=Witness(names, emit, lambda db, fork, n: workloads[db].ack_instant(n)),
+            primary_files=primary_files,
+            secondary_files=secondary_files,
+            primary_engine=ModelEngine(primary_files),
+            secondary_engine=ModelEngine(secondary_files),
+            workloads=workloads,
+            by_name=[{} for _ in names],
+        )
+        self.journal = journal
+        self._index = {name: i for i, name in enumerate(names)}
+        self._on_offer: list[Callable[[BackupFile], bool]] = []
+        self.link = Link(context, scenario.link)
+        self.primary = Primary(context, self._offer)
+        self.secondary = Secondary(context, lambda database, name: self.hands.attempts_in_store(database, name))
+        self.replication = Replication(context, self.link, self.secondary.land)
+        self.users = Users(context)
+        remote = Remote(context, self.link, self.primary, self.replication)
+        promotion = Promotion(context, self.primary, remote, self.users)
+        self.hands = Hands(context, manager_config(scenario), self.secondary, remote, promotion)
+        self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
+        self.hands.heartbeats = self.heartbeats
+
+    # ---- the run ----------------------------------------------------------------------------------------------------------
+    def run(self) -> Journal:
+        """From instant 0 to the scenario's end."""
+        scenario, agenda = self.context.scenario, self.context.agenda
+        self._seed()
+        self.primary.start()
+        self._schedule_events()
+        agenda.at(0, Class.ANSWER, -1, self.hands.start)
+        self._daily(DAY_US)
+        agenda.run(scenario.run_for_us)
+        self._end()
+        return self.journal
+
+    def _seed(self) -> None:
+        """Both sides begin with the same full, taken and restored before the run."""
+        context = self.context
+        for db in self.primary.databases:
+            name = db.spec.name
+            context.primary_engine.create(name)
+            if not db.spec.seeded:
+                continue
+            utc = context.scenario.start_utc_us
+            path = f"{PRIMARY_SHARE}/seed {db.index}"
+            op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, db.spec.size_bytes, backup_id=(db.index << 32) | 0xFFFFFFFF)
+            made = op.finish(0, 0, utc)
+            context.secondary_files.write(path, context.primary_files.read(path))
+            state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
+            context.primary_files.delete(path)
+            context.secondary_files.delete(path)
+            context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
+
+    def _daily(self, at_us: int) -> None:
+        self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
+
+    def _prune(self, at_us: int) -> None:
+        """Retention at the primary (R18): never what a chain or an uncopied file still needs."""
+        self._daily(at_us + DAY_US)
+        context, spec = self.context, self.context.scenario.primary
+        for by_name in context.by_name:
+            stored = [
+                Stored(f.name, f.header, f.modified_utc_us, not f.at_secondary and self.replication.on_its_way(f))
+                for f in by_name.values()
+                if f.at_primary and f.header is not None
+            ]
+            for name in prunable(stored, context.utc_us(), spec.retention_us, spec.retention_count):
+                self.primary.delete(by_name[name], "retention")
+
+
+    def _end(self) -> None:
+        context = self.context
+        for db in self.primary.databases:
+            t = context.now_us if db.writes_until_us is None else db.writes_until_us
+            w = context.workloads[db.index]
+            context.note("truth.commits_total", db.index, w.commits(t), w.user_bytes(t), w.maintenance_bytes(t))
+        context.note("truth.end", -1)
+
+    # ---- events and faults ---------------------------------------------------------------------------------------------------
+    def _schedule_events(self) -> None:
+        scenario = self.context.scenario
+        count: dict[str, int] = {}
+        for event in scenario.events:
+            count[event.kind] = count.get(event.kind, 0) + 1
+            occurrence = Occurrence(self, event.kind, event.number, count[event.kind] - 1)
+            self.context.agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
+        for fault in scenario.faults:
+            self._draw_next(fault, 0, 0)
+
+    def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
+        _KINDS[event.kind].happen(occurrence, event.params)
+
+    def _draw_next(self, fault: DrawnFault, index: int, after_us: int) -> None:
+        """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
+        gap = self.context.streams.of(f"fault {fault.kind}", "arrival").law(index, Law("exponential", fault.den_us // fault.num))
+        at = after_us + max(1, gap)
+        if at > self.context.scenario.run_for_us:
+            return
+
+        def arrive() -> None:
+            self._happen(Occurrence(self, fault.kind, 0, index), fault)
+            self._draw_next(fault, index + 1, at)
+
+        self.context.agenda.at(at, Class.FAULT, -1, arrive)
+
+    def later(self, delay_us: int, do: Callable[[], None]) -> None:
+        self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
+
+    def index_of(self, database: str) -> int:
+        return self._index[database]
+
+    def files_at(self, where: str, database: int) -> list[BackupFile]:
+        """What lies at 'primary' or 'secondary', oldest first."""
+        there = (lambda f: f.at_secondary) if where == "secondary" else (lambda f: f.at_primary)
+        return sorted((f for f in self.context.by_name[database].values() if there(f)), key=lambda f: f.number)
+
+    def change_bytes(self, file: BackupFile, where: str, change: Callable[[bytes], bytes], offset: int, length: int) -> None:
+        """Damage a file where it lies."""
+        context = self.context
+        files, share = (
+            (context.secondary_files, SECONDARY_SHARE) if where == "secondary" else (context.primary_files, PRIMARY_SHARE)
+        )
+        path = file.path_at(share)
+        files.write(path, change(files.read(path)))
+        context.note("truth.damaged", file.database, file.number, where, offset, max(1, length))
+        context.witness.damaged(context.now_us, file.database, file.number, where)
+
+    def lose_next_log(self, database: int, gone: Callable[[str], None]) -> None:
+        """The next whole log backup of a database vanishes as soon as it is finished."""
+
+        def take(file: BackupFile) -> bool:
+            if file.database != database or file.kind is not Kind.LOG or file.manifest is None:
+                return False
+            self._on_offer.remove(take)
+            self.primary.delete(file, "lost")
+            gone(file.name)
+            return True
+
+        self._on_offer.append(take)
+
+    def _offer(self, file: BackupFile) -> None:
+        for take in list(self._on_offer):
+            if take(file):
+                return
+        self.replication.offer(file)
+
+    def lose_primary(self, what: str, hit: list[PrimaryDatabase]) -> None:
+        """The failure itself: from this instant nothing is acknowledged there."""
+        context = self.context
+        hit = [db for db in hit if not db.failed]
+        if not hit:
+            return
+        everything = all(db.failed or db in hit for db in self.primary.databases)
+        for db in [None] if everything else hit:
+            context.note("truth.failed", -1 if db is None else db.index, what)
+        if what == "site":
+            self.primary.share_up = False
+            self.link.down()
+            self.replication.hold()
+        for db in hit:
+            self.primary.fail(db, what)
+            self.users.lost(db.index)
+            self.heartbeats.machine_down(db.spec.machine)
+
+    def _silent(self, machine: str, last_seen_us: int) -> None:
+        self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))
+
+    def _heard(self, machine: str) -> None:
+        self.hands.tell(HeartbeatBack(self.context.now_us, self.context.utc_us(), 0, machine))
+
+
+class _Emitter:
+    """The witness's records, written into the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._survivable = KIND_ID["truth.survivable"]
+
+    def __call__(self, kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
+        journal = self._journal
+        if kind_name == "truth.survivable":
+            journal.append(self._survivable, time_us, database, (journal.texts[values[0]], *values[1:]))
+        else:
+            journal.note(kind_name, time_us, database, *values)
+
+
+def manager_config(scenario: Scenario) -> ManagerConfig:
+    """What the recovery manager is told of the service, from the scenario."""
+    r, f, s = scenario.replay, scenario.failover, scenario.secondary
+    databases = tuple(
+        DatabaseConfig(
+            name=d.name,
+            log_interval_us=log_interval_us(d.log.kind, d.log.interval_us),
+            full_scheduled=d.full.kind != "none",
+            retention_us=s.retention_us,
+            keep_fulls=s.retention_count,
+        )
+        for d in scenario.databases
+    )
+    replay = ReplayConfig(
+        attempts=r.attempts, age_us=r.age_us, retry_us=r.retry_us, window_us=r.window_us,
+        critical_after_us=r.critical_after_us, on_hole=r.on_hole, otherwise=r.otherwise, delay_us=r.delay_us,
+        every_us=r.every_us, reverify_us=r.reverify_us, share_path=SECONDARY_SHARE + "/",
+    )  # fmt: skip
+    failover = FailoverConfig(
+        mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
+        operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
+    )  # fmt: skip
+    return ManagerConfig(databases=databases, replay=replay, failover=failover)
+
+
+def log_interval_us(kind: str, every_us: int) -> int:
+    """How long one log waits for the next; 0: there are none."""
+    return {"none": 0, "every": every_us, "daily": DAY_US, "weekly": 7 * DAY_US}[kind]
