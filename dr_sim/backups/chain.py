@@ -1,0 +1,180 @@
+"""The log chain: does a backup fit a database that is being restored, where are its holes, is a set unbroken?
+
+Rules (facts about SQL Server's backupset and restore headers; error numbers are that engine's):
+- a log covers [first_lsn, last_lsn) and applies if it holds the position: first_lsn <= redo_lsn < last_lsn. Overlap is
+  fine, a log that ends before is stale (4326, harmless), one that begins after leaves a gap (4305), an empty one counts
+  for nothing;
+- an incremental fits if the database carries its base (3136) and it ends past the position, however much log has been
+  replayed already;
+- forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its parent at its fork
+  point; up to there the parent's backups are its own. The first log made after a failover lies on both.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+
+type_forks = Mapping[int, tuple[int, int]]  # fork -> (the fork it left, the LSN at which it left it)
+NO_FORKS: type_forks = {}
+
+
+class Fit(enum.Enum):
+    """What the engine would say to a backup now. The value is its error number, 0 or less where it has none."""
+
+    APPLIES = 0
+    EMPTY = -1  # a log without content: ignore it
+    STALE = 4326  # behind the database: skip it
+    GAP = 4305
+    WRONG_FORK = 4330
+    WRONG_BASE = 3136
+    NOT_RESTORING = 3117  # recovered, or nothing restored yet
+
+
+@dataclass(slots=True)
+class Hole:
+    """[first_lsn, last_lsn) on a fork, which no log at hand covers. after: the first log beyond it."""
+
+    fork: int
+    first_lsn: int
+    last_lsn: int
+    after: BackupHeader
+
+
+def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FORKS) -> Fit:
+    """Would the engine take this backup in this state? A full always applies (with replace).
+
+    forks adds what is known of other forks (forks_of) to what the header says of its own.
+    """
+    if header.kind is Kind.FULL:
+        return Fit.APPLIES
+    if not state.exists or not state.restoring:
+        return Fit.NOT_RESTORING
+    if header.kind is Kind.LOG and header.first_lsn == header.last_lsn:
+        return Fit.EMPTY
+    redo = state.redo_lsn
+    if header.fork != state.fork and not _leads_to(state.fork, redo, header, forks):
+        behind = header.last_lsn <= redo and leads_to(header.fork, header.last_lsn, state.fork, forks)
+        return Fit.STALE if behind else Fit.WRONG_FORK
+    if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != state.differential_base_lsn:
+        return Fit.WRONG_BASE
+    if header.last_lsn <= redo:
+        return Fit.STALE
+    if header.kind is Kind.LOG and header.first_lsn > redo:
+        return Fit.GAP
+    return Fit.APPLIES
+
+
+def forks_of(headers: Iterable[BackupHeader]) -> dict[int, tuple[int, int]]:
+    """What the headers tell of forks: child -> (parent, fork point). A log across two failovers names the fork before
+    the last but one: the latest fork point counts."""
+    forks: dict[int, tuple[int, int]] = {}
+    for header in headers:
+        if header.first_fork != header.fork:
+            told = (header.first_fork, header.fork_point_lsn)
+            known = forks.get(header.fork)
+            if known is None or (told[1], told[0]) > (known[1], known[0]):
+                forks[header.fork] = told
+    return forks
+
+
+def leads_to(fork: int, lsn: int, end: int, forks: type_forks) -> bool:
+    """Does position (fork, lsn) lie on the path that leads to fork `end`? A fork point lies on both its forks."""
+    seen = set()  # headers of damaged origin may name forks in a circle
+    while end != fork:
+        if end in seen or end not in forks:
+            return False
+        seen.add(end)
+        end, point = forks[end]
+        if lsn > point:
+            return False
+    return True
+
+
+def _leads_to(fork: int, lsn: int, header: BackupHeader, forks: type_forks) -> bool:
+    if header.first_fork != header.fork:
+        return lsn <= header.fork_point_lsn and leads_to(fork, lsn, header.first_fork, forks)
+    return leads_to(fork, lsn, header.fork, forks)
+
+
+def ends_of_history(headers: Sequence[BackupHeader], forks: type_forks) -> list[int]:
+    """The forks on which some history ends: those that no other fork continues from their last position at hand."""
+    ends: dict[int, int] = {}
+    for header in headers:
+        ends[header.fork] = max(ends.get(header.fork, header.last_lsn), header.last_lsn)
+    continued = {parent for parent, point in forks.values() if point >= ends.get(parent, point)}
+    return [fork for fork in sorted(ends) if fork not in continued]
+
+
+def on_path(headers: Iterable[BackupHeader], end: int, forks: type_forks) -> list[BackupHeader]:
+    """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the order."""
+    found = [
+        header
+        for header in headers
+        if leads_to(header.fork, header.last_lsn, end, forks)
+        and (header.first_fork == header.fork or leads_to(header.first_fork, header.first_lsn, end, forks))
+    ]
+    found.sort(key=order)
+    return found
+
+
+def order(header: BackupHeader) -> tuple[int, int, int, int]:
+    """Sort key along one path: by end; a full before an incremental before a log; then the longer log."""
+    return (header.last_lsn, header.kind, header.first_lsn, header.backup_id)
+
+
+def gaps(headers: Iterable[BackupHeader]) -> list[Hole]:
+    """The holes between the logs of each fork (one database's), by fork and LSN.
+
+    What lies before the first or after the last log at hand is no hole; a log across a fork point counts on both sides.
+    """
+    pieces: dict[int, list[tuple[int, int, int, BackupHeader]]] = {}
+    for header in headers:
+        if header.kind is not Kind.LOG or header.first_lsn >= header.last_lsn:
+            continue
+        begin = header.first_lsn
+        if header.first_fork != header.fork:
+            point = header.fork_point_lsn
+            pieces.setdefault(header.first_fork, []).append((begin, point, header.backup_id, header))
+            begin = point
+        pieces.setdefault(header.fork, []).append((begin, header.last_lsn, header.backup_id, header))
+    holes: list[Hole] = []
+    for fork in sorted(pieces):
+        reached: int | None = None
+        for begin, end, _, header in sorted(pieces[fork], key=lambda piece: piece[:3]):
+            if reached is not None and begin > reached:
+                holes.append(Hole(fork, reached, begin, header))
+            reached = end if reached is None else max(reached, end)
+    return holes
+
+
+def chain_is_valid(headers: Sequence[BackupHeader]) -> bool:
+    """Is this one unbroken restore: one full (it may stand in several files), incrementals on it, logs without a hole?
+
+    Logs that end before the full or incremental they would follow, and empty ones, do no harm.
+    """
+    fulls = {(h.database, h.fork, h.first_lsn, h.last_lsn, h.checkpoint_lsn) for h in headers if h.kind is Kind.FULL}
+    if len(fulls) != 1 or any(h.first_lsn > h.last_lsn for h in headers):
+        return False
+    ((database, fork, base, reached, _),) = fulls
+    if any(header.database != database for header in headers):
+        return False
+    forks = forks_of(headers)
+    state = RestoreState(fork, reached, base)
+    for header in sorted(headers, key=order):
+        if header.kind is Kind.INCREMENTAL:
+            fit = applies(header, state, forks)
+            if fit is not Fit.APPLIES:
+                return False
+            state.fork, state.redo_lsn = header.fork, header.last_lsn
+    for header in sorted(headers, key=order):
+        if header.kind is Kind.LOG:
+            fit = applies(header, state, forks)
+            if fit is Fit.APPLIES:
+                state.fork, state.redo_lsn = header.fork, header.last_lsn
+            elif fit not in (Fit.STALE, Fit.EMPTY):
+                return False
+    return True
