@@ -1,0 +1,33 @@
+# The two commands: `make demo` runs the main job, `make test` the tests. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all lint types bench clean
+
+$(BIN)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(BIN)/.ready
+	$(BIN)/dr-sim run scenarios/quickstart.yaml
+
+test: $(BIN)/.ready
+	$(BIN)/python -m pytest -n 2 -m 'not long'
+
+test-all: $(BIN)/.ready
+	$(BIN)/python -m pytest -n 2
+
+lint: $(BIN)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.ready
+	$(BIN)/mypy
+
+bench: $(BIN)/.ready
+	$(BIN)/python benchmarks/database_year.py
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,136 @@
+"""Does a recorded run hold together? Every row against its stored hash; every recorded event into fresh recovery
+machines, which must give the recorded commands, across crashes too: the store is rebuilt from the recorded Saves, and
+each incarnation resumes from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dr_sim.journal import KIND_ID, SEEN_CLASS, Journal
+from dr_sim.recovery.commands import Command, Save
+from dr_sim.recovery.config import ManagerConfig
+from dr_sim.recovery.manager import RecoveryManager
+
+_MANAGER = KIND_ID["truth.manager"]
+_DONE = KIND_ID["truth.commands_done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first row that does not hold."""
+
+    seq: int
+    kind: str
+    time_us: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    rows: int
+    events: int
+    commands: int
+    mismatch: Mismatch | None
+
+
+def verify(journal: Journal, config: ManagerConfig, start_utc_us: int, stored_checks: np.ndarray | None = None) -> Verified:
+    """Replay the machines over the journal; stored_checks: the row hashes that came with the file."""
+    edited = _first_edit(journal, stored_checks)
+    replay = _Replay(journal, config, start_utc_us)
+    mismatch = replay.run()
+    if edited is not None and (mismatch is None or edited <= mismatch.seq):
+        row = journal.row(edited)
+        mismatch = Mismatch(edited, row.kind, row.time_us, "is not the row that was written: its hash differs")
+    return Verified(len(journal), replay.events, replay.commands, mismatch)
+
+
+def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
+    if stored is None:
+        return None
+    wrong = np.flatnonzero(journal.checks() != stored)
+    return int(wrong[0]) if len(wrong) else None
+
+
+class _Replay:
+    def __init__(self, journal: Journal, config: ManagerConfig, start_utc_us: int) -> None:
+        self._journal = journal
+        self._config = config
+        self._start_utc_us = start_utc_us
+        self._manager: RecoveryManager | None = None
+        self._expected: list[Command] = []
+        self._next = 0
+        self._store: dict[str, str] = {}
+        self.events = 0
+        self.commands = 0
+
+    def run(self) -> Mismatch | None:
+        journal = self._journal
+        _, _, kinds = journal.arrays()
+        wanted = np.isin(kinds, [_MANAGER, _DONE, *SEEN_CLASS])
+        for seq in np.flatnonzero(wanted).tolist():
+            what = self._row(seq, int(kinds[seq]))
+            if what:
+                row = journal.row(seq)
+                return Mismatch(seq, row.kind, row.time_us, what)
+        if self._next < len(self._expected):
+            return Mismatch(len(journal), "end", 0, f"the machine also commands {self._expected[self._next]}")
+        return None
+
+    def _row(self, seq: int, kind_id: int) -> str:
+        if kind_id == _MANAGER:
+            return self._life(seq)
+        if kind_id == _DONE:
+            values = self._journal.row(seq).values
+            if (values["done"], values["of"]) != (self._next, len(self._expected)):
+                return f"{self._next} of {len(self._expected)} commands were recorded before it"
+            self._next = len(self._expected)
+            return ""
+        told = self._journal.told(seq)
+        if isinstance(told, Command):
+            return self._command(told)
+        return self._event(told)
+
+    def _life(self, seq: int) -> str:
+        row = self._journal.row(seq)
+        if self._next < len(self._expected):
+            return f"before it the machine commands {self._expected[self._next]}, which is not recorded"
+        if not row.values["up"]:
+            self._manager = None
+            return ""
+        self._manager = RecoveryManager(self._config, row.values["incarnation"], dict(self._store))
+        self._expect(self._manager.resume(row.time_us, self._start_utc_us + row.time_us))
+        return ""
+
+    def _event(self, event: Any) -> str:
+        if self._next < len(self._expected):
+            return f"before it the machine commands {self._expected[self._next]}, which is not recorded"
+        if self._manager is None:
+            return "no recovery manager was up to be told this"
+        self.events += 1
+        try:
+            self._expect(self._manager.handle(event))
+        except Exception as error:  # an edited row can say anything at all
+            return f"the machine cannot take it: {error!r}"
+        return ""
+
+    def _command(self, command: Command) -> str:
+        if self._next >= len(self._expected):
+            return "the machine does not command this"
+        expected = self._expected[self._next]
+        if command != expected:
+            return f"the machine commands {expected}"
+        self._next += 1
+        self.commands += 1
+        if isinstance(command, Save):
+            if command.value:
+                self._store[command.key] = command.value
+            else:
+                self._store.pop(command.key, None)
+        return ""
+
+    def _expect(self, commands: list[Command]) -> None:
+        self._expected = commands
+        self._next = 0
