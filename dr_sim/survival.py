@@ -1,0 +1,194 @@
+"""What would survive: per database the furthest position that any legal restore reaches, kept up to date by the witness.
+
+From the secondary's present state, or from scratch, through every intact file: for failures of class 'site' what lies
+at the secondary, for 'host' what lies in the primary's share as well. Among positions on one path of forks the
+furthest is always the best start for logs, and whether an incremental fits depends on its base alone, so one *front*
+per class is enough: quiet files move it in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a
+missing base); only then, and after damage, is it computed afresh from all files.
+Part of the independent oracle: no code shared with recovery/ or with the chain logic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.commits import MASK, content, mark
+
+_FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
+
+KEPT_CHAINS = 2
+"""Files that end before the last but one full that was intact on both sides are forgotten (assumed: should both of the
+newest fulls be damaged later, the answer is too low, never too high)."""
+
+
+class File:
+    """A finished backup and where intact bytes of it lie."""
+
+    __slots__ = ("attempts", "base_lsn", "commits", "copy_only", "first_lsn", "fork", "kind", "last_lsn", "primary",
+                 "restored", "secondary", "spoilt")  # fmt: skip
+
+    def __init__(self, header: BackupHeader, commits: int) -> None:
+        self.kind = header.kind
+        self.fork = header.fork
+        self.first_lsn = header.first_lsn
+        self.last_lsn = header.last_lsn
+        self.base_lsn = header.differential_base_lsn
+        self.copy_only = header.copy_only
+        self.commits = commits  # 0..commits-1 are acknowledged at last_lsn
+        self.primary = True  # intact in the primary's share
+        self.secondary = False  # intact at the secondary
+        self.spoilt = False  # the copy at the secondary landed damaged
+        self.attempts = 0  # in the store at the last hand-over
+        self.restored = False
+
+
+class Front:
+    """The furthest position that would survive one class of failure."""
+
+    __slots__ = ("commits", "fork", "lsn", "name", "shown_commits", "shown_fork", "stuck")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fork = 0
+        self.lsn = -1  # nothing survives
+        self.commits = 0
+        self.stuck = False
+        self.shown_fork = self.shown_commits = -1
+
+
+class History:
+    """One database: its forks, its files, the state of its copy at the secondary, and the fronts.
+
+    show(time_us, history, front) is called each time a front has reached another commit.
+    """
+
+    __slots__ = ("base_lsn", "bases", "commits", "exists", "files", "fork", "has_base", "host", "index", "log_lsn",
+                 "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound", "strays", "whole")  # fmt: skip
+
+    def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
+        self.index = index
+        self.name = name
+        self.show = show
+        self.parents: dict[int, tuple[int, int, int]] = {}  # fork -> fork it left, LSN and commits there
+        self.primary_fork = 1
+        self.log_lsn = 0  # where the primary's log begins: all before it has been backed up
+        self.promoted = False
+        self.clear()
+
+    def clear(self) -> None:
+        self.files: dict[int, File] = {}
+        self.bases: list[File] = []  # those of them that are fulls and not copy-only
+        self.whole: list[int] = []  # first_lsn of the newest fulls that once were intact on both sides
+        self.strays: dict[int, int] = {}  # attempts of files that never were finished
+        self.site = Front("site")
+        self.host = Front("host")
+        self.exists = False  # the secondary's copy, from here on
+        self.sound = True  # it is a prefix of the primary's history
+        self.fork = self.lsn = self.commits = self.base_lsn = 0
+        self.has_base = False
+
+    # ---- forks -----------------------------------------------------------------------------------------------
+    def on_path(self, of: int, fork: int, lsn: int) -> bool:
+        """Does the position (fork, lsn) lie in the history of fork `of`?"""
+        limit = lsn
+        while of != fork:
+            parent = self.parents.get(of)
+            if parent is None:
+                return False
+            of, limit = parent[0], parent[1]
+        return lsn <= limit
+
+    def digest(self, fork: int, commits: int) -> int:
+        """What exactly commits 0..commits-1 along the fork's history have as their digest."""
+        digest = 0
+        while fork in self.parents:
+            parent, _, begins = self.parents[fork]
+            if commits > begins:
+                digest += content(self.name, fork, begins, commits)
+                commits = begins
+            fork = parent
+        return digest + mark(self.name, fork, commits) & MASK
+
+    # ---- files come and go -----------------------------------------------------------------------------------
+    def usable(self, t: int, front: Front, f: File) -> None:
+        """One more intact file for that front."""
+        same = f.fork == front.fork
+        if front.stuck:
+            if f.kind is not _LOG or (f.last_lsn > front.lsn and f.first_lsn <= front.lsn):
+                self.compute(t, front)
+        elif not same and f.kind is not _LOG:
+            self.compute(t, front)
+        elif f.last_lsn > front.lsn or not same:
+            if not self._fits(front, f, same):
+                front.stuck = True
+                return
+            front.fork, front.lsn, front.commits = f.fork, f.last_lsn, f.commits
+            self._show(t, front)
+
+    def _fits(self, front: Front, f: File, same: bool) -> bool:
+        """Can f, which ends past the front, be restored from there (or from its base)?"""
+        if f.kind is _LOG:
+            return f.first_lsn <= front.lsn and (same or self.on_path(f.fork, front.fork, front.lsn))
+        return f.kind is _FULL or f.base_lsn in self._bases(front)
+
+    def _bases(self, front: Front) -> set[int]:
+        """The bases on which an incremental can be restored: those of intact fulls, and the one that is restored."""
+        host = front is self.host
+        bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
+        if self.exists and self.sound and self.has_base:
+            bases.add(self.base_lsn)
+        return bases
+
+    def lost(self, t: int, f: File, where: str) -> None:
+        """Intact bytes of f are no longer there."""
+        if where == "primary":
+            was, f.primary = f.primary, False
+        else:
+            was, f.secondary = f.secondary, False
+        replayed = self.exists and self.sound and f.fork == self.fork and f.last_lsn <= self.lsn
+        if not was or (replayed and f.kind is not _FULL):
+            return  # what the secondary holds reaches further than f, and f is no base
+        self.compute(t, self.host)
+        if where != "primary":
+            self.compute(t, self.site)
+
+    def afresh(self, t: int) -> None:
+        self.compute(t, self.site)
+        self.compute(t, self.host)
+
+    def compute(self, t: int, front: Front) -> None:
+        """The front from all there is: the best start, then every log that fits."""
+        host, fork = front is self.host, self.primary_fork
+        there = [f for f in self.files.values() if (f.secondary or (host and f.primary))
+                 and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
+        lsn, commits = -1, 0
+        if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
+            lsn, commits, fork = self.lsn, self.commits, self.fork
+        bases = self._bases(front)
+        for f in there:
+            if f.last_lsn > lsn and (f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)):
+                lsn, commits, fork = f.last_lsn, f.commits, f.fork
+        if lsn >= 0:
+            for f in sorted((f for f in there if f.kind is _LOG and f.last_lsn >= lsn), key=lambda f: f.first_lsn):
+                if f.first_lsn > lsn:
+                    break
+                if (f.last_lsn > lsn or f.fork != fork) and self.on_path(f.fork, fork, lsn):
+                    lsn, commits, fork = f.last_lsn, f.commits, f.fork
+        front.lsn, front.commits, front.fork = lsn, commits, fork
+        front.stuck = any(f.last_lsn > lsn for f in there)
+        self._show(t, front)
+
+    def _show(self, t: int, front: Front) -> None:
+        if front.commits != front.shown_commits or front.fork != front.shown_fork:
+            front.shown_commits, front.shown_fork = front.commits, front.fork
+            self.show(t, self, front)
+
+    def forget(self, full: File) -> None:
+        """Called when one more full has become intact on both sides."""
+        self.whole.append(full.first_lsn)
+        if len(self.whole) > KEPT_CHAINS:
+            self.whole = sorted(self.whole)[-KEPT_CHAINS:]
+            cut = self.whole[0]
+            self.files = {i: f for i, f in self.files.items() if f.last_lsn > cut or f.first_lsn >= cut}
+            self.bases = [f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut]

@@ -1,0 +1,237 @@
+"""The independent oracle: knows every commit and every file, and checks the recovery logic against them.
+
+The world tells it the truth as it happens. It shares no code with recovery/ or with the chain logic and never speaks
+to them. After each restore and promotion the database's own reading must be the mark of a prefix of the primary's
+history along its forks (dr_sim/commits.py); before each hand-over the read counter must have gone up, and so on:
+INVARIANTS. What fails is a Violation and a truth.violation row: a bug has been found.
+Beside that it says what would survive a failure now (survival.py), in a truth.survivable row each time that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.survival import File, Front, History
+
+INVARIANTS = {
+    "attempts": "the read counter went up in the store before the file was handed over (R5)",
+    "damaged_file": "nothing is handed over that validation should have caught (R6)",
+    "gap": "no log is handed over that begins past the position (R7)",
+    "wrong_fork": "nothing is handed over that lies on another path of forks than the position",
+    "replayed_twice": "no log or incremental that is restored already is handed over or restored again",
+    "regression": "the position goes back by the restore of a full only",
+    "position": "after a restore the database stands where the file ends; a failed one moves nothing",
+    "prefix": "what the database holds is exactly a prefix of the primary's history",
+    "short_restore": "after a restore the database holds all commits that the file reaches to",
+    "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
+    "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
+    "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
+}
+
+
+class Reading(Protocol):
+    """What a database says it holds (engines.port.WitnessReading)."""
+
+    commits: int
+    digest: int
+
+
+@dataclass(slots=True)
+class Violation:
+    time_us: int
+    db: int
+    invariant: str  # a key of INVARIANTS
+    detail: str
+
+
+class Witness:
+    """See the module. Instants are microseconds since the scenario's start, databases and files their indexes.
+
+    emit(kind name, time_us, db, values) writes a record; ack_instant(db, fork, commits) is the instant at which commit
+    number `commits` of that fork's history is acknowledged: the first that a survivor holding so many lacks.
+    """
+
+    def __init__(
+        self, database_names: list[str], emit: Callable[[str, int, int, tuple[int | str, ...]], object],
+        ack_instant: Callable[[int, int, int], int],
+    ) -> None:  # fmt: skip
+        self.violations: list[Violation] = []
+        self._databases = [History(i, name, self._show) for i, name in enumerate(database_names)]
+        self._emit = emit
+        self._ack_instant = ack_instant
+
+    # ---- what happened to files ------------------------------------------------------------------------------
+    def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
+        """A backup is finished: whole in the primary's share. An old primary's after a promotion counts no more."""
+        d = self._databases[db]
+        if d.promoted or header.fork != d.primary_fork:
+            return
+        f = d.files[file] = File(header, commits)
+        if f.kind is not Kind.LOG:
+            if f.kind is Kind.FULL and not f.copy_only:
+                d.bases.append(f)
+        elif not f.copy_only and f.last_lsn > d.log_lsn:
+            d.log_lsn = f.last_lsn
+        d.usable(t, d.host, f)
+
+    def landed(self, t: int, db: int, file: int, intact: bool) -> None:
+        """It lies at the secondary; again, perhaps, and perhaps not intact. Files that never were finished: nothing."""
+        d = self._databases[db]
+        f = d.files.get(file)
+        if f is None:
+            return
+        f.spoilt = not intact
+        if f.spoilt:
+            d.lost(t, f, "secondary")
+        elif not f.secondary:
+            f.secondary = True
+            d.usable(t, d.site, f)
+            if not f.primary:
+                d.usable(t, d.host, f)
+            elif f.kind is Kind.FULL and not f.copy_only:
+                d.forget(f)
+
+    def damaged(self, t: int, db: int, file: int, where: str) -> None:
+        """where: 'primary', 'secondary'; 'transit' says nothing yet: what lands then is not intact."""
+        f = self._databases[db].files.get(file)
+        if f is not None and where != "transit":
+            self._databases[db].lost(t, f, where)
+
+    def gone(self, t: int, db: int, file: int, where: str) -> None:
+        """Deleted or lost. where: 'primary', 'secondary'."""
+        f = self._databases[db].files.get(file)
+        if f is not None:
+            self._databases[db].lost(t, f, where)
+
+    # ---- what happened at the secondary ----------------------------------------------------------------------
+    def opened(self, t: int, db: int, fork: int) -> None:
+        """The run begins with nothing restored at the secondary; the primary is on that fork."""
+        d = self._databases[db]
+        d.clear()
+        d.promoted, d.primary_fork = False, fork
+        d.afresh(t)
+
+    def seeded(self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int) -> None:
+        """The run, or after a promotion the watch over a new pair, begins with a full restored at the secondary."""
+        d = self._databases[db]
+        d.clear()
+        d.promoted, d.primary_fork = False, fork
+        d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = True, fork, lsn, commits, base_lsn, True
+        d.afresh(t)
+
+    def handed_over(
+        self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool
+    ) -> None:
+        """The engine is about to open the file for restore. validated: these bytes have passed validation."""
+        d = self._databases[db]
+        f = d.files.get(file)
+        before = d.strays.get(file, 0) if f is None else f.attempts
+        if attempts_in_store <= before:
+            self._fault(t, d, "attempts", f"file {file}: {attempts_in_store} in the store, {before} at the last read")
+        if not bytes_intact and (not validated or f is None or f.spoilt):
+            self._fault(t, d, "damaged_file", f"file {file}: handed over, validated {int(validated)}")
+        if d.promoted:
+            self._fault(t, d, "after_promotion", f"file {file}: handed over")
+        if f is None:
+            d.strays[file] = attempts_in_store
+            return
+        f.attempts = attempts_in_store
+        if f.kind is Kind.FULL or not d.exists:
+            return
+        if f.restored and f.last_lsn <= d.lsn:
+            self._fault(t, d, "replayed_twice", f"file {file}: ends at {f.last_lsn}, position {d.lsn}")
+        elif f.fork != d.fork and not d.on_path(f.fork, d.fork, d.lsn):
+            self._fault(t, d, "wrong_fork", f"file {file}: fork {f.fork}, position {d.fork, d.lsn}")
+        elif f.first_lsn > d.lsn and f.kind is Kind.LOG:
+            self._fault(t, d, "gap", f"file {file}: begins at {f.first_lsn}, position {d.lsn}")
+
+    def restored(self, t: int, db: int, file: int, state: RestoreState, reading: Reading) -> None:
+        """The engine says that it has taken the file; state and reading are its own."""
+        d = self._databases[db]
+        if d.promoted:
+            self._fault(t, d, "after_promotion", f"file {file}: restored")
+            return
+        f = d.files.get(file)
+        full = f is not None and f.kind is Kind.FULL
+        if not full and d.exists and (state.redo_lsn < d.lsn or not d.on_path(state.fork, d.fork, d.lsn)):
+            self._fault(t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}")
+        if f is not None:
+            self._check_file(t, d, file, f, state)
+        sound = reading.digest == d.digest(state.fork, reading.commits)
+        if not sound:
+            self._fault(t, d, "prefix", f"file {file}: {reading.commits} commits, but not the primary's")
+        elif f is not None and reading.commits != f.commits:
+            self._fault(t, d, "short_restore", f"file {file}: {reading.commits} commits of {f.commits}")
+            sound = False
+        quiet = sound and d.sound and not full and d.exists and state.redo_lsn <= d.site.lsn
+        d.exists, d.sound, d.fork, d.lsn, d.commits = True, sound, state.fork, state.redo_lsn, reading.commits
+        if full:
+            d.base_lsn, d.has_base = state.differential_base_lsn, f is not None and not f.copy_only
+        if not quiet:
+            d.afresh(t)
+
+    def _check_file(self, t: int, d: History, file: int, f: File, state: RestoreState) -> None:
+        if f.restored and f.kind is not Kind.FULL and f.first_lsn < f.last_lsn <= d.lsn:
+            self._fault(t, d, "replayed_twice", f"file {file}: restored again, position {d.lsn}")
+        if state.redo_lsn != f.last_lsn or state.fork != f.fork:
+            ends = f"file ends at {f.fork, f.last_lsn}"
+            self._fault(t, d, "position", f"file {file}: database at {state.fork, state.redo_lsn}, {ends}")
+        f.restored = True
+
+    def restore_failed(self, t: int, db: int, state: RestoreState) -> None:
+        """The engine refused, or the restore was killed: the database stands where it stood, or is no more."""
+        d = self._databases[db]
+        if d.promoted or not d.exists:
+            return
+        if not state.exists:
+            d.exists = d.has_base = False
+            d.fork = d.lsn = d.commits = d.base_lsn = 0
+            d.afresh(t)
+        elif state.fork != d.fork or state.redo_lsn != d.lsn:
+            moved = f"{d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
+            self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
+
+    def promoted(
+        self, t: int, db: int, fork: int, reading: Reading, drained_class: str, acknowledged_commits: int
+    ) -> None:
+        """Brought online at the secondary, on a new fork. drained_class: what recovery could still lay its hands on."""
+        d = self._databases[db]
+        if d.promoted:
+            self._fault(t, d, "after_promotion", f"promoted again, fork {fork}")
+            return
+        n = reading.commits
+        if reading.digest != d.digest(d.fork, n):
+            self._fault(t, d, "prefix", f"promoted with {n} commits, but not the primary's")
+        _, could = self.survivable(db, drained_class, acknowledged_commits)
+        if n < could:
+            self._fault(t, d, "short_recovery", f"promoted with {n} commits, {could} had survived ({drained_class})")
+        if n > acknowledged_commits:
+            self._fault(t, d, "unacknowledged", f"promoted with {n} commits, {acknowledged_commits} acknowledged")
+        d.parents[fork] = (d.fork, d.lsn, n)
+        d.log_lsn = d.lsn
+        d.clear()
+        d.promoted, d.primary_fork = True, fork
+
+    # ---- answers ---------------------------------------------------------------------------------------------
+    def survivable(self, db: int, cls: str, acknowledged_commits: int = 0) -> tuple[int, int]:
+        """(fork, commits) that would survive a failure of class 'site', 'host' or 'database' now.
+
+        'database': the log survives, so all that is acknowledged does, as long as the files reach to where the log
+        begins; over a hole in the chain no tail helps, and it is as 'host'.
+        """
+        d = self._databases[db]
+        front = d.site if cls == "site" else d.host
+        if cls == "database" and front.lsn >= d.log_lsn:
+            return d.primary_fork, max(acknowledged_commits, front.commits)
+        return front.fork, front.commits
+
+    def _show(self, t: int, d: History, front: Front) -> None:
+        lacking = self._ack_instant(d.index, front.fork, front.commits)
+        self._emit("truth.survivable", t, d.index, (front.name, front.fork, front.commits, lacking))
+
+    def _fault(self, t: int, d: History, invariant: str, detail: str) -> None:
+        self.violations.append(Violation(t, d.index, invariant, detail))
+        self._emit("truth.violation", t, d.index, (invariant, detail))
