@@ -1,0 +1,115 @@
+"""The alerts of replay: exact texts, levels, and the durable clocks that survive a restart (R12, R13).
+
+Source is `DR Log Replay`. Event ids:
+  1  a log is missing from the chain             (text a)
+  2  no new logs have been produced              (text b)
+  3  a log could not be restored or validated    (text c)
+  4  a full or incremental, or a file kept for later, is damaged or missing and could not be copied again
+  5  a database could not be recovered in a failover
+  6  a failover went on without files that were still on their way
+An alert that is raised again keeps the instant at which its danger was first told: its level goes from error to
+critical by that, not by its own repetition.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from dr_sim.recovery.commands import Command, RaiseAlert, Save
+from dr_sim.recovery.limits import MINUTE_US, elapsed_us
+
+SOURCE = "DR Log Replay"
+MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND = 1, 2, 3, 4, 5, 6
+
+HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
+"""dr_sim's own error numbers, where the engine was not asked."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_text(utc_us: int) -> str:
+    """YYYY-MM-DDTHH:MM:SSZ, the second begun."""
+    return (_EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def missing_text(database: str, last_log: str, path: str, minutes: int, number: int, message: str) -> str:
+    """Text (a). last_log: UTC time of the last restored log, as utc_text gives it."""
+    return (
+        f"For database [{database}] there is a missing transaction log between [{last_log}] and transaction log "
+        f"[{path}]. [{minutes}] minutes have passed since the last successful restore. "
+        f"The SQL error provided while restoring is: {number} {message}"
+    )
+
+
+def no_new_logs_text(database: str, minutes: int) -> str:
+    """Text (b)."""
+    return f"For database [{database}] no new transaction logs have been produced in the last [{minutes}] minutes."
+
+
+def errors_text(database: str, path: str, minutes: int, number: int, message: str) -> str:
+    """Text (c)."""
+    return (
+        f"Errors occurred for database [{database}] while restoring transaction log [{path}]. "
+        f"[{minutes}] minutes have passed since the last successful restore. "
+        f"The SQL error provided while restoring is: {number} {message}"
+    )
+
+
+def damaged_text(database: str, path: str, minutes: int, number: int, message: str) -> str:
+    """Text of event 4."""
+    return (
+        f"For database [{database}] backup file [{path}] is damaged or missing and could not be copied again. "
+        f"[{minutes}] minutes have passed since the last successful restore. The error is: {number} {message}"
+    )
+
+
+def not_recovered_text(database: str, number: int, message: str) -> str:
+    """Text of event 5."""
+    return f"Database [{database}] could not be recovered at the secondary. The SQL error provided is: {number} {message}"
+
+
+def left_behind_text(database: str, names: int) -> str:
+    """Text of event 6."""
+    return f"For database [{database}] the failover went on without [{names}] files that were still on their way."
+
+
+class AlertBook:
+    """The alerts of one database that are up now: by danger, the instant at which each was first raised.
+
+    Dangers: 'chain' (events 1 and 3: replay is stuck), 'silence' (2), 'recover' (5), and one per damaged file (4).
+    """
+
+    __slots__ = ("begun", "critical_after_us", "database")
+
+    def __init__(self, database: str, critical_after_us: int, saved: str) -> None:
+        self.database = database
+        self.critical_after_us = critical_after_us
+        self.begun: dict[str, tuple[int, int]] = {}
+        if saved:
+            self.begun = {danger: (mono, utc) for danger, (mono, utc) in json.loads(saved).items()}
+
+    def tell(
+        self, mono_us: int, utc_us: int, danger: str, event_id: int, minutes: int, name: str, text: str, out: list[Command]
+    ) -> None:
+        """Raise it, or raise it again. The first time, its clock is made durable before anyone is told."""
+        since = self.begun.get(danger)
+        if since is None:
+            since = self.begun[danger] = (mono_us, utc_us)
+            out.append(self._save())
+        lasted = elapsed_us(mono_us, utc_us, *since)
+        level = "critical" if lasted >= self.critical_after_us else "error"
+        out.append(RaiseAlert(self.database, event_id, level, minutes, name, text))
+
+    def clear(self, danger: str, out: list[Command]) -> None:
+        """Its condition has ended."""
+        if danger in self.begun:
+            del self.begun[danger]
+            out.append(self._save())
+
+    def _save(self) -> Save:
+        return Save(f"alert/{self.database}", json.dumps(self.begun, ensure_ascii=False) if self.begun else "")
+
+
+def whole_minutes(us: int) -> int:
+    return us // MINUTE_US

@@ -1,0 +1,74 @@
+"""What the recovery manager is told of its service, once, in integers. The world builds these from a scenario.
+
+No field has a default: every value comes from the scenario, whose defaults name their sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """One database of the service.
+
+    log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail is taken.
+    full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to wait for.
+    retention_us, keep_fulls: how long files stay in the secondary's share, and how many fulls at the least.
+    """
+
+    name: str
+    log_interval_us: int
+    full_scheduled: bool
+    retention_us: int
+    keep_fulls: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """Limits and habits of replay, for all databases (R6-R12).
+
+    attempts: a log whose attempts are above it is in trouble; age_us: so is one older than this since its backup
+    finished; retry_us: between retries; window_us: no log landed for so long is an alert; critical_after_us: an
+    alert that lasts so long is critical; on_hole, otherwise: 'bridge', 'skip_ahead' or 'resync'; delay_us: replay
+    delay, counted from the instant the log was cut; every_us: restore job at whole multiples of the monotonic clock
+    (0: as soon as a log has landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
+    share_path: what stands before a replicated name in a full path, its last separator included.
+    """
+
+    attempts: int
+    age_us: int
+    retry_us: int
+    window_us: int
+    critical_after_us: int
+    on_hole: str
+    otherwise: str
+    delay_us: int
+    every_us: int
+    reverify_us: int
+    share_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverConfig:
+    """When and by whom the service is failed over (R14).
+
+    mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them must have been
+    silent for silent_for_us (0: all); operators: who may order a failover; on_duty: who is paged;
+    drain_limit_us: how long draining, and then the tail, may wait for files on their way.
+    """
+
+    mode: str
+    silent_for_us: int
+    machines_silent: int
+    machines: tuple[str, ...]
+    operators: tuple[str, ...]
+    on_duty: str
+    drain_limit_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerConfig:
+    databases: tuple[DatabaseConfig, ...]
+    replay: ReplayConfig
+    failover: FailoverConfig

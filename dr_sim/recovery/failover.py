@@ -1,0 +1,302 @@
+"""Failover: when, by whose word, and in which order (R14, R15).
+
+Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
+as it was. Silence of the machines is one alarm at the instant at which the last one needed will have been silent long
+enough. From fencing on there is no way back but for a planned failover whose fence fails. State is durable before
+anything is done in it, so a restart goes on in the same state from what the inventory shows; it announces its phase
+again, which changes nothing: the first announcement counts.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import LEFT_BEHIND, NOT_RECOVERED, left_behind_text, not_recovered_text
+from dr_sim.recovery.commands import (
+    CancelAlarm,
+    Command,
+    EnterPhase,
+    Fence,
+    PageOperator,
+    Recover,
+    Redirect,
+    RefuseOrder,
+    Save,
+    SetAlarm,
+    TakeTail,
+)  # fmt: skip
+from dr_sim.recovery.config import FailoverConfig
+from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.replay import DatabaseReplay
+
+
+class State(enum.Enum):
+    WATCHING = "watching"
+    DECIDING = "deciding"
+    FENCING = "fencing"
+    DRAINING = "draining"
+    TAIL = "tail"
+    RECOVERING = "recovering"
+    REDIRECTING = "redirecting"
+    SERVING = "serving"
+    ABANDONED = "abandoned"
+
+
+MOVES: dict[State, tuple[State, ...]] = {
+    State.WATCHING: (State.DECIDING, State.FENCING),
+    State.DECIDING: (State.FENCING, State.ABANDONED),
+    State.FENCING: (State.DRAINING, State.ABANDONED),
+    State.DRAINING: (State.TAIL,),
+    State.TAIL: (State.RECOVERING,),
+    State.RECOVERING: (State.REDIRECTING, State.ABANDONED),
+    State.REDIRECTING: (State.SERVING,),
+    State.SERVING: (),
+    State.ABANDONED: (State.WATCHING,),
+}
+
+
+class IllegalMoveError(Exception):
+    """A move that is not in the table: a bug in the recovery logic."""
+
+
+class Failover:
+    __slots__ = (
+        "config", "databases", "declined", "planned", "retry_us", "silent", "state", "tails", "unanswered", "unrecovered",
+    )  # fmt: skip
+
+    def __init__(
+        self, config: FailoverConfig, databases: dict[str, DatabaseReplay], retry_us: int, saved: str
+    ) -> None:  # fmt: skip
+        self.config = config
+        self.databases = databases
+        self.retry_us = retry_us
+        self.state = State.WATCHING
+        self.planned = False
+        self.declined: set[str] = set()  # silent machines for which the operator has said no
+        self.silent: dict[str, int] = {}
+        self.tails: set[str] = set()  # databases whose tail is still awaited
+        self.unanswered: set[str] = set()  # databases that have yet to be recovered
+        self.unrecovered: set[str] = set()  # those that could not be
+        if saved:
+            values = json.loads(saved)
+            self.state = State(values["state"])
+            self.planned = values["planned"]
+            self.declined = set(values["declined"])
+
+    # ---- states -----------------------------------------------------------------------------------------------------
+    def move(self, state: State, out: list[Command]) -> None:
+        if state not in MOVES[self.state]:
+            raise IllegalMoveError(f"no move from {self.state.value} to {state.value}")
+        self.state = state
+        self._save(out)
+        out.append(EnterPhase(state.value))
+
+    def _save(self, out: list[Command]) -> None:
+        values = {"state": self.state.value, "planned": self.planned, "declined": sorted(self.declined)}
+        out.append(Save("failover", json.dumps(values, ensure_ascii=False)))
+
+    @property
+    def on(self) -> bool:
+        return self.state not in (State.WATCHING, State.DECIDING, State.ABANDONED)
+
+    def resume(self, mono_us: int, utc_us: int, silent: dict[str, int], out: list[Command]) -> None:
+        """Go on in the state that was saved; what the engines show to be recovered is not recovered again."""
+        for machine in self.config.machines:
+            if machine in silent:
+                self.silent[machine] = silent[machine]
+        self.declined &= set(self.silent)
+        state = self.state
+        if state is not State.WATCHING:
+            out.append(EnterPhase(state.value))
+        if state is State.ABANDONED:
+            self.move(State.WATCHING, out)
+        if state is State.DECIDING:
+            if self._silent_at() is None:
+                self._abandon(out)
+            else:
+                out.append(PageOperator(self._reason()))
+        elif state is State.FENCING:
+            out.append(Fence(self.planned))
+        elif state in (State.DRAINING, State.TAIL):
+            self._start_draining(mono_us, utc_us, out)
+            if state is State.TAIL:
+                self._take_tails(out)
+        elif state is State.RECOVERING:
+            self._recover(mono_us, out)
+        elif state is State.REDIRECTING:
+            out.append(Redirect())
+        elif state is State.SERVING:
+            self._recover(mono_us, out)
+        self._watch_silence(mono_us, out)
+
+    # ---- detection ----------------------------------------------------------------------------------------------------
+    def lost(self, e: events.HeartbeatLost, out: list[Command]) -> None:
+        if e.machine in self.config.machines:
+            self.silent[e.machine] = e.last_seen_mono_us
+            self._watch_silence(e.mono_us, out)
+
+    def back(self, e: events.HeartbeatBack, out: list[Command]) -> None:
+        if self.silent.pop(e.machine, None) is None:
+            return
+        self.declined.discard(e.machine)
+        if self.state is State.DECIDING and self._silent_at() is None:
+            self._abandon(out)
+        if self.state is State.WATCHING and self._silent_at() is None:
+            out.append(CancelAlarm("", "silent"))
+
+    def _silent_at(self) -> int | None:
+        """The instant from which enough machines have been silent for long enough; None if too few are silent."""
+        needed = self.config.machines_silent or len(self.config.machines)
+        seen = sorted(self.silent.values())
+        return seen[needed - 1] + self.config.silent_for_us if len(seen) >= needed else None
+
+    def _watch_silence(self, mono_us: int, out: list[Command]) -> None:
+        at = self._silent_at()
+        if self.state is State.WATCHING and at is not None and self.declined != set(self.silent):
+            out.append(SetAlarm("", "silent", max(at, mono_us)))
+
+    def _reason(self) -> str:
+        return f"no heartbeat of {', '.join(sorted(self.silent))}"
+
+    def alarm(self, e: events.Alarm, out: list[Command]) -> None:
+        if e.what == "silent" and self.state is State.WATCHING:
+            at = self._silent_at()
+            if at is None or at > e.mono_us:
+                self._watch_silence(e.mono_us, out)
+            elif self.config.mode == "automatic":
+                self._begin(False, out)
+            else:
+                self.move(State.DECIDING, out)
+                out.append(PageOperator(self._reason()))
+        elif e.what == "drain" and self.state in (State.DRAINING, State.TAIL):
+            for name, db in self.databases.items():
+                left = db.drain.abandon_waiting() if db.drain is not None else 0
+                if left:
+                    text = left_behind_text(name, left)
+                    minutes = db.minutes(e.mono_us, e.utc_us)
+                    db.alerts.tell(e.mono_us, e.utc_us, "left behind", LEFT_BEHIND, minutes, "", text, out)
+                db.advance(e.mono_us, e.utc_us, out)
+            self.tails.clear()
+            self.progress(e, out)
+        elif e.what == "recover":
+            out.extend(Recover(name) for name in self.databases if name in self.unrecovered)
+
+    # ---- orders -------------------------------------------------------------------------------------------------------
+    def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:
+        if e.operator not in self.config.operators:
+            out.append(RefuseOrder(e.operator, "not authorised"))
+        elif self.state not in (State.WATCHING, State.DECIDING):
+            out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
+        else:
+            self._begin(e.planned, out)
+
+    def answered(self, e: events.OperatorAnswered, out: list[Command]) -> None:
+        if self.state is not State.DECIDING:
+            return
+        if e.operator not in self.config.operators:
+            out.append(RefuseOrder(e.operator, "not authorised"))
+        elif e.approve:
+            self._begin(False, out)
+            return
+        self.declined = set(self.silent)
+        self._abandon(out)
+
+    def _abandon(self, out: list[Command]) -> None:
+        self.move(State.ABANDONED, out)
+        self.move(State.WATCHING, out)
+
+    def _begin(self, planned: bool, out: list[Command]) -> None:
+        self.planned = planned
+        self.move(State.FENCING, out)
+        out.append(Fence(planned))
+
+    # ---- the way over -----------------------------------------------------------------------------------------------
+    def fenced(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
+        """Unplanned, it goes on whether or not the old primary could be reached: two may then accept writes."""
+        if self.state is not State.FENCING:
+            return
+        if self.planned and isinstance(e, events.FenceFailed):
+            self._abandon(out)
+            return
+        self.move(State.DRAINING, out)
+        self._start_draining(e.mono_us, e.utc_us, out)
+        self.progress(e, out)
+
+    def _start_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        out.append(SetAlarm("", "drain", mono_us + self.config.drain_limit_us))
+        for db in self.databases.values():
+            if not db.promoted:
+                db.drain = Drain(db)
+                db.drain.start(mono_us, utc_us, out)
+
+    def _take_tails(self, out: list[Command]) -> None:
+        """Always tried: whether the log can still be read is known only by trying."""
+        self.tails = {name for name, db in self.databases.items() if db.config.log_interval_us and not db.promoted}
+        out.extend(TakeTail(name) for name in self.databases if name in self.tails)
+
+    def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
+        """Its file is waited for like any other on its way."""
+        self.tails.discard(e.database)
+        db = self.databases.get(e.database)
+        if db is None or db.drain is None or not isinstance(e, events.TailTaken):
+            return
+        if e.name and e.name not in db.files:
+            db.drain.waiting.add(e.name)
+
+    def progress(self, e: events.Event, out: list[Command]) -> None:
+        """After every event of a failover: is this state's work done?"""
+        if self.state is State.DRAINING and self._idle():
+            self.move(State.TAIL, out)
+            out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
+            self._take_tails(out)
+        if self.state is State.TAIL and not self.tails and self._idle():
+            out.append(CancelAlarm("", "drain"))
+            self.move(State.RECOVERING, out)
+            self._recover(e.mono_us, out)
+
+    def _idle(self) -> bool:
+        return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
+
+    def _recover(self, mono_us: int, out: list[Command]) -> None:
+        self.unanswered = {name for name, db in self.databases.items() if not db.promoted}
+        out.extend(Recover(name) for name in self.databases if name in self.unanswered)
+        self._recovered_all(mono_us, out)
+
+    def recovered(self, e: events.Recovered, out: list[Command]) -> None:
+        db = self.databases.get(e.database)
+        if db is None:
+            return
+        db.promoted = True
+        db.state.restoring = False
+        db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
+        for danger in ("recover", "chain", "silence"):
+            db.alerts.clear(danger, out)
+        self.unanswered.discard(e.database)
+        self.unrecovered.discard(e.database)
+        self._recovered_all(e.mono_us, out)
+
+    def recover_failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
+        """Told, and tried again at every retry; the other databases do not wait for it."""
+        db = self.databases.get(e.database)
+        if db is None:
+            return
+        text = not_recovered_text(e.database, e.error_number, e.error_text)
+        minutes = db.minutes(e.mono_us, e.utc_us)
+        db.alerts.tell(e.mono_us, e.utc_us, "recover", NOT_RECOVERED, minutes, "", text, out)
+        self.unanswered.discard(e.database)
+        self.unrecovered.add(e.database)
+        out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
+        self._recovered_all(e.mono_us, out)
+
+    def _recovered_all(self, mono_us: int, out: list[Command]) -> None:
+        if self.state is not State.RECOVERING or self.unanswered:
+            return
+        if any(db.promoted for db in self.databases.values()):
+            self.move(State.REDIRECTING, out)
+            out.append(Redirect())
+
+    def redirected(self, e: events.Redirected, out: list[Command]) -> None:
+        if self.state is State.REDIRECTING:
+            self.move(State.SERVING, out)

@@ -1,0 +1,58 @@
+"""Files that are kept: hashed again from time to time (R6), and deleted when nothing needs them (R18)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.plan import plan
+from dr_sim.recovery.commands import Command, SetAlarm, Validate
+from dr_sim.recovery.files import FULL, VALID
+from dr_sim.recovery.limits import DAY_US, next_multiple_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def header_text(header: BackupHeader) -> str:
+    """A header as the store keeps it: fulls and incrementals are not hashed again at every restart."""
+    return json.dumps(astuple(header), ensure_ascii=False)
+
+
+def header_from_text(text: str) -> BackupHeader:
+    values = json.loads(text)
+    values[2] = Kind(values[2])
+    return BackupHeader(*values)
+
+
+class Keeping:
+    __slots__ = ("db",)
+
+    def __init__(self, db: DatabaseReplay) -> None:
+        self.db = db
+
+    def begin(self, mono_us: int, out: list[Command]) -> None:
+        """Alarms stand at whole multiples of the monotonic clock, so a restart moves none."""
+        every_us = self.db.rules.reverify_us
+        if every_us:
+            out.append(SetAlarm(self.db.name, "reverify", next_multiple_us(mono_us + 1, every_us)))
+        out.append(SetAlarm(self.db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
+
+    def reverify(self, mono_us: int, out: list[Command]) -> None:
+        """Hash again what a restore would need: what waits, and the newest full with all that follows it."""
+        db = self.db
+        every_us = db.rules.reverify_us
+        out.append(SetAlarm(db.name, "reverify", next_multiple_us(mono_us + 1, every_us)))
+        names = {file.name for file in db.pending if file.state == VALID}
+        whole = {f.header.backup_id: f for f in db.files.values() if f.state == VALID and f.header is not None}
+        headers = [file.header for file in whole.values() if file.header is not None]
+        fulls = [(h.finished_utc_us, h.backup_id, h.fork) for h in headers if h.kind == FULL]
+        if fulls:
+            names.update(whole[step.backup_id].name for step in plan(headers, fork=max(fulls)[2]).steps)
+        out.extend(Validate(db.name, name) for name in sorted(names))
+
+    def prune(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Delete what is older than the retention and needed by no chain that is kept."""
+        out.append(SetAlarm(self.db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))

@@ -1,0 +1,126 @@
+"""The recovery manager at the secondary: every event in, a list of commands out.
+
+Theory of operation. It routes each event to the database or to the failover it concerns. After a start or a restart it
+asks for an inventory first and does nothing else until that is there: events that nobody asked for are kept meanwhile.
+Answers to commands of an earlier incarnation are dropped; what they told is in the inventory. What is durable lies in
+the store under these keys:
+  attempts/<database>/<name>   times the file was handed to the engine (R5)
+  restored/<database>          the last successful restore: mono_us utc_us modified_utc_us started_utc_us name
+  header/<database>/<name>     headers of validated fulls and incrementals
+  alert/<database>             since when each danger has been told
+  repair/<database>            the repair that is on
+  failover                     its state
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.backups.model import RestoreState
+from dr_sim.recovery import events
+from dr_sim.recovery.commands import Command, TakeInventory
+from dr_sim.recovery.config import ManagerConfig
+from dr_sim.recovery.failover import Failover
+from dr_sim.recovery.replay import DatabaseReplay
+
+_OF_DATABASE: dict[type[events.Event], Callable[[DatabaseReplay, Any, list[Command]], None]] = {
+    events.Landed: DatabaseReplay.landed,
+    events.Validated: DatabaseReplay.validated,
+    events.ValidationFailed: DatabaseReplay.validation_failed,
+    events.RecopyFailed: DatabaseReplay.recopy_failed,
+    events.Restored: DatabaseReplay.restored,
+    events.RestoreFailed: DatabaseReplay.restore_failed,
+    events.PrimaryAnswered: DatabaseReplay.primary_answered,
+    events.BackupTaken: DatabaseReplay.backup_taken,
+    events.BackupFailed: DatabaseReplay.backup_failed,
+    events.ShareAnswered: DatabaseReplay.share_answered,
+}
+_OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], None]] = {
+    events.HeartbeatLost: Failover.lost,
+    events.HeartbeatBack: Failover.back,
+    events.FailoverOrdered: Failover.ordered,
+    events.OperatorAnswered: Failover.answered,
+    events.Fenced: Failover.fenced,
+    events.FenceFailed: Failover.fenced,
+    events.TailTaken: Failover.tail,
+    events.TailFailed: Failover.tail,
+    events.Recovered: Failover.recovered,
+    events.RecoverFailed: Failover.recover_failed,
+    events.Redirected: Failover.redirected,
+}
+
+
+class RecoveryManager:
+    """One for the service. saved: the store's content at the start, key to value; never written to here."""
+
+    __slots__ = ("_early", "config", "databases", "failover", "incarnation", "ready")
+
+    def __init__(self, config: ManagerConfig, incarnation: int, saved: dict[str, str]) -> None:
+        self.config = config
+        self.incarnation = incarnation
+        self.databases = {each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases}
+        self.failover = Failover(config.failover, self.databases, config.replay.retry_us, saved.get("failover", ""))
+        self.ready = False
+        self._early: list[events.Event] = []
+
+    def resume(self, mono_us: int, utc_us: int) -> list[Command]:
+        """The first thing after a start or a restart: look at what is there."""
+        return [TakeInventory()]
+
+    def handle(self, event: events.Event) -> list[Command]:
+        """What to do about an event, in order."""
+        incarnation = event.incarnation
+        if incarnation and incarnation != self.incarnation:
+            return []
+        out: list[Command] = []
+        if not self.ready:
+            if isinstance(event, events.Inventory):
+                self._inventory(event, out)
+            elif not isinstance(event, events.Alarm):
+                self._early.append(event)
+            return out
+        self._route(event, out)
+        return out
+
+    def _route(self, event: events.Event, out: list[Command]) -> None:
+        kind = type(event)
+        handler = _OF_DATABASE.get(kind)
+        failover = self.failover
+        if handler is not None:
+            database = self.databases.get(event.database)  # type: ignore[attr-defined]
+            if database is None or database.promoted:
+                return
+            handler(database, event, out)
+        elif kind is events.Alarm:
+            assert isinstance(event, events.Alarm)
+            if event.scope:
+                database = self.databases.get(event.scope)
+                if database is not None:
+                    database.alarm(event, out)
+            else:
+                failover.alarm(event, out)
+        elif kind in _OF_FAILOVER:
+            _OF_FAILOVER[kind](failover, event, out)
+        if failover.on:
+            failover.progress(event, out)
+
+    def _inventory(self, event: events.Inventory, out: list[Command]) -> None:
+        """What is observed beats what is stored."""
+        self.ready = True
+        states: dict[str, dict[str, Any]] = json.loads(event.databases)
+        files: dict[str, list[list[Any]]] = json.loads(event.files)
+        for name, database in self.databases.items():
+            seen = states.get(name, {"exists": False})
+            state = RestoreState(0, 0, 0, exists=False)
+            if seen["exists"]:
+                state = RestoreState(
+                    seen["fork"], seen["redo_lsn"], seen["differential_base_lsn"], bool(seen["restoring"]), True
+                )  # fmt: skip
+            found = [(str(file), int(modified), int(size)) for file, modified, size in files.get(name, [])]
+            database.observe(event.mono_us, event.utc_us, state, found, out)
+        self.failover.resume(event.mono_us, event.utc_us, json.loads(event.silent), out)
+        early, self._early = self._early, []
+        for kept in early:
+            self._route(kept, out)

@@ -1,0 +1,296 @@
+"""Getting past what cannot be restored (R11): by an incremental over the hole, by what lands next, or by a new full.
+
+Theory of operation. A repair is begun at a limit and ends when the database's position has moved past the place. Its
+state is durable, so that a restart neither forgets it nor asks for the same backup twice. `candidate` says what to
+restore next, if it is there; if it is not, `bridge` and `resync` ask the primary for it and wait for it to land and to be
+validated; the old copy stays until the engine has taken the new one (`replace`). Where the policy cannot work, the
+repair switches to `otherwise`, and from there to resync, which always can while the primary lives.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.plan import Plan, plan
+from dr_sim.recovery import events
+from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
+from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
+from dr_sim.recovery.limits import elapsed_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+BRIDGE, SKIP_AHEAD, RESYNC = "bridge", "skip_ahead", "resync"
+WRONG_BASE_ERROR = 3136  # what the engine says of an incremental on the wrong full
+_ABSENT_TWICE = 2  # a file may be landing while the primary's share is looked at: one answer without it is no proof
+
+
+class Repair:
+    """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is awaited."""
+
+    __slots__ = (
+        "absent", "asked", "asked_mono_us", "asked_utc_us", "db", "failures", "fork", "kind", "looking", "lsn", "name", "policy",
+        "steps", "unanswered",
+    )  # fmt: skip
+
+    def __init__(self, db: DatabaseReplay, saved: str) -> None:
+        self.db = db
+        self.steps: list[str] = []  # fulls and incrementals of a plan that is being carried out, next first
+        self.absent = 0
+        self.looking = False
+        self.policy = ""
+        self.kind = -1
+        self.name = ""
+        self.asked = False
+        self.failures = 0
+        self.fork = 0
+        self.lsn = 0
+        self.asked_mono_us = 0
+        self.asked_utc_us = 0
+        if saved:
+            for field, value in json.loads(saved).items():
+                setattr(self, field, value)
+        self.unanswered = self.asked and not self.name  # asked by an earlier incarnation, which took the answer with it
+        self.asked = False
+
+    _DURABLE = ("policy", "kind", "name", "asked", "failures", "fork", "lsn", "asked_mono_us", "asked_utc_us")
+
+    def _save(self, out: list[Command]) -> None:
+        value = ""
+        if self.policy:
+            state = {field: getattr(self, field) for field in self._DURABLE}
+            state["asked"] = self.asked or self.unanswered
+            value = json.dumps(state, ensure_ascii=False)
+        out.append(Save(f"repair/{self.db.name}", value))
+
+    # ---- begin and end ----------------------------------------------------------------------------------------------
+    def start(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Begin by the policy; a database that holds nothing usable has no choice."""
+        db = self.db
+        if self.policy or db.drain is not None:
+            return
+        self.policy = db.rules.on_hole if db.state.exists else RESYNC
+        self.fork = db.state.fork
+        self.lsn = db.state.redo_lsn if db.state.exists else -1
+        self.kind, self.name, self.asked, self.failures = -1, "", False, 0
+        self._save(out)
+        self._pursue(mono_us, utc_us, out)
+
+    def resumed(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """After a restart: the engine may have gone on since the state was saved."""
+        if self.policy:
+            self.moved(out)
+
+    def moved(self, out: list[Command]) -> None:
+        """The database's position has changed: is the place behind it?"""
+        state = self.db.state
+        if self.policy and state.exists and (state.fork != self.fork or state.redo_lsn > self.lsn):
+            self.policy = ""
+            self.asked = self.unanswered = self.looking = False
+            self._save(out)
+
+    def _switch(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """The policy cannot work: take the other one."""
+        other = self.db.rules.otherwise
+        self.policy = other if other not in (self.policy, BRIDGE) else RESYNC
+        self.kind, self.name, self.asked, self.unanswered, self.failures = -1, "", False, False, 0
+        self._save(out)
+        self._pursue(mono_us, utc_us, out)
+
+    def _pursue(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        db = self.db
+        if db.restoring is not None:
+            return
+        file, _ = self.candidate(mono_us)
+        if file is not None:
+            db.advance(mono_us, utc_us, out)
+        elif self.policy == BRIDGE:
+            self._request(INCREMENTAL, mono_us, utc_us, out)
+        elif self.policy == RESYNC:
+            if not db.state.exists and not self.looking:
+                self.looking = True  # its first full may be on its way already
+                out.append(AskShare(db.name))
+            else:
+                self._request(FULL, mono_us, utc_us, out)
+        elif not db.config.full_scheduled:
+            self._switch(mono_us, utc_us, out)
+
+    def _request(self, kind: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        if self.asked or self.unanswered:
+            return
+        self.kind, self.name, self.asked, self.absent = kind, "", True, 0
+        self.asked_mono_us, self.asked_utc_us = mono_us, utc_us
+        self._save(out)
+        out.append(TakeBackup(self.db.name, kind))
+
+    # ---- what to restore next ---------------------------------------------------------------------------------------
+    def candidate(self, mono_us: int) -> tuple[File | None, bool]:
+        """The file that gets the database on where no log does, and whether it takes the place of what is there."""
+        db = self.db
+        if self.steps:
+            file = db.files.get(self.steps[0])
+            if file is not None and _usable(file, mono_us):
+                return file, file.kind == FULL and db.state.exists
+            self.steps = []
+        if not db.state.exists or db.drain is not None:
+            return self._by_plan(mono_us, db.state.redo_lsn + 1)
+        goal = self._goal()
+        if self.policy == BRIDGE:
+            fits = [
+                (header.nominal_bytes, file.name)
+                for file in db.files.values()
+                if file.kind == INCREMENTAL and _usable(file, mono_us) and (header := file.header) is not None
+                and header.last_lsn >= goal and applies(header, db.state) is Fit.APPLIES
+            ]  # fmt: skip
+            return (db.files[min(fits)[1]], False) if fits else (None, False)
+        if self.policy == SKIP_AHEAD:
+            return self._by_plan(mono_us, goal)
+        return self._full_past(mono_us, goal)
+
+    def _goal(self) -> int:
+        """The LSN that must be reached for the chain to go on: where the first log that waits begins."""
+        db = self.db
+        beyond = [h.first_lsn for f in db.pending if (h := f.header) is not None and h.first_lsn > db.state.redo_lsn]
+        refused = [h.last_lsn for f in db.pending if f.refused and (h := f.header) is not None]
+        return min(beyond + refused, default=db.state.redo_lsn + 1)
+
+    def _full_past(self, mono_us: int, goal: int) -> tuple[File | None, bool]:
+        """The full that was asked for, or any other that lies past the place."""
+        db = self.db
+        fulls = [
+            (file.name == self.name, header.last_lsn, file.name)
+            for file in db.files.values()
+            if file.kind == FULL and _usable(file, mono_us) and (header := file.header) is not None
+            and (file.name == self.name or (header.fork == db.state.fork and header.last_lsn >= goal))
+        ]  # fmt: skip
+        return (db.files[max(fulls)[2]], True) if fulls else (None, False)
+
+    def _by_plan(self, mono_us: int, goal: int) -> tuple[File | None, bool]:
+        """The first step of the way that gets furthest, without starting over if that gets past the place too."""
+        db = self.db
+        by_id = {f.header.backup_id: f for f in db.files.values() if f.header is not None and _usable(f, mono_us)}
+        headers = [file.header for file in by_id.values() if file.header is not None]
+        way = Plan()
+        if db.state.exists:
+            way = plan([header for header in headers if header.kind != FULL], db.state)
+            if not way.steps or not self._passes(way, goal):
+                way = plan(headers, db.state)
+        else:
+            fulls = [(h.finished_utc_us, h.backup_id) for h in headers if h.kind == FULL]
+            if fulls:
+                newest = by_id[max(fulls)[1]].header
+                assert newest is not None
+                way = plan(headers, fork=newest.fork)
+        if not way.steps or not self._passes(way, goal):
+            return None, False
+        self.steps = [by_id[step.backup_id].name for step in way.steps if step.kind != LOG]
+        first = by_id[way.steps[0].backup_id]
+        return first, first.kind == FULL and db.state.exists
+
+    def _passes(self, way: Plan, goal: int) -> bool:
+        state = self.db.state
+        if way.reaches is None or not state.exists:
+            return way.reaches is not None
+        return way.reaches[0] != state.fork or way.reaches[1] >= goal
+
+    # ---- what happens to it -----------------------------------------------------------------------------------------
+    def validated(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """A full or an incremental is here and whole."""
+        if not self.policy or self.db.restoring is not None:
+            return
+        if self.unanswered and file.kind == self.kind:
+            self.unanswered = False
+        assert file.header is not None
+        if self.policy == BRIDGE and file.name == self.name and not self._bridges(file.header):
+            self._switch(mono_us, utc_us, out)
+
+    def _bridges(self, header: BackupHeader) -> bool:
+        return header.last_lsn >= self._goal() and applies(header, self.db.state) is Fit.APPLIES
+
+    def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """The engine did not take it."""
+        self.steps = []
+        if file.kind == LOG or self.db.drain is not None:
+            return
+        if not self.db.state.exists and not self.policy:
+            self.start(mono_us, utc_us, out)
+        elif not self.db.state.exists:
+            self.policy, self.lsn = RESYNC, -1
+            self._save(out)
+        hopeless = file.attempts > self.db.rules.attempts
+        if self.policy == BRIDGE and (hopeless or file.error_number == WRONG_BASE_ERROR):
+            self._switch(mono_us, utc_us, out)
+        elif self.policy and hopeless:
+            file.state = LOST
+            self.name = ""
+            self._pursue(mono_us, utc_us, out)
+
+    def taken(self, e: events.BackupTaken, out: list[Command]) -> None:
+        if self.policy and self.asked and e.kind == self.kind:
+            self.asked = False
+            self.name = e.name
+            self._save(out)
+            self.db.advance(e.mono_us, e.utc_us, out)
+
+    def failed(self, e: events.BackupFailed, out: list[Command]) -> None:
+        """Tried again at the next retry; a primary that could be reached and failed too often is asked otherwise."""
+        if not (self.policy and self.asked and e.kind == self.kind):
+            return
+        self.asked = False
+        if e.reason != "unreachable":
+            self.failures += 1
+        self._save(out)
+        if self.failures > self.db.rules.attempts and self.policy != RESYNC:
+            self._switch(e.mono_us, e.utc_us, out)
+
+    def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """At every retry while the place is not passed: is the backup that was asked for still coming?"""
+        if not self.policy or self.asked:
+            return
+        db = self.db
+        if self.name or self.unanswered:
+            file = db.files.get(self.name)
+            if file is not None and file.state == LOST:
+                self.name = ""
+            elif file is None:
+                out.append(AskShare(db.name))
+                if self.unanswered and self._overdue(mono_us, utc_us):
+                    self.unanswered = False
+        if not self.name:
+            self._pursue(mono_us, utc_us, out)
+
+    def _overdue(self, mono_us: int, utc_us: int) -> bool:
+        """Nothing came of a request whose answer was lost, twice as long as the last such backup took."""
+        known = [
+            h.finished_utc_us - h.started_utc_us
+            for f in self.db.files.values()
+            if f.kind == self.kind and (h := f.header) is not None
+        ]
+        patience_us = 2 * max(known, default=0) + self.db.rules.age_us
+        return elapsed_us(mono_us, utc_us, self.asked_mono_us, self.asked_utc_us) > patience_us
+
+    def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
+        """Which backups are finished at the primary and on their way?"""
+        if not self.policy or not e.reachable:
+            return
+        waiting: list[str] = json.loads(e.waiting)
+        sought = FULL if self.looking else self.kind
+        if (self.looking or self.unanswered) and not self.name:
+            found = [name for name in waiting if kind_of(name) == sought]
+            if found:
+                self.name, self.kind, self.unanswered = found[-1], sought, False
+                self._save(out)
+            elif self.looking and not self.asked:
+                self._pursue(e.mono_us, e.utc_us, out)
+        elif self.name and self.name not in self.db.files:
+            self.absent = 0 if self.name in waiting else self.absent + 1
+            if self.absent >= _ABSENT_TWICE:
+                self.name = ""
+                self._pursue(e.mono_us, e.utc_us, out)
+
+
+def _usable(file: File, mono_us: int) -> bool:
+    return file.state == VALID and (not file.refused or file.retry_at_mono_us <= mono_us)

@@ -1,0 +1,436 @@
+"""Replay of one database's backups at the secondary: land, validate, restore, in order, never over a gap.
+
+Theory of operation. A file that lands is validated; a validated log waits in `pending`, in order of its first LSN.
+`advance` hands the engine the first log that covers the database's position, one at a time, and before each
+hand-over raises the file's attempts in the store. Everything unusual has a room of its own: `watch` looks after
+what is stuck, silent or damaged, `repair` gets past what cannot be restored, `keeping` re-verifies and prunes,
+`drain` empties the pipe in a failover. On the quiet path a log costs three events and no more than six commands.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import RestoreState
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH, AlertBook, whole_minutes
+from dr_sim.recovery.commands import Command, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
+from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
+from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, UNKNOWN, VALID, File, kind_of
+from dr_sim.recovery.keeping import Keeping, header_from_text, header_text
+from dr_sim.recovery.limits import elapsed_us, next_multiple_us
+from dr_sim.recovery.repair import Repair
+from dr_sim.recovery.watch import Watch
+
+
+@dataclass(slots=True)
+class LastRestore:
+    """The last successful restore, on both clocks; which file it was, and when that was finished and begun."""
+
+    mono_us: int
+    utc_us: int
+    modified_utc_us: int = 0
+    started_utc_us: int = 0
+    name: str = ""  # '' if nothing was restored yet: then the clocks say since when it is waited for
+
+
+class DatabaseReplay:
+    """The replay of one database. Methods take an event and append commands to `out`."""
+
+    __slots__ = (
+        "_attempts_key",
+        "_clock_key",
+        "alerts",
+        "bad",
+        "config",
+        "counts",
+        "drain",
+        "files",
+        "job_open",
+        "keeping",
+        "last",
+        "name",
+        "pending",
+        "promoted",
+        "recopying",
+        "repair",
+        "restoring",
+        "rules",
+        "saved_headers",
+        "state",
+        "watch",
+    )  # fmt: skip
+
+    def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
+        """saved: the whole store; what belongs to this database is read out of it."""
+        self.config = config
+        self.rules = rules
+        self.name = name = config.name
+        self.state = RestoreState(0, 0, 0, exists=False)
+        self.files: dict[str, File] = {}
+        self.pending: list[File] = []  # validated logs that may still be needed, by File.order
+        self.bad: dict[str, File] = {}
+        self.recopying: set[str] = set()
+        self.restoring: File | None = None
+        self._attempts_key = f"attempts/{name}/"
+        self._clock_key = f"restored/{name}"
+        self.counts = _under(saved, self._attempts_key)
+        self.saved_headers = _under(saved, f"header/{name}/")
+        self.last: LastRestore | None = None
+        clock = saved.get(self._clock_key)
+        if clock:
+            mono, utc, modified, started, last_name = clock.split(" ", 4)
+            self.last = LastRestore(int(mono), int(utc), int(modified), int(started), last_name)
+        self.alerts = AlertBook(name, rules.critical_after_us, saved.get(f"alert/{name}", ""))
+        self.watch = Watch(self)
+        self.repair = Repair(self, saved.get(f"repair/{name}", ""))
+        self.keeping = Keeping(self)
+        self.drain: Drain | None = None
+        self.promoted = False
+        self.job_open = False
+
+    # ---- after a start: what is really there ------------------------------------------------------------------
+    def observe(
+        self, mono_us: int, utc_us: int, state: RestoreState, found: list[tuple[str, int, int]], out: list[Command]
+    ) -> None:
+        """The position is the engine's. Files finished after the last restored one are validated again; older ones
+        are taken for restored, and looked into when the chain turns out to need them."""
+        self.state = state
+        if not state.restoring:
+            self.promoted = True
+        if self.last is None:
+            self.last = LastRestore(mono_us, utc_us)
+            self._save_clock(out)
+        last = self.last
+        for name, modified_utc_us, size_bytes in found:
+            kind = kind_of(name)
+            if kind < 0:
+                continue
+            file = self.files[name] = File(name, kind, modified_utc_us, size_bytes, mono_us)
+            if name in self.counts:
+                file.attempts = int(self.counts.pop(name))
+            header = self.saved_headers.pop(name, None)
+            if header is not None:
+                file.header = header_from_text(header)
+                file.state = VALID
+            elif kind == LOG and last.name and modified_utc_us <= last.modified_utc_us:
+                file.state = UNKNOWN
+                file.done = True
+            else:
+                out.append(Validate(self.name, name))
+        for name in self.saved_headers:  # a file that is no longer there
+            out.append(Save(f"header/{self.name}/{name}", ""))
+        self.saved_headers = {}
+        if not self.promoted:
+            self.watch.begin(mono_us, utc_us, out)
+            self.keeping.begin(mono_us, out)
+            self.repair.resumed(mono_us, utc_us, out)
+
+    # ---- files ---------------------------------------------------------------------------------------------------
+    def landed(self, e: events.Landed, out: list[Command]) -> None:
+        name = e.name
+        file = self.files.get(name)
+        if file is None:
+            kind = kind_of(name)
+            if kind < 0:
+                return
+            file = self.files[name] = File(name, kind, e.modified_utc_us, e.size_bytes, e.mono_us)
+            if self.counts and name in self.counts:
+                file.attempts = int(self.counts.pop(name))
+            if kind == LOG:
+                self.watch.log_landed(e.mono_us, e.utc_us, out)
+        elif file.state == BAD or file.state == LOST:
+            file.modified_utc_us = e.modified_utc_us
+            file.size_bytes = e.size_bytes
+            file.state = CHECKING
+            self.bad.pop(name, None)
+        else:
+            return  # told twice
+        if self.recopying:
+            self.recopying.discard(name)
+        if self.drain is not None:
+            self.drain.waiting.discard(name)
+        out.append(Validate(self.name, name))
+
+    def validated(self, e: events.Validated, out: list[Command]) -> None:
+        file = self.files.get(e.name)
+        if file is None:
+            return  # deleted meanwhile
+        header = e.header
+        if header.database != self.name:
+            self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
+            return
+        file.header = header
+        file.state = VALID
+        file.failures = 0
+        if self.bad:
+            self.bad.pop(e.name, None)
+        if file.kind != LOG:
+            out.append(Save(f"header/{self.name}/{file.name}", header_text(header)))
+            self.alerts.clear(file.name, out)
+            self.repair.validated(file, e.mono_us, e.utc_us, out)
+        elif file.done:
+            self.alerts.clear(file.name, out)
+        if not file.done and file.kind == LOG and file not in self.pending:
+            if self.rules.delay_us:
+                file.due_mono_us = e.mono_us + max(0, header.started_utc_us + self.rules.delay_us - e.utc_us)
+            insort(self.pending, file, key=File.order)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    def validation_failed(self, e: events.ValidationFailed, out: list[Command]) -> None:
+        file = self.files.get(e.name)
+        if file is not None:
+            self._damaged(e, file, e.outcome, e.error_number, e.error_text, out)
+
+    def _damaged(
+        self, e: events.Event, file: File, outcome: str, number: int, text: str, out: list[Command]
+    ) -> None:  # fmt: skip
+        """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
+        be helped by another copy: the next log covers its range (R10)."""
+        file.state = BAD
+        file.outcome, file.error_number, file.error_text = outcome, number, text
+        file.failures += 1
+        file.refused = False
+        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
+        self.bad[file.name] = file
+        if file in self.pending:
+            self.pending.remove(file)
+        if self.drain is not None:
+            self.drain.damaged(file, out)
+        elif outcome != "no_manifest" and file.failures == 1:
+            self.recopy(file.name, out)
+        self.watch.look(e.mono_us, e.utc_us, out)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    def look_into_unknown(self, out: list[Command]) -> None:
+        """The chain does not go on: logs that a restart took for restored may be what it lacks."""
+        for file in self.files.values():
+            if file.state == UNKNOWN:
+                file.state = CHECKING
+                file.done = False
+                out.append(Validate(self.name, file.name))
+
+    def recopy(self, name: str, out: list[Command]) -> None:
+        """Have it sent again, unless that is under way."""
+        if name not in self.recopying:
+            self.recopying.add(name)
+            out.append(Recopy(self.name, name))
+
+    def recopy_failed(self, e: events.RecopyFailed, out: list[Command]) -> None:
+        self.recopying.discard(e.name)
+        file = self.bad.get(e.name)
+        if file is not None:
+            file.retry_at_mono_us = e.mono_us + self.rules.retry_us
+            if self.drain is not None:
+                self.drain.give_up(file)
+            elif e.reason == "missing":
+                del self.bad[e.name]
+                file.state = LOST
+                file.error_number, file.error_text = FILE_MISSING, "the file is missing in the primary's share"
+                if file.done or file.kind != LOG:
+                    self.watch.tell_damaged(e.mono_us, e.utc_us, file, out)
+        self.watch.look(e.mono_us, e.utc_us, out)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    # ---- the engine -----------------------------------------------------------------------------------------------
+    def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Hand over the next backup that applies, if there is one and none is being restored."""
+        if self.restoring is not None or self.promoted:
+            return
+        file = self._next_log(mono_us, out)
+        replace = False
+        if file is None and (self.repair.policy or self.drain is not None or not self.state.exists):
+            file, replace = self.repair.candidate(mono_us)
+        if file is not None:
+            self._hand_over(file, replace, out)
+            return
+        self.job_open = False
+        if self.pending or self.bad or self.watch.stuck is not None:
+            self.watch.look(mono_us, utc_us, out)
+
+    def _next_log(self, mono_us: int, out: list[Command]) -> File | None:
+        pending = self.pending
+        while pending:
+            file = pending[0]
+            header = file.header
+            assert header is not None
+            fit = applies(header, self.state)
+            if fit is Fit.APPLIES:
+                return self._if_due(file, mono_us, out) if _ready(file, mono_us) else self._overlapping(mono_us, out)
+            if fit is not Fit.STALE and fit is not Fit.EMPTY:
+                return self._overlapping(mono_us, out)
+            del pending[0]  # never read: it would bring nothing
+            file.done = True
+        return None
+
+    def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:
+        """A later log in the list that covers the position as well (R10: the next one after a backup cut off)."""
+        for file in self.pending:
+            header = file.header
+            assert header is not None
+            if _ready(file, mono_us) and applies(header, self.state) is Fit.APPLIES:
+                return self._if_due(file, mono_us, out)
+            if header.first_lsn > self.state.redo_lsn and header.fork == self.state.fork:
+                return None
+        return None
+
+    def _if_due(self, file: File, mono_us: int, out: list[Command]) -> File | None:
+        """The replay delay and the restore job's hours hold a log back; a failover does not wait for either."""
+        if self.drain is not None:
+            return file
+        if file.due_mono_us > mono_us:
+            out.append(SetAlarm(self.name, "delay", file.due_mono_us))
+            return None
+        every_us = self.rules.every_us
+        if every_us and not self.job_open:
+            at = next_multiple_us(mono_us, every_us)
+            if at > mono_us:
+                out.append(SetAlarm(self.name, "job", at))
+                return None
+            self.job_open = True
+        return file
+
+    def _hand_over(self, file: File, replace: bool, out: list[Command]) -> None:
+        """The read that the counter counts (R5): durable first, then the working copy's name, then the read."""
+        file.attempts = attempts = file.attempts + 1
+        self.restoring = file
+        name = file.name
+        out.append(Save(self._attempts_key + name, str(attempts)))
+        out.append(RenameWorkingCopy(self.name, name, attempts))
+        out.append(Restore(self.name, name, replace))
+
+    def restored(self, e: events.Restored, out: list[Command]) -> None:
+        file = self.restoring
+        if file is None or file.name != e.name:
+            return
+        header = file.header
+        last = self.last
+        assert header is not None and last is not None
+        self.restoring = None
+        file.done = True
+        file.refused = False
+        state = self.state
+        state.fork = e.fork
+        state.redo_lsn = e.redo_lsn
+        state.differential_base_lsn = e.differential_base_lsn
+        last.mono_us = e.mono_us
+        last.utc_us = e.utc_us
+        last.modified_utc_us = file.modified_utc_us
+        last.started_utc_us = header.started_utc_us
+        last.name = file.name
+        self._save_clock(out)
+        if file.kind == LOG:
+            if self.pending and self.pending[0] is file:
+                del self.pending[0]
+            elif file in self.pending:
+                self.pending.remove(file)
+        else:
+            state.exists = True
+            self._rebuild_pending()
+        if self.bad:
+            self._forget_covered(file.modified_utc_us)
+        if self.repair.policy:
+            self.repair.moved(out)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    def restore_failed(self, e: events.RestoreFailed, out: list[Command]) -> None:
+        """Damage at rest is looked for at once; if there is none the same file is tried again at the next retry."""
+        file = self.restoring
+        if file is None or file.name != e.name:
+            return
+        self.restoring = None
+        file.refused = True
+        file.error_number, file.error_text = e.error_number, e.error_text
+        file.state = CHECKING
+        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
+        if self.drain is not None:
+            self.drain.refused(file, e.mono_us)
+        out.append(Validate(self.name, file.name))
+        if e.position_lost:
+            self.state.exists = False
+            self._rebuild_pending()
+        self.repair.refused(file, e.mono_us, e.utc_us, out)
+        self.watch.look(e.mono_us, e.utc_us, out)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    def _rebuild_pending(self) -> None:
+        """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""
+        self.pending = []
+        for file in self.files.values():
+            if file.kind == LOG and file.header is not None and file.state in (VALID, CHECKING):
+                file.done = applies(file.header, self.state) in (Fit.STALE, Fit.EMPTY)
+                if not file.done:
+                    self.pending.append(file)
+        self.pending.sort(key=File.order)
+
+    def _forget_covered(self, modified_utc_us: int) -> None:
+        """A damaged log finished before the one just restored was cut before it, so its range is behind us (R10).
+        Should clocks have lied, the hole shows itself."""
+        for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= modified_utc_us]:
+            if not file.done:
+                file.done = True
+                del self.bad[file.name]
+
+    # ---- the primary --------------------------------------------------------------------------------------------------
+    def primary_answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
+        self.watch.answered(e, out)
+
+    def backup_taken(self, e: events.BackupTaken, out: list[Command]) -> None:
+        if e.kind == LOG:
+            self.watch.log_requested = False
+        else:
+            self.repair.taken(e, out)
+
+    def backup_failed(self, e: events.BackupFailed, out: list[Command]) -> None:
+        if e.kind == LOG:
+            self.watch.log_requested = False
+        else:
+            self.repair.failed(e, out)
+
+    def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
+        if self.drain is not None:
+            self.drain.share_answered(e, out)
+        else:
+            self.repair.share_answered(e, out)
+
+    # ---- time ---------------------------------------------------------------------------------------------------------
+    def alarm(self, e: events.Alarm, out: list[Command]) -> None:
+        if self.promoted:
+            return
+        what = e.what
+        if what == "retry":
+            self.watch.retry(e.mono_us, e.utc_us, out)
+        elif what == "window":
+            self.watch.window(e.mono_us, e.utc_us, out)
+        elif what == "delay":
+            self.advance(e.mono_us, e.utc_us, out)
+        elif what == "job":
+            self.job_open = True
+            self.advance(e.mono_us, e.utc_us, out)
+        elif what == "reverify":
+            self.keeping.reverify(e.mono_us, out)
+        elif what == "prune":
+            self.keeping.prune(e.mono_us, e.utc_us, out)
+
+    def minutes(self, mono_us: int, utc_us: int) -> int:
+        """Whole minutes since the last successful restore (R12)."""
+        last = self.last
+        assert last is not None
+        return whole_minutes(elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us))
+
+    def _save_clock(self, out: list[Command]) -> None:
+        last = self.last
+        assert last is not None
+        text = f"{last.mono_us} {last.utc_us} {last.modified_utc_us} {last.started_utc_us} {last.name}"
+        out.append(Save(self._clock_key, text))
+
+
+def _ready(file: File, mono_us: int) -> bool:
+    return file.state == VALID and (not file.refused or file.retry_at_mono_us <= mono_us)
+
+
+def _under(saved: dict[str, str], prefix: str) -> dict[str, str]:
+    return {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix) and value}

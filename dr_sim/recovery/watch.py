@@ -1,0 +1,292 @@
+"""What is stuck, silent or damaged: limits, retries and alerts of one database (R6, R8, R9, R12).
+
+Theory of operation. At any time at most one thing keeps the chain from going on: a log that is damaged, a log that
+the engine refuses, or a hole before the first log that waits. `look` finds it and notes since when (a `Stuck`).
+One alarm, 'retry', stands at the next instant at which something is due: a retry, or the limit. At the limit the
+alert is raised and a repair begins; from then on the alert is raised again at every retry until the database's
+position has moved past the place. Silence (no log landed within the window) is told apart, by the alarm 'window',
+which is set once in a window and not for every log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import (
+    DAMAGED,
+    ERRORS,
+    HOLE,
+    MISSING,
+    NO_NEW_LOGS,
+    damaged_text,
+    errors_text,
+    missing_text,
+    no_new_logs_text,
+    utc_text,
+    whole_minutes,
+)  # fmt: skip
+from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
+from dr_sim.recovery.files import BAD, LOG, LOST, File
+from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+class Stuck:
+    """What the chain waits for: `file` (None: a hole), at the position stuck_lsn.
+
+    over: a limit was reached; lost: the primary said that the range cannot be had as a log any more.
+    """
+
+    __slots__ = ("file", "limit_at_us", "lost", "noticed_mono_us", "over", "retry_at_us", "since_utc_us", "stuck_lsn")
+
+    def __init__(self, file: File | None, stuck_lsn: int, since_utc_us: int, mono_us: int) -> None:
+        self.file = file
+        self.stuck_lsn = stuck_lsn
+        self.since_utc_us = since_utc_us
+        self.noticed_mono_us = mono_us
+        self.limit_at_us = 0
+        self.retry_at_us = 0
+        self.over = False
+        self.lost = False
+
+
+class Watch:
+    __slots__ = ("armed_at_us", "asked", "db", "landed_mono_us", "landed_utc_us", "log_requested", "stuck")
+
+    def __init__(self, db: DatabaseReplay) -> None:
+        self.db = db
+        self.stuck: Stuck | None = None
+        self.landed_mono_us = 0  # when the last new log landed, on both clocks
+        self.landed_utc_us = 0
+        self.asked = ""  # what the question to the primary that is out is about: 'chain' or 'silence'
+        self.log_requested = False
+        self.armed_at_us = 0
+
+    # ---- silence (R9) ------------------------------------------------------------------------------------------------
+    @property
+    def window_us(self) -> int:
+        """A window shorter than the schedule would cry without end: then it is counted from when a log was due."""
+        window_us, interval_us = self.db.rules.window_us, self.db.config.log_interval_us
+        return window_us if interval_us < window_us else interval_us + window_us
+
+    def begin(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """After a start: when the last log landed is known from the last restore, or from the files that lie here."""
+        db = self.db
+        if not db.config.log_interval_us:
+            return
+        last = db.last
+        assert last is not None
+        newest = max((f.modified_utc_us for f in db.files.values() if f.kind == LOG), default=last.modified_utc_us)
+        quiet_us = elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us)
+        if newest > last.modified_utc_us:
+            quiet_us = min(quiet_us, max(0, utc_us - newest))
+        self.landed_mono_us = mono_us - quiet_us
+        self.landed_utc_us = utc_us - quiet_us
+        out.append(SetAlarm(db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
+
+    def log_landed(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        self.landed_mono_us = mono_us
+        self.landed_utc_us = utc_us
+        if self.db.alerts.begun:
+            self.db.alerts.clear("silence", out)
+
+    def window(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        db = self.db
+        if db.drain is not None:
+            return
+        at = self.landed_mono_us + self.window_us
+        if at <= mono_us:
+            quiet = whole_minutes(mono_us - self.landed_mono_us)
+            text = no_new_logs_text(db.name, quiet)
+            db.alerts.tell(mono_us, utc_us, "silence", NO_NEW_LOGS, db.minutes(mono_us, utc_us), "", text, out)
+            newest = max((h.last_lsn for f in db.pending if (h := f.header) is not None), default=0)
+            self._ask("silence", max(newest, db.state.redo_lsn), out)
+            at = mono_us + db.rules.retry_us
+        out.append(SetAlarm(db.name, "window", at))
+
+    # ---- what the chain waits for ---------------------------------------------------------------------------------
+    def look(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Find what keeps the chain from going on, now that something changed; arm the alarm for what comes next."""
+        db = self.db
+        if db.drain is not None or db.promoted:
+            return
+        found, file = self._culprit(mono_us)
+        stuck = self.stuck
+        lsn = db.state.redo_lsn if db.state.exists else -1
+        if stuck is not None and (not found or stuck.stuck_lsn != lsn):
+            self.stuck = stuck = None
+            if not found or db.restoring is None:
+                db.alerts.clear("chain", out)
+        if found and (stuck is None or stuck.file is not file):
+            self._notice(file, lsn, mono_us, utc_us, out)
+        self._arm(mono_us, out)
+
+    def _culprit(self, mono_us: int) -> tuple[bool, File | None]:
+        db = self.db
+        blocker: File | None = None
+        for waiting in db.pending:
+            assert waiting.header is not None
+            fit = applies(waiting.header, db.state)
+            if fit is Fit.STALE or fit is Fit.EMPTY:
+                continue
+            if fit is Fit.APPLIES:
+                if waiting.refused:
+                    return True, waiting
+                blocker = None
+                break
+            if blocker is None:
+                blocker = waiting
+            if waiting.header.first_lsn > db.state.redo_lsn:
+                break
+        damaged = [f for f in db.bad.values() if f.kind == LOG and not f.done]
+        if damaged:
+            first = min(damaged, key=File.age_order)
+            if blocker is None or first.modified_utc_us <= blocker.modified_utc_us:
+                return True, first
+        if db.restoring is not None and self.stuck is not None:
+            return True, self.stuck.file  # not over before its restore is answered
+        return blocker is not None, None
+
+    def _notice(self, file: File | None, lsn: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        db = self.db
+        last = db.last
+        assert last is not None
+        if file is not None:
+            since = file.modified_utc_us
+        else:  # when the missing one was finished is unknown: an interval after the one before it
+            since = last.modified_utc_us + db.config.log_interval_us if last.name else utc_us
+        stuck = self.stuck = Stuck(file, lsn, since, mono_us)
+        noticed = mono_us if file is None else file.landed_mono_us
+        stuck.limit_at_us = limit_at_us(mono_us, utc_us, noticed, since, db.rules.age_us)
+        stuck.retry_at_us = mono_us + db.rules.retry_us
+        if file is None:
+            db.look_into_unknown(out)
+            self._ask("chain", max(lsn, 0), out)
+        if stuck.limit_at_us <= mono_us or self._attempts_over():
+            self._reach_limit(mono_us, utc_us, out)
+
+    def _attempts_over(self) -> bool:
+        file = self.stuck.file if self.stuck is not None else None
+        return file is not None and max(file.attempts if file.refused else 0, file.failures) > self.db.rules.attempts
+
+    def _reach_limit(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        db = self.db
+        stuck = self.stuck
+        assert stuck is not None
+        stuck.over = True
+        stuck.retry_at_us = mono_us + db.rules.retry_us
+        self._tell_chain(mono_us, utc_us, out)
+        file = stuck.file
+        if file is not None and file.name in db.recopying:
+            return  # it is on its way again
+        if (file is None and not stuck.lost) or (file is not None and file.outcome == "no_manifest"):
+            self._ask("chain", max(stuck.stuck_lsn, 0), out)
+        else:
+            db.repair.start(mono_us, utc_us, out)
+
+    def _tell_chain(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Raise alert (a) for a hole, (c) for a file (R13)."""
+        db = self.db
+        stuck, last = self.stuck, db.last
+        assert stuck is not None and last is not None
+        minutes = db.minutes(mono_us, utc_us)
+        file = stuck.file
+        if file is not None:
+            path = db.rules.share_path + file.name
+            text = errors_text(db.name, path, minutes, file.error_number, file.error_text)
+            db.alerts.tell(mono_us, utc_us, "chain", ERRORS, minutes, file.name, text, out)
+            return
+        after = db.pending[0]
+        assert after.header is not None
+        message = f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {db.state.redo_lsn}."
+        since = utc_text(last.started_utc_us) if last.name else "none"
+        text = missing_text(db.name, since, db.rules.share_path + after.name, minutes, HOLE, message)
+        db.alerts.tell(mono_us, utc_us, "chain", MISSING, minutes, after.name, text, out)
+
+    # ---- retries (R8, R12) --------------------------------------------------------------------------------------------
+    def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """The alarm went off: whatever is due by now."""
+        db = self.db
+        self.armed_at_us = 0
+        if db.drain is not None:
+            return
+        for file in sorted(db.bad.values(), key=File.age_order):
+            if file.retry_at_mono_us <= mono_us:
+                self._retry_damaged(file, mono_us, utc_us, out)
+        stuck = self.stuck
+        if stuck is not None and not stuck.over and (stuck.limit_at_us <= mono_us or self._attempts_over()):
+            self._reach_limit(mono_us, utc_us, out)
+        elif stuck is not None and stuck.retry_at_us <= mono_us:
+            stuck.retry_at_us = mono_us + db.rules.retry_us
+            if stuck.over:
+                self._tell_chain(mono_us, utc_us, out)
+                db.repair.retry(mono_us, utc_us, out)
+                if not db.repair.policy and stuck.file is not None and stuck.file.name not in db.recopying:
+                    db.repair.start(mono_us, utc_us, out)
+            if not db.repair.policy and (stuck.file is None or stuck.file.outcome == "no_manifest"):
+                self._ask("chain", max(stuck.stuck_lsn, 0), out)
+        db.advance(mono_us, utc_us, out)
+        self._arm(mono_us, out)
+
+    def _retry_damaged(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        db = self.db
+        file.retry_at_mono_us = mono_us + db.rules.retry_us
+        if file.outcome != "no_manifest":
+            db.recopy(file.name, out)
+        if file.kind != LOG or file.done:
+            old = age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us
+            if old or file.failures > db.rules.attempts:
+                self.tell_damaged(mono_us, utc_us, file, out)
+
+    def tell_damaged(self, mono_us: int, utc_us: int, file: File, out: list[Command]) -> None:
+        """Raise event 4 for a file that the chain does not wait for now, but may need later."""
+        db = self.db
+        minutes = db.minutes(mono_us, utc_us)
+        path = db.rules.share_path + file.name
+        text = damaged_text(db.name, path, minutes, file.error_number, file.error_text)
+        db.alerts.tell(mono_us, utc_us, file.name, DAMAGED, minutes, file.name, text, out)
+
+    def _arm(self, mono_us: int, out: list[Command]) -> None:
+        stuck = self.stuck
+        due = [f.retry_at_mono_us for f in self.db.bad.values()]
+        if stuck is not None:
+            due.append(stuck.retry_at_us)
+            if not stuck.over:
+                due.append(stuck.limit_at_us)
+            if stuck.file is not None and stuck.file.refused:
+                due.append(stuck.file.retry_at_mono_us)
+        due = [at for at in due if at > mono_us]
+        if due and (at := min(due)) != self.armed_at_us:
+            self.armed_at_us = at
+            out.append(SetAlarm(self.db.name, "retry", at))
+
+    # ---- the primary --------------------------------------------------------------------------------------------------
+    def _ask(self, about: str, lsn: int, out: list[Command]) -> None:
+        if not self.asked:
+            self.asked = about
+            out.append(AskPrimary(self.db.name, self.db.state.fork, lsn))
+
+    def answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
+        """Copy again what is there and not on its way; have made again what still can be; else it is lost."""
+        db = self.db
+        about, self.asked = self.asked, ""
+        stuck = self.stuck
+        if not e.reachable or db.drain is not None or (about == "chain" and stuck is None):
+            return
+        name = e.covering_name
+        if name:
+            file = db.files.get(name)
+            if not e.copying and (file is None or file.state in (BAD, LOST)):
+                db.recopy(name, out)
+        elif e.remakeable:
+            if not e.jobs_paused and not self.log_requested:
+                self.log_requested = True
+                out.append(TakeBackup(db.name, LOG))
+        elif about == "chain" and stuck is not None:
+            stuck.lost = True
+            if stuck.over:
+                db.repair.start(e.mono_us, e.utc_us, out)
