@@ -95,3 +95,4 @@ class Agenda:
         while queue and queue[0][0] <= until_us:
             env.step()
         env._now = until_us
+        self.round = 0

@@ -24,6 +24,7 @@ from dr_sim.world.sharing import Flow, SharedRate
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"
+NAME_MEMORY_US = 60_000_000  # names are by the second; a minute covers any number of backups in one
 
 
 class Job:
@@ -46,7 +47,7 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "cut_next_ppm", "failed", "files_made", "index", "last_name", "last_full_lsn", "paused", "running", "spec",
+        "cut_next_ppm", "failed", "files_made", "index", "last_full_lsn", "named", "named_us", "paused", "running", "spec",
         "waiting", "writes_until_us",
     )  # fmt: skip
 
@@ -57,7 +58,8 @@ class PrimaryDatabase:
         self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None, bool]] = []
         self.paused: list[str] = []
         self.files_made = 0
-        self.last_name = ""
+        self.named: list[str] = []  # names given within the last seconds: the next must differ from them
+        self.named_us = 0
         self.last_full_lsn = 0
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.failed = ""  # the failure class that took it
@@ -148,7 +150,9 @@ class Primary:
         engine.commit_to(name_of, commits, lsn)
         utc = context.scenario.start_utc_us + now  # type: ignore[operator]
         number = (db.index << FILE_BITS) | db.files_made
-        name = backup_name(name_of, utc, kind, 0, db.last_name)
+        if now - db.named_us > NAME_MEMORY_US:  # type: ignore[operator]
+            db.named.clear()
+        name = backup_name(name_of, utc, kind, 0, db.named)
         path = f"{SHARE}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
@@ -159,7 +163,8 @@ class Primary:
             op = engine.begin_backup(name_of, kind, path, utc, size, backup_id=number, tail=tail)
         except EngineError as error:
             return f"{error.number} {error.text}"
-        db.last_name = name
+        db.named.append(name)
+        db.named_us = now  # type: ignore[assignment]
         db.files_made += 1
         file = BackupFile(number, db.index, name_of, kind, name)
         file.nominal_bytes = size

@@ -74,15 +74,19 @@ class World:
         self.hands.heartbeats = self.heartbeats
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
-    def run(self) -> Journal:
-        """From instant 0 to the scenario's end."""
+    def run(self, progress: Callable[[float], None] | None = None) -> Journal:
+        """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now and then."""
         scenario, agenda = self.context.scenario, self.context.agenda
         self._seed()
         self.primary.start()
         self._schedule_events()
         agenda.at(0, Class.ANSWER, -1, self.hands.start)
         self._daily(DAY_US)
-        agenda.run(scenario.run_for_us)
+        steps = 100 if progress is not None else 1
+        for step in range(1, steps + 1):
+            agenda.run(scenario.run_for_us * step // steps)
+            if progress is not None:
+                progress(step / steps)
         self._end()
         return self.journal
 

@@ -1,0 +1,151 @@
+"""The face: one function per subcommand. Everything they print comes from elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from dr_sim import __version__
+from dr_sim.errors import DrSimError
+
+EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong; 3 could not be judged
+(censored, unknown); 4 an invariant broke (a bug was found); 130 interrupted"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand and return its exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        command: Callable[[argparse.Namespace], int] = arguments.command
+        return command(arguments)
+    except DrSimError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dr-sim",
+        description="Simulates disaster recovery by log shipping and measures data loss and outage.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dr-sim {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="simulate a scenario; print one screen; write results", epilog=EPILOG)
+    run.add_argument("scenario", type=Path, help="scenario file (YAML)")
+    run.add_argument("--seed", type=int, help="in place of the scenario's own")
+    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key, e.g. link.loss=1%%")
+    run.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)")
+    run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    run.set_defaults(command=_run)
+
+    validate = commands.add_parser("validate", help="check scenario files: one line for each mistake")
+    validate.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
+    validate.set_defaults(command=_validate)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
+    schema.set_defaults(command=_schema)
+
+    explain = commands.add_parser("explain", help="a ledger of causes that adds up to a number of a run")
+    explain.add_argument("results", type=Path, help="folder of a run")
+    what = explain.add_mutually_exclusive_group(required=True)
+    what.add_argument("--failover", type=int, metavar="N", help="data loss and outage of the N-th failover")
+    what.add_argument("--at", metavar="T", help="exposure at an instant: '2 h 5 min' from the start, or a UTC date and time")
+    what.add_argument("--alert", type=int, metavar="N", help="the minutes in the N-th alert")
+    explain.add_argument("--database", help="of this database (default: the worst)")
+    explain.set_defaults(command=_explain)
+
+    verify = commands.add_parser("verify", help="feed a run's events to fresh recovery objects: same commands?")
+    verify.add_argument("results", type=Path, help="folder of a run")
+    verify.set_defaults(command=_verify)
+
+    faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
+    faults.set_defaults(command=_faults)
+    return parser
+
+
+def _run(a: argparse.Namespace) -> int:
+    from dr_sim import run as runs
+    from dr_sim.progress import progress_bar
+    from dr_sim.scenario import load_scenario
+    from dr_sim.screen import screen
+
+    scenario = load_scenario(a.scenario, a.set, a.seed)
+    folder = a.out or runs.results_folder(scenario, Path("results"))
+    runs.check_target(folder)
+    with progress_bar(scenario.name) as (progress, seconds):
+        result = runs.run(scenario, progress)
+        took = seconds()
+    runs.write_results(result, folder)
+    if a.json:
+        print(json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False))
+    else:
+        print(screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=sys.stdout.isatty()))
+    return result.verdict.exit_code
+
+
+def _validate(a: argparse.Namespace) -> int:
+    from dr_sim.scenario import validate
+
+    problems = [p for path in a.scenarios for p in validate(path)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print(f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes")
+    return 2 if problems else 0
+
+
+def _schema(a: argparse.Namespace) -> int:
+    from dr_sim.scenario import json_schema
+
+    print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    return 0
+
+
+def _explain(a: argparse.Namespace) -> int:
+    from dr_sim.explain import explain
+
+    print(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
+    return 0
+
+
+def _verify(a: argparse.Namespace) -> int:
+    from dr_sim.run import read_results
+    from dr_sim.verify import verify
+    from dr_sim.world.world import manager_config
+
+    stored = read_results(a.results)
+    found = verify(stored.journal, manager_config(stored.scenario), stored.scenario.start_utc_us, stored.checks)
+    if found.mismatch is not None:
+        m = found.mismatch
+        print(f"row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
+        return 4
+    if stored.journal.digest() != stored.digest:
+        print(f"the journal's digest is not the one in {a.results}/manifest.json: rows were added or taken away", file=sys.stderr)
+        return 4
+    print(f"holds: {found.rows} rows, {found.events} events gave the same {found.commands} commands")
+    return 0
+
+
+def _faults(a: argparse.Namespace) -> int:
+    from dr_sim.faults import KINDS
+
+    for kind in KINDS:
+        print(f"{kind.name}\n    models  {kind.models}\n    source  {kind.source}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

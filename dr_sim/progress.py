@@ -1,0 +1,38 @@
+"""A progress bar on a terminal, for what takes longer than a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+SHOW_AFTER_S = 1.0
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Callable[[], float]]]:
+    """Yields (progress(part done) or None off a terminal, seconds passed so far)."""
+    began = time.monotonic()
+    if not sys.stderr.isatty():
+        yield None, lambda: time.monotonic() - began
+        return
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    task = bar.add_task(what, total=1.0)
+
+    def progress(part: float) -> None:
+        if not bar.live.is_started and time.monotonic() - began > SHOW_AFTER_S:
+            bar.start()
+        bar.update(task, completed=part)
+
+    try:
+        yield progress, lambda: time.monotonic() - began
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -1,0 +1,165 @@
+"""One run from a scenario to its results: the world, the measures, the verdict, and the files that hold them."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.figures import exposure_svg, timeline_svg
+from dr_sim.journal import Journal
+from dr_sim.measures.summary import summarise
+from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.scenario.model import Scenario
+from dr_sim.verdict import Verdict, judge
+from dr_sim.world.world import World
+
+SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
+_LIBRARIES = ("dr-sim", "simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
+
+
+@dataclass(slots=True)
+class Result:
+    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit."""
+
+    scenario: Scenario
+    journal: Journal
+    summary: dict[str, Any]
+    verdict: Verdict
+    digest: str
+
+
+def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
+    """Simulate a scenario and measure it. progress is told the part that is done, 0 to 1."""
+    was_on = gc.isenabled()
+    gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
+    try:
+        journal = World(scenario).run(progress)
+    finally:
+        if was_on:
+            gc.enable()
+    summary = summarise(journal, scenario)
+    return Result(scenario, journal, summary, judge(summary, scenario), journal.digest())
+
+
+# ---- files --------------------------------------------------------------------------------------------------------------
+def results_folder(scenario: Scenario, root: Path) -> Path:
+    """results/<scenario>/<run>: the first whole number that is free."""
+    parent = root / _safe(scenario.name)
+    n = 1
+    while (parent / str(n)).exists():
+        n += 1
+    return parent / str(n)
+
+
+def _safe(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(". ") or "scenario"
+
+
+def check_target(folder: Path) -> None:
+    """Refuse to replace what is not a run of ours."""
+    if folder.exists() and not (folder.is_dir() and ((folder / MANIFEST_FILE).is_file() or not any(folder.iterdir()))):
+        raise InputError([Problem(str(folder), 0, 0, "is there and holds no run of dr-sim; name another folder with --out")])
+
+
+def write_results(result: Result, folder: Path) -> None:
+    """All files of a run, whole or not at all: made beside the folder, then moved into its place."""
+    check_target(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    except OSError as error:
+        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror}); name another with --out")]) from None
+    try:
+        _fill(result, temporary)
+        os.chmod(temporary, 0o755)
+        _move_into_place(temporary, folder)
+    except OSError as error:
+        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror}); name another with --out")]) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fill(result: Result, folder: Path) -> None:
+    (folder / SCENARIO_FILE).write_text(dump_resolved(result.scenario), encoding="utf-8")
+    manifest = {
+        "scenario": result.scenario.name,
+        "seed": result.scenario.seed,
+        "replication": result.scenario.replication_no,
+        "journal_digest": result.digest,
+        "journal_rows": len(result.journal),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+    _write_json(folder / MANIFEST_FILE, manifest)
+    result.journal.save(folder / JOURNAL_FILE)
+    _write_json(folder / SUMMARY_FILE, full_summary(result))
+    timeline_svg(result.journal, result.scenario, folder / "timeline.svg")
+    exposure_svg(result.journal, result.scenario, folder / "exposure.svg")
+
+
+def full_summary(result: Result) -> dict[str, Any]:
+    """The summary with the verdict and the digest: what summary.json and --json hold."""
+    return {"journal_digest": result.digest, "verdict": verdict_json(result.verdict), **result.summary}
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    lines = [
+        {
+            "id": j.line.id, "measure": j.line.measure, "database": j.line.database or None,
+            "at_most": j.line.at_most, "bound": j.line.bound, "value": j.value, "unit": j.unit,
+            "outcome": j.outcome.name.lower(), "reason": j.reason,
+        }
+        for j in verdict.lines
+    ]  # fmt: skip
+    return {"outcome": verdict.outcome.name.lower(), "exit_code": verdict.exit_code, "lines": lines}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _move_into_place(temporary: Path, folder: Path) -> None:
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+    try:
+        folder.rename(old / "run")
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class Stored:
+    """A run read back from its folder; checks: the row hashes stored with the journal."""
+
+    scenario: Scenario
+    journal: Journal
+    checks: Any
+    digest: str
+
+
+def read_results(folder: Path) -> Stored:
+    """A run of this version from its folder. InputError with one clear line if it is not one."""
+    manifest_path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        digest = manifest["journal_digest"]
+    except FileNotFoundError:
+        raise InputError([Problem(str(folder), 0, 0, f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` printed it")]) from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
+    scenario = load_scenario(folder / SCENARIO_FILE)
+    journal, checks = Journal.load(folder / JOURNAL_FILE)
+    return Stored(scenario, journal, checks, str(digest))
