@@ -195,7 +195,7 @@ class SlaLine:
     at_most: bool
     bound: int  # microseconds, ppm or a count, by measure
     database: str = ""
-    line: int = 0
+    line: int = field(default=0, compare=False)  # where it was written, not what it says
 
 
 @dataclass(frozen=True, slots=True)

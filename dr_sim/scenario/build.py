@@ -1,0 +1,169 @@
+"""From checked sections to the plain values of model.py."""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import replace
+
+from dr_sim import units
+from dr_sim.scenario import model, schema, times
+from dr_sim.scenario.workload import SeriesFile
+
+
+def start_utc_us(root: schema.Root) -> int:
+    """Instant 0, microseconds since 1970 UTC."""
+    moment = root.start
+    return times.to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(root.time_zone)))
+
+
+def schedule(value: model.Schedule, zone: str) -> model.Schedule:
+    return value if value.zone else replace(value, zone=zone)
+
+
+def database(name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, tuple[int, ...]]) -> model.Database:
+    volume = keys.log_volume
+    if isinstance(volume, SeriesFile):
+        volume = model.LogVolume("series", series_interval_us=volume.interval_us, series_bytes=series[name])
+    silent = not volume.num_bytes and not any(volume.series_bytes)
+    return model.Database(
+        name=name,
+        size_bytes=keys.size,
+        machine=keys.machine,
+        log_volume=volume,
+        transactions_num=0 if silent else keys.transactions[0],  # an idle database commits nothing
+        transactions_den_us=keys.transactions[1],
+        incremental_share_ppm=keys.incremental_share,
+        full=schedule(keys.full, zone),
+        incremental=schedule(keys.incremental, zone),
+        log=schedule(keys.log, zone),
+        serial=keys.serial,
+        seeded=keys.seeded,
+    )
+
+
+def primary(keys: schema.PrimaryKeys) -> model.Primary:
+    costs = {kind: getattr(keys, kind) for kind in ("full", "incremental", "log")}
+    return model.Primary(
+        disk_bytes_s=keys.disk,
+        retention_us=keys.retention,
+        retention_count=keys.keep_fulls,
+        **{kind: model.BackupCost(cost.fixed, cost.rate) for kind, cost in costs.items()},
+    )
+
+
+def link(keys: schema.LinkKeys) -> model.Link:
+    return model.Link(
+        bandwidth_bit_s=keys.bandwidth, rtt_us=keys.rtt, loss_ppb=keys.loss, mss_bytes=keys.mss, sharing=keys.sharing
+    )
+
+
+def replication(keys: schema.ReplicationKeys) -> model.Replication:
+    return model.Replication(
+        slots=keys.slots,
+        staging_bytes=keys.staging,
+        high_watermark_ppm=keys.high_watermark,
+        low_watermark_ppm=keys.low_watermark,
+        purge_bytes_s=keys.purge_rate,
+        retry_us=keys.retry,
+        resume_above_bytes=keys.resume_above,
+        every_us=keys.every,
+        delta_ppm=keys.delta,
+    )
+
+
+def secondary(keys: schema.SecondaryKeys) -> model.Secondary:
+    return model.Secondary(
+        disk_bytes_s=keys.disk,
+        hash_bytes_s=keys.hash_rate,
+        restore_bytes_s=keys.restore_rate,
+        restore_fixed_us=keys.restore_fixed,
+        restore_tail=keys.restore_tail,
+        retention_us=keys.retention,
+        retention_count=keys.keep_fulls,
+    )
+
+
+def replay(keys: schema.ReplayKeys) -> model.Replay:
+    return model.Replay(
+        workers=keys.workers,
+        on_hole=keys.on_hole,
+        otherwise=keys.otherwise,
+        delay_us=keys.delay,
+        every_us=keys.every,
+        attempts=keys.attempts,
+        age_us=keys.age,
+        retry_us=keys.retry,
+        window_us=keys.window,
+        critical_after_us=keys.critical_after,
+        validate_properties="properties" in keys.validation,
+        reverify_us=keys.reverify,
+    )
+
+
+def failover(keys: schema.FailoverKeys) -> model.Failover:
+    return model.Failover(
+        mode=keys.mode,
+        silent_for_us=keys.silent_for,
+        machines_silent=keys.machines_silent,
+        operators=keys.operators,
+        on_duty=keys.on_duty,
+        answers_in=keys.operator.answers_in,
+        approves=keys.operator.approves,
+        fence_us=keys.fence,
+        fence_timeout_us=keys.fence_timeout,
+        drain_limit_us=keys.drain_limit,
+        recover_fixed_us=keys.recover,
+        switch_us=keys.redirect.switch,
+        ttl_us=keys.redirect.ttl,
+        reconnect_us=keys.redirect.reconnect,
+        warm_up_us=keys.warm_up.length,
+        warm_up_from_ppm=keys.warm_up.start,
+    )
+
+
+def scenario(
+    root: schema.Root,
+    series: dict[str, tuple[int, ...]],
+    events: tuple[model.ScriptedEvent, ...],
+    faults: tuple[model.DrawnFault, ...],
+    sla: tuple[model.SlaLine, ...],
+    resolved: dict[str, object],
+) -> model.Scenario:
+    """The whole, out of sections without a mistake. series: what log_volume files hold, by database."""
+    return model.Scenario(
+        name=root.name,
+        description=root.description,
+        seed=root.seed,
+        replication_no=0,
+        start_utc_us=start_utc_us(root),
+        time_zone=root.time_zone,
+        run_for_us=root.run_for,
+        measure_from_us=root.measure_from,
+        databases=tuple(database(name, keys, root.time_zone, series) for name, keys in root.databases.items()),
+        machines=root.machines,
+        primary=primary(root.primary),
+        link=link(root.link),
+        replication=replication(root.replication),
+        secondary=secondary(root.secondary),
+        replay=replay(root.replay),
+        heartbeat=model.Heartbeat(every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"),
+        failover=failover(root.failover),
+        users=model.Users(*root.users.requests, root.users.utilisation),
+        manager_restart_us=root.manager.restart_after,
+        danger_us=root.danger.above,
+        danger_grace_us=root.danger.grace,
+        events=events,
+        faults=faults,
+        sla=sla,
+        resolved=resolved,
+    )
+
+
+def drawn(kind: str, rate: tuple[int, int], params: object) -> model.DrawnFault | None:
+    """None for a rate of 0: it never happens."""
+    return model.DrawnFault(kind, *rate, params) if rate[0] else None
+
+
+def text_of_series(numbers: tuple[int, ...], interval_us: int) -> dict[str, str]:
+    """A recorded series written out, so that a resolved scenario needs no other file."""
+    return {"bytes": " ".join(map(str, numbers)), "interval": units.format_duration(interval_us)}

@@ -1,0 +1,130 @@
+"""What is wrong with a scenario although each of its values is right by itself.
+
+A value that could not be read is absent here (None), so a mistake in one place does not hide one in another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dr_sim import units
+from dr_sim.errors import Problem
+from dr_sim.scenario.events import EventLine, FaultLine
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.model import LogVolume, Schedule
+from dr_sim.scenario.tree import Node
+
+MOST_JOBS = 50_000_000  # backups in one run: 475 database-years of five-minute logs
+MOST_FAULTS = 1_000_000
+
+
+def check_sections(root: Any, tree: Node) -> list[Problem]:
+    """Checks across the values of the fixed sections. root: schema.Root, or what could be read of it."""
+    problems: list[Problem] = []
+    run_for, measure_from = _of(root, "run_for"), _of(root, "measure_from")
+    if run_for is not None and measure_from is not None and measure_from >= run_for:
+        told = f"measure_from: nothing would be measured, the run ends after {units.format_duration(run_for)}; write less"
+        problems.append(tree.at(("measure_from",)).problem(told))
+    for name, database in (_of(root, "databases") or {}).items():
+        problems.extend(_database(name, database, tree.at(("databases", name))))
+    problems.extend(_jobs(root, tree, run_for))
+    problems.extend(_replication(_of(root, "replication"), tree))
+    problems.extend(_failover(root, tree))
+    return problems
+
+
+def _of(section: Any, name: str) -> Any:
+    return getattr(section, name, None)
+
+
+def _database(name: str, database: Any, node: Node) -> list[Problem]:
+    problems = []
+    full, seeded = _of(database, "full"), _of(database, "seeded")
+    for kind in ("incremental", "log"):
+        schedule = _of(database, kind)
+        if schedule and full and schedule.kind != "none" and full.kind == "none" and seeded is False:
+            told = f"databases.{name}.{kind}: {kind} backups need a full before them (4214); give it a full, or write none"
+            problems.append(_shown(node, kind, "full", "seeded").problem(told))
+    volume, transactions = _of(database, "log_volume"), _of(database, "transactions")
+    silent = isinstance(volume, LogVolume) and volume.num_bytes == 0 and not any(volume.series_bytes)
+    if volume is not None and not silent and transactions and transactions[0] == 0:
+        told = f"databases.{name}.transactions: log is written by transactions; write more than 0, or log_volume: 0 B/s"
+        problems.append(node.at(("transactions",)).problem(told))
+    return problems
+
+
+def _shown(node: Node, *keys: str) -> Node:
+    """The first of these that someone wrote."""
+    written = [child for key in keys if (child := node.get(key)) is not None and not child.source]
+    return written[0] if written else node
+
+
+def _jobs(root: Any, tree: Node, run_for: int | None) -> list[Problem]:
+    if run_for is None:
+        return []
+    jobs, most, where = 0, 0, tree
+    for name, database in (_of(root, "databases") or {}).items():
+        for kind in ("full", "incremental", "log"):
+            schedule = _of(database, kind)
+            if isinstance(schedule, Schedule) and schedule.kind == "every":
+                count = run_for // schedule.interval_us
+                jobs += count
+                if count > most:
+                    most, where = count, tree.at(("databases", name, kind))
+    if jobs <= MOST_JOBS:
+        return []
+    return [where.problem(f"the run would take {jobs:,} backups, more than {MOST_JOBS:,}; write longer intervals or a shorter run_for")]
+
+
+def _replication(replication: Any, tree: Node) -> list[Problem]:
+    low, high = _of(replication, "low_watermark"), _of(replication, "high_watermark")
+    if low is None or high is None or low < high:
+        return []
+    node = _shown(tree.at(("replication",)), "low_watermark", "high_watermark")
+    told = f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark ({units.format_ppm(high)})"
+    return [node.problem(told)]
+
+
+def _failover(root: Any, tree: Node) -> list[Problem]:
+    problems = []
+    failover, node = _of(root, "failover"), tree.at(("failover",))
+    operators, on_duty = _of(failover, "operators"), _of(failover, "on_duty")
+    if operators and on_duty is not None and on_duty not in operators:
+        told = f"failover.on_duty: {on_duty!r} is not among failover.operators; {did_you_mean(on_duty, operators)}"
+        problems.append(_shown(node, "on_duty", "operators").problem(told))
+    silent_for, every = _of(failover, "silent_for"), _of(_of(root, "heartbeat"), "every")
+    if silent_for is not None and every is not None and silent_for < every:
+        told = f"failover.silent_for: must not be shorter than heartbeat.every ({units.format_duration(every)}), or every pause is a failure"
+        shown = _shown(node, "silent_for") if (node.get("silent_for") or node).source == "" else tree.at(("heartbeat", "every"))
+        problems.append(shown.problem(told))
+    machines, silent = _of(root, "machines"), _of(failover, "machines_silent")
+    if machines and silent and silent > len(machines):
+        told = f"failover.machines_silent: there are {len(machines)} machines, so {silent} can never be silent; write at most {len(machines)}, or all"
+        problems.append(node.at(("machines_silent",)).problem(told))
+    return problems
+
+
+def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int) -> tuple[list[int], list[Problem]]:
+    """The instant of each event, and what is wrong with them."""
+    instants, problems = [], []
+    for line in lines:
+        at_us = line.instant.resolve(start_utc_us, zone) if line.instant else 0
+        instants.append(at_us)
+        if at_us < 0:
+            early = units.format_duration(-at_us)
+            problems.append(line.node.problem(f"event {line.number}: is {early} before the start; write a later instant"))
+        elif at_us >= run_for and line.instant:
+            ends, late = units.format_duration(run_for), units.format_duration(at_us)
+            told = f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
+            problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
+    return instants, problems
+
+
+def check_faults(lines: list[FaultLine], run_for: int) -> list[Problem]:
+    problems = []
+    for line in lines:
+        num, den_us = line.rate
+        if num * run_for > MOST_FAULTS * den_us:
+            told = f"faults.{line.kind}.rate: would draw about {num * run_for // den_us:,} faults, more than {MOST_FAULTS:,}; write fewer"
+            problems.append(line.node.problem(told))
+    return problems

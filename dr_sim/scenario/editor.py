@@ -1,0 +1,130 @@
+"""The JSON Schema that editors complete and check scenario files with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from dr_sim.scenario import sla
+from dr_sim.scenario.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.events import Kind
+from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
+from dr_sim.scenario.sources import default_value
+from dr_sim.scenario.tree import Path
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
+    """Every key with its description, unit, default and the default's source. kinds: of events, all by default."""
+    if kinds is None:
+        from dr_sim.scenario.load import all_kinds
+
+        kinds = all_kinds()
+    schema = _inlined(Root.model_json_schema(schema_generator=GenerateJsonSchema))
+    properties = schema["properties"]
+    properties["extends"] = {"type": "string", "description": "a scenario file, relative to this one, that this one changes"}
+    properties["events"] = _events(kinds)
+    properties["faults"] = _faults(kinds)
+    properties["sla"] = sla.schema()
+    for path, text, source in DEFAULTS:
+        _tell(schema, tuple(path.split(".")), source, default_value(text))
+    for path, source in DERIVED:
+        _tell(schema, tuple(path.split(".")), source, None)
+    _drop_required(schema, ())
+    for alias, name in ALIASES:
+        if alias[0] != "sla":
+            inside = _at(schema, alias[:-1])["properties"]
+            inside[alias[-1]] = inside[name] | {"description": f"the same as {name}: {inside[name].get('description', '')}"}
+    return {"$schema": DIALECT, "title": "dr_sim scenario"} | {k: v for k, v in schema.items() if k != "title"}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without $ref and $defs, so that each place can carry a default of its own. Titles are left out."""
+    definitions = schema.pop("$defs", {})
+
+    def walk(value: Any, properties: bool = False) -> Any:
+        if isinstance(value, list):
+            return [walk(child) for child in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value and not properties:
+            target = definitions[value["$ref"].rsplit("/", 1)[1]]
+            return walk(target | {key: child for key, child in value.items() if key != "$ref"})
+        return {key: walk(child, key == "properties") for key, child in value.items() if properties or key != "title"}
+
+    walked: dict[str, Any] = walk(schema)
+    return walked
+
+
+def _at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+    for step in path:
+        schema = schema["additionalProperties"] if step == "*" else schema["properties"][step]
+    return schema
+
+
+def _tell(schema: dict[str, Any], path: Path, source: str, value: Any) -> None:
+    here = _at(schema, path)
+    if value is not None:
+        here["default"] = value
+    shown = f"{_brief(value)} ({source})" if value is not None else source
+    here["description"] = f"{here.get('description', '')}; default: {shown}".lstrip("; ")
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {child}" for key, child in value.items()) + "}"
+    return "[" + ", ".join(value) + "]" if isinstance(value, list) else str(value) or "empty"
+
+
+def _drop_required(schema: dict[str, Any], path: Path) -> None:
+    """Only what has no default is required, and the sections that hold such things."""
+    for name, child in schema.get("properties", {}).items():
+        _drop_required(child, (*path, name))
+    if isinstance(schema.get("additionalProperties"), dict):
+        _drop_required(schema["additionalProperties"], (*path, "*"))
+        return
+    wanted = {tuple(key.split(".")) for key in EXAMPLES}
+    here = [name for name in schema.get("required", ()) if any(key[: len(path) + 1] == (*path, name) for key in wanted)]
+    if path and path[0] in ("events", "faults", "sla"):
+        return
+    schema.pop("required", None)
+    if here and path != ():
+        schema["required"] = here
+    # a scenario that extends another may leave everything out, so nothing is required at the top
+
+
+def _params_schema(kind: Kind) -> dict[str, Any]:
+    schema = _inlined(kind.params.model_json_schema())
+    for child in schema.get("properties", {}).values():
+        source = child.pop("source", None)
+        if source and child.get("default") is not None:
+            child["description"] = f"{child.get('description', '')}; default: {_brief(child['default'])} ({source})"
+        if child.get("default", 0) is None:
+            del child["default"]
+    return schema
+
+
+def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    at = {"type": "string", "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"]}
+    words: dict[str, Any] = {"at": at | {"description": "when it happens"}}
+    for kind in kinds:
+        mapping = _params_schema(kind)
+        about = " ".join((kind.params.__doc__ or kind.name).split())
+        ways = [mapping, mapping["properties"][kind.scalar]] if kind.scalar else [mapping]
+        words[kind.name] = {"anyOf": ways, "description": getattr(kind, "models", about)}
+    line = {"type": "object", "properties": words, "required": ["at"], "additionalProperties": False, "maxProperties": 2}
+    return {"type": "array", "items": line | {"minProperties": 2}, "description": "what happens, at instants"}
+
+
+def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    rate = {"type": "string", "examples": ["3 per week", "1 per year"], "pattern": r"^\s*[0-9].* per .+$"}
+    words: dict[str, Any] = {}
+    for kind in kinds:
+        if kind.drawable:
+            mapping = _params_schema(kind)
+            mapping["properties"] = {"rate": rate, **mapping.get("properties", {})}
+            mapping["required"] = ["rate", *mapping.get("required", ())]
+            words[kind.name] = {"anyOf": [mapping, {"type": "array", "items": mapping}]}
+    return {"type": "object", "properties": words, "additionalProperties": False, "description": "what happens, at rates"}

@@ -1,0 +1,174 @@
+"""`events:` (scripted, at instants) and `faults:` (drawn, at rates): lines whose words are the kinds in dr_sim/faults."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from dr_sim import units
+from dr_sim.errors import Problem
+from dr_sim.scenario import times
+from dr_sim.scenario.fields import Names, Params, Quantity
+from dr_sim.scenario.problems import keys_of, told
+from dr_sim.scenario.tree import Node, Path, beside
+
+
+class Kind(Protocol):
+    """What this module needs to know of a kind of event; dr_sim.faults.Kind is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def params(self) -> type[Params]: ...
+    @property
+    def scalar(self) -> str | None: ...
+    @property
+    def drawable(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    number: int
+    node: Node  # of its `at`
+    instant: times.Instant | None  # None: a problem has been told
+    kind: str
+    params: Params
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLine:
+    node: Node  # of its `rate`
+    kind: str
+    rate: tuple[int, int]
+    params: Params
+
+
+def read_events(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[EventLine]:
+    """Every line that is right but perhaps for its instant; the others become problems. Fills defaults into the tree."""
+    if node is None or node.value is None:
+        return []
+    if not isinstance(node.value, list):
+        problems.append(node.problem("events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"))
+        return []
+    lines = [_event(i, item, kinds, names, problems) for i, item in enumerate(node.value, start=1)]
+    return [line for line in lines if line is not None]
+
+
+def _event(number: int, item: Node, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> EventLine | None:
+    where = f"event {number}"
+    if not isinstance(item.value, dict):
+        problems.append(item.problem(f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"))
+        return None
+    instant, at = None, item.value.get("at")
+    if at is None:
+        problems.append(item.problem(f"{where} has no 'at'; write when it happens, as in 'at: Tue 21:30'"))
+    elif not isinstance(at.value, str):
+        problems.append(at.problem(f"{where}: 'at' is one instant, as in Tue 21:30"))
+    else:
+        try:
+            instant = times.parse_instant(at.value)
+        except units.UnitError as error:
+            problems.append(at.problem(f"{where}: {error}"))
+    words = [word for word in item.value if word != "at"]
+    known = {kind.name: kind for kind in kinds}
+    for word in words:
+        if word not in known:
+            problems.append(item.value[word].key_problem(_unknown(where, word, list(known))))
+    if len(words) != 1:
+        listed = " and ".join(words) if words else "none"
+        problems.append(item.problem(f"{where} has one kind of event beside 'at', and this has {listed}"))
+        return None
+    if words[0] not in known:
+        return None
+    params = _params(known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems)
+    return EventLine(number, at or item, instant, words[0], params) if params is not None else None
+
+
+def read_faults(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[FaultLine]:
+    """Every line that is right; the others become problems. Fills defaults into the tree."""
+    if node is None or node.value is None:
+        return []
+    if not isinstance(node.value, dict):
+        problems.append(node.problem("faults is a mapping, as in {link_outage: {rate: 3 per week, duration: 10 min}}"))
+        return []
+    drawable = {kind.name: kind for kind in kinds if kind.drawable}
+    lines: list[FaultLine] = []
+    for word, child in node.value.items():
+        if word not in drawable:
+            scripted = any(kind.name == word for kind in kinds)
+            message = f"faults: {word!r} is not drawn at a rate; put it under events" if scripted else ""
+            problems.append(child.key_problem(message or _unknown("faults", word, list(drawable))))
+            continue
+        for i, item in enumerate(child.value if isinstance(child.value, list) else [child], start=1):
+            path = ("faults", word, str(i)) if isinstance(child.value, list) else ("faults", word)
+            if line := _fault(drawable[word], item, path, names, problems):
+                lines.append(line)
+    return lines
+
+
+def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]) -> FaultLine | None:
+    where = ".".join(path)
+    rate_node = item.get("rate")
+    if not isinstance(item.value, dict) or rate_node is None:
+        problems.append(item.problem(f"{where} needs a rate, as in {{rate: 3 per week, ...}}"))
+        return None
+    rate = None
+    try:
+        rate = units.parse_rate(rate_node.value if isinstance(rate_node.value, str) else "")
+    except units.UnitError as error:
+        problems.append(rate_node.problem(f"{where}.rate: {error}"))
+    rest = beside(item, {key: child for key, child in item.value.items() if key != "rate"})
+    params = _params(kind, rest, path, names, problems)
+    item.value = {"rate": rate_node, **(rest.value if isinstance(rest.value, dict) else {})}
+    return FaultLine(rate_node, kind.name, rate, params) if rate is not None and params is not None else None
+
+
+def _unknown(where: str, word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), known, 1, 0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+    return f"{where}: unknown kind {word[:60]!r}; {hint}"
+
+
+def _params(kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]) -> Params | None:
+    """The checked params of a kind; node is turned into the mapping with every default in it."""
+    keys = keys_of(kind.params)
+    if isinstance(node.value, str) and kind.scalar is not None:
+        node.value = {kind.scalar: Node(node.file, node.line, node.column, node.value)}
+    if node.value is None:
+        node.value = {}
+    if not isinstance(node.value, dict):
+        message = f"{'.'.join(path)} takes {', '.join(keys) or 'no settings'}, written as {{{keys[0] if keys else ''}: ...}}"
+        problems.append(node.problem(message))
+        return None
+    try:
+        params = kind.params.model_validate(node.plain(), context=names)
+    except ValidationError as error:
+        problems.extend(told(error, kind.params, node, path))
+        return None
+    for name, field in kind.params.model_fields.items():
+        value = getattr(params, name)
+        key = field.alias or name
+        if key not in node.value and value is not None:
+            extra = field.json_schema_extra
+            source = str(extra.get("source", "assumed")) if isinstance(extra, dict) else "assumed"
+            node.value[key] = from_plain(node, _written(value, field.metadata), source)
+    return params
+
+
+def from_plain(near: Node, plain: Any, source: str) -> Node:
+    """A default's node, shown at `near` in problems."""
+    if isinstance(plain, dict):
+        return beside(near, {key: from_plain(near, value, source) for key, value in plain.items()}, source)
+    if isinstance(plain, list | tuple):
+        return beside(near, [from_plain(near, value, source) for value in plain], source)
+    return beside(near, str(plain), source)
+
+
+def _written(value: Any, metadata: list[Any]) -> Any:
+    for mark in metadata:
+        if isinstance(mark, Quantity):
+            return mark.write(value)
+    return ("true" if value else "false") if isinstance(value, bool) else value

@@ -1,0 +1,181 @@
+"""Scenario files in, Scenario values out, or every mistake at once.
+
+Theory of operation: files become one tree of texts with places (sources.py, tree.py); defaults are filled in; pydantic
+turns the tree into typed sections (schema.py) and its complaints into lines (problems.py); events, faults and SLA lines
+are read by their own modules; checks.py looks across values; build.py makes the plain values of model.py.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.scenario import build, checks
+from dr_sim.scenario.dump import Resolved, resolved_of
+from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
+from dr_sim.scenario.fields import Names
+from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
+from dr_sim.scenario.problems import told
+from dr_sim.scenario.schema import Root
+from dr_sim.scenario.sla import read_sla
+from dr_sim.scenario.sources import names_of, read_tree
+from dr_sim.scenario.tree import Node
+from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
+
+_APART = ("events", "faults", "sla")
+
+
+def load_scenario(
+    path: str | os.PathLike[str],
+    overrides: Iterable[str] = (),
+    seed: int | None = None,
+    *,
+    kinds: tuple[Kind, ...] | None = None,
+) -> Scenario:
+    """The scenario in a file. overrides: 'link.loss=1%', as after --set; kinds: of events, all by default.
+
+    Raises InputError with every mistake that was found.
+    """
+    scenario, problems = _load(os.fspath(path), tuple(overrides), seed, kinds)
+    if scenario is None:
+        raise InputError(problems)
+    return scenario
+
+
+def validate(
+    path: str | os.PathLike[str], overrides: Iterable[str] = (), *, kinds: tuple[Kind, ...] | None = None
+) -> list[Problem]:
+    """Every mistake in a scenario file, in the order of its lines; empty if there is none."""
+    return _load(os.fspath(path), tuple(overrides), None, kinds)[1]
+
+
+def all_kinds() -> tuple[Kind, ...]:
+    """Every kind of event and fault there is."""
+    from dr_sim.faults import KINDS  # here, because faults' params are made of this package's fields
+
+    return KINDS
+
+
+def _load(
+    path: str, overrides: tuple[str, ...], seed: int | None, kinds: tuple[Kind, ...] | None
+) -> tuple[Scenario | None, list[Problem]]:
+    problems: list[Problem] = []
+    tree = read_tree(path, overrides, seed, problems)
+    scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems) if tree is not None else None
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file != path, problem))
+    return (None, ordered) if ordered else (scenario, [])
+
+
+def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> Scenario | None:
+    names = Names(names_of(tree.get("databases")), names_of(tree.get("machines")))
+    root = _sections(tree, names, problems)
+    events = read_events(tree.get("events"), kinds, names, problems)
+    faults = read_faults(tree.get("faults"), kinds, names, problems)
+    sla = read_sla(tree.get("sla"), names.databases, problems)
+    problems.extend(checks.check_sections(root, tree))
+    series = _series(root, tree, problems)
+    instants = _times(root, events, faults, problems)
+    if problems:
+        return None
+    return _whole(root, tree, series, events, instants, faults, sla)
+
+
+def _whole(
+    root: Root,
+    tree: Node,
+    series: dict[str, tuple[int, ...]],
+    events: list[EventLine],
+    instants: list[int],
+    faults: list[FaultLine],
+    sla: tuple[SlaLine, ...],
+) -> Scenario:
+    for name, numbers in series.items():
+        node = tree.at(("databases", name, "log_volume"))
+        volume = root.databases[name].log_volume
+        assert isinstance(volume, SeriesFile)
+        node.value = from_plain(node, build.text_of_series(numbers, volume.interval_us), node.source).value
+    scripted = tuple(
+        ScriptedEvent(line.number, at_us, line.kind, line.params) for line, at_us in zip(events, instants, strict=True)
+    )
+    drawn = [build.drawn(line.kind, line.rate, line.params) for line in faults]
+    resolved: Resolved = resolved_of(tree)
+    return build.scenario(root, series, scripted, tuple(line for line in drawn if line is not None), sla, resolved)
+
+
+def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
+    """schema.Root, or an incomplete one (and problems) that lacks what could not be read."""
+    assert isinstance(tree.value, dict)
+    fixed = Node(tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in _APART})
+    found = len(problems)
+    databases = fixed.get("databases")
+    if databases is not None and not names.databases:
+        problems.append(databases.problem("databases: name at least one, as in {crm: {size: 500 GB}}"))
+    for name in names.databases:
+        if not name.strip() or len(name) > 128 or not name.isprintable():
+            child = tree.at(("databases", name))
+            problems.append(child.key_problem(f"databases: {name[:40]!r} is no name; use 1 to 128 printable characters"))
+    try:
+        root = Root.model_validate(fixed.plain(), context=names)
+    except ValidationError as error:
+        problems.extend(_without_echoes(told(error, Root, fixed), tree))
+        return _salvaged(Root, fixed, names)
+    return root if len(problems) == found else _salvaged(Root, fixed, names)
+
+
+def _without_echoes(problems: list[Problem], tree: Node) -> list[Problem]:
+    """Without those that only follow from another: a default that names a machine nobody could read."""
+    readable = names_of(tree.get("machines"))
+    return [problem for problem in problems if readable or "unknown machine" not in problem.message]
+
+
+def _salvaged(model: type[BaseModel], node: Node, names: Names) -> BaseModel:
+    """An instance with what can be read by itself, for the checks across values."""
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        child = node.get(field.alias or name)
+        kind = field.annotation
+        if child is None:
+            continue
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            values[name] = _salvaged(kind, child, names)
+        elif get_origin(kind) is dict:
+            values[name] = {key: _salvaged(get_args(kind)[1], inner, names) for key, inner in child.items()}
+        else:
+            try:
+                adapter: TypeAdapter[Any] = TypeAdapter(_annotated(kind, field.metadata))
+                values[name] = adapter.validate_python(child.plain(), context=names)
+            except ValidationError:
+                continue
+    return model.model_construct(**values)
+
+
+def _annotated(kind: Any, metadata: list[Any]) -> Any:
+    return Annotated[(kind, *metadata)] if metadata else kind
+
+
+def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[int, ...]]:
+    """What log_volume files hold, by database."""
+    series: dict[str, tuple[int, ...]] = {}
+    for name, database in (getattr(root, "databases", None) or {}).items():
+        volume = getattr(database, "log_volume", None)
+        if not isinstance(volume, SeriesFile):
+            continue
+        node = tree.at(("databases", name, "log_volume"))
+        try:
+            series[name] = read_series(volume, node.file if node.line else tree.file)
+        except SeriesError as error:
+            problems.append(node.at((error.inside,)).problem(f"databases.{name}.log_volume: {error}"))
+    return series
+
+
+def _times(root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]) -> list[int]:
+    if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
+        return []
+    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for)
+    problems.extend(wrong)
+    problems.extend(checks.check_faults(faults, root.run_for))
+    return instants

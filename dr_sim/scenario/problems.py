@@ -1,0 +1,118 @@
+"""Turns what pydantic found into lines that say where, what is wrong and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from dr_sim.errors import Problem
+from dr_sim.scenario.schema import ALIASES, EXAMPLES
+from dr_sim.scenario.tree import Node, Path
+
+_MOVED = {
+    "replication.retention": "retention is set for each side: primary.retention, secondary.retention",
+    "failover.reconnect": "it stands under redirect: failover.redirect.reconnect",
+}
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys that may stand in it."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
+    """The section at a key path, None if a value stands there."""
+    here: Any = model
+    for step in path:
+        if get_origin(here) is dict:
+            here = get_args(here)[1]
+            continue
+        if not (isinstance(here, type) and issubclass(here, BaseModel)):
+            return None
+        named = {field.alias or name: field for name, field in here.model_fields.items()}
+        if step not in named:
+            return None
+        here = named[str(step)].annotation
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def told(error: ValidationError, model: type[BaseModel], node: Node, path: Path = ()) -> list[Problem]:
+    """One problem for each mistake. node: what was validated; path: where it stands in the scenario."""
+    return [_one(dict(found), model, node, path) for found in error.errors(include_url=False)]
+
+
+def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) -> Problem:
+    context = found.get("ctx", {})
+    loc: tuple[str | int, ...] = (*found["loc"], *context.get("inside", ()))
+    where = ".".join((*path, *(str(step) for step in loc)))
+    if found["type"] == "extra_forbidden":
+        return node.at(loc).key_problem(unknown_key(str(loc[-1]), model_at(model, loc[:-1]), where))
+    if found["type"] == "missing":
+        example = EXAMPLES.get(where) or EXAMPLES.get(_starred(where))
+        remedy = f"; write for example '{loc[-1]}: {example}'" if example else ""
+        return node.at(loc[:-1]).key_problem(f"{where} is missing{remedy}")
+    here = node.at(loc)
+    message = here.key_problem if "inside" in context and loc and _names_key(found, loc) else here.problem
+    return message(f"{where}: {_reason(found, here)}")
+
+
+def _names_key(found: dict[str, Any], loc: tuple[str | int, ...]) -> bool:
+    return str(found["ctx"].get("message", "")).startswith(f"unknown key {loc[-1]!r}")
+
+
+def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
+    """The line about a key that means nothing there."""
+    if where in _MOVED:
+        return f"unknown key {where!r}; {_MOVED[where]}"
+    known = keys_of(model) if model else []
+    if "." not in where:
+        known += ["extends", "events", "faults", "sla"]
+    words = {word: word for word in known} | {alias[-1]: name for alias, name in ALIASES if name in known}
+    by_lower = {word.lower().replace("-", "_"): word for word in words}
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), list(by_lower), 1, 0.6)
+    if near:
+        return f"unknown key {where!r}; did you mean {by_lower[near[0]]!r}?"
+    return f"unknown key {where!r}; here may stand {', '.join(known)}"
+
+
+def _starred(where: str) -> str:
+    steps = where.split(".")
+    return ".".join([steps[0], "*", steps[-1]]) if len(steps) > 2 else where
+
+
+def _reason(found: dict[str, Any], here: Node) -> str:
+    kind, context, given = found["type"], found.get("ctx", {}), found.get("input")
+    shown = f"{given[:60]!r}" if isinstance(given, str) else _shape(here)
+    if kind == "dr_sim":
+        return str(context["message"])
+    if kind == "literal_error":
+        allowed = [word.strip("'\" ") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
+        near = difflib.get_close_matches(given.lower(), allowed, 1, 0.6) if isinstance(given, str) else []
+        return f"{shown} is not one of {', '.join(allowed)}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"a mapping of settings belongs here, not {shown}"
+    if kind in ("list_type", "tuple_type"):
+        return f"a list belongs here, not {shown}"
+    if kind == "string_type":
+        return f"one text belongs here, not {_shape(here)}"
+    if kind.startswith(("int_", "float_")):
+        return f"{shown} is not a whole number; write for example 3"
+    if kind.startswith("bool_"):
+        return f"{shown} is neither; write true or false"
+    if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
+        words = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
+        word, bound = next((words[key], value) for key, value in context.items() if key in words)
+        return f"{given} must be {word} {bound}"
+    text = str(found["msg"])
+    return f"{shown}: {text[0].lower()}{text[1:]}"
+
+
+def _shape(node: Node) -> str:
+    if isinstance(node.value, dict):
+        return "a mapping"
+    if isinstance(node.value, list):
+        return "a list"
+    return "nothing" if node.value is None else f"{node.value[:60]!r}"

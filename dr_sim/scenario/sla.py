@@ -1,0 +1,136 @@
+"""What a scenario promises: `sla:` as a mapping, or as a list of lines with ids and databases."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from dr_sim import units
+from dr_sim.errors import Problem
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.tree import Node
+
+PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+DURATIONS = (
+    "data_loss",
+    "outage",
+    *(f"outage.{phase}" for phase in PHASES),
+    *(f"exposure.{statistic}" for statistic in STATISTICS),
+    *(f"replay_lag.{statistic}" for statistic in STATISTICS),
+    "alert_delay.max",
+    "unprotected",
+)
+COUNTS = ("alerts_missed", "alerts_false")
+ABOVE = re.compile(r"exposure\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
+WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
+_BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
+_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), exposure.p99, exposure.above_15_min, " \
+    "replay_lag.p99, alerts_missed, alerts_false, alert_delay.max or unprotected"  # fmt: skip
+
+
+def read_sla(node: Node | None, databases: tuple[str, ...], problems: list[Problem]) -> tuple[SlaLine, ...]:
+    """Every line that is right; the others become problems. Aliases (rpo, rto) are already resolved."""
+    if node is None or node.value is None:
+        return ()
+    lines: list[SlaLine] = []
+    if isinstance(node.value, dict):
+        for measure, bound in node.value.items():
+            if line := _line(measure, measure, bound, "", problems):
+                lines.append(line)
+    elif isinstance(node.value, list):
+        for item in node.value:
+            if line := _item(item, databases, problems):
+                if any(line.id == other.id for other in lines):
+                    problems.append(item.problem(f"sla: the id {line.id!r} is already taken; write another 'id:'"))
+                lines.append(line)
+    else:
+        problems.append(node.problem("sla is {data_loss: at most 15 min, ...} or a list of such lines"))
+    return tuple(lines)
+
+
+def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> SlaLine | None:
+    if not isinstance(item.value, dict):
+        problems.append(item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}"))
+        return None
+    found = len(problems)
+    words: dict[str, str] = {}
+    for key in ("id", "database"):
+        child = item.value.get(key)
+        if child is not None and isinstance(child.value, str) and child.value:
+            words[key] = child.value
+        elif child is not None:
+            problems.append(child.problem(f"sla: {key} is a name"))
+    database = words.get("database", "")
+    if database and database not in databases:
+        hint = did_you_mean(database, databases)
+        problems.append(item.value["database"].problem(f"sla: unknown database {database!r}; {hint}"))
+    measures = [key for key in item.value if key not in ("id", "database")]
+    if len(measures) != 1:
+        named = " and ".join(measures) or "none"
+        problems.append(item.problem(f"sla: a line has one measure, and this has {named}"))
+        return None
+    measure = measures[0]
+    name = words.get("id") or (f"{measure} {database}" if database else measure)
+    line = _line(name, measure, item.value[measure], database, problems)
+    return line if len(problems) == found else None
+
+
+def _line(name: str, measure: str, bound: Node, database: str, problems: list[Problem]) -> SlaLine | None:
+    kind = kind_of(measure)
+    if not kind:
+        near = did_you_mean(measure, (*DURATIONS, *COUNTS, "exposure.above_15_min", "rpo", "rto"))
+        hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
+        problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
+        return None
+    if database and measure.split(".")[0] in WHOLE_SERVICE:
+        problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service; leave 'database' out"))
+        return None
+    example = {"duration": "15 min", "part": "0.1 %", "count": "0"}[kind]
+    match = _BOUND.fullmatch(bound.value) if isinstance(bound.value, str) else None
+    if match is None:
+        given = bound.value[:60] if isinstance(bound.value, str) else ""
+        right = f"'at most {given}'" if given and _parsed(kind, given) is not None else f"'at most {example}'"
+        problems.append(bound.problem(f"sla.{measure}: a bound is written {right}"))
+        return None
+    try:
+        value = _parse(kind, match[2])
+    except units.UnitError as error:
+        problems.append(bound.problem(f"sla.{measure}: {error}"))
+        return None
+    return SlaLine(name, measure, match[1] == "most", value, database, bound.key_line or bound.line)
+
+
+def kind_of(measure: str) -> str:
+    """'duration', 'part', 'count'; '' if there is no such measure."""
+    if measure in DURATIONS:
+        return "duration"
+    return "count" if measure in COUNTS else "part" if ABOVE.fullmatch(measure) else ""
+
+
+def _parse(kind: str, text: str) -> int:
+    if kind == "duration":
+        return units.parse_duration(text)
+    if kind == "part":
+        return units.parse_ppm(text)
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise units.UnitError(f"{text[:40]!r} is not a whole number; write for example 'at most 0'")
+    return int(text)
+
+
+def _parsed(kind: str, text: str) -> int | None:
+    try:
+        return _parse(kind, text)
+    except units.UnitError:
+        return None
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the section."""
+    bound = {"type": "string", "pattern": r"^\s*at\s+(most|least)\s+.+$", "examples": ["at most 15 min", "at most 0"]}
+    measures = {measure: bound for measure in ("rpo", "rto", *DURATIONS, *COUNTS)}
+    patterns = {rf"^{ABOVE.pattern}$": bound}
+    one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
+    line = one | {"properties": {"id": {"type": "string"}, "database": {"type": "string"}, **measures}}
+    return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}

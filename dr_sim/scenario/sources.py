@@ -1,0 +1,201 @@
+"""From files and `--set` to one complete tree: extends, overrides, other words for keys, defaults."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import Any
+
+from dr_sim.errors import Problem
+from dr_sim.scenario.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.events import from_plain
+from dr_sim.scenario.schema import ALIASES, WHOLE
+from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, parse_override, parse_yaml
+
+MOST_EXTENDS = 20
+
+
+def read_tree(path: str, overrides: tuple[str, ...], seed: int | None, problems: list[Problem]) -> Node | None:
+    """The scenario's own file over what it extends, then `--set`, then defaults. None if there is nothing to check."""
+    tree = _read_file(path, (), None, problems)
+    if tree is None:
+        return None
+    for text in overrides:
+        if parsed := parse_override(text, problems):
+            steps, node = parsed
+            apply_override(tree, _canonical_path(steps), node, problems)
+    if seed is not None:
+        label = f"--seed {seed}"
+        apply_override(tree, ("seed",), Node(label, 0, 0, str(seed)), problems)
+    _canonical(tree, (), problems)
+    fill_defaults(tree, os.path.splitext(os.path.basename(path))[0])
+    return tree
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+def _read_file(path: str, inside: tuple[str, ...], at: Node | None, problems: list[Problem]) -> Node | None:
+    """inside: the files that extend this one, by their real paths; at: where the nearest of them names it."""
+    text = _text(path, at, problems)
+    if text is None:
+        return None
+    tree = parse_yaml(text, path, problems)
+    if tree is None:
+        return None
+    if tree.value is None:
+        tree.value = {}
+    if not isinstance(tree.value, dict):
+        problems.append(tree.problem("a scenario is a mapping; write for example 'run_for: 14 days' in its first line"))
+        return None
+    _canonical(tree, (), problems)
+    extends = tree.value.pop("extends", None)
+    if extends is None or extends.value is None:
+        return tree
+    if not isinstance(extends.value, str):
+        problems.append(extends.problem("extends: write the path of one scenario file"))
+        return tree
+    base_path = os.path.normpath(os.path.join(os.path.dirname(path), extends.value))
+    chain = (*inside, os.path.realpath(path))
+    if os.path.realpath(base_path) in chain or len(chain) > MOST_EXTENDS:
+        problems.append(extends.problem(f"extends: {extends.value!r} extends this file in turn; one of them must not"))
+        return tree
+    base = _read_file(base_path, chain, extends, problems)
+    return merged(base, tree, ()) if base is not None else tree
+
+
+def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
+    def problem(message: str, line: int = 1, column: int = 1) -> None:
+        told = at.problem(f"extends: {path} {message}") if at is not None else Problem(path, line, column, message)
+        problems.append(told)
+
+    try:
+        if os.path.getsize(path) > MAX_BYTES:
+            problem(f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario")
+            return None
+        data = FilePath(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        problem(f"cannot be read: {reason}")
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        problem(f"is not UTF-8: byte 0x{data[error.start]:02x}; save it as UTF-8", line, column)
+        return None
+
+
+def merged(base: Node, over: Node, path: Path) -> Node:
+    """over laid on base: mappings key by key, anything else (and mappings that are one value) replaced."""
+    if over.value is None:
+        return base
+    if isinstance(base.value, dict) and isinstance(over.value, dict) and not _matches(path, WHOLE):
+        children = dict(base.value)
+        for key, child in over.value.items():
+            children[key] = merged(children[key], child, (*path, key)) if key in children else child
+        over.value = children
+    return over
+
+
+def _matches(path: Path, patterns: tuple[Path, ...]) -> bool:
+    return any(_fits(path, pattern) for pattern in patterns)
+
+
+def _fits(path: Path, pattern: Path) -> bool:
+    return len(path) == len(pattern) and all(p in ("*", step) for p, step in zip(pattern, path, strict=True))
+
+
+# ---- other words ---------------------------------------------------------------------------------------------------
+def _canonical_path(steps: Path) -> Path:
+    renamed: list[str] = []
+    for step in steps:
+        here = (*renamed, step)
+        renamed.append(next((name for alias, name in ALIASES if _fits(here, alias)), step))
+    return tuple(renamed)
+
+
+def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
+    """Other words for a key become the key, down to three levels, where the last of them stands."""
+    if isinstance(node.value, dict):
+        renamed: dict[str, Node] = {}
+        for key, child in node.value.items():
+            name = _canonical_path((*path, key))[-1]
+            if name in renamed:
+                problems.append(child.key_problem(f"{key!r} and {name!r} say the same; write one of them"))
+                continue
+            renamed[name] = child
+        node.value = renamed
+    if len(path) < 2:
+        for key, child in node.items():
+            _canonical(child, (*path, key), problems)
+
+
+# ---- defaults ------------------------------------------------------------------------------------------------------
+@lru_cache(maxsize=256)
+def default_value(text: str) -> Any:
+    """A default as plain texts, lists and dicts."""
+    node = parse_yaml(text, "defaults", [])
+    return node.plain() if node is not None else None
+
+
+def fill_defaults(tree: Node, stem: str) -> None:
+    """Every key with a default is there afterwards, but where something that is no mapping is in its way."""
+    for path, text, source in DEFAULTS:
+        for parent, key in _parents(tree, tuple(path.split("."))):
+            assert isinstance(parent.value, dict)
+            if key not in parent.value:
+                parent.value[key] = from_plain(parent, default_value(text), source)
+    sources = dict(DERIVED)
+    _derive(tree, (), "name", stem, sources["name"])
+    first_machine = _first(tree.get("machines"))
+    databases = tree.get("databases")
+    for name, _ in databases.items() if databases is not None and isinstance(databases.value, dict) else ():
+        _derive(tree, ("databases", name), "machine", first_machine, sources["databases.*.machine"])
+    failover = tree.get("failover")
+    operators = failover.get("operators") if failover is not None else None
+    _derive(tree, ("failover",), "on_duty", _first(operators), sources["failover.on_duty"])
+
+
+def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
+    """The mappings that the last key of path belongs to, made where they are missing."""
+    here = [tree]
+    for step in path[:-1]:
+        inner: list[Node] = []
+        for node in here:
+            if step == "*":
+                inner.extend(child for _, child in node.items())
+                continue
+            assert isinstance(node.value, dict)
+            if step not in node.value and step != "databases":
+                node.value[step] = beside(node, {})
+            if step in node.value:
+                inner.append(node.value[step])
+        for node in inner:
+            if node.value is None:
+                node.value = {}
+        here = [node for node in inner if isinstance(node.value, dict)]
+    return [(node, path[-1]) for node in here]
+
+
+def _derive(tree: Node, path: Path, key: str, value: str | None, source: str) -> None:
+    parent = tree.at(path)
+    if isinstance(parent.value, dict) and key not in parent.value and value is not None:
+        parent.value[key] = beside(parent, value, source)
+
+
+def _first(node: Node | None) -> str | None:
+    """The first text of a list, None if it cannot be told."""
+    if node is not None and isinstance(node.value, list) and node.value and isinstance(node.value[0].value, str):
+        return node.value[0].value
+    return None
+
+
+def names_of(node: Node | None) -> tuple[str, ...]:
+    """The texts in a list, the keys of a mapping."""
+    if node is None:
+        return ()
+    if isinstance(node.value, dict):
+        return tuple(node.value)
+    return tuple(child.value for _, child in node.items() if isinstance(child.value, str))
