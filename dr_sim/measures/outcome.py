@@ -1,0 +1,188 @@
+"""What a failover cost: data loss, outage and its phases, discarded writes, two primaries, requests that failed.
+
+A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being stopped (planned)
+or with the promotion (needless: the primary was alive and only silent). A run that ends too early leaves None, which
+means unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dr_sim.measures.served import Served, served
+from dr_sim.measures.tables import WHOLE_SERVICE, Record, Tables, run_end_us, tables
+from dr_sim.scenario.model import Scenario
+
+PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
+PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> phase of the outage
+    "watching": "detect",
+    "deciding": "decide",
+    "abandoned": "decide",
+    "fencing": "fence",
+    "draining": "drain",
+    "tail": "drain",
+    "recovering": "recover",
+    "redirecting": "redirect",
+    "serving": "warm_up",
+}
+SEVERITY = ("database", "host", "site")
+
+
+@dataclass(slots=True)
+class DatabaseLoss:
+    """What one database lost. recovery_point_us and data_loss_us are None if it was never promoted."""
+
+    database: int
+    failed_us: int
+    promoted_us: int | None = None
+    survivor_commits: int = 0
+    recovery_point_us: int | None = None
+    data_loss_us: int | None = None
+    user_bytes: int = 0
+    maintenance_bytes: int = 0
+    transactions: int = 0
+    discarded_bytes: int = 0  # acknowledged by the old primary after the promotion; counted in user_bytes too
+    discarded_transactions: int = 0
+
+
+@dataclass(slots=True)
+class Failover:
+    """One failover. Durations in microseconds; None is unknown: the run ended first."""
+
+    number: int
+    failed_us: int
+    failure_class: str  # 'database', 'host', 'site', 'planned', or 'none': nothing had failed
+    losses: list[DatabaseLoss]
+    outage_from_us: int
+    served_again_us: int | None
+    until_us: int  # served again, or the end of the run
+    phases_us: dict[str, int]  # add up to until_us - outage_from_us
+    promoted_us: int | None
+    requests_failed: int
+    requests_offered: int
+    two_primaries_us: int
+    spans: list[tuple[int, int, str]] = field(default_factory=list)  # (begin, end, phase), the phases in order
+
+    @property
+    def outage_us(self) -> int | None:
+        return None if self.served_again_us is None else self.served_again_us - self.outage_from_us
+
+    @property
+    def worst(self) -> DatabaseLoss:
+        """The database with the largest loss; of unknown losses the first."""
+        unknown = [loss for loss in self.losses if loss.data_loss_us is None]
+        return unknown[0] if unknown else max(self.losses, key=lambda loss: (loss.data_loss_us or 0, -loss.database))
+
+    @property
+    def data_loss_us(self) -> int | None:
+        return self.worst.data_loss_us
+
+
+def failovers(record: Record, scenario: Scenario) -> list[Failover]:
+    """Every failover of the run, in order. Only the first location's loss is one: after the promotion the old
+    primary is out of service, whatever happens to it."""
+    t = tables(record)
+    first = _beginning(t)
+    if first is None:
+        return []
+    failed_us, failure_class = first
+    s = served(t, scenario)
+    losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
+    promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
+    outage_from = failed_us if failure_class in SEVERITY else _first_lost(t, s, failed_us)
+    again = s.again(outage_from, run_end_us(t, scenario))
+    if failure_class in SEVERITY and not promoted:
+        again = None
+    until = s.end_us if again is None else again
+    spans = phase_spans(t, outage_from, until)
+    lengths = dict.fromkeys(PHASES, 0)
+    for begin, end, name in spans:
+        lengths[name] += end - begin
+    users = scenario.users
+    return [
+        Failover(
+            number=1, failed_us=failed_us, failure_class=failure_class, losses=losses, outage_from_us=outage_from,
+            served_again_us=again, until_us=until, phases_us=lengths, promoted_us=max(promoted, default=None),
+            requests_failed=int(s.failed(users, outage_from, until)),
+            requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
+            two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
+        )
+    ]  # fmt: skip
+
+
+def _beginning(t: Tables) -> tuple[int, str] | None:
+    """When the failover began and what had died by the promotion."""
+    failed, promoted = t["truth.failed"], t["truth.promoted"]
+    before = promoted["time_us"][0] if len(promoted["time_us"]) else None
+    dead = [(time, t.text(c)) for time, c in zip(failed["time_us"].tolist(), failed["class"].tolist(), strict=True)]
+    dead = [d for d in dead if before is None or d[0] <= before]
+    if dead:
+        return dead[0][0], max((c for _, c in dead), key=SEVERITY.index)
+    fenced = t["truth.fenced"]["time_us"][t["truth.fenced"]["writes_stop"] == 1].tolist()
+    if fenced and (before is None or fenced[0] <= before):
+        planned = bool(t["seen.Fence"]["planned"].any())
+        return fenced[0], "planned" if planned else "none"
+    return None if before is None else (int(before), "none")
+
+
+def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
+    """Where nothing died: the first instant users lost service, from the failover's first own act on."""
+    begins = [r.time_us for r in t.rows("seen.EnterPhase") if PHASE_OF[r.values["phase"]] in ("fence", "drain")]
+    lost = s.first_below(min([failed_us, *begins]))
+    return failed_us if lost is None else lost
+
+
+def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
+    """failed_us of a database that did not fail itself: when its writes stopped, at the latest at its promotion."""
+    own = [r.time_us for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)]
+    fenced = [r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]]
+    promoted = next((r for r in t.rows("truth.promoted") if r.entity == database), None)
+    if promoted is None:
+        return DatabaseLoss(database, min([*own, *fenced], default=service_failed_us))
+    failed = min([*own, *fenced, promoted.time_us])
+    v = promoted.values
+    loss = DatabaseLoss(
+        database, failed, promoted.time_us, v["commits"], user_bytes=v["user_bytes_lost"],
+        maintenance_bytes=v["maintenance_bytes_lost"], transactions=v["transactions_lost"],
+    )  # fmt: skip
+    last_ack = failed
+    for r in t.rows("truth.discarded"):
+        if r.entity == database:
+            loss.discarded_bytes += r.values["user_bytes"]
+            loss.discarded_transactions += r.values["transactions"]
+            last_ack = max(last_ack, r.values["last_ack_us"])
+    loss.user_bytes += loss.discarded_bytes
+    loss.transactions += loss.discarded_transactions
+    loss.recovery_point_us = min(v["lacking_us"], last_ack)
+    loss.data_loss_us = last_ack - loss.recovery_point_us
+    return loss
+
+
+def phase_spans(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
+    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a gap."""
+    rows = t["seen.EnterPhase"]
+    cuts = list(zip(rows["time_us"].tolist(), (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()), strict=True))
+    current = "detect"
+    spans: list[tuple[int, int, str]] = []
+    begin = from_us
+    for time, phase in [*cuts, (until_us, "")]:
+        stop = min(max(time, from_us), until_us)
+        if stop > begin:
+            if spans and spans[-1][2] == current:
+                spans[-1] = (spans[-1][0], stop, current)
+            else:
+                spans.append((begin, stop, current))
+            begin = stop
+        current = phase
+    return spans
+
+
+def two_primaries_us(t: Tables, end_us: int) -> int:
+    """For how long two primaries accepted writes."""
+    total, began = 0, None
+    for r in t.rows("truth.two_primaries"):
+        if r.values["begins"] and began is None:
+            began = r.time_us
+        elif not r.values["begins"] and began is not None:
+            total, began = total + r.time_us - began, None
+    return total + (end_us - began if began is not None else 0)

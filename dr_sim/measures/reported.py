@@ -1,0 +1,97 @@
+"""Reported exposure: what the recovery manager believes the exposure to be, from what it was told and nothing else.
+
+It believes in the unbroken chain of validated logs from where its copy of the database stands: whatever that chain
+holds was there when the chain's last log was cut, by that log's own header. The headers carry the primary's clock,
+so a wrong clock makes a wrong report: the difference to the true curve is what nobody was told.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure import Curve, step_curve, worst
+from dr_sim.measures.tables import Ints, Record, Tables, pick, tables, up_until_us
+from dr_sim.scenario.model import Scenario
+
+
+class _Believed:
+    """The chain of one database as its manager knows it: where it stands and when the last of it was cut."""
+
+    __slots__ = ("ahead", "fork", "last_lsn", "sets", "since_utc_us")
+
+    def __init__(self) -> None:
+        self.fork = 0
+        self.last_lsn = -1  # -1: no position told yet
+        self.since_utc_us = 0
+        self.ahead: list[tuple[int, int, int, int]] = []  # validated logs: first_lsn, last_lsn, fork, started
+        self.sets: dict[int, tuple[int, int]] = {}  # fulls and incrementals by name id: last_lsn, their time
+
+    def validated(self, name: int, kind: int, fork: int, first_lsn: int, last_lsn: int, started: int, finished: int) -> None:
+        if kind != Kind.LOG:
+            self.sets[name] = (last_lsn, finished)
+            return
+        if self.last_lsn < 0:  # the first log of a seeded copy fits on what was seeded
+            self.fork, self.last_lsn = fork, first_lsn
+        insort(self.ahead, (first_lsn, last_lsn, fork, started))
+        self._follow()
+
+    def restored(self, name: int, fork: int, redo_lsn: int) -> None:
+        last_lsn, finished = self.sets.get(name, (-1, 0))
+        if last_lsn >= 0 and (fork != self.fork or redo_lsn > self.last_lsn):
+            self.fork, self.last_lsn, self.since_utc_us = fork, redo_lsn, finished
+            self._follow()
+
+    def _follow(self) -> None:
+        while self.ahead and self.ahead[0][0] <= self.last_lsn:
+            _, last_lsn, fork, started = self.ahead.pop(0)
+            if fork == self.fork and last_lsn > self.last_lsn:
+                self.last_lsn, self.since_utc_us = last_lsn, started
+
+
+def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curve:
+    """What the manager would report for one database, from its first validated log on, while the primary is up."""
+    t = tables(record)
+    told = _told(t, database)
+    believed = _Believed()
+    time_us: list[int] = []
+    since_us: list[int] = []
+    before = None
+    for _, at, is_validated, name, kind, fork, first, last, started, finished in told:
+        if is_validated:
+            believed.validated(name, kind, fork, first, last, started, finished)
+        else:
+            believed.restored(name, fork, last)
+        if believed.since_utc_us and believed.since_utc_us != before:
+            before = believed.since_utc_us
+            time_us.append(at)
+            since_us.append(before - scenario.start_utc_us)
+    return step_curve(np.array(time_us, np.int64), np.array(since_us, np.int64), up_until_us(t, scenario, database))
+
+
+def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
+    """Validations and restores of a database in the order in which the manager heard of them."""
+    rows: list[tuple[int, ...]] = []
+    v = t["seen.Validated"]
+    v = pick(v, v["entity"] == database)
+    r = t["seen.Restored"]
+    r = pick(r, r["entity"] == database)
+    h = "header."
+    rows += _zip(v["seq"], v["time_us"], 1, v["name"], v[h + "kind"], v[h + "fork"], v[h + "first_lsn"], v[h + "last_lsn"],
+                 v[h + "started_utc_us"], v[h + "finished_utc_us"])  # fmt: skip
+    rows += _zip(r["seq"], r["time_us"], 0, r["name"], 0, r["fork"], 0, r["redo_lsn"], 0, 0)
+    rows.sort()
+    return rows
+
+
+def _zip(*parts: Ints | int) -> list[tuple[int, ...]]:
+    n = next(len(p) for p in parts if not isinstance(p, int))
+    return list(zip(*(([p] * n) if isinstance(p, int) else p.tolist() for p in parts), strict=True))
+
+
+def service_reported(record: Record, scenario: Scenario) -> Curve:
+    """The worst reported exposure of all databases, over the time for which there is a report of each."""
+    t = tables(record)
+    return worst(reported_exposure(t, scenario, i) for i in range(len(scenario.databases)))

@@ -1,0 +1,77 @@
+"""What users got: the part of offered requests that succeeded, piecewise linear in the record, exactly.
+
+A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a straight line from
+from_ppm to to_ppm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.scenario.model import Scenario, Users
+
+SERVED_AGAIN_PPM = 990_000  # the mission's definition: 99 % of offered requests succeed
+_PPM = 1_000_000
+
+
+@dataclass(slots=True)
+class Served:
+    """Lines (begin_us, end_us, from_ppm, to_ppm) without a gap; before the first, and if there are none, all succeed."""
+
+    lines: list[tuple[int, int, int, int]]
+    end_us: int
+
+    def first_below(self, from_us: int) -> int | None:
+        """The first instant from from_us on at which less than 99 % succeed; None if that never happens."""
+        for begin, end, a, b in self._from(from_us):
+            if a < SERVED_AGAIN_PPM:
+                return begin
+            if b < SERVED_AGAIN_PPM:
+                return begin + (a - SERVED_AGAIN_PPM) * (end - begin) // (a - b)
+        return None
+
+    def again(self, from_us: int, until_us: int) -> int | None:
+        """The first instant from from_us on from which 99 % succeed and go on doing so until until_us, rounded up to
+        whole microseconds; None if less than that succeed at until_us."""
+        found: int | None = from_us
+        for begin, end, a, b in self._from(from_us):
+            if begin >= until_us:
+                break
+            if b < SERVED_AGAIN_PPM:
+                found = None if end >= until_us else end
+            elif a < SERVED_AGAIN_PPM:
+                rise = -((a - SERVED_AGAIN_PPM) * (end - begin) // (b - a))  # ceil of (99 % - a) / slope
+                found = begin + rise
+        return found if found is not None and found < until_us else None
+
+    def failed(self, users: Users, from_us: int, until_us: int) -> Fraction:
+        """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate times the part."""
+        twice_ppm_us = Fraction(0)
+        for begin, end, a, b in self._from(from_us):
+            stop = min(end, until_us)
+            if stop > begin:
+                at_stop = a + Fraction((b - a) * (stop - begin), end - begin)
+                twice_ppm_us += (2 * _PPM - a - at_stop) * (stop - begin)
+        return twice_ppm_us / (2 * _PPM) * users.requests_num / users.requests_den_us
+
+    def _from(self, from_us: int) -> list[tuple[int, int, int, int]]:
+        """The lines from from_us on, the first one cut there (its value rounded down)."""
+        cut = []
+        for begin, end, a, b in self.lines:
+            if end <= from_us:
+                continue
+            if begin < from_us:
+                a, begin = a + (b - a) * (from_us - begin) // (end - begin), from_us
+            cut.append((begin, end, a, b))
+        return cut
+
+
+def served(t: Tables, scenario: Scenario) -> Served:
+    rows = t["truth.served"]
+    end = run_end_us(t, scenario)
+    times = rows["time_us"].tolist()
+    stops = [*times[1:], end]
+    lines = zip(times, stops, rows["from_ppm"].tolist(), rows["to_ppm"].tolist(), strict=False)
+    return Served([line for line in lines if line[1] > line[0]], end)

@@ -1,0 +1,268 @@
+"""The one object behind `--json`, summary.json, the screen and the verdict: every number of a run, from its record.
+
+Durations and instants are integers in microseconds (`..._us`) and, where people read them, also seconds (`..._s`,
+floats, for reading only); parts are in ppm; None is unknown. A mean or a quantile that is no whole microsecond is
+rounded half up, once, here.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
+from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected_us
+from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
+from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers
+from dr_sim.measures.reported import service_reported
+from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla import ABOVE
+from dr_sim.units import DURATION_UNITS
+
+QUANTILES = (50, 90, 95, 99)  # per cent
+EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
+
+
+def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
+    """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty."""
+    t = tables(record)
+    end = run_end_us(t, scenario)
+    found = failovers(t, scenario)
+    quality = judge(t, scenario)
+    up_until = min((up_until_us(t, scenario, i) for i in range(len(scenario.databases))), default=end)
+    return {
+        "name": scenario.name,
+        "seed": scenario.seed,
+        "replication_no": scenario.replication_no,
+        "databases": [d.name for d in scenario.databases],
+        "start_utc_us": scenario.start_utc_us,
+        "time_zone": scenario.time_zone,
+        "measured_us": {"from": scenario.measure_from_us, "end": end, "up_until": up_until},
+        "failovers": [_failover(t, scenario, f, quality) for f in found],
+        "exposure": _exposures(t, scenario, end),
+        "replay_lag": _with_databases(
+            _curve(service_lag(t, scenario), scenario, end),
+            {d.name: _curve(replay_lag(t, scenario, i), scenario, end) for i, d in enumerate(scenario.databases)},
+        ),
+        "backlog": _backlog(t, scenario),
+        "alerts": _alerts(scenario, quality),
+        "link": _link(t, scenario, up_until),
+        "backups": backups_made(t),
+        "violations": [
+            {"time_us": r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
+            for r in t.rows("truth.violation")
+        ],
+    }
+
+
+def half_up(value: Fraction | int) -> int:
+    return int((2 * Fraction(value) + 1) // 2)
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1_000_000
+
+
+# ---- exposure and lag ------------------------------------------------------------------------------------------------
+def _exposures(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
+    each = {d.name: true_exposure(t, scenario, i, EXPOSED_CLASS) for i, d in enumerate(scenario.databases)}
+    out = _with_databases(
+        _curve(worst(each.values()), scenario, end), {name: _curve(c, scenario, end) for name, c in each.items()}
+    )
+    out["class"] = EXPOSED_CLASS
+    out["other_classes"] = {
+        other: _curve(service_exposure(t, scenario, other), scenario, end) for other in ("database", "host")
+    }
+    out["reported"] = _curve(service_reported(t, scenario), scenario, end)
+    return out
+
+
+def _with_databases(service: dict[str, Any], databases: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {**service, "by_database": databases}
+
+
+def _curve(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
+    """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger name. A curve with no
+    time in the measured part of the run has none of them: None."""
+    curve = curve.window(scenario.measure_from_us, end)
+    total = curve.duration_us
+    out: dict[str, Any] = {"time_us": total, "mean_us": None, "max_us": None, "mean_s": None, "max_s": None}
+    out |= {f"p{q}_us": None for q in QUANTILES}
+    out["above"] = {}
+    if not total:
+        return out
+    out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
+    out["mean_s"], out["max_s"] = _seconds(out["mean_us"]), _seconds(out["max_us"])
+    for q, value in zip(QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True):
+        out[f"p{q}_us"] = half_up(value)
+    for limit in limits_us(scenario):
+        above = curve.above_us(limit)
+        # rounded up: a share that is not nothing is not shown as nothing
+        out["above"][str(limit)] = {"time_us": above, "ppm": -(-above * 1_000_000 // total)}
+    return out
+
+
+def limits_us(scenario: Scenario) -> list[int]:
+    """The limits for which the time above is reported: danger, the SLA's data loss and its own limits of exposure."""
+    found = {scenario.danger_us}
+    found |= {line.bound for line in scenario.sla if line.measure == "data_loss"}
+    found |= {limit for line in scenario.sla if (limit := limit_of(line.measure)) is not None}
+    return sorted(found)
+
+
+def limit_of(measure: str) -> int | None:
+    """The limit in 'exposure.above_15_min', microseconds; None if the measure is no such share."""
+    match = ABOVE.fullmatch(measure)
+    return int(match[1]) * DURATION_UNITS[match[2]] if match else None
+
+
+# ---- failovers ----------------------------------------------------------------------------------------------------------
+def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+    losses = [_loss(scenario, loss) for loss in f.losses]
+    known = f.data_loss_us is not None
+    unprotected = unprotected_us(t, scenario, f)
+    return {
+        "number": f.number,
+        "class": f.failure_class,
+        "mode": scenario.failover.mode,
+        "failed_us": f.failed_us,
+        "events": Causes(t, scenario).during(f.failed_us, f.failed_us + 1, ("lose", "order_failover")),
+        "data_loss_us": f.data_loss_us,
+        "data_loss_s": _seconds(f.data_loss_us),
+        "recovery_point_us": f.worst.recovery_point_us,
+        "worst_database": scenario.databases[f.worst.database].name,
+        "user_bytes_lost": sum(x.user_bytes for x in f.losses) if known else None,
+        "maintenance_bytes_lost": sum(x.maintenance_bytes for x in f.losses) if known else None,
+        "transactions_lost": sum(x.transactions for x in f.losses) if known else None,
+        "discarded_bytes": sum(x.discarded_bytes for x in f.losses),
+        "discarded_transactions": sum(x.discarded_transactions for x in f.losses),
+        "databases": losses,
+        "loss_ledger": _ledger(loss_ledger(t, scenario, f.worst)),
+        "outage_us": f.outage_us,
+        "outage_s": _seconds(f.outage_us),
+        "outage_from_us": f.outage_from_us,
+        "served_again_us": f.served_again_us,
+        "phases_us": f.phases_us,
+        "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
+        "requests_failed": f.requests_failed,
+        "requests_offered": f.requests_offered,
+        "two_primaries_us": f.two_primaries_us,
+        "unprotected_us": unprotected,
+        "unprotected_censored": unprotected is not None,  # a lower bound: the run ended before protection was back
+        "told": _told(t, scenario, f, quality),
+    }
+
+
+def _loss(scenario: Scenario, loss: DatabaseLoss) -> dict[str, Any]:
+    return {
+        "name": scenario.databases[loss.database].name,
+        "failed_us": loss.failed_us,
+        "recovery_point_us": loss.recovery_point_us,
+        "data_loss_us": loss.data_loss_us,
+        "user_bytes_lost": loss.user_bytes,
+        "maintenance_bytes_lost": loss.maintenance_bytes,
+        "transactions_lost": loss.transactions,
+        "discarded_bytes": loss.discarded_bytes,
+        "discarded_transactions": loss.discarded_transactions,
+    }
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "total_us": ledger.total_us,
+        "note": ledger.note,
+        "lines": [
+            {"begin_us": x.begin_us, "duration_us": x.duration_us, "cause": x.cause, "detail": x.detail}
+            for x in ledger.lines
+        ],
+    }
+
+
+def _told(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+    """Whether anyone had been told, before the failure, of the danger that it met."""
+    at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
+    if not at_failure:
+        return {"answer": "no danger"}
+    episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
+    if episode.alert is None:
+        return {"answer": "no", "database": scenario.databases[episode.database].name, "onset_us": episode.onset_us}
+    fault = Causes(t, scenario).latest_before(episode.alert.time_us, episode.database)
+    return {
+        "answer": "yes",
+        "database": scenario.databases[episode.database].name,
+        "onset_us": episode.onset_us,
+        "alert": _alert(scenario, episode.alert),
+        "before_failure_us": f.failed_us - episode.alert.time_us,
+        "after_fault_us": None if fault is None else episode.alert.time_us - fault.begin_us,
+        "fault": None if fault is None else fault.label,
+    }
+
+
+# ---- alerts, backlog, link -----------------------------------------------------------------------------------------------
+def _alert(scenario: Scenario, alert: Alert) -> dict[str, Any]:
+    return {
+        "number": alert.number,
+        "time_us": alert.time_us,
+        "database": "" if alert.database < 0 else scenario.databases[alert.database].name,
+        "event_id": alert.event_id,
+        "level": alert.level,
+        "text": alert.text,
+        "false": alert.false_alarm,
+    }
+
+
+def _episode(scenario: Scenario, e: Episode) -> dict[str, Any]:
+    return {
+        "database": scenario.databases[e.database].name,
+        "onset_us": e.onset_us,
+        "end_us": e.end_us,
+        "ended_by_failure": e.ended_by_failure,
+        "due_us": e.due_us,
+        "alert": None if e.alert is None else e.alert.number,
+        "delay_us": e.delay_us,
+        "missed": e.missed,
+        "late": e.late,
+    }
+
+
+def _alerts(scenario: Scenario, quality: AlertQuality) -> dict[str, Any]:
+    return {
+        **_score(quality),
+        "first": _alert(scenario, quality.alerts[0]) if quality.alerts else None,
+        "episodes": [_episode(scenario, e) for e in quality.episodes],
+        "by_database": {d.name: _score(quality.of(i)) for i, d in enumerate(scenario.databases)},
+    }
+
+
+def _score(quality: AlertQuality) -> dict[str, int | None]:
+    return {
+        "raised": len(quality.alerts),
+        "due": quality.due,
+        "missed": quality.missed,
+        "late": quality.late,
+        "false": quality.false,
+        "max_delay_us": quality.max_delay_us,
+    }
+
+
+def _backlog(t: Tables, scenario: Scenario) -> dict[str, int]:
+    to_land, to_restore = backlog(t, scenario)
+    return {
+        "not_landed_max": to_land.most,
+        "not_landed_at_end": to_land.last,
+        "not_restored_max": to_restore.most,
+        "not_restored_at_end": to_restore.last,
+    }
+
+
+def _link(t: Tables, scenario: Scenario, until: int) -> dict[str, Any]:
+    use = link_use(t, scenario, until)
+    share = use.share
+    return {
+        "bytes_sent": use.bytes_sent,
+        "used_ppm": None if share is None else half_up(share * 1_000_000),
+        "down_us": use.down_us,
+    }

@@ -1,0 +1,238 @@
+"""The one screen after a run, and a ledger as text. Computes nothing: every number comes from the summary.
+
+Durations on the screen are rounded to seconds such that the lines of a ledger still add up to its total. Instants are
+in the scenario's time zone, with the date where the run is longer than a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from dr_sim.measures.ledger import Ledger
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock, format_ppm
+from dr_sim.verdict import Judged, Outcome, Verdict, judge
+
+ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
+CLASS_WORDS = {"planned": "planned failover", "none": "failover though nothing had failed"}
+_WIDTH = 100
+_COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
+
+
+def screen(
+    summary: dict[str, Any], scenario: Scenario, *, title: str = "", took_s: float | None = None, files: str = "",
+    verdict: Verdict | None = None,
+) -> str:  # fmt: skip
+    """The whole screen as plain text. title: what was run, as the user wrote it; took_s: seconds of wall clock;
+    files: where the results lie."""
+    verdict = verdict or judge(summary, scenario)
+    parts = [[_head(summary, scenario, verdict, title, took_s)]]
+    parts += [_violations(summary)] if summary["violations"] else []
+    parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
+    parts += [_told(summary, scenario), _exposure(summary, scenario)]
+    others = [j for j in verdict.lines if not _shown_beside(j, summary)]
+    parts += [_sla(others)] if others else []
+    parts += [[files]] if files else []
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def coloured(text: str) -> Text:
+    """The same text with its verdicts in colour, for a terminal."""
+    out = Text(text)
+    for word, style in _COLOURS.items():
+        out.highlight_regex(rf"\b{word}\b", style)
+    return out
+
+
+def ledger_text(ledger: Ledger, scenario: Scenario) -> str:
+    """A ledger in the order of time: when, how long, what on; to the microsecond where a line is under a second."""
+    total = "unknown" if ledger.total_us is None else clock(ledger.total_us)
+    exact = "" if ledger.total_us is None else f"   = {ledger.total_us:,} us"
+    out = [f"{ledger.title}: {total}{exact}"]
+    for line in ledger.lines:
+        out.append(f"  {instant(line.begin_us, scenario)}  {line.duration_us:>18,} us  {clock(line.duration_us):>8}  {_cause(line.cause, line.detail)}")
+    if ledger.note:
+        out.append(f"  {ledger.note}")
+    return "\n".join(out)
+
+
+# ---- words -------------------------------------------------------------------------------------------------------------
+def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
+    """'Wed 02:47:12', in the scenario's time zone, rounded down to seconds."""
+    utc = datetime.fromtimestamp(0, UTC) + timedelta(seconds=(scenario.start_utc_us + us) // SECOND_US)
+    local = utc.astimezone(ZoneInfo(scenario.time_zone))
+    if not with_day:
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%a %d %b %H:%M:%S" if scenario.run_for_us > WEEK_US else "%a %H:%M:%S")
+
+
+def size(size_bytes: int) -> str:
+    """Three figures: '189 MB', '3.55 GB'."""
+    value, unit = float(size_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if value < 999.5 or unit == "PB":
+            break
+        value /= 1000
+    digits = 0 if unit == "B" or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{digits}f} {unit}"
+
+
+def span(us: int) -> str:
+    """A run's length: '14 d', '6 h', '90 min'."""
+    for name, factor in (("d", DAY_US), ("h", HOUR_US), ("min", MINUTE_US)):
+        if us >= factor and us % factor == 0:
+            return f"{us // factor} {name}"
+    return clock(us)
+
+
+def value_text(value: int | None, unit: str) -> str:
+    """A measured value or a bound in the unit of its measure."""
+    if value is None:
+        return "unknown"
+    return clock(value) if unit == "us" else format_ppm(value) if unit == "ppm" else f"{value:,}"
+
+
+def adding_up(durations_us: Iterable[int]) -> list[int]:
+    """The durations rounded to whole seconds such that they add up to their rounded sum: each is the difference of two
+    rounded running sums, so none is off by as much as a second."""
+    out, total, shown = [], 0, 0
+    for duration in durations_us:
+        total += duration
+        now = (total + SECOND_US // 2) // SECOND_US * SECOND_US
+        out.append(now - shown)
+        shown = now
+    return out
+
+
+def _cause(cause: str, detail: str) -> str:
+    return f"{cause:<28} {detail}".rstrip()
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
+# ---- sections ------------------------------------------------------------------------------------------------------------
+def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, title: str, took_s: float | None) -> str:
+    took = "" if took_s is None else f"  ({took_s:.1f} s)"
+    word = verdict.outcome.name if scenario.sla or verdict.violations else "DONE"
+    length = span(summary["measured_us"]["end"])
+    many = _count(len(summary["databases"]), "database")
+    return f"{word}  {title or scenario.name}  seed {summary['seed']}  {length}  {many}{took}"
+
+
+def _violations(summary: dict[str, Any]) -> list[str]:
+    """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
+    out = [f"INVARIANT BROKEN: {_count(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
+    out += [f"   {clock(v['time_us'])} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
+    return out
+
+
+def _beside(verdict: Verdict, measure: str) -> str:
+    """'SLA 15:00  FAIL' for the lines that judge this measure of the whole service."""
+    lines = [j for j in verdict.lines if j.line.measure == measure and not j.line.database]
+    return "   ".join(f"SLA {value_text(j.line.bound, j.unit)}  {j.outcome.name}" for j in lines)
+
+
+def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
+    return bool(summary["failovers"]) and judged.line.measure in ("data_loss", "outage") and not judged.line.database
+
+
+def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
+    what = CLASS_WORDS.get(f["class"], f"{f['class']} lost")
+    how = "planned" if f["class"] == "planned" else f"unplanned, {f['mode']}"
+    label = f"  ({f['events']})" if f["events"] else ""
+    out = [f"FAILOVER {f['number']}  {what} {instant(f['failed_us'], scenario)}, {how}{label}"]
+    out += _loss(f, summary, scenario, verdict) + _outage(f, verdict)
+    if f["requests_failed"]:
+        part = f["requests_failed"] / max(1, f["requests_offered"])
+        out.append(f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered until served again")
+    if f["two_primaries_us"]:
+        out.append(
+            f" SPLIT BRAIN two primaries took writes for {clock(f['two_primaries_us'])}; "
+            f"{size(f['discarded_bytes'])}, {f['discarded_transactions']:,} tx thrown away"
+        )
+    if f["unprotected_us"] is not None:
+        at_least = "at least " if f["unprotected_censored"] else ""
+        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])}")
+    return out
+
+
+def _loss(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
+    sla = _beside(verdict, "data_loss")
+    if f["data_loss_us"] is None:
+        return [f" data loss  unknown: {f['loss_ledger']['note']}   {sla}".rstrip()]
+    of = f"  ({f['worst_database']})" if len(summary["databases"]) > 1 and f["data_loss_us"] else ""
+    amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
+    if f["maintenance_bytes_lost"]:
+        amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
+    out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}".rstrip()]
+    merged: dict[str, tuple[int, str]] = {}
+    for line in f["loss_ledger"]["lines"]:
+        duration, detail = merged.get(line["cause"], (0, line["detail"]))
+        merged[line["cause"]] = (duration + line["duration_us"], detail)
+    shown = adding_up(duration for duration, _ in merged.values())
+    out += [f"   {clock(us):>7} {_cause(cause, detail)}"[:_WIDTH] for us, (cause, (_, detail)) in zip(shown, merged.items(), strict=True)]
+    return out
+
+
+def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
+    phases = {name: us for name, us in f["phases_us"].items() if us}
+    total = f["outage_us"]
+    text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
+    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}".rstrip()]
+    words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
+    out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+    return out
+
+
+def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    alerts = summary["alerts"]
+    score = f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of {_count(alerts['raised'], 'alert')}"
+    if not summary["failovers"]:
+        due = _count(alerts["due"], "lasting danger")
+        return [f"ALERTS  {due}, {score}"]
+    told = summary["failovers"][0]["told"]
+    if told["answer"] == "no danger":
+        return ["TOLD?  there was nothing to tell: no lasting danger was met by the failure", f"       {score}"]
+    if told["answer"] == "no":
+        since = instant(told["onset_us"], scenario)
+        return [f"TOLD?  no: {told['database']} had been in danger since {since}", f"       {score}"]
+    alert = told["alert"]
+    words = ALERT_WORDS.get(alert["event_id"]) or alert["text"][:50]
+    after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
+    first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
+    return [first, f"       {clock(told['before_failure_us'])} before the loss.  {score}"]
+
+
+def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    e = summary["exposure"]
+    if not e["time_us"]:
+        return [f"EXPOSURE ({e['class']})  nothing was measured"]
+    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}"]
+    for limit, above in e["above"].items():
+        if above["time_us"]:
+            out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")
+    reported = summary["exposure"]["reported"]
+    if reported["max_us"] is not None and abs(e["max_us"] - reported["max_us"]) >= MINUTE_US:
+        out.append(f"  the recovery manager believed in at most {clock(reported['max_us'])}")
+    lag = summary["replay_lag"]
+    if lag["max_us"] is not None:
+        out.append(f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  max {clock(lag['max_us'])}")
+    return out
+
+
+def _sla(lines: Sequence[Judged]) -> list[str]:
+    out = ["SLA"]
+    for j in lines:
+        of = f" of {j.line.database}" if j.line.database else ""
+        bound = f"{'at most' if j.line.at_most else 'at least'} {value_text(j.line.bound, j.unit)}"
+        why = f"  ({j.reason})" if j.outcome is Outcome.UNKNOWN else ""
+        name = f"{j.line.id}: {j.line.measure}{of}"
+        out.append(f"  {name:<36} {value_text(j.value, j.unit):>9}  {bound:<18} {j.outcome.name}{why}")
+    return out

@@ -1,0 +1,130 @@
+"""Pass, fail or unknown against the SLA in the scenario: three values, of which the worse wins, and unknown is not pass.
+
+A measure that has no value in this run (no failover happened, the run ended before users were served again, no time was
+measured) is unknown, with the reason: an SLA on a number that nobody took must not look met.
+
+Which measures there are, and what their bounds are in, is said in dr_sim/scenario/sla.py, where they are read. All are
+for the whole service (its worst database) unless the line names a database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from dr_sim.measures.summary import limit_of
+from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.sla import kind_of
+
+
+class Outcome(IntEnum):
+    """In the order of severity: the worse wins."""
+
+    PASS = 0
+    UNKNOWN = 1
+    FAIL = 2
+
+
+EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 3}
+EXIT_VIOLATION = 4  # an invariant broke: no number of this run can be trusted
+
+UNITS = {"duration": "us", "part": "ppm", "count": "count", "": ""}
+
+
+@dataclass(slots=True)
+class Judged:
+    """One SLA line held against a run. value is None if it is unknown; reason says why it is unknown or only a lower bound."""
+
+    line: SlaLine
+    outcome: Outcome
+    value: int | None
+    unit: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Verdict:
+    lines: list[Judged]
+    violations: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all lines; pass if the scenario has none. A violation is a fail whatever the lines say."""
+        return Outcome.FAIL if self.violations else max((j.outcome for j in self.lines), default=Outcome.PASS)
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_VIOLATION if self.violations else EXIT_CODES[self.outcome]
+
+
+def judge(summary: dict[str, Any], scenario: Scenario) -> Verdict:
+    """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary.py)."""
+    return Verdict([_judge_line(summary, line) for line in scenario.sla], len(summary["violations"]))
+
+
+def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:
+    unit = UNITS[kind_of(line.measure)]
+    found = _value(summary, line.measure, line.database)
+    value = found.value
+    if value is None:
+        return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
+    met = value <= line.bound if line.at_most else value >= line.bound
+    if found.at_least and met == line.at_most:  # a lower bound can only prove that a value is too large or large enough
+        return Judged(line, Outcome.UNKNOWN, value, unit, found.reason)
+    return Judged(line, Outcome.PASS if met else Outcome.FAIL, value, unit, found.reason)
+
+
+@dataclass(slots=True)
+class _Found:
+    """A measure's value in a run: None, or only a lower bound, for a reason."""
+
+    value: int | None
+    reason: str = ""
+    at_least: bool = False
+
+
+def _value(summary: dict[str, Any], measure: str, database: str) -> _Found:
+    head, _, tail = measure.partition(".")
+    if head in ("exposure", "replay_lag"):
+        return _of_curve(summary[head], tail, limit_of(measure), database)
+    if head.startswith("alert"):
+        return _of_alerts(summary["alerts"], head, database)
+    if not summary["failovers"]:
+        return _Found(None, "no failover happened in this run; exposure says what one would have cost")
+    worst = _Found(0)
+    for failover in summary["failovers"]:
+        found = _of_failover(failover, head, tail, database)
+        if found.value is None:
+            return found
+        worst = _Found(max(worst.value or 0, found.value), worst.reason or found.reason, worst.at_least or found.at_least)
+    return worst
+
+
+def _of_curve(service: dict[str, Any], tail: str, limit: int | None, database: str) -> _Found:
+    curve = service["by_database"][database] if database else service
+    if not curve["time_us"]:
+        return _Found(None, "no time was measured: the service was not up after the start of the measurement")
+    return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{tail}_us"])
+
+
+def _of_alerts(service: dict[str, Any], head: str, database: str) -> _Found:
+    score = service["by_database"][database] if database else service
+    if head == "alert_delay":
+        if not score["due"]:
+            return _Found(None, "no danger lasted long enough to ask for an alert")
+        return _Found(score["max_delay_us"], "an alert was missed: at least this long" if score["missed"] else "", score["missed"] > 0)
+    return _Found(score[head.removeprefix("alerts_")])
+
+
+def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) -> _Found:
+    if head == "data_loss":
+        of = next(d for d in failover["databases"] if d["name"] == database) if database else failover
+        return _Found(of["data_loss_us"], "the run ended before the promotion: what is lost is not known")
+    if head == "unprotected":
+        reason = "the run ended before the service was protected again: at least this long"
+        return _Found(failover["unprotected_us"], reason, failover["unprotected_censored"])
+    phases = failover["phases_us"]
+    censored = failover["outage_us"] is None
+    reason = "the run ended before users were served again: at least this long" if censored else ""
+    return _Found(phases[tail] if tail else sum(phases.values()), reason, censored)
