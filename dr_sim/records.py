@@ -11,7 +11,7 @@ from __future__ import annotations
 TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # ---- databases and backups at the primary ----
     # the log of `database` was cut (or a full/incremental begun): a file is being made
-    ("truth.backup_begun", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"))),
+    ("truth.backup_begin", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"))),
     # name is the replicated name; last_lsn and commits as of the end for fulls and incrementals
     ("truth.backup_finished", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"), ("nominal_bytes", "int"), ("name", "str"))),
     ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),

@@ -186,11 +186,12 @@ class Primary:
     def _read(self, db: PrimaryDatabase, job: Job) -> None:
         job.entry = None
         job.amount = job.file.nominal_bytes
-        amount, done = job.amount, self._finish
+        done = self._finish
         if job.cut_at_ppm:
-            amount, done = amount * job.cut_at_ppm // 1_000_000, self.cut_off
+            job.amount = job.amount * job.cut_at_ppm // 1_000_000
+            done = self._cut_reached
         rate = self._costs[job.file.kind].rate_bytes_s
-        job.flow = self._disks[db.spec.machine].start(db.index, amount, rate, lambda: done(db, job))
+        job.flow = self._disks[db.spec.machine].start(db.index, job.amount, rate, lambda: done(db, job))
 
     def _finish(self, db: PrimaryDatabase, job: Job) -> None:
         context = self._context
@@ -232,19 +233,20 @@ class Primary:
             if self.begin(db, kind, answer, tail) and answer is not None:
                 answer(None)
 
+    def _cut_reached(self, db: PrimaryDatabase, job: Job) -> None:
+        job.flow = None
+        self.cut_off(db, job)
+
     def cut_off(self, db: PrimaryDatabase, job: Job) -> None:
         """The job dies now, with the part of its bytes that it has read."""
         context = self._context
-        done = 0
+        done = job.amount
         if job.entry is not None:
             job.entry.cancel()
         elif job.flow is not None:
-            done = job.file.nominal_bytes * job.cut_at_ppm // 1_000_000
-            if not job.cut_at_ppm:
-                done = job.amount - self._disks[db.spec.machine].stop(job.flow)
-        part_ppm = done * 1_000_000 // job.amount if job.amount else 0
-        job.op.abort(part_ppm)
+            done -= self._disks[db.spec.machine].stop(job.flow)
         file = job.file
+        job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
         file.nominal_bytes = done
         file.modified_utc_us = context.utc_us()
         context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
