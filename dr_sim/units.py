@@ -81,7 +81,9 @@ def parse_size(text: str) -> int:
         right = f", write {format_size(int(as_bytes))}" if as_bytes.denominator == 1 and as_bytes <= LARGEST else ""
         raise UnitError(f"{text!r} is in bits, and a size is in bytes: 8 bits are a byte{right}")
     if unit not in SIZE_UNITS:
-        raise UnitError(f"{text!r}: {unit!r} is no unit of size; {_hint(unit, SIZE_UNITS, 'B, kB, MB, GB, TB, KiB, MiB, GiB or TiB')}")
+        raise UnitError(
+            f"{text!r}: {unit!r} is no unit of size; {_hint(unit, SIZE_UNITS, 'B, kB, MB, GB, TB, KiB, MiB, GiB or TiB')}"
+        )
     return _whole(number * SIZE_UNITS[unit], text, "a size", "bytes")
 
 
@@ -95,7 +97,9 @@ def parse_bandwidth(text: str) -> int:
         return _whole(number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s")
     if unit in BIT_UNITS or unit in SIZE_UNITS:
         raise UnitError(f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'")
-    raise UnitError(f"{text!r}: {unit!r} is no unit of bandwidth; {_hint(unit, BIT_RATES, 'bit/s, kbit/s, Mbit/s or Gbit/s')}")
+    raise UnitError(
+        f"{text!r}: {unit!r} is no unit of bandwidth; {_hint(unit, BIT_RATES, 'bit/s, kbit/s, Mbit/s or Gbit/s')}"
+    )
 
 
 def parse_disk_rate(text: str) -> int:
@@ -106,12 +110,16 @@ def parse_disk_rate(text: str) -> int:
         return _whole(number * SIZE_UNITS[unit[:-2]], text, "a rate in bytes", "bytes/s")
     if unit in BIT_RATES:
         as_bytes = number * BIT_RATES[unit] / 8
-        right = f", write {format_disk_rate(int(as_bytes))}" if as_bytes.denominator == 1 and as_bytes <= LARGEST else ""
+        right = (
+            f", write {format_disk_rate(int(as_bytes))}" if as_bytes.denominator == 1 and as_bytes <= LARGEST else ""
+        )
         raise UnitError(f"{text!r} is in bits, and this rate is in bytes: 8 bits are a byte{right}")
     if unit in SIZE_UNITS:
         raise UnitError(f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'")
     known = {f"{size}/s": factor for size, factor in SIZE_UNITS.items()}
-    raise UnitError(f"{text!r}: {unit!r} is no such unit; {_hint(unit, known, 'kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s')}")
+    raise UnitError(
+        f"{text!r}: {unit!r} is no such unit; {_hint(unit, known, 'kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s')}"
+    )
 
 
 def parse_ppm(text: str) -> int:
@@ -153,7 +161,15 @@ def parse_volume(text: str) -> tuple[int, int]:
 
 
 # ---- the way back ------------------------------------------------------------------------------------------------
-_DURATION_NAMES = (("weeks", WEEK_US), ("days", DAY_US), ("h", HOUR_US), ("min", MINUTE_US), ("s", SECOND_US), ("ms", 1_000), ("us", 1))
+_DURATION_NAMES = (
+    ("weeks", WEEK_US),
+    ("days", DAY_US),
+    ("h", HOUR_US),
+    ("min", MINUTE_US),
+    ("s", SECOND_US),
+    ("ms", 1_000),
+    ("us", 1),
+)
 _SIZE_NAMES = tuple((unit, SIZE_UNITS[unit]) for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B"))
 _BIT_RATE_NAMES = tuple((unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s"))
 
@@ -223,7 +239,9 @@ def _clean(text: str, what: str, example: str) -> str:
     return text
 
 
-def _take(text: str, position: int, what: str, example: str, units: tuple[str, ...] | None) -> tuple[Fraction, str, int]:
+def _take(
+    text: str, position: int, what: str, example: str, units: tuple[str, ...] | None
+) -> tuple[Fraction, str, int]:
     """One number and its unit from position on; units: what to offer if there is none (None: it may be bare)."""
     match = _QUANTITY.match(text, position)
     if comma := _DECIMAL_COMMA.match(text, position):
@@ -286,7 +304,9 @@ def _parse_fraction(text: str, parts: int, example: str) -> int:
     text = _clean(text, "a part of something", example)
     number, unit = _single(text, "a part of something", example, ("%", "ppm", "ppb"))
     if unit not in FRACTION_UNITS:
-        raise UnitError(f"{text!r}: {unit!r} is no unit for a part of something; write %, ppm or ppb, as in '{example}'")
+        raise UnitError(
+            f"{text!r}: {unit!r} is no unit for a part of something; write %, ppm or ppb, as in '{example}'"
+        )
     value = number * FRACTION_UNITS[unit]
     if value > 1:
         raise UnitError(f"{text!r} is more than all of it; write at most 100 %")
@@ -335,7 +355,9 @@ def _one(value: str, name: str) -> str:
 
 
 def _shortest(candidates: list[str]) -> str:
-    return min(candidates, key=lambda text: (sum(not c.isalpha() for c in text), "." in text))  # of equals, the largest unit
+    return min(
+        candidates, key=lambda text: (sum(not c.isalpha() for c in text), "." in text)
+    )  # of equals, the largest unit
 
 
 def _format_fraction(value: int, parts: int) -> str:

@@ -23,7 +23,9 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems: list[Problem] = []
     run_for, measure_from = _of(root, "run_for"), _of(root, "measure_from")
     if run_for is not None and measure_from is not None and measure_from >= run_for:
-        told = f"measure_from: nothing would be measured, the run ends after {units.format_duration(run_for)}; write less"
+        told = (
+            f"measure_from: nothing would be measured, the run ends after {units.format_duration(run_for)}; write less"
+        )
         problems.append(tree.at(("measure_from",)).problem(told))
     for name, database in (_of(root, "databases") or {}).items():
         problems.extend(_database(name, database, tree.at(("databases", name))))
@@ -43,7 +45,9 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
     for kind in ("incremental", "log"):
         schedule = _of(database, kind)
         if schedule and full and schedule.kind != "none" and full.kind == "none" and seeded is False:
-            told = f"databases.{name}.{kind}: {kind} backups need a full before them (4214); give it a full, or write none"
+            told = (
+                f"databases.{name}.{kind}: {kind} backups need a full before them (4214); give it a full, or write none"
+            )
             problems.append(_shown(node, kind, "full", "seeded").problem(told))
     volume, transactions = _of(database, "log_volume"), _of(database, "transactions")
     silent = isinstance(volume, LogVolume) and volume.num_bytes == 0 and not any(volume.series_bytes)
@@ -73,7 +77,11 @@ def _jobs(root: Any, tree: Node, run_for: int | None) -> list[Problem]:
                     most, where = count, tree.at(("databases", name, kind))
     if jobs <= MOST_JOBS:
         return []
-    return [where.problem(f"the run would take {jobs:,} backups, more than {MOST_JOBS:,}; write longer intervals or a shorter run_for")]
+    return [
+        where.problem(
+            f"the run would take {jobs:,} backups, more than {MOST_JOBS:,}; write longer intervals or a shorter run_for"
+        )
+    ]
 
 
 def _replication(replication: Any, tree: Node) -> list[Problem]:
@@ -81,7 +89,9 @@ def _replication(replication: Any, tree: Node) -> list[Problem]:
     if low is None or high is None or low < high:
         return []
     node = _shown(tree.at(("replication",)), "low_watermark", "high_watermark")
-    told = f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark ({units.format_ppm(high)})"
+    told = (
+        f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark ({units.format_ppm(high)})"
+    )
     return [node.problem(told)]
 
 
@@ -95,7 +105,11 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
     silent_for, every = _of(failover, "silent_for"), _of(_of(root, "heartbeat"), "every")
     if silent_for is not None and every is not None and silent_for < every:
         told = f"failover.silent_for: must not be shorter than heartbeat.every ({units.format_duration(every)}), or every pause is a failure"
-        shown = _shown(node, "silent_for") if (node.get("silent_for") or node).source == "" else tree.at(("heartbeat", "every"))
+        shown = (
+            _shown(node, "silent_for")
+            if (node.get("silent_for") or node).source == ""
+            else tree.at(("heartbeat", "every"))
+        )
         problems.append(shown.problem(told))
     machines, silent = _of(root, "machines"), _of(failover, "machines_silent")
     if machines and silent and silent > len(machines):
@@ -112,10 +126,14 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
         instants.append(at_us)
         if at_us < 0:
             early = units.format_duration(-at_us)
-            problems.append(line.node.problem(f"event {line.number}: is {early} before the start; write a later instant"))
+            problems.append(
+                line.node.problem(f"event {line.number}: is {early} before the start; write a later instant")
+            )
         elif at_us >= run_for and line.instant:
             ends, late = units.format_duration(run_for), units.format_duration(at_us)
-            told = f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
+            told = (
+                f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
+            )
             problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
     return instants, problems
 

@@ -24,19 +24,26 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
         kinds = all_kinds()
     schema = _inlined(Root.model_json_schema(schema_generator=GenerateJsonSchema))
     properties = schema["properties"]
-    properties["extends"] = {"type": "string", "description": "a scenario file, relative to this one, that this one changes"}
-    properties["events"] = _events(kinds)
-    properties["faults"] = _faults(kinds)
-    properties["sla"] = sla.schema()
+    properties["extends"] = {
+        "type": "string",
+        "description": "a scenario file, relative to this one, that this one changes",
+    }
     for path, text, source in DEFAULTS:
         _tell(schema, tuple(path.split(".")), source, default_value(text))
     for path, source in DERIVED:
         _tell(schema, tuple(path.split(".")), source, None)
-    _drop_required(schema, ())
+    _drop_required(schema)
+    schema["if"] = {"required": ["extends"]}  # one that extends another may leave out what that one says
+    schema["else"] = _required([tuple(path.split(".")) for path in EXAMPLES])
+    properties["events"] = _events(kinds)
+    properties["faults"] = _faults(kinds)
+    properties["sla"] = sla.schema()
     for alias, name in ALIASES:
         if alias[0] != "sla":
             inside = _at(schema, alias[:-1])["properties"]
-            inside[alias[-1]] = inside[name] | {"description": f"the same as {name}: {inside[name].get('description', '')}"}
+            inside[alias[-1]] = inside[name] | {
+                "description": f"the same as {name}: {inside[name].get('description', '')}"
+            }
     return {"$schema": DIALECT, "title": "dr_sim scenario"} | {k: v for k, v in schema.items() if k != "title"}
 
 
@@ -78,21 +85,28 @@ def _brief(value: Any) -> str:
     return "[" + ", ".join(value) + "]" if isinstance(value, list) else str(value) or "empty"
 
 
-def _drop_required(schema: dict[str, Any], path: Path) -> None:
-    """Only what has no default is required, and the sections that hold such things."""
-    for name, child in schema.get("properties", {}).items():
-        _drop_required(child, (*path, name))
-    if isinstance(schema.get("additionalProperties"), dict):
-        _drop_required(schema["additionalProperties"], (*path, "*"))
-        return
-    wanted = {tuple(key.split(".")) for key in EXAMPLES}
-    here = [name for name in schema.get("required", ()) if any(key[: len(path) + 1] == (*path, name) for key in wanted)]
-    if path and path[0] in ("events", "faults", "sla"):
-        return
+def _drop_required(schema: dict[str, Any]) -> None:
+    """What has a default is not required."""
     schema.pop("required", None)
-    if here and path != ():
-        schema["required"] = here
-    # a scenario that extends another may leave everything out, so nothing is required at the top
+    for child in schema.get("properties", {}).values():
+        if "anyOf" not in child:
+            _drop_required(child)
+    if isinstance(schema.get("additionalProperties"), dict):
+        _drop_required(schema["additionalProperties"])
+
+
+def _required(paths: list[Path]) -> dict[str, Any]:
+    """A schema that demands these keys, and nothing else."""
+    demands: dict[str, Any] = {}
+    for first in dict.fromkeys(path[0] for path in paths):
+        inside = [path[1:] for path in paths if path[0] == first and len(path) > 1]
+        if first == "*":
+            demands["additionalProperties"] = _required(inside)
+            continue
+        demands.setdefault("required", []).append(first)
+        if inside:
+            demands.setdefault("properties", {})[first] = _required(inside)
+    return demands
 
 
 def _params_schema(kind: Kind) -> dict[str, Any]:
@@ -114,7 +128,13 @@ def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         about = " ".join((kind.params.__doc__ or kind.name).split())
         ways = [mapping, mapping["properties"][kind.scalar]] if kind.scalar else [mapping]
         words[kind.name] = {"anyOf": ways, "description": getattr(kind, "models", about)}
-    line = {"type": "object", "properties": words, "required": ["at"], "additionalProperties": False, "maxProperties": 2}
+    line = {
+        "type": "object",
+        "properties": words,
+        "required": ["at"],
+        "additionalProperties": False,
+        "maxProperties": 2,
+    }
     return {"type": "array", "items": line | {"minProperties": 2}, "description": "what happens, at instants"}
 
 
@@ -127,4 +147,9 @@ def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             mapping["properties"] = {"rate": rate, **mapping.get("properties", {})}
             mapping["required"] = ["rate", *mapping.get("required", ())]
             words[kind.name] = {"anyOf": [mapping, {"type": "array", "items": mapping}]}
-    return {"type": "object", "properties": words, "additionalProperties": False, "description": "what happens, at rates"}
+    return {
+        "type": "object",
+        "properties": words,
+        "additionalProperties": False,
+        "description": "what happens, at rates",
+    }

@@ -35,7 +35,7 @@ class EventLine:
     node: Node  # of its `at`
     instant: times.Instant | None  # None: a problem has been told
     kind: str
-    params: Params
+    params: Params | None  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class FaultLine:
     node: Node  # of its `rate`
     kind: str
     rate: tuple[int, int]
-    params: Params
+    params: Params | None  # None: a problem has been told
 
 
 def read_events(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[EventLine]:
-    """Every line that is right but perhaps for its instant; the others become problems. Fills defaults into the tree."""
+    """Every line of a known kind; whatever is wrong becomes a problem. Fills defaults into the tree."""
     if node is None or node.value is None:
         return []
     if not isinstance(node.value, list):
@@ -84,11 +84,11 @@ def _event(number: int, item: Node, kinds: tuple[Kind, ...], names: Names, probl
     if words[0] not in known:
         return None
     params = _params(known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems)
-    return EventLine(number, at or item, instant, words[0], params) if params is not None else None
+    return EventLine(number, at or item, instant, words[0], params)
 
 
 def read_faults(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[FaultLine]:
-    """Every line that is right; the others become problems. Fills defaults into the tree."""
+    """Every line with a rate; whatever is wrong becomes a problem. Fills defaults into the tree."""
     if node is None or node.value is None:
         return []
     if not isinstance(node.value, dict):
@@ -123,7 +123,7 @@ def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Prob
     rest = beside(item, {key: child for key, child in item.value.items() if key != "rate"})
     params = _params(kind, rest, path, names, problems)
     item.value = {"rate": rate_node, **(rest.value if isinstance(rest.value, dict) else {})}
-    return FaultLine(rate_node, kind.name, rate, params) if rate is not None and params is not None else None
+    return FaultLine(rate_node, kind.name, rate, params) if rate is not None else None
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:
@@ -140,7 +140,9 @@ def _params(kind: Kind, node: Node, path: Path, names: Names, problems: list[Pro
     if node.value is None:
         node.value = {}
     if not isinstance(node.value, dict):
-        message = f"{'.'.join(path)} takes {', '.join(keys) or 'no settings'}, written as {{{keys[0] if keys else ''}: ...}}"
+        message = (
+            f"{'.'.join(path)} takes {', '.join(keys) or 'no settings'}, written as {{{keys[0] if keys else ''}: ...}}"
+        )
         problems.append(node.problem(message))
         return None
     try:

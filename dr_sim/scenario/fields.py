@@ -239,7 +239,7 @@ def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
 
 def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
     def mapping(*keys: str) -> dict[str, Any]:
-        fields = {key: one for key in keys}
+        fields = dict.fromkeys(keys, one)
         return {"type": "object", "properties": fields, "required": list(keys), "additionalProperties": False}
 
     return WithJsonSchema({"description": what, "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)]})

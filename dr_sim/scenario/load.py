@@ -109,7 +109,9 @@ def _whole(
 def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     """schema.Root, or an incomplete one (and problems) that lacks what could not be read."""
     assert isinstance(tree.value, dict)
-    fixed = Node(tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in _APART})
+    fixed = Node(
+        tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in _APART}
+    )
     found = len(problems)
     databases = fixed.get("databases")
     if databases is not None and not names.databases:
@@ -117,7 +119,9 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     for name in names.databases:
         if not name.strip() or len(name) > 128 or not name.isprintable():
             child = tree.at(("databases", name))
-            problems.append(child.key_problem(f"databases: {name[:40]!r} is no name; use 1 to 128 printable characters"))
+            problems.append(
+                child.key_problem(f"databases: {name[:40]!r} is no name; use 1 to 128 printable characters")
+            )
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:

@@ -146,7 +146,9 @@ Validation = Annotated[
     _json("array", items={"enum": ["hash", "properties"]}, uniqueItems=True, contains={"const": "hash"}),
 ]
 MachinesSilent = Annotated[
-    int, PlainValidator(_machines_silent), WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]})
+    int,
+    PlainValidator(_machines_silent),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
 ]
 
 

@@ -129,7 +129,7 @@ def _parsed(kind: str, text: str) -> int | None:
 def schema() -> dict[str, Any]:
     """JSON Schema of the section."""
     bound = {"type": "string", "pattern": r"^\s*at\s+(most|least)\s+.+$", "examples": ["at most 15 min", "at most 0"]}
-    measures = {measure: bound for measure in ("rpo", "rto", *DURATIONS, *COUNTS)}
+    measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTS), bound)
     patterns = {rf"^{ABOVE.pattern}$": bound}
     one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
     line = one | {"properties": {"id": {"type": "string"}, "database": {"type": "string"}, **measures}}

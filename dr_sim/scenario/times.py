@@ -37,7 +37,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        by_lower = {known.lower(): known for known in sorted(zoneinfo.available_zones())}
+        by_lower = {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
         near = difflib.get_close_matches(name.lower(), list(by_lower), 1, 0.6)
         hint = f"did you mean {by_lower[near[0]]!r}?" if near else "write one such as Europe/Berlin or UTC"
         raise UnitError(f"unknown time zone {name[:60]!r}; {hint}") from None
@@ -89,7 +89,7 @@ class Instant:
         return at_us if at_us >= 0 else self._on(start.date() + timedelta(days=ahead + 7), tz) - start_utc_us
 
     def _on(self, day: date, tz: zoneinfo.ZoneInfo) -> int:
-        return to_utc_us(datetime.combine(day, time()) .replace(tzinfo=tz) + timedelta(microseconds=self.us))
+        return to_utc_us(datetime.combine(day, time()).replace(tzinfo=tz) + timedelta(microseconds=self.us))
 
 
 def parse_instant(text: str) -> Instant:
@@ -135,7 +135,10 @@ def _weekday(word: str) -> int:
         if word.lower() in (short.lower(), full):
             return number
     near = difflib.get_close_matches(word.capitalize()[:3], WEEKDAYS, 1, 0.6)
-    raise UnitError(f"{word[:20]!r} is no day of the week; " + (f"did you mean {near[0]}?" if near else "write " + ", ".join(WEEKDAYS)))
+    raise UnitError(
+        f"{word[:20]!r} is no day of the week; "
+        + (f"did you mean {near[0]}?" if near else "write " + ", ".join(WEEKDAYS))
+    )
 
 
 def _time_us(match: re.Match[str], first: int) -> int:

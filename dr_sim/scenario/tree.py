@@ -21,7 +21,10 @@ MAX_BYTES = 4 * 2**20
 MAX_NODES = 200_000
 MAX_DEPTH = 30
 _NULL = "tag:yaml.org,2002:null"
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in "str int float bool null timestamp map seq merge value".split()}
+_PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ["str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value"]
+}
 
 Path = tuple[str, ...]
 
@@ -33,7 +36,7 @@ class Node:
     file: str
     line: int
     column: int
-    value: str | None | list[Node] | dict[str, Node]
+    value: str | list[Node] | dict[str, Node] | None
     key_line: int = 0
     key_column: int = 0
     source: str = ""
@@ -79,7 +82,7 @@ class Node:
         return self.value
 
 
-def beside(node: Node, value: str | None | list[Node] | dict[str, Node], source: str = "") -> Node:
+def beside(node: Node, value: str | list[Node] | dict[str, Node] | None, source: str = "") -> Node:
     """A node that is not written anywhere; problems with it are shown at `node`."""
     return Node(node.file, node.line, node.column, value, node.key_line, node.key_column, source)
 
@@ -93,7 +96,7 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
         problems.append(Problem(file, 1, 1, f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario"))
         return None
     try:
-        composed = YAML(typ="rt", pure=True).compose(text)
+        composed = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         problems.append(_syntax(error, file))
         return None
@@ -184,14 +187,18 @@ class _Composer:
                 break
             mark = key_node.start_mark
             if not isinstance(key_node, ScalarNode):
-                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, "a key is a text; write it in one word"))
+                self.problems.append(
+                    Problem(self.file, mark.line + 1, mark.column + 1, "a key is a text; write it in one word")
+                )
                 continue
             key = str(key_node.value)
             child = self.node(value_node, depth + 1)
             child.key_line, child.key_column = mark.line + 1, mark.column + 1
             if key in children:
                 first = children[key]
-                self.problems.append(child.key_problem(f"the key {key!r} is already in line {first.key_line}; keep one of the two"))
+                self.problems.append(
+                    child.key_problem(f"the key {key!r} is already in line {first.key_line}; keep one of the two")
+                )
                 continue
             children[key] = child
         return children

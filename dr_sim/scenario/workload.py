@@ -34,7 +34,9 @@ def _read(value: Any) -> LogVolume | SeriesFile:
     if isinstance(value, str):
         return LogVolume("steady", *from_text(units.parse_volume, value))
     if not isinstance(value, dict):
-        raise refuse("a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}")
+        raise refuse(
+            "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}"
+        )
     ways = {"mean": ("profile",), "series": ("column", "interval"), "bytes": ("interval",)}
     way = next((word for word in ways if word in value), None)
     for key in value:
@@ -148,7 +150,9 @@ def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> i
             return names.index(series.column)
         if not heading:
             raise SeriesError(f"{path} has no heading, so no column {series.column!r}; leave column out", "column")
-        raise SeriesError(f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}", "column")
+        raise SeriesError(
+            f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}", "column"
+        )
     if len(names) == 1:
         return 0
     likely = [i for i, name in enumerate(names) if "bytes" in name.lower()]
