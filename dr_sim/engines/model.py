@@ -306,6 +306,7 @@ class ModelEngine:
             )  # fmt: skip
         backup = ModelBackup(self, db, path, header)
         if tail:
+            db.restored_digest = db.digest
             db.online = False
         return backup
 
