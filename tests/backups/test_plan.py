@@ -1,0 +1,296 @@
+"""Plans against a database that judges by content, and against trying everything; and the rules one by one."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dr_sim.backups import plan as plan_module
+from dr_sim.backups.chain import Fit, applies, forks_of, leads_to, order, type_forks
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.plan import Plan, bridges, plan
+from tests.backups.standby import History, Made, Standby, histories, reachable
+
+
+def a_start(draw: st.DrawFn, made: list[Made]) -> Standby:
+    """Nothing, or what some backups in some order have left (and not of a copy-only full: that state names no base)."""
+    standby = Standby()
+    for item in draw(st.lists(st.sampled_from(made), max_size=4)):
+        standby.takes(item)
+    return standby if standby.is_base else Standby()
+
+
+def carry_out(found: Plan, standby: Standby, made: list[Made]) -> bool:
+    by_id = {item[0].backup_id: item for item in made}
+    return all([standby.takes(by_id[step.backup_id]) for step in found.steps])
+
+
+def all_told(fork: int, forks: type_forks) -> bool:
+    """Do the headers at hand tell how the forks up to this one hang together?"""
+    return all(earlier in forks for earlier in range(2, fork + 1))
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories(), st.data())
+def test_a_plan_is_accepted_and_nothing_reaches_further_or_costs_less(history: History, data: st.DataObject) -> None:
+    made = history.made
+    start = a_start(data.draw, made) if data.draw(st.booleans()) else Standby()
+    kept = [item for item in made if data.draw(st.integers(0, 9)) > 1]
+    fork = data.draw(st.integers(1, history.fork))
+    headers = [item[0] for item in kept]
+    found = plan(data.draw(st.permutations(headers)), start.state(), fork=fork)
+
+    path = history.path_to(fork)
+    tried = {w: cost for w, cost in reachable(kept, start).items() if path[: len(w)] == w}
+    furthest = max(tried, key=len, default=None)
+    reached = Standby(start.writes, start.base, start.is_base)
+    assert carry_out(found, reached, made), "the database refused a step"
+    if found.reaches is None:
+        assert not found.steps
+        assert furthest is None or not all_told(fork, forks_of(headers))
+        return
+    assert reached.writes is not None and found.reaches[1] == len(reached.writes) * 10
+    assert reached.writes == path[: len(reached.writes)], "it ends on another fork"
+    assert furthest is not None and len(reached.writes) <= len(furthest)
+    if all_told(fork, forks_of(headers)):
+        assert len(reached.writes) == len(furthest)
+        assert found.nominal_bytes == tried[furthest]
+    if found.hole is not None:
+        assert found.hole.first_lsn == found.reaches[1] < found.hole.last_lsn == found.hole.after.first_lsn
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.data())
+def test_applies_is_what_the_database_says(history: History, data: st.DataObject) -> None:
+    start = a_start(data.draw, history.made)
+    forks = forks_of(item[0] for item in history.made)
+    for item in history.made:
+        fit = applies(item[0], start.state(), forks)
+        takes = Standby(start.writes, start.base, start.is_base).takes(item)
+        if fit is Fit.APPLIES:
+            assert takes
+        elif takes:
+            assert fit is Fit.WRONG_FORK and not all_told(item[0].fork, forks), "only a fork nobody tells of excuses"
+        if applies(item[0], start.state()) is Fit.APPLIES:  # with what the header alone tells
+            assert takes
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.data())
+def test_the_order_of_the_files_does_not_matter(history: History, data: st.DataObject) -> None:
+    headers = [item[0] for item in history.made]
+    turned = data.draw(st.permutations(headers))
+    assert plan(headers, fork=history.fork) == plan(turned + turned[:2], fork=history.fork)
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(forks=1), st.data())
+def test_bridges_get_past_the_hole(history: History, data: st.DataObject) -> None:
+    kept = [item for item in history.made if data.draw(st.integers(0, 3)) > 0]
+    start = a_start(data.draw, history.made)
+    if start.writes is None:
+        return
+    only_logs = plan([item[0] for item in kept if item[0].kind is Kind.LOG], start.state())
+    assert carry_out(only_logs, start, history.made)
+    if only_logs.hole is None:
+        return
+    found = bridges([item[0] for item in kept], start.state(), only_logs.hole)
+    for item in kept:
+        if item[0].kind is Kind.INCREMENTAL:
+            standby = Standby(start.writes, start.base, start.is_base)
+            gets_past = standby.takes(item) and item[0].last_lsn >= only_logs.hole.last_lsn
+            assert gets_past == (item[0] in found)
+    assert [h.nominal_bytes for h in found] == sorted(h.nominal_bytes for h in found)
+
+
+# ---- the rules one by one ------------------------------------------------------------------------------------------
+def log(first: int, last: int, *, fork: int = 1, base: int = 0, size: int = 1, **more: int) -> BackupHeader:
+    return header(Kind.LOG, first, last, fork, base, 0, size, **more)
+
+
+def full(first: int, last: int, *, fork: int = 1, size: int = 500, copy_only: bool = False) -> BackupHeader:
+    made = header(Kind.FULL, first, last, fork, 0, 0, size)
+    made.copy_only = copy_only
+    return made
+
+
+def incremental(first: int, last: int, base: int, *, fork: int = 1, size: int = 25) -> BackupHeader:
+    return header(Kind.INCREMENTAL, first, last, fork, base, base, size)
+
+
+def header(
+    kind: Kind, first: int, last: int, fork: int, base: int, differential_base: int, size: int,
+    first_fork: int | None = None, fork_point: int = 0, finished: int | None = None,
+) -> BackupHeader:  # fmt: skip
+    return BackupHeader(
+        "db", kind * 10**9 + fork * 10**8 + first * 10**4 + last, kind, fork, first, last, first, base,
+        differential_base, fork if first_fork is None else first_fork, fork_point,
+        last if finished is None else finished, last if finished is None else finished, False, False, size,
+    )  # fmt: skip
+
+
+def test_never_over_a_gap() -> None:
+    headers = [full(0, 10), log(5, 20), log(30, 40), log(40, 50)]
+    found = plan(headers)
+    assert [step.last_lsn for step in found.steps] == [10, 20]
+    assert found.reaches == (1, 20) and found.hole is not None
+    assert (found.hole.first_lsn, found.hole.last_lsn, found.hole.after.last_lsn) == (20, 30, 40)
+    assert applies(headers[2], RestoreState(1, 20, 0)) is Fit.GAP
+
+
+def test_an_incremental_bridges_the_gap_over_logs_already_replayed() -> None:
+    headers = [log(30, 40), log(40, 50), incremental(32, 35, 0), incremental(22, 25, 0)]
+    state = RestoreState(1, 20, 0)
+    found = plan(headers, state)
+    assert [step.last_lsn for step in found.steps] == [35, 40, 50] and not found.starts_over
+    hole = plan(headers[:2], state).hole
+    assert hole is not None and [h.last_lsn for h in bridges(headers, state, hole)] == [35]
+    moved = [log(30, 40), incremental(32, 35, 31)]  # a full that began at 31, after the hole, moved the base: 3136
+    assert plan(moved, state).steps == [] and bridges(moved, state, hole) == []
+    assert applies(moved[1], state) is Fit.WRONG_BASE
+
+
+def test_forks_come_before_lsns() -> None:
+    """Two logs share first_lsn and only one is ours; the other reaches further."""
+    state = RestoreState(1, 100, 0)
+    ours, theirs = log(100, 110), log(100, 150, fork=2)
+    assert plan([ours, theirs], state).steps == [ours]
+    assert applies(theirs, state) is Fit.WRONG_FORK and applies(ours, state) is Fit.APPLIES
+    assert plan([full(0, 100), ours, theirs], fork=1).steps[-1] is ours
+    assert applies(log(90, 150, fork=2, first_fork=1, fork_point=95), state) is Fit.WRONG_FORK  # past the fork point
+    crossing = log(90, 150, fork=2, first_fork=1, fork_point=105)
+    assert applies(crossing, state) is Fit.APPLIES
+    assert plan([crossing], state).reaches == (2, 150)  # nothing else goes on from here
+    assert plan([crossing, ours], state).reaches == (1, 110)  # fork 1 goes on past the point: stay on it
+    assert plan([crossing, ours], state, fork=2).steps == [crossing]
+
+
+def test_without_a_state_two_histories_must_be_told_apart() -> None:
+    headers = [full(0, 10), full(0, 12, fork=2)]
+    with pytest.raises(ValueError, match="recovery forks"):
+        plan(headers)
+    assert plan(headers, fork=2).reaches == (2, 12)
+    assert plan([]) == Plan() and plan([log(0, 5)]) == Plan()
+
+
+def test_an_incremental_must_end_after_its_full_ends() -> None:
+    """An incremental that ended while the full with its base LSN still ran holds less than the full."""
+    headers = [full(10, 100), incremental(20, 90, 10, size=1), log(0, 95), log(95, 120)]
+    assert [step.last_lsn for step in plan(headers).steps] == [100, 120]
+
+
+def test_the_log_that_bridges_a_long_full_began_hours_before() -> None:
+    headers = [full(1000, 9000), log(0, 900), log(900, 9500), log(9500, 9600)]
+    assert [step.last_lsn for step in plan(headers).steps] == [9000, 9500, 9600]
+    ends_with = [full(1000, 9000), log(900, 9000), log(9000, 9600)]  # one that ends with the full does not hold it
+    assert [step.first_lsn for step in plan(ends_with).steps] == [1000, 9000]
+
+
+def test_an_older_full_and_all_logs_still_work() -> None:
+    logs = [log(n * 10, n * 10 + 10) for n in range(10)]
+    found = plan([full(0, 5), *logs])
+    assert found.reaches == (1, 100) and len(found.steps) == 11
+    assert plan([full(0, 5), full(40, 45, size=400), *logs]).steps[0].first_lsn == 40
+
+
+def test_copy_only_moves_no_base_and_is_none() -> None:
+    headers = [full(0, 5), full(40, 45, copy_only=True, size=1), incremental(60, 65, 0), log(65, 70)]
+    found = plan(headers)
+    assert [step.kind for step in found.steps] == [Kind.FULL, Kind.INCREMENTAL, Kind.LOG]
+    assert found.steps[0].first_lsn == 0
+    assert plan([headers[1], incremental(60, 65, 40)]).reaches == (1, 45)
+
+
+def test_replaying_logs_carries_the_base_forward() -> None:
+    headers = [full(0, 5), log(0, 20), log(20, 40, base=30), incremental(60, 65, 30)]
+    assert plan(headers).reaches == (1, 65)  # the full at 30 itself is lost
+    assert plan([headers[0], headers[1], headers[3]]).reaches == (1, 20)
+
+
+def test_empty_and_stale_logs_are_ignored() -> None:
+    headers = [full(0, 10), log(10, 10), log(0, 10), log(10, 20), log(20, 20)]
+    assert [step.first_lsn for step in plan(headers).steps] == [0, 10]
+    assert applies(headers[1], RestoreState(1, 10, 0)) is Fit.EMPTY
+    assert applies(headers[2], RestoreState(1, 10, 0)) is Fit.STALE
+
+
+def test_fewest_bytes_then_fewest_steps() -> None:
+    logs = [log(n * 10, n * 10 + 10, size=10) for n in range(5)]
+    assert len(plan([full(0, 1), *logs, incremental(35, 36, 0, size=100)]).steps) == 6  # the logs are cheaper
+    assert len(plan([full(0, 1), *logs, incremental(35, 36, 0, size=25)]).steps) == 4
+    assert plan([*logs, full(0, 1)], RestoreState(1, 30, 0)).steps == logs[3:]
+
+
+def test_after_recovery_only_a_full_helps() -> None:
+    recovered = RestoreState(1, 20, 0, restoring=False)
+    assert plan([log(20, 30), incremental(21, 25, 0)], recovered) == Plan()
+    assert plan([log(20, 30), full(0, 10), log(10, 20)], recovered).starts_over
+    assert applies(log(20, 30), recovered) is Fit.NOT_RESTORING
+    assert applies(log(20, 30), RestoreState(1, 20, 0, exists=False)) is Fit.NOT_RESTORING
+    assert applies(full(0, 10), recovered) is Fit.APPLIES
+
+
+def test_until_an_instant() -> None:
+    headers = [full(0, 10), log(10, 20), log(20, 30), full(25, 35), log(30, 40)]
+    assert [step.last_lsn for step in plan(headers, until_utc_us=25).steps] == [10, 20, 30]
+    short = plan(headers[:2], until_utc_us=25)  # the logs at hand end before
+    assert short.reaches == (1, 20) and short.hole is None
+    assert plan([full(0, 10), log(20, 30)], until_utc_us=25).hole is not None
+
+
+def test_error_numbers_are_the_engines() -> None:
+    assert {fit.name: fit.value for fit in Fit if fit.value > 0} == {
+        "STALE": 4326, "GAP": 4305, "WRONG_FORK": 4330, "WRONG_BASE": 3136, "NOT_RESTORING": 3117,
+    }  # fmt: skip
+
+
+def test_forks_in_a_circle_end() -> None:
+    assert not leads_to(1, 0, 2, {2: (3, 5), 3: (2, 5)})
+
+
+# ---- planted bugs: the judge above must catch them -----------------------------------------------------------------
+def judged(history: History, lost: set[int]) -> bool:
+    made = [item for item in history.made if item[0].backup_id not in lost]
+    return carry_out(plan([item[0] for item in made], fork=1), Standby(), made)
+
+
+def test_planted_bug_gap_check_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History()
+    history.write(2)
+    history.back_up(Kind.FULL, 9)
+    for _ in range(3):
+        history.write(1)
+        history.back_up(Kind.LOG, 1)
+    assert judged(history, {3})
+    monkeypatch.setattr(plan_module._Ways, "cheapest_from", lambda self, lsn: self.ways[-1] if self.ways else None)
+    assert not judged(history, {3})
+
+
+def test_planted_bug_lsn_chosen_across_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History()
+    history.write(2)
+    history.back_up(Kind.FULL, 9)
+    history.write(2)
+    history.back_up(Kind.LOG, 1)
+    history.fail_over(1, 0)
+    history.write(5)
+    history.back_up(Kind.LOG, 1)
+    assert judged(history, set())
+    monkeypatch.setattr(plan_module, "on_path", lambda headers, end, forks: sorted(headers, key=order))
+    assert not judged(history, set())
+
+
+def test_ten_thousand_files_take_less_than_two_seconds() -> None:
+    headers = [log(n * 10, n * 10 + 10, base=n // 2016 * 20160) for n in range(10_000)]
+    for n in range(0, 10_000, 2016):
+        headers.append(full(n * 10, n * 10 + 5))
+    headers += [incremental(n * 10 + 1, n * 10 + 5, n // 2016 * 20160) for n in range(288, 10_000, 288)]
+    random.Random(1).shuffle(headers)
+    began = time.process_time()
+    found = plan(headers)
+    assert time.process_time() - began < 2
+    assert found.reaches == (1, 100_000) and found.hole is None
