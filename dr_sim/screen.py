@@ -1,4 +1,4 @@
-"""The one screen after a run, and a ledger as text. Computes nothing: every number comes from the summary.
+"""The one screen after a run, from its summary. Computes nothing: every number is there already.
 
 Durations on the screen are rounded to seconds such that the lines of a ledger still add up to its total. Instants are
 in the scenario's time zone, with the date where the run is longer than a week.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.console import Console
 from rich.text import Text
 
-from dr_sim.measures.ledger import Ledger
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock, format_ppm
-from dr_sim.verdict import Judged, Outcome, Verdict, judge
+from dr_sim.verdict import Judged, Outcome, Verdict
 
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
 CLASS_WORDS = {"planned": "planned failover", "none": "failover though nothing had failed"}
@@ -25,40 +26,30 @@ _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
 
 def screen(
-    summary: dict[str, Any], scenario: Scenario, *, title: str = "", took_s: float | None = None, files: str = "",
-    verdict: Verdict | None = None,
+    summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float, folder: Path,
+    *, colour: bool = False,
 ) -> str:  # fmt: skip
-    """The whole screen as plain text. title: what was run, as the user wrote it; took_s: seconds of wall clock;
-    files: where the results lie."""
-    verdict = verdict or judge(summary, scenario)
-    parts = [[_head(summary, scenario, verdict, title, took_s)]]
+    """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder: where the results
+    lie. colour: with the terminal's codes around the verdicts."""
+    parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary)] if summary["violations"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
-    parts += [[files]] if files else []
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    parts += [[f"{folder}/  timeline.svg exposure.svg summary.json"]]
+    text = "\n\n".join("\n".join(part) for part in parts)
+    return _coloured(text) if colour else text
 
 
-def coloured(text: str) -> Text:
-    """The same text with its verdicts in colour, for a terminal."""
+def _coloured(text: str) -> str:
     out = Text(text)
     for word, style in _COLOURS.items():
         out.highlight_regex(rf"\b{word}\b", style)
-    return out
-
-
-def ledger_text(ledger: Ledger, scenario: Scenario) -> str:
-    """A ledger in the order of time: when, how long, what on; to the microsecond where a line is under a second."""
-    total = "unknown" if ledger.total_us is None else clock(ledger.total_us)
-    exact = "" if ledger.total_us is None else f"   = {ledger.total_us:,} us"
-    out = [f"{ledger.title}: {total}{exact}"]
-    for line in ledger.lines:
-        out.append(f"  {instant(line.begin_us, scenario)}  {line.duration_us:>18,} us  {clock(line.duration_us):>8}  {_cause(line.cause, line.detail)}")
-    if ledger.note:
-        out.append(f"  {ledger.note}")
-    return "\n".join(out)
+    console = Console(force_terminal=True, color_system="standard", width=400)
+    with console.capture() as capture:
+        console.print(out, end="")
+    return capture.get()
 
 
 # ---- words -------------------------------------------------------------------------------------------------------------
@@ -118,12 +109,11 @@ def _count(n: int, word: str) -> str:
 
 
 # ---- sections ------------------------------------------------------------------------------------------------------------
-def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, title: str, took_s: float | None) -> str:
-    took = "" if took_s is None else f"  ({took_s:.1f} s)"
+def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float) -> str:
     word = verdict.outcome.name if scenario.sla or verdict.violations else "DONE"
     length = span(summary["measured_us"]["end"])
     many = _count(len(summary["databases"]), "database")
-    return f"{word}  {title or scenario.name}  seed {summary['seed']}  {length}  {many}{took}"
+    return f"{word}  {source.name}  seed {summary['seed']}  {length}  {many}  ({took_s:.1f} s)"
 
 
 def _violations(summary: dict[str, Any]) -> list[str]:

@@ -54,18 +54,18 @@ class Ledger:
         return list(merged.values())
 
 
-class NothingThereError(LookupError):
+class NoSuchThing(LookupError):  # noqa: N818, it is read as what it says
     """There is no failover, alert or instant of that number in the run; the text says what there is."""
 
 
 # ---- the three questions -------------------------------------------------------------------------------------------
 def explain_failover(record: Record, scenario: Scenario, n: int, database: int | None = None) -> list[Ledger]:
     """The ledgers of the n-th failover (1-based): of its data loss, for the worst database or the one asked for, and of
-    its outage. Raises NothingThereError if there is no such failover."""
+    its outage. Raises NoSuchThing if there is no such failover."""
     t = tables(record)
     found = failovers(t, scenario)
     if not 1 <= n <= len(found):
-        raise NothingThereError(f"there is no failover {n} in this run: it has {len(found)}")
+        raise NoSuchThing(f"there is no failover {n} in this run: it has {len(found)}")
     failover = found[n - 1]
     loss = failover.worst if database is None else failover.losses[database]
     return [loss_ledger(t, scenario, loss), outage_ledger(t, scenario, failover)]
@@ -73,24 +73,24 @@ def explain_failover(record: Record, scenario: Scenario, n: int, database: int |
 
 def explain_at(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
     """The ledger of the exposure to the loss of the site at one instant, for the worst database or the one asked for.
-    Raises NothingThereError if the service was not up then."""
+    Raises NoSuchThing if the service was not up then."""
     t = tables(record)
     curves = {i: true_exposure(t, scenario, i) for i in range(len(scenario.databases)) if database in (None, i)}
     for i, curve in curves.items():
         if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
             name = scenario.databases[i].name
-            raise NothingThereError(f"{name} was not up at that instant: it was from {curve.begin_us} us to {curve.end_us} us")
+            raise NoSuchThing(f"{name} was not up at that instant: it was from {curve.begin_us} us to {curve.end_us} us")
     worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
     return [_exposure_ledger(t, scenario, worst, t_us)]
 
 
 def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     """The ledger of the exposure of the alert's database when the n-th alert (1-based) was raised. An alert after the
-    primary failed is explained by the exposure at the failure. Raises NothingThereError if there is no such alert."""
+    primary failed is explained by the exposure at the failure. Raises NoSuchThing if there is no such alert."""
     t = tables(record)
     raised = alerts.raised(t, scenario)
     if not 1 <= n <= len(raised):
-        raise NothingThereError(f"there is no alert {n} in this run: it has {len(raised)}")
+        raise NoSuchThing(f"there is no alert {n} in this run: it has {len(raised)}")
     alert = raised[n - 1]
     database = None if alert.database < 0 else alert.database
     until = min(true_exposure(t, scenario, i).end_us for i in range(len(scenario.databases)) if database in (None, i))
