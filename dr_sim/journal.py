@@ -1,10 +1,10 @@
 """The journal: typed records, append-only, one row an event of the run; everything a user sees is computed from it.
 
-In memory a row is a run of 64-bit integers (kind, time, entity, then the kind's fields in order) at the end of one
-array; texts are interned, so a field holds a text's id. Texts that real engines word differently from run to run
-(fields marked seen-text) are interned apart. The digest is BLAKE2b over the rows and the first table of texts, with
-seen-text fields blanked; it never sees Parquet bytes. LSNs in a simulated world are bytes of log since the start
-and fit 63 bits (nine exabytes); an append of more raises OverflowError.
+In memory each kind has one array of 64-bit integers, a row after the other: (seq, time, entity, then the kind's fields
+in order), seq counting all rows of the run. Texts are interned, so a field holds a text's id. Texts that real engines
+word differently from run to run (fields marked seen-text) are interned apart. The digest is BLAKE2b over the rows of
+each kind and the first table of texts, with seen-text fields blanked; it never sees Parquet bytes. LSNs in a simulated
+world are bytes of log since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
 
 At rest (journal.parquet) integer fields are columns v0.., texts columns s0.. and o0.. (seen-text), so that the file
 can be read with pandas alone; `check` is a hash of the row with its place, which `dr-sim verify` holds against it.
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.errors import InputError, Problem
@@ -31,7 +32,10 @@ from dr_sim.records import TRUTH
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
 
-ROW_HEAD = 3  # kind, time_us, entity
+ROW_HEAD = 3  # seq, time_us, entity
+
+
+Ints = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,11 @@ class Texts(dict[str, int]):
         return number
 
 
-def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[[Any, Texts, Texts], tuple[int, ...]]:
+def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for speed."""
     form = {"int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
     parts = "".join(form[kind].format(name) + ", " for name, kind in fields)
-    encode: Callable[[Any, Texts, Texts], tuple[int, ...]] = eval(f"lambda e, t, o: ({parts})")
+    encode: Callable[..., tuple[int, ...]] = eval(f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {parts})")
     return encode
 
 
@@ -102,21 +106,20 @@ class Journal:
     """Append-only records of one run. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._data = array("q")
-        self._starts = array("q")
+        self._kinds = [array("q") for _ in KINDS]
+        self._count = 0
         self.texts = Texts()
         self.seen_texts = Texts()
-        self._encoders = {c: (i, _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()}
-        self._frozen: tuple[int, np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._encoders = {c: (self._kinds[i], _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()}
+        self._index: tuple[int, Ints, Ints] | None = None
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._count
 
-    def append(self, kind_id: int, time_us: int, entity: int, values: tuple[int, ...] = ()) -> None:
+    def append(self, kind_id: int, time_us: int, entity: int, *values: int) -> None:
         """One row; values are the kind's fields in order, texts already interned."""
-        self._starts.append(len(self._data))
-        self._data.extend((kind_id, time_us, entity))
-        self._data.extend(values)
+        self._kinds[kind_id].extend((self._count, time_us, entity, *values))
+        self._count += 1
 
     def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
         """One row with texts as they are; for rows that are rare."""
@@ -124,32 +127,42 @@ class Journal:
         if len(values) != len(kind.fields):
             raise ValueError(f"{kind_name} takes {len(kind.fields)} values, not {len(values)}")
         table = {"str": self.texts, "seen-text": self.seen_texts}
-        encoded = tuple(
-            v if isinstance(v, int) else table[t][v] for v, (_, t) in zip(values, kind.fields, strict=True)
-        )
-        self.append(kind.id, time_us, entity, encoded)
+        encoded = [v if isinstance(v, int) else table[t][v] for v, (_, t) in zip(values, kind.fields, strict=True)]
+        self.append(kind.id, time_us, entity, *encoded)
 
     def record(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command, whole."""
-        kind_id, encode = self._encoders[told.__class__]
-        self._starts.append(len(self._data))
-        self._data.extend((kind_id, time_us, entity))
-        self._data.extend(encode(told, self.texts, self.seen_texts))
+        rows, encode = self._encoders[told.__class__]
+        rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
+        self._count += 1
 
     # ---- reading ----------------------------------------------------------------------------------------------
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(data, starts, kinds) as int64 arrays: row i begins at data[starts[i]]."""
-        if self._frozen is None or self._frozen[0] != len(self._starts):
-            data = np.array(self._data, dtype=np.int64)
-            starts = np.array(self._starts, dtype=np.int64)
-            kinds = data[starts] if len(starts) else starts
-            self._frozen = (len(starts), data, starts, kinds)
-        return self._frozen[1:]
+    def of_kind(self, kind_id: int) -> Ints:
+        """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields."""
+        width = ROW_HEAD + len(KINDS[kind_id].fields)
+        return np.array(self._kinds[kind_id], dtype=np.int64).reshape(-1, width)
+
+    def kinds(self) -> Ints:
+        """The kind of every row, by seq."""
+        return self._places()[0]
+
+    def _places(self) -> tuple[Ints, Ints]:
+        """For every seq: its kind, and its place among the rows of that kind."""
+        if self._index is None or self._index[0] != self._count:
+            kinds = np.full(self._count, -1, dtype=np.int64)
+            places = np.zeros(self._count, dtype=np.int64)
+            for kind in KINDS:
+                seqs = self.of_kind(kind.id)[:, 0]
+                kinds[seqs] = kind.id
+                places[seqs] = np.arange(len(seqs))
+            self._index = (self._count, kinds, places)
+        return self._index[1:]
 
     def row(self, seq: int) -> Row:
-        start = self._starts[seq]
-        data = self._data
-        kind = KINDS[data[start]]
+        kinds, places = self._places()
+        kind = KINDS[int(kinds[seq])]
+        data = self._kinds[kind.id]
+        start = int(places[seq]) * (ROW_HEAD + len(kind.fields))
         values: dict[str, Any] = {}
         for j, (name, type_) in enumerate(kind.fields, start + ROW_HEAD):
             raw = data[j]
@@ -161,8 +174,7 @@ class Journal:
         if not kind_names:
             yield from (self.row(i) for i in range(len(self)))
             return
-        _, _, kinds = self.arrays()
-        for seq in np.flatnonzero(np.isin(kinds, [KIND_ID[n] for n in kind_names])).tolist():
+        for seq in np.flatnonzero(np.isin(self.kinds(), [KIND_ID[n] for n in kind_names])).tolist():
             yield self.row(seq)
 
     def told(self, seq: int) -> Any:
@@ -179,73 +191,73 @@ class Journal:
         return self.texts.all[number]
 
     # ---- digest and rest ----------------------------------------------------------------------------------------
-    def _blanked(self) -> np.ndarray:
-        data, starts, kinds = self.arrays()
-        data = data.copy()
-        for kind in KINDS:
-            for j, (_, type_) in enumerate(kind.fields):
-                if type_ == "seen-text":
-                    data[starts[kinds == kind.id] + ROW_HEAD + j] = 0
-        return data
-
     def digest(self) -> str:
         """64 hex digits over the logical rows; the same for one scenario and seed wherever it runs."""
         h = hashlib.blake2b(digest_size=32)
-        h.update(self._blanked().astype("<i8").tobytes())
+        for kind in KINDS:
+            rows = self.of_kind(kind.id)
+            for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
+                if type_ == "seen-text":
+                    rows[:, j] = 0
+            h.update(f"{kind.name} {len(rows)}\n".encode())
+            h.update(rows.astype("<i8").tobytes())
         for text in self.texts.all:
             h.update(text.encode("utf-8", "surrogatepass") + b"\0")
         return h.hexdigest()
 
     def table(self) -> pa.Table:
         """The journal as an Arrow table, as it lies in journal.parquet."""
-        data, starts, kinds = self.arrays()
-        n = len(starts)
-        columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        n = self._count
+        head = [np.zeros(n, np.int64), np.zeros(n, np.int64)]
+        columns: dict[str, tuple[Ints, Ints]] = {}
         for kind in KINDS:
-            at = np.flatnonzero(kinds == kind.id)
-            for j, (column, _) in enumerate(_columns_of(kind)) if len(at) else ():
-                values, present = columns.setdefault(column, (np.zeros(n, np.int64), np.zeros(n, bool)))
-                values[at] = data[starts[at] + ROW_HEAD + j]
-                present[at] = True
+            rows = self.of_kind(kind.id)
+            seqs = rows[:, 0]
+            head[0][seqs], head[1][seqs] = rows[:, 1], rows[:, 2]
+            for j, (column, _) in enumerate(_columns_of(kind), ROW_HEAD) if len(rows) else ():
+                values, absent = columns.setdefault(column, (np.zeros(n, np.int64), np.ones(n, bool)))
+                values[seqs] = rows[:, j]
+                absent[seqs] = False
         names = pa.array([k.name for k in KINDS])
         out: dict[str, pa.Array] = {
             "seq": pa.array(np.arange(n, dtype=np.int64)),
-            "time_us": pa.array(data[starts + 1] if n else starts),
-            "kind": pa.DictionaryArray.from_arrays(pa.array(kinds.astype(np.int16)), names),
-            "entity": pa.array((data[starts + 2] if n else starts).astype(np.int32)),
+            "time_us": pa.array(head[0]),
+            "kind": pa.DictionaryArray.from_arrays(pa.array(self.kinds().astype(np.int16)), names),
+            "entity": pa.array(head[1].astype(np.int32)),
         }
-        for column in sorted(columns, key=lambda c: (c[0] != "v", c[0] != "s", int(c[1:]))):
-            values, present = columns[column]
+        for column in sorted(columns, key=lambda c: ("vso".index(c[0]), int(c[1:]))):
+            values, absent = columns[column]
             if column[0] == "v":
-                out[column] = pa.array(values, mask=~present)
+                out[column] = pa.array(values, mask=absent)
             else:
-                table = self.texts if column[0] == "s" else self.seen_texts
-                ids = pa.array(values.astype(np.int32), mask=~present)
-                out[column] = pa.DictionaryArray.from_arrays(ids, pa.array(table.all, pa.string()))
+                texts = self.texts if column[0] == "s" else self.seen_texts
+                ids = pa.array(values.astype(np.int32), mask=absent)
+                out[column] = pa.DictionaryArray.from_arrays(ids, pa.array(texts.all, pa.string()))
         out["check"] = pa.array(self.checks())
         return pa.table(out)
 
-    def checks(self) -> np.ndarray:
+    def checks(self) -> Ints:
         """One 32-bit hash a row, over its place, kind, time, entity and every field with its text."""
-        data, starts, kinds = self.arrays()
         hashes = {"str": _text_hashes(self.texts), "seen-text": _text_hashes(self.seen_texts)}
+        out = np.zeros(self._count, dtype=np.uint32)
         with np.errstate(over="ignore"):
-            total = _mix(np.arange(len(starts), dtype=np.uint64))
-            for j in range(ROW_HEAD):
-                total = _mix(total ^ data[starts + j].astype(np.uint64))
             for kind in KINDS:
-                at = np.flatnonzero(kinds == kind.id)
-                for j, (_, type_) in enumerate(kind.fields) if len(at) else ():
-                    raw = data[starts[at] + ROW_HEAD + j]
-                    value = raw.astype(np.uint64) if type_ == "int" else hashes[type_][raw]
-                    total[at] = _mix(total[at] ^ value)
-        return (total >> np.uint64(32)).astype(np.uint32)
+                rows = self.of_kind(kind.id)
+                total = np.full(len(rows), kind.id, dtype=np.uint64)
+                for j in range(ROW_HEAD):
+                    total = _mix(total ^ rows[:, j].astype(np.uint64))
+                for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
+                    raw = rows[:, j]
+                    value = raw.astype(np.uint64) if type_ == "int" or not len(raw) else hashes[type_][raw]
+                    total = _mix(total ^ value)
+                out[rows[:, 0]] = (total >> np.uint64(32)).astype(np.uint32)
+        return out
 
     def save(self, path: Path) -> None:
         pq.write_table(self.table(), path, compression="zstd", compression_level=3)
 
     @classmethod
-    def load(cls, path: Path) -> tuple[Journal, np.ndarray]:
+    def load(cls, path: Path) -> tuple[Journal, Ints]:
         """A journal from its file, and the row hashes that were stored with it. InputError if it is not one."""
         try:
             table = pq.read_table(path)
@@ -272,14 +284,14 @@ def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
     return out
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
+def _mix(x: Ints) -> Ints:
     """A bijective scrambling of 64-bit words (xor-shift and multiply, three rounds)."""
     x = (x ^ (x >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     x = (x ^ (x >> np.uint64(29))) * np.uint64(0xA0761D6478BD642F)
     return x ^ (x >> np.uint64(32))
 
 
-def _text_hashes(texts: Texts) -> np.ndarray:
+def _text_hashes(texts: Texts) -> Ints:
     words = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest() for t in texts.all)
     return np.frombuffer(words, dtype="<u8").astype(np.uint64)
 
@@ -300,5 +312,5 @@ def _from_table(table: pa.Table) -> Journal:
             if value is None:
                 value = 0 if type_ == "int" else ""
             values.append(value if type_ == "int" else tables[type_][value])
-        journal.append(kind_id, time_us, entity, tuple(values))
+        journal.append(kind_id, time_us, entity, *values)
     return journal

@@ -68,7 +68,7 @@ class _Replay:
 
     def run(self) -> Mismatch | None:
         journal = self._journal
-        _, _, kinds = journal.arrays()
+        kinds = journal.kinds()
         wanted = np.isin(kinds, [_MANAGER, _DONE, *SEEN_CLASS])
         for seq in np.flatnonzero(wanted).tolist():
             what = self._row(seq, int(kinds[seq]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -38,61 +39,57 @@ _ROUND = 1 << (ENTITY_BITS + 8)
 class Entry(simpy.Event):
     """One thing on the agenda; `cancel` takes it off again."""
 
-    __slots__ = ("agenda", "args", "callbacks", "do", "round")
+    __slots__ = ("args", "do")
     _ok = True
     _value = None
 
-    def __init__(self, agenda: Agenda, round_: int, do: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self.agenda = agenda
-        self.round = round_
+    def __init__(self, do: Callable[..., None] | None, args: tuple[Any, ...]) -> None:
         self.do = do
         self.args = args
-        self.callbacks = _FIRE  # SimPy puts None in its place when it is due; the shared list stays as it is
 
     def cancel(self) -> None:
-        if self.callbacks is not None:
-            self.callbacks = []
+        self.do = None
 
 
-def _fire(entry: Any) -> None:
-    entry.agenda.round = entry.round
-    entry.do(*entry.args)
+class Agenda(simpy.Environment):
+    """SimPy's environment with an order of its own. Time is whole microseconds since the scenario's start.
 
+    SimPy's own events and processes work on it as on any environment; entries skip the list of callbacks.
+    """
 
-_FIRE: Any = [_fire]
-
-
-class Agenda:
-    """SimPy's environment with an order of its own. Time is whole microseconds since the scenario's start."""
+    _now: int
 
     def __init__(self) -> None:
-        self.env = simpy.Environment(initial_time=0)
+        super().__init__(initial_time=0)
         self.round = 0  # of the entry that is being done now
 
     @property
     def now_us(self) -> int:
-        return self.env._now  # type: ignore[return-value]
+        return self._now
 
     def at(self, time_us: int, cls: int, entity: int, do: Callable[..., None], *args: Any) -> Entry:
         """Have do(*args) happen at that instant (now or later). entity: a database's index, or -1."""
-        env = self.env
-        delay = time_us - env._now  # type: ignore[operator]
         priority = _CLASS[cls] + entity + 1
-        round_ = 0
-        if delay <= 0:
-            if delay < 0:
-                raise ValueError(f"{time_us} us is past, it is {env.now} us")
-            round_ = self.round + 1
-            priority += round_ * _ROUND
-        entry = Entry(self, round_, do, args)
-        env.schedule(entry, priority, delay)  # type: ignore[arg-type]
+        if time_us <= self._now:
+            if time_us < self._now:
+                raise ValueError(f"{time_us} us is past, it is {self._now} us")
+            priority += (self.round + 1) * _ROUND
+        entry = Entry(do, args)
+        heappush(self._queue, (time_us, priority, next(self._eid), entry))  # type: ignore[arg-type]
         return entry
 
-    def run(self, until_us: int) -> None:
+    def run_until(self, until_us: int) -> None:
         """Do everything up to and including that instant."""
-        env = self.env
-        queue = env._queue
+        queue: list[Any] = self._queue
         while queue and queue[0][0] <= until_us:
-            env.step()
-        env._now = until_us
+            entry = queue[0][3]
+            if entry.__class__ is Entry:
+                self._now, priority, _, _ = heappop(queue)
+                if entry.do is not None:
+                    self.round = priority // _ROUND
+                    entry.do(*entry.args)
+            else:
+                self.round = 0
+                self.step()
+        self._now = until_us
         self.round = 0

@@ -32,10 +32,10 @@ class Context:
 
     @property
     def now_us(self) -> int:
-        return self.agenda.env._now  # type: ignore[return-value]
+        return self.agenda._now
 
     def utc_us(self) -> int:
-        return self.scenario.start_utc_us + self.agenda.env._now  # type: ignore[return-value]
+        return self.scenario.start_utc_us + self.agenda._now
 
     def note(self, kind_name: str, database: int, *values: int | str) -> None:
         """One record at this instant; for rows that are rare."""

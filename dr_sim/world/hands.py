@@ -87,7 +87,7 @@ class Hands:
         if manager is None:
             return
         context = self._context
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         index = self._index.get(getattr(event, "database", ""), -1)
         if event.incarnation not in (0, self.incarnation):
             context.note("seen.ignored", index, type(event).__name__, event.incarnation)
@@ -112,7 +112,7 @@ class Hands:
     def _run(self, commands: list[Any]) -> None:
         context = self._context
         journal = context.journal
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         index, do = self._index, self._do
         for done, command in enumerate(commands):
             if self.before_command is not None:
@@ -158,7 +158,7 @@ class Hands:
         context = self._context
 
         def done(outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
-            now: int = context.agenda.env._now  # type: ignore[assignment]
+            now: int = context.agenda._now
             utc = context.scenario.start_utc_us + now
             if header is not None:
                 self.tell(e.Validated(now, utc, incarnation, database, name, header))
@@ -177,7 +177,7 @@ class Hands:
         context = self._context
 
         def done(state: RestoreState | None, number: int, text: str) -> None:
-            now: int = context.agenda.env._now  # type: ignore[assignment]
+            now: int = context.agenda._now
             utc = context.scenario.start_utc_us + now
             if state is not None:
                 self._promotion.restored(file)

@@ -84,6 +84,6 @@ class Link:
         capacity = min([self._spec.bandwidth_bit_s, *self._throttles])
         self.shared.set_capacity(capacity)
         context = self._context
-        context.journal.append(_LINK, context.agenda.now_us, -1, (int(self.forward_up), capacity))
+        context.journal.append(_LINK, context.agenda.now_us, -1, int(self.forward_up), capacity)
         for listener in self.on_change:
             listener()

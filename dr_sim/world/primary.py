@@ -15,7 +15,7 @@ from dr_sim.backups.names import backup_name
 from dr_sim.engines.port import Backup, EngineError
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Database, Schedule
-from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile, content_hash
 from dr_sim.world.context import Context
 from dr_sim.world.schedule import last_start, next_start
@@ -30,7 +30,7 @@ NAME_MEMORY_US = 60_000_000  # names are by the second; a minute covers any numb
 class Job:
     """One backup being made."""
 
-    __slots__ = ("amount", "answer", "cut_at_ppm", "entry", "file", "flow", "op", "tail")
+    __slots__ = ("amount", "answer", "file", "flow", "op", "tail")
 
     def __init__(self, op: Backup, file: BackupFile, tail: bool, answer: Callable[[BackupFile | None], None] | None):
         self.op = op
@@ -38,9 +38,7 @@ class Job:
         self.tail = tail
         self.answer = answer
         self.flow: Flow | None = None
-        self.entry: Entry | None = None
-        self.amount = 0
-        self.cut_at_ppm = 0
+        self.amount = 0  # what it reads before it ends, or before it dies
 
 
 class PrimaryDatabase:
@@ -143,14 +141,14 @@ class Primary:
         self, db: PrimaryDatabase, kind: Kind, answer: Callable[[BackupFile | None], None] | None, tail: bool
     ) -> str:
         context = self._context
-        now = context.agenda.env._now
+        now = context.agenda._now
         commits, lsn = self.written(db)
         engine = context.primary_engine
         name_of = db.spec.name
         engine.commit_to(name_of, commits, lsn)
-        utc = context.scenario.start_utc_us + now  # type: ignore[operator]
+        utc = context.scenario.start_utc_us + now
         number = (db.index << FILE_BITS) | db.files_made
-        if now - db.named_us > NAME_MEMORY_US:  # type: ignore[operator]
+        if now - db.named_us > NAME_MEMORY_US:
             db.named.clear()
         name = backup_name(name_of, utc, kind, 0, db.named)
         path = f"{SHARE}/{name}"
@@ -164,7 +162,7 @@ class Primary:
         except EngineError as error:
             return f"{error.number} {error.text}"
         db.named.append(name)
-        db.named_us = now  # type: ignore[assignment]
+        db.named_us = now
         db.files_made += 1
         file = BackupFile(number, db.index, name_of, kind, name)
         file.nominal_bytes = size
@@ -172,30 +170,21 @@ class Primary:
         h = file.header = op.header
         job = db.running[kind] = Job(op, file, tail, answer)
         context.journal.append(
-            _BEGIN, now, db.index, (number, int(kind), h.fork, h.first_lsn, h.last_lsn, commits)  # type: ignore[arg-type]
+            _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
         )
         cost = self._costs[kind]
-        if kind is Kind.LOG and db.cut_next_ppm:
-            job.cut_at_ppm, db.cut_next_ppm = db.cut_next_ppm, 0
-        if cost.fixed_us:
-            job.entry = context.agenda.at(now + cost.fixed_us, Class.DISK, db.index, self._read, db, job)  # type: ignore[operator]
-        else:
-            self._read(db, job)
-        return ""
-
-    def _read(self, db: PrimaryDatabase, job: Job) -> None:
-        job.entry = None
-        job.amount = job.file.nominal_bytes
+        job.amount = size
         done = self._finish
-        if job.cut_at_ppm:
-            job.amount = job.amount * job.cut_at_ppm // 1_000_000
+        if kind is Kind.LOG and db.cut_next_ppm:
+            job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
             done = self._cut_reached
-        rate = self._costs[job.file.kind].rate_bytes_s
-        job.flow = self._disks[db.spec.machine].start(db.index, job.amount, rate, lambda: done(db, job))
+        disk = self._disks[db.spec.machine]
+        job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, lambda: done(db, job), 0, cost.fixed_us)
+        return ""
 
     def _finish(self, db: PrimaryDatabase, job: Job) -> None:
         context = self._context
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         file = job.file
         kind = file.kind
         commits, lsn = file.commits, 0
@@ -214,7 +203,7 @@ class Primary:
         context.witness.made(now, db.index, file.number, header, commits)
         context.journal.append(
             _FINISHED, now, db.index,
-            (file.number, int(kind), header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name]),
+            file.number, kind, header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name],
         )  # fmt: skip
         self._ended(db, job)
         self._offer(file)
@@ -241,9 +230,7 @@ class Primary:
         """The job dies now, with the part of its bytes that it has read."""
         context = self._context
         done = job.amount
-        if job.entry is not None:
-            job.entry.cancel()
-        elif job.flow is not None:
+        if job.flow is not None:
             done -= self._disks[db.spec.machine].stop(job.flow)
         file = job.file
         job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
@@ -258,7 +245,7 @@ class Primary:
     # ---- what the primary knows -------------------------------------------------------------------------------------
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
         """(commits acknowledged, LSN) by now."""
-        t: int = self._context.agenda.env._now  # type: ignore[assignment]
+        t: int = self._context.agenda._now
         if db.writes_until_us is not None and db.writes_until_us < t:
             t = db.writes_until_us
         workload = self._context.workloads[db.index]

@@ -102,7 +102,7 @@ class Replication:
     def _arrived(self, file: BackupFile) -> None:
         context = self._context
         _, _, amount = self._sending.pop(file.number)
-        context.journal.append(_SENT, context.agenda.env._now, file.database, (file.number, amount))  # type: ignore[arg-type]
+        context.journal.append(_SENT, context.agenda._now, file.database, file.number, amount)
         try:
             data = context.primary_files.read(f"{SHARE}/{file.name}")
         except KeyError:
@@ -125,7 +125,7 @@ class Replication:
     def _set(self, file: BackupFile, state: str) -> None:
         file.state = state
         context = self._context
-        context.journal.append(_STATE, context.agenda.env._now, file.database, (file.number, self._states[state]))  # type: ignore[arg-type]
+        context.journal.append(_STATE, context.agenda._now, file.database, file.number, self._states[state])
 
     # ---- cuts and back-off ----------------------------------------------------------------------------------------------
     def _link_changed(self) -> None:

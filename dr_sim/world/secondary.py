@@ -53,7 +53,7 @@ class Secondary:
     # ---- landing --------------------------------------------------------------------------------------------------------
     def land(self, file: BackupFile, data: bytes) -> None:
         context = self._context
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         context.secondary_files.write(f"{SHARE}/{file.name}", data)
         file.at_secondary = True
         file.verified_modified_utc_us = file.modified_utc_us
@@ -62,7 +62,7 @@ class Secondary:
         assert h is not None
         context.journal.append(
             _LANDED, now, file.database,
-            (file.number, int(file.kind), h.fork, h.first_lsn, h.last_lsn, int(intact), context.journal.texts[file.name]),
+            file.number, file.kind, h.fork, h.first_lsn, h.last_lsn, intact, context.journal.texts[file.name],
         )  # fmt: skip
         context.witness.landed(now, file.database, file.number, intact)
         self.landed_hook(file)
@@ -121,7 +121,7 @@ class Secondary:
     def _begin(self, work: Work) -> None:
         context = self._context
         file = work.file
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         self._restoring[file.database] = work
         path = f"{SHARE}/{file.name}"
         name = file.database_name
@@ -148,20 +148,13 @@ class Secondary:
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
         amount = file.nominal_bytes * factor // 1_000_000
-        if fixed_us:
-            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._read, work, amount)
-        else:
-            self._read(work, amount)
-
-    def _read(self, work: Work, amount: int) -> None:
-        work.entry = None
         rate = self._spec.restore_bytes_s
-        work.flow = self._disk.start(work.file.database, amount, rate, lambda: self._finish(work))
+        work.flow = self._disk.start(file.database, amount, rate, lambda: self._finish(work), 0, fixed_us)
 
     def _finish(self, work: Work) -> None:
         context = self._context
         file = work.file
-        now: int = context.agenda.env._now  # type: ignore[assignment]
+        now: int = context.agenda._now
         assert work.op is not None
         engine = context.secondary_engine
         try:
@@ -172,8 +165,7 @@ class Secondary:
             return
         reading = engine.read_witness(file.database_name)
         context.witness.restored(now, file.database, file.number, state, reading)
-        row = (file.number, state.fork, state.redo_lsn, reading.commits)
-        context.journal.append(_RESTORED, now, file.database, row)
+        context.journal.append(_RESTORED, now, file.database, file.number, state.fork, state.redo_lsn, reading.commits)
         self._over(work, state, 0, "")
 
     def _refused(self, work: Work, number: int, text: str) -> None:

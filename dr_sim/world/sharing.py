@@ -18,14 +18,17 @@ MICRO = 1_000_000
 
 
 class Flow:
-    """Some work on its way; `left` is up to date only when the sharing has settled."""
+    """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the sharing has settled."""
 
-    __slots__ = ("cap", "done", "entity", "left", "number", "priority", "rate")
+    __slots__ = ("begins_us", "cap", "done", "entity", "left", "number", "priority", "rate")
 
-    def __init__(self, entity: int, left: int, cap: int, priority: int, number: int, done: Callable[[], None]) -> None:
+    def __init__(
+        self, entity: int, left: int, cap: int, begins_us: int, priority: int, number: int, done: Callable[[], None]
+    ) -> None:
         self.entity = entity
         self.left = left
         self.cap = cap
+        self.begins_us = begins_us
         self.priority = priority
         self.number = number
         self.done = done
@@ -38,18 +41,36 @@ class SharedRate:
         self._class = event_class
         self._capacity = capacity
         self._sharing = sharing
-        self._flows: list[Flow] = []
+        self._flows: list[Flow] = []  # in order of arrival
         self._settled_us = 0
         self._count = 0
         self._next: Entry | None = None
 
-    def start(self, entity: int, amount: int, cap: int, done: Callable[[], None], priority: int = 0) -> Flow:
-        """Begin a flow of `amount` units at no more than `cap` units a second; done() is called when it ends."""
-        self._settle()
+    def start(
+        self, entity: int, amount: int, cap: int, done: Callable[[], None], priority: int = 0, wait_us: int = 0
+    ) -> Flow:
+        """Begin a flow of `amount` units at no more than `cap` units a second; done() is called when it ends.
+
+        wait_us: a fixed cost that comes first and takes nothing of the shared rate.
+        """
+        now = self._agenda._now
         self._count += 1
-        flow = Flow(entity, amount * MICRO, cap, priority, self._count, done)
+        flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, self._count, done)
+        if self._flows:
+            self._settle()
+            self._flows.append(flow)
+            self._plan()
+            return flow
+        # alone, as nearly always: its end is known at once
         self._flows.append(flow)
-        self._plan()
+        self._settled_us = now
+        capacity = self._capacity
+        flow.rate = rate = cap if cap < capacity else capacity
+        if rate:
+            ends = now + wait_us - (-flow.left // rate)
+            self._next = self._agenda.at(ends, self._class, entity, self._end)
+        elif not flow.left:
+            self._next = self._agenda.at(now + wait_us, self._class, entity, self._end)
         return flow
 
     def stop(self, flow: Flow) -> int:
@@ -71,65 +92,67 @@ class SharedRate:
             flow.cap = cap
         self._plan()
 
-    @property
-    def active(self) -> int:
-        return len(self._flows)
-
     def _settle(self) -> None:
-        now = self._agenda.env._now
-        passed = now - self._settled_us  # type: ignore[operator]
-        if passed:
-            for flow in self._flows:
-                left = flow.left - flow.rate * passed
+        now = self._agenda._now
+        for flow in self._flows:
+            since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
+            if now > since:
+                left = flow.left - flow.rate * (now - since)
                 flow.left = left if left > 0 else 0
-            self._settled_us = now  # type: ignore[assignment]
+        self._settled_us = now
 
     def _plan(self) -> None:
-        """Share the rate out anew and set the alarm for the first end."""
+        """Share the rate out anew and set the alarm for the first end or beginning."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        flows = self._flows
-        if not flows:
-            return
-        if len(flows) == 1:
-            flow = flows[0]
-            flow.rate = min(flow.cap, self._capacity)
-        else:
-            self._share()
-        soonest, who = -1, flows[0]
-        for flow in flows:
-            if flow.rate or not flow.left:
-                takes = -(-flow.left // flow.rate) if flow.left else 0
-                if soonest < 0 or takes < soonest:
-                    soonest, who = takes, flow
-        if soonest >= 0:
-            self._next = self._agenda.at(self._settled_us + soonest, self._class, who.entity, self._end)
-
-    def _share(self) -> None:
-        left = self._capacity
-        if self._sharing == "fifo":
-            for flow in self._flows:  # the list is in order of arrival
+        now = self._settled_us
+        begun = []
+        soonest, who = -1, -1
+        for flow in self._flows:
+            if flow.begins_us <= now:
+                begun.append(flow)
+            else:
                 flow.rate = 0
-            self._flows[0].rate = min(self._flows[0].cap, left)
-            return
-        if self._sharing == "fair":
-            _water_fill(self._flows, left)
-            return
-        for priority in sorted({f.priority for f in self._flows}):
-            left -= _water_fill([f for f in self._flows if f.priority == priority], left)
+                if soonest < 0 or flow.begins_us < soonest:
+                    soonest, who = flow.begins_us, flow.entity
+        self._share(begun)
+        for flow in begun:
+            if flow.rate or not flow.left:
+                ends = now - (-flow.left // flow.rate) if flow.left else now
+                if soonest < 0 or ends < soonest:
+                    soonest, who = ends, flow.entity
+        if soonest >= 0:
+            self._next = self._agenda.at(soonest, self._class, who, self._end)
+
+    def _share(self, flows: list[Flow]) -> None:
+        left = self._capacity
+        if self._sharing == "fair" or len(flows) < 2:
+            _water_fill(flows, left)
+        elif self._sharing == "fifo":
+            for flow in flows:
+                flow.rate = 0
+            flows[0].rate = min(flows[0].cap, left)
+        else:
+            for priority in sorted({f.priority for f in flows}):
+                left -= _water_fill([f for f in flows if f.priority == priority], left)
 
     def _end(self) -> None:
-        """Every flow with nothing left has ended, in the order of entity and arrival."""
+        """Something ends or begins: every flow with nothing left has ended, in the order of entity and arrival."""
         self._next = None
+        flows = self._flows
+        now = self._agenda._now
+        if len(flows) == 1 and flows[0].rate:
+            flow = flows[0]
+            since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
+            if flow.left <= flow.rate * (now - since):
+                flows.clear()
+                self._settled_us = now
+                flow.done()
+                return
         self._settle()
-        ended = [f for f in self._flows if not f.left]
-        if len(ended) == 1:
-            self._flows.remove(ended[0])
-            self._plan()
-            ended[0].done()
-            return
-        self._flows = [f for f in self._flows if f.left]
+        ended = [f for f in flows if not f.left and f.begins_us <= now]
+        self._flows = [f for f in flows if f.left or f.begins_us > now]
         self._plan()
         for flow in sorted(ended, key=lambda f: (f.entity, f.number)):
             flow.done()

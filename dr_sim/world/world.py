@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.retention import Stored, prunable
+from dr_sim.backups.retention import StoredFile, prunable
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.faults import KINDS, Occurrence
@@ -84,7 +84,7 @@ class World:
         self._daily(DAY_US)
         steps = 100 if progress is not None else 1
         for step in range(1, steps + 1):
-            agenda.run(scenario.run_for_us * step // steps)
+            agenda.run_until(scenario.run_for_us * step // steps)
             if progress is not None:
                 progress(step / steps)
         self._end()
@@ -115,15 +115,19 @@ class World:
         """Retention at the primary (R18): never what a chain or an uncopied file still needs."""
         self._daily(at_us + DAY_US)
         context, spec = self.context, self.context.scenario.primary
+        now_utc_us = context.utc_us()
         for by_name in context.by_name:
-            stored = [
-                Stored(f.name, f.header, f.modified_utc_us, not f.at_secondary and self.replication.on_its_way(f))
-                for f in by_name.values()
-                if f.at_primary and f.header is not None
+            here = [f for f in by_name.values() if f.at_primary]
+            whole = [
+                StoredFile(f.name, f.header, copied=not self.replication.on_its_way(f))
+                for f in here
+                if f.header is not None and f.manifest is not None
             ]
-            for name in prunable(stored, context.utc_us(), spec.retention_us, spec.retention_count):
+            gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
+            old_us = now_utc_us - spec.retention_us
+            gone += [f.name for f in here if f.manifest is None and f.modified_utc_us < old_us]
+            for name in gone:
                 self.primary.delete(by_name[name], "retention")
-
 
     def _end(self) -> None:
         context = self.context
@@ -236,7 +240,7 @@ class _Emitter:
     def __call__(self, kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
         journal = self._journal
         if kind_name == "truth.survivable":
-            journal.append(self._survivable, time_us, database, (journal.texts[values[0]], *values[1:]))
+            journal.append(self._survivable, time_us, database, journal.texts[values[0]], *values[1:])
         else:
             journal.note(kind_name, time_us, database, *values)
 

@@ -1,0 +1,80 @@
+"""`dr-sim explain`: one number of a stored run as a ledger of causes that adds up to it, to the microsecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dr_sim import units
+from dr_sim.errors import InputError, Problem
+from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
+from dr_sim.run import read_results
+from dr_sim.scenario.model import Scenario
+
+_US = 1_000_000
+
+
+def explain(
+    folder: Path,
+    *,
+    failover: int | None = None,
+    at: str | None = None,
+    alert: int | None = None,
+    database: str | None = None,
+) -> str:
+    """The ledgers asked for, as text. InputError if there is no such failover, alert, instant or database."""
+    stored = read_results(folder)
+    scenario = stored.scenario
+    index = _database(scenario, database)
+    try:
+        if failover is not None:
+            ledgers = explain_failover(stored.journal, scenario, failover, index)
+        elif alert is not None:
+            ledgers = explain_alert(stored.journal, scenario, alert)
+        else:
+            ledgers = explain_at(stored.journal, scenario, _instant(scenario, at or ""), index)
+    except NoSuchThing as error:
+        raise InputError([Problem(str(folder), 0, 0, str(error))]) from None
+    return "\n\n".join(_text(ledger) for ledger in ledgers)
+
+
+def _database(scenario: Scenario, name: str | None) -> int | None:
+    names = [d.name for d in scenario.databases]
+    if name is None:
+        return None
+    if name not in names:
+        raise InputError([Problem("--database", 0, 0, f"there is no {name!r}; there is {', '.join(names)}")])
+    return names.index(name)
+
+
+def _instant(scenario: Scenario, text: str) -> int:
+    try:
+        return units.parse_duration(text)
+    except units.UnitError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no instant; right would be '2 h 5 min' from the start, or 2026-01-07T02:47:12 (UTC)"
+        raise InputError([Problem("--at", 0, 0, message)]) from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    since = moment - datetime.fromtimestamp(0, UTC)
+    return (since.days * 86_400 + since.seconds) * _US + since.microseconds - scenario.start_utc_us
+
+
+def _text(ledger: Ledger) -> str:
+    lines = [f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"]
+    lines += [f"  {_exact(line.duration_us):>16}  {line.cause}{f'  ({line.detail})' if line.detail else ''}" for line in ledger.lines]
+    if ledger.note:
+        lines.append(f"  {ledger.note}")
+    if ledger.total_us is not None and ledger.lines:
+        total = sum(line.duration_us for line in ledger.lines)
+        lines.append(f"  {_exact(total):>16}  = the sum of the lines")
+    return "\n".join(lines)
+
+
+def _exact(us: int) -> str:
+    """h:mm:ss.uuuuuu, nothing rounded."""
+    sign, us = ("-", -us) if us < 0 else ("", us)
+    seconds, part = divmod(us, _US)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{part:06d}"
