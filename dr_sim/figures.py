@@ -98,7 +98,10 @@ def timeline(journal: Journal, scenario: Scenario) -> Figure:
     causes = Causes(t, scenario)
     end = run_end_us(t, scenario)
     found = failovers(t, scenario)
-    lanes = [0.7, 0.9, 1.3, 1.7, 0.6] + ([0.35, 3.0, 0.55] if found else [])
+    lanes = [0.7, 0.9, 1.3, 1.7, 0.6]
+    if found:
+        window = _zoom_window(causes, found[0])
+        lanes += [0.45, 1.2 + 0.11 * min(len(_near(t, causes, found[0], window)), _MOST_LINES), 0.55]
     figure = Figure(figsize=(13, 1.35 * sum(lanes) + 0.9), layout="constrained")
     axes = figure.subplots(len(lanes), 1, gridspec_kw={"height_ratios": lanes}, squeeze=False)[:, 0]
     time = _clock(scenario)
@@ -111,8 +114,7 @@ def timeline(journal: Journal, scenario: Scenario) -> Figure:
         ax.tick_params(labelbottom=False)
     axes[0].set_title(f"{scenario.name}: the run" + (" (dashed: the failure)" if found else ""))
     if found:
-        _zoom(axes[5:], t, causes, time, found[0])
-    figure.align_ylabels(axes)
+        _zoom(axes[5:], t, causes, time, found[0], window)
     return figure
 
 
@@ -125,7 +127,8 @@ def _events(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, f
     rows: list[int] = []  # where each row is free again
     for h in sorted(causes.happenings, key=lambda h: h.begin_us):
         label = f"{h.number} {h.what.replace('_', ' ')}" if h.number else ""
-        width = max(h.end_us - h.begin_us, shortest)
+        ends_us = h.begin_us if h.what == "lose" else h.end_us  # what is lost stays lost: the instant matters
+        width = max(ends_us - h.begin_us, shortest)
         needs = width + (len(label) * (window[1] - window[0]) // 140 if label else 0)
         row = next((i for i, free in enumerate(rows) if free <= h.begin_us), len(rows))
         rows[row : row + 1] = [h.begin_us + needs]
@@ -172,7 +175,7 @@ def _link(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, fou
     ax.stairs(rate, time.days(edges), fill=True, color=BLUE)
     capacity = causes.scenario.link.bandwidth_bit_s / 1e6
     ax.axhline(capacity, color=GREY, lw=1, ls=":")
-    _shade(ax, time, causes.link_down, window)
+    _shade(ax, time, causes.link_down, (window[0], found[0].failed_us if found else window[1]))
     ax.set_ylim(0, capacity * 1.15)
     _lane(ax, "link\nMbit/s")
 
@@ -199,8 +202,8 @@ def _shade(ax: Axes, time: _Clock, spans: list[tuple[int, int]], window: Window)
 def _behind(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, found: list[Failover]) -> None:
     scenario = causes.scenario
     lag, exposed = service_lag(t, scenario), service_exposure(t, scenario)
-    _band(ax, time, exposed, window, ORANGE, "true exposure (site)", 0.5)
-    _band(ax, time, lag, window, BLUE, "replay lag", 0.5)
+    _band(ax, time, exposed, window, ORANGE, "true exposure (site)")
+    _over(ax, time, lag, window, BLUE, "replay lag")
     ax.axhline(scenario.danger_us / MINUTE_US, color=RED, lw=1, ls="--")
     ax.annotate("danger", (1, scenario.danger_us / MINUTE_US), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=RED)
     ax.set_ylim(0, max(_top(exposed, lag), scenario.danger_us) / MINUTE_US * 1.12)
@@ -212,20 +215,30 @@ def _top(*curves: Curve) -> int:
     return max(c.max_us() for c in curves)
 
 
-def _band(ax: Axes, time: _Clock, curve: Curve, window: Window, colour: str, label: str, alpha: float) -> None:
-    """A curve in minutes: as a line while it has few pieces, else as the band of each slice's least and most."""
+def _band(ax: Axes, time: _Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+    """A curve in minutes: as a broad line while it has few pieces, else as the band of each slice's least and most."""
     curve = curve.window(*window)
     if not curve.duration_us:
-        ax.plot([], [], color=colour, label=label)
+        ax.plot([], [], color=colour, lw=3.5, alpha=0.6, label=label)
         return
     x, y = curve.points()
     if len(curve.start_us) <= _SLICES // 2:
-        ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=1.3, label=label)
+        ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=3.5, alpha=0.6, label=label)
         return
     edges, low, high = _slices(x, y, curve)
-    days = time.days(edges)
-    ax.fill_between(days[:-1], low / MINUTE_US, high / MINUTE_US, step="post", color=colour, alpha=alpha, lw=0, label=label)
-    ax.plot(days[:-1], high / MINUTE_US, color=colour, lw=1, drawstyle="steps-post")
+    left = time.days(edges[:-1])
+    ax.fill_between(left, low / MINUTE_US, high / MINUTE_US, step="post", color=colour, alpha=0.6, lw=0.8, label=label)
+
+
+def _over(ax: Axes, time: _Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+    """A second curve, to be seen over the first: a thin line, where it is dense the most of each slice."""
+    curve = curve.window(*window)
+    x, y = curve.points() if curve.duration_us else (np.empty(0, np.int64), np.empty(0, np.int64))
+    if len(curve.start_us) > _SLICES // 2:
+        edges, _, y = _slices(x, y, curve)
+        x = edges[:-1]
+        label += " (highest)"
+    ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=1.1, label=label)
 
 
 def _slices(x: Ints, y: Ints, curve: Curve) -> tuple[Ints, Ints, Ints]:
@@ -262,28 +275,47 @@ def _draw_alerts(ax: Axes, raised: list[Alert], time: _Clock, window: Window) ->
 
 def _lane(ax: Axes, name: str) -> None:
     ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    ax.yaxis.set_label_coords(-0.09, 0.5)
     ax.grid(axis="x", color="#E0E0E0", lw=0.6)
     ax.set_axisbelow(True)
 
 
 # ---- around the failover ----------------------------------------------------------------------------------------------------
-def _zoom(axes: Any, t: Tables, causes: Causes, time: _Clock, failover: Failover) -> None:
-    """The worst database's files one by one, from before the recovery point until users were served again."""
+def _zoom_window(causes: Causes, failover: Failover) -> Window:
+    """From some logs before the recovery point, and the link outage before it if there was one, until served again."""
+    point = failover.worst.recovery_point_us
+    point = failover.failed_us if point is None else point
+    until = min(failover.until_us, point + 20 * HOUR_US)  # an outage that never ended is not drawn to its end
+    begin = min(point, failover.failed_us - 15 * MINUTE_US)
+    for down, back in causes.link_down:
+        if down < failover.failed_us and back > begin - 15 * MINUTE_US:
+            begin = min(begin, down)
+    margin = (until - begin) // 16
+    return max(0, begin - margin), until + margin
+
+
+def _near(t: Tables, causes: Causes, failover: Failover, window: Window) -> list[File]:
+    """The worst database's files that were made or on their way in the window."""
+    rows = t["truth.file_state"]
+    last = dict(zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True))  # when each file's way ended
+    files = causes.files(failover.worst.database)
+    return [f for f in files if f.begin_us < window[1] and last.get(f.number, f.begin_us) > window[0]]
+
+
+def _zoom(axes: Any, t: Tables, causes: Causes, time: _Clock, failover: Failover, window: Window) -> None:
+    """The worst database's files one by one, alerts and the phases of the outage."""
     worst = failover.worst
-    point = worst.recovery_point_us if worst.recovery_point_us is not None else failover.failed_us
-    length = max(failover.until_us - point, 10 * MINUTE_US)
-    limit = point + 20 * HOUR_US  # an outage that never ended is not drawn to its end
-    window = (max(0, point - length // 5), min(failover.until_us, limit) + length // 12)
     name = causes.scenario.databases[worst.database].name
     axes[0].set_title(f"Around the failover: files of {name}, from cut to restore")
     _draw_alerts(axes[0], [a for a in judge(t, causes.scenario).alerts if a.database in (worst.database, -1)], time, window)
     _lane(axes[0], "alerts")
-    _files(axes[1], t, causes, time, window, worst.database)
+    _files(axes[1], t, causes, time, window, failover)
     _phases(axes[2], time, failover, window)
     for ax in axes:
         time.axis(ax, *window)
         ax.axvline(float(time.days(failover.failed_us)), color=BLACK, lw=1.2, ls="--", zorder=5)
-    if worst.data_loss_us:
+    point = worst.recovery_point_us
+    if worst.data_loss_us and point is not None:
         axes[1].axvspan(float(time.days(point)), float(time.days(point + worst.data_loss_us)), color=YELLOW, alpha=0.25, lw=0, zorder=0)
         text = f"lost: {clock(worst.data_loss_us)}"
         axes[1].annotate(text, (float(time.days(point)), 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
@@ -299,16 +331,15 @@ STATE_COLOURS = {
 }  # fmt: skip
 
 
-def _files(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, database: int) -> None:
-    rows = t["truth.file_state"]
-    last = dict(zip(rows["file"].tolist(), rows["time_us"].tolist(), strict=True))  # when each file's way ended
-    near = [f for f in causes.files(database) if f.begin_us < window[1] and last.get(f.number, f.begin_us) > window[0]]
+def _files(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, failover: Failover) -> None:
+    sent_until = failover.failed_us if failover.failure_class == "site" else window[1]  # nothing leaves a lost site
+    near = _near(t, causes, failover, window)
     restored = dict(zip(t["truth.restored"]["file"].tolist(), t["truth.restored"]["time_us"].tolist(), strict=True))
     shortest = (window[1] - window[0]) / 400
     used: set[str] = set()
     left_out = len(near) - _MOST_LINES
     for row, f in enumerate(near[-_MOST_LINES:]):
-        for begin, end, state in _bars(causes, f, restored.get(f.number), window):
+        for begin, end, state in _bars(causes, f, restored.get(f.number), sent_until, window[1]):
             colour, word = STATE_COLOURS[state]
             label = word if word not in used else None
             used.add(word)
@@ -318,36 +349,42 @@ def _files(ax: Axes, t: Tables, causes: Causes, time: _Clock, window: Window, da
             word = "restored" if "restored" not in used else None
             used.add("restored")
             ax.plot(float(time.days(restored[f.number])), row, marker="|", color=BLACK, ms=7, ls="none", label=word)
-    _shade(ax, time, causes.link_down, window)
-    ax.set_ylim(min(len(near), _MOST_LINES) + 1.5, -1.5)
+    _shade(ax, time, causes.link_down, (window[0], sent_until))
+    ax.set_ylim(max(min(len(near), _MOST_LINES), 4) + 2.5, -1.5)
     ax.set_yticks([])
     _lane(ax, "files" + (f"\n(last {_MOST_LINES}\nof {len(near)})" if left_out > 0 else ""))
-    ax.plot([], [], color=RED, lw=6, alpha=0.3, label="link down")
+    ax.fill_between([], [], facecolor="#F6D5C3", edgecolor=RED, hatch="///", lw=0, label="link down")
     ax.legend(loc="lower left", fontsize=8, frameon=True, framealpha=0.9, ncols=3)
 
 
-def _bars(causes: Causes, f: File, restored_us: int | None, window: Window) -> list[tuple[int, int, str]]:
+def _bars(causes: Causes, f: File, restored_us: int | None, sent_until: int, end_us: int) -> list[tuple[int, int, str]]:
+    """(begin, end, what) of a file's life; a file still to be sent from a lost site waits no more."""
     made = f.finished_us or f.cut_off_us
-    bars = [(f.begin_us, made if made is not None else window[1], "backup")]
+    bars = [(f.begin_us, made if made is not None else end_us, "backup")]
     states = causes.states(f.number)
     for i, (begin, state) in enumerate(states):
-        end = states[i + 1][0] if i + 1 < len(states) else window[1]
+        end = states[i + 1][0] if i + 1 < len(states) else end_us
         if state == "landed":
-            intact = causes.intact(f.number, begin)
             end = min(end, restored_us) if restored_us is not None and restored_us >= begin else end
-            bars.append((begin, end, "landed" if intact else "damaged"))
-        elif state in STATE_COLOURS and end > begin:
-            bars.append((begin, end, state))
+            bars.append((begin, end, "landed" if causes.intact(f.number, begin) else "damaged"))
+        elif state in STATE_COLOURS and min(end, sent_until) > begin:
+            bars.append((begin, min(end, sent_until), state))
     return bars
 
 
 def _phases(ax: Axes, time: _Clock, failover: Failover, window: Window) -> None:
+    """The outage cut by its phases; the words stand before it, where nothing is drawn."""
+    words = []
     for begin, end, phase in failover.spans:
         left, right = max(begin, window[0]), min(end, window[1])
         ax.barh(0, max(right - left, 0) / DAY_US, left=float(time.days(left)), height=0.8, color=PHASE_COLOURS[phase], edgecolor="white", lw=0.5)
+        words.append(f"{phase.replace('_', ' ')} {clock(end - begin)}")
         if right - left > (window[1] - window[0]) // 16:
-            middle = float(time.days((left + right) // 2))
-            ax.text(middle, 0, f"{phase.replace('_', ' ')} {clock(end - begin)}", ha="center", va="center", fontsize=8)
+            ax.text(float(time.days((left + right) // 2)), 0, phase.replace("_", " "), ha="center", va="center", fontsize=8)
+    total = "unknown" if failover.outage_us is None else clock(failover.outage_us)
+    lines = [f"outage {total}", *(",  ".join(words[i : i + 4]) for i in range(0, len(words), 4))]
+    ax.annotate("\n".join(lines), (float(time.days(failover.outage_from_us)), 0.5), xycoords=("data", "axes fraction"), xytext=(-6, 0),
+                textcoords="offset points", ha="right", va="center", fontsize=8)  # fmt: skip
     ax.set_yticks([])
     ax.set_ylim(-0.6, 0.6)
     _lane(ax, "outage")
@@ -385,8 +422,8 @@ def _peak(curve: Curve) -> int | None:
 def _draw_exposure(
     ax: Axes, scenario: Scenario, time: _Clock, window: Window, true: Curve, told: Curve, found: list[Failover]
 ) -> None:
-    _band(ax, time, true, window, ORANGE, "true", 0.45)
-    _band(ax, time, told, window, BLUE, "reported: what the recovery manager believes", 0.3)
+    _band(ax, time, true, window, ORANGE, "true")
+    _over(ax, time, told, window, BLUE, "reported: what the recovery manager believes")
     top = max(_top(true.window(*window), told.window(*window)), 10 * MINUTE_US)
     lines = [(f"SLA {j.id}", j.bound, BLACK) for j in scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most]
     for word, level, colour in [*lines, ("danger", scenario.danger_us, RED)]:

@@ -32,7 +32,7 @@ def screen(
     """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder: where the results
     lie. colour: with the terminal's codes around the verdicts."""
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
-    parts += [_violations(summary)] if summary["violations"] else []
+    parts += [_violations(summary, scenario)] if summary["violations"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
@@ -116,10 +116,10 @@ def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source:
     return f"{word}  {source.name}  seed {summary['seed']}  {length}  {many}  ({took_s:.1f} s)"
 
 
-def _violations(summary: dict[str, Any]) -> list[str]:
+def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
     out = [f"INVARIANT BROKEN: {_count(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
-    out += [f"   {clock(v['time_us'])} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
+    out += [f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
     return out
 
 
@@ -223,6 +223,6 @@ def _sla(lines: Sequence[Judged]) -> list[str]:
         of = f" of {j.line.database}" if j.line.database else ""
         bound = f"{'at most' if j.line.at_most else 'at least'} {value_text(j.line.bound, j.unit)}"
         why = f"  ({j.reason})" if j.outcome is Outcome.UNKNOWN else ""
-        name = f"{j.line.id}: {j.line.measure}{of}"
-        out.append(f"  {name:<36} {value_text(j.value, j.unit):>9}  {bound:<18} {j.outcome.name}{why}")
+        name = f"{j.line.measure}{of}" if j.line.id == j.line.measure else f"{j.line.id}: {j.line.measure}{of}"
+        out.append(f"  {name:<36} {value_text(j.value, j.unit):>9}  {bound:<20} {j.outcome.name}{why}")
     return out

@@ -62,7 +62,7 @@ class Causes:
         self.happenings = _happenings(t, self.end_us)
         self.link_down = link_down(t, scenario)
         self._files: dict[int, list[File]] = {}
-        self._sending: tuple[Ints, Ints, Ints] | None = None
+        self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
 
     def during(self, begin_us: int, end_us: int, kinds: tuple[str, ...], database: int = -1) -> str:
         """'event 2, event 5': the events of these kinds that overlap an interval, '' if none does."""
@@ -123,11 +123,21 @@ class Causes:
             for r in self.t.rows(kind)
         )
 
+    def _spans(self, state: str) -> tuple[Ints, Ints, Ints]:
+        if state not in self._in_state:
+            self._in_state[state] = _spans(self.t, self.end_us, state)
+        return self._in_state[state]
+
+    def any_in(self, state: str, begin_us: int, end_us: int) -> list[tuple[int, int]]:
+        """The intervals within [begin_us, end_us), each cut to it, in which some file was in that state."""
+        _, begin, end = self._spans(state)
+        near = (begin < end_us) & (end > begin_us)
+        cut = zip(np.maximum(begin[near], begin_us).tolist(), np.minimum(end[near], end_us).tolist(), strict=True)
+        return sorted(cut)
+
     def beside(self, file: int, begin_us: int, end_us: int) -> str:
         """The name of the largest other file that was sent in an interval, '' if the link was this file's alone."""
-        if self._sending is None:
-            self._sending = _sending(self.t, self.end_us)
-        number, begin, end = self._sending
+        number, begin, end = self._spans("sending")
         shared = set(number[(begin < end_us) & (end > begin_us) & (number != file)].tolist())
         if not shared:
             return ""
@@ -135,16 +145,16 @@ class Causes:
         return max(made, key=lambda f: f.nominal_bytes).name
 
 
-def _sending(t: Tables, end_us: int) -> tuple[Ints, Ints, Ints]:
-    """(file, begin, end) of every interval in which a file was being sent."""
+def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
+    """(file, begin, end) of every interval in which a file was in that state."""
     rows = t["truth.file_state"]
     order = np.argsort(rows["file"], kind="stable")
     file, time, state = rows["file"][order], rows["time_us"][order], rows["state"][order]
     end = np.full(len(file), end_us, np.int64)
     same = file[1:] == file[:-1]
     end[:-1][same] = time[1:][same]
-    sending = t.has_text(state, "sending")
-    return file[sending], time[sending], end[sending]
+    there = t.has_text(state, wanted)
+    return file[there], time[there], end[there]
 
 
 def _happenings(t: Tables, end_us: int) -> list[Happening]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures import alerts
@@ -219,24 +221,32 @@ def _way(causes: Causes, file: File, until_us: int, prefix: str) -> Hopes:
 
 
 def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> Iterator[Piece]:
-    """A file that is not being sent: while the link is down that is why, the rest is the replicator's own doing."""
+    """A file that is not being sent: while the link is down that is why, the rest is the replicator's own doing. A file
+    that queues up behind others waits for what those wait for."""
     replication = causes.scenario.replication
+    backoff = ("replicator back-off", "it tries again at intervals, not when the link is back")
+    staging = ("staging full", "replication pauses while it is purged")
     own = {
-        "backoff": ("replicator back-off", "it tries again at intervals, not when the link is back"),
+        "backoff": backoff,
         "waiting": ("replicator waits", "for the link"),
-        "staging": ("staging full", "replication pauses while it is purged"),
+        "staging": staging,
         "queued": ("queued", f"waits for one of {replication.slots} slots"),
         "gone": ("not in the primary's share", "until it was there again"),
-    }
-    cause, detail = own[state]
+    }[state]
     if state == "queued" and replication.every_us:
-        cause, detail = "copy job", "files go at its next run"
-    for down, back in causes.link_down:
-        if down < end and back > begin:
-            yield max(down, begin), prefix + cause, detail
-            label = causes.during(max(down, begin), min(back, end), LINK_KINDS)
-            yield min(back, end), prefix + "link down" + _of(label), ""
-    yield end, prefix + cause, detail
+        own = ("copy job", "files go at its next run")
+    over = [
+        ((max(down, begin), min(back, end)), ("link down" + _of(causes.during(down, back, LINK_KINDS)), ""))
+        for down, back in causes.link_down
+        if down < end and back > begin
+    ]
+    if state == "queued":
+        over += [(span, backoff) for span in causes.any_in("backoff", begin, end)]
+        over += [(span, staging) for span in causes.any_in("staging", begin, end)]
+    cuts = sorted({begin, end, *(instant for span, _ in over for instant in span)})
+    for left, right in pairwise(cuts):
+        cause, detail = next((why for (b, e), why in over if b <= left and right <= e), own)
+        yield right, prefix + cause, detail
 
 
 def _sending(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Iterator[Piece]:
@@ -289,7 +299,10 @@ def _repair(causes: Causes, made: list[File], lost: File, from_us: int, until_us
 
 
 def _name(causes: Causes, file: File) -> str:
-    return file.name or f"the {file.word} begun at {file.begin_us} us"
+    if file.name:
+        return file.name
+    begun = datetime.fromtimestamp((causes.scenario.start_utc_us + file.begin_us) // 1_000_000, UTC)
+    return f"the {file.word} begun {begun:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _of(label: str) -> str:
