@@ -101,6 +101,8 @@ class History:
 
     def digest(self, fork: int, commits: int) -> int:
         """What exactly commits 0..commits-1 along the fork's history have as their digest."""
+        if fork not in self.parents:
+            return mark(self.name, fork, commits)
         digest = 0
         while fork in self.parents:
             parent, _, begins = self.parents[fork]
@@ -114,7 +116,13 @@ class History:
     def usable(self, t: int, front: Front, f: File) -> None:
         """One more intact file for that front."""
         same = f.fork == front.fork
-        if front.stuck:
+        if same and f.kind is _LOG and f.first_lsn <= front.lsn and not front.stuck:
+            if f.last_lsn > front.lsn:  # the quiet path
+                front.lsn, front.commits = f.last_lsn, f.commits
+                if f.commits != front.shown_commits:
+                    front.shown_commits, front.shown_fork = f.commits, f.fork
+                    self.show(t, self, front)
+        elif front.stuck:
             if f.kind is not _LOG or (f.last_lsn > front.lsn and f.first_lsn <= front.lsn):
                 self.compute(t, front)
         elif not same and f.kind is not _LOG:

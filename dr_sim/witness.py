@@ -16,6 +16,8 @@ from typing import Protocol
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.survival import File, Front, History
 
+_FULL, _LOG = Kind.FULL, Kind.LOG
+
 INVARIANTS = {
     "attempts": "the read counter went up in the store before the file was handed over (R5)",
     "damaged_file": "nothing is handed over that validation should have caught (R6)",
@@ -70,8 +72,8 @@ class Witness:
         if d.promoted or header.fork != d.primary_fork:
             return
         f = d.files[file] = File(header, commits)
-        if f.kind is not Kind.LOG:
-            if f.kind is Kind.FULL and not f.copy_only:
+        if f.kind is not _LOG:
+            if f.kind is _FULL and not f.copy_only:
                 d.bases.append(f)
         elif not f.copy_only and f.last_lsn > d.log_lsn:
             d.log_lsn = f.last_lsn
@@ -91,7 +93,7 @@ class Witness:
             d.usable(t, d.site, f)
             if not f.primary:
                 d.usable(t, d.host, f)
-            elif f.kind is Kind.FULL and not f.copy_only:
+            elif f.kind is _FULL and not f.copy_only:
                 d.forget(f)
 
     def damaged(self, t: int, db: int, file: int, where: str) -> None:
@@ -139,13 +141,13 @@ class Witness:
             d.strays[file] = attempts_in_store
             return
         f.attempts = attempts_in_store
-        if f.kind is Kind.FULL or not d.exists:
+        if f.kind is _FULL or not d.exists:
             return
         if f.restored and f.last_lsn <= d.lsn:
             self._fault(t, d, "replayed_twice", f"file {file}: ends at {f.last_lsn}, position {d.lsn}")
         elif f.fork != d.fork and not d.on_path(f.fork, d.fork, d.lsn):
             self._fault(t, d, "wrong_fork", f"file {file}: fork {f.fork}, position {d.fork, d.lsn}")
-        elif f.first_lsn > d.lsn and f.kind is Kind.LOG:
+        elif f.first_lsn > d.lsn and f.kind is _LOG:
             self._fault(t, d, "gap", f"file {file}: begins at {f.first_lsn}, position {d.lsn}")
 
     def restored(self, t: int, db: int, file: int, state: RestoreState, reading: Reading) -> None:
@@ -155,8 +157,10 @@ class Witness:
             self._fault(t, d, "after_promotion", f"file {file}: restored")
             return
         f = d.files.get(file)
-        full = f is not None and f.kind is Kind.FULL
-        if not full and d.exists and (state.redo_lsn < d.lsn or not d.on_path(state.fork, d.fork, d.lsn)):
+        full = f is not None and f.kind is _FULL
+        if not full and d.exists and (
+            state.redo_lsn < d.lsn or (state.fork != d.fork and not d.on_path(state.fork, d.fork, d.lsn))
+        ):
             self._fault(t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}")
         if f is not None:
             self._check_file(t, d, file, f, state)
@@ -174,7 +178,7 @@ class Witness:
             d.afresh(t)
 
     def _check_file(self, t: int, d: History, file: int, f: File, state: RestoreState) -> None:
-        if f.restored and f.kind is not Kind.FULL and f.first_lsn < f.last_lsn <= d.lsn:
+        if f.restored and f.kind is not _FULL and f.first_lsn < f.last_lsn <= d.lsn:
             self._fault(t, d, "replayed_twice", f"file {file}: restored again, position {d.lsn}")
         if state.redo_lsn != f.last_lsn or state.fork != f.fork:
             ends = f"file ends at {f.fork, f.last_lsn}"
