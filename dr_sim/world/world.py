@@ -114,6 +114,7 @@ class World:
     def _prune(self, at_us: int) -> None:
         """Retention at the primary (R18): never what a chain or an uncopied file still needs."""
         self._daily(at_us + DAY_US)
+        self.journal.compact()
         context, spec = self.context, self.context.scenario.primary
         now_utc_us = context.utc_us()
         for by_name in context.by_name:
