@@ -14,6 +14,7 @@ can be read with pandas alone; `check` is a hash of the row with its place, whic
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import typing
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import InputError, Problem
 from dr_sim.records import TRUTH
 from dr_sim.recovery.commands import COMMANDS
@@ -45,18 +46,23 @@ class RecordKind:
     fields: tuple[tuple[str, str], ...]  # (name, 'int' | 'str' | 'seen-text')
 
 
+@functools.cache
+def _hints(cls: type) -> tuple[tuple[str, Any], ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple((f.name, hints[f.name]) for f in dataclasses.fields(cls))
+
+
 def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     """The flat record fields of an event or command class: a header is spread out."""
-    hints = typing.get_type_hints(cls)
+    observed = {f.name for f in dataclasses.fields(cls) if f.metadata.get("observed")}
     flat: list[tuple[str, str]] = []
-    for f in dataclasses.fields(cls):
-        hint = hints[f.name]
+    for name, hint in _hints(cls):
         if hint is BackupHeader:
-            flat += [(f"{f.name}.{n}", t) for n, t in _fields_of(BackupHeader)]
+            flat += [(f"{name}.{n}", t) for n, t in _fields_of(BackupHeader)]
         elif hint is str:
-            flat.append((f.name, "seen-text" if f.metadata.get("observed") else "str"))
+            flat.append((name, "seen-text" if name in observed else "str"))
         else:
-            flat.append((f.name, "int"))
+            flat.append((name, "int"))
     return tuple(flat)
 
 
@@ -190,12 +196,7 @@ class Journal:
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""
         row = self.row(seq)
-        cls = SEEN_CLASS[KIND_ID[row.kind]]
-        header = {k.partition(".")[2]: v for k, v in row.values.items() if "." in k}
-        plain = {k: v for k, v in row.values.items() if "." not in k}
-        if header:
-            plain["header"] = BackupHeader(**header)
-        return cls(**plain)
+        return _rebuilt(SEEN_CLASS[KIND_ID[row.kind]], row.values, "")
 
     def text(self, number: int) -> str:
         return self.texts.all[number]
@@ -280,6 +281,18 @@ class Journal:
 
 def _unreadable(path: Path, why: str) -> InputError:
     return InputError([Problem(str(path), 0, 0, f"is not a journal that can be read ({why}); run the scenario again")])
+
+
+def _rebuilt(cls: type, values: dict[str, Any], prefix: str) -> Any:
+    """An event, command or header from its flat fields, each of its declared type again."""
+    arguments = {}
+    for name, hint in _hints(cls):
+        if hint is BackupHeader:
+            arguments[name] = _rebuilt(BackupHeader, values, f"{name}.")
+        else:
+            value = values[prefix + name]
+            arguments[name] = hint(value) if hint in (bool, Kind) else value
+    return cls(**arguments)
 
 
 def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:

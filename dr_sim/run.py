@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
@@ -24,7 +25,7 @@ from dr_sim.verdict import Verdict, judge
 from dr_sim.world.world import World
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
-_LIBRARIES = ("dr-sim", "simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
+_LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ def _fill(result: Result, folder: Path) -> None:
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
     _write_json(folder / MANIFEST_FILE, manifest)
     result.journal.save(folder / JOURNAL_FILE)
