@@ -40,7 +40,6 @@ class Replication:
         self._staged: deque[tuple[BackupFile, int]] = deque()
         self._staged_bytes = 0
         self._purging = False
-        self._states = {s: context.journal.texts[s] for s in _STATES}
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         link.on_change.append(self._link_changed)
@@ -125,7 +124,7 @@ class Replication:
     def _set(self, file: BackupFile, state: str) -> None:
         file.state = state
         context = self._context
-        context.journal.append(_STATE, context.agenda._now, file.database, file.number, self._states[state])
+        context.journal.append(_STATE, context.agenda._now, file.database, file.number, context.journal.texts[state])
 
     # ---- cuts and back-off ----------------------------------------------------------------------------------------------
     def _link_changed(self) -> None:
@@ -211,5 +210,3 @@ class Replication:
         self._purging = False
         self._pump()
 
-
-_STATES = ("queued", "staging", "sending", "backoff", "waiting", "landed", "gone")
