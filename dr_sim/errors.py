@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+_LONGEST_LINE = 600
+
+
 class DrSimError(Exception):
     """Something the user can put right. exit_code is what the command line leaves with."""
 
@@ -25,9 +28,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        if self.line == 0:
-            return f"{self.file}: {self.message}"
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        message = self.message if len(self.message) <= _LONGEST_LINE else f"{self.message[:_LONGEST_LINE]} ..."
+        place = self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in f"{place}: {message}")
 
 
 class InputError(DrSimError):

@@ -175,7 +175,7 @@ _BIT_RATE_NAMES = tuple((unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s",
 
 
 def format_duration(us: int) -> str:
-    """The one with the fewest digits of '900 s', '15 min', '0.25 h', '1 h 1 s'; 0 is '0 s'."""
+    """The one with the fewest digits of '900 s', '15 min', '0.25 h'; or '1 day 1 s'; 0 is '0 s'."""
     if us == 0:
         return "0 s"
     candidates = [_one(value, name) for value, name in _decimals(us, _DURATION_NAMES)]

@@ -19,6 +19,7 @@ from dr_sim import units
 from dr_sim.scenario.model import Law as LawValue
 
 T = TypeVar("T")
+LONGEST_VALUE = 200  # characters of a quantity, a schedule, a bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def default(value: Any, source: str, description: str = "", **schema: Any) -> An
     return Field(default=value, description=description or None, json_schema_extra={"source": source, **schema})
 
 
-def refuse(message: str, *inside: str) -> PydanticCustomError:
-    """The error a validator raises; inside: the keys that lead from the field to the bad part of its value."""
+def refuse(message: str, *inside: str | int) -> PydanticCustomError:
+    """The error a validator raises; inside: the keys (and numbers, in lists) that lead from the field to the bad part of its value."""
     return PydanticCustomError("dr_sim", "{message}", {"message": message, "inside": list(inside)})
 
 
@@ -77,6 +78,8 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
     if not isinstance(value, str):
         kind = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
         raise refuse(f"one value belongs here, not {kind}", *inside)
+    if len(value) > LONGEST_VALUE:
+        raise refuse(f"{value[:20]!r}... is too long for one value", *inside)
     try:
         return parse(value)
     except units.UnitError as error:

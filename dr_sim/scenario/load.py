@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.scenario import build, checks
+from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
 from dr_sim.scenario.fields import Names
@@ -131,9 +132,14 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
 
 
 def _without_echoes(problems: list[Problem], tree: Node) -> list[Problem]:
-    """Without those that only follow from another: a default that names a machine nobody could read."""
+    """Without those that only follow from another: defaults derived from a list that nobody could read."""
     readable = names_of(tree.get("machines"))
-    return [problem for problem in problems if readable or "unknown machine" not in problem.message]
+    derived = tuple(f".{path.rsplit('.', 1)[-1]} is missing" for path, _ in DERIVED)
+    return [
+        problem
+        for problem in problems
+        if not problem.message.endswith(derived) and (readable or "unknown machine" not in problem.message)
+    ]
 
 
 def _salvaged(model: type[BaseModel], node: Node, names: Names) -> BaseModel:

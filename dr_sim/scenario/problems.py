@@ -72,7 +72,7 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
         known += ["extends", "events", "faults", "sla"]
     words = {word: word for word in known} | {alias[-1]: name for alias, name in ALIASES if name in known}
     by_lower = {word.lower().replace("-", "_"): word for word in words}
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), list(by_lower), 1, 0.6)
+    near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)
     if near:
         return f"unknown key {where!r}; did you mean {by_lower[near[0]]!r}?"
     return f"unknown key {where!r}; here may stand {', '.join(known)}"

@@ -65,7 +65,7 @@ def _names(value: Any) -> tuple[str, ...]:
         raise refuse("name at least one")
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise refuse(f"{name!r} is named twice", str(i))
+            raise refuse(f"{name!r} is named twice", i)
     return names
 
 

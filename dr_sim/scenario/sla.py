@@ -7,7 +7,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
-from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.tree import Node
 
@@ -88,9 +88,9 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
         problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service; leave 'database' out"))
         return None
     example = {"duration": "15 min", "part": "0.1 %", "count": "0"}[kind]
-    match = _BOUND.fullmatch(bound.value) if isinstance(bound.value, str) else None
+    given = bound.value if isinstance(bound.value, str) and len(bound.value) <= LONGEST_VALUE else ""
+    match = _BOUND.fullmatch(given)
     if match is None:
-        given = bound.value[:60] if isinstance(bound.value, str) else ""
         right = f"'at most {given}'" if given and _parsed(kind, given) is not None else f"'at most {example}'"
         problems.append(bound.problem(f"sla.{measure}: a bound is written {right}"))
         return None

@@ -120,12 +120,13 @@ def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
     """Other words for a key become the key, down to three levels, where the last of them stands."""
     if isinstance(node.value, dict):
         renamed: dict[str, Node] = {}
+        written: dict[str, str] = {}
         for key, child in node.value.items():
             name = _canonical_path((*path, key))[-1]
             if name in renamed:
-                problems.append(child.key_problem(f"{key!r} and {name!r} say the same; write one of them"))
+                problems.append(child.key_problem(f"{written[name]!r} and {key!r} say the same; write one of them"))
                 continue
-            renamed[name] = child
+            renamed[name], written[name] = child, key
         node.value = renamed
     if len(path) < 2:
         for key, child in node.items():

@@ -28,6 +28,7 @@ _ON_DAY = re.compile(rf"[Dd]ay\s+(\d{{1,9}})\s+{_TIME}(?:\s+(\S+))?")
 _SCHEDULES = "'weekly Sun 01:00', 'daily 01:00', 'every 5 min' or none"
 _INSTANTS = "'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) or '2026-01-06 21:30'"
 SHORTEST_INTERVAL_US = units.SECOND_US
+_LONGEST = 120
 LAST_DAY = 40_000  # a hundred years and more
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 
@@ -95,6 +96,8 @@ class Instant:
 def parse_instant(text: str) -> Instant:
     """The instants named in _INSTANTS, local times with an optional zone behind them. Raises UnitError."""
     text = text.strip()
+    if len(text) > _LONGEST:
+        raise UnitError(f"{text[:20]!r}... is too long for an instant; write {_INSTANTS}")
     if match := _ON_DAY.fullmatch(text):
         day = int(match[1])
         if not 1 <= day <= LAST_DAY:

@@ -1,0 +1,302 @@
+"""Every mistake gets one clear line: file, line, column, what is wrong, what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.errors import InputError
+from dr_sim.scenario import load_scenario, validate
+from tests.scenario.conftest import SMALLEST, Write
+
+TOP = SMALLEST.count("\n")  # a line added below the smallest scenario is line TOP + 1 = 4
+
+ADDED = [  # (what is added below the smallest scenario, the lines that are told)
+    ("lnk: {}", ["4:1: unknown key 'lnk'; did you mean 'link'?"]),
+    ("replications: 3", ["4:1: unknown key 'replications'; did you mean 'replication'?"]),
+    ("replay: {on_hole: bridges}", ["4:19: replay.on_hole: 'bridges' is not one of bridge, skip_ahead, resync; did you mean 'bridge'?"]),
+    ("replay: {attempts: 0}", ["4:20: replay.attempts: must be above 0"]),
+    ("replay: {attempts: 2.5}", ["4:20: replay.attempts: '2.5' is not a whole number from 0 up; write for example 16"]),
+    ("replay: {attemps: 3}", ["4:10: unknown key 'replay.attemps'; did you mean 'attempts'?"]),
+    ("replay: {age: 15}", ["4:15: replay.age: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
+    ("replay: {age: }", ["4:14: replay.age: one value belongs here, not nothing"]),
+    ("replay: {age: [1 h]}", ["4:15: replay.age: one value belongs here, not a list"]),
+    ("replay: {validate: [properties]}", ["4:20: replay.validate: write [hash] or [hash, properties]"]),
+    ("replay: often", ["4:9: replay: a mapping of settings belongs here, not 'often'"]),
+    ("replication: {staging: 32 Gbit}",
+     ["4:24: replication.staging: '32 Gbit' is in bits, and a size is in bytes: 8 bits are a byte, write 4 GB"]),
+    ("replication: {low_watermark: 95 %}",
+     ["4:30: replication: low_watermark (95 %) must be below high_watermark (90 %)"]),
+    ("replication: {retention: 72 h}",
+     ["4:15: unknown key 'replication.retention'; retention is set for each side: primary.retention, secondary.retention"]),
+    ("seed: -1", ["4:7: seed: '-1' is not a whole number from 0 up; write for example 16"]),
+    ("start: 5 January", ["4:8: start: '5 January' is not a date; write for example 2026-01-05 or '2026-01-05 08:00'"]),
+    ("time_zone: Europe/Berlni", ["4:12: time_zone: unknown time zone 'Europe/Berlni'; did you mean 'Europe/Berlin'?"]),
+    ("measure_from: 14 days",
+     ["4:15: measure_from: nothing would be measured, the run ends after 2 weeks; write less"]),
+    ("machines: []", ["4:11: machines: name at least one"]),
+    ("machines: [a, a]", ["4:15: machines.1: 'a' is named twice"]),
+    ("primary: {disk: 0 MB/s}", ["4:17: primary.disk: must be above 0"]),
+    ("primary: {log: {rate: 169 Mbit/s}}",
+     ["4:23: primary.log.rate: '169 Mbit/s' is in bits, and this rate is in bytes: 8 bits are a byte, write 21125 kB/s"]),
+    ("primary: {differential: {fixed: 1 s}, incremental: {fixed: 1 s}}",
+     ["4:39: 'differential' and 'incremental' say the same; write one of them"]),
+    ("heartbeat: {path: data}", ["4:19: heartbeat.path: 'data' is not one of own, data link; did you mean 'data link'?"]),
+    ("failover: {on_duty: joe}", ["4:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'"]),
+    ("failover: {operators: [ann, bob], on_duty: anne}",
+     ["4:44: failover.on_duty: 'anne' is not among failover.operators; did you mean 'ann'?"]),
+    ("failover: {silent_for: 5 s}",
+     ["4:24: failover.silent_for: must not be shorter than heartbeat.every (10 s), or every pause is a failure"]),
+    ("failover: {machines_silent: 2}",
+     ["4:29: failover.machines_silent: there are 1 machines, so 2 can never be silent; write at most 1, or all"]),
+    ("failover: {operator: {answers_in: {p50: 20 min, p95: 4 min}}}",
+     ["4:54: failover.operator.answers_in.p95: p95 must be above p50, and p50 above 0"]),
+    ("failover: {operator: {answers_in: {p50: 20 min, p99: 4 min}}}",
+     ["4:49: failover.operator.answers_in.p99: unknown key 'p99'; did you mean 'p95'?"]),
+    ("failover: {operator: {answers_in: {p50: 4 min}}}",
+     ["4:35: failover.operator.answers_in: a law is 4 min, or {p50: ..., p95: ...}, {mean: ...} or {from: ..., to: ...}; this has p50"]),
+    ("failover: {operator: {approves: maybe}}",
+     ["4:33: failover.operator.approves: 'maybe' is neither; write true or false"]),
+    ("events: {at: Tue 21:30}", ["4:9: events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"]),
+    ("events: [{at: Tue 21:30}]",
+     ["4:10: event 1 has one kind of event beside 'at', and this has none"]),
+    ("events: [{link_outage: 3 min}]",
+     ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30'"]),
+    ("events: [{at: 1 h, link_outag: 3 min}]",
+     ["4:20: event 1: unknown kind 'link_outag'; did you mean 'link_outage'?"]),
+    ("events: [{at: 1 h, link_outage: 3}]",
+     ["4:33: events.1.link_outage.duration: '3' has no unit; write '3 s', '3 min', '3 h' or '3 days'"]),
+    ("events: [{at: 1 h, link_outage: {for: 3 min}}]",
+     ["4:20: events.1.link_outage.duration is missing", "4:34: unknown key 'events.1.link_outage.for'; here may stand duration"]),
+    ("events: [{at: Tuesdy 21:30, lose: site}]",
+     ["4:15: event 1: 'Tuesdy' is no day of the week; did you mean Tue?"]),
+    ("events: [{at: '21:30', lose: site}]",
+     ["4:15: event 1: '21:30' does not say which day; write 'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) "
+      "or '2026-01-06 21:30'"]),
+    ("events: [{at: Tue 24:00, lose: site}]",
+     ["4:15: event 1: 'Tue 24:00': a time of day runs from 00:00 to 23:59:59"]),
+    ("events: [{at: day 15 00:00, lose: site}]",
+     ["4:15: event 1: would never happen: it is 2 weeks after the start, and the run ends after 2 weeks; "
+      "write an earlier instant or a longer run_for"]),
+    ("events: [{at: 2026-01-04 23:00, lose: site}]",
+     ["4:15: event 1: is 1 h before the start; write a later instant"]),
+    ("events: [{at: 1 h, lose: sites}]",
+     ["4:26: events.1.lose.what: 'sites' is not one of site, host, database; did you mean 'site'?"]),
+    ("events: [{at: 1 h, index_maintenance: {database: crn, log: 3 GB}}]",
+     ["4:50: events.1.index_maintenance.database: unknown database 'crn'; did you mean 'crm'?"]),
+    ("events: [{at: 1 h, lose: {what: host, machine: sql2}}]",
+     ["4:48: events.1.lose.machine: unknown machine 'sql2'; did you mean 'sql1'?"]),
+    ("faults: {link_outage: 3 per week}",
+     ["4:23: faults.link_outage needs a rate, as in {rate: 3 per week, ...}"]),
+    ("faults: {link_outage: {rate: 3, duration: 1 min}}",
+     ["4:30: faults.link_outage.rate: '3' is not a rate; write for example 3 per week"]),
+    ("faults: {link_outage: {rate: 1 per us, duration: 1 min}}",
+     ["4:30: faults.link_outage.rate: would draw about 1,209,600,000,000 faults, more than 1,000,000; write fewer"]),
+    ("faults: {order_failover: {rate: 1 per day, by: dba}}",
+     ["4:10: faults: 'order_failover' is not drawn at a rate; put it under events"]),
+    ("sla: {data_los: at most 15 min}", ["4:7: sla: unknown measure 'data_los'; did you mean 'data_loss'?"]),
+    ("sla: {data_loss: 15 min}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
+    ("sla: {data_loss: '> 15'}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
+    ("sla: {rpo: at most 15}", ["4:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
+    ("sla: {exposure.above_15_min: at most 5 min}",
+     ["4:30: sla.exposure.above_15_min: '5 min': 'min' is no unit for a part of something; write %, ppm or ppb, as in '30 %'"]),
+    ("sla: {alerts_missed: at most none}",
+     ["4:22: sla.alerts_missed: 'none' is not a whole number; write for example 'at most 0'"]),
+    ("sla: [{id: a, outage: at most 1 h, data_loss: at most 1 h}]",
+     ["4:7: sla: a line has one measure, and this has outage and data_loss"]),
+    ("sla: [{id: a, rto: at most 1 h, database: crm}]",
+     ["4:15: sla: outage is measured for the whole service; leave 'database' out"]),
+    ("sla: [{rpo: at most 1 h, database: crn}]", ["4:36: sla: unknown database 'crn'; did you mean 'crm'?"]),
+    ("sla: [{id: a, rpo: at most 1 h}, {id: a, rto: at most 1 h}]",
+     ["4:34: sla: the id 'a' is already taken; write another 'id:'"]),
+    ("run_for: 1 day", ["4:1: the key 'run_for' is already in line 1; keep one of the two"]),
+    ("note: a: b", ["4:8: is not YAML: mapping values are not allowed here; put a text that holds ': ' in quotes, or check the indentation"]),
+    ("\tseed: 1", ["4:1: is not YAML: found character '\\t' that cannot start any token; indent with spaces, not tabs"]),
+    ("seed: !!int 5\nname: !secret x", ["5:7: the tag !secret means nothing here; leave it out"]),
+    ("description: &d [*d]",
+     ["4:14: an alias stands inside what it names; write the value out",
+      "4:14: description: one text belongs here, not a list"]),
+]  # fmt: skip
+
+DATABASE = [  # (a database, the lines that are told)
+    ("{}", ["2:13: databases.crm.size is missing; write for example 'size: 500 GB'"]),
+    ("", ["2:13: databases.crm.size is missing; write for example 'size: 500 GB'"]),
+    ("{size: 0 GB}", ["2:25: databases.crm.size: must be above 0"]),
+    ("{size: -5 GB}", ["2:25: databases.crm.size: '-5 GB' is negative; a size must not be"]),
+    ("{size: 500}", ["2:25: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'"]),
+    ("{size: 5 GB, on: sql9}", ["2:35: databases.crm.machine: unknown machine 'sql9'; did you mean 'sql1'?"]),
+    ("{size: 5 GB, log: hourly}",
+     ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', 'daily 01:00', 'every 5 min' or none"]),
+    ("{size: 5 GB, log: every 0 s}",
+     ["2:36: databases.crm.log: 'every 0 s': an interval is at least 1 s; write none for no such backups"]),
+    ("{size: 5 GB, log: every 5 min offset 5 min}",
+     ["2:36: databases.crm.log: 'every 5 min offset 5 min': the offset must be shorter than the interval"]),
+    ("{size: 5 GB, full: daily 01:00 Mars/Olympus}",
+     ["2:37: databases.crm.full: unknown time zone 'Mars/Olympus'; write one such as Europe/Berlin or UTC"]),
+    ("{size: 5 GB, full: {at: every 5 min, zone: UTC}}",
+     ["2:61: databases.crm.full.zone: only a daily or weekly schedule has a zone, and only one"]),
+    ("{size: 5 GB, full: none, seeded: false, incremental: none}",
+     ["2:37: databases.crm.log: log backups need a full before them (4214); give it a full, or write none"]),
+    ("{size: 5 GB, log: every 1 s, transactions: 0 per s}",
+     ["2:61: databases.crm.transactions: log is written by transactions; write more than 0, or log_volume: 0 B/s"]),
+    ("{size: 5 GB, log_volume: 20 MB}",
+     ["2:43: databases.crm.log_volume: '20 MB' says how much but not how fast; write '20 MB/s'"]),
+    ("{size: 5 GB, log_volume: {mean: 1 MB/s, profile: weekends}}",
+     ["2:67: databases.crm.log_volume.profile: unknown profile 'weekends'; there is 'steady', 'business_hours'"]),
+    ("{size: 5 GB, log_volume: {series: nope.csv}}",
+     ["2:52: databases.crm.log_volume: cannot read the series nope.csv: No such file or directory"]),
+    ("{size: 5 GB, log_volume: {series: two.csv}}",
+     ["2:52: databases.crm.log_volume: two.csv has 2 columns; say which with column: b"]),
+    ("{size: 5 GB, log_volume: {series: two.csv, column: c}}",
+     ["2:69: databases.crm.log_volume: two.csv has no column 'c'; there is 'a', 'b'"]),
+    ("{size: 5 GB, log_volume: {series: two.csv, column: b}}",
+     ["2:52: databases.crm.log_volume: two.csv row 3: 'x' is no whole number of bytes"]),
+    ("{size: 5 GB, log_volume: {bytes: 1 2 x, interval: 5 min}}",
+     ["2:51: databases.crm.log_volume.bytes: 'x' is no whole number of bytes"]),
+    ("{size: 5 GB, log_volume: {profile: steady}}",
+     ["2:43: databases.crm.log_volume: a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("added", "told"), ADDED)
+def test_a_line_for_each_mistake(write: Write, added: str, told: list[str]) -> None:
+    path = write(SMALLEST + added + "\n")
+    assert [str(problem) for problem in validate(path)] == [f"s.yaml:{line}" for line in told]
+
+
+@pytest.mark.parametrize(("database", "told"), DATABASE)
+def test_a_line_for_each_mistake_in_a_database(write: Write, database: str, told: list[str]) -> None:
+    write("a,b\n1,2\n3,x\n", "two.csv")
+    path = write(SMALLEST.replace("{size: 500 GB}", database))
+    assert [str(problem) for problem in validate(path)] == [f"s.yaml:{line}" for line in told]
+
+
+def test_the_smallest_scenario_is_right(write: Write) -> None:
+    assert validate(write(SMALLEST)) == []
+
+
+def test_what_has_no_default_is_asked_for(write: Write) -> None:
+    assert [str(problem) for problem in validate(write("# nothing\n"))] == [
+        "s.yaml:1:1: databases is missing; write for example 'databases: {crm: {size: 500 GB}}'",
+        "s.yaml:1:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
+        "s.yaml:1:1: run_for is missing; write for example 'run_for: 14 days'",
+    ]
+
+
+def test_all_mistakes_in_one_pass(write: Write) -> None:
+    text = """\
+run_for: 14
+machines: [sql1]
+databases:
+  crm:
+    size: 500
+    log: hourly
+link: {bandwith: 200 Mbit/s, loss: 0.01}
+failover: {on_duty: joe, mode: magic}
+events:
+  - {at: soon, link_outage: 40}
+faults: {gremlins: {rate: 3 per week}}
+sla: {rpo: at most 15}
+"""
+    assert [str(problem) for problem in validate(write(text))] == [
+        "s.yaml:1:10: run_for: '14' has no unit; write '14 s', '14 min', '14 h' or '14 days'",
+        "s.yaml:5:11: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'",
+        "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', 'daily 01:00', "
+        "'every 5 min' or none",
+        "s.yaml:7:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
+        "s.yaml:7:8: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
+        "s.yaml:7:36: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'",
+        "s.yaml:8:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'",
+        "s.yaml:8:32: failover.mode: 'magic' is not one of manual, automatic",
+        "s.yaml:10:10: event 1: 'soon' is not an instant; write 'Tue 21:30', 'day 9 02:47:12', "
+        "'2 h 5 min' (after the start) or '2026-01-06 21:30'",
+        "s.yaml:10:29: events.1.link_outage.duration: '40' has no unit; write '40 s', '40 min', '40 h' or '40 days'",
+        "s.yaml:11:10: faults: unknown kind 'gremlins'; there is " + _drawable(),
+        "s.yaml:12:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'",
+    ]
+
+
+def _drawable() -> str:
+    from dr_sim.faults import KINDS
+
+    return ", ".join(kind.name for kind in KINDS if kind.drawable)
+
+
+def test_the_error_holds_every_line(write: Write) -> None:
+    with pytest.raises(InputError) as caught:
+        load_scenario(write(SMALLEST + "seed: x\nstart: y\n"))
+    assert [(problem.line, problem.column) for problem in caught.value.problems] == [(4, 7), (5, 8)]
+    assert str(caught.value).split("\n") == [str(problem) for problem in caught.value.problems]
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("latin.yaml", b"name: caf\xe9\n", "latin.yaml:1:10: is not UTF-8: byte 0xe9; save it as UTF-8"),
+        ("nul.yaml", b"name: a\x00b\n", "nul.yaml:1:8: is not YAML: U+0000 is no character for a text file; remove it"),
+        ("list.yaml", b"- 1\n", "list.yaml:1:1: a scenario is a mapping; write for example 'run_for: 14 days' in its first line"),
+        ("two.yaml", b"a: 1\n---\nb: 2\n",
+         "two.yaml:2:1: is not YAML: found another document; write one scenario a file, without '---' between"),
+        ("deep.yaml", b"[" * 1000, "deep.yaml:1:1: is nested too deeply; a scenario needs at most 30 levels"),
+        ("large.yaml", b"#" * (4 * 2**20 + 1), "large.yaml:1:1: is larger than 4 MiB, too large for a scenario"),
+    ],
+)  # fmt: skip
+def test_what_is_no_scenario_file(write: Write, name: str, data: bytes, told: str) -> None:
+    write("", name)
+    Path(name).write_bytes(data)
+    assert [str(problem) for problem in validate(name)] == [told]
+
+
+def test_files_that_cannot_be_read(write: Write) -> None:
+    write("")
+    assert [str(p) for p in validate("nope.yaml")] == ["nope.yaml:1:1: cannot be read: No such file or directory"]
+    assert [str(p) for p in validate(".")] == [".:1:1: cannot be read: Is a directory"]
+
+
+def test_a_bomb_of_aliases_is_told_once(write: Write) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]" for i in range(9)]
+    told = [str(problem) for problem in validate(write("\n".join(lines))) if "values" in problem.message]
+    assert told == [line for line in told if "holds more than 200000 values, too many for a scenario" in line]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("link.loss", "--set link.loss: write --set key.path=value, for example --set link.loss=1%"),
+        ("=3", "--set =3: write --set key.path=value, for example --set link.loss=1%"),
+        ("link.loss=0.01", "--set link.loss=0.01: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'"),
+        ("link.los=1 %", "--set link.los=1 %: unknown key 'link.los'; did you mean 'loss'?"),
+        ("link.loss.x=1", "--set link.loss.x=1: link.loss is one value, so it has no 'x' inside"),
+        ("events.3.at=1 h", "--set events.3.at=1 h: events has items 1 to 1, and no '3'"),
+        ("events.1.at=x", "--set events.1.at=x: event 1: 'x' is not an instant; write 'Tue 21:30', 'day 9 02:47:12', "
+         "'2 h 5 min' (after the start) or '2026-01-06 21:30'"),
+        ("link=[", "--set link=[: is not YAML: expected the node content, but found '<stream end>'; "
+         "check brackets, quotes and indentation"),
+    ],
+)  # fmt: skip
+def test_overrides_are_named(write: Write, override: str, told: str) -> None:
+    path = write(SMALLEST.replace("Mbit/s", "Mbit/s, loss: 1 %") + "events: [{at: 1 h, lose: site}]\n")
+    assert [str(problem) for problem in validate(path, [override])] == [told]
+
+
+def test_extends_points_into_the_file_that_holds_the_mistake(write: Write) -> None:
+    write(SMALLEST + "seed: x\n", "base/a.yaml")
+    path = write("extends: base/a.yaml\nstart: y\n")
+    assert [str(problem).split(": ")[0] for problem in validate(path)] == ["s.yaml:2:8", "base/a.yaml:4:7"]
+
+
+def test_extends_that_lead_nowhere(write: Write) -> None:
+    assert [str(p) for p in validate(write("extends: nope.yaml\n" + SMALLEST))] == [
+        "s.yaml:1:10: extends: nope.yaml cannot be read: No such file or directory"
+    ]
+    write("extends: s.yaml\n", "t.yaml")
+    assert [str(p) for p in validate(write("extends: t.yaml\n" + SMALLEST))] == [
+        "t.yaml:1:10: extends: 's.yaml' extends this file in turn; one of them must not"
+    ]
+    assert [str(p) for p in validate(write("extends: [a, b]\n" + SMALLEST))] == [
+        "s.yaml:1:10: extends: write the path of one scenario file"
+    ]
