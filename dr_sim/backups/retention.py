@@ -1,0 +1,169 @@
+"""Which backup files may be deleted: by age and count, never one that a chain or an uncopied file still needs (R18).
+
+Theory of operation. A file is young until retention_us after it finished. Every position at which a young file ends and
+that could be restored before must be restorable afterwards. What that takes from the old files, on each path of forks:
+the young logs are followed back through logs without a hole; the newest full, or incremental with its base, that ends
+in there is the anchor. The anchor and the old logs after it stay; a hole in the young logs is bridged by young files
+only, so nothing older helps. Every incremental that stays keeps its base. Beside that stay: the way to the last
+position that can be restored, however old (backups may have stopped, or a database be idle); the newest fulls up to a
+count; what has not been copied yet; what a standby at a given position may still need; and, where backups of a fork
+and of one that it came from stay, the logs across the failovers between them, as nothing else tells that they belong
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, on_path, order, type_forks
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.plan import plan
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """A whole file in a share. copied: it lies intact on the other side too (or need not)."""
+
+    name: str
+    header: BackupHeader
+    copied: bool = True
+
+
+def prunable(
+    files: Sequence[StoredFile],
+    now_utc_us: int,
+    retention_us: int,
+    keep_fulls: int,
+    standby: RestoreState | None = None,
+) -> list[str]:
+    """Names of the files that may be deleted, the oldest first.
+
+    files: all intact files of one database on one side (leave damaged ones out: they anchor nothing).
+    keep_fulls: at least so many fulls stay that are not copy-only, whatever their age.
+    standby: where the database stands that is fed from these files: what it may still have to restore stays.
+    """
+    old_before_us = now_utc_us - retention_us
+    headers = {file.header.backup_id: file.header for file in files}
+    old = {i for i, header in headers.items() if header.finished_utc_us < old_before_us}
+    if not old:
+        return []
+    known = list(headers.values())
+    forks = forks_of(known)
+    newest = max(known, key=lambda header: (header.finished_utc_us, header.backup_id))
+    kept = headers.keys() - old
+    kept |= {file.header.backup_id for file in files if not file.copied}
+    kept |= _newest_fulls(known, keep_fulls)
+    for end in ends_of_history(known, forks):
+        path = on_path(known, end, forks)
+        anchor = _anchor(path, old)
+        if anchor is not None:
+            kept.add(anchor.backup_id)
+            kept.update(h.backup_id for h in path if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn)
+        is_newest = leads_to(newest.fork, newest.last_lsn, end, forks)
+        if is_newest and (anchor is None or not _unbroken(anchor, path)):
+            kept.update(step.backup_id for step in plan(known, fork=end).steps)
+    if standby is not None and standby.exists:
+        kept |= _ahead(known, standby, forks)
+    kept |= _bases_of([headers[i] for i in sorted(kept)], known, forks)
+    kept |= _tellers_of_forks(known, kept, forks)
+    gone = [file for file in files if file.header.backup_id not in kept]
+    gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
+    return [file.name for file in gone]
+
+
+def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
+    fulls = [header for header in headers if header.kind is Kind.FULL and not header.copy_only]
+    fulls.sort(key=lambda full: (full.finished_utc_us, full.backup_id))
+    return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}
+
+
+def _anchor(path: Sequence[BackupHeader], old: set[int]) -> BackupHeader | None:
+    """The newest old backup from which logs without a hole lead into the young logs of a path."""
+    logs = [header for header in path if header.kind is Kind.LOG]
+    young = [log for log in logs if log.backup_id not in old]
+    if not young:
+        return None
+    begin = min(log.first_lsn for log in young)
+    first_end = young[0].last_lsn
+    for log in reversed(logs):  # by falling end: once one ends before the run begins, all do
+        if log.last_lsn < begin:
+            break
+        begin = min(begin, log.first_lsn)
+    bases = {}  # by first LSN, the first end of a full that begins there
+    for header in reversed(path):
+        if header.kind is Kind.FULL and not header.copy_only:
+            bases[header.first_lsn] = header.last_lsn
+    for anchor in reversed(path):
+        if anchor.last_lsn < begin:
+            break
+        if anchor.last_lsn > first_end or anchor.backup_id not in old or anchor.kind is Kind.LOG:
+            continue
+        if anchor.kind is Kind.FULL or bases.get(anchor.differential_base_lsn, anchor.last_lsn) < anchor.last_lsn:
+            return anchor
+    return None
+
+
+def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
+    """Do the logs lead from the anchor to the end of the path?"""
+    reached = anchor.last_lsn
+    for log in path:  # by end: if one that begins later is met first, there is a hole before it
+        if log.kind is Kind.LOG and log.last_lsn > reached:
+            if log.first_lsn > reached:
+                return False
+            reached = log.last_lsn
+    return reached >= path[-1].last_lsn
+
+
+def _ahead(headers: Sequence[BackupHeader], standby: RestoreState, forks: type_forks) -> set[int]:
+    """Logs and incrementals past a standby's position, on whatever path goes on from there."""
+    return {
+        header.backup_id
+        for header in headers
+        if header.kind is not Kind.FULL
+        and (header.last_lsn > standby.redo_lsn or header.fork != standby.fork)
+        and leads_to(standby.fork, min(standby.redo_lsn, header.last_lsn), header.fork, forks)
+    }
+
+
+def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks) -> set[int]:
+    """What the incrementals among the kept stand on: their fulls, or where those are lost the way by older ones."""
+    needed: set[int] = set()
+    fulls: dict[int, list[BackupHeader]] = {}
+    for header in headers:
+        if header.kind is Kind.FULL and not header.copy_only:
+            fulls.setdefault(header.first_lsn, []).append(header)
+    for incremental in kept:
+        if incremental.kind is not Kind.INCREMENTAL:
+            continue
+        bases = [
+            full.backup_id
+            for full in fulls.get(incremental.differential_base_lsn, ())
+            if full.last_lsn < incremental.last_lsn and leads_to(full.fork, full.last_lsn, incremental.fork, forks)
+        ]
+        if not bases:
+            way = plan([h for h in headers if h.last_lsn <= incremental.last_lsn], fork=incremental.fork)
+            if way.reaches == (incremental.fork, incremental.last_lsn):
+                bases = [step.backup_id for step in way.steps]
+        needed.update(bases)
+    return needed
+
+
+def _tellers_of_forks(headers: Sequence[BackupHeader], kept: set[int], forks: type_forks) -> set[int]:
+    """The logs that tell how the forks of kept files hang together."""
+    if not forks:
+        return set()
+    tellers: dict[int, int] = {}
+    for header in sorted(headers, key=order):
+        if header.first_fork != header.fork and forks[header.fork] == (header.first_fork, header.fork_point_lsn):
+            tellers.setdefault(header.fork, header.backup_id)
+    present = {header.fork for header in headers if header.backup_id in kept}
+    needed: set[int] = set()
+    for fork in present:
+        way: list[int] = []
+        while fork in tellers and tellers[fork] not in way:  # headers of damaged origin may name forks in a circle
+            way.append(tellers[fork])
+            fork = forks[fork][0]
+            if fork in present:
+                needed.update(way)
+    return needed
