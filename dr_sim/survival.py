@@ -144,7 +144,7 @@ class History:
         """The bases on which an incremental can be restored: those of intact fulls, and the one that is restored."""
         host = front is self.host
         bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
-        if self.exists and self.sound and self.has_base:
+        if self.sound and self.has_base:
             bases.add(self.base_lsn)
         return bases
 

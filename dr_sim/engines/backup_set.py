@@ -1,19 +1,17 @@
-"""The model engine's backup files: real bytes in three zones, header, body and end mark.
+"""The backup files of engines that have no format of their own: real bytes in three zones, header, body, end mark.
 
-Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the path of forks, a CRC-32.
-Body: 16 pages of 8 bytes, each holding the content digest; whoever reads it takes what the pages say, and pages that
-disagree yield some other content, as damaged pages do. With checksums (an option of the backup) a CRC-32 follows.
+Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the path of forks, the body's length, a
+CRC-32. Body: the engine's own. With checksums (an option of the backup) a CRC-32 of the body follows.
 End mark: written when a backup is ended. The header's `ended` bit is written then as well, so a backup that was cut
 off while it was made and a file that was cut off later can be told apart, as they can on SQL Server (3256, 3203).
 
-Integers that fit 64 bits are packed (version 1, about 290 bytes in all); others, and databases that have been through
-a failover, take version 2, which writes them as decimal text: LSNs have no bound.
+Integers that fit 64 bits are packed (version 1, about 150 bytes); others, and databases that have been through a
+failover, take version 2, which writes them as decimal text: LSNs have no bound.
 """
 
 from __future__ import annotations
 
 import struct
-from hashlib import blake2b
 from typing import NamedTuple
 from zlib import crc32
 
@@ -23,14 +21,13 @@ from dr_sim.commits import MASK, content
 Path = tuple[tuple[int, int, int], ...]
 """Forks from the oldest on: (fork, the LSN at which it began, the commits there)."""
 
-MAGIC = b"DRBS"
 END_MARK = b"DRBS set ends.\r\n"
-PAGES = 16
-BODY_BYTES = 8 * PAGES
-_REST_BYTES = BODY_BYTES + len(END_MARK)
+_END_BYTES = len(END_MARK)
 _COPY_ONLY, _TAIL, _ENDED, _CHECKSUM = 1, 2, 4, 8
-_PREFIX = struct.Struct("<4sBBBxHH")  # magic, version, kind, flags, bytes of the name, bytes of version 2's integers
-_NARROW = struct.Struct("<4sBBBxHH14q")
+# magic, version, kind, flags; bytes of the name, of the integers of version 2, of the body
+_PREFIX = struct.Struct("<4sBBBxHHQ")
+_PREFIX_BYTES = _PREFIX.size
+_NARROW = struct.Struct("<4sBBBxHHQ14q")
 _NARROW_BYTES = _NARROW.size
 _INTEGERS = struct.Struct("<14q")
 _tuple = tuple.__new__
@@ -39,12 +36,11 @@ _KINDS = tuple(Kind)
 
 
 class DamagedError(Exception):
-    """The bytes are not a whole backup set; what: 'header', 'cut', 'not_ended', 'mark', 'page', 'checksum'."""
+    """The bytes are not a whole backup set; what: 'header', 'cut', 'not_ended', 'mark', 'checksum'."""
 
-    def __init__(self, what: str, page: int = 0) -> None:
+    def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
-        self.page = page
 
 
 class BackupSet(NamedTuple):
@@ -55,6 +51,7 @@ class BackupSet(NamedTuple):
     flags: int
     path: Path
     body_at: int
+    body_bytes: int
     backup_id: int
     fork: int
     first_fork: int
@@ -94,8 +91,9 @@ def path_digest(database: str, path: Path, n: int) -> int:
 
 
 def encode(
-    h: BackupHeader, path: Path, n0: int, n1: int, body_content: int, *, ended: bool = True, checksum: bool = False
-) -> bytes:
+    magic: bytes, h: BackupHeader, path: Path, n0: int, n1: int, body: bytes, *, ended: bool = True,
+    checksum: bool = False,
+) -> bytes:  # fmt: skip
     """A whole backup set; not ended: what would lie there had it been cut off just before its end."""
     name = h.database.encode()
     flags = h.copy_only * _COPY_ONLY | h.is_tail * _TAIL | ended * _ENDED | checksum * _CHECKSUM
@@ -106,34 +104,33 @@ def encode(
     try:
         if len(path) > 1:
             raise struct.error
-        head = _NARROW.pack(MAGIC, 1, h.kind, flags, len(name), 0, *integers) + name
+        head = _NARROW.pack(magic, 1, h.kind, flags, len(name), 0, len(body), *integers) + name
     except struct.error:
         forks = [value for step in path for value in step]
         text = b"%b;%b" % (",".join(map(str, integers)).encode(), ",".join(map(str, forks)).encode())
-        head = _PREFIX.pack(MAGIC, 2, h.kind, flags, len(name), len(text)) + text + name
-    body = body_content.to_bytes(8, "little") * PAGES
+        head = _PREFIX.pack(magic, 2, h.kind, flags, len(name), len(text), len(body)) + text + name
     if checksum:
-        body += _CRC.pack(crc32(body))
+        return b"".join((head, _CRC.pack(crc32(head)), body, _CRC.pack(crc32(body)), END_MARK))
     return head + _CRC.pack(crc32(head)) + body + END_MARK
 
 
-def decode(data: bytes) -> BackupSet:
+def decode(magic: bytes, data: bytes) -> BackupSet:
     """The header alone. Raises DamagedError 'header'."""
     try:
-        magic, version, kind, flags, name_bytes, text_bytes = _PREFIX.unpack_from(data)
-        fixed = _NARROW_BYTES if version == 1 else _PREFIX.size + text_bytes
+        found, version, kind, flags, name_bytes, text_bytes, body_bytes = _PREFIX.unpack_from(data)
+        fixed = _NARROW_BYTES if version == 1 else _PREFIX_BYTES + text_bytes
         head = fixed + name_bytes
-        if magic != MAGIC or _CRC.unpack_from(data, head)[0] != crc32(data[:head]):
+        if found != magic or _CRC.unpack_from(data, head)[0] != crc32(data[:head]):
             raise DamagedError("header")
         name = data[fixed:head].decode()
         if version == 1:
-            integers = _INTEGERS.unpack_from(data, _PREFIX.size)
+            integers = _INTEGERS.unpack_from(data, _PREFIX_BYTES)
             # not BackupSet(...): its Python-level __new__ costs a microsecond a log
-            return _tuple(BackupSet, (name, kind, flags, ((integers[1], 0, 0),), head + 4, *integers))
-        first, _, second = data[_PREFIX.size : fixed].decode().partition(";")
+            return _tuple(BackupSet, (name, kind, flags, ((integers[1], 0, 0),), head + 4, body_bytes, *integers))
+        first, _, second = data[_PREFIX_BYTES:fixed].decode().partition(";")
         forks = [int(word) for word in second.split(",")]
         path = tuple(zip(forks[0::3], forks[1::3], forks[2::3], strict=True))
-        return BackupSet(name, kind, flags, path, head + 4, *map(int, first.split(",")))
+        return BackupSet(name, kind, flags, path, head + 4, body_bytes, *map(int, first.split(",")))
     except (struct.error, ValueError):
         raise DamagedError("header") from None
 
@@ -142,31 +139,38 @@ def check_length(s: BackupSet, data: bytes) -> None:
     """Raises DamagedError 'not_ended' or 'cut'."""
     if not s.flags & _ENDED:
         raise DamagedError("not_ended")
-    if len(data) < s.body_at + _REST_BYTES + (4 if s.flags & _CHECKSUM else 0):
+    if len(data) < s.body_at + s.body_bytes + (4 if s.flags & _CHECKSUM else 0) + _END_BYTES:
         raise DamagedError("cut")
 
 
-def read_body(s: BackupSet, data: bytes) -> int:
-    """The content the pages hold. Without checksums a damaged page goes unnoticed and just holds something else.
+def read_body(s: BackupSet, data: bytes) -> bytes:
+    """The body; without checksums damage in it goes unnoticed here.
 
-    Raises DamagedError 'not_ended', 'cut', 'mark', and with checksums 'page' (data pages) or 'checksum' (a log).
+    Raises DamagedError 'not_ended', 'cut', 'mark', and with checksums 'checksum'.
     """
     begin, flags = s.body_at, s.flags
-    end = begin + BODY_BYTES
-    if not flags & _ENDED or len(data) < end + len(END_MARK):
+    end = begin + s.body_bytes
+    if not flags & _ENDED or len(data) < end + _END_BYTES:
         check_length(s, data)
     body = data[begin:end]
     if flags & _CHECKSUM:
         check_length(s, data)
         if _CRC.unpack_from(data, end)[0] != crc32(body):
-            pages = [body[i : i + 8] for i in range(0, BODY_BYTES, 8)]
-            usual = max(pages, key=pages.count)
-            odd = next((i for i, page in enumerate(pages) if page != usual), -1)
-            raise DamagedError("checksum" if s.kind == Kind.LOG or odd < 0 else "page", odd)
+            raise DamagedError("checksum")
         end += 4
-    if data[end : end + len(END_MARK)] != END_MARK:
+    if data[end : end + _END_BYTES] != END_MARK:
         raise DamagedError("mark")
-    page = body[:8]
-    if page * PAGES == body:
-        return int.from_bytes(page, "little")
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "little")
+    return body
+
+
+def on_path(path: Path, fork: int, lsn: int) -> bool:
+    """Does the position (fork, lsn) lie on that path of forks? The LSN where a fork begins lies on both."""
+    for i, step in enumerate(path):
+        if step[0] == fork:
+            return i + 1 == len(path) or lsn <= path[i + 1][1]
+    return False
+
+
+def left_at(path: Path, first_fork: int) -> int:
+    """The LSN at which the path left that fork."""
+    return next(path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork)

@@ -20,10 +20,12 @@ Errors: the table in `ERRORS`, from the vendor's list of messages; 3013, which f
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, path_digest
+from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, left_at, on_path, path_digest
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 
 ERRORS: dict[int, str] = {
@@ -58,19 +60,33 @@ ERRORS: dict[int, str] = {
 """Number -> text. 911, 927, 1801, 3035, 3118, 3153 and 3159 are not in the facts' table: misuse of the engine, not damage."""
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
-_DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "page": 3183, "checksum": 3189}
+_DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "checksum": 3189}
+MAGIC = b"DRBM"
+PAGES = 16
 
 
 def refusal(number: int, **holes: object) -> EngineError:
     return EngineError(number, ERRORS[number].format(**holes))
 
 
-def on_path(path: Path, fork: int, lsn: int) -> bool:
-    """Does the position (fork, lsn) lie on that path of forks? The LSN where a fork begins lies on both."""
-    for i, step in enumerate(path):
-        if step[0] == fork:
-            return i + 1 == len(path) or lsn <= path[i + 1][1]
-    return False
+def _pages(content: int) -> bytes:
+    """The body of a backup: 16 pages of 8 bytes, each of which holds the content digest."""
+    return content.to_bytes(8, "little") * PAGES
+
+
+def _content(body: bytes) -> int:
+    """What the pages hold; pages that disagree hold some other content, as damaged pages do."""
+    page = body[:8]
+    if page * PAGES == body:
+        return int.from_bytes(page, "little")
+    return int.from_bytes(blake2b(body, digest_size=8).digest(), "little")
+
+
+def _odd_page(body: bytes) -> int:
+    """The first page that is unlike most."""
+    pages = [body[i : i + 8] for i in range(0, len(body), 8)]
+    usual = max(pages, key=pages.count)
+    return next((i for i, page in enumerate(pages) if page != usual), 0)
 
 
 class _Database:
@@ -158,7 +174,10 @@ class ModelBackup:
     def _bytes(self, ended: bool) -> bytes:
         changed = (self._digest - self._before) & MASK
         checksum = self._engine.checksum
-        return backup_set.encode(self.header, self._forks, self._n0, self._n1, changed, ended=ended, checksum=checksum)
+        n0, n1 = self._n0, self._n1
+        return backup_set.encode(
+            MAGIC, self.header, self._forks, n0, n1, _pages(changed), ended=ended, checksum=checksum
+        )
 
 
 class ModelRestore:
@@ -176,10 +195,10 @@ class ModelRestore:
     def finish(self) -> RestoreState:
         name, db = self._name, self._engine.databases.get(self._name)
         try:
-            s = backup_set.decode(self._data)
-            body = backup_set.read_body(s, self._data)
+            s = backup_set.decode(MAGIC, self._data)
+            body = _content(backup_set.read_body(s, self._data))
         except DamagedError as damage:
-            raise refusal(_DAMAGE[damage.what], path=self._path, db=name, file=1, page=damage.page) from None
+            raise self._damage(damage) from None
         if s.database != name:
             raise refusal(3154, db=name)
         if s.kind == _FULL:
@@ -192,9 +211,17 @@ class ModelRestore:
             (_log if s.kind == _LOG else _incremental)(db, s, body)
         return self._engine.state(name)
 
+    def _damage(self, damage: DamagedError) -> EngineError:
+        if damage.what == "checksum":
+            s = backup_set.decode(MAGIC, self._data)
+            if s.kind != _LOG:  # logs have no pages
+                page = _odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
+                return refusal(3183, file=1, page=page, db=s.database)
+        return refusal(_DAMAGE[damage.what], path=self._path)
+
     def abort(self, fraction_ppm: int) -> None:
         try:
-            s = backup_set.decode(self._data)
+            s = backup_set.decode(MAGIC, self._data)
         except DamagedError:
             return
         db = self._engine.databases.get(self._name)
@@ -291,7 +318,7 @@ class ModelEngine:
             first_fork = db.log_fork
             header = BackupHeader(
                 database, backup_id, kind, fork, db.log_lsn, lsn, db.base_checkpoint_lsn, db.base_checkpoint_lsn, 0,
-                first_fork, 0 if first_fork == fork else _left(db.path, first_fork), started_utc_us, 0, copy_only,
+                first_fork, 0 if first_fork == fork else left_at(db.path, first_fork), started_utc_us, 0, copy_only,
                 tail, nominal_bytes,
             )  # fmt: skip
         else:
@@ -320,7 +347,7 @@ class ModelEngine:
         """RESTORE HEADERONLY. Also raises 3256 for a backup that was cut off while it was made."""
         data = self._read(path)
         try:
-            s = backup_set.decode(data)
+            s = backup_set.decode(MAGIC, data)
             backup_set.check_length(s, data)
         except DamagedError as damage:
             raise refusal(_DAMAGE[damage.what], path=path) from None
@@ -364,8 +391,3 @@ class ModelEngine:
 
     def destroy(self, database: str) -> None:
         self.databases.pop(database, None)
-
-
-def _left(path: Path, first_fork: int) -> int:
-    """The LSN at which the path left that fork."""
-    return next(path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork)

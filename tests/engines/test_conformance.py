@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.engines.backup_set import BODY_BYTES, END_MARK
+from dr_sim.engines.backup_set import END_MARK, decode
 from dr_sim.engines.files import DiskFiles, MemoryFiles
-from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.model import MAGIC, ModelEngine
 
 from .conformance import Behaviour, Conformance, Server, Servers
 
@@ -21,13 +21,13 @@ MODEL_REFUSALS = {
 }  # fmt: skip
 
 
-def model_zone(checksum: bool) -> Callable[[bytes, str], range]:
-    def zone(data: bytes, name: str) -> range:
-        tail = len(data) - len(END_MARK)
-        body = tail - (4 if checksum else 0) - BODY_BYTES
-        return {"header": range(body), "body": range(body, body + BODY_BYTES), "tail": range(tail, len(data))}[name]
+def zone(magic: bytes) -> Callable[[bytes, str], range]:
+    def of(data: bytes, name: str) -> range:
+        s = decode(magic, data)
+        body = range(s.body_at, s.body_at + s.body_bytes)
+        return {"header": range(s.body_at), "body": body, "tail": range(len(data) - len(END_MARK), len(data))}[name]
 
-    return zone
+    return of
 
 
 def model(folder: Path, *, checksum: bool, disk: bool) -> Servers:
@@ -37,7 +37,7 @@ def model(folder: Path, *, checksum: bool, disk: bool) -> Servers:
         files = DiskFiles(folder / str(next(count))) if disk else MemoryFiles()
         return Server(ModelEngine(files, checksum=checksum), files)
 
-    return Servers(Behaviour(MODEL_REFUSALS, model_zone(checksum), notices_body_damage=checksum), server)
+    return Servers(Behaviour(MODEL_REFUSALS, zone(MAGIC), notices_body_damage=checksum), server)
 
 
 ENGINES: dict[str, Callable[[Path], Servers]] = {

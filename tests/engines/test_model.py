@@ -10,7 +10,7 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
 from dr_sim.engines.files import MemoryFiles
-from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.model import MAGIC, ModelEngine
 from dr_sim.engines.port import EngineError
 
 from .conformance import DB, Server, chain, holds, ship
@@ -75,7 +75,7 @@ def test_a_damaged_page_is_named_where_backups_carry_checksums() -> None:
     p, s = pair(checksum=True)
     chain(p, s, 1)
     whole = s.files.read("full")
-    body = len(whole) - len(backup_set.END_MARK) - 4 - backup_set.BODY_BYTES
+    body = backup_set.decode(MAGIC, whole).body_at
     s.files.flip("full", body + 8 * 5 + 3, 2)
     assert told(s, "full", replace=True) == (
         '3183 RESTORE detected an error on page (1:5) in database "crm" as read from the backup set.'
@@ -171,10 +171,10 @@ lsns = st.integers(0, 2**90)
     name=st.text(min_size=1, max_size=60).filter(lambda s: "\0" not in s and s.isprintable()),
     kind=st.sampled_from(Kind), numbers=st.lists(lsns, min_size=14, max_size=14), flags=st.integers(0, 7),
     forks=st.lists(st.tuples(st.integers(1, 2**70), lsns, lsns), min_size=1, max_size=3),
-    content=st.integers(0, MASK),
+    body=st.binary(max_size=300),
 )  # fmt: skip
 def test_backup_sets_round_trip(
-    name: str, kind: Kind, numbers: list[int], flags: int, forks: list[tuple[int, int, int]], content: int
+    name: str, kind: Kind, numbers: list[int], flags: int, forks: list[tuple[int, int, int]], body: bytes
 ) -> None:
     a = numbers
     path = tuple(forks) if len(forks) > 1 else ((a[1], 0, 0),)
@@ -182,10 +182,10 @@ def test_backup_sets_round_trip(
         name, a[0], kind, a[1], a[4], a[5], a[6], a[7], a[8], a[2], a[3], a[9], a[10], bool(flags & 1),
         bool(flags & 2), a[11],
     )  # fmt: skip
-    data = backup_set.encode(header, path, a[12], a[13], content, checksum=bool(flags & 4))
-    read = backup_set.decode(data)
+    data = backup_set.encode(MAGIC, header, path, a[12], a[13], body, checksum=bool(flags & 4))
+    read = backup_set.decode(MAGIC, data)
     assert (read.header(), read.path, read.n0, read.n1) == (header, path, a[12], a[13])
-    assert backup_set.read_body(read, data) == content
+    assert backup_set.read_body(read, data) == body
 
 
 @settings(max_examples=300, deadline=None)
