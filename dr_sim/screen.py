@@ -38,7 +38,7 @@ def screen(
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  timeline.svg exposure.svg summary.json"]]
-    text = "\n\n".join("\n".join(part) for part in parts)
+    text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
     return _coloured(text) if colour else text
 
 
@@ -161,7 +161,7 @@ def _loss(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdic
     amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
     if f["maintenance_bytes_lost"]:
         amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
-    out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}".rstrip()]
+    out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
     merged: dict[str, tuple[int, str]] = {}
     for line in f["loss_ledger"]["lines"]:
         duration, detail = merged.get(line["cause"], (0, line["detail"]))
@@ -175,7 +175,7 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
     phases = {name: us for name, us in f["phases_us"].items() if us}
     total = f["outage_us"]
     text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
-    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}".rstrip()]
+    out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
     words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
     return out

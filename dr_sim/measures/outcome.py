@@ -25,6 +25,7 @@ PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> p
     "redirecting": "redirect",
     "serving": "warm_up",
 }
+ROUNDING_US = 1_000  # two millionths of a rise that takes up to ten minutes
 SEVERITY = ("database", "host", "site")
 
 
@@ -90,7 +91,7 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
     outage_from = failed_us if failure_class in SEVERITY else _first_lost(t, s, failed_us)
-    again = s.again(outage_from, run_end_us(t, scenario))
+    again = _exact(t, s.again(outage_from, run_end_us(t, scenario)))
     if failure_class in SEVERITY and not promoted:
         again = None
     until = s.end_us if again is None else again
@@ -108,6 +109,15 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
             two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
         )
     ]  # fmt: skip
+
+
+def _exact(t: Tables, computed_us: int | None) -> int | None:
+    """The recorded instant of being served again, if it is the one that the lines of truth.served lead to: these are
+    rounded to parts in a million, and so the instant computed from them to some microseconds."""
+    if computed_us is None:
+        return None
+    recorded = [x for x in t["truth.served_again"]["time_us"].tolist() if abs(x - computed_us) <= ROUNDING_US]
+    return min(recorded, key=lambda x: abs(x - computed_us), default=computed_us)
 
 
 def _beginning(t: Tables) -> tuple[int, str] | None:

@@ -1,7 +1,8 @@
 """What users got: the part of offered requests that succeeded, piecewise linear in the record, exactly.
 
 A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a straight line from
-from_ppm to to_ppm.
+from_ppm to to_ppm. Of the last row nobody knows when it would have reached to_ppm, the run ended first: it is taken to
+stay at from_ppm, so that no recovery is assumed that was not seen.
 """
 
 from __future__ import annotations
@@ -73,5 +74,7 @@ def served(t: Tables, scenario: Scenario) -> Served:
     end = run_end_us(t, scenario)
     times = rows["time_us"].tolist()
     stops = [*times[1:], end]
-    lines = zip(times, stops, rows["from_ppm"].tolist(), rows["to_ppm"].tolist(), strict=False)
+    begins_at, ends_at = rows["from_ppm"].tolist(), rows["to_ppm"].tolist()
+    ends_at[-1:] = begins_at[-1:]
+    lines = zip(times, stops, begins_at, ends_at, strict=False)  # without rows stops has one more, the end
     return Served([line for line in lines if line[1] > line[0]], end)

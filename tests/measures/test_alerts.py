@@ -1,0 +1,125 @@
+"""Alerts are judged by danger: a mute system and one that always cries both score badly."""
+
+from __future__ import annotations
+
+from dr_sim.journal import Journal
+from dr_sim.measures.alerts import judge
+from tests.measures.make import HOUR, MIN, S, a_scenario, alert, survivable
+
+
+def outage(journal: Journal, begin_us: int, length_us: int, entity: int = 0, before: int = 5 * MIN) -> None:
+    """Nothing lands for a time: what was cut some minutes before it is all there is until its end."""
+    survivable(journal, begin_us, begin_us - before, entity)
+    survivable(journal, begin_us + length_us, begin_us + length_us - S, entity)
+
+
+def quiet(journal: Journal, begin_us: int, end_us: int, entity: int = 0) -> None:
+    for t in range(begin_us, end_us, 5 * MIN):
+        survivable(journal, t, t, entity)
+
+
+def one_outage(length_us: int = 40 * MIN) -> Journal:
+    journal = Journal()
+    quiet(journal, 0, 2 * HOUR)
+    outage(journal, 2 * HOUR, length_us)  # above 15 min from 2:10 to 2:40
+    quiet(journal, 2 * HOUR + length_us, 6 * HOUR)
+    return journal
+
+
+def end(journal: Journal, at: int = 6 * HOUR) -> None:
+    journal.note("truth.end", at, -1)
+
+
+def test_an_alert_in_time_is_neither_missed_nor_late_nor_false() -> None:
+    journal = one_outage()
+    alert(journal, 2 * HOUR + 12 * MIN)
+    end(journal)
+    found = judge(journal, a_scenario())
+    (episode,) = found.episodes
+    assert (episode.onset_us, episode.end_us, episode.delay_us) == (2 * HOUR + 10 * MIN, 2 * HOUR + 40 * MIN, 2 * MIN)
+    assert (found.due, found.missed, found.late, found.false, found.max_delay_us) == (1, 0, 0, 0, 2 * MIN)
+
+
+def test_an_early_warning_counts_from_when_the_first_lacking_write_was_made() -> None:
+    for before, missed in ((15 * MIN, 0), (15 * MIN + 1, 1)):
+        journal = one_outage()
+        alert(journal, 2 * HOUR + 10 * MIN - before)
+        end(journal)
+        assert judge(journal, a_scenario()).missed == missed
+
+
+def test_a_mute_system_misses_every_lasting_danger() -> None:
+    journal = Journal()
+    for n in range(10):
+        quiet(journal, n * 2 * HOUR, n * 2 * HOUR + HOUR)
+        outage(journal, n * 2 * HOUR + HOUR, 40 * MIN)
+        quiet(journal, n * 2 * HOUR + HOUR + 40 * MIN, n * 2 * HOUR + 2 * HOUR)
+    end(journal, 20 * HOUR)
+    found = judge(journal, a_scenario())
+    assert (found.due, found.missed, found.false) == (10, 10, 0)
+    assert found.max_delay_us == 30 * MIN  # at least: until each danger was over
+
+
+def test_a_system_that_always_cries_has_a_false_alert_for_every_quiet_moment() -> None:
+    journal = Journal()
+    quiet(journal, 0, 20 * HOUR)
+    for n in range(4 * 20):
+        alert(journal, n * 15 * MIN)
+    end(journal, 20 * HOUR)
+    found = judge(journal, a_scenario())
+    assert (found.due, found.missed, found.false) == (0, 0, 80)
+
+
+def test_an_alert_that_comes_too_late_is_late() -> None:
+    journal = one_outage()
+    alert(journal, 2 * HOUR + 15 * MIN + 1)  # due 5 min after the onset at 2:10
+    end(journal)
+    assert (judge(journal, a_scenario()).missed, judge(journal, a_scenario()).late) == (0, 1)
+
+
+def test_a_danger_that_does_not_last_asks_for_no_alert() -> None:
+    for length, due in ((15 * MIN, 0), (15 * MIN + 1, 1)):  # onset after 10 min, grace 5 min
+        journal = one_outage(length)
+        end(journal)
+        assert judge(journal, a_scenario()).due == due
+
+
+def test_an_alert_for_another_database_does_not_count() -> None:
+    journal = one_outage()
+    quiet(journal, 0, 6 * HOUR, entity=1)
+    alert(journal, 2 * HOUR + 12 * MIN, database="erp")
+    end(journal)
+    found = judge(journal, a_scenario("crm", "erp"))
+    assert (found.missed, found.false) == (1, 1)
+    assert (found.of(0).missed, found.of(0).false, found.of(1).missed, found.of(1).false) == (1, 0, 0, 1)
+
+
+def test_an_alert_for_the_whole_service_counts_for_all() -> None:
+    journal = one_outage()
+    quiet(journal, 0, 6 * HOUR, entity=1)
+    alert(journal, 2 * HOUR + 12 * MIN, database="")
+    end(journal)
+    found = judge(journal, a_scenario("crm", "erp"))
+    assert (found.missed, found.false) == (0, 0)
+
+
+def test_a_danger_that_was_due_before_the_failure_and_told_after_it_is_missed() -> None:
+    for failure, missed in ((2 * HOUR + 20 * MIN, 1), (2 * HOUR + 15 * MIN, 0)):
+        journal = Journal()
+        quiet(journal, 0, 2 * HOUR)
+        survivable(journal, 2 * HOUR, 2 * HOUR - 5 * MIN)
+        journal.note("truth.failed", failure, -1, "site")
+        alert(journal, 2 * HOUR + 30 * MIN)
+        end(journal)
+        found = judge(journal, a_scenario())
+        assert found.missed == missed
+        assert found.episodes[0].ended_by_failure
+        assert found.false == 0  # there was danger enough
+
+
+def test_what_came_before_the_measurement_is_not_judged() -> None:
+    journal = one_outage()
+    alert(journal, HOUR)
+    end(journal)
+    found = judge(journal, a_scenario(measure_from_us=4 * HOUR))
+    assert (found.due, len(found.alerts)) == (0, 0)

@@ -1,0 +1,160 @@
+"""Data loss, outage and its phases: hand-made records, exact numbers, and runs that end too early."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from dr_sim.journal import Journal
+from dr_sim.measures.outcome import PHASES, failovers
+from dr_sim.measures.served import Served
+from dr_sim.recovery.commands import Fence
+from tests.measures.make import HOUR, MIN, S, a_scenario, phase
+
+SPREAD = 10 * S
+ALL = 1_000_000
+
+
+def site_failure(journal: Journal, promoted: bool = True, served_again: bool = True) -> None:
+    """The site dies at 10:00, acknowledged up to 9:57 there; the last redirected user arrives ten seconds after the switch."""
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    journal.note("truth.failed", 10 * MIN, -1, "site")
+    journal.note("truth.served", 10 * MIN, -1, 0, 0)
+    t = 10 * MIN
+    for name, after in (("deciding", 30 * S), ("fencing", 280 * S), ("draining", 301 * S), ("tail", 303 * S), ("recovering", 305 * S)):
+        phase(journal, t + after, name)
+    if promoted:
+        journal.note("truth.promoted", t + 315 * S, 0, 2, 700, 420, 7 * MIN, 1000, 20, 30)
+        phase(journal, t + 315 * S, "redirecting")
+        journal.note("truth.served", t + 375 * S, -1, 0, ALL)
+        phase(journal, t + 384 * S, "serving")
+        if served_again:
+            journal.note("truth.served", t + 375 * S + SPREAD, -1, ALL, ALL)
+    journal.note("truth.end", (t + 380 * S) if not served_again else HOUR, -1)
+
+
+def test_a_site_failure_in_exact_numbers() -> None:
+    journal = Journal()
+    site_failure(journal)
+    (f,) = failovers(journal, a_scenario())
+    assert (f.failure_class, f.failed_us, f.data_loss_us) == ("site", 10 * MIN, 3 * MIN)
+    assert (f.worst.user_bytes, f.worst.maintenance_bytes, f.worst.transactions) == (1000, 20, 30)
+    # 99 % of a rise of 10 s is reached after 9.9 s
+    assert f.outage_us == 375 * S + 9_900_000
+    assert f.phases_us == {
+        "detect": 30 * S, "decide": 250 * S, "fence": 21 * S, "drain": 4 * S, "recover": 10 * S, "provision": 0,
+        "redirect": 69 * S, "warm_up": 900_000,
+    }  # fmt: skip
+    assert sum(f.phases_us.values()) == f.outage_us
+    # 1,000 requests a second: all fail for 375 s, then on average 50.5 % for 9.9 s
+    assert f.requests_failed == int(375_000 + 9_900 * Fraction(505, 1000))
+
+
+def test_phases_add_up_to_the_outage_when_a_restart_announces_them_again() -> None:
+    journal = Journal()
+    site_failure(journal)
+    phase(journal, 10 * MIN + 384 * S, "serving")
+    (f,) = failovers(journal, a_scenario())
+    assert sum(f.phases_us[p] for p in PHASES) == f.outage_us
+
+
+def test_a_run_that_ends_before_users_are_served_again_is_unknown() -> None:
+    journal = Journal()
+    site_failure(journal, served_again=False)
+    (f,) = failovers(journal, a_scenario())
+    assert f.outage_us is None
+    assert f.data_loss_us == 3 * MIN
+    assert sum(f.phases_us.values()) == 380 * S
+
+
+def test_a_run_that_ends_before_the_promotion_does_not_know_what_is_lost() -> None:
+    journal = Journal()
+    site_failure(journal, promoted=False)
+    (f,) = failovers(journal, a_scenario())
+    assert (f.data_loss_us, f.outage_us, f.promoted_us) == (None, None, None)
+
+
+def test_one_database_that_is_not_promoted_makes_the_service_unknown() -> None:
+    journal = Journal()
+    site_failure(journal)
+    (f,) = failovers(journal, a_scenario("crm", "erp"))
+    assert f.data_loss_us is None
+    assert f.losses[0].data_loss_us == 3 * MIN
+
+
+def test_no_failure_is_no_failover() -> None:
+    journal = Journal()
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    phase(journal, MIN, "deciding")
+    phase(journal, 2 * MIN, "watching")
+    journal.note("truth.end", HOUR, -1)
+    assert failovers(journal, a_scenario()) == []
+
+
+def test_nothing_lacking_is_nothing_lost() -> None:
+    journal = Journal()
+    journal.note("truth.failed", 10 * MIN, -1, "site")
+    journal.note("truth.promoted", 11 * MIN, 0, 2, 700, 600, 10 * MIN, 0, 0, 0)
+    journal.note("truth.end", HOUR, -1)
+    assert failovers(journal, a_scenario())[0].data_loss_us == 0
+
+
+def test_a_planned_failover_counts_from_the_first_lost_request() -> None:
+    journal = Journal()
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    journal.record(Fence(True), 9 * MIN, -1)
+    phase(journal, 9 * MIN, "fencing")
+    journal.note("truth.fenced", 9 * MIN + S, -1, 1)
+    journal.note("truth.served", 9 * MIN + S, -1, 0, 0)
+    phase(journal, 9 * MIN + S, "draining")
+    journal.note("truth.promoted", 9 * MIN + 11 * S, 0, 2, 700, 541, 9 * MIN + S, 0, 0, 0)
+    phase(journal, 9 * MIN + 11 * S, "serving")
+    journal.note("truth.served", 10 * MIN, -1, ALL, ALL)
+    journal.note("truth.end", HOUR, -1)
+    (f,) = failovers(journal, a_scenario())
+    assert (f.failure_class, f.data_loss_us, f.outage_us) == ("planned", 0, 59 * S)
+    assert f.phases_us["drain"] == 10 * S
+    assert f.phases_us["warm_up"] == 49 * S
+
+
+def test_split_brain_loses_what_the_old_primary_went_on_acknowledging() -> None:
+    journal = Journal()
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    phase(journal, 9 * MIN, "fencing")
+    journal.note("truth.promoted", 10 * MIN, 0, 2, 700, 420, 7 * MIN, 1000, 0, 30)
+    journal.note("truth.two_primaries", 10 * MIN, -1, 1)
+    journal.note("truth.served", 11 * MIN, -1, 0, 0)
+    journal.note("truth.two_primaries", 12 * MIN, -1, 0)
+    journal.note("truth.discarded", 12 * MIN, 0, 1, 500, 15, 11 * MIN + 59 * S)
+    journal.note("truth.served", 13 * MIN, -1, ALL, ALL)
+    journal.note("truth.end", HOUR, -1)
+    (f,) = failovers(journal, a_scenario())
+    assert (f.failure_class, f.failed_us, f.two_primaries_us) == ("none", 10 * MIN, 2 * MIN)
+    assert f.data_loss_us == 4 * MIN + 59 * S  # from 7:00 to the last write that was thrown away
+    assert (f.worst.user_bytes, f.worst.transactions, f.worst.discarded_bytes) == (1500, 45, 500)
+    assert (f.outage_from_us, f.outage_us) == (11 * MIN, 2 * MIN)
+
+
+def test_two_primaries_that_go_on_count_to_the_end() -> None:
+    journal = Journal()
+    journal.note("truth.promoted", 10 * MIN, 0, 2, 700, 420, 7 * MIN, 1000, 0, 30)
+    journal.note("truth.two_primaries", 10 * MIN, -1, 1)
+    journal.note("truth.end", HOUR, -1)
+    assert failovers(journal, a_scenario())[0].two_primaries_us == 50 * MIN
+
+
+@pytest.mark.parametrize(
+    ("lines", "again"),
+    [
+        ([(0, 100, 0, 0)], None),
+        ([(0, 100, 0, 0), (100, 200, 990_000, 990_000)], 100),
+        ([(0, 100, 0, 0), (100, 200, 989_999, 989_999)], None),
+        ([(0, 100, 0, ALL)], 99),
+        ([(0, 7, 0, ALL), (7, 100, ALL, ALL)], 7),  # 6.93 us: rounded up
+        ([(0, 50, ALL, ALL), (50, 60, 0, 0), (60, 100, ALL, ALL)], 60),  # it must stay so
+        ([(0, 50, ALL, ALL), (50, 100, ALL, 0)], None),
+    ],
+)
+def test_served_again(lines: list[tuple[int, int, int, int]], again: int | None) -> None:
+    assert Served(lines, lines[-1][1]).again(0, lines[-1][1]) == again
