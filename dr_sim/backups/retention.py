@@ -4,8 +4,8 @@ Theory of operation. A file is young until retention_us after it finished. Every
 that could be restored before must be restorable afterwards. What that takes from the old files, on each path of forks:
 the young logs are followed back through logs without a hole; the newest full, or incremental with its base, that ends
 in there is the anchor. The anchor and the old logs after it stay; a hole in the young logs is bridged by young files
-only, so nothing older helps. Every incremental that stays keeps its base. Beside that stay: the way to the last
-position that can be restored, however old (backups may have stopped, or a database be idle); the newest fulls up to a
+only, so nothing older helps. Every incremental that stays keeps its base. Beside that stay: the newest file and the way
+to the last position that can be restored on its fork, however old (backups may have stopped); the newest fulls up to a
 count; what has not been copied yet; what a standby at a given position may still need; and, where backups of a fork
 and of one that it came from stay, the logs across the failovers between them, as nothing else tells that they belong
 together.
@@ -51,7 +51,7 @@ def prunable(
     known = list(headers.values())
     forks = forks_of(known)
     newest = max(known, key=lambda header: (header.finished_utc_us, header.backup_id))
-    kept = headers.keys() - old
+    kept = headers.keys() - old | {newest.backup_id}
     kept |= {file.header.backup_id for file in files if not file.copied}
     kept |= _newest_fulls(known, keep_fulls)
     for end in ends_of_history(known, forks):
@@ -64,7 +64,7 @@ def prunable(
         if is_newest and (anchor is None or not _unbroken(anchor, path)):
             kept.update(step.backup_id for step in plan(known, fork=end).steps)
     if standby is not None and standby.exists:
-        kept |= _ahead(known, standby, forks)
+        kept |= _ahead(known, standby)
     kept |= _bases_of([headers[i] for i in sorted(kept)], known, forks)
     kept |= _tellers_of_forks(known, kept, forks)
     gone = [file for file in files if file.header.backup_id not in kept]
@@ -115,15 +115,9 @@ def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
     return reached >= path[-1].last_lsn
 
 
-def _ahead(headers: Sequence[BackupHeader], standby: RestoreState, forks: type_forks) -> set[int]:
-    """Logs and incrementals past a standby's position, on whatever path goes on from there."""
-    return {
-        header.backup_id
-        for header in headers
-        if header.kind is not Kind.FULL
-        and (header.last_lsn > standby.redo_lsn or header.fork != standby.fork)
-        and leads_to(standby.fork, min(standby.redo_lsn, header.last_lsn), header.fork, forks)
-    }
+def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
+    """Logs and incrementals past a standby's position, on any fork: whatever goes on from there has higher LSNs."""
+    return {h.backup_id for h in headers if h.kind is not Kind.FULL and h.last_lsn > standby.redo_lsn}
 
 
 def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks) -> set[int]:
