@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim import units
@@ -163,6 +163,7 @@ ROUND_TRIPS: list[tuple[Callable[[str], int], Callable[[int], str], st.SearchStr
 ]
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.data())
 def test_round_trips(data: st.DataObject) -> None:
     for parse, write, values in ROUND_TRIPS:
@@ -173,12 +174,14 @@ def test_round_trips(data: st.DataObject) -> None:
         assert parse(write(value)) == value
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.integers(0, 10**12), st.integers(1, 10**15))
 def test_rates_round_trip(num: int, den_us: int) -> None:
     assert units.parse_rate(units.format_rate(num, den_us)) == (num, den_us)
     assert units.parse_volume(units.format_volume(num, den_us)) == (num, den_us)
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.decimals(0, 10**6, places=6), st.sampled_from(["ms", "s", "min", "h", "days", "weeks"]))
 def test_decimals_are_exact(number: object, unit: str) -> None:
     exact = Fraction(str(number)) * units.DURATION_UNITS[unit]
@@ -189,6 +192,7 @@ def test_decimals_are_exact(number: object, unit: str) -> None:
             units.parse_duration(f"{number:f} {unit}")
 
 
+@settings(deadline=None)  # a shared machine may be slow
 @given(st.text(max_size=40) | st.from_regex(r"[-+0-9., ]{1,8}[a-zA-Z%/]{0,6}( per [a-z0-9 ]{1,8})?", fullmatch=True))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for parse in (*(parse for parse, _, _ in ROUND_TRIPS), units.parse_rate, units.parse_volume):

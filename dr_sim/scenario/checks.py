@@ -113,7 +113,8 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
         problems.append(shown.problem(told))
     machines, silent = _of(root, "machines"), _of(failover, "machines_silent")
     if machines and silent and silent > len(machines):
-        told = f"failover.machines_silent: there are {len(machines)} machines, so {silent} can never be silent; write at most {len(machines)}, or all"
+        count = "is 1 machine" if len(machines) == 1 else f"are {len(machines)} machines"
+        told = f"failover.machines_silent: there {count}, so {silent} can never be silent; write at most {len(machines)}, or all"
         problems.append(node.at(("machines_silent",)).problem(told))
     return problems
 

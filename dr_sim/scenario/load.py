@@ -25,6 +25,7 @@ from dr_sim.scenario.schema import Root
 from dr_sim.scenario.sla import read_sla
 from dr_sim.scenario.sources import names_of, read_tree
 from dr_sim.scenario.tree import Node
+from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
 
 _APART = ("events", "faults", "sla")
@@ -118,11 +119,9 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     if databases is not None and not names.databases:
         problems.append(databases.problem("databases: name at least one, as in {crm: {size: 500 GB}}"))
     for name in names.databases:
-        if not name.strip() or len(name) > 128 or not name.isprintable():
-            child = tree.at(("databases", name))
-            problems.append(
-                child.key_problem(f"databases: {name[:40]!r} is no name; use 1 to 128 printable characters")
-            )
+        if not is_name(name):
+            no_name = f"databases: {name[:40]!r} is no name; use 1 to {LONGEST_NAME} printable characters"
+            problems.append(tree.at(("databases", name)).key_problem(no_name))
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:

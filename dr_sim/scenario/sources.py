@@ -55,12 +55,20 @@ def _read_file(path: str, inside: tuple[str, ...], at: Node | None, problems: li
         problems.append(extends.problem("extends: write the path of one scenario file"))
         return tree
     base_path = os.path.normpath(os.path.join(os.path.dirname(path), extends.value))
-    chain = (*inside, os.path.realpath(path))
-    if os.path.realpath(base_path) in chain or len(chain) > MOST_EXTENDS:
+    chain = (*inside, _identity(path))
+    if _identity(base_path) in chain or len(chain) > MOST_EXTENDS:
         problems.append(extends.problem(f"extends: {extends.value!r} extends this file in turn; one of them must not"))
         return tree
     base = _read_file(base_path, chain, extends, problems)
     return merged(base, tree, ()) if base is not None else tree
+
+
+def _identity(path: str) -> str:
+    """The same for every way to write one file's path."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path  # no file: reading it says why
 
 
 def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:

@@ -140,6 +140,19 @@ def _unreadable(text: str, file: str, error: YAMLError) -> Problem:
     return Problem(file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}")
 
 
+def _shown_tag(tag: Any) -> str:
+    return str(tag).replace("tag:yaml.org,2002:", "!!")[:40]
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written to a file: an escape such as \\ud83d is only half a character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _Composer:
     """Walks ruamel's nodes once for each place where they are used, so that aliases count every time."""
 
@@ -159,7 +172,7 @@ class _Composer:
                 self.problems.append(node.problem(refusal))
             return node
         if str(yaml_node.tag) not in _PLAIN_TAGS:
-            self.problems.append(node.problem(f"the tag {str(yaml_node.tag)[:40]} means nothing here; leave it out"))
+            self.problems.append(node.problem(f"the tag {_shown_tag(yaml_node.tag)} means nothing here; leave it out"))
         self.open.add(id(yaml_node))
         if isinstance(yaml_node, MappingNode):
             node.value = self.mapping(yaml_node, depth)
@@ -167,6 +180,8 @@ class _Composer:
             node.value = [self.node(child, depth + 1) for child in yaml_node.value if not self.full()]
         elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
             node.value = str(yaml_node.value)
+            if not _is_text(node.value):
+                self.problems.append(node.problem("holds half a character; write the whole one"))
         self.open.discard(id(yaml_node))
         return node
 
@@ -192,6 +207,10 @@ class _Composer:
                 )
                 continue
             key = str(key_node.value)
+            if not _is_text(key):
+                half = "a key holds half a character; write the whole one"
+                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, half))
+                continue
             child = self.node(value_node, depth + 1)
             child.key_line, child.key_column = mark.line + 1, mark.column + 1
             if key in children:

@@ -49,7 +49,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("failover: {silent_for: 5 s}",
      ["4:24: failover.silent_for: must not be shorter than heartbeat.every (10 s), or every pause is a failure"]),
     ("failover: {machines_silent: 2}",
-     ["4:29: failover.machines_silent: there are 1 machines, so 2 can never be silent; write at most 1, or all"]),
+     ["4:29: failover.machines_silent: there is 1 machine, so 2 can never be silent; write at most 1, or all"]),
     ("failover: {operator: {answers_in: {p50: 20 min, p95: 4 min}}}",
      ["4:54: failover.operator.answers_in.p95: p95 must be above p50, and p50 above 0"]),
     ("failover: {operator: {answers_in: {p50: 20 min, p99: 4 min}}}",
@@ -300,3 +300,23 @@ def test_extends_that_lead_nowhere(write: Write) -> None:
     assert [str(p) for p in validate(write("extends: [a, b]\n" + SMALLEST))] == [
         "s.yaml:1:10: extends: write the path of one scenario file"
     ]
+
+
+def test_paths_and_texts_that_no_file_system_takes(write: Write) -> None:
+    assert [str(p) for p in validate(write('extends: "a\\0b"\n' + SMALLEST))] == [
+        "s.yaml:1:10: extends: a\\x00b cannot be read: embedded null byte"
+    ]
+    assert [str(p) for p in validate(write(SMALLEST.replace("GB", 'GB, log_volume: {series: "a\\0b"}')))] == [
+        "s.yaml:2:54: databases.crm.log_volume: cannot read the series a\\x00b: embedded null byte"
+    ]
+    assert [str(p) for p in validate(write(SMALLEST + 'description: "\\ud83d"\n'))] == [
+        "s.yaml:4:14: holds half a character; write the whole one"
+    ]
+
+
+def test_names_of_databases(write: Write) -> None:
+    for name, shown in (('" "', "' '"), ('"a\\tb"', r"'a\tb'"), ("x" * 129, repr("x" * 40))):
+        told = f"s.yaml:2:13: databases: {shown} is no name; use 1 to 128 printable characters"
+        assert [str(p) for p in validate(write(SMALLEST.replace("crm", name)))] == [told]
+    told = "s.yaml:2:12: databases: name at least one, as in {crm: {size: 500 GB}}"
+    assert [str(p) for p in validate(write(SMALLEST.replace("crm: {size: 500 GB}", "")))] == [told]

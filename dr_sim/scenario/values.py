@@ -1,0 +1,141 @@
+"""The types of values that only a scenario's own sections use: instants, zones, names, schedules, rates.
+
+What events and faults may use as well stands in fields.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from dr_sim import units
+from dr_sim.scenario import times
+from dr_sim.scenario.fields import Duration, from_text, refuse
+from dr_sim.scenario.model import Schedule
+
+LONGEST_RUN_US = 100 * units.YEAR_US
+LONGEST_NAME = 128  # SQL Server's limit for a database's name
+
+
+def _above_zero(value: int) -> int:
+    if value <= 0:
+        raise refuse("must be above 0")
+    return value
+
+
+def _run_length(value: int) -> int:
+    if value > LONGEST_RUN_US:
+        raise refuse("a run takes at most 100 years")
+    return _above_zero(value)
+
+
+def _zone(text: str) -> str:
+    return times.zone(text).key
+
+
+def is_name(text: str) -> bool:
+    """Whether a database, a machine or an operator can be called so."""
+    return bool(text.strip()) and len(text) <= LONGEST_NAME and text.isprintable()
+
+
+def _name(text: Any) -> str:
+    if not isinstance(text, str) or not is_name(text):
+        raise refuse(f"a name has 1 to {LONGEST_NAME} printable characters")
+    return text
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise refuse("a list of names belongs here, as in [sql1, sql2]")
+    names = tuple(_name(name) for name in value)
+    if not names:
+        raise refuse("name at least one")
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise refuse(f"{name!r} is named twice", i)
+    return names
+
+
+def _schedule(value: Any) -> Schedule:
+    if isinstance(value, dict):
+        if set(value) != {"at", "zone"} or not all(isinstance(text, str) for text in value.values()):
+            raise refuse("a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}")
+        schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
+        if schedule.kind not in ("daily", "weekly") or schedule.zone:
+            raise refuse("only a daily or weekly schedule has a zone, and only one", "zone")
+        zone = from_text(_zone, value["zone"], "zone")
+        return Schedule(schedule.kind, weekday=schedule.weekday, at_us=schedule.at_us, zone=zone)
+    return from_text(times.parse_schedule, value)
+
+
+def _validation(value: Any) -> tuple[str, ...]:
+    if value not in (["hash"], ["hash", "properties"], ["properties", "hash"]):
+        raise refuse("write [hash] or [hash, properties]")
+    return tuple(value)
+
+
+def _machines_silent(value: Any) -> int:
+    if value == "all":
+        return 0
+    if not isinstance(value, str) or not value.isdecimal() or int(value[:9]) == 0:
+        raise refuse("write how many machines must be silent, 1 or more, or all")
+    return int(value[:9])
+
+
+def _json(kind: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, **more})
+
+
+Positive = AfterValidator(_above_zero)
+RunLength = Annotated[Duration, AfterValidator(_run_length)]
+Moment = Annotated[
+    datetime,
+    PlainValidator(lambda value: from_text(times.parse_moment, value)),
+    _json("string", examples=["2026-01-05", "2026-01-05 08:00"]),
+]
+ZoneName = Annotated[
+    str, PlainValidator(lambda value: from_text(_zone, value)), _json("string", examples=["UTC", "Europe/Berlin"])
+]
+Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLength=LONGEST_NAME)]
+NameList = Annotated[
+    tuple[str, ...], PlainValidator(_names), _json("array", items={"type": "string"}, minItems=1, uniqueItems=True)
+]
+Rate = Annotated[
+    tuple[int, int],
+    PlainValidator(lambda value: from_text(units.parse_rate, value)),
+    _json("string", pattern=r"^\s*[0-9].* per .+$", examples=["3 per week", "10 per s"]),
+]
+_SCHEDULE_TEXT = {
+    "type": "string",
+    "pattern": r"^\s*(none|every .+|daily \d{1,2}:\d{2}.*|weekly [A-Za-z]+ \d{1,2}:\d{2}.*)$",
+    "examples": ["weekly Sun 01:00", "daily 01:00", "every 5 min", "every 5 min offset 2 min", "none"],
+}
+ScheduleField = Annotated[
+    Schedule,
+    PlainValidator(_schedule),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _SCHEDULE_TEXT,
+                {
+                    "type": "object",
+                    "properties": {"at": _SCHEDULE_TEXT, "zone": {"type": "string"}},
+                    "required": ["at", "zone"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+Validation = Annotated[
+    tuple[str, ...],
+    PlainValidator(_validation),
+    _json("array", items={"enum": ["hash", "properties"]}, uniqueItems=True, contains={"const": "hash"}),
+]
+MachinesSilent = Annotated[
+    int,
+    PlainValidator(_machines_silent),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
+]
