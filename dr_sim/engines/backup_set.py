@@ -174,3 +174,20 @@ def on_path(path: Path, fork: int, lsn: int) -> bool:
 def left_at(path: Path, first_fork: int) -> int:
     """The LSN at which the path left that fork."""
     return next(path[i + 1][1] for i, step in enumerate(path) if step[0] == first_fork)
+
+
+def obstacle(s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None) -> str | None:
+    """Why a log or an incremental does not fit a database that is being restored and stands at redo_lsn on that path.
+
+    'wrong_fork', 'wrong_base' (incrementals; base_lsn None: it carries none), 'gap' (logs), 'stale'; None: it fits.
+    Forks come before LSNs. A log fits if it covers the position; an empty one at the position fits and does nothing.
+    """
+    if (len(s.path) > 1 or len(path) > 1 or s.fork != path[0][0]) and not on_path(s.path, path[-1][0], redo_lsn):
+        return "stale" if s.last_lsn <= redo_lsn and on_path(path, s.fork, s.last_lsn) else "wrong_fork"
+    if s.kind == Kind.LOG:
+        if s.first_lsn > redo_lsn:
+            return "gap"
+        return "stale" if s.last_lsn <= redo_lsn and s.first_lsn < redo_lsn else None
+    if base_lsn is None or s.differential_base_lsn != base_lsn:
+        return "wrong_base"
+    return "stale" if s.last_lsn <= redo_lsn else None

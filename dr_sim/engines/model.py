@@ -15,7 +15,7 @@ and nowhere else, so the engine's own checks are exactly SQL Server's and no bet
 
 Left out: standby mode and its undo, simple recovery model (4208), 3101, 3257, 9002; and one rule is stricter: a backup
 is restored only under the database name it holds (3154), even with replace.
-Errors: the table in `ERRORS`, from the vendor's list of messages; 3013, which follows every one, is not raised.
+Errors: sql_server_errors.py.
 """
 
 from __future__ import annotations
@@ -25,48 +25,15 @@ from hashlib import blake2b
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, left_at, on_path, path_digest
+from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, left_at, obstacle, path_digest
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
-
-ERRORS: dict[int, str] = {
-    911: "Database '{db}' does not exist. Make sure that the name is entered correctly.",
-    927: "Database '{db}' cannot be opened. It is in the middle of a restore.",
-    1801: "Database '{db}' already exists. Choose a different database name.",
-    3117: "The log or differential backup cannot be restored because no files are ready to rollforward.",
-    3118: 'The database "{db}" does not exist. RESTORE can only create a database when restoring either a full backup'
-    " or a file backup of the primary file.",
-    3136: "This differential backup cannot be restored because the database has not been restored to the correct"
-    " earlier state.",
-    3153: "The database is already fully recovered.",
-    3154: "The backup set holds a backup of a database other than the existing '{db}' database.",
-    3159: 'The tail of the log for the database "{db}" has not been backed up. Use BACKUP LOG WITH NORECOVERY to backup'
-    " the log if it contains work you do not want to lose. Use the WITH REPLACE or WITH STOPAT clause of the RESTORE"
-    " statement to just overwrite the contents of the log.",
-    3183: 'RESTORE detected an error on page ({file}:{page}) in database "{db}" as read from the backup set.',
-    3189: "Damage to the backup set was detected.",
-    3201: "Cannot open backup device '{path}'. Operating system error 2(The system cannot find the file specified.).",
-    3203: 'Read on "{path}" failed: 38(Reached the end of the file.)',
-    3241: "The media family on device '{path}' is incorrectly formed. SQL Server cannot process this media family.",
-    3256: "The backup set on device '{path}' was terminated while it was being created and is incomplete. RESTORE"
-    " sequence is terminated abnormally.",
-    3035: 'Cannot perform a differential backup for database "{db}", because a current database backup does not exist.',
-    4214: "BACKUP LOG cannot be performed because there is no current database backup.",
-    4305: "The log in this backup set begins at LSN {lsn}, which is too recent to apply to the database. An earlier log"
-    " backup that includes LSN {redo} can be restored.",
-    4326: "The log in this backup set terminates at LSN {lsn}, which is too early to apply to the database. A more recent"
-    " log backup that includes LSN {redo} can be restored.",
-    4330: "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database.",
-}
-"""Number -> text. 911, 927, 1801, 3035, 3118, 3153 and 3159 are not in the facts' table: misuse of the engine, not damage."""
+from dr_sim.engines.sql_server_errors import refusal
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 _DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "checksum": 3189}
+_OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
 MAGIC = b"DRBM"
 PAGES = 16
-
-
-def refusal(number: int, **holes: object) -> EngineError:
-    return EngineError(number, ERRORS[number].format(**holes))
 
 
 def _pages(content: int) -> bytes:
@@ -239,41 +206,26 @@ def _full(s: BackupSet, body: int) -> _Database:
     return db
 
 
+def _check(db: _Database, s: BackupSet) -> None:
+    what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
+    if what is not None:
+        lsn = s.first_lsn if what == "gap" else s.last_lsn
+        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn)
+
+
 def _incremental(db: _Database, s: BackupSet, body: int) -> None:
-    _check_path(db, s)
-    if not db.has_base or db.base_lsn != s.differential_base_lsn:
-        raise refusal(3136)
-    if s.last_lsn <= db.lsn:
-        raise refusal(4326, lsn=s.last_lsn, redo=db.lsn)
+    _check(db, s)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + body) & MASK
 
 
 def _log(db: _Database, s: BackupSet, body: int) -> None:
-    _check_path(db, s)
-    if s.first_lsn > db.lsn:
-        raise refusal(4305, lsn=s.first_lsn, redo=db.lsn)
-    if s.last_lsn <= db.lsn:
-        if s.first_lsn == db.lsn and len(db.path) == len(s.path):
-            return
-        if s.first_lsn < db.lsn:
-            raise refusal(4326, lsn=s.last_lsn, redo=db.lsn)
+    _check(db, s)
     digest = db.restored_digest + body
     if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
         digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
-
-
-def _check_path(db: _Database, s: BackupSet) -> None:
-    """Forks before LSNs. Raises 4326 for what lies behind on the database's own path, 4330 for any other path."""
-    if len(s.path) == 1 == len(db.path) and s.fork == db.path[0][0]:
-        return
-    if on_path(s.path, db.fork, db.lsn):
-        return
-    if s.last_lsn <= db.lsn and on_path(db.path, s.fork, s.last_lsn):
-        raise refusal(4326, lsn=s.last_lsn, redo=db.lsn)
-    raise refusal(4330)
 
 
 class ModelEngine:
