@@ -13,32 +13,46 @@ class BackupFile:
     """`manifest` is the hash taken when the backup finished; None if it never did (it was cut off)."""
 
     __slots__ = (
-        "at_primary", "at_secondary", "commits", "database", "database_name", "header", "held_until_us", "kind",
-        "manifest", "modified_utc_us", "name", "nominal_bytes", "number", "sent_bytes", "state", "validated",
-        "verified_modified_utc_us",
+        "at_primary", "at_secondary", "commits", "database", "database_name", "header", "kind", "made", "manifest",
+        "modified_utc_us", "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
-    def __init__(self, number: int, database: int, database_name: str, kind: Kind, name: str) -> None:
+    def __init__(
+        self, number: int, database: int, database_name: str, kind: Kind, name: str, header: BackupHeader, commits: int
+    ) -> None:
         self.number = number
         self.database = database
         self.database_name = database_name
         self.kind = kind
         self.name = name
-        self.header: BackupHeader | None = None
-        self.nominal_bytes = 0
-        self.commits = 0
+        self.header = header
+        self.nominal_bytes = header.nominal_bytes
+        self.commits = commits  # 0..commits-1 are in the database up to its end
+        self.made: bytes | None = None  # the bytes as they were when it finished
         self.manifest: bytes | None = None
         self.modified_utc_us = 0
-        self.verified_modified_utc_us = 0  # what the properties at the secondary say
+        self.properties_utc_us = 0  # when it was modified, as the copy at the secondary has it
         self.at_primary = False
         self.at_secondary = False
         self.sent_bytes = 0  # of the transfer under way, kept over a cut if it resumes
         self.state = ""
         self.validated = False
-        self.held_until_us = 0
 
     def path_at(self, share: str) -> str:
         return f"{share}/{self.name}"
+
+
+    def finished(self, header: BackupHeader, data: bytes, commits: int) -> None:
+        """The backup is whole: its hash is taken and goes with it."""
+        self.header = header
+        self.commits = commits
+        self.modified_utc_us = header.finished_utc_us
+        self.made = data
+        self.manifest = content_hash(data)
+
+    def agrees(self, data: bytes) -> bool:
+        """Do these bytes have the hash in the manifest? The very object that was hashed is not hashed again."""
+        return self.manifest is not None and (data is self.made or content_hash(data) == self.manifest)
 
 
 def content_hash(data: bytes) -> bytes:

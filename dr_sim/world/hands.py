@@ -22,7 +22,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Promotion
-from dr_sim.world.secondary import Secondary
+from dr_sim.world.secondary import Secondary, Work
 
 
 class Hands:
@@ -87,12 +87,14 @@ class Hands:
         if manager is None:
             return
         context = self._context
-        now: int = context.agenda._now
-        index = self._index.get(getattr(event, "database", ""), -1)
-        if event.incarnation not in (0, self.incarnation):
+        now = context.agenda._now
+        index = self._index[event.database] if event.__class__ in _OF_A_DATABASE else -1  # type: ignore[attr-defined]
+        if event.incarnation and event.incarnation != self.incarnation:
             context.note("seen.ignored", index, type(event).__name__, event.incarnation)
         context.journal.record(event, now, index)
-        self._run(manager.handle(event))
+        commands = manager.handle(event)
+        if commands:
+            self._run(commands)
 
     def _soon(self, make: Callable[..., e.Event], *args: Any) -> None:
         """Tell make(mono, utc, incarnation, *args) in the next round of this instant."""
@@ -120,9 +122,9 @@ class Hands:
                 if verdict:
                     self._die(done, len(commands), command, verdict)
                     return
-            name = getattr(command, "database", "")
-            journal.record(command, now, index[name] if name else -1)
-            do[command.__class__](command)
+            cls = command.__class__
+            journal.record(command, now, index[command.database] if cls in _OF_A_DATABASE else -1)
+            do[cls](command)
 
     def _die(self, done: int, of: int, command: c.Command, how: str) -> None:
         if how == "fail" and isinstance(command, c.Save):
@@ -135,12 +137,9 @@ class Hands:
         return self._context.by_name[self._index[command.database]].get(command.name)
 
     def _landed(self, file: BackupFile) -> None:
-        context = self._context
-        self.tell(
-            e.Landed(
-                context.now_us, context.utc_us(), 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes
-            )
-        )
+        now = self._context.agenda._now
+        utc = self._context.scenario.start_utc_us + now
+        self.tell(e.Landed(now, utc, 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes))
 
     def _save(self, command: c.Save) -> None:
         if command.value:
@@ -153,41 +152,32 @@ class Hands:
         if file is None:
             self._soon(e.ValidationFailed, command.database, command.name, "missing", 60005, "The file is not in the share.")
             return
-        incarnation = self.incarnation
-        name, database = command.name, command.database
-        context = self._context
+        self._secondary.validate(file, self.incarnation, self._validated)
 
-        def done(outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
-            now: int = context.agenda._now
-            utc = context.scenario.start_utc_us + now
-            if header is not None:
-                self.tell(e.Validated(now, utc, incarnation, database, name, header))
-            else:
-                self.tell(e.ValidationFailed(now, utc, incarnation, database, name, outcome, number, text))
-
-        self._secondary.validate(file, done)
+    def _validated(self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
+        file = work.file
+        now = self._context.agenda._now
+        utc = self._context.scenario.start_utc_us + now
+        who = (now, utc, work.incarnation, file.database_name, file.name)
+        self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
 
     def _restore(self, command: c.Restore) -> None:
         file = self._file(command)
         if file is None:
             self._soon(e.RestoreFailed, command.database, command.name, 60005, False, "The file is not in the share.")
             return
-        incarnation = self.incarnation
-        name, database, replace = command.name, command.database, command.replace
-        context = self._context
+        self._secondary.restore(file, command.replace, self.incarnation, self._restored)
 
-        def done(state: RestoreState | None, number: int, text: str) -> None:
-            now: int = context.agenda._now
-            utc = context.scenario.start_utc_us + now
-            if state is not None:
-                self._promotion.restored(file)
-                base = state.differential_base_lsn
-                self.tell(e.Restored(now, utc, incarnation, database, name, state.fork, state.redo_lsn, base))
-            else:
-                lost = replace and not context.secondary_engine.state(database).exists
-                self.tell(e.RestoreFailed(now, utc, incarnation, database, name, number, lost, text))
-
-        self._secondary.restore(file, replace, done)
+    def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
+        context, file = self._context, work.file
+        now = context.agenda._now
+        who = (now, context.scenario.start_utc_us + now, work.incarnation, file.database_name, file.name)
+        if state is not None:
+            self._promotion.restored(file)
+            self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
+        else:
+            lost = work.replace and not context.secondary_engine.state(file.database_name).exists
+            self.tell(e.RestoreFailed(*who, number, lost, text))
 
     def _delete(self, command: c.Delete) -> None:
         file = self._file(command)
@@ -311,6 +301,9 @@ class Hands:
     def _redirect(self, command: c.Redirect) -> None:
         incarnation = self.incarnation
         self._promotion.redirect(lambda: self._answer(e.Redirected, incarnation, ()))
+
+
+_OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database" in cls.__dataclass_fields__)
 
 
 def _recorded_only(command: c.Command) -> None:

@@ -16,7 +16,7 @@ from dr_sim.engines.port import Backup, EngineError
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Database, Schedule
 from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import FILE_BITS, BackupFile, content_hash
+from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.schedule import last_start, next_start
 from dr_sim.world.sharing import Flow, SharedRate
@@ -30,12 +30,14 @@ NAME_MEMORY_US = 60_000_000  # names are by the second; a minute covers any numb
 class Job:
     """One backup being made."""
 
-    __slots__ = ("amount", "answer", "file", "flow", "op", "tail")
+    __slots__ = ("amount", "answer", "db", "file", "flow", "op")
 
-    def __init__(self, op: Backup, file: BackupFile, tail: bool, answer: Callable[[BackupFile | None], None] | None):
+    def __init__(
+        self, db: PrimaryDatabase, op: Backup, file: BackupFile, answer: Callable[[BackupFile | None], None] | None
+    ) -> None:
+        self.db = db
         self.op = op
         self.file = file
-        self.tail = tail
         self.answer = answer
         self.flow: Flow | None = None
         self.amount = 0  # what it reads before it ends, or before it dies
@@ -164,11 +166,9 @@ class Primary:
         db.named.append(name)
         db.named_us = now
         db.files_made += 1
-        file = BackupFile(number, db.index, name_of, kind, name)
-        file.nominal_bytes = size
-        file.commits = commits
-        h = file.header = op.header
-        job = db.running[kind] = Job(op, file, tail, answer)
+        h = op.header
+        file = BackupFile(number, db.index, name_of, kind, name, h, commits)
+        job = db.running[kind] = Job(db, op, file, answer)
         context.journal.append(
             _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
         )
@@ -179,11 +179,12 @@ class Primary:
             job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
             done = self._cut_reached
         disk = self._disks[db.spec.machine]
-        job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, lambda: done(db, job), 0, cost.fixed_us)
+        job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
         return ""
 
-    def _finish(self, db: PrimaryDatabase, job: Job) -> None:
+    def _finish(self, job: Job) -> None:
         context = self._context
+        db = job.db
         now: int = context.agenda._now
         file = job.file
         kind = file.kind
@@ -192,12 +193,8 @@ class Primary:
             commits, lsn = self.written(db)
             context.primary_engine.commit_to(db.spec.name, commits, lsn)
         utc = context.scenario.start_utc_us + now
-        made = job.op.finish(commits, lsn, utc)
-        header = made.header
-        file.header = header
-        file.commits = commits
-        file.modified_utc_us = utc
-        file.manifest = content_hash(context.primary_files.read(f"{SHARE}/{file.name}"))
+        header = job.op.finish(commits, lsn, utc).header
+        file.finished(header, context.primary_files.read(f"{SHARE}/{file.name}"), commits)
         if kind is Kind.FULL and not header.copy_only:
             db.last_full_lsn = header.first_lsn
         context.witness.made(now, db.index, file.number, header, commits)
@@ -222,9 +219,9 @@ class Primary:
             if self.begin(db, kind, answer, tail) and answer is not None:
                 answer(None)
 
-    def _cut_reached(self, db: PrimaryDatabase, job: Job) -> None:
+    def _cut_reached(self, job: Job) -> None:
         job.flow = None
-        self.cut_off(db, job)
+        self.cut_off(job.db, job)
 
     def cut_off(self, db: PrimaryDatabase, job: Job) -> None:
         """The job dies now, with the part of its bytes that it has read."""
@@ -248,8 +245,7 @@ class Primary:
         t: int = self._context.agenda._now
         if db.writes_until_us is not None and db.writes_until_us < t:
             t = db.writes_until_us
-        workload = self._context.workloads[db.index]
-        return workload.commits(t), workload.lsn(t)
+        return self._context.workloads[db.index].written(t)
 
     def up(self, db: PrimaryDatabase) -> bool:
         return not db.failed

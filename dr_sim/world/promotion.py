@@ -28,7 +28,6 @@ class Promotion:
 
     def restored(self, file: BackupFile) -> None:
         h = file.header
-        assert h is not None
         ends_utc_us = h.started_utc_us if file.kind is Kind.LOG else h.finished_utc_us
         self._cut_us[file.database] = max(0, ends_utc_us - self._context.scenario.start_utc_us)
 

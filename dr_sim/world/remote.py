@@ -39,7 +39,7 @@ class Remote:
         covering = None
         for file in self._context.by_name[database].values():
             h = file.header
-            if file.at_primary and file.kind is Kind.LOG and file.manifest and h and h.fork == fork:
+            if file.at_primary and file.kind is Kind.LOG and file.manifest and h.fork == fork:
                 if h.first_lsn <= lsn < h.last_lsn:
                     covering = file
         copying = covering is not None and self._replication.on_its_way(covering)

@@ -94,7 +94,7 @@ class Replication:
             file.sent_bytes = file.nominal_bytes - amount
         self._set(file, "sending")
         flow = self._link.shared.start(
-            file.database, amount * 8, self._link.cap_bit_s, lambda: self._arrived(file), _PRIORITY[file.kind]
+            file.database, amount * 8, self._link.cap_bit_s, self._arrived, file, _PRIORITY[file.kind]
         )
         self._sending[file.number] = (file, flow, amount)
 
@@ -109,8 +109,8 @@ class Replication:
         else:
             for damage in self.in_transit:
                 data = damage(file, data)
-            until = max((hold(file) for hold in self.hold_until), default=0)
-            if until > context.now_us:
+            until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0
+            if until > context.agenda._now:
                 context.agenda.at(until, Class.TRANSFER, file.database, self._landed, file, data)
             else:
                 self._landed(file, data)

@@ -10,7 +10,7 @@ from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.journal import KIND_ID
 from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.backup_file import BackupFile, content_hash
+from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.sharing import Flow, SharedRate
 
@@ -21,12 +21,14 @@ NOT_THERE = (60005, "The file is not in the share.")
 
 
 class Work:
-    """A hash or a restore under way, or waiting for a worker."""
+    """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
+    recovery manager's that asked for it."""
 
-    __slots__ = ("bytes_intact", "done", "entry", "file", "flow", "op", "replace")
+    __slots__ = ("done", "entry", "file", "flow", "incarnation", "op", "replace")
 
-    def __init__(self, file: BackupFile, done: Callable[..., None], replace: bool = False) -> None:
+    def __init__(self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False) -> None:
         self.file = file
+        self.incarnation = incarnation
         self.done = done
         self.replace = replace
         self.op: RestoreOp | None = None
@@ -56,10 +58,9 @@ class Secondary:
         now: int = context.agenda._now
         context.secondary_files.write(f"{SHARE}/{file.name}", data)
         file.at_secondary = True
-        file.verified_modified_utc_us = file.modified_utc_us
-        intact = file.manifest is not None and content_hash(data) == file.manifest
+        file.properties_utc_us = file.modified_utc_us
+        intact = file.agrees(data)
         h = file.header
-        assert h is not None
         context.journal.append(
             _LANDED, now, file.database,
             file.number, file.kind, h.fork, h.first_lsn, h.last_lsn, intact, context.journal.texts[file.name],
@@ -78,12 +79,14 @@ class Secondary:
         context.forget_if_nowhere(file)
 
     # ---- validation -----------------------------------------------------------------------------------------------------
-    def validate(self, file: BackupFile, done: Callable[[str, BackupHeader | None, int, str], None]) -> None:
-        """Read and hash the file; done(outcome, header, error number, error text), outcome 'ok' if it passed."""
-        work = Work(file, done)
+    def validate(
+        self, file: BackupFile, incarnation: int, done: Callable[[Work, str, BackupHeader | None, int, str], None]
+    ) -> None:
+        """Read and hash the file; done(work, outcome, header, error number, error text), outcome 'ok' if it passed."""
+        work = Work(file, incarnation, done)
         self._hashing.append(work)
         size = file.nominal_bytes if file.at_secondary else 0
-        work.flow = self._disk.start(file.database, size, self._spec.hash_bytes_s, lambda: self._hashed(work))
+        work.flow = self._disk.start(file.database, size, self._spec.hash_bytes_s, self._hashed, work)
 
     def _hashed(self, work: Work) -> None:
         self._hashing.remove(work)
@@ -92,27 +95,30 @@ class Secondary:
         try:
             data = self._context.secondary_files.read(path)
         except KeyError:
-            work.done("missing", None, *NOT_THERE)
+            work.done(work, "missing", None, *NOT_THERE)
             return
         if file.manifest is None:
-            work.done("no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
-        elif content_hash(data) != file.manifest:
-            work.done("hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
-        elif self._properties and file.verified_modified_utc_us != file.modified_utc_us:
-            work.done("properties_mismatch", None, 60002, "The properties of the file are not those in its manifest.")
+            work.done(work, "no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
+        elif not file.agrees(data):
+            work.done(work, "hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
+        elif self._properties and file.properties_utc_us != file.modified_utc_us:
+            work.done(work, "properties_mismatch", None, 60002, "The properties of the file are not those in its manifest.")
         else:
             try:
                 header = self._context.secondary_engine.read_header(path)
             except EngineError as error:
-                work.done("hash_mismatch", None, error.number, error.text)
+                work.done(work, "hash_mismatch", None, error.number, error.text)
                 return
             file.validated = True
-            work.done("ok", header, 0, "")
+            work.done(work, "ok", header, 0, "")
 
     # ---- restore --------------------------------------------------------------------------------------------------------
-    def restore(self, file: BackupFile, replace: bool, done: Callable[[RestoreState | None, int, str], None]) -> None:
-        """Hand the file to the engine when a worker is free; done(state, 0, '') or done(None, number, text)."""
-        work = Work(file, done, replace)
+    def restore(
+        self, file: BackupFile, replace: bool, incarnation: int,
+        done: Callable[[Work, RestoreState | None, int, str], None],
+    ) -> None:  # fmt: skip
+        """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work, None, number, text)."""
+        work = Work(file, incarnation, done, replace)
         if len(self._restoring) < self._workers:
             self._begin(work)
         else:
@@ -126,7 +132,7 @@ class Secondary:
         path = f"{SHARE}/{file.name}"
         name = file.database_name
         try:
-            intact = file.manifest is not None and content_hash(context.secondary_files.read(path)) == file.manifest
+            intact = file.agrees(context.secondary_files.read(path))
         except KeyError:
             intact = False
         context.witness.handed_over(
@@ -149,7 +155,7 @@ class Secondary:
             return
         amount = file.nominal_bytes * factor // 1_000_000
         rate = self._spec.restore_bytes_s
-        work.flow = self._disk.start(file.database, amount, rate, lambda: self._finish(work), 0, fixed_us)
+        work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
     def _finish(self, work: Work) -> None:
         context = self._context
@@ -175,7 +181,7 @@ class Secondary:
         del self._restoring[work.file.database]
         if self._waiting:
             self._begin(self._waiting.popleft())
-        work.done(state, number, text)
+        work.done(work, state, number, text)
 
     # ---- the end of a manager ----------------------------------------------------------------------------------------------
     def abort_all(self) -> None:

@@ -11,6 +11,7 @@ within a class, what a class leaves goes to the next.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from dr_sim.world.agenda import Agenda, Entry
 
@@ -20,18 +21,18 @@ MICRO = 1_000_000
 class Flow:
     """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the sharing has settled."""
 
-    __slots__ = ("begins_us", "cap", "done", "entity", "left", "number", "priority", "rate")
+    __slots__ = ("begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
 
     def __init__(
-        self, entity: int, left: int, cap: int, begins_us: int, priority: int, number: int, done: Callable[[], None]
+        self, entity: int, left: int, cap: int, begins_us: int, priority: int, done: Callable[[Any], None], what: Any
     ) -> None:
         self.entity = entity
         self.left = left
         self.cap = cap
         self.begins_us = begins_us
         self.priority = priority
-        self.number = number
         self.done = done
+        self.what = what
         self.rate = 0
 
 
@@ -43,19 +44,17 @@ class SharedRate:
         self._sharing = sharing
         self._flows: list[Flow] = []  # in order of arrival
         self._settled_us = 0
-        self._count = 0
         self._next: Entry | None = None
 
     def start(
-        self, entity: int, amount: int, cap: int, done: Callable[[], None], priority: int = 0, wait_us: int = 0
+        self, entity: int, amount: int, cap: int, done: Callable[[Any], None], what: Any, priority: int = 0, wait_us: int = 0
     ) -> Flow:
-        """Begin a flow of `amount` units at no more than `cap` units a second; done() is called when it ends.
+        """Begin a flow of `amount` units at no more than `cap` units a second; done(what) is called when it ends.
 
         wait_us: a fixed cost that comes first and takes nothing of the shared rate.
         """
         now = self._agenda._now
-        self._count += 1
-        flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, self._count, done)
+        flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, done, what)
         if self._flows:
             self._settle()
             self._flows.append(flow)
@@ -148,14 +147,14 @@ class SharedRate:
             if flow.left <= flow.rate * (now - since):
                 flows.clear()
                 self._settled_us = now
-                flow.done()
+                flow.done(flow.what)
                 return
         self._settle()
         ended = [f for f in flows if not f.left and f.begins_us <= now]
         self._flows = [f for f in flows if f.left or f.begins_us > now]
         self._plan()
-        for flow in sorted(ended, key=lambda f: (f.entity, f.number)):
-            flow.done()
+        for flow in sorted(ended, key=lambda f: f.entity):
+            flow.done(flow.what)
 
 
 def _water_fill(flows: list[Flow], capacity: int) -> int:

@@ -28,7 +28,7 @@ _WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2,
 class Workload:
     """One database's writes."""
 
-    __slots__ = ("_bursts", "_bytes", "_cum", "_lengths", "_period_us", "_starts", "_tx_den", "_tx_num")
+    __slots__ = ("_bursts", "_bytes", "_cum", "_last_ack", "_lengths", "_period_us", "_starts", "_tx_den", "_tx_num")
 
     def __init__(self, database: Database, scenario: Scenario) -> None:
         volume = database.log_volume
@@ -39,6 +39,7 @@ class Workload:
         self._tx_num = self._bytes * database.transactions_den_us
         self._tx_den = database.transactions_num * self._period_us
         self._bursts: list[tuple[int, int, int]] = []
+        self._last_ack = (-1, 0)
 
     def add_burst(self, at_us: int, log_bytes: int, over_us: int) -> None:
         """Maintenance writes so much log, evenly over that time (all at once if 0)."""
@@ -66,13 +67,25 @@ class Workload:
 
     def commits(self, t: int) -> int:
         """How many commits are acknowledged before t: the number of the first that is not."""
+        return self.written(t)[0]
+
+    def written(self, t: int) -> tuple[int, int]:
+        """(commits acknowledged before t, LSN at t)."""
         u = self.user_bytes(t)
+        lsn = u + self.maintenance_bytes(t) if self._bursts else u
         if u <= 0 or not self._tx_num:
-            return 0
-        return (u - 1) * self._tx_den // self._tx_num + 1
+            return 0, lsn
+        return (u - 1) * self._tx_den // self._tx_num + 1, lsn
 
     def ack_instant(self, n: int) -> int:
         """The instant at which commit n is acknowledged; NEVER_US if this database never commits."""
+        if n == self._last_ack[0]:  # asked for twice a log: what survives a site's loss and a host's
+            return self._last_ack[1]
+        at = self._ack_instant(n)
+        self._last_ack = (n, at)
+        return at
+
+    def _ack_instant(self, n: int) -> int:
         if not self._bytes:
             return NEVER_US
         periods, rest = divmod(self.commit_start(n), self._bytes)

@@ -122,7 +122,7 @@ class World:
             whole = [
                 StoredFile(f.name, f.header, copied=not self.replication.on_its_way(f))
                 for f in here
-                if f.header is not None and f.manifest is not None
+                if f.manifest is not None
             ]
             gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
             old_us = now_utc_us - spec.retention_us
