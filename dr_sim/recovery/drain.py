@@ -48,7 +48,7 @@ class Drain:
         if e.reachable:
             names: list[str] = json.loads(e.waiting)
             self.waiting.update(name for name in names if name not in db.files)
-            for file in sorted(db.bad.values(), key=File.age_order):
+            for file in sorted((f for f in db.bad.values() if f.state == BAD), key=File.age_order):
                 self.damaged(file, out)
         else:
             self.abandon_waiting()
@@ -79,7 +79,7 @@ class Drain:
         self.reachable = False
         self.waiting.clear()
         db.recopying.clear()
-        for file in list(db.bad.values()):
+        for file in [f for f in db.bad.values() if f.state == BAD]:
             self.give_up(file)
         return left
 

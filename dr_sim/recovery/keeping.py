@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import plan
-from dr_sim.recovery.commands import Command, SetAlarm, Validate
-from dr_sim.recovery.files import FULL, VALID
+from dr_sim.backups.retention import StoredFile, prunable
+from dr_sim.recovery.commands import Command, Delete, Save, SetAlarm, Validate
+from dr_sim.recovery.files import BAD, FULL, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import DAY_US, next_multiple_us
 
 if TYPE_CHECKING:
@@ -54,5 +55,30 @@ class Keeping:
         out.extend(Validate(db.name, name) for name in sorted(names))
 
     def prune(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Delete what is older than the retention and needed by no chain that is kept."""
-        out.append(SetAlarm(self.db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
+        """Delete what is older than the retention and needed by no chain that is kept; the counters go with the files.
+        Old files whose headers a restart has lost are looked into first, and go the next time."""
+        db = self.db
+        out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
+        retention_us = db.config.retention_us
+        if utc_us - retention_us < min((f.modified_utc_us for f in db.files.values()), default=utc_us):
+            return
+        db.look_into_unknown(out, utc_us - retention_us)
+        whole = [StoredFile(f.name, f.header) for f in db.files.values() if f.state == VALID and f.header is not None]
+        names = prunable(whole, utc_us, retention_us, db.config.keep_fulls, db.state)
+        useless = [f for f in db.files.values() if f.done and f.state in (BAD, LOST) and f.name not in db.recopying]
+        names += [f.name for f in sorted(useless, key=File.age_order) if f.modified_utc_us < utc_us - retention_us]
+        for name in names:
+            file = db.files[name]
+            if file is not db.restoring and (file.done or file.kind != LOG):
+                self._delete(file, out)
+
+    def _delete(self, file: File, out: list[Command]) -> None:
+        db = self.db
+        del db.files[file.name]
+        db.bad.pop(file.name, None)
+        out.append(Delete(db.name, file.name))
+        if file.attempts:
+            out.append(Save(f"attempts/{db.name}/{file.name}", ""))
+        if file.kind != LOG:
+            out.append(Save(f"header/{db.name}/{file.name}", ""))
+        db.alerts.clear(file.name, out)

@@ -130,11 +130,6 @@ class Repair:
     def candidate(self, mono_us: int) -> tuple[File | None, bool]:
         """The file that gets the database on where no log does, and whether it takes the place of what is there."""
         db = self.db
-        if self.steps:
-            file = db.files.get(self.steps[0])
-            if file is not None and _usable(file, mono_us):
-                return file, file.kind == FULL and db.state.exists
-            self.steps = []
         if not db.state.exists or db.drain is not None:
             return self._by_plan(mono_us, db.state.redo_lsn + 1)
         goal = self._goal()
@@ -149,6 +144,16 @@ class Repair:
         if self.policy == SKIP_AHEAD:
             return self._by_plan(mono_us, goal)
         return self._full_past(mono_us, goal)
+
+    def next_step(self, mono_us: int) -> File | None:
+        """The next step of the plan that is being carried out, unless it has become useless."""
+        db = self.db
+        file = db.files.get(self.steps[0])
+        if file is not None and _usable(file, mono_us) and (header := file.header) is not None:
+            if applies(header, db.state) is Fit.APPLIES:
+                return file
+        self.steps = []
+        return None
 
     def _goal(self) -> int:
         """The LSN that must be reached for the chain to go on: where the first log that waits begins."""
@@ -209,6 +214,10 @@ class Repair:
 
     def _bridges(self, header: BackupHeader) -> bool:
         return header.last_lsn >= self._goal() and applies(header, self.db.state) is Fit.APPLIES
+
+    def stepped(self, file: File) -> None:
+        """A full or an incremental has been restored: on to the plan's next step, if it was the plan's."""
+        self.steps = self.steps[1:] if self.steps and self.steps[0] == file.name else []
 
     def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The engine did not take it."""

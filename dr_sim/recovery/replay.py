@@ -13,13 +13,13 @@ from bisect import insort
 from dataclasses import dataclass
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.model import RestoreState
+from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH, AlertBook, whole_minutes
 from dr_sim.recovery.commands import Command, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
-from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, UNKNOWN, VALID, File, kind_of
+from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
 from dr_sim.recovery.keeping import Keeping, header_from_text, header_text
 from dr_sim.recovery.limits import elapsed_us, next_multiple_us
 from dr_sim.recovery.repair import Repair
@@ -116,6 +116,11 @@ class DatabaseReplay:
             if header is not None:
                 file.header = header_from_text(header)
                 file.state = VALID
+            if name in self.alerts.begun:
+                file.state = CHECKING
+                out.append(Validate(self.name, name))
+            elif header is not None:
+                continue
             elif kind == LOG and last.name and modified_utc_us <= last.modified_utc_us:
                 file.state = UNKNOWN
                 file.done = True
@@ -124,6 +129,8 @@ class DatabaseReplay:
         for name in self.saved_headers:  # a file that is no longer there
             out.append(Save(f"header/{self.name}/{name}", ""))
         self.saved_headers = {}
+        for danger in [danger for danger in self.alerts.begun if kind_of(danger) >= 0 and danger not in self.files]:
+            self.alerts.clear(danger, out)
         if not self.promoted:
             self.watch.begin(mono_us, utc_us, out)
             self.keeping.begin(mono_us, out)
@@ -145,8 +152,7 @@ class DatabaseReplay:
         elif file.state == BAD or file.state == LOST:
             file.modified_utc_us = e.modified_utc_us
             file.size_bytes = e.size_bytes
-            file.state = CHECKING
-            self.bad.pop(name, None)
+            file.state = CHECKING  # it stays among the bad until it is known to be whole
         else:
             return  # told twice
         if self.recopying:
@@ -163,13 +169,15 @@ class DatabaseReplay:
         if header.database != self.name:
             self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
             return
+        first_time = file.header is None
         file.header = header
         file.state = VALID
         file.failures = 0
         if self.bad:
             self.bad.pop(e.name, None)
         if file.kind != LOG:
-            out.append(Save(f"header/{self.name}/{file.name}", header_text(header)))
+            if first_time:
+                out.append(Save(f"header/{self.name}/{file.name}", header_text(header)))
             self.alerts.clear(file.name, out)
             self.repair.validated(file, e.mono_us, e.utc_us, out)
         elif file.done:
@@ -190,6 +198,9 @@ class DatabaseReplay:
     ) -> None:  # fmt: skip
         """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
         be helped by another copy: the next log covers its range (R10)."""
+        if file.done and file.header is None:
+            file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
+            return
         file.state = BAD
         file.outcome, file.error_number, file.error_text = outcome, number, text
         file.failures += 1
@@ -205,19 +216,18 @@ class DatabaseReplay:
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
 
-    def look_into_unknown(self, out: list[Command]) -> None:
-        """The chain does not go on: logs that a restart took for restored may be what it lacks."""
+    def look_into_unknown(self, out: list[Command], until_utc_us: int | None = None) -> None:
+        """Read the headers of logs that a restart took for restored: one may be what the chain lacks."""
         for file in self.files.values():
-            if file.state == UNKNOWN:
+            if file.state == UNKNOWN and (until_utc_us is None or file.modified_utc_us < until_utc_us):
                 file.state = CHECKING
                 file.done = False
                 out.append(Validate(self.name, file.name))
 
     def recopy(self, name: str, out: list[Command]) -> None:
-        """Have it sent again, unless that is under way."""
-        if name not in self.recopying:
-            self.recopying.add(name)
-            out.append(Recopy(self.name, name))
+        """Have it sent again; for a file that is on its way that changes nothing."""
+        self.recopying.add(name)
+        out.append(Recopy(self.name, name))
 
     def recopy_failed(self, e: events.RecopyFailed, out: list[Command]) -> None:
         self.recopying.discard(e.name)
@@ -240,8 +250,10 @@ class DatabaseReplay:
         """Hand over the next backup that applies, if there is one and none is being restored."""
         if self.restoring is not None or self.promoted:
             return
-        file = self._next_log(mono_us, out)
-        replace = False
+        file = self.repair.next_step(mono_us) if self.repair.steps else None
+        replace = file is not None and file.kind == FULL and self.state.exists
+        if file is None:
+            file = self._next_log(mono_us, out)
         if file is None and (self.repair.policy or self.drain is not None or not self.state.exists):
             file, replace = self.repair.candidate(mono_us)
         if file is not None:
@@ -329,9 +341,12 @@ class DatabaseReplay:
                 self.pending.remove(file)
         else:
             state.exists = True
+            self.repair.stepped(file)
             self._rebuild_pending()
         if self.bad:
-            self._forget_covered(file.modified_utc_us)
+            self._forget_covered(header)
+        if self.watch.stuck is not None or self.alerts.begun:
+            self.watch.moved(out)
         if self.repair.policy:
             self.repair.moved(out)
         self.advance(e.mono_us, e.utc_us, out)
@@ -366,10 +381,11 @@ class DatabaseReplay:
                     self.pending.append(file)
         self.pending.sort(key=File.order)
 
-    def _forget_covered(self, modified_utc_us: int) -> None:
-        """A damaged log finished before the one just restored was cut before it, so its range is behind us (R10).
-        Should clocks have lied, the hole shows itself."""
-        for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= modified_utc_us]:
+    def _forget_covered(self, header: BackupHeader) -> None:
+        """A damaged log that was finished before the one just restored was cut, so its range is behind us (R10). A full
+        or an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
+        until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
+        for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
             if not file.done:
                 file.done = True
                 del self.bad[file.name]

@@ -84,6 +84,8 @@ class Watch:
         quiet_us = elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us)
         if newest > last.modified_utc_us:
             quiet_us = min(quiet_us, max(0, utc_us - newest))
+        if quiet_us < self.window_us:
+            db.alerts.clear("silence", out)
         self.landed_mono_us = mono_us - quiet_us
         self.landed_utc_us = utc_us - quiet_us
         out.append(SetAlarm(db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
@@ -118,12 +120,18 @@ class Watch:
         stuck = self.stuck
         lsn = db.state.redo_lsn if db.state.exists else -1
         if stuck is not None and (not found or stuck.stuck_lsn != lsn):
-            self.stuck = stuck = None
-            if not found or db.restoring is None:
-                db.alerts.clear("chain", out)
+            stuck = None
+            self.moved(out)
         if found and (stuck is None or stuck.file is not file):
             self._notice(file, lsn, mono_us, utc_us, out)
+        elif stuck is not None and not stuck.over and self._attempts_over():
+            self._reach_limit(mono_us, utc_us, out)
         self._arm(mono_us, out)
+
+    def moved(self, out: list[Command]) -> None:
+        """The chain goes on."""
+        self.stuck = None
+        self.db.alerts.clear("chain", out)
 
     def _culprit(self, mono_us: int) -> tuple[bool, File | None]:
         db = self.db
@@ -214,9 +222,7 @@ class Watch:
         self.armed_at_us = 0
         if db.drain is not None:
             return
-        for file in sorted(db.bad.values(), key=File.age_order):
-            if file.retry_at_mono_us <= mono_us:
-                self._retry_damaged(file, mono_us, utc_us, out)
+        self.look(mono_us, utc_us, out)
         stuck = self.stuck
         if stuck is not None and not stuck.over and (stuck.limit_at_us <= mono_us or self._attempts_over()):
             self._reach_limit(mono_us, utc_us, out)
@@ -229,6 +235,9 @@ class Watch:
                     db.repair.start(mono_us, utc_us, out)
             if not db.repair.policy and (stuck.file is None or stuck.file.outcome == "no_manifest"):
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
+        for file in sorted(db.bad.values(), key=File.age_order):
+            if file.retry_at_mono_us <= mono_us and file.state == BAD:
+                self._retry_damaged(file, mono_us, utc_us, out)
         db.advance(mono_us, utc_us, out)
         self._arm(mono_us, out)
 
@@ -281,6 +290,8 @@ class Watch:
         if name:
             file = db.files.get(name)
             if not e.copying and (file is None or file.state in (BAD, LOST)):
+                if file is not None:
+                    file.done = False  # it is needed after all
                 db.recopy(name, out)
         elif e.remakeable:
             if not e.jobs_paused and not self.log_requested:

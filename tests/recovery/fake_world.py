@@ -1,0 +1,331 @@
+"""A small untimed world around the recovery manager: one database, a primary, a link, an engine, a store.
+
+It knows the chain rules by itself (an interval and a base), checks every hand-over against them, and can crash the
+manager before any command or at a failing Save. Time moves only by `wait`, from alarm to alarm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.names import backup_name
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
+from dr_sim.recovery.manager import RecoveryManager
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+START_UTC = 1_788_220_800 * SECOND  # 2026-09-01T00:00:00Z
+DB = "crm"
+OPERATORS = ("anna", "ben")
+
+
+def config(
+    on_hole: str = "bridge", otherwise: str = "resync", mode: str = "automatic", databases: tuple[str, ...] = (DB,),
+    log_interval_us: int = 5 * MINUTE, full_scheduled: bool = False, **replay: int,
+) -> ManagerConfig:  # fmt: skip
+    rules: dict[str, Any] = {
+        "attempts": 3, "age_us": 15 * MINUTE, "retry_us": 5 * MINUTE, "window_us": 15 * MINUTE,
+        "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0, **replay,
+    }  # fmt: skip
+    return ManagerConfig(
+        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2) for name in databases),
+        ReplayConfig(on_hole=on_hole, otherwise=otherwise, share_path="\\\\recovery\\logs\\", **rules),
+        FailoverConfig(mode, 30 * SECOND, 0, ("sql1", "sql2"), OPERATORS, "anna", 10 * MINUTE),
+    )
+
+
+class Broken(AssertionError):
+    """An invariant of replay does not hold."""
+
+
+class Crash(Exception):
+    """The manager dies here."""
+
+
+@dataclass
+class Backup:
+    header: BackupHeader
+    name: str
+    modified_utc_us: int
+    at_primary: bool = True
+    bad_at_primary: bool = False
+    cut_off: bool = False
+
+
+@dataclass
+class Here:
+    """A file in the secondary's share."""
+
+    backup: Backup
+    damaged: bool = False
+
+
+@dataclass
+class FakeWorld:
+    config: ManagerConfig
+    crash_before: Callable[[c.Command], str] = lambda command: ""  # 'crash', 'fail' or ''
+    mono_us: int = 0
+    store: dict[str, str] = field(default_factory=dict)
+    backups: dict[str, Backup] = field(default_factory=dict)
+    on_way: list[str] = field(default_factory=list)
+    share: dict[str, Here] = field(default_factory=dict)
+    alarms: dict[tuple[str, str], int] = field(default_factory=dict)
+    answers: list[e.Event] = field(default_factory=list)
+    done: list[c.Command] = field(default_factory=list)  # every command executed
+    alerts: list[tuple[int, c.RaiseAlert]] = field(default_factory=list)
+    replayed: list[tuple[str, int, int]] = field(default_factory=list)  # (name, from, to): how the position moved
+    incarnation: int = 0
+    reachable: bool = True
+    paused: str = ""
+    written: int = 0
+    log_start: int = 0
+    full_first: int = 0
+    engine_refuses: int = 0
+    restoring: str = ""
+    counted: dict[str, int] = field(default_factory=dict)  # by name, the counter at its last read
+    # the engine at the secondary
+    redo: int = 0
+    base: int = 0
+    exists: bool = True
+    promoted: bool = False
+    silent: dict[str, int] = field(default_factory=dict)
+    recovers: int = 0
+
+    def __post_init__(self) -> None:
+        self.manager: RecoveryManager | None = None
+
+    # ---- the primary -------------------------------------------------------------------------------------------------
+    @property
+    def utc_us(self) -> int:
+        return START_UTC + self.mono_us
+
+    def backup(self, kind: Kind, cut_off: bool = False) -> str:
+        self.written += 100 if not self.promoted else 0
+        first = self.log_start if kind is Kind.LOG else self.written - 50
+        name = backup_name(DB, self.utc_us, kind, 0, self.backups)
+        base = 0
+        if kind is Kind.FULL:
+            self.full_first = first
+        elif kind is Kind.INCREMENTAL:
+            base = self.full_first
+        header = BackupHeader(
+            DB, len(self.backups) + 1, kind, 1, first, self.written, first, self.full_first, base, 1, 0,
+            self.utc_us, self.utc_us + SECOND, nominal_bytes=1 + 1000 * (kind is Kind.FULL) + 100 * (kind is Kind.INCREMENTAL),
+        )  # fmt: skip
+        self.backups[name] = Backup(header, name, self.utc_us + SECOND, cut_off=cut_off)
+        self.on_way.append(name)
+        if kind is Kind.LOG and not cut_off:
+            self.log_start = self.written
+        return name
+
+    # ---- the link ----------------------------------------------------------------------------------------------------
+    def land(self, name: str, damaged: bool = False) -> None:
+        self.on_way.remove(name)
+        backup = self.backups[name]
+        self.share[name] = Here(backup, damaged or backup.bad_at_primary)
+        self.tell(e.Landed(self.mono_us, self.utc_us, 0, DB, name, backup.modified_utc_us, 1000))
+
+    def land_all(self) -> None:
+        while self.on_way:
+            self.land(self.on_way[0])
+            self.settle()
+
+    # ---- the manager --------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        self.incarnation += 1
+        self.restoring = ""
+        self.alarms.clear()
+        self.manager = RecoveryManager(self.config, self.incarnation, dict(self.store))
+        self.run(self.manager.resume(self.mono_us, self.utc_us))
+
+    def tell(self, event: e.Event) -> None:
+        assert self.manager is not None
+        self.run(self.manager.handle(event))
+
+    def run(self, commands: list[c.Command]) -> None:
+        try:
+            for command in commands:
+                how = self.crash_before(command)
+                if how == "crash" or (how == "fail" and isinstance(command, c.Save)):
+                    raise Crash
+                self.execute(command)
+        except Crash:
+            self.start()
+
+    def settle(self, rounds: int = 500) -> None:
+        """Give the answers that are due, in order, until nothing more comes."""
+        while self.answers:
+            rounds -= 1
+            if rounds < 0:
+                raise Broken("it never comes to rest")
+            answer = self.answers.pop(0)
+            if answer.incarnation != self.incarnation:
+                continue  # the manager would drop it
+            if isinstance(answer, (e.Restored, e.RestoreFailed)):
+                answer = self.finish_restore(answer)
+            answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
+            self.tell(answer)
+
+    def wait(self, us: int) -> None:
+        """Time passes; alarms go off in order."""
+        until = self.mono_us + us
+        for _ in range(1000):
+            if not self.alarms:
+                break
+            key, at = min(self.alarms.items(), key=lambda item: (item[1], item[0]))
+            if at > until:
+                break
+            del self.alarms[key]
+            self.mono_us = max(self.mono_us, at)
+            self.tell(e.Alarm(self.mono_us, self.utc_us, self.incarnation, *key))
+            self.settle()
+        else:
+            raise Broken("alarms without end")
+        self.mono_us = until
+
+    # ---- the hands ------------------------------------------------------------------------------------------------------
+    def answer(self, make: type[e.Event], *args: Any) -> None:
+        self.answers.append(make(self.mono_us, self.utc_us, self.incarnation, *args))
+
+    def execute(self, command: c.Command) -> None:
+        self.done.append(command)
+        match command:
+            case c.Save(key, value):
+                self.check_save(key, value)
+                self.store[key] = value
+                if not value:
+                    del self.store[key]
+            case c.SetAlarm(scope, what, at):
+                self.alarms[scope, what] = at
+            case c.CancelAlarm(scope, what):
+                self.alarms.pop((scope, what), None)
+            case c.TakeInventory():
+                self.inventory()
+            case c.Validate(_, name):
+                self.validate(name)
+            case c.Recopy(_, name):
+                self.recopy(name)
+            case c.Delete(_, name):
+                self.share.pop(name, None)
+            case c.Restore(_, name, replace):
+                self.begin_restore(name, replace)
+            case c.RaiseAlert():
+                self.alerts.append((self.mono_us, command))
+            case c.AskPrimary(_, _, lsn):
+                self.ask_primary(lsn)
+            case c.TakeBackup(_, kind):
+                if not self.reachable:
+                    self.answer(e.BackupFailed, DB, kind, "unreachable")
+                else:
+                    self.answer(e.BackupTaken, DB, kind, self.backup(Kind(kind)))
+            case c.AskShare(_):
+                self.answer(e.ShareAnswered, DB, self.reachable, json.dumps(sorted(self.on_way) if self.reachable else []))
+            case c.TakeTail(_):
+                if not self.reachable:
+                    self.answer(e.TailFailed, DB, "unreachable")
+                else:
+                    self.answer(e.TailTaken, DB, self.backup(Kind.LOG))
+            case c.Fence():
+                self.answer(*((e.Fenced,) if self.reachable else (e.FenceFailed, "unreachable")))
+            case c.Recover(_):
+                self.recovers += 1
+                if self.promoted:
+                    raise Broken("promoted twice")
+                self.promoted = True
+                self.answer(e.Recovered, DB, 2, self.redo)
+            case c.Redirect():
+                self.answer(e.Redirected)
+
+    def check_save(self, key: str, value: str) -> None:
+        if key.startswith("attempts/") and value:
+            if int(value) != int(self.store.get(key, "0")) + 1:
+                raise Broken(f"{key} goes from {self.store.get(key, '0')} to {value}")
+
+    def inventory(self) -> None:
+        state = {
+            "fork": 1, "redo_lsn": self.redo, "differential_base_lsn": self.base, "restoring": not self.promoted,
+            "exists": self.exists, "busy": False,
+        }  # fmt: skip
+        files = [[name, here.backup.modified_utc_us, 1000] for name, here in self.share.items()]
+        self.answer(e.Inventory, json.dumps({DB: state}), json.dumps({DB: files}), json.dumps(self.silent))
+
+    def validate(self, name: str) -> None:
+        here = self.share.get(name)
+        if here is None:
+            self.answer(e.ValidationFailed, DB, name, "missing", 60005, "The file is not in the share.")
+        elif here.backup.cut_off:
+            self.answer(e.ValidationFailed, DB, name, "no_manifest", 60003, "The backup was cut off.")
+        elif here.damaged:
+            self.answer(e.ValidationFailed, DB, name, "hash_mismatch", 60001, "The hash does not agree.")
+        else:
+            self.answer(e.Validated, DB, name, here.backup.header)
+
+    def recopy(self, name: str) -> None:
+        if not self.reachable:
+            self.answer(e.RecopyFailed, DB, name, "unreachable")
+        elif not self.backups[name].at_primary:
+            self.answer(e.RecopyFailed, DB, name, "missing")
+        elif name not in self.on_way:
+            self.on_way.append(name)
+
+    def ask_primary(self, lsn: int) -> None:
+        covering = ""
+        for backup in self.backups.values():
+            h = backup.header
+            if h.kind is Kind.LOG and backup.at_primary and not backup.cut_off and h.first_lsn <= lsn < h.last_lsn:
+                covering = backup.name
+        self.answer(
+            e.PrimaryAnswered, DB, self.reachable, covering, covering in self.on_way, self.log_start <= lsn, self.paused
+        )  # fmt: skip
+
+    def begin_restore(self, name: str, replace: bool) -> None:
+        """Checks that need no trust in the recovery logic: the counter, one at a time, no gap, nothing twice."""
+        if self.restoring:
+            raise Broken(f"{name} is handed over while {self.restoring} is being restored")
+        if self.promoted:
+            raise Broken(f"{name} is handed over after the promotion")
+        count = int(self.store.get(f"attempts/{DB}/{name}", "0"))
+        if count <= self.counted.get(name, 0):
+            raise Broken(f"{name} is read again, but its counter still says {count}")
+        self.counted[name] = count
+        header = self.share[name].backup.header
+        if header.kind is Kind.LOG and header.first_lsn > self.redo:
+            raise Broken(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
+        if header.kind is not Kind.FULL and header.last_lsn <= self.redo:
+            raise Broken(f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice")
+        if header.kind is Kind.FULL and self.exists and not replace:
+            raise Broken(f"{name} is restored over a database without replace")
+        self.restoring = name
+        self.answer(e.Restored, DB, name, 0, 0, 0)
+
+    def finish_restore(self, answer: e.Event) -> e.Event:
+        assert isinstance(answer, e.Restored)
+        name = self.restoring
+        self.restoring = ""
+        header = self.share[name].backup.header
+        if self.engine_refuses:
+            self.engine_refuses -= 1
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, "Exclusive access could not be obtained.")
+        if self.share[name].damaged:
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3183, False, "RESTORE detected an error on page (1:1).")
+        if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != self.base:
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3136, False, "This differential backup cannot be restored.")
+        if header.kind is Kind.FULL:
+            self.base, self.exists = header.first_lsn, True
+        elif header.kind is Kind.LOG and header.database_backup_lsn > self.base:
+            self.base = header.database_backup_lsn
+        self.replayed.append((name, self.redo, header.last_lsn))
+        self.redo = header.last_lsn
+        return e.Restored(0, 0, self.incarnation, DB, name, 1, self.redo, self.base)
+
+
+def begun(world: FakeWorld) -> FakeWorld:
+    world.start()
+    world.settle()
+    return world
