@@ -28,7 +28,9 @@ class Behaviour:
 
     refusals: dict[str, set[int]]
     zone: Callable[[bytes, str], range]  # where 'header', 'body' and 'tail' of a backup file lie
-    notices_body_damage: bool  # False: restores something else, or less, and says nothing
+    body_damage: dict[Kind, set[str]]
+    """What a flipped byte in a body of that kind may lead to: 'refused'; 'shows': the restore succeeds and the database
+    holds something else or less; 'hides': the byte meant nothing."""
     lsn_exact: bool = True  # positions are those told to commit_to
 
 
@@ -382,22 +384,44 @@ class Conformance:
         s.restore("log 1")
         holds(s, 20)
 
-    @pytest.mark.parametrize("name", ["log 1", "full", "inc"])
+    @pytest.mark.parametrize("name", ["log 2", "full", "inc"])
     def test_flipped_bytes_in_the_body_are_refused_or_show_in_the_content(self, servers: Servers, name: str) -> None:
         p, s = servers.pair()
-        chain(p, s, 1)
-        n = {"log 1": 20, "full": 10, "inc": 26}[name]
-        p.incremental("inc", 26)
+        chain(p, s, 2)
+        n, kind = {"log 2": (30, Kind.LOG), "full": (10, Kind.FULL), "inc": (36, Kind.INCREMENTAL)}[name]
+        p.incremental("inc", 36)
         whole = ship(name, p, s)
         zone = servers.behaviour.zone(whole, "body")
+
+        def stand_before() -> None:
+            ship("full", p, s)
+            s.restore("full", replace=True)
+            if name == "log 2":
+                s.restore("log 1")
+
         for offset in zone[:: max(1, len(zone) // 12)]:
-            s.restore("full", replace=True) if name != "full" else None
+            stand_before()
             s.files.write(name, flipped(whole, offset, 1, 0x01))
-            if servers.behaviour.notices_body_damage:
-                servers.refuses(s, name, "flip_in_body", replace=name == "full")
-                continue
+            assert self._damaged_restore(servers, s, name, n) in servers.behaviour.body_damage[kind], offset
+        stand_before()
+        s.files.write(name, whole)
+        s.restore(name, replace=name == "full")
+        holds(s, n)
+
+    @staticmethod
+    def _damaged_restore(servers: Servers, s: Server, name: str, n: int) -> str:
+        """What came of it: see Behaviour.body_damage. A refusal must have left everything as it was."""
+        before = (s.engine.state(DB), s.reading)
+        try:
             s.restore(name, replace=name == "full")
-            assert s.reading != WitnessReading(n, mark(DB, 1, n)), "the damage is nowhere to be seen"
+        except EngineError as error:
+            assert error.number in servers.behaviour.refusals["flip_in_body"], str(error)
+            assert (s.engine.state(DB), s.reading) == before
+            return "refused"
+        try:
+            return "hides" if s.reading == WitnessReading(n, mark(DB, 1, n)) else "shows"
+        except EngineError:
+            return "shows"  # it can no longer be read
 
     def test_flipped_bytes_in_the_tail_are_refused(self, servers: Servers) -> None:
         p, s = servers.pair()

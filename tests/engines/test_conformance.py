@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dr_sim.backups.model import Kind
+from dr_sim.engines import model, sqlite
 from dr_sim.engines.backup_set import END_MARK, decode
 from dr_sim.engines.files import DiskFiles, MemoryFiles
-from dr_sim.engines.model import MAGIC, ModelEngine
 
 from .conformance import Behaviour, Conformance, Server, Servers
 
@@ -30,20 +32,49 @@ def zone(magic: bytes) -> Callable[[bytes, str], range]:
     return of
 
 
-def model(folder: Path, *, checksum: bool, disk: bool) -> Servers:
+def model_servers(folder: Path, *, checksum: bool, disk: bool) -> Servers:
     count = iter(range(100))
 
     def server() -> Server:
         files = DiskFiles(folder / str(next(count))) if disk else MemoryFiles()
-        return Server(ModelEngine(files, checksum=checksum), files)
+        return Server(model.ModelEngine(files, checksum=checksum), files)
 
-    return Servers(Behaviour(MODEL_REFUSALS, zone(MAGIC), notices_body_damage=checksum), server)
+    damage = {kind: {"refused" if checksum else "shows"} for kind in Kind}
+    return Servers(Behaviour(MODEL_REFUSALS, zone(model.MAGIC), damage), server)
+
+
+SQLITE_REFUSALS = {
+    "gap": {60004}, "stale": {60016}, "wrong_database": {60015}, "wrong_base": {60017}, "log_before_full": {60020},
+    "nothing_restored": {60019}, "recovered": {60019}, "wrong_fork": {60018}, "no_file": {60005},
+    "cut_in_header": {60011}, "cut": {60012}, "flip_in_header": {60011}, "flip_in_tail": {60014}, "zero_tail": {60014, 60001},
+    "cut_off_in_backup": {60013, 60011},
+    # SQLite's own words where it has any: malformed, not a database, no such table (a damaged schema)
+    "flip_in_body": {60001, 60014, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR},
+}  # fmt: skip
+
+
+def sqlite_servers(folder: Path, *, checksum: bool) -> Servers:
+    count = iter(range(100))
+
+    def server() -> Server:
+        files = MemoryFiles()
+        return Server(sqlite.SqliteEngine(files, folder / f"server {next(count)}", checksum=checksum), files)
+
+    refused = {kind: {"refused"} for kind in Kind}
+    silent = {
+        Kind.LOG: {"shows", "refused"},  # SQLite drops what follows the damage and says nothing
+        Kind.FULL: {"shows", "refused", "hides"},  # unused bytes of a page
+        Kind.INCREMENTAL: {"shows", "refused", "hides"},
+    }
+    return Servers(Behaviour(SQLITE_REFUSALS, zone(sqlite.MAGIC), refused if checksum else silent), server)
 
 
 ENGINES: dict[str, Callable[[Path], Servers]] = {
-    "model": lambda folder: model(folder, checksum=False, disk=False),
-    "model with checksum": lambda folder: model(folder, checksum=True, disk=False),
-    "model on disk": lambda folder: model(folder, checksum=False, disk=True),
+    "model": lambda folder: model_servers(folder, checksum=False, disk=False),
+    "model with checksum": lambda folder: model_servers(folder, checksum=True, disk=False),
+    "sqlite": lambda folder: sqlite_servers(folder, checksum=False),
+    "sqlite with checksum": lambda folder: sqlite_servers(folder, checksum=True),
+    "model on disk": lambda folder: model_servers(folder, checksum=False, disk=True),
 }
 
 

@@ -1,0 +1,401 @@
+"""A real engine on the standard library: SQLite files, shipped as copies, changed pages and write-ahead log frames.
+
+- Full: SQLite's backup API, at finish. Incremental: the pages that the log has touched since the last full that was
+  not copy-only. Log: the write-ahead log's segments since the last log backup (sqlite_store.py); finishing it lets
+  them go. Tail: a log, after which the database is closed for good.
+- Restore: fulls and incrementals are assembled beside the database and put in its place if SQLite can open them;
+  segments are given to SQLite's own recovery one by one. A killed restore has changed nothing, a killed full with
+  replace has taken the old copy away.
+- SQLite knows no chain and checks no copy. The rules of the chain are those of the other engines (backup_set.py),
+  refused with dr_sim's own numbers from 60001 on; numbers below 100 are SQLite's own result codes and texts.
+- SQLite is silent about damaged frames: without `checksum` a damaged log replays up to the damage and reports success,
+  and the position the database then gives is where it really stands. With `checksum` the body is validated first.
+
+All bytes of a database lie under `home`. One connection stays open per database that is online. Sizes on disk are
+what SQLite makes of the witness rows, whatever nominal_bytes says.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.engines import backup_set
+from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
+from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.sqlite_store import PAGE_BYTES, Store, segment_pages
+
+MAGIC = b"DRBL"
+ERRORS: dict[int, str] = {
+    60001: "The hash of the file's content is not the one it carries.",
+    60004: "The chain has a hole: the log begins at LSN {lsn}, the database is at {redo}.",
+    60005: "The file '{path}' is not in the share.",
+    60011: "The header of '{path}' cannot be read.",
+    60012: "The file '{path}' has been cut off.",
+    60013: "The backup '{path}' was cut off while it was being made.",
+    60014: "The file '{path}' does not end as a backup does, or what it holds does not add up.",
+    60015: "The backup is of another database than '{db}'.",
+    60016: "The backup ends at LSN {lsn}, the database is past that at {redo}.",
+    60017: "The incremental is based on another full than the database carries.",
+    60018: "The backup is on another fork than the database.",
+    60019: "Database '{db}' is not being restored.",
+    60020: "There is no full backup of '{db}' to go on from.",
+    60021: "Database '{db}' does not exist.",
+    60022: "Database '{db}' is being restored.",
+    60023: "Database '{db}' exists already.",
+}
+"""dr_sim's own validation errors; SQLite has no words for these."""
+
+_DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
+_OBSTACLES = {"wrong_fork": 60018, "wrong_base": 60017, "gap": 60004, "stale": 60016}
+_FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
+_PAGES = struct.Struct("<III")  # size of a page, pages of the database, pages that follow
+
+
+def refusal(number: int, **holes: object) -> EngineError:
+    return EngineError(number, ERRORS[number].format(**holes))
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A piece of write-ahead log that no finished log backup holds yet."""
+
+    file: Path
+    last_lsn: int
+
+
+class _Database:
+    __slots__ = ("base_checkpoint_lsn", "base_lsn", "changed", "folder", "has_base", "log_commits", "log_fork", "log_lsn",
+                 "name", "online", "segments", "store", "written")  # fmt: skip
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.store = Store(folder)
+        self.online = True
+        self.has_base = False
+        self.base_lsn = self.base_checkpoint_lsn = 0
+        self.changed: set[int] = set()  # pages touched since the base
+        self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
+        self.segments: list[_Segment] = []
+        self.written = 0
+
+    def cut(self) -> None:
+        data = self.store.cut()
+        if data:
+            self.changed |= segment_pages(data)
+            self.written += 1
+            file = self.folder / f"log{self.written}"
+            file.write_bytes(data)
+            self.segments.append(_Segment(file, self.store.position.lsn))
+
+    def truncate_log(self, count: int) -> None:
+        """The oldest so many segments are in a finished backup."""
+        for segment in self.segments[:count]:
+            segment.file.unlink()
+        del self.segments[:count]
+
+
+class SqliteBackup:
+    """A backup that is being made; a log's bytes are those cut at its begin."""
+
+    __slots__ = ("_body", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
+
+    def __init__(self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader) -> None:
+        self._engine = engine
+        self._db = db
+        self._path = path
+        self.header = header
+        self._n0 = db.log_commits if header.kind is _LOG else 0
+        self._n1 = db.store.position.commits
+        self._body = b""
+        self._segments: list[_Segment] = []
+        if header.kind is _LOG:
+            db.cut()
+            self._segments = list(db.segments)
+            self._body = _log_body(self._segments)
+
+    def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
+        db, header = self._db, self.header
+        header.finished_utc_us = finished_utc_us
+        if header.kind is _LOG:
+            if not header.copy_only and header.last_lsn >= db.log_lsn:
+                db.truncate_log(sum(segment in self._segments for segment in db.segments))
+                db.log_fork, db.log_lsn, db.log_commits = header.fork, header.last_lsn, self._n1
+        else:
+            at = db.store.position
+            if commits > at.commits or lsn > at.lsn:
+                db.store.commit_to(db.name, max(commits, at.commits), max(lsn, at.lsn))
+            self._take_pages()
+            header.last_lsn, self._n1 = db.store.position.lsn, db.store.position.commits
+            if header.kind is _FULL and not header.copy_only:
+                db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
+                db.changed = set()
+        data = self._bytes(True)
+        self._engine.files.write(self._path, data)
+        return Made(header, len(data))
+
+    def abort(self, fraction_ppm: int) -> None:
+        if self.header.is_tail:
+            self._db.online = True
+            self._db.store.open()
+        if self.header.kind is not _LOG:
+            self._take_pages()
+        data = self._bytes(False)
+        self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
+
+    def _take_pages(self) -> None:
+        db = self._db
+        db.cut()
+        if self.header.kind is _FULL:
+            self._body = db.store.copy()
+            return
+        total, pages = db.store.pages(db.changed)
+        numbers = struct.pack(f"<{len(pages)}I", *(n for n, _ in pages))
+        self._body = _PAGES.pack(PAGE_BYTES, total, len(pages)) + numbers + b"".join(page for _, page in pages)
+
+    def _bytes(self, ended: bool) -> bytes:
+        forks, checksum = self._db.store.position.forks, self._engine.checksum
+        return backup_set.encode(
+            MAGIC, self.header, forks, self._n0, self._n1, self._body, ended=ended, checksum=checksum
+        )
+
+
+class SqliteRestore:
+    """A restore that is running: the bytes have been read, the database has not been touched."""
+
+    __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
+
+    def __init__(self, engine: SqliteEngine, name: str, path: str, data: bytes, replace: bool) -> None:
+        self._engine = engine
+        self._name = name
+        self._path = path
+        self._data = data
+        self._replace = replace
+
+    def finish(self) -> RestoreState:
+        db = self._engine.databases.get(self._name)
+        try:
+            s = backup_set.decode(MAGIC, self._data)
+            body = backup_set.read_body(s, self._data)
+            if s.database != self._name:
+                raise refusal(60015, db=self._name)
+            if s.kind == _FULL:
+                self._engine.take_full(s, body, self._replace)
+            else:
+                if db is None or db.online:
+                    raise refusal(60019, db=self._name)
+                at = db.store.position
+                what = obstacle(s, at.forks, at.lsn, db.base_lsn if db.has_base else None)
+                if what is not None:
+                    lsn = s.first_lsn if what == "gap" else s.last_lsn
+                    raise refusal(_OBSTACLES[what], lsn=lsn, redo=at.lsn)
+                (_replay if s.kind == _LOG else _put_pages)(db, s, body)
+        except DamagedError as damage:
+            raise refusal(_DAMAGE[damage.what], path=self._path) from None
+        return self._engine.state(self._name)
+
+    def abort(self, fraction_ppm: int) -> None:
+        try:
+            s = backup_set.decode(MAGIC, self._data)
+        except DamagedError:
+            return
+        db = self._engine.databases.get(self._name)
+        if s.kind == _FULL and s.database == self._name and (db is None or self._replace or not db.online):
+            self._engine.destroy(self._name)
+
+
+def _log_body(segments: list[_Segment]) -> bytes:
+    """Where each segment ends and how long it is, as text (LSNs have no bound), then the segments."""
+    parts = [segment.file.read_bytes() for segment in segments]
+    table = ";".join(f"{segment.last_lsn},{len(part)}" for segment, part in zip(segments, parts, strict=True)).encode()
+    return b"".join((struct.pack("<I", len(table)), table, *parts))
+
+
+def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
+    """Apply the segments that the database lacks, as long as each brings it to where that segment ends.
+
+    Raises DamagedError 'mark' if the table of segments does not add up to the body.
+    """
+    segments: list[tuple[int, bytes]] = []
+    try:
+        begin = 4 + struct.unpack_from("<I", body)[0]
+        for entry in body[4:begin].decode().split(";") if begin > 4 else ():
+            lsn, length = map(int, entry.split(","))
+            segments.append((lsn, body[begin : begin + length]))
+            begin += length
+    except (struct.error, ValueError):
+        raise DamagedError("mark") from None
+    if begin != len(body):
+        raise DamagedError("mark")
+    for lsn, segment in segments:
+        at = db.store.position
+        if lsn > at.lsn or (lsn == at.lsn and s.path != at.forks):
+            db.changed |= segment_pages(segment)
+            db.store.apply(segment)
+            if db.store.position.lsn != lsn:  # SQLite has dropped a part of it, in silence
+                return
+
+
+def _put_pages(db: _Database, s: BackupSet, body: bytes) -> None:
+    """Raises DamagedError 'mark' if the body does not add up, EngineError if SQLite cannot open the outcome."""
+    try:
+        size, total, count = _PAGES.unpack_from(body)
+        begin = _PAGES.size + 4 * count
+        if size != PAGE_BYTES or len(body) != begin + count * size:
+            raise DamagedError("mark")
+        numbers = struct.unpack_from(f"<{count}I", body, _PAGES.size)
+    except struct.error:
+        raise DamagedError("mark") from None
+    data = bytearray(db.store.file.read_bytes())
+    if not all(1 <= n <= total for n in numbers) or total > len(data) // size + count:
+        raise DamagedError("mark")
+    data[total * size :] = bytes(max(0, total * size - len(data)))
+    for i, n in enumerate(numbers):
+        data[(n - 1) * size : n * size] = body[begin + i * size : begin + (i + 1) * size]
+    db.store.replace(bytes(data))
+    db.changed |= set(numbers)
+
+
+class SqliteEngine:
+    """port.Engine on SQLite files under `home`, which must be empty or new; close() ends it."""
+
+    name = "sqlite"
+
+    def __init__(self, files: Files, home: Path, *, checksum: bool = False) -> None:
+        self.files = files
+        self.home = home
+        self.checksum = checksum
+        self.databases: dict[str, _Database] = {}
+        self._folders = itertools.count()
+
+    def _new(self, database: str) -> _Database:
+        return _Database(database, self.home / str(next(self._folders)))
+
+    def close(self) -> None:
+        """Close all databases and delete their files."""
+        for name in list(self.databases):
+            self.destroy(name)
+
+    def create(self, database: str) -> None:
+        if database in self.databases:
+            raise refusal(60023, db=database)
+        db = self.databases[database] = self._new(database)
+        db.store.create(((1, 0, 0),))
+        db.store.open()
+
+    def _online(self, database: str) -> _Database:
+        db = self._known(database)
+        if not db.online:
+            raise refusal(60022, db=database)
+        return db
+
+    def _known(self, database: str) -> _Database:
+        db = self.databases.get(database)
+        if db is None:
+            raise refusal(60021, db=database)
+        return db
+
+    def commit_to(self, database: str, commits: int, lsn: int) -> None:
+        db = self._online(database)
+        at = db.store.position
+        if commits < at.commits or lsn < at.lsn:
+            raise ValueError(f"{database}: commits never go back, from {at.commits, at.lsn} to {commits, lsn}")
+        if commits > at.commits or lsn > at.lsn:
+            db.store.commit_to(database, commits, lsn)
+
+    def begin_backup(
+        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
+        *, backup_id: int, copy_only: bool = False, tail: bool = False,
+    ) -> SqliteBackup:  # fmt: skip
+        db = self._online(database)
+        if tail and kind is not _LOG:
+            raise ValueError("only a log backup can be a tail")
+        if kind is not _FULL and not db.has_base:
+            raise refusal(60020, db=database)
+        at, log = db.store.position, kind is _LOG
+        fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
+        header = BackupHeader(
+            database, backup_id, kind, fork, db.log_lsn if log else at.lsn, at.lsn,
+            db.base_checkpoint_lsn if log else at.lsn, db.base_checkpoint_lsn,
+            db.base_lsn if kind is _INCREMENTAL else 0, first_fork,
+            0 if first_fork == fork else left_at(at.forks, first_fork), started_utc_us, 0, copy_only, tail,
+            nominal_bytes,
+        )  # fmt: skip
+        backup = SqliteBackup(self, db, path, header)
+        if tail:
+            db.store.close()
+            db.online = False
+        return backup
+
+    def log_starts_at(self, database: str) -> int:
+        return self._known(database).log_lsn
+
+    def read_header(self, path: str) -> BackupHeader:
+        data = self._read(path)
+        try:
+            s = backup_set.decode(MAGIC, data)
+            backup_set.check_length(s, data)
+        except DamagedError as damage:
+            raise refusal(_DAMAGE[damage.what], path=path) from None
+        return s.header()
+
+    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> SqliteRestore:
+        return SqliteRestore(self, database, path, self._read(path), replace)
+
+    def take_full(self, s: BackupSet, body: bytes, replace: bool) -> None:
+        """Put the full's copy in the place of what is there. Raises EngineError, SQLite's own, if it cannot be opened."""
+        old = self.databases.get(s.database)
+        if old is not None and old.online and not replace:
+            raise refusal(60023, db=s.database)
+        db = self._new(s.database)
+        try:
+            db.store.replace(body)
+        except EngineError:
+            shutil.rmtree(db.folder)
+            raise
+        db.online = False
+        if not backup_set.is_copy_only(s):
+            db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.first_lsn, s.checkpoint_lsn
+        self.destroy(s.database)
+        self.databases[s.database] = db
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self.files.read(path)
+        except KeyError:
+            raise refusal(60005, path=path) from None
+
+    def state(self, database: str) -> RestoreState:
+        db = self.databases.get(database)
+        if db is None:
+            return RestoreState(0, 0, 0, exists=False)
+        at = db.store.position
+        return RestoreState(at.forks[-1][0], at.lsn, db.base_lsn if db.has_base else 0, not db.online)
+
+    def recover(self, database: str, fork: int) -> int:
+        db = self._known(database)
+        if db.online:
+            raise refusal(60019, db=database)
+        at = db.store.position
+        if any(step[0] == fork for step in at.forks):
+            raise ValueError(f"fork {fork} is on the path of {database} already")
+        db.log_fork, db.log_lsn, db.log_commits = at.forks[-1][0], at.lsn, at.commits
+        db.store.open()
+        db.store.commit_to(database, at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
+        db.truncate_log(len(db.segments))
+        db.online = True
+        return at.lsn
+
+    def read_witness(self, database: str) -> WitnessReading:
+        return self._known(database).store.read_witness()
+
+    def destroy(self, database: str) -> None:
+        db = self.databases.pop(database, None)
+        if db is not None:
+            db.store.close()
+            shutil.rmtree(db.folder, ignore_errors=True)

@@ -1,0 +1,221 @@
+"""One SQLite database as the engine needs it: its file, its write-ahead log cut into segments, the witness inside it.
+
+The database is in WAL mode and nothing is checkpointed but by `cut`: it takes the whole write-ahead log file as one
+segment and then has SQLite move its pages into the database file, so a segment holds exactly what was committed
+between two cuts, as SQLite wrote it, with its salts and running checksums. Applying a segment is laying it beside a
+database file as its -wal and opening that: SQLite's own recovery takes over what is whole, and nothing of the rest,
+and says nothing.
+
+Inside are a row for every batch of commits (first, next, fork, content in two halves, running digest) and the
+position. Positions are text: LSNs have no bound.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from dr_sim.commits import MASK, content
+from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.port import EngineError, WitnessReading
+
+PAGE_BYTES = 1024
+"""Small, so that a log is a few kilobytes (SQLite allows 512 to 65,536; its own default is 4,096)."""
+
+_WAL_HEADER_BYTES = 32  # sqlite.org/fileformat2.html, section 4.1
+_FRAME_HEADER_BYTES = 24
+
+_SCHEMA = """
+CREATE TABLE witness (next INTEGER PRIMARY KEY, first INTEGER, fork INTEGER, high INTEGER, low INTEGER, running TEXT);
+CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER, lsn TEXT, forks TEXT);
+INSERT INTO position VALUES (1, 0, '0', '');
+"""
+
+
+@dataclass(slots=True)
+class Position:
+    commits: int
+    lsn: int
+    forks: Forks
+
+
+@contextmanager
+def native_errors() -> Iterator[None]:
+    """SQLite's own error codes and texts as EngineError."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        raise EngineError(code, str(error)) from error
+
+
+def segment_pages(wal: bytes) -> set[int]:
+    """The numbers of the pages in a segment's frames."""
+    step = _FRAME_HEADER_BYTES + PAGE_BYTES
+    return {struct.unpack_from(">I", wal, at)[0] for at in range(_WAL_HEADER_BYTES, len(wal) - step + 1, step)}
+
+
+class Store:
+    """A database file in a folder of its own. Open (a connection is kept) while it is online."""
+
+    __slots__ = ("_connection", "file", "position", "running")
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.file = folder / "data.db"
+        self._connection: sqlite3.Connection | None = None
+        self.position = Position(0, 0, ())
+        self.running = 0
+
+    @property
+    def wal(self) -> Path:
+        return self.file.with_name("data.db-wal")
+
+    def create(self, forks: Forks) -> None:
+        with self._connect() as connection:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.executescript(_SCHEMA)
+            connection.execute("UPDATE position SET forks = ?", (_forks_text(forks),))
+            connection.execute("PRAGMA journal_mode = WAL")
+        self.read_position()
+
+    @contextmanager
+    def _connect(self, uri: str = "") -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(uri or self.file, isolation_level=None, uri=bool(uri))
+        try:
+            connection.execute("PRAGMA synchronous = OFF")  # a crash of this process is no part of the simulation
+            yield connection
+        finally:
+            connection.close()
+
+    # ---- online ----------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        connection = sqlite3.connect(self.file, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._connection = connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def commit_to(self, database: str, commits: int, lsn: int, forks: Forks | None = None) -> None:
+        """One transaction that holds all commits up to `commits`; forks: the path from now on, if it changes."""
+        assert self._connection is not None
+        at = self.position
+        forks = at.forks if forks is None else forks
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        if commits > at.commits:
+            fork = forks[-1][0]
+            added = content(database, fork, at.commits, commits)
+            self.running = (self.running + added) & MASK
+            execute("INSERT INTO witness VALUES (?, ?, ?, ?, ?, ?)",
+                    (commits, at.commits, fork, added >> 32, added & 0xFFFFFFFF, str(self.running)))  # fmt: skip
+        execute("UPDATE position SET commits = ?, lsn = ?, forks = ?", (commits, str(lsn), _forks_text(forks)))
+        execute("COMMIT")
+        self.position = Position(commits, lsn, forks)
+
+    def cut(self) -> bytes:
+        """The write-ahead log since the last cut, which is moved into the database file."""
+        assert self._connection is not None
+        try:
+            segment = self.wal.read_bytes()
+        except FileNotFoundError:
+            return b""
+        if segment:
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if busy:
+                raise RuntimeError(f"{self.file}: the write-ahead log could not be cut, someone else reads the database")
+        return segment
+
+    def copy(self) -> bytes:
+        """The whole database by SQLite's backup API."""
+        assert self._connection is not None
+        with self._memory() as target:
+            self._connection.backup(target)
+            return target.serialize()
+
+    @contextmanager
+    def _memory(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(":memory:")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def pages(self, numbers: set[int]) -> tuple[int, list[tuple[int, bytes]]]:
+        """How many pages the database file has (nothing is in the log: after a cut), and those of these numbers."""
+        data = self.file.read_bytes()
+        total = len(data) // PAGE_BYTES
+        return total, [(n, data[(n - 1) * PAGE_BYTES : n * PAGE_BYTES]) for n in sorted(numbers) if n <= total]
+
+    # ---- being restored --------------------------------------------------------------------------------------
+    def replace(self, data: bytes) -> None:
+        """Take data as the database file. Raises EngineError, SQLite's own, if SQLite cannot read it: nothing changed."""
+        candidate = self.file.with_name("candidate.db")
+        candidate.write_bytes(data)
+        try:
+            with native_errors(), self._connect(f"{candidate.as_uri()}?mode=ro&immutable=1") as connection:
+                position, running = _position(connection)
+        except BaseException:
+            candidate.unlink()
+            raise
+        candidate.replace(self.file)
+        self.position, self.running = position, running
+
+    def apply(self, segment: bytes) -> None:
+        """Have SQLite recover the database from the segment as its write-ahead log."""
+        self.wal.write_bytes(segment)
+        with native_errors(), self._connect() as connection:
+            self.position, self.running = _position(connection)
+            # closing the last connection moves the recovered pages into the file and removes the log
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        if self._connection is not None:
+            yield self._connection
+        else:
+            with self._connect(f"{self.file.as_uri()}?mode=ro&immutable=1") as connection:
+                yield connection
+
+    def read_position(self) -> None:
+        with self._reader() as connection:
+            self.position, self.running = _position(connection)
+
+    def read_witness(self) -> WitnessReading:
+        """Through SQL, all rows. A digest that disagrees with the running one in the last row is no digest at all."""
+        with native_errors(), self._reader() as connection:
+            row = connection.execute(
+                "SELECT coalesce(max(next), 0), coalesce(sum(next - first), 0), coalesce(sum(high), 0),"
+                " coalesce(sum(low), 0), coalesce((SELECT running FROM witness ORDER BY next DESC LIMIT 1), '0')"
+                " FROM witness"
+            ).fetchone()
+        commits, held, high, low, running = row
+        digest = ((high << 32) + low) & MASK
+        if held != commits or running != str(digest):
+            digest = int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "little")
+        return WitnessReading(commits, digest)
+
+
+def _forks_text(forks: Forks) -> str:
+    return ";".join(",".join(map(str, step)) for step in forks)
+
+
+def _position(connection: sqlite3.Connection) -> tuple[Position, int]:
+    row = connection.execute(
+        "SELECT commits, lsn, forks, coalesce((SELECT running FROM witness ORDER BY next DESC LIMIT 1), '0') FROM position"
+    ).fetchone()
+    try:
+        commits, lsn, text, running = row
+        steps = [tuple(int(word) for word in step.split(",")) for step in text.split(";")]
+        forks = tuple((fork, begins, n) for fork, begins, n in steps)
+        return Position(commits, int(lsn), forks), int(running)
+    except (TypeError, ValueError, AttributeError):
+        raise sqlite3.DatabaseError("database disk image is malformed") from None  # what is stored there is not ours
