@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import InputError, Problem
+from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ _KINDS = {
     "transaction log": Kind.LOG, "log": Kind.LOG, "l": Kind.LOG,
 }  # fmt: skip
 _LSN_LIMIT = 10**25  # msdb keeps LSNs as numeric(25, 0)
+_SIZE_LIMIT = 2**60
 _UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
@@ -236,7 +238,7 @@ def _as_size(value: object) -> int:
     if isinstance(value, dict):  # a size that was exported as an object
         value = _folded(value).get("byte")
     number = _whole(value)
-    if number is None or number < 0:
+    if number is None or not 0 <= number <= _SIZE_LIMIT:
         raise _BadValueError("a whole number of bytes is needed")
     return number
 
@@ -286,6 +288,8 @@ def _as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
         known = when.tzinfo is not None or offset is not None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC) - (offset or timedelta())
+        if not FIRST_YEAR <= when.year < LAST_YEAR:
+            raise ValueError
         return (when - _EPOCH) // timedelta(microseconds=1), known
     except (ValueError, OverflowError):
         raise _BadValueError("an instant like 2017-07-15T16:30:00 or /Date(1500136200000)/ is needed") from None

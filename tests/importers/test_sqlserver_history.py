@@ -1,0 +1,224 @@
+"""Reading of backup histories: every way in which exports differ, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dr_sim.backups.model import Kind
+from dr_sim.errors import InputError
+from dr_sim.importers.import_history import HOW_TSQL, import_history
+from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
+from dr_sim.scenario.load import load_scenario
+
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="no ../shared/data beside the project")
+START_US = 1_500_000_000_000_000
+
+
+def row(number: int = 0, kind: str = "Transaction Log", **changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "DatabaseName": "crm", "Type": kind, "BackupSetGUID": f"guid-{number}",
+        "FirstLSN": 10**15 + number * 10**8, "LastLSN": 10**15 + (number + 1) * 10**8,
+        "CheckpointLSN": 10**15 + number * 10**8, "DatabaseBackupLSN": 10**15,
+        "BackupStartDate": f"/Date({START_US // 1000 + number * 300_000})/",
+        "BackupFinishDate": f"/Date({START_US // 1000 + number * 300_000 + 2000})/",
+    }  # fmt: skip
+    return {key: value for key, value in (made | changes).items() if value is not None}
+
+
+def read(*rows: dict[str, Any]) -> list[HistoryEntry]:
+    return parse_history(json.dumps(list(rows)).encode())
+
+
+def complaint(data: bytes) -> str:
+    with pytest.raises(InputError) as caught:
+        parse_history(data, "h.json")
+    text = str(caught.value)
+    assert text.startswith("h.json")
+    return text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_encodings(encoding: str) -> None:
+    text = json.dumps([row(DatabaseName="Ünïcode 数据")], ensure_ascii=False)
+    assert parse_history(text.encode(encoding))[0].header.database == "Ünïcode 数据"
+
+
+@pytest.mark.parametrize(
+    "written", ["1234567890123456789012345", '"1234567890123456789012345"', "1234567890123456789012345.0",
+                '"1234567890123456789012345.000"', "1.234567890123456789012345e24", '" 1234567890123456789012345 "'],
+)  # fmt: skip
+def test_an_lsn_of_25_digits_keeps_every_digit(written: str) -> None:
+    text = json.dumps([row(LastLSN="HERE")]).replace('"HERE"', written)
+    assert parse_history(text.encode())[0].header.last_lsn == 1234567890123456789012345
+
+
+def test_key_case_and_words_vary() -> None:
+    for kind, words in {Kind.FULL: ("Database", "D", "Full"), Kind.INCREMENTAL: ("Database Differential", "I"),
+                        Kind.LOG: ("Transaction Log", "L", "log")}.items():  # fmt: skip
+        for word in words:
+            lower = {key.lower(): value for key, value in row(kind=word).items()}
+            assert read(lower)[0].header.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "utc_us", "guessed"),
+    [
+        ("/Date(1500136200000)/", None, 1_500_136_200_000_000, False),
+        ("2017-07-15T16:30:00Z", None, 1_500_136_200_000_000, False),
+        ("2017-07-15T18:30:00+02:00", None, 1_500_136_200_000_000, False),
+        ("2017-07-15 18:30:00.000", 8, 1_500_136_200_000_000, False),  # msdb: quarter hours ahead of UTC
+        ("2017-07-15 11:00:00", -22, 1_500_136_200_000_000, False),
+        ("2017-07-15 16:30:00", 127, 1_500_136_200_000_000, True),
+        ("2017-07-15T16:30:00", None, 1_500_136_200_000_000, True),
+        ({"value": "/Date(1500136200000)/", "DisplayHint": 2}, None, 1_500_136_200_000_000, False),
+    ],
+)
+def test_instants(written: object, zone: int | None, utc_us: int, guessed: bool) -> None:
+    entry = read(row(BackupStartDate=written, BackupFinishDate=written, time_zone=zone))[0]
+    assert (entry.header.started_utc_us, entry.utc_guessed) == (utc_us, guessed)
+
+
+def test_forks_become_numbers_in_the_order_in_which_they_are_met() -> None:
+    entries = read(
+        row(0, RecoveryForkID="AAAA", FirstRecoveryForkID="aaaa"),
+        row(1, last_recovery_fork_guid="bbbb", first_recovery_fork_guid="aaaa", fork_point_lsn=10**15 + 10**8),
+    )
+    headers = [entry.header for entry in entries]
+    assert [(h.first_fork, h.fork, h.fork_point_lsn) for h in headers] == [(1, 1, 0), (1, 2, 10**15 + 10**8)]
+
+
+def test_the_base_of_a_differential_is_named_by_its_first_lsn() -> None:
+    base = row(0, "Database", FirstLSN=10**15 - 7)
+    for named in ({}, {"DifferentialBaseLSN": 10**15}):  # older exports have no such column; some name the checkpoint
+        headers = [entry.header for entry in read(base, row(5, "Database Differential", **named))]
+        assert headers[1].differential_base_lsn == headers[0].first_lsn == 10**15 - 7
+    alone = read(row(5, "Database Differential"))[0].header
+    assert alone.differential_base_lsn == 10**15
+
+
+def test_csv_of_backupset() -> None:
+    text = (
+        "database_name;type;backup_start_date;backup_finish_date;time_zone;first_lsn;last_lsn;is_copy_only;backup_size\n"
+        "-------------;----;-----------------;------------------;---------;---------;--------;------------;-----------\n"
+        "crm;D;2017-07-15 18:30:00;2017-07-15 18:31:00;8;1000;2000;1;5000\n"
+        "crm;L;2017-07-15 18:35:00;2017-07-15 18:35:01;8;1500;2500;0;NULL\n"
+    )
+    entries = parse_history(text.encode("utf-16"))
+    full, log = (entry.header for entry in entries)
+    assert (full.kind, full.copy_only, full.nominal_bytes) == (Kind.FULL, True, 5000)
+    assert (log.kind, log.first_lsn, log.started_utc_us) == (Kind.LOG, 1500, 1_500_136_500_000_000)
+
+
+def test_mistakes_are_told_all_at_once_each_in_a_line() -> None:
+    rows = [row(0, FirstLSN="12x"), row(1), row(2, Type="Banana"), row(3, BackupStartDate="soon"), row(4, LastLSN=None),
+            row(5, FirstLSN=9 * 10**15), row(6, LastLSN=10**25), row(7, BackupFinishDate="/Date(0)/")]  # fmt: skip
+    lines = complaint(json.dumps(rows).encode()).splitlines()
+    assert [line.split(": ")[1] for line in lines] == [f"backup {n}" for n in (1, 3, 4, 5, 6, 7, 8)]
+    assert "FirstLSN is '12x', a whole number of at most 25 digits is needed" in lines[0]
+    assert "it has no LastLSN" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no backups"), (b"[]", "no backups"), (b"[1]", "an object"), (b"[{}", "not valid JSON"),
+        (b"\xff\xfe\x00", "neither UTF-8"), (b"\x80abc", "neither UTF-8"), (b"a,b\n1,2\n", "neither JSON nor CSV"),
+        (b"database_name,type\ncrm\n", "1 columns here"), (b"[" * 100_000, "not a backup history"),
+        (b'[{"FirstLSN": ' + b"9" * 5000 + b"}]", "not a backup history"), (b'{"FirstLSN": 1e999999999}', "backup 1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_history_is_refused_in_one_line(data: bytes, words: str) -> None:
+    text = complaint(data)
+    assert words in text and "\n" not in text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_history_never_ends_in_a_traceback(data: st.DataObject) -> None:
+    rows = [row(0, "Database"), *(row(n) for n in range(4))]
+    for _ in range(data.draw(st.integers(1, 3))):
+        target = data.draw(st.sampled_from(rows))
+        key = data.draw(st.sampled_from(sorted(row())))
+        scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.floats())
+        target[key] = data.draw(st.one_of(scalars, st.just([]), st.just({})))
+    text = json.dumps(rows).encode()
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text = text[:at] + data.draw(st.binary(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+    try:
+        made = import_history(text)
+    except InputError as refused:
+        assert str(refused).startswith("history")
+    else:
+        assert made.scenario.startswith("#")
+
+
+# ---- scenarios -----------------------------------------------------------------------------------------------------
+def imported(tmp_path: Path, data: bytes) -> tuple[Any, str]:
+    """The scenario that the loader makes of an import, and the report."""
+    made = import_history(data, "h.json", "mine")
+    for name, text in made.series.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(made.scenario, encoding="utf-8")
+    return load_scenario(tmp_path / "mine.yaml"), made.report
+
+
+@needs_data
+def test_the_real_history_becomes_a_scenario(tmp_path: Path) -> None:
+    scenario, report = imported(tmp_path, (DATA / "DiffIssues.json").read_bytes())
+    (database,) = scenario.databases
+    series = database.log_volume.series_bytes
+    # the figures of diffissues_5min_log_bytes.csv, made from the same LSNs: 15.7 GB in 779 logs, at most 3,553 MB
+    assert (len(series), sum(series), max(series)) == (779, 15_695_990_272, 3_553_248_256)
+    assert sorted(series)[389] == pytest.approx(4.27e6, rel=0.01)
+    assert (database.log.kind, database.log.interval_us) == ("every", 300_000_000)
+    assert (database.full.kind, database.full.weekday, database.incremental.kind) == ("weekly", 5, "daily")
+    assert scenario.start_utc_us == 1_500_135_900_000_000 and scenario.run_for_us == 3 * 86_400_000_000
+    assert "645 logs near-exact, 134 assume" in report and "gaps        0" in report
+    assert len(scenario.events) == 2
+
+
+@needs_data
+@pytest.mark.parametrize("file", ["AgDiffRestore", "RestoreCommaIssues", "TLogBWFirstLastLsn", "broken_chain"])
+def test_every_history_becomes_a_scenario_that_loads(tmp_path: Path, file: str) -> None:
+    scenario, _ = imported(tmp_path, (DATA / f"{file}.json").read_bytes())
+    assert len(scenario.databases) == 1 and sum(scenario.databases[0].log_volume.series_bytes) > 0
+
+
+def test_what_is_odd_is_reported(tmp_path: Path) -> None:
+    rows = [row(0, "Database"), row(3, "Database", IsCopyOnly=True, BackupSetGUID="copy"), *(row(n) for n in range(12))]
+    for other in rows:
+        other["physical_device_name"] = "D:\\backup\\file.trn"
+    rows[8]["physical_device_name"] = "E:\\elsewhere\\file.trn"
+    del rows[6]
+    scenario, report = imported(tmp_path, json.dumps(rows).encode())
+    assert "gap: LSN 1000000400000000 to 1000000500000000 (about 512000 bytes), in no log" in report
+    assert "1 copy-only fulls" in report
+    assert "foreign device: 1 logs went to device type 2, E:/elsewhere" in report
+    series = scenario.databases[0].log_volume.series_bytes
+    assert series == (512_000,) * 4 + (0, 1_024_000) + (512_000,) * 6  # nothing is lost, the hole's bytes come late
+
+
+def test_no_logs_and_unknown_sizes_are_marked_as_guessed(tmp_path: Path) -> None:
+    scenario, report = imported(tmp_path, json.dumps([row(0, "Database", BackupSize=7_000_000)]).encode())
+    assert scenario.databases[0].log.kind == "none" and scenario.databases[0].size_bytes == 7_000_000
+    assert "full        weekly Fri 02:40  (guessed: from a single one; weekly is usual)" in report
+
+
+def test_names_that_no_scenario_can_hold(tmp_path: Path) -> None:
+    rows = [row(0, DatabaseName="a\tb"), row(1, DatabaseName='"q": #'), row(2, DatabaseName="database 2")]
+    scenario, report = imported(tmp_path, json.dumps(rows).encode())
+    assert {database.name for database in scenario.databases} == {"database 2'", '"q": #', "database 2"}
+    assert "its real name, a?b, cannot stand in a scenario" in report
+
+
+def test_the_export_statement_names_what_the_reader_needs() -> None:
+    for column in ("first_lsn", "last_lsn", "time_zone", "is_copy_only", "backup_set_uuid", "device_type"):
+        assert column in HOW_TSQL
