@@ -311,7 +311,8 @@ def _mix(x: Ints) -> Ints:
     """A bijective scrambling of 64-bit words (xor-shift and multiply, three rounds)."""
     x = (x ^ (x >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     x = (x ^ (x >> np.uint64(29))) * np.uint64(0xA0761D6478BD642F)
-    return x ^ (x >> np.uint64(32))
+    mixed: Ints = x ^ (x >> np.uint64(32))
+    return mixed
 
 
 def _text_hashes(texts: Texts) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -25,9 +26,8 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
     hit = [f for f in world.files_at(params.where, index) if params.kind in ("any", f.kind.word)]
     for nth, file in enumerate(hit[-params.files :]):
         offset, length = draw_extent(event, file, nth)
-        world.change_bytes(
-            file, params.where, lambda data, f=file, o=offset, n=length: hurt(data, f.nominal_bytes, o, n), offset, length
-        )
+        change = partial(hurt, nominal_bytes=file.nominal_bytes, offset=offset, length=length)
+        world.change_bytes(file, params.where, change, offset, length)
     event.ends("corruption at rest", index)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.model import Law
+from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
@@ -34,7 +35,7 @@ class Occurrence:
     def below(self, n: int, purpose: str) -> int:
         return self._stream(purpose).below(self.index, n)
 
-    def _stream(self, purpose: str) -> Any:
+    def _stream(self, purpose: str) -> Stream:
         lane = "scripted" if self.number else "drawn"
         return self.world.context.streams.of(f"fault {self.kind}", purpose, lane)
 

@@ -303,7 +303,7 @@ class Hands:
         self._promotion.redirect(lambda: self._answer(e.Redirected, incarnation, ()))
 
 
-_OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database" in cls.__dataclass_fields__)
+_OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database" in cls.__dataclass_fields__)  # type: ignore[attr-defined]
 
 
 def _recorded_only(command: c.Command) -> None:

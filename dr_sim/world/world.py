@@ -173,8 +173,8 @@ class World:
 
     def files_at(self, where: str, database: int) -> list[BackupFile]:
         """What lies at 'primary' or 'secondary', oldest first."""
-        there = (lambda f: f.at_secondary) if where == "secondary" else (lambda f: f.at_primary)
-        return sorted((f for f in self.context.by_name[database].values() if there(f)), key=lambda f: f.number)
+        files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
+        return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
 
     def change_bytes(self, file: BackupFile, where: str, change: Callable[[bytes], bytes], offset: int, length: int) -> None:
         """Damage a file where it lies."""
