@@ -1,0 +1,61 @@
+"""Small scenarios and worlds for tests: written as users write them, run whole, read from their journals."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dr_sim.journal import Journal
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.world import World
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+ONE = """\
+run_for: 2 h
+databases: {crm: {size: 1 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+"""
+"""One seeded database with a log every five minutes, and nothing that goes wrong."""
+
+
+@cache
+def _loaded(text: str, overrides: tuple[str, ...]) -> Scenario:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "test.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_scenario(path, overrides)
+
+
+def scenario(text: str = ONE, *overrides: str) -> Scenario:
+    """The scenario of that text; overrides as after --set."""
+    return _loaded(text, overrides)
+
+
+def world(text: str = ONE, *overrides: str) -> World:
+    return World(scenario(text, *overrides))
+
+
+def ran(text: str = ONE, *overrides: str) -> World:
+    """A world after its run."""
+    built = world(text, *overrides)
+    built.run()
+    return built
+
+
+def rows(journal: Journal, kind: str, *fields: str) -> list[Any]:
+    """Of every row of that kind: (time, the fields asked for), or only the time if none is."""
+    found = []
+    for row in journal.rows(kind):
+        found.append((row.time_us, *(row.values[f] for f in fields)) if fields else row.time_us)
+    return found
+
+
+def violations(journal: Journal) -> list[str]:
+    return [f"{r.values['invariant']}: {r.values['detail']}" for r in journal.rows("truth.violation")]
