@@ -330,11 +330,12 @@ def _from_table(table: pa.Table) -> Journal:
         zip(columns["kind"], columns["time_us"], columns["entity"], strict=True)
     ):
         kind_id, where = places[kind_name]
-        values = []
+        values: list[int] = []
         for column, type_ in where:
-            value = columns[column][i] if column in columns else None
-            if value is None:
-                value = 0 if type_ == "int" else ""
-            values.append(value if type_ == "int" else tables[type_][value])
+            value: Any = columns[column][i] if column in columns else None
+            if type_ == "int":
+                values.append(value or 0)
+            else:
+                values.append(tables[type_][value or ""])
         journal.append(kind_id, time_us, entity, *values)
     return journal

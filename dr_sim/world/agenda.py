@@ -57,6 +57,7 @@ class Agenda(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.round = 0  # of the entry that is being done now
+        self._entries: list[Any] = self._queue  # SimPy's own queue: (time, priority, order of entry, event or Entry)
 
     @property
     def now_us(self) -> int:
@@ -70,12 +71,12 @@ class Agenda(simpy.Environment):
                 raise ValueError(f"{time_us} us is past, it is {self._now} us")
             priority += (self.round + 1) * _ROUND
         entry = Entry((do, args))
-        heappush(self._queue, (time_us, priority, next(self._eid), entry))  # type: ignore[arg-type]
+        heappush(self._entries, (time_us, priority, next(self._eid), entry))
         return entry
 
     def run_until(self, until_us: int) -> None:
         """Do everything up to and including that instant."""
-        queue: list[Any] = self._queue
+        queue = self._entries
         while queue and queue[0][0] <= until_us:
             entry = queue[0][3]
             if entry.__class__ is Entry:
