@@ -1,0 +1,94 @@
+"""Runs of the scenario library, each made once a session, and short ways to ask their records."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dr_sim.journal import Row
+from dr_sim.run import Result, run
+from dr_sim.scenario import load_scenario
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@cache
+def ran(name: str, *overrides: str) -> Result:
+    """scenarios/<name>.yaml, run once; overrides as in `--set`."""
+    return run(load_scenario(SCENARIOS / f"{name}.yaml", list(overrides)))
+
+
+def ceil_div(amount: int, rate: int) -> int:
+    """Microseconds for so much work at so much a second, rounded up once, as the world rounds."""
+    return -(-amount * SECOND // rate)
+
+
+def rows(result: Result, record: str, /, **wanted: int | str) -> list[Row]:
+    """The rows of one kind whose values are as wanted."""
+    return [r for r in result.journal.rows(record) if all(r.values[k] == v for k, v in wanted.items())]
+
+
+def times(result: Result, record: str, /, **wanted: int | str) -> list[int]:
+    return [r.time_us for r in rows(result, record, **wanted)]
+
+
+def peak_us(result: Result) -> int:
+    """The peak of true exposure to the loss of the site."""
+    found: int = result.summary["exposure"]["max_us"]
+    return found
+
+
+def peak_lag_us(result: Result) -> int:
+    found: int = result.summary["replay_lag"]["max_us"]
+    return found
+
+
+def failover(result: Result) -> dict[str, Any]:
+    """The only failover of a run."""
+    (found,) = result.summary["failovers"]
+    return dict(found)
+
+
+def at(day: int, clock: str) -> int:
+    """The instant of '10:00:02.8' (UTC) on day 1, 2, ... of a scenario that starts at midnight."""
+    hours, minutes, *seconds = clock.split(":")
+    whole, _, part = (seconds[0] if seconds else "0").partition(".")
+    return (
+        (day - 1) * DAY + int(hours) * HOUR + int(minutes) * MINUTE + int(whole) * SECOND + int(part.ljust(6, "0") or 0)
+    )
+
+
+def clock(us: int) -> str:
+    """As people read it: m:ss or h:mm:ss, rounded to a second."""
+    seconds = (us + SECOND // 2) // SECOND
+    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def h_min(us: int) -> str:
+    """'5 h 38': whole hours and minutes, rounded to a minute."""
+    minutes = (us + MINUTE // 2) // MINUTE
+    return f"{minutes // 60} h {minutes % 60:02d}"
+
+
+def log_cut(result: Result, at_us: int, database: int = 0) -> int:
+    """The number of the log that was cut at that instant."""
+    (row,) = [r for r in rows(result, "truth.backup_begin", kind=2) if r.time_us == at_us and r.entity == database]
+    return int(row.values["file"])
+
+
+def alerts(result: Result) -> list[tuple[int, int, str, int]]:
+    """(instant, event id, level, minutes) of every alert."""
+    return [
+        (r.time_us, int(r.values["event_id"]), str(r.values["level"]), int(r.values["minutes"]))
+        for r in rows(result, "seen.RaiseAlert")
+    ]
+
+
+def texts(result: Result) -> list[str]:
+    return [str(r.values["text"]) for r in rows(result, "seen.RaiseAlert")]
