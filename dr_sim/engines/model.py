@@ -162,7 +162,7 @@ class ModelRestore:
     def finish(self) -> RestoreState:
         name, db = self._name, self._engine.databases.get(self._name)
         try:
-            s = backup_set.decode(MAGIC, self._data)
+            s = self._engine.parse(self._data)
             body = _content(backup_set.read_body(s, self._data))
         except DamagedError as damage:
             raise self._damage(damage) from None
@@ -237,6 +237,15 @@ class ModelEngine:
         self.files = files
         self.checksum = checksum
         self.databases: dict[str, _Database] = {}
+        self._parsed: tuple[bytes, BackupSet] | None = None
+
+    def parse(self, data: bytes) -> BackupSet:
+        """The header. These very bytes (not a copy, not a path) are not parsed twice in a row. Raises DamagedError."""
+        if self._parsed is not None and self._parsed[0] is data:
+            return self._parsed[1]
+        s = backup_set.decode(MAGIC, data)
+        self._parsed = (data, s)
+        return s
 
     def create(self, database: str) -> None:
         if database in self.databases:
@@ -299,7 +308,7 @@ class ModelEngine:
         """RESTORE HEADERONLY. Also raises 3256 for a backup that was cut off while it was made."""
         data = self._read(path)
         try:
-            s = backup_set.decode(MAGIC, data)
+            s = self.parse(data)
             backup_set.check_length(s, data)
         except DamagedError as damage:
             raise refusal(_DAMAGE[damage.what], path=path) from None
