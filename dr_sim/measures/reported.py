@@ -35,6 +35,9 @@ class _Believed:
             return
         if self.last_lsn < 0:  # the first log of a seeded copy fits on what was seeded
             self.fork, self.last_lsn = fork, first_lsn
+        if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:  # the next one, as nearly always
+            self.last_lsn, self.since_utc_us = last_lsn, started
+            return
         insort(self.ahead, (first_lsn, last_lsn, fork, started))
         self._follow()
 

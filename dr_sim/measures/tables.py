@@ -5,8 +5,6 @@ Nothing here or in any measure asks the world: a journal and the scenario are th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +19,12 @@ WHOLE_SERVICE = -1  # the entity of a row that concerns no single database
 class Tables:
     """One journal's kinds of record as int64 columns: 'seq', 'time_us', 'entity' and every field (texts as ids)."""
 
-    __slots__ = ("_columns", "journal")
+    __slots__ = ("_columns", "_rows", "journal")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self._columns: dict[str, dict[str, Ints]] = {}
+        self._rows: dict[str, list[Row]] = {}
 
     def __getitem__(self, kind_name: str) -> dict[str, Ints]:
         found = self._columns.get(kind_name)
@@ -33,9 +32,12 @@ class Tables:
             found = self._columns[kind_name] = columns(self.journal, kind_name)
         return found
 
-    def rows(self, kind_name: str) -> Iterator[Row]:
+    def rows(self, kind_name: str) -> list[Row]:
         """The same as single rows, texts as texts: for the kinds of which a run holds few."""
-        return self.journal.rows(kind_name)
+        found = self._rows.get(kind_name)
+        if found is None:
+            found = self._rows[kind_name] = list(self.journal.rows(kind_name))
+        return found
 
     def text(self, text_id: int) -> str:
         return self.journal.text(text_id)

@@ -9,7 +9,7 @@ from dr_sim.journal import Journal
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, unprotected_us
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
-from tests.measures.make import HOUR, MIN, S, START_UTC_US, a_header, a_log, a_scenario, validated
+from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated
 
 
 def a_run(journal: Journal, logs: int) -> None:

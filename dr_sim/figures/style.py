@@ -1,0 +1,150 @@
+"""What the pictures share: colours, the time axis, bands for what is too dense to draw one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dr_sim.measures.alerts import Alert
+from dr_sim.measures.exposure import Curve
+from dr_sim.measures.tables import Ints
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+
+_dates: Any = mdates  # its functions have no types
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+)  # fmt: skip
+GREY = "#8A8A8A"
+ALERT_MARKS = {1: ("v", RED, "missing log"), 2: ("o", ORANGE, "no new logs"), 3: ("s", PURPLE, "errors while restoring")}
+OTHER_ALERT = ("D", GREY, "other")
+STYLE: Any = {
+    "svg.hashsalt": "dr_sim", "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
+}  # fmt: skip
+_WIDTH_IN = 13.0
+SLICES = 900  # about one a pixel of the overview
+
+
+
+
+Window = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Clock:
+    """Simulated microseconds as matplotlib's days, shown in the scenario's time zone."""
+
+    start: float
+    zone: ZoneInfo
+
+    def days(self, us: Any) -> Any:
+        return self.start + np.asarray(us, dtype=np.float64) / DAY_US
+
+    def axis(self, ax: Axes, begin_us: int, end_us: int) -> None:
+        ax.set_xlim(float(self.days(begin_us)), float(self.days(end_us)))
+        length = end_us - begin_us
+        locator = _dates.AutoDateLocator(tz=self.zone, minticks=4, maxticks=15)
+        form = "%a %d %b" if length > 3 * DAY_US else "%a %H:%M" if length > 2 * HOUR_US else "%H:%M" if length > 10 * MINUTE_US else "%H:%M:%S"
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(_dates.DateFormatter(form, tz=self.zone))
+
+
+def clock_of(scenario: Scenario) -> Clock:
+    start = datetime.fromtimestamp(scenario.start_utc_us // SECOND_US, UTC)
+    return Clock(float(_dates.date2num(start)), ZoneInfo(scenario.time_zone))
+
+
+def lane(ax: Axes, name: str) -> None:
+    ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    ax.yaxis.set_label_coords(-0.087, 0.5)
+    ax.grid(axis="x", color="#E0E0E0", lw=0.6)
+    ax.set_axisbelow(True)
+
+
+def shade(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window) -> None:
+    shortest = (window[1] - window[0]) // 800
+    for begin, end in spans:
+        if begin < window[1] and end > window[0]:
+            right = float(time.days(min(max(end, begin + shortest), window[1])))
+            ax.axvspan(float(time.days(max(begin, window[0]))), right, facecolor="#F6D5C3", edgecolor=RED, hatch="///", lw=0, zorder=0)
+
+
+def top_of(*curves: Curve) -> int:
+    return max(c.max_us() for c in curves)
+
+
+def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+    """A curve in minutes: as a broad line while it has few pieces, else as the band of each slice's least and most."""
+    curve = curve.window(*window)
+    if not curve.duration_us:
+        ax.plot([], [], color=colour, lw=3.5, alpha=0.6, label=label)
+        return
+    x, y = curve.points()
+    if len(curve.start_us) <= SLICES // 2:
+        ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=3.5, alpha=0.6, label=label)
+        return
+    edges, low, high = slices(x, y, curve)
+    left = time.days(edges[:-1])
+    ax.fill_between(left, low / MINUTE_US, high / MINUTE_US, step="post", color=colour, alpha=0.6, lw=0.8, label=label)
+
+
+def over(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+    """A second curve, to be seen over the first: a thin line, where it is dense the most of each slice."""
+    curve = curve.window(*window)
+    x, y = curve.points() if curve.duration_us else (np.empty(0, np.int64), np.empty(0, np.int64))
+    if len(curve.start_us) > SLICES // 2:
+        edges, _, y = slices(x, y, curve)
+        x = edges[:-1]
+        label += " (highest)"
+    ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=1.1, label=label)
+
+
+def slices(x: Ints, y: Ints, curve: Curve) -> tuple[Ints, Ints, Ints]:
+    """(edges, least, most) of the points in each slice of the curve's time; an empty slice goes on as the one before."""
+    edges = np.linspace(curve.begin_us, curve.end_us, SLICES + 1).astype(np.int64)
+    first = np.minimum(np.searchsorted(x, edges[:-1], side="left"), len(x) - 1)
+    high, low = np.maximum.reduceat(y, first), np.minimum.reduceat(y, first)
+    return edges, low, high
+
+
+def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> None:
+    shown = [a for a in raised if window[0] <= a.time_us < window[1]]
+    ax.set_ylim(-1, 1)
+    ax.set_yticks([])
+    for event_id in sorted({min(a.event_id, 4) for a in shown}):
+        mark, colour, word = ALERT_MARKS.get(event_id, OTHER_ALERT)
+        mine = [a for a in shown if min(a.event_id, 4) == event_id]
+        for is_false in (False, True):
+            at = [a.time_us for a in mine if a.false_alarm == is_false]
+            if at:
+                label = f"{word}{', false alarm' if is_false else ''} ({len(at)})"
+                face = "none" if is_false else colour
+                ax.scatter(time.days(at), np.zeros(len(at)), marker=mark, s=26, facecolors=face, edgecolors=colour, label=label)
+    if shown:
+        ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=6, bbox_to_anchor=(0, 1.15))
+    else:
+        ax.text(0.01, 0.5, "none", transform=ax.transAxes, va="center", color=GREY)
+
+
+def stacked(lanes_in: Sequence[float], gaps_in: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A figure of lanes below one another: their heights and the gap above each, in inches. Placed by hand: matplotlib's
+    own layout solver differs in the last bit from call to call, and so would the files."""
+    height = sum(lanes_in) + sum(gaps_in) + 0.4
+    figure = Figure(figsize=(_WIDTH_IN, height))
+    axes: list[Axes] = []
+    top = height
+    for lane_in, gap_in in zip(lanes_in, gaps_in, strict=True):
+        top -= gap_in + lane_in
+        left, width = 1.55 / _WIDTH_IN, (_WIDTH_IN - 2.0) / _WIDTH_IN
+        axes.append(figure.add_axes((left, top / height, width, lane_in / height)))
+    return figure, axes

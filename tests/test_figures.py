@@ -1,0 +1,86 @@
+"""The pictures are the same bytes for the same record, name what is in it, and stay small however long the run is."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dr_sim.figures import exposure_svg, timeline_svg
+from dr_sim.figures.style import slices
+from dr_sim.journal import Journal
+from dr_sim.measures.exposure import Curve
+from dr_sim.scenario.model import SlaLine
+from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable
+from tests.test_screen import sketch
+
+
+def text_of(path: Path) -> str:
+    return "\n".join("".join(e.itertext()) for e in ET.parse(path).iter() if e.tag.endswith("}text"))
+
+
+def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
+    for draw in (timeline_svg, exposure_svg):
+        once, again = tmp_path / "once.svg", tmp_path / "again.svg"
+        draw(sketch(), a_scenario(), once)
+        draw(sketch(), a_scenario(), again)
+        assert once.read_bytes() == again.read_bytes()
+        assert b"<dc:date>" not in once.read_bytes()
+    timeline_svg(sketch(), a_scenario(), once)
+    timeline_svg(sketch(alerted=False), a_scenario(), again)
+    assert once.read_bytes() != again.read_bytes()
+
+
+def test_the_timeline_names_what_happened(tmp_path: Path) -> None:
+    timeline_svg(sketch(), a_scenario(), tmp_path / "t.svg")
+    text = text_of(tmp_path / "t.svg")
+    for word in ("events", "2 link outage", "3 lose", "backups", "Mbit/s", "replay lag", "true exposure (site)", "no new logs (1)",
+                 "lost: 47:12", "back-off", "link down", "outage 7:02", "detect 0:30", "decide"):  # fmt: skip
+        assert word in text, f"{word!r} is not in the picture"
+
+
+def test_without_a_failover_there_is_no_second_panel(tmp_path: Path) -> None:
+    journal = Journal()
+    survivable(journal, 0, 0)
+    journal.note("truth.end", HOUR, -1)
+    timeline_svg(journal, a_scenario(), tmp_path / "t.svg")
+    assert "Around the failover" not in text_of(tmp_path / "t.svg")
+
+
+def test_the_exposure_shows_true_reported_and_the_line_of_the_sla(tmp_path: Path) -> None:
+    scenario = replace(a_scenario(), sla=(SlaLine("rpo", "data_loss", True, 20 * MIN),))
+    exposure_svg(sketch(), scenario, tmp_path / "e.svg")
+    text = text_of(tmp_path / "e.svg")
+    for word in ("true", "reported", "SLA rpo 20:00", "danger 15:00", "dashed: the failure"):
+        assert word in text, f"{word!r} is not in the picture"
+
+
+def test_an_empty_record_is_drawn_too(tmp_path: Path) -> None:
+    for draw in (timeline_svg, exposure_svg):
+        draw(Journal(), a_scenario(), tmp_path / "empty.svg")
+        assert (tmp_path / "empty.svg").stat().st_size > 1000
+
+
+def test_four_thousand_logs_and_a_thousand_alerts_stay_readable_and_small(tmp_path: Path) -> None:
+    journal = Journal()
+    for k in range(1, 4033):
+        a_log(journal, k, k * 5 * MIN)
+        if k % 4 == 0:
+            alert(journal, k * 5 * MIN + 4 * S)
+    journal.note("truth.end", 14 * DAY, -1)
+    for draw in (timeline_svg, exposure_svg):
+        draw(journal, replace(a_scenario(), run_for_us=14 * DAY), tmp_path / "long.svg")
+        assert (tmp_path / "long.svg").stat().st_size < 1_000_000
+
+
+def test_a_dense_curve_keeps_its_peaks() -> None:
+    start = np.arange(0, 4000, dtype=np.int64) * 300
+    since = start.copy()
+    since[2000] -= 100_000  # one short peak among thousands
+    curve = Curve(start, since, 4000 * 300)
+    x, y = curve.points()
+    _, low, high = slices(x, y, curve)
+    assert high.max() == curve.max_us() == 100_300
+    assert low.min() == 0

@@ -1,0 +1,127 @@
+"""The one screen says what happened in words and numbers that add up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dr_sim.journal import Journal
+from dr_sim.measures.summary import summarise
+from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.screen import adding_up, instant, screen, size, span
+from dr_sim.verdict import judge
+from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, phase, survivable
+
+ALL = 1_000_000
+
+
+def sketch(*, alerted: bool = True, promoted: bool = True) -> Journal:
+    """The failure of the sketch: 47:12 lost behind a link outage of 40 min and a back-off."""
+    journal = Journal()
+    journal.note("truth.served", 0, -1, ALL, ALL)
+    for k in range(1, 25):
+        survivable(journal, k * 5 * MIN - 1, (k - 1) * 5 * MIN)
+        a_log(journal, k, k * 5 * MIN)
+    journal.note("truth.backup_begin", 125 * MIN, 0, 99, 2, 1, 7200, 7500, 7500)
+    journal.note("truth.event", 125 * MIN, -1, 2, "link_outage", 1, "link down")
+    journal.note("truth.link", 125 * MIN, -1, 0, 200_000_000)
+    journal.note("truth.backup_finished", 125 * MIN + 2 * S, 0, 99, 2, 1, 7200, 7500, 7500, 20_000_000, "log99")
+    journal.note("truth.file_state", 125 * MIN + 2 * S, 0, 99, "backoff")
+    if alerted:
+        alert(journal, 135 * MIN + 3 * S)
+    journal.note("truth.link", 165 * MIN, -1, 1, 200_000_000)
+    journal.note("truth.event", 165 * MIN, -1, 2, "link_outage", 0, "link down")
+    lost = 167 * MIN + 12 * S
+    journal.note("truth.event", lost, -1, 3, "lose", 1, "site lost")
+    journal.note("truth.failed", lost, -1, "site")
+    journal.note("truth.served", lost, -1, 0, 0)
+    phase(journal, lost + 30 * S, "deciding")
+    phase(journal, lost + 280 * S, "fencing")
+    if promoted:
+        journal.note("truth.promoted", lost + 317 * S, 0, 2, 7200, 7200, 120 * MIN, 189_000_000, 0, 28_320)
+        journal.note("truth.served", lost + 422 * S, -1, ALL, ALL)
+    journal.note("truth.end", 12 * HOUR, -1)
+    return journal
+
+
+SLA = (SlaLine("rpo", "data_loss", True, 15 * MIN), SlaLine("rto", "outage", True, 30 * MIN), SlaLine("p99", "exposure.p99", True, HOUR))
+
+
+def shown(journal: Journal, scenario: Scenario) -> str:
+    summary = summarise(journal, scenario)
+    return screen(summary, scenario, judge(summary, scenario), Path("x/nightly.yaml"), 0.4, Path("results/nightly/1"))
+
+
+def test_the_sketch() -> None:
+    text = shown(sketch(), replace(a_scenario(), sla=SLA))
+    for part in (
+        "FAIL  nightly.yaml  seed 1  12 h  1 database  (0.4 s)",
+        "FAILOVER 1  site lost Mon 02:47:12, unplanned, manual  (event 3)",
+        " data loss  47:12   189 MB   28,320 tx       SLA 15:00  FAIL",
+        "   39:58 link down (event 2)",
+        "    2:12 replicator back-off",
+        " outage      7:02                            SLA 30:00  PASS",
+        "detect 0:30  decide 4:10",
+        'TOLD?  yes: Mon 02:15:03 "no new transaction logs", 10:03 after event 2 began,',
+        "32:09 before the loss.  missed 0  late 0  false 0",
+        "max 47:12",
+        "above 15:00 for 32:12",
+        "p99: exposure.p99",
+    ):
+        assert part in text, f"{part!r} is not in\n{text}"
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_who_was_not_told_is_said() -> None:
+    assert "TOLD?  no: crm had been in danger since Mon 02:15:00" in shown(sketch(alerted=False), a_scenario())
+
+
+def test_unknown_is_said_and_not_guessed() -> None:
+    text = shown(sketch(promoted=False), replace(a_scenario(), sla=SLA[:2]))
+    assert "UNKNOWN" in text.splitlines()[0] or "FAIL" in text.splitlines()[0]
+    assert " data loss  unknown: the run ended before the promotion" in text
+    assert " outage     unknown: at least" in text
+
+
+def test_without_a_failover_it_shows_exposure_and_alerts_only() -> None:
+    journal = Journal()
+    survivable(journal, 0, 0)
+    journal.note("truth.end", HOUR, -1)
+    text = shown(journal, a_scenario())
+    assert "FAILOVER" not in text
+    assert "ALERTS  1 lasting danger, missed 1" in text
+    assert text.startswith("DONE")  # there is nothing to pass
+
+
+def test_a_broken_invariant_comes_first() -> None:
+    journal = sketch()
+    journal.note("truth.violation", 3 * HOUR, 0, "prefix", "made for this test")
+    assert shown(journal, a_scenario()).splitlines()[2].startswith("INVARIANT BROKEN: 1 violation")
+
+
+def test_colour_adds_codes_and_changes_no_word() -> None:
+    scenario = replace(a_scenario(), sla=SLA)
+    summary = summarise(sketch(), scenario)
+    arguments = (summary, scenario, judge(summary, scenario), Path("nightly.yaml"), 0.4, Path("results"))
+    plain, colour = screen(*arguments), screen(*arguments, colour=True)
+    assert "\x1b[1;31mFAIL\x1b[0m" in colour
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colour) == plain
+
+
+@given(st.lists(st.integers(0, 10**10)))
+def test_rounded_lines_still_add_up(durations: list[int]) -> None:
+    shown = adding_up(durations)
+    assert sum(shown) == (sum(durations) + S // 2) // S * S
+    assert all(abs(a - b) < S for a, b in zip(shown, durations, strict=True))
+
+
+def test_words() -> None:
+    assert [size(n) for n in (0, 999, 1000, 189_400_000, 3_553_000_000, 999_600)] == ["0 B", "999 B", "1.00 kB", "189 MB", "3.55 GB", "1.00 MB"]
+    assert [span(n) for n in (14 * DAY, 6 * HOUR, 90 * MIN, 95 * S)] == ["14 d", "6 h", "90 min", "1:35"]
+    berlin = a_scenario(time_zone="Europe/Berlin")
+    assert instant(HOUR, berlin) == "Mon 02:00:00"
+    assert instant(HOUR, replace(berlin, run_for_us=14 * DAY)) == "Mon 02 Mar 02:00:00"
