@@ -65,11 +65,11 @@ class Keeping:
         db.look_into_unknown(out, utc_us - retention_us)
         whole = [StoredFile(f.name, f.header) for f in db.files.values() if f.state == VALID and f.header is not None]
         names = prunable(whole, utc_us, retention_us, db.config.keep_fulls, db.state)
-        useless = [f for f in db.files.values() if f.done and f.state in (BAD, LOST) and f.name not in db.recopying]
+        useless = [f for f in db.files.values() if f.state == LOST or (f.done and f.state == BAD)]
         names += [f.name for f in sorted(useless, key=File.age_order) if f.modified_utc_us < utc_us - retention_us]
         for name in names:
             file = db.files[name]
-            if file is not db.restoring and (file.done or file.kind != LOG):
+            if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST):
                 self._delete(file, out)
 
     def _delete(self, file: File, out: list[Command]) -> None:

@@ -262,8 +262,8 @@ class Repair:
         db = self.db
         if self.name or self.unanswered:
             file = db.files.get(self.name)
-            if file is not None and file.state == LOST:
-                self.name = ""
+            if file is not None and (file.state == LOST or file.failures > db.rules.attempts):
+                self.name = ""  # no copy of it is whole: another one
             elif file is None:
                 out.append(AskShare(db.name))
                 if self.unanswered and self._overdue(mono_us, utc_us):

@@ -121,7 +121,7 @@ class DatabaseReplay:
                 out.append(Validate(self.name, name))
             elif header is not None:
                 continue
-            elif kind == LOG and last.name and modified_utc_us <= last.modified_utc_us:
+            elif kind == LOG and (modified_utc_us < last.modified_utc_us or name == last.name):
                 file.state = UNKNOWN
                 file.done = True
             else:

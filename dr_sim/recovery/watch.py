@@ -171,8 +171,8 @@ class Watch:
         noticed = mono_us if file is None else file.landed_mono_us
         stuck.limit_at_us = limit_at_us(mono_us, utc_us, noticed, since, db.rules.age_us)
         stuck.retry_at_us = mono_us + db.rules.retry_us
+        db.look_into_unknown(out)
         if file is None:
-            db.look_into_unknown(out)
             self._ask("chain", max(lsn, 0), out)
         if stuck.limit_at_us <= mono_us or self._attempts_over():
             self._reach_limit(mono_us, utc_us, out)
@@ -188,13 +188,15 @@ class Watch:
         stuck.over = True
         stuck.retry_at_us = mono_us + db.rules.retry_us
         self._tell_chain(mono_us, utc_us, out)
-        file = stuck.file
-        if file is not None and file.name in db.recopying:
-            return  # it is on its way again
-        if (file is None and not stuck.lost) or (file is not None and file.outcome == "no_manifest"):
+        if self._up_to_primary() and not stuck.lost:
             self._ask("chain", max(stuck.stuck_lsn, 0), out)
-        else:
+        elif stuck.file is None or stuck.file.name not in db.recopying:  # else it is on its way again
             db.repair.start(mono_us, utc_us, out)
+
+    def _up_to_primary(self) -> bool:
+        """Whether a repair is needed depends on what the primary still has: a hole, or a backup that was cut off."""
+        file = self.stuck.file if self.stuck is not None else None
+        return file is None or (file.outcome == "no_manifest" and not file.refused)
 
     def _tell_chain(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Raise alert (a) for a hole, (c) for a file (R13)."""
@@ -231,9 +233,10 @@ class Watch:
             if stuck.over:
                 self._tell_chain(mono_us, utc_us, out)
                 db.repair.retry(mono_us, utc_us, out)
-                if not db.repair.policy and stuck.file is not None and stuck.file.name not in db.recopying:
+                on_its_way = stuck.file is not None and stuck.file.name in db.recopying
+                if not on_its_way and not self._up_to_primary():
                     db.repair.start(mono_us, utc_us, out)
-            if not db.repair.policy and (stuck.file is None or stuck.file.outcome == "no_manifest"):
+            if not db.repair.policy and self._up_to_primary():
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
         for file in sorted(db.bad.values(), key=File.age_order):
             if file.retry_at_mono_us <= mono_us and file.state == BAD:
@@ -287,13 +290,13 @@ class Watch:
         if not e.reachable or db.drain is not None or (about == "chain" and stuck is None):
             return
         name = e.covering_name
-        if name:
-            file = db.files.get(name)
+        file = db.files.get(name)
+        if name and (file is None or file.failures <= db.rules.attempts):
             if not e.copying and (file is None or file.state in (BAD, LOST)):
                 if file is not None:
                     file.done = False  # it is needed after all
                 db.recopy(name, out)
-        elif e.remakeable:
+        elif e.remakeable and not name:
             if not e.jobs_paused and not self.log_requested:
                 self.log_requested = True
                 out.append(TakeBackup(db.name, LOG))

@@ -136,6 +136,10 @@ class FakeWorld:
             self.land(self.on_way[0])
             self.settle()
 
+    def can_be_copied(self, name: str) -> bool:
+        backup = self.backups[name]
+        return backup.at_primary and not backup.bad_at_primary and not backup.cut_off
+
     # ---- the manager --------------------------------------------------------------------------------------------------
     def start(self) -> None:
         self.incarnation += 1

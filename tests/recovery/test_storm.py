@@ -118,7 +118,7 @@ class Storm(RuleBasedStateMachine):
         world.backup(Kind.LOG)
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
-        lasting = [danger for danger in told if danger in ("chain", "silence") or not world.backups[danger].bad_at_primary]
+        lasting = [danger for danger in told if danger in ("chain", "silence") or world.can_be_copied(danger)]
         if lasting or f"repair/{DB}" in world.store:
             raise Broken(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
 
