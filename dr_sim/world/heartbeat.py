@@ -44,8 +44,8 @@ class Heartbeats:
                 self._last_seen[machine] = now // every * every
                 self._plan(machine, self._last_seen[machine] + every, self._missed)
             elif heard and machine in self._last_seen:
-                # a beat that is due is not missed if the path is back in time
-                self._plan(machine, -(-now // every) * every, self._heard)
+                # a beat that is due is not missed if the path is back in time; this instant's was over before
+                self._plan(machine, now // every * every + every, self._heard)
 
     def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
         pending = self._due.pop(machine, None)

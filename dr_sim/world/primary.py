@@ -24,6 +24,7 @@ from dr_sim.world.sharing import Flow, SharedRate
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"
+FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
 NAME_MEMORY_US = 60_000_000  # names are by the second; a minute covers any number of backups in one
 
 
@@ -245,7 +246,8 @@ class Primary:
         t: int = self._context.agenda._now
         if db.writes_until_us is not None and db.writes_until_us < t:
             t = db.writes_until_us
-        return self._context.workloads[db.index].written(t)
+        commits, lsn = self._context.workloads[db.index].written(t)
+        return commits, lsn + FIRST_LSN
 
     def up(self, db: PrimaryDatabase) -> bool:
         return not db.failed

@@ -37,8 +37,10 @@ class Replication:
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
         self._retry: Entry | None = None
         self._copy_job: Entry | None = None
+        self._not_due: list[BackupFile] = []  # finished since the last copy job began
         self._staged: deque[tuple[BackupFile, int]] = deque()
         self._staged_bytes = 0
+        self._staged_numbers: set[int] = set()
         self._purging = False
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
@@ -48,7 +50,7 @@ class Replication:
         """A file is finished (or wanted again): it will be sent."""
         file.sent_bytes = 0
         if self._spec.every_us:
-            self._queue.append(file)
+            self._not_due.append(file)
             self._set(file, "queued")
             self._wait_for_copy_job()
             return
@@ -58,11 +60,11 @@ class Replication:
             self._set(file, "queued")
 
     def on_its_way(self, file: BackupFile) -> bool:
-        return file.number in self._sending or file in self._queue
+        return file.number in self._sending or file in self._queue or file in self._not_due
 
     def waiting(self, database: int) -> list[BackupFile]:
         """Finished files of a database that have not landed, oldest first."""
-        under_way = [f for f, _, _ in self._sending.values()] + list(self._queue)
+        under_way = [f for f, _, _ in self._sending.values()] + list(self._queue) + self._not_due
         return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
 
     @property
@@ -165,6 +167,7 @@ class Replication:
     def hold(self) -> None:
         """Nothing is sent any more: the site is gone."""
         self._queue.clear()
+        self._not_due.clear()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -178,13 +181,16 @@ class Replication:
 
     def _copy(self) -> None:
         self._copy_job = None
+        self._queue.extend(self._not_due)
+        self._not_due.clear()
         self._pump()
 
     def _stage(self, file: BackupFile) -> bool:
-        """Room in the staging area; False while it is being purged. A file larger than the quota passes."""
+        """Room in the staging area; False while it is being purged. A file larger than the quota passes,
+        and so does one that a cut transfer left there."""
         spec = self._spec
         size = file.nominal_bytes
-        if size > spec.staging_bytes:
+        if size > spec.staging_bytes or file.number in self._staged_numbers:
             return True
         high = spec.staging_bytes * spec.high_watermark_ppm // 1_000_000
         if self._staged_bytes + size > high:
@@ -195,6 +201,7 @@ class Replication:
                 if oldest.number in self._sending:
                     break
                 self._staged.popleft()
+                self._staged_numbers.discard(oldest.number)
                 self._staged_bytes -= its_size
                 freed += its_size
             if freed:
@@ -203,6 +210,7 @@ class Replication:
                 self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged)
                 return False
         self._staged.append((file, size))
+        self._staged_numbers.add(file.number)
         self._staged_bytes += size
         return True
 

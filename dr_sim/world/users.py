@@ -23,6 +23,7 @@ class Users:
         self._databases = len(context.scenario.databases)
         self._up = [True] * self._databases
         self.redirected = False
+        self._arrived_us: int | None = None  # when 99 % have arrived at the new primary, once that is under way
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 
     def lost(self, database: int) -> None:
@@ -34,18 +35,25 @@ class Users:
                 self._context.note("truth.served", -1, part, part)
 
     def redirect(self, done: Callable[[], None]) -> None:
-        """Send users to the new primary; done() once 99 % of them have arrived."""
-        spec = self._context.scenario.failover
-        self._context.agenda.at(self._context.now_us + spec.switch_us, Class.ANSWER, -1, self._switched, done)
+        """Send users to the new primary; done() once 99 % of them have arrived. Asked again, it goes on as it does."""
+        if self._arrived_us is not None:
+            now = self._context.now_us
+            self._context.agenda.at(max(now, self._arrived_us), Class.ANSWER, -1, done)
+            return
+        failover = self._context.scenario.failover
+        spread = failover.ttl_us + failover.reconnect_us
+        arrived = _Ramp(0 if spread else ALL_PPM, spread)
+        switched_us = self._context.now_us + failover.switch_us
+        self._arrived_us = switched_us + arrived.reaches(SERVED_AGAIN_PPM)
+        self._context.agenda.at(switched_us, Class.ANSWER, -1, self._switched, arrived, done)
 
-    def _switched(self, done: Callable[[], None]) -> None:
+    def _switched(self, arrived: _Ramp, done: Callable[[], None]) -> None:
         self.redirected = True
+        assert self._arrived_us is not None
         context = self._context
         scenario = context.scenario
         t0 = context.now_us
-        spread = scenario.failover.ttl_us + scenario.failover.reconnect_us
-        warm = scenario.failover.warm_up_us
-        arrived = _Ramp(0 if spread else ALL_PPM, spread)
+        spread, warm = arrived.over, scenario.failover.warm_up_us
         served = _Ramp(scenario.failover.warm_up_from_ppm if warm else ALL_PPM, warm)
         load = max(1, scenario.users.utilisation_ppm)
         instants = {0, spread, warm, *_crossings(arrived, served, load)}
@@ -56,7 +64,7 @@ class Users:
             context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, *values)
         context.agenda.at(t0 + marks[-1], Class.ANSWER, -1, self._note, ALL_PPM, ALL_PPM)
         context.agenda.at(t0 + again, Class.ANSWER, -1, lambda: context.note("truth.served_again", -1))
-        context.agenda.at(t0 + arrived.reaches(SERVED_AGAIN_PPM), Class.ANSWER, -1, done)
+        context.agenda.at(self._arrived_us, Class.ANSWER, -1, done)
 
     def _note(self, from_ppm: int, to_ppm: int) -> None:
         self._context.note("truth.served", -1, from_ppm, to_ppm)

@@ -17,13 +17,13 @@ from dr_sim.scenario.model import DrawnFault, Law, Scenario, ScriptedEvent
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
+from dr_sim.world.primary import FIRST_LSN, Primary, PrimaryDatabase
 from dr_sim.world.primary import SHARE as PRIMARY_SHARE
-from dr_sim.world.primary import Primary, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
@@ -96,12 +96,16 @@ class World:
         for db in self.primary.databases:
             name = db.spec.name
             context.primary_engine.create(name)
+            context.primary_engine.commit_to(name, 0, FIRST_LSN)
             if not db.spec.seeded:
+                context.witness.opened(0, db.index, 1)
                 continue
             utc = context.scenario.start_utc_us
             path = f"{PRIMARY_SHARE}/seed {db.index}"
-            op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, db.spec.size_bytes, backup_id=(db.index << 32) | 0xFFFFFFFF)
-            made = op.finish(0, 0, utc)
+            backup_id = (db.index << FILE_BITS) | ((1 << FILE_BITS) - 1)
+            size = db.spec.size_bytes
+            op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, size, backup_id=backup_id)
+            made = op.finish(0, FIRST_LSN, utc)
             context.secondary_files.write(path, context.primary_files.read(path))
             state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
             context.primary_files.delete(path)
