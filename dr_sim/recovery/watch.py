@@ -263,6 +263,8 @@ class Watch:
         db.alerts.tell(mono_us, utc_us, file.name, DAMAGED, minutes, file.name, text, out)
 
     def _arm(self, mono_us: int, out: list[Command]) -> None:
+        if self.armed_at_us == mono_us:
+            return  # it is about to go off at this very instant, and arms itself anew
         stuck = self.stuck
         due = [f.retry_at_mono_us for f in self.db.bad.values()]
         if stuck is not None:
