@@ -35,6 +35,7 @@ class Replication:
         self._land = land
         self._queue: deque[BackupFile] = deque()
         self._sending: dict[int, tuple[BackupFile, Flow, int]] = {}
+        self._held: dict[int, tuple[BackupFile, Entry]] = {}  # sent, but not delivered yet
         self._retry: Entry | None = None
         self._copy_job: Entry | None = None
         self._not_due: list[BackupFile] = []  # finished since the last copy job began
@@ -60,11 +61,12 @@ class Replication:
             self._set(file, "queued")
 
     def on_its_way(self, file: BackupFile) -> bool:
-        return file.number in self._sending or file in self._queue or file in self._not_due
+        number = file.number
+        return number in self._sending or number in self._held or file in self._queue or file in self._not_due
 
     def waiting(self, database: int) -> list[BackupFile]:
         """Finished files of a database that have not landed, oldest first."""
-        under_way = [f for f, _, _ in self._sending.values()] + list(self._queue) + self._not_due
+        under_way = [f for f, *_ in (*self._sending.values(), *self._held.values())] + list(self._queue) + self._not_due
         return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
 
     @property
@@ -113,11 +115,16 @@ class Replication:
                 data = damage(file, data)
             until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0
             if until > context.agenda._now:
-                context.agenda.at(until, Class.TRANSFER, file.database, self._landed, file, data)
+                entry = context.agenda.at(until, Class.TRANSFER, file.database, self._released, file, data)
+                self._held[file.number] = (file, entry)
             else:
                 self._landed(file, data)
         if self._queue:
             self._pump()
+
+    def _released(self, file: BackupFile, data: bytes) -> None:
+        del self._held[file.number]
+        self._landed(file, data)
 
     def _landed(self, file: BackupFile, data: bytes) -> None:
         self._set(file, "landed")
@@ -165,9 +172,13 @@ class Replication:
         self._pump()
 
     def hold(self) -> None:
-        """Nothing is sent any more: the site is gone."""
+        """Nothing is sent any more: the site is gone, and with it what had not been delivered."""
         self._queue.clear()
         self._not_due.clear()
+        for file, entry in self._held.values():
+            entry.cancel()
+            self._set(file, "gone")
+        self._held.clear()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
