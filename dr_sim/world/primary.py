@@ -61,7 +61,7 @@ class PrimaryDatabase:
         self.files_made = 0
         self.named: list[str] = []  # names given within the last seconds: the next must differ from them
         self.named_us = 0
-        self.last_full_lsn = 0
+        self.last_full_lsn = FIRST_LSN
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.failed = ""  # the failure class that took it
         self.writes_until_us: int | None = None
@@ -127,6 +127,8 @@ class Primary:
 
     def _obstacle(self, db: PrimaryDatabase, kind: Kind, tail: bool) -> str:
         if tail:
+            for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
+                self.cut_off(db, job)  # the tail takes the database for itself
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"

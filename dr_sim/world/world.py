@@ -54,8 +54,9 @@ class World:
             witness=Witness(names, emit, lambda db, fork, n: workloads[db].ack_instant(n)),
             primary_files=primary_files,
             secondary_files=secondary_files,
-            primary_engine=ModelEngine(primary_files),
-            secondary_engine=ModelEngine(secondary_files),
+            # backups WITH CHECKSUM: what goes bad between validation and read is refused, not served (S8)
+            primary_engine=ModelEngine(primary_files, checksum=True),
+            secondary_engine=ModelEngine(secondary_files, checksum=True),
             workloads=workloads,
             by_name=[{} for _ in names],
         )

@@ -1,0 +1,71 @@
+"""Random scenarios: options drawn as well as faults (a swarm), then a storm, then calm or a failure."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Scenario
+
+FAULTS = {
+    "link_outage": lambda r, db: f"link_outage: {r.choice([1, 4, 11, 40])} min",
+    "packet_loss": lambda r, db: f"packet_loss: {{loss: {r.choice(['0.1 %', '1 %', '5 %'])}, duration: 30 min}}",
+    "partition": lambda r, db: f"partition: {{cut: {r.choice(['to_secondary', 'to_primary', 'both'])}, duration: {r.choice([2, 20])} min}}",
+    "throttle": lambda r, db: f"throttle: {{to: {r.choice(['300 kbit/s', '2 Mbit/s'])}, duration: 25 min}}",
+    "corrupt_in_transit": lambda r, db: f"corrupt_in_transit: {{database: {db}, files: {r.choice([1, 2, 5])}}}",
+    "corrupt_at_rest": lambda r, db: f"corrupt_at_rest: {{database: {db}, where: {r.choice(['primary', 'secondary'])}, files: {r.choice([1, 3, 9])}}}",
+    "backup_cut_off": lambda r, db: f"backup_cut_off: {{database: {db}, after: {r.choice([0, 30, 99])} %}}",
+    "missing_file": lambda r, db: f"missing_file: {db}",
+    "late_file": lambda r, db: f"late_file: {{database: {db}, by: {r.choice(['20 s', '6 min', '33 min'])}, files: {r.choice([1, 3])}}}",
+    "paused_backups": lambda r, db: f"paused_backups: {{database: {db}, duration: {r.choice([7, 35])} min}}",
+    "manager_crash": lambda r, db: "manager_crash: {}",
+    "index_maintenance": lambda r, db: f"index_maintenance: {{database: {db}, log: {r.choice(['200 MB', '2 GB'])}}}",
+}  # fmt: skip
+ENDS = ("lose: site", "lose: host", "lose: database", "order_failover: {by: dba, planned: true}",
+        "order_failover: {by: dba, planned: false}", "order_failover: {by: mallory, planned: false}", "")  # fmt: skip
+
+
+def text(seed: int) -> str:
+    """The YAML of the scenario of that seed: a day of one to three databases, up to eight faults and perhaps an end."""
+    r = random.Random(seed)
+    names = ["crm", "web", "archive"][: r.choice([1, 1, 2, 3])]
+    lines = [f"name: storm-{seed}", f"seed: {seed}", "run_for: 16 h", "machines: [sql1, sql2]", "databases:"]
+    for name in names:
+        full = r.choice(["every 6 h", "daily 03:00", "none"])
+        lines += [
+            f"  {name}:",
+            f"    size: {r.choice(['200 MB', '5 GB', '60 GB'])}",
+            f"    log_volume: {r.choice(['20 MB per 5 min', '1 MB per 5 min', '{mean: 60 kB/s, profile: business_hours}'])}",
+            "    transactions: 10 per s",
+            f"    full: {full}",
+            f"    differential: {r.choice(['every 2 h', 'none'])}",
+            f"    log: {r.choice(['every 5 min', 'every 15 min'])}",
+            f"    on: {r.choice(['sql1', 'sql2'])}",
+            f"    serial: {r.choice(['true', 'false'])}",
+        ]
+    lines += [
+        f"link: {{bandwidth: {r.choice(['20 Mbit/s', '200 Mbit/s'])}, sharing: {r.choice(['fair', 'fifo', 'priority'])}}}",
+        f"replication: {{retry: {r.choice(['0 s', '1 min', '3 min'])}, staging: {r.choice(['500 MB', '64 GB'])}, slots: {r.choice([1, 2, 16])}}}",
+        "primary: {retention: 4 h, keep_fulls: 1}",
+        f"secondary: {{retention: 4 h, keep_fulls: 1, restore_tail: {r.choice(['1', '{p50: 1, p95: 6}'])}}}",
+        f"replay: {{on_hole: {r.choice(['bridge', 'skip_ahead', 'resync'])}, otherwise: resync, workers: {r.choice([1, 4])},"
+        f" reverify: {r.choice(['0 s', '1 h'])}, delay: {r.choice(['0 s', '0 s', '7 min'])}, every: {r.choice(['0 s', '0 s', '15 min'])}}}",
+        f"heartbeat: {{path: {r.choice(['own', 'data link'])}}}",
+        f"failover: {{mode: {r.choice(['automatic', 'manual'])}, silent_for: {r.choice(['30 s', '90 s'])}, machines_silent: {r.choice(['1', 'all'])}}}",
+        "events:",
+    ]
+    kinds = r.sample(sorted(FAULTS), r.randint(1, 6))
+    for _ in range(r.randint(1, 8)):
+        minute = r.randint(30, 13 * 60)
+        lines.append(f"  - {{at: {minute} min, {FAULTS[r.choice(kinds)](r, r.choice(names))}}}")
+    end = r.choice(ENDS)
+    if end:
+        lines.append(f"  - {{at: {r.randint(12 * 3600, 15 * 3600)} s, {end}}}")
+    return "\n".join(lines) + "\n"
+
+
+def scenario(seed: int, folder: Path) -> Scenario:
+    path = folder / f"storm-{seed}.yaml"
+    path.write_text(text(seed), encoding="utf-8")
+    return load_scenario(path)
