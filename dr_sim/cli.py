@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dr_sim import __version__
-from dr_sim.errors import DrSimError
+from dr_sim.errors import DrSimError, InputError, Problem
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong; 3 could not be judged
 (censored, unknown); 4 an invariant broke (a bug was found); 130 interrupted"""
@@ -70,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="feed a run's events to fresh recovery objects: same commands?")
     verify.add_argument("results", type=Path, help="folder of a run")
     verify.set_defaults(command=_verify)
+
+    imports = commands.add_parser("import", help="make a scenario of a real backup history")
+    kinds = imports.add_subparsers(metavar="KIND", required=True)
+    sqlserver = kinds.add_parser("sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset")
+    sqlserver.add_argument("history", type=Path, nargs="?", help="the exported history")
+    sqlserver.add_argument("-o", "--out", type=Path, help="scenario file to write; its series lie beside it")
+    sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports a history")
+    sqlserver.set_defaults(command=_import_sqlserver)
 
     faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
     faults.set_defaults(command=_faults)
@@ -136,6 +144,22 @@ def _verify(a: argparse.Namespace) -> int:
         print(f"the journal's digest is not the one in {a.results}/manifest.json: rows were added or taken away", file=sys.stderr)
         return 4
     print(f"holds: {found.rows} rows, {found.events} events gave the same {found.commands} commands")
+    return 0
+
+
+def _import_sqlserver(a: argparse.Namespace) -> int:
+    from dr_sim.importers.import_history import HOW_TSQL, import_history
+    from dr_sim.output import read_bytes, write_together
+
+    if a.how:
+        print(HOW_TSQL, end="")
+        return 0
+    if a.history is None or a.out is None:
+        raise InputError([Problem("import sqlserver", 0, 0, "takes HISTORY and -o SCENARIO.yaml, or --how")])
+    imported = import_history(read_bytes(a.history), str(a.history), a.out.stem)
+    files = {a.out.parent / name: text for name, text in imported.series.items()}
+    write_together({**files, a.out: imported.scenario})
+    print(imported.report)
     return 0
 
 

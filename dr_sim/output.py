@@ -1,0 +1,47 @@
+"""Files read and written for the user: whole or not at all, with one clear line where that cannot be."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from dr_sim.errors import InputError, Problem
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content. InputError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why})")]) from None
+
+
+def write_together(files: Mapping[Path, str]) -> None:
+    """Write every file, or none: all are made beside their places first and then moved there, the last one last.
+
+    InputError if a place cannot be written.
+    """
+    made: list[tuple[str, Path]] = []
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(21, "it is a folder")
+            handle, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
+            made.append((temporary, path))
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                out.write(text)
+            os.chmod(temporary, 0o644)
+        for temporary, path in made:
+            os.replace(temporary, path)
+    except (OSError, ValueError) as error:
+        where = made[-1][1] if made else next(iter(files))
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError([Problem(str(where), 0, 0, f"cannot be written ({why})")]) from None
+    finally:
+        for temporary, _ in made:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
