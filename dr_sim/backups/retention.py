@@ -56,7 +56,7 @@ def prunable(
     kept |= _newest_fulls(known, keep_fulls)
     for end in ends_of_history(known, forks):
         path = on_path(known, end, forks)
-        anchor = _anchor(path, old)
+        anchor = _anchor(path, old, known)
         if anchor is not None:
             kept.add(anchor.backup_id)
             kept.update(h.backup_id for h in path if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn)
@@ -78,7 +78,7 @@ def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
     return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}
 
 
-def _anchor(path: Sequence[BackupHeader], old: set[int]) -> BackupHeader | None:
+def _anchor(path: Sequence[BackupHeader], old: set[int], headers: Sequence[BackupHeader]) -> BackupHeader | None:
     """The newest old backup from which logs without a hole lead into the young logs of a path."""
     logs = [header for header in path if header.kind is Kind.LOG]
     young = [log for log in logs if log.backup_id not in old]
@@ -101,7 +101,15 @@ def _anchor(path: Sequence[BackupHeader], old: set[int]) -> BackupHeader | None:
             continue
         if anchor.kind is Kind.FULL or bases.get(anchor.differential_base_lsn, anchor.last_lsn) < anchor.last_lsn:
             return anchor
+        if _way_to(anchor, headers):
+            return anchor
     return None
+
+
+def _way_to(incremental: BackupHeader, headers: Sequence[BackupHeader]) -> list[BackupHeader]:
+    """A way to where an incremental ends although its base is lost: logs after an older full carry the base forward."""
+    way = plan([h for h in headers if h.last_lsn <= incremental.last_lsn], fork=incremental.fork)
+    return way.steps if way.reaches == (incremental.fork, incremental.last_lsn) else []
 
 
 def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
@@ -136,9 +144,7 @@ def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], for
             if full.last_lsn < incremental.last_lsn and leads_to(full.fork, full.last_lsn, incremental.fork, forks)
         ]
         if not bases:
-            way = plan([h for h in headers if h.last_lsn <= incremental.last_lsn], fork=incremental.fork)
-            if way.reaches == (incremental.fork, incremental.last_lsn):
-                bases = [step.backup_id for step in way.steps]
+            bases = [step.backup_id for step in _way_to(incremental, headers)]
         needed.update(bases)
     return needed
 

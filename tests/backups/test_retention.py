@@ -158,3 +158,14 @@ def test_count_keeps_fulls_whatever_their_age() -> None:
 def test_nothing_is_deleted_while_everything_is_young() -> None:
     assert prunable(a_service(2), 2 * 24 * HOUR_US, 72 * HOUR_US, 0) == []
     assert prunable([], 0, 0, 0) == []
+
+
+def test_an_incremental_whose_full_is_lost_still_stands_on_an_older_one_and_its_logs() -> None:
+    old_full = header(Kind.FULL, 0, 5, 0, 0, 1)
+    carries = header(Kind.LOG, 0, 20, 8, 5 * MINUTE_US, 2)  # names the full that began at 8, which is lost
+    bridge = header(Kind.INCREMENTAL, 30, 32, 8, 10 * MINUTE_US, 3)  # over a lost log
+    young = header(Kind.LOG, 31, 40, 8, 600 * MINUTE_US, 4)
+    useless = header(Kind.LOG, 22, 25, 8, 9 * MINUTE_US, 5)
+    files = [stored(h) for h in (old_full, carries, bridge, young, useless)]
+    assert plan([file.header for file in files]).reaches == (1, 40)
+    assert prunable(files, 601 * MINUTE_US, 60 * MINUTE_US, 0) == [files[4].name]
