@@ -1,0 +1,321 @@
+"""One scenario for each kind of fault: what must be seen of it, with the figures of the scenario's head comment."""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind
+from dr_sim.faults import KINDS
+from dr_sim.run import Result
+from dr_sim.verdict import Outcome
+
+from .runs import (
+    MINUTE,
+    SCENARIOS,
+    SECOND,
+    alerts,
+    at,
+    ceil_div,
+    clock,
+    failover,
+    log_cut,
+    peak_lag_us,
+    peak_us,
+    ran,
+    rows,
+    texts,
+    times,
+)
+
+QUIET_PEAK = 302_800_000
+QUIET_PEAK_LAG = 303_896_180
+
+
+def log_name(clock: str) -> str:
+    """The name of crm's log cut at that time of day 1."""
+    return f"crm_2026_01_05_{clock.replace(':', '_')}_00_log_000"
+
+
+def fault(name: str) -> Result:
+    result = ran(f"faults/{name}")
+    assert result.verdict.outcome is Outcome.PASS, result.verdict.lines
+    return result
+
+
+def test_every_kind_has_a_scenario() -> None:
+    used = {e.kind for p in (SCENARIOS / "faults").glob("*.yaml") for e in ran(f"faults/{p.stem}").scenario.events}
+    assert used == {kind.name for kind in KINDS}
+
+
+def test_quiet() -> None:
+    result = fault("base")
+    assert peak_us(result) == QUIET_PEAK
+    assert peak_lag_us(result) == QUIET_PEAK_LAG
+    assert alerts(result) == []
+    assert {r.values["replace"] for r in rows(result, "seen.Restore")} == {0}
+
+
+# ---- the link -------------------------------------------------------------------------------------------------------
+def test_link_outage() -> None:
+    result = fault("link_outage")
+    landed = at(1, "02:20:02") + 4 * 800_000
+    assert times(result, "truth.landed", name=log_name("02:05")) == [landed]
+    assert peak_us(result) == landed - at(1, "02:00") == 1_205_200_000
+    first = at(1, "02:00:02.8") + 15 * MINUTE
+    # 14 and 19: the last log was restored 1.1 s after it landed
+    assert alerts(result) == [(first, 2, "error", 14), (first + 5 * MINUTE, 2, "error", 19)]
+    assert texts(result) == [
+        f"For database [crm] no new transaction logs have been produced in the last [{n}] minutes." for n in (15, 20)
+    ]
+    assert result.summary["link"]["down_us"] == 12_800_000 * 60
+    assert result.summary["failovers"] == []  # heartbeats have a path of their own
+
+
+def test_packet_loss() -> None:
+    result = fault("packet_loss")
+    stream = int(1_460 * 8 / 0.03 * 1.22 / 0.1)
+    slow = ceil_div(160_000_000, stream)
+    assert peak_us(result) == 300 * SECOND + 2 * SECOND + slow == 335_685_161
+    landed = times(result, "truth.landed")
+    assert landed[log_cut(result, at(1, "10:05"))] - at(1, "10:05:02") == slow
+    assert landed[log_cut(result, at(1, "12:05"))] - at(1, "12:05:02") == 800_000
+
+
+def test_throttle() -> None:
+    result = fault("throttle")
+    assert peak_us(result) == 462 * SECOND
+    assert alerts(result) == []
+    assert [r.values["bit_s"] for r in rows(result, "truth.link")] == [1_000_000, 200_000_000]
+
+
+def test_partition_towards_the_secondary_is_fenced_without_an_answer() -> None:
+    result = fault("partition_to_secondary")
+    found = failover(result)
+    assert found["class"] == "none"
+    assert times(result, "truth.fenced", writes_stop=1) == [at(1, "10:10:35")]
+    assert [r.values["reason"] for r in rows(result, "seen.FenceFailed")] == ["no answer"]
+    assert found["data_loss_us"] == 35 * SECOND
+    assert found["two_primaries_us"] == 0
+    assert rows(result, "truth.discarded") == []
+    assert found["outage_us"] == (16 + 10 + 60) * SECOND + 8_460_000
+
+
+def test_partition_towards_the_primary_is_seen_only_when_something_is_asked() -> None:
+    result = fault("partition_to_primary")
+    assert result.summary["failovers"] == []
+    name = log_name("10:05")
+    assert times(result, "seen.Recopy", name=name) == [at(1, f"10:{m}:02.84") for m in ("05", "10", "15")]
+    assert times(result, "seen.RecopyFailed", name=name, reason="unreachable") == [
+        at(1, "10:05:02.84"),
+        at(1, "10:10:02.84"),
+    ]
+    assert peak_us(result) == at(1, "10:15:03.64") - at(1, "10:00")
+    assert alerts(result) == []
+
+
+def test_partition_both_ways_splits_the_brain_and_is_counted() -> None:
+    result = fault("partition_both")
+    found = failover(result)
+    promoted, redirected = at(1, "10:11:01"), at(1, "10:12:01")
+    assert times(result, "truth.two_primaries", begins=1) == [promoted]
+    assert times(result, "truth.two_primaries", begins=0) == [redirected]
+    assert found["two_primaries_us"] == redirected - promoted == 60 * SECOND
+    assert found["discarded_transactions"] == 600
+    assert found["discarded_bytes"] == 4_000_000
+    assert found["transactions_lost"] == 1_210
+    assert found["data_loss_us"] == 120_900_000
+    assert [r.values["reason"] for r in rows(result, "seen.FenceFailed")] == ["unreachable"]
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+def test_corrupt_in_transit() -> None:
+    result = fault("corrupt_in_transit")
+    name = log_name("10:00")
+    assert [r.values["intact"] for r in rows(result, "truth.landed", name=name)] == [0, 0, 1]
+    assert times(result, "truth.landed", name=name) == [at(1, t) for t in ("10:00:02.8", "10:00:03.64", "10:05:04.48")]
+    assert times(result, "truth.landed", name=log_name("10:05")) == [at(1, "10:05:02.8")]  # it overtook the other
+    assert {r.values["error_number"] for r in rows(result, "seen.ValidationFailed", name=name)} == {60001}
+    assert peak_us(result) == 604_480_000
+    assert alerts(result) == []
+    assert [r.values["attempts"] for r in rows(result, "seen.RenameWorkingCopy", name=name)] == [1]
+
+
+def test_corrupt_at_rest() -> None:
+    result = fault("corrupt_at_rest")
+    names = [log_name(t) for t in ("09:55", "10:00", "10:05")]
+    assert [r.values["where"] for r in rows(result, "truth.damaged")] == ["secondary"] * 3
+    assert [r.values["name"] for r in rows(result, "seen.ValidationFailed")] == names
+    assert times(result, "seen.Recopy") == [at(1, "10:09:00.12")] * 3
+    share = 200_000_000 // 3  # and the two bits a second that are left over go one each to the other two
+    landed = at(1, "10:09:00.12") + ceil_div(160_000_000, share)
+    assert [times(result, "truth.landed", name=n)[1:] for n in names] == [[landed], [landed - 1], [landed - 1]]
+    assert peak_us(result) == landed - at(1, "09:50") == 1_142_520_001
+    assert peak_lag_us(result) <= QUIET_PEAK_LAG  # the delay is taken off, and the restores were not held up
+
+
+def test_backup_cut_off_is_covered_by_the_next_log() -> None:
+    result = fault("backup_cut_off")
+    torn = log_cut(result, at(1, "10:00"))
+    assert times(result, "truth.backup_cut_off", file=torn) == [at(1, "10:00:01")]
+    assert [r.values["outcome"] for r in rows(result, "seen.ValidationFailed", name=log_name("10:00"))] == [
+        "no_manifest"
+    ]
+    (after,) = rows(result, "truth.backup_finished", name=log_name("10:05"))
+    assert after.values["nominal_bytes"] == 40_000_000
+    assert after.values["first_lsn"] == rows(result, "truth.backup_begin", file=torn)[0].values["first_lsn"]
+    assert peak_us(result) == 605_600_000
+    assert rows(result, "seen.Restore", name=log_name("10:00")) == []
+    assert rows(result, "seen.Recopy") == []  # another copy of a torn backup is no better
+    assert alerts(result) == []
+
+
+def test_missing_file_is_bridged() -> None:
+    result = fault("missing_file")
+    limit = at(1, "10:15:02")
+    assert alerts(result) == [(limit, 1, "error", 19)]
+    lsn = 1 + 20_000_000 * (at(1, "09:55") // SECOND) // 300
+    assert texts(result) == [
+        "For database [crm] there is a missing transaction log between [2026-01-05T09:55:00Z] and transaction log "
+        f"[//secondary/landing/{log_name('10:05')}]. [19] minutes have passed since the last successful restore. "
+        "The SQL error provided while restoring is: 60004 "
+        f"The log begins at LSN {lsn + 20_000_000}; the database is at LSN {lsn}."
+    ]
+    (asked, *_) = rows(result, "seen.PrimaryAnswered")
+    assert asked.time_us == at(1, "10:05:02.84")
+    assert (asked.values["reachable"], asked.values["covering_name"], asked.values["remakeable"]) == (1, "", 0)
+    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [(limit, Kind.INCREMENTAL)]
+    size = -(-20_000_000 * limit // (300 * SECOND)) * 6 // 10
+    landed = limit + ceil_div(size, 191_000_000) + ceil_div(8 * size, 200_000_000)
+    assert peak_us(result) == landed - at(1, "09:55") == 1_268_771_368
+    (lost,) = rows(result, "truth.file_gone", where="primary", why="lost")
+    assert lost.values["file"] == log_cut(result, at(1, "10:00"))
+    assert rows(result, "seen.Restore", replace=1) == []
+
+
+def test_late_file_is_waited_for() -> None:
+    result = fault("late_file")
+    name = log_name("10:00")
+    assert times(result, "truth.landed", name=name) == [at(1, "10:12:02.8")]
+    (asked, *_) = rows(result, "seen.PrimaryAnswered")
+    assert (asked.time_us, asked.values["covering_name"], asked.values["copying"]) == (at(1, "10:05:02.84"), name, 1)
+    assert rows(result, "seen.Recopy") == []
+    assert rows(result, "seen.TakeBackup") == []
+    assert peak_us(result) == 1_022_800_000
+    assert alerts(result) == []
+    restored = [r.values["name"] for r in rows(result, "seen.Restored") if r.time_us > at(1, "10:00")]
+    assert restored == sorted(restored)  # in order all the same
+
+
+def test_paused_backups() -> None:
+    result = fault("paused_backups")
+    first = at(1, "09:55:02.8") + 15 * MINUTE
+    told = [first + n * 5 * MINUTE for n in range(7)]
+    minutes = [15 + 5 * n for n in range(7)]
+    # a restore ends 1.1 s after its log landed, so a whole minute less has passed since then
+    assert alerts(result) == [
+        (t, 2, "critical" if t - first >= 30 * MINUTE else "error", m - 1) for t, m in zip(told, minutes, strict=True)
+    ]
+    assert [m for t, m in zip(texts(result), minutes, strict=True) if f"[{m}] minutes" not in t] == []
+    assert {r.values["jobs_paused"] for r in rows(result, "seen.PrimaryAnswered")} == {"upgrade", ""}
+    assert len(rows(result, "truth.backup_skipped", reason="paused: upgrade")) == 8  # 10:00 to 10:35
+    (fat,) = rows(result, "truth.backup_finished", name=log_name("10:40"))
+    assert fat.values["nominal_bytes"] == 180_000_000
+    assert peak_us(result) == 2_725_200_000
+    assert clock(peak_us(result)) == "45:25"
+
+
+def test_index_maintenance() -> None:
+    result = fault("index_maintenance")
+    backup, transfer = ceil_div(3_520_000_000, 169_000_000), ceil_div(8 * 3_520_000_000, 200_000_000)
+    assert peak_us(result) == 300 * SECOND + backup + transfer == 461_628_403
+    (total,) = rows(result, "truth.commits_total")
+    assert total.values["maintenance_bytes"] == 3_500_000_000
+    assert total.values["user_bytes"] == 288 * 20_000_000
+
+
+# ---- the manager ----------------------------------------------------------------------------------------------------
+def test_manager_crash_in_mid_restore_counts_every_read() -> None:
+    result = fault("manager_crash")
+    name = log_name("10:00")
+    attempts = [(r.time_us, r.values["attempts"]) for r in rows(result, "seen.RenameWorkingCopy", name=name)]
+    assert attempts == [(at(1, "10:00:02.84"), 1), (at(1, "10:00:33.24"), 2), (at(1, "10:01:03.94"), 3)]
+    saved = [(r.seq, r.values["value"]) for r in rows(result, "seen.Save", key=f"attempts/crm/{name}")]
+    read = [r.seq for r in rows(result, "seen.Restore", name=name)]
+    assert [value for _, value in saved if value] == ["1", "2", "3"]
+    assert all(save < seq for (save, _), seq in zip(saved, read, strict=False))  # durable before the read
+    assert [r.values["up"] for r in rows(result, "truth.manager")] == [1, 0, 1, 0, 1]
+    assert len(rows(result, "truth.restored", file=log_cut(result, at(1, "10:00")))) == 1
+    assert peak_us(result) == QUIET_PEAK
+    assert peak_lag_us(result) == at(1, "10:01:04.996180") - at(1, "09:55")
+
+
+# ---- the primary dies, or is told to go -----------------------------------------------------------------------------
+DETECT, FENCE, FENCE_TIMEOUT, RECOVER, REDIRECT, WARM_UP = (
+    30 * SECOND, 5 * SECOND, 21 * SECOND, 10 * SECOND, 60 * SECOND, 8_460_000,
+)  # fmt: skip
+
+
+def through_the_pipe(size: int) -> int:
+    """Backup, link, hash and restore of one log."""
+    rates = ((size, 10_000_000), (8 * size, 200_000_000), (size, 500_000_000), (size, 356_000_000))
+    return sum(ceil_div(*part) for part in rates) + SECOND
+
+
+def test_lose_database_loses_nothing() -> None:
+    result = fault("lose_database")
+    found = failover(result)
+    assert (found["class"], found["data_loss_us"], found["transactions_lost"]) == ("database", 0, 0)
+    drain = through_the_pipe(12_000_000)
+    assert found["phases_us"]["drain"] == drain == 2_737_708
+    assert found["outage_us"] == DETECT + FENCE + drain + RECOVER + REDIRECT + WARM_UP
+    (tail,) = rows(result, "seen.TailTaken")
+    assert len(rows(result, "truth.landed", name=tail.values["name"])) == 1
+    assert (
+        found["requests_failed"] > 100 * (found["outage_us"] - WARM_UP) // SECOND
+    )  # 100 a second, and some while cold
+
+
+def test_lose_host_saves_what_lies_in_the_share() -> None:
+    result = fault("lose_host")
+    found = failover(result)
+    assert (found["class"], found["data_loss_us"]) == ("host", 30 * SECOND)
+    assert [r.values["reason"] for r in rows(result, "seen.TailFailed")] == ["host lost: the log cannot be read"]
+    landed = at(1, "10:00:02") + 80 * SECOND
+    assert times(result, "truth.landed", name=log_name("10:00")) == [landed]
+    restored = landed + ceil_div(20_000_000, 500_000_000) + SECOND + ceil_div(20_000_000, 356_000_000)
+    assert times(result, "truth.promoted") == [restored + RECOVER]
+
+
+def test_lose_site_saves_what_had_landed() -> None:
+    result = fault("lose_site")
+    found = failover(result)
+    assert (found["class"], found["data_loss_us"]) == ("site", 330 * SECOND)
+    assert found["phases_us"]["fence"] == FENCE_TIMEOUT
+    assert rows(result, "truth.landed", name=log_name("10:00")) == []
+    assert found["outage_us"] == DETECT + FENCE_TIMEOUT + RECOVER + REDIRECT + WARM_UP
+
+
+def test_planned_failover_loses_nothing() -> None:
+    result = fault("order_failover_planned")
+    found = failover(result)
+    assert (found["class"], found["data_loss_us"], found["transactions_lost"]) == ("planned", 0, 0)
+    assert times(result, "truth.fenced", writes_stop=1) == [at(1, "10:03:05")]
+    assert rows(result, "truth.two_primaries") == []
+    drain = through_the_pipe(12_333_334)
+    assert found["outage_us"] == drain + RECOVER + REDIRECT + WARM_UP
+    assert found["phases_us"]["detect"] == found["phases_us"]["decide"] == 0
+    (end,) = rows(result, "truth.promoted")
+    assert end.values["commits"] == 10 * at(1, "10:03:05") // SECOND
+
+
+def test_unplanned_order_is_fenced_and_loses_nothing() -> None:
+    found = failover(fault("order_failover_unplanned"))
+    assert (found["data_loss_us"], found["two_primaries_us"]) == (0, 0)
+
+
+def test_unauthorised_order_is_refused_and_recorded() -> None:
+    result = fault("order_failover_refused")
+    (refused,) = rows(result, "seen.RefuseOrder")
+    assert (refused.time_us, refused.values["operator"]) == (at(1, "10:03"), "intern")
+    assert refused.values["reason"] == "not authorised"
+    assert result.summary["failovers"] == []
+    assert peak_us(result) == QUIET_PEAK
+    assert rows(result, "seen.EnterPhase") == []
