@@ -182,6 +182,8 @@ class DatabaseReplay:
             self.repair.validated(file, e.mono_us, e.utc_us, out)
         elif file.done:
             self.alerts.clear(file.name, out)
+            if first_time:  # it was never whole: was its range really behind us?
+                file.done = applies(header, self.state) in (Fit.STALE, Fit.EMPTY)
         if not file.done and file.kind == LOG and file not in self.pending:
             if self.rules.delay_us:
                 file.due_mono_us = e.mono_us + max(0, header.started_utc_us + self.rules.delay_us - e.utc_us)
@@ -342,7 +344,7 @@ class DatabaseReplay:
         else:
             state.exists = True
             self.repair.stepped(file)
-            self._rebuild_pending()
+            self.rebuild_pending()
         if self.bad:
             self._forget_covered(header)
         if self.watch.stuck is not None or self.alerts.begun:
@@ -366,12 +368,12 @@ class DatabaseReplay:
         out.append(Validate(self.name, file.name))
         if e.position_lost:
             self.state.exists = False
-            self._rebuild_pending()
+            self.rebuild_pending()
         self.repair.refused(file, e.mono_us, e.utc_us, out)
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
 
-    def _rebuild_pending(self) -> None:
+    def rebuild_pending(self) -> None:
         """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""
         self.pending = []
         for file in self.files.values():

@@ -28,7 +28,7 @@ from dr_sim.recovery.alerts import (
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
-from dr_sim.recovery.files import BAD, LOG, LOST, File
+from dr_sim.recovery.files import BAD, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
 
 if TYPE_CHECKING:
@@ -298,6 +298,9 @@ class Watch:
                 if file is not None:
                     file.done = False  # it is needed after all
                 db.recopy(name, out)
+            elif file is not None and file.state == VALID and file.done:
+                db.rebuild_pending()  # it lies here, taken for done: what is needed is decided anew
+                db.advance(e.mono_us, e.utc_us, out)
         elif e.remakeable and not name:
             if not e.jobs_paused and not self.log_requested:
                 self.log_requested = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import backup_name
@@ -88,6 +88,8 @@ class FakeWorld:
     full_first: int = 0
     engine_refuses: int = 0
     restoring: str = ""
+    broken: bool = False
+    whole: dict[str, bool] = field(default_factory=dict)  # by name, whether it was when it was last validated
     counted: dict[str, int] = field(default_factory=dict)  # by name, the counter at its last read
     # the engine at the secondary
     redo: int = 0
@@ -99,6 +101,10 @@ class FakeWorld:
 
     def __post_init__(self) -> None:
         self.manager: RecoveryManager | None = None
+
+    def fail(self, text: str) -> NoReturn:
+        self.broken = True
+        raise Broken(text)
 
     # ---- the primary -------------------------------------------------------------------------------------------------
     @property
@@ -167,7 +173,7 @@ class FakeWorld:
         while self.answers:
             rounds -= 1
             if rounds < 0:
-                raise Broken("it never comes to rest")
+                self.fail("it never comes to rest")
             answer = self.answers.pop(0)
             if answer.incarnation != self.incarnation:
                 continue  # the manager would drop it
@@ -190,7 +196,7 @@ class FakeWorld:
             self.tell(e.Alarm(self.mono_us, self.utc_us, self.incarnation, *key))
             self.settle()
         else:
-            raise Broken("alarms without end")
+            self.fail("alarms without end")
         self.mono_us = until
 
     # ---- the hands ------------------------------------------------------------------------------------------------------
@@ -240,7 +246,7 @@ class FakeWorld:
             case c.Recover(_):
                 self.recovers += 1
                 if self.promoted:
-                    raise Broken("promoted twice")
+                    self.fail("promoted twice")
                 self.promoted = True
                 self.answer(e.Recovered, DB, 2, self.redo)
             case c.Redirect():
@@ -249,7 +255,7 @@ class FakeWorld:
     def check_save(self, key: str, value: str) -> None:
         if key.startswith("attempts/") and value:
             if int(value) != int(self.store.get(key, "0")) + 1:
-                raise Broken(f"{key} goes from {self.store.get(key, '0')} to {value}")
+                self.fail(f"{key} goes from {self.store.get(key, '0')} to {value}")
 
     def inventory(self) -> None:
         state = {
@@ -261,6 +267,7 @@ class FakeWorld:
 
     def validate(self, name: str) -> None:
         here = self.share.get(name)
+        self.look_at(name)
         if here is None:
             self.answer(e.ValidationFailed, DB, name, "missing", 60005, "The file is not in the share.")
         elif here.backup.cut_off:
@@ -269,6 +276,15 @@ class FakeWorld:
             self.answer(e.ValidationFailed, DB, name, "hash_mismatch", 60001, "The hash does not agree.")
         else:
             self.answer(e.Validated, DB, name, here.backup.header)
+
+    def look_at(self, name: str) -> None:
+        here = self.share.get(name)
+        self.whole[name] = here is not None and not here.damaged and not here.backup.cut_off
+
+    def believe(self, name: str) -> None:
+        """Validation that never looks at the bytes."""
+        self.look_at(name)
+        self.answer(e.Validated, DB, name, self.share[name].backup.header)
 
     def recopy(self, name: str) -> None:
         if not self.reachable:
@@ -291,20 +307,22 @@ class FakeWorld:
     def begin_restore(self, name: str, replace: bool) -> None:
         """Checks that need no trust in the recovery logic: the counter, one at a time, no gap, nothing twice."""
         if self.restoring:
-            raise Broken(f"{name} is handed over while {self.restoring} is being restored")
+            self.fail(f"{name} is handed over while {self.restoring} is being restored")
         if self.promoted:
-            raise Broken(f"{name} is handed over after the promotion")
+            self.fail(f"{name} is handed over after the promotion")
+        if not self.whole.get(name):
+            self.fail(f"{name} is handed over, which was not whole when it was validated")
         count = int(self.store.get(f"attempts/{DB}/{name}", "0"))
         if count <= self.counted.get(name, 0):
-            raise Broken(f"{name} is read again, but its counter still says {count}")
+            self.fail(f"{name} is read again, but its counter still says {count}")
         self.counted[name] = count
         header = self.share[name].backup.header
         if header.kind is Kind.LOG and header.first_lsn > self.redo:
-            raise Broken(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
+            self.fail(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
         if header.kind is not Kind.FULL and header.last_lsn <= self.redo:
-            raise Broken(f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice")
+            self.fail(f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice")
         if header.kind is Kind.FULL and self.exists and not replace:
-            raise Broken(f"{name} is restored over a database without replace")
+            self.fail(f"{name} is restored over a database without replace")
         self.restoring = name
         self.answer(e.Restored, DB, name, 0, 0, 0)
 

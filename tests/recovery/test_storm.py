@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -13,7 +14,13 @@ from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import replay
+from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.files import File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, Broken, FakeWorld, config
+
+LASTING_US = 55 * MINUTE
+"""Silence is told after 15 minutes; a log that lands just before and is damaged is told 15 minutes after it was made; a
+restore job comes every 15 minutes; after a landing of something useless it may all begin once more."""
 
 
 class Storm(RuleBasedStateMachine):
@@ -23,6 +30,8 @@ class Storm(RuleBasedStateMachine):
         super().__init__()
         self.countdown = -1
         self.how = ""
+        self.seen_redo = 0
+        self.moved_mono_us = 0
 
     def crash_before(self, command: c.Command) -> str:
         if self.countdown < 0 or (self.how == "fail" and not isinstance(command, c.Save)):
@@ -96,9 +105,20 @@ class Storm(RuleBasedStateMachine):
     @rule(us=st.sampled_from([SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE]))
     def wait(self, us: int) -> None:
         self.world.wait(us)
+        self.everyone_knows()
+
+    def everyone_knows(self) -> None:
+        """A database that has not moved for so long must have been told of, and lately."""
+        world = self.world
+        if world.redo != self.seen_redo:
+            self.seen_redo, self.moved_mono_us = world.redo, world.mono_us
+        if world.mono_us - self.moved_mono_us > LASTING_US:
+            lately = [a for at, a in world.alerts if world.mono_us - at <= 5 * MINUTE and a.event_id in (1, 2, 3)]
+            if not lately:
+                world.fail(f"no restore for {(world.mono_us - self.moved_mono_us) // MINUTE} minutes, and nobody was told")
 
     def teardown(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "world") or self.world.broken:
             return
         world = self.world
         self.countdown = -1
@@ -114,17 +134,77 @@ class Storm(RuleBasedStateMachine):
         world.wait(15 * MINUTE)
         world.land_all()
         if world.redo < everything:
-            raise Broken(f"did not converge: at {world.redo} of {everything}")
+            world.fail(f"did not converge: at {world.redo} of {everything}")
         world.backup(Kind.LOG)
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
         lasting = [danger for danger in told if danger in ("chain", "silence") or world.can_be_copied(danger)]
         if lasting or f"repair/{DB}" in world.store:
-            raise Broken(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
+            world.fail(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
 
 
 SHORT = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+HUNT = settings(SHORT, max_examples=300, phases=(Phase.generate,), database=None, derandomize=True)
+"""To find a planted bug: nothing is shrunk, and the same examples come every time."""
 
 
 def test_storm_then_calm() -> None:
     run_state_machine_as_test(Storm, settings=SHORT)
+
+
+@pytest.mark.long
+def test_long_storm() -> None:
+    run_state_machine_as_test(Storm, settings=settings(SHORT, max_examples=2000, stateful_step_count=50))
+
+
+# ---- planted bugs: each must be found --------------------------------------------------------------------------------
+
+
+def found() -> str:
+    with pytest.raises(Broken) as caught:
+        run_state_machine_as_test(Storm, settings=HUNT)
+    return str(caught.value)
+
+
+def test_finds_a_replay_that_skips_the_gap_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replay.applies
+    monkeypatch.setattr(replay, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.GAP else real(h, s))
+    assert "a gap" in found()
+
+
+def test_finds_a_replay_that_forgets_the_counter(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replay.DatabaseReplay._hand_over
+
+    def forgetful(self: replay.DatabaseReplay, file: File, replace: bool, out: list[c.Command]) -> None:
+        real(self, file, replace, out)
+        del out[-3]
+
+    monkeypatch.setattr(replay.DatabaseReplay, "_hand_over", forgetful)
+    assert "counter" in found()
+
+
+def test_finds_a_counter_that_starts_again_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replay.DatabaseReplay.__init__
+
+    def forgetful(self: replay.DatabaseReplay, *args: Any) -> None:
+        real(self, *args)
+        self.counts = {}
+
+    monkeypatch.setattr(replay.DatabaseReplay, "__init__", forgetful)
+    assert "attempts/" in found()
+
+
+def test_finds_a_replay_of_the_same_log_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replay.applies
+    monkeypatch.setattr(replay, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.STALE else real(h, s))
+    assert "twice" in found()
+
+
+def test_finds_a_replay_that_skips_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeWorld, "validate", FakeWorld.believe)
+    assert "not whole" in found()
+
+
+def test_finds_a_mute_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AlertBook, "tell", lambda *args: None)
+    assert "nobody was told" in found()
