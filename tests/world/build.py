@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from dr_sim.journal import Journal
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.agenda import Class
 from dr_sim.world.world import World
 
 SECOND = 1_000_000
@@ -45,6 +47,15 @@ def world(text: str = ONE, *overrides: str) -> World:
 def ran(text: str = ONE, *overrides: str) -> World:
     """A world after its run."""
     built = world(text, *overrides)
+    built.run()
+    return built
+
+
+def during(text: str, overrides: tuple[str, ...], *what: tuple[int, Callable[[World], object]]) -> World:
+    """A world after its run, in which these things were done at these instants, as a fault is."""
+    built = world(text, *overrides)
+    for at_us, do in what:
+        built.context.agenda.at(at_us, Class.FAULT, -1, do, built)
     built.run()
     return built
 

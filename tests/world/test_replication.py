@@ -242,7 +242,7 @@ def test_only_the_delta_of_a_changed_file_crosses() -> None:
 def test_a_file_that_is_lost_at_the_primary_is_not_sent() -> None:
     journal = told("{at: 301 s, missing_file: crm}", sets=("run_for=30 min",))
     assert states(journal, 0) == []
-    (gone,) = [r for r in journal.rows("truth.file_gone")][:1]
+    gone = next(journal.rows("truth.file_gone"))
     assert (gone.values["where"], gone.values["why"]) == ("primary", "lost")
 
 
