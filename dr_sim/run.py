@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__
+from dr_sim import __version__, journal_file
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
@@ -102,7 +102,7 @@ def _fill(result: Result, folder: Path) -> None:
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
     _write_json(folder / MANIFEST_FILE, manifest)
-    result.journal.save(folder / JOURNAL_FILE)
+    journal_file.save(result.journal, folder / JOURNAL_FILE)
     _write_json(folder / SUMMARY_FILE, full_summary(result))
     timeline_svg(result.journal, result.scenario, folder / "timeline.svg")
     exposure_svg(result.journal, result.scenario, folder / "exposure.svg")
@@ -162,5 +162,5 @@ def read_results(folder: Path) -> Stored:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
     scenario = load_scenario(folder / SCENARIO_FILE)
-    journal, checks = Journal.load(folder / JOURNAL_FILE)
+    journal, checks = journal_file.load(folder / JOURNAL_FILE)
     return Stored(scenario, journal, checks, str(digest))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dr_sim.journal import KIND_ID, SEEN_CLASS, Journal
+from dr_sim.journal_file import checks_of
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
@@ -50,7 +51,7 @@ def verify(journal: Journal, config: ManagerConfig, start_utc_us: int, stored_ch
 def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
     if stored is None:
         return None
-    wrong = np.flatnonzero(journal.checks() != stored)
+    wrong = np.flatnonzero(checks_of(journal) != stored)
     return int(wrong[0]) if len(wrong) else None
 
 
@@ -88,7 +89,10 @@ class _Replay:
                 return f"{self._next} of {len(self._expected)} commands were recorded before it"
             self._next = len(self._expected)
             return ""
-        told = self._journal.told(seq)
+        try:
+            told = self._journal.told(seq)
+        except ValueError as error:  # an edited row can say anything at all
+            return f"is nothing that a machine could be told: {error}"
         if isinstance(told, Command):
             return self._command(told)
         return self._event(told)
@@ -112,7 +116,7 @@ class _Replay:
         self.events += 1
         try:
             self._expect(self._manager.handle(event))
-        except Exception as error:  # an edited row can say anything at all
+        except Exception as error:  # so can what it is told
             return f"the machine cannot take it: {error!r}"
         return ""
 
