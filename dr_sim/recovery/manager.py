@@ -20,6 +20,7 @@ from typing import Any
 
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events
+from dr_sim.recovery.absorb import quiet
 from dr_sim.recovery.commands import Command, TakeInventory
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.failover import Failover
@@ -83,6 +84,10 @@ class RecoveryManager:
             return out
         self._route(event, out)
         return out
+
+    def quiet(self, database: str, name: str, fork: int, first_lsn: int) -> bool:
+        """May a log of that name, which begins at that position, be absorbed (recovery/absorb.py)?"""
+        return self.ready and not self.failover.on and quiet(self.databases[database], name, fork, first_lsn)
 
     def _route(self, event: events.Event, out: list[Command]) -> None:
         kind = type(event)

@@ -203,6 +203,9 @@ class DatabaseReplay:
         if file.done and file.header is None:
             file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
             return
+        if file.kind != LOG and file.header is not None:
+            file.header = None  # a restart is not to take it for whole
+            out.append(Save(f"header/{self.name}/{file.name}", ""))
         file.state = BAD
         file.outcome, file.error_number, file.error_text = outcome, number, text
         file.failures += 1
@@ -440,10 +443,13 @@ class DatabaseReplay:
         return whole_minutes(elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us))
 
     def _save_clock(self, out: list[Command]) -> None:
+        out.append(Save(self._clock_key, self.clock_text()))
+
+    def clock_text(self) -> str:
+        """The last restore as it is saved."""
         last = self.last
         assert last is not None
-        text = f"{last.mono_us} {last.utc_us} {last.modified_utc_us} {last.started_utc_us} {last.name}"
-        out.append(Save(self._clock_key, text))
+        return f"{last.mono_us} {last.utc_us} {last.modified_utc_us} {last.started_utc_us} {last.name}"
 
 
 def _ready(file: File, mono_us: int) -> bool:

@@ -40,11 +40,11 @@ def config(
     )
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """An invariant of replay does not hold."""
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The manager dies here."""
 
 
@@ -90,12 +90,14 @@ class FakeWorld:
     restoring: str = ""
     broken: bool = False
     whole: dict[str, bool] = field(default_factory=dict)  # by name, whether it was when it was last validated
+    told_whole: dict[str, bool] = field(default_factory=dict)  # the same, once the manager knows
     counted: dict[str, int] = field(default_factory=dict)  # by name, the counter at its last read
     # the engine at the secondary
     redo: int = 0
     base: int = 0
     exists: bool = True
     promoted: bool = False
+    fenced: bool = False
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0
 
@@ -104,7 +106,7 @@ class FakeWorld:
 
     def fail(self, text: str) -> NoReturn:
         self.broken = True
-        raise Broken(text)
+        raise BrokenError(text)
 
     # ---- the primary -------------------------------------------------------------------------------------------------
     @property
@@ -112,7 +114,7 @@ class FakeWorld:
         return START_UTC + self.mono_us
 
     def backup(self, kind: Kind, cut_off: bool = False) -> str:
-        self.written += 100 if not self.promoted else 0
+        self.written += 0 if self.fenced else 100
         first = self.log_start if kind is Kind.LOG else self.written - 50
         name = backup_name(DB, self.utc_us, kind, 0, self.backups)
         base = 0
@@ -163,9 +165,9 @@ class FakeWorld:
             for command in commands:
                 how = self.crash_before(command)
                 if how == "crash" or (how == "fail" and isinstance(command, c.Save)):
-                    raise Crash
+                    raise CrashError
                 self.execute(command)
-        except Crash:
+        except CrashError:
             self.start()
 
     def settle(self, rounds: int = 500) -> None:
@@ -179,6 +181,8 @@ class FakeWorld:
                 continue  # the manager would drop it
             if isinstance(answer, (e.Restored, e.RestoreFailed)):
                 answer = self.finish_restore(answer)
+            if isinstance(answer, (e.Validated, e.ValidationFailed)):
+                self.told_whole[answer.name] = self.whole[answer.name]
             answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
             self.tell(answer)
 
@@ -239,9 +243,14 @@ class FakeWorld:
             case c.TakeTail(_):
                 if not self.reachable:
                     self.answer(e.TailFailed, DB, "unreachable")
+                elif self.fenced and self.log_start == self.written:
+                    self.answer(e.TailTaken, DB, "")
                 else:
                     self.answer(e.TailTaken, DB, self.backup(Kind.LOG))
             case c.Fence():
+                if self.reachable and not self.fenced:
+                    self.fenced = True
+                    self.written += 100  # written since the last log: what the tail holds
                 self.answer(*((e.Fenced,) if self.reachable else (e.FenceFailed, "unreachable")))
             case c.Recover(_):
                 self.recovers += 1
@@ -253,9 +262,8 @@ class FakeWorld:
                 self.answer(e.Redirected)
 
     def check_save(self, key: str, value: str) -> None:
-        if key.startswith("attempts/") and value:
-            if int(value) != int(self.store.get(key, "0")) + 1:
-                self.fail(f"{key} goes from {self.store.get(key, '0')} to {value}")
+        if key.startswith("attempts/") and value and int(value) != int(self.store.get(key, "0")) + 1:
+            self.fail(f"{key} goes from {self.store.get(key, '0')} to {value}")
 
     def inventory(self) -> None:
         state = {
@@ -310,7 +318,7 @@ class FakeWorld:
             self.fail(f"{name} is handed over while {self.restoring} is being restored")
         if self.promoted:
             self.fail(f"{name} is handed over after the promotion")
-        if not self.whole.get(name):
+        if not self.told_whole.get(name):
             self.fail(f"{name} is handed over, which was not whole when it was validated")
         count = int(self.store.get(f"attempts/{DB}/{name}", "0"))
         if count <= self.counted.get(name, 0):

@@ -1,0 +1,387 @@
+"""Failover: who may order it, in which order it goes, and what a crash in the middle of it changes (nothing)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.recovery.failover import MOVES, Failover, IllegalMoveError, State
+from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
+
+WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]
+
+
+def phases(world: FakeWorld) -> list[str]:
+    return [command.phase for command in world.done if isinstance(command, c.EnterPhase)]
+
+
+def shipped(world: FakeWorld, logs: int = 3) -> FakeWorld:
+    for _ in range(logs):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        world.land_all()
+    return world
+
+
+def dies(world: FakeWorld) -> None:
+    """The whole primary site is gone; the first heartbeats fail to come a second later."""
+    world.reachable = False
+    world.on_way.clear()
+    for machine in ("sql1", "sql2"):
+        world.silent[machine] = world.mono_us
+        world.tell(e.HeartbeatLost(world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us))
+
+
+def order(world: FakeWorld, operator: str, planned: bool = False) -> None:
+    world.tell(e.FailoverOrdered(world.mono_us, world.utc_us, 0, operator, planned))
+
+
+def test_automatic_failover_begins_when_all_machines_have_been_silent_long_enough() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    dies(world)
+    world.wait(29 * SECOND)
+    assert phases(world) == []
+    world.wait(SECOND)
+    assert phases(world) == WAY
+    assert world.recovers == 1
+    assert world.redo == 300
+
+
+def test_one_silent_machine_of_two_is_not_enough() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, "sql1", world.mono_us))
+    world.wait(MINUTE)
+    assert phases(world) == []
+
+
+def test_a_heartbeat_that_comes_back_in_time_prevents_it() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    dies(world)
+    world.wait(20 * SECOND)
+    world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, "sql2"))
+    world.wait(5 * MINUTE)
+    assert phases(world) == []
+
+
+def test_planned_failover_takes_the_tail_and_loses_nothing() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)  # finished at the primary, not here yet
+    order(world, "anna", planned=True)
+    world.settle()
+    assert phases(world) == WAY[:2]
+    world.land(world.on_way[0])
+    world.settle()
+    assert phases(world) == WAY[:3]
+    world.land(world.on_way[0])
+    world.settle()
+    assert phases(world) == WAY
+    assert world.redo == world.written == world.log_start
+
+
+def test_planned_failover_that_cannot_fence_is_abandoned() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.reachable = False
+    order(world, "anna", planned=True)
+    world.settle()
+    assert phases(world) == ["fencing", "abandoned", "watching"]
+    assert world.recovers == 0
+
+
+def test_an_unauthorised_order_is_refused_and_recorded() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    order(world, "mallory")
+    world.settle()
+    assert world.done[-1] == c.RefuseOrder("mallory", "not authorised")
+    assert phases(world) == []
+
+
+@pytest.mark.parametrize(
+    ("operator", "approve", "expected"),
+    [
+        ("anna", True, ["deciding", *WAY]),
+        ("anna", False, ["deciding", "abandoned", "watching"]),
+        ("mallory", True, ["deciding", "abandoned", "watching"]),
+    ],
+)
+def test_manual_failover_needs_the_word_of_an_authorised_operator(
+    operator: str, approve: bool, expected: list[str]
+) -> None:  # fmt: skip
+    world = shipped(begun(FakeWorld(config(mode="manual"))))
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == ["deciding"]
+    assert any(isinstance(command, c.PageOperator) for command in world.done)
+    world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, world.incarnation, operator, approve))
+    world.settle()
+    assert phases(world) == expected
+    world.wait(10 * MINUTE)  # an operator who said no is not asked again for the same silence
+    assert phases(world) == expected
+
+
+def test_machines_that_come_back_while_it_is_decided_end_it() -> None:
+    world = shipped(begun(FakeWorld(config(mode="manual"))))
+    dies(world)
+    world.wait(30 * SECOND)
+    world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, "sql1"))
+    assert phases(world) == ["deciding", "abandoned", "watching"]
+
+
+def test_a_torn_last_log_of_a_dead_primary_is_given_up_at_once() -> None:
+    """17 minutes of outage instead of 2 would mean that it was retried."""
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    dies_at = world.mono_us
+    world.on_way, torn = [], world.on_way[0]
+    world.on_way.append(torn)
+    world.land(torn, damaged=True)
+    world.reachable = False
+    for machine in ("sql1", "sql2"):
+        world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, machine, dies_at))
+    world.settle()
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    assert world.mono_us == dies_at + 30 * SECOND
+    assert world.redo == 300
+
+
+def test_a_torn_last_log_is_copied_again_if_the_share_survives() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    world.land(world.on_way[0], damaged=True)
+    order(world, "ben")
+    world.settle()
+    world.land_all()
+    world.land_all()
+    assert phases(world) == WAY
+    assert world.redo == world.written
+
+
+def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    lost = world.on_way.pop()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+    world.backup(Kind.INCREMENTAL)
+    world.land_all()
+    assert world.redo == 300  # no limit is reached yet: the hole is waited for
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    assert world.redo == 600
+
+
+def test_draining_never_goes_over_a_hole() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    lost = world.on_way.pop()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+    world.land_all()
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    assert world.redo == 300
+
+
+def test_what_never_lands_is_waited_for_no_longer_than_the_limit() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    order(world, "anna")
+    world.settle()
+    assert phases(world) == WAY[:2]
+    world.wait(10 * MINUTE)
+    assert phases(world)[:3] == WAY[:3]
+    assert [a.event_id for _, a in world.alerts] == [6]
+    world.wait(10 * MINUTE)
+    assert phases(world) == WAY
+
+
+def test_the_replay_delay_holds_nothing_back_in_a_failover() -> None:
+    world = shipped(begun(FakeWorld(config(delay_us=60 * MINUTE))))
+    assert world.redo == 0
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    assert world.redo == 300
+
+
+def test_nothing_is_restored_after_the_promotion() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    dies(world)
+    world.wait(MINUTE)
+    world.reachable = True
+    world.on_way.clear()
+    before = len(world.done)
+    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, next(iter(world.backups)), 0, 1))
+    assert len(world.done) == before
+
+
+def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
+    world = FakeWorld(config(databases=(DB, "erp")))
+    world.start()
+    world.settle()
+    manager = world.manager
+    assert manager is not None
+    failover = manager.failover
+    out: list[c.Command] = []
+    for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
+        failover.move(state, out)
+    failover.unanswered = {DB, "erp"}
+    out.clear()
+    failover.recover_failed(e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out)
+    assert [x for x in out if isinstance(x, c.RaiseAlert)][0].text == (
+        "Database [erp] could not be recovered at the secondary. The SQL error provided is: 3117 no files are ready to rollforward"
+    )
+    assert c.SetAlarm("", "recover", 5 * MINUTE) in out
+    failover.recovered(e.Recovered(0, 0, 1, DB, 2, 300), out)
+    assert failover.state is State.REDIRECTING
+    out.clear()
+    failover.alarm(e.Alarm(5 * MINUTE, 0, 1, "", "recover"), out)
+    assert out == [c.Recover("erp")]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_move_that_is_not_in_the_table_raises_and_changes_nothing(state: State) -> None:
+    failover = Failover(config().failover, {}, 5 * MINUTE, "")
+    failover.state = state
+    for target in State:
+        out: list[c.Command] = []
+        if target not in MOVES[state]:
+            with pytest.raises(IllegalMoveError):
+                failover.move(target, out)
+            assert failover.state is state
+            assert out == []
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_crash_before_any_command_of_a_failover_changes_nothing(planned: bool) -> None:
+    """Crash once before each command in turn: the same end, one promotion, and what is durable is durable."""
+    calm = run_over(planned, -1)
+    for at in range(len(calm.done)):
+        world = run_over(planned, at)
+        assert world.redo == calm.redo, f"crash before command {at}: {calm.done[at]}"
+        assert world.recovers == 1
+        assert json.loads(world.store["failover"])["state"] == "serving"
+
+
+def run_over(planned: bool, crash_at: int) -> FakeWorld:
+    countdown = [crash_at]
+
+    def before(command: c.Command) -> str:
+        countdown[0] -= 1
+        return "crash" if countdown[0] == -1 else ""
+
+    world = shipped(begun(FakeWorld(config(), before)))
+    world.backup(Kind.LOG)
+    for _ in range(3):
+        state = json.loads(world.store.get("failover", '{"state": "watching"}'))["state"]
+        if state == "watching":
+            if planned:
+                order(world, "anna", planned=True)
+            else:
+                dies(world)
+        for _ in range(3):
+            world.settle()
+            world.land_all()
+            world.wait(30 * SECOND)
+    return world
+
+
+class Orders(RuleBasedStateMachine):
+    """Heartbeats, orders, answers and crashes in any order: moves are legal, nobody unauthorised is obeyed."""
+
+    @initialize(mode=st.sampled_from(["automatic", "manual"]))
+    def begin(self, mode: str) -> None:
+        self.countdown = -1
+        self.authority = False
+        self.world = FakeWorld(config(mode=mode), self.before)
+        shipped(begun(self.world))
+
+    def before(self, command: c.Command) -> str:
+        if isinstance(command, c.Fence):
+            assert self.authority or self.world.config.failover.mode == "automatic", "fenced on nobody's word"
+            if self.world.config.failover.mode == "automatic" and not self.authority:
+                seen = self.world.silent.values()
+                assert len(seen) == 2 and max(seen) + 30 * SECOND <= self.world.mono_us, "fenced too early"
+                self.authority = True  # what was begun goes on, whatever comes back
+        self.countdown -= 1
+        return "crash" if self.countdown == -1 else ""
+
+    @rule(machine=st.sampled_from(["sql1", "sql2"]))
+    def lost(self, machine: str) -> None:
+        if machine not in self.world.silent:
+            self.world.silent[machine] = self.world.mono_us
+            self.world.tell(e.HeartbeatLost(self.world.mono_us, self.world.utc_us, 0, machine, self.world.mono_us))
+            self.world.settle()
+
+    @rule(machine=st.sampled_from(["sql1", "sql2"]))
+    def back(self, machine: str) -> None:
+        if self.world.silent.pop(machine, None) is not None:
+            self.world.tell(e.HeartbeatBack(self.world.mono_us, self.world.utc_us, 0, machine))
+            self.world.settle()
+
+    @rule(operator=st.sampled_from(["anna", "mallory"]), planned=st.booleans())
+    def order(self, operator: str, planned: bool) -> None:
+        self.authority = self.authority or operator == "anna"
+        order(self.world, operator, planned)
+        self.world.settle()
+
+    @rule(operator=st.sampled_from(["ben", "mallory"]), approve=st.booleans())
+    def answer(self, operator: str, approve: bool) -> None:
+        world = self.world
+        if phases(world)[-1:] == ["deciding"]:
+            self.authority = self.authority or (operator == "ben" and approve)
+            world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, world.incarnation, operator, approve))
+            world.settle()
+
+    @rule(reachable=st.booleans())
+    def primary(self, reachable: bool) -> None:
+        self.world.reachable = reachable
+
+    @rule()
+    def take_log(self) -> None:
+        self.world.backup(Kind.LOG)
+
+    @rule(damaged=st.booleans())
+    def land(self, damaged: bool) -> None:
+        if self.world.on_way:
+            self.world.land(self.world.on_way[0], damaged)
+            self.world.settle()
+
+    @rule(after=st.integers(0, 10))
+    def crash(self, after: int) -> None:
+        self.countdown = after
+
+    @rule(us=st.sampled_from([SECOND, 30 * SECOND, 5 * MINUTE]))
+    def wait(self, us: int) -> None:
+        self.world.wait(us)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self.countdown = -1
+        at = "watching"
+        for phase in phases(self.world):
+            legal = {state.value for state in MOVES[State(at)]} | {at}
+            if at == "abandoned":
+                legal |= {state.value for state in MOVES[State.WATCHING]}  # the announcement between them fell to a crash
+            assert phase in legal, f"{at} -> {phase}"
+            at = phase
+        assert self.world.recovers <= 1
+        if at not in ("watching", "deciding", "abandoned"):  # what was begun ends, within the limits
+            self.world.settle()
+            self.world.wait(40 * MINUTE)
+            assert phases(self.world)[-1] in ("serving", "watching")
+
+
+def test_orders() -> None:
+    chosen = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Orders, settings=chosen)
