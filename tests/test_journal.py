@@ -1,0 +1,235 @@
+"""The journal: what goes in comes out, at rest too; and one digest that hears everything but what engines word anew."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world.build import ONE, ran
+
+from dr_sim import frames, journal_file
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.errors import InputError
+from dr_sim.journal import KIND_ID, KINDS, Journal
+from dr_sim.recovery import commands, events
+
+HEADER = BackupHeader("crm", 7, Kind.LOG, 1, 10, 20, 10, 10, 0, 1, 0, 5, 6, True, False, 4_000_000_000_000)
+TEXTS = st.sampled_from(["", "crm", "a_b c", "Lohn und Gehalt", "数据库", "\U0001f600", "x" * 300])
+INTS = st.one_of(st.integers(-5, 5), st.integers(-(2**63), 2**63 - 1))
+
+
+def value_of(field: tuple[str, str]) -> st.SearchStrategy[Any]:
+    return INTS if field[1] == "int" else TEXTS
+
+
+def any_row(kind_id: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    kind = KINDS[kind_id]
+    return st.tuples(
+        st.just(kind.name), st.integers(0, 10**15), st.integers(-1, 2**20), *(value_of(f) for f in kind.fields)
+    )
+
+
+any_rows = st.lists(st.integers(0, len(KINDS) - 1).flatmap(any_row), max_size=40)
+
+
+def journal_of(written: list[tuple[Any, ...]]) -> Journal:
+    journal = Journal()
+    for row in written:
+        journal.note(*row)
+    return journal
+
+
+@given(any_rows)
+@settings(max_examples=60, deadline=None)
+def test_any_rows_come_back_from_the_file_with_their_digest(
+    tmp_path_factory: Any, written: list[tuple[Any, ...]]
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "journal.parquet"
+    journal = journal_of(written)
+    journal_file.save(journal, path)
+    loaded, checks = journal_file.load(path)
+    assert [
+        (r.kind, r.time_us, r.entity, *r.values.values()) for r in loaded.rows()
+    ] == written  # fmt: skip
+    assert [r.seq for r in loaded.rows()] == list(range(len(written)))
+    assert loaded.digest() == journal.digest()
+    assert (journal_file.checks_of(loaded) == checks).all()
+
+
+def test_a_whole_run_comes_back(tmp_path: Path) -> None:
+    journal = ran(ONE + "events: [{at: 301 s, corrupt_in_transit: crm}, {at: 1 h, lose: site}]\n").journal
+    journal_file.save(journal, tmp_path / "j.parquet")
+    loaded, checks = journal_file.load(tmp_path / "j.parquet")
+    assert len(loaded) == len(journal) == len(checks)
+    assert loaded.digest() == journal.digest()
+    assert list(loaded.rows()) == list(journal.rows())
+
+
+def test_the_file_can_be_read_with_pandas_alone(tmp_path: Path) -> None:
+    journal = Journal()
+    journal.note("truth.link", 5, -1, 1, 200_000_000)
+    journal.note("truth.file_state", 6, 0, 3, "sending")
+    journal_file.save(journal, tmp_path / "j.parquet")
+    table = pd.read_parquet(tmp_path / "j.parquet")
+    assert table["kind"].tolist() == ["truth.link", "truth.file_state"]
+    assert table["time_us"].tolist() == [5, 6]
+    assert table["v0"].tolist() == [1, 3]
+    assert table["s0"].tolist()[1] == "sending"
+    assert pd.isna(table["s0"][0]) and pd.isna(table["v1"][1])
+
+
+@pytest.mark.parametrize("told", [
+    events.Validated(1, 2, 3, "crm", "a_log", HEADER),
+    events.ValidationFailed(1, 2, 3, "crm", "a", "hash_mismatch", 60001, "text"),
+    events.Restored(1, 2, 3, "crm", "a", 1, 2**62, 0),
+    events.RestoreFailed(1, 2, 3, "crm", "a", 4305, True, "text"),
+    events.Fenced(1, 2, 3),
+    events.Inventory(1, 2, 3, "{}", "{}", '{"sql1": 5}'),
+    commands.Save("k", "v"),
+    commands.Restore("crm", "a", True),
+    commands.TakeInventory(),
+    commands.RaiseAlert("crm", 1, "critical", 31, "a", "text"),
+])  # fmt: skip
+def test_events_and_commands_come_back_as_what_they_were(told: Any) -> None:
+    journal = Journal()
+    journal.record(told, 99, 0)
+    again = journal.told(0)
+    assert again == told
+    assert type(again) is type(told)
+    for field in dataclasses.fields(told):
+        assert type(getattr(again, field.name)) is type(getattr(told, field.name))
+    assert (journal.row(0).time_us, journal.row(0).entity) == (99, 0)
+
+
+def test_every_class_of_event_and_command_has_a_kind_with_its_fields_in_order() -> None:
+    for cls in (*events.EVENTS, *commands.COMMANDS):
+        fields = [name.split(".")[0] for name, _ in KINDS[KIND_ID[f"seen.{cls.__name__}"]].fields]
+        assert list(dict.fromkeys(fields)) == [f.name for f in dataclasses.fields(cls)]
+    assert len(KIND_ID) == len(KINDS)
+
+
+# ---- the digest ------------------------------------------------------------------------------------------------------
+BASE: list[tuple[Any, ...]] = [
+    ("truth.manager", 0, -1, 1, 1),
+    ("truth.landed", 10, 0, 1, 2, 1, 100, 200, 1, "a_log"),
+    ("seen.ValidationFailed", 11, 0, 11, 1011, 1, "crm", "a_log", "hash_mismatch", 60001, "engine says A"),
+    ("truth.landed", 20, 1, 2, 2, 1, 200, 300, 1, "b_log"),
+]
+
+
+def digest_of(rows: list[tuple[Any, ...]]) -> str:
+    return journal_of(rows).digest()
+
+
+def with_value(row: int, place: int, value: Any) -> list[tuple[Any, ...]]:
+    changed = list(BASE)
+    changed[row] = (*BASE[row][:place], value, *BASE[row][place + 1 :])
+    return changed
+
+
+def test_what_engines_word_anew_is_outside_the_digest() -> None:
+    assert digest_of(with_value(2, 11 - 1, "engine says B")) == digest_of(BASE)
+
+
+@pytest.mark.parametrize(
+    ("row", "place"), [(r, p) for r in range(4) for p in range(1, len(BASE[r])) if (r, p) != (2, 10)]
+)
+def test_everything_else_changes_it(row: int, place: int) -> None:
+    value = BASE[row][place]
+    other = value + 1 if isinstance(value, int) else f"{value}x"
+    assert digest_of(with_value(row, place, other)) != digest_of(BASE)
+
+
+def test_order_kind_number_and_who_is_who_change_it() -> None:
+    digests = [
+        digest_of(rows)
+        for rows in (
+            BASE, BASE[:-1], [*BASE, BASE[-1]], [BASE[1], BASE[0], *BASE[2:]], [BASE[0], BASE[3], BASE[2], BASE[1]], [],
+            [("truth.fenced", 0, -1, 1)], [("truth.two_primaries", 0, -1, 1)],
+        )
+    ]  # fmt: skip
+    assert len(set(digests)) == len(digests)
+
+
+def test_packing_now_and_then_changes_nothing() -> None:
+    journal = Journal()
+    for row in BASE:
+        journal.note(*row)
+        journal.compact()
+        journal.digest()
+    assert journal.digest() == digest_of(BASE)
+    assert [r.kind for r in journal.rows()] == [row[0] for row in BASE]
+
+
+@given(any_rows.filter(bool), st.data())
+@settings(max_examples=60)
+def test_any_single_change_of_a_row_changes_its_check(written: list[tuple[Any, ...]], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(written) - 1))
+    row = written[at]
+    changed = data.draw(any_row(KIND_ID[row[0]]).filter(lambda r: r != row))
+    before = journal_file.checks_of(journal_of(written))
+    after = journal_file.checks_of(journal_of([*written[:at], changed, *written[at + 1 :]]))
+    assert np.flatnonzero(before != after).tolist() == [at]
+
+
+# ---- misuse and rubbish ------------------------------------------------------------------------------------------------
+def test_a_row_has_all_its_fields_or_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes 2 values, not 1"):
+        Journal().note("truth.link", 0, -1, 1)
+
+
+def test_integers_beyond_63_bits_are_refused_and_never_cut() -> None:
+    journal = Journal()
+    journal.note("truth.fenced", 0, -1, 2**63)
+    with pytest.raises(OverflowError):
+        journal.digest()
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"PAR1" + b"\0" * 40 + b"PAR1"])
+def test_a_file_that_is_no_journal_gives_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "journal.parquet"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is not a journal that can be read"):
+        journal_file.load(path)
+
+
+def cast(table: pa.Table, column: str, type_: pa.DataType) -> pa.Table:
+    return table.set_column(table.column_names.index(column), column, table[column].cast(type_))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda t: t.drop_columns(["entity"]), "lacks the column entity"),
+        (lambda t: cast(t, "time_us", pa.float64()), "its column time_us"),
+        (lambda t: cast(t, "v0", pa.string()), "its column v0"),
+        (lambda t: cast(t, "v0", pa.float64()), "its column v0"),
+        (lambda t: t.append_column("extra", [[1] * len(t)]), "its column extra"),
+    ],
+)
+def test_another_table_gives_one_clear_line(tmp_path: Path, change: Any, why: str) -> None:
+    path = tmp_path / "journal.parquet"
+    journal_file.save(journal_of(BASE), path)
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(InputError, match=why):
+        journal_file.load(path)
+
+
+# ---- frames ------------------------------------------------------------------------------------------------------------
+def test_a_frame_spells_texts_out_and_columns_keep_ids() -> None:
+    journal = journal_of(BASE)
+    frame = frames.frame(journal, "truth.landed")
+    assert frame["name"].tolist() == ["a_log", "b_log"]
+    assert frame["seq"].tolist() == [1, 3]
+    assert frame["entity"].tolist() == [0, 1]
+    columns = frames.columns(journal, "truth.landed")
+    assert [journal.text(i) for i in columns["name"].tolist()] == ["a_log", "b_log"]
+    assert frames.frame(journal, "truth.end").empty
