@@ -236,7 +236,7 @@ class Watch:
                 on_its_way = stuck.file is not None and stuck.file.name in db.recopying
                 if not on_its_way and not self._up_to_primary():
                     db.repair.start(mono_us, utc_us, out)
-            if not db.repair.policy and self._up_to_primary():
+            if not db.repair.policy and (stuck.file is None or (stuck.over and self._up_to_primary())):
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
         for file in sorted(db.bad.values(), key=File.age_order):
             if file.retry_at_mono_us <= mono_us and file.state == BAD:

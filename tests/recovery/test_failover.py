@@ -237,7 +237,7 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
     failover.unanswered = {DB, "erp"}
     out.clear()
     failover.recover_failed(e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out)
-    assert [x for x in out if isinstance(x, c.RaiseAlert)][0].text == (
+    assert next(x for x in out if isinstance(x, c.RaiseAlert)).text == (
         "Database [erp] could not be recovered at the secondary. The SQL error provided is: 3117 no files are ready to rollforward"
     )
     assert c.SetAlarm("", "recover", 5 * MINUTE) in out

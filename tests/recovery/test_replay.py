@@ -1,0 +1,457 @@
+"""Stories of one database's replay: what is commanded, told and repaired, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
+
+LOG_1 = "crm_2026_09_01_00_05_00_log_000"
+
+
+def new(**changes: object) -> FakeWorld:
+    return begun(FakeWorld(config(**changes)))  # type: ignore[arg-type]
+
+
+def ship(world: FakeWorld, logs: int = 1, damaged: bool = False) -> list[str]:
+    """Every five minutes a log is cut, lands and is dealt with."""
+    names = []
+    for _ in range(logs):
+        world.wait(5 * MINUTE)
+        names.append(world.backup(Kind.LOG))
+        world.land(names[-1], damaged)
+        world.settle()
+    return names
+
+
+def lose(world: FakeWorld, for_good: bool = True) -> str:
+    """A log is cut and never arrives."""
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    world.on_way.remove(name)
+    world.backups[name].at_primary = not for_good
+    return name
+
+
+def told(world: FakeWorld) -> list[tuple[int, int, str]]:
+    """(minute, event id, level) of every alert."""
+    return [(at // MINUTE, alert.event_id, alert.level) for at, alert in world.alerts]
+
+
+def names_of(world: FakeWorld, kind: type[c.Command]) -> list[str]:
+    return [command.name for command in world.done if isinstance(command, kind)]  # type: ignore[attr-defined]
+
+
+# ---- the quiet path ------------------------------------------------------------------------------------------------------
+def test_a_quiet_log_costs_three_events_and_five_commands() -> None:
+    world = new()
+    before = len(world.done)
+    ship(world)
+    name, header = LOG_1, world.backups[LOG_1].header
+    assert world.done[before:] == [
+        c.Validate(DB, name),
+        c.Save(f"attempts/{DB}/{name}", "1"),
+        c.RenameWorkingCopy(DB, name, 1),
+        c.Restore(DB, name, False),
+        c.Save(
+            f"restored/{DB}",
+            f"{world.mono_us} {world.utc_us} {world.utc_us + SECOND} {header.started_utc_us} {name}",
+        ),
+    ]
+
+
+def test_a_log_told_twice_is_ignored() -> None:
+    world = new()
+    ship(world)
+    before = len(world.done)
+    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
+    assert world.done[before:] == []
+
+
+def test_an_answer_to_an_older_incarnation_is_dropped() -> None:
+    world = new()
+    world.start()
+    world.settle()
+    world.backup(Kind.LOG)
+    header = next(iter(world.backups.values())).header
+    assert world.manager is not None
+    assert world.manager.handle(e.Validated(0, 0, 1, DB, "crm_2026_09_01_00_00_00_log_000", header)) == []
+
+
+def test_what_is_told_before_the_inventory_is_not_lost() -> None:
+    world = FakeWorld(config())
+    world.start()
+    name = world.backup(Kind.LOG)
+    inventory = world.answers.pop()
+    world.land(name)  # between the look and its answer
+    assert names_of(world, c.Validate) == []
+    world.answers.append(inventory)
+    world.settle()
+    assert world.redo == 100
+
+
+def test_logs_that_arrive_out_of_order_are_replayed_in_order_and_nobody_is_told() -> None:
+    world = new()
+    world.wait(5 * MINUTE)
+    first, second = world.backup(Kind.LOG), world.backup(Kind.LOG)
+    world.land(second)
+    world.settle()
+    assert world.redo == 0
+    world.land(first)
+    world.settle()
+    assert [name for name, _, _ in world.replayed] == [first, second]
+    assert world.alerts == []
+
+
+def test_a_stale_log_is_never_read() -> None:
+    world = new()
+    ship(world)
+    world.wait(5 * MINUTE)
+    world.log_start = 0
+    world.written = 50
+    name = world.backup(Kind.LOG)
+    world.backups[name].header.last_lsn = 100
+    world.land_all()
+    assert names_of(world, c.Restore) == [LOG_1]
+
+
+def test_the_replay_delay_counts_from_when_the_log_was_cut() -> None:
+    world = new(delay_us=20 * MINUTE)
+    ship(world)
+    world.wait(20 * MINUTE - 1)
+    assert world.redo == 0
+    world.wait(1)
+    assert world.redo == 100
+
+
+def test_a_restore_job_runs_at_whole_multiples() -> None:
+    world = new(every_us=15 * MINUTE)
+    ship(world, 2)
+    assert world.redo == 0
+    world.wait(5 * MINUTE)
+    assert world.redo == 200
+
+
+# ---- damage (R6, R8, R10) -------------------------------------------------------------------------------------------------
+def test_what_fails_is_copied_again_at_once() -> None:
+    world = new()
+    ship(world, damaged=True)
+    assert names_of(world, c.Recopy) == [LOG_1]
+    world.land_all()
+    assert world.redo == 100
+    assert world.alerts == []
+
+
+def test_a_log_that_is_damaged_at_the_primary_is_tried_within_its_limits_then_bridged() -> None:
+    world = new()
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    world.backups[name].bad_at_primary = True
+    world.land_all()
+    for _ in range(4):
+        ship(world)
+        world.land_all()
+    assert names_of(world, c.Recopy).count(name) >= 3  # at once, then at minutes 10 and 15: four copies are too many
+    assert told(world)[0] == (15, 3, "error")
+    assert world.redo == world.log_start
+
+
+def test_a_backup_cut_off_is_not_copied_again_and_the_next_log_covers_it() -> None:
+    world = new()
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG, cut_off=True)
+    world.land_all()
+    ship(world)
+    assert names_of(world, c.Recopy) == []
+    assert world.redo == 200
+    world.wait(14 * MINUTE)
+    assert world.alerts == []
+
+
+def test_a_refused_log_is_checked_for_damage_and_tried_at_every_retry() -> None:
+    world = new()
+    world.engine_refuses = 2
+    ship(world)
+    world.wait(10 * MINUTE)
+    assert names_of(world, c.Validate).count(LOG_1) == 3
+    assert world.store[f"attempts/{DB}/{LOG_1}"] == "3"
+    assert world.redo == 100
+    assert world.alerts == []
+
+
+@pytest.mark.parametrize(("attempts", "minute"), [(1, 10), (2, 15), (3, 20), (4, 20)])
+def test_attempts_or_age_whichever_comes_first(attempts: int, minute: int) -> None:
+    """Cut at minute 5; read at 5, 10, 15 and 20; older than 15 minutes a second after minute 20."""
+    world = new(attempts=attempts)
+    world.engine_refuses = 99
+    ship(world)
+    world.wait(15 * MINUTE + SECOND)
+    at, alert = world.alerts[0]
+    assert (at // MINUTE, alert.event_id, alert.name) == (minute, 3, LOG_1)
+
+
+def test_the_counter_goes_up_before_the_read_and_survives_a_crash() -> None:
+    crash = [True]
+
+    def before(command: c.Command) -> str:
+        if isinstance(command, c.Restore) and crash[0]:
+            crash[0] = False
+            return "crash"
+        return ""
+
+    world = begun(FakeWorld(config(), before))
+    ship(world)
+    assert world.redo == 100
+    assert world.store[f"attempts/{DB}/{LOG_1}"] == "2"
+    assert [x.attempts for x in world.done if isinstance(x, c.RenameWorkingCopy)] == [1, 2]
+
+
+# ---- alerts (R12, R13) ---------------------------------------------------------------------------------------------------
+def test_the_text_of_a_missing_log() -> None:
+    world = new(on_hole="skip_ahead", full_scheduled=True)
+    ship(world)
+    lose(world)
+    ship(world)
+    world.wait(10 * MINUTE + SECOND)
+    ((at, alert),) = [(at, alert) for at, alert in world.alerts if alert.event_id == 1]
+    assert at == 25 * MINUTE + SECOND  # 15 minutes after the lost one must have been finished
+    assert alert.text == (
+        "For database [crm] there is a missing transaction log between [2026-09-01T00:05:00Z] and transaction log "
+        "[\\\\recovery\\logs\\crm_2026_09_01_00_15_00_log_000]. [20] minutes have passed since the last successful restore. "
+        "The SQL error provided while restoring is: 60004 The log begins at LSN 200; the database is at LSN 100."
+    )
+    assert (alert.minutes, alert.name) == (20, "crm_2026_09_01_00_15_00_log_000")
+
+
+def test_the_text_of_no_new_logs() -> None:
+    world = new()
+    ship(world)
+    world.reachable = False
+    world.wait(15 * MINUTE - 1)
+    assert world.alerts == []
+    world.wait(1)
+    assert world.alerts[0][1].text == (
+        "For database [crm] no new transaction logs have been produced in the last [15] minutes."
+    )
+    assert (world.alerts[0][1].event_id, world.alerts[0][1].minutes) == (2, 15)
+
+
+def test_the_text_of_errors_while_restoring() -> None:
+    world = new(attempts=1)
+    world.engine_refuses = 99
+    ship(world)
+    world.wait(5 * MINUTE)
+    assert world.alerts[0][1].text == (
+        "Errors occurred for database [crm] while restoring transaction log "
+        "[\\\\recovery\\logs\\crm_2026_09_01_00_05_00_log_000]. [10] minutes have passed since the last successful restore. "
+        "The SQL error provided while restoring is: 3101 Exclusive access could not be obtained."
+    )
+
+
+def test_an_alert_is_raised_at_every_retry_and_turns_critical_after_30_minutes() -> None:
+    world = new()
+    ship(world)
+    world.reachable = False
+    world.wait(55 * MINUTE)
+    assert told(world) == [(20 + 5 * i, 2, "error" if i < 6 else "critical") for i in range(9)]
+    assert [alert.minutes for _, alert in world.alerts] == list(range(15, 60, 5))
+
+
+def test_an_alert_ends_when_a_log_comes() -> None:
+    world = new()
+    world.wait(20 * MINUTE)
+    assert told(world) == [(15, 2, "error"), (20, 2, "error")]
+    world.land_all()  # taken out of schedule when the silence was told
+    before = len(world.alerts)
+    ship(world, 3)
+    assert len(world.alerts) == before
+    assert f"alert/{DB}" not in world.store
+
+
+def test_an_alerts_clock_survives_a_restart() -> None:
+    world = new()
+    ship(world)
+    world.reachable = False
+    world.wait(40 * MINUTE)  # first told at minute 20
+    world.start()
+    world.settle()
+    world.wait(10 * MINUTE)
+    assert told(world)[-1][1:] == (2, "critical")
+    assert world.alerts[-1][1].minutes == 50
+
+
+def test_a_database_without_logs_is_not_told_of_as_silent() -> None:
+    world = new(log_interval_us=0)
+    world.wait(120 * MINUTE)
+    assert world.alerts == []
+
+
+# ---- asking the primary (R9) ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("reachable", "covering", "copying", "remakeable", "paused", "expected"),
+    [
+        (False, "", False, False, "", []),
+        (True, "x_log_000", False, False, "", [c.Recopy(DB, "x_log_000")]),
+        (True, "x_log_000", True, False, "", []),
+        (True, "", False, True, "", [c.TakeBackup(DB, int(Kind.LOG))]),
+        (True, "", False, True, "move", []),
+    ],
+)
+def test_what_follows_from_the_primarys_answer_to_silence(
+    reachable: bool, covering: str, copying: bool, remakeable: bool, paused: str, expected: list[c.Command]
+) -> None:  # fmt: skip
+    world = new()
+    world.answer = lambda *args: None  # type: ignore[method-assign]
+    world.wait(15 * MINUTE)
+    assert world.done[-2:] == [c.AskPrimary(DB, 1, 0), c.SetAlarm(DB, "window", 20 * MINUTE)]
+    assert world.manager is not None
+    answer = e.PrimaryAnswered(world.mono_us, world.utc_us, 1, DB, reachable, covering, copying, remakeable, paused)
+    assert world.manager.handle(answer) == expected
+
+
+def test_a_lost_log_that_still_lies_at_the_primary_is_copied_again() -> None:
+    world = new()
+    ship(world)
+    name = lose(world, for_good=False)
+    ship(world)
+    assert names_of(world, c.Recopy) == [name]
+    world.land_all()
+    assert world.redo == 300
+    assert world.alerts == []
+
+
+# ---- repairs (R11) --------------------------------------------------------------------------------------------------------
+def holed(world: FakeWorld) -> FakeWorld:
+    ship(world)
+    lose(world)
+    ship(world, 2)
+    world.wait(5 * MINUTE + SECOND)
+    assert told(world) == [(25, 1, "error")]
+    return world
+
+
+def test_bridge_takes_an_incremental_past_the_hole_and_goes_on_with_logs() -> None:
+    world = holed(new())
+    world.land_all()
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.INCREMENTAL]
+    ship(world)
+    assert world.redo == world.log_start
+    assert f"repair/{DB}" not in world.store
+    assert f"alert/{DB}" not in world.store
+
+
+def test_a_landed_incremental_is_used_before_another_is_asked_for() -> None:
+    world = new()
+    ship(world)
+    lose(world)
+    ship(world, 2)
+    world.backup(Kind.INCREMENTAL)
+    world.land_all()
+    world.wait(5 * MINUTE + SECOND)
+    assert not any(isinstance(x, c.TakeBackup) for x in world.done)
+    assert world.redo >= 400
+
+
+def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
+    world = new()
+    ship(world)
+    world.backup(Kind.FULL)  # a new base, which the secondary learns of only by logs that it lacks
+    world.on_way.clear()
+    lose(world)
+    ship(world, 2)
+    for _ in range(4):
+        world.wait(5 * MINUTE)
+        world.land_all()
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [Kind.INCREMENTAL, Kind.FULL]
+    assert [x.replace for x in world.done if isinstance(x, c.Restore)].count(True) == 1
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def test_resync_replaces_the_copy_only_when_the_new_full_is_here_and_whole() -> None:
+    world = holed(new(on_hole="resync"))
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.FULL]
+    full = world.on_way[-1]
+    world.land(full, damaged=True)
+    world.settle()
+    assert full not in names_of(world, c.Restore)
+    world.land_all()
+    assert names_of(world, c.Restore)[-1] == full
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def test_skip_ahead_waits_for_a_scheduled_full() -> None:
+    world = holed(new(on_hole="skip_ahead", full_scheduled=True))
+    assert not any(isinstance(x, c.TakeBackup) for x in world.done)
+    world.backup(Kind.FULL)
+    world.land_all()
+    ship(world, 2)
+    assert world.redo == world.log_start
+
+
+def test_skip_ahead_without_a_schedule_does_otherwise_at_once() -> None:
+    world = holed(new(on_hole="skip_ahead"))
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.FULL]
+
+
+@pytest.mark.parametrize("on_hole", ["bridge", "resync"])
+def test_a_restart_in_a_repair_asks_for_no_second_backup(on_hole: str) -> None:
+    world = holed(new(on_hole=on_hole))
+    world.start()
+    world.settle()
+    world.wait(10 * MINUTE)
+    world.land_all()
+    ship(world)
+    assert len([x for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]) == 1
+    assert world.redo == world.log_start
+
+
+def test_a_missing_log_that_comes_after_all_ends_the_repair() -> None:
+    world = new()
+    ship(world)
+    name = lose(world)
+    ship(world, 2)
+    world.reachable = False
+    world.wait(6 * MINUTE)
+    world.on_way.append(name)
+    world.land(name)
+    world.settle()
+    assert world.redo == 400
+    assert f"repair/{DB}" not in world.store
+
+
+# ---- keeping (R6, R18) ----------------------------------------------------------------------------------------------------
+def test_damage_at_rest_of_the_newest_full_is_found_and_copied_again() -> None:
+    world = new(reverify_us=60 * MINUTE)
+    full = world.backup(Kind.FULL)
+    world.land_all()
+    ship(world, 3)
+    world.share[full].damaged = True
+    for _ in range(10):
+        ship(world)
+        world.land_all()
+    assert names_of(world, c.Recopy) == [full]
+    world.land_all()
+    assert not world.share[full].damaged
+
+
+def test_retention_deletes_what_nothing_needs_and_its_counter() -> None:
+    world = new()
+    for day in range(8):
+        if day % 2 == 0:
+            world.backup(Kind.FULL)
+            world.land_all()
+        for _ in range(4):
+            ship(world)
+            world.wait(5 * 60 * MINUTE + 55 * MINUTE)
+            world.land_all()
+    gone = names_of(world, c.Delete)
+    assert gone, "nothing was ever deleted"
+    assert all(f"attempts/{DB}/{name}" not in world.store for name in gone)
+    assert world.manager is not None
+    assert set(world.manager.databases[DB].files) == set(world.share)
+    assert len([n for n in world.share if "_full_" in n]) >= 2

@@ -1,0 +1,102 @@
+"""The walls of the house: the recovery logic is pure, and the witness and the engines share no chain logic with it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PURE_STDLIB = {
+    "__future__", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "json", "typing",
+}  # fmt: skip
+"""hashlib computes; none of these reads a clock, a file, the network or a random number unless it is asked to by a
+method that BANNED_CALLS names."""
+BANNED_CALLS = {"now", "utcnow", "today", "open", "input", "print", "eval", "exec", "__import__", "hash", "id"}
+
+
+def module_path(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports anywhere in it, by full name; names imported from a package count as modules
+    where such modules exist."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.relative_to(ROOT).parent.parts[: len(path.relative_to(ROOT).parts) - node.level]
+                base = ".".join([*package, *([node.module] if node.module else [])])
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names if module_path(f"{base}.{alias.name}"))
+    return found
+
+
+def reached_from(*rooms: str) -> dict[str, str]:
+    """Every module that is imported from these, transitively within dr_sim -> the file that imports it."""
+    todo = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))] if rooms else []
+    todo += [ROOT / room for room in rooms if room.endswith(".py")]
+    seen: dict[str, str] = {}
+    done: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path in done:
+            continue
+        done.add(path)
+        for name in sorted(imports_of(path)):
+            seen.setdefault(name, str(path.relative_to(ROOT)))
+            inner = module_path(name) if name.split(".")[0] == "dr_sim" else None
+            if inner is not None:
+                todo.append(inner)
+    return seen
+
+
+@pytest.mark.parametrize("room", ["dr_sim/recovery", "dr_sim/backups"])
+def test_decisions_are_pure(room: str) -> None:
+    reached = reached_from(room)
+    assert "dr_sim.backups.model" in reached
+    for name, importer in reached.items():
+        top = name.split(".")[0]
+        if top == "dr_sim":
+            assert name == "dr_sim" or name.split(".")[1] in ("recovery", "backups"), f"{importer} imports {name}"
+        else:
+            assert top in PURE_STDLIB and top in sys.stdlib_module_names, f"{importer} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name)
+def test_decisions_ask_no_clock_and_no_one_else(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert name not in BANNED_CALLS, f"{path.name}:{node.lineno} calls {name}"
+
+
+def test_the_witness_and_the_engines_share_no_chain_logic() -> None:
+    reached = reached_from("dr_sim/engines", "dr_sim/witness.py")
+    assert "dr_sim.commits" in reached
+    for name, importer in reached.items():
+        assert not name.startswith("dr_sim.recovery"), f"{importer} imports {name}"
+        assert name in ("dr_sim.backups", "dr_sim.backups.model") or not name.startswith("dr_sim.backups"), (
+            f"{importer} imports {name}"
+        )
+
+
+def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted import, three steps away, is found."""
+    room = tmp_path / "dr_sim" / "recovery"
+    room.mkdir(parents=True)
+    (room / "a.py").write_text("from dr_sim.recovery import b\n")
+    (room / "b.py").write_text("def f() -> None:\n    from dr_sim.recovery.c import x\n")
+    (room / "c.py").write_text("import time\nx = 1\n")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert reached_from("dr_sim/recovery")["time"].endswith("c.py")
