@@ -6,7 +6,9 @@ Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actua
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def actual_span(offset: int, length: int, nominal_bytes: int, actual_bytes: int) -> tuple[int, int]:
@@ -58,16 +60,38 @@ class _Faults:
         return len(self.read(path))
 
 
+class Unread:
+    """Bytes of a file that nobody has looked at yet: made by the first who does, and the same object for all.
+
+    make(*args) depends on nothing that changes.
+    """
+
+    __slots__ = ("_args", "_bytes", "_make")
+
+    def __init__(self, make: Callable[..., bytes], *args: Any) -> None:
+        self._make = make
+        self._args = args
+        self._bytes: bytes | None = None
+
+    def bytes(self) -> bytes:
+        if self._bytes is None:
+            self._bytes = self._make(*self._args)
+        return self._bytes
+
+
 class MemoryFiles(_Faults):
     """port.Files in a dict."""
 
     __slots__ = ("data",)
 
     def __init__(self) -> None:
-        self.data: dict[str, bytes] = {}
+        self.data: dict[str, bytes | Unread] = {}
 
     def read(self, path: str) -> bytes:
-        return self.data[path]
+        data = self.data[path]
+        if isinstance(data, Unread):
+            data = self.data[path] = data.bytes()
+        return data
 
     def write(self, path: str, data: bytes) -> None:
         self.data[path] = data

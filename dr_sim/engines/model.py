@@ -41,6 +41,11 @@ def _pages(content: int) -> bytes:
     return content.to_bytes(8, "little") * PAGES
 
 
+def log_bytes(header: BackupHeader, path: Path, n0: int, n1: int, content: int, checksum: bool) -> bytes:
+    """A whole log backup."""
+    return backup_set.encode(MAGIC, header, path, n0, n1, _pages(content), checksum=checksum)
+
+
 def _content(body: bytes) -> int:
     """What the pages hold; pages that disagree hold some other content, as damaged pages do."""
     page = body[:8]

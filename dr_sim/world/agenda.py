@@ -33,6 +33,7 @@ class Class(enum.IntEnum):
 
 ENTITY_BITS = 20
 _CLASS = tuple(int(c) << ENTITY_BITS for c in Class)
+NEVER_US = 1 << 62
 _ROUND = 1 << (ENTITY_BITS + 8)
 
 
@@ -57,6 +58,7 @@ class Agenda(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.round = 0  # of the entry that is being done now
+        self.until_us = -1  # how far it is being run
         self._entries: list[Any] = self._queue  # SimPy's own queue: (time, priority, order of entry, event or Entry)
 
     @property
@@ -74,9 +76,33 @@ class Agenda(simpy.Environment):
         heappush(self._entries, (time_us, priority, next(self._eid), entry))
         return entry
 
+    def clear_until(self, time_us: int, cls: int, entity: int, but: Entry | None) -> tuple[bool, Any]:
+        """May someone act alone up to an entry of that instant, class and entity? (yes or no, what was taken off). The
+        entry `but` is no obstacle: if it comes before, and nothing else does, it is taken off; `put_back` undoes that."""
+        queue = self._entries
+        if time_us > self.until_us:
+            return False, None
+        last = (time_us, _CLASS[cls] + entity + 1)
+        taken = None
+        while queue and queue[0] < last:
+            entry = queue[0][3]
+            if entry.__class__ is Entry and entry[0] is None:
+                heappop(queue)  # it was cancelled
+            elif entry is but and taken is None:
+                taken = heappop(queue)
+            else:
+                if taken is not None:
+                    heappush(queue, taken)
+                return False, None
+        return True, taken
+
+    def put_back(self, taken: Any) -> None:
+        heappush(self._entries, taken)
+
     def run_until(self, until_us: int) -> None:
         """Do everything up to and including that instant."""
         queue = self._entries
+        self.until_us = until_us
         while queue and queue[0][0] <= until_us:
             entry = queue[0][3]
             if entry.__class__ is Entry:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.engines.files import Unread
 
 FILE_BITS = 32  # file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
 
 
 class BackupFile:
-    """`manifest` is the hash taken when the backup finished; None if it never did (it was cut off)."""
+    """made: the bytes as they were when it finished; None if it never did (it was cut off)."""
 
     __slots__ = (
-        "at_primary", "at_secondary", "commits", "database", "database_name", "header", "kind", "made", "manifest",
-        "modified_utc_us", "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
+        "at_primary", "at_secondary", "commits", "database", "database_name", "header", "kind", "made", "modified_utc_us",
+        "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
     def __init__(
@@ -28,8 +29,7 @@ class BackupFile:
         self.header = header
         self.nominal_bytes = header.nominal_bytes
         self.commits = commits  # 0..commits-1 are in the database up to its end
-        self.made: bytes | None = None  # the bytes as they were when it finished
-        self.manifest: bytes | None = None
+        self.made: bytes | Unread | None = None
         self.modified_utc_us = 0
         self.properties_utc_us = 0  # when it was modified, as the copy at the secondary has it
         self.at_primary = False
@@ -41,18 +41,23 @@ class BackupFile:
     def path_at(self, share: str) -> str:
         return f"{share}/{self.name}"
 
-
-    def finished(self, header: BackupHeader, data: bytes, commits: int) -> None:
-        """The backup is whole: its hash is taken and goes with it."""
+    def finished(self, header: BackupHeader, made: bytes | Unread, commits: int) -> None:
+        """The backup is whole."""
         self.header = header
         self.commits = commits
         self.modified_utc_us = header.finished_utc_us
-        self.made = data
-        self.manifest = content_hash(data)
+        self.made = made
+
+    @property
+    def manifest(self) -> bytes | None:
+        """The hash that was taken when the backup finished and goes with it."""
+        made = self.made.bytes() if isinstance(self.made, Unread) else self.made
+        return None if made is None else content_hash(made)
 
     def agrees(self, data: bytes) -> bool:
-        """Do these bytes have the hash in the manifest? The very object that was hashed is not hashed again."""
-        return self.manifest is not None and (data is self.made or content_hash(data) == self.manifest)
+        """Do these bytes have the hash in the manifest? The very object that was made is not hashed."""
+        made = self.made.bytes() if isinstance(self.made, Unread) else self.made
+        return made is not None and (data is made or content_hash(data) == content_hash(made))
 
 
 def content_hash(data: bytes) -> bytes:

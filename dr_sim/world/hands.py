@@ -38,7 +38,7 @@ class Hands:
         self._promotion = promotion
         self.heartbeats: Heartbeats | None = None
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
-        self._alarms: dict[tuple[str, str], Entry] = {}
+        self.alarms: dict[tuple[str, str], Entry] = {}
         self._pages = 0
         self.store: dict[str, str] = {}
         self.incarnation = 0
@@ -70,9 +70,9 @@ class Hands:
             return
         self.manager = None
         self._context.note("truth.manager", -1, self.incarnation, 0)
-        for entry in self._alarms.values():
+        for entry in self.alarms.values():
             entry.cancel()
-        self._alarms.clear()
+        self.alarms.clear()
         self._secondary.abort_all()
         at = self._context.now_us + self._context.scenario.manager_restart_us
         self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
@@ -200,20 +200,20 @@ class Hands:
     # ---- time and restart ---------------------------------------------------------------------------------------------------
     def _set_alarm(self, command: c.SetAlarm) -> None:
         key = (command.scope, command.what)
-        old = self._alarms.get(key)
+        old = self.alarms.get(key)
         if old is not None:
             old.cancel()
         at = max(command.at_mono_us, self._context.now_us)
         index = self._index.get(command.scope, -1)
-        self._alarms[key] = self._context.agenda.at(at, Class.ALARM, index, self._alarm, command.scope, command.what)
+        self.alarms[key] = self._context.agenda.at(at, Class.ALARM, index, self.alarm, command.scope, command.what)
 
     def _cancel_alarm(self, command: c.CancelAlarm) -> None:
-        old = self._alarms.pop((command.scope, command.what), None)
+        old = self.alarms.pop((command.scope, command.what), None)
         if old is not None:
             old.cancel()
 
-    def _alarm(self, scope: str, what: str) -> None:
-        del self._alarms[scope, what]
+    def alarm(self, scope: str, what: str) -> None:
+        del self.alarms[scope, what]
         context = self._context
         event = e.Alarm(context.now_us, context.utc_us(), self.incarnation, scope, what)
         manager = self.manager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.backups.model import Kind
+from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.link import Link
@@ -21,6 +22,8 @@ class Remote:
         self._link = link
         self._primary = primary
         self._replication = replication
+        self._tail_asked: dict[int, list[Callable[[BackupFile | None], None]]] = {}
+        self._tails: dict[int, BackupFile] = {}
 
     def path_up(self) -> bool:
         """Questions get there and answers come back, as far as the network goes."""
@@ -39,7 +42,7 @@ class Remote:
         covering = None
         for file in self._context.by_name[database].values():
             h = file.header
-            if file.at_primary and file.kind is Kind.LOG and file.manifest and h.fork == fork:
+            if file.at_primary and file.kind is Kind.LOG and file.made is not None and h.fork == fork:
                 if h.first_lsn <= lsn < h.last_lsn:
                     covering = file
         copying = covering is not None and self._replication.on_its_way(covering)
@@ -67,7 +70,10 @@ class Remote:
         return True, self._replication.waiting(database)
 
     def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
-        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is lost."""
+        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is lost.
+
+        Asked again (after a crash, or by a failover that waits), it is the same tail: there is only one.
+        """
         db = self._primary.databases[database]
         if not self.path_up():
             return "unreachable"
@@ -77,7 +83,20 @@ class Remote:
             return "not fenced: it still takes writes"
         if db.spec.log.kind == "none":
             return "takes no log backups"
+        if database in self._tails:
+            self._context.agenda.at(self._context.now_us, Class.ANSWER, database, answer, self._tails[database])
+            return ""
+        if database in self._tail_asked:
+            self._tail_asked[database].append(answer)
+            return ""
         _, lsn = self._primary.written(db)
         if lsn <= self._context.primary_engine.log_starts_at(db.spec.name):
             return "nothing new"
-        return self._primary.begin(db, Kind.LOG, answer, tail=True)
+        self._tail_asked[database] = [answer]
+        return self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)
+
+    def _tail_done(self, database: int, file: BackupFile | None) -> None:
+        if file is not None:
+            self._tails[database] = file
+        for answer in self._tail_asked.pop(database):
+            answer(file)

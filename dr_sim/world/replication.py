@@ -74,6 +74,18 @@ class Replication:
         """Nothing can begin: backing off, purging, or between copy jobs."""
         return self._retry is not None or self._purging
 
+    # ---- for the express lane ---------------------------------------------------------------------------------------------
+    def free_for(self, size: int) -> bool:
+        """Would a new file of that size be sent at once, and nothing be done to it?"""
+        return not (
+            self._queue or self._sending or self.blocked or self._spec.every_us or self.in_transit or self.hold_until
+        ) and self._staged_bytes + size <= self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
+
+    def sent(self, file: BackupFile) -> None:
+        """It was staged, sent and delivered."""
+        self._keep_staged(file)
+        file.state = "landed"
+
     # ---- sending ------------------------------------------------------------------------------------------------------
     def _pump(self) -> None:
         while self._queue and len(self._sending) < self._spec.slots and not self.blocked:
@@ -220,10 +232,13 @@ class Replication:
                 takes = -(-freed * 1_000_000 // spec.purge_bytes_s)
                 self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged)
                 return False
-        self._staged.append((file, size))
-        self._staged_numbers.add(file.number)
-        self._staged_bytes += size
+        self._keep_staged(file)
         return True
+
+    def _keep_staged(self, file: BackupFile) -> None:
+        self._staged.append((file, file.nominal_bytes))
+        self._staged_numbers.add(file.number)
+        self._staged_bytes += file.nominal_bytes
 
     def _purged(self) -> None:
         self._purging = False

@@ -97,7 +97,7 @@ class Secondary:
         except KeyError:
             work.done(work, "missing", None, *NOT_THERE)
             return
-        if file.manifest is None:
+        if file.made is None:
             work.done(work, "no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
         elif not file.agrees(data):
             work.done(work, "hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
@@ -138,13 +138,7 @@ class Secondary:
         context.witness.handed_over(
             now, file.database, file.number, self._attempts_in_store(name, file.name), intact, file.validated
         )
-        factor = 1_000_000
-        tail = self._spec.restore_tail
-        if tail.kind != "fixed":
-            occurrence = self._restores_done[file.database]
-            factor = context.streams.of(name, "restore tail").law(occurrence, tail)
-        elif tail.a:
-            factor = tail.a
+        factor = self.tail_factor(file.database, name)
         self._restores_done[file.database] += 1
         fixed_us = self._spec.restore_fixed_us * factor // 1_000_000
         try:
@@ -157,6 +151,34 @@ class Secondary:
         rate = self._spec.restore_bytes_s
         work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
+    def tail_factor(self, database: int, name: str) -> int:
+        """What the heavy tail makes of the next restore's duration, in millionths."""
+        tail = self._spec.restore_tail
+        if tail.kind == "fixed":
+            return tail.a or 1_000_000
+        return self._context.streams.of(name, "restore tail").law(self._restores_done[database], tail)
+
+    # ---- for the express lane ---------------------------------------------------------------------------------------------
+    @property
+    def idle(self) -> bool:
+        return not (self._restoring or self._hashing or self._waiting)
+
+    def would_take(self, landed_us: int, database: int, name: str, size: int) -> tuple[int, int]:
+        """When a file that lands then would be hashed and restored, were it alone; instants before the landing: it would
+        not be."""
+        spec = self._spec
+        factor = self.tail_factor(database, name)
+        hashed = self._disk.lone_end(landed_us, size, spec.hash_bytes_s)
+        begins = hashed + spec.restore_fixed_us * factor // 1_000_000
+        return hashed, self._disk.lone_end(begins, size * factor // 1_000_000, spec.restore_bytes_s)
+
+    def took(self, file: BackupFile) -> None:
+        """It landed, was hashed and restored."""
+        file.at_secondary = file.validated = True
+        file.properties_utc_us = file.modified_utc_us
+        self._restores_done[file.database] += 1
+
+    # ---- the end of a restore -----------------------------------------------------------------------------------------------
     def _finish(self, work: Work) -> None:
         context = self._context
         file = work.file

@@ -63,14 +63,20 @@ class SharedRate:
         # alone, as nearly always: its end is known at once
         self._flows.append(flow)
         self._settled_us = now
-        capacity = self._capacity
-        flow.rate = rate = cap if cap < capacity else capacity
-        if rate:
-            ends = now + wait_us - (-flow.left // rate)
-            self._next = self._agenda.at(ends, self._class, entity, self._end)
-        elif not flow.left:
-            self._next = self._agenda.at(now + wait_us, self._class, entity, self._end)
+        flow.rate = rate = self._rate_alone(cap)
+        if rate or not flow.left:
+            self._next = self._agenda.at(_ends(now + wait_us, flow.left, rate), self._class, entity, self._end)
         return flow
+
+    def _rate_alone(self, cap: int) -> int:
+        capacity = self._capacity
+        return cap if cap < capacity else capacity
+
+    def lone_end(self, begins_us: int, amount: int, cap: int) -> int:
+        """When a flow that begins at that instant, after its wait, would end if it stayed alone; -1 if others are under
+        way now or nothing moves."""
+        rate = self._rate_alone(cap)
+        return -1 if self._flows or not rate else _ends(begins_us, amount * MICRO, rate)
 
     def stop(self, flow: Flow) -> int:
         """Take a flow off; returns the units that were not done, rounded up. One that has ended at this instant and
@@ -122,7 +128,7 @@ class SharedRate:
         self._share(begun)
         for flow in self._may_end(begun):
             if flow.rate or not flow.left:
-                ends = now - (-flow.left // flow.rate) if flow.left else now
+                ends = _ends(now, flow.left, flow.rate)
                 if soonest < 0 or ends < soonest:
                     soonest, who = ends, flow.entity
         if soonest >= 0:
@@ -163,6 +169,11 @@ class SharedRate:
         self._plan()
         for flow in sorted(ended, key=lambda f: f.entity):
             flow.done(flow.what)
+
+
+def _ends(begins_us: int, left: int, rate: int) -> int:
+    """When so many millionths are done at that rate, rounded up to a microsecond; nothing takes no time at any rate."""
+    return begins_us - (-left // rate) if left else begins_us
 
 
 def _water_fill(flows: list[Flow], capacity: int) -> int:

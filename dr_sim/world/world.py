@@ -19,6 +19,7 @@ from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.express import ExpressLane
 from dr_sim.world.hands import Hands
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
@@ -39,7 +40,8 @@ _KINDS = {k.name: k for k in KINDS}
 class World:
     """Build it, `run()` it, read its `journal`."""
 
-    def __init__(self, scenario: Scenario, block_words: int = BLOCK_WORDS) -> None:
+    def __init__(self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True) -> None:
+        """express: quiet logs take the express lane (world/express.py); the records are the same without it."""
         journal = Journal()
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
@@ -73,6 +75,11 @@ class World:
         self.hands = Hands(context, manager_config(scenario), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
+        self.express = ExpressLane(
+            context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self._on_offer
+        )
+        if express:
+            self.primary.express = self.express.take
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
@@ -127,11 +134,11 @@ class World:
             whole = [
                 StoredFile(f.name, f.header, copied=not self.replication.on_its_way(f))
                 for f in here
-                if f.manifest is not None
+                if f.made is not None
             ]
             gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
             old_us = now_utc_us - spec.retention_us
-            gone += [f.name for f in here if f.manifest is None and f.modified_utc_us < old_us]
+            gone += [f.name for f in here if f.made is None and f.modified_utc_us < old_us]
             for name in gone:
                 self.primary.delete(by_name[name], "retention")
 
@@ -196,7 +203,7 @@ class World:
         """The next whole log backup of a database vanishes as soon as it is finished."""
 
         def take(file: BackupFile) -> bool:
-            if file.database != database or file.kind is not Kind.LOG or file.manifest is None:
+            if file.database != database or file.kind is not Kind.LOG or file.made is None:
                 return False
             self._on_offer.remove(take)
             self.primary.delete(file, "lost")
