@@ -7,6 +7,7 @@ Source is `DR Log Replay`. Event ids:
   4  a full or incremental, or a file kept for later, is damaged or missing and could not be copied again
   5  a database could not be recovered in a failover
   6  a failover went on without files that were still on their way
+  7  a planned failover waits for files that it would lose otherwise
 An alert that is raised again keeps the instant at which its danger was first told: its level goes from error to
 critical by that, not by its own repetition.
 """
@@ -20,7 +21,7 @@ from dr_sim.recovery.commands import Command, RaiseAlert, Save
 from dr_sim.recovery.limits import MINUTE_US, elapsed_us
 
 SOURCE = "DR Log Replay"
-MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND = 1, 2, 3, 4, 5, 6
+MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS = 1, 2, 3, 4, 5, 6, 7
 
 HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
 """dr_sim's own error numbers, where the engine was not asked."""
@@ -72,6 +73,11 @@ def not_recovered_text(database: str, number: int, message: str) -> str:
 def left_behind_text(database: str, names: int) -> str:
     """Text of event 6."""
     return f"For database [{database}] the failover went on without [{names}] files that were still on their way."
+
+
+def waits_text(database: str, names: int) -> str:
+    """Text of event 7."""
+    return f"For database [{database}] the planned failover waits for [{names}] files that are still to come."
 
 
 class AlertBook:

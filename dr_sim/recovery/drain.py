@@ -3,6 +3,7 @@
 There is no next log and no waiting for one, and no retry of a primary that does not answer: a damaged file is copied
 again only if the primary's share was reached, otherwise it is given up at once (17 minutes of outage instead of 2 is
 what the ordinary retries would cost). Past a hole the best way among all landed files is taken.
+A planned failover loses nothing, so its drain is patient: it asks again until the share answers, and gives up nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ NEVER_US = 1 << 62
 class Drain:
     """reachable: None until the primary's share has answered, or been given up. waiting: names still to land."""
 
-    __slots__ = ("db", "reachable", "waiting")
+    __slots__ = ("db", "patient", "reachable", "waiting")
 
-    def __init__(self, db: DatabaseReplay) -> None:
+    def __init__(self, db: DatabaseReplay, patient: bool) -> None:
         self.db = db
+        self.patient = patient
         self.reachable: bool | None = None
         self.waiting: set[str] = set()
 
@@ -42,8 +44,10 @@ class Drain:
 
     def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
         db = self.db
-        if self.reachable is not None:
+        if self.reachable is not None and not self.patient:
             return
+        if self.patient and not e.reachable:
+            return  # asked again when the drain's alarm rings
         self.reachable = e.reachable
         if e.reachable:
             names: list[str] = json.loads(e.waiting)

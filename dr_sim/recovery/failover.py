@@ -13,8 +13,16 @@ import enum
 import json
 
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import LEFT_BEHIND, NOT_RECOVERED, left_behind_text, not_recovered_text
+from dr_sim.recovery.alerts import (
+    LEFT_BEHIND,
+    NOT_RECOVERED,
+    WAITS,
+    left_behind_text,
+    not_recovered_text,
+    waits_text,
+)
 from dr_sim.recovery.commands import (
+    AskShare,
     CancelAlarm,
     Command,
     EnterPhase,
@@ -171,6 +179,10 @@ class Failover:
                 self.move(State.DECIDING, out)
                 out.append(PageOperator(self._reason()))
         elif e.what == "drain" and self.state in (State.DRAINING, State.TAIL):
+            if self.planned and not self._primary_is_silent(e.mono_us):
+                self._be_patient(e, out)
+                return
+            self.planned = False  # the primary died in the middle of it
             for name, db in self.databases.items():
                 left = db.drain.abandon_waiting() if db.drain is not None else 0
                 if left:
@@ -228,7 +240,7 @@ class Failover:
         out.append(SetAlarm("", "drain", mono_us + self.config.drain_limit_us))
         for db in self.databases.values():
             if not db.promoted:
-                db.drain = Drain(db)
+                db.drain = Drain(db, self.planned)
                 db.drain.start(mono_us, utc_us, out)
 
     def _take_tails(self, out: list[Command]) -> None:
@@ -237,7 +249,9 @@ class Failover:
         out.extend(TakeTail(name) for name in self.databases if name in self.tails)
 
     def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
-        """Its file is waited for like any other on its way."""
+        """Its file is waited for like any other on its way. A planned failover does not go on without it."""
+        if self.planned and isinstance(e, events.TailFailed):
+            return  # taken again when the drain's alarm rings
         self.tails.discard(e.database)
         db = self.databases.get(e.database)
         if db is None or db.drain is None or not isinstance(e, events.TailTaken):
@@ -255,6 +269,25 @@ class Failover:
             out.append(CancelAlarm("", "drain"))
             self.move(State.RECOVERING, out)
             self._recover(e.mono_us, out)
+
+    def _primary_is_silent(self, mono_us: int) -> bool:
+        at = self._silent_at()
+        return at is not None and at <= mono_us
+
+    def _be_patient(self, e: events.Alarm, out: list[Command]) -> None:
+        """A planned failover waits for what it would lose, asks again, and tells that it waits."""
+        out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
+        for name, db in self.databases.items():
+            if db.drain is None or db.promoted:
+                continue
+            waits = len(db.drain.waiting | db.recopying) + (name in self.tails)
+            if waits or db.drain.reachable is None:
+                text = waits_text(name, waits)
+                minutes = db.minutes(e.mono_us, e.utc_us)
+                db.alerts.tell(e.mono_us, e.utc_us, "left behind", WAITS, minutes, "", text, out)
+            out.append(AskShare(name))
+            if name in self.tails:
+                out.append(TakeTail(name))
 
     def _idle(self) -> bool:
         return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
