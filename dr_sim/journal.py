@@ -86,6 +86,7 @@ class Texts(dict[str, int]):
         return number
 
 
+@functools.cache
 def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for speed."""
     form = {"int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}

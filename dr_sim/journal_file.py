@@ -21,6 +21,25 @@ from dr_sim.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind, Texts
 Ints = NDArray[Any]
 
 
+def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
+    """Which column each field of a kind lies in: integers v0.., texts s0.., seen-texts o0..."""
+    letters = {"int": "v", "str": "s", "seen-text": "o"}
+    count = {"v": 0, "s": 0, "o": 0}
+    out = []
+    for _, type_ in kind.fields:
+        letter = letters[type_]
+        out.append((f"{letter}{count[letter]}", type_))
+        count[letter] += 1
+    return out
+
+
+_COLUMNS = {kind.id: _columns_of(kind) for kind in KINDS}
+_KINDS_WITH: dict[str, Ints] = {  # which kinds have a field in a column
+    column: np.array([any(c == column for c, _ in _COLUMNS[kind.id]) for kind in KINDS])
+    for column in sorted({c for columns in _COLUMNS.values() for c, _ in columns}, key=lambda c: (c[0], int(c[1:])))
+}
+
+
 def save(journal: Journal, path: Path) -> None:
     pq.write_table(table_of(journal), path, compression="zstd", compression_level=3)
 
@@ -50,7 +69,7 @@ def table_of(journal: Journal) -> pa.Table:
         rows = journal.of_kind(kind.id)
         seqs = rows[:, 0]
         head[0][seqs], head[1][seqs] = rows[:, 1], rows[:, 2]
-        for j, (column, _) in enumerate(_columns_of(kind), ROW_HEAD) if len(rows) else ():
+        for j, (column, _) in enumerate(_COLUMNS[kind.id], ROW_HEAD) if len(rows) else ():
             values, absent = columns.setdefault(column, (np.zeros(n, np.int64), np.ones(n, bool)))
             values[seqs] = rows[:, j]
             absent[seqs] = False
@@ -80,12 +99,14 @@ def checks_of(journal: Journal) -> Ints:
     with np.errstate(over="ignore"):
         for kind in KINDS:
             rows = journal.of_kind(kind.id)
+            if not len(rows):
+                continue
             total = np.full(len(rows), kind.id, dtype=np.uint64)
             for j in range(ROW_HEAD):
                 total = _mix(total ^ rows[:, j].astype(np.uint64))
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
                 raw = rows[:, j]
-                value = raw.astype(np.uint64) if type_ == "int" or not len(raw) else hashes[type_][raw]
+                value = raw.astype(np.uint64) if type_ == "int" else hashes[type_][raw]
                 total = _mix(total ^ value)
             out[rows[:, 0]] = (total >> np.uint64(32)).astype(np.uint32)
     return out
@@ -93,18 +114,6 @@ def checks_of(journal: Journal) -> Ints:
 
 def _unreadable(path: Path, why: str) -> InputError:
     return InputError([Problem(str(path), 0, 0, f"is not a journal that can be read ({why}); run the scenario again")])
-
-
-def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
-    """Which column each field of a kind lies in: integers v0.., texts s0.., seen-texts o0..."""
-    letters = {"int": "v", "str": "s", "seen-text": "o"}
-    count = {"v": 0, "s": 0, "o": 0}
-    out = []
-    for _, type_ in kind.fields:
-        letter = letters[type_]
-        out.append((f"{letter}{count[letter]}", type_))
-        count[letter] += 1
-    return out
 
 
 def _mix(x: Ints) -> Ints:
@@ -125,12 +134,11 @@ def _wrong_columns(schema: pa.Schema) -> str:
     lacking = sorted({"seq", "time_us", "kind", "entity", "check"} - set(schema.names))
     if lacking:
         return f"it lacks the column {lacking[0]}"
-    fields = {column for kind in KINDS for column, _ in _columns_of(kind)}
     for field in schema:
         of_texts = field.name == "kind" or (field.name[0] in "so" and field.name != "seq")
         type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         right = pa.types.is_string(type_) if of_texts else pa.types.is_integer(type_)
-        if not right or not (field.name in fields or field.name in ("seq", "time_us", "kind", "entity", "check")):
+        if not right or not (field.name in _KINDS_WITH or field.name in ("seq", "time_us", "kind", "entity", "check")):
             return f"its column {field.name} is none of a journal's, or of another type"
     return ""
 
@@ -173,12 +181,12 @@ def _fill(journal: Journal, table: pa.Table) -> Ints:
     odd |= head[0] != place
     columns: dict[str, Ints] = {}
     for letter, texts in (("v", None), ("s", journal.texts), ("o", journal.seen_texts)):
-        names = sorted({c for kind in KINDS for c, _ in _columns_of(kind) if c[0] == letter}, key=lambda c: int(c[1:]))
+        names = [column for column in _KINDS_WITH if column[0] == letter]
         codes = {"": 0}
         found = np.full((n, len(names)), -1, dtype=np.int64)
         for j, column in enumerate(names):
             values, absent = _ints(table, column) if texts is None else _coded(table, column, codes)
-            wanted = np.isin(kinds, [kind.id for kind in KINDS if column in dict(_columns_of(kind))])
+            wanted = _KINDS_WITH[column][kinds]
             odd |= absent == wanted
             found[wanted, j] = np.where(absent, 0, values)[wanted]
         if texts is not None:
@@ -187,7 +195,7 @@ def _fill(journal: Journal, table: pa.Table) -> Ints:
     for kind in KINDS:
         rows = np.flatnonzero(kinds == kind.id)
         if len(rows):
-            fields = [columns[column][rows] for column, _ in _columns_of(kind)]
+            fields = [columns[column][rows] for column, _ in _COLUMNS[kind.id]]
             journal.take_columns(kind.id, np.column_stack([place[rows], head[1][rows], head[2][rows], *fields]))
     return odd
 
