@@ -39,7 +39,7 @@ class Replication:
         self._retry: Entry | None = None
         self._copy_job: Entry | None = None
         self._not_due: list[BackupFile] = []  # finished since the last copy job began
-        self._staged: deque[tuple[BackupFile, int]] = deque()
+        self._staged: deque[tuple[int, int]] = deque()  # file number and bytes
         self._staged_bytes = 0
         self._staged_numbers: set[int] = set()
         self._purging = False
@@ -66,7 +66,8 @@ class Replication:
 
     def waiting(self, database: int) -> list[BackupFile]:
         """Finished files of a database that have not landed, oldest first."""
-        under_way = [f for f, *_ in (*self._sending.values(), *self._held.values())] + list(self._queue) + self._not_due
+        sending, held = [f for f, _, _ in self._sending.values()], [f for f, _ in self._held.values()]
+        under_way = sending + held + list(self._queue) + self._not_due
         return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
 
     @property
@@ -221,10 +222,10 @@ class Replication:
             freed = 0
             while self._staged and self._staged_bytes + size > low:
                 oldest, its_size = self._staged[0]
-                if oldest.number in self._sending:
+                if oldest in self._sending:
                     break
                 self._staged.popleft()
-                self._staged_numbers.discard(oldest.number)
+                self._staged_numbers.discard(oldest)
                 self._staged_bytes -= its_size
                 freed += its_size
             if freed:
@@ -236,7 +237,7 @@ class Replication:
         return True
 
     def _keep_staged(self, file: BackupFile) -> None:
-        self._staged.append((file, file.nominal_bytes))
+        self._staged.append((file.number, file.nominal_bytes))
         self._staged_numbers.add(file.number)
         self._staged_bytes += file.nominal_bytes
 
