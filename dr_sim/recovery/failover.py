@@ -33,6 +33,7 @@ from dr_sim.recovery.commands import (
     RefuseOrder,
     Save,
     SetAlarm,
+    TakeInventory,
     TakeTail,
 )  # fmt: skip
 from dr_sim.recovery.config import FailoverConfig
@@ -311,7 +312,8 @@ class Failover:
         self._recovered_all(e.mono_us, out)
 
     def recover_failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
-        """Told, and tried again at every retry; the other databases do not wait for it."""
+        """Told, and tried again at every retry; the other databases do not wait for it. It may have been recovered by
+        an order from before a restart, whose answer was lost: so it is looked at."""
         db = self.databases.get(e.database)
         if db is None:
             return
@@ -321,7 +323,18 @@ class Failover:
         self.unanswered.discard(e.database)
         self.unrecovered.add(e.database)
         out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
+        out.append(TakeInventory())
         self._recovered_all(e.mono_us, out)
+
+    def observed(self, e: events.Inventory, out: list[Command]) -> None:
+        """A later look at what is there: a database that is online here has been recovered, whoever was told."""
+        if self.state not in (State.RECOVERING, State.SERVING, State.REDIRECTING):
+            return
+        for name, seen in json.loads(e.databases).items():
+            db = self.databases.get(name)
+            if db is not None and not db.promoted and seen["exists"] and not seen["restoring"]:
+                lsn = seen["redo_lsn"]
+                self.recovered(events.Recovered(e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], lsn), out)
 
     def _recovered_all(self, mono_us: int, out: list[Command]) -> None:
         if self.state is not State.RECOVERING or self.unanswered:

@@ -241,11 +241,27 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
         "Database [erp] could not be recovered at the secondary. The SQL error provided is: 3117 no files are ready to rollforward"
     )
     assert c.SetAlarm("", "recover", 5 * MINUTE) in out
+    assert out[-1] == c.TakeInventory()
     failover.recovered(e.Recovered(0, 0, 1, DB, 2, 300), out)
     assert failover.state is State.REDIRECTING
     out.clear()
     failover.alarm(e.Alarm(5 * MINUTE, 0, 1, "", "recover"), out)
     assert out == [c.Recover("erp")]
+
+
+def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    manager = world.manager
+    assert manager is not None
+    out: list[c.Command] = []
+    for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
+        manager.failover.move(state, out)
+    manager.failover.unanswered = {DB}
+    world.promoted = True  # at the engine; its answer went to an incarnation that is no more
+    world.tell(e.RecoverFailed(world.mono_us, world.utc_us, 1, DB, 3117, "no files are ready to rollforward"))
+    world.settle()
+    assert phases(world)[-2:] == ["redirecting", "serving"]
+    assert world.recovers == 0
 
 
 @pytest.mark.parametrize("state", list(State))
