@@ -1,11 +1,11 @@
 """The backup files of engines that have no format of their own: real bytes in three zones, header, body, end mark.
 
-Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the path of forks, the body's length, a
-CRC-32. Body: the engine's own. With checksums (an option of the backup) a CRC-32 of the body follows.
+Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the differential base that a log carries,
+the path of forks, the body's length, a CRC-32. Body: the engine's own. With checksums (an option of the backup) a CRC-32 of the body follows.
 End mark: written when a backup is ended. The header's `ended` bit is written then as well, so a backup that was cut
 off while it was made and a file that was cut off later can be told apart, as they can on SQL Server (3256, 3203).
 
-Integers that fit 64 bits are packed (version 1, about 150 bytes); others, and databases that have been through a
+Integers that fit 64 bits are packed (version 1, about 170 bytes); others, and databases that have been through a
 failover, take version 2, which writes them as decimal text: LSNs have no bound.
 """
 
@@ -27,9 +27,9 @@ _COPY_ONLY, _TAIL, _ENDED, _CHECKSUM = 1, 2, 4, 8
 # magic, version, kind, flags; bytes of the name, of the integers of version 2, of the body
 _PREFIX = struct.Struct("<4sBBBxHHQ")
 _PREFIX_BYTES = _PREFIX.size
-_NARROW = struct.Struct("<4sBBBxHHQ14q")
+_NARROW = struct.Struct("<4sBBBxHHQ16q")
 _NARROW_BYTES = _NARROW.size
-_INTEGERS = struct.Struct("<14q")
+_INTEGERS = struct.Struct("<16q")
 _tuple = tuple.__new__
 _CRC = struct.Struct("<I")
 _KINDS = tuple(Kind)
@@ -66,6 +66,8 @@ class BackupSet(NamedTuple):
     nominal_bytes: int
     n0: int
     n1: int
+    base_lsn: int  # logs: first_lsn of the full that was the differential base when it was cut; 0: none
+    base_commits: int  # at that full's end
 
     def header(self) -> BackupHeader:
         return BackupHeader(
@@ -91,15 +93,19 @@ def path_digest(database: str, path: Path, n: int) -> int:
 
 
 def encode(
-    magic: bytes, h: BackupHeader, path: Path, n0: int, n1: int, body: bytes, *, ended: bool = True,
-    checksum: bool = False,
+    magic: bytes, h: BackupHeader, path: Path, n0: int, n1: int, body: bytes, *, base_lsn: int = 0, base_commits: int = 0,
+    ended: bool = True, checksum: bool = False,
 ) -> bytes:  # fmt: skip
-    """A whole backup set; not ended: what would lie there had it been cut off just before its end."""
+    """A whole backup set; not ended: what would lie there had it been cut off just before its end.
+
+    base_lsn, base_commits: the differential base that a log carries, see BackupSet.
+    """
     name = h.database.encode()
     flags = h.copy_only * _COPY_ONLY | h.is_tail * _TAIL | ended * _ENDED | checksum * _CHECKSUM
     integers = (
         h.backup_id, h.fork, h.first_fork, h.fork_point_lsn, h.first_lsn, h.last_lsn, h.checkpoint_lsn,
         h.database_backup_lsn, h.differential_base_lsn, h.started_utc_us, h.finished_utc_us, h.nominal_bytes, n0, n1,
+        base_lsn, base_commits,
     )  # fmt: skip
     try:
         if len(path) > 1:

@@ -10,6 +10,7 @@ and nowhere else, so the engine's own checks are exactly SQL Server's and no bet
   ends past the position (4326). A copy-only full is no base. Its pages replace those changed since the base;
 - a full's range begins and its base is taken at its begin (first_lsn = checkpoint_lsn); it holds everything up to its
   end, moves the differential base when it finishes and does not touch the log chain;
+- the log carries the base: once a log is restored that was cut after such a full had finished, that full is the base;
 - a log backup truncates the log when it finishes; one that was cut off truncates nothing;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
 
@@ -41,9 +42,13 @@ def _pages(content: int) -> bytes:
     return content.to_bytes(8, "little") * PAGES
 
 
-def log_bytes(header: BackupHeader, path: Path, n0: int, n1: int, content: int, checksum: bool) -> bytes:
+def log_bytes(
+    header: BackupHeader, path: Path, n0: int, n1: int, content: int, base_lsn: int, base_commits: int, checksum: bool
+) -> bytes:  # fmt: skip
     """A whole log backup."""
-    return backup_set.encode(MAGIC, header, path, n0, n1, _pages(content), checksum=checksum)
+    return backup_set.encode(
+        MAGIC, header, path, n0, n1, _pages(content), base_lsn=base_lsn, base_commits=base_commits, checksum=checksum
+    )
 
 
 def _content(body: bytes) -> int:
@@ -78,7 +83,7 @@ class _Database:
         self.offset = 0  # online: what its digest differs from the mark of as many commits of the path's last fork
         self.restored_digest = 0  # restoring: its digest
         self.has_base = False
-        self.base_lsn = 0  # first_lsn of the full that incrementals are taken against
+        self.base_lsn = 0  # first_lsn of the full that incrementals are taken against (or restored: of a copy-only one)
         self.base_checkpoint_lsn = 0
         self.base_commits = 0  # at that full's end, like its digest
         self.base_digest = 0
@@ -101,7 +106,9 @@ class _Database:
 class ModelBackup:
     """A backup that is being made."""
 
-    __slots__ = ("_before", "_db", "_digest", "_engine", "_forks", "_n0", "_n1", "_path", "header")
+    __slots__ = (
+        "_base_commits", "_base_lsn", "_before", "_db", "_digest", "_engine", "_forks", "_n0", "_n1", "_path", "header",
+    )  # fmt: skip
 
     def __init__(self, engine: ModelEngine, db: _Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
@@ -111,8 +118,10 @@ class ModelBackup:
         self._forks = db.path
         self._n1 = db.commits
         self._digest = db.digest
+        self._base_lsn = self._base_commits = 0
         if header.kind is _LOG:
             self._n0, self._before = db.log_commits, db.log_digest
+            self._base_lsn, self._base_commits = db.base_lsn, db.base_commits
         elif header.kind is _FULL:
             self._n0, self._before = 0, 0
         else:
@@ -148,8 +157,9 @@ class ModelBackup:
         checksum = self._engine.checksum
         n0, n1 = self._n0, self._n1
         return backup_set.encode(
-            MAGIC, self.header, self._forks, n0, n1, _pages(changed), ended=ended, checksum=checksum
-        )
+            MAGIC, self.header, self._forks, n0, n1, _pages(changed), base_lsn=self._base_lsn,
+            base_commits=self._base_commits, ended=ended, checksum=checksum,
+        )  # fmt: skip
 
 
 class ModelRestore:
@@ -205,8 +215,9 @@ def _full(s: BackupSet, body: int) -> _Database:
     db = _Database(s.database, s.path)
     db.online = False
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, body
+    db.base_lsn = s.first_lsn
     if not backup_set.is_copy_only(s):
-        db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.first_lsn, s.checkpoint_lsn
+        db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
         db.base_commits, db.base_digest = s.n1, body
     return db
 
@@ -231,6 +242,16 @@ def _log(db: _Database, s: BackupSet, body: int) -> None:
         digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
+    if s.base_lsn > db.base_lsn:
+        _move_base(db, s)
+
+
+def _move_base(db: _Database, s: BackupSet) -> None:
+    """The log tells of a newer full. What that held is what is here now less what came since: should anything be wrong
+    here, an incremental on that full leaves it wrong."""
+    since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
+    db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
+    db.base_commits, db.base_digest = s.base_commits, (db.restored_digest - since) & MASK
 
 
 class ModelEngine:

@@ -57,7 +57,10 @@ class Backup(Protocol):
 
 class RestoreOp(Protocol):
     def finish(self) -> RestoreState:
-        """The backup is applied. Raises EngineError with the database where it stood."""
+        """The backup is applied. Raises EngineError with the database where it stood.
+
+        A log that was cut after a full (not copy-only) had finished carries that base: the database has it from then on.
+        An engine that cannot declares so in the conformance suite, and its logs have database_backup_lsn 0."""
 
     def abort(self, fraction_ppm: int) -> None:
         """The restore was killed in the middle. A log or incremental leaves the database where it stood; a full

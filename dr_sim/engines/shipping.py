@@ -21,6 +21,8 @@ def fits(at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int
     s = to.databases.get(database)
     if p is None or s is None or not p.online or s.online or not p.has_base or len(p.path) > 1 or s.path != p.path:
         return None
+    if s.base_lsn < p.base_lsn:
+        return None  # the first log after a full moves the differential base
     if s.lsn != p.log_lsn or s.commits != p.log_commits or lsn <= s.lsn or lsn < p.lsn or commits < p.commits:
         return None
     return p.log_fork, p.log_lsn
@@ -45,4 +47,6 @@ def ship(
     p.lsn = p.log_lsn = s.lsn = lsn
     p.log_digest = digest
     s.restored_digest = (s.restored_digest + changed) & MASK
-    return header, Unread(log_bytes, header, p.path, before, commits, changed, at.checksum)
+    return header, Unread(
+        log_bytes, header, p.path, before, commits, changed, p.base_lsn, p.base_commits, at.checksum
+    )

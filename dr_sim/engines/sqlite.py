@@ -78,7 +78,7 @@ class _Database:
         self.store = Store(folder)
         self.online = True
         self.has_base = False
-        self.base_lsn = self.base_checkpoint_lsn = 0
+        self.base_lsn = self.base_checkpoint_lsn = 0  # of the full that incrementals are taken against, or restored
         self.changed: set[int] = set()  # pages touched since the base
         self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
         self.segments: list[_Segment] = []
@@ -103,7 +103,7 @@ class _Database:
 class SqliteBackup:
     """A backup that is being made; a log's bytes are those cut at its begin."""
 
-    __slots__ = ("_body", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
+    __slots__ = ("_base_lsn", "_body", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
 
     def __init__(self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
@@ -114,7 +114,9 @@ class SqliteBackup:
         self._n1 = db.store.position.commits
         self._body = b""
         self._segments: list[_Segment] = []
+        self._base_lsn = 0
         if header.kind is _LOG:
+            self._base_lsn = db.base_lsn
             db.cut()
             self._segments = list(db.segments)
             self._body = _log_body(self._segments)
@@ -161,7 +163,7 @@ class SqliteBackup:
     def _bytes(self, ended: bool) -> bytes:
         forks, checksum = self._db.store.position.forks, self._engine.checksum
         return backup_set.encode(
-            MAGIC, self.header, forks, self._n0, self._n1, self._body, ended=ended, checksum=checksum
+            MAGIC, self.header, forks, self._n0, self._n1, self._body, base_lsn=self._base_lsn, ended=ended, checksum=checksum
         )
 
 
@@ -219,6 +221,8 @@ def _log_body(segments: list[_Segment]) -> bytes:
 def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
     """Apply the segments that the database lacks, as long as each brings it to where that segment ends.
 
+    Once all are in, the base that the log tells of is the database's, if it is newer than its own; `changed` then holds
+    pages that were touched before it too: too many do no harm.
     Raises DamagedError 'mark' if the table of segments does not add up to the body.
     """
     segments: list[tuple[int, bytes]] = []
@@ -239,6 +243,8 @@ def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
             db.store.apply(segment)
             if db.store.position.lsn != lsn:  # SQLite has dropped a part of it, in silence
                 return
+    if s.base_lsn > db.base_lsn:
+        db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
 
 
 def _put_pages(db: _Database, s: BackupSet, body: bytes) -> None:
@@ -359,8 +365,9 @@ class SqliteEngine:
             shutil.rmtree(db.folder)
             raise
         db.online = False
+        db.base_lsn = s.first_lsn
         if not backup_set.is_copy_only(s):
-            db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.first_lsn, s.checkpoint_lsn
+            db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
         self.destroy(s.database)
         self.databases[s.database] = db
 

@@ -32,6 +32,7 @@ class Behaviour:
     """What a flipped byte in a body of that kind may lead to: 'refused'; 'shows': the restore succeeds and the database
     holds something else or less; 'hides': the byte meant nothing."""
     lsn_exact: bool = True  # positions are those told to commit_to
+    carries_base: bool = True  # a log that is restored brings the differential base that it was cut under
 
 
 @dataclass
@@ -311,6 +312,97 @@ class Conformance:
         s.restore("copy", replace=True)
         holds(s, 20)
         servers.refuses(s, "inc", "wrong_base")  # a copy-only full is no base
+
+    def test_a_log_carries_the_base_forward_and_incrementals_on_it_bridge_a_hole(self, servers: Servers) -> None:
+        p, s = servers.pair()
+        names = chain(p, s, 1)
+        old = s.engine.state(DB).differential_base_lsn
+        full = p.engine.begin_backup(DB, Kind.FULL, "second full", 0, 10**6, backup_id=95)
+        p.write(27)
+        p.log("before its end")
+        new = full.finish(33, 33 * LSN_A_COMMIT, 9).header.first_lsn
+        p.write(40)
+        p.log("after its end")
+        p.write(50)
+        p.log("lost")
+        p.incremental("inc", 53)
+        p.write(60)
+        p.log("last")
+        for path in ("before its end", "after its end", "inc", "last"):
+            ship(path, p, s)
+        for path in (*names, "before its end"):
+            assert s.restore(path).differential_base_lsn == old
+        servers.refuses(s, "inc", "wrong_base")
+        carries = servers.behaviour.carries_base
+        assert s.restore("after its end").differential_base_lsn == (new if carries else old)
+        holds(s, 40)
+        servers.refuses(s, "last", "gap")
+        if not carries:
+            assert s.engine.read_header("after its end").database_backup_lsn == 0
+            servers.refuses(s, "inc", "wrong_base")
+            return
+        assert s.restore("inc").differential_base_lsn == new
+        holds(s, 53)
+        s.restore("last")
+        holds(s, 60)
+
+    def test_a_copy_only_full_does_not_travel_in_the_log_and_an_older_base_not_back(self, servers: Servers) -> None:
+        p, s = servers.pair()
+        names = chain(p, s, 1)
+        p.full("copy", copy_only=True)
+        p.write(30)
+        p.log("log 2")
+        full = p.engine.begin_backup(DB, Kind.FULL, "second full", 0, 10**6, backup_id=96)
+        p.log("empty")  # cut at the very LSN at which that full begins and ends
+        new = full.finish(30, 30 * LSN_A_COMMIT, 9).header.first_lsn
+        third = servers.open()
+        for path in ("copy", "log 2", "second full", "empty"):
+            ship(path, p, s)
+            ship(path, p, third)
+        base = s.engine.state(DB).differential_base_lsn
+        for path in (*names, "log 2"):
+            assert s.restore(path).differential_base_lsn == base
+        third.restore("copy", replace=True)
+        third.restore("log 2")
+        p.incremental("inc", 35)
+        ship("inc", p, third)
+        servers.refuses(third, "inc", "wrong_base")
+        third.restore("second full", replace=True)
+        assert third.restore("empty").differential_base_lsn == new
+        third.restore("inc")
+        holds(third, 35)
+
+    def test_the_base_that_a_log_brought_is_the_base_of_a_promoted_databases_incrementals(self, servers: Servers) -> None:
+        if not servers.behaviour.carries_base:
+            return
+        p, s = servers.pair()
+        names = chain(p, s, 1)
+        p.write(25)
+        base = p.full("second full").first_lsn
+        p.write(30)
+        p.log("log 2")
+        ship("log 2", p, s)
+        for path in (*names, "log 2"):
+            s.restore(path)
+        s.engine.recover(DB, 2)
+        s.write(40)
+        assert s.incremental("inc", 44).differential_base_lsn == base
+        third = servers.open()
+        ship("second full", p, third)
+        ship("inc", s, third)
+        third.restore("second full", replace=True)
+        third.restore("inc")
+        assert third.reading == s.reading
+        s.write(50)
+        assert s.full("third full").first_lsn > base
+        s.write(60)
+        s.log("across")
+        s.incremental("inc 2", 66)
+        fourth = servers.open()
+        for path, source in (("full", p), ("log 1", p), ("log 2", p), ("across", s), ("inc 2", s)):
+            ship(path, source, fourth)
+            fourth.restore(path, replace=path == "full")
+        assert fourth.reading == s.reading
 
     def test_an_incremental_that_ends_behind_the_position_is_refused(self, servers: Servers) -> None:
         p, s = servers.pair()

@@ -125,6 +125,23 @@ def test_damage_restored_in_silence_stays_until_an_incremental_replaces_the_page
     holds(s, 44)
 
 
+def test_a_database_that_is_wrong_stays_wrong_over_an_incremental_on_a_base_that_a_log_brought() -> None:
+    p, s = pair()
+    names = chain(p, s, 1)
+    s.files.flip(names[0], len(s.files.read(names[0])) - len(backup_set.END_MARK) - 1, 1)
+    p.full("second full", 25)
+    p.write(30)
+    p.log("log 2")
+    p.incremental("inc", 44)
+    for path in ("log 2", "inc"):
+        ship(path, p, s)
+    for path in (*names, "log 2"):
+        s.restore(path)
+    off = (s.reading.digest - mark(DB, 1, 30)) & MASK
+    s.restore("inc")
+    assert off and s.reading.commits == 44 and (s.reading.digest - mark(DB, 1, 44)) & MASK == off
+
+
 def test_a_log_across_two_failovers_fits_from_each_of_its_forks() -> None:
     p, s = pair()
     chain(p, s, 0)
@@ -169,7 +186,7 @@ lsns = st.integers(0, 2**90)
 @settings(max_examples=200, deadline=None)
 @given(
     name=st.text(min_size=1, max_size=60).filter(lambda s: "\0" not in s and s.isprintable()),
-    kind=st.sampled_from(Kind), numbers=st.lists(lsns, min_size=14, max_size=14), flags=st.integers(0, 7),
+    kind=st.sampled_from(Kind), numbers=st.lists(lsns, min_size=16, max_size=16), flags=st.integers(0, 7),
     forks=st.lists(st.tuples(st.integers(1, 2**70), lsns, lsns), min_size=1, max_size=3),
     body=st.binary(max_size=300),
 )  # fmt: skip
@@ -182,9 +199,11 @@ def test_backup_sets_round_trip(
         name, a[0], kind, a[1], a[4], a[5], a[6], a[7], a[8], a[2], a[3], a[9], a[10], bool(flags & 1),
         bool(flags & 2), a[11],
     )  # fmt: skip
-    data = backup_set.encode(MAGIC, header, path, a[12], a[13], body, checksum=bool(flags & 4))
+    data = backup_set.encode(
+        MAGIC, header, path, a[12], a[13], body, base_lsn=a[14], base_commits=a[15], checksum=bool(flags & 4)
+    )
     read = backup_set.decode(MAGIC, data)
-    assert (read.header(), read.path, read.n0, read.n1) == (header, path, a[12], a[13])
+    assert (read.header(), read.path, read[-4:]) == (header, path, (a[12], a[13], a[14], a[15]))
     assert backup_set.read_body(read, data) == body
 
 
