@@ -1,0 +1,332 @@
+"""One database: a PostgreSQL cluster of its own, and what is done to it natively.
+
+Online it is a primary whose closed segments gather in the spool until a finished log backup holds them. Restoring it is
+a standby that is given a log's segments and nothing else: they are laid into `released`, the standby is woken,
+and they are taken away again when it has replayed them or complained. After a tail-log backup it is stopped; asked for
+anything it comes up as a standby on the files that it died with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.port import WitnessReading
+from dr_sim.engines.postgres import contents, native
+from dr_sim.engines.postgres.contents import Position
+from dr_sim.engines.postgres.errors import refusal, server_error
+from dr_sim.engines.postgres.home import Home
+from dr_sim.engines.postgres.native import Native
+from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server
+
+ARCHIVE_S = 60
+REPLAY_S = 30
+"""A megabyte of log is replayed in milliseconds; a standby that says nothing for so long will say nothing."""
+PROMOTE_S = 60
+_NOTHING = WitnessReading(0, 0)
+
+
+@dataclass(slots=True)
+class Segment:
+    """A closed segment in the spool, written up to `used` bytes."""
+
+    name: str
+    used: int
+
+
+class Database:
+    __slots__ = (
+        "at", "base_checkpoint_lsn", "base_lsn", "base_timeline", "folder", "has_base", "home", "log_commits", "log_fork", "log_lsn", "name",
+        "next_segment", "offered_lsn", "online", "running", "segments", "server", "short", "timeline", "unread", "verified",
+    )  # fmt: skip
+
+    def __init__(self, home: Home, name: str, folder: Path) -> None:
+        self.home = home
+        self.name = name
+        self.folder = folder
+        self.server = Server(home, folder)
+        self.online = False
+        self.at = Position(0, 0, ((1, 0, 0),))
+        self.running = 0
+        self.has_base = False
+        self.base_lsn = self.base_checkpoint_lsn = 0
+        self.base_timeline = 1
+        self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
+        self.timeline = 1
+        self.next_segment = 0  # the first that is not in the spool
+        self.segments: list[Segment] = []
+        self.unread = False  # something has been written since the last cut
+        self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
+        self.short = False  # all of the last log's commits are there, but the server has not come to its end
+        self.verified = _NOTHING
+
+    @property
+    def redo_lsn(self) -> int:
+        """The next LSN it needs. A log whose end the server has not come to is needed again."""
+        return self.at.lsn - self.short
+
+    # ---- online ----------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Start as a primary, for the first time."""
+        self.reopen()
+        self.at = contents.position(self.server)
+        here = native.lsn(str(self.server.row("SELECT pg_current_wal_insert_lsn()")[0]))
+        self.next_segment = native.segment_of(here)
+
+    def reopen(self) -> None:
+        """Start as the primary that it was; the server recovers from its own log."""
+        self.server.start()
+        self.online = True
+
+    def commit_to(self, commits: int, lsn: int) -> None:
+        self.running = contents.commit(self.server, self.name, self.at, self.running, commits, lsn)
+        self.at = Position(commits, lsn, self.at.forks)
+        self.unread = True
+
+    def cut(self) -> int:
+        """Close the segment that is being written and wait until the archiver has it; returns where it ends."""
+        end = native.lsn(str(self.server.row("SELECT pg_switch_wal()")[0]))
+        last = native.segment_of(end - 1)
+        names = [native.segment_name(self.timeline, number) for number in range(self.next_segment, last + 1)]
+        status = self.server.data / "pg_wal/archive_status"
+        spool = self.folder / "spool"
+        if names and not self.server.wait(
+            lambda: (spool / names[-1]).exists() and not (status / f"{names[-1]}.ready").exists(), ARCHIVE_S
+        ):
+            raise server_error("58030", f"segment {names[-1]} was not archived in {ARCHIVE_S} s")
+        self.segments += [Segment(name, SEGMENT_BYTES) for name in names[:-1]]
+        if names:
+            self.segments.append(Segment(names[-1], end - last * SEGMENT_BYTES))
+        self.next_segment = last + 1
+        self.unread = False
+        return end
+
+    def log_parts(self, segments: list[Segment]) -> list[tuple[str, bytes]]:
+        parts = []
+        for segment in segments:
+            with (self.folder / "spool" / segment.name).open("rb") as file:
+                data = file.read(segment.used)
+            # of a segment that a backup or a failover closed it is not known how far it was written
+            parts.append((segment.name, native.trimmed(data) if segment.used == SEGMENT_BYTES else data))
+        return self._histories() + parts
+
+    def _histories(self) -> list[tuple[str, bytes]]:
+        if self.timeline == 1:
+            return []
+        return [(place.name, place.read_bytes()) for place in sorted((self.server.data / "pg_wal").glob("*.history"))]
+
+    def truncate_log(self, segments: list[Segment]) -> None:
+        """These are in a finished backup."""
+        self.segments = [segment for segment in self.segments if segment not in segments]
+        for segment in segments:
+            (self.folder / "spool" / segment.name).unlink(missing_ok=True)
+
+    def tail(self) -> Native:
+        """Stop the server at once and take what its log holds on disk, the segment it was writing included."""
+        self.server.stop()
+        first = native.segment_number(self.segments[0].name)[1] if self.segments else self.next_segment
+        found: dict[str, bytes] = {}
+        for folder in (self.folder / "spool", self.server.data / "pg_wal"):
+            for place in folder.iterdir():
+                timeline, number = native.segment_number(place.name)
+                if timeline == self.timeline and number >= first:
+                    found[place.name] = native.trimmed(place.read_bytes())
+        segments = [(name, data) for name, data in sorted(found.items()) if data]
+        return Native(self.timeline, first * SEGMENT_BYTES, 0, self._histories() + segments)
+
+    def check_incremental(self) -> None:
+        """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's summaries may not reach
+        back to the base. Told by taking one for nothing."""
+        if self.timeline != self.base_timeline:
+            self.base_backup(True)
+
+    def base_backup(self, incremental: bool) -> Native:
+        """By pg_basebackup, with a fast checkpoint and the log it needs. Raises EngineError: the program's."""
+        how: list[str | Path] = ["-i", self.manifest] if incremental else []
+        tar = self.home.run(
+            "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
+            "--no-sync", *how,
+        )  # fmt: skip
+        return Native(*native.log_range(tar), [("base.tar", tar)])
+
+    @property
+    def manifest(self) -> Path:
+        """Of the full that incrementals are taken against."""
+        return self.folder / native.MANIFEST
+
+    @property
+    def base(self) -> Path:
+        """The full that was restored last, for pg_combinebackup."""
+        return self.folder / "base.tar"
+
+    def carry_base(self, tar: bytes) -> None:
+        """That full is the base of incrementals from now on."""
+        self.base_timeline = native.log_range(tar)[0]
+        self.manifest.write_bytes(native.manifest(tar))
+        self.manifest.chmod(0o644)
+
+    # ---- being restored --------------------------------------------------------------------------------------
+    def up(self) -> Server:
+        """The server; if it was stopped, as a standby on the files it left."""
+        if not self.server.running:
+            self.server.stop()
+            self.server.start(standby=True)
+        return self.server
+
+    def lay_out(self, tar: bytes, name: str) -> Path:
+        """The tar as a folder that pg_verifybackup finds in order, its log included. Raises EngineError, DamagedError."""
+        target = self.folder / name
+        user = self.home.user
+        try:
+            native.extract(tar, target, None if user is None else (user.uid, user.gid))
+            self.home.run("pg_verifybackup", "--exit-on-error", target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        return target
+
+    def start_restored(self) -> None:
+        """Start as a standby on `data`."""
+        self.server.start(standby=True)
+        self.look()
+
+    def look(self) -> None:
+        """Take the position from the database."""
+        self.at = contents.position(self.server)
+
+    def combine(self, tar: bytes) -> None:
+        """Rebuild from the base and an incremental, and go on from there. Raises EngineError, DamagedError: nothing changed."""
+        laid: list[Path] = []
+        outcome = self.folder / "combined"
+        try:
+            laid.append(self.lay_out(tar, "incremental"))
+            laid.append(self.lay_out(self.base.read_bytes(), "base"))
+            self.home.run("pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, laid[1], laid[0])
+        except BaseException:
+            shutil.rmtree(outcome, ignore_errors=True)
+            raise
+        finally:
+            for place in laid:
+                shutil.rmtree(place, ignore_errors=True)
+        self.server.stop()
+        old = self.folder / "old"
+        self.server.data.rename(old)
+        outcome.rename(self.server.data)
+        try:
+            self.start_restored()
+        except BaseException:
+            self.server.stop()
+            shutil.rmtree(self.server.data, ignore_errors=True)
+            old.rename(self.server.data)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        self.verified, self.short = _NOTHING, False
+
+    def replay(self, log: Native, last_lsn: int, forks: Forks) -> None:
+        """Have the standby replay these segments. Raises EngineError in the server's words if that got it nowhere.
+
+        Got somewhere and stopped: `at` says how far, and the same log given again is refused.
+        """
+        server = self.up()
+        released = self.folder / "released"
+        before = self.at, self.short
+        server.forget()
+        try:
+            for name, part in log.parts:
+                place = released / name
+                with (released / "part").open("wb") as file:
+                    file.write(part)
+                    if native.segment_number(name)[0]:
+                        file.truncate(SEGMENT_BYTES)
+                (released / "part").chmod(0o644)
+                (released / "part").rename(place)
+            server.wake()
+            said = self._wait_for(log.end, last_lsn, forks)
+        finally:
+            for name, _ in log.parts:
+                (released / name).unlink(missing_ok=True)
+        if not server.running:
+            words = server.last_words()
+            self.up()
+            self.look()
+            raise words
+        self.short = said is not None and (self.at.lsn, self.at.forks) == (last_lsn, forks)
+        if said is not None and (self.at, self.short) == before:
+            raise refusal(said[0], **said[1])
+
+    def _wait_for(self, end: int, last_lsn: int, forks: Forks) -> tuple[int, dict[str, object]] | None:
+        """None: it is there; otherwise what to say. end 0: wherever the position is the one wanted."""
+        server, words = self.server, ""
+        stands = 0
+
+        def done() -> bool:
+            nonlocal words, stands
+            if not server.running:
+                return True
+            words = words or server.complaint()
+            stands = native.lsn(str(server.row("SELECT pg_last_wal_replay_lsn()")[0]))
+            if end:
+                return stands >= end or bool(words)
+            self.look()
+            return (self.at.lsn, self.at.forks) == (last_lsn, forks) or bool(words)
+
+        in_time = server.wait(done, REPLAY_S)
+        if not server.running:
+            return None
+        self.look()
+        if (self.at.lsn, self.at.forks) == (last_lsn, forks) and (not end or stands >= end):
+            return None
+        if words:
+            return 60024, {"native": native.lsn_text(stands), "words": words}
+        if in_time:
+            return None
+        return 60025, {"native": native.lsn_text(end), "seconds": REPLAY_S, "stands": native.lsn_text(stands)}
+
+    def promote(self, fork: int) -> str:
+        """Bring online on a new timeline; returns where the server says that it begins."""
+        server = self.up()
+        shutil.rmtree(self.folder / "released")
+        self.home.make_folder(self.folder / "released")
+        server.execute("SELECT pg_promote(false)")
+        if not server.wait(lambda: server.row("SELECT pg_is_in_recovery()")[0] is False, PROMOTE_S):
+            raise server_error("57014", f"not promoted after {PROMOTE_S} s")
+        server.standby, server.startup_pid = False, 0
+        here = str(server.row("SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)")[0])
+        self.timeline = int(here[:8], 16)
+        history = (server.data / f"pg_wal/{self.timeline:08X}.history").read_text()
+        begins = [line.split() for line in history.splitlines() if line.strip() and not line.startswith("#")][-1][1]
+        self.next_segment = native.segment_of(native.lsn(begins))
+        self.segments = []
+        self.look()
+        at = self.at
+        self.verified, self.short = _NOTHING, False
+        reading = self.read()
+        self.running = reading.digest
+        self.at = Position(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
+        contents.set_forks(server, self.at)
+        self.online = self.unread = True
+        if not self.manifest.exists() and self.base.exists():
+            self.carry_base(self.base.read_bytes())
+        return f"{self.timeline} {begins}"
+
+    # ---- either ----------------------------------------------------------------------------------------------
+    def read(self) -> WitnessReading:
+        """Through SQL. A standby's rows are checked once, as they come; a primary's all, each time."""
+        if self.online and not self.server.running:
+            raise refusal(60026, db=self.name)
+        server = self.up()
+        since = _NOTHING if self.online else self.verified
+        reading, sound = contents.read(server, self.name, self.at.forks, since)
+        if sound and reading.commits == self.at.commits:
+            self.verified = reading
+        elif sound:
+            reading.digest ^= 1
+        return reading
+
+    def destroy(self) -> None:
+        self.server.stop()
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)

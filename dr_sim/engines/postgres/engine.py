@@ -1,0 +1,317 @@
+"""A real engine on PostgreSQL 17 or later: a primary that archives, standbys that are given segments, promotion.
+
+- A database is a cluster of its own (PostgreSQL's physical backups hold whole clusters), one server for each.
+- Full: pg_basebackup; incremental: pg_basebackup --incremental against the last full that was not copy-only. Both are
+  taken natively in one instant, at finish. Log: the write-ahead log's segments since the last log backup, the last of
+  them closed at begin (pg_switch_wal) and archived; finishing it lets them go. Tail: the server is stopped at once and
+  its log taken from disk, the segment it was writing included.
+- Restore: pg_verifybackup on a full or an incremental, which pg_combinebackup combines with the full that was restored
+  last (a running standby cannot be bridged: it is rebuilt; a base that only a log told of is no help); a log's segments are released to a standby. A killed
+  restore has changed nothing, a killed full with replace has taken the old copy away.
+- PostgreSQL would wait for ever at a gap and never asks for what is stale or on another timeline, so the rules of the
+  chain are those of the other engines (backup_set.py), in dr_sim's own words. An incremental on the wrong full
+  pg_combinebackup refuses itself. With `checksum` bodies are validated before anything is released; without it the
+  server meets the damage: it replays up to it, complains, and stops. If that got it nowhere the restore is refused in
+  its words, otherwise the state says how far it came.
+- Promotion succeeds over whatever is missing. `Recovery.outcome` tells where that is short of what had been handed over.
+
+LSNs told to and by this engine are the world's; PostgreSQL's own are `native` (observed: they differ from run to run).
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from dataclasses import dataclass
+
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.engines import backup_set
+from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.port import Files, Made, WitnessReading
+from dr_sim.engines.postgres.database import Database
+from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
+from dr_sim.engines.postgres.home import home
+from dr_sim.engines.postgres.native import Native
+from dr_sim.engines.postgres.template import copy_template
+
+MAGIC = b"DRBP"
+_FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a promotion that the server reported as a success went. offered_lsn: the furthest end of a backup handed over."""
+
+    native: str
+    lsn: int
+    offered_lsn: int
+
+    @property
+    def outcome(self) -> str:
+        return "silent short recovery" if self.lsn < self.offered_lsn else "complete"
+
+
+class PostgresBackup:
+    """A backup that is being made; a log's segments are those closed at its begin."""
+
+    __slots__ = ("_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
+
+    def __init__(self, engine: PostgresEngine, db: Database, path: str, header: BackupHeader) -> None:
+        self._engine = engine
+        self._db = db
+        self._path = path
+        self.header = header
+        self._n0 = db.log_commits if header.kind is _LOG else 0
+        self._n1 = db.at.commits
+        self._native = Native(db.timeline, 0, 0)
+        self._segments = db.segments
+        if header.is_tail:
+            self._native = db.tail()
+            db.online = False
+        elif header.kind is _LOG:
+            end = db.cut() if db.unread else 0
+            self._segments = list(db.segments)
+            self._native = Native(db.timeline, 0, end, db.log_parts(self._segments) if self._segments else [])
+
+    def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
+        db, header = self._db, self.header
+        header.finished_utc_us = finished_utc_us
+        if header.kind is _LOG:
+            if not header.copy_only and header.last_lsn >= db.log_lsn:
+                db.truncate_log(self._segments)
+                db.log_fork, db.log_lsn, db.log_commits = header.fork, header.last_lsn, self._n1
+        else:
+            if commits > db.at.commits or lsn > db.at.lsn:
+                db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
+            self._native = db.base_backup(header.kind is _INCREMENTAL)
+            header.last_lsn, self._n1 = db.at.lsn, db.at.commits
+            if header.kind is _FULL and not header.copy_only:
+                db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
+                db.carry_base(self._native.parts[0][1])
+        data = self._bytes(True)
+        self._engine.files.write(self._path, data)
+        return Made(header, len(data))
+
+    def abort(self, fraction_ppm: int) -> None:
+        if self.header.is_tail:
+            self._db.reopen()
+        if self.header.kind is not _LOG:
+            self._native = self._db.base_backup(self.header.kind is _INCREMENTAL)
+        data = self._bytes(False)
+        self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
+
+    def _bytes(self, ended: bool) -> bytes:
+        forks, body = self._db.at.forks, self._native.encode()
+        return backup_set.encode(
+            MAGIC, self.header, forks, self._n0, self._n1, body, ended=ended, checksum=self._engine.checksum
+        )
+
+
+class PostgresRestore:
+    """A restore that is running: the bytes have been read, the database has not been touched."""
+
+    __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
+
+    def __init__(self, engine: PostgresEngine, name: str, path: str, data: bytes, replace: bool) -> None:
+        self._engine = engine
+        self._name = name
+        self._path = path
+        self._data = data
+        self._replace = replace
+
+    def finish(self) -> RestoreState:
+        try:
+            s = backup_set.decode(MAGIC, self._data)
+            if s.database != self._name:
+                raise refusal(60015, db=self._name)
+            db = self._engine.databases.get(self._name)
+            if s.kind != _FULL and db is not None and not db.online:
+                db.offered_lsn = max(db.offered_lsn, s.last_lsn)
+            log = Native.decode(backup_set.read_body(s, self._data))
+            if s.kind == _FULL:
+                self._engine.take_full(s, log, self._replace)
+            else:
+                if db is None or db.online:
+                    raise refusal(60019, db=self._name)
+                _apply(db, s, log)
+        except DamagedError as damage:
+            raise refusal(DAMAGE[damage.what], path=self._path) from None
+        return self._engine.state(self._name)
+
+    def abort(self, fraction_ppm: int) -> None:
+        try:
+            s = backup_set.decode(MAGIC, self._data)
+        except DamagedError:
+            return
+        db = self._engine.databases.get(self._name)
+        if s.kind == _FULL and s.database == self._name and (db is None or self._replace or not db.online):
+            self._engine.destroy(self._name)
+
+
+def _apply(db: Database, s: BackupSet, native: Native) -> None:
+    # whether an incremental's base fits is for pg_combinebackup to say
+    what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, s.differential_base_lsn)
+    if what is not None:
+        lsn = s.first_lsn if what == "gap" else s.last_lsn
+        raise refusal(OBSTACLES[what], lsn=lsn, redo=db.redo_lsn)
+    if s.kind == _LOG:
+        if native.parts:
+            db.replay(native, s.last_lsn, s.path)
+    elif not db.base.exists():
+        raise refusal(60017)  # a stopped primary: its full is not here
+    else:
+        db.combine(native.parts[0][1] if native.parts else b"")
+
+
+class PostgresEngine:
+    """port.Engine on servers of this process's own (home.py); close() ends it, and so does the end of the process.
+
+    Raises ServerError, with a remedy, if there is no PostgreSQL to run.
+    """
+
+    name = "postgres"
+
+    def __init__(self, files: Files, *, checksum: bool = False) -> None:
+        self.files = files
+        self.checksum = checksum
+        self.databases: dict[str, Database] = {}
+        self.recoveries: dict[str, Recovery] = {}
+        self._home = home()
+        self._finalizer = weakref.finalize(self, _close, self.databases, os.getpid())
+
+    def close(self) -> None:
+        """Stop all servers and delete their files."""
+        self._finalizer()
+
+    def _new(self, database: str) -> Database:
+        return Database(self._home, database, self._home.new_folder())
+
+    def create(self, database: str) -> None:
+        if database in self.databases:
+            raise refusal(60023, db=database)
+        db = self._new(database)
+        copy_template(self._home, db.server.data)
+        db.open()
+        self.databases[database] = db
+
+    def _known(self, database: str) -> Database:
+        db = self.databases.get(database)
+        if db is None:
+            raise refusal(60021, db=database)
+        return db
+
+    def _online(self, database: str) -> Database:
+        db = self._known(database)
+        if not db.online:
+            raise refusal(60022, db=database)
+        return db
+
+    def commit_to(self, database: str, commits: int, lsn: int) -> None:
+        db = self._online(database)
+        if commits < db.at.commits or lsn < db.at.lsn:
+            raise ValueError(f"{database}: commits never go back, from {db.at.commits, db.at.lsn} to {commits, lsn}")
+        if commits > db.at.commits or lsn > db.at.lsn:
+            db.commit_to(commits, lsn)
+
+    def begin_backup(
+        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
+        *, backup_id: int, copy_only: bool = False, tail: bool = False,
+    ) -> PostgresBackup:  # fmt: skip
+        db = self._online(database)
+        if tail and kind is not _LOG:
+            raise ValueError("only a log backup can be a tail")
+        if kind is not _FULL and not db.has_base:
+            raise refusal(60020, db=database)
+        if kind is _INCREMENTAL:
+            db.check_incremental()
+        at, log = db.at, kind is _LOG
+        fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
+        header = BackupHeader(
+            database, backup_id, kind, fork, db.log_lsn if log else at.lsn, at.lsn,
+            db.base_checkpoint_lsn if log else at.lsn, 0 if log else db.base_checkpoint_lsn,
+            db.base_lsn if kind is _INCREMENTAL else 0, first_fork,
+            0 if first_fork == fork else left_at(at.forks, first_fork), started_utc_us, 0, copy_only, tail,
+            nominal_bytes,
+        )  # fmt: skip
+        return PostgresBackup(self, db, path, header)
+
+    def log_starts_at(self, database: str) -> int:
+        return self._known(database).log_lsn
+
+    def read_header(self, path: str) -> BackupHeader:
+        data = self._read(path)
+        try:
+            s = backup_set.decode(MAGIC, data)
+            backup_set.check_length(s, data)
+        except DamagedError as damage:
+            raise refusal(DAMAGE[damage.what], path=path) from None
+        return s.header()
+
+    def native_position(self, path: str) -> str:
+        """Timeline and LSNs of a backup file as PostgreSQL counts them, for `observed` columns. Raises DamagedError."""
+        data = self.files.read(path)
+        return Native.decode(backup_set.read_body(backup_set.decode(MAGIC, data), data)).position
+
+    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> PostgresRestore:
+        return PostgresRestore(self, database, path, self._read(path), replace)
+
+    def take_full(self, s: BackupSet, native: Native, replace: bool) -> None:
+        """Put the full's copy in the place of what is there. Raises EngineError, DamagedError: nothing has changed."""
+        old = self.databases.get(s.database)
+        if old is not None and old.online and not replace:
+            raise refusal(60023, db=s.database)
+        db = self._new(s.database)
+        tar = native.parts[0][1] if native.parts else b""
+        try:
+            db.lay_out(tar, "data")
+            db.base.write_bytes(tar)
+            db.start_restored()
+        except BaseException:
+            db.destroy()
+            raise
+        if not backup_set.is_copy_only(s):
+            db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.first_lsn, s.checkpoint_lsn
+        db.offered_lsn = s.last_lsn
+        self.destroy(s.database)
+        self.databases[s.database] = db
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self.files.read(path)
+        except KeyError:
+            raise refusal(60005, path=path) from None
+
+    def state(self, database: str) -> RestoreState:
+        db = self.databases.get(database)
+        if db is None:
+            return RestoreState(0, 0, 0, exists=False)
+        return RestoreState(db.at.forks[-1][0], db.redo_lsn, db.base_lsn if db.has_base else 0, not db.online)
+
+    def recover(self, database: str, fork: int) -> int:
+        db = self._known(database)
+        if db.online:
+            raise refusal(60019, db=database)
+        if any(step[0] == fork for step in db.at.forks):
+            raise ValueError(f"fork {fork} is on the path of {database} already")
+        db.log_fork = db.at.forks[-1][0]
+        native = db.promote(fork)
+        db.log_lsn, db.log_commits = db.at.lsn, db.at.commits
+        self.recoveries[database] = Recovery(native, db.at.lsn, max(db.offered_lsn, db.at.lsn))
+        return db.at.lsn
+
+    def read_witness(self, database: str) -> WitnessReading:
+        return self._known(database).read()
+
+    def fence(self, database: str) -> None:
+        """Stop the server at once, as a power switch does: it acknowledges nothing any more, its tail can be taken."""
+        self._known(database).server.stop()
+
+    def destroy(self, database: str) -> None:
+        db = self.databases.pop(database, None)
+        if db is not None:
+            db.destroy()
+
+
+def _close(databases: dict[str, Database], pid: int) -> None:
+    while databases and os.getpid() == pid:  # a forked child does not own them
+        databases.popitem()[1].destroy()

@@ -1,0 +1,52 @@
+"""What can go wrong with a PostgreSQL engine, and whose words it is told in.
+
+- PostgreSQL's own errors keep its text. Their number is the SQLSTATE's five characters read as a number to base 36
+  (`sqlstate_number`, and `sqlstate` back); the text begins with the SQLSTATE itself.
+- PostgreSQL's programs (pg_combinebackup, pg_verifybackup, ...) have no numbers but their exit code: that, and what
+  they wrote to standard error.
+- A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and goes on waiting: 60024 with that line.
+- Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's own, from 60001 on, and
+  shared with the SQLite engine.
+"""
+
+from __future__ import annotations
+
+from dr_sim.engines import sqlite
+from dr_sim.engines.port import EngineError
+from dr_sim.errors import DrSimError
+
+ERRORS: dict[int, str] = {
+    **sqlite.ERRORS,
+    60014: "What the file '{path}' holds does not add up.",
+    60024: "The server stopped replaying at {native}: {words}",
+    60025: "The server had not replayed up to {native} after {seconds} s; it stands at {stands}.",
+    60026: "The server of database '{db}' is stopped.",
+}
+DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
+OBSTACLES = {"wrong_fork": 60018, "wrong_base": 60017, "gap": 60004, "stale": 60016}
+
+
+class ServerError(DrSimError):
+    """No PostgreSQL server can be run here. The text says what was looked for and what would do."""
+
+
+def refusal(number: int, **holes: object) -> EngineError:
+    return EngineError(number, ERRORS[number].format(**holes))
+
+
+def sqlstate_number(state: str) -> int:
+    """The five characters of a SQLSTATE as a number to base 36: 'XX001' -> 56966977."""
+    return int(state, 36)
+
+
+def sqlstate(number: int) -> str:
+    """The SQLSTATE of such a number."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    return digits.rjust(5, "0")
+
+
+def server_error(state: str, words: str) -> EngineError:
+    return EngineError(sqlstate_number(state), f"{state} {words}")

@@ -1,0 +1,235 @@
+"""Where this process's servers live, as whom they run, and how they are gone afterwards.
+
+All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and its servers are
+stopped, when the process ends, by itself or by Ctrl-C. A process that was killed leaves a note behind (a file per
+process in the user's state folder: the folder, and each server's process id with the instant at which that process
+began). The next process to start servers reads those notes: whose writer is gone, its servers are stopped, if they are
+still the ones noted, and its folder is removed. Nothing is ever stopped by name.
+
+PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can reach.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dr_sim.engines.port import EngineError
+from dr_sim.engines.postgres import binaries
+from dr_sim.engines.postgres.binaries import User
+from dr_sim.engines.postgres.errors import ServerError
+
+PREFIX = "dr-sim-pg-"
+SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
+_LONGEST_BELOW = len("/12345/.s.PGSQL.5432")
+PROGRAM_S = 120  # no program of PostgreSQL may take longer
+STOP_S = 10
+
+
+def server_user() -> User | None:
+    """Whom servers run as; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        raise ServerError(
+            "PostgreSQL refuses to run as root, and there is no user 'nobody': use another user"
+        ) from None
+    return User(entry.pw_uid, entry.pw_gid)
+
+
+def _temporary(user: User | None) -> Path:
+    """A new folder that user can reach, on a path short enough for a socket."""
+    candidates = [Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")]
+    for parent in candidates:
+        reach = user is None or all(p.stat().st_mode & 0o001 for p in (parent, *parent.parents) if p.exists())
+        if parent.is_dir() and reach and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW < SOCKET_BYTES - 4:
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            if user is not None:
+                folder.chmod(0o711)  # others may pass through, to what belongs to them
+            return folder
+    raise ServerError(
+        f"no temporary folder that the server can reach on a short path: tried {', '.join(map(str, candidates))}"
+    )
+
+
+def began(pid: int) -> str | None:
+    """When that process began, in the system's own terms; None if there is none (or only its remains)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]  # state and starttime, proc(5)
+    except OSError:
+        pass
+    if Path("/proc/self/stat").exists():
+        return None
+    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=30)
+    return told.stdout.strip() or None
+
+
+def notes_folder() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(state) / "dr-sim" / "postgres"
+
+
+def clear_leftovers() -> list[int]:
+    """Stop the servers and remove the folders of processes that are gone; returns the ids of what was stopped."""
+    stopped: list[int] = []
+    for note in sorted(notes_folder().glob("*.json")):
+        try:
+            said: dict[str, Any] = json.loads(note.read_text())
+            owner, folder, servers = said["owner"], Path(said["folder"]), said["servers"]
+        except (OSError, ValueError, KeyError, TypeError):
+            note.unlink(missing_ok=True)  # cut off in the middle of writing: before any server was started
+            continue
+        if began(owner[0]) == owner[1]:
+            continue
+        for pid, since in servers:
+            if began(pid) == since:
+                stopped.append(pid)
+                end_process(pid, since)
+        if folder.name.startswith(PREFIX):
+            shutil.rmtree(folder, ignore_errors=True)
+        note.unlink(missing_ok=True)
+    return stopped
+
+
+def end_process(pid: int, since: str) -> None:
+    """Stop a server that is no child of ours: at once (SIGQUIT), and if it does not, for good."""
+    for how in (signal.SIGQUIT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, how)
+        until = time.monotonic() + STOP_S
+        while time.monotonic() < until:
+            if began(pid) != since:
+                return
+            time.sleep(0.005)
+
+
+class Home:
+    """This process's folder, programs and servers."""
+
+    def __init__(self) -> None:
+        clear_leftovers()
+        self.pid = os.getpid()
+        self.user = server_user()
+        self.folder = _temporary(self.user)
+        self._servers: dict[int, subprocess.Popen[bytes]] = {}
+        self._began: dict[int, str] = {}
+        self._count = 0
+        self._note = notes_folder() / f"{self.pid}-{self.folder.name}.json"
+        self._write_note()
+        try:
+            self.binaries = binaries.find(self.user, self.folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def _write_note(self) -> None:
+        self._note.parent.mkdir(parents=True, exist_ok=True)
+        servers = [[pid, since] for pid, since in self._began.items()]
+        text = json.dumps({"owner": [self.pid, began(self.pid)], "folder": str(self.folder), "servers": servers})
+        part = self._note.with_suffix(".part")
+        part.write_text(text)
+        part.replace(self._note)
+
+    def new_folder(self) -> Path:
+        self._count += 1
+        folder = self.folder / str(self._count)
+        self.make_folder(folder)
+        return folder
+
+    def make_folder(self, folder: Path) -> None:
+        """A folder that belongs to the server's user alone."""
+        folder.mkdir(mode=0o700)
+        self.own(folder)
+
+    def own(self, place: Path) -> None:
+        if self.user is not None:
+            os.chown(place, self.user.uid, self.user.gid)
+
+    def _who(self) -> dict[str, Any]:
+        who: dict[str, Any] = {"env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}, "cwd": self.folder}
+        if self.user is not None:
+            who.update(user=self.user.uid, group=self.user.gid, extra_groups=[])
+        return who
+
+    def run(self, program: str, *arguments: str | Path) -> bytes:
+        """Run one of PostgreSQL's programs, or one of /bin, as the server's user; returns its standard output.
+
+        Raises EngineError: its exit code and what it wrote to standard error.
+        """
+        path = program if program.startswith("/") else self.binaries.folder / program
+        try:
+            told: subprocess.CompletedProcess[bytes] = subprocess.run(
+                [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_S, **self._who()
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(124, f"{program}: not done after {PROGRAM_S} s") from None
+        if told.returncode:
+            words = told.stderr.decode(errors="replace").replace(f"{self.folder}/", "").strip()
+            raise EngineError(told.returncode, " / ".join(words.splitlines()[:3]) or f"{program} failed")
+        return told.stdout
+
+    def start(self, arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+        """Start a server; its output is appended to log. It does not hear the terminal's Ctrl-C: we stop it."""
+        with log.open("ab") as output:
+            server = subprocess.Popen(
+                [self.binaries.folder / "postgres", *arguments],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **self._who(),
+            )  # fmt: skip
+        self._servers[server.pid] = server
+        since = began(server.pid)
+        if since is not None:
+            self._began[server.pid] = since
+        self._write_note()
+        return server
+
+    def stop(self, server: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop a server, by default as a power failure would, and wait until it is gone."""
+        if server.poll() is None:
+            server.send_signal(how)
+            try:
+                server.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(STOP_S)
+        self._servers.pop(server.pid, None)
+        self._began.pop(server.pid, None)
+        if self.folder.exists():
+            self._write_note()
+
+    def close(self) -> None:
+        """Stop all servers and remove everything. A forked child of the process that opened it leaves it alone."""
+        if os.getpid() != self.pid:
+            return
+        for server in list(self._servers.values()):
+            if server.poll() is None:
+                server.send_signal(signal.SIGQUIT)  # all at once, then wait for each
+        for server in list(self._servers.values()):
+            self.stop(server)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._note.unlink(missing_ok=True)
+
+
+_home: Home | None = None
+
+
+def home() -> Home:
+    """This process's home; opened when it is first asked for, closed when the process ends."""
+    global _home
+    if _home is None or _home.pid != os.getpid() or not _home.folder.exists():
+        _home = Home()
+        atexit.register(_home.close)
+    return _home
