@@ -131,7 +131,7 @@ class ExpressLane:
         cut_us = self._context.agenda._now
         finished_us = self._primary.would_finish(db, cut_us, size)
         landed_us = self._link.shared.lone_end(finished_us, size * 8, self._link.cap_bit_s)
-        hashed_us, restored_us = self._secondary.would_take(landed_us, db.index, db.spec.name, size)
+        hashed_us, restored_us = self._secondary.would_take(landed_us, db.spec.name, cut_us, size)
         if cut_us < finished_us < landed_us < hashed_us < restored_us:
             return _Life(cut_us, finished_us, landed_us, hashed_us, restored_us)
         return None

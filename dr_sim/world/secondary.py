@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.journal import KIND_ID
 from dr_sim.world.agenda import Class, Entry
@@ -17,6 +17,7 @@ from dr_sim.world.sharing import Flow, SharedRate
 _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"
+MINUTE_US = 60_000_000
 NOT_THERE = (60005, "The file is not in the share.")
 
 
@@ -49,7 +50,6 @@ class Secondary:
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
-        self._restores_done = [0] * len(context.scenario.databases)
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -135,11 +135,9 @@ class Secondary:
             intact = file.agrees(context.secondary_files.read(path))
         except KeyError:
             intact = False
-        context.witness.handed_over(
-            now, file.database, file.number, self._attempts_in_store(name, file.name), intact, file.validated
-        )
-        factor = self.tail_factor(file.database, name)
-        self._restores_done[file.database] += 1
+        attempts = self._attempts_in_store(name, file.name)
+        context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
+        factor = self.tail_factor(name, file.kind, file.header.started_utc_us, attempts)
         fixed_us = self._spec.restore_fixed_us * factor // 1_000_000
         try:
             work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
@@ -151,23 +149,27 @@ class Secondary:
         rate = self._spec.restore_bytes_s
         work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
-    def tail_factor(self, database: int, name: str) -> int:
-        """What the heavy tail makes of the next restore's duration, in millionths."""
+    def tail_factor(self, name: str, kind: Kind, begun_utc_us: int, attempts: int) -> int:
+        """What the heavy tail makes of a restore's duration, in millionths: a draw named by the backup and the attempt,
+        so a restore more shifts no other's. Of logs begun at whole minutes a block of words serves hours."""
         tail = self._spec.restore_tail
         if tail.kind == "fixed":
             return tail.a or 1_000_000
-        return self._context.streams.of(name, "restore tail").law(self._restores_done[database], tail)
+        minute, rest_us = divmod(begun_utc_us - self._context.scenario.start_utc_us, MINUTE_US)
+        quiet = kind is Kind.LOG and attempts == 1 and not rest_us
+        lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
+        return self._context.streams.of(name, "restore tail", lane).law(minute, tail)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
         return not (self._restoring or self._hashing or self._waiting)
 
-    def would_take(self, landed_us: int, database: int, name: str, size: int) -> tuple[int, int]:
-        """When a file that lands then would be hashed and restored, were it alone; instants before the landing: it would
-        not be."""
+    def would_take(self, landed_us: int, database: str, cut_us: int, size: int) -> tuple[int, int]:
+        """When a log that was cut and lands then would be hashed and restored, were it alone; instants before the landing:
+        it would not be."""
         spec = self._spec
-        factor = self.tail_factor(database, name)
+        factor = self.tail_factor(database, Kind.LOG, self._context.scenario.start_utc_us + cut_us, 1)
         hashed = self._disk.lone_end(landed_us, size, spec.hash_bytes_s)
         begins = hashed + spec.restore_fixed_us * factor // 1_000_000
         return hashed, self._disk.lone_end(begins, size * factor // 1_000_000, spec.restore_bytes_s)
@@ -176,7 +178,6 @@ class Secondary:
         """It landed, was hashed and restored."""
         file.at_secondary = file.validated = True
         file.properties_utc_us = file.modified_utc_us
-        self._restores_done[file.database] += 1
 
     # ---- the end of a restore -----------------------------------------------------------------------------------------------
     def _finish(self, work: Work) -> None:
