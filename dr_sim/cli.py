@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dr_sim import __version__
+from dr_sim.engines.sides import ENGINES
 from dr_sim.errors import DrSimError, InputError, Problem
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong; 3 could not be judged
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key, e.g. link.loss=1%%")
     run.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)")
+    run.add_argument("--engine", choices=ENGINES, default="model", help="what holds the databases (default: model)")
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.set_defaults(command=_run)
 
@@ -94,7 +96,7 @@ def _run(a: argparse.Namespace) -> int:
     folder = a.out or runs.results_folder(scenario, Path("results"))
     runs.check_target(folder)
     with progress_bar(scenario.name) as (progress, seconds):
-        result = runs.run(scenario, progress)
+        result = runs.run(scenario, progress, a.engine)
         took = seconds()
     runs.write_results(result, folder)
     if a.json:

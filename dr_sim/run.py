@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim import __version__, journal_file
+from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
@@ -39,12 +40,13 @@ class Result:
     digest: str
 
 
-def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
-    """Simulate a scenario and measure it. progress is told the part that is done, 0 to 1."""
+def run(scenario: Scenario, progress: Callable[[float], None] | None = None, engine: str = "model") -> Result:
+    """Simulate a scenario and measure it. progress is told the part that is done, 0 to 1; engine: one of ENGINES."""
     was_on = gc.isenabled()
     gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
     try:
-        journal = World(scenario).run(progress)
+        with open_sides(engine) as sides:
+            journal = World(scenario, sides=sides).run(progress)
     finally:
         if was_on:
             gc.enable()

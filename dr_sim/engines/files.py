@@ -107,7 +107,8 @@ class MemoryFiles(_Faults):
 
 
 class DiskFiles(_Faults):
-    """port.Files in a folder of the real file system; paths are relative to it and may not leave it."""
+    """port.Files in a folder of the real file system; paths, with a leading slash or not, are relative to it and may
+    not leave it."""
 
     __slots__ = ("root",)
 
@@ -117,7 +118,7 @@ class DiskFiles(_Faults):
 
     def place(self, path: str) -> Path:
         """The real path. Raises ValueError if it would lie outside the folder."""
-        place = (self.root / path).resolve()
+        place = (self.root / path.lstrip("/")).resolve()
         if not place.is_relative_to(self.root) or place == self.root:
             raise ValueError(f"path {path!r} leaves its folder")
         return place

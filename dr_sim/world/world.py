@@ -7,8 +7,8 @@ from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import StoredFile, prunable
-from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.faults import KINDS, Occurrence
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
@@ -40,25 +40,27 @@ _KINDS = {k.name: k for k in KINDS}
 class World:
     """Build it, `run()` it, read its `journal`."""
 
-    def __init__(self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True) -> None:
-        """express: quiet logs take the express lane (world/express.py); the records are the same without it."""
+    def __init__(
+        self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None
+    ) -> None:
+        """express: quiet logs take the express lane (world/express.py); the records are the same without it.
+        sides: the engines of both sides (default: models in memory)."""
+        sides = sides or model_sides()
         journal = Journal()
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
         workloads = [Workload(d, scenario) for d in scenario.databases]
         emit = _Emitter(journal)
-        primary_files, secondary_files = MemoryFiles(), MemoryFiles()
         self.context = context = Context(
             scenario=scenario,
             agenda=agenda,
             journal=journal,
             streams=Streams(scenario.seed, scenario.replication_no, block_words),
             witness=Witness(names, emit, lambda db, fork, n: workloads[db].ack_instant(n)),
-            primary_files=primary_files,
-            secondary_files=secondary_files,
-            # backups WITH CHECKSUM: what goes bad between validation and read is refused, not served (S8)
-            primary_engine=ModelEngine(primary_files, checksum=True),
-            secondary_engine=ModelEngine(secondary_files, checksum=True),
+            primary_files=sides.primary_files,
+            secondary_files=sides.secondary_files,
+            primary_engine=sides.primary,
+            secondary_engine=sides.secondary,
             workloads=workloads,
             by_name=[{} for _ in names],
         )
@@ -75,11 +77,12 @@ class World:
         self.hands = Hands(context, manager_config(scenario), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
-        self.express = ExpressLane(
-            context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self._on_offer
-        )
-        if express:
-            self.primary.express = self.express.take
+        self.express: ExpressLane | None = None
+        if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
+            self.express = ExpressLane(
+                context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self._on_offer
+            )
+            self.primary.express = self.express.take if express else None
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
