@@ -1,0 +1,204 @@
+"""The express lane writes what the steps write: the same records to the last bit, and the same world at the end."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Scenario
+from dr_sim.verify import verify
+from dr_sim.world.world import World, manager_config
+
+from .build import ONE, ran, scenario
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+
+
+# ---- what a world comes to ----------------------------------------------------------------------------------------------
+def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
+    """Everything that an object holds, and what that holds, as plain values."""
+    if isinstance(thing, (int, str, bytes, Enum, type(None))):
+        return thing
+    if id(thing) in above:
+        return "itself"  # a part that knows its whole
+    above = (*above, id(thing))
+    if isinstance(thing, dict):
+        return {picture(k): picture(v, above) for k, v in thing.items()}
+    if isinstance(thing, (list, tuple, deque)):
+        return [picture(each, above) for each in thing]
+    if isinstance(thing, (set, frozenset)):
+        return sorted(thing)
+    if callable(thing):
+        return None
+    fields = {name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())}
+    return {name: picture(getattr(thing, name), above) for name in sorted(fields | set(getattr(thing, "__dict__", ())))}
+
+
+def state_of(world: World) -> dict[str, Any]:
+    """What the next log could depend on, but for the agenda."""
+    context, manager, replication = world.context, world.hands.manager, world.replication
+    files = {}
+    for side in (context.primary_files, context.secondary_files):
+        files[side is context.primary_files] = {path: side.read(path) for path in sorted(side.data)}
+    for file in context.files.values():
+        file.made = file.manifest  # made by now, or for the first time: the same bytes have the same hash
+    return {
+        "files": files,
+        "store": world.hands.store,
+        "alarms": sorted(world.hands.alarms),
+        "manager": manager and picture(manager.databases),
+        "failover": manager and (manager.failover.state, manager.ready),
+        "witness": picture(context.witness._databases),
+        "engines": picture((context.primary_engine.databases, context.secondary_engine.databases)),  # type: ignore[attr-defined]
+        "primary": picture(world.primary.databases),
+        "known": picture((context.files, context.by_name)),
+        "staged": picture((replication._staged, replication._staged_bytes, replication._staged_numbers)),
+        "restores": world.secondary._restores_done,
+    }
+
+
+def taken(world: World) -> int:
+    """How many logs took the lane."""
+    assert world.express is not None
+    return world.express.taken
+
+
+def both_ways(of: Scenario) -> World:
+    """Run with the lane and without; the world with it."""
+    fast, slow = World(of), World(of, express=False)
+    fast.run()
+    slow.run()
+    assert slow.primary.express is None
+    assert len(fast.journal) == len(slow.journal)
+    assert fast.journal.digest() == slow.journal.digest()
+    mine, theirs = state_of(fast), state_of(slow)
+    for part in mine:
+        assert mine[part] == theirs[part], part
+    return fast
+
+
+# ---- every scenario of the library ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda p: str(p.relative_to(SCENARIOS)))
+def test_the_library_runs_alike_with_the_lane_and_without(path: Path) -> None:
+    both_ways(load_scenario(path))
+
+
+def test_nearly_all_logs_of_an_ordinary_week_take_the_lane() -> None:
+    world = both_ways(load_scenario(SCENARIOS / "quickstart.yaml"))
+    before_the_failover = 11 * 288 + 120
+    assert taken(world) > 0.97 * before_the_failover
+
+
+def test_verify_holds_over_what_was_absorbed() -> None:
+    of = load_scenario(SCENARIOS / "sanity" / "base.yaml", ["run_for=3 days"])
+    world = World(of)
+    world.run()
+    assert taken(world) > 800
+    found = verify(world.journal, manager_config(of), of.start_utc_us)
+    assert found.mismatch is None
+    assert found.commands > 5 * taken(world)
+
+
+def test_a_run_in_pieces_is_the_same_run() -> None:
+    """A progress bar stops the agenda a hundred times; no log's life goes past a stop."""
+    of = scenario(ONE)
+    parts: list[float] = []
+    watched = World(of)
+    assert watched.run(parts.append).digest() == ran(ONE).journal.digest()
+    assert len(parts) == 100
+    assert taken(watched) < len(watched.context.files)
+
+
+# ---- storms -----------------------------------------------------------------------------------------------------------------
+DATABASE = st.fixed_dictionaries(
+    {
+        "size": st.sampled_from(["1 GB", "20 GB"]),
+        "log_volume": st.sampled_from(
+            ["20 MB per 5 min", "1 kB per 5 min", "0 B/s", "{mean: 350 KiB/s, profile: business_hours}",
+             "{bytes: 1000 200000000 30 0 0 5, interval: 4 min}", "700 MB per 5 min"]
+        ),
+        "full": st.sampled_from(["none", "daily 02:00", "every 90 min offset 4 min"]),
+        "differential": st.sampled_from(["none", "daily 01:00", "every 40 min"]),
+        "log": st.sampled_from(["every 5 min", "every 5 min offset 2 min", "every 7 min", "every 15 min", "every 20 s"]),
+        "serial": st.sampled_from(["yes", "no"]),
+        "machine": st.sampled_from(["a", "b"]),
+    }
+)  # fmt: skip
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "link.bandwidth": st.sampled_from(["1 Gbit/s", "20 Mbit/s", "2 Mbit/s"]),
+        "link.sharing": st.sampled_from(["fifo", "priority"]),
+        "primary.log.fixed": st.sampled_from(["0 s", "290 s"]),
+        "primary.retention": st.sampled_from(["1 h", "3 h"]),
+        "replication.retry": st.just("0 s"),
+        "replication.staging": st.sampled_from(["30 MB", "1 GB"]),
+        "replication.slots": st.just("1"),
+        "replication.every": st.just("15 min"),
+        "secondary.restore_tail": st.sampled_from(["{p50: 1, p95: 30}", "{p50: 40, p95: 200}"]),
+        "secondary.restore_fixed": st.sampled_from(["0 s", "4 min"]),
+        "secondary.retention": st.sampled_from(["1 h", "6 h"]),
+        "replay.delay": st.just("10 min"),
+        "replay.every": st.just("15 min"),
+        "replay.reverify": st.sampled_from(["20 min", "3 h"]),
+        "replay.validate": st.just("[hash, properties]"),
+        "replay.window": st.sampled_from(["1 min", "4 min", "1 h"]),
+        "replay.workers": st.just("1"),
+        "replay.on_hole": st.sampled_from(["resync", "skip_ahead"]),
+        "failover.mode": st.just("automatic"),
+        "heartbeat.path": st.just("data link"),
+        "manager.restart_after": st.sampled_from(["0 s", "17 min"]),
+        "seed": st.integers(1, 9).map(str),
+    },
+)
+EVENT = st.sampled_from(
+    [
+        "link_outage: 12 min", "packet_loss: {loss: 1 %, duration: 1 h}", "throttle: {to: 500 kbit/s, duration: 40 min}",
+        "partition: {cut: to_secondary, duration: 20 min}", "corrupt_in_transit: DB",
+        "corrupt_at_rest: {database: DB, files: 3}", "corrupt_at_rest: {database: DB, where: primary, files: 2}",
+        "backup_cut_off: DB", "missing_file: DB", "late_file: {database: DB, by: 17 min, files: 2}",
+        "paused_backups: {database: DB, duration: 30 min}", "manager_crash: {}", "manager_crash: {}",
+        "index_maintenance: {database: DB, log: 900 MB}", "order_failover: dba", "lose: host",
+        "lose: {what: database, database: DB}",
+    ]
+)  # fmt: skip
+EVENTS = st.lists(st.tuples(st.integers(1, 240), st.integers(0, 9_000_000), EVENT, st.integers(0, 2)), max_size=5)
+
+
+@st.composite
+def storms(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
+    databases = draw(st.lists(DATABASE, min_size=1, max_size=3))
+    lines = ["run_for: 5 h", "machines: [a, b]", "databases:"]
+    for i, fields in enumerate(databases):
+        lines.append(f"  db{i}: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}")
+    lines += ["link: {bandwidth: 200 Mbit/s}", "events:"]
+    for minute, us, what, of in draw(EVENTS):
+        name = f"db{of % len(databases)}"
+        at_us = minute * 60_000_000 + us
+        lines.append(f'  - {{at: "{at_us} us", {what.replace("DB", name)}}}')
+    if lines[-1] == "events:":
+        lines.pop()
+    return "\n".join(lines) + "\n", tuple(f"{key}={value}" for key, value in draw(OPTIONS).items())
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(storms())
+@example((ONE, ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h")))
+def test_any_run_is_alike_with_the_lane_and_without(storm: tuple[str, tuple[str, ...]]) -> None:
+    text, overrides = storm
+    both_ways(scenario(text, *overrides))
+
+
+@pytest.mark.long
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(storms())
+def test_any_run_is_alike_with_the_lane_and_without_at_length(storm: tuple[str, tuple[str, ...]]) -> None:
+    text, overrides = storm
+    both_ways(scenario(text, *overrides))
