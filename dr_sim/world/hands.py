@@ -24,6 +24,8 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.secondary import Secondary, Work
 
+HOUR_US = 3_600_000_000
+
 
 class Hands:
     """before_command is asked before each command runs: 'crash' kills the manager there, 'fail' makes a Save fail."""
@@ -39,7 +41,7 @@ class Hands:
         self.heartbeats: Heartbeats | None = None
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
-        self._pages = 0
+        self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
         self.store: dict[str, str] = {}
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
@@ -271,8 +273,11 @@ class Hands:
 
     def _page(self, command: c.PageOperator) -> None:
         failover = self._context.scenario.failover
-        delay = self._context.streams.of("operator", "answers in").law(self._pages, failover.answers_in)
-        self._pages += 1
+        # a draw named by the hour and, if it is not the first in it, the number of the page: one on another day shifts none
+        hour = self._context.now_us // HOUR_US
+        self._pages = (hour, self._pages[1] + 1 if self._pages[0] == hour else 0)
+        lane = f"again {self._pages[1]}" if self._pages[1] else ""
+        delay = self._context.streams.of("operator", "answers in", lane).law(hour, failover.answers_in)
         self._later(delay, e.OperatorAnswered, failover.on_duty, failover.approves)
 
     def _fence(self, command: c.Fence) -> None:
