@@ -12,20 +12,25 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
+from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
 
 
 class Occurrence:
-    """One happening of a kind: the number-th line under `events:` (0 if drawn), the index-th of its kind in the run."""
+    """One happening of a kind: the number-th line under `events:` (0 if drawn).
 
-    __slots__ = ("index", "kind", "number", "world")
+    lane and index name its draws: the instant and which of several there, or the line under `faults:` and which of its
+    arrivals. So one more event or fault shifts nobody's."""
 
-    def __init__(self, world: World, kind: str, number: int, index: int) -> None:
+    __slots__ = ("index", "kind", "lane", "number", "world")
+
+    def __init__(self, world: World, kind: str, number: int, lane: str, index: int) -> None:
         self.world = world
         self.kind = kind
         self.number = number
+        self.lane = lane
         self.index = index
 
     def law(self, law: Law, purpose: str) -> int:
@@ -36,8 +41,7 @@ class Occurrence:
         return self._stream(purpose).below(self.index, n)
 
     def _stream(self, purpose: str) -> Stream:
-        lane = "scripted" if self.number else "drawn"
-        return self.world.context.streams.of(f"fault {self.kind}", purpose, lane)
+        return self.world.context.streams.of(f"fault {self.kind}", purpose, self.lane)
 
     def begins(self, detail: str, database: int = -1) -> None:
         self.world.context.note("truth.event", database, self.number, self.kind, 1, detail)

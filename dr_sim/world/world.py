@@ -156,27 +156,32 @@ class World:
     # ---- events and faults ---------------------------------------------------------------------------------------------------
     def _schedule_events(self) -> None:
         scenario = self.context.scenario
-        count: dict[str, int] = {}
+        seen: dict[tuple[str, str], int] = {}
+
+        def nth(kind: str, of: str) -> int:
+            seen[kind, of] = seen.get((kind, of), -1) + 1
+            return seen[kind, of]
+
         for event in scenario.events:
-            count[event.kind] = count.get(event.kind, 0) + 1
-            occurrence = Occurrence(self, event.kind, event.number, count[event.kind] - 1)
+            lane = f"at {event.at_us}"
+            occurrence = Occurrence(self, event.kind, event.number, lane, nth(event.kind, lane))
             self.context.agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
         for fault in scenario.faults:
-            self._draw_next(fault, 0, 0)
+            self._draw_next(fault, f"line {nth(fault.kind, 'line')}", 0, 0)
 
     def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
         _KINDS[event.kind].happen(occurrence, event.params)
 
-    def _draw_next(self, fault: DrawnFault, index: int, after_us: int) -> None:
+    def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
-        gap = self.context.streams.of(f"fault {fault.kind}", "arrival").law(index, Law("exponential", fault.den_us // fault.num))
-        at = after_us + max(1, gap)
+        gaps = self.context.streams.of(f"fault {fault.kind}", "arrival", lane)
+        at = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
         if at > self.context.scenario.run_for_us:
             return
 
         def arrive() -> None:
-            self._happen(Occurrence(self, fault.kind, 0, index), fault)
-            self._draw_next(fault, index + 1, at)
+            self._happen(Occurrence(self, fault.kind, 0, lane, index), fault)
+            self._draw_next(fault, lane, index + 1, at)
 
         self.context.agenda.at(at, Class.FAULT, -1, arrive)
 
