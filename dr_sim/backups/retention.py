@@ -15,15 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, on_path, order, type_forks
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import plan
 
 
+class Stored(Protocol):
+    """A whole file in a share. copied: it lies intact on the other side too (or need not)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def header(self) -> BackupHeader: ...
+    @property
+    def copied(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class StoredFile:
-    """A whole file in a share. copied: it lies intact on the other side too (or need not)."""
+    """The plainest Stored."""
 
     name: str
     header: BackupHeader
@@ -31,7 +43,7 @@ class StoredFile:
 
 
 def prunable(
-    files: Sequence[StoredFile],
+    files: Sequence[Stored],
     now_utc_us: int,
     retention_us: int,
     keep_fulls: int,
@@ -44,6 +56,87 @@ def prunable(
     standby: where the database stands that is fed from these files: what it may still have to restore stays.
     """
     old_before_us = now_utc_us - retention_us
+    gone = _ordinarily_gone(files, old_before_us, keep_fulls, standby)
+    if gone is None:
+        gone = _generally_gone(files, old_before_us, keep_fulls, standby)
+    gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
+    return [file.name for file in gone]
+
+
+def _ordinarily_gone(
+    files: Sequence[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
+) -> list[Stored] | None:  # fmt: skip
+    """The same in one pass, where all is as usual: one fork, old before young, each log begins where the one before it
+    ended, a full or incremental among the old that they lead on from, and every incremental has its base. None: it is not."""
+    others: list[Stored] = []
+    old_logs: list[Stored] = []
+    fork = begin = reached = -1
+    first_end = -1  # of the first young log
+    for file in files:
+        header = file.header
+        if header.kind is not Kind.LOG:
+            others.append(file)
+            continue
+        if header.first_lsn != reached:
+            if reached >= 0:
+                return None
+            begin, fork = header.first_lsn, header.fork
+        reached = header.last_lsn
+        if reached < header.first_lsn or header.fork != fork or header.first_fork != fork:
+            return None
+        if header.finished_utc_us >= old_before_us:
+            if first_end < 0:
+                first_end = reached
+        elif first_end >= 0:
+            return None
+        else:
+            old_logs.append(file)
+    if first_end < 0:
+        return None
+    known = sorted((file.header for file in others), key=order)
+    if any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
+        return None
+    old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
+    anchor = _anchor_within(known, old, begin, first_end)
+    if anchor is None:
+        return None
+    kept = {h.backup_id for h in known} - old | _newest_fulls(known, keep_fulls) | {anchor.backup_id}
+    kept |= {file.header.backup_id for file in others if not file.copied}
+    needed_from = anchor.last_lsn
+    if standby is not None and standby.exists:
+        kept |= _ahead(known, standby)
+        needed_from = min(needed_from, standby.redo_lsn)
+    for h in known:
+        if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
+            bases = _fulls_under(h, known)
+            if not bases:
+                return None
+            kept.update(bases)
+    gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
+    return gone + [file for file in others if file.header.backup_id not in kept]
+
+
+def _anchor_within(known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int) -> BackupHeader | None:
+    """The newest old full, or incremental with its base, that ends in there."""
+    for header in reversed(known):
+        if header.backup_id in old and begin <= header.last_lsn <= first_end:
+            if header.kind is Kind.FULL or _fulls_under(header, known):
+                return header
+            return None
+    return None
+
+
+def _fulls_under(incremental: BackupHeader, known: Sequence[BackupHeader]) -> list[int]:
+    return [
+        h.backup_id for h in known
+        if h.kind is Kind.FULL and not h.copy_only
+        and h.first_lsn == incremental.differential_base_lsn and h.last_lsn < incremental.last_lsn
+    ]  # fmt: skip
+
+
+def _generally_gone(
+    files: Sequence[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
+) -> list[Stored]:  # fmt: skip
     headers = {file.header.backup_id: file.header for file in files}
     old = {i for i, header in headers.items() if header.finished_utc_us < old_before_us}
     if not old:
@@ -67,9 +160,7 @@ def prunable(
         kept |= _ahead(known, standby)
     kept |= _bases_of([headers[i] for i in sorted(kept)], known, forks)
     kept |= _tellers_of_forks(known, kept, forks)
-    gone = [file for file in files if file.header.backup_id not in kept]
-    gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
-    return [file.name for file in gone]
+    return [file for file in files if file.header.backup_id not in kept]
 
 
 def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:

@@ -46,6 +46,8 @@ class File:
         "state",
     )  # fmt: skip
 
+    copied = True  # to backups.retention: what lies here came from the primary
+
     def __init__(self, name: str, kind: int, modified_utc_us: int, size_bytes: int, landed_mono_us: int) -> None:
         self.name = name
         self.kind = kind

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import plan
-from dr_sim.backups.retention import StoredFile, prunable
+from dr_sim.backups.retention import Stored, prunable
 from dr_sim.recovery.commands import Command, Delete, Save, SetAlarm, Validate
-from dr_sim.recovery.files import BAD, FULL, LOG, LOST, VALID, File
+from dr_sim.recovery.files import BAD, FULL, LOG, LOST, UNKNOWN, VALID, File
 from dr_sim.recovery.limits import DAY_US, next_multiple_us
 
 if TYPE_CHECKING:
@@ -60,13 +60,16 @@ class Keeping:
         db = self.db
         out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
         retention_us = db.config.retention_us
-        if utc_us - retention_us < min((f.modified_utc_us for f in db.files.values()), default=utc_us):
+        old_us = utc_us - retention_us
+        old = [f for f in db.files.values() if f.modified_utc_us < old_us]
+        if not old:
             return
-        db.look_into_unknown(out, utc_us - retention_us)
-        whole = [StoredFile(f.name, f.header) for f in db.files.values() if f.state == VALID and f.header is not None]
-        names = prunable(whole, utc_us, retention_us, db.config.keep_fulls, db.state)
-        useless = [f for f in db.files.values() if f.state == LOST or (f.done and f.state == BAD)]
-        names += [f.name for f in sorted(useless, key=File.age_order) if f.modified_utc_us < utc_us - retention_us]
+        if any(f.state == UNKNOWN for f in old):
+            db.look_into_unknown(out, old_us)
+        whole = [f for f in db.files.values() if f.state == VALID and f.header is not None]
+        names = prunable(cast(list[Stored], whole), utc_us, retention_us, db.config.keep_fulls, db.state)
+        useless = [f for f in old if f.state == LOST or (f.done and f.state == BAD)]
+        names += [f.name for f in sorted(useless, key=File.age_order)]
         for name in names:
             file = db.files[name]
             if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST):

@@ -18,6 +18,8 @@ class BackupFile:
         "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
+    copied = True  # to backups.retention, unless it is on its way
+
     def __init__(
         self, number: int, database: int, database_name: str, kind: Kind, name: str, header: BackupHeader, commits: int
     ) -> None:

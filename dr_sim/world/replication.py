@@ -64,6 +64,11 @@ class Replication:
         number = file.number
         return number in self._sending or number in self._held or file in self._queue or file in self._not_due
 
+    @property
+    def busy(self) -> bool:
+        """Is any file on its way?"""
+        return bool(self._sending or self._held or self._queue or self._not_due)
+
     def waiting(self, database: int) -> list[BackupFile]:
         """Finished files of a database that have not landed, oldest first."""
         sending, held = [f for f, _, _ in self._sending.values()], [f for f, _ in self._held.values()]
