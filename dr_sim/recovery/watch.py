@@ -28,7 +28,7 @@ from dr_sim.recovery.alerts import (
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
-from dr_sim.recovery.files import BAD, LOG, LOST, VALID, File
+from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
 
 if TYPE_CHECKING:
@@ -157,7 +157,16 @@ class Watch:
                 return True, first
         if db.restoring is not None and self.stuck is not None:
             return True, self.stuck.file  # not over before its restore is answered
+        if blocker is not None and self.stuck is None and self._landed_before(blocker):
+            return False, None
         return blocker is not None, None
+
+    def _landed_before(self, blocker: File) -> bool:
+        """Is an earlier log here and being hashed? Files that cross together land within moments, in any order: what seems
+        to be missing has perhaps only not been looked at."""
+        until = blocker.modified_utc_us
+        files = self.db.files.values()
+        return any(f.state == CHECKING and f.kind == LOG and not f.done and f.modified_utc_us <= until for f in files)
 
     def _notice(self, file: File | None, lsn: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
         db = self.db
