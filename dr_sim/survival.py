@@ -5,12 +5,16 @@ at the secondary, for 'host' what lies in the primary's share as well. Among pos
 furthest is always the best start for logs, and whether an incremental fits depends on its base alone, so one *front*
 per class is enough: quiet files move it in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a
 missing base); only then, and after damage, is it computed afresh from all files.
+A base is there if its full is, if the secondary's copy carries it, or if logs bring it that can be replayed (a log
+carries the base under which it was cut): the last is searched for only if an incremental would get further by it.
 Part of the independent oracle: no code shared with recovery/ or with the chain logic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.commits import MASK, content, mark
@@ -22,11 +26,14 @@ KEPT_CHAINS = 2
 newest fulls be damaged later, the answer is too low, never too high)."""
 
 
+_BEGIN, _END = attrgetter("first_lsn"), attrgetter("last_lsn")
+
+
 class File:
     """A finished backup and where intact bytes of it lie."""
 
-    __slots__ = ("attempts", "base_lsn", "commits", "copy_only", "first_lsn", "fork", "kind", "last_lsn", "primary",
-                 "restored", "secondary", "spoilt")  # fmt: skip
+    __slots__ = ("attempts", "base_lsn", "carries_lsn", "commits", "copy_only", "first_lsn", "fork", "kind", "last_lsn",
+                 "primary", "restored", "secondary", "spoilt")  # fmt: skip
 
     def __init__(self, header: BackupHeader, commits: int) -> None:
         self.kind = header.kind
@@ -34,6 +41,7 @@ class File:
         self.first_lsn = header.first_lsn
         self.last_lsn = header.last_lsn
         self.base_lsn = header.differential_base_lsn
+        self.carries_lsn = header.database_backup_lsn  # a log's base: in dr_sim a full's checkpoint is its first LSN
         self.copy_only = header.copy_only
         self.commits = commits  # 0..commits-1 are acknowledged at last_lsn
         self.primary = True  # intact in the primary's share
@@ -46,7 +54,7 @@ class File:
 class Front:
     """The furthest position that would survive one class of failure."""
 
-    __slots__ = ("commits", "fork", "lsn", "name", "shown_commits", "shown_fork", "stuck")
+    __slots__ = ("by_logs", "commits", "fork", "lsn", "name", "shown_commits", "shown_fork", "stuck")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,6 +62,7 @@ class Front:
         self.lsn = -1  # nothing survives
         self.commits = 0
         self.stuck = False
+        self.by_logs = False  # it rests on a base that only logs bring, replayed or not
         self.shown_fork = self.shown_commits = -1
 
 
@@ -85,7 +94,8 @@ class History:
         self.host = Front("host")
         self.exists = False  # the secondary's copy, from here on
         self.sound = True  # it is a prefix of the primary's history
-        self.fork = self.lsn = self.commits = self.base_lsn = 0
+        self.fork = self.lsn = self.commits = 0
+        self.base_lsn = 0  # of the full that it carries; without has_base that is copy-only
         self.has_base = False
 
     # ---- forks -----------------------------------------------------------------------------------------------
@@ -123,13 +133,16 @@ class History:
                     front.shown_commits, front.shown_fork = f.commits, f.fork
                     self.show(t, self, front)
         elif front.stuck:
-            if f.kind is not _LOG or (f.last_lsn > front.lsn and f.first_lsn <= front.lsn):
+            if f.kind is not _LOG or f.first_lsn <= front.lsn:
                 self.compute(t, front)
         elif not same and f.kind is not _LOG:
             self.compute(t, front)
         elif f.last_lsn > front.lsn or not same:
             if not self._fits(front, f, same):
-                front.stuck = True
+                if f.kind is _LOG:
+                    front.stuck = True
+                else:
+                    self.compute(t, front)  # do logs bring its base?
                 return
             front.fork, front.lsn, front.commits = f.fork, f.last_lsn, f.commits
             self._show(t, front)
@@ -141,7 +154,7 @@ class History:
         return f.kind is _FULL or f.base_lsn in self._bases(front)
 
     def _bases(self, front: Front) -> set[int]:
-        """The bases on which an incremental can be restored: those of intact fulls, and the one that is restored."""
+        """Bases on which an incremental can be restored: those of intact fulls, and the one that is restored."""
         host = front is self.host
         bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
         if self.sound and self.has_base:
@@ -155,11 +168,9 @@ class History:
         else:
             was, f.secondary = f.secondary, False
         replayed = self.exists and self.sound and f.fork == self.fork and f.last_lsn <= self.lsn
-        if not was or (replayed and f.kind is not _FULL):
-            return  # what the secondary holds reaches further than f, and f is no base
-        self.compute(t, self.host)
-        if where != "primary":
-            self.compute(t, self.site)
+        for front in (self.host, self.site) if where != "primary" else (self.host,):
+            if was and not (replayed and f.kind is not _FULL and not front.by_logs):
+                self.compute(t, front)  # else what the secondary holds reaches further than f, and f is no base
 
     def afresh(self, t: int) -> None:
         self.compute(t, self.site)
@@ -177,15 +188,54 @@ class History:
         for f in there:
             if f.last_lsn > lsn and (f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)):
                 lsn, commits, fork = f.last_lsn, f.commits, f.fork
+        lsn, commits, fork = self._replayed(there, lsn, commits, fork)
+        front.by_logs = False
+        if any(f.kind is _INCREMENTAL and f.last_lsn > lsn and f.base_lsn not in bases for f in there):
+            far = self._by_logs(there)
+            if far is not None and far.last_lsn > lsn:
+                front.by_logs = True
+                lsn, commits, fork = self._replayed(there, far.last_lsn, far.commits, far.fork)
+        front.lsn, front.commits, front.fork = lsn, commits, fork
+        front.stuck = any(f.last_lsn > lsn for f in there)
+        self._show(t, front)
+
+    def _replayed(self, there: list[File], lsn: int, commits: int, fork: int) -> tuple[int, int, int]:
+        """Where every log that fits leads from that position (an LSN of -1: there is none)."""
         if lsn >= 0:
-            for f in sorted((f for f in there if f.kind is _LOG and f.last_lsn >= lsn), key=lambda f: f.first_lsn):
+            for f in sorted((f for f in there if f.kind is _LOG and f.last_lsn >= lsn), key=_BEGIN):
                 if f.first_lsn > lsn:
                     break
                 if (f.last_lsn > lsn or f.fork != fork) and self.on_path(f.fork, fork, lsn):
                     lsn, commits, fork = f.last_lsn, f.commits, f.fork
-        front.lsn, front.commits, front.fork = lsn, commits, fork
-        front.stuck = any(f.last_lsn > lsn for f in there)
-        self._show(t, front)
+        return lsn, commits, fork
+
+    def _by_logs(self, there: list[File]) -> File | None:
+        """The file that gets furthest, bases that logs bring included; None if none can be restored.
+
+        In the order of their ends: what leads to a position ends before it. For each base that a database may carry
+        (a copy-only full's is none, and gives way to newer ones only) the furthest position with it counts.
+        """
+        tops: dict[tuple[int, bool], int] = {}
+        held = self.exists and self.sound and self.on_path(self.primary_fork, self.fork, self.lsn)
+        far: File | None = None
+        for lsn, group in groupby(sorted(there, key=_END), key=_END):
+            if held and lsn > self.lsn:
+                tops[self.base_lsn, self.has_base] = self.lsn
+                held = False
+            here: list[tuple[int, bool]] = []
+            for f in group:
+                if f.kind is _FULL:
+                    found = [(f.first_lsn, not f.copy_only)]
+                elif f.kind is _INCREMENTAL:
+                    found = [(f.base_lsn, True)] if (f.base_lsn, True) in tops else []
+                else:
+                    over = [base for base, top in tops.items() if f.first_lsn <= top]
+                    found = [(f.carries_lsn, True) if f.carries_lsn > base[0] else base for base in over]
+                if found:
+                    far = f
+                    here += found
+            tops.update(dict.fromkeys(here, lsn))
+        return far
 
     def _show(self, t: int, front: Front) -> None:
         if front.commits != front.shown_commits or front.fork != front.shown_fork:

@@ -170,10 +170,18 @@ class Witness:
         elif f is not None and reading.commits != f.commits:
             self._fault(t, d, "short_restore", f"file {file}: {reading.commits} commits of {f.commits}")
             sound = False
-        quiet = sound and d.sound and not full and d.exists and state.redo_lsn <= d.site.lsn
+        quiet = (
+            sound and d.sound and not full and d.exists and state.redo_lsn <= d.site.lsn
+            and not d.site.by_logs and not d.host.by_logs
+        )  # fmt: skip
         d.exists, d.sound, d.fork, d.lsn, d.commits = True, sound, state.fork, state.redo_lsn, reading.commits
+        base_lsn = state.differential_base_lsn
         if full:
-            d.base_lsn, d.has_base = state.differential_base_lsn, f is not None and not f.copy_only
+            assert f is not None
+            d.base_lsn, d.has_base = (f.first_lsn, False) if f.copy_only else (base_lsn, True)
+        elif base_lsn != d.base_lsn and (base_lsn or d.has_base):  # a log has brought it
+            d.base_lsn, d.has_base = base_lsn, base_lsn != 0
+            quiet = False
         if not quiet:
             d.afresh(t)
 

@@ -21,9 +21,10 @@ FULL, INCREMENTAL, LOG = Kind
 
 
 def header(
-    kind: Kind, first: int, last: int, *, base: int = 0, fork: int = 1, first_fork: int = 0, copy_only: bool = False
-) -> BackupHeader:
-    return BackupHeader(DB, 0, kind, fork, first, last, first, 0, base, first_fork or fork, 0, 0, 0, copy_only)
+    kind: Kind, first: int, last: int, *, base: int = 0, fork: int = 1, first_fork: int = 0, copy_only: bool = False,
+    carries: int = 0,
+) -> BackupHeader:  # fmt: skip
+    return BackupHeader(DB, 0, kind, fork, first, last, first, carries, base, first_fork or fork, 0, 0, 0, copy_only)
 
 
 class Watch:
@@ -34,6 +35,7 @@ class Watch:
         self.witness = Witness([DB], lambda *row: self.rows.append(row), lambda db, fork, n: 1000 * n + fork)
         self.witness.seeded(0, 0, 1, 10, 1, 10)
         self.headers: list[BackupHeader] = []
+        self.base = 10
         self.clock = 0
 
     def made(self, kind: Kind, n0: int, n1: int, *, land: bool = True, **how: int) -> int:
@@ -53,7 +55,8 @@ class Watch:
         self.clock += 1
         h = self.headers[file]
         n = h.last_lsn // 10 if commits < 0 else commits
-        state = RestoreState(fork or h.fork, h.last_lsn if lsn < 0 else lsn, h.first_lsn if h.kind is FULL else 10)
+        self.base = h.first_lsn if h.kind is FULL else max(self.base, h.database_backup_lsn)
+        state = RestoreState(fork or h.fork, h.last_lsn if lsn < 0 else lsn, self.base)
         reading = WitnessReading(n, mark(DB, 1, n) if digest < 0 else digest)
         self.witness.restored(self.clock, 0, file, state, reading)
 
@@ -321,6 +324,58 @@ def test_a_copy_only_full_is_no_base_even_where_a_full_was() -> None:
     assert w.witness.survivable(0, "site") == (1, 0)
 
 
+def test_the_base_that_logs_bring_counts_once_they_can_be_replayed_and_after_they_have_been(w: Watch) -> None:
+    late = w.made(LOG, 1, 2, land=False, carries=10)
+    full = w.made(FULL, 2, 3, land=False)
+    log = w.made(LOG, 2, 4, carries=20)
+    lost = w.made(LOG, 4, 5, land=False, carries=20)
+    w.witness.gone(40, 0, full, "primary")
+    w.witness.gone(40, 0, lost, "primary")
+    w.made(INCREMENTAL, 5, 6, base=20)
+    assert (w.witness.survivable(0, "site"), w.witness.survivable(0, "host")) == ((1, 1), (1, 6))
+    w.witness.landed(50, 0, late, True)
+    assert w.witness.survivable(0, "site") == (1, 6)
+    w.witness.damaged(51, 0, late, "secondary")
+    assert w.witness.survivable(0, "site") == (1, 1)
+    w.witness.landed(52, 0, late, True)
+    w.restore(late)
+    w.restore(log)
+    for file in (late, log):
+        w.witness.gone(60, 0, file, "secondary")
+        w.witness.gone(60, 0, file, "primary")
+    assert w.witness.survivable(0, "site") == w.witness.survivable(0, "host") == (1, 6)
+    w.made(INCREMENTAL, 6, 7, base=10)
+    assert w.witness.survivable(0, "site") == (1, 6)
+    assert w.broken == []
+
+
+def test_the_copy_that_has_moved_on_to_the_next_base_is_past_incrementals_on_the_last(w: Watch) -> None:
+    log = w.made(LOG, 1, 3, carries=20)
+    w.made(INCREMENTAL, 4, 5, base=10)  # begun before that full had ended
+    assert w.witness.survivable(0, "site") == (1, 5)
+    w.restore(log)
+    assert w.witness.survivable(0, "site") == w.witness.survivable(0, "host") == (1, 3)
+
+
+def test_ways_over_logs_that_the_copy_has_passed_open_and_close(w: Watch) -> None:
+    early = w.made(LOG, 1, 2, land=False, carries=10)
+    log = w.made(LOG, 2, 3, carries=20)
+    bridge = w.made(INCREMENTAL, 5, 6, base=10)
+    w.made(INCREMENTAL, 8, 9, base=20)
+    assert (w.witness.survivable(0, "site"), w.witness.survivable(0, "host")) == ((1, 6), (1, 9))
+    w.restore(bridge)  # from here those logs are behind
+    assert w.witness.survivable(0, "site") == w.witness.survivable(0, "host") == (1, 6)
+    w.made(FULL, 1, 1, copy_only=True)  # not from there
+    assert (w.witness.survivable(0, "site"), w.witness.survivable(0, "host")) == ((1, 6), (1, 9))
+    w.witness.landed(50, 0, early, True)
+    assert w.witness.survivable(0, "site") == (1, 9)
+    w.witness.damaged(51, 0, log, "secondary")
+    assert (w.witness.survivable(0, "site"), w.witness.survivable(0, "host")) == ((1, 6), (1, 9))
+    w.witness.gone(52, 0, log, "primary")
+    assert w.witness.survivable(0, "host") == (1, 6)
+    assert w.broken == []
+
+
 def test_holes_close_in_whatever_order_the_late_files_come(w: Watch) -> None:
     logs = [w.made(LOG, i, i + 1, land=i % 2 == 0) for i in range(1, 7)]  # 1-2, 3-4 and 5-6 are late
     assert w.witness.survivable(0, "site") == (1, 1)
@@ -348,25 +403,32 @@ def test_the_witness_shares_no_code_with_what_it_watches() -> None:
 
 
 # ---- against a search of everything --------------------------------------------------------------------------
+State = tuple[int, int, bool]
+"""Position, first_lsn of the full that is carried, and whether that is a base."""
+
+
 class Exhaustive:
     """A primary and its files by the plainest rules, and all positions that any order of restores reaches."""
 
     def __init__(self) -> None:
         self.n = 1
         self.log_lsn = 10
-        self.base = 10
+        self.base = self.last_base = 10
         self.files: list[tuple[BackupHeader, dict[str, bool]]] = []
-        self.state: tuple[int, int | None] | None = (10, 10)  # position and base of the secondary's copy
+        self.state: State | None = (10, 10, True)  # the secondary's copy
 
     @staticmethod
-    def step(state: tuple[int, int | None] | None, h: BackupHeader) -> tuple[int, int | None] | None:
+    def step(state: State | None, h: BackupHeader) -> State | None:
         """What restoring h makes of a state; None if it is refused."""
         if h.kind is FULL:
-            return h.last_lsn, None if h.copy_only else h.first_lsn
+            return h.last_lsn, h.first_lsn, not h.copy_only
         if state is None or h.last_lsn <= state[0]:
             return None
-        fits = h.first_lsn <= state[0] if h.kind is LOG else h.differential_base_lsn == state[1]
-        return (h.last_lsn, state[1]) if fits else None
+        if h.kind is INCREMENTAL:
+            return (h.last_lsn, *state[1:]) if (h.differential_base_lsn, True) == state[1:] else None
+        if h.first_lsn > state[0]:
+            return None
+        return (h.last_lsn, h.database_backup_lsn, True) if h.database_backup_lsn > state[1] else (h.last_lsn, *state[1:])
 
     def furthest(self, sides: tuple[str, ...]) -> int:
         there = [h for h, where in self.files if any(where[s] for s in sides)]
@@ -394,16 +456,17 @@ def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None
         truth.n += number
         end = truth.n * 10
         if what == "log":
-            h, truth.log_lsn = header(LOG, truth.log_lsn, end), end
-        elif what == "incremental":
-            h = header(INCREMENTAL, begin, end, base=truth.base)
+            h, truth.log_lsn = header(LOG, truth.log_lsn, end, carries=truth.base), end
+        elif what == "incremental":  # on the last base but one: it was begun before the last full ended
+            h = header(INCREMENTAL, begin, end, base=truth.last_base if flag else truth.base)
         else:
             h = header(FULL, begin, end, copy_only=what == "copy")
-            truth.base = begin if what == "full" else truth.base
+            if what == "full":
+                truth.last_base, truth.base = truth.base, begin
         truth.files.append((h, {"primary": True, "secondary": False}))
         w.headers.append(h)
         w.witness.made(0, 0, len(truth.files) - 1, h, truth.n)
-        if not flag or what not in ("log",):
+        if not flag or what != "log":
             return
         number, what = len(truth.files) - 1, "land"
     if not truth.files:
@@ -426,7 +489,7 @@ def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None
     elif where["secondary"] and (after := truth.step(truth.state, h)) is not None:
         truth.state = after
         n = after[0] // 10
-        w.witness.restored(0, 0, file, RestoreState(1, after[0], after[1] or 0), WitnessReading(n, mark(DB, 1, n)))
+        w.witness.restored(0, 0, file, RestoreState(1, after[0], after[1] * after[2]), WitnessReading(n, mark(DB, 1, n)))
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
