@@ -85,6 +85,34 @@ def test_planned_failover_takes_the_tail_and_loses_nothing() -> None:
     assert world.redo == world.written == world.log_start
 
 
+def test_planned_failover_waits_for_a_share_that_does_not_answer_and_says_so() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)  # finished, on its way
+    order(world, "anna", planned=True)
+    world.reachable = False
+    limit = world.config.failover.drain_limit_us
+    world.wait(3 * limit)
+    assert world.recovers == 0 and phases(world)[-1] in ("draining", "tail")
+    told = [command for command in world.done if isinstance(command, c.RaiseAlert) and command.event_id == 7]
+    assert len(told) >= 2 and "planned failover waits for" in told[0].text
+    world.reachable = True
+    world.wait(limit)
+    world.land_all()
+    world.wait(limit)
+    world.land_all()
+    world.settle()
+    assert phases(world)[-1] == "serving" and world.redo == world.written
+
+
+def test_planned_failover_goes_on_as_an_unplanned_one_when_the_primary_dies_in_it() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    order(world, "anna", planned=True)
+    dies(world)
+    world.wait(3 * world.config.failover.drain_limit_us)
+    assert phases(world)[-1] == "serving" and world.redo < world.written
+
+
 def test_planned_failover_that_cannot_fence_is_abandoned() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.reachable = False

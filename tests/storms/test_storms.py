@@ -1,0 +1,84 @@
+"""Swarm tests: scenarios drawn at random, options and faults alike, run through the whole of dr_sim.
+
+Whatever happens in them, no invariant may break, the recorded events must give the recorded commands again, every
+number must be had, every ledger must add up, a planned failover must lose nothing, and who is not allowed to must not
+fail over. Then the same with real database files: SQLite must tell the same story as the model, row by row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim.engines.sides import open_sides
+from dr_sim.journal import Journal
+from dr_sim.measures.ledger import explain_failover
+from dr_sim.measures.summary import summarise
+from dr_sim.scenario.model import Scenario
+from dr_sim.verify import verify
+from dr_sim.world.world import World, manager_config
+from tests.storms.draw import scenario
+
+
+def weathers(seed: int, folder: Path) -> None:
+    spec = scenario(seed, folder)
+    journal = World(spec).run()
+    broken = [(r.time_us, r.values) for r in journal.rows("truth.violation")]
+    assert not broken, f"seed {seed}: {broken[0]}"
+    found = verify(journal, manager_config(spec), spec.start_utc_us)
+    assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
+    summary = summarise(journal, spec)
+    ledgers_add_up(seed, journal, spec, len(summary["failovers"]))
+    orders_are_kept(seed, journal, spec)
+
+
+def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) -> None:
+    for n in range(1, failovers + 1):
+        for ledger in explain_failover(journal, spec, n):
+            if ledger.total_us is not None:
+                assert sum(line.duration_us for line in ledger.lines) == ledger.total_us, f"seed {seed}: {ledger.title}"
+
+
+def orders_are_kept(seed: int, journal: Journal, spec: Scenario) -> None:
+    orders = [r.values for r in journal.rows("seen.FailoverOrdered")]
+    promoted = [r.values for r in journal.rows("truth.promoted")]
+    if any(o["operator"] == "mallory" for o in orders):
+        assert [r.values["operator"] for r in journal.rows("seen.RefuseOrder")] == ["mallory"], f"seed {seed}"
+    planned = any(o["planned"] and o["operator"] == "dba" for o in orders)
+    failed = list(journal.rows("truth.failed", "seen.HeartbeatLost"))
+    if planned and not failed and not list(journal.rows("seen.RefuseOrder")):
+        logs = {d.name for d in spec.databases if d.log.kind != "none"}
+        lost = [p["transactions_lost"] for p in promoted]
+        assert not any(lost), f"seed {seed}: a planned failover of {logs} lost {lost}"
+
+
+@pytest.mark.parametrize("decade", range(10))
+def test_storms(decade: int, tmp_path: Path) -> None:
+    for seed in range(decade * 10, decade * 10 + 10):
+        weathers(seed, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hundred", range(1, 11))
+def test_storms_at_length(hundred: int, tmp_path: Path) -> None:
+    for seed in range(hundred * 100, hundred * 100 + 100):
+        weathers(seed, tmp_path)
+
+
+def same_story(seed: int, folder: Path) -> None:
+    spec = scenario(seed, folder)
+    with open_sides("sqlite") as sides:
+        real = World(spec, sides=sides).run()
+    assert real.digest() == World(spec).run().digest(), f"seed {seed}: SQLite and the model differ"
+
+
+def test_real_files_tell_the_same_story(tmp_path: Path) -> None:
+    for seed in range(12):
+        same_story(seed, tmp_path)
+
+
+@pytest.mark.long
+def test_real_files_tell_the_same_story_at_length(tmp_path: Path) -> None:
+    for seed in range(100, 200):
+        same_story(seed, tmp_path)
