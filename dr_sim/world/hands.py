@@ -42,6 +42,7 @@ class Hands:
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
         self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
+        self._orders: list[tuple[str, bool]] = []  # those that nobody was there to take
         self.store: dict[str, str] = {}
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
@@ -65,6 +66,9 @@ class Hands:
         self.manager = RecoveryManager(self._config, self.incarnation, dict(self.store))
         self._context.note("truth.manager", -1, self.incarnation, 1)
         self._run(self.manager.resume(self._context.now_us, self._context.utc_us()))
+        orders, self._orders = self._orders, []
+        for order in orders:
+            self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, self.order_failover, *order)
 
     def crash(self) -> None:
         """The manager dies now; it is started again after manager_restart."""
@@ -268,8 +272,12 @@ class Hands:
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
     def order_failover(self, operator: str, planned: bool) -> None:
+        """Who gives an order gives it again when the recovery manager is back, should it be down or die of it."""
         context = self._context
-        self.tell(e.FailoverOrdered(context.now_us, context.utc_us(), 0, operator, planned))
+        if self.manager is not None:
+            self.tell(e.FailoverOrdered(context.now_us, context.utc_us(), 0, operator, planned))
+        if self.manager is None:
+            self._orders.append((operator, planned))
 
     def _page(self, command: c.PageOperator) -> None:
         failover = self._context.scenario.failover
