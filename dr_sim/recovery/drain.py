@@ -94,6 +94,8 @@ class Drain:
         if self.reachable is None or db.restoring is not None:
             return False
         stuck = bool(db.pending) or not db.state.exists
+        if stuck and self.patient:
+            return False
         if any(stuck or kind_of(name) == LOG for name in self.waiting):
             return False
         for file in db.files.values():

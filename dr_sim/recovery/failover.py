@@ -183,7 +183,7 @@ class Failover:
             if self.planned and not self._primary_is_silent(e.mono_us):
                 self._be_patient(e, out)
                 return
-            self.planned = False  # the primary died in the middle of it
+            self.planned = False  # if it was, the primary died in the middle of it
             for name, db in self.databases.items():
                 left = db.drain.abandon_waiting() if db.drain is not None else 0
                 if left:
@@ -198,10 +198,15 @@ class Failover:
 
     # ---- orders -------------------------------------------------------------------------------------------------------
     def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:
+        broken = [name for name, db in self.databases.items() if db.watch.stuck is not None or db.repair.policy]
         if e.operator not in self.config.operators:
             out.append(RefuseOrder(e.operator, "not authorised"))
+        elif self.planned and not e.planned and self.state in (State.DRAINING, State.TAIL):
+            self._lose_patience(e, out)
         elif self.state not in (State.WATCHING, State.DECIDING):
             out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
+        elif e.planned and broken:
+            out.append(RefuseOrder(e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"))
         else:
             self._begin(e.planned, out)
 
@@ -290,11 +295,24 @@ class Failover:
             if name in self.tails:
                 out.append(TakeTail(name))
 
+    def _lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
+        """Someone who may says that it is to go on, whatever is lost: within the drain's limit it does."""
+        self.planned = False
+        self._save(out)
+        for name, db in self.databases.items():
+            if db.drain is not None:
+                db.drain.patient = False
+                if db.drain.reachable is None:
+                    out.append(AskShare(name))
+        out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
+
     def _idle(self) -> bool:
         return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
 
     def _recover(self, mono_us: int, out: list[Command]) -> None:
         self.unanswered = {name for name, db in self.databases.items() if not db.promoted}
+        for name in self.unanswered:
+            self.databases[name].recovering = True
         out.extend(Recover(name) for name in self.databases if name in self.unanswered)
         self._recovered_all(mono_us, out)
 

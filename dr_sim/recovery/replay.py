@@ -55,6 +55,7 @@ class DatabaseReplay:
         "name",
         "pending",
         "promoted",
+        "recovering",
         "recopying",
         "repair",
         "restoring",
@@ -90,6 +91,7 @@ class DatabaseReplay:
         self.keeping = Keeping(self)
         self.drain: Drain | None = None
         self.promoted = False
+        self.recovering = False  # it is being brought online: nothing more is handed over, whatever lands
         self.job_open = False
 
     # ---- after a start: what is really there ------------------------------------------------------------------
@@ -253,7 +255,7 @@ class DatabaseReplay:
     # ---- the engine -----------------------------------------------------------------------------------------------
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
-        if self.restoring is not None or self.promoted:
+        if self.restoring is not None or self.promoted or self.recovering:
             return
         file = self.repair.next_step(mono_us) if self.repair.steps else None
         replace = file is not None and file.kind == FULL and self.state.exists

@@ -193,6 +193,7 @@ class Hands:
     def _recover(self, command: c.Recover) -> None:
         at = self._context.now_us + self._context.scenario.failover.recover_fixed_us
         index = self._index[command.database]
+        self._context.witness.recovery_begins(index)
         self._context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation)
 
     def _recovered(self, database: str, incarnation: int) -> None:

@@ -113,6 +113,32 @@ def test_planned_failover_goes_on_as_an_unplanned_one_when_the_primary_dies_in_i
     assert phases(world)[-1] == "serving" and world.redo < world.written
 
 
+def test_an_unplanned_order_ends_the_patience_of_a_planned_one() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    order(world, "anna", planned=True)
+    world.reachable = False
+    world.wait(world.config.failover.drain_limit_us)
+    order(world, "mallory")
+    order(world, "anna")
+    world.wait(2 * world.config.failover.drain_limit_us)
+    assert phases(world)[-1] == "serving" and world.redo < world.written
+
+
+def test_a_planned_failover_is_refused_while_the_chain_is_broken() -> None:
+    world = shipped(begun(FakeWorld(config(on_hole="skip_ahead", full_scheduled=True))))
+    lost = world.backup(Kind.LOG)
+    world.on_way.clear()
+    world.backups[lost].at_primary = False
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    world.land_all()
+    order(world, "anna", planned=True)
+    refused = [command for command in world.done if isinstance(command, c.RefuseOrder)]
+    assert [r.reason for r in refused] == [f"the chain of database [{DB}] is broken: data would be lost"]
+    assert phases(world) == []
+
+
 def test_planned_failover_that_cannot_fence_is_abandoned() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.reachable = False
