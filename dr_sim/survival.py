@@ -72,8 +72,8 @@ class History:
     show(time_us, history, front) is called each time a front has reached another commit.
     """
 
-    __slots__ = ("base_lsn", "bases", "commits", "due_commits", "exists", "files", "fork", "has_base", "host", "index", "log_lsn",
-                 "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound", "strays", "whole")  # fmt: skip
+    __slots__ = ("base_lsn", "bases", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
+                 "index", "log_lsn", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound", "strays", "whole")  # fmt: skip
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
         self.index = index
@@ -89,7 +89,8 @@ class History:
         self.files: dict[int, File] = {}
         self.bases: list[File] = []  # those of them that are fulls and not copy-only
         self.whole: list[int] = []  # first_lsn of the newest fulls that once were intact on both sides
-        self.strays: dict[int, int] = {}  # attempts of files that never were finished
+        self.strays: dict[int, int] = {}  # attempts of files that never were finished, or are none of this history
+        self.foreign: dict[int, int] = {}  # the forks of files that are none of this history
         self.site = Front("site")
         self.host = Front("host")
         self.exists = False  # the secondary's copy, from here on

@@ -67,9 +67,13 @@ class Witness:
 
     # ---- what happened to files ------------------------------------------------------------------------------
     def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
-        """A backup is finished: whole in the primary's share. An old primary's after a promotion counts no more."""
+        """A backup is finished: whole in the primary's share. An old primary's after a promotion counts no more, nor does
+        one of a fork that the primary is not on (a rehearsal's, say): it is none of this history."""
         d = self._databases[db]
-        if d.promoted or header.fork != d.primary_fork:
+        if d.promoted:
+            return
+        if header.fork != d.primary_fork:
+            d.foreign[file] = header.fork
             return
         f = d.files[file] = File(header, commits)
         if f.kind is not _LOG:
@@ -139,6 +143,8 @@ class Witness:
             self._fault(t, d, "after_promotion", f"file {file}: handed over")
         if f is None:
             d.strays[file] = attempts_in_store
+            if file in d.foreign:
+                self._fault(t, d, "wrong_fork", f"file {file}: fork {d.foreign[file]}, the primary is on {d.primary_fork}")
             return
         f.attempts = attempts_in_store
         if f.kind is _FULL or not d.exists:

@@ -193,6 +193,13 @@ def dangers(journal: Journal) -> dict[tuple[str, str], list[int]]:
     return found
 
 
+def alerts_of(journal: Journal) -> dict[tuple[str, int], list[int]]:
+    found: dict[tuple[str, int], list[int]] = {}
+    for row in journal.rows("seen.RaiseAlert"):
+        found.setdefault((row.values["database"], row.values["event_id"]), []).append(row.time_us)
+    return found
+
+
 def attempts_forgotten(journal: Journal) -> Iterator[str]:
     """The counter of a file only rises, one for each read that began, and is in the store before it."""
     counts: dict[str, int] = {}
@@ -230,6 +237,10 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     for danger, instants in usually_told.items():
         assert danger in told, f"{danger} is told in the undisturbed run"
         assert told[danger][0] <= instants[0] + slack
+    raised = alerts_of(journal)
+    for alert, instants in alerts_of(usual.journal).items():
+        for t in instants:  # it is raised again at every retry, crash or no crash (R12)
+            assert any(abs(t - again) <= slack for again in raised.get(alert, [])), f"{alert} of {t} is not raised again"
     for key, value in usual.world.hands.store.items():
         if key.startswith("attempts/") and key in crashed.world.hands.store:
             assert int(value) <= int(crashed.world.hands.store[key]) <= int(value) + crashes

@@ -1,0 +1,313 @@
+"""Planted bugs: each is put into the real recovery logic, run through the world, and caught by the witness; the same run
+without it has nothing to catch. The six of the house, and those of a restart."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import test_restart
+from world.build import MINUTE, SECOND, scenario
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.names import backup_name
+from dr_sim.engines.files import MemoryFiles
+from dr_sim.engines.model import ModelEngine
+from dr_sim.recovery import alerts, events, failover, manager, replay
+from dr_sim.recovery.commands import RenameWorkingCopy, Restore
+from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.world.agenda import Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.world import World
+
+TEXT = """\
+run_for: 2 h
+start: 2026-01-04 23:50
+databases: {crm: {size: 2 GB, full: none, incremental: daily 00:10}}
+link: {bandwidth: 100 Mbit/s}
+secondary: {restore_fixed: 2 s}
+manager: {restart_after: 10 s}
+failover: {mode: automatic}
+"""
+Patch = pytest.MonkeyPatch
+
+
+def caught(*happenings: str, during: tuple[tuple[int, Callable[[World], object]], ...] = ()) -> set[str]:
+    """The invariants that broke in a run with these events."""
+    return broken(TEXT + ("events:\n" + "".join(f"  - {h}\n" for h in happenings) if happenings else ""), during)
+
+
+def broken(text: str, during: tuple[tuple[int, Callable[[World], object]], ...] = ()) -> set[str]:
+    """Quiet logs take the long way, past the planted bug."""
+    world = World(scenario(text), express=False)
+    for at_us, do in during:
+        world.context.agenda.at(at_us, Class.FAULT, -1, do, world)
+    world.run()
+    assert [r.values["invariant"] for r in world.journal.rows("truth.violation")] == [
+        v.invariant for v in world.context.witness.violations
+    ]
+    return {v.invariant for v in world.context.witness.violations}
+
+
+# ---- the bugs --------------------------------------------------------------------------------------------------------
+def skip_the_gap_check(patch: Patch) -> None:
+    """A log that begins past the position is as good as any."""
+
+    def careless(header: BackupHeader, state: RestoreState, *forks: Any) -> Fit:
+        fit = applies(header, state, *forks)
+        return Fit.APPLIES if fit is Fit.GAP else fit
+
+    patch.setattr(replay, "applies", careless)
+
+
+def replay_twice(patch: Patch) -> None:
+    """A log is handed over again when it has been restored."""
+    restored = DatabaseReplay.restored
+
+    def again(self: DatabaseReplay, e: events.Restored, out: list[Any]) -> None:
+        file = self.restoring
+        restored(self, e, out)
+        if file is not None and self.restoring is None and file.attempts == 1:
+            self._hand_over(file, False, out)
+
+    patch.setitem(manager._OF_DATABASE, events.Restored, again)
+
+
+def forget_the_counter(patch: Patch) -> None:
+    """The read is not counted before it."""
+
+    def uncounted(self: DatabaseReplay, file: Any, replace: bool, out: list[Any]) -> None:
+        file.attempts += 1
+        self.restoring = file
+        out.append(RenameWorkingCopy(self.name, file.name, file.attempts))
+        out.append(Restore(self.name, file.name, replace))
+
+    patch.setattr(DatabaseReplay, "_hand_over", uncounted)
+
+
+def forget_the_counter_in_a_crash(patch: Patch) -> None:
+    """What the store says of attempts is not read when the manager comes back."""
+    begin = DatabaseReplay.__init__
+
+    def forgetful(self: DatabaseReplay, config: Any, rules: Any, saved: dict[str, str]) -> None:
+        begin(self, config, rules, saved)
+        self.counts = {}
+
+    patch.setattr(DatabaseReplay, "__init__", forgetful)
+
+
+def choose_by_lsn_across_forks(patch: Patch) -> None:
+    """LSNs are compared, forks are not."""
+
+    def by_lsn(header: BackupHeader, state: RestoreState, *forks: Any) -> Fit:
+        return applies(dataclasses.replace(header, fork=state.fork, first_fork=state.fork), state)
+
+    patch.setattr(replay, "applies", by_lsn)
+
+
+def promote_over_a_hole(patch: Patch) -> None:
+    """A failover waits for nothing: what has landed beyond a hole, or in it, is left behind."""
+    patch.setattr(Drain, "idle", lambda self: True)
+
+
+def skip_the_hash(patch: Patch) -> None:
+    """A mismatch is taken for a match, and the header for what the neighbour's says."""
+    failed = DatabaseReplay.validation_failed
+
+    def credulous(self: DatabaseReplay, e: events.ValidationFailed, out: list[Any]) -> None:
+        if e.outcome != "hash_mismatch":
+            failed(self, e, out)
+            return
+        before = max((f for f in self.files.values() if f.header), key=lambda f: f.modified_utc_us).header
+        assert before is not None
+        size = before.last_lsn - before.first_lsn
+        header = dataclasses.replace(before, first_lsn=before.last_lsn, last_lsn=before.last_lsn + size)
+        self.validated(events.Validated(e.mono_us, e.utc_us, e.incarnation, e.database, e.name, header), out)
+
+    patch.setitem(manager._OF_DATABASE, events.ValidationFailed, credulous)
+
+
+def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
+    """The other half of it: whoever validates does not compare."""
+    import dr_sim.world.secondary as secondary
+
+    def blind(self: Any, work: Any) -> None:
+        self._hashing.remove(work)
+        work.file.validated = True
+        work.done(work, "ok", work.file.header, 0, "")
+
+    patch.setattr(secondary.Secondary, "_hashed", blind)
+
+
+# ---- those of a restart: what the store holds is not read ---------------------------------------------------------------
+def forget_saved(patch: Patch, cls: type, place: int, key: str = "") -> None:
+    """The machine's part is begun with nothing saved (or without one key of it)."""
+    begin = cls.__init__
+
+    def forgetful(self: Any, *args: Any) -> None:
+        saved = args[place]
+        kept = {k: v for k, v in saved.items() if not k.startswith(key)} if isinstance(saved, dict) else ""
+        begin(self, *args[:place], kept, *args[place + 1 :])
+
+    patch.setattr(cls, "__init__", forgetful)
+
+
+def forget_the_alerts(patch: Patch) -> None:
+    forget_saved(patch, alerts.AlertBook, 2)
+
+
+def forget_the_last_restore(patch: Patch) -> None:
+    forget_saved(patch, DatabaseReplay, 2, "restored/")
+
+
+def forget_the_attempts(patch: Patch) -> None:
+    forget_saved(patch, DatabaseReplay, 2, "attempts/")
+
+
+def forget_the_failover(patch: Patch) -> None:
+    forget_saved(patch, failover.Failover, 3)
+
+
+SILENT = 75 * MINUTE  # nothing has landed for long, and that has been told
+
+
+@pytest.mark.parametrize(
+    ("mutant", "story", "crash_at"),
+    [
+        (forget_the_alerts, "bridge, site", SILENT),
+        (forget_the_last_restore, "bridge, site", SILENT),
+        (forget_the_attempts, "bridge, site", "restore"),
+        (forget_the_failover, "skip ahead, planned", "fence"),
+    ],
+)
+def test_the_tests_of_restarts_catch(mutant: Callable[[Patch], None], story: str, crash_at: int | str) -> None:
+    usual = test_restart.undisturbed(story)
+    if isinstance(crash_at, str):
+        begin, end = test_restart.spans(usual.journal, *test_restart.OPERATIONS[crash_at])[-1]
+        crash_at = (begin + end) // 2
+    test_restart.check(story, test_restart.run(story, crash_at=(crash_at,)))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError):
+        mutant(patch)
+        test_restart.check(story, test_restart.run(story, crash_at=(crash_at,)))
+
+
+# ---- the worlds in which they show --------------------------------------------------------------------------------------
+def crash_in_mid_restore(world: World) -> None:
+    """The first restore that is under way from now on is killed."""
+    if world.secondary._restoring:
+        world.hands.crash()
+    else:
+        world.context.agenda.at(world.context.now_us + SECOND // 2, Class.FAULT, -1, crash_in_mid_restore, world)
+
+
+@dataclass
+class Rehearsal:
+    """Someone brings a copy of the standby online at 12 minutes, on a fork of its own; its logs end up in the share."""
+
+    clone: ModelEngine | None = None
+
+    def begin(self, world: World) -> None:
+        engine = world.context.secondary_engine
+        assert isinstance(engine, ModelEngine)
+        self.clone = ModelEngine(MemoryFiles(), checksum=True)
+        self.clone.databases["crm"] = copy.deepcopy(engine.databases["crm"])
+        self.clone.recover("crm", 7)
+
+    def back_up(self, world: World, log_bytes: int) -> BackupFile:
+        """It writes so much more log, which a log backup takes."""
+        context, clone = world.context, self.clone
+        assert clone is not None
+        database = clone.databases["crm"]
+        clone.commit_to("crm", database.commits + 100, database.lsn + log_bytes)
+        utc = context.utc_us()
+        name = backup_name("crm", utc, Kind.LOG, 0, list(context.by_name[0]))
+        number = (1 << 31) + utc % (1 << 30)
+        op = clone.begin_backup("crm", Kind.LOG, name, utc, log_bytes, backup_id=number)
+        header = op.finish(database.commits, database.lsn, utc + SECOND).header
+        file = BackupFile(number, 0, "crm", Kind.LOG, name, header, database.commits)
+        data = clone.files.read(name)
+        file.finished(header, data, database.commits)
+        context.files[number] = file
+        context.by_name[0][name] = file
+        context.witness.made(context.now_us, 0, number, header, database.commits)
+        world.secondary.land(file, data)
+        return file
+
+
+def with_a_second_fork() -> set[str]:
+    """The fork's first log ends before the standby's position, its second begins there and is wholly on the fork."""
+    rehearsal = Rehearsal()
+
+    def first(world: World) -> None:
+        behind = world.context.secondary_engine.state("crm").redo_lsn - rehearsal.clone.databases["crm"].lsn  # type: ignore[union-attr]
+        rehearsal.back_up(world, behind)
+        assert behind > 0
+
+    def second(world: World) -> None:
+        rehearsal.back_up(world, 20_000_000)
+
+    return caught(during=((12 * MINUTE, rehearsal.begin), (17 * MINUTE, first), (18 * MINUTE, second)))
+
+
+def with_a_hole() -> set[str]:
+    return caught("{at: 16 min, missing_file: crm}")
+
+
+def with_damage_on_the_way() -> set[str]:
+    return caught("{at: 16 min, corrupt_in_transit: {database: crm, files: 2}}")
+
+
+def with_a_crash() -> set[str]:
+    return caught(during=((16 * MINUTE, crash_in_mid_restore),))
+
+
+def with_a_hole_that_an_incremental_bridges() -> set[str]:
+    """Nobody has repaired the hole of 1:15 when the site goes at 1:29; the incremental of 1:20 gets past it."""
+    text = TEXT.replace("daily 00:10", "daily 01:10") + (
+        "replay: {on_hole: skip_ahead, age: 1 h}\nevents: [{at: 74 min, missing_file: crm}, {at: 89 min, lose: site}]\n"
+    )
+    return broken(text)
+
+
+def with_a_slow_restore_and_a_lost_site() -> set[str]:
+    """Logs have landed and wait for a restore job: the drain has work to do."""
+    return broken(TEXT + "replay: {every: 30 min}\nevents: [{at: 89 min, lose: site}]\n")
+
+
+MUTANTS = [
+    (skip_the_gap_check, with_a_hole, "gap"),
+    (replay_twice, with_a_hole, "replayed_twice"),
+    (forget_the_counter, with_a_hole, "attempts"),
+    (forget_the_counter_in_a_crash, with_a_crash, "attempts"),
+    (choose_by_lsn_across_forks, with_a_second_fork, "wrong_fork"),
+    (promote_over_a_hole, with_a_slow_restore_and_a_lost_site, "short_recovery"),
+    (promote_over_a_hole, with_a_hole_that_an_incremental_bridges, "short_recovery"),
+    (skip_the_hash, with_damage_on_the_way, "damaged_file"),
+    (skip_the_hash_where_it_is_computed, with_damage_on_the_way, "damaged_file"),
+]
+
+
+@pytest.mark.parametrize(("mutant", "world", "invariant"), MUTANTS, ids=lambda f: getattr(f, "__name__", f))
+def test_the_witness_catches(mutant: Callable[[Patch], None], world: Callable[[], set[str]], invariant: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        assert invariant in world()
+
+
+@pytest.mark.parametrize(
+    "world", sorted({w for _, w, _ in MUTANTS}, key=lambda w: w.__name__), ids=lambda w: w.__name__
+)
+def test_without_the_bug_there_is_nothing_to_catch(world: Callable[[], set[str]]) -> None:
+    assert world() == set()
+
+
+def test_all_six_of_the_house_are_here() -> None:
+    names = {mutant.__name__ for mutant, _, _ in MUTANTS}
+    assert {"skip_the_gap_check", "replay_twice", "forget_the_counter", "choose_by_lsn_across_forks",
+            "promote_over_a_hole", "skip_the_hash"} <= names  # fmt: skip
