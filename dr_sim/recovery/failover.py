@@ -72,7 +72,8 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "config", "databases", "declined", "planned", "retry_us", "silent", "state", "tails", "unanswered", "unrecovered",
+        "config", "databases", "declined", "planned", "retry_us", "silent", "state", "tail_tries", "tails",
+        "unanswered", "unrecovered",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +87,7 @@ class Failover:
         self.declined: set[str] = set()  # silent machines for which the operator has said no
         self.silent: dict[str, int] = {}
         self.tails: set[str] = set()  # databases whose tail is still awaited
+        self.tail_tries: dict[str, int] = {}  # how often a database's tail was cut off
         self.unanswered: set[str] = set()  # databases that have yet to be recovered
         self.unrecovered: set[str] = set()  # those that could not be
         if saved:
@@ -255,11 +257,17 @@ class Failover:
         out.extend(TakeTail(name) for name in self.databases if name in self.tails)
 
     def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
-        """Its file is waited for like any other on its way. A planned failover does not go on without it."""
+        """Its file is waited for like any other on its way. One that was cut off truncated nothing: it is taken again at
+        once. A planned failover does not go on without it."""
+        db = self.databases.get(e.database)
+        if isinstance(e, events.TailFailed) and e.reason == "cut off" and e.database in self.tails and db is not None:
+            tries = self.tail_tries[e.database] = self.tail_tries.get(e.database, 0) + 1
+            if tries <= db.rules.attempts:
+                out.append(TakeTail(e.database))
+                return
         if self.planned and isinstance(e, events.TailFailed):
             return  # taken again when the drain's alarm rings
         self.tails.discard(e.database)
-        db = self.databases.get(e.database)
         if db is None or db.drain is None or not isinstance(e, events.TailTaken):
             return
         if e.name and e.name not in db.files:

@@ -273,6 +273,15 @@ def test_lose_database_loses_nothing() -> None:
     )  # 100 a second, and some while cold
 
 
+def test_a_tail_that_is_cut_off_is_taken_again() -> None:
+    result = fault("tail_cut_off")
+    found = failover(result)
+    assert (found["data_loss_us"], found["transactions_lost"]) == (0, 0)
+    assert [r.values["reason"] for r in rows(result, "seen.TailFailed")] == ["cut off"]
+    assert len(rows(result, "seen.TakeTail")) == 2
+    assert found["outage_us"] == failover(fault("lose_database"))["outage_us"] + ceil_div(6_000_000, 10_000_000)
+
+
 def test_lose_host_saves_what_lies_in_the_share() -> None:
     result = fault("lose_host")
     found = failover(result)
