@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.scenario.fields import Params
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
-from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import median_low
 
 from dr_sim.backups.chain import Hole, gaps
@@ -99,7 +100,7 @@ def lsn_bytes(first_lsn: int, last_lsn: int) -> tuple[int, bool]:
 def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
     if not logs:
         return Fitted("none"), 5 * MINUTE_US
-    steps = [b.started_utc_us - a.started_utc_us for a, b in zip(logs, logs[1:], strict=False)]
+    steps = [b.started_utc_us - a.started_utc_us for a, b in pairwise(logs)]
     steps = [step for step in steps if step > 0]
     if not steps:
         return Fitted("every 5 min", "too few logs to tell the interval; 5 min is the usual one"), 5 * MINUTE_US
@@ -116,7 +117,7 @@ def _slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str) ->
     if not headers:
         return Fitted(without, "" if without == "none" else "the history holds none; weekly is usual")
     starts = [_EPOCH + timedelta(microseconds=header.started_utc_us) for header in headers]
-    steps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(starts)]
     at = _most_frequent(starts, lambda start: start.strftime("%H:%M"))
     day = _most_frequent(starts, lambda start: WEEKDAYS[start.weekday()])
     weekly, daily = f"weekly {day} {at}", f"daily {at}"
@@ -194,7 +195,7 @@ def _remark(
         fit.remarks.append(f"{len(unknown)} differentials stand on a full that the history does not hold")
     _remark_devices(fit, [e for e in entries if e.header.kind is Kind.LOG])
     starts = [log.started_utc_us for log in logs]
-    late = [b for a, b in zip(starts, starts[1:], strict=False) if b - a > 3 * fit.interval_us]
+    late = [b for a, b in pairwise(starts) if b - a > 3 * fit.interval_us]
     if late:
         fit.remarks.append(f"log backups paused {len(late)} times for over 3 intervals, last until {_text(late[-1])}")
     if any(entry.utc_guessed for entry in entries):

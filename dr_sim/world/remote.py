@@ -42,9 +42,9 @@ class Remote:
         covering = None
         for file in self._context.by_name[database].values():
             h = file.header
-            if file.at_primary and file.kind is Kind.LOG and file.made is not None and h.fork == fork:
-                if h.first_lsn <= lsn < h.last_lsn:
-                    covering = file
+            whole_log = file.at_primary and file.kind is Kind.LOG and file.made is not None
+            if whole_log and h.fork == fork and h.first_lsn <= lsn < h.last_lsn:
+                covering = file
         copying = covering is not None and self._replication.on_its_way(covering)
         remakeable = self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
         return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else ""

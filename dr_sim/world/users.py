@@ -9,6 +9,7 @@ min(arrived, capacity / utilisation); 'served again' is the first instant from w
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
@@ -58,8 +59,8 @@ class Users:
         load = max(1, scenario.users.utilisation_ppm)
         instants = {0, spread, warm, *_crossings(arrived, served, load)}
         again = _first_at_least(arrived, served, load)
-        marks = sorted(t for t in instants if t <= max(spread, warm)) + [max(spread, warm)]
-        for begin, end in zip(marks, marks[1:], strict=False):
+        marks = [*sorted(t for t in instants if t < max(spread, warm)), max(spread, warm)]
+        for begin, end in pairwise(marks):
             values = (_served(arrived, served, load, begin), _served(arrived, served, load, end))
             context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, *values)
         context.agenda.at(t0 + marks[-1], Class.ANSWER, -1, self._note, ALL_PPM, ALL_PPM)

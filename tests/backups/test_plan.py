@@ -26,7 +26,7 @@ def a_start(draw: st.DrawFn, made: list[Made]) -> Standby:
 
 def carry_out(found: Plan, standby: Standby, made: list[Made]) -> bool:
     by_id = {item[0].backup_id: item for item in made}
-    return all([standby.takes(by_id[step.backup_id]) for step in found.steps])
+    return all(standby.takes(by_id[step.backup_id]) for step in found.steps)
 
 
 def all_told(fork: int, forks: type_forks) -> bool:
