@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -19,19 +20,28 @@ EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input
 
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter of a name still shows the rest
     try:
         arguments = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
-        return command(arguments)
+        code = command(arguments)
+        sys.stdout.flush()
+        return code
     except DrSimError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted; results appear whole or not at all", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute()
         return 0
+
+
+def _mute() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,16 +103,20 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.screen import screen
 
     scenario = load_scenario(a.scenario, a.set, a.seed)
-    folder = a.out or runs.results_folder(scenario, Path("results"))
-    runs.check_target(folder)
+    runs.check_target(a.out or runs.results_folder(scenario, Path("results")))
     with progress_bar(scenario.name) as (progress, seconds):
         result = runs.run(scenario, progress, a.engine)
         took = seconds()
+    folder = a.out or runs.results_folder(scenario, Path("results"))  # another run may have ended meanwhile
     runs.write_results(result, folder)
     if a.json:
-        print(json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False))
+        shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
-        print(screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=sys.stdout.isatty()))
+        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=sys.stdout.isatty())
+    try:
+        print(shown, flush=True)
+    except BrokenPipeError:  # the verdict stands, whether or not it is read to its end
+        _mute()
     return result.verdict.exit_code
 
 

@@ -26,6 +26,8 @@ from dr_sim.verdict import Verdict, judge
 from dr_sim.world.world import World
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
+TIMELINE_FILE, EXPOSURE_FILE = "timeline.svg", "exposure.svg"
+RUN_FILES = (SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE, TIMELINE_FILE, EXPOSURE_FILE)
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
 
 
@@ -65,13 +67,43 @@ def results_folder(scenario: Scenario, root: Path) -> Path:
 
 
 def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(". ") or "scenario"
+    """A scenario's name as a folder's: at most 200 bytes of letters, digits and -_. and spaces."""
+    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).encode()[:200].decode(errors="ignore")
+    return safe.strip(". ") or "scenario"
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to replace what is not a run of ours."""
-    if folder.exists() and not (folder.is_dir() and ((folder / MANIFEST_FILE).is_file() or not any(folder.iterdir()))):
-        raise InputError([Problem(str(folder), 0, 0, "is there and holds no run of dr-sim; name another folder with --out")])
+    """Refuse what cannot be written, and to replace what is not a run of ours."""
+    try:
+        if folder.exists() or folder.is_symlink():
+            if not _is_run(folder):
+                raise _refused(folder, "is there and holds no run of dr-sim")
+            return
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise _refused(folder, f"cannot be written ({above} is no folder)")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise _refused(folder, f"cannot be written (nothing may be put into {above})")
+    except OSError as error:
+        raise _refused(folder, f"cannot be written ({error.strerror})") from None
+
+
+def _is_run(folder: Path) -> bool:
+    """A folder that holds the files of a run and nothing else, or nothing at all."""
+    if not folder.is_dir():
+        return False
+    there = {path.name for path in folder.iterdir()}
+    if not there:
+        return True
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return there <= set(RUN_FILES) and isinstance(manifest, dict) and "journal_digest" in manifest
+
+
+def _refused(folder: Path, why: str) -> InputError:
+    return InputError([Problem(str(folder), 0, 0, f"{why}; name another folder with --out")])
 
 
 def write_results(result: Result, folder: Path) -> None:
@@ -81,13 +113,13 @@ def write_results(result: Result, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     except OSError as error:
-        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror}); name another with --out")]) from None
+        raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
     try:
         _fill(result, temporary)
         os.chmod(temporary, 0o755)
         _move_into_place(temporary, folder)
     except OSError as error:
-        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror}); name another with --out")]) from None
+        raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -106,8 +138,8 @@ def _fill(result: Result, folder: Path) -> None:
     _write_json(folder / MANIFEST_FILE, manifest)
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     _write_json(folder / SUMMARY_FILE, full_summary(result))
-    timeline_svg(result.journal, result.scenario, folder / "timeline.svg")
-    exposure_svg(result.journal, result.scenario, folder / "exposure.svg")
+    timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE)
+    exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE)
 
 
 def full_summary(result: Result) -> dict[str, Any]:
@@ -135,12 +167,15 @@ def _move_into_place(temporary: Path, folder: Path) -> None:
     if not folder.exists():
         temporary.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+    old = aside / "run"
     try:
-        folder.rename(old / "run")
+        folder.rename(old)
         temporary.rename(folder)
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists() and not folder.exists():  # interrupted in between: the old run is put back
+            old.rename(folder)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ bytes: no dates, no random ids.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -37,4 +38,7 @@ def exposure_svg(journal: Journal, scenario: Scenario, path: Path) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
-    figure.savefig(path, format="svg", metadata={"Date": None, "Creator": "dr_sim"})
+    with warnings.catch_warnings():
+        # a name in letters that the font lacks: the picture shows boxes, the screen is not for telling so
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": "dr_sim"})
