@@ -74,16 +74,20 @@ class Watch:
         return window_us if interval_us < window_us else interval_us + window_us
 
     def begin(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """After a start: when the last log landed is known from the last restore, or from the files that lie here."""
+        """After a start: when the last log landed is known from the last restore, or from the files that lie here. Where
+        replay lags on purpose a restore says little: its log may have landed so much earlier."""
         db = self.db
         if not db.config.log_interval_us:
             return
         last = db.last
         assert last is not None
+        lag_us = db.rules.delay_us + db.rules.every_us
         newest = max((f.modified_utc_us for f in db.files.values() if f.kind == LOG), default=last.modified_utc_us)
         quiet_us = elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us)
         if newest > last.modified_utc_us:
-            quiet_us = min(quiet_us, max(0, utc_us - newest))
+            quiet_us = min(quiet_us + lag_us, max(0, utc_us - newest))
+        elif last.name:
+            quiet_us = max(quiet_us, min(quiet_us + lag_us, utc_us - newest))
         if quiet_us < self.window_us:
             db.alerts.clear("silence", out)
         self.landed_mono_us = mono_us - quiet_us

@@ -247,6 +247,17 @@ def test_manager_crash_in_mid_restore_counts_every_read() -> None:
     assert peak_lag_us(result) == at(1, "10:01:04.996180") - at(1, "09:55")
 
 
+def test_a_crash_while_no_logs_come_forgets_neither_the_silence_nor_the_alert() -> None:
+    result = fault("crash_while_silent")
+    before = [at(1, "10:10:02.8") + n * 5 * MINUTE for n in range(4)]
+    after = [at(1, "10:27:30") + n * 5 * MINUTE for n in range(19)]
+    told = alerts(result)
+    assert [t for t, *_ in told] == before + after
+    assert [level for _, _, level, _ in told] == ["error"] * 7 + ["critical"] * 16
+    minutes = [int(t.rsplit("[", 1)[1].split("]")[0]) for t in texts(result)]
+    assert minutes == [15, 20, 25, 30] + [32 + 5 * n for n in range(19)]
+
+
 # ---- the primary dies, or is told to go -----------------------------------------------------------------------------
 DETECT, FENCE, FENCE_TIMEOUT, RECOVER, REDIRECT, WARM_UP = (
     30 * SECOND, 5 * SECOND, 21 * SECOND, 10 * SECOND, 60 * SECOND, 8_460_000,
