@@ -12,8 +12,9 @@ from dr_sim.recovery.files import LOG, VALID, File
 from dr_sim.recovery.replay import DatabaseReplay
 
 
-def quiet(db: DatabaseReplay, name: str, fork: int, first_lsn: int) -> bool:
-    """Would a log of that name, on that fork from that LSN on, be restored as soon as it has landed, and that be all?"""
+def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
+    """Would a new log, on that fork from that LSN on, be restored as soon as it has landed, and that be all? What is
+    absorbed leaves replay as quiet as it was."""
     state = db.state
     return (
         state.redo_lsn == first_lsn
@@ -26,21 +27,19 @@ def quiet(db: DatabaseReplay, name: str, fork: int, first_lsn: int) -> bool:
         and db.watch.stuck is None
         and not (
             db.promoted or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
-            or db.rules.delay_us or db.rules.every_us or name in db.files or name in db.counts
+            or db.rules.delay_us or db.rules.every_us or db.counts
         )
     )  # fmt: skip
 
 
-def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: int | None) -> int:
-    """Where the alarm 'window' is set anew if it goes off then and a log last landed at that instant (None: before the
-    quiet log). Not later than mono_us: it tells of silence instead."""
-    landed = db.watch.landed_mono_us if landed_mono_us is None else landed_mono_us
-    return mono_us if db.drain is not None else landed + db.watch.window_us
+def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: int) -> int:
+    """Where the alarm 'window' is set anew if it goes off then and a log last landed at that instant. Not later than
+    mono_us: it tells of silence instead."""
+    return mono_us if db.drain is not None else landed_mono_us + db.watch.window_us
 
 
 def absorb(
-    db: DatabaseReplay, name: str, header: BackupHeader, landed_us: int, restored_us: int, utc_minus_mono_us: int,
-    differential_base_lsn: int,
+    db: DatabaseReplay, name: str, header: BackupHeader, landed_us: int, restored_us: int, utc_minus_mono_us: int
 ) -> tuple[str, str]:  # fmt: skip
     """The log has landed and been restored. What was saved: its counter, and the clock of the last restore."""
     file = File(name, LOG, header.finished_utc_us, header.nominal_bytes, landed_us)
@@ -54,7 +53,6 @@ def absorb(
     state, last = db.state, db.last
     assert last is not None
     state.redo_lsn = header.last_lsn
-    state.differential_base_lsn = differential_base_lsn
     last.mono_us = restored_us
     last.utc_us = restored_us + utc_minus_mono_us
     last.modified_utc_us = header.finished_utc_us

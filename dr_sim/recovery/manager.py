@@ -86,9 +86,9 @@ class RecoveryManager:
         self._route(event, out)
         return out
 
-    def quiet(self, database: str, name: str, fork: int, first_lsn: int) -> bool:
-        """May a log of that name, which begins at that position, be absorbed (recovery/absorb.py)?"""
-        return self.ready and not self.failover.on and quiet(self.databases[database], name, fork, first_lsn)
+    def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
+        """May a log that begins at that position be absorbed (recovery/absorb.py)?"""
+        return self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
 
     def _route(self, event: events.Event, out: list[Command]) -> None:
         kind = type(event)

@@ -76,28 +76,32 @@ class Agenda(simpy.Environment):
         heappush(self._entries, (time_us, priority, next(self._eid), entry))
         return entry
 
-    def clear_until(self, time_us: int, cls: int, entity: int, but: Entry | None) -> tuple[bool, Any]:
-        """May someone act alone up to an entry of that instant, class and entity? (yes or no, what was taken off). The
-        entry `but` is no obstacle: if it comes before, and nothing else does, it is taken off; `put_back` undoes that."""
+    def ahead(self, but: Entry | None) -> tuple[tuple[int, int], int]:
+        """For who would act alone for a while: (instant, priority) of the next entry that is not `but`, and the instant of
+        `but` if that comes before it, else NEVER_US. No entry, or the end of the run: a priority before every other."""
         queue = self._entries
-        if time_us > self.until_us:
-            return False, None
-        last = (time_us, _CLASS[cls] + entity + 1)
-        taken = None
-        while queue and queue[0] < last:
-            entry = queue[0][3]
-            if entry.__class__ is Entry and entry[0] is None:
-                heappop(queue)  # it was cancelled
-            elif entry is but and taken is None:
-                taken = heappop(queue)
-            else:
-                if taken is not None:
-                    heappush(queue, taken)
-                return False, None
-        return True, taken
+        first = self._first()
+        at_us = NEVER_US
+        if first is not None and first[3] is but:
+            heappop(queue)
+            at_us = first[0]
+            after = self._first()
+            heappush(queue, first)
+            first = after
+        end = (self.until_us + 1, -1)
+        return (end if first is None else min(end, first[:2])), at_us
 
-    def put_back(self, taken: Any) -> None:
-        heappush(self._entries, taken)
+    def _first(self) -> Any:
+        """The first entry that was not cancelled, with its place."""
+        queue = self._entries
+        while queue and queue[0][3].__class__ is Entry and queue[0][3][0] is None:
+            heappop(queue)
+        return queue[0] if queue else None
+
+    @staticmethod
+    def priority(cls: int, entity: int) -> int:
+        """Of an entry in the first round of its instant."""
+        return _CLASS[cls] + entity + 1
 
     def run_until(self, until_us: int) -> None:
         """Do everything up to and including that instant."""

@@ -81,7 +81,7 @@ class Primary:
             Kind.LOG: scenario.primary.log,
         }
         self.share_up = True
-        self.express: Callable[[PrimaryDatabase], bool] | None = None  # may do a log's whole life at once
+        self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 
     # ---- schedules ------------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -101,8 +101,10 @@ class Primary:
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
         if db.failed or db.writes_until_us is not None:
             return  # nothing is backed up here any more
-        self._schedule_next(db, kind, self._context.now_us)
-        if kind is not Kind.LOG or self.express is None or not self.express(db):
+        now = self._context.agenda._now
+        taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
+        self._schedule_next(db, kind, max(now, taken_until_us))
+        if taken_until_us < 0:
             self.begin(db, kind)
 
     def last_log_start(self, db: PrimaryDatabase, before_us: int) -> int | None:
@@ -223,10 +225,10 @@ class Primary:
                 answer(None)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------
-    def would_finish(self, db: PrimaryDatabase, cut_us: int, size: int) -> int:
-        """When a log of that size, cut then, would be finished, were it alone; before its cut: it would not be."""
+    def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
+        """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate (0: it is not alone)."""
         cost = self._costs[Kind.LOG]
-        return self._disks[db.spec.machine].lone_end(cut_us + cost.fixed_us, size, cost.rate_bytes_s)
+        return cost.fixed_us, self._disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
 
     def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
         """It was cut then and is finished."""
@@ -267,6 +269,9 @@ class Primary:
         t: int = self._context.agenda._now
         if db.writes_until_us is not None and db.writes_until_us < t:
             t = db.writes_until_us
+        return self.written_at(db, t)
+
+    def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:
         commits, lsn = self._context.workloads[db.index].written(t)
         return commits, lsn + FIRST_LSN
 
@@ -277,13 +282,15 @@ class Primary:
         """The database is gone from here; its running jobs die."""
         if db.failed:
             return
-        if db.writes_until_us is None:
+        wrote_until_now = db.writes_until_us is None  # else it has had its last commit, and perhaps its tail taken
+        if wrote_until_now:
             db.writes_until_us = self._context.now_us
         db.failed = failure_class
         db.waiting.clear()
         for job in list(db.running.values()):
             self.cut_off(db, job)
-        self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
+        if wrote_until_now:
+            self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
         """Fenced or quiesced: nothing is acknowledged from now on."""

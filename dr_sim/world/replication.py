@@ -81,11 +81,16 @@ class Replication:
         return self._retry is not None or self._purging
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
-    def free_for(self, size: int) -> bool:
-        """Would a new file of that size be sent at once, and nothing be done to it?"""
+    @property
+    def idle(self) -> bool:
+        """Would a new file be sent at once, and nothing be done to it?"""
         return not (
             self._queue or self._sending or self.blocked or self._spec.every_us or self.in_transit or self.hold_until
-        ) and self._staged_bytes + size <= self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
+        )
+
+    def room_for(self, size: int) -> bool:
+        """Without purging."""
+        return self._staged_bytes + size <= self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
 
     def sent(self, file: BackupFile) -> None:
         """It was staged, sent and delivered."""

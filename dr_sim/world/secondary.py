@@ -137,42 +137,38 @@ class Secondary:
             intact = False
         attempts = self._attempts_in_store(name, file.name)
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
-        factor = self.tail_factor(name, file.kind, file.header.started_utc_us, attempts)
-        fixed_us = self._spec.restore_fixed_us * factor // 1_000_000
+        fixed_us, amount = self.restore_cost(name, file.kind, file.header.started_utc_us, attempts, file.nominal_bytes)
         try:
             work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
         except EngineError as error:
             number, text = error.number, error.text
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
-        amount = file.nominal_bytes * factor // 1_000_000
         rate = self._spec.restore_bytes_s
         work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
-    def tail_factor(self, name: str, kind: Kind, begun_utc_us: int, attempts: int) -> int:
-        """What the heavy tail makes of a restore's duration, in millionths: a draw named by the backup and the attempt,
-        so a restore more shifts no other's. Of logs begun at whole minutes a block of words serves hours."""
-        tail = self._spec.restore_tail
+    def restore_cost(self, name: str, kind: Kind, begun_utc_us: int, attempts: int, size: int) -> tuple[int, int]:
+        """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named by the backup and the
+        attempt, so a restore more shifts no other's. Of logs begun at whole minutes a block of words serves hours."""
+        spec = self._spec
+        tail = spec.restore_tail
         if tail.kind == "fixed":
-            return tail.a or 1_000_000
-        minute, rest_us = divmod(begun_utc_us - self._context.scenario.start_utc_us, MINUTE_US)
-        quiet = kind is Kind.LOG and attempts == 1 and not rest_us
-        lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
-        return self._context.streams.of(name, "restore tail", lane).law(minute, tail)
+            factor = tail.a or 1_000_000
+        else:
+            minute, rest_us = divmod(begun_utc_us - self._context.scenario.start_utc_us, MINUTE_US)
+            quiet = kind is Kind.LOG and attempts == 1 and not rest_us
+            lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
+            factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
+        return spec.restore_fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
         return not (self._restoring or self._hashing or self._waiting)
 
-    def would_take(self, landed_us: int, database: str, cut_us: int, size: int) -> tuple[int, int]:
-        """When a log that was cut and lands then would be hashed and restored, were it alone; instants before the landing:
-        it would not be."""
-        spec = self._spec
-        factor = self.tail_factor(database, Kind.LOG, self._context.scenario.start_utc_us + cut_us, 1)
-        hashed = self._disk.lone_end(landed_us, size, spec.hash_bytes_s)
-        begins = hashed + spec.restore_fixed_us * factor // 1_000_000
-        return hashed, self._disk.lone_end(begins, size * factor // 1_000_000, spec.restore_bytes_s)
+    def lone_rates(self) -> tuple[int, int]:
+        """At which a file alone here would be hashed and restored; 0: it would not be alone."""
+        return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore_bytes_s)
 
     def took(self, file: BackupFile) -> None:
         """It landed, was hashed and restored."""

@@ -65,18 +65,16 @@ class SharedRate:
         self._settled_us = now
         flow.rate = rate = self._rate_alone(cap)
         if rate or not flow.left:
-            self._next = self._agenda.at(_ends(now + wait_us, flow.left, rate), self._class, entity, self._end)
+            self._next = self._agenda.at(ends_us(now + wait_us, flow.left, rate), self._class, entity, self._end)
         return flow
 
     def _rate_alone(self, cap: int) -> int:
         capacity = self._capacity
         return cap if cap < capacity else capacity
 
-    def lone_end(self, begins_us: int, amount: int, cap: int) -> int:
-        """When a flow that begins at that instant, after its wait, would end if it stayed alone; -1 if others are under
-        way now or nothing moves."""
-        rate = self._rate_alone(cap)
-        return -1 if self._flows or not rate else _ends(begins_us, amount * MICRO, rate)
+    def lone_rate(self, cap: int) -> int:
+        """The rate of a flow that would begin now and stay alone; 0 if others are under way or nothing moves."""
+        return 0 if self._flows else self._rate_alone(cap)
 
     def stop(self, flow: Flow) -> int:
         """Take a flow off; returns the units that were not done, rounded up. One that has ended at this instant and
@@ -128,7 +126,7 @@ class SharedRate:
         self._share(begun)
         for flow in self._may_end(begun):
             if flow.rate or not flow.left:
-                ends = _ends(now, flow.left, flow.rate)
+                ends = ends_us(now, flow.left, flow.rate)
                 if soonest < 0 or ends < soonest:
                     soonest, who = ends, flow.entity
         if soonest >= 0:
@@ -171,8 +169,8 @@ class SharedRate:
             flow.done(flow.what)
 
 
-def _ends(begins_us: int, left: int, rate: int) -> int:
-    """When so many millionths are done at that rate, rounded up to a microsecond; nothing takes no time at any rate."""
+def ends_us(begins_us: int, left: int, rate: int) -> int:
+    """When so many millionths of a unit are done at that rate, rounded up to a microsecond; nothing takes no time."""
     return begins_us - (-left // rate) if left else begins_us
 
 
