@@ -21,6 +21,8 @@ from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, on_path, o
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import plan
 
+_LOG = Kind.LOG
+
 
 class Stored(Protocol):
     """A whole file in a share. copied: it lies intact on the other side too (or need not)."""
@@ -57,6 +59,9 @@ def prunable(
     """
     old_before_us = now_utc_us - retention_us
     gone = _ordinarily_gone(files, old_before_us, keep_fulls, standby)
+    if gone is None:  # some may have come late
+        by_end = sorted(files, key=lambda file: order(file.header))
+        gone = _ordinarily_gone(by_end, old_before_us, keep_fulls, standby)
     if gone is None:
         gone = _generally_gone(files, old_before_us, keep_fulls, standby)
     gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
@@ -74,15 +79,16 @@ def _ordinarily_gone(
     first_end = -1  # of the first young log
     for file in files:
         header = file.header
-        if header.kind is not Kind.LOG:
+        if header.kind is not _LOG:
             others.append(file)
             continue
-        if header.first_lsn != reached:
+        first = header.first_lsn
+        if first != reached:
             if reached >= 0:
                 return None
-            begin, fork = header.first_lsn, header.fork
+            begin, fork = first, header.fork
         reached = header.last_lsn
-        if reached < header.first_lsn or header.fork != fork or header.first_fork != fork:
+        if reached < first or header.fork != fork or header.first_fork != fork:
             return None
         if header.finished_utc_us >= old_before_us:
             if first_end < 0:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.engines.port import Engine
-from dr_sim.journal import Journal
+from dr_sim.journal import KIND_ID, Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.workload import Workload
+
+_FILE_GONE = KIND_ID["truth.file_gone"]
 
 
 @dataclass(slots=True)
@@ -41,7 +43,15 @@ class Context:
         """One record at this instant; for rows that are rare."""
         self.journal.note(kind_name, self.now_us, database, *values)
 
-    def forget_if_nowhere(self, file: BackupFile) -> None:
+    def file_gone(self, file: BackupFile, where: str, why: str) -> None:
+        """A file has left the share at 'primary' or 'secondary'; one that lies nowhere is forgotten."""
+        now, journal = self.agenda._now, self.journal
+        texts = journal.texts
+        self.witness.gone(now, file.database, file.number, where)
+        journal.append(_FILE_GONE, now, file.database, file.number, texts[where], texts[why])
+        self._forget_if_nowhere(file)
+
+    def _forget_if_nowhere(self, file: BackupFile) -> None:
         if not file.at_primary and not file.at_secondary:
             self.files.pop(file.number, None)
             self.by_name[file.database].pop(file.name, None)

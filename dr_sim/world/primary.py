@@ -305,6 +305,4 @@ class Primary:
             return
         file.at_primary = False
         context.primary_files.delete(file.path_at(SHARE))
-        context.witness.gone(context.now_us, file.database, file.number, "primary")
-        context.note("truth.file_gone", file.database, file.number, "primary", why)
-        context.forget_if_nowhere(file)
+        context.file_gone(file, "primary", why)

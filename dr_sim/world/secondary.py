@@ -74,9 +74,7 @@ class Secondary:
             return
         file.at_secondary = False
         context.secondary_files.delete(f"{SHARE}/{file.name}")
-        context.witness.gone(context.now_us, file.database, file.number, "secondary")
-        context.note("truth.file_gone", file.database, file.number, "secondary", why)
-        context.forget_if_nowhere(file)
+        context.file_gone(file, "secondary", why)
 
     # ---- validation -----------------------------------------------------------------------------------------------------
     def validate(
