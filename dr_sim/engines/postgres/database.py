@@ -90,6 +90,13 @@ class Database:
         """Close the segment that is being written and wait until the archiver has it; returns where it ends."""
         end = native.lsn(str(self.server.row("SELECT pg_switch_wal()")[0]))
         last = native.segment_of(end - 1)
+        self._gather(last)
+        if self.segments:
+            self.segments[-1].used = end - last * SEGMENT_BYTES
+        return end
+
+    def _gather(self, last: int) -> None:
+        """Segments up to that one are closed, and hold all that was written through commit_to."""
         names = [native.segment_name(self.timeline, number) for number in range(self.next_segment, last + 1)]
         status = self.server.data / "pg_wal/archive_status"
         spool = self.folder / "spool"
@@ -97,12 +104,9 @@ class Database:
             lambda: (spool / names[-1]).exists() and not (status / f"{names[-1]}.ready").exists(), ARCHIVE_S
         ):
             raise server_error("58030", f"segment {names[-1]} was not archived in {ARCHIVE_S} s")
-        self.segments += [Segment(name, SEGMENT_BYTES) for name in names[:-1]]
-        if names:
-            self.segments.append(Segment(names[-1], end - last * SEGMENT_BYTES))
-        self.next_segment = last + 1
+        self.segments += [Segment(name, SEGMENT_BYTES) for name in names]
+        self.next_segment = max(self.next_segment, last + 1)
         self.unread = False
-        return end
 
     def log_parts(self, segments: list[Segment]) -> list[tuple[str, bytes]]:
         parts = []
@@ -150,7 +154,12 @@ class Database:
             "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
             "--no-sync", *how,
         )  # fmt: skip
-        return Native(*native.log_range(tar), [("base.tar", tar)])
+        timeline, begin, end = native.log_range(tar)
+        if self.unread:
+            # What follows is the server's own and belongs to the next log: whoever restores this backup needs it from
+            # there, and not from a log that ends at the same LSN of ours as the backup.
+            self._gather(native.segment_of(begin - 1))
+        return Native(timeline, begin, end, [("base.tar", tar)])
 
     @property
     def manifest(self) -> Path:

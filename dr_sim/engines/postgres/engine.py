@@ -13,6 +13,8 @@
   pg_combinebackup refuses itself. With `checksum` bodies are validated before anything is released; without it the
   server meets the damage: it replays up to it, complains, and stops. If that got it nowhere the restore is refused in
   its words, otherwise the state says how far it came.
+- After a promotion incrementals may need a full of their own: 18.6 refuses one against the older full if the promotion
+  fell on the very beginning of a segment (as it does after closed segments alone) or the standby had been rebuilt.
 - Promotion succeeds over whatever is missing. `Recovery.outcome` tells where that is short of what had been handed over.
 
 LSNs told to and by this engine are the world's; PostgreSQL's own are `native` (observed: they differ from run to run).

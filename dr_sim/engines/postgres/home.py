@@ -210,8 +210,9 @@ class Home:
         except subprocess.TimeoutExpired:
             raise EngineError(124, f"{program}: not done after {PROGRAM_S} s") from None
         if told.returncode:
-            words = told.stderr.decode(errors="replace").replace(f"{self.folder}/", "").strip()
-            raise EngineError(told.returncode, " / ".join(words.splitlines()[:3]) or f"{program} failed")
+            words = told.stderr.decode(errors="replace").replace(f"{self.folder}/", "").splitlines()
+            lines = [line for line in words if line and not line.startswith("WARNING")]
+            raise EngineError(told.returncode, " / ".join(lines[:3]) or f"{program} failed")
         return told.stdout
 
     def start(self, arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:

