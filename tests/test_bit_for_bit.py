@@ -86,6 +86,16 @@ def test_with_and_without_the_express_lane() -> None:
     assert digest(express=False) == run(TEXT + BUSY).journal.digest()
 
 
+@pytest.mark.parametrize("slow", [
+    "primary.log={fixed: 299 s, rate: 1 MB/s}", "primary.log={fixed: 4 min, rate: 1 GB/s}", "link.bandwidth=300 kbit/s",
+    "secondary.restore_fixed=298 s", "secondary.restore_fixed=10 min", "replay.delay=7 min", "replay.every=15 min",
+    "replication.every=15 min", "secondary.restore_tail={p50: 9, p95: 400}",
+])  # fmt: skip
+def test_the_lane_takes_no_log_that_another_overtakes_or_holds_up(slow: str) -> None:
+    with_it, without = (World(scenario(TEXT, slow), express=express).run().digest() for express in (True, False))
+    assert with_it == without
+
+
 def test_whether_or_not_someone_watches_the_progress() -> None:
     world = World(scenario(TEXT + BUSY))
     parts: list[float] = []

@@ -139,11 +139,14 @@ class ExpressLane:
             return -1
         cut_us, last_us = self._context.agenda._now, -1
         file = None
-        while (life := self._life(stretch, cut_us)) is not None:
+        while True:
+            following = next_start(db.spec.log, cut_us, self._start_utc_us)
+            life = self._life(stretch, cut_us)
+            if life is None or (following is not None and life.restored_us >= following):
+                break  # the next is cut while this one is still on its way
             file = self._live(stretch, life)
             self.taken += 1
             last_us = cut_us
-            following = next_start(db.spec.log, cut_us, self._start_utc_us)
             if following is None:
                 break
             cut_us = following
