@@ -7,11 +7,13 @@ bytes) has another one.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 MASK = (1 << 64) - 1
 
 
+@lru_cache(maxsize=1024)  # asked of every state twice: by an engine and by the witness
 def mark(database: str, fork: int, n: int) -> int:
     """64-bit mark of the state after commits 0..n-1 of that fork; mark(..., 0) is 0."""
     if n == 0:

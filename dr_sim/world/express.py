@@ -91,21 +91,8 @@ class _Stretch:
     rung: bool = False
 
 
-class _Life:
-    """One log: what it holds, and its instants."""
-
-    __slots__ = ("commits", "cut_us", "finished_us", "hashed_us", "landed_us", "lsn", "restored_us")
-
-    def __init__(
-        self, commits: int, lsn: int, cut_us: int, finished_us: int, landed_us: int, hashed_us: int, restored_us: int
-    ) -> None:  # fmt: skip
-        self.commits = commits
-        self.lsn = lsn
-        self.cut_us = cut_us
-        self.finished_us = finished_us
-        self.landed_us = landed_us
-        self.hashed_us = hashed_us
-        self.restored_us = restored_us
+_Life = tuple[int, int, int, int, int, int, int]
+"""One log: commits and LSN at its cut, then its instants: cut, finished, landed, hashed, restored."""
 
 
 class ExpressLane:
@@ -201,7 +188,7 @@ class ExpressLane:
             and self._alarm_moves_on(stretch, landed_us, restored_us)
         ):
             return None
-        return _Life(commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us)
+        return commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us
 
     def _alarm_moves_on(self, stretch: _Stretch, landed_us: int, restored_us: int) -> bool:
         """If the alarm 'window' goes off by then, it does so once and tells of no silence."""
@@ -216,16 +203,17 @@ class ExpressLane:
 
     def _live(self, stretch: _Stretch, life: _Life) -> BackupFile:
         """The log's life. First what it leaves behind, then its rows, in the order of the steps."""
-        db, name = stretch.db, self._name(stretch.db, life.cut_us)
-        start, database = self._start_utc_us, stretch.db.spec.name
+        commits, lsn, cut_us, finished_us, *_ = life
+        db, name = stretch.db, self._name(stretch.db, cut_us)
+        start, database = self._start_utc_us, db.spec.name
         number = (db.index << FILE_BITS) | db.files_made
         header, data = ship(
-            self._at, self._to, database, life.commits, life.lsn, number, start + life.cut_us, start + life.finished_us
+            self._at, self._to, database, commits, lsn, number, start + cut_us, start + finished_us
         )
-        file = BackupFile(number, db.index, database, _LOG, name, header, life.commits)
-        file.finished(header, data, life.commits)
+        file = BackupFile(number, db.index, database, _LOG, name, header, commits)
+        file.finished(header, data, commits)
         self._at_files[f"{PRIMARY_SHARE}/{name}"] = self._to_files[f"{SECONDARY_SHARE}/{name}"] = data
-        self._primary.made(db, file, life.cut_us)
+        self._primary.made(db, file, cut_us)
         self._replication.sent(file)
         self._secondary.took(file)
         self._show(stretch, life, file)
@@ -238,40 +226,44 @@ class ExpressLane:
 
     def _show(self, stretch: _Stretch, life: _Life, file: BackupFile) -> None:
         """The rows; the witness and the recovery manager learn of each step at its place among them."""
-        journal, witness, h, t = self._context.journal, self._context.witness, file.header, life
+        journal, witness, h = self._context.journal, self._context.witness, file.header
+        commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us = life
         take, texts, ring = journal.take, journal.texts, self._ring
-        index, number, commits, store = file.database, file.number, file.commits, self._hands.store
-        ring(stretch, t.cut_us, None)
+        index, number, start, store = file.database, file.number, self._start_utc_us, self._hands.store
+        if stretch.alarm_us < cut_us:
+            ring(stretch, None)
         at_cut = take(1)
-        ring(stretch, t.finished_us, None)
-        witness.made(t.finished_us, index, number, h, commits)
+        if stretch.alarm_us < finished_us:
+            ring(stretch, None)
+        witness.made(finished_us, index, number, h, commits)
         at_finish, name, sending = take(2), texts[file.name], texts["sending"]
-        ring(stretch, t.landed_us, None)
+        if stretch.alarm_us < landed_us:
+            ring(stretch, None)
         at_landing, there = take(3), texts["landed"]
-        witness.landed(t.landed_us, index, number, True)
+        witness.landed(landed_us, index, number, True)
         at_told, database = take(2), texts[file.database_name]
-        ring(stretch, t.hashed_us, t.landed_us)
-        counter, clock = absorb(stretch.replay, file.name, h, t.landed_us, t.restored_us, self._start_utc_us)
+        if stretch.alarm_us < hashed_us:
+            ring(stretch, landed_us)
+        counter, clock = absorb(stretch.replay, file.name, h, landed_us, restored_us, start)
         counter_key = stretch.counter_key + file.name
         store[counter_key], store[stretch.clock_key] = counter, clock
         at_hash, key, value = take(4), texts[counter_key], texts[counter]
-        witness.handed_over(t.hashed_us, index, number, int(counter), True, True)
-        ring(stretch, t.restored_us, t.landed_us)
+        witness.handed_over(hashed_us, index, number, int(counter), True, True)
+        if stretch.alarm_us < restored_us:
+            ring(stretch, landed_us)
         state = self._to.state(file.database_name)
-        witness.restored(t.restored_us, index, number, state, self._to.read_witness(file.database_name))
+        witness.restored(restored_us, index, number, state, self._to.read_witness(file.database_name))
         at_restore = take(3)
         self._lines.extend((
-            index, self._start_utc_us, self._hands.incarnation, database, number, name, h.fork, h.first_lsn, h.last_lsn, commits,
-            h.checkpoint_lsn, state.differential_base_lsn, t.cut_us, t.finished_us, t.landed_us, t.hashed_us, t.restored_us,
+            index, start, self._hands.incarnation, database, number, name, h.fork, h.first_lsn, lsn, commits, h.checkpoint_lsn,
+            state.differential_base_lsn, cut_us, finished_us, landed_us, hashed_us, restored_us,
             at_cut, at_finish, at_landing, at_told, at_hash, at_restore,
             sending, there, key, value, texts[stretch.clock_key], texts[clock],
         ))  # fmt: skip
 
-    def _ring(self, stretch: _Stretch, before_us: int, landed_us: int | None) -> None:
-        """If the alarm 'window' goes off before that instant: it does, and is set anew."""
+    def _ring(self, stretch: _Stretch, landed_us: int | None) -> None:
+        """The alarm 'window' goes off and is set anew."""
         t = stretch.alarm_us
-        if t >= before_us:
-            return
         goes_to_us = self._alarm_goes_to_us(stretch, landed_us)
         journal, db = self._context.journal, stretch.db
         scope, what = journal.texts[db.spec.name], journal.texts["window"]

@@ -28,7 +28,7 @@ _WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2,
 class Workload:
     """One database's writes."""
 
-    __slots__ = ("_bursts", "_bytes", "_cum", "_last_ack", "_lengths", "_period_us", "_starts", "_tx_den", "_tx_num")
+    __slots__ = ("_bursts", "_bytes", "_cum", "_last_ack", "_lengths", "_period_us", "_starts", "_steady", "_tx_den", "_tx_num")
 
     def __init__(self, database: Database, scenario: Scenario) -> None:
         volume = database.log_volume
@@ -38,6 +38,7 @@ class Workload:
         # bytes per transaction = (bytes / period) / (transactions / den) as a ratio of integers
         self._tx_num = self._bytes * database.transactions_den_us
         self._tx_den = database.transactions_num * self._period_us
+        self._steady = len(self._starts) == 1
         self._bursts: list[tuple[int, int, int]] = []
         self._last_ack = (-1, 0)
 
@@ -47,6 +48,8 @@ class Workload:
 
     def user_bytes(self, t: int) -> int:
         """U(t)."""
+        if self._steady:
+            return -(-self._bytes * t // self._period_us)
         periods, rest = divmod(t, self._period_us)
         j = bisect_right(self._starts, rest) - 1
         base = self._cum[j]

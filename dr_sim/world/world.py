@@ -261,7 +261,8 @@ class _Emitter:
     def __call__(self, kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
         journal = self._journal
         if kind_name == "truth.survivable":
-            journal.append(self._survivable, time_us, database, journal.texts[values[0]], *values[1:])
+            cls, fork, commits, lacking_us = values
+            journal.append(self._survivable, time_us, database, journal.texts[cls], fork, commits, lacking_us)
         else:
             journal.note(kind_name, time_us, database, *values)
 
