@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import Engine
 from dr_sim.engines.sqlite import SqliteEngine
 
-ENGINES = ("model", "sqlite")
+ENGINES = ("model", "sqlite", "postgres")
 
 
 @dataclass(slots=True)
@@ -34,6 +34,14 @@ def model_sides() -> Sides:
     return Sides(primary, secondary, ModelEngine(primary, checksum=True), ModelEngine(secondary, checksum=True))
 
 
+def _server(engine: str, files: DiskFiles, home: Path) -> Any:
+    if engine == "sqlite":
+        return SqliteEngine(files, home, checksum=True)
+    from dr_sim.engines.postgres import PostgresEngine  # only here: it brings a server with it
+
+    return PostgresEngine(files, checksum=True)
+
+
 @contextmanager
 def open_sides(engine: str) -> Iterator[Sides]:
     """Engines by name, on real files in a temporary folder that is gone afterwards, whatever happens."""
@@ -43,14 +51,12 @@ def open_sides(engine: str) -> Iterator[Sides]:
     home = Path(tempfile.mkdtemp(prefix="dr-sim-"))
     try:
         primary, secondary = DiskFiles(home / "primary"), DiskFiles(home / "secondary")
-        servers = (
-            SqliteEngine(primary, home / "primary databases", checksum=True),
-            SqliteEngine(secondary, home / "secondary databases", checksum=True),
-        )
-        try:
-            yield Sides(primary, secondary, *servers)
-        finally:
-            for server in servers:
-                server.close()
+        with ExitStack() as opened:
+            servers: list[Engine] = []
+            for side, files in (("primary", primary), ("secondary", secondary)):
+                server = _server(engine, files, home / f"{side} databases")
+                opened.callback(server.close)
+                servers.append(server)
+            yield Sides(primary, secondary, servers[0], servers[1])
     finally:
         shutil.rmtree(home, ignore_errors=True)
