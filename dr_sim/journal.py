@@ -162,6 +162,7 @@ class Journal:
         self._fresh: list[list[int]] = [[] for _ in KINDS]
         self._compacted: list[list[Ints]] = [[] for _ in KINDS]
         self._count = 0
+        self._packed_count = 0  # the rows that there were when it was last packed
         self.texts = Texts()
         self.seen_texts = Texts()
         self._encoders = {c: (self._fresh[i], _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()}
@@ -220,6 +221,9 @@ class Journal:
 
     def compact(self) -> None:
         """Pack what was appended since the last time: an eighth of the memory."""
+        if self._packed_count == self._count and not any(pattern.lines for pattern in self._patterns):
+            return
+        self._packed_count = self._count
         spread: dict[int, list[Ints]] = {}
         for pattern in self._patterns:
             for kind_id, rows in pattern.spread():
