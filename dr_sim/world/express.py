@@ -129,7 +129,7 @@ class ExpressLane:
         while True:
             following = next_start(db.spec.log, cut_us, self._start_utc_us)
             life = self._life(stretch, cut_us)
-            if life is None or (following is not None and life.restored_us >= following):
+            if life is None or (following is not None and life[-1] >= following):
                 break  # the next is cut while this one is still on its way
             file = self._live(stretch, life)
             self.taken += 1

@@ -197,6 +197,8 @@ FENCED_THEN_LOST = ONE + "events: [{at: 1 min, order_failover: dba}, {at: 2 min,
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
 @example((FENCED_THEN_LOST, ()))
+@example((ONE, ("secondary.restore_fixed=299 s",)))  # a log is still on its way when the next is cut
+@example((ONE, ("primary.log.fixed=290 s", "link.bandwidth=10 Mbit/s")))
 @example((ONE, ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h")))
 def test_any_run_is_alike_with_the_lane_and_without(storm: tuple[str, tuple[str, ...]]) -> None:
     text, overrides = storm
