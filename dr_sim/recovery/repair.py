@@ -130,7 +130,7 @@ class Repair:
     def candidate(self, mono_us: int) -> tuple[File | None, bool]:
         """The file that gets the database on where no log does, and whether it takes the place of what is there."""
         db = self.db
-        if not db.state.exists or db.drain is not None:
+        if not db.state.exists or db.drain is not None or not db.config.log_interval_us:
             return self._by_plan(mono_us, db.state.redo_lsn + 1)
         goal = self._goal()
         if self.policy == BRIDGE:

@@ -261,7 +261,9 @@ class DatabaseReplay:
         replace = file is not None and file.kind == FULL and self.state.exists
         if file is None:
             file = self._next_log(mono_us, out)
-        if file is None and (self.repair.policy or self.drain is not None or not self.state.exists):
+        if file is None and (
+            self.repair.policy or self.drain is not None or not self.state.exists or not self.config.log_interval_us
+        ):
             file, replace = self.repair.candidate(mono_us)
         if file is not None:
             self._hand_over(file, replace, out)

@@ -95,7 +95,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("users.utilisation", "60 %", "assumed"),
     ("manager.restart_after", "30 s", "assumed"),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
-    ("danger.grace", "5 min", "the recovery service's own limits: the time between retries"),
+    ("danger.grace", "6 min", "the recovery service's own limits: one retry, and a minute for a log backup to finish"),
 )
 
 DERIVED: tuple[tuple[str, str], ...] = (

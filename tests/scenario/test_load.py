@@ -40,7 +40,7 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
     assert scenario.failover.answers_in == Law("lognormal", 4 * MIN, 20 * MIN)
     assert (scenario.failover.machines_silent, scenario.failover.on_duty) == (0, "dba")
     assert scenario.secondary.restore_tail == Law("fixed", 1_000_000)
-    assert (scenario.danger_us, scenario.danger_grace_us) == (15 * MIN, 5 * MIN)
+    assert (scenario.danger_us, scenario.danger_grace_us) == (15 * MIN, 6 * MIN)
     assert scenario.events == scenario.faults == scenario.sla == ()
 
 
