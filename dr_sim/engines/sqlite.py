@@ -103,7 +103,7 @@ class _Database:
 class SqliteBackup:
     """A backup that is being made; a log's bytes are those cut at its begin."""
 
-    __slots__ = ("_base_lsn", "_body", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
+    __slots__ = ("_base_lsn", "_body", "_changed", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
 
     def __init__(self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
@@ -112,6 +112,7 @@ class SqliteBackup:
         self.header = header
         self._n0 = db.log_commits if header.kind is _LOG else 0
         self._n1 = db.store.position.commits
+        self._changed = set(db.changed) if header.kind is _INCREMENTAL else set()  # a full may finish meanwhile
         self._body = b""
         self._segments: list[_Segment] = []
         self._base_lsn = 0
@@ -156,7 +157,7 @@ class SqliteBackup:
         if self.header.kind is _FULL:
             self._body = db.store.copy()
             return
-        total, pages = db.store.pages(db.changed)
+        total, pages = db.store.pages(self._changed | db.changed)
         numbers = struct.pack(f"<{len(pages)}I", *(n for n, _ in pages))
         self._body = _PAGES.pack(PAGE_BYTES, total, len(pages)) + numbers + b"".join(page for _, page in pages)
 

@@ -404,6 +404,22 @@ class Conformance:
             fourth.restore(path, replace=path == "full")
         assert fourth.reading == s.reading
 
+    def test_an_incremental_that_a_full_overtakes_is_whole_on_its_own_base(self, servers: Servers) -> None:
+        """Begun before another full ends, ended after it: it stands on the older full and lacks nothing."""
+        p, s = servers.pair()
+        p.write(10)
+        p.full("full1")
+        ship("full1", p, s)
+        s.restore("full1")
+        p.write(1000)
+        incremental = p.engine.begin_backup(DB, Kind.INCREMENTAL, "incremental", 1, 10**6, backup_id=9001)
+        p.full("full2")
+        p.write(1050)
+        incremental.finish(1050, 1050 * LSN_A_COMMIT, 2)
+        ship("incremental", p, s)
+        s.restore("incremental")
+        holds(s, 1050)
+
     def test_an_incremental_that_ends_behind_the_position_is_refused(self, servers: Servers) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)

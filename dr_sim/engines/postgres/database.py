@@ -145,11 +145,17 @@ class Database:
         """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's summaries may not reach
         back to the base. Told by taking one for nothing."""
         if self.timeline != self.base_timeline:
-            self.base_backup(True)
+            self.base_backup(self.manifest.read_bytes())
 
-    def base_backup(self, incremental: bool) -> Native:
-        """By pg_basebackup, with a fast checkpoint and the log it needs. Raises EngineError: the program's."""
-        how: list[str | Path] = ["-i", self.manifest] if incremental else []
+    def base_backup(self, base: bytes | None) -> Native:
+        """By pg_basebackup, with a fast checkpoint and the log it needs; base: the manifest of the full that an
+        incremental is taken against. Raises EngineError: the program's."""
+        how: list[str | Path] = []
+        if base is not None:
+            against = self.folder / "against"
+            against.write_bytes(base)
+            against.chmod(0o644)
+            how = ["-i", against]
         tar = self.home.run(
             "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
             "--no-sync", *how,

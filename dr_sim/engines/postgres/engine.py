@@ -56,7 +56,7 @@ class Recovery:
 class PostgresBackup:
     """A backup that is being made; a log's segments are those closed at its begin."""
 
-    __slots__ = ("_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
+    __slots__ = ("_base", "_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
 
     def __init__(self, engine: PostgresEngine, db: Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
@@ -67,6 +67,8 @@ class PostgresBackup:
         self._n1 = db.at.commits
         self._native = Native(db.timeline, 0, 0)
         self._segments = db.segments
+        # another full may finish before this incremental does, which stays on the one it began on
+        self._base = db.manifest.read_bytes() if header.kind is _INCREMENTAL else None
         if header.is_tail:
             self._native = db.tail()
             db.online = False
@@ -85,7 +87,7 @@ class PostgresBackup:
         else:
             if commits > db.at.commits or lsn > db.at.lsn:
                 db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
-            self._native = db.base_backup(header.kind is _INCREMENTAL)
+            self._native = db.base_backup(self._base)
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
@@ -98,7 +100,7 @@ class PostgresBackup:
         if self.header.is_tail:
             self._db.reopen()
         if self.header.kind is not _LOG:
-            self._native = self._db.base_backup(self.header.kind is _INCREMENTAL)
+            self._native = self._db.base_backup(self._base)
         data = self._bytes(False)
         self._engine.files.write(self._path, data[: len(data) * fraction_ppm // 1_000_000])
 
