@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import hashlib
 import re
+import struct
 import typing
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -98,14 +99,15 @@ def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ..
 
 class Pattern:
     """Rows of several kinds that always come together: written as one line of integers, spread out by columns when the
-    journal is packed. A quiet log's 15 rows cost no more than one that way.
+    journal is packed. A quiet log's 15 rows cost little more than one that way.
 
-    rows: (kind name, seq, time_us, entity, then the kind's fields), each a sum such as 'landed+start', 'at_finish+1' or
-    '-1' of whole numbers and of the line's fields.
+    fields: of a line; `line` packs one, to be added to `lines`. rows: (kind name, seq, time_us, entity, then the kind's
+    fields), each a sum such as 'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
     """
 
     def __init__(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-        self.lines: list[int] = []
+        self.lines = bytearray()
+        self.line = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
         self._rows = [(KIND_ID[kind_name], [_sum_of(text, place) for text in columns]) for kind_name, *columns in rows]
@@ -115,27 +117,32 @@ class Pattern:
 
     def spread(self) -> Iterator[tuple[int, Ints]]:
         """(kind, rows) of the lines written since the last time."""
-        lines = _packed(self.lines).reshape(-1, self._width)
-        for kind_id, sums in self._rows if len(lines) else ():
-            rows = np.empty((len(lines), len(sums)), dtype=np.int64)
-            for j, (constant, terms) in enumerate(sums):
-                rows[:, j] = constant
-                for sign, i in terms:
-                    rows[:, j] += sign * lines[:, i]
-            yield kind_id, rows
+        lines = np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy()
+        self.lines.clear()
+        for kind_id, sums in self._rows if lines.size else ():
+            columns = np.empty((len(sums), lines.shape[1]), dtype=np.int64)
+            for column, (constant, plus, minus) in zip(columns, sums, strict=True):
+                column[:] = lines[plus[0]] if plus else 0
+                for i in plus[1:]:
+                    column += lines[i]
+                for i in minus:
+                    column -= lines[i]
+                if constant:
+                    column += constant
+            yield kind_id, columns.T
 
 
-def _sum_of(text: str, place: dict[str, int]) -> tuple[int, list[tuple[int, int]]]:
-    """'a+b-2' as (-2, [(1, place of a), (1, place of b)])."""
+def _sum_of(text: str, place: dict[str, int]) -> tuple[int, list[int], list[int]]:
+    """'a+b-c-2' as (-2, [places of a and b], [place of c])."""
     constant = 0
-    terms = []
+    terms: dict[int, list[int]] = {1: [], -1: []}
     for sign, word in re.findall(r"([+-]?)(\w+)", text):
         factor = -1 if sign == "-" else 1
         if word.isdigit():
             constant += factor * int(word)
         else:
-            terms.append((factor, place[word]))
-    return constant, terms
+            terms[factor].append(place[word])
+    return constant, terms[1], terms[-1]
 
 
 def _packed(numbers: list[int]) -> Ints:
@@ -183,11 +190,11 @@ class Journal:
         self._count = seq + rows
         return seq
 
-    def pattern(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[int]:
-        """Where to write lines of a pattern, see Pattern; their seqs are to be had from `take`."""
+    def pattern(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Pattern:
+        """A pattern to write lines of; their seqs are to be had from `take`."""
         pattern = Pattern(fields, rows)
         self._patterns.append(pattern)
-        return pattern.lines
+        return pattern
 
     def take_columns(self, kind_id: int, rows: Ints) -> None:
         """Rows of a kind as a table, as of_kind gives them."""
@@ -230,10 +237,13 @@ class Journal:
                 spread.setdefault(kind_id, []).append(rows)
         for kind_id, (fresh, chunks) in enumerate(zip(self._fresh, self._compacted, strict=True)):
             packed = _packed(fresh)
-            if kind_id in spread:
-                width = ROW_HEAD + len(KINDS[kind_id].fields)
-                together = np.concatenate([packed.reshape(-1, width), *spread[kind_id]])
-                packed = together[np.argsort(together[:, 0], kind="stable")].reshape(-1)
+            pieces = spread.get(kind_id)
+            if pieces is not None:
+                together = pieces[0]
+                if len(packed) or len(pieces) > 1:
+                    together = np.concatenate([packed.reshape(-1, pieces[0].shape[1]), *pieces])
+                    together = together[np.argsort(together[:, 0], kind="stable")]
+                packed = together.reshape(-1)
             if len(packed):
                 chunks.append(packed)
 

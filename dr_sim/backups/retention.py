@@ -13,6 +13,7 @@ together.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,32 +74,20 @@ def _ordinarily_gone(
 ) -> list[Stored] | None:  # fmt: skip
     """The same in one pass, where all is as usual: one fork, old before young, each log begins where the one before it
     ended, a full or incremental among the old that they lead on from, and every incremental has its base. None: it is not."""
-    others: list[Stored] = []
-    old_logs: list[Stored] = []
-    fork = begin = reached = -1
-    first_end = -1  # of the first young log
-    for file in files:
-        header = file.header
-        if header.kind is not _LOG:
-            others.append(file)
-            continue
-        first = header.first_lsn
-        if first != reached:
-            if reached >= 0:
-                return None
-            begin, fork = first, header.fork
-        reached = header.last_lsn
-        if reached < first or header.fork != fork or header.first_fork != fork:
-            return None
-        if header.finished_utc_us >= old_before_us:
-            if first_end < 0:
-                first_end = reached
-        elif first_end >= 0:
-            return None
-        else:
-            old_logs.append(file)
-    if first_end < 0:
+    logs = [file for file in files if file.header.kind is _LOG]
+    headers = [file.header for file in logs]
+    finished = [h.finished_utc_us for h in headers]
+    old_logs = logs[: bisect_left(finished, old_before_us)]
+    if len(old_logs) == len(logs) or finished != sorted(finished):
         return None
+    ends = [h.last_lsn for h in headers]
+    begin, reached, first_end = headers[0].first_lsn, ends[-1], ends[len(old_logs)]
+    if [h.first_lsn for h in headers] != [begin, *ends[:-1]] or ends != sorted(ends) or begin > ends[0]:
+        return None
+    fork = headers[0].fork
+    if {h.fork for h in headers} != {fork} or {h.first_fork for h in headers} != {fork}:
+        return None
+    others = [file for file in files if file.header.kind is not _LOG]
     known = sorted((file.header for file in others), key=order)
     if any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
         return None

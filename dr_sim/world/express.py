@@ -115,7 +115,8 @@ class ExpressLane:
         self._hands = hands
         self._promotion = promotion
         self._on_offer = on_offer
-        self._lines = context.journal.pattern(_LINE, _ROWS)
+        pattern = context.journal.pattern(_LINE, _ROWS)
+        self._line, self._lines = pattern.line, pattern.lines
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
@@ -254,12 +255,12 @@ class ExpressLane:
         state = self._to.state(file.database_name)
         witness.restored(restored_us, index, number, state, self._to.read_witness(file.database_name))
         at_restore = take(3)
-        self._lines.extend((
+        self._lines += self._line(
             index, start, self._hands.incarnation, database, number, name, h.fork, h.first_lsn, lsn, commits, h.checkpoint_lsn,
             state.differential_base_lsn, cut_us, finished_us, landed_us, hashed_us, restored_us,
             at_cut, at_finish, at_landing, at_told, at_hash, at_restore,
             sending, there, key, value, texts[stretch.clock_key], texts[clock],
-        ))  # fmt: skip
+        )  # fmt: skip
 
     def _ring(self, stretch: _Stretch, landed_us: int | None) -> None:
         """The alarm 'window' goes off and is set anew."""

@@ -91,6 +91,8 @@ class Workload:
     def _ack_instant(self, n: int) -> int:
         if not self._bytes:
             return NEVER_US
+        if self._steady:
+            return self.commit_start(n) * self._period_us // self._bytes
         periods, rest = divmod(self.commit_start(n), self._bytes)
         j = bisect_right(self._cum, rest) - 1
         dt = (rest - self._cum[j]) * self._lengths[j] // (self._cum[j + 1] - self._cum[j])
