@@ -13,8 +13,8 @@ together.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,56 +59,116 @@ def prunable(
     standby: where the database stands that is fed from these files: what it may still have to restore stays.
     """
     old_before_us = now_utc_us - retention_us
-    gone = _ordinarily_gone(files, old_before_us, keep_fulls, standby)
-    if gone is None:  # some may have come late
-        by_end = sorted(files, key=lambda file: order(file.header))
-        gone = _ordinarily_gone(by_end, old_before_us, keep_fulls, standby)
+    gone = Shelf.of(files).gone(old_before_us, keep_fulls, standby)
     if gone is None:
         gone = _generally_gone(files, old_before_us, keep_fulls, standby)
+    return _in_order(gone)
+
+
+def _in_order(gone: list[Stored]) -> list[str]:
     gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
     return [file.name for file in gone]
 
 
-def _ordinarily_gone(
-    files: Sequence[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
-) -> list[Stored] | None:  # fmt: skip
-    """The same in one pass, where all is as usual: one fork, old before young, each log begins where the one before it
-    ended, a full or incremental among the old that they lead on from, and every incremental has its base. None: it is not."""
-    logs = [file for file in files if file.header.kind is _LOG]
-    headers = [file.header for file in logs]
-    finished = [h.finished_utc_us for h in headers]
-    old_logs = logs[: bisect_left(finished, old_before_us)]
-    if len(old_logs) == len(logs) or finished != sorted(finished):
-        return None
-    ends = [h.last_lsn for h in headers]
-    begin, reached, first_end = headers[0].first_lsn, ends[-1], ends[len(old_logs)]
-    if [h.first_lsn for h in headers] != [begin, *ends[:-1]] or ends != sorted(ends) or begin > ends[0]:
-        return None
-    fork = headers[0].fork
-    if {h.fork for h in headers} != {fork} or {h.first_fork for h in headers} != {fork}:
-        return None
-    others = [file for file in files if file.header.kind is not _LOG]
-    known = sorted((file.header for file in others), key=order)
-    if any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
-        return None
-    old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
-    anchor = _anchor_within(known, old, begin, first_end)
-    if anchor is None:
-        return None
-    kept = {h.backup_id for h in known} - old | _newest_fulls(known, keep_fulls) | {anchor.backup_id}
-    kept |= {file.header.backup_id for file in others if not file.copied}
-    needed_from = anchor.last_lsn
-    if standby is not None and standby.exists:
-        kept |= _ahead(known, standby)
-        needed_from = min(needed_from, standby.redo_lsn)
-    for h in known:
-        if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
-            bases = _fulls_under(h, known)
-            if not bases:
-                return None
-            kept.update(bases)
-    gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
-    return gone + [file for file in others if file.header.backup_id not in kept]
+class Shelf:
+    """The whole files of one database in one share, kept from day to day so that retention need not look at each.
+
+    usual: each log begins where the one before it ended, on one fork, and was finished after it. If that is not so the
+    shelf is empty and says nothing, until a new one is made.
+    """
+
+    __slots__ = ("_finished_utc_us", "_fork", "_logs", "_others", "_reached", "usual")
+
+    def __init__(self, files: Iterable[Stored] = ()) -> None:
+        self.usual = True
+        self._logs: deque[Stored] = deque()
+        self._others: dict[str, Stored] = {}  # fulls and incrementals
+        self._fork = self._reached = self._finished_utc_us = 0  # of the last log
+        for file in files:
+            self.add(file)
+
+    @classmethod
+    def of(cls, files: Sequence[Stored]) -> Shelf:
+        """A shelf of these files, whatever order they come in."""
+        shelf = cls(files)
+        return shelf if shelf.usual else cls(sorted(files, key=lambda file: order(file.header)))
+
+    def __len__(self) -> int:
+        return len(self._logs) + len(self._others)
+
+    def spoil(self) -> None:
+        """Something unusual has happened to a file."""
+        self.usual = False
+        self._logs.clear()
+        self._others.clear()
+
+    def add(self, file: Stored) -> None:
+        """A file is here, and whole."""
+        header = file.header
+        if not self.usual:
+            return
+        if header.kind is not _LOG:
+            self._others[file.name] = file
+            return
+        first, fork = header.first_lsn, header.fork
+        if header.first_fork != fork or header.last_lsn < first or (self._logs and (
+            first != self._reached or fork != self._fork or header.finished_utc_us < self._finished_utc_us
+        )):
+            self.spoil()
+        else:
+            self._logs.append(file)
+            self._fork, self._reached, self._finished_utc_us = fork, header.last_lsn, header.finished_utc_us
+
+    def remove(self, name: str) -> None:
+        """A file is here no more: a full, an incremental, or the first log; any other is unusual."""
+        if self._others.pop(name, None) is not None:
+            return
+        if self._logs and self._logs[0].name == name:
+            self._logs.popleft()
+        else:
+            self.spoil()
+
+    def prunable(
+        self, now_utc_us: int, retention_us: int, keep_fulls: int, standby: RestoreState | None = None
+    ) -> list[str] | None:  # fmt: skip
+        """As the function of that name says of all files here. None: they must be looked at one by one."""
+        gone = self.gone(now_utc_us - retention_us, keep_fulls, standby)
+        return None if gone is None else _in_order(gone)
+
+    def gone(self, old_before_us: int, keep_fulls: int, standby: RestoreState | None) -> list[Stored] | None:
+        """What goes, where a full or incremental among the old is one from which the logs lead on to the end, and every
+        incremental that stays has its base. None: that is not so."""
+        if not self._logs:
+            return None
+        old_logs: list[Stored] = []
+        first_end = -1  # of the first young log
+        for file in self._logs:
+            if file.header.finished_utc_us >= old_before_us:
+                first_end = file.header.last_lsn
+                break
+            old_logs.append(file)
+        known = sorted((file.header for file in self._others.values()), key=order)
+        fork, reached = self._fork, self._reached
+        if first_end < 0 or any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
+            return None
+        old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
+        anchor = _anchor_within(known, old, self._logs[0].header.first_lsn, first_end)
+        if anchor is None:
+            return None
+        kept = {h.backup_id for h in known} - old | _newest_fulls(known, keep_fulls) | {anchor.backup_id}
+        kept |= {file.header.backup_id for file in self._others.values() if not file.copied}
+        needed_from = anchor.last_lsn
+        if standby is not None and standby.exists:
+            kept |= _ahead(known, standby)
+            needed_from = min(needed_from, standby.redo_lsn)
+        for h in known:
+            if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
+                bases = _fulls_under(h, known)
+                if not bases:
+                    return None
+                kept.update(bases)
+        gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
+        return gone + [file for file in self._others.values() if file.header.backup_id not in kept]
 
 
 def _anchor_within(known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int) -> BackupHeader | None:

@@ -7,7 +7,10 @@ that they would leave. A test steps both ways through the same runs and compares
 
 from __future__ import annotations
 
+from typing import cast
+
 from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.retention import Stored
 from dr_sim.recovery.files import LOG, VALID, File
 from dr_sim.recovery.replay import DatabaseReplay
 
@@ -26,7 +29,7 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
         and db.drain is None
         and db.watch.stuck is None
         and not (
-            db.promoted or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
+            db.promoted or db.recovering or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
             or db.rules.delay_us or db.rules.every_us or db.counts
         )
     )  # fmt: skip
@@ -48,6 +51,7 @@ def absorb(
     file.done = True
     file.attempts = 1
     db.files[name] = file
+    db.keeping.shelf.add(cast(Stored, file))
     db.watch.landed_mono_us = landed_us
     db.watch.landed_utc_us = landed_us + utc_minus_mono_us
     state, last = db.state, db.last

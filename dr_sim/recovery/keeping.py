@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import plan
-from dr_sim.backups.retention import Stored, prunable
+from dr_sim.backups.retention import Shelf, Stored, prunable
 from dr_sim.recovery.commands import Command, Delete, Save, SetAlarm, Validate
 from dr_sim.recovery.files import BAD, FULL, LOG, LOST, UNKNOWN, VALID, File
 from dr_sim.recovery.limits import DAY_US, next_multiple_us
@@ -29,10 +29,13 @@ def header_from_text(text: str) -> BackupHeader:
 
 
 class Keeping:
-    __slots__ = ("db",)
+    """shelf: the files that are whole; spoilt when one of them is so no longer."""
+
+    __slots__ = ("db", "shelf")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
+        self.shelf = Shelf()
 
     def begin(self, mono_us: int, out: list[Command]) -> None:
         """Alarms stand at whole multiples of the monotonic clock, so a restart moves none."""
@@ -60,24 +63,34 @@ class Keeping:
         db = self.db
         out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
         retention_us = db.config.retention_us
-        old_us = utc_us - retention_us
-        old = [f for f in db.files.values() if f.modified_utc_us < old_us]
-        if not old:
-            return
-        if any(f.state == UNKNOWN for f in old):
-            db.look_into_unknown(out, old_us)
-        whole = [f for f in db.files.values() if f.state == VALID and f.header is not None]
-        names = prunable(cast(list[Stored], whole), utc_us, retention_us, db.config.keep_fulls, db.state)
-        useless = [f for f in old if f.state == LOST or (f.done and f.state == BAD)]
-        names += [f.name for f in sorted(useless, key=File.age_order)]
+        names = None
+        if len(self.shelf) == len(db.files):  # all are whole
+            names = self.shelf.prunable(utc_us, retention_us, db.config.keep_fulls, db.state)
+        if names is None:
+            names = self._look_at_each(utc_us, utc_us - retention_us, out)
         for name in names:
             file = db.files[name]
             if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST):
                 self._delete(file, out)
 
+    def _look_at_each(self, utc_us: int, old_us: int, out: list[Command]) -> list[str]:
+        db = self.db
+        old = [f for f in db.files.values() if f.modified_utc_us < old_us]
+        if any(f.state == UNKNOWN for f in old):
+            db.look_into_unknown(out, old_us)
+        whole = cast(list[Stored], [f for f in db.files.values() if f.state == VALID and f.header is not None])
+        if not self.shelf.usual or len(self.shelf) != len(whole):
+            self.shelf = Shelf.of(whole)
+        if not old:
+            return []
+        names = prunable(whole, utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
+        useless = [f for f in old if f.state == LOST or (f.done and f.state == BAD)]
+        return names + [f.name for f in sorted(useless, key=File.age_order)]
+
     def _delete(self, file: File, out: list[Command]) -> None:
         db = self.db
         del db.files[file.name]
+        self.shelf.remove(file.name)
         db.bad.pop(file.name, None)
         out.append(Delete(db.name, file.name))
         if file.attempts:

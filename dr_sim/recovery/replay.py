@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass
+from typing import cast
 
 from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.backups.retention import Stored
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH, AlertBook, whole_minutes
 from dr_sim.recovery.commands import Command, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
@@ -175,6 +177,8 @@ class DatabaseReplay:
         file.header = header
         file.state = VALID
         file.failures = 0
+        if first_time:
+            self.keeping.shelf.add(cast(Stored, file))
         if self.bad:
             self.bad.pop(e.name, None)
         if file.kind != LOG:
@@ -202,6 +206,7 @@ class DatabaseReplay:
     ) -> None:  # fmt: skip
         """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
         be helped by another copy: the next log covers its range (R10)."""
+        self.keeping.shelf.spoil()
         if file.done and file.header is None:
             file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
             return
@@ -366,6 +371,7 @@ class DatabaseReplay:
         if file is None or file.name != e.name:
             return
         self.restoring = None
+        self.keeping.shelf.spoil()
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text
         file.state = CHECKING

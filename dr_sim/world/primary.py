@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import backup_name
+from dr_sim.backups.retention import Shelf
 from dr_sim.engines.port import Backup, EngineError
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Database, Schedule
@@ -48,8 +49,8 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "cut_next_ppm", "failed", "files_made", "index", "last_full_lsn", "named", "named_us", "paused", "running", "spec",
-        "waiting", "writes_until_us",
+        "cut_next_ppm", "failed", "files_made", "index", "last_full_lsn", "named", "named_us", "paused", "running", "shelf",
+        "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
     def __init__(self, index: int, spec: Database) -> None:
@@ -59,6 +60,8 @@ class PrimaryDatabase:
         self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None, bool]] = []
         self.paused: list[str] = []
         self.files_made = 0
+        self.shelf = Shelf()  # the whole files in the share, for retention
+        self.torn: list[BackupFile] = []  # the others there
         self.named: list[str] = []  # names given within the last seconds: the next must differ from them
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
@@ -239,6 +242,11 @@ class Primary:
 
     def _keep(self, file: BackupFile) -> None:
         file.at_primary = True
+        db = self.databases[file.database]
+        if file.made is None:
+            db.torn.append(file)
+        else:
+            db.shelf.add(file)
         self._context.files[file.number] = file
         self._context.by_name[file.database][file.name] = file
 
@@ -304,5 +312,10 @@ class Primary:
         if not file.at_primary:
             return
         file.at_primary = False
+        db = self.databases[file.database]
+        if file.made is None:
+            db.torn.remove(file)
+        else:
+            db.shelf.remove(file.name)
         context.primary_files.delete(file.path_at(SHARE))
         context.file_gone(file, "primary", why)

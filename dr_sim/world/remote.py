@@ -42,10 +42,10 @@ class Remote:
         covering = None
         for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
             h = file.header
-            if h.first_lsn <= lsn < h.last_lsn and h.fork == fork:
-                if file.at_primary and file.kind is Kind.LOG and file.made is not None:
-                    covering = file
-                    break
+            whole_log = h.kind is Kind.LOG and file.at_primary and file.made is not None
+            if h.first_lsn <= lsn < h.last_lsn and h.fork == fork and whole_log:
+                covering = file
+                break
         copying = covering is not None and self._replication.on_its_way(covering)
         remakeable = self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
         return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else ""

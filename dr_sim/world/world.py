@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.retention import Stored, StoredFile, prunable
+from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.faults import KINDS, Occurrence
@@ -132,16 +132,20 @@ class World:
         self.journal.compact()
         context, spec = self.context, self.context.scenario.primary
         now_utc_us = context.utc_us()
-        for by_name in context.by_name:
-            here = [f for f in by_name.values() if f.at_primary]
-            whole: list[Stored] = [f for f in here if f.made is not None]
-            if self.replication.busy:
-                on_its_way = self.replication.on_its_way
-                whole = [StoredFile(f.name, f.header, copied=not on_its_way(f)) for f in here if f.made is not None]
-            gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
-            if len(whole) < len(here):
-                old_us = now_utc_us - spec.retention_us
-                gone += [f.name for f in here if f.made is None and f.modified_utc_us < old_us]
+        for db, by_name in zip(self.primary.databases, context.by_name, strict=True):
+            busy = self.replication.busy
+            gone = None if busy else db.shelf.prunable(now_utc_us, spec.retention_us, spec.retention_count)
+            if gone is None:
+                here = [f for f in by_name.values() if f.at_primary and f.made is not None]
+                if not db.shelf.usual:
+                    db.shelf = Shelf.of(here)
+                whole: list[Stored] = [*here]
+                if busy:
+                    on_its_way = self.replication.on_its_way
+                    whole = [StoredFile(f.name, f.header, copied=not on_its_way(f)) for f in here]
+                gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
+            old_us = now_utc_us - spec.retention_us
+            gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
             for name in gone:
                 self.primary.delete(by_name[name], "retention")
 

@@ -18,7 +18,7 @@ START_US = 1_780_000_000_000_000
 def both(
     files: list[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
 ) -> tuple[set[str] | None, set[str]]:  # fmt: skip
-    quick = retention._ordinarily_gone(files, old_before_us, keep_fulls, standby)
+    quick = retention.Shelf.of(files).gone(old_before_us, keep_fulls, standby)
     general = retention._generally_gone(files, old_before_us, keep_fulls, standby)
     return None if quick is None else {f.name for f in quick}, {f.name for f in general}
 
@@ -103,3 +103,49 @@ def test_with_one_thing_unusual_it_says_the_same_or_nothing(
     files: list[Stored] = [StoredFile(f"{h.backup_id:04d}", h, change != "uncopied" or j != i) for j, h in enumerate(made)]
     quick, general = both(files, START_US + old_minutes * MINUTE_US, keep_fulls, None)
     assert quick is None or quick == general
+
+
+@settings(max_examples=300, deadline=None)
+@given(SCHEDULES, st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(0, 3), st.data())
+def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
+    schedule: tuple[int, int, int, int], days: list[int], keep_fulls: int, data: st.DataObject
+) -> None:
+    """Files come, the oldest go, and now and then one that should not."""
+    shelf = retention.Shelf()
+    here: dict[str, Stored] = {}
+    coming = [StoredFile(f"{h.backup_id:04d}", h) for h in ordinary(*schedule)]
+    minute = 0
+    for step in days:
+        minute += step
+        while coming and coming[0].header.started_utc_us <= START_US + minute * MINUTE_US:
+            file = coming.pop(0)
+            here[file.name] = file
+            shelf.add(file)
+        if here and data.draw(st.integers(0, 5)) == 0:
+            lost = data.draw(st.sampled_from(sorted(here)))
+            del here[lost]
+            shelf.remove(lost)
+        now_us, retention_us = START_US + minute * MINUTE_US, 7 * MINUTE_US
+        names = shelf.prunable(now_us, retention_us, keep_fulls)
+        in_general = retention._generally_gone(list(here.values()), now_us - retention_us, keep_fulls, None)
+        assert names is None or names == retention._in_order(in_general)
+        assert not shelf.usual or len(shelf) == len(here)
+        for name in names or ():
+            del here[name]
+            shelf.remove(name)
+
+
+def test_what_is_usual_stays_on_the_shelf() -> None:
+    shelf, deleted = retention.Shelf(), 0
+    for h in ordinary(300, 40, 10, 5):
+        shelf.add(StoredFile(f"{h.backup_id:04d}", h))
+        names = shelf.prunable(h.started_utc_us, 60 * MINUTE_US, 1) or []
+        for name in names:
+            shelf.remove(name)
+        deleted += len(names)
+    assert shelf.usual
+    assert deleted > 150
+    shelf.remove("no such file")
+    assert not shelf.usual
+    assert len(shelf) == 0
+    assert shelf.prunable(h.started_utc_us, 60 * MINUTE_US, 1) is None
