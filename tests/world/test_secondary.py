@@ -173,7 +173,7 @@ def test_a_full_that_replaces_leaves_nothing_usable_when_it_is_killed() -> None:
     text = """\
 run_for: 1 h
 start: 2026-01-04 23:50
-databases: {crm: {size: 1 GB, full: daily 00:00, incremental: none, log: none}}
+databases: {crm: {size: 1 GB, full: daily 00:00, incremental: none, log: daily 12:00}}
 link: {bandwidth: 1 Tbit/s}
 """
     told: list[Any] = []
