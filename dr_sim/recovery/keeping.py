@@ -29,13 +29,15 @@ def header_from_text(text: str) -> BackupHeader:
 
 
 class Keeping:
-    """shelf: the files that are whole; spoilt when one of them is so no longer."""
+    """shelf: the files that are whole; spoilt when one of them is so no longer. torn: those of the others that are known
+    of; what is on neither is found by looking at each file."""
 
-    __slots__ = ("db", "shelf")
+    __slots__ = ("db", "shelf", "torn")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
         self.shelf = Shelf()
+        self.torn: list[File] = []
 
     def begin(self, mono_us: int, out: list[Command]) -> None:
         """Alarms stand at whole multiples of the monotonic clock, so a restart moves none."""
@@ -63,11 +65,15 @@ class Keeping:
         db = self.db
         out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
         retention_us = db.config.retention_us
+        old_us = utc_us - retention_us
         names = None
-        if len(self.shelf) == len(db.files):  # all are whole
+        torn = self.torn = [f for f in self.torn if db.files.get(f.name) is f and f.state != VALID]
+        if len(self.shelf) + len(torn) == len(db.files) and not any(f.state == UNKNOWN for f in torn):
             names = self.shelf.prunable(utc_us, retention_us, db.config.keep_fulls, db.state)
         if names is None:
-            names = self._look_at_each(utc_us, utc_us - retention_us, out)
+            names = self._look_at_each(utc_us, old_us, out)
+        useless = [f for f in self.torn if f.modified_utc_us < old_us and (f.state == LOST or (f.done and f.state == BAD))]
+        names += [f.name for f in sorted(useless, key=File.age_order)]
         for name in names:
             file = db.files[name]
             if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST):
@@ -75,17 +81,13 @@ class Keeping:
 
     def _look_at_each(self, utc_us: int, old_us: int, out: list[Command]) -> list[str]:
         db = self.db
-        old = [f for f in db.files.values() if f.modified_utc_us < old_us]
-        if any(f.state == UNKNOWN for f in old):
+        if any(f.state == UNKNOWN and f.modified_utc_us < old_us for f in db.files.values()):
             db.look_into_unknown(out, old_us)
+        self.torn = [f for f in db.files.values() if f.state != VALID or f.header is None]
         whole = cast(list[Stored], [f for f in db.files.values() if f.state == VALID and f.header is not None])
         if not self.shelf.usual or len(self.shelf) != len(whole):
             self.shelf = Shelf.of(whole)
-        if not old:
-            return []
-        names = prunable(whole, utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
-        useless = [f for f in old if f.state == LOST or (f.done and f.state == BAD)]
-        return names + [f.name for f in sorted(useless, key=File.age_order)]
+        return prunable(whole, utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
 
     def _delete(self, file: File, out: list[Command]) -> None:
         db = self.db

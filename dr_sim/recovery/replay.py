@@ -206,7 +206,8 @@ class DatabaseReplay:
     ) -> None:  # fmt: skip
         """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
         be helped by another copy: the next log covers its range (R10)."""
-        self.keeping.shelf.spoil()
+        if file.header is not None:
+            self.keeping.shelf.spoil()
         if file.done and file.header is None:
             file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
             return
