@@ -175,6 +175,14 @@ def test_json_is_one_object_and_the_same_as_in_the_file(here: Path, capsys: pyte
     assert shown["verdict"]["exit_code"] == code == 0
 
 
+def test_another_engine_is_another_way_to_the_same_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for engine in ("model", "sqlite"):
+        assert told(capsys, "run", "short.yaml", "--engine", engine, "--out", engine)[0] == 0
+    digests = {json.loads((here / e / "manifest.json").read_text())["journal_digest"] for e in ("model", "sqlite")}
+    assert len(digests) == 1
+    assert told(capsys, "verify", "sqlite")[0] == 0
+
+
 @pytest.mark.parametrize("argv", [
     ["--set", "link.bandwith=1 Gbit/s"], ["--set", "link.loss"], ["--set", "link.loss=much"], ["--set", "=1"],
     ["--seed", "x"], ["--engine", "oracle"], ["--nonsense"],
