@@ -21,7 +21,6 @@ test-all: $(BIN)/.ready
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 
 types: $(BIN)/.ready
 	$(BIN)/mypy
