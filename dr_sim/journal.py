@@ -115,11 +115,19 @@ class Pattern:
             if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
                 raise ValueError(f"a row of {KINDS[kind_id].name} has not {len(sums)} columns")
 
-    def spread(self) -> Iterator[tuple[int, Ints]]:
-        """(kind, rows) of the lines written since the last time."""
+    def taken(self) -> Ints:
+        """The lines written since the last time, a column each field."""
         lines = np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy()
         self.lines.clear()
-        for kind_id, sums in self._rows if lines.size else ():
+        return lines
+
+    @property
+    def kinds(self) -> set[int]:
+        return {kind_id for kind_id, _ in self._rows}
+
+    def spread(self, kind_id: int, lines: Ints) -> Iterator[Ints]:
+        """The rows of a kind that lines stand for."""
+        for _, sums in (row for row in self._rows if row[0] == kind_id):
             columns = np.empty((len(sums), lines.shape[1]), dtype=np.int64)
             for column, (constant, plus, minus) in zip(columns, sums, strict=True):
                 column[:] = lines[plus[0]] if plus else 0
@@ -129,7 +137,7 @@ class Pattern:
                     column -= lines[i]
                 if constant:
                     column += constant
-            yield kind_id, columns.T
+            yield columns.T
 
 
 def _sum_of(text: str, place: dict[str, int]) -> tuple[int, list[int], list[int]]:
@@ -226,26 +234,27 @@ class Journal:
         width = ROW_HEAD + len(KINDS[kind_id].fields)
         return chunks[0].reshape(-1, width) if chunks else np.zeros((0, width), np.int64)
 
+    def pack(self) -> None:
+        """Pack what was appended since the last time: a fifth of the memory."""
+        for fresh, chunks in zip(self._fresh, self._compacted, strict=True):
+            if fresh:
+                chunks.append(_packed(fresh))
+
     def compact(self) -> None:
-        """Pack what was appended since the last time: an eighth of the memory."""
-        if self._packed_count == self._count and not any(pattern.lines for pattern in self._patterns):
+        """Pack everything, and spread the lines of patterns among the rows of their kinds."""
+        if self._packed_count == self._count:
             return
         self._packed_count = self._count
-        spread: dict[int, list[Ints]] = {}
-        for pattern in self._patterns:
-            for kind_id, rows in pattern.spread():
-                spread.setdefault(kind_id, []).append(rows)
-        for kind_id, (fresh, chunks) in enumerate(zip(self._fresh, self._compacted, strict=True)):
-            packed = _packed(fresh)
-            pieces = spread.get(kind_id)
-            if pieces is not None:
-                together = pieces[0]
-                if len(packed) or len(pieces) > 1:
-                    together = np.concatenate([packed.reshape(-1, pieces[0].shape[1]), *pieces])
-                    together = together[np.argsort(together[:, 0], kind="stable")]
-                packed = together.reshape(-1)
-            if len(packed):
-                chunks.append(packed)
+        self.pack()
+        written = [(pattern, pattern.taken()) for pattern in self._patterns if pattern.lines]
+        for kind_id in sorted({kind_id for pattern, _ in written for kind_id in pattern.kinds}):
+            chunks = self._compacted[kind_id]
+            width = ROW_HEAD + len(KINDS[kind_id].fields)
+            pieces = [chunk.reshape(-1, width) for chunk in chunks]
+            for pattern, lines in written:
+                pieces += pattern.spread(kind_id, lines)
+            rows = np.concatenate(pieces)
+            chunks[:] = [rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)]
 
     def kinds(self) -> Ints:
         """The kind of every row, by seq."""

@@ -50,13 +50,14 @@ class World:
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
         workloads = [Workload(d, scenario) for d in scenario.databases]
-        emit = _Emitter(journal)
+        emit = _emitter(journal)
+        acks = [w.ack_instant for w in workloads]
         self.context = context = Context(
             scenario=scenario,
             agenda=agenda,
             journal=journal,
             streams=Streams(scenario.seed, scenario.replication_no, block_words),
-            witness=Witness(names, emit, lambda db, fork, n: workloads[db].ack_instant(n)),
+            witness=Witness(names, emit, lambda db, fork, n: acks[db](n)),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,
             primary_engine=sides.primary,
@@ -129,7 +130,7 @@ class World:
     def _prune(self, at_us: int) -> None:
         """Retention at the primary (R18): never what a chain or an uncopied file still needs."""
         self._daily(at_us + DAY_US)
-        self.journal.compact()
+        self.journal.pack()
         context, spec = self.context, self.context.scenario.primary
         now_utc_us = context.utc_us()
         for db, by_name in zip(self.primary.databases, context.by_name, strict=True):
@@ -156,6 +157,7 @@ class World:
             w = context.workloads[db.index]
             context.note("truth.commits_total", db.index, w.commits(t), w.user_bytes(t), w.maintenance_bytes(t))
         context.note("truth.end", -1)
+        self.journal.compact()
 
     # ---- events and faults ---------------------------------------------------------------------------------------------------
     def _schedule_events(self) -> None:
@@ -255,20 +257,18 @@ class World:
         self.hands.tell(HeartbeatBack(self.context.now_us, self.context.utc_us(), 0, machine))
 
 
-class _Emitter:
-    """The witness's records, written into the journal."""
+def _emitter(journal: Journal) -> Callable[[str, int, int, tuple[Any, ...]], None]:
+    """What writes the witness's records into the journal."""
+    survivable, append, texts = KIND_ID["truth.survivable"], journal.append, journal.texts
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._survivable = KIND_ID["truth.survivable"]
-
-    def __call__(self, kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
-        journal = self._journal
+    def emit(kind_name: str, time_us: int, database: int, values: tuple[Any, ...]) -> None:
         if kind_name == "truth.survivable":
             cls, fork, commits, lacking_us = values
-            journal.append(self._survivable, time_us, database, journal.texts[cls], fork, commits, lacking_us)
+            append(survivable, time_us, database, texts[cls], fork, commits, lacking_us)
         else:
             journal.note(kind_name, time_us, database, *values)
+
+    return emit
 
 
 def manager_config(scenario: Scenario) -> ManagerConfig:
