@@ -47,7 +47,6 @@ class Hands:
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
         self.before_command: Callable[[c.Command], str] | None = None
-        self.on_command: Callable[[c.Command], None] | None = None
         secondary.landed_hook = self._landed
         self._do: dict[type, Callable[[Any], None]] = {
             c.Save: self._save, c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
