@@ -208,6 +208,8 @@ class DatabaseReplay:
         be helped by another copy: the next log covers its range (R10)."""
         if file.header is not None:
             self.keeping.shelf.spoil()
+        elif file not in self.keeping.torn:
+            self.keeping.torn.append(file)
         if file.done and file.header is None:
             file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
             return

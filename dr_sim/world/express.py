@@ -107,6 +107,8 @@ class ExpressLane:
         self._at, self._to = context.primary_engine, context.secondary_engine
         self._at_files, self._to_files = context.primary_files.data, context.secondary_files.data
         self._context = context
+        self._witness = context.witness
+        self._take_rows, self._texts = context.journal.take, context.journal.texts
         self._start_utc_us = context.scenario.start_utc_us
         self._primary = primary
         self._link = link
@@ -186,17 +188,14 @@ class ExpressLane:
             cut_us < finished_us < landed_us < hashed_us < restored_us
             and (restored_us, stretch.priority) < stretch.ahead
             and self._replication.room_for(size)
-            and self._alarm_moves_on(stretch, landed_us, restored_us)
+            and (stretch.alarm_us >= restored_us or self._alarm_moves_on(stretch, landed_us, restored_us))
         ):
             return None
         return commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us
 
     def _alarm_moves_on(self, stretch: _Stretch, landed_us: int, restored_us: int) -> bool:
-        """If the alarm 'window' goes off by then, it does so once and tells of no silence."""
-        alarm_us = stretch.alarm_us
-        if alarm_us >= restored_us:
-            return True
-        return self._alarm_goes_to_us(stretch, landed_us if alarm_us >= landed_us else None) > restored_us
+        """The alarm 'window' goes off by then: does it so once, and tells of no silence?"""
+        return self._alarm_goes_to_us(stretch, landed_us if stretch.alarm_us >= landed_us else None) > restored_us
 
     def _alarm_goes_to_us(self, stretch: _Stretch, landed_us: int | None) -> int:
         landed_us = stretch.replay.watch.landed_mono_us if landed_us is None else landed_us
@@ -227,9 +226,9 @@ class ExpressLane:
 
     def _show(self, stretch: _Stretch, life: _Life, file: BackupFile) -> None:
         """The rows; the witness and the recovery manager learn of each step at its place among them."""
-        journal, witness, h = self._context.journal, self._context.witness, file.header
+        witness, h = self._witness, file.header
         commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us = life
-        take, texts, ring = journal.take, journal.texts, self._ring
+        take, texts, ring = self._take_rows, self._texts, self._ring
         index, number, start, store = file.database, file.number, self._start_utc_us, self._hands.store
         if stretch.alarm_us < cut_us:
             ring(stretch, None)

@@ -42,6 +42,7 @@ class Replication:
         self._staged: deque[tuple[int, int]] = deque()  # file number and bytes
         self._staged_bytes = 0
         self._staged_numbers: set[int] = set()
+        self._high_bytes = self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
         self._purging = False
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
@@ -90,7 +91,7 @@ class Replication:
 
     def room_for(self, size: int) -> bool:
         """Without purging."""
-        return self._staged_bytes + size <= self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
+        return self._staged_bytes + size <= self._high_bytes
 
     def sent(self, file: BackupFile) -> None:
         """It was staged, sent and delivered."""
@@ -226,8 +227,7 @@ class Replication:
         size = file.nominal_bytes
         if size > spec.staging_bytes or file.number in self._staged_numbers:
             return True
-        high = spec.staging_bytes * spec.high_watermark_ppm // 1_000_000
-        if self._staged_bytes + size > high:
+        if not self.room_for(size):
             low = spec.staging_bytes * spec.low_watermark_ppm // 1_000_000
             freed = 0
             while self._staged and self._staged_bytes + size > low:
