@@ -28,8 +28,9 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
         and db.restoring is None
         and db.drain is None
         and db.watch.stuck is None
+        and db.config.log_interval_us <= db.rules.age_us  # so it cannot be restored too late
         and not (
-            db.promoted or db.recovering or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
+            db.late_since_us or db.promoted or db.recovering or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
             or db.rules.delay_us or db.rules.every_us or db.counts
         )
     )  # fmt: skip

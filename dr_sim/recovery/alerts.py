@@ -8,6 +8,7 @@ Source is `DR Log Replay`. Event ids:
   5  a database could not be recovered in a failover
   6  a failover went on without files that were still on their way
   7  a planned failover waits for files that it would lose otherwise
+  8  logs are restored, but later than the age limit, and that lasts
 An alert that is raised again keeps the instant at which its danger was first told: its level goes from error to
 critical by that, not by its own repetition.
 """
@@ -21,7 +22,7 @@ from dr_sim.recovery.commands import Command, RaiseAlert, Save
 from dr_sim.recovery.limits import MINUTE_US, elapsed_us
 
 SOURCE = "DR Log Replay"
-MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS = 1, 2, 3, 4, 5, 6, 7
+MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGING = 1, 2, 3, 4, 5, 6, 7, 8
 
 HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
 """dr_sim's own error numbers, where the engine was not asked."""
@@ -78,6 +79,11 @@ def left_behind_text(database: str, names: int) -> str:
 def waits_text(database: str, names: int) -> str:
     """Text of event 7."""
     return f"For database [{database}] the planned failover waits for [{names}] files that are still to come."
+
+
+def lagging_text(database: str, path: str, minutes: int) -> str:
+    """Text of event 8."""
+    return f"For database [{database}] replay lags: transaction log [{path}] was restored [{minutes}] minutes after it was finished."
 
 
 class AlertBook:

@@ -17,7 +17,14 @@ from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.backups.retention import Stored
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH, AlertBook, whole_minutes
+from dr_sim.recovery.alerts import (
+    FILE_MISSING,
+    LAGGING,
+    PROPERTIES_MISMATCH,
+    AlertBook,
+    lagging_text,
+    whole_minutes,
+)
 from dr_sim.recovery.commands import Command, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
@@ -54,6 +61,8 @@ class DatabaseReplay:
         "job_open",
         "keeping",
         "last",
+        "late_since_us",
+        "late_told_us",
         "name",
         "pending",
         "promoted",
@@ -95,6 +104,8 @@ class DatabaseReplay:
         self.promoted = False
         self.recovering = False  # it is being brought online: nothing more is handed over, whatever lands
         self.job_open = False
+        self.late_since_us = 0  # since when every log has been restored too late; 0: the last was in time
+        self.late_told_us = 0
 
     # ---- after a start: what is really there ------------------------------------------------------------------
     def observe(
@@ -250,7 +261,8 @@ class DatabaseReplay:
         if file is not None:
             file.retry_at_mono_us = e.mono_us + self.rules.retry_us
             if self.drain is not None:
-                self.drain.give_up(file)
+                if not self.drain.patient or e.reason == "missing":
+                    self.drain.give_up(file)
             elif e.reason == "missing":
                 del self.bad[e.name]
                 file.state = LOST
@@ -352,6 +364,7 @@ class DatabaseReplay:
         last.name = file.name
         self._save_clock(out)
         if file.kind == LOG:
+            self._watch_lag(e, file, out)
             if self.pending and self.pending[0] is file:
                 del self.pending[0]
             elif file in self.pending:
@@ -388,6 +401,23 @@ class DatabaseReplay:
         self.repair.refused(file, e.mono_us, e.utc_us, out)
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
+
+    def _watch_lag(self, e: events.Restored, file: File, out: list[Command]) -> None:
+        """Logs that come, but too late, for longer than a retry: the link or the replay is too slow for the load. A
+        backlog that drains after an outage is over sooner."""
+        rules = self.rules
+        late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
+        if late_us <= rules.age_us or self.drain is not None:
+            self.late_since_us = self.late_told_us = 0
+            if self.alerts.begun:
+                self.alerts.clear("lag", out)
+            return
+        self.late_since_us = self.late_since_us or e.mono_us
+        if e.mono_us - max(self.late_since_us, self.late_told_us) >= rules.retry_us:
+            self.late_told_us = e.mono_us
+            text = lagging_text(self.name, rules.share_path + file.name, whole_minutes(late_us))
+            minutes = self.minutes(e.mono_us, e.utc_us)
+            self.alerts.tell(e.mono_us, e.utc_us, "lag", LAGGING, minutes, file.name, text, out)
 
     def rebuild_pending(self) -> None:
         """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""

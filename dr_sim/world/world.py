@@ -235,16 +235,19 @@ class World:
     def lose_primary(self, what: str, hit: list[PrimaryDatabase]) -> None:
         """The failure itself: from this instant nothing is acknowledged there."""
         context = self.context
+        if what == "site" and self.primary.share_up:  # whatever of it was lost before, now the rest goes too
+            self.primary.share_up = False
+            self.link.down()
+            self.replication.hold()
+        for db in hit:
+            if db.failed:
+                db.failed = max(db.failed, what, key=("database", "host", "site").index)
         hit = [db for db in hit if not db.failed]
         if not hit:
             return
         everything = all(db.failed or db in hit for db in self.primary.databases)
-        for db in [None] if everything else hit:
-            context.note("truth.failed", -1 if db is None else db.index, what)
-        if what == "site":
-            self.primary.share_up = False
-            self.link.down()
-            self.replication.hold()
+        for entity in [-1] if everything else [db.index for db in hit]:
+            context.note("truth.failed", entity, what)
         for db in hit:
             self.primary.fail(db, what)
             self.users.lost(db.index)

@@ -339,3 +339,11 @@ def test_unauthorised_order_is_refused_and_recorded() -> None:
     assert result.summary["failovers"] == []
     assert peak_us(result) == QUIET_PEAK
     assert rows(result, "seen.EnterPhase") == []
+
+
+def test_a_link_too_slow_for_the_load_is_told_though_every_log_lands() -> None:
+    result = fault("throttle_for_long")
+    told = [r.values for r in rows(result, "seen.RaiseAlert")]
+    assert {alert["event_id"] for alert in told} == {8}
+    assert "was restored [" in told[0]["text"] and told[-1]["level"] == "critical"
+    assert result.summary["alerts"]["missed"] == 0

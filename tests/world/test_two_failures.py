@@ -1,0 +1,27 @@
+"""A second, worse failure before the promotion takes with it what the first had left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dr_sim.run import run
+from dr_sim.scenario import load_scenario
+
+TEXT = """\
+run_for: 4 h
+databases: {crm: {size: 1 GB, log_volume: 20 MB per 5 min, transactions: 10 per s, full: none, differential: none, log: every 5 min}}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: manual, operator: {answers_in: 20 min}}
+events:
+  - {at: 1 h 2 min, lose: database}
+"""
+
+
+def test_a_site_lost_after_its_database_leaves_no_tail(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(TEXT)
+    (alone,) = run(load_scenario(path)).summary["failovers"]
+    assert alone["data_loss_us"] == 0  # the log survives a database: the tail is taken
+    path.write_text(TEXT + "  - {at: 1 h 10 min, lose: site}\n")
+    (both,) = run(load_scenario(path)).summary["failovers"]
+    assert both["data_loss_us"] == 2 * 60 * 1_000_000  # since the last cut, at 1:00
