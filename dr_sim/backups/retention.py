@@ -152,33 +152,51 @@ class Shelf:
         if first_end < 0 or any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
             return None
         old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
-        anchor = _anchor_within(known, old, self._logs[0].header.first_lsn, first_end)
-        if anchor is None:
+        old_end = old_logs[-1].header.last_lsn if old_logs else self._logs[0].header.first_lsn
+        needed_from = _needed_from(known, old, self._logs[0].header.first_lsn, first_end, old_end)
+        if needed_from is None:
             return None
-        kept = {h.backup_id for h in known} - old | _newest_fulls(known, keep_fulls) | {anchor.backup_id}
+        kept = {h.backup_id for h in known if h.backup_id not in old or h.last_lsn == needed_from}
+        kept |= _newest_fulls(known, keep_fulls)
         kept |= {file.header.backup_id for file in self._others.values() if not file.copied}
-        needed_from = anchor.last_lsn
         if standby is not None and standby.exists:
             kept |= _ahead(known, standby)
             needed_from = min(needed_from, standby.redo_lsn)
         for h in known:
             if h.kind is Kind.INCREMENTAL and h.backup_id in kept:
                 bases = _fulls_under(h, known)
-                if not bases:
+                if not bases and _may_be_led_to(h, known):
                     return None
                 kept.update(bases)
         gone = [file for file in old_logs if file.header.last_lsn <= needed_from and file.copied]
         return gone + [file for file in self._others.values() if file.header.backup_id not in kept]
 
 
-def _anchor_within(known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int) -> BackupHeader | None:
-    """The newest old full, or incremental with its base, that ends in there."""
+def _needed_from(
+    known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int, old_end: int
+) -> int | None:  # fmt: skip
+    """Where the anchor ends: the newest old full, or incremental with its base, that ends in there. Beyond all old logs if
+    there is none and nothing old can be needed: nothing restores from the start before the first young full ends. None:
+    it is not that simple."""
     for header in reversed(known):
-        if header.backup_id in old and begin <= header.last_lsn <= first_end:
-            if header.kind is Kind.FULL or _fulls_under(header, known):
-                return header
+        if header.backup_id not in old or not begin <= header.last_lsn <= first_end:
+            continue
+        if header.kind is Kind.FULL or _fulls_under(header, known):
+            alike = sum(h.last_lsn == header.last_lsn for h in known)
+            return header.last_lsn if alike == 1 else None
+        if _may_be_led_to(header, known):
             return None
-    return None
+    fulls = [h for h in known if h.kind is Kind.FULL]
+    starts = min((h.last_lsn for h in fulls), default=old_end)
+    reach = max((h.last_lsn for h in known if h.backup_id in old), default=old_end)
+    if any(h.backup_id in old for h in fulls) or max(reach, old_end) > starts:
+        return None
+    return max(reach, old_end) + 1
+
+
+def _may_be_led_to(incremental: BackupHeader, known: Sequence[BackupHeader]) -> bool:
+    """Is there any full from which logs could lead to where it ends?"""
+    return any(h.kind is Kind.FULL and h.last_lsn <= incremental.last_lsn for h in known)
 
 
 def _fulls_under(incremental: BackupHeader, known: Sequence[BackupHeader]) -> list[int]:

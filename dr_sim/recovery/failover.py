@@ -66,6 +66,9 @@ MOVES: dict[State, tuple[State, ...]] = {
 }
 
 
+_OFF = (State.WATCHING, State.DECIDING, State.ABANDONED)
+
+
 class IllegalMoveError(Exception):
     """A move that is not in the table: a bug in the recovery logic."""
 
@@ -110,7 +113,7 @@ class Failover:
 
     @property
     def on(self) -> bool:
-        return self.state not in (State.WATCHING, State.DECIDING, State.ABANDONED)
+        return self.state not in _OFF
 
     def resume(self, mono_us: int, utc_us: int, silent: dict[str, int], out: list[Command]) -> None:
         """Go on in the state that was saved; what the engines show to be recovered is not recovered again."""

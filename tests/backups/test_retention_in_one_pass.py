@@ -79,6 +79,22 @@ def test_an_ordinary_schedule_takes_one_pass(
 
 
 @settings(max_examples=300, deadline=None)
+@given(SCHEDULES, st.integers(1, 60), st.integers(0, 3), st.integers(1, 3))
+def test_a_history_that_began_with_a_full_kept_elsewhere_takes_one_pass_too(
+    schedule: tuple[int, int, int, int], old_minutes: int, keep_fulls: int, missing: int
+) -> None:
+    """The first incrementals have no base here: nothing can be restored before the first full."""
+    made = ordinary(*schedule)
+    fulls = [h for h in made if h.kind is Kind.FULL]
+    made = [h for h in made if h not in fulls[:missing]]
+    files: list[Stored] = [StoredFile(f"{h.backup_id:04d}", h) for h in made]
+    quick, general = both(files, START_US + old_minutes * MINUTE_US, keep_fulls, None)
+    if old_minutes < schedule[0] - 1 and schedule[3] and len(fulls) <= missing:
+        assert quick is not None
+    assert quick is None or quick == general
+
+
+@settings(max_examples=300, deadline=None)
 @given(SCHEDULES, st.integers(1, 60), st.integers(0, 3), st.data())
 def test_with_one_thing_unusual_it_says_the_same_or_nothing(
     schedule: tuple[int, int, int, int], old_minutes: int, keep_fulls: int, data: st.DataObject

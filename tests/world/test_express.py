@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
 from dr_sim.world.world import World, manager_config
 
-from .build import ONE, ran, scenario
+from .build import DAY, ONE, ran, scenario
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
@@ -89,7 +90,18 @@ LIBRARY = sorted(p for p in SCENARIOS.rglob("*.yaml") if p.parent.name != "bad_i
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(SCENARIOS)))
 def test_the_library_runs_alike_with_the_lane_and_without(path: Path) -> None:
+    """The first days of those that go on for weeks; whole at length."""
+    both_ways(shortened(load_scenario(path), 6 * DAY))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(SCENARIOS)))
+def test_the_library_runs_alike_to_its_end(path: Path) -> None:
     both_ways(load_scenario(path))
+
+
+def shortened(of: Scenario, days_us: int) -> Scenario:
+    return replace(of, run_for_us=min(of.run_for_us, days_us))
 
 
 def test_nearly_all_logs_of_an_ordinary_week_take_the_lane() -> None:
