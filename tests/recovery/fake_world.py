@@ -88,6 +88,7 @@ class FakeWorld:
     full_first: int = 0
     engine_refuses: int = 0
     restoring: str = ""
+    landed_mono_us: int = 0  # when a file last landed
     broken: bool = False
     whole: dict[str, bool] = field(default_factory=dict)  # by name, whether it was when it was last validated
     told_whole: dict[str, bool] = field(default_factory=dict)  # the same, once the manager knows
@@ -135,6 +136,7 @@ class FakeWorld:
     # ---- the link ----------------------------------------------------------------------------------------------------
     def land(self, name: str, damaged: bool = False) -> None:
         self.on_way.remove(name)
+        self.landed_mono_us = self.mono_us
         backup = self.backups[name]
         self.share[name] = Here(backup, damaged or backup.bad_at_primary)
         self.tell(e.Landed(self.mono_us, self.utc_us, 0, DB, name, backup.modified_utc_us, 1000))

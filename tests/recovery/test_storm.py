@@ -108,14 +108,16 @@ class Storm(RuleBasedStateMachine):
         self.everyone_knows()
 
     def everyone_knows(self) -> None:
-        """A database that has not moved for so long must have been told of, and lately."""
+        """A database that has not moved for so long must have been told of, and lately: at every retry, but for a log that
+        has just landed and is of no use, which ends the silence and is told when it has been in trouble for its age."""
         world = self.world
         if world.redo != self.seen_redo:
             self.seen_redo, self.moved_mono_us = world.redo, world.mono_us
         if (DB, "job") in world.alarms:
             return  # whole logs wait for the restore job's hour
         if world.mono_us - self.moved_mono_us > LASTING_US:
-            lately = [a for at, a in world.alerts if world.mono_us - at <= 5 * MINUTE and a.event_id in (1, 2, 3)]
+            lately_us = 5 * MINUTE if world.mono_us - world.landed_mono_us > 20 * MINUTE else 20 * MINUTE
+            lately = [a for at, a in world.alerts if world.mono_us - at <= lately_us and a.event_id in (1, 2, 3)]
             if not lately:
                 world.fail(f"no restore for {(world.mono_us - self.moved_mono_us) // MINUTE} minutes, and nobody was told")
 
