@@ -33,7 +33,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
     ("truth.failed", (("class", "str"),)),  # entity: the database, -1: all of the primary
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
-    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),
+    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),  # a Save that failed; ok: it is there all the same
     ("truth.commands_done", (("done", "int"), ("of", "int"))),  # a crash fell between two commands of a list
     ("truth.fenced", (("writes_stop", "int"),)),  # the primary takes no more writes from now on
     ("truth.promoted", (("fork", "int"), ("fork_point_lsn", "int"), ("commits", "int"), ("lacking_us", "int"), ("user_bytes_lost", "int"), ("maintenance_bytes_lost", "int"), ("transactions_lost", "int"))),

@@ -14,9 +14,11 @@ from dr_sim.journal_file import checks_of
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.stores import MemoryStore
 
 _MANAGER = KIND_ID["truth.manager"]
 _DONE = KIND_ID["truth.commands_done"]
+_NOT_SAVED = KIND_ID["truth.store_write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class _Replay:
         self._manager: RecoveryManager | None = None
         self._expected: list[Command] = []
         self._next = 0
-        self._store: dict[str, str] = {}
+        self._store = MemoryStore()
         self.events = 0
         self.commands = 0
 
@@ -71,7 +73,7 @@ class _Replay:
         """Over the first so many rows."""
         journal = self._journal
         kinds = journal.kinds()
-        wanted = np.isin(kinds[:rows], [_MANAGER, _DONE, *SEEN_CLASS])
+        wanted = np.isin(kinds[:rows], [_MANAGER, _DONE, _NOT_SAVED, *SEEN_CLASS])
         for seq in np.flatnonzero(wanted).tolist():
             what = self._row(seq, int(kinds[seq]))
             if what:
@@ -90,6 +92,8 @@ class _Replay:
                 return f"{self._next} of {len(self._expected)} commands were recorded before it"
             self._next = len(self._expected)
             return ""
+        if kind_id == _NOT_SAVED:
+            return self._failed_save(**self._journal.row(seq).values)
         try:
             told = self._journal.told(seq)
         except ValueError as error:  # an edited row can say anything at all
@@ -105,7 +109,7 @@ class _Replay:
         if not row.values["up"]:
             self._manager = None
             return ""
-        self._manager = RecoveryManager(self._config, row.values["incarnation"], dict(self._store))
+        self._manager = RecoveryManager(self._config, row.values["incarnation"], self._store.load())
         self._expect(self._manager.resume(row.time_us, self._start_utc_us + row.time_us))
         return ""
 
@@ -130,10 +134,14 @@ class _Replay:
         self._next += 1
         self.commands += 1
         if isinstance(command, Save):
-            if command.value:
-                self._store[command.key] = command.value
-            else:
-                self._store.pop(command.key, None)
+            self._store.save(command.key, command.value)
+        return ""
+
+    def _failed_save(self, key: str, value: str, ok: int) -> str:
+        if self._next >= len(self._expected) or self._expected[self._next] != Save(key, value):
+            return "the machine does not command this"
+        if ok:  # the store failed when it was done
+            self._store.save(key, value)
         return ""
 
     def _expect(self, commands: list[Command]) -> None:

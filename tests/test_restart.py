@@ -4,16 +4,18 @@ Save. It comes back, and the end is the undisturbed run's but for attempts."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from world.build import MINUTE, SECOND, scenario, violations
 
-from dr_sim.journal import Journal
+from dr_sim.journal import Journal, Row
 from dr_sim.recovery.commands import Command, Save
+from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
 from dr_sim.verify import verify
 from dr_sim.world.agenda import Class
 from dr_sim.world.world import World, manager_config
@@ -80,13 +82,31 @@ class Run:
         return self.world.journal
 
 
-def run(story: str, verdict: Callable[[int, Command], str] = lambda n, c: "", crash_at: tuple[int, ...] = ()) -> Run:
-    """One run; verdict(number of the command, counted from 0, command) is '', 'crash' or 'fail'."""
-    done = Run(World(scenario(STORIES[story])))
+class FailingStore(MemoryStore):
+    """The save of that number, counted from 0, fails: with nothing changed, or when it is done."""
 
-    def before(command: Command) -> str:
+    def __init__(self, fails: int, done: bool) -> None:
+        super().__init__()
+        self.fails = fails
+        self.done = done
+
+    def save(self, key: str, value: str) -> None:
+        self.fails -= 1
+        if self.fails != -1 or self.done:
+            super().save(key, value)
+        if self.fails == -1:
+            raise StoreError("no room")
+
+
+def run(
+    story: str, crash_before: int = -1, crash_at: tuple[int, ...] = (), store: Store | None = None
+) -> Run:  # fmt: skip
+    """One run; crash_before: the number of the command, counted from 0, before which the manager dies."""
+    done = Run(World(scenario(STORIES[story]), store=store))
+
+    def before(command: Command) -> bool:
         done.commands.append(command)
-        return verdict(len(done.commands) - 1, command)
+        return len(done.commands) - 1 == crash_before
 
     done.world.hands.before_command = before
     for at_us in crash_at:
@@ -145,6 +165,14 @@ def planned_end(end: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def saved(row: Row) -> bool:
+    """Is it a save that happened, told or not?"""
+    return row.kind == "seen.Save" or (row.kind == "truth.store_write" and bool(row.values["ok"]))
+
+
+SAVES = ("seen.Save", "truth.store_write")
+
+
 # ---- what must hold in between ---------------------------------------------------------------------------------------------
 def alarm_clocks(journal: Journal) -> Iterator[str]:
     """Every alert against the instants of the restores and the clocks in the store: minutes and levels go on (R12)."""
@@ -152,12 +180,12 @@ def alarm_clocks(journal: Journal) -> Iterator[str]:
     clocks: dict[str, dict[str, list[int]]] = {}
     names = {0: "crm", 1: "b_2"}
     danger_of = {1: "chain", 2: "silence", 3: "chain", 5: "recover", 6: "left behind", 7: "fence"}
-    for row in journal.rows("truth.restored", "seen.Save", "seen.RaiseAlert"):
+    for row in journal.rows("truth.restored", *SAVES, "seen.RaiseAlert"):
         t, v = row.time_us, row.values
         if row.kind == "truth.restored":
             restored.setdefault(names[row.entity], []).append(t)
-        elif row.kind == "seen.Save":
-            if v["key"].startswith("alert/"):
+        elif row.kind in SAVES:
+            if saved(row) and v["key"].startswith("alert/"):
                 database = v["key"].removeprefix("alert/")
                 before, now = clocks.get(database, {}), json.loads(v["value"] or "{}")
                 for danger in before.keys() & now.keys():
@@ -183,8 +211,8 @@ def dangers(journal: Journal) -> dict[tuple[str, str], list[int]]:
     """When each danger was first told, episode by episode."""
     found: dict[tuple[str, str], list[int]] = {}
     known: dict[str, dict[str, Any]] = {}
-    for row in journal.rows("seen.Save"):
-        if row.values["key"].startswith("alert/"):
+    for row in journal.rows(*SAVES):
+        if saved(row) and row.values["key"].startswith("alert/"):
             database = row.values["key"].removeprefix("alert/")
             now = json.loads(row.values["value"] or "{}")
             for danger in sorted(now.keys() - known.get(database, {}).keys()):
@@ -204,9 +232,9 @@ def attempts_forgotten(journal: Journal) -> Iterator[str]:
     """The counter of a file only rises, one for each read that began, and is in the store before it."""
     counts: dict[str, int] = {}
     reads: dict[str, int] = {}
-    for row in journal.rows("seen.Save", "seen.Restore"):
+    for row in journal.rows(*SAVES, "seen.Restore"):
         v = row.values
-        if row.kind == "seen.Save" and v["key"].startswith("attempts/") and v["value"]:
+        if saved(row) and v["key"].startswith("attempts/") and v["value"]:
             name = v["key"].removeprefix("attempts/")
             if int(v["value"]) != counts.get(name, 0) + 1:
                 yield f"{row.time_us}: {name} goes from {counts.get(name, 0)} to {v['value']}"
@@ -241,9 +269,10 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     for alert, instants in alerts_of(usual.journal).items():
         for t in instants:  # it is raised again at every retry, crash or no crash (R12)
             assert any(abs(t - again) <= slack for again in raised.get(alert, [])), f"{alert} of {t} is not raised again"
-    for key, value in usual.world.hands.store.items():
-        if key.startswith("attempts/") and key in crashed.world.hands.store:
-            assert int(value) <= int(crashed.world.hands.store[key]) <= int(value) + crashes
+    kept = crashed.world.hands.store.load()
+    for key, value in usual.world.hands.store.load().items():
+        if key.startswith("attempts/") and key in kept:
+            assert int(value) <= int(kept[key]) <= int(value) + crashes
 
 
 # ---- the undisturbed runs are what they are meant to be ---------------------------------------------------------------------
@@ -263,7 +292,7 @@ def test_the_undisturbed_run_has_a_hole_a_repair_alerts_and_a_failover(story: st
 
 # ---- after every command ------------------------------------------------------------------------------------------------------
 def crashed_before(story: str, nth: int) -> Run:
-    return run(story, lambda n, c: "crash" if n == nth else "")
+    return run(story, crash_before=nth)
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -285,35 +314,45 @@ def test_a_crash_after_every_command(story: str) -> None:
 
 
 # ---- at a failing Save ----------------------------------------------------------------------------------------------------------
-def failed_at(story: str, nth: int) -> Run:
-    return run(story, lambda n, c: "fail" if n == nth else "")
+def saves(story: str) -> list[Save]:
+    return [c for c in undisturbed(story).commands if isinstance(c, Save)]
 
 
-def saves(story: str) -> list[int]:
-    return [n for n, c in enumerate(undisturbed(story).commands) if isinstance(c, Save)]
+def check_a_failing_save(story: str, nth: int) -> None:
+    """Whether nothing has changed or all is done when it fails."""
+    for there in (0, 1):
+        failed = run(story, store=FailingStore(nth, bool(there)))
+        (row,) = failed.journal.rows("truth.store_write")
+        assert row.values["ok"] == there
+        check(story, failed)
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_save_that_fails_drops_the_rest_and_the_machine_comes_back(story: str) -> None:
     """The first Save of every key's kind, and a few more."""
-    commands = undisturbed(story).commands
     kinds: dict[str, int] = {}
-    for n in saves(story):
-        command = commands[n]
-        assert isinstance(command, Save)
+    for n, command in enumerate(saves(story)):
         kinds.setdefault(command.key.split("/")[0], n)
-    for nth in sorted({*kinds.values(), *saves(story)[5::23]}):
-        failed = failed_at(story, nth)
-        (row,) = failed.journal.rows("truth.store_write")
-        assert row.values["ok"] == 0
-        check(story, failed)
+    for nth in sorted({*kinds.values(), *range(5, len(saves(story)), 23)}):
+        check_a_failing_save(story, nth)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("story", STORIES)
 def test_every_save_that_fails(story: str) -> None:
-    for nth in saves(story):
-        check(story, failed_at(story, nth))
+    for nth in range(len(saves(story))):
+        check_a_failing_save(story, nth)
+
+
+# ---- a store on disk --------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("story", STORIES)
+def test_over_a_store_on_disk_the_run_is_the_same_with_a_crash_and_without(story: str, tmp_path: Path) -> None:
+    crash_at = (31 * MINUTE + 7 * SECOND,)
+    for name, at in (("undisturbed", ()), ("crashed", crash_at)):
+        with FileStore(tmp_path / name) as store:
+            on_disk, in_memory = run(story, crash_at=at, store=store), run(story, crash_at=at)
+            assert on_disk.journal.digest() == in_memory.journal.digest()
+            assert store.load() == in_memory.world.hands.store.load() != {}
 
 
 # ---- in the middle of every operation ---------------------------------------------------------------------------------------------

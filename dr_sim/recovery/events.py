@@ -220,7 +220,7 @@ class Alarm(Event):
 class Inventory(Event):
     """Answer to TakeInventory: what is really there.
 
-    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists, busy}};
+    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists}};
     files: JSON {database: [[name, modified_utc_us, size_bytes], ...]} of what lies in the secondary's share;
     silent: JSON {machine: last_seen_mono_us} of machines whose heartbeats are missing now.
     """

@@ -24,6 +24,7 @@ from dr_sim.engines.shipping import fits, ship
 from dr_sim.journal import KIND_ID
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.stores import MemoryStore
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
@@ -154,8 +155,8 @@ class ExpressLane:
         database = db.spec.name
         if (
             manager is None or db.running or db.paused or db.waiting or db.cut_next_ppm or self._on_offer
-            or hands.before_command is not None or not self._secondary.idle or not self._replication.idle
-            or not self._link.forward_up
+            or hands.before_command is not None or type(hands.store) is not MemoryStore
+            or not self._secondary.idle or not self._replication.idle or not self._link.forward_up
         ):  # fmt: skip
             return None
         position = fits(self._at, self._to, database, *self._primary.written(db))
@@ -246,7 +247,8 @@ class ExpressLane:
             ring(stretch, landed_us)
         counter, clock = absorb(stretch.replay, file.name, h, landed_us, restored_us, start)
         counter_key = stretch.counter_key + file.name
-        store[counter_key], store[stretch.clock_key] = counter, clock
+        store.save(counter_key, counter)
+        store.save(stretch.clock_key, clock)
         at_hash, key, value = take(4), texts[counter_key], texts[counter]
         witness.handed_over(hashed_us, index, number, int(counter), True, True)
         if stretch.alarm_us < restored_us:

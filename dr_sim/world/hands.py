@@ -1,8 +1,8 @@
 """The hands: they execute the recovery manager's commands in the world and tell it what came of them.
 
-The commands of one handle() run in order; a Save is durable before the next starts. If the manager dies between two
-commands the rest of the list is dropped, its sessions at the engine are killed and its alarms are gone; after a while
-a new incarnation resumes from the store. Answers carry the incarnation that asked. An answer that is known at once is
+The commands of one handle() run in order; a Save is durable before it is recorded and the next starts. If the manager
+dies between two commands, or a Save fails, the rest of the list is dropped, its sessions at the engine are killed and its
+alarms are gone; after a while a new incarnation resumes from the store. Answers carry the incarnation that asked. An answer that is known at once is
 told in the next round of the same instant, never in the middle of a list.
 """
 
@@ -17,6 +17,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.stores import Store, StoreError
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -28,10 +29,10 @@ HOUR_US = 3_600_000_000
 
 
 class Hands:
-    """before_command is asked before each command runs: 'crash' kills the manager there, 'fail' makes a Save fail."""
+    """before_command is asked before each command runs; True kills the manager there."""
 
     def __init__(
-        self, context: Context, config: ManagerConfig, secondary: Secondary, remote: Any, promotion: Promotion
+        self, context: Context, config: ManagerConfig, store: Store, secondary: Secondary, remote: Any, promotion: Promotion
     ) -> None:
         self._context = context
         self._config = config
@@ -43,13 +44,13 @@ class Hands:
         self.alarms: dict[tuple[str, str], Entry] = {}
         self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
         self._orders: list[tuple[str, bool]] = []  # those that nobody was there to take
-        self.store: dict[str, str] = {}
+        self.store = store
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
-        self.before_command: Callable[[c.Command], str] | None = None
+        self.before_command: Callable[[c.Command], bool] | None = None
         secondary.landed_hook = self._landed
         self._do: dict[type, Callable[[Any], None]] = {
-            c.Save: self._save, c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
+            c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
             c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
             c.RenameWorkingCopy: _recorded_only, c.Delete: self._delete, c.Restore: self._restore,
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
@@ -62,7 +63,7 @@ class Hands:
     def start(self) -> None:
         """A new incarnation resumes from the store."""
         self.incarnation += 1
-        self.manager = RecoveryManager(self._config, self.incarnation, dict(self.store))
+        self.manager = RecoveryManager(self._config, self.incarnation, self.store.load())
         self._context.note("truth.manager", -1, self.incarnation, 1)
         self._run(self.manager.resume(self._context.now_us, self._context.utc_us()))
         orders, self._orders = self._orders, []
@@ -122,18 +123,25 @@ class Hands:
         now: int = context.agenda._now
         index, do = self._index, self._do
         for done, command in enumerate(commands):
-            if self.before_command is not None:
-                verdict = self.before_command(command)
-                if verdict:
-                    self._die(done, len(commands), command, verdict)
-                    return
+            if self.before_command is not None and self.before_command(command):
+                self._die(done, len(commands))
+                return
             cls = command.__class__
-            journal.record(command, now, index[command.database] if cls in _OF_A_DATABASE else -1)
-            do[cls](command)
+            if cls is c.Save:
+                try:
+                    self.store.save(command.key, command.value)
+                except StoreError:
+                    there = int(self.store.get(command.key) == command.value)
+                    context.note("truth.store_write", -1, command.key, command.value, there)
+                    self._die(done, len(commands))
+                    return
+                journal.record(command, now, -1)
+            else:
+                journal.record(command, now, index[command.database] if cls in _OF_A_DATABASE else -1)
+                do[cls](command)
 
-    def _die(self, done: int, of: int, command: c.Command, how: str) -> None:
-        if how == "fail" and isinstance(command, c.Save):
-            self._context.note("truth.store_write", -1, command.key, command.value, 0)
+    def _die(self, done: int, of: int) -> None:
+        """The manager dies when so many of these commands have been carried out."""
         self._context.note("truth.commands_done", -1, done, of)
         self.crash()
 
@@ -145,12 +153,6 @@ class Hands:
         now = self._context.agenda._now
         utc = self._context.scenario.start_utc_us + now
         self.tell(e.Landed(now, utc, 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes))
-
-    def _save(self, command: c.Save) -> None:
-        if command.value:
-            self.store[command.key] = command.value
-        else:
-            self.store.pop(command.key, None)
 
     def _validate(self, command: c.Validate) -> None:
         file = self._file(command)
@@ -234,7 +236,7 @@ class Hands:
             state = context.secondary_engine.state(d.name)
             databases[d.name] = {
                 "fork": state.fork, "redo_lsn": state.redo_lsn, "differential_base_lsn": state.differential_base_lsn,
-                "restoring": state.restoring, "exists": state.exists, "busy": False,
+                "restoring": state.restoring, "exists": state.exists,
             }  # fmt: skip
             there = sorted((f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number)
             files[d.name] = [[f.name, f.modified_utc_us, f.nominal_bytes] for f in there]

@@ -14,6 +14,7 @@ from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.model import DrawnFault, Law, Scenario, ScriptedEvent
+from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
@@ -41,10 +42,11 @@ class World:
     """Build it, `run()` it, read its `journal`."""
 
     def __init__(
-        self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None
-    ) -> None:
+        self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
+        store: Store | None = None,
+    ) -> None:  # fmt: skip
         """express: quiet logs take the express lane (world/express.py); the records are the same without it.
-        sides: the engines of both sides (default: models in memory)."""
+        sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory)."""
         sides = sides or model_sides()
         journal = Journal()
         agenda = Agenda()
@@ -75,7 +77,7 @@ class World:
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
         promotion = Promotion(context, self.primary, remote, self.users)
-        self.hands = Hands(context, manager_config(scenario), self.secondary, remote, promotion)
+        self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
         self.express: ExpressLane | None = None

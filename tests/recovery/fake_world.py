@@ -270,7 +270,7 @@ class FakeWorld:
     def inventory(self) -> None:
         state = {
             "fork": 1, "redo_lsn": self.redo, "differential_base_lsn": self.base, "restoring": not self.promoted,
-            "exists": self.exists, "busy": False,
+            "exists": self.exists,
         }  # fmt: skip
         files = [[name, here.backup.modified_utc_us, 1000] for name, here in self.share.items()]
         self.answer(e.Inventory, json.dumps({DB: state}), json.dumps({DB: files}), json.dumps(self.silent))

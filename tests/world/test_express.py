@@ -52,7 +52,7 @@ def state_of(world: World) -> dict[str, Any]:
         file.made = file.manifest  # made by now, or for the first time: the same bytes have the same hash
     return {
         "files": files,
-        "store": world.hands.store,
+        "store": world.hands.store.load(),
         "alarms": sorted(world.hands.alarms),
         "manager": manager and picture(manager.databases),
         "failover": manager and (manager.failover.state, manager.ready),

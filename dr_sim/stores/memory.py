@@ -1,0 +1,27 @@
+"""A store in memory: durable for as long as the process lives, which outlives the simulated recovery managers in it."""
+
+from __future__ import annotations
+
+
+class MemoryStore:
+    """port.Store in a dict."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[str, str] = {}
+
+    def load(self) -> dict[str, str]:
+        return dict(self._entries)
+
+    def get(self, key: str) -> str:
+        return self._entries.get(key, "")
+
+    def save(self, key: str, value: str) -> None:
+        if value:
+            self._entries[key] = value
+        else:
+            self._entries.pop(key, None)
+
+    def close(self) -> None:
+        """Nothing is held."""
