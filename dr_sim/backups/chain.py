@@ -2,8 +2,8 @@
 
 Rules (facts about SQL Server's backupset and restore headers; error numbers are that engine's):
 - a log covers [first_lsn, last_lsn) and applies if it holds the position: first_lsn <= redo_lsn < last_lsn. Overlap is
-  fine, a log that ends before is stale (4326, harmless), one that begins after leaves a gap (4305), an empty one counts
-  for nothing;
+  fine, a log that ends before is stale (4326, harmless), one that begins after leaves a gap (4305). An empty one
+  (first_lsn == last_lsn) brings nothing, but it says that the log goes on from there: beyond the position it shows a gap;
 - an incremental fits if the database carries its base (3136) and it ends past the position, however much log has been
   replayed already;
 - forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its parent at its fork
@@ -26,7 +26,7 @@ class Fit(enum.Enum):
     """What the engine would say to a backup now. The value is its error number, 0 or less where it has none."""
 
     APPLIES = 0
-    EMPTY = -1  # a log without content: ignore it
+    EMPTY = -1  # a log without content, where nothing lacks before it: ignore it
     STALE = 4326  # behind the database: skip it
     GAP = 4305
     WRONG_FORK = 4330
@@ -53,9 +53,10 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
         return Fit.APPLIES
     if not state.exists or not state.restoring:
         return Fit.NOT_RESTORING
-    if header.kind is Kind.LOG and header.first_lsn == header.last_lsn:
-        return Fit.EMPTY
     redo = state.redo_lsn
+    empty = header.kind is Kind.LOG and header.first_lsn == header.last_lsn
+    if empty and (header.first_lsn <= redo or header.fork != state.fork):
+        return Fit.EMPTY
     if header.fork != state.fork and not _leads_to(state.fork, redo, header, forks):
         behind = header.last_lsn <= redo and leads_to(header.fork, header.last_lsn, state.fork, forks)
         return Fit.STALE if behind else Fit.WRONG_FORK

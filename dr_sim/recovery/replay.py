@@ -305,6 +305,8 @@ class DatabaseReplay:
                 return self._overlapping(mono_us, out)
             del pending[0]  # never read: it would bring nothing
             file.done = True
+            if fit is Fit.EMPTY and self.bad:
+                self._forget_covered(header)
         return None
 
     def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:
@@ -376,7 +378,7 @@ class DatabaseReplay:
         if self.bad:
             self._forget_covered(header)
         if self.watch.stuck is not None or self.alerts.begun:
-            self.watch.moved(out)
+            self.watch.restored(out)
         if self.repair.policy:
             self.repair.moved(out)
         self.advance(e.mono_us, e.utc_us, out)
@@ -430,8 +432,8 @@ class DatabaseReplay:
         self.pending.sort(key=File.order)
 
     def _forget_covered(self, header: BackupHeader) -> None:
-        """A damaged log that was finished before the one just restored was cut, so its range is behind us (R10). A full
-        or an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
+        """A damaged log that was finished before the one just restored (or found empty) was cut, so its range is behind us
+        (R10). A full or an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
         until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
         for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
             if not file.done:

@@ -123,6 +123,8 @@ class Watch:
         found, file = self._culprit(mono_us)
         stuck = self.stuck
         lsn = db.state.redo_lsn if db.state.exists else -1
+        if stuck is not None and found and file is not None and file is stuck.file:
+            stuck.stuck_lsn = lsn  # logs before it went on: it waits, and is told of, as before
         if stuck is not None and (not found or stuck.stuck_lsn != lsn):
             stuck = None
             self.moved(out)
@@ -131,6 +133,12 @@ class Watch:
         elif stuck is not None and not stuck.over and self._attempts_over():
             self._reach_limit(mono_us, utc_us, out)
         self._arm(mono_us, out)
+
+    def restored(self, out: list[Command]) -> None:
+        """A backup has been restored. With a replay delay that may be one before the damaged log that was told of."""
+        file = self.stuck.file if self.stuck is not None else None
+        if file is None or file.done or file.state not in (BAD, CHECKING):
+            self.moved(out)
 
     def moved(self, out: list[Command]) -> None:
         """The chain goes on."""
@@ -258,14 +266,24 @@ class Watch:
         self._arm(mono_us, out)
 
     def _retry_damaged(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Copied again while its attempts allow (R8). Then a log that the chain waits for is left to the repair; any other
+        file is told of for the last time."""
         db = self.db
         file.retry_at_mono_us = mono_us + db.rules.retry_us
-        if file.outcome != "no_manifest":
+        hopeless = file.failures > db.rules.attempts
+        waited_for = file.kind == LOG and not file.done
+        if file.outcome == "no_manifest":
+            file.failures += not waited_for  # no copy of it will ever be whole
+        elif not hopeless:
             db.recopy(file.name, out)
-        if file.kind != LOG or file.done:
-            old = age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us
-            if old or file.failures > db.rules.attempts:
-                self.tell_damaged(mono_us, utc_us, file, out)
+        if waited_for:
+            return
+        if hopeless or age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us:
+            self.tell_damaged(mono_us, utc_us, file, out)
+        if hopeless:
+            del db.bad[file.name]
+            file.state = LOST
+            db.alerts.clear(file.name, out)
 
     def tell_damaged(self, mono_us: int, utc_us: int, file: File, out: list[Command]) -> None:
         """Raise event 4 for a file that the chain does not wait for now, but may need later."""

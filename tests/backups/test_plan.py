@@ -218,6 +218,14 @@ def test_empty_and_stale_logs_are_ignored() -> None:
     assert applies(headers[2], RestoreState(1, 10, 0)) is Fit.STALE
 
 
+@pytest.mark.parametrize(
+    ("redo_lsn", "fork", "expected"),
+    [(20, 1, Fit.EMPTY), (30, 1, Fit.EMPTY), (10, 1, Fit.GAP), (10, 7, Fit.EMPTY)],
+)
+def test_an_empty_log_beyond_the_position_shows_a_gap(redo_lsn: int, fork: int, expected: Fit) -> None:
+    assert applies(log(20, 20), RestoreState(fork, redo_lsn, 0)) is expected
+
+
 def test_fewest_bytes_then_fewest_steps() -> None:
     logs = [log(n * 10, n * 10 + 10, size=10) for n in range(5)]
     assert len(plan([full(0, 1), *logs, incremental(35, 36, 0, size=100)]).steps) == 6  # the logs are cheaper

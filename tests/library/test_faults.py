@@ -190,6 +190,15 @@ def test_missing_file_is_bridged() -> None:
     assert rows(result, "seen.Restore", replace=1) == []
 
 
+def test_a_missing_file_before_an_idle_time_is_noticed_by_the_empty_logs_behind_it() -> None:
+    result = fault("missing_file_before_idle")
+    limit = at(1, "01:20:02")
+    assert [t for t, *_ in alerts(result)] == [limit] and "missing transaction log" in texts(result)[0]
+    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [(limit, Kind.INCREMENTAL)]
+    assert peak_us(result) == limit + ceil_div(156_000_000, 191_000_000) + 6_240_000 - at(1, "01:00") == 1_209_056_754
+    assert failover(result)["transactions_lost"] == 0
+
+
 def test_late_file_is_waited_for() -> None:
     result = fault("late_file")
     name = log_name("10:00")

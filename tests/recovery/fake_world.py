@@ -83,6 +83,7 @@ class FakeWorld:
     incarnation: int = 0
     reachable: bool = True
     paused: str = ""
+    idle: bool = False  # nobody writes
     written: int = 0
     log_start: int = 0
     full_first: int = 0
@@ -115,7 +116,7 @@ class FakeWorld:
         return START_UTC + self.mono_us
 
     def backup(self, kind: Kind, cut_off: bool = False) -> str:
-        self.written += 0 if self.fenced else 100
+        self.written += 0 if self.fenced or self.idle else 100
         first = self.log_start if kind is Kind.LOG else self.written - 50
         name = backup_name(DB, self.utc_us, kind, 0, self.backups)
         base = 0

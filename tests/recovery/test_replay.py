@@ -323,6 +323,28 @@ def test_a_lost_log_that_still_lies_at_the_primary_is_copied_again() -> None:
     assert world.alerts == []
 
 
+@pytest.mark.parametrize("for_good", [True, False])
+@pytest.mark.parametrize("empty_logs", [1, 4])
+def test_a_log_lost_just_before_the_database_falls_idle_is_noticed(for_good: bool, empty_logs: int) -> None:
+    """Empty logs land behind the hole: they bring nothing, but they begin beyond the position."""
+    world = new()
+    ship(world)
+    name = lose(world, for_good)
+    world.idle = True
+    ship(world)
+    assert world.done[-2] == c.AskPrimary(DB, 1, 100) if for_good else names_of(world, c.Recopy) == [name]
+    if for_good:
+        ship(world, empty_logs - 1)
+        world.wait((20 - 5 * empty_logs) * MINUTE)
+        assert told(world)[:1] == [(25, 1, "error")]
+        assert next(x.kind for x in world.done if isinstance(x, c.TakeBackup)) == Kind.INCREMENTAL
+    world.land_all()
+    assert world.redo == world.written == 200
+    before = len(world.alerts)
+    ship(world, 12)
+    assert len(world.alerts) == before, "an idle database that lacks nothing is not told of"
+
+
 # ---- repairs (R11) --------------------------------------------------------------------------------------------------------
 def holed(world: FakeWorld) -> FakeWorld:
     ship(world)
@@ -422,6 +444,67 @@ def test_a_missing_log_that_comes_after_all_ends_the_repair() -> None:
     world.settle()
     assert world.redo == 400
     assert f"repair/{DB}" not in world.store
+
+
+def spoilt(world: FakeWorld, name: str) -> None:
+    """Every copy of it is as bad as the one at the primary."""
+    world.backups[name].bad_at_primary = True
+    if name in world.share:
+        world.share[name].damaged = True
+
+
+def carry(world: FakeWorld, minutes: int, name: str) -> None:
+    """What is copied again lands at once; nothing else does."""
+    for _ in range(minutes):
+        world.wait(MINUTE)
+        while name in world.on_way:
+            world.land(name)
+            world.settle()
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_log_that_is_damaged_at_the_primary_is_given_up_and_bridged(attempts: int) -> None:
+    world = new(attempts=attempts)
+    ship(world)
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    spoilt(world, name)
+    carry(world, 60, name)  # the incremental that was asked for does not land for an hour
+    assert names_of(world, c.Recopy) == [name] * attempts
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.INCREMENTAL]
+    assert {(a.event_id, a.name) for _, a in world.alerts if a.event_id != 2} == {(3, name)}
+    world.land_all()
+    assert world.redo == world.written
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.LOG])
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_kept_file_that_is_damaged_at_the_primary_is_given_up_and_told(kind: Kind, cut_off: bool) -> None:
+    world = new(reverify_us=30 * MINUTE)
+    full = world.backup(Kind.FULL)
+    world.land_all()
+    (log,) = ship(world)
+    name = full if kind is Kind.FULL else log
+    spoilt(world, name)
+    world.backups[name].cut_off = cut_off
+    for _ in range(24):
+        ship(world)
+        carry(world, 1, name)
+    assert len(names_of(world, c.Recopy)) in ((0,) if cut_off else (3, 4))  # the fourth while a copy is on its way
+    told_of = [at // MINUTE for at, a in world.alerts if a.event_id == 4 and a.name == name]
+    assert told_of and told_of[-1] <= 60, "told of, and then given up"
+    assert f"alert/{DB}" not in world.store
+
+
+def test_damage_that_is_found_while_logs_before_it_are_restored_is_told_once() -> None:
+    """With a replay delay the damaged log is not next: restores that go on before it begin no danger anew."""
+    world = new(delay_us=62 * MINUTE, reverify_us=30 * MINUTE)
+    names = ship(world, 17)
+    spoilt(world, names[12])  # of 01:05; found at 01:30, too old already
+    ship(world, 3)
+    assert world.redo > 400, "logs before it were restored at 01:32 and 01:37"
+    assert {a.name for _, a in world.alerts} == {names[12]}
+    assert told(world) == [(90, 3, "error"), (95, 3, "error"), (100, 3, "error")]
 
 
 # ---- keeping (R6, R18) ----------------------------------------------------------------------------------------------------

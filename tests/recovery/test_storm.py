@@ -93,6 +93,10 @@ class Storm(RuleBasedStateMachine):
         self.world.reachable = reachable
         self.world.paused = paused
 
+    @rule(idle=st.booleans())
+    def users(self, idle: bool) -> None:
+        self.world.idle = idle
+
     @rule(after=st.integers(0, 12), how=st.sampled_from(["crash", "fail"]))
     def crash(self, after: int, how: str) -> None:
         self.countdown, self.how = after, how
@@ -111,7 +115,7 @@ class Storm(RuleBasedStateMachine):
         """A database that has not moved for so long must have been told of, and lately: at every retry, but for a log that
         has just landed and is of no use, which ends the silence and is told when it has been in trouble for its age."""
         world = self.world
-        if world.redo != self.seen_redo:
+        if world.redo != self.seen_redo or (world.idle and world.redo == world.written):
             self.seen_redo, self.moved_mono_us = world.redo, world.mono_us
         if (DB, "job") in world.alarms:
             return  # whole logs wait for the restore job's hour
