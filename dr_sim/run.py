@@ -26,8 +26,8 @@ from dr_sim.verdict import Verdict, judge
 from dr_sim.world.world import World
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
-TIMELINE_FILE, EXPOSURE_FILE = "timeline.svg", "exposure.svg"
-RUN_FILES = (SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE, TIMELINE_FILE, EXPOSURE_FILE)
+TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = "timeline.svg", "exposure.svg", "report.html"
+RUN_FILES = (SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE, TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE)
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
 
 
@@ -140,6 +140,14 @@ def _fill(result: Result, folder: Path) -> None:
     _write_json(folder / SUMMARY_FILE, full_summary(result))
     timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE)
     exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE)
+    write_report(result.journal, result.scenario, full_summary(result), folder / REPORT_FILE)
+
+
+def write_report(journal: Journal, scenario: Scenario, summary: dict[str, Any], path: Path) -> None:
+    """report.html of one run, from its whole summary."""
+    from dr_sim.report import report_html  # here: its library takes longer to import than all the rest
+
+    path.write_text(report_html(journal, scenario, summary), encoding="utf-8")
 
 
 def full_summary(result: Result) -> dict[str, Any]:

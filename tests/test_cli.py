@@ -20,7 +20,7 @@ from dr_sim.faults import KINDS
 from dr_sim.recovery.drain import Drain
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = {"scenario.yaml", "manifest.json", "journal.parquet", "summary.json", "timeline.svg", "exposure.svg"}
+FILES = {"scenario.yaml", "manifest.json", "journal.parquet", "summary.json", "timeline.svg", "exposure.svg", "report.html"}
 
 SCENARIO = """\
 name: short
@@ -48,6 +48,7 @@ def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures cost most of a short run and have tests of their own: an outline stands for them here."""
     for name in ("timeline_svg", "exposure_svg"):
         monkeypatch.setattr(run, name, lambda journal, scenario, path: path.write_text("<svg/>"))
+    monkeypatch.setattr(run, "write_report", lambda journal, scenario, summary, path: path.write_text("<html>"))
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def _link(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, foun
     sent = t["truth.transfer_bytes"]
     bits, edges = np.histogram(sent["time_us"], bins=SLICES // 3, range=window, weights=8.0 * sent["bytes"])
     width_s = (window[1] - window[0]) / (SLICES // 3) / SECOND_US
-    rate = _spread(bits / width_s / 1e6, causes.scenario.link.bandwidth_bit_s / 1e6)
+    rate = spread(bits / width_s / 1e6, causes.scenario.link.bandwidth_bit_s / 1e6)
     ax.stairs(rate, time.days(edges), fill=True, color=BLUE)
     capacity = causes.scenario.link.bandwidth_bit_s / 1e6
     ax.axhline(capacity, color=GREY, lw=1, ls=":")
@@ -125,7 +125,7 @@ def _link(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, foun
     lane(ax, "link\nMbit/s")
 
 
-def _spread(rate: Any, capacity: float) -> Any:
+def spread(rate: Any, capacity: float) -> Any:
     """Bytes are recorded when a transfer ends; what is more than the link carries in a slice was sent in those before."""
     out = np.array(rate, dtype=np.float64)
     over = 0.0

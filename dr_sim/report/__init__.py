@@ -1,0 +1,144 @@
+"""report.html: one self-contained page about a run that a manager opens and an engineer can argue from.
+
+It works offline: the charts' library and data are in the file, and nothing is fetched. Numbers come from the same
+summary as the screen and --json; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.embed import components
+from bokeh.resources import Resources
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dr_sim import __version__
+from dr_sim.figures.failover import zoom_window
+from dr_sim.journal import Journal
+from dr_sim.measures.alerts import AlertQuality, judge
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.exposure import service_exposure
+from dr_sim.measures.outcome import Failover, failovers
+from dr_sim.measures.tables import tables
+from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
+from dr_sim.scenario import dump_resolved
+from dr_sim.scenario.model import Scenario
+from dr_sim.screen import CLASS_WORDS, instant, size, span, value_text
+from dr_sim.units import clock
+
+__all__ = ["report_html"]
+
+MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
+
+
+def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any]) -> str:
+    t = tables(journal)
+    causes, quality, found = Causes(t, scenario), judge(t, scenario), failovers(t, scenario)
+    timeline = Timeline(t, scenario, causes, quality, found)
+    lanes = timeline.charts()
+    exposed = service_exposure(t, scenario).window(scenario.measure_from_us, causes.end_us)
+    limits = [(f"SLA {line.id}", line.bound) for line in scenario.sla if line.measure == "data_loss" and line.at_most]
+    shares = [share_below(exposed, limits)] if exposed.duration_us else []
+    parts = [_failover(f, summary, scenario) for f in summary["failovers"]]
+    charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]
+    script, divs = components({chart.key: chart.figure for chart in charts})
+    page = Environment(loader=PackageLoader("dr_sim.report", "templates"), autoescape=True, undefined=StrictUndefined)
+    return page.get_template("report.html").render(
+        scenario=scenario, summary=summary, verdict=_verdict(summary, scenario), marks=MARKS, version=__version__,
+        library=Resources(mode="inline", components=["bokeh"]).render(), script=script, divs=divs,
+        lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(quality, scenario),
+        sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
+        views=json.dumps(_views(timeline, causes, found)),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Part:
+    """One failover in words, with its two ledgers as bars."""
+
+    title: str
+    lines: list[str]
+    charts: list[Chart]
+
+
+def _verdict(summary: dict[str, Any], scenario: Scenario) -> tuple[str, str]:
+    """(outcome, the sentence that a manager reads)."""
+    outcome = summary["verdict"]["outcome"] if scenario.sla or summary["violations"] else "done"
+    if summary["violations"]:
+        return outcome, "An invariant broke: this is a bug in dr_sim, and no number below can be trusted."
+    lines = summary["verdict"]["lines"]
+    missed = [_line(line) for line in lines if line["outcome"] == "fail"]
+    unknown = [_line(line) for line in lines if line["outcome"] == "unknown"]
+    if missed:
+        return outcome, "The SLA is missed: " + "; ".join(f"{x['name']} is {x['value']}, wanted {x['bound']}" for x in missed) + "."
+    if unknown:
+        return outcome, "This run cannot tell: " + "; ".join(f"{x['name']} ({x['reason']})" for x in unknown) + "."
+    return outcome, "The SLA is met in this run." if lines else "The scenario names no SLA to be judged by."
+
+
+def _line(line: dict[str, Any]) -> dict[str, str]:
+    of = f" of {line['database']}" if line["database"] else ""
+    bound = f"{'at most' if line['at_most'] else 'at least'} {value_text(line['bound'], line['unit'])}"
+    name = f"{line['measure'].replace('_', ' ')}{of}"
+    return {"name": name, "value": value_text(line["value"], line["unit"]), "bound": bound, "outcome": line["outcome"], "reason": line["reason"]}
+
+
+def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) -> Part:
+    what = CLASS_WORDS.get(f["class"], f"{f['class']} lost")
+    number = f["number"]
+    told = {"yes": "Somebody had been told of the danger that it met.", "no": "Nobody had been told of the danger that it met.",
+            "no danger": "It met no lasting danger, so there was nothing to tell."}[f["told"]["answer"]]  # fmt: skip
+    lines, charts = [told], []
+    if f["data_loss_us"] is None:
+        lines.insert(0, f"How much was lost is not known: {f['loss_ledger']['note']}.")
+    else:
+        lost = f"{clock(f['data_loss_us'])} of data are lost: {size(f['user_bytes_lost'])}, {f['transactions_lost']:,} transactions"
+        lines.insert(0, lost + (f" ({f['worst_database']} is the worst)." if len(summary["databases"]) > 1 else "."))
+        ledger = [(line["cause"], line["duration_us"]) for line in f["loss_ledger"]["lines"]]
+        if ledger:
+            words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
+            charts.append(waterfall(f"loss_{number}", "Data loss: what it is made of", ledger, f"Data loss {clock(f['data_loss_us'])}: {words}."))
+    phases = [(name.replace("_", " "), us) for name, us in f["phases_us"].items() if us]
+    total = "not over by the end of the run" if f["outage_us"] is None else clock(f["outage_us"])
+    words = "; ".join(f"{name} {clock(us)}" for name, us in phases)
+    charts.append(waterfall(f"outage_{number}", "Outage: phase by phase", phases, f"Outage {total}: {words}."))
+    served = f"{f['requests_failed']:,} of {f['requests_offered']:,} requests failed" if f["requests_offered"] else "no request was offered"
+    lines.insert(1, f"Outage {total}; {served}.")
+    if f["two_primaries_us"]:
+        lines.append(f"Two primaries took writes for {clock(f['two_primaries_us'])}; {size(f['discarded_bytes'])} were thrown away.")
+    return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)
+
+
+def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]:
+    """What a run is known by, for the head of the page."""
+    e, lag, link, alerts = summary["exposure"], summary["replay_lag"], summary["link"], summary["alerts"]
+    many = len(summary["databases"])
+    facts = [("simulated", f"{span(summary['measured_us']['end'])}, {many} database{'s' * (many != 1)}, seed {summary['seed']}")]
+    if e["time_us"]:
+        facts.append((f"exposure ({e['class']})", f"p50 {clock(e['p50_us'])}, p99 {clock(e['p99_us'])}, at most {clock(e['max_us'])}"))
+    if lag["max_us"] is not None:
+        facts.append(("replay lag", f"p50 {clock(lag['p50_us'])}, p99 {clock(lag['p99_us'])}, at most {clock(lag['max_us'])}"))
+    facts.append(("alerts", f"{alerts['raised']} raised; of {alerts['due']} due {alerts['missed']} missed, {alerts['late']} late; {alerts['false']} false"))
+    used = "unknown" if link["used_ppm"] is None else f"{link['used_ppm'] / 10_000:.1f} %"
+    facts.append(("link", f"{size(link['bytes_sent'])} sent, {used} of its capacity; down for {clock(link['down_us'])}"))
+    made = summary["backups"]
+    facts.append(("backups", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in made.items())))
+    return facts
+
+
+def _alerts(quality: AlertQuality, scenario: Scenario) -> list[dict[str, Any]]:
+    names = {i: d.name for i, d in enumerate(scenario.databases)}
+    return [
+        {"number": a.number, "when": instant(a.time_us, scenario), "database": names.get(a.database, "whole service"), "event": a.event_id,
+         "level": a.level, "text": a.text, "false": a.false_alarm}
+        for a in quality.alerts
+    ]  # fmt: skip
+
+
+def _views(timeline: Timeline, causes: Causes, found: list[Failover]) -> list[tuple[str, float, float]]:
+    """(name, from, to) of what the buttons above the timeline show; milliseconds since 1970."""
+    views = [("whole run", 0, timeline.end_us)]
+    views += [(f"around failover {i}", *zoom_window(causes, f)) for i, f in enumerate(found, 1)]
+    return [(name, float(timeline.ms(begin)), float(timeline.ms(min(end, timeline.end_us)))) for name, begin, end in views]

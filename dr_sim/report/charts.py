@@ -1,0 +1,357 @@
+"""The interactive charts of a report: lanes over one time axis that zooms in all of them, and bars of what adds up.
+
+Bokeh draws them in the browser from data embedded in the page. A curve of more points than a screen can show is thinned
+to the least and the greatest in each of many narrow slices of time, so no peak is lost. Colours are Okabe and Ito's, and
+nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from bokeh.models import (
+    BoxZoomTool,
+    CustomJSHover,
+    CustomJSTickFormatter,
+    HoverTool,
+    NoOverlap,
+    PanTool,
+    Range1d,
+    ResetTool,
+    Span,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from dr_sim.backups.model import Kind
+from dr_sim.figures.failover import PHASE_COLOURS
+from dr_sim.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY
+from dr_sim.figures.timeline import spread
+from dr_sim.measures.alerts import AlertQuality
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.exposure import Curve, service_exposure
+from dr_sim.measures.lag import Backlog, backlog, service_lag
+from dr_sim.measures.outcome import Failover
+from dr_sim.measures.reported import service_reported
+from dr_sim.measures.tables import Tables
+from dr_sim.scenario.model import Scenario
+from dr_sim.screen import instant, size
+from dr_sim.units import MINUTE_US, SECOND_US, clock
+
+MOST_POINTS = 16_000  # of one curve: about 130 kB each way in the page
+MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
+LINK_SLICES = 2_000
+LEFT_PX = 110  # room for names: the lanes' time axes lie below one another
+ALERT_MARKERS = {1: "inverted_triangle", 2: "circle", 3: "square"}
+OTHER_MARKER = "diamond"
+_ALERT_COLOURS = {1: RED, 2: ORANGE, 3: "#CC79A7"}
+_WHEN_JS = (
+    "new Intl.DateTimeFormat('en-GB', {timeZone: zone, weekday: 'short', day: '2-digit', month: 'short', "
+    "hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'}).format(new Date(%s))"
+)
+_TICK_JS = """
+const far = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 0
+const day = {timeZone: zone, weekday: 'short', day: '2-digit', month: 'short'}
+const hour = {timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23'}
+const form = far >= 86400e3 ? day : far >= 60e3 ? {...hour, weekday: far >= 3600e3 ? 'short' : undefined}
+  : {...hour, second: '2-digit'}
+return new Intl.DateTimeFormat('en-GB', form).format(new Date(tick))
+"""
+
+
+@dataclass(slots=True)
+class Chart:
+    """One chart with the sentence that says in words what it shows, for those who cannot see it."""
+
+    key: str
+    title: str
+    words: str
+    figure: Any
+
+
+class Timeline:
+    """The lanes of one run, over one time axis."""
+
+    def __init__(self, t: Tables, scenario: Scenario, causes: Causes, quality: AlertQuality, found: list[Failover]) -> None:
+        self.t, self.scenario, self.causes, self.quality, self.found = t, scenario, causes, quality, found
+        self.end_us = causes.end_us
+        begin, end = self.ms(0), self.ms(self.end_us)
+        self.x = Range1d(begin, end, bounds=(begin, end), min_interval=1_000, name="time")
+
+    def ms(self, us: Any) -> Any:
+        """Bokeh's time: milliseconds since 1970, UTC; shown in the scenario's zone."""
+        return (np.asarray(us, dtype=np.float64) + self.scenario.start_utc_us) / 1000.0
+
+    def when(self, us: int) -> str:
+        return instant(us, self.scenario)
+
+    def charts(self) -> list[Chart]:
+        """Every lane, from what happened down to what it did to recovery."""
+        return [self._events(), self._backups(), self._link(), self._behind(), self._exposure(), self._backlog(), self._alerts()]
+
+    # ---- parts ---------------------------------------------------------------------------------------------------------
+    def _lane(self, key: str, height: int, y_range: Any, label: str, tooltips: Any = None) -> Any:
+        drag = BoxZoomTool(dimensions="width")
+        f = figure(
+            name=key, x_range=self.x, y_range=y_range, height=height, sizing_mode="stretch_width", x_axis_type="datetime",
+            tools=[drag, PanTool(dimensions="width"), WheelZoomTool(dimensions="width"), ResetTool()],
+            toolbar_location="above", toolbar_inner=True, min_border_left=LEFT_PX, min_border_right=12, y_axis_label=label,
+        )  # fmt: skip
+        f.toolbar.logo = None
+        f.toolbar.autohide = True
+        f.toolbar.active_drag, f.toolbar.active_scroll = drag, None  # the wheel scrolls the page
+        f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS, args={"zone": self.scenario.time_zone})
+        f.xaxis.major_label_policy = NoOverlap()  # on a phone there is room for three
+        f.ygrid.grid_line_color = None if isinstance(y_range, list) else "#E0E0E0"
+        f.xgrid.grid_line_color = "#E0E0E0"
+        f.outline_line_color = None
+        if tooltips:
+            f.add_tools(HoverTool(tooltips=tooltips))
+        for failover in self.found:
+            f.add_layout(Span(location=float(self.ms(failover.failed_us)), dimension="height", line_color=BLACK, line_dash="dashed"))
+        return f
+
+    def _when_hover(self, renderers: list[Any], value: str) -> HoverTool:
+        code = f"return {_WHEN_JS % 'special_vars.x'}"
+        args = {"zone": self.scenario.time_zone}
+        return HoverTool(
+            renderers=renderers, mode="vline", tooltips=[("at", "$x{custom}"), *((r.name, value) for r in renderers[:1])],
+            formatters={"$x": CustomJSHover(code=code, args=args)},
+        )  # fmt: skip
+
+    def _bars(self, f: Any, rows: list[tuple[Any, int, int, str]], colour: str, label: str = "", hatch: str | None = None) -> None:
+        """rows: (y, begin_us, end_us, words)."""
+        if not rows:
+            return
+        y, begin, end, words = zip(*rows, strict=True)
+        data = {"y": list(y), "left": self.ms(begin), "right": self.ms(end), "words": list(words)}
+        data["when"] = [self.when(us) for us in begin]
+        more: dict[str, Any] = {"legend_label": label} if label else {}
+        if hatch:
+            more |= {"hatch_pattern": hatch, "hatch_color": colour, "hatch_alpha": 0.7, "fill_alpha": 0.25}
+        f.hbar(y="y", left="left", right="right", height=0.7, color=colour, line_color=colour, source=data, **more)
+
+    def _curve(self, f: Any, curve: Curve, colour: str, label: str, width: float) -> Any:
+        """A curve in minutes as a line that tells its value where the pointer is."""
+        x, y = thinned(*curve.points()) if curve.duration_us else (np.empty(0), np.empty(0))
+        line = f.line(self.ms(x), y / MINUTE_US, color=colour, line_width=width, legend_label=label, name=label)
+        f.add_tools(self._when_hover([line], "$y{0.0} min"))
+        return line
+
+    def _level(self, f: Any, at_us: int, words: str, colour: str, dash: str) -> None:
+        """A horizontal line with its name, as long as the run."""
+        ends = self.ms([0, self.end_us])
+        f.line(ends, [at_us / MINUTE_US] * 2, color=colour, line_dash=dash, legend_label=f"{words} {clock(at_us)}")
+
+    # ---- lanes ---------------------------------------------------------------------------------------------------------
+    def _events(self) -> Chart:
+        happenings = sorted(self.causes.happenings, key=lambda h: h.begin_us)
+        labels = list(dict.fromkeys(h.what.replace("_", " ") for h in happenings))
+        f = self._lane("events", 60 + 26 * max(len(labels), 1), labels[::-1] or ["nothing"], "", [("", "@words"), ("from", "@when")])
+        shortest = self.end_us // 1000
+        for fatal, colour in ((False, RED), (True, BLACK)):
+            chosen = [h for h in happenings if (h.what == "lose") == fatal]
+            rows = [
+                (h.what.replace("_", " "), h.begin_us, max(h.begin_us if fatal else h.end_us, h.begin_us + shortest),
+                 f"{h.label}: {h.what.replace('_', ' ')} {h.detail} ({clock(h.end_us - h.begin_us)})")
+                for h in chosen
+            ]  # fmt: skip
+            self._bars(f, rows, colour)
+        listed = "; ".join(f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}" for h in happenings[:12])
+        more = f"; and {len(happenings) - 12} more" if len(happenings) > 12 else ""
+        return Chart("events", "What happened", f"{len(happenings)} events: {listed}{more}." if happenings else "Nothing happened.", f)
+
+    def _backups(self) -> Chart:
+        words = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
+        f = self._lane("backups", 150, ["log", "incremental", "full"], "", [("", "@words"), ("begun", "@when")])
+        counted = dict.fromkeys(Kind, 0)
+        left_out = 0
+        rows: dict[Kind, list[tuple[Any, int, int, str]]] = {kind: [] for kind in Kind}
+        shortest = self.end_us // 20_000
+        for index, database in enumerate(self.scenario.databases):
+            for file in self.causes.files(index):
+                kind = Kind(file.kind)
+                counted[kind] += 1
+                if kind is Kind.LOG and counted[kind] > MOST_BARS:
+                    left_out += 1
+                    continue
+                stop = file.finished_us or file.cut_off_us or self.end_us
+                state = "" if file.finished_us else ", cut off" if file.cut_off_us else ", unfinished"
+                text = f"{words[kind]} of {database.name}: {size(file.nominal_bytes)} in {clock(stop - file.begin_us)}{state}"
+                rows[kind].append((words[kind], file.begin_us, max(stop, file.begin_us + shortest), text))
+        for kind, colour in ((Kind.FULL, BLUE), (Kind.INCREMENTAL, SKY), (Kind.LOG, GREEN)):
+            self._bars(f, rows[kind], colour)
+        told = ", ".join(f"{counted[kind]} {words[kind]}{'s' * (counted[kind] != 1)}" for kind in Kind)
+        return Chart("backups", "Backups", f"{told}." + (f" {left_out} logs are not drawn." if left_out else ""), f)
+
+    def _link(self) -> Chart:
+        capacity = self.scenario.link.bandwidth_bit_s / 1e6
+        f = self._lane("link", 170, (0, capacity * 1.2), "Mbit/s")
+        sent = self.t["truth.transfer_bytes"]
+        bits, edges = np.histogram(sent["time_us"], bins=LINK_SLICES, range=(0, self.end_us), weights=8.0 * sent["bytes"])
+        rate = spread(bits / (self.end_us / LINK_SLICES / SECOND_US) / 1e6, capacity)
+        area = f.step(self.ms(edges[:-1]), rate, mode="after", color=BLUE, legend_label="sent", name="sent")
+        f.add_tools(self._when_hover([area], "$y{0.00} Mbit/s"))
+        f.line(self.ms([0, self.end_us]), [capacity] * 2, color=GREY, line_dash="dotted", legend_label="bandwidth")
+        lost_us = min((f.failed_us for f in self.found if f.failure_class == "site"), default=self.end_us)
+        down = [(begin, min(end, lost_us)) for begin, end in self.causes.link_down if begin < lost_us]  # a lost site has no link
+        if down:
+            f.quad(left=self.ms([b for b, _ in down]), right=self.ms([e for _, e in down]), bottom=0, top=capacity, color=RED,
+                   fill_alpha=0.2, hatch_pattern="right_diagonal_line", hatch_color=RED, legend_label="down")  # fmt: skip
+        _legend(f)
+        total = sum(end - begin for begin, end in down)
+        return Chart("link", "Link", f"{size(int(sent['bytes'].sum()))} crossed a link of {capacity:g} Mbit/s; it was down for {clock(total)}.", f)
+
+    def _behind(self) -> Chart:
+        lag = service_lag(self.t, self.scenario)
+        f = self._lane("replay", 190, (0, _top(lag.max_us(), self.scenario.danger_us)), "minutes")
+        self._curve(f, lag, BLUE, "replay lag", 1.5)
+        self._level(f, self.scenario.danger_us, "danger", RED, "dashed")
+        _legend(f)
+        return Chart("replay", "Replay: how far the secondary was behind", f"Replay lag was at most {clock(lag.max_us())}.", f)
+
+    def _exposure(self) -> Chart:
+        true, told = service_exposure(self.t, self.scenario), service_reported(self.t, self.scenario)
+        lines = [j for j in self.scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most]
+        near = [j.bound for j in lines if j.bound <= 4 * true.max_us()]
+        f = self._lane("exposure", 240, (0, _top(true.max_us(), told.max_us(), *near)), "minutes")
+        self._curve(f, true, ORANGE, "true", 3.5)
+        self._curve(f, told, BLUE, "reported", 1.2)
+        for j in lines:
+            if j.bound in near:
+                self._level(f, j.bound, f"SLA {j.id}", BLACK, "solid")
+        _legend(f)
+        words = f"If the site had been lost, at most {clock(true.max_us())} of data would have gone; the recovery manager believed in at most {clock(told.max_us())}."
+        far = [j for j in lines if j.bound not in near]
+        return Chart("exposure", "Exposure: true beside reported", words + "".join(f" The SLA's {clock(j.bound)} lies far above." for j in far), f)
+
+    def _backlog(self) -> Chart:
+        landing, restoring = backlog(self.t, self.scenario)
+        f = self._lane("backlog", 170, (0, max(landing.most, restoring.most, 1) * 1.15), "logs")
+        for part, colour, word, dash in ((landing, ORANGE, "not landed", "solid"), (restoring, BLUE, "landed, not restored", "dashed")):
+            x, y = self._steps(part)
+            line = f.step(self.ms(x), y, mode="after", color=colour, line_dash=dash, legend_label=word, name=word)
+            f.add_tools(self._when_hover([line], "$y{0} logs"))
+        staging = self._staging()
+        if staging:
+            f.quad(left=self.ms([b for b, _ in staging]), right=self.ms([e for _, e in staging]), bottom=0, top=max(landing.most, 1),
+                   color="#CC79A7", fill_alpha=0.2, hatch_pattern="cross", hatch_color="#CC79A7", legend_label="staging full")  # fmt: skip
+        _legend(f)
+        full = sum(end - begin for begin, end in staging)
+        words = f"At most {landing.most} logs waited to land and {restoring.most} to be restored; staging was full for {clock(full)}."
+        return Chart("backlog", "Backlog and staging", words, f)
+
+    def _steps(self, part: Backlog) -> tuple[Any, Any]:
+        x, y = thinned(np.append(np.insert(part.at_us, 0, 0), self.end_us), np.append(np.insert(part.count, 0, 0), part.last))
+        return x, y
+
+    def _staging(self) -> list[tuple[int, int]]:
+        """The maximal intervals in which some file waited because staging was full."""
+        rows = self.t["truth.file_state"]
+        order = np.lexsort((rows["seq"], rows["file"]))
+        file, time = rows["file"][order], rows["time_us"][order]
+        held = self.t.has_text(rows["state"][order], "staging")
+        same = np.append(file[1:] == file[:-1], False)
+        stop = np.where(same, np.append(time[1:], self.end_us), self.end_us)
+        spans: list[tuple[int, int]] = []
+        for begin, end in sorted(zip(time[held].tolist(), stop[held].tolist(), strict=True)):
+            if spans and begin <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+            else:
+                spans.append((begin, end))
+        return spans
+
+    def _alerts(self) -> Chart:
+        alerts = self.quality.alerts
+        names = [self._subject(i) for i in (-1, *range(len(self.scenario.databases)))]
+        named = [name for i, name in enumerate(names, -1) if any(a.database == i for a in alerts)]
+        f = self._lane("alerts", 60 + 26 * max(len(named), 1), named[::-1] or ["none"], "",
+                       [("", "@words"), ("at", "@when"), ("", "@judged")])  # fmt: skip
+        for event_id in sorted({a.event_id for a in alerts}):
+            chosen = [a for a in alerts if a.event_id == event_id]
+            data = {
+                "x": self.ms([a.time_us for a in chosen]), "y": [self._subject(a.database) for a in chosen],
+                "words": [a.text for a in chosen], "when": [self.when(a.time_us) for a in chosen],
+                "judged": [a.level + (", false alarm" if a.false_alarm else "") for a in chosen],
+                "fill": [0.0 if a.false_alarm else 0.9 for a in chosen],
+            }  # fmt: skip
+            f.scatter("x", "y", source=data, marker=ALERT_MARKERS.get(event_id, OTHER_MARKER), size=9, fill_alpha="fill",
+                      color=_ALERT_COLOURS.get(event_id, GREY), legend_label=f"event {event_id}")  # fmt: skip
+        if alerts:
+            _legend(f)
+        q = self.quality
+        words = f"{len(alerts)} alerts; {q.due} lasting dangers asked for one, {q.missed} were missed, {q.late} answered late; {q.false} alerts were false."
+        return Chart("alerts", "Alerts", words, f)
+
+    def _subject(self, database: int) -> str:
+        return "whole service" if database < 0 else self.scenario.databases[database].name
+
+
+def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
+    """A line's points, x ascending; where there are more than `most`, the first, least, greatest and last of each of
+    most / 4 slices of equal count, in their order."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if len(x) <= most:
+        return x, y
+    edges = np.linspace(0, len(x), most // 4 + 1).astype(np.int64)
+    kept: list[int] = []
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        part = y[begin:end]
+        kept.extend(sorted({begin, begin + int(part.argmin()), begin + int(part.argmax()), end - 1}))
+    return x[kept], y[kept]
+
+
+def waterfall(key: str, title: str, parts: Sequence[tuple[str, int]], words: str) -> Chart:
+    """Durations (name, microseconds) that add up, each bar beginning where the one before it ends."""
+    parts = [part for part in parts if part[1]]
+    ends = np.cumsum([us for _, us in parts]) / SECOND_US if parts else np.zeros(0)
+    total_s = float(ends[-1]) if len(ends) else 1.0
+    unit_s, unit = (60.0, "minutes") if total_s >= 300 else (1.0, "seconds")
+    names = [f"{i}  {name}" for i, (name, _) in enumerate(parts, 1)]
+    f = figure(name=key, y_range=names[::-1] or ["nothing"], x_range=(0, total_s / unit_s * 1.14), height=70 + 28 * max(1, len(names)),
+               sizing_mode="stretch_width", toolbar_location=None, tools="", x_axis_label=unit, min_border_left=LEFT_PX, min_border_right=12)  # fmt: skip
+    left = np.concatenate(([0.0], ends[:-1])) if len(ends) else ends
+    colours = [PHASE_COLOURS.get(name.replace(" ", "_"), BLUE) for name, _ in parts]
+    data = {"y": names, "left": left / unit_s, "right": ends / unit_s, "colour": colours, "words": [f" {clock(us)}" for _, us in parts]}
+    f.hbar(y="y", left="left", right="right", height=0.7, source=data, color="colour", line_color=BLACK, line_width=0.5)
+    f.text(x="right", y="y", text="words", source=data, text_baseline="middle", text_font_size="12px")
+    f.ygrid.grid_line_color = None
+    f.outline_line_color = None
+    return Chart(key, title, words, f)
+
+
+def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
+    """For each exposure the share of time at or below it: exact quantiles of the whole run, not a sample's."""
+    shares = [Fraction(i, 200) for i in range(200)] + [Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)]
+    values = [float(value) / MINUTE_US for value in curve.quantiles_us(shares)]
+    near = [(word, us) for word, us in lines if us / MINUTE_US <= 4 * values[-1]]
+    right = max([values[-1], *(us / MINUTE_US for _, us in near)], default=1.0) * 1.05 or 1.0
+    f = figure(name="share", x_range=(0, right), y_range=(0, 102), height=240, sizing_mode="stretch_width", tools="",
+               toolbar_location=None, x_axis_label="exposure, minutes", y_axis_label="% of the time at or below", min_border_left=LEFT_PX)  # fmt: skip
+    line = f.line(values, [100 * float(share) for share in shares], color=ORANGE, line_width=2.5)
+    f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[("", "$x{0.0} min or less for @y{0.00} % of the time")]))
+    for word, us in near:
+        f.line([us / MINUTE_US] * 2, [0, 100], color=BLACK, legend_label=f"{word} {clock(us)}")
+    if near:
+        _legend(f)
+    half, most = (int(value) for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)]))
+    words = f"Half of the time exposure was at most {clock(half)}, 99 % of it at most {clock(most)}, always at most {clock(curve.max_us())}."
+    return Chart("share", "How exposure was distributed over the time", words, f)
+
+
+def _top(*values_us: int) -> float:
+    return max(*values_us, 5 * MINUTE_US) / MINUTE_US * 1.15
+
+
+def _legend(f: Any) -> None:
+    """Above the chart, where it hides nothing."""
+    f.add_layout(f.legend[0], "above")
+    f.legend.orientation = "horizontal"
+    f.legend.border_line_color = None
+    f.legend.label_text_font_size = "11px"
+    f.legend.padding = f.legend.margin = 2
+    f.legend.click_policy = "hide"

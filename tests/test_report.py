@@ -1,0 +1,178 @@
+"""report.html: self-contained, true to the summary, and alive in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dr_sim.report import report_html
+from dr_sim.report.charts import thinned
+from dr_sim.run import REPORT_FILE, full_summary, run, write_results
+from dr_sim.scenario import load_scenario
+from dr_sim.units import DAY_US
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_BYTES = 6_000_000  # of the report of a two-week run
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def two_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the quickstart: two weeks, as `dr-sim run` writes it."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    write_results(run(load_scenario(ROOT / "scenarios/quickstart.yaml")), folder)
+    return folder / REPORT_FILE
+
+
+def a_page(tmp_path: Path, text: str) -> str:
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    result = run(load_scenario(tmp_path / "s.yaml"))
+    return report_html(result.journal, result.scenario, full_summary(result))
+
+
+# ---- what stands on it ---------------------------------------------------------------------------------------------------
+def test_it_is_one_file_of_a_bearable_size_that_fetches_nothing(two_weeks: Path) -> None:
+    page = two_weeks.read_text(encoding="utf-8")
+    assert len(page.encode()) < MOST_BYTES
+    assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", page)
+
+
+def test_numbers_are_the_summary_s(two_weeks: Path) -> None:
+    page = two_weeks.read_text(encoding="utf-8")
+    summary = json.loads((two_weeks.parent / "summary.json").read_text(encoding="utf-8"))
+    assert summary["journal_digest"] in page
+    assert "5:01 of data are lost: 20.1 MB, 3,010 transactions." in page
+    assert "Outage 2:08: detect 0:29; fence 0:21; recover 0:10; redirect 1:00; warm up 0:08." in page
+    assert page.count("For database [crm] no new transaction logs") >= summary["alerts"]["raised"] == 2
+    assert "(UTC)" in page or "Times are in UTC" in page
+
+
+def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
+    page = two_weeks.read_text(encoding="utf-8")
+    labels = re.findall(r'role="img" aria-label="([^"]+)"', page)
+    assert len(labels) == 10
+    assert all(len(label) > 30 for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("sla", "said"),
+    [
+        ("{data_loss: at most 1 min}", "The SLA is missed: data loss is"),
+        ("{data_loss: at most 1 h}", "The SLA is met in this run."),
+        ("{}", "The scenario names no SLA to be judged by."),
+    ],
+)
+def test_the_verdict_comes_first(tmp_path: Path, sla: str, said: str) -> None:
+    page = a_page(
+        tmp_path,
+        "run_for: 1 h\ndatabases: {crm: {size: 1 GB, full: none, incremental: none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+        f"failover: {{mode: automatic}}\nevents: [{{at: 32 min, lose: site}}]\nsla: {sla}\n",
+    )
+    assert said in page
+    assert page.index(said) < page.index("<h2")
+
+
+def test_a_run_without_failover_and_a_name_that_is_no_html(tmp_path: Path) -> None:
+    page = a_page(
+        tmp_path, "name: 'a <b> & c'\nrun_for: 20 min\ndatabases: {'x<y': {size: 1 GB, log: none}}\nlink: {bandwidth: 1 Mbit/s}\n"
+    )
+    assert "<h1>a &lt;b&gt; &amp; c</h1>" in page
+    assert "<b>" not in page.split("<main>")[1].split("</main>")[0]
+    assert "Nothing happened." in page
+    assert "None was raised." in page
+
+
+def test_a_thinned_line_keeps_its_ends_and_its_peaks() -> None:
+    x = np.arange(100_000.0)
+    y = np.sin(x / 50)
+    y[77_777] = 9.0
+    y[33_333] = -9.0
+    few_x, few_y = thinned(x, y, 1000)
+    assert len(few_x) <= 1000
+    assert (few_x[0], few_x[-1], few_y.max(), few_y.min()) == (0.0, 99_999.0, 9.0, -9.0)
+    assert (np.diff(few_x) > 0).all()
+    assert thinned(x[:999], y[:999], 1000)[1].tolist() == y[:999].tolist()
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if CHROMIUM is None or DRIVER is None:
+        if os.environ.get("CI"):
+            pytest.fail("no chromium and chromedriver here, and in CI this test must not be skipped")
+        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--window-size=1200,1000", f"--user-data-dir={profile}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    driver.set_script_timeout(20)
+    driver.set_page_load_timeout(30)
+    yield driver
+    driver.quit()
+
+
+WAIT_FOR_CHARTS = """
+const done = arguments[arguments.length - 1]
+const look = () => document.querySelectorAll('main figure').length && window.Bokeh && Bokeh.documents.length &&
+  Bokeh.documents.every(d => d.is_idle) ? done(true) : setTimeout(look, 20)
+look()
+"""
+TIME_RANGE = "for (const d of Bokeh.documents) { const r = d.get_model_by_name('time'); if (r) return [r.start, r.end] }"
+
+
+def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+
+    browser.get("about:blank")
+    browser.get_log("performance")  # what the browser's own first page asked for
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    charts = browser.find_elements(By.CSS_SELECTOR, "main figure")
+    assert len(charts) == 10
+    assert all(chart.size["height"] > 60 for chart in charts)
+
+    whole = browser.execute_script(TIME_RANGE)
+    buttons = {b.text: b for b in browser.find_elements(By.CSS_SELECTOR, "#views button")}
+    buttons["around failover 1"].click()
+    around = browser.execute_script(TIME_RANGE)
+    assert around[1] - around[0] < 0.05 * (whole[1] - whole[0])
+    buttons["whole run"].click()
+    assert browser.execute_script(TIME_RANGE) == whole
+
+    exposure = next(c for c in charts if "Exposure: true" in c.text)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", exposure)
+    ActionChains(browser).move_to_element_with_offset(exposure, -100, 0).click_and_hold().move_by_offset(200, 0).release().perform()
+    zoomed = browser.execute_script(TIME_RANGE)
+    assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
+    assert (zoomed[1] - zoomed[0]) * 1000 < 5 * DAY_US  # 200 of about 1,000 pixels of two weeks
+
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert [url[:60] for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Path) -> None:
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True})
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
