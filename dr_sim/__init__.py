@@ -2,4 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "__version__", "compare", "load_scenario", "replicate", "run", "sweep"]
+
+if TYPE_CHECKING:
+    from dr_sim.api import Comparison, Distribution, Run, Scenario, Swept, compare, load_scenario, replicate, run, sweep
+
+
+def __getattr__(name: str) -> Any:
+    """The public face, loaded when it is first asked for: `import dr_sim` alone costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module 'dr_sim' has no attribute {name!r}")
+    from dr_sim import api
+
+    return getattr(api, name)

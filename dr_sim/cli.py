@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(a: argparse.Namespace) -> int:
-    from dr_sim import run as runs
+    from dr_sim import results as runs
     from dr_sim.progress import progress_bar
     from dr_sim.scenario import load_scenario
     from dr_sim.screen import screen
@@ -146,7 +146,7 @@ def _explain(a: argparse.Namespace) -> int:
 
 
 def _verify(a: argparse.Namespace) -> int:
-    from dr_sim.run import read_results
+    from dr_sim.results import read_results
     from dr_sim.verify import verify
     from dr_sim.world.world import manager_config
 

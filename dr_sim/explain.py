@@ -8,7 +8,7 @@ from pathlib import Path
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
-from dr_sim.run import read_results
+from dr_sim.results import read_results
 from dr_sim.scenario.model import Scenario
 
 _US = 1_000_000

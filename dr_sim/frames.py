@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from dr_sim.journal import KIND_ID, KINDS, ROW_HEAD, Journal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
@@ -20,6 +24,8 @@ def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
 
 def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
     """The same as a DataFrame, texts spelled out."""
+    import pandas as pd  # here: workers of many replications read columns only, and start in half the time
+
     kind = KINDS[KIND_ID[kind_name]]
     found = columns(journal, kind_name)
     cols: dict[str, object] = dict(found)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from dr_sim.measures.summary import limit_of
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import kind_of
+from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
 
 
 class Outcome(IntEnum):
@@ -65,7 +64,7 @@ def judge(summary: dict[str, Any], scenario: Scenario) -> Verdict:
 
 def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:
     unit = UNITS[kind_of(line.measure)]
-    found = _value(summary, line.measure, line.database)
+    found = _value(summary, line)
     value = found.value
     if value is None:
         return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
@@ -84,28 +83,35 @@ class _Found:
     at_least: bool = False
 
 
-def _value(summary: dict[str, Any], measure: str, database: str) -> _Found:
-    head, _, tail = measure.partition(".")
-    if head in ("exposure", "replay_lag"):
-        return _of_curve(summary[head], tail, limit_of(measure), database)
-    if head.startswith("alert"):
-        return _of_alerts(summary["alerts"], head, database)
-    if not summary["failovers"]:
-        return _Found(None, "no failover happened in this run; exposure says what one would have cost")
+def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
+    base, statistic = split(line.measure)
+    if base in CURVES:
+        return _of_curve(summary[base], statistic, limit_of(line.measure), line)
+    if statistic not in ("", "max"):
+        return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
+    if base.startswith("alert"):
+        return _of_alerts(summary["alerts"], base, line.database)
+    met = [f for f in summary["failovers"] if line.failure_class in ("", f["class"])]
+    if not met:
+        which = f" of class {line.failure_class}" if summary["failovers"] else ""
+        return _Found(None, f"no failover{which} happened in this run; exposure says what one would have cost")
     worst = _Found(0)
-    for failover in summary["failovers"]:
-        found = _of_failover(failover, head, tail, database)
+    head, _, phase = base.partition(".")
+    for failover in met:
+        found = _of_failover(failover, head, phase, line.database)
         if found.value is None:
             return found
         worst = _Found(max(worst.value or 0, found.value), worst.reason or found.reason, worst.at_least or found.at_least)
     return worst
 
 
-def _of_curve(service: dict[str, Any], tail: str, limit: int | None, database: str) -> _Found:
-    curve = service["by_database"][database] if database else service
+def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: SlaLine) -> _Found:
+    curve = service["by_database"][line.database] if line.database else service
+    if line.failure_class not in ("", service.get("class", "")):
+        curve = service["other_classes"][line.failure_class]
     if not curve["time_us"]:
         return _Found(None, "no time was measured: the service was not up after the start of the measurement")
-    return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{tail}_us"])
+    return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{statistic}_us"])
 
 
 def _of_alerts(service: dict[str, Any], head: str, database: str) -> _Found:

@@ -15,7 +15,7 @@ import pytest
 
 from dr_sim.report import report_html
 from dr_sim.report.charts import thinned
-from dr_sim.run import REPORT_FILE, full_summary, run, write_results
+from dr_sim.results import REPORT_FILE, full_summary, run, write_results
 from dr_sim.scenario import load_scenario
 from dr_sim.units import DAY_US
 

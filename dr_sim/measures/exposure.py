@@ -71,10 +71,13 @@ class Curve:
         """The exact time average. Raises ValueError if the curve has no duration."""
         if not self.duration_us:
             raise ValueError("the mean of a curve without duration is not defined")
+        return Fraction(self.twice_area(), 2 * self.duration_us)
+
+    def twice_area(self) -> int:
+        """Twice the integral of the value over time, microseconds squared: a whole number."""
         _, low, high = self._ramps()
         # Python integers: a day squared in microseconds does not fit 64 bits
-        twice = sum(map(mul, (high - low).tolist(), (high + low).tolist()))
-        return Fraction(twice, 2 * self.duration_us)
+        return sum(map(mul, (high - low).tolist(), (high + low).tolist()))
 
     def max_us(self) -> int:
         """The supremum: the value that is reached, or approached just before a file lands."""
@@ -85,6 +88,19 @@ class Curve:
         """For how long the value is above the limit."""
         _, low, high = self._ramps()
         return int(np.sum(np.maximum(high - np.maximum(low, limit_us), 0)))
+
+    def above_each_us(self, limits_us: Ints) -> Ints:
+        """For how long the value is above each of many limits, which ascend."""
+        at_zero, low, high = self._ramps()
+        if not len(low):
+            return np.zeros(len(limits_us), np.int64)
+        knots = np.unique(np.concatenate((low, high, limits_us)))
+        rising = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        np.add.at(rising, np.searchsorted(knots, low), 1)
+        np.add.at(rising, np.searchsorted(knots, high), -1)
+        spent = np.append(np.int64(0), np.cumsum(np.cumsum(rising)[:-1] * np.diff(knots)))
+        below = spent[np.searchsorted(knots, limits_us)]
+        return np.asarray(self.duration_us - at_zero - below)
 
     def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
         """For each share the smallest x such that the time spent at or below x is at least that share of all time."""

@@ -19,8 +19,7 @@ from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers
 from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import ABOVE
-from dr_sim.units import DURATION_UNITS
+from dr_sim.scenario.sla import limit_of
 
 QUANTILES = (50, 90, 95, 99)  # per cent
 EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
@@ -108,15 +107,9 @@ def _curve(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
 def limits_us(scenario: Scenario) -> list[int]:
     """The limits for which the time above is reported: danger, the SLA's data loss and its own limits of exposure."""
     found = {scenario.danger_us}
-    found |= {line.bound for line in scenario.sla if line.measure == "data_loss"}
+    found |= {line.bound for line in scenario.sla if line.measure.split(".")[0] == "data_loss"}
     found |= {limit for line in scenario.sla if (limit := limit_of(line.measure)) is not None}
     return sorted(found)
-
-
-def limit_of(measure: str) -> int | None:
-    """The limit in 'exposure.above_15_min', microseconds; None if the measure is no such share."""
-    match = ABOVE.fullmatch(measure)
-    return int(match[1]) * DURATION_UNITS[match[2]] if match else None
 
 
 # ---- failovers ----------------------------------------------------------------------------------------------------------

@@ -127,9 +127,11 @@ def scenario(
     events: tuple[model.ScriptedEvent, ...],
     faults: tuple[model.DrawnFault, ...],
     sla: tuple[model.SlaLine, ...],
+    asked: tuple[model.Replications | None, str, tuple[model.Sweep, ...]],
     resolved: dict[str, object],
 ) -> model.Scenario:
-    """The whole, out of sections without a mistake. series: what log_volume files hold, by database."""
+    """The whole, out of sections without a mistake. series: what log_volume files hold, by database;
+    asked: replications, on_unknown, sweep."""
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -155,6 +157,9 @@ def scenario(
         events=events,
         faults=faults,
         sla=sla,
+        replications=asked[0],
+        on_unknown=asked[1],
+        sweep=asked[2],
         resolved=resolved,
     )
 

@@ -13,7 +13,7 @@ from dr_sim.scenario.tree import Node, Path
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/%+()-]|:(?=\S))*(?<! )")
 _NULLS = ("null", "Null", "NULL")
-_LAST = ("events", "faults", "sla")
+_LAST = ("events", "faults", "sla", "replications", "on_unknown", "sweep")
 
 
 class Resolved(dict[str, Any]):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from dr_sim.scenario import sla
+from dr_sim.scenario import experiment, sla
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import Kind
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
@@ -38,6 +38,7 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
     properties["events"] = _events(kinds)
     properties["faults"] = _faults(kinds)
     properties["sla"] = sla.schema()
+    properties.update(experiment.schema())
     for alias, name in ALIASES:
         if alias[0] != "sla":
             inside = _at(schema, alias[:-1])["properties"]

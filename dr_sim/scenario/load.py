@@ -18,8 +18,9 @@ from dr_sim.scenario import build, checks
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
+from dr_sim.scenario.experiment import read_on_unknown, read_replications, read_sweep
 from dr_sim.scenario.fields import Names
-from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
+from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine, Sweep
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.schema import Root
 from dr_sim.scenario.sla import read_sla
@@ -28,7 +29,7 @@ from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
 
-_APART = ("events", "faults", "sla")
+_APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep")
 
 
 def load_scenario(
@@ -78,12 +79,17 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
     sla = read_sla(tree.get("sla"), names.databases, problems)
+    asked = (
+        read_replications(tree.get("replications"), problems),
+        read_on_unknown(tree.get("on_unknown"), problems),
+        read_sweep(tree.get("sweep"), problems),
+    )
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
     instants = _times(root, events, faults, problems)
     if problems:
         return None
-    return _whole(root, tree, series, events, instants, faults, sla)
+    return _whole(root, tree, series, events, instants, faults, sla, asked)
 
 
 def _whole(
@@ -94,6 +100,7 @@ def _whole(
     instants: list[int],
     faults: list[FaultLine],
     sla: tuple[SlaLine, ...],
+    asked: tuple[Replications | None, str, tuple[Sweep, ...]],
 ) -> Scenario:
     for name, numbers in series.items():
         node = tree.at(("databases", name, "log_volume"))
@@ -105,7 +112,7 @@ def _whole(
     )
     drawn = [build.drawn(line.kind, line.rate, line.params) for line in faults]
     resolved: Resolved = resolved_of(tree)
-    return build.scenario(root, series, scripted, tuple(line for line in drawn if line is not None), sla, resolved)
+    return build.scenario(root, series, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
 
 
 def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:

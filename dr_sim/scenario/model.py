@@ -188,7 +188,10 @@ class DrawnFault:
 
 @dataclass(frozen=True, slots=True)
 class SlaLine:
-    """measure: 'data_loss', 'outage', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see dr_sim/verdict.py."""
+    """measure: 'data_loss', 'outage.p95', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see scenario/sla.py.
+
+    failure_class: only failures (or exposure to failures) of this class; '' is every failure, and exposure to 'site'.
+    fault: only what such faults led to. file, line: where it was written."""
 
     id: str
     measure: str
@@ -196,6 +199,36 @@ class SlaLine:
     bound: int  # microseconds, ppm or a count, by measure
     database: str = ""
     line: int = field(default=0, compare=False)  # where it was written, not what it says
+    failure_class: str = ""
+    fault: str = ""
+    file: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Enough when the interval of a measure is no wider, to either side, than this part of its estimate."""
+
+    measure: str
+    within_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replications:
+    """How many independent runs: at_least, then looks at growing numbers until every interval is narrow enough (or, in
+    a check, every line is judged), at_most. budget_us: of real time, no further look after it."""
+
+    at_least: int
+    at_most: int
+    until: tuple[Until, ...] = ()
+    budget_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A key of the scenario and the values, as texts, that it takes in turn."""
+
+    key: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +257,7 @@ class Scenario:
     events: tuple[ScriptedEvent, ...] = ()
     faults: tuple[DrawnFault, ...] = ()
     sla: tuple[SlaLine, ...] = ()
+    replications: Replications | None = None
+    on_unknown: str = "fail"  # or 'warn': what a check makes of a line that could not be judged
+    sweep: tuple[Sweep, ...] = ()
     resolved: dict[str, Any] = field(default_factory=dict)  # as written back to results/, defaults filled in

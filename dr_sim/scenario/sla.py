@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from dr_sim import units
@@ -13,21 +14,34 @@ from dr_sim.scenario.tree import Node
 
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
-DURATIONS = (
-    "data_loss",
-    "outage",
-    *(f"outage.{phase}" for phase in PHASES),
-    *(f"exposure.{statistic}" for statistic in STATISTICS),
-    *(f"replay_lag.{statistic}" for statistic in STATISTICS),
-    "alert_delay.max",
-    "unprotected",
-)
+VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay")
 COUNTS = ("alerts_missed", "alerts_false")
-ABOVE = re.compile(r"exposure\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
+CURVES = ("exposure", "replay_lag")
+DURATIONS = (
+    *VALUES,
+    *(f"{measure}.{statistic}" for measure in (*VALUES, *CURVES) for statistic in STATISTICS),
+)
+ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
 WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
+CLASSES = ("database", "host", "site")
+CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
+_KEYS = ("id", "database", "class")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
-_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), exposure.p99, exposure.above_15_min, " \
-    "replay_lag.p99, alerts_missed, alerts_false, alert_delay.max or unprotected"  # fmt: skip
+_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, each for every run or " \
+    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed or " \
+    "alerts_false"  # fmt: skip
+
+
+def split(measure: str) -> tuple[str, str]:
+    """'outage.detect.p95' -> ('outage.detect', 'p95'); without a statistic ('outage', '')."""
+    base, _, last = measure.rpartition(".")
+    return (base, last) if base and (last in STATISTICS or last.startswith("above_")) else (measure, "")
+
+
+def limit_of(measure: str) -> int | None:
+    """The limit in 'exposure.above_15_min', microseconds; None if the measure is no such share."""
+    match = ABOVE.fullmatch(measure)
+    return int(match[2]) * units.DURATION_UNITS[match[3]] if match else None
 
 
 def read_sla(node: Node | None, databases: tuple[str, ...], problems: list[Problem]) -> tuple[SlaLine, ...]:
@@ -56,7 +70,7 @@ def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> Sl
         return None
     found = len(problems)
     words: dict[str, str] = {}
-    for key in ("id", "database"):
+    for key in _KEYS:
         child = item.value.get(key)
         if child is not None and isinstance(child.value, str) and child.value:
             words[key] = child.value
@@ -66,14 +80,24 @@ def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> Sl
     if database and database not in databases:
         hint = did_you_mean(database, databases)
         problems.append(item.value["database"].problem(f"sla: unknown database {database!r}; {hint}"))
-    measures = [key for key in item.value if key not in ("id", "database")]
+    failure_class = words.get("class", "")
+    if failure_class and failure_class not in CLASSES:
+        problems.append(item.value["class"].problem(f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"))
+    measures = [key for key in item.value if key not in _KEYS]
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
         problems.append(item.problem(f"sla: a line has one measure, and this has {named}"))
         return None
     measure = measures[0]
-    name = words.get("id") or (f"{measure} {database}" if database else measure)
+    if failure_class and measure.split(".")[0] not in CLASSED:
+        problems.append(item.value["class"].problem(f"sla: {measure[:60]} is the same for every class; leave 'class' out"))
+    if failure_class and database and measure.split(".")[0] == "exposure" and failure_class != "site":
+        told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
+        problems.append(item.value["class"].problem(told))
+    name = words.get("id") or " ".join(filter(None, (measure, database, failure_class)))
     line = _line(name, measure, item.value[measure], database, problems)
+    if line is not None:
+        line = replace(line, failure_class=failure_class)
     return line if len(problems) == found else None
 
 
@@ -99,7 +123,9 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
     except units.UnitError as error:
         problems.append(bound.problem(f"sla.{measure}: {error}"))
         return None
-    return SlaLine(name, measure, match[1] == "most", value, database, bound.key_line or bound.line)
+    return SlaLine(
+        name, measure, match[1] == "most", value, database, bound.key_line or bound.line, file=bound.file
+    )
 
 
 def kind_of(measure: str) -> str:
@@ -131,6 +157,7 @@ def schema() -> dict[str, Any]:
     bound = {"type": "string", "pattern": r"^\s*at\s+(most|least)\s+.+$", "examples": ["at most 15 min", "at most 0"]}
     measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTS), bound)
     patterns = {rf"^{ABOVE.pattern}$": bound}
+    text = {"type": "string"}
     one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
-    line = one | {"properties": {"id": {"type": "string"}, "database": {"type": "string"}, **measures}}
+    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, **measures}}
     return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}

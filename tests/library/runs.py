@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.journal import Row
-from dr_sim.run import Result, run
+from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
-from dr_sim.run import Result
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import (

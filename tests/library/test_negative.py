@@ -33,9 +33,9 @@ def test_it_must_fail(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "dr_sim.run.timeline_svg", lambda *args: None
+        "dr_sim.results.timeline_svg", lambda *args: None
     )  # pictures are drawn elsewhere, and take a second
-    monkeypatch.setattr("dr_sim.run.exposure_svg", lambda *args: None)
+    monkeypatch.setattr("dr_sim.results.exposure_svg", lambda *args: None)
     code = main(["run", str(path), "--out", str(tmp_path / "results")])
     shown = capsys.readouterr()
     assert code == promise(path)[0]

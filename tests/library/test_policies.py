@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
-from dr_sim.run import Result
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, peak_us, ran, rows

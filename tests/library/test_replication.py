@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.run import Result
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, log_cut, peak_us, ran, rows, times

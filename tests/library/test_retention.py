@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.run import Result
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import DAY, at, failover, ran, rows, times

@@ -9,7 +9,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import parse_name
-from dr_sim.run import Result
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import DAY, HOUR, MINUTE, SECOND, at, ceil_div, failover, peak_lag_us, peak_us, ran, rows, times

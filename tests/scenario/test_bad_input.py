@@ -14,7 +14,15 @@ TOP = SMALLEST.count("\n")  # a line added below the smallest scenario is line T
 
 ADDED = [  # (what is added below the smallest scenario, the lines that are told)
     ("lnk: {}", ["4:1: unknown key 'lnk'; did you mean 'link'?"]),
-    ("replications: 3", ["4:1: unknown key 'replications'; did you mean 'replication'?"]),
+    ("replicatons: 3", ["4:1: unknown key 'replicatons'; did you mean 'replications'?"]),
+    ("replications: few", ["4:15: replications: write a whole number from 1 to 1,000,000"]),
+    ("replications: {at_least: 5, at_most: 4}", ["4:27: replications.at_least (5) is more than at_most (4)"]),
+    ("replications: {until: {outage.p99: +/- 5 %}}", ["4:1: replications.at_most is missing; write how many runs there may be, as in at_most: 3000"]),
+    ("replications: {until: {outage.p99: 5 %}, at_most: 9}", ["4:36: replications.until.outage.p99: how exact is written '+/- 5 %'"]),
+    ("on_unknown: pass", ["4:13: on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"]),
+    ("sweep: {link.loss: 1..2 %}", ["4:20: sweep.link.loss: '1..2 %' is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between"]),
+    ("sla: [{outage: at most 5 min, class: sites}]", ["4:38: sla: no class of failure 'sites'; write site, host or database"]),
+    ("sla: [{alerts_missed: at most 0, class: site}]", ["4:41: sla: alerts_missed is the same for every class; leave 'class' out"]),
     ("replay: {on_hole: bridges}", ["4:19: replay.on_hole: 'bridges' is not one of bridge, skip_ahead, resync; did you mean 'bridge'?"]),
     ("replay: {attempts: 0}", ["4:20: replay.attempts: must be above 0"]),
     ("replay: {attempts: 2.5}", ["4:20: replay.attempts: '2.5' is not a whole number from 0 up; write for example 16"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import platform
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim import __version__, journal_file
-from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
@@ -23,7 +21,7 @@ from dr_sim.measures.summary import summarise
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.verdict import Verdict, judge
-from dr_sim.world.world import World
+from dr_sim.world.play import play
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
 TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = "timeline.svg", "exposure.svg", "report.html"
@@ -44,14 +42,7 @@ class Result:
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None, engine: str = "model") -> Result:
     """Simulate a scenario and measure it. progress is told the part that is done, 0 to 1; engine: one of ENGINES."""
-    was_on = gc.isenabled()
-    gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
-    try:
-        with open_sides(engine) as sides:
-            journal = World(scenario, sides=sides).run(progress)
-    finally:
-        if was_on:
-            gc.enable()
+    journal = play(scenario, progress, engine)
     summary = summarise(journal, scenario)
     return Result(scenario, journal, summary, judge(summary, scenario), journal.digest())
 

@@ -1,0 +1,240 @@
+"""The public Python face, as `dr_sim.load_scenario`, `run`, `replicate`, `compare`, `sweep`: objects with tidy DataFrames.
+
+    import dr_sim
+
+    scenario = dr_sim.load_scenario("mine.yaml", ["link.bandwidth=100 Mbit/s"])
+    found = dr_sim.replicate(scenario, 300)
+    found.estimates                        # a row a measure and statistic, with its interval
+    found.interval("data_loss.p99")        # Interval(estimate, low, high), seconds
+
+Durations in tables are seconds, shares parts of 1. Progress is shown on a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dr_sim import frames
+from dr_sim.experiments.distribution import Distribution, in_units
+from dr_sim.experiments.estimates import Question, answer
+from dr_sim.experiments.executor import Executor, open_executor
+from dr_sim.experiments.judge import Errors, judge_line
+from dr_sim.experiments.paired import Difference, differences, table_of
+from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks, play_all
+from dr_sim.experiments.sample import Sample, from_summary, replication
+from dr_sim.experiments.store import Store
+from dr_sim.experiments.sweep import Swept, play_sweep, points_of
+from dr_sim.journal import Journal
+from dr_sim.measures.exposure import Curve, service_exposure, true_exposure
+from dr_sim.measures.summary import summarise
+from dr_sim.progress import progress_bar
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.experiment import sweep_values
+from dr_sim.scenario.model import Replications, Scenario, Sweep
+from dr_sim.verdict import Outcome, Verdict, judge
+from dr_sim.world.play import play
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Run:
+    """One replication, whole: its journal, every measure, the verdict."""
+
+    scenario: Scenario
+    journal: Journal
+    summary: dict[str, Any]
+    verdict: Verdict
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the run bit for bit."""
+        return self.journal.digest()
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The same columns as Distribution.measures, for this replication."""
+        return Distribution(self.scenario, [self.sample]).measures
+
+    @cached_property
+    def sample(self) -> Sample:
+        return from_summary(self.journal, self.summary, self.scenario)
+
+    def records(self, kind: str) -> pd.DataFrame:
+        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start."""
+        return frames.frame(self.journal, kind)
+
+    def exposure(self, database: str = "", failure_class: str = "site") -> Curve:
+        """True exposure over time, of a database or of the service ('')."""
+        if not database:
+            return service_exposure(self.journal, self.scenario, failure_class)
+        names = [d.name for d in self.scenario.databases]
+        return true_exposure(self.journal, self.scenario, names.index(database), failure_class)
+
+
+def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "model") -> Run:
+    """One replication of a scenario. seed: in place of the scenario's own; number: which replication."""
+    of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
+    journal = play(of, engine=engine)
+    summary = summarise(journal, of)
+    return Run(of, journal, summary, judge(summary, of))
+
+
+def replicate(
+    scenario: Scenario,
+    n: int | None = None,
+    *,
+    seed: int | None = None,
+    workers: int | None = None,
+    on: str | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Distribution:
+    """Replications 0 to n - 1; without n as many as the scenario's `replications:` asks for (1 if it has none).
+
+    workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead; folder: keeps finished
+    batches, so that the same call goes on where it was interrupted.
+    """
+    of = scenario if seed is None else replace(scenario, seed=seed)
+    plan = plan_of(of, n)
+    course = Course(of, None if folder is None else Store(Path(folder), of))
+    with executor(workers, on) as playing:
+        return replicate_until(course, plan, playing, progress)
+
+
+def plan_of(scenario: Scenario, n: int | None) -> Replications:
+    """What the scenario asks for; exactly n if that is given."""
+    if n is not None:
+        return Replications(n, n)
+    return scenario.replications or Replications(1, 1)
+
+
+@contextmanager
+def executor(workers: int | None = None, on: str | None = None) -> Iterator[Executor]:
+    """What plays replications, closed at the end."""
+    playing = open_executor(workers, on)
+    try:
+        yield playing
+    finally:
+        playing.close()
+
+
+def replicate_until(
+    course: Course, plan: Replications, playing: Executor, progress: Progress | None = None, until_judged: bool = False, lines: int = 0
+) -> Distribution:
+    """Look by look, until `until:` is reached (and, until_judged, every SLA line is decided). lines: of a whole check."""
+    total = len(looks(plan))
+    found = Distribution(course.scenario, [], total, lines)
+    for _, n, _ in look_by_look([course], plan, playing, progress):
+        found = Distribution(course.scenario, course.first(n), total, lines)
+        if not plan.until and not until_judged:
+            continue
+        if all(_narrow(found, u.measure, u.within_ppm) for u in plan.until) and not (until_judged and undecided(found, lines, total)):
+            break
+    return found
+
+
+def undecided(found: Distribution, lines: int, total: int) -> bool:
+    """Whether more runs could decide a line."""
+    errors = Errors.shared(lines or len(found.scenario.sla), total)
+    verdicts = [judge_line(found.samples, line, errors) for line in found.scenario.sla]
+    return any(v.outcome is Outcome.UNKNOWN and v.n for v in verdicts)
+
+
+def _narrow(found: Distribution, measure: str, within_ppm: int) -> bool:
+    i = answer(found.samples, Question(measure)).interval
+    reach = i.estimate * within_ppm / 1e6
+    return i.high - i.estimate <= reach and i.estimate - i.low <= reach
+
+
+# ---- comparisons -----------------------------------------------------------------------------------------------------
+@dataclass
+class Comparison:
+    """Two scenarios on the same luck: b - a."""
+
+    a: Distribution
+    b: Distribution
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """measure, database, class, unit, a, b (means), difference with low and high (95 %), p (how often chance alone would
+        differ so much), pairs, differing. Durations in seconds."""
+        import pandas as pd
+
+        columns = ["measure", "database", "class", "unit", "a", "b", "difference", "low", "high", "p", "pairs", "differing"]
+        rows = []
+        for d in self.found:
+            i = d.interval
+            numbers = (in_units(x, d.unit) for x in (d.a, d.b, i.estimate, i.low, i.high))
+            unit = {"us": "s", "ppm": "part"}.get(d.unit, d.unit)
+            rows.append((d.measure, d.database, d.failure_class, unit, *numbers, d.p, d.pairs, d.differing))
+        return pd.DataFrame(rows, columns=columns)
+
+    @cached_property
+    def found(self) -> list[Difference]:
+        return list(differences(table_of(self.a.samples), table_of(self.b.samples)))
+
+
+def compare(
+    a: Scenario,
+    b: Scenario,
+    n: int | None = None,
+    *,
+    seed: int | None = None,
+    workers: int | None = None,
+    on: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default the larger number that
+    they ask for."""
+    seed = a.seed if seed is None else seed
+    courses = [Course(replace(of, seed=seed)) for of in (a, b)]
+    n = n if n is not None else max(plan_of(of, None).at_most for of in (a, b))
+    with executor(workers, on) as playing:
+        play_all(courses, n, playing, progress)
+    first, second = (Distribution(c.scenario, c.first(n)) for c in courses)
+    return Comparison(first, second)
+
+
+# ---- sweeps ----------------------------------------------------------------------------------------------------------
+def sweep(
+    path: Path | str,
+    vary: dict[str, str | Sequence[str]] | None = None,
+    n: int | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    workers: int | None = None,
+    on: str | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Swept:
+    """Every combination of values of some keys, n replications each (default: what the scenario asks for).
+
+    path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps', 'replay.on_hole': ['resync', 'bridge']}, by
+    default the file's own `sweep:`. InputError (UnitError for a bad range) if a point is no scenario.
+    """
+    base = load_scenario(path, overrides, seed)
+    sweeps = base.sweep
+    if vary is not None:
+        sweeps = tuple(Sweep(k, sweep_values(v) if isinstance(v, str) else tuple(v)) for k, v in vary.items())
+    points = points_of(path, sweeps, overrides, seed)
+    n = n if n is not None else plan_of(base, None).at_most
+    with executor(workers, on) as playing:
+        return play_sweep(points, n, playing, None if folder is None else Path(folder), progress)
+
+
+@contextmanager
+def shown_progress(what: str) -> Iterator[Progress | None]:
+    """A bar with an estimate on a terminal, nothing elsewhere."""
+    with progress_bar(what) as (part, _):
+        yield None if part is None else lambda done, whole: part(done / whole)
+
+
+__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "compare", "load_scenario", "replicate", "run", "sweep"]

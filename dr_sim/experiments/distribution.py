@@ -1,0 +1,200 @@
+"""The outcome of many replications of one scenario: tidy tables, intervals, verdicts, a picture's data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dr_sim.experiments.estimates import (
+    CONFIDENCE,
+    Answer,
+    Question,
+    answer,
+    any_of,
+    curves_of,
+    failures_per_year,
+    miss_in_a_year,
+    rpo_of,
+    values_of,
+)
+from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.experiments.sample import GRID_US, Sample
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla import CLASSES, COUNTS, STATISTICS, VALUES, kind_of, split
+from dr_sim.units import SECOND_US
+from dr_sim.verdict import EXIT_CODES, EXIT_VIOLATION, Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("mean", "p50", "p90", "p95", "p99", "max")
+
+
+@dataclass
+class Distribution:
+    """n independent replications of one scenario.
+
+    measures: a row a replication and measure; estimates: a row a measure and statistic, with its interval; verdict: the
+    SLA's lines. Durations in both tables are seconds (floats, for reading); `samples` hold whole microseconds.
+    """
+
+    scenario: Scenario
+    samples: list[Sample]
+    looks: int = 1  # how many times the SLA may have been looked at
+    lines: int = 0  # of the whole check that this is part of; 0: the scenario's own
+    _verdicts: list[LineVerdict] | None = field(default=None, repr=False)
+
+    @property
+    def n(self) -> int:
+        return len(self.samples)
+
+    @property
+    def violations(self) -> int:
+        """Invariants that broke, in all replications together."""
+        return sum(s.violations for s in self.samples)
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """replication, measure, database ('': the service), class (of failure), value, unit, censored (at least so much).
+        Durations in seconds, shares in parts of 1."""
+        import pandas as pd
+
+        rows = [
+            (s.number, v.measure, v.database, v.failure_class, in_units(v.low, v.unit), _unit(v.unit), v.high is None)
+            for s in self.samples
+            for v in s.values
+        ]
+        return pd.DataFrame(rows, columns=["replication", "measure", "database", "class", "value", "unit", "censored"])
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """measure, database, class, statistic, estimate, low, high, confidence, n, censored, unit."""
+        import pandas as pd
+
+        rows = []
+        for question, unit, found in self._estimated():
+            base, statistic = split(question.measure)
+            i = found.interval
+            shown = [in_units(x, unit) for x in (i.estimate, i.low, i.high)]
+            rows.append((base, question.database, question.failure_class, statistic, *shown, CONFIDENCE, found.n, found.censored, _unit(unit)))
+        columns = ["measure", "database", "class", "statistic", "estimate", "low", "high", "confidence", "n", "censored", "unit"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _estimated(self) -> Iterator[tuple[Question, str, Answer]]:
+        there = dict.fromkeys((v.measure, v.database, v.failure_class) for s in self.samples for v in s.values)
+        for measure, database, failure_class in there:
+            if measure in VALUES:
+                for statistic in SHOWN:
+                    question = Question(f"{measure}.{statistic}", database, failure_class)
+                    yield question, "us", answer(self.samples, question)
+            elif measure in COUNTS or measure.startswith("alerts_"):
+                yield Question(f"{measure}.mean", database), "count", answer(self.samples, Question(f"{measure}.mean", database))
+                yield Question(f"{measure}.any", database), "part", any_of(self.samples, measure, Question(measure, database))
+        curves = dict.fromkeys((c.measure, c.database, c.failure_class) for s in self.samples for c in s.curves if c.time_us)
+        for measure, database, failure_class in curves:
+            for statistic in STATISTICS:
+                question = Question(f"{measure}.{statistic}", database, failure_class)
+                yield question, "us", answer(self.samples, question)
+        yield from self._missing()
+
+    def _missing(self) -> Iterator[tuple[Question, str, Answer]]:
+        rpo = rpo_of(self.scenario)
+        rates = failures_per_year(self.scenario)
+        for failure_class in CLASSES:
+            if curves_of(self.samples, "exposure", Question("exposure", "", failure_class)):
+                found = miss_in_a_year(self.samples, rpo, failure_class, rates.get(failure_class, 1.0))
+                yield Question("rpo_missed.in_a_year", "", failure_class), "part", found
+
+    def interval(
+        self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE
+    ) -> Interval:
+        """Of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min' ...: estimate, low, high; durations in seconds, shares
+        in parts of 1. ValueError if there is no such measure."""
+        if not kind_of(measure):
+            raise ValueError(f"no measure {measure!r}; write for example 'data_loss.p99' or 'exposure.above_15_min'")
+        side = (1 - confidence) / 2
+        i = answer(self.samples, Question(measure, database, failure_class), side, side).interval
+        if kind_of(measure) != "duration":
+            return i
+        return Interval(i.estimate / SECOND_US, i.low / SECOND_US, i.high / SECOND_US)
+
+    def values(self, measure: str, database: str = "", failure_class: str = "") -> np.ndarray:
+        """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the replications; seconds."""
+        found = values_of(self.samples, measure, Question(measure, database, failure_class))
+        return np.array([in_units(v.low, v.unit) for v in found])
+
+    def exposure_curve(self, failure_class: str = "site", database: str = "", measure: str = "exposure") -> pd.DataFrame:
+        """Over all the time of all runs: above (seconds), share of the time above it. The distribution of the data loss of a
+        failure that comes at random."""
+        import pandas as pd
+
+        found = curves_of(self.samples, measure, Question(measure, database, failure_class))
+        whole = sum(c.time_us for c in found)
+        if not whole:
+            return pd.DataFrame({"above": [], "share": []})
+        above = np.sum([c.above_grid() for c in found], axis=0)
+        last = int(np.flatnonzero(above)[-1]) + 2 if above.any() else 1
+        return pd.DataFrame({"above": GRID_US[:last] / SECOND_US, "share": above[:last] / whole})
+
+    # ---- verdict -----------------------------------------------------------------------------------------------------
+    @property
+    def verdict(self) -> list[LineVerdict]:
+        """Every SLA line of the scenario, judged."""
+        if self._verdicts is None:
+            errors = Errors.shared(self.lines or len(self.scenario.sla), self.looks)
+            self._verdicts = [judge_line(self.samples, line, errors) for line in self.scenario.sla]
+        return self._verdicts
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all lines; pass if there are none. A broken invariant is a fail whatever the lines say."""
+        return Outcome.FAIL if self.violations else max((v.outcome for v in self.verdict), default=Outcome.PASS)
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_VIOLATION if self.violations else EXIT_CODES[self.outcome]
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the single runs, ready for json.dumps; what is unknown or without limit is None."""
+        rows = self.estimates.to_dict("records")
+        return {
+            "name": self.scenario.name,
+            "seed": self.scenario.seed,
+            "replications": self.n,
+            "violations": self.violations,
+            "verdict": {
+                "outcome": self.outcome.name.lower(),
+                "exit_code": self.exit_code,
+                "lines": [line_json(v) for v in self.verdict],
+            },
+            "estimates": [{str(k): _finite(x) for k, x in row.items()} for row in rows],
+        }
+
+
+def line_json(v: LineVerdict) -> dict[str, Any]:
+    line = v.line
+    return {
+        "id": line.id, "measure": line.measure, "database": line.database or None, "class": line.failure_class or None,
+        "at_most": line.at_most, "bound": line.bound, "unit": v.unit, "outcome": v.outcome.name.lower(),
+        "value": _finite(v.value), "low": _finite(v.low), "high": _finite(v.high), "runs": v.n, "reason": v.reason,
+        "more_runs": v.more, "file": line.file, "line": line.line,
+    }  # fmt: skip
+
+
+def _finite(x: Any) -> Any:
+    return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def _unit(unit: str) -> str:
+    return {"us": "s", "ppm": "part"}.get(unit, unit)
+
+
+def in_units(value: float, unit: str) -> float:
+    """Seconds of microseconds, parts of ppm, anything else as it is."""
+    return value / SECOND_US if unit in ("us", "ppm") else float(value)

@@ -1,0 +1,195 @@
+"""What replications say of a measure: estimate and interval of a mean, a quantile, a share of time, a probability.
+
+Values of single runs (data loss, outage and its phases, alerts) are a sample of independent runs: one value a run, of
+its worst failover; runs without a failover say nothing of it. Curves (exposure, replay lag) are taken over all the time
+of all runs: `exposure.p99` is the value that is exceeded 1 % of the time, and its interval follows from those of shares of
+time, the runs being what is independent. Durations are in microseconds, shares in parts of 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dr_sim.experiments import intervals
+from dr_sim.experiments.intervals import INFINITE, Interval
+from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla import COUNTS, CURVES, limit_of, split
+from dr_sim.units import YEAR_US
+
+CONFIDENCE = 0.95  # by convention, where nothing else is said
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A measure with its statistic ('outage.p95', 'exposure.above_15_min', 'data_loss' for every run), of a database ('': the
+    service) and a class of failure ('': any; of exposure: site)."""
+
+    measure: str
+    database: str = ""
+    failure_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """n: the runs that the answer rests on; censored: those of them of which only a least value is known."""
+
+    interval: Interval
+    n: int
+    censored: int = 0
+
+
+def answer(samples: Sequence[Sample], question: Question, below: float | None = None, above: float | None = None) -> Answer:
+    """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default
+    a two-sided interval of 95 %."""
+    side = (1 - CONFIDENCE) / 2
+    below, above = side if below is None else below, side if above is None else above
+    base, statistic = split(question.measure)
+    if base in CURVES:
+        return _of_curves(curves_of(samples, base, question), question.measure, statistic, below, above)
+    found = values_of(samples, base, question)
+    low = [float(v.low) for v in found]
+    high = [INFINITE if v.high is None else float(v.high) for v in found]
+    censored = sum(v.high is None for v in found)
+    if not found:
+        return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
+    if statistic in QUANTILES:
+        interval = intervals.quantile(low, high, QUANTILES[statistic], below, above)
+    elif statistic == "mean":
+        interval = intervals.mean(low, below, above)
+        if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
+            interval = Interval(interval.estimate, interval.low, INFINITE)
+    else:
+        interval = Interval(max(low), max(low), INFINITE)  # what is the most of some runs is not the most of all
+    return Answer(interval, len(found), censored)
+
+
+def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[Value]:
+    """One value for each run that has one."""
+    return [
+        v
+        for s in samples
+        for v in s.values
+        if v.measure == base
+        and v.database == question.database
+        and question.failure_class in ("", v.failure_class)
+    ]
+
+
+def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[CurveSample]:
+    """One curve for each run that has measured time."""
+    wanted = (question.failure_class or "site") if base == "exposure" else ""
+    return [
+        c
+        for s in samples
+        for c in s.curves
+        if c.measure == base and c.database == question.database and c.failure_class == wanted and c.time_us
+    ]
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+def _of_curves(found: list[CurveSample], measure: str, statistic: str, below: float, above: float) -> Answer:
+    n = len(found)
+    if not n:
+        return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
+    whole = [c.time_us for c in found]
+    limit = limit_of(measure)
+    if limit is not None:
+        return Answer(intervals.share([time_above(c, limit) for c in found], whole, below, above), n)
+    if statistic == "mean":
+        return Answer(_ratio([c.twice_area / 2 for c in found], whole, below, above), n)
+    grid = np.stack([c.above_grid() for c in found])
+    if statistic == "max":
+        return Answer(Interval(_top(grid), _top(grid), INFINITE), n)
+    return Answer(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above), n)
+
+
+def time_above(curve: CurveSample, limit_us: int) -> float:
+    """For how long a run was above a limit: exactly where the SLA names it, interpolated on the grid elsewhere."""
+    for limit, above in curve.exactly:
+        if limit == limit_us:
+            return above
+    return float(np.interp(limit_us, GRID_US, curve.above_grid()))
+
+
+def _top(grid: np.ndarray) -> float:
+    over = np.flatnonzero(grid.max(axis=0))
+    return float(GRID_US[min(len(GRID_US) - 1, over[-1] + 1)]) if len(over) else 0.0
+
+
+def _ratio(area: list[float], whole: list[int], below: float, above: float) -> Interval:
+    """sum(area) / sum(whole): the mean over time; runs that ended early count for less."""
+    estimate = sum(area) / sum(whole)
+    typical = sum(whole) / len(whole)
+    around = intervals.mean([(a - estimate * w) / typical for a, w in zip(area, whole, strict=True)], below, above)
+    return Interval(estimate, max(0.0, estimate + around.low), estimate + around.high)
+
+
+def _pooled_quantile(grid: np.ndarray, whole: list[int], q: float, below: float, above: float) -> Interval:
+    """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of the time is."""
+    estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
+    low = _crossing(lambda k: intervals.share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
+    high = _crossing(lambda k: intervals.share(grid[:, k].tolist(), whole, 0.5, above).high, 1 - q)
+    return Interval(estimate, min(low, estimate), max(high, estimate))
+
+
+def _crossing(share: Callable[[int], float], target: float) -> float:
+    """The limit, interpolated on the grid, at which a falling share comes down to the target; inf if it never does."""
+    low, high = 0, len(GRID_US) - 1
+    if share(low) <= target:
+        return 0.0
+    if share(high) > target:
+        return INFINITE
+    while high - low > 1:
+        middle = (low + high) // 2
+        if share(middle) > target:
+            low = middle
+        else:
+            high = middle
+    over, under = share(low), share(high)
+    return float(GRID_US[low] + (GRID_US[high] - GRID_US[low]) * (over - target) / (over - under))
+
+
+# ---- probabilities ---------------------------------------------------------------------------------------------------
+def any_of(samples: Sequence[Sample], base: str, question: Question) -> Answer:
+    """The probability that a run has any of what a count counts."""
+    found = values_of(samples, base, question)
+    side = (1 - CONFIDENCE) / 2
+    return Answer(intervals.part(sum(v.low > 0 for v in found), len(found), side, side), len(found))
+
+
+def miss_in_a_year(samples: Sequence[Sample], rpo_us: int, failure_class: str, per_year: float) -> Answer:
+    """The probability that in a year at least one failure of a class, coming at random `per_year` times on average,
+    loses more than the RPO. A failure at an instant of exposure x loses x, so failures that miss come at rate per_year
+    while x is above the RPO: a run escapes them with exp(-rate * time above), a year is so many runs of new luck."""
+    side = (1 - CONFIDENCE) / 2
+    found = curves_of(samples, "exposure", Question("exposure", "", failure_class))
+    if not found:
+        return Answer(Interval(math.nan, 0.0, 1.0), 0)
+    missed = [-math.expm1(-per_year * time_above(c, rpo_us) / YEAR_US) for c in found]
+    longest = max(c.time_us for c in found)
+    most = -math.expm1(-per_year * longest / YEAR_US)
+    of_run = intervals.share(missed, [most] * len(found), side, side)
+    runs = YEAR_US / (sum(c.time_us for c in found) / len(found))
+    low, estimate, high = (-math.expm1(runs * math.log1p(-min(x * most, most))) for x in (of_run.low, of_run.estimate, of_run.high))
+    return Answer(Interval(estimate, low, high), len(found))
+
+
+def rpo_of(scenario: Scenario) -> int:
+    """The bound of the SLA's first line on data loss; without one, what the scenario calls danger."""
+    bounds = [line.bound for line in scenario.sla if split(line.measure)[0] == "data_loss" and line.at_most]
+    return bounds[0] if bounds else scenario.danger_us
+
+
+def failures_per_year(scenario: Scenario) -> dict[str, float]:
+    """By class, from `faults: lose`; a class that is not drawn is missing."""
+    found: dict[str, float] = {}
+    for fault in scenario.faults:
+        if fault.kind == "lose":
+            found[fault.params.what] = found.get(fault.params.what, 0.0) + fault.num * YEAR_US / fault.den_us
+    return found

@@ -1,0 +1,96 @@
+"""Replications on an existing Dask cluster: batches inside tasks, each batch counted once, results identical to local.
+
+Workers need dr_sim of the same version as the caller's (its source is compared); data go through the scheduler, so no
+shared disk is asked for. A worker that dies loses its tasks, and Dask plays them again elsewhere; a batch is kept by the
+replications' numbers, so what came twice counts once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.executor import BATCH_S, MOST_IN_BATCH, Batch, BrokenReplicationError, Job, stretches
+from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.store import code_digest
+from dr_sim.scenario.model import Scenario
+
+SCHEME = "dask://"
+CONNECT_S = 10
+TASKS_A_THREAD = 3  # enough that none waits for the next task to arrive
+RETRIES = 5  # of a task whose worker died
+
+
+def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[list[dict[str, Any]], float]:
+    """The task: so many replications from `first` on, and the seconds they took."""
+    if code_digest() != code:
+        raise RuntimeError("the worker has another version of dr_sim; install the caller's there")
+    began = time.perf_counter()
+    done = [take(scenario, number).to_json() for number in range(first, first + count)]
+    return done, time.perf_counter() - began
+
+
+class DaskExecutor:
+    """On the cluster whose scheduler listens at dask://HOST:PORT."""
+
+    def __init__(self, on: str) -> None:
+        """InputError if the address is none, nobody listens there, or the extra is not installed."""
+        address = on.removeprefix(SCHEME)
+        if address == on or ":" not in address:
+            raise InputError([Problem(f"--on {on}", 0, 0, "write dask://HOST:PORT, the address of a Dask scheduler")])
+        try:
+            distributed: Any = importlib.import_module("distributed")  # without types
+        except ImportError:
+            raise InputError([Problem(f"--on {on}", 0, 0, "needs Dask: pip install 'dr-sim[dask]'")]) from None
+        try:
+            self._completed = distributed.as_completed
+            self._client: Any = distributed.Client(f"tcp://{address}", timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError([Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]) from None
+
+    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        client = self._client
+        code = code_digest()
+        places = {job.key: client.scatter(job.scenario, broadcast=False, hash=False) for job in jobs}
+        todo = [(job.key, first, count) for job in jobs for first, count in stretches(job.numbers)][::-1]
+        left = sum(count for _, _, count in todo)
+        seconds: dict[str, float] = {}
+        under_way: dict[Any, tuple[str, int, int]] = {}
+        done = self._completed()
+
+        def give() -> None:
+            threads = max(1, sum(client.nthreads().values()))
+            while todo and len(under_way) < TASKS_A_THREAD * threads:
+                key, first, count = todo.pop()
+                size = 1
+                if key in seconds:
+                    size = max(1, min(MOST_IN_BATCH, int(BATCH_S / max(seconds[key], 1e-6)), -(-left // (2 * threads))))
+                size = min(size, count)
+                if size < count:
+                    todo.append((key, first + size, count - size))
+                future = client.submit(play_batch, places[key], first, size, code, pure=False, retries=RETRIES)
+                under_way[future] = (key, first, size)
+                done.add(future)
+
+        try:
+            give()
+            while under_way:
+                future = next(done)
+                key, first, count = under_way.pop(future)
+                if future.status != "finished":
+                    raise BrokenReplicationError(f"replications {first} to {first + count - 1} of {key}: {future.exception()!r}")
+                samples, took = future.result()
+                future.release()
+                seconds[key] = took / count
+                left -= count
+                give()
+                yield key, [Sample.from_json(x) for x in samples]
+        finally:
+            if under_way:
+                client.cancel(list(under_way))
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,112 @@
+"""Two versions on the same luck: the difference of a measure, replication by replication, and whether it is more than chance.
+
+Replication i of both meets the same faults at the same instants, so what is compared is not two samples but the
+differences within pairs. Two questions are asked of them:
+- how large is the mean difference? Its interval is that of a mean (intervals.mean);
+- is there one at all, in either direction? The sign test on the pairs that differ, exact for every law, and beside it a
+  randomisation test of the mean (signs of the differences flipped at random: Fisher, 'The design of experiments', 1935),
+  which sees few large changes that signs do not. Both assume only that without a change each pair could as well be the other
+  way round; each gets half of the error.
+Where runs of both give the same value to the bit there is nothing to test: a version that changes nothing is never accused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from dr_sim.experiments import intervals
+from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.sample import Sample
+
+Key = tuple[str, str, str, str]  # measure, database, failure class, unit
+FLIPS = 20_000
+WORSE_HIGH = ("data_loss", "outage", "unprotected", "exposure", "replay_lag", "alerts_missed", "alerts_late", "alerts_false", "alert_delay")
+JUDGED = (
+    "data_loss", "outage", "unprotected", "exposure.mean", "exposure.p99", "exposure.max", "replay_lag.p99", "replay_lag.max",
+    "alerts_missed", "alerts_late", "alerts_false", "alert_delay",
+)  # fmt: skip
+"""What a regression is looked for in: all of them worse when larger. Phases of the outage and the other quantiles are
+shown by `compare`, and not judged: each question more makes every answer less sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """b - a of one measure over the pairs in which both have a value. p: how often chance alone would differ so much."""
+
+    measure: str
+    database: str
+    failure_class: str
+    unit: str
+    a: float
+    b: float
+    interval: Interval
+    p: float
+    pairs: int
+    differing: int
+
+
+Table = Mapping[Key, Mapping[int, tuple[int, int | None]]]
+
+
+def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | None]]]:
+    """By measure, what each replication has of it, at least and at most."""
+    found: dict[Key, dict[int, tuple[int, int | None]]] = {}
+    for s in samples:
+        for v in s.values:
+            found.setdefault((v.measure, v.database, v.failure_class, v.unit), {})[s.number] = (v.low, v.high)
+    return found
+
+
+def differences(a: Table, b: Table, confidence: float = 0.95) -> Iterator[Difference]:
+    """Of every measure that both have, over the replications in which both have it. A censored value counts as what it is at
+    least: both of a pair ran equally long."""
+    side = (1 - confidence) / 2
+    for key in a:
+        if key not in b:
+            continue
+        numbers = sorted(a[key].keys() & b[key].keys())
+        if not numbers:
+            continue
+        x = np.array([a[key][i][0] for i in numbers], np.float64)
+        y = np.array([b[key][i][0] for i in numbers], np.float64)
+        d = y - x
+        interval = intervals.mean(d.tolist(), side, side)
+        yield Difference(*key, float(x.mean()), float(y.mean()), interval, p_value(d), len(numbers), int(np.count_nonzero(d)))
+
+
+def p_value(d: np.ndarray) -> float:
+    """How often chance alone gives differences at least as lopsided, either way."""
+    d = d[d != 0]
+    n = len(d)
+    if not n:
+        return 1.0
+    fewer = min(int((d > 0).sum()), int((d < 0).sum()))
+    signs = min(1.0, 2 * float(special.bdtr(fewer, n, 0.5)))
+    return min(1.0, 2 * min(signs, _randomised(d)))
+
+
+def _randomised(d: np.ndarray) -> float:
+    """Of the sum under random signs: exactly for few pairs, by 20,000 drawn ones for more (the pairs as they are among them)."""
+    size = abs(d.sum())
+    magnitude = np.abs(d)
+    if len(d) <= 14:
+        every = 1 - 2 * ((np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1)
+        return float(np.mean(np.abs(every @ magnitude) >= size * (1 - 1e-12)))
+    generator = np.random.Generator(np.random.Philox(key=len(d)))
+    reached, left = 1, FLIPS
+    while left:
+        block = min(left, max(1, 4_000_000 // len(d)))
+        signs = 2.0 * generator.integers(0, 2, (block, len(d)), dtype=np.int8) - 1
+        reached += int(np.count_nonzero(np.abs(signs @ magnitude) >= size * (1 - 1e-12)))
+        left -= block
+    return reached / (FLIPS + 1)
+
+
+def pairs_needed(alarm: float) -> int:
+    """How many pairs must differ, all one way, until the sign test alone can be as sure as that."""
+    return 1 + math.ceil(math.log2(2 / alarm))

@@ -1,0 +1,85 @@
+"""Replications of one or several scenarios until enough is known: looks at fixed numbers, whoever played them.
+
+What is known is asked at growing numbers of replications (each half as many again), always of the first so many and of
+no other. So the end, and every number in it, is the same for any count of workers, after an interruption, and on a
+cluster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dr_sim.experiments.executor import Executor, Job
+from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.store import Store
+from dr_sim.scenario.model import Replications, Scenario
+
+GROWTH = 1.5
+Progress = Callable[[int, int], None]  # replications done, of so many by the next look
+
+
+def looks(plan: Replications) -> list[int]:
+    """How many replications there are at each look; the last is at_most."""
+    found = [plan.at_least]
+    while found[-1] < plan.at_most:
+        found.append(min(plan.at_most, max(found[-1] + 1, int(found[-1] * GROWTH))))
+    return found
+
+
+@dataclass(slots=True)
+class Course:
+    """One scenario's replications: those that are there, and where they are kept, if they are."""
+
+    scenario: Scenario
+    store: Store | None = None
+    samples: dict[int, Sample] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            self.samples = self.store.samples
+
+    def first(self, n: int) -> list[Sample]:
+        """Replications 0 to n - 1."""
+        return [self.samples[i] for i in range(n)]
+
+    def missing(self, n: int) -> list[int]:
+        return [i for i in range(n) if i not in self.samples]
+
+    def keep(self, batch: list[Sample]) -> None:
+        fresh = [s for s in batch if s.number not in self.samples]
+        if not fresh:
+            return
+        if self.store is not None:
+            self.store.keep(fresh)
+        self.samples.update((s.number, s) for s in fresh)
+
+
+def play_all(courses: Sequence[Course], n: int, executor: Executor, progress: Progress | None = None) -> None:
+    """See to it that every course has its first n replications. Each batch is kept before the next is looked at."""
+    jobs = [Job(str(i), c.scenario, c.missing(n)) for i, c in enumerate(courses)]
+    jobs = [job for job in jobs if job.numbers]
+    whole = n * len(courses)
+    left = sum(len(job.numbers) for job in jobs)
+    for key, batch in executor.play(jobs) if jobs else ():
+        courses[int(key)].keep(batch)
+        left -= len(batch)
+        if progress is not None:
+            progress(whole - left, whole)
+
+
+def look_by_look(
+    courses: Sequence[Course], plan: Replications, executor: Executor, progress: Progress | None = None
+) -> Iterator[tuple[int, int, bool]]:
+    """(number of the look, replications there are, whether it is the last), until the caller stops asking, at_most is
+    reached or the budget is spent. The first look is always there."""
+    began = time.monotonic()
+    numbers = looks(plan)
+    for i, n in enumerate(numbers):
+        play_all(courses, n, executor, progress)
+        spent = plan.budget_us is not None and (time.monotonic() - began) * 1e6 >= plan.budget_us
+        last = spent or i + 1 == len(numbers)
+        yield i, n, last
+        if last:
+            return

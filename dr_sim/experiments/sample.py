@@ -1,0 +1,216 @@
+"""What one replication leaves behind: a small record of whole numbers, enough for every distribution that is asked for.
+
+A value has two ends: what it is at least and, unless the run ended too early to know, at most. A curve (exposure,
+replay lag) is kept as the time it spent above each limit of a grid that rises by a twentieth: added up over runs these
+give quantiles over all the time of all runs, exactly at the grid, interpolated between. Limits that the SLA names are
+kept exactly beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dr_sim.measures.exposure import CLASSES, Curve, service_exposure, true_exposure, worst
+from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.summary import limits_us, summarise
+from dr_sim.measures.tables import Record, Tables, run_end_us, tables
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla import PHASES, STATISTICS
+from dr_sim.world.play import play
+
+GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
+MOST_DATABASES = 50  # above this a database has values of its own only where the SLA names it
+
+
+@dataclass(slots=True)
+class Value:
+    """One measure of one replication. unit: 'us', 'ppm', 'count', 'bytes'. high is None if it may be any more."""
+
+    measure: str
+    database: str
+    failure_class: str
+    unit: str
+    low: int
+    high: int | None
+
+
+@dataclass(slots=True)
+class CurveSample:
+    """Time above each limit of the grid, from number `first` on: all the time before it, none after the last."""
+
+    measure: str
+    database: str
+    failure_class: str
+    time_us: int
+    twice_area: int  # twice its integral over time, microseconds squared
+    first: int
+    above_us: list[int]
+    exactly: list[list[int]]  # [limit, time above it] for the limits that the SLA names
+
+    def above_grid(self) -> np.ndarray:
+        whole = np.zeros(len(GRID_US), np.int64)
+        whole[: self.first] = self.time_us
+        whole[self.first : self.first + len(self.above_us)] = self.above_us
+        return whole
+
+
+@dataclass(slots=True)
+class Sample:
+    """One replication: its number, values, curves, and how many invariants broke in it."""
+
+    number: int
+    values: list[Value]
+    curves: list[CurveSample]
+    violations: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "violations": self.violations,
+            "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high] for v in self.values],
+            "curves": [list(asdict(c).values()) for c in self.curves],
+        }
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> Sample:
+        """Raises KeyError, TypeError or ValueError on anything that is no sample."""
+        return Sample(
+            int(stored["number"]),
+            [Value(*v) for v in stored["values"]],
+            [CurveSample(*c) for c in stored["curves"]],
+            int(stored["violations"]),
+        )
+
+
+def replication(scenario: Scenario, number: int) -> Scenario:
+    """The same scenario on the luck of that replication: every draw is named by it."""
+    return replace(scenario, replication_no=number)
+
+
+def take(scenario: Scenario, number: int) -> Sample:
+    """Play one replication and measure it."""
+    of = replication(scenario, number)
+    t = tables(play(of))
+    return from_summary(t, summarise(t, of), of)
+
+
+def from_summary(record: Record, summary: dict[str, Any], scenario: Scenario) -> Sample:
+    """The sample of a run that is measured already."""
+    values, curves = list(_values(summary, scenario)), list(_curves(tables(record), scenario))
+    return Sample(scenario.replication_no, values, curves, len(summary["violations"]))
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
+    named = _named(scenario)
+    yield from _of_failovers(summary["failovers"], named)
+    for head in ("exposure", "replay_lag"):
+        yield from _of_curve(head, summary[head], "", "site" if head == "exposure" else "")
+        for name in named:
+            yield from _of_curve(head, summary[head]["by_database"][name], name, "site" if head == "exposure" else "")
+    for other, curve in summary["exposure"]["other_classes"].items():
+        yield from _of_curve("exposure", curve, "", other)
+    yield from _of_alerts(summary["alerts"], "")
+    for name in named:
+        yield from _of_alerts(summary["alerts"]["by_database"][name], name)
+    for measure, unit, value in (
+        ("link_sent", "bytes", summary["link"]["bytes_sent"]),
+        ("link_used", "ppm", summary["link"]["used_ppm"]),
+        ("link_down", "us", summary["link"]["down_us"]),
+        ("backlog", "count", summary["backlog"]["not_landed_max"]),
+    ):
+        if value is not None:
+            yield Value(measure, "", "", unit, value, value)
+
+
+def _named(scenario: Scenario) -> list[str]:
+    """The databases that have values of their own; a single one is the service."""
+    asked = {line.database for line in scenario.sla}
+    few = 1 < len(scenario.databases) <= MOST_DATABASES
+    return [d.name for d in scenario.databases if few or d.name in asked]
+
+
+def _of_failovers(failovers: list[dict[str, Any]], named: list[str]) -> Iterator[Value]:
+    """The worst failover of the run, measure by measure; its class is the first one's."""
+    if not failovers:
+        return
+    of = failovers[0]["class"]
+    yield _worst("data_loss", "", of, [(f["data_loss_us"] or 0, f["data_loss_us"]) for f in failovers])
+    for name in named:
+        losses = [d["data_loss_us"] for f in failovers for d in f["databases"] if d["name"] == name]
+        yield _worst("data_loss", name, of, [(x or 0, x) for x in losses])
+    outages = [(sum(f["phases_us"].values()), f["outage_us"]) for f in failovers]
+    yield _worst("outage", "", of, outages)
+    for phase in PHASES:
+        ends = [(f["phases_us"][phase], None if f["outage_us"] is None else f["phases_us"][phase]) for f in failovers]
+        yield _worst(f"outage.{phase}", "", of, ends)
+    unprotected = [
+        (f["unprotected_us"] or 0, None if f["unprotected_censored"] else f["unprotected_us"]) for f in failovers
+    ]
+    yield _worst("unprotected", "", of, unprotected)
+
+
+def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int, int | None]]) -> Value:
+    high = None if any(h is None for _, h in ends) else max(h for _, h in ends if h is not None)
+    return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high)
+
+
+def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: str) -> Iterator[Value]:
+    if not curve["time_us"]:
+        return
+    for statistic in STATISTICS:
+        value = curve[f"{statistic}_us"]
+        yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value)
+    for limit, above in curve["above"].items():
+        yield Value(f"{head}.above_{limit}_us", database, failure_class, "ppm", above["ppm"], above["ppm"])
+
+
+def _of_alerts(score: dict[str, Any], database: str) -> Iterator[Value]:
+    for name in ("raised", "due", "missed", "late", "false"):
+        yield Value(f"alerts_{name}", database, "", "count", score[name], score[name])
+    if score["due"]:
+        delay = score["max_delay_us"]
+        yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay)
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+def _curves(t: Tables, scenario: Scenario) -> Iterator[CurveSample]:
+    end = run_end_us(t, scenario)
+    names = [d.name for d in scenario.databases]
+    named = _named(scenario)
+    for failure_class in CLASSES:
+        if failure_class != "site":
+            yield _sampled("exposure", "", failure_class, service_exposure(t, scenario, failure_class), scenario, end)
+            continue
+        each = [true_exposure(t, scenario, i) for i in range(len(names))]
+        yield _sampled("exposure", "", failure_class, worst(each), scenario, end)
+        for name in named:
+            yield _sampled("exposure", name, failure_class, each[names.index(name)], scenario, end)
+    lags = [replay_lag(t, scenario, i) for i in range(len(names))]
+    yield _sampled("replay_lag", "", "", worst(lags), scenario, end)
+    for name in named:
+        yield _sampled("replay_lag", name, "", lags[names.index(name)], scenario, end)
+
+
+def _sampled(
+    measure: str, database: str, failure_class: str, curve: Curve, scenario: Scenario, end: int
+) -> CurveSample:
+    curve = curve.window(scenario.measure_from_us, end)
+    whole = curve.duration_us
+    above = curve.above_each_us(GRID_US)
+    first = int(np.searchsorted(-above, -whole, side="right")) if whole else 0
+    last = int(np.searchsorted(-above, 0, side="left"))
+    exactly = [[limit, curve.above_us(limit)] for limit in limits_of(scenario)]
+    return CurveSample(
+        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].tolist(), exactly
+    )
+
+
+def limits_of(scenario: Scenario) -> list[int]:
+    """The limits above which time is kept exactly: those of the summary, and every bound on a curve's quantile."""
+    bounds = {line.bound for line in scenario.sla if line.measure.partition(".")[0] in ("exposure", "replay_lag")}
+    return sorted({*limits_us(scenario), *bounds})

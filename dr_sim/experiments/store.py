@@ -1,0 +1,117 @@
+"""A folder that keeps finished replications: one small file a batch, whole or not at all, so that nothing is done twice.
+
+A batch is made beside its place and moved there, and carries a hash of itself: what a crash or a full disk leaves
+behind is passed over, and its replications are played again. The folder belongs to one scenario, one seed and one
+version of dr_sim's own code (its key); it is never mixed with another's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import dr_sim
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.sample import Sample
+from dr_sim.scenario.model import Scenario
+
+KEY_FILE = "replications.json"
+BATCHES = "batches"
+_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "description")  # what changes no replication
+
+
+def key_of(scenario: Scenario) -> str:
+    """Names what the replications of a scenario are: two scenarios with one key have the same ones."""
+    said = {name: value for name, value in scenario.resolved.items() if name not in _NOT_THE_RUN}
+    text = json.dumps([said or repr(scenario), scenario.seed, code_digest()], sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Of every source file of dr_sim: another version's replications are other replications."""
+    root = Path(dr_sim.__file__).parent
+    digest = blake2b(digest_size=16)
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Store:
+    """The batches in one folder. `samples` holds every replication that is there, by number."""
+
+    def __init__(self, folder: Path, scenario: Scenario) -> None:
+        """Opens the folder, made if need be. InputError if it holds something else."""
+        self.folder = folder
+        self.key = key_of(scenario)
+        self.samples: dict[int, Sample] = {}
+        try:
+            self._claim()
+            for path in sorted((folder / BATCHES).glob("*.json")):
+                for sample in _read(path):
+                    self.samples.setdefault(sample.number, sample)
+        except OSError as error:
+            raise _refused(folder, f"cannot be used ({error.strerror or error})") from None
+
+    def _claim(self) -> None:
+        mark = self.folder / KEY_FILE
+        if mark.exists():
+            try:
+                found = json.loads(mark.read_text(encoding="utf-8"))["key"]
+            except (ValueError, KeyError, TypeError):
+                raise _refused(self.folder, f"holds a {KEY_FILE} that cannot be read") from None
+            if found != self.key:
+                raise _refused(self.folder, "holds replications of another scenario, seed or version of dr_sim")
+        elif self.folder.is_dir() and any(self.folder.iterdir()):
+            raise _refused(self.folder, "is there and holds no replications")
+        (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
+        if not mark.exists():
+            write_whole(mark, json.dumps({"key": self.key}) + "\n")
+
+    def keep(self, samples: list[Sample]) -> None:
+        """Put a finished batch on disk."""
+        body = json.dumps([s.to_json() for s in samples], separators=(",", ":"))
+        first, last = samples[0].number, samples[-1].number
+        text = json.dumps({"hash": _hash(body), "samples": body})
+        try:
+            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.json", text)
+        except OSError as error:
+            raise _refused(self.folder, f"cannot be written ({error.strerror or error})") from None
+        self.samples.update((s.number, s) for s in samples)
+
+
+def _read(path: Path) -> list[Sample]:
+    """The replications of one batch; none if it is not whole."""
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        if found["hash"] != _hash(found["samples"]):
+            return []
+        return [Sample.from_json(x) for x in json.loads(found["samples"])]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A file that appears whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _refused(folder: Path, why: str) -> InputError:
+    return InputError([Problem(str(folder), 0, 0, f"{why}; name another folder with --out")])

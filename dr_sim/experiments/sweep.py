@@ -1,0 +1,134 @@
+"""A scenario with one or several keys varied: every combination on the same luck, one row a point and measure.
+
+The points are scenarios of their own, made as `--set` makes them, so whatever a file may say can be varied. They share
+seed and replications: what differs between two points is the keys and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.executor import Executor
+from dr_sim.experiments.replicate import Course, Progress, play_all
+from dr_sim.experiments.store import Store, key_of
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.experiment import MOST_POINTS, sweep_values
+from dr_sim.scenario.model import Scenario, Sweep
+from dr_sim.units import UnitError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The keys' values, as texts, and the scenario that they make."""
+
+    values: dict[str, str]
+    scenario: Scenario
+
+
+@dataclass
+class Swept:
+    """A finished sweep. table: a row a point, measure and statistic, one column more for each key that was varied."""
+
+    keys: tuple[str, ...]
+    points: list[Point]
+    distributions: list[Distribution] = field(repr=False)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The keys (texts, as in the scenario), then the columns
+        of Distribution.estimates."""
+        import pandas as pd
+
+        frames = []
+        for point, found in zip(self.points, self.distributions, strict=True):
+            frame = found.estimates.copy()
+            for i, key in enumerate(self.keys):
+                frame.insert(i, key, point.values[key])
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def measures(self) -> pd.DataFrame:
+        """The single replications of every point."""
+        import pandas as pd
+
+        frames = []
+        for point, found in zip(self.points, self.distributions, strict=True):
+            frame = found.measures.copy()
+            for i, key in enumerate(self.keys):
+                frame.insert(i, key, point.values[key])
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def curve(self, measure: str, database: str = "", failure_class: str = "", confidence: float = 0.95) -> pd.DataFrame:
+        """One measure at every point: the keys, estimate, low, high; durations in seconds, shares in parts of 1."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for point, found in zip(self.points, self.distributions, strict=True):
+            i = found.interval(measure, database, failure_class, confidence)
+            rows.append({**point.values, "estimate": i.estimate, "low": i.low, "high": i.high, "n": found.n})
+        return pd.DataFrame(rows)
+
+    def plot(self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None) -> Any:
+        """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a line or contour, in the
+        measure's unit (seconds, parts), by default the scenario's bound on that measure."""
+        from dr_sim.figures.sweep import sweep_figure
+
+        return sweep_figure(self, measure, database, failure_class, sla)
+
+
+def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
+    """'link.bandwidth=10..1000Mbit/s:log9' and the like, as after --vary. InputError with every mistake."""
+    out, problems = [], []
+    for text in texts:
+        key, equals, values = text.partition("=")
+        try:
+            if not equals or not key.strip():
+                raise UnitError("write --vary key.path=values, for example --vary link.bandwidth=10..1000Mbit/s:log9")
+            out.append(Sweep(key.strip(), sweep_values(values)))
+        except UnitError as error:
+            problems.append(Problem(f"--vary {text}", 0, 0, str(error)))
+    if problems:
+        raise InputError(problems)
+    return tuple(out)
+
+
+def points_of(
+    path: Path | str, sweeps: Sequence[Sweep], overrides: Iterable[str] = (), seed: int | None = None
+) -> list[Point]:
+    """Every combination of the values, the last key's changing fastest. InputError if any of them is no scenario."""
+    keys = [s.key for s in sweeps]
+    combinations = list(product(*(s.values for s in sweeps)))
+    if len(combinations) > MOST_POINTS:
+        raise InputError([Problem(str(path), 0, 0, f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less")])
+    points = []
+    for values in combinations:
+        at = dict(zip(keys, values, strict=True))
+        scenario = load_scenario(path, [*overrides, *(f"{key}={value}" for key, value in at.items())], seed)
+        points.append(Point(at, scenario))
+    return points
+
+
+def play_sweep(
+    points: list[Point], n: int, executor: Executor, folder: Path | None = None, progress: Progress | None = None
+) -> Swept:
+    """n replications of every point, all points at once. folder: keeps a folder of batches for each point."""
+    courses = [
+        Course(p.scenario, None if folder is None else Store(folder / key_of(p.scenario), p.scenario)) for p in points
+    ]
+    play_all(courses, n, executor, progress)
+    found = [Distribution(c.scenario, c.first(n)) for c in courses]
+    keys = tuple(points[0].values) if points else ()
+    return Swept(keys, points, found)
+
+

@@ -1,0 +1,72 @@
+"""One worker: a fresh Python process that plays batches of replications until its standard input ends.
+
+It is started with nothing but pipes: no fork, so threads and open files of the caller do not matter, and no `__main__`
+guard is asked of a caller's script. Its input ends when its parent dies, however it dies, and so does it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import sys
+import time
+import traceback
+from typing import Any, BinaryIO
+
+HEAD = struct.Struct("<Q")
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    stream.write(HEAD.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """The next message. Raises EOFError at the end."""
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        raise EOFError
+    (length,) = HEAD.unpack(head)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return pickle.loads(data)
+
+
+def main() -> None:
+    """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
+    ('done', samples as JSON-able values, seconds) or ('broken', number, traceback)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    talk = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not get in between
+    from dr_sim.experiments.sample import take
+
+    send(talk, ("ready",))
+    scenarios: dict[str, Any] = {}
+    listen = sys.stdin.buffer
+    while True:
+        try:
+            message = receive(listen)
+        except EOFError:
+            os._exit(0)
+        if message[0] == "scenario":
+            scenarios[message[1]] = message[2]
+            continue
+        _, key, first, count = message
+        began = time.perf_counter()
+        done: list[dict[str, Any]] = []
+        number = first
+        try:
+            for number in range(first, first + count):
+                done.append(take(scenarios[key], number).to_json())
+        except Exception:
+            send(talk, ("broken", number, traceback.format_exc()))
+            continue
+        send(talk, ("done", done, time.perf_counter() - began))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""How a scenario is asked: `replications:` (how many runs, until when), `on_unknown:`, `sweep:` (which keys take which values)."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from dr_sim import units
+from dr_sim.errors import Problem
+from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.model import Replications, Sweep, Until
+from dr_sim.scenario.sla import CURVES, VALUES, split
+from dr_sim.scenario.tree import Node
+
+AT_LEAST = 20  # a first look that leaves quartiles an interval of six order statistics
+MOST_RUNS = 1_000_000
+MOST_POINTS = 10_000
+_KEYS = ("at_least", "at_most", "until", "budget")
+_WITHIN = re.compile(r"\s*(?:±|\+/-|\+-)\s*(.+?)\s*", re.DOTALL)
+_RANGE = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*", re.DOTALL)
+_STEPS = re.compile(r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))")
+
+
+# ---- replications ----------------------------------------------------------------------------------------------------
+def read_replications(node: Node | None, problems: list[Problem]) -> Replications | None:
+    """None if the scenario does not say."""
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, str):
+        count = _count(node, "replications", problems)
+        return Replications(count, count) if count else None
+    if not isinstance(node.value, dict):
+        problems.append(node.problem("replications is a number, or {until: {data_loss.p99: +/- 5 %}, at_most: 3000}"))
+        return None
+    found = len(problems)
+    for key, child in node.value.items():
+        if key not in _KEYS:
+            problems.append(child.key_problem(f"unknown key 'replications.{key}'; {did_you_mean(key, _KEYS)}"))
+    most = _count(node.value["at_most"], "replications.at_most", problems) if "at_most" in node.value else 0
+    least = _count(node.value["at_least"], "replications.at_least", problems) if "at_least" in node.value else 0
+    until = _until(node.value.get("until"), problems)
+    budget = _budget(node.value.get("budget"), problems)
+    if len(problems) > found:
+        return None
+    if not most:
+        if until or budget is not None or not least:
+            problems.append(node.key_problem("replications.at_most is missing; write how many runs there may be, as in at_most: 3000"))
+            return None
+        most = least
+    least = least or (min(AT_LEAST, most) if until or budget is not None else most)
+    if least > most:
+        problems.append(node.value["at_least"].problem(f"replications.at_least ({least}) is more than at_most ({most})"))
+        return None
+    return Replications(least, most, until, budget)
+
+
+def _count(node: Node, where: str, problems: list[Problem]) -> int:
+    text = node.value.replace(",", "").replace("_", "") if isinstance(node.value, str) else ""
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_RUNS:
+        return int(text[:9])
+    problems.append(node.problem(f"{where}: write a whole number from 1 to {MOST_RUNS:,}"))
+    return 0
+
+
+def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
+    if node is None or node.value is None:
+        return ()
+    if not isinstance(node.value, dict):
+        problems.append(node.problem("replications.until is a mapping, as in {data_loss.p99: +/- 5 %}"))
+        return ()
+    out = []
+    for measure, child in node.value.items():
+        base, statistic = split(measure)
+        if (base not in VALUES and base not in CURVES) or not statistic or statistic == "max":
+            example = "a measure with a mean or a quantile, as in data_loss.p99, outage.mean or exposure.p95"
+            problems.append(child.key_problem(f"replications.until: {measure[:60]!r} cannot be waited for; write {example}"))
+            continue
+        match = _WITHIN.fullmatch(child.value) if isinstance(child.value, str) else None
+        try:
+            if match is None:
+                raise units.UnitError("how exact is written '+/- 5 %'")
+            out.append(Until(measure, _above_zero(units.parse_ppm(match[1]))))
+        except units.UnitError as error:
+            problems.append(child.problem(f"replications.until.{measure}: {error}"))
+    return tuple(out)
+
+
+def _above_zero(ppm: int) -> int:
+    if not ppm:
+        raise units.UnitError("an interval of no width is never reached; write for example '+/- 5 %'")
+    return ppm
+
+
+def _budget(node: Node | None, problems: list[Problem]) -> int | None:
+    if node is None or node.value is None:
+        return None
+    try:
+        return units.parse_duration(node.value if isinstance(node.value, str) else "")
+    except units.UnitError as error:
+        problems.append(node.problem(f"replications.budget: {error}"))
+        return None
+
+
+def read_on_unknown(node: Node | None, problems: list[Problem]) -> str:
+    if node is None or node.value is None:
+        return "fail"
+    if node.value in ("fail", "warn"):
+        return str(node.value)
+    problems.append(node.problem("on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"))
+    return "fail"
+
+
+# ---- sweeps ----------------------------------------------------------------------------------------------------------
+def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
+    """Each key with the texts that it takes in turn."""
+    if node is None or node.value is None:
+        return ()
+    if not isinstance(node.value, dict):
+        problems.append(node.problem("sweep is a mapping, as in {link.bandwidth: '10..1000 Mbit/s, 9 log steps'}"))
+        return ()
+    out = []
+    for key, child in node.value.items():
+        try:
+            if isinstance(child.value, list):
+                values = tuple(item.value for item in child.value if isinstance(item.value, str))
+                if len(values) != len(child.value) or not values:
+                    raise units.UnitError("the list holds values, as in [resync, bridge]")
+            else:
+                values = sweep_values(child.value if isinstance(child.value, str) else "")
+        except units.UnitError as error:
+            problems.append(child.problem(f"sweep.{key}: {error}"))
+            continue
+        out.append(Sweep(key, values))
+    if math.prod(len(s.values) for s in out) > MOST_POINTS:
+        problems.append(node.problem(f"sweep: has more than {MOST_POINTS:,} points; write fewer values"))
+    return tuple(out)
+
+
+def sweep_values(text: str) -> tuple[str, ...]:
+    """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant factor between them;
+    '50..200, 4 steps' -> equal distances; 'resync, bridge' -> the two. Raises UnitError."""
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        values = tuple(part.strip() for part in text.split(",") if part.strip())
+        if ".." in text or not values:
+            raise units.UnitError(f"{text[:60]!r} is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between")
+        return values
+    steps = _STEPS.fullmatch(match[5])
+    if steps is None:
+        raise units.UnitError(f"{match[5][:40]!r} does not say how many; write '9 log steps', '5 steps', log9 or lin5")
+    count = int((steps[1] or steps[4])[:6])
+    if not 2 <= count <= MOST_POINTS:
+        raise units.UnitError(f"takes 2 to {MOST_POINTS:,} steps")
+    try:
+        first, last = float(match[1].replace(",", "")), float(match[3].replace(",", ""))
+    except ValueError:
+        raise units.UnitError(f"{text[:60]!r}: the ends of a range are numbers") from None
+    unit = match[4] or match[2] or ""
+    if match[2] and match[2] != unit:
+        raise units.UnitError(f"both ends have one unit: {match[2]!r} and {unit!r} are two")
+    logarithmic = (steps[2] or steps[3]) == "log"
+    if logarithmic and not (first > 0 and last > 0):
+        raise units.UnitError("log steps go between numbers above 0")
+    parts = [i / (count - 1) for i in range(count)]
+    numbers = [first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts]
+    return tuple(f"{_short(number)} {unit}".strip() for number in numbers)
+
+
+def _short(number: float) -> str:
+    """Four digits are enough for a point of a sweep; ends are as written."""
+    return f"{float(f'{number:.4g}'):f}".rstrip("0").rstrip(".")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the three keys."""
+    count = {"type": "integer", "minimum": 1, "maximum": MOST_RUNS}
+    within = {"type": "string", "pattern": r"^\s*(±|\+/-|\+-)\s*.+$", "examples": ["+/- 5 %"]}
+    mapping = {
+        "type": "object",
+        "properties": {
+            "at_least": count | {"description": "how many runs before the first look"},
+            "at_most": count | {"description": "how many runs at most"},
+            "until": {"type": "object", "additionalProperties": within, "description": "until intervals are so narrow"},
+            "budget": {"type": "string", "examples": ["5 min"], "description": "no further look after so much time"},
+        },
+        "additionalProperties": False,
+    }
+    several = {"anyOf": [{"type": "string", "examples": ["10..1000 Mbit/s, 9 log steps"]}, {"type": "array"}]}
+    return {
+        "replications": {"anyOf": [count, mapping], "description": "independent runs of the scenario"},
+        "on_unknown": {"enum": ["warn", "fail"], "description": "what a check makes of an SLA that could not be judged; default: fail (unknown is not pass)"},
+        "sweep": {"type": "object", "additionalProperties": several, "description": "keys, and the values that each takes"},
+    }  # fmt: skip
