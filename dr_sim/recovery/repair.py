@@ -95,7 +95,7 @@ class Repair:
     def _switch(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The policy cannot work: take the other one."""
         other = self.db.rules.otherwise
-        self.policy = other if other not in (self.policy, BRIDGE) else RESYNC
+        self.policy = other if other != self.policy else RESYNC
         self.kind, self.name, self.asked, self.unanswered, self.failures = -1, "", False, False, 0
         self._save(out)
         self._pursue(mono_us, utc_us, out)

@@ -27,7 +27,8 @@ OPERATORS = ("anna", "ben")
 
 def config(
     on_hole: str = "bridge", otherwise: str = "resync", mode: str = "automatic", databases: tuple[str, ...] = (DB,),
-    log_interval_us: int = 5 * MINUTE, full_scheduled: bool = False, **replay: int,
+    log_interval_us: int = 5 * MINUTE, full_scheduled: bool = False, machines: tuple[str, ...] = ("sql1", "sql2"),
+    machines_silent: int = 0, **replay: int,
 ) -> ManagerConfig:  # fmt: skip
     rules: dict[str, Any] = {
         "attempts": 3, "age_us": 15 * MINUTE, "retry_us": 5 * MINUTE, "window_us": 15 * MINUTE,
@@ -36,7 +37,7 @@ def config(
     return ManagerConfig(
         tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2) for name in databases),
         ReplayConfig(on_hole=on_hole, otherwise=otherwise, share_path="\\\\recovery\\logs\\", **rules),
-        FailoverConfig(mode, 30 * SECOND, 0, ("sql1", "sql2"), OPERATORS, "anna", 10 * MINUTE),
+        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE),
     )
 
 

@@ -54,6 +54,29 @@ def test_automatic_failover_begins_when_all_machines_have_been_silent_long_enoug
     assert world.redo == 300
 
 
+@pytest.mark.parametrize(("machines_silent", "second"), [(1, 30), (2, 40), (3, 50), (0, 50)])
+def test_it_begins_when_the_kth_machine_has_been_silent_long_enough(machines_silent: int, second: int) -> None:
+    """Of three machines one falls silent every ten seconds, the last to be told of first; 0 means all."""
+    world = begun(FakeWorld(config(machines=("a", "b", "c"), machines_silent=machines_silent)))
+    world.wait(20 * SECOND)
+    for machine, last_seen in (("c", 20), ("b", 10), ("a", 0)):
+        world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, machine, last_seen * SECOND))
+    world.wait((second - 20) * SECOND - 1)
+    assert phases(world) == []
+    world.wait(1)
+    assert phases(world)[0] == "fencing"
+
+
+@pytest.mark.parametrize(("machines_silent", "phase"), [(2, "fencing"), (3, "")])
+def test_a_machine_that_comes_back_stops_it_only_if_too_few_are_left(machines_silent: int, phase: str) -> None:
+    world = begun(FakeWorld(config(machines=("a", "b", "c"), machines_silent=machines_silent)))
+    for machine in "abc":
+        world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, machine, 0))
+    world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, "b"))
+    world.wait(MINUTE)
+    assert phases(world)[:1] == ([phase] if phase else [])
+
+
 def test_one_silent_machine_of_two_is_not_enough() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, "sql1", world.mono_us))
@@ -215,6 +238,38 @@ def test_a_torn_last_log_is_copied_again_if_the_share_survives() -> None:
     world.land_all()
     assert phases(world) == WAY
     assert world.redo == world.written
+
+
+def test_what_stays_damaged_in_a_drain_is_copied_again_within_its_attempts() -> None:
+    """Three attempts are allowed; the copy that comes after them is the last, and then it goes on without the file."""
+    world = shipped(begun(FakeWorld(config(attempts=3))))
+    name = world.backup(Kind.LOG)
+    order(world, "anna")
+    world.settle()
+    world.backups[name].bad_at_primary = True
+    for copy in range(1, 5):
+        assert phases(world) == WAY[:2] and name in world.on_way, f"copy {copy}"
+        world.land(name)
+        world.settle()
+    assert name not in world.on_way
+    world.land_all()  # the tail
+    assert phases(world) == WAY
+    assert world.redo == 300
+
+
+def test_what_the_engine_refuses_in_a_drain_is_tried_again_at_once_within_its_attempts() -> None:
+    world = shipped(begun(FakeWorld(config(attempts=3))))
+    name = world.backup(Kind.LOG)
+    world.engine_refuses = 99
+    dies(world)
+    world.on_way.append(name)
+    world.land(name)
+    world.settle()
+    assert world.counted[name] == 1
+    world.wait(30 * SECOND)
+    assert world.counted[name] == 4
+    assert phases(world) == WAY
+    assert world.redo == 300
 
 
 def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from dr_sim.backups.model import Kind
@@ -72,13 +75,17 @@ def test_a_log_told_twice_is_ignored() -> None:
 
 
 def test_an_answer_to_an_older_incarnation_is_dropped() -> None:
+    """The very answer that the present incarnation waits for, from the one before it."""
     world = new()
     world.start()
     world.settle()
-    world.backup(Kind.LOG)
-    header = next(iter(world.backups.values())).header
+    name = world.backup(Kind.LOG)
+    world.land(name)
+    header = world.backups[name].header
     assert world.manager is not None
-    assert world.manager.handle(e.Validated(0, 0, 1, DB, "crm_2026_09_01_00_00_00_log_000", header)) == []
+    late, due = (e.Validated(0, 0, incarnation, DB, name, header) for incarnation in (1, 2))
+    assert world.manager.handle(late) == []
+    assert [type(command) for command in world.manager.handle(due)] == [c.Save, c.RenameWorkingCopy, c.Restore]
 
 
 def test_what_is_told_before_the_inventory_is_not_lost() -> None:
@@ -104,6 +111,51 @@ def test_logs_that_arrive_out_of_order_are_replayed_in_order_and_nobody_is_told(
     world.settle()
     assert [name for name, _, _ in world.replayed] == [first, second]
     assert world.alerts == []
+
+
+def test_while_a_log_is_refused_one_that_covers_its_range_too_is_tried() -> None:
+    """R10: the next one is tried; both begin where the database stands, and there is no waiting for the retry."""
+    world = new()
+    world.wait(5 * MINUTE)
+    shorter = world.backup(Kind.LOG)
+    world.log_start = 0
+    longer = world.backup(Kind.LOG)
+    beyond = world.backup(Kind.LOG)
+    world.engine_refuses = 1
+    world.land_all()
+    assert names_of(world, c.Restore) == [shorter, longer, beyond]
+    assert world.redo == world.log_start
+    world.wait(20 * MINUTE)
+    assert [event for _, event, _ in told(world)] == [2, 2]  # no new logs; the refused one is forgotten
+
+
+def test_a_log_of_another_fork_holds_up_none_of_this_one() -> None:
+    """It begins where the database stands, so it comes first, but it lies on another path."""
+    world = new()
+    world.wait(5 * MINUTE)
+    strange = world.backup(Kind.LOG)
+    world.backups[strange].header = replace(world.backups[strange].header, fork=7, first_fork=7)
+    world.log_start = 0
+    own = world.backup(Kind.LOG)
+    for name in (strange, own):
+        world.land(name)
+        world.settle()
+    assert names_of(world, c.Restore) == [own]
+
+
+def test_a_file_of_another_database_is_damage() -> None:
+    world = new()
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    own = world.backups[name].header
+    world.backups[name].header = replace(own, database="erp")
+    world.land_all()
+    assert names_of(world, c.Restore) == []
+    assert names_of(world, c.Recopy)[:1] == [name]
+    world.backups[name].header = own
+    world.wait(5 * MINUTE)
+    world.land_all()
+    assert names_of(world, c.Restore) == [name]
 
 
 def test_a_stale_log_is_never_read() -> None:
@@ -283,6 +335,15 @@ def test_an_alerts_clock_survives_a_restart() -> None:
     assert world.alerts[-1][1].minutes == 50
 
 
+@pytest.mark.parametrize(("interval", "window", "told_at"), [(5, 15, 15), (14, 15, 15), (15, 15, 30), (60, 15, 75)])
+def test_a_window_no_longer_than_the_schedule_counts_from_when_a_log_is_due(interval: int, window: int, told_at: int) -> None:
+    world = new(log_interval_us=interval * MINUTE, window_us=window * MINUTE)
+    world.wait(told_at * MINUTE - 1)
+    assert world.alerts == []
+    world.wait(1)
+    assert told(world) == [(told_at, 2, "error")]
+
+
 def test_a_database_without_logs_is_not_told_of_as_silent() -> None:
     world = new(log_interval_us=0)
     world.wait(120 * MINUTE)
@@ -378,7 +439,25 @@ def test_a_landed_incremental_is_used_before_another_is_asked_for() -> None:
 
 
 def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
-    world = new()
+    world = unbridgeable(otherwise="resync")
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [Kind.INCREMENTAL, Kind.FULL]
+    assert [x.replace for x in world.done if isinstance(x, c.Restore)].count(True) == 1
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def test_bridge_whose_base_does_not_fit_waits_for_a_full_if_that_is_the_other_way() -> None:
+    world = unbridgeable(otherwise="skip_ahead", full_scheduled=True)
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG] == [Kind.INCREMENTAL]
+    assert json.loads(world.store[f"repair/{DB}"])["policy"] == "skip_ahead"
+    world.backup(Kind.FULL)
+    world.land_all()
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def unbridgeable(**changes: object) -> FakeWorld:
+    world = new(**changes)
     ship(world)
     world.backup(Kind.FULL)  # a new base, which the secondary learns of only by logs that it lacks
     world.on_way.clear()
@@ -387,10 +466,7 @@ def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
     for _ in range(4):
         world.wait(5 * MINUTE)
         world.land_all()
-    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [Kind.INCREMENTAL, Kind.FULL]
-    assert [x.replace for x in world.done if isinstance(x, c.Restore)].count(True) == 1
-    ship(world)
-    assert world.redo == world.log_start
+    return world
 
 
 def test_resync_replaces_the_copy_only_when_the_new_full_is_here_and_whole() -> None:
@@ -415,9 +491,13 @@ def test_skip_ahead_waits_for_a_scheduled_full() -> None:
     assert world.redo == world.log_start
 
 
-def test_skip_ahead_without_a_schedule_does_otherwise_at_once() -> None:
-    world = holed(new(on_hole="skip_ahead"))
-    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [Kind.FULL]
+@pytest.mark.parametrize(
+    ("otherwise", "kind"), [("resync", Kind.FULL), ("bridge", Kind.INCREMENTAL), ("skip_ahead", Kind.FULL)]
+)
+def test_skip_ahead_without_a_schedule_does_otherwise_at_once(otherwise: str, kind: Kind) -> None:
+    """Where the other way is the same that cannot work, there is always resync."""
+    world = holed(new(on_hole="skip_ahead", otherwise=otherwise))
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)] == [kind]
 
 
 @pytest.mark.parametrize("on_hole", ["bridge", "resync"])

@@ -40,7 +40,7 @@ class Storm(RuleBasedStateMachine):
         return self.how if self.countdown < 0 else ""
 
     @initialize(
-        on_hole=st.sampled_from(["bridge", "skip_ahead", "resync"]), otherwise=st.sampled_from(["skip_ahead", "resync"]),
+        on_hole=st.sampled_from(["bridge", "skip_ahead", "resync"]), otherwise=st.sampled_from(["skip_ahead", "resync", "bridge"]),
         scheduled=st.booleans(), every=st.sampled_from([0, 15 * MINUTE]), reverify=st.sampled_from([0, 30 * MINUTE]),
     )  # fmt: skip
     def begin(self, on_hole: str, otherwise: str, scheduled: bool, every: int, reverify: int) -> None:
