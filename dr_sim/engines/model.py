@@ -14,7 +14,8 @@ and nowhere else, so the engine's own checks are exactly SQL Server's and no bet
 - a log backup truncates the log when it finishes; one that was cut off truncates nothing;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
 
-Left out: standby mode and its undo, simple recovery model (4208), 3101, 3257, 9002; and one rule is stricter: a backup
+Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world
+knows, and asks for the words (`no_space`). And one rule is stricter: a backup
 is restored only under the database name it holds (3154), even with replace.
 Errors: sql_server_errors.py.
 """
@@ -33,6 +34,7 @@ from dr_sim.engines.sql_server_errors import refusal
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 _DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "checksum": 3189}
 _OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
+_NO_SPACE = {"backup": 3202, "restore": 3257, "log": 9002}
 MAGIC = b"DRBM"
 PAGES = 16
 
@@ -378,3 +380,6 @@ class ModelEngine:
 
     def destroy(self, database: str) -> None:
         self.databases.pop(database, None)
+
+    def no_space(self, what: str, **holes: object) -> EngineError:
+        return refusal(_NO_SPACE[what], **holes)

@@ -109,3 +109,7 @@ class Engine(Protocol):
     def read_witness(self, database: str) -> WitnessReading: ...
 
     def destroy(self, database: str) -> None: ...
+
+    def no_space(self, what: str, **holes: object) -> EngineError:
+        """What it says where a disk is full, in its own words or, if it was not asked, dr_sim's: of a 'backup' (path), of
+        a 'restore' (db, volume, required and free bytes), of a 'log' (db) that has reached its most."""

@@ -24,10 +24,13 @@ ERRORS: dict[int, str] = {
     3183: 'RESTORE detected an error on page ({file}:{page}) in database "{db}" as read from the backup set.',
     3189: "Damage to the backup set was detected.",
     3201: "Cannot open backup device '{path}'. Operating system error 2(The system cannot find the file specified.).",
+    3202: 'Write on "{path}" failed: 112(There is not enough space on the disk.)',
     3203: 'Read on "{path}" failed: 38(Reached the end of the file.)',
     3241: "The media family on device '{path}' is incorrectly formed. SQL Server cannot process this media family.",
     3256: "The backup set on device '{path}' was terminated while it was being created and is incomplete. RESTORE"
     " sequence is terminated abnormally.",
+    3257: "There is insufficient free space on disk volume '{volume}' to create the database. The database requires"
+    " {required} additional free bytes, while only {free} bytes are available.",
     3035: 'Cannot perform a differential backup for database "{db}", because a current database backup does not exist.',
     4214: "BACKUP LOG cannot be performed because there is no current database backup.",
     4305: "The log in this backup set begins at LSN {lsn}, which is too recent to apply to the database. An earlier log"
@@ -35,6 +38,7 @@ ERRORS: dict[int, str] = {
     4326: "The log in this backup set terminates at LSN {lsn}, which is too early to apply to the database. A more recent"
     " log backup that includes LSN {redo} can be restored.",
     4330: "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database.",
+    9002: "The transaction log for database '{db}' is full due to 'LOG_BACKUP'.",
 }
 """Number -> text. 911, 927, 1801, 3035, 3118, 3153 and 3159 are not in the facts' table: misuse of the engine, not damage."""
 

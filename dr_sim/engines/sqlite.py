@@ -47,6 +47,7 @@ ERRORS: dict[int, str] = {
     60021: "Database '{db}' does not exist.",
     60022: "Database '{db}' is being restored.",
     60023: "Database '{db}' exists already.",
+    60007: "There is not enough space on the disk.",
 }
 """dr_sim's own validation errors; SQLite has no words for these."""
 
@@ -407,3 +408,6 @@ class SqliteEngine:
         if db is not None:
             db.store.close()
             shutil.rmtree(db.folder, ignore_errors=True)
+
+    def no_space(self, what: str, **holes: object) -> EngineError:
+        return refusal(60007)  # its disk is not really full, so it was not asked

@@ -46,6 +46,7 @@ class File:
     cut_off_us: int | None
     name: str
     nominal_bytes: int
+    error: str = ""  # why it failed, in the engine's words
 
     @property
     def word(self) -> str:
@@ -191,4 +192,7 @@ def _files(t: Tables, database: int) -> list[File]:
     for row in t.rows("truth.backup_cut_off"):
         if row.entity == database:
             files[row.values["file"]].cut_off_us = row.time_us
+    for row in t.rows("truth.backup_failed"):
+        if row.entity == database:
+            files[row.values["file"]].error = f"{row.values['number']} {row.values['text']}"
     return list(files.values())

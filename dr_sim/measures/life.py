@@ -60,8 +60,11 @@ def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: i
             continue
         yield from _interval(causes, database, at, log.begin_us, f"until {_name(causes, log)} was cut")
         if log.cut_off_us is not None:
-            label = causes.during(log.begin_us, log.cut_off_us + 1, ("backup_cut_off",), database)
-            yield log.cut_off_us, "log backup cut off" + _of(label), "the next log covers its range"
+            if log.error:
+                yield log.cut_off_us, "log backup failed", log.error
+            else:
+                label = causes.during(log.begin_us, log.cut_off_us + 1, ("backup_cut_off",), database)
+                yield log.cut_off_us, "log backup cut off" + _of(label), "the next log covers its range"
             at = log.cut_off_us
             continue
         yield _or(log.finished_us, until_us), "log backup", _name(causes, log)
@@ -125,7 +128,9 @@ def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> I
     replication = causes.scenario.replication
     backoff = ("replicator back-off", "it tries again at intervals, not when the link is back")
     staging = ("staging full", "replication pauses while it is purged")
+    no_room = ("secondary's share full", "replication pauses until there is room")
     own = {
+        "no_room": no_room,
         "backoff": backoff,
         "waiting": ("replicator waits", "for the link"),
         "staging": staging,
@@ -142,6 +147,7 @@ def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> I
     if state == "queued":
         over += [(span, backoff) for span in causes.any_in("backoff", begin, end)]
         over += [(span, staging) for span in causes.any_in("staging", begin, end)]
+        over += [(span, no_room) for span in causes.any_in("no_room", begin, end)]
     cuts = sorted({begin, end, *(instant for span, _ in over for instant in span)})
     for left, right in pairwise(cuts):
         cause, detail = next((why for (b, e), why in over if b <= left and right <= e), own)

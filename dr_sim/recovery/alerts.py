@@ -9,6 +9,9 @@ Source is `DR Log Replay`. Event ids:
   6  a failover went on without files that were still on their way
   7  a planned failover waits for files that it would lose otherwise
   8  logs are restored, but later than the age limit, and that lasts
+  9  a backup failed at the primary, in the engine's words
+ 10  the primary refuses writes, in the engine's words
+ 11  a full does not fit on the disk here
 An alert that is raised again keeps the instant at which its danger was first told: its level goes from error to
 critical by that, not by its own repetition.
 """
@@ -23,6 +26,7 @@ from dr_sim.recovery.limits import MINUTE_US, elapsed_us
 
 SOURCE = "DR Log Replay"
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGING = 1, 2, 3, 4, 5, 6, 7, 8
+BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
 
 HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
 """dr_sim's own error numbers, where the engine was not asked."""
@@ -86,10 +90,30 @@ def lagging_text(database: str, path: str, minutes: int) -> str:
     return f"For database [{database}] replay lags: transaction log [{path}] was restored [{minutes}] minutes after it was finished."
 
 
+def backup_failed_text(database: str, what: str, number: int, message: str) -> str:
+    """Text of event 9. what: the kind of backup."""
+    return f"For database [{database}] the {what} backup failed at the primary. The SQL error provided is: {number} {message}"
+
+
+def writes_refused_text(database: str, number: int, message: str) -> str:
+    """Text of event 10."""
+    return f"For database [{database}] the primary refuses writes. The SQL error provided is: {number} {message}"
+
+
+def no_room_text(database: str, path: str, minutes: int, number: int, message: str) -> str:
+    """Text of event 11."""
+    return (
+        f"For database [{database}] there is no room at the secondary to restore backup file [{path}]. "
+        f"[{minutes}] minutes have passed since the last successful restore. "
+        f"The SQL error provided while restoring is: {number} {message}"
+    )
+
+
 class AlertBook:
     """The alerts of one database that are up now: by danger, the instant at which each was first raised.
 
-    Dangers: 'chain' (events 1 and 3: replay is stuck), 'silence' (2), 'recover' (5), and one per damaged file (4).
+    Dangers: 'chain' (events 1 and 3: replay is stuck), 'silence' (2), 'recover' (5), 'primary <what>' (9, 10), 'room' (11),
+    and one per damaged file (4).
     """
 
     __slots__ = ("begun", "critical_after_us", "database")

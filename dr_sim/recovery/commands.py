@@ -178,9 +178,18 @@ class Redirect(Command):
     """Send users' requests to this side; answered by Redirected."""
 
 
+# ---- added later -------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Drop(Command):
+    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot hold both (R11)."""
+
+    database: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
+    Drop,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

@@ -230,9 +230,38 @@ class Inventory(Event):
     silent: type_json
 
 
+# ---- added later -------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class NoRoom(Event):
+    """A full was not restored: the disk has not the room for it beside the old copy. The database stands where it stood.
+
+    required_bytes: what it takes; free_bytes: what there is; old_copy_bytes: what dropping the old copy would free.
+    """
+
+    database: str
+    name: str
+    error_number: int
+    required_bytes: int
+    free_bytes: int
+    old_copy_bytes: int
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class PrimaryError(Event):
+    """The primary's own error log, over the management path. what: 'full', 'incremental' or 'log', a backup that failed
+    there; 'writes', its transaction log is full and commits are refused."""
+
+    database: str
+    what: str
+    error_number: int
+    error_text: str = observed()
+
+
 EVENTS: tuple[type[Event], ...] = (
     Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
     PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
     OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
+    NoRoom, PrimaryError,
 )  # fmt: skip
 """Every event there is, in an order that journals rely on: add at the end."""

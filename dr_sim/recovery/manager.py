@@ -37,6 +37,8 @@ _OF_DATABASE: dict[type[events.Event], Callable[[DatabaseReplay, Any, list[Comma
     events.BackupTaken: DatabaseReplay.backup_taken,
     events.BackupFailed: DatabaseReplay.backup_failed,
     events.ShareAnswered: DatabaseReplay.share_answered,
+    events.NoRoom: DatabaseReplay.no_room,
+    events.PrimaryError: DatabaseReplay.primary_error,
 }
 _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], None]] = {
     events.HeartbeatLost: Failover.lost,

@@ -14,18 +14,24 @@ from dataclasses import dataclass
 from typing import cast
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.retention import Stored
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import (
+    BACKUP_FAILED,
     FILE_MISSING,
     LAGGING,
+    NO_ROOM,
     PROPERTIES_MISMATCH,
+    WRITES_REFUSED,
     AlertBook,
+    backup_failed_text,
     lagging_text,
+    no_room_text,
     whole_minutes,
+    writes_refused_text,
 )
-from dr_sim.recovery.commands import Command, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
+from dr_sim.recovery.commands import Command, Drop, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
@@ -185,6 +191,8 @@ class DatabaseReplay:
             self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
             return
         first_time = file.header is None
+        if first_time and self.alerts.begun:
+            self._primary_is_well(header, out)
         file.header = header
         file.state = VALID
         file.failures = 0
@@ -373,6 +381,7 @@ class DatabaseReplay:
                 self.pending.remove(file)
         else:
             state.exists = True
+            self.alerts.clear("room", out)
             self.repair.stepped(file)
             self.rebuild_pending()
         if self.bad:
@@ -403,6 +412,48 @@ class DatabaseReplay:
         self.repair.refused(file, e.mono_us, e.utc_us, out)
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
+
+    def no_room(self, e: events.NoRoom, out: list[Command]) -> None:
+        """The disk cannot hold a full beside the old copy. If it can hold it alone, the old copy makes way: the new one has
+        landed and its hash agreed, or it would not have been handed over (R11). Else people are told, at every retry."""
+        file = self.restoring
+        if file is None or file.name != e.name:
+            return
+        self.restoring = None
+        if self.state.exists and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
+            out.append(Drop(self.name))
+            self.state.exists = False
+            self.rebuild_pending()
+            self._hand_over(file, False, out)
+            return
+        self.repair.steps = []
+        file.refused = True
+        file.error_number, file.error_text = e.error_number, e.error_text
+        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
+        if self.drain is not None:
+            self.drain.refused(file, e.mono_us)
+        minutes = self.minutes(e.mono_us, e.utc_us)
+        text = no_room_text(self.name, self.rules.share_path + file.name, minutes, e.error_number, e.error_text)
+        self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)
+        out.append(SetAlarm(self.name, "room", file.retry_at_mono_us))
+        self.watch.look(e.mono_us, e.utc_us, out)
+        self.advance(e.mono_us, e.utc_us, out)
+
+    def primary_error(self, e: events.PrimaryError, out: list[Command]) -> None:
+        """Told as often as the primary tells: a backup fails at each of its times, a full log at each time of a log."""
+        minutes = self.minutes(e.mono_us, e.utc_us)
+        event_id, text = BACKUP_FAILED, backup_failed_text(self.name, e.what, e.error_number, e.error_text)
+        if e.what == "writes":
+            event_id, text = WRITES_REFUSED, writes_refused_text(self.name, e.error_number, e.error_text)
+        self.alerts.tell(e.mono_us, e.utc_us, f"primary {e.what}", event_id, minutes, "", text, out)
+
+    def _primary_is_well(self, header: BackupHeader, out: list[Command]) -> None:
+        """A backup that was begun after its like had failed there: that is over. One of the log frees a full log."""
+        whats = [Kind(header.kind).word] + ["writes"] * (header.kind == LOG)
+        for danger in [f"primary {what}" for what in whats]:
+            begun = self.alerts.begun.get(danger)
+            if begun is not None and header.started_utc_us >= begun[1]:
+                self.alerts.clear(danger, out)
 
     def _watch_lag(self, e: events.Restored, file: File, out: list[Command]) -> None:
         """Logs that come, but too late, for longer than a retry: the link or the replay is too slow for the load. A
@@ -471,7 +522,7 @@ class DatabaseReplay:
             self.watch.retry(e.mono_us, e.utc_us, out)
         elif what == "window":
             self.watch.window(e.mono_us, e.utc_us, out)
-        elif what == "delay":
+        elif what == "delay" or what == "room":
             self.advance(e.mono_us, e.utc_us, out)
         elif what == "job":
             self.job_open = True

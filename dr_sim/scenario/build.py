@@ -38,6 +38,7 @@ def database(name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, 
         log=schedule(keys.log, zone),
         serial=keys.serial,
         seeded=keys.seeded,
+        log_capacity_bytes=keys.log_capacity,
     )
 
 
@@ -47,6 +48,7 @@ def primary(keys: schema.PrimaryKeys) -> model.Primary:
         disk_bytes_s=keys.disk,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
+        share_capacity_bytes=keys.share_capacity,
         **{kind: model.BackupCost(cost.fixed, cost.rate) for kind, cost in costs.items()},
     )
 
@@ -80,6 +82,8 @@ def secondary(keys: schema.SecondaryKeys) -> model.Secondary:
         restore_tail=keys.restore_tail,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
+        share_capacity_bytes=keys.share_capacity,
+        data_capacity_bytes=keys.data_capacity,
     )
 
 

@@ -32,6 +32,7 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems.extend(_jobs(root, tree, run_for))
     problems.extend(_replication(_of(root, "replication"), tree))
     problems.extend(_failover(root, tree))
+    problems.extend(_capacity(root, tree))
     return problems
 
 
@@ -116,6 +117,23 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
         count = "is 1 machine" if len(machines) == 1 else f"are {len(machines)} machines"
         told = f"failover.machines_silent: there {count}, so {silent} can never be silent; write at most {len(machines)}, or all"
         problems.append(node.at(("machines_silent",)).problem(told))
+    return problems
+
+
+def _capacity(root: Any, tree: Node) -> list[Problem]:
+    problems = []
+    databases = _of(root, "databases") or {}
+    for name, database in databases.items():
+        log, capacity = _of(database, "log"), _of(database, "log_capacity")
+        if isinstance(log, Schedule) and log.kind == "none" and capacity:
+            told = f"databases.{name}.log_capacity: without log backups nothing frees its log; write none, or give it a log"
+            problems.append(tree.at(("databases", name, "log_capacity")).problem(told))
+    capacity = _of(_of(root, "secondary"), "data_capacity")
+    seeded = [_of(d, "size") or 0 for d in databases.values() if _of(d, "seeded")]
+    if capacity and sum(seeded) > capacity:
+        held = units.format_size(sum(seeded))
+        told = f"secondary.data_capacity: the databases seeded there take {held}; write at least that, or none"
+        problems.append(tree.at(("secondary", "data_capacity")).problem(told))
     return problems
 
 

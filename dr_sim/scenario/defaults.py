@@ -26,6 +26,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("databases.*.log", "every 5 min", _SCHEDULE),
     ("databases.*.serial", "false", "assumed: SQL Server lets logs go on during a full"),
     ("databases.*.seeded", "true", "assumed: the secondary is in place when the run begins"),
+    ("databases.*.log_capacity", "none", "assumed: its log grows as it needs to"),
     # ---- the primary ----
     ("primary.disk", "400 MB/s", "assumed"),
     ("primary.full.fixed", "5 s", "assumed"),
@@ -36,6 +37,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("primary.log.rate", "169 MB/s", "a real 3,553 MB log backup that took 21 s"),
     ("primary.retention", "72 h", "built-in SQL Server log shipping"),
     ("primary.keep_fulls", "2", "assumed"),
+    ("primary.share_capacity", "none", "assumed: the share never fills up"),
     # ---- the link ----
     ("link.rtt", "30 ms", "assumed"),
     ("link.loss", "0 %", "assumed"),
@@ -59,6 +61,8 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("secondary.restore_tail", "1", "assumed: no tail; field reports tell of 25 times and more"),
     ("secondary.retention", "72 h", "built-in SQL Server log shipping"),
     ("secondary.keep_fulls", "2", "assumed"),
+    ("secondary.share_capacity", "none", "assumed: the share never fills up"),
+    ("secondary.data_capacity", "none", "assumed: the disk holds what is restored"),
     # ---- replay ----
     ("replay.workers", "4", "assumed"),
     ("replay.on_hole", "bridge", "assumed: an incremental is smaller than a full"),

@@ -125,6 +125,26 @@ Size = Annotated[
 ]
 """Bytes."""
 
+NO_LIMIT = "none"
+
+
+def _parse_capacity(text: str) -> int:
+    if text.strip().lower() == NO_LIMIT:
+        return 0
+    found = units.parse_size(text)
+    if not found:
+        raise units.UnitError("a capacity of 0 B holds nothing; write a size above it, or none for no limit")
+    return found
+
+
+Capacity = Annotated[
+    int,
+    _reader(_parse_capacity),
+    Quantity("capacity", lambda value: units.format_size(value) if value else NO_LIMIT),
+    _text("a size in bytes, or none: not limited", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*none\s*$", "2 TB", "none"),
+]
+"""Bytes; 0: not limited."""
+
 Bandwidth = Annotated[
     int,
     _reader(units.parse_bandwidth),

@@ -72,6 +72,7 @@ class Database:
     log: Schedule
     serial: bool  # its jobs never run side by side: a log waits for a full
     seeded: bool  # a full of it lies restored at the secondary when the run begins
+    log_capacity_bytes: int = 0  # the most its transaction log holds; 0: not limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Primary:
     log: BackupCost
     retention_us: int
     retention_count: int  # keep at least so many fulls, whatever their age
+    share_capacity_bytes: int = 0  # of the disk that holds the backup share; 0: not limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Secondary:
     restore_tail: Law  # factor in millionths on every restore's duration
     retention_us: int
     retention_count: int
+    share_capacity_bytes: int = 0  # of the disk that holds the landing share; 0: not limited
+    data_capacity_bytes: int = 0  # of the disk that holds the restored databases; 0: not limited
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dr_sim.scenario.fields import (
     Bandwidth,
+    Capacity,
     Count,
     DiskRate,
     Duration,
@@ -58,6 +59,7 @@ class DatabaseKeys(Section):
     log: ScheduleField = about("when log backups start; none: it has no log backups")
     serial: YesNo = about("its backup jobs never run side by side")
     seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
+    log_capacity: Capacity = about("the most its transaction log may hold; when it is full commits are refused (9002)")
 
 
 class BackupCostKeys(Section):
@@ -72,6 +74,7 @@ class PrimaryKeys(Section):
     log: BackupCostKeys
     retention: Duration = about("how long backup files are kept at the primary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+    share_capacity: Capacity = about("what the backup share's disk holds; a backup that does not fit fails (3202)")
 
 
 class LinkKeys(Section):
@@ -104,6 +107,8 @@ class SecondaryKeys(Section):
     restore_tail: FactorLaw = about("law of a factor on every restore's duration")
     retention: Duration = about("how long backup files are kept at the secondary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
+    share_capacity: Capacity = about("what the landing share's disk holds; replication stops when it is full")
+    data_capacity: Capacity = about("what the restored databases' disk holds; a restore that does not fit fails (3257)")
 
 
 class ReplayKeys(Section):

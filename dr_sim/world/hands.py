@@ -56,7 +56,7 @@ class Hands:
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
             c.AskShare: self._ask_share, c.RaiseAlert: _recorded_only, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
-            c.TakeTail: self._take_tail, c.Redirect: self._redirect,
+            c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Drop: self._drop,
         }  # fmt: skip
 
     # ---- the life of the manager ------------------------------------------------------------------------------------------
@@ -182,6 +182,8 @@ class Hands:
         if state is not None:
             self._promotion.restored(file)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
+        elif work.lacks is not None:
+            self.tell(e.NoRoom(*who, number, *work.lacks, text))
         else:
             lost = work.replace and not context.secondary_engine.state(file.database_name).exists
             self.tell(e.RestoreFailed(*who, number, lost, text))
@@ -190,6 +192,14 @@ class Hands:
         file = self._file(command)
         if file is not None:
             self._secondary.delete(file, "retention")
+
+    def _drop(self, command: c.Drop) -> None:
+        self._secondary.drop(self._index[command.database])
+
+    def primary_error(self, database: str, what: str, number: int, text: str) -> None:
+        """The primary's error log tells, if it can be heard here."""
+        if self._remote.path_up():
+            self.tell(e.PrimaryError(self._context.now_us, self._context.utc_us(), 0, database, what, number, text))
 
     def _recover(self, command: c.Recover) -> None:
         at = self._context.now_us + self._context.scenario.failover.recover_fixed_us

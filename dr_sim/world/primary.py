@@ -3,7 +3,8 @@
 A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other jobs there. A log is
 cut when its job starts; logs go on during a full. A job that overruns its slot skips the next. A database whose jobs
 are serial has them wait for each other. A job that dies leaves the part of its file that was written, without a
-manifest, and has not truncated the log.
+manifest, and has not truncated the log. A job that finds the share full fails (3202) and leaves no file; it is tried
+again at its next time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.schedule import last_start, next_start
 from dr_sim.world.sharing import Flow, SharedRate
+from dr_sim.world.volume import BackupShare
 
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
@@ -84,6 +86,11 @@ class Primary:
             Kind.LOG: scenario.primary.log,
         }
         self.share_up = True
+        self.share = BackupShare(context.agenda, scenario.primary.share_capacity_bytes, self._no_room)
+        for shared in self._disks.values():
+            shared.replanned = self.share.plan if self.share.limited else None
+        self.share.changed.append(self._watch_rates)
+        self.failed_hook: Callable[[PrimaryDatabase, Kind, int, str], None] = lambda db, kind, number, text: None
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 
     # ---- schedules ------------------------------------------------------------------------------------------------
@@ -190,6 +197,7 @@ class Primary:
             done = self._cut_reached
         disk = self._disks[db.spec.machine]
         job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
+        self.share.begin(number, disk, job.flow, job.amount, job)
         return ""
 
     def _finish(self, job: Job) -> None:
@@ -221,7 +229,14 @@ class Primary:
         """The job is over; what lies in the share is there to be copied, whole or not."""
         file = job.file
         del db.running[file.kind]
+        self.share.end(file.number)
         self._keep(file)
+        if self.share.limited:
+            self.share.plan()
+        self._next_of(db)
+
+    def _next_of(self, db: PrimaryDatabase) -> None:
+        """The next of the jobs that wait for each other."""
         if db.waiting and (db.waiting[0][2] or not db.running):
             kind, answer, tail = db.waiting.pop(0)
             if self.begin(db, kind, answer, tail) and answer is not None:
@@ -242,6 +257,7 @@ class Primary:
 
     def _keep(self, file: BackupFile) -> None:
         file.at_primary = True
+        self.share.put(file.nominal_bytes)
         db = self.databases[file.database]
         if file.made is None:
             db.torn.append(file)
@@ -268,6 +284,31 @@ class Primary:
         context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
         self._ended(db, job)
         self._offer(file)
+        if job.answer is not None:
+            job.answer(None)
+
+    # ---- no room ------------------------------------------------------------------------------------------------------
+    def _watch_rates(self) -> None:
+        """A share that a fault has made a limited one is watched from now on."""
+        for disk in self._disks.values():
+            disk.replanned = self.share.plan if self.share.limited else None
+
+    def _no_room(self, job: Job) -> None:
+        """The share is full: the job fails by the engine's own words, what it had written goes, no log is truncated."""
+        context = self._context
+        db, file = job.db, job.file
+        path = f"{SHARE}/{file.name}"
+        error = context.primary_engine.no_space("backup", path=path)
+        if job.flow is not None:
+            self._disks[db.spec.machine].stop(job.flow)
+        job.op.abort(0)
+        context.primary_files.delete(path)
+        del db.running[file.kind]
+        self.share.end(file.number)
+        context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+        context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
+        self._next_of(db)
+        self.failed_hook(db, file.kind, error.number, error.text)
         if job.answer is not None:
             job.answer(None)
 
@@ -312,6 +353,7 @@ class Primary:
         if not file.at_primary:
             return
         file.at_primary = False
+        self.share.remove(file.nominal_bytes)
         db = self.databases[file.database]
         if file.made is None:
             db.torn.remove(file)

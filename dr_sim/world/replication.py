@@ -4,6 +4,8 @@ Files go as soon as they are finished (or when a copy job is due), up to `slots`
 staging area on the way; above its high watermark the oldest staged files are purged down to the low one, and no
 transfer begins while that lasts. A transfer that the link cuts is retried after a back-off, for ever; large files
 resume, small ones start again. A connection that finds the link down backs off as a whole.
+A copy claims its room at the other side before it begins; where there is none replication stops, as it does for staging,
+and goes on when there is room again (Windows' DFS Replication tells of it as events 4004 and 4502).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.link import Link
 from dr_sim.world.primary import SHARE
 from dr_sim.world.sharing import Flow
+from dr_sim.world.volume import Volume
 
 _STATE = KIND_ID["truth.file_state"]
 _SENT = KIND_ID["truth.transfer_bytes"]
@@ -28,8 +31,12 @@ _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 class Replication:
     """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data. `land` is the other side."""
 
-    def __init__(self, context: Context, link: Link, land: Callable[[BackupFile, bytes], None]) -> None:
+    def __init__(
+        self, context: Context, link: Link, land: Callable[[BackupFile, bytes], None], landing: Volume
+    ) -> None:  # fmt: skip
         self._context = context
+        self._landing = landing  # the share at the other side
+        self._claimed: dict[int, int] = {}  # of it, for files that have not landed
         self._spec = context.scenario.replication
         self._link = link
         self._land = land
@@ -47,6 +54,7 @@ class Replication:
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         link.on_change.append(self._link_changed)
+        landing.changed.append(self._room_changed)
 
     def offer(self, file: BackupFile) -> None:
         """A file is finished (or wanted again): it will be sent."""
@@ -90,8 +98,8 @@ class Replication:
         )
 
     def room_for(self, size: int) -> bool:
-        """Without purging."""
-        return self._staged_bytes + size <= self._high_bytes
+        """Without purging, and at the other side."""
+        return self._staged_bytes + size <= self._high_bytes and self._landing.fits(size)
 
     def sent(self, file: BackupFile) -> None:
         """It was staged, sent and delivered."""
@@ -106,13 +114,31 @@ class Replication:
                 return
             file = self._queue.popleft()
             if not file.at_primary:
-                self._set(file, "gone")
+                self._gone(file)
                 continue
+            if not self._has_room(file):
+                self._queue.appendleft(file)
+                if file.state != "no_room":
+                    self._set(file, "no_room")
+                return
             if not self._stage(file):
                 self._queue.appendleft(file)
                 self._set(file, "staging")
                 return
+            self._claim(file)
             self._send(file)
+
+    def _has_room(self, file: BackupFile) -> bool:
+        return file.at_secondary or file.number in self._claimed or self._landing.fits(file.nominal_bytes)
+
+    def _claim(self, file: BackupFile) -> None:
+        if not file.at_secondary and file.number not in self._claimed:
+            self._claimed[file.number] = file.nominal_bytes
+            self._landing.put(file.nominal_bytes)
+
+    def _room_changed(self) -> None:
+        if self._queue and not self.blocked:
+            self._pump()
 
     def _send(self, file: BackupFile) -> None:
         amount = file.nominal_bytes - file.sent_bytes
@@ -133,7 +159,7 @@ class Replication:
         try:
             data = context.primary_files.read(f"{SHARE}/{file.name}")
         except KeyError:
-            self._set(file, "gone")
+            self._gone(file)
         else:
             for damage in self.in_transit:
                 data = damage(file, data)
@@ -150,7 +176,13 @@ class Replication:
         del self._held[file.number]
         self._landed(file, data)
 
+    def _gone(self, file: BackupFile) -> None:
+        self._set(file, "gone")
+        self._landing.remove(self._claimed.pop(file.number, 0))
+
     def _landed(self, file: BackupFile, data: bytes) -> None:
+        if self._claimed.pop(file.number, None) is None and not file.at_secondary:
+            self._landing.put(file.nominal_bytes)  # sent over a copy that was deleted meanwhile
         self._set(file, "landed")
         self._land(file, data)
 
@@ -201,8 +233,10 @@ class Replication:
         self._not_due.clear()
         for file, entry in self._held.values():
             entry.cancel()
-            self._set(file, "gone")
+            self._gone(file)
         self._held.clear()
+        self._landing.remove(sum(self._claimed.values()))
+        self._claimed.clear()
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -227,7 +261,7 @@ class Replication:
         size = file.nominal_bytes
         if size > spec.staging_bytes or file.number in self._staged_numbers:
             return True
-        if not self.room_for(size):
+        if self._staged_bytes + size > self._high_bytes:
             low = spec.staging_bytes * spec.low_watermark_ppm // 1_000_000
             freed = 0
             while self._staged and self._staged_bytes + size > low:

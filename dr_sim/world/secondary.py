@@ -13,10 +13,12 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.sharing import Flow, SharedRate
+from dr_sim.world.volume import Volume
 
 _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"
+DATA_DISK = "//secondary/data"
 MINUTE_US = 60_000_000
 NOT_THERE = (60005, "The file is not in the share.")
 
@@ -25,7 +27,7 @@ class Work:
     """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
     recovery manager's that asked for it."""
 
-    __slots__ = ("done", "entry", "file", "flow", "incarnation", "op", "replace")
+    __slots__ = ("claimed_bytes", "done", "entry", "file", "flow", "incarnation", "lacks", "op", "replace")
 
     def __init__(self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False) -> None:
         self.file = file
@@ -35,6 +37,8 @@ class Work:
         self.op: RestoreOp | None = None
         self.flow: Flow | None = None
         self.entry: Entry | None = None
+        self.claimed_bytes = 0  # of the data disk, for what is being restored
+        self.lacks: tuple[int, int, int] | None = None  # why there was no room: bytes required, free, of the old copy
 
 
 class Secondary:
@@ -44,6 +48,9 @@ class Secondary:
         self._context = context
         self._spec = context.scenario.secondary
         self._disk = SharedRate(context.agenda, Class.DISK, self._spec.disk_bytes_s)
+        self.share = Volume(self._spec.share_capacity_bytes)
+        self.data = Volume(self._spec.data_capacity_bytes)
+        self._copies: dict[int, int] = {}  # what the copy of each database takes of the data disk
         self._workers = context.scenario.replay.workers
         self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
@@ -73,6 +80,7 @@ class Secondary:
         if not file.at_secondary:
             return
         file.at_secondary = False
+        self.share.remove(file.nominal_bytes)
         context.secondary_files.delete(f"{SHARE}/{file.name}")
         context.file_gone(file, "secondary", why)
 
@@ -137,8 +145,12 @@ class Secondary:
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
         fixed_us, amount = self.restore_cost(name, file.kind, file.header.started_utc_us, attempts, file.nominal_bytes)
         try:
+            if file.kind is Kind.FULL:
+                self._claim(work)
             work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
         except EngineError as error:
+            self.data.remove(work.claimed_bytes)
+            work.claimed_bytes = 0
             number, text = error.number, error.text
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
@@ -159,6 +171,44 @@ class Secondary:
             factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
         return spec.restore_fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
+    # ---- the data disk ----------------------------------------------------------------------------------------------------
+    def copy_of(self, database: int, size_bytes: int) -> None:
+        """A database of that size lies restored here, in the place of what lay there; 0: none."""
+        self.data.remove(self._copies.pop(database, 0))
+        if size_bytes:
+            self.data.put(size_bytes)
+            self._copies[database] = size_bytes
+
+    def _claim(self, work: Work) -> None:
+        """Room for a full beside whatever is there: an old copy goes when the new one is whole. Raises EngineError."""
+        file = work.file
+        size = file.nominal_bytes
+        if not self.data.fits(size):
+            free = self.data.free_bytes
+            work.lacks = (size, free, self._copies.get(file.database, 0))
+            raise self._context.secondary_engine.no_space(
+                "restore", db=file.database_name, volume=DATA_DISK, required=size, free=free
+            )
+        work.claimed_bytes = size
+        self.data.put(size)
+
+    def drop(self, database: int) -> None:
+        """The old copy goes, to make room for the new one."""
+        context = self._context
+        name = context.scenario.databases[database].name
+        engine = context.secondary_engine
+        engine.destroy(name)
+        self.copy_of(database, 0)
+        context.witness.restore_failed(context.now_us, database, engine.state(name))
+
+    def _unclaim(self, work: Work) -> None:
+        """It was not restored; what the attempt has cost the old copy of, goes too."""
+        if work.file.kind is Kind.FULL:
+            self.data.remove(work.claimed_bytes)
+            work.claimed_bytes = 0
+            if not self._context.secondary_engine.state(work.file.database_name).exists:
+                self.copy_of(work.file.database, 0)
+
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
@@ -170,6 +220,7 @@ class Secondary:
 
     def took(self, file: BackupFile) -> None:
         """It landed, was hashed and restored."""
+        self.share.put(file.nominal_bytes)
         file.at_secondary = file.validated = True
         file.properties_utc_us = file.modified_utc_us
 
@@ -183,9 +234,13 @@ class Secondary:
         try:
             state = work.op.finish()
         except EngineError as error:
+            self._unclaim(work)
             context.witness.restore_failed(now, file.database, engine.state(file.database_name))
             self._over(work, None, error.number, error.text)
             return
+        if work.claimed_bytes:
+            self.data.remove(work.claimed_bytes)
+            self.copy_of(file.database, work.claimed_bytes)
         reading = engine.read_witness(file.database_name)
         context.witness.restored(now, file.database, file.number, state, reading)
         context.journal.append(_RESTORED, now, file.database, file.number, state.fork, state.redo_lsn, reading.commits)
@@ -215,6 +270,7 @@ class Secondary:
                 self._disk.stop(work.flow)
             if work.op is not None:
                 work.op.abort(500_000)
+                self._unclaim(work)
                 engine = self._context.secondary_engine
                 state = engine.state(work.file.database_name)
                 self._context.witness.restore_failed(self._context.now_us, work.file.database, state)

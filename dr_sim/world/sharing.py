@@ -45,6 +45,7 @@ class SharedRate:
         self._flows: list[Flow] = []  # in order of arrival
         self._settled_us = 0
         self._next: Entry | None = None
+        self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
 
     def start(
         self, entity: int, amount: int, cap: int, done: Callable[[Any], None], what: Any, priority: int = 0, wait_us: int = 0
@@ -86,6 +87,13 @@ class SharedRate:
         self._flows.remove(flow)
         self._plan()
         return -(-flow.left // MICRO)
+
+    def left(self, flow: Flow) -> int:
+        """Millionths of a unit that it has still to do now."""
+        if flow not in self._flows:
+            return 0
+        self._settle()
+        return flow.left
 
     def set_capacity(self, capacity: int) -> None:
         self._settle()
@@ -131,6 +139,8 @@ class SharedRate:
                     soonest, who = ends, flow.entity
         if soonest >= 0:
             self._next = self._agenda.at(soonest, self._class, who, self._end)
+        if self.replanned is not None:
+            self.replanned()
 
     def _may_end(self, begun: list[Flow]) -> list[Flow]:
         """In a queue nothing overtakes, not even what has no size (the log of an idle database)."""

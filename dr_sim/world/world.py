@@ -73,13 +73,14 @@ class World:
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
         self.secondary = Secondary(context, lambda database, name: self.hands.attempts_in_store(database, name))
-        self.replication = Replication(context, self.link, self.secondary.land)
+        self.replication = Replication(context, self.link, self.secondary.land, self.secondary.share)
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
         promotion = Promotion(context, self.primary, remote, self.users)
         self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
+        self.primary.failed_hook = self._backup_failed
         self.express: ExpressLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
             self.express = ExpressLane(
@@ -124,6 +125,7 @@ class World:
             state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
             context.primary_files.delete(path)
             context.secondary_files.delete(path)
+            self.secondary.copy_of(db.index, size)
             context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
 
     def _daily(self, at_us: int) -> None:
@@ -254,6 +256,9 @@ class World:
             self.primary.fail(db, what)
             self.users.lost(db.index)
             self.heartbeats.machine_down(db.spec.machine)
+
+    def _backup_failed(self, db: PrimaryDatabase, kind: Kind, number: int, text: str) -> None:
+        self.hands.primary_error(db.spec.name, kind.word, number, text)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))

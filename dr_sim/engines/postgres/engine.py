@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
-from dr_sim.engines.port import Files, Made, WitnessReading
+from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.postgres.home import home
@@ -314,6 +314,9 @@ class PostgresEngine:
         db = self.databases.pop(database, None)
         if db is not None:
             db.destroy()
+
+    def no_space(self, what: str, **holes: object) -> EngineError:
+        return refusal(60007)  # its disk is not really full, so it was not asked
 
 
 def _close(databases: dict[str, Database], pid: int) -> None:

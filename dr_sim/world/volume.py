@@ -1,0 +1,159 @@
+"""Disks that can be full: what lies on a volume, what something else takes of it, and backups that are being written.
+
+A backup's file grows while its job reads, so a share is not full when a backup that will not fit begins but when the
+last free byte is written. At that instant every backup there that has bytes left to write fails, since none of them
+finds room for its next one (SQL Server: 3202 with operating system error 112). A server that lives removes what it has
+written of a failed backup [unsure: the facts are silent], so the space is free again at once.
+A restore and a copy claim their room before they begin: a restore creates its files at full size (3257 says how much is
+lacking), and a copy sets its file's size before it writes (assumed, as Windows' own copying does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.world.agenda import Agenda, Class, Entry
+from dr_sim.world.sharing import MICRO
+
+if TYPE_CHECKING:
+    from dr_sim.world.sharing import Flow, SharedRate
+
+NO_LIMIT_BYTES = 1 << 62
+
+
+class Volume:
+    """One disk. changed() is called each time that there may be more room, or less by what something else takes."""
+
+    __slots__ = ("_caps", "_taken", "capacity_bytes", "changed", "used_bytes")
+
+    def __init__(self, capacity_bytes: int) -> None:
+        """capacity_bytes 0: not limited."""
+        self.capacity_bytes = capacity_bytes
+        self.used_bytes = 0
+        self._taken: list[int] = []  # by something else
+        self._caps: list[int] = []  # of an unlimited disk: what it holds while something else has all the rest
+        self.changed: list[Callable[[], None]] = []
+
+    @property
+    def limited(self) -> bool:
+        return bool(self.capacity_bytes or self._caps)
+
+    @property
+    def free_bytes(self) -> int:
+        """Never negative; NO_LIMIT_BYTES if it is not limited."""
+        holds = self.capacity_bytes - sum(self._taken) if self.capacity_bytes else NO_LIMIT_BYTES
+        if self._caps:
+            holds = min(holds, *self._caps)
+        return max(0, holds - self.used_bytes)
+
+    def fits(self, size_bytes: int) -> bool:
+        return not self.limited or size_bytes <= self.free_bytes
+
+    def put(self, size_bytes: int) -> None:
+        self.used_bytes += size_bytes
+
+    def remove(self, size_bytes: int) -> None:
+        self.used_bytes -= size_bytes
+        if self.limited:
+            self._tell()
+
+    def take(self, size_bytes: int | None) -> Callable[[], None]:
+        """Something else takes so much of what is free, all of it if None or if there is no more; the answer gives it back.
+
+        What else lies there later is not its doing: of a disk that is not limited it leaves what is used now."""
+        free = self.free_bytes
+        if self.capacity_bytes:
+            kept, amount = self._taken, free if size_bytes is None else min(size_bytes, free)
+        else:
+            kept, amount = self._caps, self.used_bytes + self.writing_bytes()
+        kept.append(amount)
+        self._tell()
+
+        def back() -> None:
+            kept.remove(amount)
+            self._tell()
+
+        return back
+
+    def writing_bytes(self) -> int:
+        """Of files that are not finished yet, rounded up."""
+        return 0
+
+    def _tell(self) -> None:
+        for do in self.changed:
+            do()
+
+
+class BackupShare(Volume):
+    """The primary's: files that grow. failed(job) is called for each job that finds no room, at that instant."""
+
+    __slots__ = ("_agenda", "_alarm", "_failed", "_writing")
+
+    def __init__(self, agenda: Agenda, capacity_bytes: int, failed: Callable[[Any], None]) -> None:
+        super().__init__(capacity_bytes)
+        self._agenda = agenda
+        self._failed = failed
+        self._writing: dict[int, tuple[SharedRate, Flow, int, Any]] = {}  # by number: disk, flow, whole amount, job
+        self._alarm: Entry | None = None
+        self.changed.append(self.plan)
+
+    @property
+    def free_bytes(self) -> int:
+        return max(0, super().free_bytes - self.writing_bytes()) if self.limited else NO_LIMIT_BYTES
+
+    def writing_bytes(self) -> int:
+        return -(-self._written() // MICRO)
+
+    def _written(self) -> int:
+        """Millionths of a byte."""
+        return sum(amount * MICRO - disk.left(flow) for disk, flow, amount, _ in self._writing.values())
+
+    def begin(self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any) -> None:
+        """A backup is being written, amount bytes in all (or until it dies)."""
+        self._writing[number] = (disk, flow, amount, job)
+        self.plan()
+
+    def end(self, number: int) -> None:
+        """It is over; what it leaves is `put` by itself."""
+        self._writing.pop(number, None)
+
+    def plan(self) -> None:
+        """When will the last free byte be written, as things are? Asked again each time that a rate changes."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self.limited or not self._writing:
+            return
+        at_us = self._full_at_us()
+        if at_us is not None:
+            self._alarm = self._agenda.at(at_us, Class.JOB, -1, self._full)
+
+    def _full_at_us(self) -> int | None:
+        """The flows write at constant rates from their beginnings on; None: they end before it is full."""
+        now = self._agenda._now
+        free = (super().free_bytes) * MICRO - self._written()
+        total = sum(disk.left(flow) for disk, flow, _, _ in self._writing.values())
+        if total <= free:
+            return None
+        begins = sorted((max(now, flow.begins_us), flow.rate) for _, flow, _, _ in self._writing.values())
+        at, rate = now, 0
+        for begin, its_rate in begins:
+            if rate and at - (-free // rate) <= begin:
+                break
+            free -= rate * (begin - at)
+            at, rate = begin, rate + its_rate
+        if not rate:
+            return None
+        return at - (-free // rate) if free > 0 else at
+
+    def _full(self) -> None:
+        self._alarm = None
+        if self.free_bytes:
+            self.plan()  # a flow ended before its time
+            return
+        now = self._agenda._now
+        for number, (disk, flow, _, job) in list(self._writing.items()):
+            if number in self._writing and flow.begins_us <= now and disk.left(flow):
+                self._failed(job)
+        self.plan()
