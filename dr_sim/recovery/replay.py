@@ -420,12 +420,13 @@ class DatabaseReplay:
         if file is None or file.name != e.name:
             return
         self.restoring = None
-        if self.state.exists and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
-            out.append(Drop(self.name))
+        if e.old_copy_bytes and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
+            out.append(Drop(self.name))  # where the database stands is asked after when the new one's restore is answered
+            self._hand_over(file, True, out)
+            return
+        if self.state.exists and not e.old_copy_bytes:  # it made way, and something else took the room
             self.state.exists = False
             self.rebuild_pending()
-            self._hand_over(file, False, out)
-            return
         self.repair.steps = []
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text

@@ -201,6 +201,9 @@ class Primary:
         return ""
 
     def _finish(self, job: Job) -> None:
+        if self.share.overfull:
+            self._no_room(job)
+            return
         context = self._context
         db = job.db
         now: int = context.agenda._now

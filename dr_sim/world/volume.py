@@ -42,6 +42,8 @@ class Volume:
     @property
     def free_bytes(self) -> int:
         """Never negative; NO_LIMIT_BYTES if it is not limited."""
+        if not self.limited:
+            return NO_LIMIT_BYTES
         holds = self.capacity_bytes - sum(self._taken) if self.capacity_bytes else NO_LIMIT_BYTES
         if self._caps:
             holds = min(holds, *self._caps)
@@ -117,6 +119,11 @@ class BackupShare(Volume):
     def end(self, number: int) -> None:
         """It is over; what it leaves is `put` by itself."""
         self._writing.pop(number, None)
+
+    @property
+    def overfull(self) -> bool:
+        """What is being written does not fit: the last byte of one that ends now may be one too many."""
+        return self.limited and super().free_bytes * MICRO < self._written()
 
     def plan(self) -> None:
         """When will the last free byte be written, as things are? Asked again each time that a rate changes."""

@@ -99,6 +99,7 @@ class FakeWorld:
     redo: int = 0
     base: int = 0
     exists: bool = True
+    room: int = 2  # copies that the disk holds; 0: not even the next one by itself
     promoted: bool = False
     fenced: bool = False
     silent: dict[str, int] = field(default_factory=dict)
@@ -233,6 +234,8 @@ class FakeWorld:
                 self.share.pop(name, None)
             case c.Restore(_, name, replace):
                 self.begin_restore(name, replace)
+            case c.Drop(_):
+                self.drop()
             case c.RaiseAlert():
                 self.alerts.append((self.mono_us, command))
             case c.AskPrimary(_, _, lsn):
@@ -335,8 +338,17 @@ class FakeWorld:
             self.fail(f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice")
         if header.kind is Kind.FULL and self.exists and not replace:
             self.fail(f"{name} is restored over a database without replace")
+        if header.kind is not Kind.FULL and not self.exists:
+            self.fail(f"{name} is restored over nothing")
         self.restoring = name
         self.answer(e.Restored, DB, name, 0, 0, 0)
+
+    def drop(self) -> None:
+        """Only for a full that is here and whole, and only if there is no room for both."""
+        full = [name for name, here in self.share.items() if not here.damaged and here.backup.header.kind is Kind.FULL]
+        if not full or self.room >= 2 or not self.exists:
+            self.fail("the old copy is dropped for nothing")
+        self.exists, self.redo, self.base = False, 0, 0
 
     def finish_restore(self, answer: e.Event) -> e.Event:
         assert isinstance(answer, e.Restored)
@@ -350,6 +362,10 @@ class FakeWorld:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3183, False, "RESTORE detected an error on page (1:1).")
         if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != self.base:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3136, False, "This differential backup cannot be restored.")
+        if header.kind is Kind.FULL and self.exists + 1 > self.room:
+            size = 1 if self.room else 2  # larger than what is here
+            free, held = max(0, self.room - self.exists), int(self.exists)
+            return e.NoRoom(0, 0, self.incarnation, DB, name, 3257, size, free, held, "There is insufficient free space.")
         if header.kind is Kind.FULL:
             self.base, self.exists = header.first_lsn, True
         elif header.kind is Kind.LOG and header.database_backup_lsn > self.base:

@@ -482,6 +482,67 @@ def test_resync_replaces_the_copy_only_when_the_new_full_is_here_and_whole() -> 
     assert world.redo == world.log_start
 
 
+@pytest.mark.parametrize(("copies", "drops"), [(2, 0), (1, 1)])
+def test_the_old_copy_makes_way_only_if_the_disk_cannot_hold_both(copies: int, drops: int) -> None:
+    world = holed(new(on_hole="resync"))
+    world.room = copies
+    full = world.on_way[-1]
+    world.land(full, damaged=True)
+    world.settle()
+    assert not any(isinstance(x, c.Drop) for x in world.done), "its replacement is not whole"
+    world.land_all()
+    assert sum(isinstance(x, c.Drop) for x in world.done) == drops
+    handed_over = [x for x in world.done if x == c.Drop(DB) or x == c.Restore(DB, full, True)]
+    assert handed_over == [c.Restore(DB, full, True), *[c.Drop(DB), c.Restore(DB, full, True)] * drops]
+    assert world.store[f"attempts/{DB}/{full}"] == str(1 + drops)  # each read is counted
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def test_a_full_that_fits_nowhere_is_told_at_every_retry_and_costs_the_old_copy_nothing() -> None:
+    world = holed(new(on_hole="resync"))
+    world.room = 0
+    world.land_all()
+    at = world.mono_us // MINUTE
+    world.wait(31 * MINUTE)
+    lacking = [(minute - at, level) for minute, event_id, level in told(world) if event_id == 11]
+    assert lacking == [(0, "error"), (5, "error"), (10, "error"), (15, "error"), (20, "error"), (25, "error"), (30, "critical")]
+    (alert, *_) = [a for _, a in world.alerts if a.event_id == 11]
+    path = f"\\\\recovery\\logs\\{alert.name}"
+    assert alert.text == (
+        f"For database [crm] there is no room at the secondary to restore backup file [{path}]. "
+        f"[{alert.minutes}] minutes have passed since the last successful restore. "
+        "The SQL error provided while restoring is: 3257 There is insufficient free space."
+    )
+    assert world.exists and not any(isinstance(x, c.Drop) for x in world.done)
+    assert sum(x == c.TakeBackup(DB, Kind.FULL) for x in world.done) == 1, "another full would not fit either"
+    world.room = 2
+    world.wait(5 * MINUTE)
+    world.land_all()
+    ship(world)
+    assert world.redo == world.log_start
+
+
+@pytest.mark.parametrize(("what", "event_id"), [("log", 9), ("full", 9), ("writes", 10)])
+def test_what_the_primary_tells_is_told_until_a_backup_begun_later_is_here(what: str, event_id: int) -> None:
+    world = new()
+    ship(world)
+
+    def tells() -> None:
+        world.tell(e.PrimaryError(world.mono_us, world.utc_us, 0, DB, what, 3202, "Write on disk failed."))
+
+    tells()
+    world.wait(30 * MINUTE)
+    tells()
+    mine = [a for a in (alert for _, alert in world.alerts) if a.event_id == event_id]
+    assert [a.level for a in mine] == ["error", "critical"]
+    assert mine[0].text.startswith("For database [crm] the ") and mine[0].text.endswith("is: 3202 Write on disk failed.")
+    assert f"primary {what}" in world.store[f"alert/{DB}"]
+    world.backup(Kind.FULL if what == "full" else Kind.LOG)
+    world.land_all()
+    assert f"primary {what}" not in world.store.get(f"alert/{DB}", "")
+
+
 def test_skip_ahead_waits_for_a_scheduled_full() -> None:
     world = holed(new(on_hole="skip_ahead", full_scheduled=True))
     assert not any(isinstance(x, c.TakeBackup) for x in world.done)

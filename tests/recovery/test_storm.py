@@ -88,6 +88,10 @@ class Storm(RuleBasedStateMachine):
     def refuse(self, times: int) -> None:
         self.world.engine_refuses = times
 
+    @rule(copies=st.integers(0, 2))
+    def fill_disk(self, copies: int) -> None:
+        self.world.room = copies
+
     @rule(reachable=st.booleans(), paused=st.sampled_from(["", "move"]))
     def primary(self, reachable: bool, paused: str) -> None:
         self.world.reachable = reachable
@@ -131,6 +135,7 @@ class Storm(RuleBasedStateMachine):
         world = self.world
         self.countdown = -1
         world.engine_refuses = 0
+        world.room = max(1, world.room)
         world.reachable, world.paused = True, ""
         for i in range(36):  # three quiet hours
             world.wait(5 * MINUTE)
