@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from dr_sim.run import Result
+
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.life import cut_up
 from dr_sim.measures.tables import tables
-from dr_sim.run import Result
 from dr_sim.verdict import Outcome
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, peak_us, ran, rows, texts, times
