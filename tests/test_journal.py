@@ -137,6 +137,8 @@ def with_value(row: int, place: int, value: Any) -> list[tuple[Any, ...]]:
 
 def test_what_engines_word_anew_is_outside_the_digest() -> None:
     assert digest_of(with_value(2, 11 - 1, "engine says B")) == digest_of(BASE)
+    twice = [*BASE, BASE[2]]  # nor does it matter whether an engine says the same once more
+    assert digest_of([*BASE, (*BASE[2][:-1], "engine says B")]) == digest_of(twice)
 
 
 @pytest.mark.parametrize(

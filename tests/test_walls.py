@@ -1,12 +1,21 @@
-"""The walls of the house: the recovery logic is pure, and the witness and the engines share no chain logic with it."""
+"""The walls of the house: the recovery logic is pure and knows no fault, the witness and the engines share no chain logic
+with it, and nobody changes what was told."""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
+import re
 import sys
 from pathlib import Path
 
 import pytest
+
+from dr_sim.faults import KINDS
+from dr_sim.recovery.commands import COMMANDS, Command, RaiseAlert, Recover, Redirect
+from dr_sim.recovery.events import EVENTS, Event, Restored, Validated
+from dr_sim.recovery.manager import RecoveryManager
+from tests.world.build import ONE, ran
 
 ROOT = Path(__file__).parents[1]
 PURE_STDLIB = {
@@ -100,3 +109,78 @@ def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.Monkey
     (room / "c.py").write_text("import time\nx = 1\n")
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     assert reached_from("dr_sim/recovery")["time"].endswith("c.py")
+
+
+# ---- what decides knows no fault -------------------------------------------------------------------------------------
+def names_in(path: Path) -> set[str]:
+    """Every name, keyword argument, attribute and text in the code of a file, comments and docstrings left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            found.add(node.value)
+        for field in ("name", "id", "attr", "arg"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                found.add(value)
+    return found
+
+
+def faults_named_in(path: Path) -> list[str]:
+    words = {word for name in names_in(path) for word in re.findall(r"[a-z]+(?:_[a-z]+)*", name)}
+    text = path.read_text(encoding="utf-8")
+    return [kind.name for kind in KINDS if kind.name in words or ("_" in kind.name and kind.name in text)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name)
+def test_no_fault_is_named_where_it_is_decided(path: Path) -> None:
+    """A fault changes bytes, times or reachability, never a flag that the logic could read."""
+    assert faults_named_in(path) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("if self.throttle:\n    pass\n", ["throttle"]),
+        ("def handle(packet_loss=0):\n    pass\n", ["packet_loss"]),
+        ("reason = 'partition'\n", ["partition"]),
+        ("# after a link_outage\n", ["link_outage"]),
+        ('"""Nothing is to partition or to lose here."""\n', []),
+    ],
+)
+def test_a_fault_that_is_named_is_found(tmp_path: Path, code: str, named: list[str]) -> None:
+    path = tmp_path / "planted.py"
+    path.write_text(code)
+    assert faults_named_in(path) == named
+
+
+@pytest.mark.parametrize("cls", [*EVENTS, *COMMANDS], ids=lambda c: c.__name__)
+def test_events_and_commands_have_slots_and_nothing_else(cls: type) -> None:
+    assert dataclasses.is_dataclass(cls)
+    assert all("__slots__" in vars(each) for each in cls.__mro__[:-1])
+    told = object.__new__(cls)
+    assert not hasattr(told, "__dict__")
+
+
+def test_nobody_changes_what_was_told_or_commanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are immutable by convention (freezing them costs a third of the run): through a run with damage, a repair and
+    a failover each event and command reads at the end as it did when it was given."""
+    given: list[tuple[object, str]] = []
+    handle = RecoveryManager.handle
+
+    def watched(self: RecoveryManager, event: Event) -> list[Command]:
+        given.append((event, repr(event)))
+        out = handle(self, event)
+        given.extend((command, repr(command)) for command in out)
+        return out
+
+    monkeypatch.setattr(RecoveryManager, "handle", watched)
+    faults = (
+        "{at: 12 min, missing_file: crm}, {at: 50 min, corrupt_in_transit: crm}, {at: 58 min, manager_crash: {}}, "
+        "{at: 63 min, lose: database}"
+    )
+    ran(f"{ONE}events: [{faults}]\n")
+    kinds = {type(told) for told, _ in given}
+    assert {Validated, Restored, RaiseAlert, Recover, Redirect} <= kinds
+    assert [then for told, then in given if repr(told) != then] == []

@@ -96,6 +96,25 @@ def test_of_a_lost_host_the_share_still_gives_what_had_not_landed() -> None:
     assert one(site, "truth.promoted", "transactions_lost")[1] == commits(lost_us) - commits(35 * MINUTE)
 
 
+def test_of_what_is_lost_maintenance_is_counted_apart_from_users_writes() -> None:
+    """Four minutes from 0:41 on write 240 MB of maintenance, a MB a second; the site dies 100 s into it. Users write 20 MB
+    in five minutes; of both the log of 0:40 holds what came before it."""
+    lost_us = 42 * MINUTE + 40 * SECOND
+    burst = "{at: 41 min, index_maintenance: {database: crm, log: 240 MB, over: 4 min}}"
+    journal = told(f"{burst}, {{at: {lost_us} us, lose: site}}").journal
+    _, user, maintenance, transactions = one(
+        journal, "truth.promoted", "user_bytes_lost", "maintenance_bytes_lost", "transactions_lost"
+    )
+    assert (user, maintenance) == (20_000_000 * 160 // 300 + 1, 100_000_000)
+    assert transactions == 1600
+
+
+def test_maintenance_that_a_landed_log_holds_is_not_lost() -> None:
+    burst = "{at: 36 min, index_maintenance: {database: crm, log: 240 MB, over: 1 min}}"
+    journal = told(f"{burst}, {{at: 43 min, lose: site}}").journal
+    assert one(journal, "truth.promoted", "maintenance_bytes_lost")[1] == 0
+
+
 def test_a_stranger_may_not_order_one() -> None:
     journal = told("{at: 43 min, order_failover: {by: somebody}}").journal
     (refused,) = rows(journal, "seen.RefuseOrder", "operator", "reason")

@@ -170,6 +170,17 @@ def test_above_the_high_watermark_replication_pauses_while_it_purges_down_to_the
     assert [s for _, s in states(journal, 6)] == ["staging", "sending", "landed"]
 
 
+def test_a_file_that_is_being_sent_is_not_purged() -> None:
+    """At 0.3 Mbit/s a log of 20 MB takes 533 s: at 0:15 the first has been sent and the second is on its way. A third would
+    bring 60 MB above 45; down to 30 only the first can go."""
+    slow = ("link.bandwidth=300 kbit/s", "link.sharing=fifo")
+    journal = told(sets=("replication.staging=50 MB", "replication.purge_rate=1 MB/s", *slow))
+    at, _ = finished(journal, 2)
+    first, second = (finished(journal, n)[1] for n in (0, 1))
+    assert states(journal, 2)[:2] == [(at, "staging"), (at + first, "sending")]
+    assert sent(journal, 1) == [second]
+
+
 def test_a_file_larger_than_the_quota_passes() -> None:
     journal = told(sets=("replication.staging=10 MB", "replication.purge_rate=1 MB/s"))
     assert {s for n in range(10) for _, s in states(journal, n)} == {"sending", "landed"}
@@ -182,6 +193,21 @@ def test_a_cut_file_is_staged_once() -> None:
     assert len(sent(journal, 0)) > 4
     assert all("staging" not in {s for _, s in states(journal, n)} for n in range(4))
     assert "staging" in {s for _, s in states(journal, 4)}
+
+
+# ---- retention --------------------------------------------------------------------------------------------------------
+def test_what_has_not_crossed_is_not_pruned_however_old_it_is() -> None:
+    """Cut off from 1:00 on. At midnight all but the last hour is past its retention and no full needs any of it: what has
+    crossed goes, what waits for the link stays, and crosses when that is back."""
+    journal = told(
+        "{at: 1 h, link_outage: 24 h}",
+        sets=("run_for=26 h", "primary.retention=1 h", "primary.keep_fulls=0", "databases.crm.log=every 30 min", "failover.mode=manual"),
+    )
+    gone = {f for _, f, where in rows(journal, "truth.file_gone", "file", "where") if where == "primary"}
+    landed = {f: t for t, f in rows(journal, "truth.landed", "file")}
+    made = {f: t for t, f in rows(journal, "truth.backup_finished", "file")}
+    assert gone == {f for f, t in made.items() if t < HOUR}
+    assert sum(landed[f] - t > 20 * HOUR for f, t in made.items() if t < 24 * HOUR) == 9  # 1:00 to 5:00
 
 
 # ---- copy jobs -------------------------------------------------------------------------------------------------------
