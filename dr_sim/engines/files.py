@@ -6,6 +6,7 @@ Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actua
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,9 @@ class MemoryFiles(_Faults):
     def write(self, path: str, data: bytes) -> None:
         self.data[path] = data
 
+    def copy(self, old: str, new: str) -> None:
+        self.data[new] = self.data[old]
+
     def rename(self, old: str, new: str) -> None:
         self.data[new] = self.data.pop(old)
 
@@ -133,6 +137,13 @@ class DiskFiles(_Faults):
         place = self.place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
+
+    def copy(self, old: str, new: str) -> None:
+        source, target = self.place(old), self.place(new)
+        if not source.is_file():
+            raise KeyError(old)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
     def rename(self, old: str, new: str) -> None:
         target = self.place(new)

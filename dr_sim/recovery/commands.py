@@ -39,7 +39,7 @@ class CancelAlarm(Command):
 
 @dataclass(slots=True)
 class TakeInventory(Command):
-    """Look at what is really there; answered by Inventory. The first command of every resume."""
+    """Look at what is really there; answered by Inventory. Part of every resume, before anything is decided."""
 
 
 # ---- files -----------------------------------------------------------------------------------------------------
@@ -61,7 +61,9 @@ class Recopy(Command):
 
 @dataclass(slots=True)
 class RenameWorkingCopy(Command):
-    """Give the copy in the restore folder the name that carries its attempts; the replicated share is never written."""
+    """The working copy in the restore folder bears the name that carries these attempts: one that an earlier attempt has
+    left is renamed, otherwise it will be made under that name when a worker takes the file up. The replicated share is
+    never written to."""
 
     database: str
     name: str
@@ -79,7 +81,8 @@ class Delete(Command):
 # ---- the engine --------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Restore(Command):
-    """Hand a backup to the engine: this is the read that the counter counts. Answered by Restored or RestoreFailed.
+    """Hand a backup's working copy to the engine: this is the read that the counter counts. Answered by Restored, and the
+    copy is gone, or by RestoreFailed, and it stays for the next attempt unless the file lands anew or is deleted.
 
     replace: a full that takes the place of what is there; the engine drops the old copy only when it is done.
     """
@@ -186,10 +189,16 @@ class Drop(Command):
     database: str
 
 
+@dataclass(slots=True)
+class ClearRestoreFolder(Command):
+    """Remove every working copy: what an earlier life of the manager has left there, whole or not. The first command of
+    every resume."""
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop,
+    Drop, ClearRestoreFolder,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

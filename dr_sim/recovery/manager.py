@@ -21,7 +21,7 @@ from typing import Any
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events
 from dr_sim.recovery.absorb import quiet
-from dr_sim.recovery.commands import Command, TakeInventory
+from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.failover import Failover
 from dr_sim.recovery.replay import DatabaseReplay
@@ -70,8 +70,8 @@ class RecoveryManager:
         self._early: list[events.Event] = []
 
     def resume(self, mono_us: int, utc_us: int) -> list[Command]:
-        """The first thing after a start or a restart: look at what is there."""
-        return [TakeInventory()]
+        """The first thing after a start or a restart: away with what was under way, then look at what is there."""
+        return [ClearRestoreFolder(), TakeInventory()]
 
     def handle(self, event: events.Event) -> list[Command]:
         """What to do about an event, in order."""

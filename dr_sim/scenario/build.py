@@ -77,6 +77,7 @@ def secondary(keys: schema.SecondaryKeys) -> model.Secondary:
     return model.Secondary(
         disk_bytes_s=keys.disk,
         hash_bytes_s=keys.hash_rate,
+        copy_bytes_s=keys.copy_rate,
         restore_bytes_s=keys.restore_rate,
         restore_fixed_us=keys.restore_fixed,
         restore_tail=keys.restore_tail,

@@ -56,6 +56,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     # ---- the secondary ----
     ("secondary.disk", "1 GB/s", "assumed: hashing and restoring do not wait for it one at a time"),
     ("secondary.hash_rate", "500 MB/s", "assumed"),
+    ("secondary.copy_rate", "clone", "assumed: the restore folder is on the share's volume, whose file system clones blocks (ReFS, XFS, Btrfs)"),
     ("secondary.restore_rate", "356 MB/s", "assumed: 500 GB in 23 min 24 s"),
     ("secondary.restore_fixed", "1 s", "assumed"),
     ("secondary.restore_tail", "1", "assumed: no tail; field reports tell of 25 times and more"),

@@ -112,6 +112,7 @@ class Replication:
 class Secondary:
     disk_bytes_s: int  # shared by hashing and restoring
     hash_bytes_s: int
+    copy_bytes_s: int  # into the restore folder; 0: blocks are cloned, in no time
     restore_bytes_s: int
     restore_fixed_us: int
     restore_tail: Law  # factor in millionths on every restore's duration

@@ -25,6 +25,7 @@ from dr_sim.scenario.fields import (
     YesNo,
 )
 from dr_sim.scenario.values import (
+    CopyRate,
     MachinesSilent,
     Moment,
     Name,
@@ -100,8 +101,9 @@ class ReplicationKeys(Section):
 
 
 class SecondaryKeys(Section):
-    disk: Annotated[DiskRate, Positive] = about("disk shared by hashing and restoring")
+    disk: Annotated[DiskRate, Positive] = about("disk shared by hashing, copying and restoring")
     hash_rate: Annotated[DiskRate, Positive] = about("speed of hashing one file by itself")
+    copy_rate: CopyRate = about("speed of copying one file into the restore folder by itself; clone: its blocks are shared, in no time")
     restore_rate: Annotated[DiskRate, Positive] = about("speed of one restore by itself")
     restore_fixed: Duration = about("fixed cost of one restore")
     restore_tail: FactorLaw = about("law of a factor on every restore's duration")

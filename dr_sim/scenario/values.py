@@ -12,10 +12,11 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from dr_sim import units
 from dr_sim.scenario import times
-from dr_sim.scenario.fields import Duration, from_text, refuse
+from dr_sim.scenario.fields import Duration, Quantity, from_text, refuse
 from dr_sim.scenario.model import Schedule
 
 LONGEST_RUN_US = 100 * units.YEAR_US
+CLONE = "clone"  # how a copy that takes no time is written
 LONGEST_NAME = 128  # SQL Server's limit for a database's name
 
 
@@ -84,6 +85,17 @@ def _machines_silent(value: Any) -> int:
     return int(value[:9])
 
 
+def _copy_rate(value: Any) -> int:
+    if value == CLONE:
+        return 0
+    if isinstance(value, str) and not value.strip()[:1].isdecimal():
+        raise refuse(f"{value[:40]!r} is no rate; write {CLONE}, or for example 300 MB/s")
+    rate: int = from_text(units.parse_disk_rate, value)
+    if rate == 0:
+        raise refuse(f"must be above 0; {CLONE} takes no time")
+    return rate
+
+
 def _json(kind: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, **more})
 
@@ -139,3 +151,10 @@ MachinesSilent = Annotated[
     PlainValidator(_machines_silent),
     WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
 ]
+CopyRate = Annotated[
+    int,
+    PlainValidator(_copy_rate),
+    Quantity("copy rate", lambda value: units.format_disk_rate(value) if value else CLONE),
+    WithJsonSchema({"anyOf": [{"const": CLONE}, {"type": "string", "examples": ["300 MB/s"]}]}),
+]
+"""Bytes per second; 0: no time."""

@@ -86,6 +86,7 @@ class _Stretch:
     clock_key: str
     fixed_us: int  # of a log backup, before its bytes
     rates: tuple[int, int, int, int]  # of backup, transfer, hash and restore
+    copy_rate: int  # 0: it takes no time
     ahead: tuple[int, int]  # instant and priority of what comes next on the agenda
     priority: int  # of the end of a restore
     alarm_us: int
@@ -168,8 +169,8 @@ class ExpressLane:
             return None
         ahead, alarm_us = agenda.ahead(hands.alarms.get((database, "window")))
         return _Stretch(
-            db, manager.databases[database], f"attempts/{database}/", f"restored/{database}", fixed_us, rates, ahead,
-            agenda.priority(Class.DISK, db.index), alarm_us,
+            db, manager.databases[database], f"attempts/{database}/", f"restored/{database}", fixed_us, rates,
+            self._secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us,
         )  # fmt: skip
 
     def _life(self, stretch: _Stretch, cut_us: int) -> _Life | None:
@@ -183,8 +184,9 @@ class ExpressLane:
         finished_us = ends_us(cut_us + stretch.fixed_us, left, finish)
         landed_us = ends_us(finished_us, left * 8, send)
         hashed_us = ends_us(landed_us, left, hash_)
+        copied_us = ends_us(hashed_us, left, stretch.copy_rate) if stretch.copy_rate else hashed_us
         fixed_us, amount = self._secondary.restore_cost(db.spec.name, _LOG, self._start_utc_us + cut_us, 1, size)
-        restored_us = ends_us(hashed_us + fixed_us, amount * MICRO, restore)
+        restored_us = ends_us(copied_us + fixed_us, amount * MICRO, restore)
         if not (
             cut_us < finished_us < landed_us < hashed_us < restored_us
             and (restored_us, stretch.priority) < stretch.ahead

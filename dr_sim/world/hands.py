@@ -52,11 +52,12 @@ class Hands:
         self._do: dict[type, Callable[[Any], None]] = {
             c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
             c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
-            c.RenameWorkingCopy: _recorded_only, c.Delete: self._delete, c.Restore: self._restore,
+            c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore,
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
             c.AskShare: self._ask_share, c.RaiseAlert: _recorded_only, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Drop: self._drop,
+            c.ClearRestoreFolder: self._clear_copies,
         }  # fmt: skip
 
     # ---- the life of the manager ------------------------------------------------------------------------------------------
@@ -167,6 +168,14 @@ class Hands:
         utc = self._context.scenario.start_utc_us + now
         who = (now, utc, work.incarnation, file.database_name, file.name)
         self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
+
+    def _rename_copy(self, command: c.RenameWorkingCopy) -> None:
+        file = self._file(command)
+        if file is not None:
+            self._secondary.copies.rename(file, command.attempts)
+
+    def _clear_copies(self, command: c.ClearRestoreFolder) -> None:
+        self._secondary.copies.clear()
 
     def _restore(self, command: c.Restore) -> None:
         file = self._file(command)
@@ -332,7 +341,6 @@ _OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database"
 
 
 def _recorded_only(command: c.Command) -> None:
-    """The record is all there is to it: alerts, phases and refusals are read from the journal. The working copy's name
-    has no physics of its own."""
+    """The record is all there is to it: alerts, phases and refusals are read from the journal."""
 
 

@@ -1,5 +1,6 @@
-"""The secondary: where files land, are hashed and restored. Hashing and restoring share its disk; restores share the
-redo workers, and a database has one at a time."""
+"""The secondary: where files land, are hashed, copied and restored. Hashing, copying and restoring share its disk;
+restores share the redo workers, and a database has one at a time. A restore reads a working copy (restore_folder.py),
+which its worker makes first if no earlier attempt has left one."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from dr_sim.journal import KIND_ID
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.restore_folder import RestoreFolder
 from dr_sim.world.sharing import Flow, SharedRate
 from dr_sim.world.volume import Volume
 
@@ -25,7 +27,7 @@ NOT_THERE = (60005, "The file is not in the share.")
 
 class Work:
     """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
-    recovery manager's that asked for it."""
+    recovery manager's that asked for it. A restore whose op is None has not been handed over: it is being copied."""
 
     __slots__ = ("claimed_bytes", "done", "entry", "file", "flow", "incarnation", "lacks", "op", "replace")
 
@@ -57,6 +59,7 @@ class Secondary:
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
+        self.copies = RestoreFolder(context.secondary_files, SHARE)
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -64,6 +67,7 @@ class Secondary:
         context = self._context
         now: int = context.agenda._now
         context.secondary_files.write(f"{SHARE}/{file.name}", data)
+        self.copies.drop(file)
         file.at_secondary = True
         file.properties_utc_us = file.modified_utc_us
         intact = file.agrees(data)
@@ -82,6 +86,7 @@ class Secondary:
         file.at_secondary = False
         self.share.remove(file.nominal_bytes)
         context.secondary_files.delete(f"{SHARE}/{file.name}")
+        self.copies.drop(file)
         context.file_gone(file, "secondary", why)
 
     # ---- validation -----------------------------------------------------------------------------------------------------
@@ -131,17 +136,28 @@ class Secondary:
             self._waiting.append(work)
 
     def _begin(self, work: Work) -> None:
+        file = work.file
+        self._restoring[file.database] = work
+        if self._spec.copy_bytes_s and not self.copies.path_of(file):
+            rate = self._spec.copy_bytes_s
+            work.flow = self._disk.start(file.database, file.nominal_bytes, rate, self._hand_over, work)
+        else:
+            self._hand_over(work)
+
+    def _hand_over(self, work: Work) -> None:
+        """The engine opens the working copy."""
         context = self._context
         file = work.file
-        now: int = context.agenda._now
-        self._restoring[file.database] = work
-        path = f"{SHARE}/{file.name}"
         name = file.database_name
-        try:
-            intact = file.agrees(context.secondary_files.read(path))
-        except KeyError:
-            intact = False
+        now: int = context.agenda._now
         attempts = self._attempts_in_store(name, file.name)
+        try:
+            path = self.copies.path_of(file) or self.copies.make(file, attempts)
+        except KeyError:
+            work.flow = None
+            work.entry = context.agenda.at(now, Class.DISK, file.database, self._refused, work, *NOT_THERE)
+            return
+        intact = file.agrees(context.secondary_files.read(path))
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
         fixed_us, amount = self.restore_cost(name, file.kind, file.header.started_utc_us, attempts, file.nominal_bytes)
         try:
@@ -151,6 +167,7 @@ class Secondary:
         except EngineError as error:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
+            work.flow = None
             number, text = error.number, error.text
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
@@ -218,8 +235,13 @@ class Secondary:
         """At which a file alone here would be hashed and restored; 0: it would not be alone."""
         return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore_bytes_s)
 
+    @property
+    def copy_rate(self) -> int:
+        """At which it would be copied alone; 0: that takes no time."""
+        return self._disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
+
     def took(self, file: BackupFile) -> None:
-        """It landed, was hashed and restored."""
+        """It landed, was hashed, copied and restored."""
         self.share.put(file.nominal_bytes)
         file.at_secondary = file.validated = True
         file.properties_utc_us = file.modified_utc_us
@@ -241,6 +263,7 @@ class Secondary:
         if work.claimed_bytes:
             self.data.remove(work.claimed_bytes)
             self.copy_of(file.database, work.claimed_bytes)
+        self.copies.drop(file)
         reading = engine.read_witness(file.database_name)
         context.witness.restored(now, file.database, file.number, state, reading)
         context.journal.append(_RESTORED, now, file.database, file.number, state.fork, state.redo_lsn, reading.commits)
@@ -264,11 +287,16 @@ class Secondary:
                 self._disk.stop(work.flow)
         self._hashing.clear()
         for work in list(self._restoring.values()):
+            left = 0
             if work.entry is not None:
                 work.entry.cancel()
             elif work.flow is not None:
-                self._disk.stop(work.flow)
-            if work.op is not None:
+                left = self._disk.stop(work.flow)
+            if work.op is None and work.flow is not None:
+                file = work.file
+                attempts = self._attempts_in_store(file.database_name, file.name)
+                self.copies.leave_part(file, attempts, file.nominal_bytes - left)
+            elif work.op is not None:
                 work.op.abort(500_000)
                 self._unclaim(work)
                 engine = self._context.secondary_engine

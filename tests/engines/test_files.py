@@ -27,6 +27,18 @@ def test_write_rename_delete(files: MemoryFiles | DiskFiles) -> None:
         files.rename("work/c", "work/d")
 
 
+def test_a_copy_is_another_file(files: MemoryFiles | DiskFiles) -> None:
+    files.write("share/a", b"12345")
+    files.copy("share/a", "restore/b")
+    files.truncate("restore/b", 2)
+    assert (files.read("share/a"), files.read("restore/b")) == (b"12345", b"12")
+    files.copy("share/a", "restore/b")
+    assert files.read("restore/b") == b"12345"
+    with pytest.raises(KeyError):
+        files.copy("share/c", "restore/c")
+    assert not files.exists("restore/c")
+
+
 def test_faults_change_the_bytes_they_name(files: MemoryFiles | DiskFiles) -> None:
     files.write("f", bytes(range(10)))
     files.flip("f", 2, 3, 0x0F)

@@ -46,6 +46,8 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("machines: []", ["4:11: machines: name at least one"]),
     ("machines: [a, a]", ["4:15: machines.1: 'a' is named twice"]),
     ("primary: {disk: 0 MB/s}", ["4:17: primary.disk: must be above 0"]),
+    ("secondary: {copy_rate: 0 MB/s}", ["4:24: secondary.copy_rate: must be above 0; clone takes no time"]),
+    ("secondary: {copy_rate: fast}", ["4:24: secondary.copy_rate: 'fast' is no rate; write clone, or for example 300 MB/s"]),
     ("primary: {log: {rate: 169 Mbit/s}}",
      ["4:23: primary.log.rate: '169 Mbit/s' is in bits, and this rate is in bytes: 8 bits are a byte, write 21125 kB/s"]),
     ("primary: {differential: {fixed: 1 s}, incremental: {fixed: 1 s}}",

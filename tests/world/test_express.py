@@ -158,6 +158,7 @@ OPTIONS = st.fixed_dictionaries(
         "replication.every": st.just("15 min"),
         "secondary.restore_tail": st.sampled_from(["{p50: 1, p95: 30}", "{p50: 40, p95: 200}"]),
         "secondary.restore_fixed": st.sampled_from(["0 s", "4 min"]),
+        "secondary.copy_rate": st.sampled_from(["300 MB/s", "100 kB/s"]),
         "secondary.retention": st.sampled_from(["1 h", "6 h"]),
         "replay.delay": st.just("10 min"),
         "replay.every": st.just("15 min"),
@@ -209,6 +210,7 @@ FENCED_THEN_LOST = ONE + "events: [{at: 1 min, order_failover: dba}, {at: 2 min,
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
 @example((FENCED_THEN_LOST, ()))
+@example((ONE, ("secondary.copy_rate=5 MB/s",)))
 @example((ONE, ("secondary.restore_fixed=299 s",)))  # a log is still on its way when the next is cut
 @example((ONE, ("primary.log.fixed=290 s", "link.bandwidth=10 Mbit/s")))
 @example((ONE, ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h")))

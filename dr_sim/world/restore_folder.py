@@ -1,0 +1,68 @@
+"""The restore folder at the secondary, on the share's disk: the working copies that the engine reads (R5).
+
+A copy bears the name of its file with the attempts in it, as the store says, and is renamed to match at each further
+attempt. It goes when the engine has taken it, and when the file lands anew or is deleted; after a restore that failed it
+stays for the next attempt. Whatever a crash leaves here, whole or in part, is cleared by the life that follows. The share
+itself is only ever read for this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dr_sim.backups.names import with_attempts
+from dr_sim.world.backup_file import BackupFile
+
+FOLDER = "//secondary/restore"
+PART = ".part"  # of a copy that is being made
+
+
+class RestoreFolder:
+    """files: the secondary's (port.Files); share: where its replicated files lie."""
+
+    __slots__ = ("_copies", "_files", "_parts", "_share")
+
+    def __init__(self, files: Any, share: str) -> None:
+        self._files = files
+        self._share = share
+        self._copies: dict[int, str] = {}  # by file number, the path
+        self._parts: list[str] = []
+
+    def path_of(self, file: BackupFile) -> str:
+        """Of its working copy; '' if there is none."""
+        return self._copies.get(file.number, "")
+
+    def make(self, file: BackupFile, attempts: int) -> str:
+        """A whole copy under the name that carries its attempts. Raises KeyError if the share has no such file."""
+        path = f"{FOLDER}/{with_attempts(file.name, attempts)}"
+        self._files.copy(f"{self._share}/{file.name}", path)
+        self._copies[file.number] = path
+        return path
+
+    def rename(self, file: BackupFile, attempts: int) -> None:
+        """Its working copy, if there is one, gets the name that carries these attempts."""
+        old = self._copies.get(file.number)
+        if old is not None:
+            new = self._copies[file.number] = f"{FOLDER}/{with_attempts(file.name, attempts)}"
+            self._files.rename(old, new)
+
+    def leave_part(self, file: BackupFile, attempts: int, done_bytes: int) -> None:
+        """The copying was cut off after so many of its nominal bytes."""
+        path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
+        try:
+            data = self._files.read(f"{self._share}/{file.name}")
+        except KeyError:
+            return  # it has gone from the share meanwhile
+        self._files.write(path, data[: len(data) * done_bytes // max(1, file.nominal_bytes)])
+        self._parts.append(path)
+
+    def drop(self, file: BackupFile) -> None:
+        path = self._copies.pop(file.number, None)
+        if path is not None:
+            self._files.delete(path)
+
+    def clear(self) -> None:
+        for path in (*self._copies.values(), *self._parts):
+            self._files.delete(path)
+        self._copies.clear()
+        self._parts.clear()
