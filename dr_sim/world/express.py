@@ -191,6 +191,7 @@ class ExpressLane:
             cut_us < finished_us < landed_us < hashed_us < restored_us
             and (restored_us, stretch.priority) < stretch.ahead
             and self._replication.room_for(size) and self._primary.share.fits(size)
+            and (not stretch.copy_rate or self._secondary.share.fits(2 * size))
             and (stretch.alarm_us >= restored_us or self._alarm_moves_on(stretch, landed_us, restored_us))
         ):
             return None

@@ -172,10 +172,10 @@ class Hands:
     def _rename_copy(self, command: c.RenameWorkingCopy) -> None:
         file = self._file(command)
         if file is not None:
-            self._secondary.copies.rename(file, command.attempts)
+            self._secondary.restore_folder.rename(file, command.attempts)
 
     def _clear_copies(self, command: c.ClearRestoreFolder) -> None:
-        self._secondary.copies.clear()
+        self._secondary.restore_folder.clear()
 
     def _restore(self, command: c.Restore) -> None:
         file = self._file(command)

@@ -3,7 +3,8 @@
 A copy bears the name of its file with the attempts in it, as the store says, and is renamed to match at each further
 attempt. It goes when the engine has taken it, and when the file lands anew or is deleted; after a restore that failed it
 stays for the next attempt. Whatever a crash leaves here, whole or in part, is cleared by the life that follows. The share
-itself is only ever read for this.
+itself is only ever read for this. A copy takes room on the share's disk, from before its first byte is copied, unless it
+is cloned: then it shares its file's blocks.
 """
 
 from __future__ import annotations
@@ -12,25 +13,38 @@ from typing import Any
 
 from dr_sim.backups.names import with_attempts
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.volume import Volume
 
 FOLDER = "//secondary/restore"
 PART = ".part"  # of a copy that is being made
 
 
 class RestoreFolder:
-    """files: the secondary's (port.Files); share: where its replicated files lie."""
+    """files: the secondary's (port.Files); share: where its replicated files lie, on that volume."""
 
-    __slots__ = ("_copies", "_files", "_parts", "_share")
+    __slots__ = ("_claimed", "_cloned", "_copies", "_files", "_parts", "_share", "_volume")
 
-    def __init__(self, files: Any, share: str) -> None:
+    def __init__(self, files: Any, share: str, volume: Volume, cloned: bool) -> None:
         self._files = files
         self._share = share
+        self._volume = volume
+        self._cloned = cloned
+        self._claimed: dict[int, int] = {}  # by file number, bytes
         self._copies: dict[int, str] = {}  # by file number, the path
         self._parts: list[str] = []
 
     def path_of(self, file: BackupFile) -> str:
         """Of its working copy; '' if there is none."""
         return self._copies.get(file.number, "")
+
+    def claim(self, file: BackupFile) -> bool:
+        """Room for a copy of it; False: there is none."""
+        if not self._cloned and file.number not in self._claimed:
+            if not self._volume.fits(file.nominal_bytes):
+                return False
+            self._claimed[file.number] = file.nominal_bytes
+            self._volume.put(file.nominal_bytes)
+        return True
 
     def make(self, file: BackupFile, attempts: int) -> str:
         """A whole copy under the name that carries its attempts. Raises KeyError if the share has no such file."""
@@ -47,22 +61,28 @@ class RestoreFolder:
             self._files.rename(old, new)
 
     def leave_part(self, file: BackupFile, attempts: int, done_bytes: int) -> None:
-        """The copying was cut off after so many of its nominal bytes."""
+        """The copying was cut off after so many of its nominal bytes: at full size, with zeros in the place of the rest."""
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
         try:
             data = self._files.read(f"{self._share}/{file.name}")
         except KeyError:
             return  # it has gone from the share meanwhile
-        self._files.write(path, data[: len(data) * done_bytes // max(1, file.nominal_bytes)])
+        done = len(data) * done_bytes // max(1, file.nominal_bytes)
+        self._files.write(path, data[:done] + bytes(len(data) - done))
         self._parts.append(path)
 
     def drop(self, file: BackupFile) -> None:
         path = self._copies.pop(file.number, None)
         if path is not None:
             self._files.delete(path)
+        if self._claimed:
+            self._volume.remove(self._claimed.pop(file.number, 0))
 
     def clear(self) -> None:
         for path in (*self._copies.values(), *self._parts):
             self._files.delete(path)
         self._copies.clear()
         self._parts.clear()
+        claimed, self._claimed = self._claimed, {}
+        if claimed:
+            self._volume.remove(sum(claimed.values()))

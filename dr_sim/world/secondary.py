@@ -23,6 +23,7 @@ SHARE = "//secondary/landing"
 DATA_DISK = "//secondary/data"
 MINUTE_US = 60_000_000
 NOT_THERE = (60005, "The file is not in the share.")
+NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
 
 class Work:
@@ -59,7 +60,7 @@ class Secondary:
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
-        self.copies = RestoreFolder(context.secondary_files, SHARE)
+        self.restore_folder = RestoreFolder(context.secondary_files, SHARE, self.share, not self._spec.copy_bytes_s)
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ class Secondary:
         context = self._context
         now: int = context.agenda._now
         context.secondary_files.write(f"{SHARE}/{file.name}", data)
-        self.copies.drop(file)
+        self.restore_folder.drop(file)
         file.at_secondary = True
         file.properties_utc_us = file.modified_utc_us
         intact = file.agrees(data)
@@ -86,7 +87,7 @@ class Secondary:
         file.at_secondary = False
         self.share.remove(file.nominal_bytes)
         context.secondary_files.delete(f"{SHARE}/{file.name}")
-        self.copies.drop(file)
+        self.restore_folder.drop(file)
         context.file_gone(file, "secondary", why)
 
     # ---- validation -----------------------------------------------------------------------------------------------------
@@ -138,11 +139,13 @@ class Secondary:
     def _begin(self, work: Work) -> None:
         file = work.file
         self._restoring[file.database] = work
-        if self._spec.copy_bytes_s and not self.copies.path_of(file):
-            rate = self._spec.copy_bytes_s
+        rate = self._spec.copy_bytes_s
+        if not rate or self.restore_folder.path_of(file):
+            self._hand_over(work)
+        elif self.restore_folder.claim(file):
             work.flow = self._disk.start(file.database, file.nominal_bytes, rate, self._hand_over, work)
         else:
-            self._hand_over(work)
+            self._not_copied(work, NO_ROOM)
 
     def _hand_over(self, work: Work) -> None:
         """The engine opens the working copy."""
@@ -152,10 +155,10 @@ class Secondary:
         now: int = context.agenda._now
         attempts = self._attempts_in_store(name, file.name)
         try:
-            path = self.copies.path_of(file) or self.copies.make(file, attempts)
+            path = self.restore_folder.path_of(file) or self.restore_folder.make(file, attempts)
         except KeyError:
-            work.flow = None
-            work.entry = context.agenda.at(now, Class.DISK, file.database, self._refused, work, *NOT_THERE)
+            self.restore_folder.drop(file)
+            self._not_copied(work, NOT_THERE)
             return
         intact = file.agrees(context.secondary_files.read(path))
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
@@ -173,6 +176,11 @@ class Secondary:
             return
         rate = self._spec.restore_bytes_s
         work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
+
+    def _not_copied(self, work: Work, why: tuple[int, str]) -> None:
+        agenda = self._context.agenda
+        work.flow = None
+        work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._refused, work, *why)
 
     def restore_cost(self, name: str, kind: Kind, begun_utc_us: int, attempts: int, size: int) -> tuple[int, int]:
         """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named by the backup and the
@@ -263,7 +271,7 @@ class Secondary:
         if work.claimed_bytes:
             self.data.remove(work.claimed_bytes)
             self.copy_of(file.database, work.claimed_bytes)
-        self.copies.drop(file)
+        self.restore_folder.drop(file)
         reading = engine.read_witness(file.database_name)
         context.witness.restored(now, file.database, file.number, state, reading)
         context.journal.append(_RESTORED, now, file.database, file.number, state.fork, state.redo_lsn, reading.commits)
@@ -295,7 +303,7 @@ class Secondary:
             if work.op is None and work.flow is not None:
                 file = work.file
                 attempts = self._attempts_in_store(file.database_name, file.name)
-                self.copies.leave_part(file, attempts, file.nominal_bytes - left)
+                self.restore_folder.leave_part(file, attempts, file.nominal_bytes - left)
             elif work.op is not None:
                 work.op.abort(500_000)
                 self._unclaim(work)

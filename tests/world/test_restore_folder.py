@@ -207,6 +207,26 @@ def test_it_shares_the_disk() -> None:
         assert abs(ended - begun - 2 * ceil_us(size, 5_000_000)) <= 10
 
 
+def test_it_takes_room_beside_the_share_until_it_is_gone() -> None:
+    """Logs of 20 MB, two of them fit: one in the share and its copy. So the second lands, and cannot be copied."""
+    used: list[int] = []
+
+    def look(world: World) -> None:
+        used.append(world.secondary.share.used_bytes)
+
+    at = [5 * MINUTE + n * SECOND for n in (0, 10, 30)]
+    sets = (*FAST, SLOW_COPY, "secondary.share_capacity=59 MB", "run_for=14 min")
+    run = spied(scenario(ONE, *sets), *[(t, look) for t in at])
+    size = rows(run.world.journal, "truth.backup_finished", "nominal_bytes")[0][1]
+    assert used == [0, 2 * size, size]
+    (failed,) = rows(run.world.journal, "seen.RestoreFailed", "error_number")
+    assert failed[1] == 60007
+    assert len(rows(run.world.journal, "truth.restored")) == 1
+    cloned = spied(scenario(ONE, *FAST, "secondary.share_capacity=59 MB", "run_for=14 min"), *[(t, look) for t in at])
+    assert used[3:] == [0, size, size]
+    assert len(rows(cloned.world.journal, "truth.restored")) == 2
+
+
 # ---- crashes -----------------------------------------------------------------------------------------------------------
 def crash(world: World) -> None:
     world.hands.crash()
@@ -214,19 +234,20 @@ def crash(world: World) -> None:
 
 def test_a_crash_in_the_middle_of_a_copy_leaves_a_part_that_the_next_life_clears() -> None:
     """20 MB at 1 MB/s from 5:01.04 on; at 5:06.04 a quarter is there."""
-    left: list[tuple[str, int, int]] = []
+    left: list[tuple[str, bytes, bytes]] = []
 
     def look(world: World) -> None:
         data = world.context.secondary_files.data
-        whole = len(world.context.secondary_files.read(f"{SHARE}/{LOG}000"))
-        left.extend((path, len(data[path]), whole) for path in data if path.startswith(FOLDER))
+        whole = world.context.secondary_files.read(f"{SHARE}/{LOG}000")
+        left.extend((path, data[path], whole) for path in data if path.startswith(FOLDER))
 
     run = spied(
         scenario(ONE, *FAST, SLOW_COPY), (5 * MINUTE + 6_040_000, crash), (5 * MINUTE + 7_000_000, look)
     )
-    ((path, size, whole),) = left
+    ((path, part, whole),) = left
     assert path == f"{FOLDER}/{LOG}001{PART}"
-    assert size == whole // 4
+    quarter = len(whole) // 4
+    assert part == whole[:quarter] + bytes(len(whole) - quarter)  # a copy sets its file's size before it writes
     assert run.in_folder()[:4] == [
         ("write", LOG + "001" + PART, ""),
         ("delete", LOG + "001" + PART, ""),
