@@ -8,9 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from dr_sim import __version__
+from dr_sim import __version__, cli_experiments
 from dr_sim.engines.sides import ENGINES
 from dr_sim.errors import DrSimError, InputError, Problem
 
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; results appear whole or not at all", file=sys.stderr)
+        print("interrupted; what is not finished was not written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
         _mute()
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)")
     run.add_argument("--engine", choices=ENGINES, default="model", help="what holds the databases (default: model)")
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
 
     validate = commands.add_parser("validate", help="check scenario files: one line for each mistake")
@@ -103,6 +105,10 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.screen import screen
 
     scenario = load_scenario(a.scenario, a.set, a.seed)
+    if cli_experiments.wants_replications(a, scenario):
+        return cli_experiments.run_replications(a, scenario)
+    if a.replication is not None:
+        scenario = replace(scenario, replication_no=a.replication)
     runs.check_target(a.out or runs.results_folder(scenario, Path("results")))
     with progress_bar(scenario.name) as (progress, seconds):
         result = runs.run(scenario, progress, a.engine)

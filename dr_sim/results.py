@@ -50,14 +50,14 @@ def run(scenario: Scenario, progress: Callable[[float], None] | None = None, eng
 # ---- files --------------------------------------------------------------------------------------------------------------
 def results_folder(scenario: Scenario, root: Path) -> Path:
     """results/<scenario>/<run>: the first whole number that is free."""
-    parent = root / _safe(scenario.name)
+    parent = root / safe_name(scenario.name)
     n = 1
     while (parent / str(n)).exists():
         n += 1
     return parent / str(n)
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A scenario's name as a folder's: at most 200 bytes of letters, digits and -_. and spaces."""
     safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).encode()[:200].decode(errors="ignore")
     return safe.strip(". ") or "scenario"

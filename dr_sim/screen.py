@@ -39,10 +39,10 @@ def screen(
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  timeline.svg exposure.svg summary.json"]]
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
-    return _coloured(text) if colour else text
+    return coloured(text) if colour else text
 
 
-def _coloured(text: str) -> str:
+def coloured(text: str) -> str:
     out = Text(text)
     for word, style in _COLOURS.items():
         out.highlight_regex(rf"\b{word}\b", style)

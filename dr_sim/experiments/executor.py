@@ -137,6 +137,7 @@ class Processes:
         self.workers = workers
         self._pool: list[_Worker] = []
         self._tries: dict[tuple[str, int, int], int] = {}
+        self._not_started = 0
 
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
         scenarios = {job.key: job.scenario for job in jobs}
@@ -221,8 +222,10 @@ class Processes:
     def _replace(self, worker: _Worker, batches: _Batches) -> _Worker:
         worker.process.kill()
         code = worker.process.wait()
-        if worker.batch is None and not worker.ready:
-            raise BrokenReplicationError(f"a worker process could not start (exit code {code})")
+        if not worker.ready:
+            self._not_started += 1
+            if self._not_started >= TRIES:
+                raise BrokenReplicationError(f"worker processes do not start (exit code {code})")
         if worker.batch is not None:
             tries = self._tries[worker.batch] = self._tries.get(worker.batch, 0) + 1
             if tries >= TRIES:

@@ -16,7 +16,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("lnk: {}", ["4:1: unknown key 'lnk'; did you mean 'link'?"]),
     ("replicatons: 3", ["4:1: unknown key 'replicatons'; did you mean 'replications'?"]),
     ("replications: few", ["4:15: replications: write a whole number from 1 to 1,000,000"]),
-    ("replications: {at_least: 5, at_most: 4}", ["4:27: replications.at_least (5) is more than at_most (4)"]),
+    ("replications: {at_least: 5, at_most: 4}", ["4:26: replications.at_least (5) is more than at_most (4)"]),
     ("replications: {until: {outage.p99: +/- 5 %}}", ["4:1: replications.at_most is missing; write how many runs there may be, as in at_most: 3000"]),
     ("replications: {until: {outage.p99: 5 %}, at_most: 9}", ["4:36: replications.until.outage.p99: how exact is written '+/- 5 %'"]),
     ("on_unknown: pass", ["4:13: on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"]),

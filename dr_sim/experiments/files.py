@@ -1,0 +1,66 @@
+"""What many replications leave in their folder, beside the batches: tables, summary, picture, the scenario itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dr_sim import __version__
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.store import key_of, write_whole
+from dr_sim.figures.distribution import distribution_svg
+from dr_sim.results import safe_name
+from dr_sim.scenario import dump_resolved
+from dr_sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = "measures.parquet", "summary.json", "distribution.svg", "scenario.yaml"
+
+
+def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
+    """results/<scenario>/replications-<key>: the same for the same scenario, seed and version, so that it is gone on with."""
+    return root / safe_name(scenario.name) / f"replications-{key_of(scenario)[:12]}"
+
+
+def write_distribution(found: Distribution, folder: Path) -> None:
+    """Every file whole or not at all; the summary, which says that all is there, last."""
+    try:
+        write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
+        save(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
+        save(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
+        about = {"python": platform.python_version(), "dr-sim": __version__, **found.summary()}
+        write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+
+
+def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None = None) -> None:
+    """A table, with a JSON object beside its schema if there is one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = pa.Table.from_pandas(table, preserve_index=False)
+    if about is not None:
+        made = made.replace_schema_metadata({**(made.schema.metadata or {}), b"dr_sim": json.dumps(about).encode()})
+    pq.write_table(made, path, compression="zstd")
+
+
+def save(path: Path, write: Callable[[Path], None]) -> None:
+    """A file made by `write` beside its place, then moved there."""
+    handle, name = tempfile.mkstemp(prefix=".making-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""The one screen after many replications. Computes nothing that a Distribution does not say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.estimates import (
+    Question,
+    answer,
+    any_of,
+    curves_of,
+    failures_per_year,
+    miss_in_a_year,
+    rpo_of,
+    values_of,
+)
+from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.scenario.sla import CLASSES, PHASES
+from dr_sim.screen import coloured, span, value_text
+from dr_sim.units import clock
+
+_STATISTICS = ("mean", "p50", "p95", "p99")
+_WIDE = 21
+
+
+def screen(found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False) -> str:
+    """The whole screen as text. source: the scenario file; folder: where the results lie; colour: verdicts in colour."""
+    parts = [[_head(found, source, took_s)]]
+    if found.violations:
+        parts.append([f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust no number below"])
+    parts += [list(_per_run(found)), list(_over_time(found)), list(_missed(found)), list(_alerts(found))]
+    parts += [["SLA", *(line_text(v) for v in found.verdict)]] if found.verdict else []
+    parts += [[f"{folder}/  measures.parquet summary.json distribution.svg"]] if folder is not None else []
+    text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
+    return coloured(text) if colour else text
+
+
+def _head(found: Distribution, source: Path, took_s: float) -> str:
+    scenario = found.scenario
+    word = found.outcome.name if scenario.sla or found.violations else "DONE"
+    databases = f"{len(scenario.databases):,} database{'s' * (len(scenario.databases) > 1)}"
+    return f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x {span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
+
+
+def _row(head: str, cells: list[str]) -> str:
+    return f"{head:<16}" + "".join(f"{cell:<{_WIDE}}" for cell in cells)
+
+
+def _per_run(found: Distribution) -> Iterator[str]:
+    classes = list(dict.fromkeys(v.failure_class for v in values_of(found.samples, "outage", Question("outage"))))
+    for failure_class in classes:
+        runs = len(values_of(found.samples, "outage", Question("outage", "", failure_class)))
+        yield _row(f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs", [])
+        yield _row("", [*_STATISTICS, "most"])
+        for measure in ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES)):
+            if not values_of(found.samples, measure, Question(measure, "", failure_class)):
+                continue
+            cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
+            most = answer(found.samples, Question(f"{measure}.max", "", failure_class)).interval.estimate
+            if "." in measure and not most:
+                continue
+            name = measure.replace("outage.", "  ").replace("_", " ")
+            yield _row(f" {name}", [*cells, clock(round(most))])
+
+
+def _over_time(found: Distribution) -> Iterator[str]:
+    rows = [("exposure", c, f" exposure {c}") for c in ("site", "host", "database")] + [("replay_lag", "", " replay lag")]
+    shown = [r for r in rows if curves_of(found.samples, r[0], Question(r[0], "", r[1]))]
+    if not shown:
+        return
+    yield _row("OVER ALL TIME", [*_STATISTICS, "most"])
+    for measure, failure_class, name in shown:
+        most = answer(found.samples, Question(f"{measure}.max", "", failure_class)).interval.estimate
+        cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
+        yield _row(name, [*cells, clock(round(most))])
+
+
+def _cell(found: Distribution, measure: str, failure_class: str) -> str:
+    i = answer(found.samples, Question(measure, "", failure_class)).interval
+    return f"{clock(round(i.estimate))} [{_end(i.low)}, {_end(i.high)}]"
+
+
+def _end(us: float) -> str:
+    return clock(round(us)) if math.isfinite(us) else "?"
+
+
+def _missed(found: Distribution) -> Iterator[str]:
+    rpo, rates = rpo_of(found.scenario), failures_per_year(found.scenario)
+    for failure_class in CLASSES:
+        if not curves_of(found.samples, "exposure", Question("exposure", "", failure_class)):
+            continue
+        rate = rates.get(failure_class, 1.0)
+        year = miss_in_a_year(found.samples, rpo, failure_class, rate).interval
+        how = f"{rate:.3g} a year, as drawn" if failure_class in rates else "if 1 comes a year, at random"
+        yield f"RPO {clock(rpo)} missed by a lost {failure_class} ({how}): {_percent(year)} in a year"
+
+
+def _percent(i: Interval) -> str:
+    """Rounded away from certainty: 99.97 % is not 100 %."""
+    return f"{_figures(i.estimate)} % [{_figures(i.low)}, {_figures(i.high)}]"
+
+
+def _figures(part: float) -> str:
+    percent = 100 * part
+    return f"{percent:.2g}" if percent < 99 or percent == 100 else ">99"
+
+
+def _alerts(found: Distribution) -> Iterator[str]:
+    words = []
+    for measure, word in (("alerts_missed", "missed"), ("alerts_late", "late"), ("alerts_false", "false")):
+        of = any_of(found.samples, measure, Question(measure))
+        words.append(f"{word} in {_percent(of.interval)} of runs")
+    yield "ALERTS  " + "   ".join(words)
+
+
+def line_text(v: LineVerdict) -> str:
+    """'PASS  rto: outage.p95 at most 30:00   2:08 [2:07, 2:09]  n 25  reason'."""
+    line = v.line
+    what = " ".join(filter(None, (line.measure, line.database, line.failure_class)))
+    name = "" if line.id in (what, line.measure) else f"{line.id}: "
+    bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
+    return f" {v.outcome.name:<8} {name}{what} {bound}   {shown_value(v)}" + (f"   {v.reason}" if v.reason else "")
+
+
+def shown_value(v: LineVerdict) -> str:
+    """The estimate with its interval where it has one."""
+    if math.isnan(v.value):
+        return "unknown"
+    value = _number(v.value, v.unit)
+    return value if v.low == v.high == v.value or v.low == v.value else f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]"
+
+
+def _number(x: float, unit: str) -> str:
+    if not math.isfinite(x):
+        return "?"
+    if unit == "us":
+        return clock(round(x))
+    return f"{x / 10_000:.3g} %" if unit == "ppm" else f"{x:,.3g}"
+
+

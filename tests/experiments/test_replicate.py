@@ -1,0 +1,230 @@
+"""Replications: the same for any number of workers, after an interruption, after kill -9, and never another scenario's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from dr_sim import api
+from dr_sim.cli import main
+from dr_sim.errors import InputError
+from dr_sim.experiments import executor as executors
+from dr_sim.experiments.executor import Batch, BrokenReplicationError, Job, Processes, stretches
+from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
+from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.store import BATCHES, Store, key_of
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Replications
+from tests.experiments.worlds import sample, small, small_file
+
+ROOT = Path(__file__).parents[2]
+
+
+class Counting:
+    """Plays nothing: hands out made samples one by one, and counts them. stops_after: then Ctrl-C."""
+
+    def __init__(self, stops_after: int = 10**9) -> None:
+        self.played: list[int] = []
+        self.stops_after = stops_after
+
+    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        for job in jobs:
+            for number in job.numbers:
+                if len(self.played) == self.stops_after:
+                    raise KeyboardInterrupt
+                self.played.append(number)
+                yield job.key, [sample(number, {"outage": number})]
+
+    def close(self) -> None: ...
+
+
+def test_a_replication_depends_on_its_number_alone(tmp_path: Path) -> None:
+    scenario = small(tmp_path)
+    assert take(scenario, 3) == take(scenario, 3)
+    assert take(scenario, 3).values != take(scenario, 4).values
+    one = take(scenario, 3)
+    assert Sample.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setattr(executors, "BATCH_S", 0.02)
+    scenario = small(tmp_path)
+    alone = [take(scenario, i) for i in range(8)]
+    with api.executor(2) as playing:
+        course, again = Course(scenario), Course(small(tmp_path, "seed: 2\n"))
+        play_all([course, again], 8, playing)
+        assert len(playing._pool) == 2  # type: ignore[attr-defined]  # it did not stay in this process
+        assert course.first(8) == alone
+        assert again.first(8) != alone
+        third = Course(scenario)
+        play_all([third], 8, playing)  # the same processes, a key that meant another scenario before
+        assert third.first(8) == alone
+
+
+def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setattr(executors, "BATCH_S", 0.02)
+    scenario = small(tmp_path)
+    playing = Processes(2)
+    seen: list[int] = []
+    killed = 0
+    try:
+        for _, batch in playing.play([Job("a", scenario, range(10))]):
+            seen += [s.number for s in batch]
+            busy = [w.process.pid for w in playing._pool if w.batch is not None]
+            if busy and not killed:
+                killed = busy[0]
+                os.kill(killed, signal.SIGKILL)
+    finally:
+        playing.close()
+    assert killed
+    assert sorted(seen) == list(range(10))
+
+
+def test_a_replication_that_ends_its_process_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not tried for ever: a worker that dies at every batch, here because it is no worker at all."""
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setattr(executors, "_start", lambda: _dying())
+    with api.executor(2) as playing, pytest.raises(BrokenReplicationError, match="worker processes do not start"):
+        play_all([Course(small(tmp_path))], 5, playing)
+
+
+def _dying() -> executors._Worker:
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return executors._Worker(process)
+
+
+def test_a_replication_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(scenario: object, number: int) -> Sample:
+        raise RuntimeError("made")
+
+    monkeypatch.setattr(executors, "take", broken)
+    with api.executor(1) as playing, pytest.raises(BrokenReplicationError, match=r"replication 0 broke(?s:.*)made"):
+        play_all([Course(small(tmp_path))], 2, playing)
+
+
+def test_what_is_kept_is_not_played_again(tmp_path: Path) -> None:
+    scenario, folder = small(tmp_path), tmp_path / "out"
+    first = Counting(stops_after=5)
+    with pytest.raises(KeyboardInterrupt):
+        play_all([Course(scenario, Store(folder, scenario))], 8, first)
+    second = Counting()
+    course = Course(scenario, Store(folder, scenario))
+    assert course.missing(8) == [5, 6, 7]
+    play_all([course], 8, second)
+    assert (first.played, second.played) == ([0, 1, 2, 3, 4], [5, 6, 7])
+    assert [s.number for s in course.first(8)] == list(range(8))
+
+
+def test_a_batch_that_is_not_whole_is_played_again(tmp_path: Path) -> None:
+    scenario, folder = small(tmp_path), tmp_path / "out"
+    play_all([Course(scenario, Store(folder, scenario))], 4, Counting())
+    files = sorted((folder / BATCHES).glob("*.json"))
+    files[1].write_text(files[1].read_text()[:-20])  # torn
+    files[2].write_text(files[2].read_text().replace("outage", "outagf"))  # flipped
+    assert Course(scenario, Store(folder, scenario)).missing(4) == [1, 2]
+
+
+def test_a_folder_is_one_scenarios(tmp_path: Path) -> None:
+    scenario, folder = small(tmp_path), tmp_path / "out"
+    Store(folder, scenario)
+    with pytest.raises(InputError, match="of another scenario, seed or version"):
+        Store(folder, small(tmp_path, "seed: 2\n"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds no replications"):
+        Store(tmp_path / "full", scenario)
+
+
+def test_what_changes_no_run_changes_no_key(tmp_path: Path) -> None:
+    key = key_of(small(tmp_path))
+    assert key_of(small(tmp_path, "replications: 7\non_unknown: warn\n")) == key
+    assert key_of(small(tmp_path, "users: {requests: 5 per s}\n")) != key
+    assert key_of(load_scenario(small_file(tmp_path), [], 9)) != key
+
+
+def test_looks_are_fixed_numbers_and_the_first_is_always_there() -> None:
+    assert looks(Replications(20, 100)) == [20, 30, 45, 67, 100]
+    assert looks(Replications(3, 3)) == [3]
+    found = list(look_by_look([], Replications(20, 100, budget_us=0), Counting()))
+    assert found == [(0, 20, True)]
+
+
+def test_until_stops_where_the_interval_is_narrow_enough(tmp_path: Path) -> None:
+    """Outage i of run i: the half width of the median's interval falls as the number of runs grows."""
+    scenario = small(tmp_path, "replications: {at_least: 20, at_most: 2000, until: {outage.p50: +/- 10 %}}\n")
+    assert scenario.replications is not None
+    found = api.replicate_until(Course(scenario), scenario.replications, Counting())
+    i = found.interval("outage.p50")
+    assert 300 < found.n < 2000
+    assert max(i.high - i.estimate, i.estimate - i.low) <= 0.1 * i.estimate
+    wide = api.replicate_until(Course(scenario), Replications(20, 30, scenario.replications.until), Counting())
+    assert wide.n == 30
+
+
+def test_stretches() -> None:
+    assert list(stretches([5, 1, 2, 3, 9])) == [(1, 3), (5, 1), (9, 1)]
+    assert list(stretches([])) == []
+
+
+def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """kill -9 in mid-run; then the same command, which plays only what is missing, and gives what an undisturbed one does."""
+    path, out = small_file(tmp_path), tmp_path / "out"
+    command = [sys.executable, "-m", "dr_sim", "run", str(path), "--replications", "40", "--workers", "1", "--out", str(out)]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not list(out.glob("batches/*.json")) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    kept = {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.json")}
+    assert kept and not (out / "summary.json").exists()
+    assert main(command[3:]) == 0
+    assert {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.json") if p.name in kept} == kept
+    assert main(["run", str(path), "--replications", "40", "--out", str(tmp_path / "whole"), "--json"]) == 0
+    assert (out / "summary.json").read_bytes() == (tmp_path / "whole" / "summary.json").read_bytes()
+    shown = json.loads(capsys.readouterr().out.split("\n}\n")[0].split("summary.json distribution.svg\n")[1] + "}")
+    assert shown["replications"] == 40
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting(stops_after=3))
+    path = small_file(tmp_path, "replications: 9\n")
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 130
+    told = capsys.readouterr().err
+    assert f"3 replications are kept in {tmp_path / 'out'}; the same command goes on from there" in told
+    monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting())
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert "9 x 12 h" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--replications", "4", "--engine", "sqlite"], "goes with neither"),
+        (["--replications", "4", "--replication", "1"], "goes with neither"),
+        (["--replications", "4", "--on", "10.0.0.1"], "write dask://HOST:PORT"),
+    ],
+)
+def test_bad_input_of_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+    assert main(["run", str(small_file(tmp_path)), "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_one_replication_by_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was seen in a distribution can be looked at whole."""
+    path = small_file(tmp_path, "replications: 9\n")
+    assert main(["run", str(path), "--replication", "2", "--out", str(tmp_path / "out"), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    of = take(load_scenario(path), 2)
+    mean = next(v.low for v in of.values if v.measure == "exposure.mean" and v.failure_class == "site")
+    assert (summary["replication_no"], summary["exposure"]["mean_us"]) == (2, mean)
