@@ -34,7 +34,7 @@ def small(folder: Path, more: str = "") -> Scenario:
     return load_scenario(small_file(folder, more))
 
 
-def sample(number: int, values: dict[str, int | None | tuple[int, int | None]], violations: int = 0) -> Sample:
+def sample(number: int, values: dict[str, int | tuple[int, int | None] | None], violations: int = 0) -> Sample:
     """values: measure -> what it is (microseconds or a count), or (at least, at most)."""
     made = []
     for measure, value in values.items():
