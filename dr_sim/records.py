@@ -44,6 +44,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.served", (("from_ppm", "int"), ("to_ppm", "int"))),
     ("truth.served_again", ()),  # 99 % from here on
     ("truth.commits_total", (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"))),  # at the end of the run
+    # the log is full and commits are refused from here on (refused 1), or they go on and so many were (0)
+    ("truth.writes", (("refused", "int"), ("transactions", "int"))),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     # ---- what the world tells the journal of the machines ----

@@ -35,6 +35,7 @@ def screen(
     parts += [_violations(summary, scenario)] if summary["violations"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
+    parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  timeline.svg exposure.svg summary.json"]]
@@ -198,6 +199,17 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
     first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
     return [first, f"       {clock(told['before_failure_us'])} before the loss.  {score}"]
+
+
+def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    """An outage of writes alone: a transaction log was full."""
+    refused = summary["writes_refused"]
+    since = instant(refused["first_us"], scenario)
+    out = [f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   {refused['transactions']:,} tx  (9002: the log was full)"]
+    many = {name: x for name, x in refused["by_database"].items() if x["time_us"]}
+    if len(summary["databases"]) > 1:
+        out += [f"  {name:<20} {clock(x['time_us']):>9}   {x['transactions']:,} tx" for name, x in many.items()]
+    return out
 
 
 def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:

@@ -91,6 +91,9 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
         return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
     if base.startswith("alert"):
         return _of_alerts(summary["alerts"], base, line.database)
+    if base == "writes_refused":
+        refused = summary["writes_refused"]
+        return _Found((refused["by_database"][line.database] if line.database else refused)["time_us"])
     met = [f for f in summary["failovers"] if line.failure_class in ("", f["class"])]
     if not met:
         which = f" of class {line.failure_class}" if summary["failovers"] else ""

@@ -240,6 +240,12 @@ class Witness:
         d.clear()
         d.promoted, d.primary_fork = True, fork
 
+    def writes_changed(self, t: int, db: int) -> None:
+        """Commits are refused from now on, or go on: the first one that a survivor would lack comes at another instant."""
+        d = self._databases[db]
+        for front in (d.site, d.host):
+            self._show(t, d, front)
+
     # ---- answers ---------------------------------------------------------------------------------------------
     def survivable(self, db: int, cls: str, acknowledged_commits: int = 0) -> tuple[int, int]:
         """(fork, commits) that would survive a failure of class 'site', 'host' or 'database' now.

@@ -117,6 +117,7 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     yield from _of_alerts(summary["alerts"], "")
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
+    yield from _of_refusals(summary["writes_refused"], _named(scenario))
     for measure, unit, value in (
         ("link_sent", "bytes", summary["link"]["bytes_sent"]),
         ("link_used", "ppm", summary["link"]["used_ppm"]),
@@ -175,6 +176,11 @@ def _of_alerts(score: dict[str, Any], database: str) -> Iterator[Value]:
     if score["due"]:
         delay = score["max_delay_us"]
         yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay)
+
+
+def _of_refusals(service: dict[str, Any], named: list[str]) -> Iterator[Value]:
+    for database, found in [("", service), *((name, service["by_database"][name]) for name in named)]:
+        yield Value("writes_refused", database, "", "us", found["time_us"], found["time_us"])
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ def happen(event: Occurrence, params: IndexMaintenance) -> None:
     context = event.world.context
     event.begins("index maintenance", index)
     context.workloads[index].add_burst(context.now_us, params.log, params.over)
+    event.world.primary.log_space.burst(event.world.primary.databases[index])
     event.world.later(params.over, lambda: event.ends("index maintenance", index))
 
 

@@ -18,6 +18,7 @@ from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers
 from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.measures.writes import any_refused_us, refusals
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
 
@@ -50,6 +51,7 @@ def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
         "alerts": _alerts(scenario, quality),
         "link": _link(t, scenario, up_until),
         "backups": backups_made(t),
+        "writes_refused": _writes_refused(t, scenario),
         "violations": [
             {"time_us": r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
             for r in t.rows("truth.violation")
@@ -248,6 +250,24 @@ def _backlog(t: Tables, scenario: Scenario) -> dict[str, int]:
         "not_landed_at_end": to_land.last,
         "not_restored_max": to_restore.most,
         "not_restored_at_end": to_restore.last,
+    }
+
+
+def _writes_refused(t: Tables, scenario: Scenario) -> dict[str, Any]:
+    """Commits that were refused because a transaction log was full, and for how long."""
+    found = refusals(t, scenario)
+    by_database = {
+        d.name: {
+            "time_us": sum(r.end_us - r.begin_us for r in found if r.database == i),
+            "transactions": sum(r.transactions for r in found if r.database == i),
+        }
+        for i, d in enumerate(scenario.databases)
+    }
+    return {
+        "time_us": any_refused_us(found),
+        "transactions": sum(r.transactions for r in found),
+        "first_us": min((r.begin_us for r in found), default=None),
+        "by_database": by_database,
     }
 
 

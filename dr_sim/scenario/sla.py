@@ -14,7 +14,7 @@ from dr_sim.scenario.tree import Node
 
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
-VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay")
+VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused")
 COUNTS = ("alerts_missed", "alerts_false")
 CURVES = ("exposure", "replay_lag")
 DURATIONS = (
@@ -27,7 +27,7 @@ CLASSES = ("database", "host", "site")
 CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
 _KEYS = ("id", "database", "class")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
-_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, each for every run or " \
+_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed or " \
     "alerts_false"  # fmt: skip
 

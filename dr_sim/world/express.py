@@ -144,6 +144,8 @@ class ExpressLane:
             cut_us = following
         if file is not None:
             self._promotion.restored(file)
+            if self._primary.log_space.limit_bytes(db):
+                self._primary.log_space.changed(db)
         if stretch.rung:
             hands, key = self._hands, (db.spec.name, "window")
             hands.alarms[key].cancel()
@@ -156,7 +158,7 @@ class ExpressLane:
         database = db.spec.name
         if (
             manager is None or db.running or db.paused or db.waiting or db.cut_next_ppm or self._on_offer
-            or hands.before_command is not None or type(hands.store) is not MemoryStore
+            or self._primary.log_space.full(db) or hands.before_command is not None or type(hands.store) is not MemoryStore
             or not self._secondary.idle or not self._replication.idle or not self._link.forward_up
         ):  # fmt: skip
             return None

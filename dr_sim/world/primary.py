@@ -20,6 +20,7 @@ from dr_sim.scenario.model import BackupCost, Database, Schedule
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.log_space import LogSpace
 from dr_sim.world.schedule import last_start, next_start
 from dr_sim.world.sharing import Flow, SharedRate
 from dr_sim.world.volume import BackupShare
@@ -90,7 +91,8 @@ class Primary:
         for shared in self._disks.values():
             shared.replanned = self.share.plan if self.share.limited else None
         self.share.changed.append(self._watch_rates)
-        self.failed_hook: Callable[[PrimaryDatabase, Kind, int, str], None] = lambda db, kind, number, text: None
+        self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
+        self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text))
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 
     # ---- schedules ------------------------------------------------------------------------------------------------
@@ -99,6 +101,7 @@ class Primary:
         for db in self.databases:
             for kind in Kind:
                 self._schedule_next(db, kind, 0)
+            self.log_space.changed(db)
 
     def schedule_of(self, db: PrimaryDatabase, kind: Kind) -> Schedule:
         return (db.spec.full, db.spec.incremental, db.spec.log)[kind]
@@ -112,6 +115,8 @@ class Primary:
         if db.failed or db.writes_until_us is not None:
             return  # nothing is backed up here any more
         now = self._context.agenda._now
+        if kind is Kind.LOG and self.log_space.full(db):
+            self.log_space.tell(db)
         taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
         self._schedule_next(db, kind, max(now, taken_until_us))
         if taken_until_us < 0:
@@ -215,6 +220,8 @@ class Primary:
             context.primary_engine.commit_to(db.spec.name, commits, lsn)
         utc = context.scenario.start_utc_us + now
         header = job.op.finish(commits, lsn, utc).header
+        if kind is Kind.LOG and self.log_space.limit_bytes(db):
+            self.log_space.changed(db)
         file.finished(header, context.primary_files.read(f"{SHARE}/{file.name}"), commits)
         if kind is Kind.FULL and not header.copy_only:
             db.last_full_lsn = header.first_lsn
@@ -311,7 +318,7 @@ class Primary:
         context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
         context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
         self._next_of(db)
-        self.failed_hook(db, file.kind, error.number, error.text)
+        self.error_hook(db, file.kind.word, error.number, error.text)
         if job.answer is not None:
             job.answer(None)
 
@@ -338,6 +345,7 @@ class Primary:
         if wrote_until_now:
             db.writes_until_us = self._context.now_us
         db.failed = failure_class
+        self.log_space.stopped(db)
         db.waiting.clear()
         for job in list(db.running.values()):
             self.cut_off(db, job)
@@ -348,6 +356,7 @@ class Primary:
         """Fenced or quiesced: nothing is acknowledged from now on."""
         if db.writes_until_us is None:
             db.writes_until_us = self._context.now_us
+            self.log_space.stopped(db)
             self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
 
     def delete(self, file: BackupFile, why: str) -> None:

@@ -5,11 +5,16 @@ rounded up. Commit n (n = 0, 1, ...) begins at byte pos(n) = ceil(n * bytes per 
 t_n = max{t : U(t) <= pos(n)}. Then a log cut at t holds commit n exactly if t_n < t, which is pos(n) < U(t): a cut's
 commits are known from bytes alone. Maintenance (index rebuilds) writes log M(t) that carries no user's commit.
 The LSN at t is U(t) + M(t).
+
+While a log is full nothing is written and no commit is acknowledged: what was offered in such a gap is left out of U, M and
+the commits, and everything after it follows with the numbers that it would have had. Then t_n is still the last
+instant at which U holds no more than pos(n) bytes.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,10 +30,21 @@ _WORKING_DAY = (2, 2, 3, 3, 2, 2, 3, 6, 12, 16, 17, 16, 12, 14, 16, 16, 14, 10, 
 _WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2)
 
 
+@dataclass(slots=True)
+class _Gap:
+    """Nothing was written in [begin_us, end_us). at_byte: where U stood; the others: left out by its end, by all gaps so far."""
+
+    begin_us: int
+    end_us: int
+    at_byte: int
+    user_bytes: int
+    maintenance_bytes: int
+
+
 class Workload:
     """One database's writes."""
 
-    __slots__ = ("_bursts", "_bytes", "_cum", "_last_ack", "_lengths", "_period_us", "_starts", "_steady", "_tx_den", "_tx_num")
+    __slots__ = ("_bursts", "_bytes", "_cum", "_gaps", "_last_ack", "_lengths", "_period_us", "_starts", "_steady", "_tx_den", "_tx_num")
 
     def __init__(self, database: Database, scenario: Scenario) -> None:
         volume = database.log_volume
@@ -40,14 +56,57 @@ class Workload:
         self._tx_den = database.transactions_num * self._period_us
         self._steady = len(self._starts) == 1
         self._bursts: list[tuple[int, int, int]] = []
+        self._gaps: list[_Gap] = []
         self._last_ack = (-1, 0)
 
     def add_burst(self, at_us: int, log_bytes: int, over_us: int) -> None:
         """Maintenance writes so much log, evenly over that time (all at once if 0)."""
         self._bursts.append((at_us, log_bytes, over_us))
 
+    # ---- gaps -------------------------------------------------------------------------------------------------------
+    def refuse_from(self, t: int) -> None:
+        """Nothing is written from t on, until accept_from."""
+        user, maintenance = (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes) if self._gaps else (0, 0)
+        self._gaps.append(_Gap(t, NEVER_US, self.user_bytes(t), user, maintenance))
+        self._last_ack = (-1, 0)
+
+    def accept_from(self, t: int) -> int:
+        """Writes go on; how many commits were refused meanwhile."""
+        gap = self._gaps[-1]
+        gap.end_us = t
+        before, after = self._offered_bytes(gap.begin_us), self._offered_bytes(t)
+        gap.user_bytes += after - before
+        gap.maintenance_bytes += self._offered_maintenance(t) - self._offered_maintenance(gap.begin_us)
+        self._last_ack = (-1, 0)
+        return self._commits_in(after) - self._commits_in(before)
+
+    def _left_out(self, t: int) -> tuple[int, int]:
+        """Bytes of users and of maintenance that were offered before t and not written."""
+        i = bisect_left(self._gaps, t, key=lambda gap: gap.begin_us) - 1
+        if i < 0:
+            return 0, 0
+        gap = self._gaps[i]
+        if t >= gap.end_us:
+            return gap.user_bytes, gap.maintenance_bytes
+        user, maintenance = (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes) if i else (0, 0)
+        return (
+            user + self._offered_bytes(t) - self._offered_bytes(gap.begin_us),
+            maintenance + self._offered_maintenance(t) - self._offered_maintenance(gap.begin_us),
+        )
+
+    # ---- bytes and commits by time ----------------------------------------------------------------------------------
     def user_bytes(self, t: int) -> int:
         """U(t)."""
+        offered = self._offered_bytes(t)
+        return offered - self._left_out(t)[0] if self._gaps else offered
+
+    def maintenance_bytes(self, t: int) -> int:
+        """M(t)."""
+        offered = self._offered_maintenance(t)
+        return offered - self._left_out(t)[1] if self._gaps else offered
+
+    def _offered_bytes(self, t: int) -> int:
+        """U(t) without gaps."""
         if self._steady:
             return -(-self._bytes * t // self._period_us)
         periods, rest = divmod(t, self._period_us)
@@ -56,8 +115,8 @@ class Workload:
         step = self._cum[j + 1] - base
         return periods * self._bytes + base - (-step * (rest - self._starts[j]) // self._lengths[j])
 
-    def maintenance_bytes(self, t: int) -> int:
-        """M(t)."""
+    def _offered_maintenance(self, t: int) -> int:
+        """M(t) without gaps."""
         total = 0
         for at_us, log_bytes, over_us in self._bursts:
             done = t - at_us
@@ -80,6 +139,10 @@ class Workload:
             return 0, lsn
         return (u - 1) * self._tx_den // self._tx_num + 1, lsn
 
+    def _commits_in(self, user_bytes: int) -> int:
+        """How many begin within so many bytes."""
+        return (user_bytes - 1) * self._tx_den // self._tx_num + 1 if user_bytes > 0 and self._tx_num else 0
+
     def ack_instant(self, n: int) -> int:
         """The instant at which commit n is acknowledged; NEVER_US if this database never commits."""
         if n == self._last_ack[0]:  # asked for twice a log: what survives a site's loss and a host's
@@ -91,9 +154,15 @@ class Workload:
     def _ack_instant(self, n: int) -> int:
         if not self._bytes:
             return NEVER_US
+        byte = self.commit_start(n)
+        if self._gaps:
+            passed = bisect_right(self._gaps, byte, key=lambda gap: gap.at_byte)
+            if passed and self._gaps[passed - 1].end_us == NEVER_US:
+                return NEVER_US
+            byte += self._gaps[passed - 1].user_bytes if passed else 0
         if self._steady:
-            return self.commit_start(n) * self._period_us // self._bytes
-        periods, rest = divmod(self.commit_start(n), self._bytes)
+            return byte * self._period_us // self._bytes
+        periods, rest = divmod(byte, self._bytes)
         j = bisect_right(self._cum, rest) - 1
         dt = (rest - self._cum[j]) * self._lengths[j] // (self._cum[j + 1] - self._cum[j])
         return periods * self._period_us + self._starts[j] + dt

@@ -80,7 +80,7 @@ class World:
         self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
-        self.primary.failed_hook = self._backup_failed
+        self.primary.error_hook = self._primary_error
         self.express: ExpressLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
             self.express = ExpressLane(
@@ -158,6 +158,8 @@ class World:
         context = self.context
         for db in self.primary.databases:
             t = context.now_us if db.writes_until_us is None else db.writes_until_us
+            if db.writes_until_us is None:
+                self.primary.log_space.stopped(db)
             w = context.workloads[db.index]
             context.note("truth.commits_total", db.index, w.commits(t), w.user_bytes(t), w.maintenance_bytes(t))
         context.note("truth.end", -1)
@@ -257,8 +259,8 @@ class World:
             self.users.lost(db.index)
             self.heartbeats.machine_down(db.spec.machine)
 
-    def _backup_failed(self, db: PrimaryDatabase, kind: Kind, number: int, text: str) -> None:
-        self.hands.primary_error(db.spec.name, kind.word, number, text)
+    def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
+        self.hands.primary_error(db.spec.name, what, number, text)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dr_sim.run import Result
-
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.life import cut_up
 from dr_sim.measures.tables import tables
+from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, peak_us, ran, rows, texts, times
@@ -120,7 +119,76 @@ def test_a_full_that_does_not_fit_is_told_at_every_retry() -> None:
     assert all(r.entity == 0 for r in rows(result, "truth.restored"))
 
 
+# ---- the transaction log ----------------------------------------------------------------------------------------------
+def test_a_log_that_nobody_backs_up_is_full_to_the_microsecond_and_users_are_refused() -> None:
+    result = capacity("log_full")
+    changes = [(r.time_us, r.values["refused"], r.values["transactions"]) for r in rows(result, "truth.writes")]
+    full, again = at(1, "10:45"), at(1, "11:00:20")
+    assert changes == [(full, 1, 0), (again, 0, 9_200)]
+    refused = result.summary["writes_refused"]
+    assert refused == {
+        "time_us": 920 * SECOND, "transactions": 9_200, "first_us": full,
+        "by_database": {"crm": {"time_us": 920 * SECOND, "transactions": 9_200}},
+    }  # fmt: skip
+    (total,) = rows(result, "truth.commits_total")
+    day = 24 * 60 * MINUTE
+    assert total.values["commits"] == 10 * (day - 920 * SECOND) // SECOND
+    assert total.values["user_bytes"] == 20_000_000 * (day - 920 * SECOND) // (5 * MINUTE)
+
+
+def test_the_log_that_frees_it_holds_all_that_was_written_and_nothing_that_was_not() -> None:
+    result = capacity("log_full")
+    begun = {r.time_us: r.values for r in rows(result, "truth.backup_begin", kind=Kind.LOG)}
+    before, freeing, after = begun[at(1, "09:55")], begun[at(1, "11:00")], begun[at(1, "11:05")]
+    assert freeing["last_lsn"] - before["last_lsn"] == 200_000_000
+    assert freeing["commits"] - before["commits"] == 30_000
+    assert after["last_lsn"] - freeing["last_lsn"] == ceil_div(20_000_000 * 280, 300) // SECOND  # 4 min 40 s of writes
+    assert after["commits"] - freeing["commits"] == 2_800
+    assert peak_us(result) == at(1, "11:00:28") - at(1, "09:55")
+    assert not result.summary["violations"]
+
+
+def test_9002_is_told_at_once_and_at_each_time_of_a_log() -> None:
+    result = capacity("log_full")
+    told = [t for t, event_id, _, _ in alerts(result) if event_id == 10]
+    assert told == [at(1, "10:45"), at(1, "10:50"), at(1, "10:55"), at(1, "11:00")]
+    assert texts(result)[[e for _, e, _, _ in alerts(result)].index(10)] == (
+        "For database [crm] the primary refuses writes. The SQL error provided is: "
+        "9002 The transaction log for database 'crm' is full due to 'LOG_BACKUP'."
+    )
+
+
+def test_what_is_lost_while_the_log_is_full_is_what_was_written() -> None:
+    """The site dies 8 min after the log was full: 50 min of writes are lost, and 58 min of time."""
+    result = ran("capacity/log_full", "failover.mode=automatic", "events=[{at: 'Mon 09:58', paused_backups: {database: crm, "
+                 "duration: 1 h}}, {at: 'Mon 10:53', lose: site}]")  # fmt: skip
+    (failover,) = result.summary["failovers"]
+    assert failover["data_loss_us"] == 58 * MINUTE
+    assert failover["user_bytes_lost"] == 200_000_000
+    assert failover["transactions_lost"] == 30_000
+    assert failover["maintenance_bytes_lost"] == 0
+    assert result.summary["writes_refused"]["time_us"] == 8 * MINUTE  # from then on it is the failover's outage
+
+
+def test_maintenance_fills_a_log_too_and_what_is_refused_of_it_is_not_lost() -> None:
+    """1 GB over 10 min from 10:00 on beside 66,666.7 B/s, a log of 400 MB cut at 10:00 and not again."""
+    result = ran(
+        "capacity/log_full", "databases.crm.log_capacity=400 MB", "failover.mode=automatic",
+        "events=[{at: 'Mon 10:01', paused_backups: {database: crm, duration: 1 h}}, {at: 'Mon 10:06', lose: site}, "
+        "{at: 'Mon 10:00', index_maintenance: {database: crm, log: 1 GB, over: 10 min}}]",
+    )  # fmt: skip
+    rate = 1_000_000_000 // 600 + 20_000_000 // 300  # bytes a second
+    (full, ended) = rows(result, "truth.writes")
+    seconds = (full.time_us - at(1, "10:00")) / SECOND
+    assert abs(seconds - 400_000_000 / rate) < 0.001
+    assert ended.time_us == at(1, "10:06")
+    (failover,) = result.summary["failovers"]
+    assert failover["user_bytes_lost"] + failover["maintenance_bytes_lost"] in (400_000_000, 399_999_999)
+    assert abs(failover["maintenance_bytes_lost"] - seconds * 1_000_000_000 / 600) < 2_000
+
+
 def test_a_capacity_that_is_never_reached_changes_nothing() -> None:
     quiet = ran("faults/missing_file")
-    limited = ran("faults/missing_file", "primary.share_capacity=10 TB", "secondary.share_capacity=10 TB", "secondary.data_capacity=10 TB")
+    limited = ran("faults/missing_file", "primary.share_capacity=10 TB", "secondary.share_capacity=10 TB",
+                  "secondary.data_capacity=10 TB", "databases.crm.log_capacity=10 TB")  # fmt: skip
     assert limited.digest == quiet.digest

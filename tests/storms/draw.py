@@ -65,7 +65,22 @@ def text(seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def scenario(seed: int, folder: Path) -> Scenario:
+def scenario(seed: int, folder: Path, limited: bool = False) -> Scenario:
+    """limited: on disks and with logs that can be full."""
     path = folder / f"storm-{seed}.yaml"
     path.write_text(text(seed), encoding="utf-8")
-    return load_scenario(path)
+    return load_scenario(path, limits(seed) if limited else [])
+
+
+def limits(seed: int) -> list[str]:
+    """Small enough that many a backup, copy, restore or commit finds no room, for a while or for ever."""
+    r = random.Random(f"limits {seed}")
+    names = [line.strip(" :") for line in text(seed).splitlines() if line.startswith("  ") and line.endswith(":")]
+    sizes = [line.split(": ")[1] for line in text(seed).splitlines() if line.startswith("    size:")]
+    held = sum({"MB": 1, "GB": 1000}[unit] * int(number) for number, unit in (size.split() for size in sizes))
+    out = [
+        f"primary.share_capacity={r.choice(['none', '900 MB', '6 GB', '90 GB'])}",
+        f"secondary.share_capacity={r.choice(['none', '700 MB', '5 GB', '80 GB'])}",
+        f"secondary.data_capacity={r.choice(['none', f'{held} MB', f'{held * 3 // 2} MB'])}",
+    ]
+    return out + [f"databases.{name}.log_capacity={r.choice(['none', '30 MB', '150 MB', '1 GB'])}" for name in names]

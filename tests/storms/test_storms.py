@@ -21,8 +21,8 @@ from dr_sim.world.world import World, manager_config
 from tests.storms.draw import scenario
 
 
-def weathers(seed: int, folder: Path) -> None:
-    spec = scenario(seed, folder)
+def weathers(seed: int, folder: Path, limited: bool = False) -> None:
+    spec = scenario(seed, folder, limited)
     journal = World(spec).run()
     broken = [(r.time_us, r.values) for r in journal.rows("truth.violation")]
     assert not broken, f"seed {seed}: {broken[0]}"
@@ -57,6 +57,19 @@ def orders_are_kept(seed: int, journal: Journal, spec: Scenario) -> None:
 def test_storms(decade: int, tmp_path: Path) -> None:
     for seed in range(decade * 10, decade * 10 + 10):
         weathers(seed, tmp_path)
+
+
+@pytest.mark.parametrize("decade", range(2))
+def test_storms_on_disks_that_can_be_full(decade: int, tmp_path: Path) -> None:
+    for seed in range(decade * 10, decade * 10 + 10):
+        weathers(seed, tmp_path, limited=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hundred", range(1, 5))
+def test_storms_on_disks_that_can_be_full_at_length(hundred: int, tmp_path: Path) -> None:
+    for seed in range(hundred * 100, hundred * 100 + 100):
+        weathers(seed, tmp_path, limited=True)
 
 
 @pytest.mark.long

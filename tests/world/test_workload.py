@@ -172,3 +172,44 @@ def test_hours_are_those_of_the_services_own_clock() -> None:
     w = Workload(dataclasses.replace(s.databases[0], log_volume=volume), s)
     hourly = [w.user_bytes((h + 1) * HOUR) - w.user_bytes(h * HOUR) for h in range(24)]
     assert max(range(24), key=hourly.__getitem__) == 1
+
+
+# ---- gaps: a full log ---------------------------------------------------------------------------------------------------
+GAPS = st.lists(st.integers(0, 2 * DAY), min_size=2, max_size=6, unique=True).map(
+    lambda marks: list(zip(sorted(marks)[::2], sorted(marks)[1::2], strict=False))
+)
+
+
+@given(volumes, rates, GAPS, st.integers(0, 3 * DAY), st.integers(-3, 3))
+def test_what_is_refused_is_left_out_and_all_else_is_as_it_was(
+    volume: LogVolume, rate: tuple[int, int], gaps: list[tuple[int, int]], at_us: int, nearby_us: int
+) -> None:
+    free, w = workload(volume, rate[0], den_us=rate[1]), workload(volume, rate[0], den_us=rate[1])
+    for each in (free, w):
+        each.add_burst(DAY // 2, 10**9, HOUR)
+    for begin, end in gaps:
+        w.refuse_from(begin)
+        assert w.written(end + DAY) == w.written(begin)  # nothing, as long as it lasts
+        assert w.ack_instant(w.commits(begin)) == NEVER_US
+        offered = free.commits(end) - free.commits(begin)
+        assert w.accept_from(end) == offered
+    left_out = [(max(0, min(at_us, end) - begin), begin, min(at_us, end)) for begin, end in gaps if begin < at_us]
+    assert w.user_bytes(at_us) == free.user_bytes(at_us) - sum(free.user_bytes(e) - free.user_bytes(b) for _, b, e in left_out)
+    assert w.maintenance_bytes(at_us) == free.maintenance_bytes(at_us) - sum(
+        free.maintenance_bytes(e) - free.maintenance_bytes(b) for _, b, e in left_out
+    )
+    n = w.commits(at_us) + nearby_us
+    if n >= 0:  # the theory of the module: a log cut at t holds commit n exactly if t_n < t
+        acknowledged = w.ack_instant(n)
+        assert not any(begin <= acknowledged < end for begin, end in gaps)
+        assert (n < w.commits(at_us)) == (acknowledged < at_us)
+
+
+def test_by_hand() -> None:
+    """1,000 B/s and 10 commits a second; nothing from 10 s to 15 s."""
+    w = workload(LogVolume("steady", 1000, SECOND))
+    w.refuse_from(10 * SECOND)
+    assert w.written(12 * SECOND) == (100, 10_000)
+    assert w.accept_from(15 * SECOND) == 50
+    assert w.written(16 * SECOND) == (110, 11_000)
+    assert (w.ack_instant(99), w.ack_instant(100), w.ack_instant(110)) == (9_900_000, 15 * SECOND, 16 * SECOND)

@@ -1,0 +1,46 @@
+"""When a database took no writes although it was up: its transaction log was full (9002). Reads went on.
+
+Apart from the outage of a failover: nothing failed, nobody is sent anywhere, and it ends by itself with the next log
+backup. Commits that were refused are no data loss, as nobody was told that they are safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.measures.tables import Record, tables
+from dr_sim.scenario.model import Scenario
+
+
+@dataclass(slots=True)
+class Refusal:
+    """[begin_us, end_us), and how many commits were refused in it."""
+
+    database: int
+    begin_us: int
+    end_us: int
+    transactions: int
+
+
+def refusals(record: Record, scenario: Scenario) -> list[Refusal]:
+    """In order; of one that began before measure_from_us the rest, with all its commits. The world ends every one."""
+    t = tables(record)
+    found: list[Refusal] = []
+    begun: dict[int, int] = {}
+    for row in t.rows("truth.writes"):
+        if row.values["refused"]:
+            begun[row.entity] = row.time_us
+        else:
+            begin = max(begun.pop(row.entity), scenario.measure_from_us)
+            if row.time_us > begin:
+                found.append(Refusal(row.entity, begin, row.time_us, row.values["transactions"]))
+    return found
+
+
+def any_refused_us(found: list[Refusal]) -> int:
+    """For how long at least one database took none."""
+    total = reached = 0
+    for refusal in sorted(found, key=lambda r: r.begin_us):
+        total += max(0, refusal.end_us - max(refusal.begin_us, reached))
+        reached = max(reached, refusal.end_us)
+    return total

@@ -1,0 +1,119 @@
+"""Transaction logs of limited size: when they are full, what that refuses, and what frees them (SQL Server: 9002).
+
+A log holds what was written since the cut of the last log backup that finished; only that truncates it. It is full at the
+last instant at which what it holds is no more than it may: commits are refused from then on, users' and maintenance's
+alike, and are not made up for later. It is known beforehand, so one entry stands on the agenda and nothing ticks. What
+the primary's error log says of it is sent on at once, and again at each time of a log backup until commits go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.context import Context
+
+if TYPE_CHECKING:
+    from dr_sim.world.primary import PrimaryDatabase
+
+
+class LogSpace:
+    """told(db, number, text): the primary's error log has a new line."""
+
+    def __init__(self, context: Context, told: Callable[[PrimaryDatabase, int, str], None]) -> None:
+        self._context = context
+        self._told = told
+        self._alarms: dict[int, Entry] = {}
+        self._caps: dict[int, list[int]] = {}  # by database: what something else has left of its log's disk
+        self._full_from_us: dict[int, int] = {}
+
+    def limit_bytes(self, db: PrimaryDatabase) -> int:
+        """The most its log holds; 0: not limited."""
+        caps = self._caps.get(db.index, [])
+        own = db.spec.log_capacity_bytes
+        return min([*caps, own] if own else caps, default=0)
+
+    def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
+        lsn = self._context.workloads[db.index].lsn(at_us)
+        return lsn + 1 - self._context.primary_engine.log_starts_at(db.spec.name)  # LSN 1 is where the first byte goes
+
+    def full(self, db: PrimaryDatabase) -> bool:
+        return db.index in self._full_from_us
+
+    def changed(self, db: PrimaryDatabase) -> None:
+        """The log was truncated, or what it may hold or what is written has changed: from when on is it full?"""
+        entry = self._alarms.pop(db.index, None)
+        if entry is not None:
+            entry.cancel()
+        limit = self.limit_bytes(db)
+        if db.failed or db.writes_until_us is not None:
+            return
+        now = self._context.now_us
+        if self.full(db):
+            if limit and self.used_bytes(db, now) >= limit:
+                return
+            self._resume(db)
+        if not limit:
+            return
+        at_us = self._full_at_us(db, limit)
+        if at_us is not None:
+            self._alarms[db.index] = self._context.agenda.at(at_us, Class.FAULT, db.index, self._fill, db)
+
+    def burst(self, db: PrimaryDatabase) -> None:
+        """More is going to be written than was known."""
+        if not self.full(db):
+            self.changed(db)
+
+    def _full_at_us(self, db: PrimaryDatabase, limit: int) -> int | None:
+        """The last instant at which it holds no more than that, now at the earliest; None: that lasts to the run's end."""
+        low, high = self._context.now_us, self._context.scenario.run_for_us
+        if self.used_bytes(db, high) <= limit:
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.used_bytes(db, middle) <= limit:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _fill(self, db: PrimaryDatabase) -> None:
+        del self._alarms[db.index]
+        now = self._full_from_us[db.index] = self._context.now_us
+        self._context.workloads[db.index].refuse_from(now)
+        self._context.note("truth.writes", db.index, 1, 0)
+        self._context.witness.writes_changed(now, db.index)
+        self.tell(db)
+
+    def tell(self, db: PrimaryDatabase) -> None:
+        error = self._context.primary_engine.no_space("log", db=db.spec.name)
+        self._told(db, error.number, error.text)
+
+    def _resume(self, db: PrimaryDatabase) -> None:
+        now = self._context.now_us
+        del self._full_from_us[db.index]
+        refused = self._context.workloads[db.index].accept_from(now)
+        self._context.note("truth.writes", db.index, 0, refused)
+        self._context.witness.writes_changed(now, db.index)
+
+    def stopped(self, db: PrimaryDatabase) -> None:
+        """It writes no more, for another reason: an outage of its own."""
+        entry = self._alarms.pop(db.index, None)
+        if entry is not None:
+            entry.cancel()
+        if self.full(db):
+            self._resume(db)
+
+    def cap(self, db: PrimaryDatabase, room_bytes: int) -> Callable[[], None]:
+        """Something else takes the log's disk but for so much beyond what the log holds now; the answer gives it back."""
+        caps = self._caps.setdefault(db.index, [])
+        most = self.used_bytes(db, self._context.now_us) + room_bytes
+        caps.append(most)
+        self.changed(db)
+
+        def back() -> None:
+            caps.remove(most)
+            self.changed(db)
+
+        return back
