@@ -30,7 +30,7 @@ from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.link import Link
-from dr_sim.world.primary import NAME_MEMORY_US, Primary, PrimaryDatabase
+from dr_sim.world.primary import Primary, PrimaryDatabase
 from dr_sim.world.primary import SHARE as PRIMARY_SHARE
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
@@ -226,9 +226,7 @@ class ExpressLane:
         return file
 
     def _name(self, db: PrimaryDatabase, cut_us: int) -> str:
-        if cut_us - db.named_us > NAME_MEMORY_US:
-            db.named.clear()
-        return backup_name(db.spec.name, self._start_utc_us + cut_us, _LOG, 0, db.named)
+        return backup_name(db.spec.name, self._start_utc_us + cut_us, _LOG, 0, db.names_taken(cut_us))
 
     def _show(self, stretch: _Stretch, life: _Life, file: BackupFile) -> None:
         """The rows; the witness and the recovery manager learn of each step at its place among them."""

@@ -29,7 +29,8 @@ _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
-NAME_MEMORY_US = 60_000_000  # names are by the second; a minute covers any number of backups in one
+NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
+LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day
 
 
 class Job:
@@ -65,12 +66,24 @@ class PrimaryDatabase:
         self.files_made = 0
         self.shelf = Shelf()  # the whole files in the share, for retention
         self.torn: list[BackupFile] = []  # the others there
-        self.named: list[str] = []  # names given within the last seconds: the next must differ from them
+        self.named: dict[str, int] = {}  # names given lately, and when, oldest first: the next must differ from them
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.failed = ""  # the failure class that took it
         self.writes_until_us: int | None = None
+
+    def names_taken(self, now_us: int) -> dict[str, int]:
+        """The names that a backup begun now could collide with."""
+        named = self.named
+        if now_us - self.named_us > NAME_MEMORY_US:
+            named.clear()
+        while named and now_us - named[oldest := next(iter(named))] > LONGEST_MEMORY_US:
+            del named[oldest]
+        return named
+
+    def name_given(self, name: str, now_us: int) -> None:
+        self.named[name] = self.named_us = now_us
 
 
 class Primary:
@@ -172,9 +185,7 @@ class Primary:
         engine.commit_to(name_of, commits, lsn)
         utc = context.scenario.start_utc_us + now
         number = (db.index << FILE_BITS) | db.files_made
-        if now - db.named_us > NAME_MEMORY_US:
-            db.named.clear()
-        name = backup_name(name_of, utc, kind, 0, db.named)
+        name = backup_name(name_of, utc, kind, 0, db.names_taken(now))
         path = f"{SHARE}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
@@ -185,8 +196,7 @@ class Primary:
             op = engine.begin_backup(name_of, kind, path, utc, size, backup_id=number, tail=tail)
         except EngineError as error:
             return f"{error.number} {error.text}"
-        db.named.append(name)
-        db.named_us = now
+        db.name_given(name, now)
         db.files_made += 1
         h = op.header
         file = BackupFile(number, db.index, name_of, kind, name, h, commits)
@@ -260,8 +270,7 @@ class Primary:
 
     def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
         """It was cut then and is finished."""
-        db.named.append(file.name)
-        db.named_us = cut_us
+        db.name_given(file.name, cut_us)
         db.files_made += 1
         self._keep(file)
 

@@ -5,7 +5,8 @@ microsecond and everything stays an integer. Shares are rounded down to whole un
 microseconds; with one flow the end is start + ceil(amount / rate), which on a FIFO link is the Lindley recursion.
 
 'fair': max-min fair among all flows, each within its cap. 'fifo': one after the other. 'priority': max-min fair
-within a class, what a class leaves goes to the next.
+within a class, what a class leaves goes to the next. Of 'fair' flows there may be thousands: from CROWD on they are kept
+as columns (crowd.py).
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.world.agenda import Agenda, Entry
+from dr_sim.world.crowd import MOST_LEFT, Crowd
 
 MICRO = 1_000_000
+CROWD = 48  # flows: where columns begin to be faster than one flow after the other
 
 
 class Flow:
     """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the sharing has settled."""
 
-    __slots__ = ("begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
+    __slots__ = ("arrival", "begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
 
     def __init__(
         self, entity: int, left: int, cap: int, begins_us: int, priority: int, done: Callable[[Any], None], what: Any
@@ -34,6 +37,7 @@ class Flow:
         self.done = done
         self.what = what
         self.rate = 0
+        self.arrival = 0  # a number that rises, given when it is not alone
 
 
 class SharedRate:
@@ -43,6 +47,8 @@ class SharedRate:
         self._capacity = capacity
         self._sharing = sharing
         self._flows: list[Flow] = []  # in order of arrival
+        self._arrivals = 0
+        self._crowd: Crowd | None = None
         self._settled_us = 0
         self._next: Entry | None = None
         self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
@@ -58,7 +64,14 @@ class SharedRate:
         flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, done, what)
         if self._flows:
             self._settle()
+            self._arrivals = flow.arrival = self._arrivals + 1
             self._flows.append(flow)
+            if self._crowd is not None:
+                if flow.left < MOST_LEFT:
+                    self._crowd.add(flow)
+                else:
+                    self._scatter()
+            self._gather()
             self._plan()
             return flow
         # alone, as nearly always: its end is known at once
@@ -84,7 +97,10 @@ class SharedRate:
             flow.done = _never_mind
             return 0
         self._settle()
+        if self._crowd is not None:
+            self._crowd.remove(flow)
         self._flows.remove(flow)
+        self._gather()
         self._plan()
         return -(-flow.left // MICRO)
 
@@ -93,6 +109,8 @@ class SharedRate:
         if flow not in self._flows:
             return 0
         self._settle()
+        if self._crowd is not None:
+            self._scatter()  # who asks for one flow's rest and rate asks for all: that is no faster by columns
         return flow.left
 
     def set_capacity(self, capacity: int) -> None:
@@ -105,10 +123,33 @@ class SharedRate:
         self._settle()
         for flow in self._flows:
             flow.cap = cap
+        if self._crowd is not None:
+            self._crowd.set_cap(cap)
         self._plan()
+
+    def _gather(self) -> None:
+        """Into columns or out of them, by how many flows there are: out at half as many, so that it does not go to and fro."""
+        flows = self._flows
+        if self._crowd is not None:
+            if len(flows) * 2 < CROWD:
+                self._scatter()
+        elif (
+            len(flows) >= CROWD and self._sharing == "fair" and self.replanned is None
+            and all(f.left < MOST_LEFT for f in flows)
+        ):  # fmt: skip
+            self._crowd = Crowd(flows, self._settled_us)
+
+    def _scatter(self) -> None:
+        assert self._crowd is not None
+        self._crowd.dissolve()
+        self._crowd = None
 
     def _settle(self) -> None:
         now = self._agenda._now
+        if self._crowd is not None:
+            self._crowd.settle(now)
+            self._settled_us = now
+            return
         for flow in self._flows:
             since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
             if now > since:
@@ -121,6 +162,17 @@ class SharedRate:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+        if self._crowd is not None:
+            soonest, who = self._crowd.plan(self._capacity)
+        else:
+            soonest, who = self._plan_each()
+        if soonest >= 0:
+            self._next = self._agenda.at(soonest, self._class, who, self._end)
+        if self.replanned is not None:
+            self.replanned()
+
+    def _plan_each(self) -> tuple[int, int]:
+        """(instant of the first end or beginning, its flow's entity); (-1, -1) if there is none."""
         now = self._settled_us
         begun = []
         soonest, who = -1, -1
@@ -137,10 +189,7 @@ class SharedRate:
                 ends = ends_us(now, flow.left, flow.rate)
                 if soonest < 0 or ends < soonest:
                     soonest, who = ends, flow.entity
-        if soonest >= 0:
-            self._next = self._agenda.at(soonest, self._class, who, self._end)
-        if self.replanned is not None:
-            self.replanned()
+        return soonest, who
 
     def _may_end(self, begun: list[Flow]) -> list[Flow]:
         """In a queue nothing overtakes, not even what has no size (the log of an idle database)."""
@@ -172,8 +221,13 @@ class SharedRate:
                 flow.done(flow.what)
                 return
         self._settle()
-        ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
-        self._flows = [f for f in flows if f not in ended]
+        if self._crowd is not None:
+            ended = self._crowd.ended()
+        else:
+            ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
+        over = set(map(id, ended))
+        self._flows = [f for f in flows if id(f) not in over]
+        self._gather()
         self._plan()
         for flow in sorted(ended, key=lambda f: f.entity):
             flow.done(flow.what)
