@@ -20,7 +20,7 @@ from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock, 
 from dr_sim.verdict import Judged, Outcome, Verdict
 
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
-CLASS_WORDS = {"planned": "planned failover", "none": "failover though nothing had failed"}
+CLASS_WORDS = {"planned": "planned", "none": "nothing had failed"}
 _WIDTH = 100
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
@@ -34,6 +34,7 @@ def screen(
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary["violations"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
+    parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
@@ -136,7 +137,8 @@ def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
     what = CLASS_WORDS.get(f["class"], f"{f['class']} lost")
-    how = "planned" if f["class"] == "planned" else f"unplanned, {f['mode']}"
+    how = "" if f["class"] == "planned" else "unplanned, "
+    how += f"ordered by {f['ordered_by']}" if f["ordered_by"] else f["mode"]
     label = f"  ({f['events']})" if f["events"] else ""
     out = [f"FAILOVER {f['number']}  {what} {instant(f['failed_us'], scenario)}, {how}{label}"]
     out += _loss(f, summary, scenario, verdict) + _outage(f, verdict)
@@ -154,21 +156,32 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
     return out
 
 
+def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    out = []
+    for order in summary["orders_refused"]:
+        label = f"  ({order['events']})" if order["events"] else ""
+        at = instant(order["time_us"], scenario)
+        out.append(f"ORDER REFUSED  {at}, to fail over, by {order['operator']}: {order['reason']}{label}")
+    return out
+
+
 def _loss(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
     sla = _beside(verdict, "data_loss")
     if f["data_loss_us"] is None:
-        return [f" data loss  unknown: {f['loss_ledger']['note']}   {sla}".rstrip()]
+        return [" data loss  unknown".ljust(44) + f" {sla}", f"   {f['loss_ledger']['note']}"[:_WIDTH]]
     of = f"  ({f['worst_database']})" if len(summary["databases"]) > 1 and f["data_loss_us"] else ""
     amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
     if f["maintenance_bytes_lost"]:
         amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
     out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
-    merged: dict[str, tuple[int, str]] = {}
+    merged: dict[str, tuple[int, list[str]]] = {}
     for line in f["loss_ledger"]["lines"]:
-        duration, detail = merged.get(line["cause"], (0, line["detail"]))
-        merged[line["cause"]] = (duration + line["duration_us"], detail)
+        duration, details = merged.get(line["cause"], (0, []))
+        merged[line["cause"]] = (duration + line["duration_us"], [*details, line["detail"]])
     shown = adding_up(duration for duration, _ in merged.values())
-    out += [f"   {clock(us):>7} {_cause(cause, detail)}"[:_WIDTH] for us, (cause, (_, detail)) in zip(shown, merged.items(), strict=True)]
+    for us, (cause, (_, details)) in zip(shown, merged.items(), strict=True):
+        same = len(set(details)) == 1
+        out.append(f"   {clock(us):>7} {_cause(cause, details[0] if same else f'in {len(details)} stretches')}"[:_WIDTH])
     return out
 
 
@@ -179,6 +192,8 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
     out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
     words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+    if f["manager_down_us"]:
+        out.append(f"   for {clock(f['manager_down_us'])} of it the recovery manager was down")
     return out
 
 

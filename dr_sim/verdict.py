@@ -128,8 +128,8 @@ def _of_alerts(service: dict[str, Any], head: str, database: str) -> _Found:
 
 def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) -> _Found:
     if head == "data_loss":
-        of = next(d for d in failover["databases"] if d["name"] == database) if database else failover
-        return _Found(of["data_loss_us"], "the run ended before the promotion: what is lost is not known")
+        of = next(d for d in failover["databases"] if d["name"] == (database or failover["worst_database"]))
+        return _Found(of["data_loss_us"], of["note"])
     if head == "unprotected":
         reason = "the run ended before the service was protected again: at least this long"
         return _Found(failover["unprotected_us"], reason, failover["unprotected_censored"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.screen import adding_up, instant, screen, size, span
-from dr_sim.verdict import judge
+from dr_sim.verdict import Verdict, judge
 from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, phase, survivable
+from tests.world.build import ONE, ran
 
 ALL = 1_000_000
 
@@ -83,7 +85,7 @@ def test_who_was_not_told_is_said() -> None:
 def test_unknown_is_said_and_not_guessed() -> None:
     text = shown(sketch(promoted=False), replace(a_scenario(), sla=SLA[:2]))
     assert "UNKNOWN" in text.splitlines()[0] or "FAIL" in text.splitlines()[0]
-    assert " data loss  unknown: the run ended before the promotion" in text
+    assert " data loss  unknown                          SLA 15:00  UNKNOWN\n   the run ended before the promotion\n" in text
     assert " outage     unknown: at least" in text
 
 
@@ -125,3 +127,41 @@ def test_words() -> None:
     berlin = a_scenario(time_zone="Europe/Berlin")
     assert instant(HOUR, berlin) == "Mon 02:00:00"
     assert instant(HOUR, replace(berlin, run_for_us=14 * DAY)) == "Mon 02 Mar 02:00:00"
+
+
+def of_run(text: str, *overrides: str) -> tuple[str, dict[str, Any], Verdict]:
+    world = ran(text, *overrides)
+    scenario = world.context.scenario
+    summary = summarise(world.journal, scenario)
+    verdict = judge(summary, scenario)
+    return screen(summary, scenario, verdict, Path("x.yaml"), 0.1, Path("results")), summary, verdict
+
+
+def test_an_order_is_named_with_its_event_and_so_is_one_that_was_refused() -> None:
+    ordered = "events:\n  - {at: 20 min, order_failover: stranger}\n  - {at: 30 min, order_failover: {by: dba, planned: false}}\n"
+    text, _, _ = of_run(ONE + ordered)
+    assert "FAILOVER 1  nothing had failed Mon 00:30:05, unplanned, ordered by dba  (event 2)" in text
+    assert "ORDER REFUSED  Mon 00:20:00, to fail over, by stranger: not authorised  (event 1)" in text
+    text, _, _ = of_run(ONE + "events:\n  - {at: 30 min, order_failover: dba}\n")
+    assert "FAILOVER 1  planned Mon 00:30:05, ordered by dba  (event 1)" in text
+
+
+def test_a_known_loss_has_no_excuse_and_an_unknown_one_its_own() -> None:
+    lost = ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\nsla: {data_loss: at most 15 min}\n"
+    assert of_run(lost)[2].lines[0].reason == ""
+    assert of_run(lost, "run_for=62 min")[2].lines[0].reason == ""  # promoted after 61 s, though not served again
+    assert of_run(lost, "run_for=60 min 55 s")[2].lines[0].reason == "the run ended before the promotion"
+    assert of_run(lost, "run_for=60 min 20 s")[2].lines[0].reason == "no failover had been begun when the run ended"
+    no = of_run(lost, "failover.mode=manual", "failover.operator.approves=false")[2].lines[0]
+    assert no.reason == "the operator did not agree to fail over"
+    bare = of_run(lost, "databases.crm.seeded=false", "databases.crm.log=none")[2].lines[0]
+    assert bare.reason == "no copy of crm was ever restored at the secondary: all of it is lost"
+
+
+def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
+    """The 01:00 log is cut off, so the next one's interval comes again."""
+    torn = ONE + "failover: {mode: automatic}\nevents: [{at: 59 min, backup_cut_off: crm}, {at: 63 min, lose: site}]\n"
+    text, summary, _ = of_run(torn)
+    intervals = [x for x in summary["failovers"][0]["loss_ledger"]["lines"] if x["cause"] == "log interval"]
+    assert len(intervals) == 2
+    assert re.search(r" log interval +in 2 stretches\n", text)

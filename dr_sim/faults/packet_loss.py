@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dr_sim.faults.kind import Kind, Occurrence
-from dr_sim.scenario.fields import Law, Params, Ppb
+from dr_sim.scenario.fields import Law, Loss, Params
 
 
 class PacketLoss(Params):
-    loss: Ppb
+    loss: Loss
     duration: Law
 
 

@@ -62,6 +62,7 @@ class Causes:
         self.end_us = run_end_us(t, scenario)
         self.happenings = _happenings(t, self.end_us)
         self.link_down = link_down(t, scenario)
+        self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())  # what ended then was ended by the failure
         self._files: dict[int, list[File]] = {}
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
 
@@ -70,9 +71,17 @@ class Causes:
         found = [
             h.label
             for h in self.happenings
-            if h.what in kinds and h.begin_us < end_us and h.end_us > begin_us and (h.database < 0 or h.database == database)
+            if h.what in kinds and h.begin_us < end_us and max(h.end_us, h.begin_us + 1) > begin_us and (h.database < 0 or h.database == database)
         ]
         return ", ".join(dict.fromkeys(found))
+
+    def order(self, time_us: int, operator: str) -> str:
+        """The event that gave an order that was heard at an instant (later than given, if the manager was down)."""
+        given = [
+            h.label for h in self.happenings
+            if h.what == "order_failover" and h.begin_us <= time_us and h.detail.endswith(f" by {operator}")
+        ]  # fmt: skip
+        return given[-1] if given else ""
 
     def latest_before(self, time_us: int, database: int) -> Happening | None:
         """The last fault that began at or before an instant and concerned the database."""
@@ -135,6 +144,12 @@ class Causes:
         near = (begin < end_us) & (end > begin_us)
         cut = zip(np.maximum(begin[near], begin_us).tolist(), np.minimum(end[near], end_us).tolist(), strict=True)
         return sorted(cut)
+
+    def crossing(self, file: File, begin_us: int, end_us: int) -> int:
+        """How many bytes of a file crossed the link in a transfer of its from begin_us on; all of it if that was not ended."""
+        rows = self.t["truth.transfer_bytes"]
+        mine = (rows["file"] == file.number) & (rows["time_us"] > begin_us) & (rows["time_us"] <= end_us)
+        return int(rows["bytes"][mine][0]) if mine.any() else file.nominal_bytes
 
     def beside(self, file: int, begin_us: int, end_us: int) -> str:
         """The name of the largest other file that was sent in an interval, '' if the link was this file's alone."""

@@ -16,16 +16,26 @@ from dr_sim.scenario.model import Scenario
 
 def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     """True replay lag: now minus the instant up to which the secondary's copy holds everything, less the replay delay
-    that was asked for, never below 0. That instant is a log's cut and a full's or incremental's end."""
+    that was asked for, never below 0. That instant is a log's cut and a full's or incremental's end, or, where nothing
+    was written for a while then, the first acknowledged commit that the copy lacks: an idle database has no lag."""
     t = tables(record)
     r = t["truth.restored"]
     r = pick(r, r["entity"] == database)
     as_of = _as_of(t, database, r["file"])
+    as_of = np.where(as_of >= 0, np.maximum(as_of, _first_lacking(t, database, r["commits"])), -1)
     known = as_of >= 0
     time, since = r["time_us"][known], np.maximum.accumulate(as_of[known]) if known.any() else as_of[known]
-    if scenario.databases[database].seeded and (not len(time) or time[0] > 0):
-        time, since = np.append(np.int64(0), time), np.append(np.int64(0), since)  # seeded: all of it, up to instant 0
+    if scenario.databases[database].seeded and (not len(time) or time[0] > 0):  # seeded: all of it, up to instant 0
+        seeded_us = np.maximum(_first_lacking(t, database, np.zeros(1, np.int64)), 0)
+        time, since = np.append(np.int64(0), time), np.append(seeded_us, since)
     return step_curve(time, since + scenario.replay.delay_us, up_until_us(t, scenario, database))
+
+
+def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
+    """For each number of commits the instant of the first one beyond them, -1 where no record tells."""
+    rows = t["truth.survivable"]
+    mine = rows["entity"] == database
+    return _look_up(rows["commits"][mine], rows["lacking_us"][mine], commits)
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:

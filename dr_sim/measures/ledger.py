@@ -11,12 +11,13 @@ accounts for becomes a line 'unexplained', never a share of another cause. The o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.life import Line, cut_up
-from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers
+from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
 
@@ -91,7 +92,7 @@ def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
 def loss_ledger(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> Ledger:
     title = f"data loss of {scenario.databases[loss.database].name}"
     if loss.data_loss_us is None or loss.recovery_point_us is None:
-        return Ledger(title, None, note="the run ended before the promotion: what is lost is unknown")
+        return Ledger(title, None, note=why_unknown(t, scenario, loss.database))
     end = loss.recovery_point_us + loss.data_loss_us
     stop = min(max(loss.failed_us, loss.recovery_point_us), end)
     lines = cut_up(Causes(t, scenario), loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
@@ -115,7 +116,13 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
 # ---- outage ----------------------------------------------------------------------------------------------------------
 def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
     """The outage by its phases. Of one that outlasted the run the total is unknown and the lines say how far it got."""
-    lines = [Line(begin, end - begin, phase, _why(t, scenario, phase, begin, end)) for begin, end, phase in failover.spans]
+    lines = []
+    for begin, end, phase in failover.spans:
+        down = manager_down(t, begin, end)
+        for left, right in pairwise(sorted({begin, end, *(x for span in down for x in span)})):
+            dead = any(b <= left < e for b, e in down)
+            why = "the recovery manager was down" if dead else _why(t, scenario, phase, left, right)
+            lines.append(Line(left, right - left, phase, why))
     note = "" if failover.outage_us is not None else "not served again by the end of the run: unknown, at least the sum"
     return Ledger("outage", failover.outage_us, lines, note)
 

@@ -13,6 +13,8 @@ from itertools import pairwise
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import LINK_KINDS, SLOW_KINDS, Causes, File
+from dr_sim.throughput import stream_cap_bit_s
+from dr_sim.units import format_duration, format_ppb
 
 UNEXPLAINED = "unexplained"  # time that no record accounts for
 
@@ -53,13 +55,16 @@ def cut_up(causes: Causes, database: int, commits: int, from_us: int, until_us: 
 
 def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: int) -> Iterator[Piece]:
     """What the first lacking commit waited for, piece after piece."""
+    if causes.scenario.databases[database].log.kind == "none":
+        yield from _without_logs(causes, database, commits, until_us)
+        return
     at = from_us
     made = [f for f in causes.files(database) if f.begin_us < until_us]
     for log in made:
         if log.kind != Kind.LOG or log.begin_us < from_us or log.commits <= commits:
             continue
         yield from _interval(causes, database, at, log.begin_us, f"until {_name(causes, log)} was cut")
-        if log.cut_off_us is not None:
+        if log.cut_off_us is not None and (log.error or log.cut_off_us not in causes.failed_us):
             if log.error:
                 yield log.cut_off_us, "log backup failed", log.error
             else:
@@ -67,14 +72,30 @@ def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: i
                 yield log.cut_off_us, "log backup cut off" + _of(label), "the next log covers its range"
             at = log.cut_off_us
             continue
-        yield _or(log.finished_us, until_us), "log backup", _name(causes, log)
-        if log.finished_us is None:
+        if log.finished_us is None or log.finished_us >= until_us:
+            yield until_us, "log backup", f"{_name(causes, log)} was still being made"
             return
+        yield log.finished_us, "log backup", log.name
         hopeless = yield from _way(causes, log, until_us, "")
         if hopeless is not None:
             yield from _repair(causes, made, log, hopeless, until_us)
         return
-    yield from _interval(causes, database, at, until_us, "no log was cut after it")
+    yield from _interval(causes, database, at, until_us, "the next log was not cut yet")
+
+
+def _without_logs(causes: Causes, database: int, commits: int, until_us: int) -> Iterator[Piece]:
+    """A database without log backups: its writes wait for the next full or incremental, which holds them as of its end."""
+    for backup in (f for f in causes.files(database) if f.begin_us < until_us and f.cut_off_us is None):
+        if backup.finished_us is not None and backup.commits <= commits:
+            continue
+        yield backup.begin_us, "backup interval", f"no log backups; until {_name(causes, backup)} was begun"
+        if backup.finished_us is None or backup.finished_us >= until_us:
+            yield until_us, f"{backup.word} backup", f"{_name(causes, backup)} was still being made"
+            return
+        yield backup.finished_us, f"{backup.word} backup", backup.name
+        if (yield from _way(causes, backup, until_us, "")) is None:
+            return
+    yield until_us, "backup interval", "no log backups; the next full or incremental was not begun yet"
 
 
 def _interval(causes: Causes, database: int, from_us: int, until_us: int, detail: str) -> Iterator[Piece]:
@@ -160,8 +181,17 @@ def _sending(causes: Causes, file: File, begin: int, end: int, prefix: str) -> I
     arrived = crossed[0] if crossed else end
     slow = causes.during(begin, arrived, SLOW_KINDS)
     beside = causes.beside(file.number, begin, arrived)
-    cause = f"transfer, link slowed ({slow})" if slow else "transfer, sharing the link" if beside else "transfer"
-    yield arrived, prefix + cause, f"beside {beside}" if beside else ""
+    link = causes.scenario.link
+    cap = stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb)
+    if slow:
+        yield arrived, prefix + f"transfer, link slowed ({slow})", f"beside {beside}" if beside else ""
+    elif cap < link.bandwidth_bit_s:  # what it takes on an empty link is the cap's doing, the rest that of the others
+        alone = begin - (-causes.crossing(file, begin, arrived) * 8_000_000 // cap) if beside else arrived
+        most = f"one stream carries {cap / 1e6:.3g} Mbit/s at {format_ppb(link.loss_ppb)} and {format_duration(link.rtt_us)}"
+        yield min(alone, arrived), prefix + "transfer, capped by loss", most
+        yield arrived, prefix + "transfer, sharing the link", f"beside {beside}"
+    else:
+        yield arrived, prefix + ("transfer, sharing the link" if beside else "transfer"), f"beside {beside}" if beside else ""
     if arrived < end:
         yield end, prefix + "held back on its way" + _of(causes.during(begin, end, ("late_file",), file.number >> 32)), ""
 

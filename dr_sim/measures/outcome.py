@@ -168,6 +168,37 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     return loss
 
 
+def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
+    """Why the loss of a database that was not promoted is unknown."""
+    spec = scenario.databases[database]
+    if not spec.seeded and not (t["truth.restored"]["entity"] == database).any():
+        return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
+    failed = [r.values for r in t.rows("seen.RecoverFailed") if r.entity == database]
+    if failed:
+        error = f"{failed[-1]['error_number']} {failed[-1]['error_text']}"
+        return f"{spec.name} could not be brought online: {error}"
+    phases = [r.values["phase"] for r in t.rows("seen.EnterPhase")]
+    if not phases:
+        return "no failover had been begun when the run ended"
+    if phases[-1] in ("abandoned", "watching"):
+        declined = any(not r.values["approve"] for r in t.rows("seen.OperatorAnswered"))
+        return "the operator did not agree to fail over" if declined else "the failover was abandoned"
+    return "the run ended before the promotion"
+
+
+def manager_down(t: Tables, begin_us: int, end_us: int) -> list[tuple[int, int]]:
+    """When in [begin_us, end_us) the recovery manager was dead."""
+    found, since = [], None
+    for r in t.rows("truth.manager"):
+        if not r.values["up"]:
+            since = r.time_us
+        elif since is not None:
+            found.append((since, r.time_us))
+            since = None
+    found += [(since, end_us)] if since is not None else []
+    return [(max(b, begin_us), min(e, end_us)) for b, e in found if b < end_us and e > begin_us]
+
+
 def phase_spans(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
     """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a gap."""
     rows = t["seen.EnterPhase"]

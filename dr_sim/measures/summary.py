@@ -15,7 +15,7 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected_us
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
-from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers
+from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.measures.writes import any_refused_us, refusals
@@ -42,6 +42,7 @@ def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
         "time_zone": scenario.time_zone,
         "measured_us": {"from": scenario.measure_from_us, "end": end, "up_until": up_until},
         "failovers": [_failover(t, scenario, f, quality) for f in found],
+        "orders_refused": _orders_refused(t, scenario),
         "exposure": _exposures(t, scenario, end),
         "replay_lag": _with_databases(
             _curve(service_lag(t, scenario), scenario, end),
@@ -116,15 +117,16 @@ def limits_us(scenario: Scenario) -> list[int]:
 
 # ---- failovers ----------------------------------------------------------------------------------------------------------
 def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality) -> dict[str, Any]:
-    losses = [_loss(scenario, loss) for loss in f.losses]
+    losses = [_loss(t, scenario, loss) for loss in f.losses]
     known = f.data_loss_us is not None
     unprotected = unprotected_us(t, scenario, f)
     return {
         "number": f.number,
         "class": f.failure_class,
         "mode": scenario.failover.mode,
+        "ordered_by": _ordered_by(t, f),
         "failed_us": f.failed_us,
-        "events": Causes(t, scenario).during(f.failed_us, f.failed_us + 1, ("lose", "order_failover")),
+        "events": _events_of(t, scenario, f),
         "data_loss_us": f.data_loss_us,
         "data_loss_s": _seconds(f.data_loss_us),
         "recovery_point_us": f.worst.recovery_point_us,
@@ -141,6 +143,7 @@ def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality)
         "outage_from_us": f.outage_from_us,
         "served_again_us": f.served_again_us,
         "phases_us": f.phases_us,
+        "manager_down_us": sum(end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)),
         "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
@@ -151,8 +154,51 @@ def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality)
     }
 
 
-def _loss(scenario: Scenario, loss: DatabaseLoss) -> dict[str, Any]:
+def _orders(t: Tables) -> list[tuple[int, str, str]]:
+    """(instant, operator, why it was refused or '') of every order to fail over, in order."""
+    refused = [(r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")]
+    orders = []
+    for r in t.rows("seen.FailoverOrdered"):
+        mine = next((x for x in refused if x[:2] == (r.time_us, r.values["operator"])), None)
+        if mine is not None:
+            refused.remove(mine)
+        orders.append((r.time_us, r.values["operator"], mine[2] if mine is not None else ""))
+    return orders
+
+
+def _obeyed(t: Tables, f: Failover) -> tuple[int, str] | None:
+    """The order that this failover began with: (instant, operator); None if it was begun without one."""
+    fenced = t["seen.Fence"]["time_us"].tolist()
+    by = fenced[0] if fenced else f.failed_us
+    return next(((at, who) for at, who, refused in _orders(t) if not refused and at <= by), None)
+
+
+def _ordered_by(t: Tables, f: Failover) -> str | None:
+    order = _obeyed(t, f)
+    return None if order is None else order[1]
+
+
+def _events_of(t: Tables, scenario: Scenario, f: Failover) -> str:
+    """'event 3, event 5': what was lost, and the order that was obeyed."""
+    causes = Causes(t, scenario)
+    order = _obeyed(t, f)
+    found = [causes.during(f.failed_us, f.failed_us + 1, ("lose",))]
+    found += [] if order is None else [causes.order(*order)]
+    return ", ".join(dict.fromkeys(label for label in found if label))
+
+
+def _orders_refused(t: Tables, scenario: Scenario) -> list[dict[str, Any]]:
+    causes = Causes(t, scenario)
+    return [
+        {"time_us": at, "operator": who, "reason": why, "events": causes.order(at, who)}
+        for at, who, why in _orders(t)
+        if why
+    ]
+
+
+def _loss(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> dict[str, Any]:
     return {
+        "note": why_unknown(t, scenario, loss.database) if loss.data_loss_us is None else "",
         "name": scenario.databases[loss.database].name,
         "failed_us": loss.failed_us,
         "recovery_point_us": loss.recovery_point_us,

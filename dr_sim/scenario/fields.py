@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from dr_sim import units
@@ -177,6 +186,17 @@ Ppb = Annotated[
     _text("a small part of something", _PART_PATTERN, "0.01 %", "3 ppb"),
 ]
 """Parts in 10^9, at most all."""
+
+
+
+def _not_all(value: int) -> int:
+    if value >= units.PPB:
+        raise refuse("at a loss of 100 % nothing arrives; write less, or an event link_outage")
+    return value
+
+
+Loss = Annotated[Ppb, AfterValidator(_not_all)]
+"""Packets lost, parts in 10^9: less than all."""
 
 
 # ---- counts and yes or no --------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from dr_sim.scenario.fields import (
     Duration,
     FactorLaw,
     Law,
+    Loss,
     MachineName,
-    Ppb,
     Ppm,
     Size,
     YesNo,
@@ -81,7 +81,7 @@ class PrimaryKeys(Section):
 class LinkKeys(Section):
     bandwidth: Annotated[Bandwidth, Positive] = about("capacity of the link")
     rtt: Duration = about("round-trip time")
-    loss: Ppb = about("packet loss; it slows each TCP stream")
+    loss: Loss = about("packet loss; it slows each TCP stream")
     mss: Annotated[Size, Positive] = about("payload of one packet")
     sharing: Literal["fair", "fifo", "priority"] = about(
         "how transfers share the link; priority: logs before incrementals before fulls"

@@ -1,29 +1,20 @@
 """The link from the primary's site to the secondary's: capacity, loss, outages, one-way partitions.
 
-Packet loss slows a stream before it loses a file: one stream's throughput is at most MSS / RTT * 1.22 / sqrt(p)
-(Mathis, Semke, Mahdavi, Ott 1997), rounded down to whole bit/s.
+Packet loss slows a stream before it loses a file (dr_sim/throughput.py).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import Link as LinkSpec
+from dr_sim.throughput import stream_cap_bit_s
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.sharing import SharedRate
 
 _LINK = KIND_ID["truth.link"]
-UNCAPPED = 1 << 62
-
-
-def stream_cap_bit_s(mss_bytes: int, rtt_us: int, loss_ppb: int) -> int:
-    """What one stream can carry at that loss; no cap without loss or without delay."""
-    if loss_ppb <= 0 or rtt_us <= 0:
-        return UNCAPPED
-    return max(1, math.floor(mss_bytes * 8 * 1e6 / rtt_us * 1.22 / math.sqrt(loss_ppb / 1e9)))
 
 
 class Link:

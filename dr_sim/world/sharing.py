@@ -131,7 +131,7 @@ class SharedRate:
         """Into columns or out of them, by how many flows there are: out at half as many, so that it does not go to and fro."""
         flows = self._flows
         if self._crowd is not None:
-            if len(flows) * 2 < CROWD:
+            if len(flows) * 2 <= CROWD:
                 self._scatter()
         elif (
             len(flows) >= CROWD and self._sharing == "fair" and self.replanned is None

@@ -10,6 +10,7 @@ from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, unp
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
 from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated
+from tests.world.build import ONE, ran
 
 
 def a_run(journal: Journal, logs: int) -> None:
@@ -122,3 +123,16 @@ def test_what_is_believed_differs_from_the_truth_when_the_clock_is_wrong() -> No
     validated(journal, 5 * MIN + 3 * S, header)
     journal.note("truth.end", 30 * MIN, -1)
     assert reported_exposure(journal, a_scenario(), 0).at(30 * MIN) == 15 * MIN
+
+
+def test_an_idle_database_has_no_lag() -> None:
+    idle = ran(ONE, "databases.crm.log_volume=0 B/s")
+    assert replay_lag(idle.journal, idle.context.scenario, 0).max_us() == 0
+
+
+def test_lag_after_an_idle_night_counts_from_the_first_write_and_not_from_the_last_log() -> None:
+    """Nothing is written for an hour, then as always: the lag never shows the hour."""
+    quiet_first = "databases.crm.log_volume={bytes: 0 0 0 0 0 0 0 0 0 0 0 0 20000000 20000000, interval: 5 min}"
+    world = ran(ONE, quiet_first)
+    lag = replay_lag(world.journal, world.context.scenario, 0)
+    assert 5 * MIN < lag.max_us() < 6 * MIN

@@ -18,6 +18,7 @@ from dr_sim.recovery.events import ValidationFailed
 from dr_sim.scenario import load_scenario
 from dr_sim.world.world import World
 from tests.measures.make import MIN, S, a_log, a_scenario, alert, survivable
+from tests.world.build import ONE, ran
 
 
 def pieces(ledger: Ledger) -> list[tuple[int, str]]:
@@ -90,7 +91,7 @@ def test_a_backup_that_was_cut_off_leaves_it_to_the_next() -> None:
     begin(journal, 3, 15 * MIN, 900)
     assert lost(journal, 15 * MIN + S, 5 * MIN, 300) == [
         (5 * MIN, "log interval"),
-        (S, "log backup cut off"),
+        (S, "log backup cut off (event 4)"),
         (299 * S, "log interval"),
         (S, "log backup"),
     ]
@@ -263,3 +264,52 @@ def test_whatever_happens_the_ledgers_add_up(
             (ledger,) = explain_at(journal, scenario, t_us, database)
             assert ledger.total_us == curve.at(t_us)
             assert not [cause for _, cause in pieces(ledger) if UNEXPLAINED in cause]
+
+
+def explained(text: str, *overrides: str) -> Ledger:
+    """The data loss of a run's first failover, checked to add up."""
+    world = ran(text, *overrides)
+    ledger = explain_failover(world.journal, world.context.scenario, 1)[0]
+    pieces(ledger)
+    return ledger
+
+
+LOST = "failover: {mode: automatic}\nevents: [{at: 62 min, lose: site}]\n"
+
+
+def test_a_stream_that_loss_and_distance_cap_is_not_said_to_share_the_link() -> None:
+    """1460 B / 30 ms * 1.22 / sqrt(1 %) = 4.74986 Mbit/s on a link of 100: 60 MB take 101 s with or without others."""
+    soon = LOST.replace("62 min", "61 min")
+    ledger = explained(ONE + soon, "link.loss=1 %", "databases.crm.log_volume=60 MB per 5 min")
+    (capped,) = [line for line in ledger.lines if line.cause.startswith("transfer")]
+    assert capped.cause == "transfer, capped by loss"
+    assert capped.detail == "one stream carries 4.75 Mbit/s at 1 % and 30 ms"
+    two = ONE.replace("}}\nlink", "}, other: {size: 1 GB, log_volume: 60 MB per 5 min}}\nlink") + LOST
+    wide = explained(two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=0 s")
+    assert "transfer, sharing the link" not in [line.cause for line in wide.lines]
+    narrow = explained(two, "link.loss=1 %", "link.bandwidth=5 Mbit/s", "databases.crm.log_volume=61 MB per 5 min")
+    assert [line.cause for line in narrow.lines][-2:] == ["transfer, capped by loss", "transfer, sharing the link"]
+
+
+def test_a_database_without_logs_waits_for_its_next_full_or_incremental() -> None:
+    ledger = explained(ONE + LOST, "databases.crm.log=none", "databases.crm.full=every 40 min")
+    assert [(line.cause, line.detail) for line in ledger.lines] == [
+        ("backup interval", "no log backups; the next full or incremental was not begun yet")
+    ]
+
+
+def test_a_log_that_the_failure_finds_being_made_is_not_called_cut_off() -> None:
+    ledger = explained(ONE + LOST.replace("62 min", "60 min 1 s"), "primary.log.fixed=2 s")
+    last = ledger.lines[-1]
+    assert (last.cause, last.duration_us) == ("log backup", S)
+    assert last.detail == "the log begun 2026-01-05T01:00:00Z was still being made"
+
+
+def test_while_the_manager_is_down_no_phase_is_said_to_go_on() -> None:
+    """Crashed 55 s after the loss, in the middle of recovering, and back after 5 min."""
+    text = ONE + LOST.replace("}]", "}, {at: 62 min 55 s, manager_crash: {}}]") + "manager: {restart_after: 5 min}\n"
+    world = ran(text)
+    outage = explain_failover(world.journal, world.context.scenario, 1)[1]
+    pieces(outage)
+    down = [line for line in outage.lines if line.detail == "the recovery manager was down"]
+    assert [line.duration_us for line in down] == [5 * MIN]

@@ -183,3 +183,10 @@ events: [{at: 12 min, lose: {what: database, database: x}}]
     journal = told(text)
     of = {e: [r for r in journal.rows("truth.backup_finished") if r.entity == e] for e in (0, 1)}
     assert (len(of[0]), len(of[1])) == (2, 11)
+
+
+def test_logs_every_second_do_not_make_it_look_at_all_names_it_ever_gave() -> None:
+    run = ran(ONE, "databases.crm.log=every 1 s", "run_for=90 min")
+    names = [r.values["name"] for r in run.journal.rows("truth.backup_finished")]
+    assert len(names) == len(set(names)) > 2600  # every other one finds the one before it still running
+    assert len(run.primary.databases[0].named) <= 1801

@@ -276,3 +276,12 @@ def test_nothing_is_sent_once_the_site_is_gone() -> None:
     journal = told("{at: 1 h, lose: site}", sets=("link.bandwidth=1 Mbit/s",))
     assert max(t for t, _ in rows(journal, "truth.transfer_bytes", "file")) <= HOUR
     assert max(rows(journal, "truth.landed")) < HOUR
+
+
+def test_corruptions_at_one_instant_do_not_skip_each_other() -> None:
+    """Three at once: all of them hurt the next file, and none is left for the one after it."""
+    at_once = "\n".join(["events:", *["  - {at: 30 min, corrupt_in_transit: crm}"] * 3])
+    journal = ran(ONE + at_once).journal
+    hurt = [file for _, file in rows(journal, "truth.damaged", "file")]
+    assert len(hurt) == 3 and len(set(hurt)) == 1
+    assert sum(not begins for _, begins in rows(journal, "truth.event", "begins")) == 3
