@@ -14,7 +14,6 @@ TOP = SMALLEST.count("\n")  # a line added below the smallest scenario is line T
 
 ADDED = [  # (what is added below the smallest scenario, the lines that are told)
     ("lnk: {}", ["4:1: unknown key 'lnk'; did you mean 'link'?"]),
-<<<<<<< HEAD
     ("replicatons: 3", ["4:1: unknown key 'replicatons'; did you mean 'replications'?"]),
     ("replications: few", ["4:15: replications: write a whole number from 1 to 1,000,000"]),
     ("replications: {at_least: 5, at_most: 4}", ["4:26: replications.at_least (5) is more than at_most (4)"]),
@@ -24,11 +23,8 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("sweep: {link.loss: 1..2 %}", ["4:20: sweep.link.loss: '1..2 %' is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between"]),
     ("sla: [{outage: at most 5 min, class: sites}]", ["4:38: sla: no class of failure 'sites'; write site, host or database"]),
     ("sla: [{alerts_missed: at most 0, class: site}]", ["4:41: sla: alerts_missed is the same for every class; leave 'class' out"]),
-=======
-    ("replications: 3", ["4:1: unknown key 'replications'; did you mean 'replication'?"]),
     ("events: [{at: 1 h, packet_loss: {loss: 100 %, duration: 1 h}}]",
      ["4:40: events.1.packet_loss.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage"]),
->>>>>>> ac2d157 (measures, screen: the true cause and the true reason, and no lag of an idle database)
     ("replay: {on_hole: bridges}", ["4:19: replay.on_hole: 'bridges' is not one of bridge, skip_ahead, resync; did you mean 'bridge'?"]),
     ("replay: {attempts: 0}", ["4:20: replay.attempts: must be above 0"]),
     ("replay: {attempts: 2.5}", ["4:20: replay.attempts: '2.5' is not a whole number from 0 up; write for example 16"]),
