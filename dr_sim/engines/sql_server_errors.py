@@ -32,6 +32,9 @@ ERRORS: dict[int, str] = {
     3257: "There is insufficient free space on disk volume '{volume}' to create the database. The database requires"
     " {required} additional free bytes, while only {free} bytes are available.",
     3035: 'Cannot perform a differential backup for database "{db}", because a current database backup does not exist.',
+    3101: "Exclusive access could not be obtained because the database is in use.",
+    4208: "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the"
+    " recovery model using ALTER DATABASE.",
     4214: "BACKUP LOG cannot be performed because there is no current database backup.",
     4305: "The log in this backup set begins at LSN {lsn}, which is too recent to apply to the database. An earlier log"
     " backup that includes LSN {redo} can be restored.",

@@ -6,6 +6,7 @@ Danger is true exposure (class 'site') of a database above scenario.danger_us; a
 - It was *answered* by the first alert for that database (or for the whole service) from danger_us before its onset,
   when the first of what it lacks was written, until its end. Its delay is alert minus onset: negative is early.
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
+- An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
   [t - danger_us, t + danger_us]. From a failure to the end of the run all is danger.
 So a mute system misses every due episode, and one that always cries has a false alert for every quiet hour.
@@ -22,7 +23,8 @@ from dr_sim.scenario.model import Scenario
 
 @dataclass(slots=True)
 class Alert:
-    """One alert as it was raised. database -1: the whole service. false_alarm is filled by `judge`."""
+    """One alert as it was raised. database -1: the whole service. delivered: it reached someone. false_alarm is filled by
+    `judge`."""
 
     number: int  # 1-based, in the order they were raised
     time_us: int
@@ -31,6 +33,7 @@ class Alert:
     level: str
     text: str
     file_name: str
+    delivered: bool = True
     false_alarm: bool = False
 
 
@@ -96,18 +99,19 @@ class AlertQuality:
 def raised(record: Record, scenario: Scenario) -> list[Alert]:
     """Every alert of the run, in order."""
     index = {d.name: i for i, d in enumerate(scenario.databases)}
+    lost = {(row.time_us, row.entity) for row in tables(record).rows("truth.alert_lost")}
     found = []
     for number, row in enumerate(tables(record).rows("seen.RaiseAlert"), 1):
         v = row.values
         database = index.get(v["database"], -1)
-        found.append(Alert(number, row.time_us, database, v["event_id"], v["level"], v["text"], v["name"]))
+        found.append(Alert(number, row.time_us, database, v["event_id"], v["level"], v["text"], v["name"], (row.time_us, database) not in lost))
     return found
 
 
 def judge(record: Record, scenario: Scenario) -> AlertQuality:
     """All alerts and all danger of the measured part of the run (from measure_from_us on), held against each other."""
     t = tables(record)
-    alerts = [a for a in raised(t, scenario) if a.time_us >= scenario.measure_from_us]
+    alerts = [a for a in raised(t, scenario) if a.time_us >= scenario.measure_from_us and a.delivered]
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):

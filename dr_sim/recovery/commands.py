@@ -99,6 +99,13 @@ class Recover(Command):
     database: str
 
 
+@dataclass(slots=True)
+class Disconnect(Command):
+    """Throw everyone out who reads the database here; from now on nobody gets in but its restores."""
+
+    database: str
+
+
 # ---- the primary -------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class AskPrimary(Command):
@@ -198,7 +205,7 @@ class ClearRestoreFolder(Command):
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder,
+    Drop, ClearRestoreFolder, Disconnect,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

@@ -12,8 +12,8 @@ import json
 from typing import TYPE_CHECKING
 
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import AskShare, Command
-from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, File, kind_of
+from dr_sim.recovery.commands import AskShare, Command, Disconnect
+from dr_sim.recovery.files import BAD, CHECKING, IN_USE_ERRORS, LOG, LOST, File, kind_of
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -36,7 +36,7 @@ class Drain:
         """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds any longer."""
         for file in self.db.files.values():
             if file.refused:
-                self.refused(file, mono_us)
+                self.refused(file, mono_us, out)
         if self.db.pending:
             self.db.look_into_unknown(out)
         out.append(AskShare(self.db.name))
@@ -72,8 +72,12 @@ class Drain:
         self.db.recopying.discard(file.name)
         file.state = LOST
 
-    def refused(self, file: File, mono_us: int) -> None:
-        """Tried again at once while its attempts allow, and then no more."""
+    def refused(self, file: File, mono_us: int, out: list[Command]) -> None:
+        """Tried again at once while its attempts allow, and then no more. Readers go: this will be the primary."""
+        if file.error_number in IN_USE_ERRORS:
+            out.append(Disconnect(self.db.name))
+            file.retry_at_mono_us = mono_us
+            return
         file.retry_at_mono_us = mono_us if file.attempts <= self.db.rules.attempts else NEVER_US
 
     def abandon_waiting(self) -> int:

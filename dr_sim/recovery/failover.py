@@ -130,7 +130,7 @@ class Failover:
             if self._silent_at() is None:
                 self._abandon(out)
             else:
-                out.append(PageOperator(self._reason()))
+                self._page(mono_us, out)
         elif state is State.FENCING:
             out.append(Fence(self.planned))
         elif state in (State.DRAINING, State.TAIL):
@@ -174,6 +174,11 @@ class Failover:
     def _reason(self) -> str:
         return f"no heartbeat of {', '.join(sorted(self.silent))}"
 
+    def _page(self, mono_us: int, out: list[Command]) -> None:
+        """Again at every retry until there is an answer: a page may reach nobody."""
+        out.append(PageOperator(self._reason()))
+        out.append(SetAlarm("", "page", mono_us + self.retry_us))
+
     def alarm(self, e: events.Alarm, out: list[Command]) -> None:
         if e.what == "silent" and self.state is State.WATCHING:
             at = self._silent_at()
@@ -183,7 +188,9 @@ class Failover:
                 self._begin(False, out)
             else:
                 self.move(State.DECIDING, out)
-                out.append(PageOperator(self._reason()))
+                self._page(e.mono_us, out)
+        elif e.what == "page" and self.state is State.DECIDING:
+            self._page(e.mono_us, out)
         elif e.what == "drain" and self.state in (State.DRAINING, State.TAIL):
             if self.planned and not self._primary_is_silent(e.mono_us):
                 self._be_patient(e, out)

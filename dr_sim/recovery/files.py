@@ -8,6 +8,9 @@ UNKNOWN, CHECKING, VALID, BAD, LOST = range(5)
 """UNKNOWN: seen after a restart, taken for restored, its header not read. CHECKING: a Validate is out.
 VALID: the hash agreed. BAD: it did not, or the file is gone. LOST: and it cannot be copied again."""
 
+IN_USE_ERRORS = (3101, 60027)
+"""What engines say of a restore into a database that is being read: nothing is wrong with the file."""
+
 _KINDS = {kind.word: int(kind) for kind in Kind}
 LOG = int(Kind.LOG)
 INCREMENTAL = int(Kind.INCREMENTAL)

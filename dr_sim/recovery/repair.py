@@ -17,7 +17,7 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
-from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
+from dr_sim.recovery.files import FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.limits import elapsed_us
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ class Repair:
     def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The engine did not take it."""
         self.steps = []
+        if file.error_number in IN_USE_ERRORS:
+            return
         if file.kind == LOG or self.db.drain is not None:
             return
         if not self.db.state.exists and not self.policy:

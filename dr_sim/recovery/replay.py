@@ -404,7 +404,7 @@ class DatabaseReplay:
         file.state = CHECKING
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
-            self.drain.refused(file, e.mono_us)
+            self.drain.refused(file, e.mono_us, out)
         out.append(Validate(self.name, file.name))
         if e.position_lost:
             self.state.exists = False
@@ -432,7 +432,7 @@ class DatabaseReplay:
         file.error_number, file.error_text = e.error_number, e.error_text
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
-            self.drain.refused(file, e.mono_us)
+            self.drain.refused(file, e.mono_us, out)
         minutes = self.minutes(e.mono_us, e.utc_us)
         text = no_room_text(self.name, self.rules.share_path + file.name, minutes, e.error_number, e.error_text)
         self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)

@@ -28,7 +28,7 @@ from dr_sim.recovery.alerts import (
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
-from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
+from dr_sim.recovery.files import BAD, CHECKING, IN_USE_ERRORS, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ class Watch:
             db.alerts.tell(mono_us, utc_us, "silence", NO_NEW_LOGS, db.minutes(mono_us, utc_us), "", text, out)
             newest = max((h.last_lsn for f in db.pending if (h := f.header) is not None), default=0)
             self._ask("silence", max(newest, db.state.redo_lsn), out)
+            if self.stuck is None:
+                db.repair.retry(mono_us, utc_us, out)
             at = mono_us + db.rules.retry_us
         out.append(SetAlarm(db.name, "window", at))
 
@@ -211,8 +213,15 @@ class Watch:
         self._tell_chain(mono_us, utc_us, out)
         if self._up_to_primary() and not stuck.lost:
             self._ask("chain", max(stuck.stuck_lsn, 0), out)
-        elif stuck.file is None or stuck.file.name not in db.recopying:  # else it is on its way again
+        elif not self._may_come(stuck):
             db.repair.start(mono_us, utc_us, out)
+
+    def _may_come(self, stuck: Stuck) -> bool:
+        """It is on its way again, or is refused for readers' sake alone: no other backup would fare better."""
+        file = stuck.file
+        return file is not None and (
+            file.name in self.db.recopying or (file.refused and file.error_number in IN_USE_ERRORS)
+        )
 
     def _up_to_primary(self) -> bool:
         """Whether a repair is needed depends on what the primary still has: a hole, or a backup that was cut off."""
@@ -254,8 +263,7 @@ class Watch:
             if stuck.over:
                 self._tell_chain(mono_us, utc_us, out)
                 db.repair.retry(mono_us, utc_us, out)
-                on_its_way = stuck.file is not None and stuck.file.name in db.recopying
-                if not on_its_way and not self._up_to_primary():
+                if not self._may_come(stuck) and not self._up_to_primary():
                     db.repair.start(mono_us, utc_us, out)
             if not db.repair.policy and (stuck.file is None or (stuck.over and self._up_to_primary())):
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
@@ -340,3 +348,13 @@ class Watch:
             stuck.lost = True
             if stuck.over:
                 db.repair.start(e.mono_us, e.utc_us, out)
+        elif about == "silence" and stuck is None and not name and self._stale(e):
+            db.repair.start(e.mono_us, e.utc_us, out)
+
+    def _stale(self, e: events.PrimaryAnswered) -> bool:
+        """No log goes on from here, here or there (the recovery model was switched, or someone else took the log), and the
+        last restore is older than a log may become."""
+        db = self.db
+        last = db.last
+        assert last is not None
+        return elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us) >= db.rules.age_us

@@ -14,15 +14,16 @@ class BackupFile:
     """made: the bytes as they were when it finished; None if it never did (it was cut off)."""
 
     __slots__ = (
-        "at_primary", "at_secondary", "commits", "database", "database_name", "header", "kind", "made", "modified_utc_us",
+        "at_primary", "at_secondary", "begun_us", "commits", "database", "database_name", "ends_us", "header", "hollow", "kind", "made", "modified_utc_us",
         "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
     copied = True  # to backups.retention, unless it is on its way
 
     def __init__(
-        self, number: int, database: int, database_name: str, kind: Kind, name: str, header: BackupHeader, commits: int
-    ) -> None:
+        self, number: int, database: int, database_name: str, kind: Kind, name: str, header: BackupHeader, commits: int,
+        begun_us: int,
+    ) -> None:  # fmt: skip
         self.number = number
         self.database = database
         self.database_name = database_name
@@ -31,7 +32,10 @@ class BackupFile:
         self.header = header
         self.nominal_bytes = header.nominal_bytes
         self.commits = commits  # 0..commits-1 are in the database up to its end
+        self.begun_us = begun_us  # by no clock that can be wrong
+        self.ends_us = begun_us  # up to when it holds what was written: of a log its cut, of the others their end
         self.made: bytes | Unread | None = None
+        self.hollow = False  # its job reported success, but it holds no backup
         self.modified_utc_us = 0
         self.properties_utc_us = 0  # when it was modified, as the copy at the secondary has it
         self.at_primary = False
@@ -47,8 +51,14 @@ class BackupFile:
         """The backup is whole."""
         self.header = header
         self.commits = commits
+        self.nominal_bytes = header.nominal_bytes  # of one that was shown while it was being written, less until now
         self.modified_utc_us = header.finished_utc_us
         self.made = made
+
+    @property
+    def whole(self) -> bool:
+        """It was finished, and holds a backup."""
+        return self.made is not None and not self.hollow
 
     @property
     def manifest(self) -> bytes | None:

@@ -31,13 +31,20 @@ class Context:
     workloads: list[Workload]
     files: dict[int, BackupFile] = field(default_factory=dict)  # by number, while either side has them
     by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database
+    primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
+    secondary_clock_us: int = 0
 
     @property
     def now_us(self) -> int:
         return self.agenda._now
 
     def utc_us(self) -> int:
-        return self.scenario.start_utc_us + self.agenda._now
+        """What the secondary's wall clock shows."""
+        return self.scenario.start_utc_us + self.agenda._now + self.secondary_clock_us
+
+    def primary_utc_us(self) -> int:
+        """What the primary's wall clock shows: it goes into names, headers and the files' times."""
+        return self.scenario.start_utc_us + self.agenda._now + self.primary_clock_us
 
     def note(self, kind_name: str, database: int, *values: int | str) -> None:
         """One record at this instant; for rows that are rare."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
@@ -157,9 +156,10 @@ class ExpressLane:
         hands, manager, agenda = self._hands, self._hands.manager, self._context.agenda
         database = db.spec.name
         if (
-            manager is None or db.running or db.paused or db.waiting or db.cut_next_ppm or self._on_offer
+            manager is None or db.running or db.paused or db.waiting or db.odd or self._on_offer
             or self._primary.log_space.full(db) or hands.before_command is not None or type(hands.store) is not MemoryStore
             or not self._secondary.idle or not self._replication.idle or not self._link.forward_up
+            or self._context.primary_clock_us or self._context.secondary_clock_us
         ):  # fmt: skip
             return None
         position = fits(self._at, self._to, database, *self._primary.written(db))
@@ -187,7 +187,7 @@ class ExpressLane:
         landed_us = ends_us(finished_us, left * 8, send)
         hashed_us = ends_us(landed_us, left, hash_)
         copied_us = ends_us(hashed_us, left, stretch.copy_rate) if stretch.copy_rate else hashed_us
-        fixed_us, amount = self._secondary.restore_cost(db.spec.name, _LOG, self._start_utc_us + cut_us, 1, size)
+        fixed_us, amount = self._secondary.restore_cost(db.spec.name, _LOG, cut_us, 1, size)
         restored_us = ends_us(copied_us + fixed_us, amount * MICRO, restore)
         if not (
             cut_us < finished_us < landed_us < hashed_us < restored_us
@@ -210,13 +210,13 @@ class ExpressLane:
     def _live(self, stretch: _Stretch, life: _Life) -> BackupFile:
         """The log's life. First what it leaves behind, then its rows, in the order of the steps."""
         commits, lsn, cut_us, finished_us, *_ = life
-        db, name = stretch.db, self._name(stretch.db, cut_us)
+        db, name = stretch.db, self._primary.name(stretch.db, cut_us, _LOG)
         start, database = self._start_utc_us, db.spec.name
         number = (db.index << FILE_BITS) | db.files_made
         header, data = ship(
             self._at, self._to, database, commits, lsn, number, start + cut_us, start + finished_us
         )
-        file = BackupFile(number, db.index, database, _LOG, name, header, commits)
+        file = BackupFile(number, db.index, database, _LOG, name, header, commits, cut_us)
         file.finished(header, data, commits)
         self._at_files[f"{PRIMARY_SHARE}/{name}"] = self._to_files[f"{SECONDARY_SHARE}/{name}"] = data
         self._primary.made(db, file, cut_us)
@@ -224,9 +224,6 @@ class ExpressLane:
         self._secondary.took(file)
         self._show(stretch, life, file)
         return file
-
-    def _name(self, db: PrimaryDatabase, cut_us: int) -> str:
-        return backup_name(db.spec.name, self._start_utc_us + cut_us, _LOG, 0, db.names_taken(cut_us))
 
     def _show(self, stretch: _Stretch, life: _Life, file: BackupFile) -> None:
         """The rows; the witness and the recovery manager learn of each step at its place among them."""

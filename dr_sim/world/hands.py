@@ -47,6 +47,10 @@ class Hands:
         self.store = store
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
+        self.down = 0  # reasons for it to stay down after a crash
+        self.dead_channels = 0  # reasons for alerts and pages to reach nobody
+        self.on_alert: list[Callable[[], None]] = []  # who acts once an alert is delivered
+        self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
         self.before_command: Callable[[c.Command], bool] | None = None
         secondary.landed_hook = self._landed
         self._do: dict[type, Callable[[Any], None]] = {
@@ -54,15 +58,17 @@ class Hands:
             c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
             c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore,
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
-            c.AskShare: self._ask_share, c.RaiseAlert: _recorded_only, c.PageOperator: self._page,
+            c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Drop: self._drop,
-            c.ClearRestoreFolder: self._clear_copies,
+            c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect,
         }  # fmt: skip
 
     # ---- the life of the manager ------------------------------------------------------------------------------------------
     def start(self) -> None:
         """A new incarnation resumes from the store."""
+        if self.down or self.manager is not None:
+            return
         self.incarnation += 1
         self.manager = RecoveryManager(self._config, self.incarnation, self.store.load())
         self._context.note("truth.manager", -1, self.incarnation, 1)
@@ -151,8 +157,7 @@ class Hands:
         return self._context.by_name[self._index[command.database]].get(command.name)
 
     def _landed(self, file: BackupFile) -> None:
-        now = self._context.agenda._now
-        utc = self._context.scenario.start_utc_us + now
+        now, utc = self._context.agenda._now, self._context.utc_us()
         self.tell(e.Landed(now, utc, 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes))
 
     def _validate(self, command: c.Validate) -> None:
@@ -164,8 +169,7 @@ class Hands:
 
     def _validated(self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
         file = work.file
-        now = self._context.agenda._now
-        utc = self._context.scenario.start_utc_us + now
+        now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
         self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
 
@@ -187,14 +191,14 @@ class Hands:
     def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         context, file = self._context, work.file
         now = context.agenda._now
-        who = (now, context.scenario.start_utc_us + now, work.incarnation, file.database_name, file.name)
+        who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
         if state is not None:
             self._promotion.restored(file)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
         elif work.lacks is not None:
             self.tell(e.NoRoom(*who, number, *work.lacks, text))
         else:
-            lost = work.replace and not context.secondary_engine.state(file.database_name).exists
+            lost = not context.secondary_engine.state(file.database_name).exists
             self.tell(e.RestoreFailed(*who, number, lost, text))
 
     def _delete(self, command: c.Delete) -> None:
@@ -223,6 +227,9 @@ class Hands:
             self.tell(e.RecoverFailed(now, utc, incarnation, database, number, text))
         else:
             self.tell(e.Recovered(now, utc, incarnation, database, fork, lsn))
+
+    def _disconnect(self, command: c.Disconnect) -> None:
+        self._secondary.disconnect(self._index[command.database])
 
     # ---- time and restart ---------------------------------------------------------------------------------------------------
     def _set_alarm(self, command: c.SetAlarm) -> None:
@@ -300,14 +307,29 @@ class Hands:
         if self.manager is None:
             self._orders.append((operator, planned))
 
+    def _alert(self, command: c.RaiseAlert) -> None:
+        """The record is all there is to it, but somebody may act on what he is told."""
+        if self.dead_channels:
+            self._context.note("truth.alert_lost", self._index.get(command.database, -1))
+            return
+        for act in list(self.on_alert):
+            act()
+
     def _page(self, command: c.PageOperator) -> None:
+        if self.dead_channels or self._page_open == self.incarnation:
+            return  # it reaches nobody, or is read by one who is on his way already
+        self._page_open = self.incarnation
         failover = self._context.scenario.failover
         # a draw named by the hour and, if it is not the first in it, the number of the page: one on another day shifts none
         hour = self._context.now_us // HOUR_US
         self._pages = (hour, self._pages[1] + 1 if self._pages[0] == hour else 0)
         lane = f"again {self._pages[1]}" if self._pages[1] else ""
         delay = self._context.streams.of("operator", "answers in", lane).law(hour, failover.answers_in)
-        self._later(delay, e.OperatorAnswered, failover.on_duty, failover.approves)
+        self._later(delay, self._operator_answered, failover.on_duty, failover.approves)
+
+    def _operator_answered(self, mono_us: int, utc_us: int, incarnation: int, *what: Any) -> e.Event:
+        self._page_open = 0
+        return e.OperatorAnswered(mono_us, utc_us, incarnation, *what)
 
     def _fence(self, command: c.Fence) -> None:
         delay, reason = self._promotion.fence(command.planned)
@@ -341,6 +363,6 @@ _OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database"
 
 
 def _recorded_only(command: c.Command) -> None:
-    """The record is all there is to it: alerts, phases and refusals are read from the journal."""
+    """The record is all there is to it: phases and refusals are read from the journal."""
 
 

@@ -26,6 +26,7 @@ class Link:
         self._down_forward = 0
         self._down_back = 0
         self._losses: list[int] = []
+        self._latencies: list[int] = []
         self._throttles: list[int] = []
         self.shared = SharedRate(context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing)
         self.cap_bit_s = stream_cap_bit_s(spec.mss_bytes, spec.rtt_us, spec.loss_ppb)
@@ -58,9 +59,17 @@ class Link:
         self._losses.remove(loss_ppb)
         self._loss_changed()
 
+    def add_latency(self, rtt_us: int) -> None:
+        self._latencies.append(rtt_us)
+        self._loss_changed()
+
+    def remove_latency(self, rtt_us: int) -> None:
+        self._latencies.remove(rtt_us)
+        self._loss_changed()
+
     def _loss_changed(self) -> None:
         loss = min(999_999_999, self._spec.loss_ppb + sum(self._losses))
-        self.cap_bit_s = stream_cap_bit_s(self._spec.mss_bytes, self._spec.rtt_us, loss)
+        self.cap_bit_s = stream_cap_bit_s(self._spec.mss_bytes, self._spec.rtt_us + sum(self._latencies), loss)
         self.shared.set_cap(self.cap_bit_s)
 
     def throttle(self, to_bit_s: int) -> None:

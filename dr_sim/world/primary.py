@@ -10,11 +10,13 @@ again at its next time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import backup_name
 from dr_sim.backups.retention import Shelf
 from dr_sim.engines.port import Backup, EngineError
+from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Database, Schedule
 from dr_sim.world.agenda import Class
@@ -33,18 +35,28 @@ NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all
 LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day
 
 
+@dataclass(slots=True)
+class Order:
+    """What backup is wanted. answer is called with the finished file, None if it died; elsewhere: by someone else, and
+    its file goes to a place that is not replicated."""
+
+    kind: Kind
+    answer: Callable[[BackupFile | None], None] | None = None
+    tail: bool = False
+    copy_only: bool = False
+    elsewhere: bool = False
+
+
 class Job:
     """One backup being made."""
 
-    __slots__ = ("amount", "answer", "db", "file", "flow", "op")
+    __slots__ = ("amount", "db", "file", "flow", "op", "order")
 
-    def __init__(
-        self, db: PrimaryDatabase, op: Backup, file: BackupFile, answer: Callable[[BackupFile | None], None] | None
-    ) -> None:
+    def __init__(self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order) -> None:
         self.db = db
         self.op = op
         self.file = file
-        self.answer = answer
+        self.order = order
         self.flow: Flow | None = None
         self.amount = 0  # what it reads before it ends, or before it dies
 
@@ -53,15 +65,15 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "cut_next_ppm", "failed", "files_made", "index", "last_full_lsn", "named", "named_us", "paused", "running", "shelf",
-        "spec", "torn", "waiting", "writes_until_us",
+        "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named", "named_us", "paused",
+        "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
     def __init__(self, index: int, spec: Database) -> None:
         self.index = index
         self.spec = spec
         self.running: dict[Kind, Job] = {}
-        self.waiting: list[tuple[Kind, Callable[[BackupFile | None], None] | None, bool]] = []
+        self.waiting: list[Order] = []
         self.paused: list[str] = []
         self.files_made = 0
         self.shelf = Shelf()  # the whole files in the share, for retention
@@ -70,6 +82,10 @@ class PrimaryDatabase:
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
+        self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
+        self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing
+        self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
+        self.log_broken = False  # it was: there are none until a full or an incremental begins a new chain (4214)
         self.failed = ""  # the failure class that took it
         self.writes_until_us: int | None = None
 
@@ -84,6 +100,11 @@ class PrimaryDatabase:
 
     def name_given(self, name: str, now_us: int) -> None:
         self.named[name] = self.named_us = now_us
+
+    @property
+    def odd(self) -> bool:
+        """Will its next backup be unlike others?"""
+        return bool(self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken)
 
 
 class Primary:
@@ -147,18 +168,25 @@ class Primary:
         tail: bool = False,
     ) -> str:
         """Start a backup; returns '' or why there is none. answer is called with the finished file, None if it died."""
-        reason = self._obstacle(db, kind, tail)
+        return self.begin_order(db, Order(kind, answer, tail))
+
+    def begin_order(self, db: PrimaryDatabase, order: Order) -> str:
+        reason = self._obstacle(db, order)
         if reason == "waits":
-            db.waiting.append((kind, answer, tail))
+            db.waiting.append(order)
             return ""
         if not reason:
-            reason = self._open(db, kind, answer, tail)
+            reason = self._open(db, order)
         if reason:
-            self._context.note("truth.backup_skipped", db.index, int(kind), reason)
+            self._context.note("truth.backup_skipped", db.index, int(order.kind), reason)
         return reason
 
-    def _obstacle(self, db: PrimaryDatabase, kind: Kind, tail: bool) -> str:
-        if tail:
+    def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
+        kind = order.kind
+        if kind is Kind.LOG and (db.simple or db.log_broken):
+            number = 4208 if db.simple else 4214
+            return f"{number} {ERRORS[number]}"
+        if order.tail:
             for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
                 self.cut_off(db, job)  # the tail takes the database for itself
             return "waits" if kind in db.running else ""
@@ -166,26 +194,34 @@ class Primary:
             return "primary lost"
         if db.writes_until_us is not None:
             return "fenced"
-        if db.paused:
+        if db.paused and not order.elsewhere:
             return f"paused: {db.paused[-1]}"
         if kind in db.running:
             return "overrun"
         if db.spec.serial and db.running:
-            return "overrun" if any(k is kind for k, _, _ in db.waiting) else "waits"
+            return "overrun" if any(waiting.kind is kind for waiting in db.waiting) else "waits"
         return ""
 
-    def _open(
-        self, db: PrimaryDatabase, kind: Kind, answer: Callable[[BackupFile | None], None] | None, tail: bool
-    ) -> str:
+    def name(self, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
+        """Of a backup begun at that instant, by the primary's clock: one that no file of the last minute has, nor any in the shares
+        (a clock that was wrong may show a time for the second time)."""
+        taken = db.names_taken(at_us)
+        utc_us = self._context.scenario.start_utc_us + at_us + self._context.primary_clock_us
+        name = backup_name(db.spec.name, utc_us, kind, 0, taken)
+        there = self._context.by_name[db.index]
+        return name if name not in there else backup_name(db.spec.name, utc_us, kind, 0, {*taken, *there})
+
+    def _open(self, db: PrimaryDatabase, order: Order) -> str:
         context = self._context
+        kind = order.kind
         now = context.agenda._now
         commits, lsn = self.written(db)
         engine = context.primary_engine
         name_of = db.spec.name
         engine.commit_to(name_of, commits, lsn)
-        utc = context.scenario.start_utc_us + now
+        utc = context.primary_utc_us()
         number = (db.index << FILE_BITS) | db.files_made
-        name = backup_name(name_of, utc, kind, 0, db.names_taken(now))
+        name = self.name(db, now, kind)
         path = f"{SHARE}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
@@ -193,14 +229,16 @@ class Primary:
         elif kind is Kind.INCREMENTAL:
             size = min(size, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
         try:
-            op = engine.begin_backup(name_of, kind, path, utc, size, backup_id=number, tail=tail)
+            op = engine.begin_backup(
+                name_of, kind, path, utc, size, backup_id=number, copy_only=order.copy_only, tail=order.tail
+            )
         except EngineError as error:
             return f"{error.number} {error.text}"
         db.name_given(name, now)
         db.files_made += 1
         h = op.header
-        file = BackupFile(number, db.index, name_of, kind, name, h, commits)
-        job = db.running[kind] = Job(db, op, file, answer)
+        file = BackupFile(number, db.index, name_of, kind, name, h, commits, now)
+        job = db.running[kind] = Job(db, op, file, order)
         context.journal.append(
             _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
         )
@@ -210,6 +248,10 @@ class Primary:
         if kind is Kind.LOG and db.cut_next_ppm:
             job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
             done = self._cut_reached
+        if db.log_broken and kind is not Kind.LOG:
+            self._begin_chain(db)
+        if db.show_next_ppm and kind is Kind.LOG:
+            self._show_early(job, cost, db.show_next_ppm)
         disk = self._disks[db.spec.machine]
         job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
         self.share.begin(number, disk, job.flow, job.amount, job)
@@ -228,11 +270,16 @@ class Primary:
         if kind is not Kind.LOG:
             commits, lsn = self.written(db)
             context.primary_engine.commit_to(db.spec.name, commits, lsn)
-        utc = context.scenario.start_utc_us + now
+        if kind in db.hollow:
+            self._finish_hollow(job)
+            return
+        utc = context.primary_utc_us()
         header = job.op.finish(commits, lsn, utc).header
         if kind is Kind.LOG and self.log_space.limit_bytes(db):
             self.log_space.changed(db)
         file.finished(header, context.primary_files.read(f"{SHARE}/{file.name}"), commits)
+        if kind is not Kind.LOG:
+            file.ends_us = now
         if kind is Kind.FULL and not header.copy_only:
             db.last_full_lsn = header.first_lsn
         context.witness.made(now, db.index, file.number, header, commits)
@@ -241,9 +288,12 @@ class Primary:
             file.number, kind, header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name],
         )  # fmt: skip
         self._ended(db, job)
-        self._offer(file)
-        if job.answer is not None:
-            job.answer(file)
+        if job.order.elsewhere:
+            self.delete(file, "elsewhere")
+        else:
+            self._offer(file)
+        if job.order.answer is not None:
+            job.order.answer(file)
 
     def _ended(self, db: PrimaryDatabase, job: Job) -> None:
         """The job is over; what lies in the share is there to be copied, whole or not."""
@@ -257,10 +307,71 @@ class Primary:
 
     def _next_of(self, db: PrimaryDatabase) -> None:
         """The next of the jobs that wait for each other."""
-        if db.waiting and (db.waiting[0][2] or not db.running):
-            kind, answer, tail = db.waiting.pop(0)
-            if self.begin(db, kind, answer, tail) and answer is not None:
-                answer(None)
+        if db.waiting and (db.waiting[0].tail or not db.running):
+            order = db.waiting.pop(0)
+            if self.begin_order(db, order) and order.answer is not None:
+                order.answer(None)
+
+    # ---- what faults do to backups ------------------------------------------------------------------------------------
+    def _finish_hollow(self, job: Job) -> None:
+        """The job reports success and has written a file, with its hash, that holds nothing. No log was truncated."""
+        context, file = self._context, job.file
+        job.op.abort(0)
+        context.primary_files.write(f"{SHARE}/{file.name}", b"")
+        file.header.finished_utc_us = context.primary_utc_us()
+        file.finished(file.header, b"", 0)
+        file.nominal_bytes, file.hollow = 0, True
+        context.note("truth.backup_cut_off", job.db.index, file.number, int(file.kind))
+        self._ended(job.db, job)
+        self._offer(file)
+        if job.order.answer is not None:
+            job.order.answer(file)
+
+    def _show_early(self, job: Job, cost: BackupCost, part_ppm: int) -> None:
+        """The file is open to readers while it is written, so the replicator takes it as it is after that part of the
+        time that its backup takes alone."""
+        job.db.show_next_ppm = 0
+        after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
+        at = self._context.now_us + after_us
+        self._context.agenda.at(at, Class.FAULT, job.db.index, self._show, job, part_ppm)
+
+    def _show(self, job: Job, part_ppm: int) -> None:
+        context, file = self._context, job.file
+        if job.db.running.get(file.kind) is not job:
+            return
+        file.nominal_bytes = file.nominal_bytes * part_ppm // 1_000_000
+        file.modified_utc_us = context.primary_utc_us()
+        context.primary_files.write(f"{SHARE}/{file.name}", bytes(64))  # blocks that are allocated and not flushed yet
+        file.at_primary = True
+        context.files[file.number] = context.by_name[file.database][file.name] = file
+        self._offer(file)
+
+    def discard_log(self, db: PrimaryDatabase) -> None:
+        """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE."""
+        context = self._context
+        commits, lsn = self.written(db)
+        engine, utc = context.primary_engine, context.primary_utc_us()
+        engine.commit_to(db.spec.name, commits, lsn)
+        if lsn <= engine.log_starts_at(db.spec.name):
+            return
+        number, path = (db.index << FILE_BITS) | db.files_made, f"{SHARE}/discarded"
+        db.files_made += 1
+        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - engine.log_starts_at(db.spec.name), backup_id=number)
+        header = op.finish(commits, lsn, utc).header
+        context.primary_files.delete(path)
+        context.witness.made(context.now_us, db.index, number, header, commits)
+        context.witness.gone(context.now_us, db.index, number, "primary")
+
+    def set_simple(self, db: PrimaryDatabase, simple: bool) -> None:
+        """Switch the recovery model. Its log is not kept while it is SIMPLE, and the chain begins anew afterwards."""
+        if simple:
+            self.discard_log(db)
+        db.simple, db.log_broken = simple, not simple
+
+    def _begin_chain(self, db: PrimaryDatabase) -> None:
+        """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
+        db.log_broken = False
+        self.discard_log(db)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------
     def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -278,10 +389,10 @@ class Primary:
         file.at_primary = True
         self.share.put(file.nominal_bytes)
         db = self.databases[file.database]
-        if file.made is None:
-            db.torn.append(file)
-        else:
+        if file.whole:
             db.shelf.add(file)
+        else:
+            db.torn.append(file)
         self._context.files[file.number] = file
         self._context.by_name[file.database][file.name] = file
 
@@ -299,12 +410,13 @@ class Primary:
         file = job.file
         job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
         file.nominal_bytes = done
-        file.modified_utc_us = context.utc_us()
+        file.modified_utc_us = context.primary_utc_us()
         context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
         self._ended(db, job)
-        self._offer(file)
-        if job.answer is not None:
-            job.answer(None)
+        if not job.order.elsewhere:
+            self._offer(file)
+        if job.order.answer is not None:
+            job.order.answer(None)
 
     # ---- no room ------------------------------------------------------------------------------------------------------
     def _watch_rates(self) -> None:
@@ -328,8 +440,8 @@ class Primary:
         context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
         self._next_of(db)
         self.error_hook(db, file.kind.word, error.number, error.text)
-        if job.answer is not None:
-            job.answer(None)
+        if job.order.answer is not None:
+            job.order.answer(None)
 
     # ---- what the primary knows -------------------------------------------------------------------------------------
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -376,9 +488,9 @@ class Primary:
         file.at_primary = False
         self.share.remove(file.nominal_bytes)
         db = self.databases[file.database]
-        if file.made is None:
-            db.torn.remove(file)
-        else:
+        if file.whole:
             db.shelf.remove(file.name)
+        elif file in db.torn:
+            db.torn.remove(file)
         context.primary_files.delete(file.path_at(SHARE))
         context.file_gone(file, "primary", why)

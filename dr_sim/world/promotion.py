@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.backups.model import Kind
 from dr_sim.engines.port import EngineError
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -27,9 +26,7 @@ class Promotion:
         self._two_primaries = False
 
     def restored(self, file: BackupFile) -> None:
-        h = file.header
-        ends_utc_us = h.started_utc_us if file.kind is Kind.LOG else h.finished_utc_us
-        self._cut_us[file.database] = max(0, ends_utc_us - self._context.scenario.start_utc_us)
+        self._cut_us[file.database] = max(0, file.ends_us)
 
     # ---- fence --------------------------------------------------------------------------------------------------------
     def fence(self, planned: bool) -> tuple[int, str]:

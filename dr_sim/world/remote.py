@@ -42,12 +42,13 @@ class Remote:
         covering = None
         for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
             h = file.header
-            whole_log = h.kind is Kind.LOG and file.at_primary and file.made is not None
+            whole_log = h.kind is Kind.LOG and file.at_primary and file.whole
             if h.first_lsn <= lsn < h.last_lsn and h.fork == fork and whole_log:
                 covering = file
                 break
         copying = covering is not None and self._replication.on_its_way(covering)
-        remakeable = self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
+        kept = not (db.simple or db.log_broken)
+        remakeable = kept and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
         return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else ""
 
     def recopy(self, file: BackupFile | None) -> str:
@@ -94,7 +95,10 @@ class Remote:
         if lsn <= self._context.primary_engine.log_starts_at(db.spec.name):
             return "nothing new"
         self._tail_asked[database] = [answer]
-        return self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)
+        reason = self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)
+        if reason:
+            del self._tail_asked[database]
+        return reason
 
     def _tail_done(self, database: int, file: BackupFile | None) -> None:
         if file is not None:

@@ -29,7 +29,8 @@ _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 
 
 class Replication:
-    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data. `land` is the other side."""
+    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data; `cut_short`: what they leave of
+    the bytes that cross, called as (file, bytes) -> bytes. `land` is the other side."""
 
     def __init__(
         self, context: Context, link: Link, land: Callable[[BackupFile, bytes], None], landing: Volume
@@ -52,12 +53,18 @@ class Replication:
         self._high_bytes = self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
         self._purging = False
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
+        self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
+        self._stops = 0  # reasons for the replicator to stand still
+        self._again: set[int] = set()  # files that have changed while they were being sent
         link.on_change.append(self._link_changed)
         landing.changed.append(self._room_changed)
 
     def offer(self, file: BackupFile) -> None:
         """A file is finished (or wanted again): it will be sent."""
+        if file.number in self._sending or file.number in self._held:
+            self._again.add(file.number)
+            return
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
@@ -67,7 +74,7 @@ class Replication:
         self._queue.append(file)
         self._pump()
         if not file.state or file.state in ("landed", "gone"):
-            self._set(file, "queued")
+            self._set(file, "stopped" if self._stops else "queued")
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -87,7 +94,7 @@ class Replication:
     @property
     def blocked(self) -> bool:
         """Nothing can begin: backing off, purging, or between copy jobs."""
-        return self._retry is not None or self._purging
+        return self._retry is not None or self._purging or self._stops > 0
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
@@ -95,7 +102,8 @@ class Replication:
         """Would a new file be sent at once, and nothing be done to it?"""
         return not (
             self._queue or self._sending or self.blocked or self._spec.every_us or self.in_transit or self.hold_until
-        )
+            or self.cut_short
+        )  # fmt: skip
 
     def room_for(self, size: int) -> bool:
         """Without purging, and at the other side."""
@@ -146,6 +154,8 @@ class Replication:
             amount = amount * self._spec.delta_ppm // 1_000_000  # a changed file: only what differs crosses
         if file.sent_bytes:
             file.sent_bytes = file.nominal_bytes - amount
+        for cut in list(self.cut_short):
+            amount = cut(file, amount)
         self._set(file, "sending")
         flow = self._link.shared.start(
             file.database, amount * 8, self._link.cap_bit_s, self._arrived, file, _PRIORITY[file.kind]
@@ -185,6 +195,9 @@ class Replication:
             self._landing.put(file.nominal_bytes)  # sent over a copy that was deleted meanwhile
         self._set(file, "landed")
         self._land(file, data)
+        if file.number in self._again:
+            self._again.discard(file.number)
+            self.offer(file)
 
     def _set(self, file: BackupFile, state: str) -> None:
         file.state = state
@@ -197,13 +210,30 @@ class Replication:
             if not self._spec.retry_us and self._retry is None:
                 self._pump()
             return
+        self._cut_all()
+        if self._queue and self._retry is None and not self._stops:
+            self._lost()
+
+    def stop(self) -> None:
+        """The replicator stands still until `resume`: what it was sending is cut."""
+        self._stops += 1
+        self._cut_all()
+        for file in self._queue:
+            self._set(file, "stopped")
+
+    def resume(self) -> None:
+        self._stops -= 1
+        if not self._stops:
+            for file in self._queue:
+                self._set(file, "queued")
+            self._pump()
+
+    def _cut_all(self) -> None:
         if self._sending:
             for number in sorted(self._sending, reverse=True):
                 self._cut(*self._sending[number])
             self._sending.clear()
             self._queue = deque(sorted(self._queue, key=lambda f: (f.number & 0xFFFFFFFF, f.database)))
-        if self._queue and self._retry is None:
-            self._lost()
 
     def _cut(self, file: BackupFile, flow: Flow, amount: int) -> None:
         left_bits = self._link.shared.stop(flow)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.port import EngineError, RestoreOp
+from dr_sim.engines.sql_server_errors import refusal
 from dr_sim.journal import KIND_ID
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
@@ -22,6 +23,8 @@ _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"
 DATA_DISK = "//secondary/data"
 MINUTE_US = 60_000_000
+IN_USE = (60027, "Readers hold the database open.")
+GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")
 NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
@@ -61,6 +64,8 @@ class Secondary:
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
         self.restore_folder = RestoreFolder(context.secondary_files, SHARE, self.share, not self._spec.copy_bytes_s)
+        self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
+        self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ class Secondary:
         self.restore_folder.drop(file)
         file.at_secondary = True
         file.properties_utc_us = file.modified_utc_us
-        intact = file.agrees(data)
+        intact = file.whole and file.agrees(data)
         h = file.header
         context.journal.append(
             _LANDED, now, file.database,
@@ -162,8 +167,10 @@ class Secondary:
             return
         intact = file.agrees(context.secondary_files.read(path))
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
-        fixed_us, amount = self.restore_cost(name, file.kind, file.header.started_utc_us, attempts, file.nominal_bytes)
+        fixed_us, amount = self.restore_cost(name, file.kind, file.begun_us, attempts, file.nominal_bytes)
         try:
+            if file.database in self.readers:
+                raise EngineError(*IN_USE) if context.secondary_engine.name != "model" else refusal(3101)
             if file.kind is Kind.FULL:
                 self._claim(work)
             work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
@@ -182,7 +189,7 @@ class Secondary:
         work.flow = None
         work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._refused, work, *why)
 
-    def restore_cost(self, name: str, kind: Kind, begun_utc_us: int, attempts: int, size: int) -> tuple[int, int]:
+    def restore_cost(self, name: str, kind: Kind, begun_us: int, attempts: int, size: int) -> tuple[int, int]:
         """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named by the backup and the
         attempt, so a restore more shifts no other's. Of logs begun at whole minutes a block of words serves hours."""
         spec = self._spec
@@ -190,10 +197,12 @@ class Secondary:
         if tail.kind == "fixed":
             factor = tail.a or 1_000_000
         else:
-            minute, rest_us = divmod(begun_utc_us - self._context.scenario.start_utc_us, MINUTE_US)
+            minute, rest_us = divmod(begun_us, MINUTE_US)
             quiet = kind is Kind.LOG and attempts == 1 and not rest_us
             lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
             factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
+        for slow in self.slowness:
+            factor = factor * slow(f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}", begun_us // MINUTE_US) // 1_000_000
         return spec.restore_fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
     # ---- the data disk ----------------------------------------------------------------------------------------------------
@@ -237,7 +246,7 @@ class Secondary:
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
-        return not (self._restoring or self._hashing or self._waiting)
+        return not (self._restoring or self._hashing or self._waiting or self.readers)
 
     def lone_rates(self) -> tuple[int, int]:
         """At which a file alone here would be hashed and restored; 0: it would not be alone."""
@@ -253,6 +262,10 @@ class Secondary:
         self.share.put(file.nominal_bytes)
         file.at_secondary = file.validated = True
         file.properties_utc_us = file.modified_utc_us
+
+    def disconnect(self, database: int) -> None:
+        """Who reads it is thrown out."""
+        self.readers = [reader for reader in self.readers if reader != database]
 
     # ---- the end of a restore -----------------------------------------------------------------------------------------------
     def _finish(self, work: Work) -> None:
@@ -285,6 +298,19 @@ class Secondary:
         if self._waiting:
             self._begin(self._waiting.popleft())
         work.done(work, state, number, text)
+
+    def abort(self, database: int) -> None:
+        """What is being restored into a database fails, as that is gone."""
+        work = self._restoring.get(database)
+        if work is None:
+            return
+        if work.entry is not None:
+            work.entry.cancel()
+        elif work.flow is not None:
+            self._disk.stop(work.flow)
+        work.op = None
+        self._unclaim(work)
+        work.entry = self._context.agenda.at(self._context.now_us, Class.DISK, database, self._over, work, None, *GONE)
 
     # ---- the end of a manager ----------------------------------------------------------------------------------------------
     def abort_all(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import Kind
+from dr_sim.backups.names import backup_name
 from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
@@ -69,7 +70,7 @@ class World:
         )
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
-        self._on_offer: list[Callable[[BackupFile], bool]] = []
+        self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
         self.secondary = Secondary(context, lambda database, name: self.hands.attempts_in_store(database, name))
@@ -84,7 +85,7 @@ class World:
         self.express: ExpressLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
             self.express = ExpressLane(
-                context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self._on_offer
+                context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
             )
             self.primary.express = self.express.take if express else None
 
@@ -136,12 +137,12 @@ class World:
         self._daily(at_us + DAY_US)
         self.journal.pack()
         context, spec = self.context, self.context.scenario.primary
-        now_utc_us = context.utc_us()
+        now_utc_us = context.primary_utc_us()
         for db, by_name in zip(self.primary.databases, context.by_name, strict=True):
             busy = self.replication.busy
             gone = None if busy else db.shelf.prunable(now_utc_us, spec.retention_us, spec.retention_count)
             if gone is None:
-                here = [f for f in by_name.values() if f.at_primary and f.made is not None]
+                here = [f for f in by_name.values() if f.at_primary and f.whole]
                 if not db.shelf.usual:
                     db.shelf = Shelf.of(here)
                 whole: list[Stored] = [*here]
@@ -223,17 +224,17 @@ class World:
         """The next whole log backup of a database vanishes as soon as it is finished."""
 
         def take(file: BackupFile) -> bool:
-            if file.database != database or file.kind is not Kind.LOG or file.made is None:
+            if file.database != database or file.kind is not Kind.LOG or not file.whole:
                 return False
-            self._on_offer.remove(take)
+            self.on_offer.remove(take)
             self.primary.delete(file, "lost")
             gone(file.name)
             return True
 
-        self._on_offer.append(take)
+        self.on_offer.append(take)
 
     def _offer(self, file: BackupFile) -> None:
-        for take in list(self._on_offer):
+        for take in list(self.on_offer):
             if take(file):
                 return
         self.replication.offer(file)
@@ -261,6 +262,34 @@ class World:
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         self.hands.primary_error(db.spec.name, what, number, text)
+
+    def copy_of(self, file: BackupFile) -> None:
+        """Another file in the primary's share with the same content, under another name of the kind that backups bear."""
+        context = self.context
+        if not file.at_primary or file.made is None:
+            return
+        db = self.primary.databases[file.database]
+        taken = {*db.named, *context.by_name[file.database]}
+        utc_us = file.header.started_utc_us
+        name = backup_name(db.spec.name, utc_us, file.kind, 0, taken)
+        number = (db.index << FILE_BITS) | db.files_made
+        copy = BackupFile(number, file.database, file.database_name, file.kind, name, file.header, file.commits, file.begun_us)
+        copy.finished(file.header, file.made, file.commits)
+        copy.ends_us = file.ends_us
+        context.primary_files.write(copy.path_at(PRIMARY_SHARE), context.primary_files.read(file.path_at(PRIMARY_SHARE)))
+        self.primary.made(db, copy, context.now_us)
+        self.replication.offer(copy)
+
+    def wipe_secondary(self, database: int, why: str) -> None:
+        """The secondary's copy of a database and all its files there are gone."""
+        context = self.context
+        for file in self.files_at("secondary", database):
+            self.secondary.delete(file, why)
+        engine, name = context.secondary_engine, context.scenario.databases[database].name
+        if self.users.redirected or not engine.state(name).restoring:
+            return  # it has been promoted: it is no copy any more
+        self.secondary.abort(database)
+        self.secondary.drop(database)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))

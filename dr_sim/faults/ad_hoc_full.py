@@ -1,0 +1,30 @@
+"""A person takes a full backup by hand, to a place of his own; unless it is copy-only it moves the differential base."""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind as BackupKind
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params, YesNo, default
+from dr_sim.world.primary import Order
+
+
+class AdHocFull(Params):
+    database: DatabaseName
+    copy_only: YesNo = default("false", "vendor documentation: only where someone thought of it")
+
+
+def happen(event: Occurrence, params: AdHocFull) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    event.begins("ad-hoc full", index)
+    order = Order(BackupKind.FULL, copy_only=params.copy_only, elsewhere=True)
+    world.primary.begin_order(world.primary.databases[index], order)
+    event.ends("ad-hoc full", index)
+
+
+KIND = Kind(
+    "ad_hoc_full", AdHocFull, "database", True,
+    "a full for a test system: later incrementals stand on it, and on the secondary's full they fail (3136)",
+    "vendor documentation of copy-only backups; operators' threads: incrementals on a base that nobody has",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,27 @@
+"""Alerts and pages are sent and reach nobody."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Law, Params
+
+
+class DeadAlertChannel(Params):
+    duration: Law
+
+
+def happen(event: Occurrence, params: DeadAlertChannel) -> None:
+    hands = event.world.hands
+
+    def add(n: int) -> None:
+        hands.dead_channels += n
+
+    event.for_a_time(params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody")
+
+
+KIND = Kind(
+    "dead_alert_channel", DeadAlertChannel, "duration", True,
+    "a mail server that rejects, a pager that is off, a monitor that is down: what is raised meanwhile counts for nothing",
+    "operators' threads: the monitor itself down, mail rejected",
+    happen,
+)  # fmt: skip

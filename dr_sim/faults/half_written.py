@@ -1,0 +1,26 @@
+"""The replicator takes the next log backup's file while it is still being written, and again when it is closed."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+
+
+class HalfWritten(Params):
+    database: DatabaseName
+    after: Ppm = default("50 %", "assumed", "part of the backup's bytes that are written by then")
+
+
+def happen(event: Occurrence, params: HalfWritten) -> None:
+    index = event.world.index_of(params.database)
+    event.begins("half-written file", index)
+    event.world.primary.databases[index].show_next_ppm = max(1, params.after)
+    event.ends("half-written file", index)
+
+
+KIND = Kind(
+    "half_written", HalfWritten, "database", True,
+    "a file that is open with read-sharing is shipped half-written; the whole file follows once it is closed",
+    "Windows DFS Replication FAQ: a file opened with read-sharing can be replicated half-written",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""Someone who may do so does the wrong thing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params
+
+
+class OperatorMistake(Params):
+    what: Literal["promotes over a hole", "fails over the wrong way", "wipes the primary", "wipes the secondary"]
+    by: str = Field("dba", description="who orders it; obeyed if among failover.operators")
+    database: DatabaseName | None = Field(None, description="to wipe: which; all of them if left out")
+
+
+def happen(event: Occurrence, params: OperatorMistake) -> None:
+    world = event.world
+    event.begins(f"an operator {params.what}")
+    hit = [db for db in world.primary.databases if params.database in (None, db.spec.name)]
+    if params.what == "wipes the primary":
+        world.lose_primary("host", hit)  # the log goes with the database, the backups in the share stay
+    elif params.what == "wipes the secondary":
+        for db in hit:
+            world.wipe_secondary(db.index, "wiped")
+    else:
+        world.hands.order_failover(params.by, False)
+    event.ends(f"an operator {params.what}")
+
+
+KIND = Kind(
+    "operator_mistake", OperatorMistake, "what", False,
+    "a promotion although logs are missing or replication stands still: the good side is fenced, the stale one serves; or"
+    " DROP DATABASE on the wrong side",
+    "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of those: procedure not followed",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,30 @@
+"""Someone reads the standby: while he does, nothing can be restored into it."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params
+
+
+class Readers(Params):
+    database: DatabaseName
+    duration: Law
+
+
+def happen(event: Occurrence, params: Readers) -> None:
+    index = event.world.index_of(params.database)
+    secondary = event.world.secondary
+
+    def leave() -> None:
+        if index in secondary.readers:  # else they have been thrown out
+            secondary.readers.remove(index)
+
+    event.for_a_time(params.duration, lambda: secondary.readers.append(index), leave, "readers hold it open")
+
+
+KIND = Kind(
+    "readers", Readers, None, True,
+    "a report runs on the standby: restores fail with 3101 until it is done",
+    "vendor's list of messages, 3101: exclusive access could not be obtained because the database is in use",
+    happen,
+)  # fmt: skip

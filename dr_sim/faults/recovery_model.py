@@ -1,0 +1,31 @@
+"""Someone switches the database to recovery model SIMPLE, and back: the log chain is broken until a new base is taken."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params
+
+
+class RecoveryModel(Params):
+    database: DatabaseName
+    duration: Law
+
+
+def happen(event: Occurrence, params: RecoveryModel) -> None:
+    world = event.world
+    db = world.primary.databases[world.index_of(params.database)]
+
+    def switch(simple: bool) -> None:
+        if not db.failed and db.writes_until_us is None and db.simple is not simple:
+            world.primary.set_simple(db, simple)
+
+    event.for_a_time(params.duration, lambda: switch(True), lambda: switch(False), "recovery model SIMPLE")
+
+
+KIND = Kind(
+    "recovery_model", RecoveryModel, None, True,
+    "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in FULL they fail (4214) until the next"
+    " full or incremental",
+    "vendor documentation: switching to SIMPLE breaks the chain until the next full or incremental",
+    happen,
+)  # fmt: skip

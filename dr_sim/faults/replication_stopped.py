@@ -1,0 +1,44 @@
+"""The replicator stops after an unclean shutdown and stays so until a human resumes it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Law, Params, default
+
+
+class ReplicationStopped(Params):
+    resumed_in: Law = default("20 min", "assumed", "how long after the first alert somebody has resumed it")
+    at_latest: Law | None = Field(None, description="somebody looks by himself after so long; left out: never")
+
+
+def happen(event: Occurrence, params: ReplicationStopped) -> None:
+    world = event.world
+    hands = world.hands
+    stopped = True
+
+    def resume() -> None:
+        nonlocal stopped
+        if stopped:
+            stopped = False
+            world.replication.resume()
+            event.ends("replication stopped")
+
+    def told() -> None:
+        hands.on_alert.remove(told)
+        world.later(event.law(params.resumed_in, "resumed"), resume)
+
+    event.begins("replication stopped")
+    world.replication.stop()
+    hands.on_alert.append(told)
+    if params.at_latest is not None:
+        world.later(event.law(params.at_latest, "looked"), resume)
+
+
+KIND = Kind(
+    "replication_stopped", ReplicationStopped, None, True,
+    "an unclean stop of the replication service that waits for a human (event 2213); he comes when an alert has told him",
+    "Windows DFS Replication event pages: 2213, the default in the 2012 release",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""Someone else takes log backups too: what his take is truncated from the log and in none of ours."""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind as BackupKind
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Count, DatabaseName, Duration, Params, default
+from dr_sim.world.primary import Order
+
+
+class SecondLogJob(Params):
+    database: DatabaseName
+    times: Count = default("1", "assumed: found at once", "how often it runs")
+    every: Duration = default("1 h", "assumed", "between its runs")
+
+
+def happen(event: Occurrence, params: SecondLogJob) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    event.begins("second log job", index)
+
+    def run(left: int) -> None:
+        db = world.primary.databases[index]
+        world.primary.begin_order(db, Order(BackupKind.LOG, elsewhere=True))
+        if left > 1:
+            world.later(params.every, lambda: run(left - 1))
+        else:
+            event.ends("second log job", index)
+
+    if params.times:
+        run(params.times)
+
+
+KIND = Kind(
+    "second_log_job", SecondLogJob, "database", True,
+    "a maintenance plan or another product backs up the log elsewhere: our chain has a hole that no file of ours fills",
+    "operators' threads: a second job stealing log backups; vendor documentation: a log backup truncates the log it took",
+    happen,
+)  # fmt: skip

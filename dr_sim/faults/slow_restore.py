@@ -1,0 +1,30 @@
+"""Hashes are as fast as ever, but every restore takes a multiple of its time."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import FactorLaw, Law, Params, default
+
+
+class SlowRestore(Params):
+    by: FactorLaw = default("3", "Azure VM noise trace: writes of remote disks, 61.8 MiB/s (p1) to 195 (p50), a third")
+    duration: Law
+
+
+def happen(event: Occurrence, params: SlowRestore) -> None:
+    slowness = event.world.secondary.slowness
+    streams = event.world.context.streams
+
+    def factor(of: str, occurrence: int) -> int:
+        """Drawn by the backup and the attempt, so a restore more shifts no other's."""
+        return streams.of(f"fault {event.kind}", f"factor {of}", f"{event.lane} {event.index}").law(occurrence, params.by)
+
+    event.for_a_time(params.duration, lambda: slowness.append(factor), lambda: slowness.remove(factor), "slow restores")
+
+
+KIND = Kind(
+    "slow_restore", SlowRestore, None, True,
+    "a disk that others use, or replay that is slow by itself; a law gives it a heavy tail",
+    "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from under 1 to 20-25 min",
+    happen,
+)  # fmt: skip

@@ -1,0 +1,49 @@
+"""A side's wall clock is wrong, or is set back so that an hour comes twice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import Duration, Law, Params, refuse
+
+
+class WrongClock(Params):
+    side: Literal["primary", "secondary"]
+    ahead: Duration | None = Field(None, description="it shows so much more than the truth")
+    behind: Duration | None = Field(None, description="it shows so much less")
+    duration: Law | None = Field(None, description="until it is set right; left out: to the end")
+
+    @model_validator(mode="after")
+    def _one(self) -> WrongClock:
+        if (self.ahead is None) == (self.behind is None):
+            raise refuse("write how wrong it is: ahead or behind, one of them")
+        return self
+
+
+def happen(event: Occurrence, params: WrongClock) -> None:
+    context = event.world.context
+    by_us = params.ahead if params.ahead is not None else -(params.behind or 0)
+    detail = f"clock of the {params.side} is wrong"
+
+    def move(us: int) -> None:
+        if params.side == "primary":
+            context.primary_clock_us += us
+        else:
+            context.secondary_clock_us += us
+
+    if params.duration is not None:
+        event.for_a_time(params.duration, lambda: move(by_us), lambda: move(-by_us), detail)
+    else:
+        event.begins(detail)
+        move(by_us)
+
+
+KIND = Kind(
+    "wrong_clock", WrongClock, None, True,
+    "names, headers and ages by a clock that is not right; one that falls back makes two files claim one name",
+    "Windows DFS Replication: clocks must agree within 5 minutes; operators' threads: names that collide when clocks fall back",
+    happen,
+)  # fmt: skip
