@@ -230,7 +230,7 @@ class Rehearsal:
         number = (1 << 31) + utc % (1 << 30)
         op = clone.begin_backup("crm", Kind.LOG, name, utc, log_bytes, backup_id=number)
         header = op.finish(database.commits, database.lsn, utc + SECOND).header
-        file = BackupFile(number, 0, "crm", Kind.LOG, name, header, database.commits)
+        file = BackupFile(number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us)
         data = clone.files.read(name)
         file.finished(header, data, database.commits)
         context.files[number] = file
