@@ -15,7 +15,10 @@ from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
 from dr_sim.scenario.model import Scenario
 
 LINK_KINDS = ("link_outage", "partition")  # what takes the link away, as faults name themselves
-SLOW_KINDS = ("throttle", "packet_loss")
+SLOW_KINDS = ("throttle", "packet_loss", "latency")
+STOP_KINDS = ("replication_stopped", "lose_secondary")
+COPY_KINDS = ("corrupt_in_transit", "corrupt_at_rest", "torn_copy")
+HOLE_KINDS = ("missing_file", "corrupt_at_rest", "second_log_job", "careless_clean_up")
 
 
 @dataclass(slots=True)

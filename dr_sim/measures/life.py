@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.causes import LINK_KINDS, SLOW_KINDS, Causes, File
+from dr_sim.measures.causes import COPY_KINDS, HOLE_KINDS, LINK_KINDS, SLOW_KINDS, STOP_KINDS, Causes, File
 from dr_sim.throughput import stream_cap_bit_s
 from dr_sim.units import format_duration, format_ppb
 
@@ -110,6 +110,9 @@ def _interval(causes: Causes, database: int, from_us: int, until_us: int, detail
         if reason.startswith("paused"):
             label = causes.during(time, time + 1, ("paused_backups",))
             cause, detail = "log backups paused" + _of(label), reason
+        elif reason.startswith(("4208", "4214")):
+            label = causes.during(time, time + 1, ("recovery_model",))
+            cause, detail = "log backup refused" + _of(label), reason
         elif reason == "overrun":
             cause, detail = "log backup skipped", "the one before it was still running"
         else:
@@ -155,6 +158,7 @@ def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> I
         "backoff": backoff,
         "waiting": ("replicator waits", "for the link"),
         "staging": staging,
+        "stopped": ("replication stopped" + _of(causes.during(begin, end, STOP_KINDS)), "until somebody resumes it"),
         "queued": ("queued", f"waits for one of {replication.slots} slots"),
         "gone": ("not in the primary's share", "until it was there again"),
     }[state]
@@ -206,7 +210,7 @@ def _landed(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Ho
         yield damaged, prefix + "landed, not restored", file.name
         yield end, prefix + "damaged at rest", file.name
         return None
-    label = causes.during(begin, begin + 1, ("corrupt_in_transit", "corrupt_at_rest"))
+    label = causes.during(begin, begin + 1, COPY_KINDS)
     yield noticed, prefix + "landed damaged, being validated" + _of(label), file.name
     yield asked, prefix + "damaged copy, nothing done yet" + _of(label), file.name
     yield _or(given_up, end), prefix + "copy asked for again", file.name
@@ -222,7 +226,7 @@ def _repair(causes: Causes, made: list[File], lost: File, from_us: int, until_us
         if f.kind != Kind.LOG and f.cut_off_us is None and (f.finished_us is None or f.finished_us > lost.begin_us)
     ]
     bridge = min(fits, key=lambda f: (_or(f.finished_us, until_us), f.begin_us), default=None)
-    label = causes.during(lost.begin_us, from_us + 1, ("missing_file", "corrupt_at_rest"), lost.number >> 32)
+    label = causes.during(lost.begin_us, from_us + 1, HOLE_KINDS, lost.number >> 32)
     hole = "hole in the chain" + _of(label)
     if bridge is None:
         yield until_us, hole, f"{name} is lost, and no backup after it was begun"

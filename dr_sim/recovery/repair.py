@@ -236,13 +236,15 @@ class Repair:
         self.steps = []
         if file.error_number in IN_USE_ERRORS:
             return
-        if file.kind == LOG or self.db.drain is not None:
+        if self.db.drain is not None:
             return
         if not self.db.state.exists and not self.policy:
             self.start(mono_us, utc_us, out)
         elif not self.db.state.exists:
             self.policy, self.lsn = RESYNC, -1
             self._save(out)
+        if file.kind == LOG:
+            return
         hopeless = file.attempts > self.db.rules.attempts
         if self.policy == BRIDGE and (hopeless or file.error_number == WRONG_BASE_ERROR):
             self._switch(mono_us, utc_us, out)

@@ -247,6 +247,8 @@ class DatabaseReplay:
             self.drain.damaged(file, out)
         elif outcome != "no_manifest" and file.failures == 1:
             self.recopy(file.name, out)
+            if outcome == "missing" and not any(f.outcome == "missing" for f in self.bad.values() if f is not file):
+                out.extend(Validate(self.name, f.name) for f in self.pending if f.state == VALID)  # are the others there?
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
 
