@@ -24,13 +24,14 @@ NEVER_US = 1 << 62
 class Drain:
     """reachable: None until the primary's share has answered, or been given up. waiting: names still to land."""
 
-    __slots__ = ("db", "patient", "reachable", "waiting")
+    __slots__ = ("alone", "db", "patient", "reachable", "waiting")
 
     def __init__(self, db: DatabaseReplay, patient: bool) -> None:
         self.db = db
         self.patient = patient
         self.reachable: bool | None = None
         self.waiting: set[str] = set()
+        self.alone = False  # readers have been thrown out
 
     def start(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds any longer."""
@@ -74,7 +75,8 @@ class Drain:
 
     def refused(self, file: File, mono_us: int, out: list[Command]) -> None:
         """Tried again at once while its attempts allow, and then no more. Readers go: this will be the primary."""
-        if file.error_number in IN_USE_ERRORS:
+        if file.error_number in IN_USE_ERRORS and not self.alone:
+            self.alone = True
             out.append(Disconnect(self.db.name))
             file.retry_at_mono_us = mono_us
             return
