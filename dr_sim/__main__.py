@@ -1,7 +1,45 @@
-"""`python -m dr_sim` is `dr-sim`."""
+"""`python -m dr_sim` is `dr-sim`: the process around the face.
 
+Whoever ends it, with Ctrl-C or SIGTERM, at whatever instant, finds exit code 130, one line and nothing half written.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
 import sys
+from typing import Any
 
-from dr_sim.cli import main
 
-sys.exit(main())
+def _at_once(number: int, frame: Any) -> None:
+    """While modules are loaded nothing is there to be tidied, and some of them would make another error of an interrupt."""
+    os.write(2, b"interrupted; nothing was written\n")
+    os._exit(130)
+
+
+def run() -> int:
+    """The whole process; returns its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _at_once)
+    from dr_sim.cli import main
+
+    mine = os.getpid()
+
+    def interrupt(number: int, frame: Any) -> None:
+        if os.getpid() != mine:  # a worker that was forked from here has nothing to tidy
+            os._exit(130)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        return main()
+    except KeyboardInterrupt:  # a second one, in the middle of what the first one made it say
+        return 130
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # what is done is done: its exit code stands
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -76,8 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("results", type=Path, help="folder of a run")
     what = explain.add_mutually_exclusive_group(required=True)
     what.add_argument("--failover", type=int, metavar="N", help="data loss and outage of the N-th failover")
-    what.add_argument("--at", metavar="T", help="exposure at an instant: '2 h 5 min' from the start, or a UTC date and time")
+    what.add_argument("--at", metavar="T", help="exposure at an instant, as under events: 'Wed 02:40', '2 h 5 min', ...")
     what.add_argument("--alert", type=int, metavar="N", help="the minutes in the N-th alert")
+    what.add_argument("--alerts", action="store_true", help="list every alert: its number, time, event, level and text")
     explain.add_argument("--database", help="of this database (default: the worst)")
     explain.set_defaults(command=_explain)
 
@@ -145,8 +146,11 @@ def _schema(a: argparse.Namespace) -> int:
 
 
 def _explain(a: argparse.Namespace) -> int:
-    from dr_sim.explain import explain
+    from dr_sim.explain import alerts_of, explain
 
+    if a.alerts:
+        print(alerts_of(a.results, a.database))
+        return 0
     print(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
     return 0
 

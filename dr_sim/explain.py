@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
+from dr_sim.measures import alerts
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
 from dr_sim.results import read_results
+from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
+from dr_sim.screen import instant
 
 _US = 1_000_000
 
@@ -48,18 +50,25 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
 
 
 def _instant(scenario: Scenario, text: str) -> int:
+    """As under `events:`: 'Wed 02:40', '2 h 5 min' from the start, a date and time of the scenario's zone."""
     try:
-        return units.parse_duration(text)
-    except units.UnitError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is no instant; right would be '2 h 5 min' from the start, or 2026-01-07T02:47:12 (UTC)"
-        raise InputError([Problem("--at", 0, 0, message)]) from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    since = moment - datetime.fromtimestamp(0, UTC)
-    return (since.days * 86_400 + since.seconds) * _US + since.microseconds - scenario.start_utc_us
+        return times.parse_instant(text).resolve(scenario.start_utc_us, scenario.time_zone)
+    except units.UnitError as error:
+        raise InputError([Problem("--at", 0, 0, str(error))]) from None
+
+
+def alerts_of(folder: Path, database: str | None = None) -> str:
+    """Every alert of a stored run, a line each: its number for --alert, when, event id, level, text."""
+    stored = read_results(folder)
+    scenario = stored.scenario
+    index = _database(scenario, database)
+    raised = [a for a in alerts.raised(stored.journal, scenario) if index is None or a.database in (index, -1)]
+    if not raised:
+        return "no alert was raised in this run"
+    wide = len(str(raised[-1].number))
+    return "\n".join(
+        f"{a.number:>{wide}}  {instant(a.time_us, scenario)}  event {a.event_id}  {a.level:<8}  {a.text}" for a in raised
+    )
 
 
 def _text(ledger: Ledger) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from dr_sim import __version__, cli, run
+from dr_sim import __version__, cli
+from dr_sim import results as run_files
 from dr_sim.faults import KINDS
 from dr_sim.recovery.drain import Drain
 
@@ -47,8 +48,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures cost most of a short run and have tests of their own: an outline stands for them here."""
     for name in ("timeline_svg", "exposure_svg"):
-        monkeypatch.setattr(run, name, lambda journal, scenario, path: path.write_text("<svg/>"))
-    monkeypatch.setattr(run, "write_report", lambda journal, scenario, summary, path: path.write_text("<html>"))
+        monkeypatch.setattr(run_files, name, lambda journal, scenario, path: path.write_text("<svg/>"))
+    monkeypatch.setattr(run_files, "write_report", lambda journal, scenario, summary, path: path.write_text("<html>"))
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,29 @@ def test_130_interrupted_in_mid_run_leaves_nothing_behind(here: Path) -> None:
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 130
         assert "Traceback" not in running.stderr.read()
+    assert {p.name for p in here.iterdir()} == {"short.yaml"}
+
+
+WHEN_LOADING = """
+plain = builtins.__import__
+def signalled(name, *more, **named):
+    if name == "dr_sim.cli":
+        os.kill(os.getpid(), NUMBER)
+    return plain(name, *more, **named)
+builtins.__import__ = signalled
+"""
+LATER = "threading.Timer(0.7, lambda: os.kill(os.getpid(), NUMBER)).start()\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", [WHEN_LOADING, LATER])
+def test_130_interrupted_while_it_is_loaded_and_while_it_runs(here: Path, number: int, when: str) -> None:
+    run_it = "sys.argv = ['dr-sim', 'run', 'short.yaml', '--set', 'run_for=30000 days', '--out', 'x/y']\nsys.exit(run())\n"
+    imports = "import builtins, os, sys, threading\nfrom dr_sim.__main__ import run\n"
+    code = imports + when.replace("NUMBER", str(int(number))) + run_it
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, env=env, timeout=60)
+    assert (done.returncode, done.stderr.count("\n"), "interrupted" in done.stderr) == (130, 1, True), done.stderr
     assert {p.name for p in here.iterdir()} == {"short.yaml"}
 
 
@@ -263,7 +287,7 @@ def test_2_what_is_no_run_of_ours_is_never_replaced(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, target: Callable[[Path], str]
 ) -> None:
     """And that is said at once, before anything is simulated."""
-    monkeypatch.setattr(run, "run", lambda *a: pytest.fail("it was simulated first"))
+    monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
     out = target(here)
     before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
     code, shown, err = told(capsys, "run", "short.yaml", "--out", out)
@@ -293,7 +317,7 @@ def test_results_appear_whole_or_not_at_all(
     def fail(*a: Any) -> None:
         raise error
 
-    monkeypatch.setattr(run, broken, fail)
+    monkeypatch.setattr(run_files, broken, fail)
     for out in ("new", "old"):
         code, shown, err = told(capsys, "run", "short.yaml", "--out", out)
         assert (code, shown) == (2 if isinstance(error, OSError) else 130, "")
@@ -380,7 +404,7 @@ def ledgers(out: str) -> list[tuple[int, list[int], int]]:
 
 
 @pytest.mark.parametrize("what", [
-    ["--failover", "1"], ["--at", "33 min"], ["--at", "4000 s"], ["--at", "2026-01-05T00:59:59.5"],
+    ["--failover", "1"], ["--at", "33 min"], ["--at", "Mon 01:00"], ["--at", "4000 s"], ["--at", "2026-01-05T00:59:59.5"],
     ["--at", "2026-01-05T01:30:00+01:00"], ["--alert", "1"], ["--failover", "1", "--database", "crm"],
 ])  # fmt: skip
 def test_explain_gives_lines_that_add_up(results: Path, capsys: pytest.CaptureFixture[str], what: list[str]) -> None:
@@ -533,3 +557,35 @@ def test_a_terminal_that_lacks_letters_shows_the_rest(here: Path) -> None:
     done = process("run", "named.yaml", cwd=here, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("PASS  named.yaml")
+
+
+def test_at_takes_what_events_take_in_the_scenarios_zone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "z.yaml").write_text(SCENARIO + "time_zone: Europe/Berlin\n", encoding="utf-8")
+    told(capsys, "run", "z.yaml", "--out", "z")
+    ways = ["Mon 00:33", "day 1 00:33", "33 min", "2026-01-05 00:33", "2026-01-04T23:33:00Z"]
+    assert len({told(capsys, "explain", "z", "--at", way)[1] for way in ways}) == 1
+    code, _, err = told(capsys, "explain", "z", "--at", "Mon 25:00")
+    assert (code, err.count("\n")) == (2, 1) and "a time of day" in err
+
+
+def test_alerts_are_listed_by_the_numbers_that_alert_takes(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = told(capsys, "explain", str(results), "--alerts")
+    lines = out.splitlines()
+    assert code == 0 and len(lines) > 1
+    for n, line in enumerate(lines, 1):
+        number, rest = line.split(maxsplit=1)
+        assert int(number) == n and re.match(r"Mon \d\d:\d\d:\d\d  event \d  (error|critical|warning) ", rest)
+    assert lines[0].partition("error")[2].strip() in told(capsys, "explain", str(results), "--alert", "1")[1]
+
+
+def test_a_star_in_set_is_every_database(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    two = SCENARIO.replace("databases: {crm:", "databases: {other: {size: 3 GB}, crm:")
+    (here / "two.yaml").write_text(two, encoding="utf-8")
+    assert told(capsys, "run", "two.yaml", "--set", "databases.*.size=2 GB", "--out", "two")[0] == 0
+    text = (here / "two/scenario.yaml").read_text()
+    assert text.count("size: 2 GB") == 2 and "*" not in text
+    code, _, err = told(capsys, "run", "short.yaml", "--set", "sla.*.x.*=1")
+    assert (code, err.count("\n") >= 1, "Traceback" in err) == (2, True, False)

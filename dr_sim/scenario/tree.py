@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -256,10 +257,18 @@ def _unplace(node: Node, label: str) -> None:
 
 
 def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) -> None:
-    """Put node at path, making mappings on the way; list items count from 1, as people count them."""
+    """Put node at path, making mappings on the way; list items count from 1, as people count them, and '*' is all that
+    there are."""
     here = tree
     for i, step in enumerate(path):
         last = i == len(path) - 1
+        if step == "*" and i:
+            inner = [key if isinstance(here.value, dict) else str(int(key) + 1) for key, _ in here.items()]
+            if not inner:
+                problems.append(node.problem(f"{'.'.join(path[:i])} has nothing inside that * could stand for"))
+            for one in inner:
+                apply_override(here, (one, *path[i + 1 :]), deepcopy(node), problems)
+            return
         if isinstance(here.value, list):
             if not step.isdecimal() or not 1 <= int(step[:9]) <= len(here.value):
                 where = ".".join(path[:i])
