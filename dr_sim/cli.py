@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
 
+    cli_experiments.add_commands(commands)
+
     validate = commands.add_parser("validate", help="check scenario files: one line for each mistake")
     validate.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     validate.set_defaults(command=_validate)

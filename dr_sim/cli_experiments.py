@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.scenario.model import Scenario
@@ -71,3 +73,129 @@ def kept(course: object, folder: Path) -> Iterator[None]:
         done = len(getattr(course, "samples", ()))
         print(f"{done:,} replications are kept in {folder}; the same command goes on from there", file=sys.stderr)
         raise
+
+
+# ---- check, baseline, compare, sweep -----------------------------------------------------------------------------------
+def add_commands(commands: Any) -> None:
+    check = commands.add_parser("check", help="judge the SLA of every scenario under some paths, for CI")
+    check.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="scenario files, or folders with some")
+    check.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in all of them")
+    check.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
+    check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time nothing is looked at again, e.g. '5 min'")
+    check.add_argument("--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails")
+    check.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    check.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a pull request")
+    check.add_argument("--github", action="store_true", help="print annotations (by itself where GITHUB_ACTIONS is true)")
+    add_executor(check)
+    check.set_defaults(command=_check)
+
+    baseline = commands.add_parser("baseline", help="store what every replication gives now, to compare with later")
+    baseline.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="scenario files, or folders with some")
+    baseline.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
+    baseline.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
+    add_executor(baseline)
+    baseline.set_defaults(command=_baseline)
+
+    compare = commands.add_parser("compare", help="two scenarios on the same luck: differences with intervals")
+    compare.add_argument("a", type=Path, metavar="A.yaml")
+    compare.add_argument("b", type=Path, metavar="B.yaml")
+    compare.add_argument("--replications", type=count, metavar="N", help="of each (default: the larger number they ask for)")
+    compare.add_argument("--seed", type=int, help="of both (default: A's)")
+    compare.add_argument("--all", action="store_true", help="show what does not differ, too")
+    compare.add_argument("--json", action="store_true", help="print the differences as JSON")
+    add_executor(compare)
+    compare.set_defaults(command=_compare)
+
+    sweep = commands.add_parser("sweep", help="vary keys of a scenario: a table and a picture")
+    sweep.add_argument("scenario", type=Path)
+    sweep.add_argument("--vary", action="append", default=[], metavar="KEY=VALUES", help="e.g. link.bandwidth=10..1000Mbit/s:log9, or replay.on_hole=resync,bridge")
+    sweep.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key at every point")
+    sweep.add_argument("--replications", type=count, metavar="N", help="at each point (default: what it asks for)")
+    sweep.add_argument("--seed", type=int, help="in place of the scenario's own")
+    sweep.add_argument("--measure", action="append", default=[], metavar="M", help="to draw, e.g. exposure.p99 (default: those of the SLA)")
+    sweep.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)")
+    add_executor(sweep)
+    sweep.set_defaults(command=_sweep)
+
+
+def duration(text: str) -> int:
+    from dr_sim.units import UnitError, parse_duration
+
+    try:
+        return parse_duration(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _check(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.experiments import baseline, report
+    from dr_sim.experiments.check import check, load_all
+    from dr_sim.output import write_together
+
+    against = baseline.read(a.against) if a.against is not None else None
+    loaded = load_all(a.paths, a.set)
+    began = time.monotonic()
+    with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
+        found = check(loaded, playing, n=a.replications, budget_us=a.budget, against=against, progress=progress)
+    if files := report.write_reports(found, a.junit, a.markdown):
+        write_together(files)
+    print(report.text(found, time.monotonic() - began))
+    if a.github or os.environ.get("GITHUB_ACTIONS") == "true":
+        print("\n".join(report.github_lines(found)))
+    return found.exit_code
+
+
+def _baseline(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.experiments import baseline
+    from dr_sim.experiments.check import load_all
+
+    loaded = load_all(a.paths)
+    with api.executor(a.workers, a.on) as playing:
+        numbers = [api.plan_of(s, a.replications).at_least for _, s in loaded]
+        told = baseline.make(loaded, numbers, playing, a.out)
+    for line in told:
+        print(f"note: {line}", file=sys.stderr)
+    print(f"{a.out}: {len(loaded)} scenario{'s' * (len(loaded) > 1)}; dr-sim check {' '.join(map(str, a.paths))} --against {a.out}")
+    return 0
+
+
+def _compare(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.screen_distribution import comparison
+
+    first, second = (api.load_scenario(path) for path in (a.a, a.b))
+    with api.shown_progress("compare") as progress:
+        found = api.compare(first, second, a.replications, seed=a.seed, workers=a.workers, on=a.on, progress=progress)
+    if a.json:
+        print(found.differences.to_json(orient="records", indent=1))
+    else:
+        print(comparison(found, str(a.a), str(a.b), everything=a.all))
+    return 4 if found.a.violations or found.b.violations else 0
+
+
+def _sweep(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.experiments import sweep
+    from dr_sim.experiments.files import sweep_folder, write_sweep
+
+    base = api.load_scenario(a.scenario, a.set, a.seed)
+    sweeps = sweep.vary(a.vary) or base.sweep
+    if not sweeps:
+        told = "says nothing to vary; write --vary link.bandwidth=10..1000Mbit/s:log9, or a 'sweep:' in the file"
+        raise InputError([Problem(str(a.scenario), 0, 0, told)])
+    sweep.check_measures(a.measure)
+    points = sweep.points_of(a.scenario, sweeps, a.set, a.seed)
+    n = api.plan_of(base, a.replications).at_most
+    folder = a.out or sweep_folder(base, sweeps)
+    try:
+        with api.shown_progress(f"{len(points)} points") as progress, api.executor(a.workers, a.on) as playing:
+            found = sweep.play_sweep(points, n, playing, folder / "points", progress)
+    except KeyboardInterrupt:
+        print(f"what is finished is kept in {folder}; the same command goes on from there", file=sys.stderr)
+        raise
+    pictures = write_sweep(found, a.measure or sweep.measures_of(base), folder)
+    print(sweep.table_text(found, a.measure or sweep.measures_of(base)))
+    print(f"\n{folder}/  sweep.parquet measures.parquet {' '.join(pictures)}")
+    return 4 if any(d.violations for d in found.distributions) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import (
@@ -20,8 +21,11 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.scenario.sla import CLASSES, PHASES
-from dr_sim.screen import coloured, span, value_text
+from dr_sim.screen import coloured, size, span, value_text
 from dr_sim.units import clock
+
+if TYPE_CHECKING:
+    from dr_sim.api import Comparison
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
@@ -142,3 +146,36 @@ def _number(x: float, unit: str) -> str:
     return f"{x / 10_000:.3g} %" if unit == "ppm" else f"{x:,.3g}"
 
 
+
+
+# ---- comparisons -----------------------------------------------------------------------------------------------------
+def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -> str:
+    """Every measure that differs between the two, largest part of its value first told as it stands in the record."""
+    n, scenario = found.a.n, found.a.scenario
+    out = [f"A {a}", f"B {b}", f"{n:,} replication{'s' * (n > 1)} of both on the same luck, seed {scenario.seed}", ""]
+    out.append(f"{'':<26}{'A':>10}{'B':>10}   {'B - A':<30}{'runs that differ':<18}chance")
+    shown = [d for d in found.found if everything or d.differing]
+    for d in shown:
+        i = d.interval
+        name = " ".join(filter(None, (d.measure, d.database, d.failure_class)))
+        change = f"{_signed(i.estimate, d.unit)} [{_signed(i.low, d.unit)}, {_signed(i.high, d.unit)}]"
+        chance = "" if d.differing == 0 else "< 1e-9" if d.p < 1e-9 else f"{d.p:.2g}"
+        out.append(f"{name:<26}{_plain(d.a, d.unit):>10}{_plain(d.b, d.unit):>10}   {change:<30}{f'{d.differing} of {d.pairs}':<18}{chance}")
+    if not shown:
+        out.append("no measure differs in any replication")
+    for name, of in (("A", found.a), ("B", found.b)):
+        if of.violations:
+            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, a bug in dr_sim")
+    return "\n".join(line.rstrip() for line in out)
+
+
+def _plain(x: float, unit: str) -> str:
+    if unit == "us":
+        return clock(round(x)) if abs(x) >= 60e6 else f"{x / 1e6:.3g} s"
+    return f"{x / 10_000:.3g} %" if unit == "ppm" else size(round(x)) if unit == "bytes" else f"{x:,.3g}"
+
+
+def _signed(x: float, unit: str) -> str:
+    if not math.isfinite(x):
+        return "?"
+    return f"{'-' if x < 0 else '+' if x > 0 else ''}{_plain(abs(x), unit)}"

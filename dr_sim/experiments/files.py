@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of, write_whole
+from dr_sim.experiments.sweep import Swept
+from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
 from dr_sim.results import safe_name
 from dr_sim.scenario import dump_resolved
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,3 +67,27 @@ def save(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")) -> Path:
+    """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep their own keys."""
+    said = json.dumps([[s.key, s.values] for s in sweeps])
+    name = blake2b((key_of(scenario) + said).encode(), digest_size=6).hexdigest()
+    return root / safe_name(scenario.name) / f"sweep-{name}"
+
+
+def write_sweep(swept: Swept, measures: Sequence[str], folder: Path) -> list[str]:
+    """The two tables, and a picture for each measure where one or two keys vary. Returns the pictures' names."""
+    names = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
+        varied = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1]
+        for measure in measures if len(varied) <= 2 else ():
+            names.append(f"{measure}.svg")
+            figure = swept.plot(measure)
+            save(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
+        save(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
+    except OSError as error:
+        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+    return names

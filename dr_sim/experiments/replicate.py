@@ -56,11 +56,15 @@ class Course:
         self.samples.update((s.number, s) for s in fresh)
 
 
-def play_all(courses: Sequence[Course], n: int, executor: Executor, progress: Progress | None = None) -> None:
-    """See to it that every course has its first n replications. Each batch is kept before the next is looked at."""
-    jobs = [Job(str(i), c.scenario, c.missing(n)) for i, c in enumerate(courses)]
+def play_all(
+    courses: Sequence[Course], n: int | Sequence[int], executor: Executor, progress: Progress | None = None
+) -> None:
+    """See to it that every course has its first n replications (or each its own number). Each batch is kept before the
+    next is looked at."""
+    each = [n] * len(courses) if isinstance(n, int) else list(n)
+    jobs = [Job(str(i), c.scenario, c.missing(k)) for i, (c, k) in enumerate(zip(courses, each, strict=True))]
     jobs = [job for job in jobs if job.numbers]
-    whole = n * len(courses)
+    whole = sum(each)
     left = sum(len(job.numbers) for job in jobs)
     for key, batch in executor.play(jobs) if jobs else ():
         courses[int(key)].keep(batch)

@@ -6,6 +6,7 @@ seed and replications: what differs between two points is the keys and nothing e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -20,7 +21,8 @@ from dr_sim.experiments.store import Store, key_of
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import MOST_POINTS, sweep_values
 from dr_sim.scenario.model import Scenario, Sweep
-from dr_sim.units import UnitError
+from dr_sim.scenario.sla import COUNTS, kind_of, split
+from dr_sim.units import SECOND_US, UnitError, clock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,3 +134,40 @@ def play_sweep(
     return Swept(keys, points, found)
 
 
+
+
+def measures_of(scenario: Scenario) -> list[str]:
+    """What a sweep shows where nobody says: the SLA's measures, a line on every run by its most; else exposure.p99."""
+    found = []
+    for line in scenario.sla:
+        measure = line.measure if split(line.measure)[1] or line.measure in COUNTS else f"{line.measure}.max"
+        if kind_of(measure) != "count" and not line.database:
+            found.append(measure)
+    return list(dict.fromkeys(found)) or ["exposure.p99"]
+
+
+def check_measures(measures: Sequence[str]) -> None:
+    """InputError for what a sweep cannot draw."""
+    wrong = [m for m in measures if not kind_of(m) or not split(m)[1]]
+    if wrong:
+        told = "is no measure with a statistic; write for example exposure.p99, outage.p95 or exposure.above_15_min"
+        raise InputError([Problem(f"--measure {m}", 0, 0, told) for m in wrong])
+
+
+def table_text(swept: Swept, measures: Sequence[str]) -> str:
+    """One line a point: its values, and each measure with its interval."""
+    lines = [[*swept.keys, *measures]]
+    for point, found in zip(swept.points, swept.distributions, strict=True):
+        cells = [point.values[key] for key in swept.keys]
+        for measure in measures:
+            i = found.interval(measure)
+            cells.append("-" if math.isnan(i.estimate) else f"{_shown(i.estimate, measure)} [{_shown(i.low, measure)}, {_shown(i.high, measure)}]")
+        lines.append(cells)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _shown(x: float, measure: str) -> str:
+    if not math.isfinite(x):
+        return "?"
+    return clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{100 * x:.3g} %"

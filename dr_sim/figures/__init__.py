@@ -21,22 +21,23 @@ from dr_sim.figures.timeline import draw_timeline
 from dr_sim.journal import Journal
 from dr_sim.scenario.model import Scenario
 
-__all__ = ["exposure_svg", "timeline_svg"]
+__all__ = ["exposure_svg", "save_svg", "timeline_svg"]
 
 
 def timeline_svg(journal: Journal, scenario: Scenario, path: Path) -> None:
     """Backups, link, how far behind, alerts and the failover, over the run and around the failover."""
     with mpl.rc_context(STYLE):
-        _save(draw_timeline(journal, scenario), path)
+        save_svg(draw_timeline(journal, scenario), path)
 
 
 def exposure_svg(journal: Journal, scenario: Scenario, path: Path) -> None:
     """True and reported exposure to the loss of the site, with the SLA's line and the failures."""
     with mpl.rc_context(STYLE):
-        _save(draw_exposure(journal, scenario), path)
+        save_svg(draw_exposure(journal, scenario), path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_svg(figure: Figure, path: Path) -> None:
+    """The same figure gives the same bytes."""
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # a name in letters that the font lacks: the picture shows boxes, the screen is not for telling so

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from dr_sim.figures import save_svg
 from dr_sim.figures.style import BLUE, GREEN, ORANGE, PURPLE, RED, STYLE
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.units import SECOND_US
@@ -28,7 +29,7 @@ def distribution_svg(found: Distribution, path: Path) -> None:
         left, right = figure.subplots(1, 2)
         seen = _exposure(left, found)
         _costs(right, found, seen)
-        figure.savefig(path, metadata={"Date": None})
+        save_svg(figure, path)
 
 
 def _exposure(ax: Any, found: Distribution) -> float:

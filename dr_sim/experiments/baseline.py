@@ -1,0 +1,161 @@
+"""A stored baseline, and what has changed since: the same luck, two versions.
+
+The file is one Parquet table (a row a scenario, replication and measure) with what it was made of beside its schema. It
+holds values, not verdicts: what counts as a change is asked when it is read. A scenario in which nothing is drawn gives
+one value, and any other value is a change; one with luck in it must differ by more than chance would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dr_sim import __version__
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.executor import Executor
+from dr_sim.experiments.files import save
+from dr_sim.experiments.judge import FALSE_ALARM
+from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
+from dr_sim.experiments.replicate import Course, play_all
+from dr_sim.experiments.sample import Sample
+from dr_sim.scenario.model import Scenario
+
+LEAST = 2  # two runs that agree in everything, and no drawn fault: there is no luck in it
+_COLUMNS = ("scenario", "replication", "measure", "database", "class", "unit", "low", "high")
+
+
+@dataclass(slots=True)
+class Kept:
+    """One scenario in a baseline."""
+
+    seed: int
+    n: int
+    certain: bool  # nothing is drawn in it
+    table: dict[Key, dict[int, tuple[int, int | None]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Baseline:
+    """scenarios by their path as it is seen from the baseline's folder."""
+
+    folder: Path
+    scenarios: dict[str, Kept]
+
+    def name(self, path: Path) -> str:
+        return _name(path, self.folder)
+
+    def has(self, path: Path) -> bool:
+        return self.name(path) in self.scenarios
+
+    def comparisons(self, path: Path) -> int:
+        """How many measures are judged: what the false-alarm rate is shared by."""
+        kept = self.scenarios.get(self.name(path))
+        return 0 if kept is None or kept.certain else sum(_judged(key) for key in kept.table)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One measure that is not what it was, by more than chance makes it. certain: there is no chance in the scenario."""
+
+    difference: Difference
+    worse: bool
+    certain: bool
+
+
+def _name(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _judged(key: Key) -> bool:
+    """The service's own measures; exposure to the loss of the site, which is the largest."""
+    measure, database, failure_class, _ = key
+    if measure.startswith("exposure") and failure_class != "site":
+        return False
+    return measure in JUDGED and not database
+
+
+def is_certain(scenario: Scenario, samples: Sequence[Sample]) -> bool:
+    """Whether nothing that is measured depends on luck."""
+    first = samples[0]
+    return not scenario.faults and len(samples) >= LEAST and all(
+        (s.values, s.curves) == (first.values, first.curves) for s in samples
+    )
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playing: Executor, path: Path) -> list[str]:
+    """Play so many replications of each (at least two) and write the file. Returns what a user should be told."""
+    courses = [Course(s) for _, s in loaded]
+    play_all(courses, [max(LEAST, n) for n in numbers], playing)
+    rows: list[tuple[Any, ...]] = []
+    about: dict[str, Any] = {"dr-sim": __version__, "scenarios": {}}
+    asked = 0
+    for (file, scenario), course, n in zip(loaded, courses, numbers, strict=True):
+        samples = course.first(max(LEAST, n))
+        certain = is_certain(scenario, samples)
+        name = _name(file, path.parent)
+        about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
+        for s in samples[:1] if certain else samples:
+            rows += [(name, s.number, v.measure, v.database, v.failure_class, v.unit, v.low, v.high) for v in s.values]
+        asked += 0 if certain else sum(_judged(key) for key in table_of(samples))
+    write(rows, about, path)
+    needed = pairs_needed(FALSE_ALARM / max(1, asked))
+    few = [name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed]
+    return [f"{name}: fewer than {needed} replications cannot tell a change from chance; write 'replications: {needed}' or more" for name in few]
+
+
+def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> None:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    types = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
+    table = pa.table({c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)})
+    table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(about).encode()})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    except OSError as error:
+        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+
+
+def read(path: Path) -> Baseline:
+    """InputError if it is no baseline."""
+    try:
+        table = pq.read_table(path)
+        about = json.loads((table.schema.metadata or {})[b"dr_sim_baseline"])
+        kept = {name: Kept(of["seed"], of["n"], of["certain"]) for name, of in about["scenarios"].items()}
+        columns = [table.column(c).to_pylist() for c in _COLUMNS]
+        for name, number, measure, database, failure_class, unit, low, high in zip(*columns, strict=True):
+            kept[name].table.setdefault((measure, database, failure_class, unit), {})[number] = (low, high)
+    except FileNotFoundError:
+        raise InputError([Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError([Problem(str(path), 0, 0, f"is no baseline of dr-sim ({type(error).__name__}); make it again")]) from None
+    return Baseline(path.parent, kept)
+
+
+# ---- comparing -------------------------------------------------------------------------------------------------------
+def changes(baseline: Baseline, path: Path, course: Course, playing: Executor, asked: int) -> list[Change]:
+    """What is not as it was, on the baseline's own luck. asked: comparisons of the whole check."""
+    kept = baseline.scenarios[baseline.name(path)]
+    if kept.seed != course.scenario.seed:
+        course = Course(replace(course.scenario, seed=kept.seed))
+    n = 1 if kept.certain and not course.scenario.faults else kept.n
+    play_all([course], n, playing)
+    return changed(kept.table, table_of(course.first(n)), kept.certain, FALSE_ALARM / max(1, asked))
+
+
+def changed(before: Table, now: Table, certain: bool, alarm: float) -> list[Change]:
+    """Of the judged measures those that differ: all of them where nothing is drawn, else those that chance would give at
+    most so often."""
+    judged = {key: of for key, of in before.items() if _judged(key)}
+    return [
+        Change(d, d.interval.estimate > 0, certain)
+        for d in differences(judged, now)
+        if (d.differing > 0 if certain else d.p <= alarm) and d.interval.estimate != 0
+    ]

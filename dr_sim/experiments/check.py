@@ -1,0 +1,174 @@
+"""Every scenario under some paths, its SLA judged, and held against a baseline: what a build asks.
+
+The scenarios share one pool of workers. The error that may turn a build red by chance, 1 in 1,000, is that of the whole
+check: it is shared by all lines, all looks, and all comparisons with the baseline.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from pathlib import Path
+
+from dr_sim import api
+from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.baseline import Baseline, Change, changes
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.executor import Executor
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.replicate import Course, Progress, play_all
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Replications, Scenario
+from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
+from dr_sim.verdict import EXIT_VIOLATION, Outcome
+
+_TELLS = ("run_for", "databases", "extends")  # one of them stands in every scenario
+
+
+class Exit(IntEnum):
+    """In the order in which the worse wins."""
+
+    PASS = 0
+    UNKNOWN = 3
+    FAIL = 1
+    VIOLATION = EXIT_VIOLATION
+
+
+@dataclass(slots=True)
+class Checked:
+    """One scenario's outcome. changes: against the baseline, if it is in there."""
+
+    path: Path
+    scenario: Scenario
+    distribution: Distribution
+    seconds: float
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def regressions(self) -> list[Change]:
+        return [c for c in self.changes if c.worse]
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.FAIL if self.regressions else self.distribution.outcome
+
+    @property
+    def exit(self) -> Exit:
+        if self.distribution.violations:
+            return Exit.VIOLATION
+        if self.outcome is Outcome.UNKNOWN and self.scenario.on_unknown == "warn":
+            return Exit.PASS
+        return {Outcome.PASS: Exit.PASS, Outcome.UNKNOWN: Exit.UNKNOWN, Outcome.FAIL: Exit.FAIL}[self.outcome]
+
+
+@dataclass(slots=True)
+class Check:
+    """All of them. without: scenarios that promise nothing, so that nothing was run; unmatched: not in the baseline."""
+
+    checked: list[Checked]
+    without: list[Path]
+    unmatched: list[Path]
+
+    @property
+    def exit_code(self) -> int:
+        order = list(Exit)
+        return max((c.exit for c in self.checked), key=order.index, default=Exit.PASS).value
+
+
+# ---- which files -----------------------------------------------------------------------------------------------------
+def scenario_files(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and below folders every YAML file that is meant as a scenario. InputError if there is none."""
+    found: list[Path] = []
+    problems = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+            inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+            of = [p for p in inside if is_scenario(p)]
+            if not of:
+                problems.append(Problem(str(path), 0, 0, "holds no scenario; name files, or a folder with scenarios in it"))
+            found += of
+        else:
+            found.append(path)
+    if problems:
+        raise InputError(problems)
+    return list(dict.fromkeys(found))
+
+
+def is_scenario(path: Path) -> bool:
+    """Whether a YAML file is meant as one: it says how long to run, on which databases, or what it extends."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return False
+        tree = parse_yaml(path.read_text(encoding="utf-8-sig"), str(path), [])
+    except (OSError, UnicodeDecodeError):
+        return False
+    return tree is not None and isinstance(tree.value, dict) and any(key in tree.value for key in _TELLS)
+
+
+def load_all(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None) -> list[tuple[Path, Scenario]]:
+    """Every scenario, or InputError with every mistake in any of them."""
+    loaded: list[tuple[Path, Scenario]] = []
+    problems: list[Problem] = []
+    for path in scenario_files(paths):
+        try:
+            loaded.append((path, load_scenario(path, overrides, seed)))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return loaded
+
+
+# ---- the check -------------------------------------------------------------------------------------------------------
+def check(
+    loaded: Sequence[tuple[Path, Scenario]],
+    playing: Executor,
+    *,
+    n: int | None = None,
+    budget_us: int | None = None,
+    against: Baseline | None = None,
+    progress: Progress | None = None,
+) -> Check:
+    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after it nobody looks again."""
+    began = time.monotonic()
+    ends = None if budget_us is None else began + budget_us / 1e6
+    judged = [(p, s) for p, s in loaded if s.sla or (against is not None and against.has(p))]
+    courses = {p: Course(s) for p, s in judged}
+    plans = {p: api.plan_of(s, n) for p, s in judged}
+    lines = sum(len(s.sla) for _, s in judged)
+    play_all(list(courses.values()), [plans[p].at_least for p, _ in judged], playing, progress)
+    share = (time.monotonic() - began) / max(1, len(judged))
+    done: list[Checked] = []
+    for path, scenario in judged:
+        started = time.monotonic()
+        plan = _within(plans[path], None if ends is None else ends - started)
+        found = api.replicate_until(courses[path], plan, playing, progress, until_judged=True, lines=lines)
+        done.append(Checked(path, scenario, found, share + time.monotonic() - started))
+    if against is not None:
+        asked = sum(against.comparisons(p) for p, _ in judged)
+        for item in done:
+            if against.has(item.path):
+                started = time.monotonic()
+                item.changes = changes(against, item.path, courses[item.path], playing, asked)
+                item.seconds += time.monotonic() - started
+    without = [p for p, s in loaded if p not in courses]
+    unmatched = [p for p, _ in loaded if against is not None and not against.has(p)]
+    return Check(done, without, unmatched)
+
+
+def _within(plan: Replications, left_s: float | None) -> Replications:
+    if left_s is None:
+        return plan
+    left = max(0, int(left_s * 1e6))
+    return replace(plan, budget_us=left if plan.budget_us is None else min(left, plan.budget_us))
+
+
+def place(verdict: LineVerdict, path: Path) -> tuple[str, int]:
+    """The file and line of an SLA line, the file as it is seen from here: a base scenario's line is in the base."""
+    file = verdict.line.file or str(path)
+    relative = os.path.relpath(file)
+    return (file if relative.startswith("..") else relative), max(1, verdict.line.line)

@@ -1,0 +1,171 @@
+"""A check in the forms that build servers read: JUnit XML, Markdown for a pull request, annotations beside the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from dr_sim.experiments.baseline import Change
+from dr_sim.experiments.check import Check, Checked, Exit, place
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.screen import value_text
+from dr_sim.screen_distribution import line_text, shown_value
+from dr_sim.units import clock
+from dr_sim.verdict import Outcome
+
+_MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL: "❌ fail"}
+
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+def change_text(c: Change) -> str:
+    """'exposure.p99 rose from 5:00 to 9:58: by 4:58 [4:10, 5:50] in 300 of 300 runs (chance: 1 in 10^86)'."""
+    d = c.difference
+    i = d.interval
+    what = " ".join(filter(None, (d.measure, d.database)))
+    moved = "rose" if i.estimate > 0 else "fell"
+    text = f"{what} {moved} from {_number(d.a, d.unit)} to {_number(d.b, d.unit)}"
+    if c.certain:
+        return f"{text} (nothing in this scenario is left to chance)"
+    size = sorted(abs(x) for x in (i.low, i.high))
+    often = "1 in 10^300 or less" if d.p < 1e-300 else f"{d.p:.1g}"
+    return f"{text}: by {_number(abs(i.estimate), d.unit)} [{_number(size[0], d.unit)}, {_number(size[1], d.unit)}]; {d.differing} of {d.pairs} runs differ (chance: {often})"
+
+
+def _number(x: float, unit: str) -> str:
+    if unit == "us":
+        return clock(round(x)) if abs(x) >= 10e6 else f"{x / 1e6:.3g} s"
+    return f"{x / 10_000:.3g} %" if unit == "ppm" else f"{x:,.3g}"
+
+
+def text(check: Check, took_s: float) -> str:
+    """What the command prints."""
+    out: list[str] = []
+    for c in check.checked:
+        runs = f"{c.distribution.n:,} run{'s' * (c.distribution.n > 1)}"
+        out.append(f"{c.outcome.name:<8} {c.path}  {runs}  ({c.seconds:.1f} s)")
+        if c.distribution.violations:
+            out.append(f"   INVARIANT BROKEN: {c.distribution.violations} violations, a bug in dr_sim")
+        out += [f"  {line_text(v)}" for v in c.distribution.verdict]
+        out += [f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}" for x in c.changes]
+    out += [f"no sla   {path}" for path in check.without]
+    out += [f"new      {path}: not in the baseline" for path in check.unmatched]
+    counts = ", ".join(f"{sum(c.outcome is o for c in check.checked)} {o.name.lower()}" for o in Outcome)
+    out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
+    return "\n".join(out)
+
+
+def _said(v: LineVerdict) -> str:
+    bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
+    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class)))
+    return f"{of} is {shown_value(v)}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
+
+
+# ---- JUnit -----------------------------------------------------------------------------------------------------------
+def junit(check: Check) -> str:
+    """One suite a scenario, one case an SLA line (and one for the baseline); unknown is an error, or skipped where the
+    scenario says `on_unknown: warn`."""
+    suites = Xml.Element("testsuites", name="dr-sim check")
+    for c in check.checked:
+        suite = Xml.SubElement(suites, "testsuite", name=str(c.path), time=f"{c.seconds:.3f}")
+        each = c.seconds / max(1, len(c.distribution.verdict))
+        for v in c.distribution.verdict:
+            file, line = place(v, c.path)
+            case = Xml.SubElement(
+                suite, "testcase", classname=str(c.path), name=v.line.id, file=file, line=str(line), time=f"{each:.3f}"
+            )
+            if v.outcome is Outcome.FAIL:
+                Xml.SubElement(case, "failure", message=_printable(_said(v)))
+            elif v.outcome is Outcome.UNKNOWN:
+                Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_printable(_said(v)))
+        for change in c.changes:
+            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=f"baseline {change.difference.measure}")
+            if change.worse:
+                Xml.SubElement(case, "failure", message=_printable(change_text(change)))
+        if c.distribution.violations:
+            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name="invariants")
+            Xml.SubElement(case, "error", message=f"{c.distribution.violations} violations, a bug in dr_sim")
+        _count(suite)
+    _count(suites)
+    Xml.indent(suites)
+    return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _count(suite: Xml.Element) -> None:
+    suite.set("tests", str(len(list(suite.iter("testcase")))))
+    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(key, str(len(list(suite.iter(tag)))))
+
+
+def _printable(message: str) -> str:
+    """XML has no control characters."""
+    return "".join(c if c.isprintable() else "?" for c in message)
+
+
+# ---- Markdown --------------------------------------------------------------------------------------------------------
+def markdown(check: Check) -> str:
+    """A summary for a pull request: verdicts first, then a table."""
+    worst = max((c.outcome for c in check.checked), default=Outcome.PASS)
+    out = [f"### dr-sim check: {_MARKS[worst]}", "", "| | scenario | promise | measured | |", "|---|---|---|---|---|"]
+    for c in check.checked:
+        for v in c.distribution.verdict:
+            bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
+            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class)))
+            file, line = place(v, c.path)
+            cells = [_MARKS[v.outcome], f"{file}:{line}", f"{of} {bound}", shown_value(v), v.reason]
+            out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
+        for change in c.changes:
+            cells = ["❌ worse" if change.worse else "✅ better", str(c.path), "as in the baseline", "", change_text(change)]
+            out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
+        if c.distribution.violations:
+            out.append(f"| ❌ | {_cell(str(c.path))} | invariants | {c.distribution.violations} broken | a bug in dr_sim |")
+    notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without] + [f"`{p}` is not in the baseline" for p in check.unmatched]
+    return "\n".join([*out, *(["", *(f"- {n}" for n in notes)] if notes else [])]) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+# ---- GitHub ----------------------------------------------------------------------------------------------------------
+def github_lines(check: Check) -> list[str]:
+    """Workflow commands that show a message beside the line of a broken SLA."""
+    out = []
+    for c in check.checked:
+        for v in c.distribution.verdict:
+            if v.outcome is Outcome.PASS:
+                continue
+            file, line = place(v, c.path)
+            level = "error" if v.outcome is Outcome.FAIL or c.scenario.on_unknown == "fail" else "warning"
+            word = "missed" if v.outcome is Outcome.FAIL else "unknown"
+            out.append(_command(level, file, line, f"SLA {v.line.id} {word}", _said(v)))
+        out += [_of_change(c, change) for change in c.changes]
+        if c.exit is Exit.VIOLATION:
+            out.append(_command("error", str(c.path), 1, "invariant broken", f"{c.distribution.violations} violations, a bug in dr_sim"))
+    return out
+
+
+def _of_change(c: Checked, change: Change) -> str:
+    level, title = ("error", "worse than the baseline") if change.worse else ("notice", "better than the baseline")
+    return _command(level, str(c.path), 1, title, change_text(change))
+
+
+def _command(level: str, file: str, line: int, title: str, message: str) -> str:
+    return f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def write_reports(check: Check, junit_file: Path | None, markdown_file: Path | None) -> dict[Path, str]:
+    """The files that were asked for, by name."""
+    files = {}
+    if junit_file is not None:
+        files[junit_file] = junit(check)
+    if markdown_file is not None:
+        files[markdown_file] = markdown(check)
+    return files
