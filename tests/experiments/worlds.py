@@ -57,6 +57,7 @@ def exposed(number: int, time_us: int, high_us: int, over_us: int = 0, over_high
     grid = np.array([round(above(float(g))) for g in GRID_US])
     last = int(np.searchsorted(-grid, 0, side="left"))
     area = usual * high_us + over_us * over_high_us
+    exactly = [[limit * S, round(above(limit * S))] for limit in (150, 200, 297, 299, 301, 900)]
     first = int(np.searchsorted(-grid, -time_us, side="right"))
-    curve = CurveSample("exposure", "", "site", time_us, area, first, grid[first:last].tolist(), [])
+    curve = CurveSample("exposure", "", "site", time_us, area, first, grid[first:last].tolist(), exactly)
     return Sample(number, [], [curve], 0)

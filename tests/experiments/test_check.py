@@ -1,0 +1,225 @@
+"""`check`, `baseline`, `compare`: verdicts and exit codes, and what build servers are given to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from dr_sim import api
+from dr_sim.cli import main
+from dr_sim.experiments.check import scenario_files
+from dr_sim.experiments.executor import Batch, Job
+from dr_sim.experiments.sample import Sample
+from tests.experiments.worlds import S, sample
+
+BODY = """\
+run_for: 1 h
+databases: {{crm: {{size: 1 GB}}}}
+link: {{bandwidth: 1 Gbit/s}}
+seed: {seed}
+{more}
+"""
+
+
+class Made:
+    """An executor that plays no world: replication i of a scenario has the outage that its seed asks for."""
+
+    slower_us = 0
+    violations = 0
+    played: list[tuple[str, int]] = []  # noqa: RUF012
+
+    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        for job in jobs:
+            for i in job.numbers:
+                Made.played.append((job.scenario.name, i))
+                yield job.key, [self.take(job, i)]
+
+    def take(self, job: Job, i: int) -> Sample:
+        wobble = 0 if job.scenario.name == "certain" else (i * 37) % 60
+        us = (100 * job.scenario.seed + wobble) * S + Made.slower_us
+        return sample(i, {"outage": us, "alerts_missed": 0}, Made.violations)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(api, "open_executor", lambda workers, on: Made())
+    monkeypatch.setattr(Made, "slower_us", 0)
+    monkeypatch.setattr(Made, "violations", 0)
+    monkeypatch.setattr(Made, "played", [])
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def scenario(name: str, more: str, seed: int = 1) -> Path:
+    path = Path(f"{name}.yaml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(BODY.format(seed=seed, more=more), encoding="utf-8")
+    return path
+
+
+MET = "replications: 40\nsla: {outage: at most 3 min}"
+MISSED = "replications: 40\nsla:\n  - {alerts_missed: at most 0}\n  - {id: rto, outage.p50: at most 90 s}"
+OPEN = "replications: 40\nsla: {outage.p99: at most 3 min}"
+WARN = "on_unknown: warn\n" + OPEN
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [([MET], 0), ([MISSED], 1), ([OPEN], 3), ([WARN], 0), ([MET, OPEN], 3), ([OPEN, MISSED, MET], 1), ([WARN, MET], 0)],
+)
+def test_exit_codes(files: list[str], code: int) -> None:
+    paths = [str(scenario(f"s{i}", more)) for i, more in enumerate(files)]
+    assert main(["check", *paths]) == code
+
+
+def test_a_broken_invariant_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Made, "violations", 1)
+    assert main(["check", str(scenario("s", MISSED)), "--github"]) == 4
+    assert "::error file=s.yaml,line=1,title=invariant broken::40 violations" in capsys.readouterr().out
+
+
+def test_a_mistake_in_one_file_runs_none(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario("a", MET)
+    scenario("b", "sla: {outages: at most 3 min}")
+    assert main(["check", ".", "--junit", "j.xml"]) == 2
+    assert "b.yaml:5:7: sla: unknown measure 'outages'" in capsys.readouterr().err
+    assert not Path("j.xml").exists() and not Made.played
+
+
+def test_folders_are_searched_and_what_is_no_scenario_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario("x/deep/a", MET)
+    scenario("x/no_sla", "")
+    scenario("x/.hidden/b", MISSED)
+    Path("x/workflow.yml").write_text("on: push\njobs: {}\n")
+    assert [p.as_posix() for p in scenario_files([Path("x")])] == ["x/deep/a.yaml", "x/no_sla.yaml"]
+    assert main(["check", "x"]) == 0
+    told = capsys.readouterr().out
+    assert "PASS     x/deep/a.yaml  40 runs" in told and "no sla   x/no_sla.yaml" in told
+    Path("empty").mkdir()
+    assert main(["check", "empty"]) == 2
+
+
+def test_more_runs_are_played_until_a_line_is_decided() -> None:
+    path = scenario("s", "replications: {at_least: 100, at_most: 2000}\nsla: {outage.p99: at most 200 s}")
+    assert main(["check", str(path)]) == 0
+    assert 299 < len(Made.played) < 2000
+    Made.played.clear()
+    assert main(["check", str(path), "--budget", "0 s"]) == 3
+    assert len(Made.played) == 100
+
+
+def test_junit_has_a_case_for_each_line() -> None:
+    main(["check", str(scenario("met", MET)), str(scenario("missed", MISSED)), str(scenario("open", OPEN)),
+          str(scenario("warn", WARN)), "--junit", "out/j.xml"])  # fmt: skip
+    root = Xml.parse("out/j.xml").getroot()
+    assert [root.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["5", "1", "1", "1"]
+    (failed,) = (c for c in root.iter("testcase") if c.find("failure") is not None)
+    assert (failed.get("classname"), failed.get("name"), failed.get("file"), failed.get("line")) == ("missed.yaml", "rto", "missed.yaml", "8")
+    failure = failed.find("failure")
+    assert failure is not None and "promised at most 1:30" in (failure.get("message") or "")
+
+
+def test_the_markdown_is_one_table_with_safe_cells() -> None:
+    odd = 'replications: 40\nsla:\n  - {id: "a|b", outage.p50: at most 90 s}'
+    main(["check", str(scenario("odd|name", odd)), "--markdown", "m.md"])
+    text = Path("m.md").read_text(encoding="utf-8")
+    assert text.startswith("### dr-sim check: ❌ fail")
+    row = next(line for line in text.splitlines() if "outage" in line)
+    assert row.replace("\\|", "").count("|") == 6
+
+
+@pytest.mark.parametrize(("by", "value"), [("option", ""), ("environment", "true")])
+def test_annotations_name_file_and_line_of_the_broken_line(
+    by: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(scenario("missed", MISSED)), str(scenario("open,1", OPEN)), str(scenario("warn", WARN)), str(scenario("met", MET))]
+    if by == "environment":
+        monkeypatch.setenv("GITHUB_ACTIONS", value)
+    main(["check", *paths, *(["--github"] if by == "option" else [])])
+    told = [x for x in capsys.readouterr().out.splitlines() if x.startswith("::")]
+    assert len(told) == 3
+    assert told[0].startswith("::error file=missed.yaml,line=8,title=SLA rto missed::outage.p50 is 2:0")
+    assert told[1].startswith("::error file=open%2C1.yaml,line=6,title=SLA outage.p99 unknown::")
+    assert told[2].startswith("::warning file=warn.yaml,line=7,title=SLA outage.p99 unknown::")
+
+
+def test_a_line_of_a_base_is_shown_in_the_base(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario("base", MISSED)
+    Path("over.yaml").write_text("extends: base.yaml\n")
+    main(["check", "over.yaml", "--github"])
+    assert "::error file=base.yaml,line=8,title=SLA rto missed::" in capsys.readouterr().out
+
+
+# ---- baselines -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("slower_us", "code", "word"), [(0, 0, ""), (1, 1, "WORSE"), (-1, 0, "BETTER")])
+def test_a_regression_fails_and_an_improvement_is_told(
+    slower_us: int, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A microsecond in every run, luck of a minute between runs: the pairs see it."""
+    path = str(scenario("s", MET))
+    assert main(["baseline", path, "-o", "base/b.parquet"]) == 0
+    monkeypatch.setattr(Made, "slower_us", slower_us)
+    capsys.readouterr()
+    assert main(["check", path, "--against", "base/b.parquet", "--github", "--junit", "j.xml", "--markdown", "m.md"]) == code
+    told = capsys.readouterr().out
+    assert (word in told) if word else ("WORSE" not in told and "BETTER" not in told)
+    if word == "WORSE":
+        assert "40 of 40 runs differ" in told and "::error file=s.yaml,line=1,title=worse than the baseline::outage rose" in told
+        assert Xml.parse("j.xml").getroot().get("failures") == "1"
+        assert "❌ worse" in Path("m.md").read_text(encoding="utf-8")
+
+
+def test_a_certain_scenario_is_held_to_its_one_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(scenario("certain", "sla: {outage: at most 3 min}"))
+    assert main(["baseline", path, "-o", "b.parquet"]) == 0
+    assert main(["check", path, "--against", "b.parquet"]) == 0
+    monkeypatch.setattr(Made, "slower_us", 1)
+    assert main(["check", path, "--against", "b.parquet"]) == 1
+    assert "nothing in this scenario is left to chance" in capsys.readouterr().out
+
+
+def test_few_replications_are_told_to_be_too_few(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["baseline", str(scenario("s", "replications: 5\nsla: {outage: at most 3 min}")), "-o", "b.parquet"]) == 0
+    assert "s.yaml: fewer than 1" in capsys.readouterr().err
+
+
+def test_the_pairs_are_the_baselines_luck(capsys: pytest.CaptureFixture[str]) -> None:
+    """Another seed today: the baseline's own is played for the comparison, and nothing is accused."""
+    path = str(scenario("s", MET))
+    main(["baseline", path, "-o", "b.parquet"])
+    scenario("s", "replications: 40\nsla: {outage: at most 10 min}", seed=3)
+    assert main(["check", path, "--against", "b.parquet"]) == 0
+    assert "WORSE" not in capsys.readouterr().out
+
+
+def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(scenario("s", MET))
+    assert main(["check", path, "--against", "none.parquet"]) == 2
+    Path("b.parquet").write_text("no")
+    assert main(["check", path, "--against", "b.parquet"]) == 2
+    assert "is no baseline of dr-sim" in capsys.readouterr().err
+    other = str(scenario("other", MET))
+    main(["baseline", other, "-o", "b.parquet"])
+    capsys.readouterr()
+    assert main(["check", path, "--against", "b.parquet"]) == 0
+    assert "new      s.yaml: not in the baseline" in capsys.readouterr().out
+
+
+# ---- compare ---------------------------------------------------------------------------------------------------------
+def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = str(scenario("a", MET)), str(scenario("certain", MET, seed=9))
+    assert main(["compare", a, b, "--replications", "60"]) == 0
+    told = capsys.readouterr().out
+    assert "60 replications of both on the same luck, seed 1" in told
+    row = next(x for x in told.splitlines() if x.startswith("outage"))
+    assert "-29.5 s" in row and "59 of 60" in row  # b has no wobble, which is 0 once in 60 runs and 29.5 s in the mean
+    assert main(["compare", a, a, "--replications", "6", "--json"]) == 0
+    assert all(x["differing"] == 0 for x in json.loads(capsys.readouterr().out))
+    assert main(["compare", a, a, "--replications", "6"]) == 0
+    assert "no measure differs in any replication" in capsys.readouterr().out

@@ -1,0 +1,117 @@
+"""Two versions on the same luck: no alarm without a change, told when there is one, and better is not worse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dr_sim.experiments.baseline import changed
+from dr_sim.experiments.paired import JUDGED, Key, differences, p_value, pairs_needed, table_of
+from tests.experiments.worlds import S, sample
+
+ALARM = 0.001
+Cells = dict[Key, dict[int, tuple[int, int | None]]]
+
+
+def tables(generator: np.random.Generator, n: int) -> tuple[Cells, Cells]:
+    """Two versions between which nothing has changed but the luck: every measure of a run goes with the others, most runs
+    agree to the bit, and what differs has a long tail."""
+    before: Cells = {}
+    now: Cells = {}
+    luck = generator.lognormal(0, 1, n)
+    for j, measure in enumerate(JUDGED):
+        rerolled = generator.random(n) < (0.1, 0.5, 1.0)[j % 3]
+        a = luck * generator.lognormal(0, 1, n)
+        b = np.where(rerolled, luck * generator.lognormal(0, 1, n), a)
+        key = (measure, "", "site" if measure.startswith("exposure") else "", "us")
+        before[key] = {i: (round(x * S), round(x * S)) for i, x in enumerate(a)}
+        now[key] = {i: (round(x * S), round(x * S)) for i, x in enumerate(b)}
+    return before, now
+
+
+def alarms(checks: int, n: int) -> int:
+    generator = np.random.default_rng(42)
+    found = 0
+    for _ in range(checks):
+        before, now = tables(generator, n)
+        found += any(c.worse for c in changed(before, now, False, ALARM / len(before)))
+    return found
+
+
+@pytest.mark.long
+def test_a_check_without_a_change_alarms_at_most_1_time_in_1000() -> None:
+    """4,000 whole checks of 12 measures; at 1 in 1,000 there are at most 4 + 3 sqrt(4) = 10 in 99.7 % of cases."""
+    assert alarms(4_000, 100) <= 10
+
+
+def test_hardly_ever_an_alarm_without_a_change() -> None:
+    assert alarms(60, 50) <= 1  # 2 or more of 60 at 1 in 1,000: 1 in 600
+
+
+def test_at_a_rate_of_one_in_three_it_would_alarm() -> None:
+    """The experiment can see alarms: asked for 1 in 3 for each measure, it has them."""
+    generator = np.random.default_rng(42)
+    found = 0
+    for _ in range(20):
+        before, now = tables(generator, 60)
+        found += bool(changed(before, now, False, 0.33))
+    assert found > 10
+
+
+def test_p_values_are_no_smaller_than_chance() -> None:
+    """Of differences that are as likely one way as the other, at most 1 in 20 has a p of 1 in 20."""
+    generator = np.random.default_rng(7)
+    for law in (stats.norm(), stats.t(1.5), stats.laplace()):
+        found = [p_value(law.rvs(30, random_state=generator)) for _ in range(2000)]
+        assert np.mean(np.array(found) <= 0.05) <= 0.05 + 3 * (0.05 * 0.95 / 2000) ** 0.5
+
+
+def test_a_small_change_in_every_run_and_a_large_one_in_few_are_both_seen() -> None:
+    noise = np.random.default_rng(3).normal(0, 1, 300)
+    assert p_value(noise) > 0.01
+    assert p_value(noise + 1) < 1e-6  # more runs one way than the other
+    few = np.zeros(300)
+    few[:20] = 1.0
+    assert p_value(few) < 1e-4
+    assert p_value(np.zeros(300)) == 1.0
+
+
+def before_and_now(change_us: int, n: int = 60) -> tuple[Cells, Cells]:
+    a = [sample(i, {"outage": 100 * S + i, "alerts_missed": 0}) for i in range(n)]
+    b = [sample(i, {"outage": 100 * S + i + change_us, "alerts_missed": 0}) for i in range(n)]
+    return table_of(a), table_of(b)
+
+
+@pytest.mark.parametrize(("change_us", "worse"), [(1, True), (-1, False)])
+def test_a_change_of_a_microsecond_in_every_run_is_told_and_which_way(change_us: int, worse: bool) -> None:
+    (found,) = changed(*before_and_now(change_us), False, 1e-6)
+    assert (found.worse, found.difference.measure, found.difference.differing) == (worse, "outage", 60)
+
+
+def test_no_change_is_none() -> None:
+    assert changed(*before_and_now(0), False, 0.5) == []
+    assert changed(*before_and_now(0), True, 0.5) == []
+
+
+def test_where_nothing_is_drawn_one_run_is_enough() -> None:
+    (found,) = changed(*before_and_now(1, n=1), True, 1e-9)
+    assert found.worse and found.certain
+    assert changed(*before_and_now(1, n=1), False, 1e-9) == []
+
+
+def test_fewer_pairs_than_needed_cannot_alarm_and_as_many_can() -> None:
+    for alarm in (0.001, 1e-5):
+        n = pairs_needed(alarm)
+        assert p_value(np.ones(n)) <= alarm < p_value(np.ones(n - 1))
+
+
+def test_the_difference_has_the_interval_of_a_mean_of_pairs() -> None:
+    """Luck that both share falls out: 10 s between runs, a tenth of a second between versions."""
+    generator = np.random.default_rng(5)
+    luck, own = generator.normal(600, 10, 200), generator.normal(3, 0.1, 200)
+    a = table_of([sample(i, {"outage": round(x * S)}) for i, x in enumerate(luck)])
+    b = table_of([sample(i, {"outage": round((x + d) * S)}) for i, (x, d) in enumerate(zip(luck, own, strict=True))])
+    (found,) = differences(a, b)
+    assert found.interval.low < 3 * S < found.interval.high
+    assert found.interval.half_width < 0.02 * S

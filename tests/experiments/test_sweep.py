@@ -1,0 +1,92 @@
+"""Sweeps: ranges as people write them, one row a point, resumed, drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dr_sim import api
+from dr_sim.cli import main
+from dr_sim.errors import InputError
+from dr_sim.experiments.sweep import points_of, vary
+from dr_sim.scenario.experiment import sweep_values
+from dr_sim.units import UnitError
+from tests.experiments.worlds import small, small_file
+
+VARY = ["--vary", "link.bandwidth=1Mbit/s,200Mbit/s", "--vary", "replay.on_hole=bridge,resync"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("10..1000Mbit/s:log3", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")),
+        ("10..1000 Mbit/s, 3 log steps", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")),
+        ("1 %..2 %, 3 steps", ("1 %", "1.5 %", "2 %")),
+        ("50..200, 4 linear steps", ("50", "100", "150", "200")),
+        ("5..15 min:lin3", ("5 min", "10 min", "15 min")),
+        ("resync, bridge", ("resync", "bridge")),
+        ("1..10 s:log3", ("1 s", "3.162 s", "10 s")),
+    ],
+)
+def test_ranges(text: str, values: tuple[str, ...]) -> None:
+    assert sweep_values(text) == values
+
+
+@pytest.mark.parametrize("text", ["1..2", "1..2 s, many", "0..5 s:log3", "1..2 s:log1", "", "1 s..2 h, 3 steps", "a..b, 3 steps"])
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(UnitError):
+        sweep_values(text)
+
+
+def test_every_combination_on_the_same_luck(tmp_path: Path) -> None:
+    path = small_file(tmp_path)
+    found = api.sweep(path, {"link.bandwidth": ["1 Mbit/s", "200 Mbit/s"], "replay.workers": ["1", "2"]}, 6, workers=1)
+    assert [tuple(p.values.values()) for p in found.points] == [
+        ("1 Mbit/s", "1"), ("1 Mbit/s", "2"), ("200 Mbit/s", "1"), ("200 Mbit/s", "2")
+    ]  # fmt: skip
+    table = found.table
+    means = table[(table["measure"] == "exposure") & (table["class"] == "site") & (table["statistic"] == "mean")]
+    assert len(means) == 4 and means["estimate"].iloc[0] > means["estimate"].iloc[2] > 0
+    assert means["estimate"].iloc[2] == means["estimate"].iloc[3]  # one database: a second worker has nothing to do
+    failed = [[v.high for s in d.samples for v in s.values if v.measure == "outage.detect"] for d in found.distributions]
+    assert failed[0] == failed[2]  # the site is lost at the same instants
+    assert set(found.measures.columns) >= {"link.bandwidth", "replay.workers", "replication", "measure", "value"}
+
+
+def test_the_command_writes_tables_and_pictures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = small_file(tmp_path), tmp_path / "out"
+    command = ["sweep", str(path), *VARY, "--replications", "3", "--workers", "1", "--measure", "exposure.p95", "--out", str(out)]
+    assert main(command) == 0
+    assert "exposure.p95.svg" in capsys.readouterr().out
+    table = pd.read_parquet(out / "sweep.parquet")
+    assert set(table["link.bandwidth"]) == {"1Mbit/s", "200Mbit/s"}
+    assert (out / "exposure.p95.svg").read_text().startswith("<?xml")
+    kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.json")}
+    assert len(list(out.glob("points/*"))) == 4
+    assert main([*command[:7], "5", *command[8:]]) == 0  # two more of each, and none again
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert pd.read_parquet(out / "measures.parquet")["replication"].max() == 4
+
+
+def test_bad_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_file(tmp_path))
+    for arguments, told in (
+        ([], "says nothing to vary"),
+        (["--vary", "link.bandwidth"], "write --vary key.path=values"),
+        (["--vary", "link.bandwith=1 Mbit/s,2 Mbit/s"], "unknown key 'link.bandwith'; did you mean 'bandwidth'?"),
+        (["--vary", "replay.workers=1,2", "--measure", "outage"], "is no measure with a statistic"),
+    ):
+        assert main(["sweep", path, *arguments, "--out", str(tmp_path / "out")]) == 2
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="more than 10,000"):
+        points_of(path, vary(["replay.workers=1..200:lin200", "users.utilisation=1..99 %:lin99"]))
+
+
+def test_a_scenario_may_say_what_to_sweep(tmp_path: Path) -> None:
+    scenario = small(tmp_path, "sweep:\n  link.bandwidth: 10..1000 Mbit/s, 3 log steps\n  replay.on_hole: [resync, bridge]\n")
+    assert [(s.key, s.values) for s in scenario.sweep] == [
+        ("link.bandwidth", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")), ("replay.on_hole", ("resync", "bridge"))
+    ]  # fmt: skip
