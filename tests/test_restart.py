@@ -179,7 +179,10 @@ def alarm_clocks(journal: Journal) -> Iterator[str]:
     restored: dict[str, list[int]] = {}
     clocks: dict[str, dict[str, list[int]]] = {}
     names = {0: "crm", 1: "b_2"}
-    danger_of = {1: "chain", 2: "silence", 3: "chain", 5: "recover", 6: "left behind", 7: "fence"}
+    danger_of = {
+        1: "chain", 2: "silence", 3: "chain", 5: "recover", 6: "left behind", 7: "left behind", 8: "lag", 12: "fence",
+        13: "two primaries", 14: "heard again",
+    }  # fmt: skip
     for row in journal.rows("truth.restored", *SAVES, "seen.RaiseAlert"):
         t, v = row.time_us, row.values
         if row.kind == "truth.restored":
@@ -203,6 +206,8 @@ def alarm_clocks(journal: Journal) -> Iterator[str]:
                 yield f"{t}: alert {v['event_id']} is {v['level']}, since {since[0]}"
             # a restore whose answer died with the manager is not known to the next: then it is the one before
             known = restored.get(database, [0])[-2:]
+            if not database:  # of the whole service: since the restore of the database that waits longest
+                known = [at for name in names.values() for at in restored.get(name, [0])[-2:]]
             if v["minutes"] not in {(t - at) // MINUTE for at in [*known, *([0] if len(known) < 2 else [])]}:
                 yield f"{t}: alert {v['event_id']} says {v['minutes']} minutes, restored {known}"
 

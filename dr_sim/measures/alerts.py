@@ -9,6 +9,7 @@ Danger is true exposure (class 'site') of a database above scenario.danger_us; a
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
   [t - danger_us, t + danger_us]. From a failure to the end of the run all is danger.
+Alerts about a failover itself (events 12 to 14) are neither an answer to a danger nor false: nobody's data is in question.
 So a mute system misses every due episode, and one that always cries has a false alert for every quiet hour.
 """
 
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.scenario.model import Scenario
+
+ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
 
 
 @dataclass(slots=True)
@@ -125,6 +128,7 @@ def judge(record: Record, scenario: Scenario) -> AlertQuality:
     for alert in alerts:
         near = everywhere if alert.database < 0 else dangers[alert.database]
         alert.false_alarm = not any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near)
+        alert.false_alarm &= alert.event_id not in ABOUT_FAILOVER
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
 
@@ -142,6 +146,9 @@ def _episode(
     onset, end = span
     due = onset + scenario.danger_grace_us
     answer = next(
-        (a for a in alerts if a.database in (database, -1) and onset - scenario.danger_us <= a.time_us <= end), None
-    )
+        (
+            a for a in alerts
+            if a.database in (database, -1) and onset - scenario.danger_us <= a.time_us <= end and a.event_id not in ABOUT_FAILOVER
+        ), None,
+    )  # fmt: skip
     return Episode(database, onset, end, failed_us is not None and end >= failed_us, due if due < end else None, answer)

@@ -6,12 +6,16 @@ Source is `DR Log Replay`. Event ids:
   3  a log could not be restored or validated    (text c)
   4  a full or incremental, or a file kept for later, is damaged or missing and could not be copied again
   5  a database could not be recovered in a failover
-  6  a failover went on without files that were still on their way
+  6  a failover went on without files: still on their way, or here and not to be restored
   7  a planned failover waits for files that it would lose otherwise
   8  logs are restored, but later than the age limit, and that lasts
   9  a backup failed at the primary, in the engine's words
  10  the primary refuses writes, in the engine's words
  11  a full does not fit on the disk here
+and of the service as a whole, without a database's name:
+ 12  the old primary could not be fenced for certain
+ 13  two primaries: one that was not fenced is heard again after the failover
+ 14  machines that were silent are heard again: the failover is called off, or goes on
 An alert that is raised again keeps the instant at which its danger was first told: its level goes from error to
 critical by that, not by its own repetition.
 """
@@ -27,6 +31,7 @@ from dr_sim.recovery.limits import MINUTE_US, elapsed_us
 SOURCE = "DR Log Replay"
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGING = 1, 2, 3, 4, 5, 6, 7, 8
 BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
+NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN = 12, 13, 14
 
 HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
 """dr_sim's own error numbers, where the engine was not asked."""
@@ -75,9 +80,12 @@ def not_recovered_text(database: str, number: int, message: str) -> str:
     return f"Database [{database}] could not be recovered at the secondary. The SQL error provided is: {number} {message}"
 
 
-def left_behind_text(database: str, names: int) -> str:
+def left_behind_text(database: str, on_their_way: int, here: int) -> str:
     """Text of event 6."""
-    return f"For database [{database}] the failover went on without [{names}] files that were still on their way."
+    return (
+        f"For database [{database}] the failover went on without [{on_their_way + here}] files: [{on_their_way}] still on "
+        f"their way, [{here}] here but damaged, refused or beyond a hole."
+    )
 
 
 def waits_text(database: str, names: int) -> str:
@@ -109,8 +117,24 @@ def no_room_text(database: str, path: str, minutes: int, number: int, message: s
     )
 
 
+def not_fenced_text(reason: str) -> str:
+    """Text of event 12."""
+    return f"The old primary could not be fenced: {reason}. If it is alive, two primaries may accept writes."
+
+
+def two_primaries_text(machine: str) -> str:
+    """Text of event 13."""
+    return f"Machine [{machine}] of the old primary is heard again and was not fenced: two primaries may accept writes."
+
+
+def heard_again_text(goes_on: bool) -> str:
+    """Text of event 14."""
+    what = "goes on, for the old primary has been fenced" if goes_on else "is called off"
+    return f"The machines of the primary are heard again: the failover {what}."
+
+
 class AlertBook:
-    """The alerts of one database that are up now: by danger, the instant at which each was first raised.
+    """The alerts of one database ('': of the service) that are up now: by danger, when each was first raised.
 
     Dangers: 'chain' (events 1 and 3: replay is stuck), 'silence' (2), 'recover' (5), 'primary <what>' (9, 10), 'room' (11),
     and one per damaged file (4).

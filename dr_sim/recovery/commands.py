@@ -136,7 +136,8 @@ class AskShare(Command):
 class RaiseAlert(Command):
     """source 'DR Log Replay'. event_id: 1 missing log, 2 no new logs, 3 errors while restoring, 4 and up: others.
 
-    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12).
+    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12). database '': it is
+    about the service as a whole.
     """
 
     database: str

@@ -55,7 +55,8 @@ class FailoverConfig:
 
     mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them must have been
     silent for silent_for_us (0: all); operators: who may order a failover; on_duty: who is paged;
-    drain_limit_us: how long draining, and then the tail, may wait for files on their way.
+    drain_limit_us: how long draining and the tails, all together, may wait for files on their way. Replaying what has
+    landed has no limit. A planned failover waits on and says so at every limit.
     """
 
     mode: str

@@ -2,8 +2,10 @@
 
 There is no next log and no waiting for one, and no retry of a primary that does not answer: a damaged file is copied
 again only if the primary's share was reached, otherwise it is given up at once (17 minutes of outage instead of 2 is
-what the ordinary retries would cost). Past a hole the best way among all landed files is taken.
+what the ordinary retries would cost). Past a hole the best way among all landed files is taken. What stays behind is
+told before the database is recovered.
 A planned failover loses nothing, so its drain is patient: it asks again until the share answers, and gives up nothing.
+Of a database without logs it takes one last incremental, or a full where that does not fit.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.chain import Fit, applies
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import AskShare, Command, Disconnect
-from dr_sim.recovery.files import BAD, CHECKING, IN_USE_ERRORS, LOG, LOST, File, kind_of
+from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
+from dr_sim.recovery.commands import AskShare, Command, Disconnect, TakeBackup
+from dr_sim.recovery.files import BAD, CHECKING, FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, File, kind_of
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -22,9 +26,14 @@ NEVER_US = 1 << 62
 
 
 class Drain:
-    """reachable: None until the primary's share has answered, or been given up. waiting: names still to land."""
+    """reachable: None until the primary's share has answered, or been given up. waiting: names still to land.
 
-    __slots__ = ("alone", "db", "patient", "reachable", "waiting")
+    left: how many were still on their way when they were given up; given_up: damaged files that nobody sends again.
+    asked, last, refused_last: the last backup of a database without logs is being taken, its name once it is finished,
+    and the kind that has to be asked for again (-1: none).
+    """
+
+    __slots__ = ("alone", "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "waiting")
 
     def __init__(self, db: DatabaseReplay, patient: bool) -> None:
         self.db = db
@@ -32,6 +41,11 @@ class Drain:
         self.reachable: bool | None = None
         self.waiting: set[str] = set()
         self.alone = False  # readers have been thrown out
+        self.left = 0
+        self.given_up: list[File] = []
+        self.asked = False
+        self.last = ""
+        self.refused_last = -1
 
     def start(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds any longer."""
@@ -54,7 +68,10 @@ class Drain:
             names: list[str] = json.loads(e.waiting)
             self.waiting.update(name for name in names if name not in db.files)
             for file in sorted((f for f in db.bad.values() if f.state == BAD), key=File.age_order):
-                self.damaged(file, out)
+                if self.patient and file.outcome != "no_manifest":
+                    db.recopy(file.name, out)
+                else:
+                    self.damaged(file, out)
         else:
             self.abandon_waiting()
         db.advance(e.mono_us, e.utc_us, out)
@@ -65,10 +82,11 @@ class Drain:
             return  # decided when the share has answered
         if self.reachable and file.outcome != "no_manifest" and file.failures <= self.db.rules.attempts:
             self.db.recopy(file.name, out)
-        else:
+        elif not self.patient or file.outcome == "no_manifest":
             self.give_up(file)
 
     def give_up(self, file: File) -> None:
+        self.given_up.append(file)
         self.db.bad.pop(file.name, None)
         self.db.recopying.discard(file.name)
         file.state = LOST
@@ -82,17 +100,47 @@ class Drain:
             return
         file.retry_at_mono_us = mono_us if file.attempts <= self.db.rules.attempts else NEVER_US
 
-    def abandon_waiting(self) -> int:
-        """Wait for nothing more from the primary; how many files that leaves behind."""
+    def abandon_waiting(self, tail: bool = False) -> None:
+        """Wait for nothing more from the primary; tail: that was still awaited too."""
         db = self.db
-        left = len(self.waiting | db.recopying)
+        self.left += len(self.waiting | db.recopying) + (tail or self.lacks_last)
         self.reachable = False
+        self.asked, self.refused_last = False, -1
         self.waiting.clear()
         db.recopying.clear()
         for file in [f for f in db.bad.values() if f.state == BAD]:
             self.give_up(file)
-        return left
 
+    # ---- the last backup of a database without logs ------------------------------------------------------------------
+    def take_last(self, kind: int, out: list[Command]) -> None:
+        self.asked, self.refused_last = True, -1
+        out.append(TakeBackup(self.db.name, kind))
+
+    @property
+    def lacks_last(self) -> bool:
+        return self.asked or self.refused_last >= 0
+
+    def taken(self, e: events.BackupTaken) -> None:
+        if self.asked:
+            self.asked = False
+            self.last = e.name
+            if e.name not in self.db.files:
+                self.waiting.add(e.name)
+
+    def failed(self, e: events.BackupFailed) -> None:
+        """Asked for again when the drain's alarm rings: whatever is in its way may be over by then."""
+        if self.asked:
+            self.asked, self.refused_last = False, e.kind
+
+    def validated(self, file: File, out: list[Command]) -> None:
+        """An incremental on another full than the one here does not help."""
+        header = file.header
+        if file.name != self.last or file.kind != INCREMENTAL or header is None:
+            return
+        if applies(header, self.db.state) not in (Fit.APPLIES, Fit.STALE):
+            self.take_last(FULL, out)
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
     def idle(self) -> bool:
         """Everything that can be replayed has been. Fulls and incrementals are waited for only where the chain of
         logs does not lead on."""
@@ -100,11 +148,36 @@ class Drain:
         if self.reachable is None or db.restoring is not None:
             return False
         stuck = bool(db.pending) or not db.state.exists
-        if stuck and self.patient:
+        if (stuck and self.patient) or self.lacks_last:
             return False
-        if any(stuck or kind_of(name) == LOG for name in self.waiting):
+        needed = stuck or not db.config.log_interval_us
+        if any(needed or kind_of(name) == LOG for name in self.waiting):
             return False
         for file in db.files.values():
-            if (stuck or file.kind == LOG) and not file.done and (file.state == CHECKING or file.state == BAD):
+            if (needed or file.kind == LOG) and not file.done and (file.state == CHECKING or file.state == BAD):
                 return False
         return True
+
+    def tell_left(self, e: events.Event, out: list[Command]) -> None:
+        """Everything that can be restored has been: tell what stays behind, and the first cause of it."""
+        db, watch = self.db, self.db.watch
+        lost = sorted((f for f in self.given_up if self._lacks(f)), key=File.age_order)
+        refused = [f for f in db.pending if f.refused]
+        here = len({f.name for f in (*lost, *db.pending)})
+        first = min((*lost, *refused), key=File.age_order, default=None)
+        if first is not None and (not db.pending or first.modified_utc_us <= db.pending[0].modified_utc_us):
+            watch.tell_chain(first, e.mono_us, e.utc_us, out)
+        elif db.pending:
+            watch.tell_chain(None, e.mono_us, e.utc_us, out)
+        if self.left or here:
+            text = left_behind_text(db.name, self.left, here)
+            minutes = db.minutes(e.mono_us, e.utc_us)
+            db.alerts.tell(e.mono_us, e.utc_us, "left behind", LEFT_BEHIND, minutes, "", text, out)
+
+    def _lacks(self, file: File) -> bool:
+        """Does the database lack what this damaged file held? Not if it was made before the last one restored was cut."""
+        last = self.db.last
+        assert last is not None
+        until_utc_us = last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
+        chain = file.kind == LOG or not self.db.config.log_interval_us
+        return chain and file.state == LOST and not file.done and file.modified_utc_us > until_utc_us

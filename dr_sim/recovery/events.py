@@ -185,6 +185,8 @@ class Fenced(Event):
 
 @dataclass(slots=True)
 class FenceFailed(Event):
+    """reason: 'unreachable' (the order was never delivered) or 'no answer' (it may have been obeyed)."""
+
     reason: str
 
 

@@ -2,9 +2,12 @@
 
 Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
 as it was. Silence of the machines is one alarm at the instant at which the last one needed will have been silent long
-enough. From fencing on there is no way back but for a planned failover whose fence fails. State is durable before
-anything is done in it, so a restart goes on in the same state from what the inventory shows; it announces its phase
-again, which changes nothing: the first announcement counts.
+enough. The point of no return is a fence that is confirmed, or else the first order to bring a database online here:
+before it a failover that silence began is called off when the machines are heard again, and a planned one when nothing
+can be fenced. Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a
+primary that has been stopped must not be left without a successor. State is durable before anything is done in it, so a
+restart goes on in the same state from what the inventory shows; it announces its phase again, which changes nothing:
+the first announcement counts.
 """
 
 from __future__ import annotations
@@ -14,10 +17,9 @@ import json
 
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import (
-    LEFT_BEHIND,
     NOT_RECOVERED,
     WAITS,
-    left_behind_text,
+    AlertBook,
     not_recovered_text,
     waits_text,
 )
@@ -38,6 +40,9 @@ from dr_sim.recovery.commands import (
 )  # fmt: skip
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.fencing import OPEN, Fencing
+from dr_sim.recovery.files import INCREMENTAL
+from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.replay import DatabaseReplay
 
 
@@ -57,8 +62,8 @@ MOVES: dict[State, tuple[State, ...]] = {
     State.WATCHING: (State.DECIDING, State.FENCING),
     State.DECIDING: (State.FENCING, State.ABANDONED),
     State.FENCING: (State.DRAINING, State.ABANDONED),
-    State.DRAINING: (State.TAIL,),
-    State.TAIL: (State.RECOVERING,),
+    State.DRAINING: (State.TAIL, State.ABANDONED),
+    State.TAIL: (State.RECOVERING, State.ABANDONED),
     State.RECOVERING: (State.REDIRECTING, State.ABANDONED),
     State.REDIRECTING: (State.SERVING,),
     State.SERVING: (),
@@ -67,6 +72,7 @@ MOVES: dict[State, tuple[State, ...]] = {
 
 
 _OFF = (State.WATCHING, State.DECIDING, State.ABANDONED)
+_BEFORE_RECOVERY = (State.FENCING, State.DRAINING, State.TAIL)
 
 
 class IllegalMoveError(Exception):
@@ -75,18 +81,23 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "config", "databases", "declined", "planned", "retry_us", "silent", "state", "tail_tries", "tails",
-        "unanswered", "unrecovered",
+        "by_silence", "config", "databases", "declined", "drain_since", "emptied", "fencing", "planned", "retry_us",
+        "silent", "state", "tail_tries", "tails", "unanswered", "unrecovered",
     )  # fmt: skip
 
     def __init__(
-        self, config: FailoverConfig, databases: dict[str, DatabaseReplay], retry_us: int, saved: str
+        self, config: FailoverConfig, databases: dict[str, DatabaseReplay], retry_us: int, saved: str, alerts: AlertBook
     ) -> None:  # fmt: skip
+        """saved: the state as stored, '' if there is none; alerts: those of the service as a whole."""
         self.config = config
         self.databases = databases
         self.retry_us = retry_us
         self.state = State.WATCHING
         self.planned = False
+        self.by_silence = False  # begun because machines were silent, not because someone ordered it
+        self.fencing = Fencing(alerts, retry_us)
+        self.drain_since = (0, 0)  # when draining began, on both clocks: its limit counts from there
+        self.emptied: set[str] = set()  # databases whose drain is done: their tails have been asked for
         self.declined: set[str] = set()  # silent machines for which the operator has said no
         self.silent: dict[str, int] = {}
         self.tails: set[str] = set()  # databases whose tail is still awaited
@@ -97,6 +108,9 @@ class Failover:
             values = json.loads(saved)
             self.state = State(values["state"])
             self.planned = values["planned"]
+            self.by_silence = values["by_silence"]
+            self.fencing.status = values["fence"]
+            self.drain_since = (values["drain_since"][0], values["drain_since"][1])
             self.declined = set(values["declined"])
 
     # ---- states -----------------------------------------------------------------------------------------------------
@@ -108,7 +122,10 @@ class Failover:
         out.append(EnterPhase(state.value))
 
     def _save(self, out: list[Command]) -> None:
-        values = {"state": self.state.value, "planned": self.planned, "declined": sorted(self.declined)}
+        values = {
+            "state": self.state.value, "planned": self.planned, "by_silence": self.by_silence,
+            "fence": self.fencing.status, "drain_since": self.drain_since, "declined": sorted(self.declined),
+        }  # fmt: skip
         out.append(Save("failover", json.dumps(values, ensure_ascii=False)))
 
     @property
@@ -131,18 +148,18 @@ class Failover:
                 self._abandon(out)
             else:
                 self._page(mono_us, out)
-        elif state is State.FENCING:
-            out.append(Fence(self.planned))
         elif state in (State.DRAINING, State.TAIL):
             self._start_draining(mono_us, utc_us, out)
-            if state is State.TAIL:
-                self._take_tails(out)
         elif state is State.RECOVERING:
             self._recover(mono_us, out)
         elif state is State.REDIRECTING:
             out.append(Redirect())
         elif state is State.SERVING:
             self._recover(mono_us, out)
+        if state in _BEFORE_RECOVERY and self.fencing.status == OPEN and self._needless():
+            self._call_off(events.Event(mono_us, utc_us, 0), out)
+        elif state is State.FENCING or (self.on and not self.fencing.confirmed):
+            self._fence(out)  # an answer to the incarnation before is lost
         self._watch_silence(mono_us, out)
 
     # ---- detection ----------------------------------------------------------------------------------------------------
@@ -159,6 +176,33 @@ class Failover:
             self._abandon(out)
         if self.state is State.WATCHING and self._silent_at() is None:
             out.append(CancelAlarm("", "silent"))
+        if self.on:
+            self._heard_again(e, out)
+
+    def _heard_again(self, e: events.HeartbeatBack, out: list[Command]) -> None:
+        """A machine of the old primary is heard again in the middle of a failover, or after it."""
+        fencing = self.fencing
+        if self.state in _BEFORE_RECOVERY:
+            if not self._needless() or fencing.asked:
+                return  # begun by an order, or the answer to the fence decides
+            if fencing.confirmed:
+                fencing.tell_heard_again(e, self._minutes(e), True, out)
+            elif fencing.status == OPEN:
+                self._call_off(e, out)
+            else:
+                self._fence(out)
+        elif not fencing.confirmed:
+            fencing.tell_two_primaries(e, self._minutes(e), out)
+            if not fencing.asked:
+                self._fence(out)
+
+    def _needless(self) -> bool:
+        """Silence began it, and there is none any more."""
+        return self.by_silence and self._silent_at() is None
+
+    def _minutes(self, e: events.Event) -> int:
+        """Whole minutes since the last successful restore of the database that waits longest."""
+        return max((db.minutes(e.mono_us, e.utc_us) for db in self.databases.values()), default=0)
 
     def _silent_at(self) -> int | None:
         """The instant from which enough machines have been silent for long enough; None if too few are silent."""
@@ -185,7 +229,7 @@ class Failover:
             if at is None or at > e.mono_us:
                 self._watch_silence(e.mono_us, out)
             elif self.config.mode == "automatic":
-                self._begin(False, out)
+                self._begin(False, True, out)
             else:
                 self.move(State.DECIDING, out)
                 self._page(e.mono_us, out)
@@ -197,14 +241,14 @@ class Failover:
                 return
             self.planned = False  # if it was, the primary died in the middle of it
             for name, db in self.databases.items():
-                left = db.drain.abandon_waiting() if db.drain is not None else 0
-                if left:
-                    text = left_behind_text(name, left)
-                    minutes = db.minutes(e.mono_us, e.utc_us)
-                    db.alerts.tell(e.mono_us, e.utc_us, "left behind", LEFT_BEHIND, minutes, "", text, out)
+                if db.drain is not None:
+                    db.drain.abandon_waiting(name in self.tails)
                 db.advance(e.mono_us, e.utc_us, out)
             self.tails.clear()
+            self.emptied.update(self.databases)  # no time is left for the tails of the others
             self.progress(e, out)
+        elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
+            self._fence(out)
         elif e.what == "recover":
             out.extend(Recover(name) for name in self.databases if name in self.unrecovered)
 
@@ -220,7 +264,7 @@ class Failover:
         elif e.planned and broken:
             out.append(RefuseOrder(e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"))
         else:
-            self._begin(e.planned, out)
+            self._begin(e.planned, False, out)
 
     def answered(self, e: events.OperatorAnswered, out: list[Command]) -> None:
         if self.state is not State.DECIDING:
@@ -228,7 +272,7 @@ class Failover:
         if e.operator not in self.config.operators:
             out.append(RefuseOrder(e.operator, "not authorised"))
         elif e.approve:
-            self._begin(False, out)
+            self._begin(False, True, out)
             return
         self.declined = set(self.silent)
         self._abandon(out)
@@ -237,34 +281,90 @@ class Failover:
         self.move(State.ABANDONED, out)
         self.move(State.WATCHING, out)
 
-    def _begin(self, planned: bool, out: list[Command]) -> None:
-        self.planned = planned
+    def _begin(self, planned: bool, by_silence: bool, out: list[Command]) -> None:
+        self.planned, self.by_silence = planned, by_silence
+        self.fencing.status = OPEN
+        self.fencing.about_to_ask()
         self.move(State.FENCING, out)
         out.append(Fence(planned))
 
-    # ---- the way over -----------------------------------------------------------------------------------------------
+    # ---- fencing ----------------------------------------------------------------------------------------------------
+    def _fence(self, out: list[Command]) -> None:
+        """Ask (again); what may come of it is durable first."""
+        self.fencing.about_to_ask()
+        self._save(out)
+        out.append(Fence(self.planned))
+
     def fenced(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
-        """Unplanned, it goes on whether or not the old primary could be reached: two may then accept writes."""
-        if self.state is not State.FENCING:
+        """Unplanned, it goes on whether or not the old primary could be reached: two may then accept writes, and it is
+        told. But a primary that is heard again is not left for one that is not needed."""
+        fencing = self.fencing
+        if not self.on or not fencing.asked:
             return
-        if self.planned and isinstance(e, events.FenceFailed):
-            self._abandon(out)
+        fencing.answered(e, out)
+        needless = self._needless() and self.state in _BEFORE_RECOVERY
+        if fencing.confirmed:
+            if needless:
+                fencing.tell_heard_again(e, self._minutes(e), True, out)
+        elif fencing.status == OPEN and (needless or (self.planned and self.state is State.FENCING)):
+            self._call_off(e, out)
             return
+        elif isinstance(e, events.FenceFailed):
+            waits = self.state is State.FENCING and (needless or self.planned) and not self._primary_is_silent(e.mono_us)
+            again_us = self.config.silent_for_us if waits or needless else self.retry_us  # users may have no primary at all
+            fencing.tell_failed(e, self._minutes(e), again_us, self.state is State.SERVING, out)
+            if waits:
+                self._save(out)
+                return
+        if self.state is State.FENCING:
+            self._drain(e, out)
+        else:
+            self._save(out)
+
+    def _call_off(self, e: events.Event, out: list[Command]) -> None:
+        """Nothing has been changed yet: the databases go on as those of a secondary."""
+        self.fencing.tell_heard_again(e, self._minutes(e), False, out)
+        self.fencing.over(out)
+        out.append(CancelAlarm("", "drain"))
+        self.planned = False
+        self.tails.clear()
+        self.emptied.clear()
+        self._abandon(out)
+        for db in self.databases.values():
+            db.stop_draining(e.mono_us, e.utc_us, out)
+        self._watch_silence(e.mono_us, out)
+
+    # ---- the way over -----------------------------------------------------------------------------------------------
+    def _drain(self, e: events.Event, out: list[Command]) -> None:
+        self.planned = self.planned and not self._primary_is_silent(e.mono_us)
+        self.drain_since = (e.mono_us, e.utc_us)
         self.move(State.DRAINING, out)
         self._start_draining(e.mono_us, e.utc_us, out)
         self.progress(e, out)
 
     def _start_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        out.append(SetAlarm("", "drain", mono_us + self.config.drain_limit_us))
+        """One limit for draining and the tails, and no other for a restart in the middle of them."""
+        left_us = max(0, self.config.drain_limit_us - elapsed_us(mono_us, utc_us, *self.drain_since))
+        out.append(SetAlarm("", "drain", mono_us + left_us))
         for db in self.databases.values():
             if not db.promoted:
                 db.drain = Drain(db, self.planned)
                 db.drain.start(mono_us, utc_us, out)
 
     def _take_tails(self, out: list[Command]) -> None:
-        """Always tried: whether the log can still be read is known only by trying."""
-        self.tails = {name for name, db in self.databases.items() if db.config.log_interval_us and not db.promoted}
-        out.extend(TakeTail(name) for name in self.databases if name in self.tails)
+        """Of each database that has been emptied. Always tried: whether the log can still be read is known only by
+        trying. A planned failover takes a last incremental of one without logs, so that it loses nothing either."""
+        for name, db in self.databases.items():
+            if name in self.emptied or not (db.drain is None or db.promoted or db.drain.idle()):
+                continue
+            self.emptied.add(name)
+            if db.drain is None or db.promoted:
+                continue
+            if db.config.log_interval_us:
+                self.tails.add(name)
+                out.append(TakeTail(name))
+            elif self.planned:
+                db.drain.take_last(INCREMENTAL, out)
 
     def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
         """Its file is waited for like any other on its way. One that was cut off truncated nothing: it is taken again at
@@ -287,10 +387,14 @@ class Failover:
         """After every event of a failover: is this state's work done?"""
         if self.state is State.DRAINING and self._idle():
             self.move(State.TAIL, out)
-            out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
+        if self.state in (State.DRAINING, State.TAIL):
             self._take_tails(out)
-        if self.state is State.TAIL and not self.tails and self._idle():
+        undecided = self._needless() and not self.fencing.confirmed  # until the old primary has said whether it stopped
+        if self.state is State.TAIL and not self.tails and self._idle() and not undecided:
             out.append(CancelAlarm("", "drain"))
+            for db in self.databases.values():
+                if db.drain is not None and not db.promoted:
+                    db.drain.tell_left(e, out)
             self.move(State.RECOVERING, out)
             self._recover(e.mono_us, out)
 
@@ -304,7 +408,7 @@ class Failover:
         for name, db in self.databases.items():
             if db.drain is None or db.promoted:
                 continue
-            waits = len(db.drain.waiting | db.recopying) + (name in self.tails)
+            waits = len(db.drain.waiting | db.recopying) + (name in self.tails or db.drain.lacks_last)
             if waits or db.drain.reachable is None:
                 text = waits_text(name, waits)
                 minutes = db.minutes(e.mono_us, e.utc_us)
@@ -312,6 +416,8 @@ class Failover:
             out.append(AskShare(name))
             if name in self.tails:
                 out.append(TakeTail(name))
+            elif db.drain.refused_last >= 0:
+                db.drain.take_last(db.drain.refused_last, out)
 
     def _lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
         """Someone who may says that it is to go on, whatever is lost: within the drain's limit it does."""
@@ -341,7 +447,7 @@ class Failover:
         db.promoted = True
         db.state.restoring = False
         db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
-        for danger in ("recover", "chain", "silence"):
+        for danger in ("recover", "chain", "silence", "left behind"):
             db.alerts.clear(danger, out)
         self.unanswered.discard(e.database)
         self.unrecovered.discard(e.database)

@@ -7,7 +7,7 @@ the store under these keys:
   attempts/<database>/<name>   times the file was handed to the engine (R5)
   restored/<database>          the last successful restore: mono_us utc_us modified_utc_us started_utc_us name
   header/<database>/<name>     headers of validated fulls and incrementals
-  alert/<database>             since when each danger has been told
+  alert/<database>             since when each danger has been told; alert/ alone: of the service as a whole
   repair/<database>            the repair that is on
   failover                     its state
 """
@@ -21,6 +21,7 @@ from typing import Any
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events
 from dr_sim.recovery.absorb import quiet
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.failover import Failover
@@ -65,7 +66,8 @@ class RecoveryManager:
         self.config = config
         self.incarnation = incarnation
         self.databases = {each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases}
-        self.failover = Failover(config.failover, self.databases, config.replay.retry_us, saved.get("failover", ""))
+        alerts = AlertBook("", config.replay.critical_after_us, saved.get("alert/", ""))
+        self.failover = Failover(config.failover, self.databases, config.replay.retry_us, saved.get("failover", ""), alerts)
         self.ready = False
         self._early: list[events.Event] = []
 

@@ -88,9 +88,12 @@ class Repair:
         """The database's position has changed: is the place behind it?"""
         state = self.db.state
         if self.policy and state.exists and (state.fork != self.fork or state.redo_lsn > self.lsn):
-            self.policy = ""
-            self.asked = self.unanswered = self.looking = False
-            self._save(out)
+            self._end(out)
+
+    def _end(self, out: list[Command]) -> None:
+        self.policy = ""
+        self.asked = self.unanswered = self.looking = False
+        self._save(out)
 
     def _switch(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The policy cannot work: take the other one."""
@@ -221,14 +224,23 @@ class Repair:
         if self.unanswered and file.kind == self.kind:
             self.unanswered = False
         assert file.header is not None
+        if file.name == self.name and self.db.behind(file.header):
+            self.db.forget_covered(file.header)
+            self.db.watch.look(mono_us, utc_us, out)
+            if self.db.watch.stuck is None:  # nothing was written since: what is damaged holds nothing that is lacking
+                self._end(out)
+                return
         if self.policy == BRIDGE and file.name == self.name and not self._bridges(file.header):
             self._switch(mono_us, utc_us, out)
 
     def _bridges(self, header: BackupHeader) -> bool:
         return header.last_lsn >= self._goal() and applies(header, self.db.state) is Fit.APPLIES
 
-    def stepped(self, file: File) -> None:
-        """A full or an incremental has been restored: on to the plan's next step, if it was the plan's."""
+    def stepped(self, file: File, out: list[Command]) -> None:
+        """A full or an incremental has been restored: on to the plan's next step, if it was the plan's. The full that was
+        asked for is all there is to have, even if nobody has written since."""
+        if self.policy and file.kind == FULL and file.name == self.name:
+            self._end(out)
         self.steps = self.steps[1:] if self.steps and self.steps[0] == file.name else []
 
     def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:

@@ -205,6 +205,8 @@ class DatabaseReplay:
                 out.append(Save(f"header/{self.name}/{file.name}", header_text(header)))
             self.alerts.clear(file.name, out)
             self.repair.validated(file, e.mono_us, e.utc_us, out)
+            if self.drain is not None:
+                self.drain.validated(file, out)
         elif file.done:
             self.alerts.clear(file.name, out)
             if first_time:  # it was never whole: was its range really behind us?
@@ -315,8 +317,8 @@ class DatabaseReplay:
                 return self._overlapping(mono_us, out)
             del pending[0]  # never read: it would bring nothing
             file.done = True
-            if fit is Fit.EMPTY and self.bad:
-                self._forget_covered(header)
+            if self.bad and self.behind(header):
+                self.forget_covered(header)
         return None
 
     def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:
@@ -384,10 +386,10 @@ class DatabaseReplay:
         else:
             state.exists = True
             self.alerts.clear("room", out)
-            self.repair.stepped(file)
+            self.repair.stepped(file, out)
             self.rebuild_pending()
         if self.bad:
-            self._forget_covered(header)
+            self.forget_covered(header)
         if self.watch.stuck is not None or self.alerts.begun:
             self.watch.restored(out)
         if self.repair.policy:
@@ -485,9 +487,13 @@ class DatabaseReplay:
                     self.pending.append(file)
         self.pending.sort(key=File.order)
 
-    def _forget_covered(self, header: BackupHeader) -> None:
-        """A damaged log that was finished before the one just restored (or found empty) was cut, so its range is behind us
-        (R10). A full or an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
+    def behind(self, header: BackupHeader) -> bool:
+        """Does the database hold all that was written by that backup's end?"""
+        return header.fork == self.state.fork and header.last_lsn <= self.state.redo_lsn
+
+    def forget_covered(self, header: BackupHeader) -> None:
+        """A damaged log that was finished before one that is behind us was cut has its range behind us too (R10). A full or
+        an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
         until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
         for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
             if not file.done:
@@ -501,12 +507,16 @@ class DatabaseReplay:
     def backup_taken(self, e: events.BackupTaken, out: list[Command]) -> None:
         if e.kind == LOG:
             self.watch.log_requested = False
+        elif self.drain is not None:
+            self.drain.taken(e)
         else:
             self.repair.taken(e, out)
 
     def backup_failed(self, e: events.BackupFailed, out: list[Command]) -> None:
         if e.kind == LOG:
             self.watch.log_requested = False
+        elif self.drain is not None:
+            self.drain.failed(e)
         else:
             self.repair.failed(e, out)
 
@@ -515,6 +525,21 @@ class DatabaseReplay:
             self.drain.share_answered(e, out)
         else:
             self.repair.share_answered(e, out)
+
+    def stop_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """The failover has been called off: what was given up is tried again, delays and limits hold as before."""
+        drain, self.drain = self.drain, None
+        if drain is None:
+            return
+        for file in drain.given_up:
+            if file.state == LOST and file.name in self.files:
+                file.state = BAD
+                self.bad[file.name] = file
+        for file in self.files.values():
+            file.retry_at_mono_us = min(file.retry_at_mono_us, mono_us + self.rules.retry_us)
+        self.watch.goes_on(mono_us, out)
+        self.watch.look(mono_us, utc_us, out)
+        self.advance(mono_us, utc_us, out)
 
     # ---- time ---------------------------------------------------------------------------------------------------------
     def alarm(self, e: events.Alarm, out: list[Command]) -> None:

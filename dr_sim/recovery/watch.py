@@ -116,6 +116,13 @@ class Watch:
             at = mono_us + db.rules.retry_us
         out.append(SetAlarm(db.name, "window", at))
 
+    def goes_on(self, mono_us: int, out: list[Command]) -> None:
+        """A failover that has been called off held every alarm."""
+        self.stuck = None
+        self.armed_at_us = 0
+        if self.db.config.log_interval_us:
+            out.append(SetAlarm(self.db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
+
     # ---- what the chain waits for ---------------------------------------------------------------------------------
     def look(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Find what keeps the chain from going on, now that something changed; arm the alarm for what comes next."""
@@ -210,7 +217,7 @@ class Watch:
         assert stuck is not None
         stuck.over = True
         stuck.retry_at_us = mono_us + db.rules.retry_us
-        self._tell_chain(mono_us, utc_us, out)
+        self.tell_chain(stuck.file, mono_us, utc_us, out)
         if self._up_to_primary() and not stuck.lost:
             self._ask("chain", max(stuck.stuck_lsn, 0), out)
         elif not self._may_come(stuck):
@@ -228,13 +235,12 @@ class Watch:
         file = self.stuck.file if self.stuck is not None else None
         return file is None or (file.outcome == "no_manifest" and not file.refused)
 
-    def _tell_chain(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Raise alert (a) for a hole, (c) for a file (R13)."""
+    def tell_chain(self, file: File | None, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Raise alert (c) for a file, (a) for a hole before what waits (R13)."""
         db = self.db
-        stuck, last = self.stuck, db.last
-        assert stuck is not None and last is not None
+        last = db.last
+        assert last is not None
         minutes = db.minutes(mono_us, utc_us)
-        file = stuck.file
         if file is not None:
             path = db.rules.share_path + file.name
             text = errors_text(db.name, path, minutes, file.error_number, file.error_text)
@@ -261,7 +267,7 @@ class Watch:
         elif stuck is not None and stuck.retry_at_us <= mono_us:
             stuck.retry_at_us = mono_us + db.rules.retry_us
             if stuck.over:
-                self._tell_chain(mono_us, utc_us, out)
+                self.tell_chain(stuck.file, mono_us, utc_us, out)
                 db.repair.retry(mono_us, utc_us, out)
                 if not self._may_come(stuck) and not self._up_to_primary():
                     db.repair.start(mono_us, utc_us, out)

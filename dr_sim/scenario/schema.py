@@ -158,7 +158,7 @@ class FailoverKeys(Section):
     operator: OperatorKeys
     fence: Duration = about("a fence that is obeyed takes so long")
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
-    drain_limit: Duration = about("replay of what has landed is given up after so long")
+    drain_limit: Duration = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
     recover: Duration = about("time to bring a database online")
     redirect: RedirectKeys
     warm_up: WarmUpKeys

@@ -144,7 +144,7 @@ class Hands:
                     return
                 journal.record(command, now, -1)
             else:
-                journal.record(command, now, index[command.database] if cls in _OF_A_DATABASE else -1)
+                journal.record(command, now, index.get(command.database, -1) if cls in _OF_A_DATABASE else -1)
                 do[cls](command)
 
     def _die(self, done: int, of: int) -> None:

@@ -127,6 +127,7 @@ class Primary:
         self.share.changed.append(self._watch_rates)
         self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
         self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text))
+        self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 
     # ---- schedules ------------------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ class Primary:
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
-        if db.writes_until_us is not None:
+        if db.writes_until_us is not None and not self.quiesced:
             return "fenced"
         if db.paused and not order.elsewhere:
             return f"paused: {db.paused[-1]}"

@@ -34,7 +34,7 @@ class Promotion:
         spec = self._context.scenario.failover
         alive = [db for db in self._primary.databases if not db.failed]
         if self._remote.order_arrives() and any(db.failed != "host" for db in self._primary.databases):
-            self._context.agenda.at(self._context.now_us + spec.fence_us, Class.FAULT, -1, self._fenced)
+            self._context.agenda.at(self._context.now_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned)
             if self._remote.path_up():
                 return spec.fence_us, ""
             return spec.fence_timeout_us, "no answer"
@@ -42,8 +42,9 @@ class Promotion:
             return spec.fence_us, ""  # the machines are dead and their power switch says so
         return spec.fence_timeout_us, "unreachable"
 
-    def _fenced(self) -> None:
+    def _fenced(self, planned: bool) -> None:
         stopped = False
+        self._primary.quiesced = planned
         for db in self._primary.databases:
             if not db.failed and db.writes_until_us is None:
                 stopped = True

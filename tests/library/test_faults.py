@@ -53,6 +53,11 @@ def test_quiet() -> None:
     assert {r.values["replace"] for r in rows(result, "seen.Restore")} == {0}
 
 
+DETECT, FENCE, FENCE_TIMEOUT, RECOVER, REDIRECT, WARM_UP = (
+    30 * SECOND, 5 * SECOND, 21 * SECOND, 10 * SECOND, 60 * SECOND, 8_460_000,
+)  # fmt: skip
+
+
 # ---- the link -------------------------------------------------------------------------------------------------------
 def test_link_outage() -> None:
     result = fault("link_outage")
@@ -91,7 +96,8 @@ def test_partition_towards_the_secondary_is_fenced_without_an_answer() -> None:
     found = failover(result)
     assert found["class"] == "none"
     assert times(result, "truth.fenced", writes_stop=1) == [at(1, "10:10:35")]
-    assert [r.values["reason"] for r in rows(result, "seen.FenceFailed")] == ["no answer"]
+    assert {r.values["reason"] for r in rows(result, "seen.FenceFailed")} == {"no answer"}
+    assert times(result, "seen.FenceFailed")[0] == at(1, "10:10:51") == alerts(result)[0][0]
     assert found["data_loss_us"] == 35 * SECOND
     assert found["two_primaries_us"] == 0
     assert rows(result, "truth.discarded") == []
@@ -122,7 +128,24 @@ def test_partition_both_ways_splits_the_brain_and_is_counted() -> None:
     assert found["discarded_bytes"] == 4_000_000
     assert found["transactions_lost"] == 1_210
     assert found["data_loss_us"] == 120_900_000
-    assert [r.values["reason"] for r in rows(result, "seen.FenceFailed")] == ["unreachable"]
+    failed = times(result, "seen.FenceFailed", reason="unreachable")
+    again = 5 * MINUTE + FENCE_TIMEOUT
+    assert failed == [at(1, "10:10:51") + n * again for n in range(6)]
+    # told when it failed, no longer once users are sent here, and again when the machine is heard again
+    heard = at(1, "10:40:10")
+    assert [(t, event) for t, event, *_ in alerts(result)] == [(failed[0], 12), (heard, 13)]
+    assert times(result, "seen.Fence")[-1] == heard and times(result, "seen.Fenced") == [heard + FENCE]
+
+
+def test_heartbeats_that_come_back_while_it_is_fenced_call_the_failover_off() -> None:
+    result = fault("link_outage_with_heartbeats")
+    assert [(r.time_us, r.values["phase"]) for r in rows(result, "seen.EnterPhase")] == [
+        (at(1, "10:03:30"), "fencing"), (at(1, "10:03:51"), "abandoned"), (at(1, "10:03:51"), "watching"),
+    ]  # fmt: skip
+    assert times(result, "seen.HeartbeatBack") == [at(1, "10:03:50")]
+    assert [(t, event) for t, event, *_ in alerts(result)] == [(at(1, "10:03:51"), 14)]
+    assert result.summary["failovers"] == []
+    assert peak_us(result) == QUIET_PEAK  # no log was cut while the link was down
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -193,7 +216,7 @@ def test_missing_file_is_bridged() -> None:
 def test_a_missing_file_before_an_idle_time_is_noticed_by_the_empty_logs_behind_it() -> None:
     result = fault("missing_file_before_idle")
     limit = at(1, "01:20:02")
-    assert [t for t, *_ in alerts(result)] == [limit] and "missing transaction log" in texts(result)[0]
+    assert alerts(result)[0][:2] == (limit, 1) and "missing transaction log" in texts(result)[0]
     assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [(limit, Kind.INCREMENTAL)]
     assert peak_us(result) == limit + ceil_div(156_000_000, 191_000_000) + 6_240_000 - at(1, "01:00") == 1_209_056_754
     assert failover(result)["transactions_lost"] == 0
@@ -268,11 +291,6 @@ def test_a_crash_while_no_logs_come_forgets_neither_the_silence_nor_the_alert() 
 
 
 # ---- the primary dies, or is told to go -----------------------------------------------------------------------------
-DETECT, FENCE, FENCE_TIMEOUT, RECOVER, REDIRECT, WARM_UP = (
-    30 * SECOND, 5 * SECOND, 21 * SECOND, 10 * SECOND, 60 * SECOND, 8_460_000,
-)  # fmt: skip
-
-
 def through_the_pipe(size: int) -> int:
     """Backup, link, hash and restore of one log."""
     rates = ((size, 10_000_000), (8 * size, 200_000_000), (size, 500_000_000), (size, 356_000_000))
@@ -356,3 +374,25 @@ def test_a_link_too_slow_for_the_load_is_told_though_every_log_lands() -> None:
     assert {alert["event_id"] for alert in told} == {8}
     assert "was restored [" in told[0]["text"] and told[-1]["level"] == "critical"
     assert result.summary["alerts"]["missed"] == 0
+
+
+def test_damaged_logs_that_a_drain_leaves_behind_are_told_with_all_that_is_lost_for_them() -> None:
+    result = fault("corrupt_in_drain")
+    found = failover(result)
+    assert found["data_loss_us"] == at(1, "10:12") - at(1, "09:45")
+    (recovering,) = times(result, "seen.EnterPhase", phase="recovering")
+    assert [(t, event) for t, event, *_ in alerts(result)] == [(at(1, "10:12:51"), 12), (recovering, 3), (recovering, 6)]
+    assert log_name("09:50") in texts(result)[1]
+    assert "without [5] files: [0] still on their way, [5] here" in texts(result)[2]
+
+
+def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:
+    result = fault("order_failover_planned_without_logs")
+    assert (failover(result)["data_loss_us"], failover(result)["transactions_lost"]) == (0, 0)
+    asked = [(r.values["database"], r.values["kind"]) for r in rows(result, "seen.TakeBackup")]
+    assert asked == [("search", Kind.INCREMENTAL)]
+    size = 2_000_000 * (at(1, "10:33:05") - at(1, "01:00")) // (300 * SECOND) * 6 // 10
+    (taken,) = times(result, "seen.BackupTaken")
+    assert abs(taken - at(1, "10:33:05") - ceil_div(size, 191_000_000)) <= 1
+    assert [r.values["replace"] for r in rows(result, "seen.Restore") if r.time_us >= taken] == [0, 0]
+    assert alerts(result) == []

@@ -102,6 +102,7 @@ class FakeWorld:
     room: int = 2  # copies that the disk holds; 0: not even the next one by itself
     promoted: bool = False
     fenced: bool = False
+    fence_hangs: bool = False
     silent: dict[str, int] = field(default_factory=dict)
     recovers: int = 0
 
@@ -254,6 +255,8 @@ class FakeWorld:
                     self.answer(e.TailTaken, DB, "")
                 else:
                     self.answer(e.TailTaken, DB, self.backup(Kind.LOG))
+            case c.Fence() if self.fence_hangs:
+                pass  # the test answers
             case c.Fence():
                 if self.reachable and not self.fenced:
                     self.fenced = True

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.failover import MOVES, Failover, IllegalMoveError, State
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
 
@@ -307,10 +308,11 @@ def test_what_never_lands_is_waited_for_no_longer_than_the_limit() -> None:
     world.settle()
     assert phases(world) == WAY[:2]
     world.wait(10 * MINUTE)
-    assert phases(world)[:3] == WAY[:3]
-    assert [a.event_id for _, a in world.alerts] == [6]
-    world.wait(10 * MINUTE)
-    assert phases(world) == WAY
+    assert phases(world) == WAY, "one limit for draining and the tail"
+    assert [a.text for _, a in world.alerts] == [
+        f"For database [{DB}] the failover went on without [1] files: [1] still on their way, [0] here but damaged, refused "
+        "or beyond a hole."
+    ]
 
 
 def test_the_replay_delay_holds_nothing_back_in_a_failover() -> None:
@@ -375,7 +377,7 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
 
 @pytest.mark.parametrize("state", list(State))
 def test_a_move_that_is_not_in_the_table_raises_and_changes_nothing(state: State) -> None:
-    failover = Failover(config().failover, {}, 5 * MINUTE, "")
+    failover = Failover(config().failover, {}, 5 * MINUTE, "", AlertBook("", 30 * MINUTE, ""))
     failover.state = state
     for target in State:
         out: list[c.Command] = []
@@ -418,6 +420,250 @@ def run_over(planned: bool, crash_at: int) -> FakeWorld:
             world.land_all()
             world.wait(30 * SECOND)
     return world
+
+
+# ---- fencing: the point of no return ------------------------------------------------------------------------------------
+def events_of(world: FakeWorld) -> list[int]:
+    return [alert.event_id for _, alert in world.alerts]
+
+
+def being_fenced(planned: bool | None = None) -> FakeWorld:
+    """A failover whose fence has not been answered: begun by silence, or ordered."""
+    world = shipped(begun(FakeWorld(config())))
+    world.fence_hangs = True
+    if planned is None:
+        dies(world)
+        world.wait(30 * SECOND)
+    else:
+        order(world, "anna", planned)
+    assert phases(world) == ["fencing"]
+    return world
+
+
+def fence_says(world: FakeWorld, reason: str) -> None:
+    """'' it has been fenced, else why not."""
+    who = (world.mono_us, world.utc_us, world.incarnation)
+    world.tell(e.FenceFailed(*who, reason) if reason else e.Fenced(*who))
+    world.settle()
+
+
+def heard(world: FakeWorld, *machines: str) -> None:
+    for machine in machines or ("sql1", "sql2"):
+        world.silent.pop(machine, None)
+        world.tell(e.HeartbeatBack(world.mono_us, world.utc_us, 0, machine))
+        world.settle()
+
+
+CALLED_OFF = ["fencing", "abandoned", "watching"]
+
+
+@pytest.mark.parametrize(
+    ("planned", "back", "answers", "expected", "told", "fences"),
+    [
+        # silence began it, nothing is heard: it goes on whatever the fence says, and tells what it could not do
+        (None, False, [""], WAY, [], 1),
+        (None, False, ["unreachable"], WAY, [12], 1),
+        (None, False, ["no answer"], WAY, [12], 1),
+        # the machines are heard again: called off where nothing was changed, and nothing else is
+        (None, True, ["unreachable"], CALLED_OFF, [14], 1),
+        (None, True, [""], WAY, [14], 1),
+        (None, True, ["no answer"], ["fencing"], [12], 1),
+        (None, True, ["no answer", "unreachable"], ["fencing"], [12, 12], 2),
+        (None, True, ["no answer", ""], WAY, [12, 14], 2),
+        # by order: heartbeats decide nothing
+        (False, True, ["unreachable"], WAY, [12], 1),
+        (True, False, ["unreachable"], CALLED_OFF, [14], 1),
+        (True, False, ["no answer"], ["fencing"], [12], 1),
+        (True, False, ["no answer", ""], WAY, [12], 2),
+    ],
+)  # fmt: skip
+def test_what_follows_from_the_fence_and_from_heartbeats_that_come_back(
+    planned: bool | None, back: bool, answers: list[str], expected: list[str], told: list[int], fences: int
+) -> None:
+    world = being_fenced(planned)
+    if back:
+        heard(world)
+        assert phases(world) == ["fencing"], "an order to stop is out: its answer decides"
+    for reason in answers:
+        if fences > 1 and len(events_of(world)) > 0:
+            world.wait(world.config.failover.silent_for_us)  # nobody may be serving: it is asked again soon
+        world.reachable = reason == ""
+        fence_says(world, reason)
+        world.land_all()
+    assert phases(world) == expected
+    assert events_of(world) == told
+    assert len([x for x in world.done if isinstance(x, c.Fence)]) == fences
+    if expected is CALLED_OFF:
+        calm(world)
+
+
+def calm(world: FakeWorld) -> None:
+    """Called off, everything goes on: logs are replayed, silence is told, and a later failure is met."""
+    world.reachable, world.fence_hangs = True, False
+    shipped(world, 2)
+    assert world.redo == world.written and world.recovers == 0
+    before = len(world.alerts)
+    world.wait(20 * MINUTE)
+    assert 2 in [alert.event_id for _, alert in world.alerts[before:]], "silence is told"
+    world.reachable = False
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world)[-6:] == WAY
+
+
+def test_a_failover_is_called_off_in_the_drain_if_the_old_primary_was_never_reached() -> None:
+    """The damaged log that the drain had given up is copied again, as if there had been no failover."""
+    world = shipped(begun(FakeWorld(config(databases=(DB, "erp")))))
+    torn = world.backup(Kind.LOG)
+    world.land(torn, damaged=True)
+    assert world.manager is not None
+    dies(world)
+    world.fence_hangs = True
+    world.wait(30 * SECOND)
+    world.answers.clear()
+    world.tell(e.FenceFailed(world.mono_us, world.utc_us, world.incarnation, "unreachable"))
+    drain = world.manager.databases[DB].drain
+    assert phases(world)[-1] == "draining" and drain is not None
+    world.answers.clear()
+    world.tell(e.ShareAnswered(world.mono_us, world.utc_us, world.incarnation, DB, False, "[]"))
+    assert [file.name for file in drain.given_up] == [torn]
+    heard(world)
+    assert phases(world)[-2:] == ["abandoned", "watching"]
+    world.reachable = True
+    world.wait(5 * MINUTE)
+    world.land_all()
+    assert world.redo == 400 and world.recovers == 0
+
+
+def test_a_fence_that_failed_is_asked_for_until_it_is_confirmed_and_two_primaries_are_told() -> None:
+    world = being_fenced()
+    fence_says(world, "unreachable")
+    assert phases(world) == WAY and events_of(world) == [12]
+    fences = [x for x in world.done if isinstance(x, c.Fence)]
+    world.wait(5 * MINUTE)
+    assert len([x for x in world.done if isinstance(x, c.Fence)]) == len(fences) + 1
+    fence_says(world, "unreachable")
+    assert events_of(world) == [12], "users are here, and nothing is heard of the old primary"
+    heard(world, "sql1")
+    assert events_of(world) == [12, 13]
+    assert len([x for x in world.done if isinstance(x, c.Fence)]) == len(fences) + 2, "asked for at once"
+    fence_says(world, "no answer")
+    assert events_of(world) == [12, 13, 12]
+    world.wait(5 * MINUTE)
+    fence_says(world, "")
+    assert "alert/" not in world.store
+    done = len(world.done)
+    heard(world, "sql2")
+    world.wait(60 * MINUTE)
+    assert not [x for x in world.done[done:] if isinstance(x, c.Fence | c.RaiseAlert)], "it is known to be stopped"
+
+
+@pytest.mark.parametrize(("saved", "expected"), [("unknown", "fencing"), ("open", "watching")])
+def test_a_restart_that_finds_the_machines_back_asks_again_only_if_the_order_may_have_been_obeyed(
+    saved: str, expected: str
+) -> None:  # fmt: skip
+    world = being_fenced()
+    state = json.loads(world.store["failover"])
+    assert state["fence"] == "unknown", "durable before the order is sent"
+    world.store["failover"] = json.dumps({**state, "fence": saved})
+    world.silent.clear()
+    before = len([x for x in world.done if isinstance(x, c.Fence)])
+    world.start()
+    world.settle()
+    assert phases(world)[-1] == expected
+    assert len([x for x in world.done if isinstance(x, c.Fence)]) - before == (saved == "unknown")
+
+
+# ---- what a drain leaves behind, and how long it may take ---------------------------------------------------------------
+def test_a_restart_in_a_drain_does_not_begin_its_limit_anew() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    order(world, "anna")
+    world.settle()
+    for _ in range(3):
+        world.wait(3 * MINUTE)
+        world.start()
+        world.settle()
+    assert phases(world)[-1] == "draining"
+    world.wait(MINUTE)
+    assert phases(world)[-1] == "serving"
+
+
+@pytest.mark.parametrize(
+    ("refused", "hole", "expected"),
+    [(True, False, [3, 6]), (False, True, [1, 6]), (False, False, [])],
+)
+def test_what_landed_and_is_left_behind_is_told(refused: bool, hole: bool, expected: list[int]) -> None:
+    """Four logs wait for the replay delay. One is refused by the engine for good, or damaged, or the one before it lacks."""
+    world = begun(FakeWorld(config(delay_us=60 * MINUTE)))
+    if hole:
+        world.backups[world.backup(Kind.LOG)].at_primary = False
+        world.on_way.clear()
+    shipped(world, 2 if hole else 4)
+    names = sorted(world.share)
+    if refused:
+        world.share[names[1]].damaged = True
+    dies(world)
+    world.wait(30 * SECOND)
+    assert phases(world) == WAY
+    told = [alert for _, alert in world.alerts if alert.event_id != 12]
+    assert [alert.event_id for alert in told] == expected
+    if expected:
+        here = 3 if refused else 2
+        assert f"[{here}] here but damaged" in told[-1].text
+        assert told[0].name == names[1 if refused else 0]
+
+
+def test_a_torn_log_that_the_next_one_covers_is_not_told_as_left_behind() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.wait(5 * MINUTE)
+    torn = world.backup(Kind.LOG, cut_off=True)
+    world.land(torn)
+    world.wait(5 * MINUTE)
+    world.backup(Kind.LOG)
+    dies_at = list(world.on_way)
+    order(world, "anna")
+    for name in dies_at:
+        world.land(name)
+    world.settle()
+    world.land_all()
+    assert phases(world) == WAY and world.redo == world.written
+    assert events_of(world) == []
+
+
+# ---- a planned failover of a database without logs --------------------------------------------------------------------------
+@pytest.mark.parametrize("other_base", [False, True])
+def test_a_planned_failover_takes_a_last_backup_of_a_database_without_logs(other_base: bool) -> None:
+    world = begun(FakeWorld(config(log_interval_us=0)))
+    world.backup(Kind.FULL)
+    if other_base:
+        world.on_way.clear()  # a full that never came here: an incremental on it does not fit
+        world.backups[next(iter(world.backups))].at_primary = False
+    world.land_all()
+    order(world, "anna", planned=True)
+    for _ in range(4):
+        world.settle()
+        world.land_all()
+    kinds = [x.kind for x in world.done if isinstance(x, c.TakeBackup)]
+    assert kinds == ([Kind.INCREMENTAL, Kind.FULL] if other_base else [Kind.INCREMENTAL])
+    assert phases(world) == WAY
+    assert world.redo == world.written, "what was written since the last backup is here"
+
+
+def test_a_last_backup_that_cannot_be_taken_is_waited_for_and_taken_later() -> None:
+    world = begun(FakeWorld(config(log_interval_us=0)))
+    world.backup(Kind.FULL)
+    world.land_all()
+    order(world, "anna", planned=True)
+    while phases(world)[-1] != "tail":
+        world.tell(world.answers.pop(0))
+    world.answers.clear()
+    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"))
+    assert phases(world)[-1] == "tail"
+    world.wait(world.config.failover.drain_limit_us)
+    assert [alert.event_id for _, alert in world.alerts] == [7]
+    world.land_all()
+    assert phases(world) == WAY and world.redo == world.written
 
 
 class Orders(RuleBasedStateMachine):

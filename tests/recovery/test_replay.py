@@ -587,6 +587,24 @@ def test_a_missing_log_that_comes_after_all_ends_the_repair() -> None:
     assert f"repair/{DB}" not in world.store
 
 
+@pytest.mark.parametrize("on_hole", ["bridge", "resync"])
+def test_a_damaged_log_of_a_database_that_nobody_writes_to_is_got_past_without_end(on_hole: str) -> None:
+    """What a backup brings that ends where the database stands is the knowledge that nothing lacks."""
+    world = new(on_hole=on_hole)
+    ship(world)
+    world.idle = True
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.LOG)
+    spoilt(world, name)
+    for _ in range(12):
+        world.wait(5 * MINUTE)
+        world.land_all()
+    taken = [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
+    assert taken == [Kind.INCREMENTAL if on_hole == "bridge" else Kind.FULL]
+    assert f"repair/{DB}" not in world.store
+    assert "chain" not in world.store.get(f"alert/{DB}", "")
+
+
 def spoilt(world: FakeWorld, name: str) -> None:
     """Every copy of it is as bad as the one at the primary."""
     world.backups[name].bad_at_primary = True
