@@ -49,6 +49,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.writes", (("refused", "int"), ("transactions", "int"))),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
+    ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
     # ---- what the world tells the journal of the machines ----
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
 )  # fmt: skip

@@ -123,6 +123,7 @@ def _fill(result: Result, folder: Path) -> None:
         "replication": result.scenario.replication_no,
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
+        "engine": [row.values for row in result.journal.rows("truth.engine")][-1],
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }

@@ -211,14 +211,6 @@ def format_factor_ppm(ppm: int) -> str:
     return _plain(Fraction(ppm, PPM))
 
 
-def format_rate(num: int, den_us: int) -> str:
-    return f"{num} per {_period(den_us)}"
-
-
-def format_volume(num_bytes: int, den_us: int) -> str:
-    return format_disk_rate(num_bytes) if den_us == SECOND_US else f"{format_size(num_bytes)} per {_period(den_us)}"
-
-
 def clock(us: int) -> str:
     """For screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an hour, '7 h 19' from there on."""
     sign, us = ("-", -us) if us < 0 else ("", us)

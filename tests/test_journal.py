@@ -96,7 +96,7 @@ def test_the_file_can_be_read_with_pandas_alone(tmp_path: Path) -> None:
     commands.Save("k", "v"),
     commands.Restore("crm", "a", True),
     commands.TakeInventory(),
-    commands.RaiseAlert("crm", 1, "critical", 31, "a", "text"),
+    commands.RaiseAlert("DR Log Replay", "crm", 1, "critical", 31, "a", "text"),
 ])  # fmt: skip
 def test_events_and_commands_come_back_as_what_they_were(told: Any) -> None:
     journal = Journal()

@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import Fit, Hole, applies, ends_of_history, forks_of, leads_to, on_path, type_forks
+from dr_sim.backups.chain import Hole, ends_of_history, forks_of, leads_to, on_path, type_forks
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 
 
@@ -31,15 +31,6 @@ class Plan:
     steps: list[BackupHeader] = field(default_factory=list)
     reaches: tuple[int, int] | None = None
     hole: Hole | None = None
-
-    @property
-    def starts_over(self) -> bool:
-        """The first step is a full, which takes the place of what is there."""
-        return bool(self.steps) and self.steps[0].kind is Kind.FULL
-
-    @property
-    def nominal_bytes(self) -> int:
-        return sum(step.nominal_bytes for step in self.steps)
 
 
 @dataclass(slots=True)
@@ -113,22 +104,6 @@ def plan(
     steps.reverse()
     reached_fork = steps[-1].fork if steps else (state.fork if state is not None else end)
     return Plan(steps, (reached_fork, way.lsn), None if complete else _hole(usable, reached_fork, way.lsn))
-
-
-def bridges(headers: Iterable[BackupHeader], state: RestoreState, hole: Hole) -> list[BackupHeader]:
-    """The incrementals that the database takes now and that get past the hole, the smallest first."""
-    known = list(headers)
-    forks = forks_of([*known, hole.after])
-    found = [
-        header
-        for header in known
-        if header.kind is Kind.INCREMENTAL
-        and header.last_lsn >= hole.last_lsn
-        and leads_to(hole.fork, hole.last_lsn, header.fork, forks)
-        and applies(header, state, forks) is Fit.APPLIES
-    ]
-    found.sort(key=lambda h: (h.nominal_bytes, -h.last_lsn, h.backup_id))
-    return found
 
 
 def _end_of(headers: Sequence[BackupHeader], state: RestoreState | None, forks: type_forks) -> int | None:

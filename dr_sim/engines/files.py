@@ -1,6 +1,6 @@
 """Where one side's files lie: in memory for the model, in a folder for real engines.
 
-Beside what engines need (port.Files) they carry what faults need: real bytes are flipped, blanked and cut off.
+Beside what engines need (port.Files) they carry what faults need: real bytes are flipped and cut off.
 Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actual_span` maps one to the other.
 """
 
@@ -47,11 +47,6 @@ class _Faults:
     def flip(self, path: str, offset: int, length: int, mask: int = 0xFF) -> None:
         """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file, ValueError if no span."""
         self.write(path, flipped(self.read(path), offset, length, mask))
-
-    def blank(self, path: str, offset: int) -> None:
-        """Zeros from offset to the end, at full size: a preallocated file whose copy was cut off."""
-        data = self.read(path)
-        self.write(path, data[:offset] + bytes(max(0, len(data) - offset)))
 
     def truncate(self, path: str, size: int) -> None:
         """Only the first size bytes are left."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sqlite3
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,6 +274,7 @@ class SqliteEngine:
     """port.Engine on SQLite files under `home`, which must be empty or new; close() ends it."""
 
     name = "sqlite"
+    version = sqlite3.sqlite_version
 
     def __init__(self, files: Files, home: Path, *, checksum: bool = False) -> None:
         self.files = files

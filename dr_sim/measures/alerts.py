@@ -31,9 +31,11 @@ class Alert:
 
     number: int  # 1-based, in the order they were raised
     time_us: int
+    source: str
     database: int
     event_id: int
     level: str
+    minutes: int  # whole minutes since the last successful restore
     text: str
     file_name: str
     delivered: bool = True
@@ -107,7 +109,12 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
     for number, row in enumerate(tables(record).rows("seen.RaiseAlert"), 1):
         v = row.values
         database = index.get(v["database"], -1)
-        found.append(Alert(number, row.time_us, database, v["event_id"], v["level"], v["text"], v["name"], (row.time_us, database) not in lost))
+        delivered = (row.time_us, database) not in lost
+        found.append(
+            Alert(
+                number, row.time_us, v["source"], database, v["event_id"], v["level"], v["minutes"], v["text"], v["name"], delivered
+            )
+        )  # fmt: skip
     return found
 
 

@@ -31,16 +31,6 @@ class Ledger:
     lines: list[Line] = field(default_factory=list)
     note: str = ""
 
-    def by_cause(self) -> list[Line]:
-        """The lines with equal causes added together, in the order in which each cause first appears."""
-        merged: dict[str, Line] = {}
-        for line in self.lines:
-            if line.cause in merged:
-                merged[line.cause].duration_us += line.duration_us
-            else:
-                merged[line.cause] = Line(line.begin_us, line.duration_us, line.cause, line.detail)
-        return list(merged.values())
-
 
 class NoSuchThing(LookupError):  # noqa: N818, it is read as what it says
     """There is no failover, alert or instant of that number in the run; the text says what there is."""

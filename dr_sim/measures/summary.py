@@ -247,9 +247,11 @@ def _alert(scenario: Scenario, alert: Alert) -> dict[str, Any]:
     return {
         "number": alert.number,
         "time_us": alert.time_us,
+        "source": alert.source,
         "database": "" if alert.database < 0 else scenario.databases[alert.database].name,
         "event_id": alert.event_id,
         "level": alert.level,
+        "minutes": alert.minutes,
         "text": alert.text,
         "false": alert.false_alarm,
     }
@@ -273,6 +275,7 @@ def _alerts(scenario: Scenario, quality: AlertQuality) -> dict[str, Any]:
     return {
         **_score(quality),
         "first": _alert(scenario, quality.alerts[0]) if quality.alerts else None,
+        "list": [_alert(scenario, a) for a in quality.alerts],
         "episodes": [_episode(scenario, e) for e in quality.episodes],
         "by_database": {d.name: _score(quality.of(i)) for i, d in enumerate(scenario.databases)},
     }

@@ -33,8 +33,8 @@ MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGIN
 BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
 NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN = 12, 13, 14
 
-HASH_MISMATCH, PROPERTIES_MISMATCH, NO_MANIFEST, HOLE, FILE_MISSING, NOT_PRODUCED = range(60001, 60007)
-"""dr_sim's own error numbers, where the engine was not asked."""
+PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
+"""dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -159,7 +159,7 @@ class AlertBook:
             out.append(self._save())
         lasted = elapsed_us(mono_us, utc_us, *since)
         level = "critical" if lasted >= self.critical_after_us else "error"
-        out.append(RaiseAlert(self.database, event_id, level, minutes, name, text))
+        out.append(RaiseAlert(SOURCE, self.database, event_id, level, minutes, name, text))
 
     def clear(self, danger: str, out: list[Command]) -> None:
         """Its condition has ended."""

@@ -134,12 +134,13 @@ class AskShare(Command):
 # ---- people and failover --------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class RaiseAlert(Command):
-    """source 'DR Log Replay'. event_id: 1 missing log, 2 no new logs, 3 errors while restoring, 4 and up: others.
+    """source: SOURCE of recovery/alerts.py (R13). event_id: 1 missing log, 2 no new logs, 3 errors while restoring, 4 and up: others.
 
     level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12). database '': it is
     about the service as a whole.
     """
 
+    source: str
     database: str
     event_id: int
     level: str

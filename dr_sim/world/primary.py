@@ -23,7 +23,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
-from dr_sim.world.schedule import last_start, next_start
+from dr_sim.world.schedule import next_start
 from dr_sim.world.sharing import Flow, SharedRate
 from dr_sim.world.volume import BackupShare
 
@@ -156,9 +156,6 @@ class Primary:
         self._schedule_next(db, kind, max(now, taken_until_us))
         if taken_until_us < 0:
             self.begin(db, kind)
-
-    def last_log_start(self, db: PrimaryDatabase, before_us: int) -> int | None:
-        return last_start(db.spec.log, before_us, self._context.scenario.start_utc_us)
 
     # ---- one backup -----------------------------------------------------------------------------------------------
     def begin(

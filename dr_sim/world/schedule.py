@@ -32,16 +32,3 @@ def next_start(schedule: Schedule, after_us: int, start_utc_us: int) -> int | No
                 return instant
         day += timedelta(days=1)
     raise AssertionError("a week has every weekday")
-
-
-def last_start(schedule: Schedule, before_us: int, start_utc_us: int) -> int | None:
-    """The last start at or before that instant, which may lie before the run (negative); None: never."""
-    if schedule.kind == "none":
-        return None
-    if schedule.kind == "every":
-        return schedule.offset_us + (before_us - schedule.offset_us) // schedule.interval_us * schedule.interval_us
-    at = before_us - 8 * 86_400_000_000
-    found = None
-    while (following := next_start(schedule, at, start_utc_us)) is not None and following <= before_us:
-        found = at = following
-    return found

@@ -93,6 +93,8 @@ class World:
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
         """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now and then."""
         scenario, agenda = self.context.scenario, self.context.agenda
+        engine = self.context.primary_engine
+        self.context.note("truth.engine", -1, engine.name, engine.version)
         self._seed()
         self.primary.start()
         self._schedule_events()

@@ -39,7 +39,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         link=model.Link(200_000_000, 30_000, 0, 1460, "fair"),
         replication=model.Replication(16, 64 * 10**9, 900_000, 600_000, 10**9, 180 * S, 65536, 0, 1_000_000),
         secondary=model.Secondary(
-            10**9, 5 * 10**8, 5 * 10**8, S, model.Law("fixed", 1_000_000), 3 * DAY, 2),
+            10**9, 5 * 10**8, 0, 5 * 10**8, S, model.Law("fixed", 1_000_000), 3 * DAY, 2),
         replay=model.Replay(1, "bridge", "resync", 0, 0, 3, 15 * MIN, 5 * MIN, 15 * MIN, 30 * MIN, True, 0),
         heartbeat=model.Heartbeat(5 * S, True),
         failover=model.Failover("manual", 30 * S, 0, ("anna",), "anna", model.Law("fixed", 4 * MIN), True, S, 21 * S,
@@ -58,7 +58,7 @@ def phase(journal: Journal, time_us: int, name: str) -> None:
 
 
 def alert(journal: Journal, time_us: int, database: str = "crm", event_id: int = 2, text: str = "no new logs", name: str = "") -> None:
-    journal.record(RaiseAlert(database, event_id, "error", 10, name, text), time_us, 0)
+    journal.record(RaiseAlert("DR Log Replay", database, event_id, "error", 10, name, text), time_us, 0)
 
 
 def a_header(first_lsn: int, last_lsn: int, cut_us: int, database: str = "crm", kind: Kind = Kind.LOG) -> BackupHeader:

@@ -181,6 +181,7 @@ class PostgresEngine:
         self.databases: dict[str, Database] = {}
         self.recoveries: dict[str, Recovery] = {}
         self._home = home()
+        self.version = self._home.binaries.version
         self._finalizer = weakref.finalize(self, _close, self.databases, os.getpid())
 
     def close(self) -> None:
@@ -250,11 +251,6 @@ class PostgresEngine:
         except DamagedError as damage:
             raise refusal(DAMAGE[damage.what], path=path) from None
         return s.header()
-
-    def native_position(self, path: str) -> str:
-        """Timeline and LSNs of a backup file as PostgreSQL counts them, for `observed` columns. Raises DamagedError."""
-        data = self.files.read(path)
-        return Native.decode(backup_set.read_body(backup_set.decode(MAGIC, data), data)).position
 
     def begin_restore(self, database: str, path: str, *, replace: bool = False) -> PostgresRestore:
         return PostgresRestore(self, database, path, self._read(path), replace)

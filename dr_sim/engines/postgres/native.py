@@ -74,10 +74,6 @@ class Native:
     end: int
     parts: list[tuple[str, bytes]] = field(default_factory=list)
 
-    @property
-    def position(self) -> str:
-        return f"{self.timeline} {lsn_text(self.begin)} {lsn_text(self.end)}"
-
     def encode(self) -> bytes:
         said = {
             "timeline": self.timeline, "begin": self.begin, "end": self.end,
