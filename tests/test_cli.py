@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -203,8 +204,11 @@ def test_json_is_one_object_and_the_same_as_in_the_file(here: Path, capsys: pyte
 def test_another_engine_is_another_way_to_the_same_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for engine in ("model", "sqlite"):
         assert told(capsys, "run", "short.yaml", "--engine", engine, "--out", engine)[0] == 0
-    digests = {json.loads((here / e / "manifest.json").read_text())["journal_digest"] for e in ("model", "sqlite")}
-    assert len(digests) == 1
+    manifests = [json.loads((here / e / "manifest.json").read_text()) for e in ("model", "sqlite")]
+    assert len({manifest["journal_digest"] for manifest in manifests}) == 1
+    assert [manifest["engine"] for manifest in manifests] == [
+        {"name": "model", "version": __version__}, {"name": "sqlite", "version": sqlite3.sqlite_version},
+    ]  # fmt: skip
     assert told(capsys, "verify", "sqlite")[0] == 0
 
 

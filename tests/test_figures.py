@@ -36,7 +36,7 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_the_timeline_names_what_happened(tmp_path: Path) -> None:
     timeline_svg(sketch(), a_scenario(), tmp_path / "t.svg")
     text = text_of(tmp_path / "t.svg")
-    for word in ("events", "2 link outage", "3 lose", "backups", "Mbit/s", "replay lag", "true exposure (site)", "no new logs (1)",
+    for word in ("events", "2 link outage", "3 lose", "backups", "Mbit/s", "replay lag", "true exposure (site)", "DR Log Replay 2: no new logs (1)",
                  "lost: 47:12", "back-off", "link down", "outage 7:02", "detect 0:30", "decide"):  # fmt: skip
         assert word in text, f"{word!r} is not in the picture"
 

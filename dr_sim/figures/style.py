@@ -127,7 +127,8 @@ def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> N
         for is_false in (False, True):
             at = [a.time_us for a in mine if a.false_alarm == is_false]
             if at:
-                label = f"{word}{', false alarm' if is_false else ''} ({len(at)})"
+                number = f" {event_id}" if event_id in ALERT_MARKS else ""
+                label = f"{mine[0].source}{number}: {word}{', false alarm' if is_false else ''} ({len(at)})"
                 face = "none" if is_false else colour
                 ax.scatter(time.days(at), np.zeros(len(at)), marker=mark, s=26, facecolors=face, edgecolors=colour, label=label)
     if shown:

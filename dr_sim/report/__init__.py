@@ -131,7 +131,7 @@ def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]
 def _alerts(quality: AlertQuality, scenario: Scenario) -> list[dict[str, Any]]:
     names = {i: d.name for i, d in enumerate(scenario.databases)}
     return [
-        {"number": a.number, "when": instant(a.time_us, scenario), "database": names.get(a.database, "whole service"), "event": a.event_id,
+        {"number": a.number, "when": instant(a.time_us, scenario), "database": names.get(a.database, "whole service"), "source": a.source, "event": a.event_id,
          "level": a.level, "text": a.text, "false": a.false_alarm}
         for a in quality.alerts
     ]  # fmt: skip

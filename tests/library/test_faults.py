@@ -70,6 +70,12 @@ def test_link_outage() -> None:
     assert texts(result) == [
         f"For database [crm] no new transaction logs have been produced in the last [{n}] minutes." for n in (15, 20)
     ]
+    assert {r.values["source"] for r in rows(result, "seen.RaiseAlert")} == {"DR Log Replay"}
+    assert result.summary["alerts"]["list"] == [
+        {"number": n, "time_us": at_us, "source": "DR Log Replay", "database": "crm", "event_id": 2, "level": "error",
+         "minutes": minutes, "text": text, "false": False}
+        for n, (at_us, minutes, text) in enumerate(zip((first, first + 5 * MINUTE), (14, 19), texts(result), strict=True), 1)
+    ]  # fmt: skip
     assert result.summary["link"]["down_us"] == 12_800_000 * 60
     assert result.summary["failovers"] == []  # heartbeats have a path of their own
 
