@@ -123,7 +123,7 @@ def _fill(result: Result, folder: Path) -> None:
         "replication": result.scenario.replication_no,
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
-        "engine": [row.values for row in result.journal.rows("truth.engine")][-1],
+        "engine": _engine(result.journal),
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
@@ -140,6 +140,12 @@ def write_report(journal: Journal, scenario: Scenario, summary: dict[str, Any], 
     from dr_sim.report import report_html  # here: its library takes longer to import than all the rest
 
     path.write_text(report_html(journal, scenario, summary), encoding="utf-8")
+
+
+def _engine(journal: Journal) -> dict[str, str]:
+    """What held the databases, and its version; the model's is dr_sim's own."""
+    row = next(journal.rows("truth.engine")).values
+    return {"name": row["name"], "version": row["version"] or __version__}
 
 
 def full_summary(result: Result) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from dr_sim import __version__
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
@@ -261,7 +260,7 @@ class ModelEngine:
     """port.Engine over any port.Files. checksum: backups are made WITH CHECKSUM, so damaged pages are noticed."""
 
     name = "model"
-    version = __version__
+    version = ""  # it is a part of dr_sim
 
     def __init__(self, files: Files, *, checksum: bool = False) -> None:
         self.files = files

@@ -80,7 +80,7 @@ class Engine(Protocol):
     """One side's database server."""
 
     name: str
-    version: str  # of what is behind it; outside the digest
+    version: str  # of what is behind it, "" if that is dr_sim itself; outside the digest
 
     def create(self, database: str) -> None:
         """An empty database in full recovery model, on a fork of its own (1), at LSN 0, no commits."""

@@ -1,10 +1,11 @@
 """Alerts judged by danger: was everyone told who had to be, in time, and was anyone told for nothing?
 
-Danger is true exposure (class 'site') of a database above scenario.danger_us; an episode of it is a maximal interval.
+Danger is true exposure (class 'site') of a database above scenario.danger_us, an episode of it a maximal interval. Where
+backups come no more often than that, exposure is above it by design: then it counts from when the next one is due.
 - An episode is *due* an alert once it has lasted danger_grace_us; one that ends earlier, by itself or because the
   primary failed, asks for none.
-- It was *answered* by the first alert for that database (or for the whole service) from danger_us before its onset,
-  when the first of what it lacks was written, until its end. Its delay is alert minus onset: negative is early.
+- It was *answered* by the first alert for that database (or for the whole service) from so long before its onset as the
+  limit is, when the first of what it lacks was written, until its end. Its delay is alert minus onset: negative is early.
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
@@ -19,7 +20,9 @@ from dataclasses import dataclass, field
 
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, Schedule
+
+DAY_US = 86_400_000_000
 
 ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
 
@@ -125,37 +128,53 @@ def judge(record: Record, scenario: Scenario) -> AlertQuality:
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
-        spans, failed_us = _danger(t, scenario, database)
-        quality.episodes += [_episode(scenario, alerts, database, span, failed_us) for span in spans]
+        limit = danger_us(scenario, database)
+        spans, failed_us = _danger(t, scenario, database, limit)
+        quality.episodes += [_episode(scenario, alerts, database, span, limit, failed_us) for span in spans]
         if failed_us is not None:
             spans = [*spans, (failed_us, run_end_us(t, scenario) + 1)]
         dangers.append(spans)
     everywhere = [span for spans in dangers for span in spans]
-    reach = scenario.danger_us
     for alert in alerts:
         near = everywhere if alert.database < 0 else dangers[alert.database]
+        reach = danger_us(scenario, alert.database)
         alert.false_alarm = not any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near)
         alert.false_alarm &= alert.event_id not in ABOUT_FAILOVER
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
 
 
-def _danger(t: Tables, scenario: Scenario, database: int) -> tuple[list[tuple[int, int]], int | None]:
+def danger_us(scenario: Scenario, database: int) -> int:
+    """The exposure above which that database is in danger (-1: the whole service): danger.above, and where its backups come
+    no more often than that, so long after the next is due."""
+    if database < 0:
+        return scenario.danger_us
+    spec = scenario.databases[database]
+    steps = (spec.log,) if spec.log.kind != "none" else (spec.full, spec.incremental)
+    between = min((_between_us(s) for s in steps if s.kind != "none"), default=0)
+    return scenario.danger_us if between < scenario.danger_us else between + scenario.danger_us
+
+
+def _between_us(schedule: Schedule) -> int:
+    return {"every": schedule.interval_us, "daily": DAY_US, "weekly": 7 * DAY_US}[schedule.kind]
+
+
+def _danger(t: Tables, scenario: Scenario, database: int, limit_us: int) -> tuple[list[tuple[int, int]], int | None]:
     """The episodes of a database, and the instant from which it was no longer up (None: up to the end)."""
     curve = true_exposure(t, scenario, database).window(scenario.measure_from_us, run_end_us(t, scenario))
     up_until = up_until_us(t, scenario, database)
-    return curve.above(scenario.danger_us), up_until if up_until < run_end_us(t, scenario) else None
+    return curve.above(limit_us), up_until if up_until < run_end_us(t, scenario) else None
 
 
 def _episode(
-    scenario: Scenario, alerts: list[Alert], database: int, span: tuple[int, int], failed_us: int | None
+    scenario: Scenario, alerts: list[Alert], database: int, span: tuple[int, int], limit_us: int, failed_us: int | None
 ) -> Episode:
     onset, end = span
     due = onset + scenario.danger_grace_us
     answer = next(
         (
             a for a in alerts
-            if a.database in (database, -1) and onset - scenario.danger_us <= a.time_us <= end and a.event_id not in ABOUT_FAILOVER
+            if a.database in (database, -1) and onset - limit_us <= a.time_us <= end and a.event_id not in ABOUT_FAILOVER
         ), None,
     )  # fmt: skip
     return Episode(database, onset, end, failed_us is not None and end >= failed_us, due if due < end else None, answer)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from dr_sim.journal import Journal
-from dr_sim.measures.alerts import judge
-from tests.measures.make import HOUR, MIN, S, a_scenario, alert, survivable
+from dr_sim.measures.alerts import danger_us, judge
+from dr_sim.scenario.model import Schedule
+from tests.measures.make import HOUR, MIN, S, a_database, a_scenario, alert, survivable
 
 
 def outage(journal: Journal, begin_us: int, length_us: int, entity: int = 0, before: int = 5 * MIN) -> None:
@@ -46,6 +51,42 @@ def test_an_early_warning_counts_from_when_the_first_lacking_write_was_made() ->
         alert(journal, 2 * HOUR + 10 * MIN - before)
         end(journal)
         assert judge(journal, a_scenario()).missed == missed
+
+
+NEVER = Schedule("none")
+
+
+@pytest.mark.parametrize(
+    ("log", "full", "incremental", "minutes"),
+    [
+        (Schedule("every", 5 * MIN), NEVER, NEVER, 15),
+        (Schedule("every", 15 * MIN - 1), NEVER, NEVER, 15),
+        (Schedule("every", 15 * MIN), NEVER, NEVER, 30),
+        (Schedule("every", HOUR), Schedule("every", MIN), NEVER, 75),  # the logs count, if there are any
+        (NEVER, Schedule("weekly"), Schedule("daily"), 24 * 60 + 15),
+        (NEVER, Schedule("weekly"), NEVER, 7 * 24 * 60 + 15),
+        (NEVER, NEVER, NEVER, 15),
+    ],
+)
+def test_where_backups_are_rarer_than_the_limit_it_counts_from_when_the_next_is_due(
+    log: Schedule, full: Schedule, incremental: Schedule, minutes: int
+) -> None:
+    database = replace(a_database(), log=log, full=full, incremental=incremental)
+    assert danger_us(replace(a_scenario(), databases=(database,)), 0) == minutes * MIN
+
+
+def test_the_ordinary_swing_of_hourly_logs_is_no_danger_and_one_that_is_not_made_is() -> None:
+    """A log lands two minutes after it was cut. The one of 3:00 is missing: danger from 3:15 on, due at 3:20."""
+    scenario = replace(a_scenario(), databases=(replace(a_database(), log=Schedule("every", HOUR)),))
+    journal = Journal()
+    for hour in (0, 1, 2, 4, 5):
+        survivable(journal, hour * HOUR + 2 * MIN, hour * HOUR)
+    end(journal)
+    found = judge(journal, scenario)
+    assert [(e.onset_us, e.due_us, e.end_us) for e in found.episodes] == [
+        (3 * HOUR + 15 * MIN, 3 * HOUR + 20 * MIN, 4 * HOUR + 2 * MIN),
+    ]  # fmt: skip
+    assert (found.due, found.missed) == (1, 1)
 
 
 def test_a_mute_system_misses_every_lasting_danger() -> None:

@@ -1,8 +1,8 @@
 """Swarm tests: scenarios drawn at random, options and faults alike, run through the whole of dr_sim.
 
 Whatever happens in them, no invariant may break, the recorded events must give the recorded commands again, every
-number must be had, every ledger must add up, a planned failover must lose nothing, and who is not allowed to must not
-fail over. Then the same with real database files: SQLite must tell the same story as the model, row by row.
+number must be had, every ledger must add up, a planned failover must lose nothing, who is not allowed to must not
+fail over, and every lasting danger must be told. Then the same with real database files: SQLite must tell the same story as the model, row by row.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
 from dr_sim.journal import Journal
+from dr_sim.measures.alerts import danger_us, judge
 from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
 from dr_sim.world.world import World, manager_config
@@ -31,6 +34,21 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     summary = summarise(journal, spec)
     ledgers_add_up(seed, journal, spec, len(summary["failovers"]))
     orders_are_kept(seed, journal, spec)
+    everyone_was_told(seed, journal, spec)
+
+
+def everyone_was_told(seed: int, journal: Journal, spec: Scenario) -> None:
+    """S8: every lasting danger is told when it falls due, or, where a log landed so late that the window after it and a retry
+    are not over by then, when they are; unless it is over before."""
+    landed = [(r.entity, r.time_us) for r in journal.rows("truth.landed") if r.values["kind"] == Kind.LOG]
+    for e in judge(journal, spec).episodes:
+        if e.due_us is None:
+            continue
+        last = max((t for database, t in landed if database == e.database and t < e.due_us), default=0)
+        deadline = max(e.due_us, last + danger_us(spec, e.database) + spec.replay.retry_us)
+        told_us = e.end_us if e.alert is None else e.alert.time_us
+        name = spec.databases[e.database].name
+        assert told_us <= deadline, f"seed {seed}: {name} was in danger from {e.onset_us} on, and nobody was told by {deadline}"
 
 
 def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) -> None:
@@ -51,6 +69,13 @@ def orders_are_kept(seed: int, journal: Journal, spec: Scenario) -> None:
         logs = {d.name for d in spec.databases if d.log.kind != "none"}
         lost = [p["transactions_lost"] for p in promoted]
         assert not any(lost), f"seed {seed}: a planned failover of {logs} lost {lost}"
+
+
+def test_a_mute_manager_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(AlertBook, "tell", lambda *args: None)
+    spec = scenario(92, tmp_path)
+    with pytest.raises(AssertionError, match="nobody was told"):
+        everyone_was_told(92, World(spec).run(), spec)
 
 
 @pytest.mark.parametrize("decade", range(10))
