@@ -581,7 +581,7 @@ def test_alerts_are_listed_by_the_numbers_that_alert_takes(results: Path, capsys
     assert code == 0 and len(lines) > 1
     for n, line in enumerate(lines, 1):
         number, rest = line.split(maxsplit=1)
-        assert int(number) == n and re.match(r"Mon \d\d:\d\d:\d\d  event \d  (error|critical|warning) ", rest)
+        assert int(number) == n and re.match(r"Mon \d\d:\d\d:\d\d  event +\d+  (error|critical|warning) ", rest)
     assert lines[0].partition("error")[2].strip() in told(capsys, "explain", str(results), "--alert", "1")[1]
 
 
