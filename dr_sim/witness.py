@@ -129,9 +129,10 @@ class Witness:
         d.afresh(t)
 
     def handed_over(
-        self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool
+        self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool, content: int = -1
     ) -> None:
-        """The engine is about to open the file for restore. validated: these bytes have passed validation."""
+        """The engine is about to open the file for restore. validated: these bytes have passed validation. content: the
+        backup that they are, if it is another than the file was made as."""
         d = self._databases[db]
         f = d.files.get(file)
         before = d.strays.get(file, 0) if f is None else f.attempts
@@ -147,6 +148,7 @@ class Witness:
                 self._fault(t, d, "wrong_fork", f"file {file}: fork {d.foreign[file]}, the primary is on {d.primary_fork}")
             return
         f.attempts = attempts_in_store
+        f = d.files.get(content, f)
         if f.kind is _FULL or not d.exists:
             return
         if f.restored and f.last_lsn <= d.lsn:

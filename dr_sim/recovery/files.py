@@ -26,12 +26,14 @@ def kind_of(name: str) -> int:
 class File:
     """A landed file. done: restored, or its range is behind the database's position: nothing waits for it.
 
-    attempts is the read counter (R5); failures counts validations that failed in a row; the monotonic instants
-    retry_at and due say when it may be handed over again, and when the replay delay lets it.
+    attempts is the read counter (R5); failures counts validations that failed in a row; contradictions how often the
+    primary has said of one that had passed that it is another file; the monotonic instants retry_at and due say when it
+    may be handed over again, and when the replay delay lets it.
     """
 
     __slots__ = (
         "attempts",
+        "contradictions",
         "done",
         "due_mono_us",
         "error_number",
@@ -62,6 +64,7 @@ class File:
         self.done = False
         self.attempts = 0
         self.failures = 0
+        self.contradictions = 0
         self.refused = False
         self.retry_at_mono_us = 0
         self.due_mono_us = 0

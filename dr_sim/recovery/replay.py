@@ -254,6 +254,13 @@ class DatabaseReplay:
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
 
+    def contradicted(self, e: events.PrimaryAnswered, file: File, out: list[Command]) -> None:
+        """The primary's file of that name covers what the one here does not: it is another, whatever its hash said."""
+        file.done = False
+        file.contradictions += 1
+        text = "it holds another range than the primary's file of that name"
+        self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, text, out)
+
     def look_into_unknown(self, out: list[Command], until_utc_us: int | None = None) -> None:
         """Read the headers of logs that a restart took for restored: one may be what the chain lacks."""
         for file in self.files.values():

@@ -55,7 +55,7 @@ class Stuck:
 
 
 class Watch:
-    __slots__ = ("armed_at_us", "asked", "db", "landed_mono_us", "landed_utc_us", "log_requested", "stuck")
+    __slots__ = ("armed_at_us", "asked", "asked_lsn", "db", "landed_mono_us", "landed_utc_us", "log_requested", "stuck")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
@@ -63,6 +63,7 @@ class Watch:
         self.landed_mono_us = 0  # when the last new log landed, on both clocks
         self.landed_utc_us = 0
         self.asked = ""  # what the question to the primary that is out is about: 'chain' or 'silence'
+        self.asked_lsn = 0
         self.log_requested = False
         self.armed_at_us = 0
 
@@ -326,7 +327,7 @@ class Watch:
     # ---- the primary --------------------------------------------------------------------------------------------------
     def _ask(self, about: str, lsn: int, out: list[Command]) -> None:
         if not self.asked:
-            self.asked = about
+            self.asked, self.asked_lsn = about, lsn
             out.append(AskPrimary(self.db.name, self.db.state.fork, lsn))
 
     def answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
@@ -338,11 +339,14 @@ class Watch:
             return
         name = e.covering_name
         file = db.files.get(name)
-        if name and (file is None or file.failures <= db.rules.attempts):
+        if name and (file is None or max(file.failures, file.contradictions) <= db.rules.attempts):
             if not e.copying and (file is None or file.state in (BAD, LOST)):
                 if file is not None:
                     file.done = False  # it is needed after all
                 db.recopy(name, out)
+            elif file is not None and file.state == VALID and not _covers(file, self.asked_lsn):
+                if not e.copying:
+                    db.contradicted(e, file, out)
             elif file is not None and file.state == VALID and file.done:
                 db.rebuild_pending()  # it lies here, taken for done: what is needed is decided anew
                 db.advance(e.mono_us, e.utc_us, out)
@@ -364,3 +368,8 @@ class Watch:
         last = db.last
         assert last is not None
         return elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us) >= db.rules.age_us
+
+
+def _covers(file: File, lsn: int) -> bool:
+    header = file.header
+    return header is not None and header.first_lsn <= lsn < header.last_lsn

@@ -15,7 +15,7 @@ class BackupFile:
 
     __slots__ = (
         "at_primary", "at_secondary", "begun_us", "commits", "database", "database_name", "ends_us", "header", "hollow", "kind", "made", "modified_utc_us",
-        "name", "nominal_bytes", "number", "properties_utc_us", "sent_bytes", "state", "validated",
+        "name", "nominal_bytes", "number", "replaced_by", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
     copied = True  # to backups.retention, unless it is on its way
@@ -37,12 +37,22 @@ class BackupFile:
         self.made: bytes | Unread | None = None
         self.hollow = False  # its job reported success, but it holds no backup
         self.modified_utc_us = 0
-        self.properties_utc_us = 0  # when it was modified, as the copy at the secondary has it
+        self.replaced_by: BackupFile | None = None  # what arrived at the secondary under this name, if not itself
         self.at_primary = False
         self.at_secondary = False
         self.sent_bytes = 0  # of the transfer under way, kept over a cut if it resumes
         self.state = ""
         self.validated = False
+
+    @property
+    def content(self) -> BackupFile:
+        """The backup whose bytes, manifest, size and time of last write lie at the secondary under this name."""
+        return self.replaced_by or self
+
+    @property
+    def properties(self) -> tuple[int, int]:
+        """Size and time of last write, as a share lists them."""
+        return self.nominal_bytes, self.modified_utc_us
 
     def path_at(self, share: str) -> str:
         return f"{share}/{self.name}"

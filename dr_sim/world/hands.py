@@ -158,7 +158,8 @@ class Hands:
 
     def _landed(self, file: BackupFile) -> None:
         now, utc = self._context.agenda._now, self._context.utc_us()
-        self.tell(e.Landed(now, utc, 0, file.database_name, file.name, file.modified_utc_us, file.nominal_bytes))
+        size_bytes, modified_utc_us = file.content.properties
+        self.tell(e.Landed(now, utc, 0, file.database_name, file.name, modified_utc_us, size_bytes))
 
     def _validate(self, command: c.Validate) -> None:
         file = self._file(command)
@@ -193,7 +194,7 @@ class Hands:
         now = context.agenda._now
         who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
         if state is not None:
-            self._promotion.restored(file)
+            self._promotion.restored(file.content)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
         elif work.lacks is not None:
             self.tell(e.NoRoom(*who, number, *work.lacks, text))
@@ -265,7 +266,7 @@ class Hands:
                 "restoring": state.restoring, "exists": state.exists,
             }  # fmt: skip
             there = sorted((f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number)
-            files[d.name] = [[f.name, f.modified_utc_us, f.nominal_bytes] for f in there]
+            files[d.name] = [[f.name, *reversed(f.content.properties)] for f in there]
         silent = dict(self.heartbeats.silent) if self.heartbeats is not None else {}
         self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(silent))
 

@@ -171,6 +171,7 @@ class Replication:
         except KeyError:
             self._gone(file)
         else:
+            file.replaced_by = None
             for damage in list(self.in_transit):  # one that has done its work goes from the list
                 data = damage(file, data)
             until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0

@@ -26,6 +26,7 @@ MINUTE_US = 60_000_000
 IN_USE = (60027, "Readers hold the database open.")
 GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")
+OTHER_PROPERTIES = "The size and the time of last write of the file are not those that the primary's share lists for it."
 NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
 
@@ -75,7 +76,6 @@ class Secondary:
         context.secondary_files.write(f"{SHARE}/{file.name}", data)
         self.restore_folder.drop(file)
         file.at_secondary = True
-        file.properties_utc_us = file.modified_utc_us
         intact = file.whole and file.agrees(data)
         h = file.header
         context.journal.append(
@@ -102,7 +102,7 @@ class Secondary:
         """Read and hash the file; done(work, outcome, header, error number, error text), outcome 'ok' if it passed."""
         work = Work(file, incarnation, done)
         self._hashing.append(work)
-        size = file.nominal_bytes if file.at_secondary else 0
+        size = file.content.nominal_bytes if file.at_secondary else 0
         work.flow = self._disk.start(file.database, size, self._spec.hash_bytes_s, self._hashed, work)
 
     def _hashed(self, work: Work) -> None:
@@ -114,12 +114,13 @@ class Secondary:
         except KeyError:
             work.done(work, "missing", None, *NOT_THERE)
             return
-        if file.made is None:
+        content = file.content
+        if content.made is None:
             work.done(work, "no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
-        elif not file.agrees(data):
+        elif not content.agrees(data):
             work.done(work, "hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
-        elif self._properties and file.properties_utc_us != file.modified_utc_us:
-            work.done(work, "properties_mismatch", None, 60002, "The properties of the file are not those in its manifest.")
+        elif self._properties and content.properties != file.properties:
+            work.done(work, "properties_mismatch", None, 60002, OTHER_PROPERTIES)
         else:
             try:
                 header = self._context.secondary_engine.read_header(path)
@@ -165,9 +166,10 @@ class Secondary:
             self.restore_folder.drop(file)
             self._not_copied(work, NOT_THERE)
             return
-        intact = file.agrees(context.secondary_files.read(path))
-        context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated)
-        fixed_us, amount = self.restore_cost(name, file.kind, file.begun_us, attempts, file.nominal_bytes)
+        content = file.content
+        intact = content.agrees(context.secondary_files.read(path))
+        context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated, content.number)
+        fixed_us, amount = self.restore_cost(name, file.kind, file.begun_us, attempts, content.nominal_bytes)
         try:
             if file.database in self.readers:
                 raise EngineError(*IN_USE) if context.secondary_engine.name != "model" else refusal(3101)
@@ -261,7 +263,6 @@ class Secondary:
         """It landed, was hashed, copied and restored."""
         self.share.put(file.nominal_bytes)
         file.at_secondary = file.validated = True
-        file.properties_utc_us = file.modified_utc_us
 
     def disconnect(self, database: int) -> None:
         """Who reads it is thrown out."""
@@ -286,8 +287,9 @@ class Secondary:
             self.copy_of(file.database, work.claimed_bytes)
         self.restore_folder.drop(file)
         reading = engine.read_witness(file.database_name)
-        context.witness.restored(now, file.database, file.number, state, reading)
-        context.journal.append(_RESTORED, now, file.database, file.number, state.fork, state.redo_lsn, reading.commits)
+        number = file.content.number
+        context.witness.restored(now, file.database, number, state, reading)
+        context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
         self._over(work, state, 0, "")
 
     def _refused(self, work: Work, number: int, text: str) -> None:

@@ -242,6 +242,37 @@ def test_late_file_is_waited_for() -> None:
     assert restored == sorted(restored)  # in order all the same
 
 
+def test_an_older_version_is_told_by_its_properties() -> None:
+    result = fault("older_version")
+    name = log_name("10:00")
+    (failed,) = rows(result, "seen.ValidationFailed")
+    assert (failed.time_us, failed.values["name"]) == (at(1, "10:00:02.84"), name)
+    assert (failed.values["outcome"], failed.values["error_number"]) == ("properties_mismatch", 60002)
+    assert times(result, "seen.Recopy", name=name) == [at(1, "10:00:02.84")]
+    assert [r.values["intact"] for r in rows(result, "truth.landed", name=name)] == [0, 1]
+    told = [r.values["modified_utc_us"] for r in rows(result, "seen.Landed", name=name)]
+    assert told[1] - told[0] == 5 * MINUTE  # the file that came first was five minutes older
+    assert peak_us(result) == 303_640_000
+    assert alerts(result) == []
+
+
+def test_an_older_version_passes_the_hash_alone_and_is_found_when_the_chain_does_not_go_on() -> None:
+    result = fault("older_version_hash_only")
+    name = log_name("10:00")
+    assert rows(result, "seen.ValidationFailed") == []
+    first, second = [r for r in rows(result, "seen.Validated") if r.values["name"] == name]
+    assert first.time_us == at(1, "10:00:02.84")
+    before = next(r for r in rows(result, "seen.Validated") if r.values["name"] == log_name("09:55"))
+    header = ("header.backup_id", "header.first_lsn", "header.last_lsn")
+    assert [first.values[f] for f in header] == [before.values[f] for f in header]  # it is that one
+    assert second.values["header.first_lsn"] == before.values["header.last_lsn"]
+    assert times(result, "seen.Recopy", name=name) == [at(1, "10:05:02.84")]
+    restored = [r.values["name"] for r in rows(result, "seen.Restored") if at(1, "09:54") < r.time_us < at(1, "10:07")]
+    assert restored == [log_name("09:55"), name, log_name("10:05")]  # what had been restored was not read again
+    assert peak_us(result) == 603_640_000
+    assert alerts(result) == []
+
+
 def test_paused_backups() -> None:
     result = fault("paused_backups")
     first = at(1, "09:55:02.8") + 15 * MINUTE

@@ -10,7 +10,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
+from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 LOG_1 = "crm_2026_09_01_00_05_00_log_000"
 
@@ -46,6 +46,54 @@ def told(world: FakeWorld) -> list[tuple[int, int, str]]:
 
 def names_of(world: FakeWorld, kind: type[c.Command]) -> list[str]:
     return [command.name for command in world.done if isinstance(command, kind)]  # type: ignore[attr-defined]
+
+
+def swap(world: FakeWorld, name: str, older: str) -> None:
+    """What lies here under that name is an older file; its hash agrees."""
+    world.on_way.remove(name)
+    backup = world.backups[older]
+    world.share[name] = Here(backup)
+    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, name, backup.modified_utc_us, 1000))
+    world.settle()
+
+
+# ---- a file that is not what its name says --------------------------------------------------------------------------------
+def test_an_older_log_under_the_new_one_s_name_is_sent_again_when_the_primary_contradicts_it() -> None:
+    world = new()
+    ship(world)
+    world.wait(5 * MINUTE)
+    second = world.backup(Kind.LOG)
+    swap(world, second, LOG_1)
+    assert world.redo == world.backups[LOG_1].header.last_lsn  # it passed, and was put aside: it would bring nothing
+    before = len(world.done)
+    (third,) = ship(world)
+    assert [type(x) for x in world.done[before:]].count(c.AskPrimary) == 1
+    assert names_of(world, c.Recopy) == [second]
+    world.land_all()
+    world.settle()
+    assert names_of(world, c.Restore) == [LOG_1, second, third]
+    assert world.alerts == []
+
+
+def test_one_that_is_older_at_every_arrival_is_told_of_and_repaired() -> None:
+    world = new()
+    ship(world)
+    world.wait(5 * MINUTE)
+    second = world.backup(Kind.LOG)
+    swap(world, second, LOG_1)
+    for _ in range(6):
+        ship(world)
+        if second in world.on_way:
+            swap(world, second, LOG_1)
+    assert set(names_of(world, c.Recopy)) == {second}
+    assert 3 < len(names_of(world, c.Recopy)) < 10
+    texts = {alert.event_id: alert.text for _, alert in world.alerts}
+    assert "60002 it holds another range than the primary's file of that name" in texts[3]
+    assert "60004 The log begins at LSN 200; the database is at LSN 100." in texts[1]
+    world.land_all()
+    world.settle()
+    assert "TakeBackup" in {type(x).__name__ for x in world.done}
+    assert world.redo == max(b.header.last_lsn for b in world.backups.values())
 
 
 # ---- the quiet path ------------------------------------------------------------------------------------------------------

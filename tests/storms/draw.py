@@ -18,6 +18,7 @@ FAULTS = {
     "backup_cut_off": lambda r, db: f"backup_cut_off: {{database: {db}, after: {r.choice([0, 30, 99])} %}}",
     "missing_file": lambda r, db: f"missing_file: {db}",
     "late_file": lambda r, db: f"late_file: {{database: {db}, by: {r.choice(['20 s', '6 min', '33 min'])}, files: {r.choice([1, 3])}}}",
+    "older_version": lambda r, db: f"older_version: {{database: {db}, kind: {r.choice(['log', 'log', 'incremental', 'full'])}, files: {r.choice([1, 3])}}}",
     "paused_backups": lambda r, db: f"paused_backups: {{database: {db}, duration: {r.choice([7, 35])} min}}",
     "manager_crash": lambda r, db: "manager_crash: {}",
     "index_maintenance": lambda r, db: f"index_maintenance: {{database: {db}, log: {r.choice(['200 MB', '2 GB'])}}}",
@@ -50,7 +51,8 @@ def text(seed: int) -> str:
         "primary: {retention: 4 h, keep_fulls: 1}",
         f"secondary: {{retention: 4 h, keep_fulls: 1, restore_tail: {r.choice(['1', '{p50: 1, p95: 6}'])}}}",
         f"replay: {{on_hole: {r.choice(['bridge', 'skip_ahead', 'resync'])}, otherwise: resync, workers: {r.choice([1, 4])},"
-        f" reverify: {r.choice(['0 s', '1 h'])}, delay: {r.choice(['0 s', '0 s', '7 min'])}, every: {r.choice(['0 s', '0 s', '15 min'])}}}",
+        f" reverify: {r.choice(['0 s', '1 h'])}, delay: {r.choice(['0 s', '0 s', '7 min'])}, every: {r.choice(['0 s', '0 s', '15 min'])},"
+        f" validate: {r.choice(['[hash]', '[hash, properties]'])}}}",
         f"heartbeat: {{path: {r.choice(['own', 'data link'])}}}",
         f"failover: {{mode: {r.choice(['automatic', 'manual'])}, silent_for: {r.choice(['30 s', '90 s'])}, machines_silent: {r.choice(['1', 'all'])}}}",
         "events:",

@@ -177,6 +177,7 @@ EVENT = st.sampled_from(
     [
         "link_outage: 12 min", "packet_loss: {loss: 1 %, duration: 1 h}", "throttle: {to: 500 kbit/s, duration: 40 min}",
         "partition: {cut: to_secondary, duration: 20 min}", "corrupt_in_transit: DB",
+        "older_version: {database: DB, files: 2}",
         "corrupt_at_rest: {database: DB, files: 3}", "corrupt_at_rest: {database: DB, where: primary, files: 2}",
         "backup_cut_off: DB", "missing_file: DB", "late_file: {database: DB, by: 17 min, files: 2}",
         "paused_backups: {database: DB, duration: 30 min}", "manager_crash: {}", "manager_crash: {}",

@@ -9,6 +9,7 @@ import pytest
 from dr_sim.journal import Journal
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Streams
+from dr_sim.world.secondary import SHARE
 from world.build import MINUTE, ONE, SECOND, World, during, ran, rows, violations
 
 FAST = ("primary.log={fixed: 1 s, rate: 1 TB/s}", "link.bandwidth=1 Tbit/s", "primary.disk=100 TB/s")
@@ -134,11 +135,14 @@ def test_a_file_that_is_gone_is_missing() -> None:
 def test_properties_are_compared_where_configured(validate: str, outcome: str) -> None:
     told: list[Any] = []
 
-    def touch(built: World) -> None:
-        built.files_at("secondary", 0)[-1].properties_utc_us -= 1
+    def swap(built: World) -> None:
+        older, file = built.files_at("secondary", 0)
+        file.replaced_by = older
+        files = built.context.secondary_files
+        files.write(file.path_at(SHARE), files.read(older.path_at(SHARE)))
         validated(built, told)
 
-    during(ONE, (*FAST, f"replay.validate={validate}"), (6 * MINUTE, touch))
+    during(ONE, (*FAST, f"replay.validate={validate}"), (11 * MINUTE, swap))
     assert [what[0] for what in told] == [outcome]
 
 

@@ -1,0 +1,51 @@
+"""A file arrives with the content of an older one, and a manifest that agrees with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.primary import SHARE
+
+
+class OlderVersion(Params):
+    database: DatabaseName
+    kind: Literal["full", "incremental", "log"] = "log"
+    files: int = Field(1, ge=1, description="so many arrivals in a row")
+
+
+def happen(event: Occurrence, params: OlderVersion) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    left = params.files
+    event.begins("older version", index)
+
+    def swap(file: BackupFile, data: bytes) -> bytes:
+        nonlocal left
+        if not left or file.database != index or file.kind.word != params.kind:
+            return data
+        older = [f for f in world.files_at("primary", index) if f.kind is file.kind and f.number < file.number and f.made is not None]
+        if not older:
+            return data  # it is the first of its kind: it waits for one that has a predecessor
+        left -= 1
+        if not left:
+            event.ends("older version", index)
+            world.replication.in_transit.remove(swap)
+        file.replaced_by = older[-1]
+        world.context.note("truth.damaged", index, file.number, "transit", 0, max(1, file.nominal_bytes))
+        return bytes(world.context.primary_files.read(older[-1].path_at(SHARE)))
+
+    world.replication.in_transit.append(swap)
+
+
+KIND = Kind(
+    "older_version", OlderVersion, "database", True,
+    "the previous backup under the new one's name, its own manifest beside it, so that the hash agrees: shipped again by a "
+    "script, or two files that claim one name. Size and time of last write tell (replay.validate: [hash, properties])",
+    "operators' threads: names that collide when clocks fall back; Barman moves differing duplicates aside and alerts",
+    happen,
+)  # fmt: skip
