@@ -78,10 +78,13 @@ class Run:
         return true_exposure(self.journal, self.scenario, names.index(database), failure_class)
 
 
-def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "model") -> Run:
-    """One replication of a scenario. seed: in place of the scenario's own; number: which replication."""
+def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "") -> Run:
+    """One replication of a scenario. seed: in place of the scenario's own; number: which replication; engine:
+    likewise in place of its own."""
     of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
-    journal = play(of, engine=engine)
+    if engine:
+        of = replace(of, engine=replace(of.engine, kind=engine))
+    journal = play(of)
     summary = summarise(journal, of)
     return Run(of, journal, summary, judge(summary, of))
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dr_sim import __version__, cli_experiments
-from dr_sim.engines.sides import ENGINES
+from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong; 3 could not be judged
-(censored, unknown); 4 an invariant broke (a bug was found); 130 interrupted"""
+(censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key, e.g. link.loss=1%%")
     run.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)")
-    run.add_argument("--engine", choices=ENGINES, default="model", help="what holds the databases (default: model)")
+    run.add_argument("--engine", choices=ENGINES, help="what holds the databases, in place of the scenario's own")
+    run.add_argument("--timing", choices=TIMINGS, help="durations by the costs in the scenario, or by the clock (real engines)")
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
@@ -107,14 +108,14 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.scenario import load_scenario
     from dr_sim.screen import screen
 
-    scenario = load_scenario(a.scenario, a.set, a.seed)
+    scenario = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
     if cli_experiments.wants_replications(a, scenario):
         return cli_experiments.run_replications(a, scenario)
     if a.replication is not None:
         scenario = replace(scenario, replication_no=a.replication)
     runs.check_target(a.out or runs.results_folder(scenario, Path("results")))
     with progress_bar(scenario.name) as (progress, seconds):
-        result = runs.run(scenario, progress, a.engine)
+        result = runs.run(scenario, progress)
         took = seconds()
     folder = a.out or runs.results_folder(scenario, Path("results"))  # another run may have ended meanwhile
     runs.write_results(result, folder)

@@ -38,10 +38,11 @@ def count(text: str) -> int:
 def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
     """Whether `run` is asked for more than one run."""
     if a.replications is not None:
-        if a.replication is not None or a.engine != "model":
-            raise InputError([Problem("--replications", 0, 0, "goes with neither --replication nor --engine: leave one out")])
+        if a.replication is not None or scenario.engine.kind != "model":
+            why = "goes with neither --replication nor a real engine: leave one out, or add --engine model"
+            raise InputError([Problem("--replications", 0, 0, why)])
         return True
-    return scenario.replications is not None and a.replication is None and a.engine == "model"
+    return scenario.replications is not None and a.replication is None and scenario.engine.kind == "model"
 
 
 def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:

@@ -47,6 +47,9 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.commits_total", (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"))),  # at the end of the run
     # the log is full and commits are refused from here on (refused 1), or they go on and so many were (0)
     ("truth.writes", (("refused", "int"), ("transactions", "int"))),
+    # a promotion that reported success: what had been restored without an error reaches to `claimed` commits, the database
+    # itself says that it holds `held`; sound 0: and those are not the primary's
+    ("truth.silent_recovery", (("claimed", "int"), ("held", "int"), ("sound", "int"))),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases

@@ -40,9 +40,9 @@ class Result:
     digest: str
 
 
-def run(scenario: Scenario, progress: Callable[[float], None] | None = None, engine: str = "model") -> Result:
-    """Simulate a scenario and measure it. progress is told the part that is done, 0 to 1; engine: one of ENGINES."""
-    journal = play(scenario, progress, engine)
+def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
+    """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
+    journal = play(scenario, progress)
     summary = summarise(journal, scenario)
     return Result(scenario, journal, summary, judge(summary, scenario), journal.digest())
 

@@ -33,6 +33,7 @@ def screen(
     lie. colour: with the terminal's codes around the verdicts."""
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary["violations"] else []
+    parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
@@ -112,7 +113,7 @@ def _count(n: int, word: str) -> str:
 
 # ---- sections ------------------------------------------------------------------------------------------------------------
 def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float) -> str:
-    word = verdict.outcome.name if scenario.sla or verdict.violations else "DONE"
+    word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
     length = span(summary["measured_us"]["end"])
     many = _count(len(summary["databases"]), "database")
     return f"{word}  {source.name}  seed {summary['seed']}  {length}  {many}  ({took_s:.1f} s)"
@@ -122,6 +123,19 @@ def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
     out = [f"INVARIANT BROKEN: {_count(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
     out += [f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
+    return out
+
+
+def _silent(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    """Recoveries that called themselves a success, and were none: nobody is told of these but here."""
+    out = []
+    for s in summary["silent_recoveries"]:
+        what = "SILENT SHORT RECOVERY" if s["sound"] else "SILENT CORRUPTION"
+        lacks = f"{s['claimed'] - s['held']:,} of them are not there" if s["sound"] else "and they are not the primary's"
+        out += [
+            f"{what}  {s['database']} {instant(s['time_us'], scenario)}: its promotion reported success",
+            f"   restored without an error: commits up to {s['claimed']:,}; held, read from the database: {s['held']:,}; {lacks}",
+        ]
     return out
 
 

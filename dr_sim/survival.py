@@ -72,7 +72,7 @@ class History:
     show(time_us, history, front) is called each time a front has reached another commit.
     """
 
-    __slots__ = ("base_lsn", "bases", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
+    __slots__ = ("base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
                  "index", "log_lsn", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound", "strays", "whole")  # fmt: skip
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
@@ -98,6 +98,7 @@ class History:
         self.fork = self.lsn = self.commits = 0
         self.base_lsn = 0  # of the full that it carries; without has_base that is copy-only
         self.has_base = False
+        self.claimed = 0  # commits that it should hold, by what was restored without an error
         self.due_commits = -1  # what a promotion owes, once recovery has begun
 
     # ---- forks -----------------------------------------------------------------------------------------------

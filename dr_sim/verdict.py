@@ -27,6 +27,7 @@ class Outcome(IntEnum):
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 3}
 EXIT_VIOLATION = 4  # an invariant broke: no number of this run can be trusted
+EXIT_SILENT = 5  # a promotion reported success and the database holds less than was restored, or something else
 
 UNITS = {"duration": "us", "part": "ppm", "count": "count", "": ""}
 
@@ -46,20 +47,25 @@ class Judged:
 class Verdict:
     lines: list[Judged]
     violations: int = 0
+    silent: int = 0  # silent short recoveries
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of all lines; pass if the scenario has none. A violation is a fail whatever the lines say."""
-        return Outcome.FAIL if self.violations else max((j.outcome for j in self.lines), default=Outcome.PASS)
+        """The worst of all lines; pass if the scenario has none. A violation is a fail whatever the lines say, and so is a
+        silent short recovery."""
+        return Outcome.FAIL if self.violations or self.silent else max((j.outcome for j in self.lines), default=Outcome.PASS)
 
     @property
     def exit_code(self) -> int:
-        return EXIT_VIOLATION if self.violations else EXIT_CODES[self.outcome]
+        if self.violations:
+            return EXIT_VIOLATION
+        return EXIT_SILENT if self.silent else EXIT_CODES[self.outcome]
 
 
 def judge(summary: dict[str, Any], scenario: Scenario) -> Verdict:
     """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary.py)."""
-    return Verdict([_judge_line(summary, line) for line in scenario.sla], len(summary["violations"]))
+    lines = [_judge_line(summary, line) for line in scenario.sla]
+    return Verdict(lines, len(summary["violations"]), len(summary["silent_recoveries"]))
 
 
 def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:

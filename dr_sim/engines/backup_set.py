@@ -82,6 +82,10 @@ def is_copy_only(s: BackupSet) -> bool:
     return bool(s.flags & _COPY_ONLY)
 
 
+def is_tail(s: BackupSet) -> bool:
+    return bool(s.flags & _TAIL)
+
+
 def path_digest(database: str, path: Path, n: int) -> int:
     """Digest of commits 0..n-1 along a path of forks; on a path of one it is mark(n)."""
     digest = 0

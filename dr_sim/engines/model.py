@@ -12,7 +12,13 @@ and nowhere else, so the engine's own checks are exactly SQL Server's and no bet
   end, moves the differential base when it finishes and does not touch the log chain;
 - the log carries the base: once a log is restored that was cut after such a full had finished, that full is the base;
 - a log backup truncates the log when it finishes; one that was cut off truncates nothing;
+- without checksums a damaged log is applied up to the damage, as PostgreSQL and SQLite do, and the restore succeeds;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
+
+imitates="postgres": the same but where PostgreSQL's rules are others, as its conformance suite declares them: a log tells
+of no base; after a promotion an incremental on the older full is refused (3035) until the new primary has a full of its
+own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or
+the standby had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
 
 Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world
 knows, and asks for the words (`no_space`). And one rule is stricter: a backup
@@ -73,7 +79,7 @@ class _Database:
 
     __slots__ = (
         "base_checkpoint_lsn", "base_commits", "base_digest", "base_lsn", "commits", "has_base", "log_commits",
-        "log_digest", "log_fork", "log_lsn", "lsn", "name", "offset", "online", "path", "restored_digest",
+        "log_digest", "log_fork", "log_lsn", "lsn", "mid_segment", "name", "needs_full", "offset", "online", "path", "rebuilt", "restored_digest",
     )  # fmt: skip
 
     def __init__(self, name: str, path: Path) -> None:
@@ -89,6 +95,7 @@ class _Database:
         self.base_checkpoint_lsn = 0
         self.base_commits = 0  # at that full's end, like its digest
         self.base_digest = 0
+        self.mid_segment = self.rebuilt = self.needs_full = False  # what PostgreSQL's incrementals ask for
         self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
         self.log_lsn = 0
         self.log_commits = 0
@@ -123,7 +130,8 @@ class ModelBackup:
         self._base_lsn = self._base_commits = 0
         if header.kind is _LOG:
             self._n0, self._before = db.log_commits, db.log_digest
-            self._base_lsn, self._base_commits = db.base_lsn, db.base_commits
+            if engine.carries_base:
+                self._base_lsn, self._base_commits = db.base_lsn, db.base_commits
         elif header.kind is _FULL:
             self._n0, self._before = 0, 0
         else:
@@ -145,6 +153,7 @@ class ModelBackup:
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
                 db.base_commits, db.base_digest = self._n1, self._digest
+                db.needs_full = False
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
 
@@ -180,7 +189,7 @@ class ModelRestore:
         name, db = self._name, self._engine.databases.get(self._name)
         try:
             s = self._engine.parse(self._data)
-            body = _content(backup_set.read_body(s, self._data))
+            pages = backup_set.read_body(s, self._data)
         except DamagedError as damage:
             raise self._damage(damage) from None
         if s.database != name:
@@ -188,11 +197,13 @@ class ModelRestore:
         if s.kind == _FULL:
             if db is not None and db.online and not self._replace:
                 raise refusal(3159, db=name)
-            db = self._engine.databases[name] = _full(s, body)
+            db = self._engine.databases[name] = _full(s, _content(pages))
         elif db is None or db.online:
             raise refusal(3117)
+        elif s.kind == _LOG:
+            _log(db, s, pages)
         else:
-            (_log if s.kind == _LOG else _incremental)(db, s, body)
+            _incremental(db, s, _content(pages))
         return self._engine.state(name)
 
     def _damage(self, damage: DamagedError) -> EngineError:
@@ -235,17 +246,37 @@ def _incremental(db: _Database, s: BackupSet, body: int) -> None:
     _check(db, s)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + body) & MASK
+    db.rebuilt, db.mid_segment = True, False
 
 
-def _log(db: _Database, s: BackupSet, body: int) -> None:
+def _log(db: _Database, s: BackupSet, pages: bytes) -> None:
     _check(db, s)
+    body = _content(pages)
+    if pages != _pages(body):
+        _part_of_log(db, s, pages)
+        return
     digest = db.restored_digest + body
     if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
         digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
+    db.mid_segment = bool(backup_set.is_tail(s))
     if s.base_lsn > db.base_lsn:
         _move_base(db, s)
+
+
+def _part_of_log(db: _Database, s: BackupSet, pages: bytes) -> None:
+    """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
+    Refused if it gets the database nowhere. The position told is where it stands."""
+    whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
+    good = next(i for i in range(PAGES) if pages[8 * i : 8 * i + 8] != whole.to_bytes(8, "little"))
+    lsn = s.first_lsn + (s.last_lsn - s.first_lsn) * good // PAGES
+    commits = s.n0 + (s.n1 - s.n0) * good // PAGES
+    if lsn <= db.lsn or commits < db.commits:
+        raise refusal(3183, file=2, page=good, db=s.database)
+    applied = path_digest(s.database, s.path, commits) - path_digest(s.database, s.path, db.commits)
+    db.path = s.path
+    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
 
 
 def _move_base(db: _Database, s: BackupSet) -> None:
@@ -257,13 +288,15 @@ def _move_base(db: _Database, s: BackupSet) -> None:
 
 
 class ModelEngine:
-    """port.Engine over any port.Files. checksum: backups are made WITH CHECKSUM, so damaged pages are noticed."""
+    """port.Engine over any port.Files. checksum: backups are made WITH CHECKSUM, so damaged pages are noticed.
+    imitates: whose rules it follows, see the module."""
 
     name = "model"
     version = ""  # it is a part of dr_sim
 
-    def __init__(self, files: Files, *, checksum: bool = False) -> None:
+    def __init__(self, files: Files, *, checksum: bool = False, imitates: str = "sql_server") -> None:
         self.files = files
+        self.carries_base = imitates != "postgres"
         self.checksum = checksum
         self.databases: dict[str, _Database] = {}
         self._parsed: tuple[bytes, BackupSet] | None = None
@@ -276,7 +309,7 @@ class ModelEngine:
         self._parsed = (data, s)
         return s
 
-    def create(self, database: str) -> None:
+    def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
             raise refusal(1801, db=database)
         self.databases[database] = _Database(database, ((1, 0, 0),))
@@ -307,14 +340,15 @@ class ModelEngine:
                 raise refusal(4214)
             first_fork = db.log_fork
             header = BackupHeader(
-                database, backup_id, kind, fork, db.log_lsn, lsn, db.base_checkpoint_lsn, db.base_checkpoint_lsn, 0,
+                database, backup_id, kind, fork, db.log_lsn, lsn, db.base_checkpoint_lsn,
+                db.base_checkpoint_lsn if self.carries_base else 0, 0,
                 first_fork, 0 if first_fork == fork else left_at(db.path, first_fork), started_utc_us, 0, copy_only,
                 tail, nominal_bytes,
             )  # fmt: skip
         else:
             if tail:
                 raise ValueError("only a log backup can be a tail")
-            if kind is _INCREMENTAL and not db.has_base:
+            if kind is _INCREMENTAL and (not db.has_base or db.needs_full):
                 raise refusal(3035, db=database)
             header = BackupHeader(
                 database, backup_id, kind, fork, lsn, lsn, lsn, db.base_checkpoint_lsn,
@@ -371,6 +405,7 @@ class ModelEngine:
         db.path = (*db.path, (fork, db.lsn, db.commits))
         db.offset = digest - mark(database, fork, db.commits)
         db.online = True
+        db.needs_full = not self.carries_base and (db.rebuilt or not db.mid_segment)
         return db.lsn
 
     def read_witness(self, database: str) -> WitnessReading:

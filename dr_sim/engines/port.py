@@ -82,8 +82,10 @@ class Engine(Protocol):
     name: str
     version: str  # of what is behind it, "" if that is dr_sim itself; outside the digest
 
-    def create(self, database: str) -> None:
-        """An empty database in full recovery model, on a fork of its own (1), at LSN 0, no commits."""
+    def create(self, database: str, size_bytes: int = 0) -> None:
+        """A database in full recovery model, on a fork of its own (1), at LSN 0, no commits.
+
+        size_bytes: nominal size of its data; real engines that were given a scale keep that many times less on disk."""
 
     def commit_to(self, database: str, commits: int, lsn: int) -> None:
         """The database has now acknowledged commits 0..commits-1 and its log ends at lsn. Never goes back."""

@@ -21,7 +21,7 @@ def fits(at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int
     s = to.databases.get(database)
     if p is None or s is None or not p.online or s.online or not p.has_base or len(p.path) > 1 or s.path != p.path:
         return None
-    if s.base_lsn < p.base_lsn:
+    if s.base_lsn < p.base_lsn and at.carries_base:
         return None  # the first log after a full moves the differential base
     if s.lsn != p.log_lsn or s.commits != p.log_commits or lsn <= s.lsn or lsn < p.lsn or commits < p.commits:
         return None
@@ -40,13 +40,15 @@ def ship(
     changed = (digest - p.log_digest) & MASK
     base = p.base_checkpoint_lsn
     header = BackupHeader(
-        database, backup_id, _LOG, fork, first_lsn, lsn, base, base, 0, fork, 0, started_utc_us, finished_utc_us, False, False,
+        database, backup_id, _LOG, fork, first_lsn, lsn, base, base if at.carries_base else 0, 0, fork, 0, started_utc_us, finished_utc_us, False, False,
         lsn - first_lsn,
     )  # fmt: skip
     p.commits = p.log_commits = s.commits = commits
     p.lsn = p.log_lsn = s.lsn = lsn
     p.log_digest = digest
     s.restored_digest = (s.restored_digest + changed) & MASK
+    s.mid_segment = False
     return header, Unread(
-        log_bytes, header, p.path, before, commits, changed, p.base_lsn, p.base_commits, at.checksum
+        log_bytes, header, p.path, before, commits, changed, *((p.base_lsn, p.base_commits) if at.carries_base else (0, 0)),
+        at.checksum,
     )

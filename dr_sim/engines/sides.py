@@ -16,6 +16,7 @@ from dr_sim.engines.port import Engine
 from dr_sim.engines.sqlite import SqliteEngine
 
 ENGINES = ("model", "sqlite", "postgres")
+TIMINGS = ("modelled", "measured")
 
 
 @dataclass(slots=True)
@@ -28,25 +29,31 @@ class Sides:
     secondary: Engine
 
 
-def model_sides() -> Sides:
+def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
     """Everything in memory. Backups are made with checksums: what goes bad between validation and read is refused."""
-    primary, secondary = MemoryFiles(), MemoryFiles()
-    return Sides(primary, secondary, ModelEngine(primary, checksum=True), ModelEngine(secondary, checksum=True))
+    files = MemoryFiles(), MemoryFiles()
+    return Sides(*files, *(ModelEngine(f, checksum=checksum, imitates=imitates) for f in files))
 
 
-def _server(engine: str, files: DiskFiles, home: Path) -> Any:
+def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool) -> Any:
+    """One real server; home: a folder of its own that it may make. To be closed by close()."""
     if engine == "sqlite":
-        return SqliteEngine(files, home, checksum=True)
+        return SqliteEngine(files, home, checksum=checksum, scale=scale)
     from dr_sim.engines.postgres import PostgresEngine  # only here: it brings a server with it
 
-    return PostgresEngine(files, checksum=True)
+    return PostgresEngine(files, checksum=checksum, scale=scale)
 
 
 @contextmanager
-def open_sides(engine: str) -> Iterator[Sides]:
-    """Engines by name, on real files in a temporary folder that is gone afterwards, whatever happens."""
+def open_sides(
+    engine: str, scale: int = 0, checksum: bool = True, imitates: str = "sql_server"
+) -> Iterator[Sides]:
+    """Engines by name, on real files in a temporary folder that is gone afterwards, whatever happens.
+
+    imitates: whose rules the model follows. scale: nominal bytes for each on disk, 0: none but the witness's rows. checksum: they validate what they restore.
+    """
     if engine == "model":
-        yield model_sides()
+        yield model_sides(checksum, imitates)
         return
     home = Path(tempfile.mkdtemp(prefix="dr-sim-"))
     try:
@@ -54,7 +61,7 @@ def open_sides(engine: str) -> Iterator[Sides]:
         with ExitStack() as opened:
             servers: list[Engine] = []
             for side, files in (("primary", primary), ("secondary", secondary)):
-                server = _server(engine, files, home / f"{side} databases")
+                server = open_server(engine, files, home / f"{side} databases", scale, checksum)
                 opened.callback(server.close)
                 servers.append(server)
             yield Sides(primary, secondary, servers[0], servers[1])

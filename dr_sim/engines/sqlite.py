@@ -11,8 +11,8 @@
 - SQLite is silent about damaged frames: without `checksum` a damaged log replays up to the damage and reports success,
   and the position the database then gives is where it really stands. With `checksum` the body is validated first.
 
-All bytes of a database lie under `home`. One connection stays open per database that is online. Sizes on disk are
-what SQLite makes of the witness rows, whatever nominal_bytes says.
+All bytes of a database lie under `home`. One connection stays open per database that is online. With a scale (nominal
+bytes for each on disk) databases and logs weigh what they should; without one only the witness's rows are there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
+from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.sqlite_store import PAGE_BYTES, Store, segment_pages
 
@@ -276,10 +277,11 @@ class SqliteEngine:
     name = "sqlite"
     version = sqlite3.sqlite_version
 
-    def __init__(self, files: Files, home: Path, *, checksum: bool = False) -> None:
+    def __init__(self, files: Files, home: Path, *, checksum: bool = False, scale: int = 0) -> None:
         self.files = files
         self.home = home
         self.checksum = checksum
+        self.scale = scale
         self.databases: dict[str, _Database] = {}
         self._folders = itertools.count()
 
@@ -291,11 +293,11 @@ class SqliteEngine:
         for name in list(self.databases):
             self.destroy(name)
 
-    def create(self, database: str) -> None:
+    def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
             raise refusal(60023, db=database)
         db = self.databases[database] = self._new(database)
-        db.store.create(((1, 0, 0),))
+        db.store.create(((1, 0, 0),), Payload.of(size_bytes, self.scale))
         db.store.open()
 
     def _online(self, database: str) -> _Database:

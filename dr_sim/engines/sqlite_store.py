@@ -6,7 +6,7 @@ between two cuts, as SQLite wrote it, with its salts and running checksums. Appl
 database file as its -wal and opening that: SQLite's own recovery takes over what is whole, and nothing of the rest,
 and says nothing.
 
-Inside are a row for every batch of commits (first, next, fork, content in two halves, running digest) and the
+Rows of payload (payload.py) give it its weight. Inside are a row for every batch of commits (first, next, fork, content in two halves, running digest) and the
 position. Positions are text: LSNs have no bound.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 
 from dr_sim.commits import MASK, content
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 
 PAGE_BYTES = 1024
@@ -32,6 +33,7 @@ _FRAME_HEADER_BYTES = 24
 
 _SCHEMA = """
 CREATE TABLE witness (next INTEGER PRIMARY KEY, first INTEGER, fork INTEGER, high INTEGER, low INTEGER, running TEXT);
+CREATE TABLE payload (id INTEGER PRIMARY KEY, data BLOB);
 CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER, lsn TEXT, forks TEXT);
 INSERT INTO position VALUES (1, 0, '0', '');
 """
@@ -63,10 +65,11 @@ def segment_pages(wal: bytes) -> set[int]:
 class Store:
     """A database file in a folder of its own. Open (a connection is kept) while it is online."""
 
-    __slots__ = ("_connection", "file", "position", "running")
+    __slots__ = ("_connection", "file", "payload", "position", "running")
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
+        self.payload: Payload | None = None
         self.file = folder / "data.db"
         self._connection: sqlite3.Connection | None = None
         self.position = Position(0, 0, ())
@@ -76,11 +79,16 @@ class Store:
     def wal(self) -> Path:
         return self.file.with_name("data.db-wal")
 
-    def create(self, forks: Forks) -> None:
+    def create(self, forks: Forks, payload: Payload | None) -> None:
+        self.payload = payload
         with self._connect() as connection:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.executescript(_SCHEMA)
             connection.execute("UPDATE position SET forks = ?", (_forks_text(forks),))
+            if payload is not None:
+                connection.execute("BEGIN")
+                connection.executemany("INSERT INTO payload VALUES (?, ?)", ((i, _row(0)) for i in range(payload.rows)))
+                connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
         self.read_position()
 
@@ -118,6 +126,10 @@ class Store:
             self.running = (self.running + added) & MASK
             execute("INSERT INTO witness VALUES (?, ?, ?, ?, ?, ?)",
                     (commits, at.commits, fork, added >> 32, added & 0xFFFFFFFF, str(self.running)))  # fmt: skip
+        if self.payload is not None:
+            data = _row(lsn)
+            for first, end in self.payload.due(at.lsn, lsn):
+                execute("UPDATE payload SET data = ? WHERE id >= ? AND id < ?", (data, first, end))
         execute("UPDATE position SET commits = ?, lsn = ?, forks = ?", (commits, str(lsn), _forks_text(forks)))
         execute("COMMIT")
         self.position = Position(commits, lsn, forks)
@@ -202,6 +214,11 @@ class Store:
         if held != commits or running != str(digest):
             digest = int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "little")
         return WitnessReading(commits, digest)
+
+
+def _row(lsn: int) -> bytes:
+    """A row of payload as written by the log that ends there."""
+    return (b"%032d" % lsn * (ROW_BYTES // 32 + 1))[:ROW_BYTES]
 
 
 def _forks_text(forks: Forks) -> str:

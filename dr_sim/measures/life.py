@@ -211,6 +211,9 @@ def _landed(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Ho
         yield end, prefix + "damaged at rest", file.name
         return None
     label = causes.during(begin, begin + 1, COPY_KINDS)
+    if any(begin <= x < noticed for x in causes.told("seen.Validated", file.name)):  # nobody validates here
+        yield end, prefix + "landed damaged, taken as it was" + _of(label), file.name
+        return None
     yield noticed, prefix + "landed damaged, being validated" + _of(label), file.name
     yield asked, prefix + "damaged copy, nothing done yet" + _of(label), file.name
     yield _or(given_up, end), prefix + "copy asked for again", file.name

@@ -53,6 +53,13 @@ def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
         "link": _link(t, scenario, up_until),
         "backups": backups_made(t),
         "writes_refused": _writes_refused(t, scenario),
+        "silent_recoveries": [
+            {
+                "time_us": r.time_us, "database": scenario.databases[r.entity].name, "claimed": r.values["claimed"],
+                "held": r.values["held"], "sound": bool(r.values["sound"]),
+            }
+            for r in t.rows("truth.silent_recovery")
+        ],
         "violations": [
             {"time_us": r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
             for r in t.rows("truth.violation")

@@ -100,6 +100,7 @@ def replay(keys: schema.ReplayKeys) -> model.Replay:
         retry_us=keys.retry,
         window_us=keys.window,
         critical_after_us=keys.critical_after,
+        validate_hash="hash" in keys.validation,
         validate_properties="properties" in keys.validation,
         reverify_us=keys.reverify,
     )
@@ -156,6 +157,7 @@ def scenario(
         heartbeat=model.Heartbeat(every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"),
         failover=failover(root.failover),
         users=model.Users(*root.users.requests, root.users.utilisation),
+        engine=model.EngineSpec(root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing),
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,

@@ -33,6 +33,7 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems.extend(_replication(_of(root, "replication"), tree))
     problems.extend(_failover(root, tree))
     problems.extend(_capacity(root, tree))
+    problems.extend(_engine(_of(root, "engine"), tree))
     return problems
 
 
@@ -94,6 +95,13 @@ def _replication(replication: Any, tree: Node) -> list[Problem]:
         f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark ({units.format_ppm(high)})"
     )
     return [node.problem(told)]
+
+
+def _engine(engine: Any, tree: Node) -> list[Problem]:
+    if _of(engine, "timing") != "measured" or _of(engine, "kind") not in (None, "model"):
+        return []
+    node = _shown(tree.at(("engine",)), "timing", "kind")
+    return [node.problem("engine.timing: measured takes a real engine, the model takes no time; write kind: sqlite or postgres")]
 
 
 def _failover(root: Any, tree: Node) -> list[Problem]:

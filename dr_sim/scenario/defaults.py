@@ -95,6 +95,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("failover.redirect.reconnect", "0 s", "assumed: connections are closed, so clients come back at once"),
     ("failover.warm_up.for", "45 s", "assumed"),
     ("failover.warm_up.from", "50 %", "assumed"),
+    # ---- what holds the databases ----
+    ("engine.kind", "model", "assumed: a run takes about a second"),
+    ("engine.imitates", "sql_server", "the recovery service's own engine"),
+    ("engine.scale", "100000", "assumed: a service of 500 GB is 5 MB on disk"),
+    ("engine.timing", "modelled", "assumed: a run is the same on every machine"),
     # ---- users, the manager, danger ----
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),

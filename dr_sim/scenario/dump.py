@@ -63,7 +63,7 @@ def _entry(head: str, value: Any, path: Path, indent: int, sources: dict[Path, s
     comment = f"  # default: {sources[path]}" if path in sources else ""
     flow = _flow(value)
     if not isinstance(value, dict | list):
-        if len(value) > 4 * _WIDTH and path[-1] == "bytes":
+        if value is not None and len(value) > 4 * _WIDTH and path[-1] == "bytes":
             lines.append(f"{head} >-{comment}")
             lines.extend(textwrap.wrap(value, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent))
         else:

@@ -24,7 +24,7 @@ from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.schema import Root
 from dr_sim.scenario.sla import read_sla
-from dr_sim.scenario.sources import names_of, read_tree
+from dr_sim.scenario.sources import Options, names_of, read_tree
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
@@ -37,13 +37,20 @@ def load_scenario(
     overrides: Iterable[str] = (),
     seed: int | None = None,
     *,
+    engine: str | None = None,
+    timing: str | None = None,
     kinds: tuple[Kind, ...] | None = None,
 ) -> Scenario:
-    """The scenario in a file. overrides: 'link.loss=1%', as after --set; kinds: of events, all by default.
+    """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in place of its own;
+    kinds: of events, all by default.
 
     Raises InputError with every mistake that was found.
     """
-    scenario, problems = _load(os.fspath(path), tuple(overrides), seed, kinds)
+    given = (
+        ("--seed", ("seed",), seed), ("--engine", ("engine", "kind"), engine), ("--timing", ("engine", "timing"), timing),
+    )  # fmt: skip
+    options = tuple((f"{name} {value}", path, str(value)) for name, path, value in given if value is not None)
+    scenario, problems = _load(os.fspath(path), tuple(overrides), options, kinds)
     if scenario is None:
         raise InputError(problems)
     return scenario
@@ -53,7 +60,7 @@ def validate(
     path: str | os.PathLike[str], overrides: Iterable[str] = (), *, kinds: tuple[Kind, ...] | None = None
 ) -> list[Problem]:
     """Every mistake in a scenario file, in the order of its lines; empty if there is none."""
-    return _load(os.fspath(path), tuple(overrides), None, kinds)[1]
+    return _load(os.fspath(path), tuple(overrides), (), kinds)[1]
 
 
 def all_kinds() -> tuple[Kind, ...]:
@@ -64,10 +71,10 @@ def all_kinds() -> tuple[Kind, ...]:
 
 
 def _load(
-    path: str, overrides: tuple[str, ...], seed: int | None, kinds: tuple[Kind, ...] | None
+    path: str, overrides: tuple[str, ...], options: Options, kinds: tuple[Kind, ...] | None
 ) -> tuple[Scenario | None, list[Problem]]:
     problems: list[Problem] = []
-    tree = read_tree(path, overrides, seed, problems)
+    tree = read_tree(path, overrides, options, problems)
     scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems) if tree is not None else None
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file != path, problem))
     return (None, ordered) if ordered else (scenario, [])

@@ -134,6 +134,7 @@ class Replay:
     retry_us: int
     window_us: int  # no new log for so long: alert
     critical_after_us: int
+    validate_hash: bool  # False: neither on arrival nor, by the engine, before a restore
     validate_properties: bool
     reverify_us: int  # 0: only on arrival
 
@@ -162,6 +163,16 @@ class Failover:
     reconnect_us: int
     warm_up_us: int
     warm_up_from_ppm: int  # capacity right after the switch
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What holds the databases."""
+
+    kind: str  # 'model', 'sqlite', 'postgres'
+    imitates: str  # the model: 'sql_server', 'postgres'
+    scale: int  # real engines: bytes on disk are nominal ones divided by this
+    timing: str  # 'modelled': durations by the scenario's costs; 'measured': by the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +267,7 @@ class Scenario:
     heartbeat: Heartbeat
     failover: Failover
     users: Users
+    engine: EngineSpec
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int

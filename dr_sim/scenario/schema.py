@@ -124,7 +124,9 @@ class ReplayKeys(Section):
     retry: Annotated[Duration, Positive] = about("time between retries, and between alerts")
     window: Annotated[Duration, Positive] = about("no new log for so long: alert")
     critical_after: Duration = about("an alert turns critical after so long without a successful restore")
-    validation: Validation = about("what is compared on arrival", alias="validate")
+    validation: Validation = about(
+        "what is compared on arrival; none: the engine meets whatever has landed", alias="validate"
+    )
     reverify: Duration = about("time between checks of what has landed; 0 s: on arrival only")
 
 
@@ -178,6 +180,13 @@ class DangerKeys(Section):
     grace: Duration = about("time to tell them in")
 
 
+class EngineKeys(Section):
+    kind: Literal["model", "sqlite", "postgres"] = about("what holds the databases: a model in memory, or real ones")
+    imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
+    scale: Annotated[Count, Positive] = about("real engines keep so many times fewer bytes on disk")
+    timing: Literal["modelled", "measured"] = about("durations by the scenario's costs, or by the clock of real engines")
+
+
 class Root(Section):
     name: Name = about("the scenario's name")
     description: str = about("what it shows")
@@ -198,6 +207,7 @@ class Root(Section):
     users: UsersKeys
     manager: ManagerKeys
     danger: DangerKeys
+    engine: EngineKeys
 
 
 EXAMPLES: dict[str, str] = {

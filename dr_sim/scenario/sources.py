@@ -16,8 +16,13 @@ from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, 
 MOST_EXTENDS = 20
 
 
-def read_tree(path: str, overrides: tuple[str, ...], seed: int | None, problems: list[Problem]) -> Node | None:
-    """The scenario's own file over what it extends, then `--set`, then defaults. None if there is nothing to check."""
+Options = tuple[tuple[str, Path, str], ...]
+"""Keys that have an option of their own on the command line: (the option as written, the key's path, its value)."""
+
+
+def read_tree(path: str, overrides: tuple[str, ...], options: Options, problems: list[Problem]) -> Node | None:
+    """The scenario's own file over what it extends, then `--set`, then the options, then defaults. None if there is
+    nothing to check."""
     tree = _read_file(path, (), None, problems)
     if tree is None:
         return None
@@ -25,9 +30,8 @@ def read_tree(path: str, overrides: tuple[str, ...], seed: int | None, problems:
         if parsed := parse_override(text, problems):
             steps, node = parsed
             apply_override(tree, _canonical_path(steps), node, problems)
-    if seed is not None:
-        label = f"--seed {seed}"
-        apply_override(tree, ("seed",), Node(label, 0, 0, str(seed)), problems)
+    for label, steps, value in options:
+        apply_override(tree, steps, Node(label, 0, 0, value), problems)
     _canonical(tree, (), problems)
     fill_defaults(tree, os.path.splitext(os.path.basename(path))[0])
     return tree

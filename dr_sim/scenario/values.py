@@ -72,8 +72,10 @@ def _schedule(value: Any) -> Schedule:
 
 
 def _validation(value: Any) -> tuple[str, ...]:
+    if value == "none":
+        return ()
     if value not in (["hash"], ["hash", "properties"], ["properties", "hash"]):
-        raise refuse("write [hash] or [hash, properties]")
+        raise refuse("write [hash] or [hash, properties], or none")
     return tuple(value)
 
 
@@ -144,7 +146,19 @@ ScheduleField = Annotated[
 Validation = Annotated[
     tuple[str, ...],
     PlainValidator(_validation),
-    _json("array", items={"enum": ["hash", "properties"]}, uniqueItems=True, contains={"const": "hash"}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {"enum": ["hash", "properties"]},
+                    "uniqueItems": True,
+                    "contains": {"const": "hash"},
+                },
+                {"const": "none"},
+            ]
+        }
+    ),
 ]
 MachinesSilent = Annotated[
     int,

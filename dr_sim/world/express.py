@@ -50,6 +50,8 @@ _LINE = (
 """What differs from log to log, or from stretch to stretch."""
 
 _SIZE = "last_lsn-first_lsn"
+_CARRIED = "carried"
+"""Stands for the base that a log tells of, which is 'base', or 0 by the rules of an engine whose logs tell of none."""
 _ROWS = (
     ("truth.backup_begin", "at_cut", "cut", "index", "number", "2", "fork", "first_lsn", "last_lsn", "commits"),
     ("truth.backup_finished", "at_finish", "finished", "index",
@@ -62,7 +64,7 @@ _ROWS = (
      "landed", "landed+start", "0", "database", "name", "finished+start", _SIZE),
     ("seen.Validate", "at_told+1", "landed", "index", "database", "name"),
     ("seen.Validated", "at_hash", "hashed", "index", "hashed", "hashed+start", "incarnation", "database", "name",
-     "database", "number", "2", "fork", "first_lsn", "last_lsn", "base", "base", "0", "fork", "0",
+     "database", "number", "2", "fork", "first_lsn", "last_lsn", "base", _CARRIED, "0", "fork", "0",
      "cut+start", "finished+start", "0", "0", _SIZE),
     ("seen.Save", "at_hash+1", "hashed", "-1", "counter_key", "counter"),
     ("seen.RenameWorkingCopy", "at_hash+2", "hashed", "index", "database", "name", "1"),
@@ -118,7 +120,9 @@ class ExpressLane:
         self._hands = hands
         self._promotion = promotion
         self._on_offer = on_offer
-        pattern = context.journal.pattern(_LINE, _ROWS)
+        carried = "base" if self._at.carries_base else "0"
+        rows = [tuple(carried if column is _CARRIED else column for column in row) for row in _ROWS]
+        pattern = context.journal.pattern(_LINE, rows)
         self._line, self._lines = pattern.line, pattern.lines
         self.taken = 0
 

@@ -11,12 +11,13 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 
 
-def play(scenario: Scenario, progress: Callable[[float], None] | None = None, engine: str = "model") -> Journal:
-    """Build the scenario's world and run it to its end. progress is told the part that is done, 0 to 1."""
+def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Journal:
+    """Build the scenario's world, on the engine that it names, and run it to its end. progress is told the part that is done, 0 to 1."""
     was_on = gc.isenabled()
     gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
     try:
-        with open_sides(engine) as sides:
+        spec = scenario.engine
+        with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
             return World(scenario, sides=sides).run(progress)
     finally:
         if was_on:

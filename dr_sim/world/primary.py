@@ -31,6 +31,8 @@ _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
+REAL_TRANSACTIONS = 4
+"""In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""
 NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
 LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day
 
@@ -65,8 +67,8 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named", "named_us", "paused",
-        "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
+        "committed_us", "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
+        "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
     def __init__(self, index: int, spec: Database) -> None:
@@ -81,6 +83,7 @@ class PrimaryDatabase:
         self.named: dict[str, int] = {}  # names given lately, and when, oldest first: the next must differ from them
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
+        self.committed_us = 0  # up to when a real engine has committed
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
         self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing
@@ -120,6 +123,8 @@ class Primary:
             Kind.INCREMENTAL: scenario.primary.incremental,
             Kind.LOG: scenario.primary.log,
         }
+        # a model knows its commits by their number; in a real one a damaged log may end after some of its transactions
+        self._transactions = 1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
         self.share_up = True
         self.share = BackupShare(context.agenda, scenario.primary.share_capacity_bytes, self._no_room)
         for shared in self._disks.values():
@@ -213,10 +218,9 @@ class Primary:
         context = self._context
         kind = order.kind
         now = context.agenda._now
-        commits, lsn = self.written(db)
+        commits, lsn = self._catch_up(db)
         engine = context.primary_engine
         name_of = db.spec.name
-        engine.commit_to(name_of, commits, lsn)
         utc = context.primary_utc_us()
         number = (db.index << FILE_BITS) | db.files_made
         name = self.name(db, now, kind)
@@ -266,8 +270,7 @@ class Primary:
         kind = file.kind
         commits, lsn = file.commits, 0
         if kind is not Kind.LOG:
-            commits, lsn = self.written(db)
-            context.primary_engine.commit_to(db.spec.name, commits, lsn)
+            commits, lsn = self._catch_up(db)
         if kind in db.hollow:
             self._finish_hollow(job)
             return
@@ -347,9 +350,8 @@ class Primary:
     def discard_log(self, db: PrimaryDatabase) -> None:
         """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE."""
         context = self._context
-        commits, lsn = self.written(db)
+        commits, lsn = self._catch_up(db)
         engine, utc = context.primary_engine, context.primary_utc_us()
-        engine.commit_to(db.spec.name, commits, lsn)
         if lsn <= engine.log_starts_at(db.spec.name):
             return
         number, path = (db.index << FILE_BITS) | db.files_made, f"{SHARE}/discarded"
@@ -453,6 +455,21 @@ class Primary:
         commits, lsn = self._context.workloads[db.index].written(t)
         return commits, lsn + FIRST_LSN
 
+    def _catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
+        """The engine commits what is acknowledged by now, a real one in a few transactions; (commits, LSN)."""
+        engine, name = self._context.primary_engine, db.spec.name
+        t: int = self._context.agenda._now
+        if db.writes_until_us is not None and db.writes_until_us < t:
+            t = db.writes_until_us
+        if self._transactions > 1:
+            since = db.committed_us
+            for i in range(1, self._transactions):
+                engine.commit_to(name, *self.written_at(db, since + (t - since) * i // self._transactions))
+            db.committed_us = t
+        written = self.written_at(db, t)
+        engine.commit_to(name, *written)
+        return written
+
     def up(self, db: PrimaryDatabase) -> bool:
         return not db.failed
 
@@ -469,14 +486,14 @@ class Primary:
         for job in list(db.running.values()):
             self.cut_off(db, job)
         if wrote_until_now:
-            self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
+            self._catch_up(db)
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
         """Fenced or quiesced: nothing is acknowledged from now on."""
         if db.writes_until_us is None:
             db.writes_until_us = self._context.now_us
             self.log_space.stopped(db)
-            self._context.primary_engine.commit_to(db.spec.name, *self.written(db))
+            self._catch_up(db)
 
     def delete(self, file: BackupFile, why: str) -> None:
         """A file goes from the primary's share."""

@@ -72,6 +72,8 @@ class Promotion:
         context.witness.promoted(now, database, PROMOTED_FORK, reading, "site", acknowledged)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
+        if reading.commits < workload.commits(cut):  # it holds less than was restored, and said nothing
+            cut = lacking
         context.note(
             "truth.promoted", database, PROMOTED_FORK, lsn, reading.commits, lacking,
             workload.user_bytes(stop) - workload.user_bytes(cut),

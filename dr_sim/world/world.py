@@ -48,7 +48,7 @@ class World:
     ) -> None:  # fmt: skip
         """express: quiet logs take the express lane (world/express.py); the records are the same without it.
         sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory)."""
-        sides = sides or model_sides()
+        sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
         journal = Journal()
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
@@ -60,7 +60,7 @@ class World:
             agenda=agenda,
             journal=journal,
             streams=Streams(scenario.seed, scenario.replication_no, block_words),
-            witness=Witness(names, emit, lambda db, fork, n: acks[db](n)),
+            witness=Witness(names, emit, lambda db, fork, n: acks[db](n), scenario.replay.validate_hash),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,
             primary_engine=sides.primary,
@@ -87,7 +87,7 @@ class World:
             self.express = ExpressLane(
                 context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
             )
-            self.primary.express = self.express.take if express else None
+            self.primary.express = self.express.take if express and scenario.replay.validate_hash else None
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
@@ -113,7 +113,7 @@ class World:
         context = self.context
         for db in self.primary.databases:
             name = db.spec.name
-            context.primary_engine.create(name)
+            context.primary_engine.create(name, db.spec.size_bytes)
             context.primary_engine.commit_to(name, 0, FIRST_LSN)
             if not db.spec.seeded:
                 context.witness.opened(0, db.index, 1)

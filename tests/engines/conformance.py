@@ -33,6 +33,9 @@ class Behaviour:
     holds something else or less; 'hides': the byte meant nothing."""
     lsn_exact: bool = True  # positions are those told to commit_to
     carries_base: bool = True  # a log that is restored brings the differential base that it was cut under
+    old_base_after_failover: bool = True
+    """A promoted database takes incrementals on the full it was restored from, wherever the promotion fell. If not: only
+    where it fell into the middle of a log segment, as behind a tail, and the standby was not rebuilt meanwhile."""
 
 
 @dataclass
@@ -665,6 +668,36 @@ class Conformance:
         ship("new inc", s, p)
         assert p.engine.state(DB).fork == 1  # the old primary is another matter
         servers.refuses(p, "new inc", "recovered")
+
+    @pytest.mark.parametrize("way", ["behind closed logs", "behind a tail", "behind a tail, once rebuilt"])
+    def test_a_promoted_databases_incrementals_on_the_full_it_came_from(self, servers: Servers, way: str) -> None:
+        p, s = servers.pair()
+        s.restore(chain(p, s, 1)[0])
+        base = s.engine.state(DB).differential_base_lsn
+        if way == "behind a tail, once rebuilt":
+            p.incremental("inc", 25)
+            ship("inc", p, s)
+            s.restore("inc")
+        p.write(30)
+        p.log("last", tail=way != "behind closed logs")
+        ship("last", p, s)
+        s.restore("last")
+        s.engine.recover(DB, 2)
+        s.write(40)
+        if servers.behaviour.old_base_after_failover or way == "behind a tail":
+            assert s.incremental("on the old base", 44).differential_base_lsn == base
+            third = servers.open()
+            for path, source in (("full", p), ("on the old base", s)):
+                ship(path, source, third)
+                third.restore(path, replace=path == "full")
+            assert third.reading == s.reading
+            return
+        with pytest.raises(EngineError) as told:
+            s.incremental("none")
+        assert told.value.number in servers.behaviour.refusals["old_base"]
+        assert not s.files.exists("none") and s.reading.commits == 40
+        own = s.full("own").first_lsn
+        assert s.incremental("own inc", 44).differential_base_lsn == own
 
     def test_the_tail_loses_nothing_and_stops_the_old_primary(self, servers: Servers) -> None:
         p, s = servers.pair()

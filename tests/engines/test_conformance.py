@@ -17,7 +17,7 @@ from .conformance import Behaviour, Conformance, Server, Servers
 
 MODEL_REFUSALS = {
     "gap": {4305}, "stale": {4326}, "wrong_database": {3154}, "wrong_base": {3136}, "log_before_full": {4214},
-    "nothing_restored": {3117}, "recovered": {3117}, "wrong_fork": {4330}, "no_file": {3201}, "cut_in_header": {3241},
+    "nothing_restored": {3117}, "recovered": {3117}, "old_base": {3035}, "wrong_fork": {4330}, "no_file": {3201}, "cut_in_header": {3241},
     "cut": {3203}, "flip_in_header": {3241}, "flip_in_body": {3183, 3189}, "flip_in_tail": {3189},
     "zero_tail": {3189}, "cut_off_in_backup": {3256, 3241},
 }  # fmt: skip
@@ -32,15 +32,17 @@ def zone(magic: bytes) -> Callable[[bytes, str], range]:
     return of
 
 
-def model_servers(folder: Path, *, checksum: bool, disk: bool) -> Servers:
+def model_servers(folder: Path, *, checksum: bool, disk: bool = False, imitates: str = "sql_server") -> Servers:
     count = iter(range(100))
 
     def server() -> Server:
         files = DiskFiles(folder / str(next(count))) if disk else MemoryFiles()
-        return Server(model.ModelEngine(files, checksum=checksum), files)
+        return Server(model.ModelEngine(files, checksum=checksum, imitates=imitates), files)
 
     damage = {kind: {"refused" if checksum else "shows"} for kind in Kind}
-    return Servers(Behaviour(MODEL_REFUSALS, zone(model.MAGIC), damage), server)
+    damage[Kind.LOG].add("refused")  # at its very beginning: nothing of it could be applied
+    own = imitates != "postgres"
+    return Servers(Behaviour(MODEL_REFUSALS, zone(model.MAGIC), damage, carries_base=own, old_base_after_failover=own), server)
 
 
 SQLITE_REFUSALS = {
@@ -75,7 +77,7 @@ POSTGRES_REFUSALS = {
     "cut_in_header": {60011}, "cut": {60012}, "flip_in_header": {60011}, "flip_in_tail": {60014}, "zero_tail": {60014},
     "cut_off_in_backup": {60013, 60011},
     # PostgreSQL's own words: the exit code of pg_combinebackup; that of pg_verifybackup, or a standby's line in its log
-    "wrong_base": {1}, "flip_in_body": {1, 60014, 60024},
+    "wrong_base": {1}, "old_base": {1}, "flip_in_body": {1, 60014, 60024},
 }  # fmt: skip
 OPENED: list[postgres.PostgresEngine] = []
 
@@ -91,15 +93,16 @@ def postgres_servers() -> Servers:
         Kind.FULL: {"refused", "hides"},  # bytes between the members of a tar
         Kind.INCREMENTAL: {"refused", "hides"},
     }
-    return Servers(Behaviour(POSTGRES_REFUSALS, zone(postgres.MAGIC), damage, carries_base=False), server)
+    return Servers(Behaviour(POSTGRES_REFUSALS, zone(postgres.MAGIC), damage, carries_base=False, old_base_after_failover=False), server)
 
 
 ENGINES: dict[str, Callable[[Path], Servers]] = {
-    "model": lambda folder: model_servers(folder, checksum=False, disk=False),
-    "model with checksum": lambda folder: model_servers(folder, checksum=True, disk=False),
+    "model": lambda folder: model_servers(folder, checksum=False),
+    "model with checksum": lambda folder: model_servers(folder, checksum=True),
     "sqlite": lambda folder: sqlite_servers(folder, checksum=False),
     "sqlite with checksum": lambda folder: sqlite_servers(folder, checksum=True),
     "postgres": lambda folder: postgres_servers(),
+    "model of postgres": lambda folder: model_servers(folder, checksum=True, imitates="postgres"),
     "model on disk": lambda folder: model_servers(folder, checksum=False, disk=True),
 }
 

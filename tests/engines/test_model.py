@@ -13,7 +13,7 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import MAGIC, ModelEngine
 from dr_sim.engines.port import EngineError
 
-from .conformance import DB, Server, chain, holds, ship
+from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
 
 
 def server(checksum: bool = False) -> Server:
@@ -112,23 +112,46 @@ def test_a_copy_only_log_truncates_nothing() -> None:
     assert p.log("log 2").first_lsn == starts
 
 
-def test_damage_restored_in_silence_stays_until_an_incremental_replaces_the_pages() -> None:
+def last_page(s: Server, path: str) -> None:
+    s.files.flip(path, len(s.files.read(path)) - len(backup_set.END_MARK) - 1, 1)
+
+
+def test_a_damaged_log_that_nobody_validated_is_applied_up_to_the_damage_and_heals() -> None:
     p, s = pair()
     names = chain(p, s, 2)
-    s.files.flip(names[0], len(s.files.read(names[0])) - len(backup_set.END_MARK) - 1, 1)
-    s.restore(names[0])
-    s.restore(names[1])
-    assert s.reading.commits == 30 and s.reading.digest != mark(DB, 1, 30)
-    p.incremental("inc", 44)
-    ship("inc", p, s)
-    s.restore("inc")
+    whole = s.files.read(names[0])
+    last_page(s, names[0])
+    assert s.restore(names[0]).redo_lsn == 20 * LSN_A_COMMIT * 15 // 16
+    holds(s, 18)  # 15 of 16 pages of twenty commits, ten of which it had
+    for path in (names[0], names[1]):
+        with pytest.raises(EngineError, match="3183" if path == names[0] else "4305"):
+            s.restore(path)
+        holds(s, 18)
+    s.files.write(names[0], whole)
+    for path in names:
+        s.restore(path)
+    holds(s, 30)
+
+
+def test_damage_restored_in_silence_stays_until_an_incremental_replaces_the_pages() -> None:
+    p, s = pair()
+    chain(p, s, 1)
+    p.incremental("damaged", 33)
+    p.incremental("whole", 44)
+    for path in ("damaged", "whole"):
+        ship(path, p, s)
+    last_page(s, "damaged")
+    s.restore("damaged")
+    assert s.reading.commits == 33 and s.reading.digest != mark(DB, 1, 33)
+    s.restore("whole")
     holds(s, 44)
 
 
 def test_a_database_that_is_wrong_stays_wrong_over_an_incremental_on_a_base_that_a_log_brought() -> None:
     p, s = pair()
     names = chain(p, s, 1)
-    s.files.flip(names[0], len(s.files.read(names[0])) - len(backup_set.END_MARK) - 1, 1)
+    last_page(s, "full")
+    s.restore("full", replace=True)
     p.full("second full", 25)
     p.write(30)
     p.log("log 2")

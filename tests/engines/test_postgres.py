@@ -239,44 +239,6 @@ def test_a_tail_that_is_cut_off_leaves_the_primary_as_it_was(pair: tuple[Server,
     holds(s, 30)
 
 
-@pytest.mark.parametrize("way", ["at a closed segment", "in mid-segment", "in mid-segment, once rebuilt"])
-def test_incrementals_after_a_failover_need_summaries_of_the_log_since_the_base(
-    pair: tuple[Server, Server], way: str
-) -> None:
-    """18.6: the first summary after a promotion at a segment's very beginning starts behind that segment's header, so
-    it never counts as whole; and a standby that was rebuilt from an incremental has none from before."""
-    p, s = pair
-    names = chain(p, s, 1)
-    s.restore(names[0])
-    if way == "in mid-segment, once rebuilt":
-        p.incremental("inc", 25)
-        ship("inc", p, s)
-        s.restore("inc")
-    p.write(30)
-    if way != "at a closed segment":
-        p.log("tail", tail=True)
-        ship("tail", p, s)
-        s.restore("tail")
-    held = s.reading
-    s.engine.recover(DB, 2)
-    s.write(40)
-    if way == "in mid-segment":
-        s.incremental("on the old base", 44)
-        third = Server(PostgresEngine(s.files), s.files)
-        third.restore("full", replace=True)
-        third.restore("on the old base")
-        assert third.reading == s.reading
-        third.engine.close()  # type: ignore[attr-defined]
-        return
-    with pytest.raises(
-        EngineError, match=r"^1 pg_basebackup: error: .* WAL summaries are required on timeline \d from"
-    ):
-        s.incremental("none")
-    assert held.commits in (20, 30) and not s.files.exists("none")
-    s.full("own")
-    s.incremental("own inc", 44)
-
-
 # ---- the witness -------------------------------------------------------------------------------------------------
 def test_what_is_changed_behind_the_witness_shows_in_its_digest(pair: tuple[Server, Server]) -> None:
     p, _ = pair
@@ -344,7 +306,6 @@ def outcome(p: Server, s: Server, act: tuple[str, int, str], made: int) -> objec
         if what == "torn":
             return begun.abort(500_000)
         header = begun.finish(n, n * LSN_A_COMMIT, 8).header
-        header.database_backup_lsn = 0  # PostgreSQL's logs carry no base
         ship(f"file {made}", p, s)
         return header
     except EngineError as error:
@@ -358,10 +319,9 @@ def standing(p: Server, s: Server) -> tuple[int, RestoreState, WitnessReading | 
 
 @pytest.mark.parametrize("number", range(2))
 def test_the_model_predicts_postgres(number: int) -> None:
-    """One full that is a base: after a second the model's logs bring the new base along and PostgreSQL's cannot."""
     draw = random.Random(number)
     pairs = []
-    for make in (ModelEngine, PostgresEngine):
+    for make in (lambda files: ModelEngine(files, imitates="postgres"), PostgresEngine):
         pairs.append([Server(make(files), files) for files in (MemoryFiles(), MemoryFiles())])
         pairs[-1][0].engine.create(DB)
     files: list[str] = []

@@ -19,8 +19,8 @@ DAY = 24 * HOUR
 
 @cache
 def ran(name: str, *overrides: str) -> Result:
-    """scenarios/<name>.yaml, run once; overrides as in `--set`."""
-    return run(load_scenario(SCENARIOS / f"{name}.yaml", list(overrides)))
+    """scenarios/<name>.yaml, run once, on the model engine whatever it names; overrides as in `--set`."""
+    return run(load_scenario(SCENARIOS / f"{name}.yaml", list(overrides), engine="model", timing="modelled"))
 
 
 def ceil_div(amount: int, rate: int) -> int:

@@ -74,6 +74,7 @@ failover:
 users: {requests: 1.5 per s, utilisation: 100 %}
 manager: {restart_after: 0 s}
 danger: {above: 30 min, grace: 0 s}
+engine: {kind: sqlite, imitates: postgres, scale: 1000, timing: measured}
 events:
   - at: day 2 00:00
     link_outage: {duration: {mean: 1 h}}

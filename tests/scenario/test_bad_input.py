@@ -32,7 +32,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("replay: {age: 15}", ["4:15: replay.age: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
     ("replay: {age: }", ["4:14: replay.age: one value belongs here, not nothing"]),
     ("replay: {age: [1 h]}", ["4:15: replay.age: one value belongs here, not a list"]),
-    ("replay: {validate: [properties]}", ["4:20: replay.validate: write [hash] or [hash, properties]"]),
+    ("replay: {validate: [properties]}", ["4:20: replay.validate: write [hash] or [hash, properties], or none"]),
     ("replay: often", ["4:9: replay: a mapping of settings belongs here, not 'often'"]),
     ("replication: {staging: 32 Gbit}",
      ["4:24: replication.staging: '32 Gbit' is in bits, and a size is in bytes: 8 bits are a byte, write 4 GB"]),

@@ -45,7 +45,7 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
 
 
 def test_each_default_has_a_source_and_is_used(write: Write) -> None:
-    tree = read_tree(write(SMALLEST), (), None, problems := [])
+    tree = read_tree(write(SMALLEST), (), (), problems := [])
     assert tree is not None and problems == []
     for path, text, source in DEFAULTS:
         node = tree.at(tuple("crm" if step == "*" else step for step in path.split(".")))

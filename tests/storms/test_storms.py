@@ -106,7 +106,7 @@ def test_storms_at_length(hundred: int, tmp_path: Path) -> None:
 
 def same_story(seed: int, folder: Path) -> None:
     spec = scenario(seed, folder)
-    with open_sides("sqlite") as sides:
+    with open_sides("sqlite", scale=100_000) as sides:
         real = World(spec, sides=sides).run()
     assert real.digest() == World(spec).run().digest(), f"seed {seed}: SQLite and the model differ"
 

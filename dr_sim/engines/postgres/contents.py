@@ -4,6 +4,8 @@ A call of commit_to is one transaction with one row of `witness`: the commits [f
 digest, the running digest, and `marks`, a mark of each commit in its own place: the k-th is commit first + k * step's,
 hashint8extended(n, seed), the seed being that of the database and fork. step is 1 up to MARKS commits; beyond that
 every step-th is marked, and those between stand or fall with them: a transaction is there or it is not.
+Rows of payload (dr_sim/engines/payload.py) give the database its weight: one to a page, of which it fills half, so that
+an update finds room beside the row that it replaces. They are written before the commits that they are of.
 The position (commits, LSN, path of forks) is written in the same transaction. LSNs are text: they have no bound.
 """
 
@@ -14,6 +16,7 @@ from hashlib import blake2b
 
 from dr_sim.commits import MASK, content
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import WitnessReading
 from dr_sim.engines.postgres.errors import server_error
 from dr_sim.engines.postgres.server import Server
@@ -25,6 +28,8 @@ SCHEMA = """
 CREATE TABLE witness (next int8 PRIMARY KEY, first int8 NOT NULL, fork numeric NOT NULL, content numeric NOT NULL,
                       running numeric NOT NULL, step int8 NOT NULL, marks int8[] NOT NULL);
 ALTER TABLE witness ALTER marks SET STORAGE EXTERNAL;
+CREATE TABLE payload (id int8 PRIMARY KEY, data text NOT NULL) WITH (fillfactor = 50);
+ALTER TABLE payload ALTER data SET STORAGE PLAIN;
 CREATE TABLE position (commits int8 NOT NULL, lsn text NOT NULL, forks text NOT NULL);
 INSERT INTO position VALUES (0, '0', '1,0,0');
 """
@@ -35,6 +40,10 @@ WITH batch AS (
   FROM (SELECT %s::int8, %s::int8, %s::int8, %s::int8) b(next, first, step, seed))
 UPDATE position SET commits = %s::int8, lsn = %s::text"""
 _MOVE = "UPDATE position SET commits = %s::int8, lsn = %s::text, forks = %s::text"
+_FILL = f"INSERT INTO payload SELECT n, repeat(md5(n::text), {ROW_BYTES // 32}) FROM generate_series(0, %s::int8 - 1) n"
+_OVERWRITE = (
+    f"UPDATE payload SET data = repeat(md5(%s::text || id), {ROW_BYTES // 32}) WHERE id >= %s::int8 AND id < %s::int8"
+)
 _READ = """
 SELECT next, first, fork::text, content::text, running::text, step,
        marks = ARRAY(SELECT hashint8extended(n, seed) FROM generate_series(first, next - 1, greatest(step, 1)) n)
@@ -70,6 +79,17 @@ def commit(server: Server, database: str, at: Position, running: int, commits: i
     values = (fork, added, running, commits, first, step, seed(database, fork), commits, lsn)
     server.execute(_COMMIT, tuple(map(str, values)))
     return running
+
+
+def fill(server: Server, payload: Payload) -> None:
+    """The rows of a new database."""
+    server.execute(_FILL, (str(payload.rows),))
+
+
+def overwrite(server: Server, payload: Payload, lsn: int, until_lsn: int) -> None:
+    """The rows that this log overwrites; one transaction for each round, so that a page has room for the next."""
+    for first, end in payload.due(lsn, until_lsn):
+        server.execute(_OVERWRITE, (str(until_lsn), str(first), str(end)))
 
 
 def set_forks(server: Server, at: Position) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import WitnessReading
 from dr_sim.engines.postgres import contents, native
 from dr_sim.engines.postgres.contents import Position
@@ -40,7 +41,7 @@ class Segment:
 class Database:
     __slots__ = (
         "at", "base_checkpoint_lsn", "base_lsn", "base_timeline", "folder", "has_base", "home", "log_commits", "log_fork", "log_lsn", "name",
-        "next_segment", "offered_lsn", "online", "running", "segments", "server", "short", "timeline", "unread", "verified",
+        "next_segment", "offered_lsn", "online", "payload", "running", "segments", "server", "short", "timeline", "unread", "verified",
     )  # fmt: skip
 
     def __init__(self, home: Home, name: str, folder: Path) -> None:
@@ -62,6 +63,7 @@ class Database:
         self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
         self.short = False  # all of the last log's commits are there, but the server has not come to its end
         self.verified = _NOTHING
+        self.payload: Payload | None = None  # a standby's, and a promoted one's, is not written to
 
     @property
     def redo_lsn(self) -> int:
@@ -72,6 +74,8 @@ class Database:
     def open(self) -> None:
         """Start as a primary, for the first time."""
         self.reopen()
+        if self.payload is not None:
+            contents.fill(self.server, self.payload)
         self.at = contents.position(self.server)
         here = native.lsn(str(self.server.row("SELECT pg_current_wal_insert_lsn()")[0]))
         self.next_segment = native.segment_of(here)
@@ -82,6 +86,8 @@ class Database:
         self.online = True
 
     def commit_to(self, commits: int, lsn: int) -> None:
+        if self.payload is not None:
+            contents.overwrite(self.server, self.payload, self.at.lsn, lsn)
         self.running = contents.commit(self.server, self.name, self.at, self.running, commits, lsn)
         self.at = Position(commits, lsn, self.at.forks)
         self.unread = True

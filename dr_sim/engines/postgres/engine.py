@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
@@ -175,8 +176,9 @@ class PostgresEngine:
 
     name = "postgres"
 
-    def __init__(self, files: Files, *, checksum: bool = False) -> None:
+    def __init__(self, files: Files, *, checksum: bool = False, scale: int = 0) -> None:
         self.files = files
+        self.scale = scale
         self.checksum = checksum
         self.databases: dict[str, Database] = {}
         self.recoveries: dict[str, Recovery] = {}
@@ -191,11 +193,12 @@ class PostgresEngine:
     def _new(self, database: str) -> Database:
         return Database(self._home, database, self._home.new_folder())
 
-    def create(self, database: str) -> None:
+    def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
             raise refusal(60023, db=database)
         db = self._new(database)
         copy_template(self._home, db.server.data)
+        db.payload = Payload.of(size_bytes, self.scale)
         db.open()
         self.databases[database] = db
 

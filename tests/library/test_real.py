@@ -1,0 +1,110 @@
+"""scenarios/real on the engines that they name: the record is the model's, and what the survivor says it holds is what
+was restored.
+
+Where nobody validates what lands, engines differ by nature in what they make of a damaged file: those are stories of
+their own, and told in full here.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from dr_sim.results import Result, run
+from dr_sim.scenario import load_scenario
+from dr_sim.verdict import Outcome
+
+from .runs import SCENARIOS, ran, rows, texts
+
+REAL = SCENARIOS / "real"
+TIMED = {"sqlite-two-weeks": (120, 4_032), "postgres-week": (300, 2_016)}
+"""Seconds that it may take on two cores, and its five-minute logs."""
+SMALL = sorted(path.stem for path in REAL.glob("*.yaml") if path.stem not in TIMED)
+VALIDATED = [name for name in SMALL if name != "refused"]
+
+
+def on(engine: str, name: str) -> Result:
+    return run(load_scenario(REAL / f"{name}.yaml", engine=engine))
+
+
+def says_the_same(real: Result, model: Result) -> None:
+    assert real.digest == model.digest
+    assert real.summary["violations"] == real.summary["silent_recoveries"] == []
+    losses = [[f["data_loss_us"] for f in result.summary["failovers"]] for result in (real, model)]
+    assert losses[0] == losses[1]
+
+
+def test_the_library_is_there() -> None:
+    assert {*SMALL} >= {"base", "torn", "flipped", "refused", "lost", "bridge", "hole", "tail", "fork", "overtaken"}
+
+
+@pytest.mark.parametrize("name", VALIDATED)
+def test_real_sqlite_files_tell_the_models_story(name: str) -> None:
+    model = run(load_scenario(REAL / f"{name}.yaml", ["engine.imitates=sql_server"], engine="model"))
+    says_the_same(on("sqlite", name), model)
+
+
+def _postgres(name: str) -> None:
+    assert load_scenario(REAL / f"{name}.yaml").engine.kind == "postgres"
+    says_the_same(on("postgres", name), ran(f"real/{name}"))
+
+
+@pytest.mark.parametrize("name", ["bridge", "tail"])
+def test_real_postgres_servers_tell_the_models_story(name: str) -> None:
+    _postgres(name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in VALIDATED if name not in ("bridge", "tail")])
+def test_real_postgres_servers_tell_the_models_story_at_length(name: str) -> None:
+    _postgres(name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", TIMED)
+def test_weeks_of_logs_in_minutes(name: str) -> None:
+    limit_s, logs = TIMED[name]
+    scenario = load_scenario(REAL / f"{name}.yaml")
+    begun = time.monotonic()
+    result = run(scenario)
+    assert time.monotonic() - begun <= limit_s
+    assert result.verdict.outcome is Outcome.PASS
+    made = result.summary["backups"]
+    assert made["log"] + made["cut_off"] >= logs - 1
+    says_the_same(result, ran(f"real/{name}"))
+    (promoted,) = rows(result, "truth.promoted")
+    assert promoted.values["commits"] > logs * 2_900
+
+
+def test_a_real_server_refuses_damage_in_its_own_words() -> None:
+    result = on("postgres", "refused")
+    (alert,) = texts(result)
+    assert "while restoring is: 60024 The server stopped replaying at 0/" in alert
+    assert "incorrect resource manager data checksum in record at 0/" in alert or "invalid" in alert
+    assert result.summary["exposure"]["max_us"] == ran("real/refused").summary["exposure"]["max_us"]
+    assert result.verdict.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres", "model"])
+def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
+    """Nobody validates: the last log is applied up to the damage, called restored, and the promotion a success."""
+    result = run(load_scenario(SCENARIOS / "negative/silent_short_recovery.yaml", engine=engine))
+    (silent,) = result.summary["silent_recoveries"]
+    assert silent["sound"] and silent["held"] < silent["claimed"] == 72_000
+    assert [r.values["commits"] for r in rows(result, "truth.promoted")] == [silent["held"]]
+    assert result.verdict.exit_code == 5 and result.summary["violations"] == []
+    assert texts(result) == []  # nobody was told
+    (failover,) = result.summary["failovers"]
+    # transactions of 20,000,000 / 3,000 B each, from the first that is lacking to 2:04:58
+    assert failover["transactions_lost"] == 74_980 - silent["held"]
+    assert abs(failover["user_bytes_lost"] - failover["transactions_lost"] * 20_000_000 // 3_000) < 20_000
+    validated = run(load_scenario(SCENARIOS / "negative/silent_short_recovery.yaml", ["replay.validate=[hash]"], engine=engine))
+    assert validated.verdict.exit_code == 0 and validated.summary["silent_recoveries"] == []
+
+
+def test_each_real_scenario_names_a_real_engine() -> None:
+    for path in REAL.glob("*.yaml"):
+        assert load_scenario(path).engine.kind in ("sqlite", "postgres"), path
+        assert Path(path).stem == load_scenario(path).name or path.stem == "base"
