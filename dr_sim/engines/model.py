@@ -35,6 +35,7 @@ from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, left_at, obstacle, path_digest
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sql_server_errors import refusal
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
@@ -173,17 +174,9 @@ class ModelBackup:
         )  # fmt: skip
 
 
-class ModelRestore:
-    """A restore that is running: the bytes have been read, the database has not been touched."""
-
-    __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
-
-    def __init__(self, engine: ModelEngine, name: str, path: str, data: bytes, replace: bool) -> None:
-        self._engine = engine
-        self._name = name
-        self._path = path
-        self._data = data
-        self._replace = replace
+class ModelRestore(Restoring["ModelEngine"]):
+    __slots__ = ()
+    magic = MAGIC
 
     def finish(self) -> RestoreState:
         name, db = self._name, self._engine.databases.get(self._name)
@@ -213,15 +206,6 @@ class ModelRestore:
                 page = _odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
                 return refusal(3183, file=1, page=page, db=s.database)
         return refusal(_DAMAGE[damage.what], path=self._path)
-
-    def abort(self, fraction_ppm: int) -> None:
-        try:
-            s = backup_set.decode(MAGIC, self._data)
-        except DamagedError:
-            return
-        db = self._engine.databases.get(self._name)
-        if s.kind == _FULL and s.database == self._name and (db is None or self._replace or not db.online):
-            self._engine.databases.pop(self._name, None)
 
 
 def _full(s: BackupSet, body: int) -> _Database:

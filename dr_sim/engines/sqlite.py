@@ -29,6 +29,7 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
+from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sqlite_store import PAGE_BYTES, Store, segment_pages
 
 MAGIC = b"DRBL"
@@ -171,17 +172,9 @@ class SqliteBackup:
         )
 
 
-class SqliteRestore:
-    """A restore that is running: the bytes have been read, the database has not been touched."""
-
-    __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
-
-    def __init__(self, engine: SqliteEngine, name: str, path: str, data: bytes, replace: bool) -> None:
-        self._engine = engine
-        self._name = name
-        self._path = path
-        self._data = data
-        self._replace = replace
+class SqliteRestore(Restoring["SqliteEngine"]):
+    __slots__ = ()
+    magic = MAGIC
 
     def finish(self) -> RestoreState:
         db = self._engine.databases.get(self._name)
@@ -204,15 +197,6 @@ class SqliteRestore:
         except DamagedError as damage:
             raise refusal(_DAMAGE[damage.what], path=self._path) from None
         return self._engine.state(self._name)
-
-    def abort(self, fraction_ppm: int) -> None:
-        try:
-            s = backup_set.decode(MAGIC, self._data)
-        except DamagedError:
-            return
-        db = self._engine.databases.get(self._name)
-        if s.kind == _FULL and s.database == self._name and (db is None or self._replace or not db.online):
-            self._engine.destroy(self._name)
 
 
 def _log_body(segments: list[_Segment]) -> bytes:

@@ -36,6 +36,7 @@ from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import Native
 from dr_sim.engines.postgres.template import copy_template
+from dr_sim.engines.restoring import Restoring
 
 MAGIC = b"DRBP"
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
@@ -112,17 +113,9 @@ class PostgresBackup:
         )
 
 
-class PostgresRestore:
-    """A restore that is running: the bytes have been read, the database has not been touched."""
-
-    __slots__ = ("_data", "_engine", "_name", "_path", "_replace")
-
-    def __init__(self, engine: PostgresEngine, name: str, path: str, data: bytes, replace: bool) -> None:
-        self._engine = engine
-        self._name = name
-        self._path = path
-        self._data = data
-        self._replace = replace
+class PostgresRestore(Restoring["PostgresEngine"]):
+    __slots__ = ()
+    magic = MAGIC
 
     def finish(self) -> RestoreState:
         try:
@@ -142,15 +135,6 @@ class PostgresRestore:
         except DamagedError as damage:
             raise refusal(DAMAGE[damage.what], path=self._path) from None
         return self._engine.state(self._name)
-
-    def abort(self, fraction_ppm: int) -> None:
-        try:
-            s = backup_set.decode(MAGIC, self._data)
-        except DamagedError:
-            return
-        db = self._engine.databases.get(self._name)
-        if s.kind == _FULL and s.database == self._name and (db is None or self._replace or not db.online):
-            self._engine.destroy(self._name)
 
 
 def _apply(db: Database, s: BackupSet, native: Native) -> None:
