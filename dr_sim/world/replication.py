@@ -65,6 +65,8 @@ class Replication:
         if file.number in self._sending or file.number in self._held:
             self._again.add(file.number)
             return
+        if file.state not in ("", "landed", "gone"):
+            return  # it waits to be sent: as it is then
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
