@@ -9,22 +9,28 @@ from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.faults.kind import Kind, Occurrence
-from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.fields import DatabaseName, MachineName, Params
+from dr_sim.world.backup_file import BackupFile
 
 
 class CorruptAtRest(Params):
-    database: DatabaseName
+    database: DatabaseName | None = Field(None, description="left out: of every database on one disk")
+    machine: MachineName | None = Field(None, description="at the primary, with no database: whose; all if left out")
     where: Literal["secondary", "primary"] = "secondary"
     kind: Literal["any", "full", "incremental", "log"] = "any"
-    files: int = Field(1, ge=1, description="the newest so many, side by side on the disk")
+    files: int = Field(1, ge=1, description="the newest so many of each database, side by side on the disk")
 
 
 def happen(event: Occurrence, params: CorruptAtRest) -> None:
     world = event.world
-    index = world.index_of(params.database)
+    specs = world.context.scenario.databases
+    index = -1 if params.database is None else world.index_of(params.database)
     event.begins("corruption at rest", index)
-    hit = [f for f in world.files_at(params.where, index) if params.kind in ("any", f.kind.word)]
-    for nth, file in enumerate(hit[-params.files :]):
+    hit: list[BackupFile] = []
+    for i, database in enumerate(specs):
+        if index == i or (index < 0 and (params.where == "secondary" or params.machine in (None, database.machine))):
+            hit += [f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)][-params.files :]
+    for nth, file in enumerate(hit):
         offset, length = draw_extent(event, file, nth)
         change = partial(hurt, nominal_bytes=file.nominal_bytes, offset=offset, length=length)
         world.change_bytes(file, params.where, change, offset, length)

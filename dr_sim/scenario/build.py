@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dr_sim import units
 from dr_sim.scenario import model, schema, times
+from dr_sim.scenario.events import Together
 from dr_sim.scenario.workload import SeriesFile
 
 
@@ -161,6 +162,9 @@ def scenario(
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
+        change_windows=model.ChangeWindows(
+            schedule(root.change_windows.start, root.time_zone), root.change_windows.length
+        ),
         events=events,
         faults=faults,
         sla=sla,
@@ -171,9 +175,13 @@ def scenario(
     )
 
 
-def drawn(kind: str, rate: tuple[int, int], params: object) -> model.DrawnFault | None:
-    """None for a rate of 0: it never happens."""
-    return model.DrawnFault(kind, *rate, params) if rate[0] else None
+def drawn(kind: str, rate: tuple[int, int], params: object, together: Together) -> model.DrawnFault | None:
+    """None if it never happens."""
+    if not rate[0] and not together.with_site_loss:
+        return None
+    windows = -1 if together.in_change_windows is None else together.in_change_windows
+    chance, after = (together.again.chance, together.again.after) if together.again else (0, None)
+    return model.DrawnFault(kind, *rate, params, windows, together.with_site_loss or 0, chance, after)
 
 
 def text_of_series(numbers: tuple[int, ...], interval_us: int) -> dict[str, str]:

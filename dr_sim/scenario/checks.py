@@ -165,9 +165,13 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
     return instants, problems
 
 
-def check_faults(lines: list[FaultLine], run_for: int) -> list[Problem]:
+def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
     problems = []
+    start = _of(windows, "start")
     for line in lines:
+        if line.together.in_change_windows is not None and start is not None and start.kind == "none":
+            told = f"faults.{line.kind}.in_change_windows: there are no change windows; write change_windows: {{start: weekly Tue 21:00}}"
+            problems.append(line.node.problem(told))
         num, den_us = line.rate
         if num * run_for > MOST_FAULTS * den_us:
             told = f"faults.{line.kind}.rate: would draw about {num * run_for // den_us:,} faults, more than {MOST_FAULTS:,}; write fewer"

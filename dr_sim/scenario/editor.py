@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from dr_sim.scenario import experiment, sla
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.events import Kind
+from dr_sim.scenario.events import Kind, Together
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.sources import default_value
 from dr_sim.scenario.tree import Path
@@ -142,11 +142,14 @@ def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
 def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     rate = {"type": "string", "examples": ["3 per week", "1 per year"], "pattern": r"^\s*[0-9].* per .+$"}
     words: dict[str, Any] = {}
+    together = _inlined(Together.model_json_schema())["properties"]
+    for child in together.values():
+        child.pop("default", None)
     for kind in kinds:
         if kind.drawable:
             mapping = _params_schema(kind)
-            mapping["properties"] = {"rate": rate, **mapping.get("properties", {})}
-            mapping["required"] = ["rate", *mapping.get("required", ())]
+            mapping["properties"] = {"rate": rate, **together, **mapping.get("properties", {})}
+            mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
             words[kind.name] = {"anyOf": [mapping, {"type": "array", "items": mapping}]}
     return {
         "type": "object",

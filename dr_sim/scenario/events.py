@@ -6,12 +6,12 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import times
-from dr_sim.scenario.fields import Names, Params, Quantity
+from dr_sim.scenario.fields import Law, Names, Params, Ppm, Quantity, refuse
 from dr_sim.scenario.problems import keys_of, told
 from dr_sim.scenario.tree import Node, Path, beside
 
@@ -38,12 +38,38 @@ class EventLine:
     params: Params | None  # likewise
 
 
+MOST_AGAIN_PPM = 990_000
+
+
+class Again(Params):
+    """A cluster: what has happened once is likely to happen again, at the same place."""
+
+    chance: Ppm = Field(description="how likely each is followed by one more, at most 99 %")
+    after: Law = Field(description="how much later")
+
+    @field_validator("chance")
+    @classmethod
+    def _ends(cls, value: int) -> int:
+        if value > MOST_AGAIN_PPM:
+            raise refuse("at most 99 %, or it would never end")
+        return value
+
+
+class Together(Params):
+    """What the occurrences of a fault have to do with other things."""
+
+    in_change_windows: Ppm | None = Field(None, description="the part of them that falls into change windows")
+    with_site_loss: Ppm | None = Field(None, description="how likely one comes with the loss of the primary's site")
+    again: Again | None = Field(None, description="clusters")
+
+
 @dataclass(frozen=True, slots=True)
 class FaultLine:
     node: Node  # of its `rate`
     kind: str
     rate: tuple[int, int]
     params: Params | None  # None: a problem has been told
+    together: Together
 
 
 def read_events(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[EventLine]:
@@ -112,18 +138,27 @@ def read_faults(node: Node | None, kinds: tuple[Kind, ...], names: Names, proble
 def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]) -> FaultLine | None:
     where = ".".join(path)
     rate_node = item.get("rate")
-    if not isinstance(item.value, dict) or rate_node is None:
+    with_site = item.get("with_site_loss")
+    if not isinstance(item.value, dict) or (rate_node is None and with_site is None):
         problems.append(item.problem(f"{where} needs a rate, as in {{rate: 3 per week, ...}}"))
         return None
+    if rate_node is None:
+        rate_node = beside(item, "0 per week", "none by itself")
     rate = None
     try:
         rate = units.parse_rate(rate_node.value if isinstance(rate_node.value, str) else "")
     except units.UnitError as error:
         problems.append(rate_node.problem(f"{where}.rate: {error}"))
-    rest = beside(item, {key: child for key, child in item.value.items() if key != "rate"})
+    apart = {key: child for key, child in item.value.items() if key in Together.model_fields}
+    rest = beside(item, {key: child for key, child in item.value.items() if key != "rate" and key not in apart})
     params = _params(kind, rest, path, names, problems)
-    item.value = {"rate": rate_node, **(rest.value if isinstance(rest.value, dict) else {})}
-    return FaultLine(rate_node, kind.name, rate, params) if rate is not None else None
+    together = Together()
+    try:
+        together = Together.model_validate(beside(item, apart).plain(), context=names)
+    except ValidationError as error:
+        problems.extend(told(error, Together, item, path))
+    item.value = {"rate": rate_node, **apart, **(rest.value if isinstance(rest.value, dict) else {})}
+    return FaultLine(rate_node, kind.name, rate, params, together) if rate is not None else None
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:

@@ -117,7 +117,7 @@ def _whole(
     scripted = tuple(
         ScriptedEvent(line.number, at_us, line.kind, line.params) for line, at_us in zip(events, instants, strict=True)
     )
-    drawn = [build.drawn(line.kind, line.rate, line.params) for line in faults]
+    drawn = [build.drawn(line.kind, line.rate, line.params, line.together) for line in faults]
     resolved: Resolved = resolved_of(tree)
     return build.scenario(root, series, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
 
@@ -200,5 +200,5 @@ def _times(root: Any, events: list[EventLine], faults: list[FaultLine], problems
         return []
     instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for)
     problems.extend(wrong)
-    problems.extend(checks.check_faults(faults, root.run_for))
+    problems.extend(checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None)))
     return instants

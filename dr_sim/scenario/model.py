@@ -194,12 +194,19 @@ class ScriptedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFault:
-    """One line under `faults:`: occurrences as a Poisson process, num every den_us on average."""
+    """One line under `faults:`: occurrences as a Poisson process, num every den_us on average (0: none by themselves).
+
+    in_windows_ppm: the part of them that falls into change windows, -1: no matter when. with_site_ppm: how likely one
+    comes with the loss of the primary's site. again_ppm: how likely each is followed by one more, after again_in."""
 
     kind: str
     num: int
     den_us: int
     params: Any
+    in_windows_ppm: int = -1
+    with_site_ppm: int = 0
+    again_ppm: int = 0
+    again_in: Law | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +255,14 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeWindows:
+    """When changes are made: a time of length_us from each start on."""
+
+    start: Schedule
+    length_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     name: str
     description: str
@@ -271,6 +286,7 @@ class Scenario:
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
+    change_windows: ChangeWindows = ChangeWindows(Schedule("none"), 0)
     events: tuple[ScriptedEvent, ...] = ()
     faults: tuple[DrawnFault, ...] = ()
     sla: tuple[SlaLine, ...] = ()

@@ -185,6 +185,9 @@ class EngineKeys(Section):
     imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
     scale: Annotated[Count, Positive] = about("real engines keep so many times fewer bytes on disk")
     timing: Literal["modelled", "measured"] = about("durations by the scenario's costs, or by the clock of real engines")
+class ChangeWindowKeys(Section):
+    start: ScheduleField = about("when one begins; none: there are none")
+    length: Annotated[Duration, Positive] = about("how long it lasts")
 
 
 class Root(Section):
@@ -208,6 +211,7 @@ class Root(Section):
     manager: ManagerKeys
     danger: DangerKeys
     engine: EngineKeys
+    change_windows: ChangeWindowKeys
 
 
 EXAMPLES: dict[str, str] = {
@@ -236,6 +240,7 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("databases", "*", "log"),
     ("secondary", "restore_tail"),
     ("failover", "operator", "answers_in"),
+    ("change_windows", "start"),
     ("faults", "*"),
 )
 """Mappings that are one value: `extends` replaces them whole."""

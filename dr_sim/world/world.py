@@ -19,6 +19,7 @@ from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
+from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.express import ExpressLane
@@ -70,6 +71,7 @@ class World:
         )
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
+        self._with_site: list[tuple[DrawnFault, str]] = []
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
@@ -182,23 +184,48 @@ class World:
             occurrence = Occurrence(self, event.kind, event.number, lane, nth(event.kind, lane))
             self.context.agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
         for fault in scenario.faults:
-            self._draw_next(fault, f"line {nth(fault.kind, 'line')}", 0, 0)
+            lane = f"line {nth(fault.kind, 'line')}"
+            if fault.with_site_ppm:
+                self._with_site.append((fault, lane))
+            if fault.num:
+                arrivals = Arrivals(scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us)
+                self._draw_next(fault, lane, 0, 0, arrivals)
 
     def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
         _KINDS[event.kind].happen(occurrence, event.params)
 
-    def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int) -> None:
+    def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
         gaps = self.context.streams.of(f"fault {fault.kind}", "arrival", lane)
-        at = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
+        even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
+        at = arrivals.real_us(even)
         if at > self.context.scenario.run_for_us:
             return
 
         def arrive() -> None:
-            self._happen(Occurrence(self, fault.kind, 0, lane, index), fault)
-            self._draw_next(fault, lane, index + 1, at)
+            self._arrive(fault, lane, index)
+            self._draw_next(fault, lane, index + 1, even, arrivals)
 
-        self.context.agenda.at(at, Class.FAULT, -1, arrive)
+        self.context.agenda.at(max(at, self.context.now_us), Class.FAULT, -1, arrive)
+
+    def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
+        """It happens, and perhaps again after a while: the members of a cluster have names of their own."""
+        self._happen(Occurrence(self, fault.kind, 0, lane, index), fault)
+        if fault.again_in is None:
+            return
+        streams = self.context.streams
+        if streams.of(f"fault {fault.kind}", "again", lane).below(index, 1_000_000) >= fault.again_ppm:
+            return
+        after_us = streams.of(f"fault {fault.kind}", "again after", lane).law(index, fault.again_in)
+        mine, _, nth = lane.partition(" after ")
+        cluster = f"{mine} after {nth or index}"
+        self.later(max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0))
+
+    def _site_takes_along(self) -> None:
+        """What comes with the loss of the site comes just before it."""
+        for fault, lane in self._with_site:
+            if self.context.streams.of(f"fault {fault.kind}", "with the site", lane).below(0, 1_000_000) < fault.with_site_ppm:
+                self._arrive(fault, f"{lane} with the site", 0)
 
     def later(self, delay_us: int, do: Callable[[], None]) -> None:
         self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
@@ -244,6 +271,8 @@ class World:
     def lose_primary(self, what: str, hit: list[PrimaryDatabase]) -> None:
         """The failure itself: from this instant nothing is acknowledged there."""
         context = self.context
+        if what == "site" and self.primary.share_up:
+            self._site_takes_along()
         if what == "site" and self.primary.share_up:  # whatever of it was lost before, now the rest goes too
             self.primary.share_up = False
             self.link.down()
