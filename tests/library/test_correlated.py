@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import comb
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_corruption_comes_in_clusters_on_all_databases_of_the_disk() -> None:
     blows = times(result, "truth.event", what="corrupt_at_rest", begins=1)
     hit = {t: {r.entity for r in rows(result, "truth.damaged") if r.time_us == t} for t in blows}
     assert all(found == {0, 1} for found in hit.values())
-    gaps = [b - a for a, b in zip(blows, blows[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(blows)]
     assert sum(gap < 12 * HOUR for gap in gaps) > len(gaps) // 2 > 2  # evenly spread they would be days apart
 
 
