@@ -8,7 +8,7 @@ windows take the part f of all time, at p / f and at (1 - p) / (1 - f).
 from __future__ import annotations
 
 from dr_sim.scenario.model import ChangeWindows, Schedule
-from dr_sim.world.schedule import last_start, next_start
+from dr_sim.world.schedule import next_start
 
 DAY_US = 86_400_000_000
 _PERIOD_US = {"daily": DAY_US, "weekly": 7 * DAY_US}
@@ -49,8 +49,7 @@ class Arrivals:
     def _stretch(self, at_us: int) -> tuple[int, tuple[int, int]]:
         """Until when the clock runs as it does at that instant, and how fast."""
         assert self._schedule is not None
-        began = last_start(self._schedule, at_us, self._start_utc_us)
-        if began is not None and at_us < began + self._length_us:
-            return began + self._length_us, self._inside
-        begins = next_start(self._schedule, at_us, self._start_utc_us)
-        return (NEVER_US if begins is None else begins), self._outside
+        begins = next_start(self._schedule, at_us - self._length_us, self._start_utc_us)
+        if begins is None:
+            return NEVER_US, self._outside
+        return (begins + self._length_us, self._inside) if begins <= at_us else (begins, self._outside)
