@@ -185,6 +185,8 @@ class EngineKeys(Section):
     imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
     scale: Annotated[Count, Positive] = about("real engines keep so many times fewer bytes on disk")
     timing: Literal["modelled", "measured"] = about("durations by the scenario's costs, or by the clock of real engines")
+
+
 class ChangeWindowKeys(Section):
     start: ScheduleField = about("when one begins; none: there are none")
     length: Annotated[Duration, Positive] = about("how long it lasts")
