@@ -44,14 +44,21 @@ class Answer:
     censored: int = 0
 
 
-def answer(samples: Sequence[Sample], question: Question, below: float | None = None, above: float | None = None) -> Answer:
-    """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default
+def answer(
+    samples: Sequence[Sample],
+    question: Question,
+    below: float | None = None,
+    above: float | None = None,
+    *,
+    sure: bool = False,
+) -> Answer:
+    """sure: shares of time have an interval that holds whatever no run has shown, as a verdict wants it. below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default
     a two-sided interval of 95 %."""
     side = (1 - CONFIDENCE) / 2
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
     if base in CURVES:
-        return _of_curves(curves_of(samples, base, question), question.measure, statistic, below, above)
+        return _of_curves(curves_of(samples, base, question), question.measure, statistic, below, above, sure)
     found = values_of(samples, base, question)
     low = [float(v.low) for v in found]
     high = [INFINITE if v.high is None else float(v.high) for v in found]
@@ -93,20 +100,23 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
-def _of_curves(found: list[CurveSample], measure: str, statistic: str, below: float, above: float) -> Answer:
+def _of_curves(
+    found: list[CurveSample], measure: str, statistic: str, below: float, above: float, sure: bool
+) -> Answer:
+    share = intervals.share if sure else intervals.usual_share
     n = len(found)
     if not n:
         return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
     whole = [c.time_us for c in found]
     limit = limit_of(measure)
     if limit is not None:
-        return Answer(intervals.share([time_above(c, limit) for c in found], whole, below, above), n)
+        return Answer(share([time_above(c, limit) for c in found], whole, below, above), n)
     if statistic == "mean":
         return Answer(_ratio([c.twice_area / 2 for c in found], whole, below, above), n)
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
         return Answer(Interval(_top(grid), _top(grid), INFINITE), n)
-    return Answer(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above), n)
+    return Answer(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above, share), n)
 
 
 def time_above(curve: CurveSample, limit_us: int) -> float:
@@ -130,11 +140,13 @@ def _ratio(area: list[float], whole: list[int], below: float, above: float) -> I
     return Interval(estimate, max(0.0, estimate + around.low), estimate + around.high)
 
 
-def _pooled_quantile(grid: np.ndarray, whole: list[int], q: float, below: float, above: float) -> Interval:
+def _pooled_quantile(
+    grid: np.ndarray, whole: list[int], q: float, below: float, above: float, share: Callable[..., Interval]
+) -> Interval:
     """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of the time is."""
     estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
-    low = _crossing(lambda k: intervals.share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
-    high = _crossing(lambda k: intervals.share(grid[:, k].tolist(), whole, 0.5, above).high, 1 - q)
+    low = _crossing(lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
+    high = _crossing(lambda k: share(grid[:, k].tolist(), whole, 0.5, above).high, 1 - q)
     return Interval(estimate, min(low, estimate), max(high, estimate))
 
 

@@ -81,7 +81,7 @@ def runs_for_quantile(q: float, error: float) -> int:
 
 
 # ---- means -----------------------------------------------------------------------------------------------------------
-def mean(values: Sequence[float], below: float, above: float) -> Interval:
+def mean(values: Sequence[float] | Floats, below: float, above: float) -> Interval:
     """The interval of a mean; open where there are fewer than two values, and one point where all are the same."""
     x = np.asarray(values, np.float64)
     n = len(x)
@@ -89,7 +89,7 @@ def mean(values: Sequence[float], below: float, above: float) -> Interval:
         return Interval(float(x[0]) if n else math.nan, -INFINITE, INFINITE)
     centre = float(x.mean())
     spread = float(x.std(ddof=1))
-    if spread <= 1e-12 * abs(centre):
+    if spread <= 1e-12 * max(abs(centre), float(np.abs(x).max())):
         return Interval(centre, centre, centre)
     skew = float(np.mean((x - centre) ** 3)) / float(x.std()) ** 3
     return Interval(
@@ -131,6 +131,20 @@ def share(over: Sequence[float], whole: Sequence[float], below: float, above: fl
     return Interval(estimate, min(low, estimate), max(high, estimate))
 
 
+ENOUGH = 10  # runs that are neither at 0 nor at all their time: from there on a mean's interval covers 93 to 97 %
+
+
+def usual_share(over: Sequence[float], whole: Sequence[float], below: float, above: float) -> Interval:
+    """The same share, narrower: the interval of a mean where enough runs tell something of it, `share` where they do not.
+    What no run has shown is not in it; a verdict asks `share`."""
+    y, d = np.asarray(over, np.float64), np.asarray(whole, np.float64)
+    if min(np.count_nonzero(y), np.count_nonzero(d - y)) < ENOUGH:
+        return share(over, whole, below, above)
+    estimate = float(y.sum() / d.sum())
+    around = mean((y - estimate * d) / d.mean(), below, above)
+    return Interval(estimate, max(0.0, estimate + around.low), min(1.0, estimate + around.high))
+
+
 def _bet(y: Floats, d: Floats, error: float) -> float:
     """The lower limit: the largest share against which betting on more of it has not multiplied the stake by 1 / error."""
     n = len(y)
@@ -143,7 +157,7 @@ def _bet(y: Floats, d: Floats, error: float) -> float:
     for _ in range(50):
         tried = (low + high) / 2
         bets = np.minimum(stake, 0.9 / tried) * (y - tried * d)
-        if float(np.log1p(bets).cumsum().max()) >= math.log(1 / error):
+        if float(np.log1p(bets).sum()) >= math.log(1 / error):
             low = tried
         else:
             high = tried

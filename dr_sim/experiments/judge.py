@@ -144,7 +144,7 @@ def _on_time(
         return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, "no time was measured")
     whole = [float(c.time_us) for c in found]
     if statistic not in QUANTILES:
-        of = [answer(samples, question, e, e) for e in (errors.failing, errors.passing)]
+        of = [answer(samples, question, e, e, sure=True) for e in (errors.failing, errors.passing)]
         wide, narrow = (Interval(1e6 * a.interval.estimate, 1e6 * a.interval.low, 1e6 * a.interval.high) for a in of)
         judged = _decided(line, wide, narrow, of[0], unit, float(line.bound))
         target = line.bound / 1e6
@@ -155,7 +155,7 @@ def _on_time(
         share = intervals.share(above, whole, errors.passing, errors.passing)
         strict = intervals.share(above, whole, errors.failing, errors.failing)
         as_share = _decided(line, strict, share, Answer(share, len(found)), unit, target)
-        shown = answer(samples, question, errors.passing, errors.passing).interval
+        shown = answer(samples, question, errors.passing, errors.passing, sure=True).interval
         judged = LineVerdict(line, as_share.outcome, shown.estimate, shown.low, shown.high, unit, len(found))
     if judged.outcome is Outcome.UNKNOWN:
         judged.more = _more_for_share(share, target, len(found), errors)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from dr_sim.figures.style import BLUE, RED, STYLE
 from dr_sim.scenario.sla import kind_of
-from dr_sim.units import SECOND_US
+from dr_sim.units import SECOND_US, clock
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept
@@ -66,7 +66,12 @@ def _curve(ax: Any, table: Any, keys: list[str], scale: float, bound: float | No
         ax.plot(np.array(at)[open_above], np.full(int(open_above.sum()), top), ls="", marker="^", color=BLUE, label="no upper limit yet")
     if bound is not None:
         ax.axhline(bound, color=RED, ls="--", lw=1.2, label="SLA")
-    ax.set_ylim(0, top * 1.03)
+    positive = [x for x in seen if x > 0]
+    if positive and min(positive) > 0.05 * top:
+        ax.set_ylim(0, top * 1.03)
+    elif positive:  # a factor of 20 between points: an even scale would show the largest only
+        ax.set_yscale("log")
+        ax.set_ylim(min(positive) / 1.5, top * 1.2)
     ax.set_xticks(ticks, names, rotation=30 if len(names) > 5 else 0)
     ax.set_xlabel(keys[0])
     ax.set_ylabel(label)
@@ -78,22 +83,31 @@ def _heat(ax: Any, table: Any, keys: list[str], scale: float, bound: float | Non
     field = np.full((len(rows), len(columns)), np.nan)
     for x, y, value in zip(table[keys[0]], table[keys[1]], table["estimate"], strict=True):
         field[rows.index(y), columns.index(x)] = value / scale
-    picture = ax.imshow(field, origin="lower", aspect="auto", cmap="cividis")
+    known = field[np.isfinite(field)]
+    wide = len(known) and known.min() > 0 and known.max() > 20 * known.min()
+    picture = ax.imshow(field, origin="lower", aspect="auto", cmap="cividis", norm="log" if wide else "linear")
     ax.figure.colorbar(picture, ax=ax, label=label)
-    middle = np.nanmean(field)
+    middle = float(np.exp(np.log(known).mean())) if wide else float(known.mean()) if len(known) else 0.0
     for j in range(len(rows)):
         for i in range(len(columns)):
             if np.isfinite(field[j, i]):
-                ax.text(i, j, f"{field[j, i]:.3g}", ha="center", va="center", fontsize=8, color="white" if field[j, i] < middle else "black")
+                ax.text(i, j, _cell(field[j, i], label), ha="center", va="center", fontsize=8, color="white" if field[j, i] < middle else "black")
     if bound is not None:
         _edge(ax, field, bound)
-        ax.plot([], [], color=RED, lw=2, label=f"SLA: {bound:.3g}")
+        ax.plot([], [], color=RED, lw=2, label=f"SLA: {_cell(bound, label)}")
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, -0.22))
     ax.set_xticks(range(len(columns)), columns, rotation=30 if len(columns) > 5 else 0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xlabel(keys[0])
     ax.set_ylabel(keys[1])
     ax.grid(False)
+
+
+def _cell(value: float, label: str) -> str:
+    """A duration as people read it, anything else in three figures."""
+    scales = {unit: scale for scale, unit in _STEPS_S}
+    unit = label.rpartition(", ")[2]
+    return clock(round(value * scales[unit] * SECOND_US)) if unit in scales else f"{value:.3g}"
 
 
 def _edge(ax: Any, field: Any, bound: float) -> None:

@@ -97,6 +97,29 @@ def test_a_share_of_time_is_never_covered_too_rarely(part: float, n: int) -> Non
     assert covered(draw, n, part / 2, lambda x: intervals.share(x, np.ones(len(x)), SIDE, SIDE), 200) >= 0.95
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("n", [40, 300])
+@pytest.mark.parametrize("law", ["uniform", "beta", "half at 0"])
+def test_the_narrower_share_covers_93_to_97(law: str, n: int) -> None:
+    draw: Draw = {
+        "uniform": lambda g, n: g.random(n),
+        "beta": lambda g, n: g.beta(2, 6, n),
+        "half at 0": lambda g, n: np.where(g.random(n) < 0.5, g.random(n), 0.0),
+    }[law]
+    truth = {"uniform": 0.5, "beta": 0.25, "half at 0": 0.25}[law]
+    found = covered(draw, n, truth, lambda x: intervals.usual_share(x, np.ones(len(x)), SIDE, SIDE), 5000)
+    assert 0.93 <= found <= 0.97
+
+
+def test_the_narrower_share_is_the_sure_one_where_few_runs_tell() -> None:
+    few = [0.0] * 50 + [0.5] * 9
+    assert intervals.usual_share(few, [1.0] * 59, SIDE, SIDE) == intervals.share(few, [1.0] * 59, SIDE, SIDE)
+    more = [0.0] * 50 + [0.5] * 10
+    assert intervals.usual_share(more, [1.0] * 60, SIDE, SIDE).high < intervals.share(more, [1.0] * 60, SIDE, SIDE).high
+    even = intervals.usual_share([0.5] * 20, [1.0] * 20, SIDE, SIDE)
+    assert (even.low, even.high) == (0.5, 0.5)
+
+
 def test_a_share_where_runs_ended_early_weighs_them_by_their_time() -> None:
     found = intervals.share([0.0, 5.0], [10.0, 90.0], SIDE, SIDE)
     assert found.estimate == pytest.approx(0.05)
