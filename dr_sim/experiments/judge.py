@@ -1,5 +1,7 @@
 """An SLA line held against replications: pass, fail or unknown, and how many more runs would decide.
 
+A single run is judged by its own numbers. For more of them:
+
 A line on every run (`data_loss: at most 15 min`, `alerts_missed: at most 0`, any `.max`) fails by one run that breaks it
 and passes if none did. A line on a mean, a quantile or a share of time passes when the bound lies outside a one-sided
 interval of 95 %, and fails only when it lies outside one that errs 1 time in 1,000 in a whole check: a build that goes red
@@ -27,7 +29,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import CURVES, kind_of, split
+from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
 from dr_sim.verdict import UNITS, Outcome
 
 FALSE_ALARM = 0.001  # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
@@ -68,6 +70,8 @@ def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> Line
     question = Question(line.measure, line.database, line.failure_class)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]
+    if len(samples) == 1:
+        return _one_run(samples, line, base, statistic, unit)
     if base in CURVES and statistic != "mean" and statistic != "max":
         return _on_time(samples, line, question, base, statistic, errors, unit)
     if statistic in ("", "max"):
@@ -81,6 +85,18 @@ def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> Line
         found.more = _more(narrow, line, statistic, errors)
         found.reason = _undecided(found)
     return found
+
+
+def _one_run(samples: Sequence[Sample], line: SlaLine, base: str, statistic: str, unit: str) -> LineVerdict:
+    """A single run is judged by its own numbers, as `dr-sim run` does (verdict.py): nothing is said of other luck."""
+    limit = limit_of(line.measure)
+    own = f"{base}.{statistic}" if limit is None else f"{base}.above_{limit}_us"
+    if base not in CURVES:
+        own = base
+        if statistic not in ("", "max"):
+            told = f"one run has no {statistic} of its own; ask for more with replications"
+            return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, told)
+    return _every_run(samples, line, Question(line.measure, line.database, line.failure_class), own, unit)
 
 
 def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: str, bound: float) -> LineVerdict:
@@ -100,14 +116,15 @@ def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: 
 
 
 def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, base: str, unit: str) -> LineVerdict:
-    if base in CURVES:
+    head, _, statistic = base.partition(".")
+    if head in CURVES:
         ends = [
             (v.low, v.high)
             for s in samples
             for v in s.values
-            if v.measure == f"{base}.max"
+            if v.measure == f"{head}.{statistic or 'max'}"
             and v.database == question.database
-            and v.failure_class == ((line.failure_class or "site") if base == "exposure" else "")
+            and v.failure_class == ((line.failure_class or "site") if head == "exposure" else "")
         ]
     else:
         ends = [(v.low, v.high) for v in values_of(samples, base, question)]

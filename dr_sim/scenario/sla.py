@@ -15,7 +15,8 @@ from dr_sim.scenario.tree import Node
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused")
-COUNTS = ("alerts_missed", "alerts_false")
+COUNTS = ("alerts_missed", "alerts_late", "alerts_false")
+COUNTED = (*COUNTS, *(f"{measure}.{statistic}" for measure in COUNTS for statistic in STATISTICS if statistic != "mean"))
 CURVES = ("exposure", "replay_lag")
 DURATIONS = (
     *VALUES,
@@ -28,8 +29,8 @@ CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on 
 _KEYS = ("id", "database", "class")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
-    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed or " \
-    "alerts_false"  # fmt: skip
+    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed, " \
+    "alerts_late or alerts_false"  # fmt: skip
 
 
 def split(measure: str) -> tuple[str, str]:
@@ -104,7 +105,7 @@ def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> Sl
 def _line(name: str, measure: str, bound: Node, database: str, problems: list[Problem]) -> SlaLine | None:
     kind = kind_of(measure)
     if not kind:
-        near = did_you_mean(measure, (*DURATIONS, *COUNTS, "exposure.above_15_min", "rpo", "rto"))
+        near = did_you_mean(measure, (*DURATIONS, *COUNTED, "exposure.above_15_min", "rpo", "rto"))
         hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
         problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
         return None
@@ -132,7 +133,7 @@ def kind_of(measure: str) -> str:
     """'duration', 'part', 'count'; '' if there is no such measure."""
     if measure in DURATIONS:
         return "duration"
-    return "count" if measure in COUNTS else "part" if ABOVE.fullmatch(measure) else ""
+    return "count" if measure in COUNTED else "part" if ABOVE.fullmatch(measure) else ""
 
 
 def _parse(kind: str, text: str) -> int:
@@ -155,7 +156,7 @@ def _parsed(kind: str, text: str) -> int | None:
 def schema() -> dict[str, Any]:
     """JSON Schema of the section."""
     bound = {"type": "string", "pattern": r"^\s*at\s+(most|least)\s+.+$", "examples": ["at most 15 min", "at most 0"]}
-    measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTS), bound)
+    measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTED), bound)
     patterns = {rf"^{ABOVE.pattern}$": bound}
     text = {"type": "string"}
     one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}

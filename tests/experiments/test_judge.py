@@ -108,6 +108,15 @@ def test_a_run_that_ended_too_early_is_not_met() -> None:
     assert judged(censored, "outage.p50", 5 * MIN).outcome is Outcome.PASS  # one of 51 does not move a median
 
 
+def test_one_run_is_judged_by_its_own_numbers() -> None:
+    run = sample(0, {"exposure.p99": 5 * MIN, "exposure.above_900000000_us": 7, "exposure.max": HOUR, "outage": MIN})
+    for measure, value in (("exposure.p99", 5 * MIN), ("exposure.above_15_min", 7), ("exposure.max", HOUR), ("outage", MIN)):
+        assert judged([run], measure, value).outcome is Outcome.PASS
+        assert judged([run], measure, value - 1).outcome is Outcome.FAIL
+    assert judged([run], "outage.p95", HOUR).outcome is Outcome.UNKNOWN
+    assert judged([run], "exposure.p50", HOUR).outcome is Outcome.UNKNOWN  # no such value in this run
+
+
 def test_nothing_happened_is_unknown() -> None:
     runs = [sample(i, {"alerts_missed": 0}) for i in range(50)]
     for measure in ("outage", "outage.p95", "data_loss.mean", "exposure.p99", "exposure.max", "alert_delay"):

@@ -1,0 +1,178 @@
+"""pytest: scenario files as tests, one test an SLA line; fixtures to build worlds and assert on measures.
+
+    pytest --dr-sim scenarios/             # or `dr_sim = true` in the ini file, for what lies under testpaths
+
+Collection is opt-in, so a session without it neither reads YAML nor imports anything of dr_sim but this file. The
+id of a test is file::line of the SLA line it judges (`scenarios/ci.yaml::12 rto`), and its failure says what `dr-sim
+check` says. The fixtures are there without any option:
+
+    def test_a_smaller_link(dr_sim_scenario):
+        scenario = dr_sim_scenario("scenarios/ci.yaml", "link.bandwidth=50 Mbit/s")
+        assert dr_sim.replicate(scenario, 200).interval("outage.p95").high < 600
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from dr_sim.api import Run
+    from dr_sim.experiments.distribution import Distribution
+    from dr_sim.experiments.executor import Executor
+    from dr_sim.experiments.judge import LineVerdict
+    from dr_sim.scenario.model import Scenario
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("dr_sim")
+    group.addoption("--dr-sim", action="store_true", help="collect dr_sim scenarios: one test a line of their SLA")
+    group.addoption("--dr-sim-replications", type=int, metavar="N", help="of each scenario, in place of what it asks for")
+    group.addoption("--dr-sim-workers", type=int, metavar="N", default=1, help="processes for each scenario (default: 1)")
+    parser.addini("dr_sim", "collect dr_sim scenarios", type="bool", default=False)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A YAML file that is meant as a scenario, if scenarios are asked for."""
+    if file_path.suffix not in SUFFIXES:
+        return None
+    if not (parent.config.getoption("--dr-sim") or parent.config.getini("dr_sim")):
+        return None
+    from dr_sim.experiments.check import is_scenario
+
+    return ScenarioFile.from_parent(parent, path=file_path) if is_scenario(file_path) else None
+
+
+class ScenarioFile(pytest.File):
+    """One scenario. Its replications are played when its first test runs, and shared by all."""
+
+    _found: Distribution | None = None
+    scenario: Scenario
+
+    def collect(self) -> Iterable[pytest.Item]:
+        from dr_sim.errors import InputError
+        from dr_sim.scenario import load_scenario
+
+        try:
+            self.scenario = load_scenario(self.path)
+        except InputError as error:
+            raise self.CollectError(str(error)) from None
+        for i, line in enumerate(self.scenario.sla):
+            yield SlaItem.from_parent(self, name=f"{line.line} {line.id}", index=i)
+
+    def played(self) -> Distribution:
+        if self._found is None:
+            from dr_sim import api
+            from dr_sim.experiments.replicate import Course
+
+            plan = api.plan_of(self.scenario, self.config.getoption("--dr-sim-replications"))
+            with api.executor(self.config.getoption("--dr-sim-workers")) as playing:
+                self._found = api.replicate_until(Course(self.scenario), plan, playing, until_judged=True)
+        return self._found
+
+
+class Missed(Exception):  # noqa: N818  (what a report calls it)
+    """An SLA line that is not met, or could not be judged."""
+
+
+class SlaItem(pytest.Item):
+    """One line of a scenario's SLA."""
+
+    def __init__(self, *, index: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.index = index
+
+    def runtest(self) -> None:
+        from dr_sim.verdict import Outcome
+
+        file = self.parent
+        assert isinstance(file, ScenarioFile)
+        found = file.played()
+        if found.violations:
+            raise Missed(f"{found.violations} invariants broke: a bug in dr_sim; trust no number of this run")
+        verdict = found.verdict[self.index]
+        if verdict.outcome is Outcome.UNKNOWN and file.scenario.on_unknown == "warn":
+            pytest.skip(_told(verdict))
+        if verdict.outcome is not Outcome.PASS:
+            raise Missed(_told(verdict))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, Missed):
+            file, line, _ = self.reportinfo()
+            return f"{file}:{line + 1}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        file = self.parent
+        assert isinstance(file, ScenarioFile)
+        line = file.scenario.sla[self.index]
+        return Path(line.file or file.path), max(0, line.line - 1), f"{file.path.name}::{self.name}"
+
+
+def _told(verdict: LineVerdict) -> str:
+    from dr_sim.screen_distribution import line_text
+
+    return line_text(verdict).strip()
+
+
+# ---- fixtures --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
+    """dr_sim_scenario(path or YAML text, *overrides): a scenario. A path is taken from the test's own folder first, then from
+    pytest's root; a text of several lines is a scenario itself."""
+
+    def load(source: str | Path, *overrides: str, seed: int | None = None) -> Scenario:
+        from dr_sim.scenario import load_scenario
+
+        if isinstance(source, str) and "\n" in source:
+            folder: Path = request.getfixturevalue("tmp_path")
+            path = folder / "scenario.yaml"
+            path.write_text(source, encoding="utf-8")
+        else:
+            near = request.path.parent / source
+            path = near if near.exists() else request.config.rootpath / source
+        return load_scenario(path, overrides, seed)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """Worker processes, started once a session when the first replications are long enough to want them."""
+    from dr_sim import api
+
+    with api.executor(request.config.getoption("--dr-sim-workers")) as playing:
+        yield playing
+
+
+@pytest.fixture
+def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
+    """dr_sim_replicate(scenario, n): its replications, on the session's workers. n: by default what the scenario asks for, or
+    --dr-sim-replications."""
+
+    def replicate(scenario: Scenario, n: int | None = None) -> Distribution:
+        from dr_sim import api
+        from dr_sim.experiments.replicate import Course
+
+        return api.replicate_until(Course(scenario), api.plan_of(scenario, n), _dr_sim_executor)
+
+    return replicate
+
+
+@pytest.fixture
+def dr_sim_run() -> Callable[..., Run]:
+    """dr_sim_run(scenario, seed=None, number=0): one run, whole. AssertionError if an invariant broke in it."""
+
+    def run(scenario: Scenario, seed: int | None = None, number: int = 0) -> Run:
+        from dr_sim import api
+
+        found = api.run(scenario, seed, number)
+        assert not found.summary["violations"], found.summary["violations"]
+        return found
+
+    return run
