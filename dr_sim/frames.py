@@ -30,7 +30,7 @@ def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
     found = columns(journal, kind_name)
     cols: dict[str, object] = dict(found)
     for name, type_ in kind.fields:
-        if type_ != "int":
+        if type_ not in ("int", "seen-int"):
             texts = journal.texts if type_ == "str" else journal.seen_texts
             cols[name] = [texts.all[i] for i in found[name].tolist()]
     return pd.DataFrame(cols)

@@ -3,8 +3,8 @@
 In memory each kind has its rows one after the other, as plain integers: (seq, time, entity, then the kind's fields in
 order), seq counting all rows of the run. They are appended to a list, which is five times as fast as to an array, and
 `compact` turns lists into arrays now and then. Texts are interned, so a field holds a text's id. Texts that real engines
-word differently from run to run (fields marked seen-text) are interned apart. The digest is BLAKE2b over the rows of
-each kind and the first table of texts, with seen-text fields blanked; it never sees Parquet bytes. LSNs in a simulated
+word differently from run to run (fields marked seen-text) are interned apart, and the numbers of their errors are marked seen-int. The digest is BLAKE2b over the rows of
+each kind and the first table of texts, with seen-text and seen-int fields blanked; it never sees Parquet bytes. LSNs in a simulated
 world are bytes of log since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
 journal_file.py writes it to a Parquet file and reads it back.
 """
@@ -40,7 +40,7 @@ Ints = NDArray[Any]
 class RecordKind:
     id: int
     name: str
-    fields: tuple[tuple[str, str], ...]  # (name, 'int' | 'str' | 'seen-text')
+    fields: tuple[tuple[str, str], ...]  # (name, 'int' | 'seen-int' | 'str' | 'seen-text')
 
 
 @functools.cache
@@ -51,7 +51,7 @@ def _hints(cls: type) -> tuple[tuple[str, Any], ...]:
 
 def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     """The flat record fields of an event or command class: a header is spread out."""
-    observed = {f.name for f in dataclasses.fields(cls) if f.metadata.get("observed")}
+    observed = {f.name for f in dataclasses.fields(cls) if f.metadata.get("observed") or f.type == "OwnNumber"}
     flat: list[tuple[str, str]] = []
     for name, hint in _hints(cls):
         if hint is BackupHeader:
@@ -59,7 +59,7 @@ def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
         elif hint is str:
             flat.append((name, "seen-text" if name in observed else "str"))
         else:
-            flat.append((name, "int"))
+            flat.append((name, "seen-int" if name in observed else "int"))
     return tuple(flat)
 
 
@@ -91,7 +91,7 @@ class Texts(dict[str, int]):
 @functools.cache
 def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for speed."""
-    form = {"int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
+    form = {"int": "e.{0}", "seen-int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
     parts = "".join(form[kind].format(name) + ", " for name, kind in fields)
     encode: Callable[..., tuple[int, ...]] = eval(f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {parts})")
     return encode
@@ -278,7 +278,7 @@ class Journal:
         data = self.of_kind(kind.id)[int(places[seq])].tolist()
         values: dict[str, Any] = {}
         for (name, type_), raw in zip(kind.fields, data[ROW_HEAD:], strict=True):
-            values[name] = raw if type_ == "int" else (self.texts if type_ == "str" else self.seen_texts).all[raw]
+            values[name] = raw if type_ in ("int", "seen-int") else (self.texts if type_ == "str" else self.seen_texts).all[raw]
         return Row(seq, kind.name, data[1], data[2], values)
 
     def rows(self, *kind_names: str) -> Iterator[Row]:
@@ -306,7 +306,7 @@ class Journal:
             if not len(rows):
                 continue  # so a kind of record more changes no digest of runs that have none
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
-                if type_ == "seen-text":
+                if type_ in ("seen-int", "seen-text"):
                     rows[:, j] = 0
             h.update(f"{kind.name} {len(rows)}\n".encode())
             h.update(rows.astype("<i8").tobytes())

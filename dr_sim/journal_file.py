@@ -23,7 +23,7 @@ Ints = NDArray[Any]
 
 def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
     """Which column each field of a kind lies in: integers v0.., texts s0.., seen-texts o0..."""
-    letters = {"int": "v", "str": "s", "seen-text": "o"}
+    letters = {"int": "v", "seen-int": "v", "str": "s", "seen-text": "o"}
     count = {"v": 0, "s": 0, "o": 0}
     out = []
     for _, type_ in kind.fields:
@@ -106,7 +106,7 @@ def checks_of(journal: Journal) -> Ints:
                 total = _mix(total ^ rows[:, j].astype(np.uint64))
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
                 raw = rows[:, j]
-                value = raw.astype(np.uint64) if type_ == "int" else hashes[type_][raw]
+                value = raw.astype(np.uint64) if type_ in ("int", "seen-int") else hashes[type_][raw]
                 total = _mix(total ^ value)
             out[rows[:, 0]] = (total >> np.uint64(32)).astype(np.uint32)
     return out

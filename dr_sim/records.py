@@ -1,6 +1,7 @@
 """Every kind of record the journal can hold, as a literal table: (name, fields).
 
-Field types: 'int' (also bools and enums), 'str' (interned), 'seen-text' (interned apart, outside the digest).
+Field types: 'int' (also bools and enums), 'str' (interned), 'seen-text' (interned apart, outside the digest), 'seen-int'
+(an engine's own number, outside the digest).
 `truth.*` is what really happened; machines never see it. `seen.*` is what they were told (one kind for each event
 class) and what they commanded (one kind for each command class); those are derived from the dataclasses.
 Every row carries time_us (the world's true time) and entity: the database's index, or -1 for the whole service.
@@ -15,7 +16,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # name is the replicated name; last_lsn and commits as of the end for fulls and incrementals
     ("truth.backup_finished", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"), ("nominal_bytes", "int"), ("name", "str"))),
     ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),
-    ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
+    ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
     ("truth.backup_skipped", (("kind", "int"), ("reason", "str"))),  # overrun, paused, primary_lost, 4214 ...
     # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
     # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), sending, backoff, waiting (link down, no back-off), landed, gone

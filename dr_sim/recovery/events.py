@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from dr_sim.backups.model import BackupHeader
 
 type_json = str  # a JSON text
+OwnNumber = int
+"""An engine's own error number, kept outside the digest: engines refuse one damaged file by different ones, and the outcome
+is the same."""
 
 
 def observed() -> str:
@@ -55,7 +58,7 @@ class ValidationFailed(Event):
     database: str
     name: str
     outcome: str
-    error_number: int
+    error_number: OwnNumber
     error_text: str = observed()
 
 
@@ -86,7 +89,7 @@ class RestoreFailed(Event):
 
     database: str
     name: str
-    error_number: int
+    error_number: OwnNumber
     position_lost: bool  # a failed restore of a full with replace leaves nothing usable
     error_text: str = observed()
 
@@ -103,7 +106,7 @@ class Recovered(Event):
 @dataclass(slots=True)
 class RecoverFailed(Event):
     database: str
-    error_number: int
+    error_number: OwnNumber
     error_text: str = observed()
 
 
@@ -242,7 +245,7 @@ class NoRoom(Event):
 
     database: str
     name: str
-    error_number: int
+    error_number: OwnNumber
     required_bytes: int
     free_bytes: int
     old_copy_bytes: int
@@ -256,7 +259,7 @@ class PrimaryError(Event):
 
     database: str
     what: str
-    error_number: int
+    error_number: OwnNumber
     error_text: str = observed()
 
 

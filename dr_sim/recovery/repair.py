@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 BRIDGE, SKIP_AHEAD, RESYNC = "bridge", "skip_ahead", "resync"
-WRONG_BASE_ERROR = 3136  # what the engine says of an incremental on the wrong full
+WRONG_BASE_ERRORS = (3136, 60017)  # what engines say of an incremental on the wrong full: SQL Server, and where one is silent
 _ABSENT_TWICE = 2  # a file may be landing while the primary's share is looked at: one answer without it is no proof
 
 
@@ -258,7 +258,7 @@ class Repair:
         if file.kind == LOG:
             return
         hopeless = file.attempts > self.db.rules.attempts
-        if self.policy == BRIDGE and (hopeless or file.error_number == WRONG_BASE_ERROR):
+        if self.policy == BRIDGE and (hopeless or file.error_number in WRONG_BASE_ERRORS):
             self._switch(mono_us, utc_us, out)
         elif self.policy and hopeless:
             file.state = LOST

@@ -18,6 +18,8 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.sqlite import SqliteEngine
+from dr_sim.results import run
+from dr_sim.scenario import load_scenario
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
 
@@ -178,3 +180,19 @@ def test_the_model_predicts_sqlite(acts: list[tuple[str, int]]) -> None:
             assert standing(*pairs[0]) == standing(*pairs[1]), (what, number)
         for server in pairs[1]:
             server.engine.close()  # type: ignore[attr-defined]
+
+
+def test_a_damaged_file_that_the_engine_itself_reads_is_one_outcome_whatever_number_it_is_refused_by(tmp_path: Path) -> None:
+    """Damaged after it was validated, and found by the restore: the engines' own words differ, the digest does not."""
+    path = tmp_path / "rest.yaml"
+    path.write_text(
+        "run_for: 4 h\ndatabases: {crm: {size: 100 MB, full: none, incremental: none}}\nlink: {bandwidth: 200 Mbit/s}\n"
+        "replay: {delay: 30 min}\nfailover: {mode: automatic}\n"
+        "events: [{at: 2 h 12 min, corrupt_at_rest: crm}, {at: 3 h, lose: site}]\n", encoding="utf-8",
+    )  # fmt: skip
+    runs = [run(load_scenario(path), None, engine) for engine in ("model", "sqlite")]
+    numbers = [[r.values["error_number"] for r in found.journal.rows("seen.RestoreFailed")] for found in runs]
+    texts = [[r.values["text"] for r in found.journal.rows("seen.RaiseAlert")] for found in runs]
+    assert numbers[0] and numbers[0] != numbers[1] and texts[0] != texts[1]
+    assert all(str(mine[0]) in told[0] for mine, told in zip(numbers, texts, strict=True))
+    assert runs[0].digest == runs[1].digest
