@@ -127,18 +127,21 @@ def _bars(causes: Causes, f: File, restored_us: int | None, sent_until: int, end
 
 
 def _phases(ax: Axes, time: Clock, failover: Failover, window: Window) -> None:
-    """The outage cut by its phases; the words stand before it, where nothing is drawn."""
-    words = []
+    """The outage cut by its phases; their names and lengths stand beside it, on the side with more room."""
     for begin, end, phase in failover.spans:
         left, right = max(begin, window[0]), min(end, window[1])
         ax.barh(0, max(right - left, 0) / DAY_US, left=float(time.days(left)), height=0.8, color=PHASE_COLOURS[phase], edgecolor="white", lw=0.5)
-        words.append(f"{phase.replace('_', ' ')} {clock(end - begin)}")
+        ax.fill_between([], [], color=PHASE_COLOURS[phase], label=f"{phase.replace('_', ' ')} {clock(end - begin)}")
         if right - left > (window[1] - window[0]) // 16:
             ax.text(float(time.days((left + right) // 2)), 0, phase.replace("_", " "), ha="center", va="center", fontsize=8)
     total = "unknown" if failover.outage_us is None else clock(failover.outage_us)
-    lines = [f"outage {total}", *(",  ".join(words[i : i + 4]) for i in range(0, len(words), 4))]
-    ax.annotate("\n".join(lines), (float(time.days(failover.outage_from_us)), 0.5), xycoords=("data", "axes fraction"), xytext=(-6, 0),
-                textcoords="offset points", ha="right", va="center", fontsize=8)  # fmt: skip
+    before = failover.outage_from_us - window[0] > window[1] - failover.until_us
+    edge = failover.outage_from_us if before else min(failover.until_us, window[1])
+    ax.legend(
+        title=f"outage {total}", title_fontsize=8, fontsize=8, ncols=4, handlelength=1, columnspacing=1, labelspacing=0.2,
+        loc="center right" if before else "center left", bbox_to_anchor=(float(time.days(edge)), 0.5),
+        bbox_transform=ax.get_xaxis_transform(), framealpha=0.9, borderaxespad=0.6,
+    )  # fmt: skip
     ax.set_yticks([])
     ax.set_ylim(-0.6, 0.6)
     lane(ax, "outage")

@@ -26,7 +26,13 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
 )  # fmt: skip
 GREY = "#8A8A8A"
 ALERT_MARKS = {1: ("v", RED, "missing log"), 2: ("o", ORANGE, "no new logs"), 3: ("s", PURPLE, "errors while restoring")}
-OTHER_ALERT = ("D", GREY, "other")
+OTHER_ALERTS = {  # by their event ids in the README
+    4: ("D", BLUE, "damaged file"), 5: ("X", BLACK, "not recovered"), 6: ("P", GREY, "files left behind"),
+    7: ("p", SKY, "planned failover waits"), 8: ("^", YELLOW, "restored too late"),
+    9: ("<", GREEN, "backup failed"), 10: (">", RED, "log full"), 11: ("h", PURPLE, "no room for a full"),
+    12: ("d", BLACK, "not fenced for certain"), 13: ("*", RED, "old primary heard again"), 14: ("H", SKY, "silence ended"),
+}  # fmt: skip
+OTHER_ALERT = ("d", GREY)
 STYLE: Any = {
     "svg.hashsalt": "dr_sim", "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
@@ -121,9 +127,9 @@ def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> N
     shown = [a for a in raised if window[0] <= a.time_us < window[1]]
     ax.set_ylim(-1, 1)
     ax.set_yticks([])
-    for event_id in sorted({min(a.event_id, 4) for a in shown}):
-        mark, colour, word = ALERT_MARKS.get(event_id, OTHER_ALERT)
-        mine = [a for a in shown if min(a.event_id, 4) == event_id]
+    for event_id in sorted({a.event_id for a in shown}):
+        mark, colour, word = (ALERT_MARKS | OTHER_ALERTS).get(event_id, (*OTHER_ALERT, f"event {event_id}"))
+        mine = [a for a in shown if a.event_id == event_id]
         for is_false in (False, True):
             at = [a.time_us for a in mine if a.false_alarm == is_false]
             if at:

@@ -80,13 +80,16 @@ def _series(fit: DatabaseFit) -> str:
 
 def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str) -> str:
     begins_us = min(fit.begins_utc_us for fit in fits)
-    days = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // DAY_US), 1)
+    hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // (DAY_US // 24)), 1)
+    if hours > 48:
+        hours = -(-hours // 24) * 24
+    length = f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"
     lines = [
         f"# Made from the backup history {_one_line(file)}. What is marked 'guessed' was not in it: put it right.",
         f"name: {json.dumps(stem, ensure_ascii=False)}",
-        f"start: {_utc(begins_us).rstrip('Z')}  # UTC: when the history begins",
+        f'start: "{_utc(begins_us).rstrip("Z")}"  # UTC: when the history begins',
         "time_zone: UTC",
-        f"run_for: {days} days  # as long as the history",
+        f"run_for: {length}  # as long as the history",
         "databases:",
     ]
     for fit in fits:
@@ -100,13 +103,12 @@ def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, ste
         for key, schedule in (("full", fit.full), ("incremental", fit.incremental), ("log", fit.log)):
             lines.append(_line(key, schedule.text, schedule.guess))
         lines += [f"    # {_one_line(remark)}" for remark in fit.remarks]
-    hours = days * 24
     lines += [
         "link: {bandwidth: 200 Mbit/s, rtt: 30 ms}  # guessed: put your own",
         "failover: {mode: automatic, silent_for: 30 s}  # guessed: put your own",
         "events:  # the questions: a link that is down for a while, and a site that is lost",
-        f"  - {{at: {hours // 2} h, link_outage: 12.8 min}}  # median of two public uptime logs",
-        f"  - {{at: {hours * 3 // 4} h 2 min, lose: site}}",
+        f"  - {{at: {hours * 30} min, link_outage: 12.8 min}}  # median of two public uptime logs",
+        f"  - {{at: {hours * 45 + 2} min, lose: site}}",
     ]
     return "\n".join(lines) + "\n"
 

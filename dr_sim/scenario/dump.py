@@ -6,12 +6,15 @@ import re
 import textwrap
 from typing import Any
 
+from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schema import Root
+from dr_sim.scenario.sources import default_value
 from dr_sim.scenario.tree import Node, Path
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/%+()-]|:(?=\S))*(?<! )")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")  # YAML would make a date of it, and a schema for texts refuse that
 _NULLS = ("null", "Null", "NULL")
 _LAST = ("events", "faults", "sla", "replications", "on_unknown", "sweep")
 
@@ -32,7 +35,32 @@ def resolved_of(tree: Node) -> Resolved:
     sources: dict[Path, str] = {}
     order = [*(name for name in Root.model_fields), *_LAST]
     values = {name: _plain(node, (name,), sources) for name in order if (node := tree.get(name)) is not None}
+    for path, text, source in DEFAULTS:  # one that was written out, as in a resolved scenario, keeps its source
+        for here, node in _nodes(tree, tuple(path.split("."))):
+            if here not in sources and node.plain() == default_value(text):
+                sources[here] = source
+    first = {"machine": _first(tree.get("machines")), "on_duty": _first((tree.get("failover") or tree).get("operators"))}
+    for path, source in DERIVED:
+        for here, node in _nodes(tree, tuple(path.split("."))):
+            if here not in sources and node.value is not None and node.value == first.get(here[-1]):
+                sources[here] = source
     return Resolved({name: value for name, value in values.items() if value is not None}, sources)
+
+
+def _first(node: Node | None) -> Any:
+    return node.value[0].value if node is not None and isinstance(node.value, list) and node.value else None
+
+
+def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:
+    """Every node at a key path in which '*' is any key."""
+    found: list[tuple[Path, Node]] = [((), tree)]
+    for step in pattern:
+        found = [
+            ((*path, key), child) for path, node in found
+            for key, child in (node.value.items() if isinstance(node.value, dict) else ())
+            if step in ("*", key)
+        ]  # fmt: skip
+    return found
 
 
 def _plain(node: Node, path: Path, sources: dict[Path, str]) -> Any:
@@ -111,7 +139,7 @@ def _key(text: str, *, flow: bool = False) -> str:
 def _scalar(text: str | None, *, flow: bool = False) -> str:
     if text is None:
         return "null"
-    if _PLAIN.fullmatch(text) and text not in _NULLS and not (flow and ":" in text):
+    if _PLAIN.fullmatch(text) and not _DATE.match(text) and text not in _NULLS and not (flow and ":" in text):
         return text
     return _quoted(text)
 

@@ -75,9 +75,16 @@ def _at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
 def _tell(schema: dict[str, Any], path: Path, source: str, value: Any) -> None:
     here = _at(schema, path)
     if value is not None:
-        here["default"] = value
+        here["default"] = _typed(here.get("type"), value)
     shown = f"{_brief(value)} ({source})" if value is not None else source
     here["description"] = f"{here.get('description', '')}; default: {shown}".lstrip("; ")
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """A default as its own schema wants it: the texts of defaults.py are numbers and truths to an editor."""
+    if not isinstance(value, str) or kind not in ("integer", "boolean"):
+        return value
+    return int(value) if kind == "integer" else value == "true"
 
 
 def _brief(value: Any) -> str:
@@ -118,6 +125,8 @@ def _params_schema(kind: Kind) -> dict[str, Any]:
             child["description"] = f"{child.get('description', '')}; default: {_brief(child['default'])} ({source})"
         if child.get("default", 0) is None:
             del child["default"]
+        elif "default" in child:
+            child["default"] = _typed(child.get("type"), child["default"])
     return schema
 
 

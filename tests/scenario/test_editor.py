@@ -92,3 +92,18 @@ def test_every_kind_is_there() -> None:
     words = SCHEMA["properties"]["events"]["items"]["properties"]
     assert set(words) == {"at", *(kind.name for kind in KINDS)}
     assert set(SCHEMA["properties"]["faults"]["properties"]) == {kind.name for kind in KINDS if kind.drawable}
+
+
+def test_defaults_are_of_the_type_that_the_schema_asks_for() -> None:
+    def wrong(part: object) -> list[object]:
+        if isinstance(part, list):
+            return [x for child in part for x in wrong(child)]
+        if not isinstance(part, dict):
+            return []
+        kinds = {"integer": int, "boolean": bool, "string": str}
+        value, kind = part.get("default"), kinds.get(str(part.get("type")))
+        mine = [part] if value is not None and kind is not None and not isinstance(value, kind) else []
+        return mine + [x for child in part.values() for x in wrong(child)]
+
+    assert wrong(json_schema()) == []
+    assert json_schema()["properties"]["seed"]["default"] == 1

@@ -26,13 +26,18 @@ def test_loading_it_again_gives_the_same(write: Write, text: str) -> None:
     again = load_scenario(write(resolved, "elsewhere/again.yaml"))
     assert again == scenario
     assert again.resolved == scenario.resolved
-    assert "# default" not in dump_resolved(again)  # every value is written now
+    kept, first = (
+        [line for line in text.partition("\nevents:")[0].partition("\nfaults:")[0].splitlines() if "  # default" in line and "the file's name" not in line]
+        for text in (dump_resolved(again), resolved)
+    )
+    assert [line for line in first if line not in kept] == []  # what is written out is still said to be a default
 
 
 def test_every_default_is_there_with_its_source(write: Write) -> None:
     lines = dump_resolved(load_scenario(write(SMALLEST))).splitlines()
     told = [line.split("  # default: ") for line in lines if "# default: " in line]
-    expected = [(path.split(".")[-1], text, source) for path, text, source in DEFAULTS]
+    quoted = {"start": '"2026-01-05"'}  # a text, to every reader of YAML
+    expected = [(path.split(".")[-1], quoted.get(path, text), source) for path, text, source in DEFAULTS]
     assert sorted(
         (line.strip().split(": ")[0], line.strip().split(": ", 1)[1], source) for line, source in told
     ) == sorted(
