@@ -19,7 +19,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
     ("truth.backup_skipped", (("kind", "int"), ("reason", "str"))),  # overrun, paused, primary_lost, 4214 ...
     # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
-    # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), sending, backoff, waiting (link down, no back-off), landed, gone
+    # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), off (a membership is), sending, backoff, waiting (link down, no back-off), landed, gone
     ("truth.file_state", (("file", "int"), ("state", "str"))),
     ("truth.landed", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("intact", "int"), ("name", "str"))),
     ("truth.damaged", (("file", "int"), ("where", "str"), ("offset", "int"), ("length", "int"))),  # where: transit, primary, secondary

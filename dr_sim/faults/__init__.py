@@ -27,6 +27,7 @@ from dr_sim.faults import (
     paused_backups,
     readers,
     recovery_model,
+    replication_off,
     replication_stopped,
     second_log_job,
     silent_backups,
@@ -69,6 +70,7 @@ KINDS: tuple[Kind, ...] = (
     index_maintenance.KIND,
     order_failover.KIND,
     operator_mistake.KIND,
+    replication_off.KIND,
 )
 
 __all__ = ["KINDS", "Kind", "Occurrence"]

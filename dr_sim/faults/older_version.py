@@ -9,7 +9,6 @@ from pydantic import Field
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
-from dr_sim.world.primary import SHARE
 
 
 class OlderVersion(Params):
@@ -37,7 +36,7 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
             world.replication.in_transit.remove(swap)
         file.replaced_by = older[-1]
         world.context.note("truth.damaged", index, file.number, "transit", 0, max(1, file.nominal_bytes))
-        return bytes(world.context.primary_files.read(older[-1].path_at(SHARE)))
+        return bytes(world.context.primary_files.read(world.context.at_primary(older[-1])))
 
     world.replication.in_transit.append(swap)
 

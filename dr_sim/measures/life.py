@@ -155,6 +155,7 @@ def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> I
     no_room = ("secondary's share full", "replication pauses until there is room")
     own = {
         "no_room": no_room,
+        "off": ("replication switched off" + _of(causes.during(begin, end, ("replication_off",))), "a membership of its folder"),
         "backoff": backoff,
         "waiting": ("replicator waits", "for the link"),
         "staging": staging,

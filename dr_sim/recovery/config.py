@@ -14,6 +14,7 @@ class DatabaseConfig:
 
     log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail is taken.
     full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to wait for.
+    share_path: what stands before a replicated name in a full path at the secondary, its last separator included.
     retention_us, keep_fulls: how long files stay in the secondary's share, and how many fulls at the least.
     """
 
@@ -22,6 +23,7 @@ class DatabaseConfig:
     full_scheduled: bool
     retention_us: int
     keep_fulls: int
+    share_path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,6 @@ class ReplayConfig:
     alert that lasts so long is critical; on_hole, otherwise: 'bridge', 'skip_ahead' or 'resync'; delay_us: replay
     delay, counted from the instant the log was cut; every_us: restore job at whole multiples of the monotonic clock
     (0: as soon as a log has landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
-    share_path: what stands before a replicated name in a full path, its last separator included.
     """
 
     attempts: int
@@ -46,7 +47,6 @@ class ReplayConfig:
     delay_us: int
     every_us: int
     reverify_us: int
-    share_path: str
 
 
 @dataclass(frozen=True, slots=True)

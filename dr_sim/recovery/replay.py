@@ -445,7 +445,7 @@ class DatabaseReplay:
         if self.drain is not None:
             self.drain.refused(file, e.mono_us, out)
         minutes = self.minutes(e.mono_us, e.utc_us)
-        text = no_room_text(self.name, self.rules.share_path + file.name, minutes, e.error_number, e.error_text)
+        text = no_room_text(self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text)
         self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)
         out.append(SetAlarm(self.name, "room", file.retry_at_mono_us))
         self.watch.look(e.mono_us, e.utc_us, out)
@@ -480,7 +480,7 @@ class DatabaseReplay:
         self.late_since_us = self.late_since_us or e.mono_us
         if e.mono_us - max(self.late_since_us, self.late_told_us) >= rules.retry_us:
             self.late_told_us = e.mono_us
-            text = lagging_text(self.name, rules.share_path + file.name, whole_minutes(late_us))
+            text = lagging_text(self.name, self.config.share_path + file.name, whole_minutes(late_us))
             minutes = self.minutes(e.mono_us, e.utc_us)
             self.alerts.tell(e.mono_us, e.utc_us, "lag", LAGGING, minutes, file.name, text, out)
 

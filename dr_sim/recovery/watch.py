@@ -243,7 +243,7 @@ class Watch:
         assert last is not None
         minutes = db.minutes(mono_us, utc_us)
         if file is not None:
-            path = db.rules.share_path + file.name
+            path = db.config.share_path + file.name
             text = errors_text(db.name, path, minutes, file.error_number, file.error_text)
             db.alerts.tell(mono_us, utc_us, "chain", ERRORS, minutes, file.name, text, out)
             return
@@ -251,7 +251,7 @@ class Watch:
         assert after.header is not None
         message = f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {db.state.redo_lsn}."
         since = utc_text(last.started_utc_us) if last.name else "none"
-        text = missing_text(db.name, since, db.rules.share_path + after.name, minutes, HOLE, message)
+        text = missing_text(db.name, since, db.config.share_path + after.name, minutes, HOLE, message)
         db.alerts.tell(mono_us, utc_us, "chain", MISSING, minutes, after.name, text, out)
 
     # ---- retries (R8, R12) --------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class Watch:
         """Raise event 4 for a file that the chain does not wait for now, but may need later."""
         db = self.db
         minutes = db.minutes(mono_us, utc_us)
-        path = db.rules.share_path + file.name
+        path = db.config.share_path + file.name
         text = damaged_text(db.name, path, minutes, file.error_number, file.error_text)
         db.alerts.tell(mono_us, utc_us, file.name, DAMAGED, minutes, file.name, text, out)
 

@@ -71,6 +71,11 @@ def replication(keys: schema.ReplicationKeys) -> model.Replication:
         resume_above_bytes=keys.resume_above,
         every_us=keys.every,
         delta_ppm=keys.delta,
+        folders=tuple(
+            model.Folder(group, name, folder.databases, folder.primary, folder.secondary, folder.staging)
+            for group, members in keys.groups.items()
+            for name, folder in members.folders.items()
+        ),
     )
 
 

@@ -34,6 +34,7 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems.extend(_failover(root, tree))
     problems.extend(_capacity(root, tree))
     problems.extend(_engine(_of(root, "engine"), tree))
+    problems.extend(_folders(root, tree))
     return problems
 
 
@@ -142,6 +143,36 @@ def _capacity(root: Any, tree: Node) -> list[Problem]:
         held = units.format_size(sum(seeded))
         told = f"secondary.data_capacity: the databases seeded there take {held}; write at least that, or none"
         problems.append(tree.at(("secondary", "data_capacity")).problem(told))
+    return problems
+
+
+def _folders(root: Any, tree: Node) -> list[Problem]:
+    """Each database in one folder, each folder with a name and shares of its own."""
+    problems = []
+    databases = tuple(_of(root, "databases") or {})
+    seen: dict[str, str] = {}  # a folder, a database or a share -> where
+    groups = _of(_of(root, "replication"), "groups") or {}
+    unread = False
+    for group, keys in groups.items():
+        folders = _of(keys, "folders") or {}
+        unread = unread or not folders or any(not _of(folder, "databases") for folder in folders.values())
+        for name, folder in folders.items():
+            where = f"replication.groups.{group}.folders.{name}"
+            node = tree.at(("replication", "groups", group, "folders", name))
+            held = _of(folder, "databases") or ()
+            shares = [share for share in (_of(folder, "primary"), _of(folder, "secondary")) if share]
+            for what, each in [("folder", name), *(("database", d) for d in held), *(("share", s) for s in shares)]:
+                if what == "database" and each not in databases:
+                    told = f"{where}.databases: unknown database {each!r}; {did_you_mean(each, databases)}"
+                    problems.append(node.at(("databases",)).problem(told))
+                elif f"{what} {each}" in seen:
+                    told = f"{where}: the {what} {each!r} is in {seen[f'{what} {each}']} already; write another"
+                    problems.append(node.problem(told))
+                seen.setdefault(f"{what} {each}", where)
+    missing = [name for name in databases if f"database {name}" not in seen]
+    if groups and missing and not problems and not unread:
+        told = f"replication.groups: no folder holds {missing[0]!r}; add it to the databases of one"
+        problems.append(tree.at(("replication", "groups")).problem(told))
     return problems
 
 

@@ -53,6 +53,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("replication.resume_above", "64 KiB", f"{_DFS} (64 KB)"),
     ("replication.every", "0 s", "assumed: as soon as a file is finished"),
     ("replication.delta", "100 %", "assumed: of logs and compressed backups nearly everything crosses"),
+    ("replication.groups", "{}", "assumed: one folder of all databases, //primary/backup to //secondary/landing"),
     # ---- the secondary ----
     ("secondary.disk", "1 GB/s", "assumed: hashing and restoring do not wait for it one at a time"),
     ("secondary.hash_rate", "500 MB/s", "assumed"),

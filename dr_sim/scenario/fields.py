@@ -48,6 +48,8 @@ class Names:
 
     databases: tuple[str, ...]
     machines: tuple[str, ...]
+    groups: tuple[str, ...] = ()  # of replication
+    folders: tuple[str, ...] = ()
 
 
 class Params(BaseModel):
@@ -333,4 +335,16 @@ MachineName = Annotated[
     str,
     _name_reader("machine", lambda names: names.machines),
     WithJsonSchema({"type": "string", "description": "a machine of this scenario"}),
+]
+
+GroupName = Annotated[
+    str,
+    _name_reader("replication group", lambda names: names.groups),
+    WithJsonSchema({"type": "string", "description": "a replication group of this scenario"}),
+]
+
+FolderName = Annotated[
+    str,
+    _name_reader("replicated folder", lambda names: names.folders),
+    WithJsonSchema({"type": "string", "description": "a replicated folder of this scenario"}),
 ]

@@ -81,7 +81,9 @@ def _load(
 
 
 def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> Scenario | None:
-    names = Names(names_of(tree.get("databases")), names_of(tree.get("machines")))
+    groups = tree.at(("replication", "groups"))
+    folders = tuple(name for _, group in groups.items() for name in names_of(group.get("folders")))
+    names = Names(names_of(tree.get("databases")), names_of(tree.get("machines")), names_of(groups), folders)
     root = _sections(tree, names, problems)
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)

@@ -96,6 +96,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A replicated folder: a share at the primary and one at the secondary, with a staging area of its own."""
+
+    group: str
+    name: str
+    databases: tuple[str, ...]
+    primary_share: str
+    secondary_share: str
+    staging_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replication:
     slots: int
     staging_bytes: int
@@ -106,6 +118,7 @@ class Replication:
     resume_above_bytes: int  # larger files resume after a cut, others start again
     every_us: int  # 0: as soon as a file is finished; else a copy job at whole multiples
     delta_ppm: int  # part of a changed file that crosses the link; 1_000_000: all of it
+    folders: tuple[Folder, ...] = ()  # each database is in one; none: all are in one with the usual names
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from dr_sim.scenario.values import (
     Rate,
     RunLength,
     ScheduleField,
+    ShareName,
     Validation,
     ZoneName,
 )
@@ -88,6 +89,17 @@ class LinkKeys(Section):
     )
 
 
+class FolderKeys(Section):
+    databases: NameList = about("whose backups it holds")
+    primary: ShareName = about("the share at the primary")
+    secondary: ShareName = about("the share at the secondary; it bears another name")
+    staging: Annotated[Size, Positive] = about("quota of the folder's own staging area")
+
+
+class GroupKeys(Section):
+    folders: dict[str, FolderKeys] = about("replicated folders by name")
+
+
 class ReplicationKeys(Section):
     slots: Annotated[Count, Positive] = about("concurrent transfers")
     staging: Annotated[Size, Positive] = about("quota of the staging area")
@@ -98,6 +110,7 @@ class ReplicationKeys(Section):
     resume_above: Size = about("larger files resume after a cut, others start again")
     every: Duration = about("a copy job at whole multiples; 0 s: as soon as a file is finished")
     delta: Ppm = about("part of a changed file that crosses the link")
+    groups: dict[str, GroupKeys] = about("replication groups by name; none: one folder of all databases")
 
 
 class SecondaryKeys(Section):

@@ -116,6 +116,20 @@ Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLen
 NameList = Annotated[
     tuple[str, ...], PlainValidator(_names), _json("array", items={"type": "string"}, minItems=1, uniqueItems=True)
 ]
+LONGEST_PATH = 200
+
+
+def _share(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    server, _, rest = text.removeprefix("//").partition("/")
+    if not text.startswith("//") or not server or not rest or len(text) > LONGEST_PATH or not text.isprintable():
+        raise refuse(f"{str(value)[:40]!r} is no share; write //server/share, as in //dr1/landing")
+    if any(step in ("", ".", "..") for step in (server, *rest.split("/"))):
+        raise refuse(f"{str(value)[:40]!r} is no share; write each folder by its own name, as in //dr1/landing/crm")
+    return text
+
+
+ShareName = Annotated[str, PlainValidator(_share), _json("string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"])]
 Rate = Annotated[
     tuple[int, int],
     PlainValidator(lambda value: from_text(units.parse_rate, value)),

@@ -54,9 +54,6 @@ class BackupFile:
         """Size and time of last write, as a share lists them."""
         return self.nominal_bytes, self.modified_utc_us
 
-    def path_at(self, share: str) -> str:
-        return f"{share}/{self.name}"
-
     def finished(self, header: BackupHeader, made: bytes | Unread, commits: int) -> None:
         """The backup is whole."""
         self.header = header

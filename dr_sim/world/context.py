@@ -33,6 +33,15 @@ class Context:
     by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
+    primary_shares: list[str] = field(default_factory=list)  # per database: where its files lie
+    secondary_shares: list[str] = field(default_factory=list)
+
+    def at_primary(self, file: BackupFile) -> str:
+        """Its path there."""
+        return f"{self.primary_shares[file.database]}/{file.name}"
+
+    def at_secondary(self, file: BackupFile) -> str:
+        return f"{self.secondary_shares[file.database]}/{file.name}"
 
     @property
     def now_us(self) -> int:

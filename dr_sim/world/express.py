@@ -29,12 +29,10 @@ from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.link import Link
-from dr_sim.world.primary import SHARE as PRIMARY_SHARE
 from dr_sim.world.primary import Primary, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
 from dr_sim.world.schedule import next_start
-from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.sharing import MICRO, ends_us
 
@@ -196,7 +194,7 @@ class ExpressLane:
         if not (
             cut_us < finished_us < landed_us < hashed_us < restored_us
             and (restored_us, stretch.priority) < stretch.ahead
-            and self._replication.room_for(size) and self._primary.share.fits(size)
+            and self._replication.room_for(db.index, size) and self._primary.share.fits(size)
             and (not stretch.copy_rate or self._secondary.share.fits(2 * size))
             and (stretch.alarm_us >= restored_us or self._alarm_moves_on(stretch, landed_us, restored_us))
         ):
@@ -222,7 +220,7 @@ class ExpressLane:
         )
         file = BackupFile(number, db.index, database, _LOG, name, header, commits, cut_us)
         file.finished(header, data, commits)
-        self._at_files[f"{PRIMARY_SHARE}/{name}"] = self._to_files[f"{SECONDARY_SHARE}/{name}"] = data
+        self._at_files[self._context.at_primary(file)] = self._to_files[self._context.at_secondary(file)] = data
         self._primary.made(db, file, cut_us)
         self._replication.sent(file)
         self._secondary.took(file)

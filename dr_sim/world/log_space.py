@@ -29,7 +29,9 @@ class LogSpace:
         self._full_from_us: dict[int, int] = {}
 
     def limit_bytes(self, db: PrimaryDatabase) -> int:
-        """The most its log holds; 0: not limited."""
+        """The most its log holds; 0: not limited, or kept for nobody (recovery model SIMPLE, or no full since)."""
+        if db.simple or db.log_broken:
+            return 0
         caps = self._caps.get(db.index, [])
         own = db.spec.log_capacity_bytes
         return min([*caps, own] if own else caps, default=0)

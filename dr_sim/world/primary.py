@@ -29,7 +29,7 @@ from dr_sim.world.volume import BackupShare
 
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
-SHARE = "//primary/backup"
+SHARE = "//primary/backup"  # where no folder says otherwise
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
 REAL_TRANSACTIONS = 4
 """In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""
@@ -224,7 +224,7 @@ class Primary:
         utc = context.primary_utc_us()
         number = (db.index << FILE_BITS) | db.files_made
         name = self.name(db, now, kind)
-        path = f"{SHARE}/{name}"
+        path = f"{context.primary_shares[db.index]}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
             size = lsn - engine.log_starts_at(name_of)
@@ -278,7 +278,7 @@ class Primary:
         header = job.op.finish(commits, lsn, utc).header
         if kind is Kind.LOG and self.log_space.limit_bytes(db):
             self.log_space.changed(db)
-        file.finished(header, context.primary_files.read(f"{SHARE}/{file.name}"), commits)
+        file.finished(header, context.primary_files.read(context.at_primary(file)), commits)
         if kind is not Kind.LOG:
             file.ends_us = now
         if kind is Kind.FULL and not header.copy_only:
@@ -318,7 +318,7 @@ class Primary:
         """The job reports success and has written a file, with its hash, that holds nothing. No log was truncated."""
         context, file = self._context, job.file
         job.op.abort(0)
-        context.primary_files.write(f"{SHARE}/{file.name}", b"")
+        context.primary_files.write(context.at_primary(file), b"")
         file.header.finished_utc_us = context.primary_utc_us()
         file.finished(file.header, b"", 0)
         file.nominal_bytes, file.hollow = 0, True
@@ -342,7 +342,7 @@ class Primary:
             return
         file.nominal_bytes = file.nominal_bytes * part_ppm // 1_000_000
         file.modified_utc_us = context.primary_utc_us()
-        context.primary_files.write(f"{SHARE}/{file.name}", bytes(64))  # blocks that are allocated and not flushed yet
+        context.primary_files.write(context.at_primary(file), bytes(64))  # blocks that are allocated and not flushed yet
         file.at_primary = True
         context.files[file.number] = context.by_name[file.database][file.name] = file
         self._offer(file)
@@ -354,7 +354,7 @@ class Primary:
         engine, utc = context.primary_engine, context.primary_utc_us()
         if lsn <= engine.log_starts_at(db.spec.name):
             return
-        number, path = (db.index << FILE_BITS) | db.files_made, f"{SHARE}/discarded"
+        number, path = (db.index << FILE_BITS) | db.files_made, f"{context.primary_shares[db.index]}/discarded"
         db.files_made += 1
         op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - engine.log_starts_at(db.spec.name), backup_id=number)
         header = op.finish(commits, lsn, utc).header
@@ -367,11 +367,13 @@ class Primary:
         if simple:
             self.discard_log(db)
         db.simple, db.log_broken = simple, not simple
+        self.log_space.changed(db)
 
     def _begin_chain(self, db: PrimaryDatabase) -> None:
         """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
         db.log_broken = False
         self.discard_log(db)
+        self.log_space.changed(db)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------
     def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
@@ -428,7 +430,7 @@ class Primary:
         """The share is full: the job fails by the engine's own words, what it had written goes, no log is truncated."""
         context = self._context
         db, file = job.db, job.file
-        path = f"{SHARE}/{file.name}"
+        path = context.at_primary(file)
         error = context.primary_engine.no_space("backup", path=path)
         if job.flow is not None:
             self._disks[db.spec.machine].stop(job.flow)
@@ -501,11 +503,12 @@ class Primary:
         if not file.at_primary:
             return
         file.at_primary = False
-        self.share.remove(file.nominal_bytes)
+        if not self.share.writing(file.number):  # seen before it was finished, and not a file of its own yet
+            self.share.remove(file.nominal_bytes)
         db = self.databases[file.database]
         if file.whole:
             db.shelf.remove(file.name)
         elif file in db.torn:
             db.torn.remove(file)
-        context.primary_files.delete(file.path_at(SHARE))
+        context.primary_files.delete(context.at_primary(file))
         context.file_gone(file, "primary", why)

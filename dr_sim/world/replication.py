@@ -1,7 +1,7 @@
 """One-way replication from the primary's share to the secondary's, which bears another name.
 
-Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every file passes through a
-staging area on the way; above its high watermark the oldest staged files are purged down to the low one, and no
+Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every file passes through its
+folder's staging area on the way (folder.py); above its high watermark the oldest staged files are purged down to the low one, and no
 transfer begins while that lasts. A transfer that the link cuts is retried after a back-off, for ever; large files
 resume, small ones start again. A connection that finds the link down backs off as a whole.
 A copy claims its room at the other side before it begins; where there is none replication stops, as it does for staging,
@@ -18,8 +18,8 @@ from dr_sim.journal import KIND_ID
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.folder import Folder, folders_of
 from dr_sim.world.link import Link
-from dr_sim.world.primary import SHARE
 from dr_sim.world.sharing import Flow
 from dr_sim.world.volume import Volume
 
@@ -47,11 +47,9 @@ class Replication:
         self._retry: Entry | None = None
         self._copy_job: Entry | None = None
         self._not_due: list[BackupFile] = []  # finished since the last copy job began
-        self._staged: deque[tuple[int, int]] = deque()  # file number and bytes
-        self._staged_bytes = 0
-        self._staged_numbers: set[int] = set()
-        self._high_bytes = self._spec.staging_bytes * self._spec.high_watermark_ppm // 1_000_000
-        self._purging = False
+        specs = folders_of(context.scenario)
+        self._folders = [Folder(spec, self._spec) for spec in dict.fromkeys(specs)]
+        self._folder_of = [next(f for f in self._folders if f.spec is spec) for spec in specs]
         self.in_transit: list[Callable[[BackupFile, bytes], bytes]] = []
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
@@ -70,13 +68,16 @@ class Replication:
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
-            self._set(file, "queued")
+            self._set(file, self._at_rest(file))
             self._wait_for_copy_job()
             return
         self._queue.append(file)
         self._pump()
         if not file.state or file.state in ("landed", "gone"):
-            self._set(file, "stopped" if self._stops else "queued")
+            self._set(file, "stopped" if self._stops else self._at_rest(file))
+
+    def _at_rest(self, file: BackupFile) -> str:
+        return "off" if self._of(file).off else "queued"
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -95,8 +96,8 @@ class Replication:
 
     @property
     def blocked(self) -> bool:
-        """Nothing can begin: backing off, purging, or between copy jobs."""
-        return self._retry is not None or self._purging or self._stops > 0
+        """Something cannot begin: backing off, stopped, purging, or a membership is off."""
+        return self._retry is not None or self._stops > 0 or any(folder.blocked for folder in self._folders)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
@@ -107,36 +108,46 @@ class Replication:
             or self.cut_short
         )  # fmt: skip
 
-    def room_for(self, size: int) -> bool:
+    def room_for(self, database: int, size: int) -> bool:
         """Without purging, and at the other side."""
-        return self._staged_bytes + size <= self._high_bytes and self._landing.fits(size)
+        return self._folder_of[database].fits(size) and self._landing.fits(size)
 
     def sent(self, file: BackupFile) -> None:
         """It was staged, sent and delivered."""
-        self._keep_staged(file)
+        self._of(file).keep(file.number, file.nominal_bytes)
         file.state = "landed"
 
     # ---- sending ------------------------------------------------------------------------------------------------------
     def _pump(self) -> None:
-        while self._queue and len(self._sending) < self._spec.slots and not self.blocked:
+        while len(self._sending) < self._spec.slots and self._retry is None and not self._stops:
+            place = self._first()
+            if place is None:
+                return
             if not self._link.forward_up:
                 self._lost()
                 return
-            file = self._queue.popleft()
+            file = self._queue[place]
             if not file.at_primary:
+                del self._queue[place]
                 self._gone(file)
                 continue
             if not self._has_room(file):
-                self._queue.appendleft(file)
                 if file.state != "no_room":
                     self._set(file, "no_room")
                 return
-            if not self._stage(file):
-                self._queue.appendleft(file)
+            if not self._stage(file, self._of(file)):
                 self._set(file, "staging")
-                return
+                continue
+            del self._queue[place]
             self._claim(file)
             self._send(file)
+
+    def _first(self) -> int | None:
+        """The place in the queue of the first file that may be sent."""
+        for place, file in enumerate(self._queue):
+            if not self._of(file).blocked:
+                return place
+        return None
 
     def _has_room(self, file: BackupFile) -> bool:
         return file.at_secondary or file.number in self._claimed or self._landing.fits(file.nominal_bytes)
@@ -147,7 +158,7 @@ class Replication:
             self._landing.put(file.nominal_bytes)
 
     def _room_changed(self) -> None:
-        if self._queue and not self.blocked:
+        if self._queue:
             self._pump()
 
     def _send(self, file: BackupFile) -> None:
@@ -169,7 +180,7 @@ class Replication:
         _, _, amount = self._sending.pop(file.number)
         context.journal.append(_SENT, context.agenda._now, file.database, file.number, amount)
         try:
-            data = context.primary_files.read(f"{SHARE}/{file.name}")
+            data = context.primary_files.read(context.at_primary(file))
         except KeyError:
             self._gone(file)
         else:
@@ -228,7 +239,7 @@ class Replication:
         self._stops -= 1
         if not self._stops:
             for file in self._queue:
-                self._set(file, "queued")
+                self._set(file, self._at_rest(file))
             self._pump()
 
     def _cut_all(self) -> None:
@@ -250,7 +261,7 @@ class Replication:
         """The connection is lost: what is queued waits for the next try (or for the link, without a back-off)."""
         state = "backoff" if self._spec.retry_us else "waiting"
         for file in self._queue:
-            if file.state != state:
+            if file.state != state and not self._of(file).off:
                 self._set(file, state)
         if self._spec.retry_us:
             at = self._context.now_us + self._spec.retry_us
@@ -287,38 +298,43 @@ class Replication:
         self._not_due.clear()
         self._pump()
 
-    def _stage(self, file: BackupFile) -> bool:
-        """Room in the staging area; False while it is being purged. A file larger than the quota passes,
-        and so does one that a cut transfer left there."""
-        spec = self._spec
-        size = file.nominal_bytes
-        if size > spec.staging_bytes or file.number in self._staged_numbers:
-            return True
-        if self._staged_bytes + size > self._high_bytes:
-            low = spec.staging_bytes * spec.low_watermark_ppm // 1_000_000
-            freed = 0
-            while self._staged and self._staged_bytes + size > low:
-                oldest, its_size = self._staged[0]
-                if oldest in self._sending:
-                    break
-                self._staged.popleft()
-                self._staged_numbers.discard(oldest)
-                self._staged_bytes -= its_size
-                freed += its_size
-            if freed:
-                self._purging = True
-                takes = -(-freed * 1_000_000 // spec.purge_bytes_s)
-                self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged)
-                return False
-        self._keep_staged(file)
-        return True
+    def _stage(self, file: BackupFile, folder: Folder) -> bool:
+        """Room in the staging area; False while it is being purged."""
+        freed = folder.stage(file.number, file.nominal_bytes, self._sending)
+        if freed:
+            folder.purging = True
+            takes = -(-freed * 1_000_000 // self._spec.purge_bytes_s)
+            self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged, folder)
+        return not freed
 
-    def _keep_staged(self, file: BackupFile) -> None:
-        self._staged.append((file.number, file.nominal_bytes))
-        self._staged_numbers.add(file.number)
-        self._staged_bytes += file.nominal_bytes
-
-    def _purged(self) -> None:
-        self._purging = False
+    def _purged(self, folder: Folder) -> None:
+        folder.purging = False
         self._pump()
 
+    # ---- memberships ----------------------------------------------------------------------------------------------------
+    def folders(self, group: str | None, name: str | None) -> list[Folder]:
+        """Those of a group, or of a name, or all."""
+        return [f for f in self._folders if group in (None, f.spec.group) and name in (None, f.spec.name)]
+
+    def switch_off(self, folders: list[Folder]) -> None:
+        """A membership of each: what is being sent there is cut, nothing more is sent."""
+        for folder in folders:
+            folder.off += 1
+        cut = [number for number in sorted(self._sending, reverse=True) if self._of(self._sending[number][0]).off]
+        for number in cut:
+            self._cut(*self._sending.pop(number))
+        for file in (*self._queue, *self._not_due):
+            if self._of(file).off and file.state != "off":
+                self._set(file, "off")
+        self._pump()
+
+    def switch_on(self, folders: list[Folder]) -> None:
+        for folder in folders:
+            folder.off -= 1
+        self._pump()
+        for file in (*self._queue, *self._not_due):
+            if file.state == "off" and not self._of(file).off:
+                self._set(file, "stopped" if self._stops else "queued" if self._retry is None else "backoff")
+
+    def _of(self, file: BackupFile) -> Folder:
+        return self._folder_of[file.database]

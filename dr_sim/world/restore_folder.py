@@ -9,6 +9,7 @@ is cloned: then it shares its file's blocks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.names import with_attempts
@@ -20,11 +21,11 @@ PART = ".part"  # of a copy that is being made
 
 
 class RestoreFolder:
-    """files: the secondary's (port.Files); share: where its replicated files lie, on that volume."""
+    """files: the secondary's (port.Files); share: where a replicated file lies, on that volume."""
 
     __slots__ = ("_claimed", "_cloned", "_copies", "_files", "_parts", "_share", "_volume")
 
-    def __init__(self, files: Any, share: str, volume: Volume, cloned: bool) -> None:
+    def __init__(self, files: Any, share: Callable[[BackupFile], str], volume: Volume, cloned: bool) -> None:
         self._files = files
         self._share = share
         self._volume = volume
@@ -49,7 +50,7 @@ class RestoreFolder:
     def make(self, file: BackupFile, attempts: int) -> str:
         """A whole copy under the name that carries its attempts. Raises KeyError if the share has no such file."""
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}"
-        self._files.copy(f"{self._share}/{file.name}", path)
+        self._files.copy(self._share(file), path)
         self._copies[file.number] = path
         return path
 
@@ -64,7 +65,7 @@ class RestoreFolder:
         """The copying was cut off after so many of its nominal bytes: at full size, with zeros in the place of the rest."""
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
         try:
-            data = self._files.read(f"{self._share}/{file.name}")
+            data = self._files.read(self._share(file))
         except KeyError:
             return  # it has gone from the share meanwhile
         done = len(data) * done_bytes // max(1, file.nominal_bytes)

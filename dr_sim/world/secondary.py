@@ -20,7 +20,7 @@ from dr_sim.world.volume import Volume
 
 _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
-SHARE = "//secondary/landing"
+SHARE = "//secondary/landing"  # where no folder says otherwise
 DATA_DISK = "//secondary/data"
 MINUTE_US = 60_000_000
 IN_USE = (60027, "Readers hold the database open.")
@@ -65,7 +65,7 @@ class Secondary:
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
-        self.restore_folder = RestoreFolder(context.secondary_files, SHARE, self.share, not self._spec.copy_bytes_s)
+        self.restore_folder = RestoreFolder(context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s)
         self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
         self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
@@ -74,7 +74,7 @@ class Secondary:
     def land(self, file: BackupFile, data: bytes) -> None:
         context = self._context
         now: int = context.agenda._now
-        context.secondary_files.write(f"{SHARE}/{file.name}", data)
+        context.secondary_files.write(context.at_secondary(file), data)
         self.restore_folder.drop(file)
         file.at_secondary = True
         intact = file.whole and file.agrees(data)
@@ -92,7 +92,7 @@ class Secondary:
             return
         file.at_secondary = False
         self.share.remove(file.nominal_bytes)
-        context.secondary_files.delete(f"{SHARE}/{file.name}")
+        context.secondary_files.delete(context.at_secondary(file))
         self.restore_folder.drop(file)
         context.file_gone(file, "secondary", why)
 
@@ -111,7 +111,7 @@ class Secondary:
     def _hashed(self, work: Work) -> None:
         self._hashing.remove(work)
         file = work.file
-        path = f"{SHARE}/{file.name}"
+        path = self._context.at_secondary(file)
         try:
             data = self._context.secondary_files.read(path)
         except KeyError:

@@ -116,6 +116,9 @@ class BackupShare(Volume):
         self._writing[number] = (disk, flow, amount, job)
         self.plan()
 
+    def writing(self, number: int) -> bool:
+        return number in self._writing
+
     def end(self, number: int) -> None:
         """It is over; what it leaves is `put` by itself."""
         self._writing.pop(number, None)

@@ -23,15 +23,14 @@ from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.express import ExpressLane
+from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.primary import FIRST_LSN, Primary, PrimaryDatabase
-from dr_sim.world.primary import SHARE as PRIMARY_SHARE
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
-from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.users import Users
 from dr_sim.world.workload import Workload
@@ -68,6 +67,8 @@ class World:
             secondary_engine=sides.secondary,
             workloads=workloads,
             by_name=[{} for _ in names],
+            primary_shares=[folder.primary_share for folder in folders_of(scenario)],
+            secondary_shares=[folder.secondary_share for folder in folders_of(scenario)],
         )
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
@@ -121,7 +122,7 @@ class World:
                 context.witness.opened(0, db.index, 1)
                 continue
             utc = context.scenario.start_utc_us
-            path = f"{PRIMARY_SHARE}/seed {db.index}"
+            path = f"{context.primary_shares[db.index]}/seed {db.index}"
             backup_id = (db.index << FILE_BITS) | ((1 << FILE_BITS) - 1)
             size = db.spec.size_bytes
             op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, size, backup_id=backup_id)
@@ -241,10 +242,9 @@ class World:
     def change_bytes(self, file: BackupFile, where: str, change: Callable[[bytes], bytes], offset: int, length: int) -> None:
         """Damage a file where it lies."""
         context = self.context
-        files, share = (
-            (context.secondary_files, SECONDARY_SHARE) if where == "secondary" else (context.primary_files, PRIMARY_SHARE)
-        )
-        path = file.path_at(share)
+        files, path = context.primary_files, context.at_primary(file)
+        if where == "secondary":
+            files, path = context.secondary_files, context.at_secondary(file)
         files.write(path, change(files.read(path)))
         context.note("truth.damaged", file.database, file.number, where, offset, max(1, length))
         context.witness.damaged(context.now_us, file.database, file.number, where)
@@ -307,7 +307,7 @@ class World:
         copy = BackupFile(number, file.database, file.database_name, file.kind, name, file.header, file.commits, file.begun_us)
         copy.finished(file.header, file.made, file.commits)
         copy.ends_us = file.ends_us
-        context.primary_files.write(copy.path_at(PRIMARY_SHARE), context.primary_files.read(file.path_at(PRIMARY_SHARE)))
+        context.primary_files.write(context.at_primary(copy), context.primary_files.read(context.at_primary(file)))
         self.primary.made(db, copy, context.now_us)
         self.replication.offer(copy)
 
@@ -353,13 +353,14 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
             full_scheduled=d.full.kind != "none",
             retention_us=s.retention_us,
             keep_fulls=s.retention_count,
+            share_path=folder.secondary_share + "/",
         )
-        for d in scenario.databases
+        for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
     )
     replay = ReplayConfig(
         attempts=r.attempts, age_us=r.age_us, retry_us=r.retry_us, window_us=r.window_us,
         critical_after_us=r.critical_after_us, on_hole=r.on_hole, otherwise=r.otherwise, delay_us=r.delay_us,
-        every_us=r.every_us, reverify_us=r.reverify_us, share_path=SECONDARY_SHARE + "/",
+        every_us=r.every_us, reverify_us=r.reverify_us,
     )  # fmt: skip
     failover = FailoverConfig(
         mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,

@@ -433,3 +433,12 @@ def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:
     assert abs(taken - at(1, "10:33:05") - ceil_div(size, 191_000_000)) <= 1
     assert [r.values["replace"] for r in rows(result, "seen.Restore") if r.time_us >= taken] == [0, 0]
     assert alerts(result) == []
+
+
+def test_replication_off() -> None:
+    result = fault("replication_off")
+    waited = rows(result, "truth.file_state", state="off")
+    assert [r.time_us for r in waited] == [at(1, "10:00:02") + n * 5 * MINUTE for n in range(8)]
+    assert peak_us(result) == at(1, "10:38:06.4") - at(1, "09:55")
+    first = at(1, "09:55:02.8") + 15 * MINUTE
+    assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]

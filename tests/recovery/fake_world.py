@@ -35,8 +35,8 @@ def config(
         "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0, **replay,
     }  # fmt: skip
     return ManagerConfig(
-        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2) for name in databases),
-        ReplayConfig(on_hole=on_hole, otherwise=otherwise, share_path="\\\\recovery\\logs\\", **rules),
+        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\") for name in databases),
+        ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
         FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE),
     )
 

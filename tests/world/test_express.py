@@ -60,7 +60,7 @@ def state_of(world: World) -> dict[str, Any]:
         "engines": picture((context.primary_engine.databases, context.secondary_engine.databases)),  # type: ignore[attr-defined]
         "primary": picture(world.primary.databases),
         "known": picture((context.files, context.by_name)),
-        "staged": picture((replication._staged, replication._staged_bytes, replication._staged_numbers)),
+        "staged": picture([(f._staged, f._bytes, f._numbers) for f in replication._folders]),
     }
 
 

@@ -1,0 +1,76 @@
+"""One replicated folder: its shares, its staging area, and whether its memberships are on.
+
+A folder has two members, the primary and the secondary. Switching either membership off stops the folder, and the other
+folders go on; when both are on again what was finished meanwhile is sent. Each folder has a staging area with a quota of
+its own, as in Windows' DFS Replication.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container
+
+from dr_sim.scenario.model import Folder as FolderSpec
+from dr_sim.scenario.model import Replication as ReplicationSpec
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.primary import SHARE as PRIMARY_SHARE
+from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
+
+
+class Folder:
+    """purging: its staging area is being purged. off: for so many reasons its memberships are off."""
+
+    __slots__ = ("_bytes", "_high_bytes", "_low_bytes", "_numbers", "_staged", "off", "purging", "spec")
+
+    def __init__(self, spec: FolderSpec, rules: ReplicationSpec) -> None:
+        self.spec = spec
+        self.purging = False
+        self.off = 0
+        self._staged: deque[tuple[int, int]] = deque()  # file number and bytes, the oldest first
+        self._bytes = 0
+        self._numbers: set[int] = set()
+        self._high_bytes = spec.staging_bytes * rules.high_watermark_ppm // 1_000_000
+        self._low_bytes = spec.staging_bytes * rules.low_watermark_ppm // 1_000_000
+
+    @property
+    def blocked(self) -> bool:
+        """Nothing in it can begin to be sent."""
+        return self.purging or self.off > 0
+
+    def fits(self, size_bytes: int) -> bool:
+        """Without purging."""
+        return self._bytes + size_bytes <= self._high_bytes
+
+    def stage(self, number: int, size_bytes: int, sending: Container[int]) -> int:
+        """Put a file there; how many bytes must be purged before (0: it is there). A file larger than the quota passes,
+        and so does one that a cut transfer left there."""
+        if size_bytes > self.spec.staging_bytes or number in self._numbers:
+            return 0
+        freed = 0
+        if not self.fits(size_bytes):
+            while self._staged and self._bytes + size_bytes > self._low_bytes:
+                oldest, its_size = self._staged[0]
+                if oldest in sending:
+                    break
+                self._staged.popleft()
+                self._numbers.discard(oldest)
+                self._bytes -= its_size
+                freed += its_size
+        if not freed:
+            self.keep(number, size_bytes)
+        return freed
+
+    def keep(self, number: int, size_bytes: int) -> None:
+        self._staged.append((number, size_bytes))
+        self._numbers.add(number)
+        self._bytes += size_bytes
+
+
+def folders_of(scenario: Scenario) -> list[FolderSpec]:
+    """Of each database in turn: the folder that holds its backups. Where no group is written, all are in one."""
+    rules = scenario.replication
+    if not rules.folders:
+        names = tuple(d.name for d in scenario.databases)
+        return [FolderSpec("backups", "backups", names, PRIMARY_SHARE, SECONDARY_SHARE, rules.staging_bytes)] * len(names)
+    by_name = {name: folder for folder in rules.folders for name in folder.databases}
+    return [by_name[d.name] for d in scenario.databases]
