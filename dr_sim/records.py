@@ -51,6 +51,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # a promotion that reported success: what had been restored without an error reaches to `claimed` commits, the database
     # itself says that it holds `held`; sound 0: and those are not the primary's
     ("truth.silent_recovery", (("claimed", "int"), ("held", "int"), ("sound", "int"))),
+    # a real engine's operation took so long by the clock; file -1: none
+    ("truth.measured", (("file", "int"), ("what", "str"), ("duration_us", "int"))),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases

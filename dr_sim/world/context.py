@@ -12,6 +12,7 @@ from dr_sim.streams import Streams
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.clock import Clock
 from dr_sim.world.workload import Workload
 
 _FILE_GONE = KIND_ID["truth.file_gone"]
@@ -29,6 +30,7 @@ class Context:
     primary_engine: Engine
     secondary_engine: Engine
     workloads: list[Workload]
+    clock: Clock
     files: dict[int, BackupFile] = field(default_factory=dict)  # by number, while either side has them
     by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth

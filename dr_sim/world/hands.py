@@ -22,7 +22,7 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.heartbeat import Heartbeats
-from dr_sim.world.promotion import Promotion
+from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.secondary import Secondary, Work
 
 HOUR_US = 3_600_000_000
@@ -216,13 +216,17 @@ class Hands:
             self.tell(e.PrimaryError(self._context.now_us, self._context.utc_us(), 0, database, what, number, text))
 
     def _recover(self, command: c.Recover) -> None:
-        at = self._context.now_us + self._context.scenario.failover.recover_fixed_us
-        index = self._index[command.database]
-        self._context.witness.recovery_begins(index)
-        self._context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation)
+        context, index = self._context, self._index[command.database]
+        context.witness.recovery_begins(index)
+        outcome, took_us = context.clock.time(lambda: self._promotion.bring_online(index)) if context.clock.measured else (None, 0)
+        if outcome is not None:
+            context.clock.note(context.now_us, index, -1, "recover", took_us)
+        at = context.now_us + (took_us or context.scenario.failover.recover_fixed_us)
+        context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation, outcome)
 
-    def _recovered(self, database: str, incarnation: int) -> None:
-        number, text, fork, lsn = self._promotion.recover(self._index[database])
+    def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:
+        index = self._index[database]
+        number, text, fork, lsn = self._promotion.recover(index, outcome or self._promotion.bring_online(index))
         now, utc = self._context.now_us, self._context.utc_us()
         if number:
             self.tell(e.RecoverFailed(now, utc, incarnation, database, number, text))

@@ -21,6 +21,7 @@ from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Database, Schedule
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
+from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
 from dr_sim.world.schedule import next_start
@@ -116,7 +117,7 @@ class Primary:
         self._offer = offer
         scenario = context.scenario
         self.databases = [PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)]
-        disk = scenario.primary.disk_bytes_s
+        disk = context.clock.disk(scenario.primary.disk_bytes_s)
         self._disks = {m: SharedRate(context.agenda, Class.DISK, disk) for m in scenario.machines}
         self._costs: dict[Kind, BackupCost] = {
             Kind.FULL: scenario.primary.full,
@@ -230,9 +231,14 @@ class Primary:
             size = lsn - engine.log_starts_at(name_of)
         elif kind is Kind.INCREMENTAL:
             size = min(size, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
+        clock, took_us = context.clock, 0
         try:
-            op = engine.begin_backup(
-                name_of, kind, path, utc, size, backup_id=number, copy_only=order.copy_only, tail=order.tail
+            if clock.measured and not order.tail:
+                took_us = clock.rehearse(engine, context.primary_files, name_of, kind, size, commits, lsn, utc)
+            op, began_us = clock.time(
+                lambda: engine.begin_backup(
+                    name_of, kind, path, utc, size, backup_id=number, copy_only=order.copy_only, tail=order.tail
+                )
             )
         except EngineError as error:
             return f"{error.number} {error.text}"
@@ -245,6 +251,9 @@ class Primary:
             _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
         )
         cost = self._costs[kind]
+        if clock.measured:
+            cost = pace(size, took_us or began_us)
+            clock.note(now, db.index, number, f"{kind.word} backup", took_us or began_us)
         job.amount = size
         done = self._finish
         if kind is Kind.LOG and db.cut_next_ppm:

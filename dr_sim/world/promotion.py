@@ -15,6 +15,10 @@ from dr_sim.world.users import Users
 PROMOTED_FORK = 2  # the primary began on fork 1; a service fails over at most once
 
 
+Online = tuple[int, str, int, int]
+"""(0, '', fork, the LSN at which it begins), or (error number, text, 0, 0)."""
+
+
 class Promotion:
     def __init__(self, context: Context, primary: Primary, remote: Remote, users: Users) -> None:
         self._context = context
@@ -54,15 +58,21 @@ class Promotion:
         self._end_two_primaries()
 
     # ---- promote ------------------------------------------------------------------------------------------------------
-    def recover(self, database: int) -> tuple[int, str, int, int]:
-        """Bring a database online; (0, '', fork, fork point) or (error number, text, 0, 0)."""
-        context = self._context
-        db = self._primary.databases[database]
-        engine = context.secondary_engine
+    def bring_online(self, database: int) -> Online:
+        """Have the engine do it."""
+        name = self._primary.databases[database].spec.name
         try:
-            lsn = engine.recover(db.spec.name, PROMOTED_FORK)
+            return 0, "", PROMOTED_FORK, self._context.secondary_engine.recover(name, PROMOTED_FORK)
         except EngineError as error:
             return error.number, error.text, 0, 0
+
+    def recover(self, database: int, outcome: Online) -> Online:
+        """A database has been brought online, or not; outcome is returned."""
+        if outcome[0]:
+            return outcome
+        context, lsn = self._context, outcome[3]
+        db = self._primary.databases[database]
+        engine = context.secondary_engine
         now = context.now_us
         reading = engine.read_witness(db.spec.name)
         workload = context.workloads[database]
@@ -84,7 +94,7 @@ class Promotion:
         if db.writes_until_us is None and not self._two_primaries:
             self._two_primaries = True
             context.note("truth.two_primaries", -1, 1)
-        return 0, "", PROMOTED_FORK, lsn
+        return outcome
 
     def redirect(self, done: Callable[[], None]) -> None:
         def arrived() -> None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.engines.sql_server_errors import refusal
 from dr_sim.journal import KIND_ID
+from dr_sim.scenario.model import BackupCost
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.restore_folder import RestoreFolder
 from dr_sim.world.sharing import Flow, SharedRate
@@ -54,7 +57,7 @@ class Secondary:
     def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
         self._context = context
         self._spec = context.scenario.secondary
-        self._disk = SharedRate(context.agenda, Class.DISK, self._spec.disk_bytes_s)
+        self._disk = SharedRate(context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s))
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
         self._copies: dict[int, int] = {}  # what the copy of each database takes of the data disk
@@ -106,7 +109,20 @@ class Secondary:
         work = Work(file, incarnation, done)
         self._hashing.append(work)
         size = file.content.nominal_bytes if file.at_secondary and self._hash else 0
-        work.flow = self._disk.start(file.database, size, self._spec.hash_bytes_s, self._hashed, work)
+        cost = BackupCost(0, self._spec.hash_bytes_s)
+        clock, now = self._context.clock, self._context.now_us
+        if clock.measured and self._hash:
+            _, took_us = clock.time(lambda: self._look(file))
+            clock.note(now, file.database, file.number, "hash", took_us)
+            cost = pace(size, took_us)
+        work.flow = self._disk.start(file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us)
+
+    def _look(self, file: BackupFile) -> None:
+        """What validation does with a file, for nothing but the time it takes."""
+        path = f"{SHARE}/{file.name}"
+        with suppress(KeyError, EngineError):
+            file.content.agrees(self._context.secondary_files.read(path))
+            self._context.secondary_engine.read_header(path)
 
     def _hashed(self, work: Work) -> None:
         self._hashing.remove(work)
@@ -178,7 +194,8 @@ class Secondary:
                 raise EngineError(*IN_USE) if context.secondary_engine.name != "model" else refusal(3101)
             if file.kind is Kind.FULL:
                 self._claim(work)
-            work.op = context.secondary_engine.begin_restore(name, path, replace=work.replace)
+            op: RestoreOp = context.secondary_engine.begin_restore(name, path, replace=work.replace)
+            work.op = DoneRestore(context.clock, op) if context.clock.measured else op
         except EngineError as error:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
@@ -187,6 +204,10 @@ class Secondary:
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
         rate = self._spec.restore_bytes_s
+        if isinstance(work.op, DoneRestore):
+            context.clock.note(now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us)
+            cost = pace(amount, work.op.took_us)
+            fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
         work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
     def _not_copied(self, work: Work, why: tuple[int, str]) -> None:
@@ -285,15 +306,21 @@ class Secondary:
             context.witness.restore_failed(now, file.database, engine.state(file.database_name))
             self._over(work, None, error.number, error.text)
             return
+        self._restored(work, state)
+        self._over(work, state, 0, "")
+
+    def _restored(self, work: Work, state: RestoreState) -> None:
+        """It is in the database."""
+        context, file = self._context, work.file
+        now: int = context.agenda._now
         if work.claimed_bytes:
             self.data.remove(work.claimed_bytes)
             self.copy_of(file.database, work.claimed_bytes)
         self.restore_folder.drop(file)
-        reading = engine.read_witness(file.database_name)
+        reading = context.secondary_engine.read_witness(file.database_name)
         number = file.content.number
         context.witness.restored(now, file.database, number, state, reading)
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
-        self._over(work, state, 0, "")
 
     def _refused(self, work: Work, number: int, text: str) -> None:
         self._over(work, None, number, text)
@@ -335,6 +362,8 @@ class Secondary:
                 file = work.file
                 attempts = self._attempts_in_store(file.database_name, file.name)
                 self.restore_folder.leave_part(file, attempts, file.nominal_bytes - left)
+            elif isinstance(work.op, DoneRestore) and work.op.state is not None:
+                self._restored(work, work.op.state)  # nobody is told; who resumes sees it
             elif work.op is not None:
                 work.op.abort(500_000)
                 self._unclaim(work)

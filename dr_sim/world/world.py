@@ -21,6 +21,7 @@ from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
+from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.folder import folders_of
@@ -66,6 +67,7 @@ class World:
             primary_engine=sides.primary,
             secondary_engine=sides.secondary,
             workloads=workloads,
+            clock=Clock(journal, scenario.engine.timing == "measured"),
             by_name=[{} for _ in names],
             primary_shares=[folder.primary_share for folder in folders_of(scenario)],
             secondary_shares=[folder.secondary_share for folder in folders_of(scenario)],

@@ -1,0 +1,92 @@
+"""How long real engines take: by the scenario's costs, or by the clock of this machine (`engine: {timing: measured}`).
+
+Measured, each operation is timed while it really happens and takes that long in virtual time; every duration is in the
+record (truth.measured). What is timed, and when its bytes are touched:
+
+- a backup is taken for nothing first, copy-only and thrown away: same work, same bytes, and it moves no chain. So how long
+  it takes is known at its begin, and the one that counts can still be cut off. Of a tail, which cannot be taken twice, the
+  begin is timed: stopping the server and reading its log;
+- a hash likewise is computed when it begins, and again when it ends: files change meanwhile;
+- a restore and a promotion are done when they begin and told of when they end. A recovery manager that dies in between
+  finds the restore done.
+
+Each is timed alone, so operations side by side do not slow each other down. The link, people, heartbeats and users are
+the scenario's as ever: nothing real stands for them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.engines.port import Engine, EngineError, RestoreOp
+from dr_sim.journal import Journal
+from dr_sim.scenario.model import BackupCost
+
+T = TypeVar("T")
+UNSHARED = 10**15
+"""Bytes a second of a disk where every operation takes the time that it was measured to take."""
+SCRATCH = "//primary/rehearsal"
+
+
+class Clock:
+    def __init__(self, journal: Journal, measured: bool) -> None:
+        self.measured = measured
+        self._journal = journal
+
+    def disk(self, bytes_s: int) -> int:
+        """A disk's rate: not shared if durations are measured."""
+        return UNSHARED if self.measured else bytes_s
+
+    def time(self, do: Callable[[], T]) -> tuple[T, int]:
+        """What it returns, and how many microseconds it took, at least 1."""
+        begun = time.perf_counter_ns()
+        result = do()
+        return result, max(1, (time.perf_counter_ns() - begun) // 1000)
+
+    def note(self, now_us: int, database: int, file: int, what: str, took_us: int) -> None:
+        self._journal.note("truth.measured", now_us, database, file, what, took_us)
+
+    def rehearse(
+        self, engine: Engine, files: Any, name: str, kind: Kind, size: int, commits: int, lsn: int, utc_us: int
+    ) -> int:
+        """How long this backup takes, by one that counts for nothing. Raises EngineError."""
+
+        def whole() -> None:
+            op = engine.begin_backup(name, kind, SCRATCH, utc_us, size, backup_id=0, copy_only=True)
+            op.finish(commits, lsn, utc_us)
+
+        _, took_us = self.time(whole)
+        files.delete(SCRATCH)
+        return took_us
+
+
+def pace(size: int, took_us: int) -> BackupCost:
+    """The cost of something that takes so long in all, evenly spread over its bytes."""
+    return BackupCost(0, max(1, size * 1_000_000 // took_us)) if size else BackupCost(took_us, 1)
+
+
+class DoneRestore:
+    """A RestoreOp that was carried out when it was made; took_us: how long that took."""
+
+    def __init__(self, clock: Clock, op: RestoreOp) -> None:
+        self._error: EngineError | None = None
+        self.state: RestoreState | None = None
+        _, self.took_us = clock.time(lambda: self._do(op))
+
+    def _do(self, op: RestoreOp) -> None:
+        try:
+            self.state = op.finish()
+        except EngineError as error:
+            self._error = error
+
+    def finish(self) -> RestoreState:
+        if self.state is None:
+            assert self._error is not None
+            raise self._error
+        return self.state
+
+    def abort(self, fraction_ppm: int) -> None:
+        """It is done; a refused one has changed nothing."""
