@@ -126,7 +126,7 @@ shared = {"deadline": None, "suppress_health_check": [HealthCheck.function_scope
 
 
 @given(edit=edits())
-@settings(max_examples=300, **shared)  # type: ignore[arg-type]
+@settings(max_examples=100, **shared)  # type: ignore[arg-type]
 def test_any_edit_of_one_cell_is_caught_at_its_row(folder: Path, edit: Edit) -> None:
     caught(edit, folder)
 

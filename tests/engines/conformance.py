@@ -510,7 +510,8 @@ class Conformance:
             if name == "log 2":
                 s.restore("log 1")
 
-        for offset in zone[:: max(1, len(zone) // 12)]:
+        places = 4 if s.engine.name == "postgres" else 12  # a restore there takes a quarter of a second
+        for offset in zone[:: max(1, len(zone) // places)]:
             stand_before()
             s.files.write(name, flipped(whole, offset, 1, 0x01))
             assert self._damaged_restore(servers, s, name, n) in servers.behaviour.body_damage[kind], offset
