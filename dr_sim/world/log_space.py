@@ -38,7 +38,8 @@ class LogSpace:
 
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
         lsn = self._context.workloads[db.index].lsn(at_us)
-        return lsn + 1 - self._context.primary_engine.log_starts_at(db.spec.name)  # LSN 1 is where the first byte goes
+        first = max(1, self._context.primary_engine.log_starts_at(db.spec.name))  # LSN 1 is where the first byte goes
+        return lsn + 1 - first
 
     def full(self, db: PrimaryDatabase) -> bool:
         return db.index in self._full_from_us

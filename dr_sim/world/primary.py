@@ -228,7 +228,7 @@ class Primary:
         path = f"{context.primary_shares[db.index]}/{name}"
         size = db.spec.size_bytes
         if kind is Kind.LOG:
-            size = lsn - engine.log_starts_at(name_of)
+            size = lsn - self.log_from(db)
         elif kind is Kind.INCREMENTAL:
             size = min(size, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
         clock, took_us = context.clock, 0
@@ -361,11 +361,11 @@ class Primary:
         context = self._context
         commits, lsn = self._catch_up(db)
         engine, utc = context.primary_engine, context.primary_utc_us()
-        if lsn <= engine.log_starts_at(db.spec.name):
+        if lsn <= self.log_from(db):
             return
         number, path = (db.index << FILE_BITS) | db.files_made, f"{context.primary_shares[db.index]}/discarded"
         db.files_made += 1
-        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - engine.log_starts_at(db.spec.name), backup_id=number)
+        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - self.log_from(db), backup_id=number)
         header = op.finish(commits, lsn, utc).header
         context.primary_files.delete(path)
         context.witness.made(context.now_us, db.index, number, header, commits)
@@ -461,6 +461,11 @@ class Primary:
         if db.writes_until_us is not None and db.writes_until_us < t:
             t = db.writes_until_us
         return self.written_at(db, t)
+
+    def log_from(self, db: PrimaryDatabase) -> int:
+        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
+        byte there."""
+        return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
 
     def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:
         commits, lsn = self._context.workloads[db.index].written(t)

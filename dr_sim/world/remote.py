@@ -92,7 +92,7 @@ class Remote:
             self._tail_asked[database].append(answer)
             return ""
         _, lsn = self._primary.written(db)
-        if lsn <= self._context.primary_engine.log_starts_at(db.spec.name):
+        if lsn <= self._primary.log_from(db):
             return "nothing new"
         self._tail_asked[database] = [answer]
         reason = self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)

@@ -46,7 +46,7 @@ def test_a_log_is_cut_when_its_job_starts_and_takes_what_was_written_since() -> 
         assert begun == 5 * MINUTE * k
         assert finished == begun + SECOND + ceil_us(size, LOG_RATE)
         assert last == 1 + 20_000_000 * k
-        assert size == last - first
+        assert size == last - max(first, 1)
     assert all(a[3] == b[2] for a, b in pairwise(found))
     assert len(found) == 23  # the 24th is cut at the very end of the run
 
@@ -158,8 +158,8 @@ link: {bandwidth: 100 Mbit/s}
 primary: {disk: 10 MB/s}
 """
     together, apart = (told(text.replace("MACHINE", m)) for m in "ab")
-    assert backups(together)[0][1] == 5 * MINUTE + SECOND + ceil_us(20_000_001, 5_000_000)
-    assert backups(apart)[0][1] == 5 * MINUTE + SECOND + ceil_us(20_000_001, 10_000_000)
+    assert backups(together)[0][1] == 5 * MINUTE + SECOND + ceil_us(20_000_000, 5_000_000)
+    assert backups(apart)[0][1] == 5 * MINUTE + SECOND + ceil_us(20_000_000, 10_000_000)
 
 
 # ---- the end of a primary ----------------------------------------------------------------------------------------------------
@@ -190,3 +190,14 @@ def test_logs_every_second_do_not_make_it_look_at_all_names_it_ever_gave() -> No
     names = [r.values["name"] for r in run.journal.rows("truth.backup_finished")]
     assert len(names) == len(set(names)) > 2600  # every other one finds the one before it still running
     assert len(run.primary.databases[0].named) <= 1801
+
+
+@pytest.mark.parametrize("seeded", [True, False])
+def test_the_first_log_holds_what_was_written_and_no_byte_more(seeded: bool) -> None:
+    """20 MB are written in five minutes. LSN 0 is no LSN: the range of the first log begins there, its bytes do not."""
+    text = ONE if seeded else ONE.replace("full: none", "seeded: false, full: every 1 min")
+    found = [(r.values["first_lsn"], r.values["last_lsn"], r.values["nominal_bytes"])
+             for r in told(text, "run_for=16 min").rows("truth.backup_finished") if r.values["kind"] == Kind.LOG]  # fmt: skip
+    assert found == [
+        (0, 20_000_001, 20_000_000), (20_000_001, 40_000_001, 20_000_000), (40_000_001, 60_000_001, 20_000_000),
+    ]  # fmt: skip
