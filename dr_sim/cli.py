@@ -85,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--database", help="of this database (default: the worst)")
     explain.set_defaults(command=_explain)
 
+    report = commands.add_parser("report", help="look into which assumed inputs would flip a run's verdict; renew its report.html")
+    report.add_argument("results", type=Path, help="folder of a run")
+    report.set_defaults(command=_report)
+
     verify = commands.add_parser("verify", help="feed a run's events to fresh recovery objects: same commands?")
     verify.add_argument("results", type=Path, help="folder of a run")
     verify.set_defaults(command=_verify)
@@ -155,6 +159,25 @@ def _explain(a: argparse.Namespace) -> int:
         print(alerts_of(a.results, a.database))
         return 0
     print(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
+    return 0
+
+
+def _report(a: argparse.Namespace) -> int:
+    from dr_sim.output import write_together
+    from dr_sim.progress import progress_bar
+    from dr_sim.report import report_html
+    from dr_sim.report.assumptions import examine
+    from dr_sim.run import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+
+    stored, summary = read_results(a.results), read_summary(a.results)
+    with progress_bar("assumptions") as (progress, _):
+        examined = examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress) if stored.scenario.sla else None
+    write_together({a.results / REPORT_FILE: report_html(stored.journal, stored.scenario, summary, examined)})
+    for flip in examined.flips if examined else []:
+        print(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
+    if examined and not examined.flips:
+        print(f"none of {examined.tried} assumed numbers flips the verdict, at a tenth or at ten times its value")
+    print(f"{a.results}/  {REPORT_FILE}")
     return 0
 
 

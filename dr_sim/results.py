@@ -207,3 +207,15 @@ def read_results(folder: Path) -> Stored:
     scenario = load_scenario(folder / SCENARIO_FILE)
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
     return Stored(scenario, journal, checks, str(digest))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """A run's summary.json. InputError with one clear line if it cannot be read."""
+    path = folder / SUMMARY_FILE
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(summary["verdict"], dict):
+            raise TypeError("it holds no verdict")
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
+    return dict(summary)

@@ -22,6 +22,7 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import service_exposure
 from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import tables
+from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
@@ -33,7 +34,8 @@ __all__ = ["report_html"]
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 
 
-def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any]) -> str:
+def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], examined: Examined | None = None) -> str:
+    """The page. summary: the whole one, with verdict and digest; examined: which assumptions flip the verdict, if known."""
     t = tables(journal)
     causes, quality, found = Causes(t, scenario), judge(t, scenario), failovers(t, scenario)
     timeline = Timeline(t, scenario, causes, quality, found)
@@ -50,7 +52,7 @@ def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any]) -
         library=Resources(mode="inline", components=["bokeh"]).render(), script=script, divs=divs,
         lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(quality, scenario),
         sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
-        views=json.dumps(_views(timeline, causes, found)),
+        examined=examined, views=json.dumps(_views(timeline, causes, found)),
     )  # fmt: skip
 
 

@@ -1,0 +1,121 @@
+"""Which assumed inputs would flip the verdict: each default of a scenario smaller and larger, one at a time.
+
+A scenario says little and assumes much; every default has a source, but a source is not a measurement of the user's own
+shop. So each number that the user did not write is tried at half and twice its value, and where that changes nothing at
+a tenth and ten times, on the same luck (the same seed and streams). What flips the verdict is worth measuring; what does
+not need not be argued about.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from dr_sim.errors import InputError
+from dr_sim.run import run
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.dump import Resolved
+from dr_sim.screen import value_text
+from dr_sim.verdict import Verdict
+
+FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
+_NOT_ASSUMED = ("seed", "start", "measure_from", "run_for", "events", "faults", "sla")  # what is asked, not what is assumed
+
+
+@dataclass(slots=True)
+class Flip:
+    """An assumption and a value of it that changes the verdict."""
+
+    key: str
+    assumed: str
+    source: str
+    tried: str
+    outcome: str
+    words: str
+
+
+@dataclass(slots=True)
+class Examined:
+    """flips in the order of the scenario's keys; tried: how many assumptions were; left_out: those that are no numbers."""
+
+    flips: list[Flip]
+    tried: int
+    left_out: int
+
+
+def examine(path: Path, verdict: str, progress: Callable[[float], None] | None = None) -> Examined:
+    """Run the scenario again with each assumed number smaller and larger, on all cores. verdict: the outcome as it was."""
+    scenario = load_scenario(path)
+    assert isinstance(scenario.resolved, Resolved)
+    numbers = list(_numbers(scenario.resolved))
+    found = Examined([], len(numbers), len(scenario.resolved.sources) - len(numbers))
+    with ProcessPoolExecutor(initializer=_leave_interrupts_to_the_parent) as pool:
+        flips = pool.map(_flips, repeat(path), repeat(verdict), numbers)
+        for i, some in enumerate(flips, 1):
+            found.flips.extend(some)
+            if progress is not None:
+                progress(i / len(numbers))
+    return found
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _flips(path: Path, verdict: str, number: tuple[str, str, str]) -> list[Flip]:
+    """What becomes of the verdict as one number is changed; empty if it stands at ten times and a tenth."""
+    key, assumed, source = number
+    for factors in FACTORS:
+        found = []
+        for text in dict.fromkeys(scaled(assumed, factor) for factor in factors):
+            other = _tried(path, key, text)
+            if other is not None and (outcome := other.outcome.name.lower()) != verdict:
+                found.append(Flip(key, assumed, source, text, outcome, _words(other)))
+        if found:
+            return found
+    return []
+
+
+def _numbers(resolved: Resolved) -> Iterator[tuple[str, str, str]]:
+    """(key, value, source) of each default that is a number with or without a unit, and not 0."""
+    for path, source in resolved.sources.items():
+        if path[0] in _NOT_ASSUMED:
+            continue
+        value: Any = resolved
+        for step in path:
+            value = value[int(step)] if isinstance(value, list) else value[step]
+        if isinstance(value, str) and (match := _NUMBER.fullmatch(value)) and float(match[1]):
+            yield ".".join(path), value, source
+
+
+def scaled(text: str, factor: float) -> str:
+    """'30 s' times 2: '60 s'. Whole numbers stay whole (rounded up), and 100 % is not exceeded."""
+    match = _NUMBER.fullmatch(text)
+    assert match
+    value = float(match[1]) * factor
+    if match[3] == "%":
+        value = min(value, 100.0)
+    if match[3] is None and value != int(value):
+        value = int(value) + 1
+    return f"{value:.10g}{match[2]}{match[3] or ''}"
+
+
+def _tried(path: Path, key: str, text: str) -> Verdict | None:
+    """The verdict with one key set; None where the scenario does not allow that value."""
+    try:
+        scenario = load_scenario(path, [f"{key}={text}"])
+    except InputError:
+        return None
+    return run(scenario).verdict
+
+
+def _words(verdict: Verdict) -> str:
+    lines = [j for j in verdict.lines if j.outcome is verdict.outcome]
+    return "; ".join(f"{j.line.measure.replace('_', ' ')} {value_text(j.value, j.unit)}" for j in lines)

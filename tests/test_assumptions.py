@@ -1,0 +1,63 @@
+"""Which assumed inputs flip the verdict: found where they do, and not where they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dr_sim import cli
+from dr_sim.report.assumptions import examine, scaled
+
+SCENARIO = """\
+run_for: 80 min
+databases: {crm: {size: 1 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic, silent_for: 30 s}
+events: [{at: 32 min, lose: site}]
+sla: {data_loss: at most 10 min, outage: at most 160 s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "factor", "said"),
+    [
+        ("30 s", 2.0, "60 s"), ("30 s", 0.1, "3 s"), ("2", 0.5, "1"), ("3", 0.5, "2"), ("60 %", 2.0, "100 %"), ("0.5 %", 10.0, "5 %"),
+        ("356 MB/s", 0.5, "178 MB/s"), ("1460 B", 0.1, "146 B"), ("100 per s", 10.0, "1000 per s"),
+    ],
+)  # fmt: skip
+def test_a_text_with_a_number_is_scaled(text: str, factor: float, said: str) -> None:
+    assert scaled(text, factor) == said
+
+
+def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(tmp_path: Path) -> None:
+    """Outage is detect 30-40 s, fence 21 s, recover 10 s, redirect 60 s, warm up: a second over two minutes. 160 s are
+    missed when redirect takes 60 s more, and when the fence or recovery takes ten times its time, not twice."""
+    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
+    found = examine(tmp_path / "s.yaml", "pass")
+    flips = {flip.key: flip for flip in found.flips}
+    assert flips["failover.redirect.switch"].tried == "120 s"
+    assert flips["failover.fence_timeout"].tried == "210 s"
+    assert flips["failover.recover"].tried == "100 s"
+    assert {flip.outcome for flip in found.flips} == {"fail"}
+    assert "outage" in flips["failover.recover"].words
+    assert not any(key.startswith(("databases", "users", "secondary.retention", "sla", "events")) for key in flips)
+    assert found.tried > 40
+    assert found.left_out > 10
+
+
+def test_the_report_tells_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
+    assert cli.main(["run", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "r")]) == 0
+    assert "has not been looked into" in (tmp_path / "r/report.html").read_text(encoding="utf-8")
+    assert cli.main(["report", str(tmp_path / "r")]) == 0
+    assert "failover.redirect.switch: 60 s was assumed; at 120 s the verdict is fail" in capsys.readouterr().out
+    page = (tmp_path / "r/report.html").read_text(encoding="utf-8")
+    assert "<td>failover.redirect.switch</td>" in page
+    assert "has not been looked into" not in page
+
+
+def test_a_folder_that_holds_no_run_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
