@@ -167,7 +167,7 @@ def _report(a: argparse.Namespace) -> int:
     from dr_sim.progress import progress_bar
     from dr_sim.report import report_html
     from dr_sim.report.assumptions import examine
-    from dr_sim.run import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+    from dr_sim.results import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
 
     stored, summary = read_results(a.results), read_summary(a.results)
     with progress_bar("assumptions") as (progress, _):

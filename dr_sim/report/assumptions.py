@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.errors import InputError
-from dr_sim.run import run
+from dr_sim.results import run
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.dump import Resolved
 from dr_sim.screen import value_text
