@@ -84,9 +84,9 @@ def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: st
     of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
-    journal = play(of)
-    summary = summarise(journal, of)
-    return Run(of, journal, summary, judge(summary, of))
+    first, *following = play(of)
+    summary = summarise(first.journal, of, following)
+    return Run(of, first.journal, summary, judge(summary, of))
 
 
 def replicate(

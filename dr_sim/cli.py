@@ -182,20 +182,25 @@ def _report(a: argparse.Namespace) -> int:
 
 
 def _verify(a: argparse.Namespace) -> int:
-    from dr_sim.results import read_results
+    from dr_sim.results import journal_name, read_results
     from dr_sim.verify import verify
     from dr_sim.world.world import manager_config
 
     stored = read_results(a.results)
-    found = verify(stored.journal, manager_config(stored.scenario), stored.scenario.start_utc_us, stored.checks)
-    if found.mismatch is not None:
-        m = found.mismatch
-        print(f"row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
-        return 4
-    if stored.journal.digest() != stored.digest:
-        print(f"the journal's digest is not the one in {a.results}/manifest.json: rows were added or taken away", file=sys.stderr)
-        return 4
-    print(f"holds: {found.rows} rows, {found.events} events gave the same {found.commands} commands")
+    rows = events = commands = 0
+    for each in stored.legs:
+        leg = each.leg
+        found = verify(leg.journal, manager_config(leg.scenario), leg.scenario.start_utc_us, each.checks)
+        file = a.results / journal_name(leg.number)
+        if found.mismatch is not None:
+            m = found.mismatch
+            print(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
+            return 4
+        if leg.journal.digest() != each.digest:
+            print(f"{file}: its digest is not the one in {a.results}/manifest.json: rows were added or taken away", file=sys.stderr)
+            return 4
+        rows, events, commands = rows + found.rows, events + found.events, commands + found.commands
+    print(f"holds: {rows} rows, {events} events gave the same {commands} commands")
     return 0
 
 

@@ -8,7 +8,8 @@ from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
-from dr_sim.results import read_results
+from dr_sim.measures.outcome import failovers
+from dr_sim.results import Stored, read_results
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen import instant
@@ -30,7 +31,7 @@ def explain(
     index = _database(scenario, database)
     try:
         if failover is not None:
-            ledgers = explain_failover(stored.journal, scenario, failover, index)
+            ledgers = _failover(stored, failover, index)
         elif alert is not None:
             ledgers = explain_alert(stored.journal, scenario, alert)
         else:
@@ -38,6 +39,17 @@ def explain(
     except NoSuchThing as error:
         raise InputError([Problem(str(folder), 0, 0, str(error))]) from None
     return "\n\n".join(_text(ledger) for ledger in ledgers)
+
+
+def _failover(stored: Stored, n: int, database: int | None) -> list[Ledger]:
+    """The ledgers of the n-th failover of all legs together."""
+    before = 0
+    for each in stored.legs:
+        found = len(failovers(each.leg.journal, each.leg.scenario))
+        if before < n <= before + found:
+            return explain_failover(each.leg.journal, each.leg.scenario, n - before, database)
+        before += found
+    raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
 
 
 def _database(scenario: Scenario, name: str | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from dr_sim import __version__, journal_file
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
+from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
@@ -26,15 +28,18 @@ from dr_sim.world.play import play
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
 TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = "timeline.svg", "exposure.svg", "report.html"
 RUN_FILES = (SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE, TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE)
+_LATER_JOURNAL = re.compile(r"journal-[0-9]+\.parquet")
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
 
 
 @dataclass(slots=True)
 class Result:
-    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit."""
+    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to its first failover's
+    end; following: the legs after that (dr_sim/legs.py)."""
 
     scenario: Scenario
     journal: Journal
+    following: list[Leg]
     summary: dict[str, Any]
     verdict: Verdict
     digest: str
@@ -42,9 +47,14 @@ class Result:
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
-    journal = play(scenario, progress)
-    summary = summarise(journal, scenario)
-    return Result(scenario, journal, summary, judge(summary, scenario), journal.digest())
+    first, *following = play(scenario, progress)
+    summary = summarise(first.journal, scenario, following)
+    return Result(scenario, first.journal, following, summary, judge(summary, scenario), first.journal.digest())
+
+
+def journal_name(leg_no: int) -> str:
+    """The first leg's journal is the run's; each later one has its number."""
+    return JOURNAL_FILE if leg_no == 1 else f"journal-{leg_no}.parquet"
 
 
 # ---- files --------------------------------------------------------------------------------------------------------------
@@ -90,7 +100,8 @@ def _is_run(folder: Path) -> bool:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return there <= set(RUN_FILES) and isinstance(manifest, dict) and "journal_digest" in manifest
+    ours = {name for name in there if name in RUN_FILES or _LATER_JOURNAL.fullmatch(name)}
+    return there == ours and isinstance(manifest, dict) and "journal_digest" in manifest
 
 
 def _refused(folder: Path, why: str) -> InputError:
@@ -124,11 +135,14 @@ def _fill(result: Result, folder: Path) -> None:
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
+        "later_digests": [leg.journal.digest() for leg in result.following],
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
     _write_json(folder / MANIFEST_FILE, manifest)
     journal_file.save(result.journal, folder / JOURNAL_FILE)
+    for leg in result.following:
+        journal_file.save(leg.journal, folder / journal_name(leg.number))
     _write_json(folder / SUMMARY_FILE, full_summary(result))
     timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE)
     exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE)
@@ -185,13 +199,21 @@ def _move_into_place(temporary: Path, folder: Path) -> None:
 
 
 @dataclass(slots=True)
+class StoredLeg:
+    """A leg read back from its journal; checks: the row hashes stored with it; digest: as the manifest has it."""
+
+    leg: Leg
+    checks: Any
+    digest: str
+
+
+@dataclass(slots=True)
 class Stored:
-    """A run read back from its folder; checks: the row hashes stored with the journal."""
+    """A run read back from its folder; journal: its first leg's."""
 
     scenario: Scenario
     journal: Journal
-    checks: Any
-    digest: str
+    legs: list[StoredLeg]
 
 
 def read_results(folder: Path) -> Stored:
@@ -206,7 +228,16 @@ def read_results(folder: Path) -> Stored:
         raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
     scenario = load_scenario(folder / SCENARIO_FILE)
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
-    return Stored(scenario, journal, checks, str(digest))
+    legs = [StoredLeg(first_leg(scenario, journal), checks, str(digest))]
+    for later in manifest.get("later_digests", ()):
+        following = next_leg(legs[-1].leg)
+        if following is None:
+            raise InputError([Problem(str(manifest_path), 0, 0, "names more journals than the run has legs; run the scenario again")])
+        begins_us, of = following
+        number = len(legs) + 1
+        journal, checks = journal_file.load(folder / journal_name(number))
+        legs.append(StoredLeg(Leg(number, begins_us, of, journal), checks, str(later)))
+    return Stored(scenario, legs[0].leg.journal, legs)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
         )
     if f["unprotected_us"] is not None:
         at_least = "at least " if f["unprotected_censored"] else ""
-        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])}")
+        seeded = sum(d.size_bytes for d in scenario.databases)
+        why = f" (seeding {size(seeded)} anew)" if scenario.new_secondary_us is not None else " (no new secondary)"
+        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])}{why}")
     return out
 
 

@@ -94,8 +94,9 @@ def replication(scenario: Scenario, number: int) -> Scenario:
 def take(scenario: Scenario, number: int) -> Sample:
     """Play one replication and measure it."""
     of = replication(scenario, number)
-    t = tables(play(of))
-    return from_summary(t, summarise(t, of), of)
+    first, *following = play(of)
+    t = tables(first.journal)
+    return from_summary(t, summarise(t, of, following), of)
 
 
 def from_summary(record: Record, summary: dict[str, Any], scenario: Scenario) -> Sample:

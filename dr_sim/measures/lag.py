@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.legs import Leg
 from dr_sim.measures.exposure import Curve, step_curve, worst
 from dr_sim.measures.outcome import Failover
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
@@ -165,12 +166,20 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
     return LinkUse(total, capacity, down)
 
 
-def unprotected_us(record: Record, scenario: Scenario, failover: Failover) -> int | None:
-    """How long the new primary had nothing behind it by the end of the run: a lower bound, for no new recovery network
-    is established yet in this world. None if nothing was promoted."""
+def unprotected(leg: Leg, failover: Failover, following: Leg | None) -> tuple[int, bool] | None:
+    """(for how long the new primary had nothing restored behind it, whether the run ended before it had): from the last
+    promotion until every database is restored at the new secondary. None if nothing was promoted."""
     if failover.promoted_us is None:
         return None
-    return run_end_us(tables(record), scenario) - failover.promoted_us
+    if following is None:
+        return run_end_us(tables(leg.journal), leg.scenario) - failover.promoted_us, True
+    waited_us = following.begins_us - leg.begins_us - failover.promoted_us
+    t = tables(following.journal)
+    restored = t["truth.restored"]
+    seeded = [restored["time_us"][restored["entity"] == i][:1].tolist() for i in range(len(following.scenario.databases))]
+    if all(seeded):
+        return waited_us + max(first for first, in seeded), False
+    return waited_us + run_end_us(t, following.scenario), True
 
 
 def backups_made(record: Record) -> dict[str, int]:

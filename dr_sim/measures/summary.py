@@ -7,13 +7,15 @@ rounded half up, once, here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
-from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected_us
+from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.reported import service_reported
@@ -23,15 +25,21 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
 
 QUANTILES = (50, 90, 95, 99)  # per cent
+NEVER_US = 1 << 62
 EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
 
 
-def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
-    """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty."""
+def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ()) -> dict[str, Any]:
+    """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty.
+
+    following: the legs after the first failover. Their failovers and violations stand with the first leg's, in the whole
+    run's time; all else is of the first leg, and of each later one under `after`.
+    """
     t = tables(record)
     end = run_end_us(t, scenario)
-    found = failovers(t, scenario)
     quality = judge(t, scenario)
+    legs = [first_leg(scenario, t.journal), *following]
+    opened = [t, *(tables(leg.journal) for leg in following)]
     up_until = min((up_until_us(t, scenario, i) for i in range(len(scenario.databases))), default=end)
     return {
         "name": scenario.name,
@@ -41,8 +49,8 @@ def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
         "start_utc_us": scenario.start_utc_us,
         "time_zone": scenario.time_zone,
         "measured_us": {"from": scenario.measure_from_us, "end": end, "up_until": up_until},
-        "failovers": [_failover(t, scenario, f, quality) for f in found],
-        "orders_refused": _orders_refused(t, scenario),
+        "failovers": _failovers(legs, opened, quality),
+        "orders_refused": _orders_refused(legs, opened),
         "exposure": _exposures(t, scenario, end),
         "replay_lag": _with_databases(
             _curve(service_lag(t, scenario), scenario, end),
@@ -61,9 +69,23 @@ def summarise(record: Record, scenario: Scenario) -> dict[str, Any]:
             for r in t.rows("truth.silent_recovery")
         ],
         "violations": [
-            {"time_us": r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
-            for r in t.rows("truth.violation")
+            {"time_us": leg.begins_us + r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
+            for leg, of in zip(legs, opened, strict=True)
+            for r in of.rows("truth.violation")
         ],
+        "after": [_after(leg, of) for leg, of in zip(following, opened[1:], strict=True)],
+    }
+
+
+def _after(leg: Leg, t: Tables) -> dict[str, Any]:
+    """What is measured of a later leg, but for its failovers; its durations count from begins_us."""
+    end = run_end_us(t, leg.scenario)
+    return {
+        "leg": leg.number,
+        "begins_us": leg.begins_us,
+        "exposure": _exposures(t, leg.scenario, end),
+        "alerts": _alerts(leg.scenario, judge(t, leg.scenario)),
+        "backups": backups_made(t),
     }
 
 
@@ -123,10 +145,35 @@ def limits_us(scenario: Scenario) -> list[int]:
 
 
 # ---- failovers ----------------------------------------------------------------------------------------------------------
+def _failovers(legs: Sequence[Leg], opened: Sequence[Tables], first: AlertQuality) -> list[dict[str, Any]]:
+    """Those of all legs, numbered through."""
+    found: list[dict[str, Any]] = []
+    for i, (leg, t) in enumerate(zip(legs, opened, strict=True)):
+        quality = judge(t, leg.scenario) if i else first
+        for f in failovers(t, leg.scenario):
+            told = _failover(t, leg.scenario, f, quality)
+            bare = unprotected(leg, f, legs[i + 1] if i + 1 < len(legs) else None)
+            told["unprotected_us"], told["unprotected_censored"] = bare if bare is not None else (None, False)
+            found.append({**_in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number})
+    return found
+
+
+_INSTANTS = ("failed_us", "recovery_point_us", "outage_from_us", "served_again_us", "begin_us", "onset_us", "time_us")
+
+
+def _in_the_run_s_time(told: Any, begins_us: int) -> Any:
+    """A failover's summary with every instant in it counted from the run's start; told as its leg counts."""
+    if isinstance(told, dict):
+        return {
+            key: value + begins_us if key in _INSTANTS and isinstance(value, int) else _in_the_run_s_time(value, begins_us)
+            for key, value in told.items()
+        }
+    return [_in_the_run_s_time(item, begins_us) for item in told] if isinstance(told, list) else told
+
+
 def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     losses = [_loss(t, scenario, loss) for loss in f.losses]
     known = f.data_loss_us is not None
-    unprotected = unprotected_us(t, scenario, f)
     return {
         "number": f.number,
         "class": f.failure_class,
@@ -155,8 +202,6 @@ def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality)
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
         "two_primaries_us": f.two_primaries_us,
-        "unprotected_us": unprotected,
-        "unprotected_censored": unprotected is not None,  # a lower bound: the run ended before protection was back
         "told": _told(t, scenario, f, quality),
     }
 
@@ -194,12 +239,14 @@ def _events_of(t: Tables, scenario: Scenario, f: Failover) -> str:
     return ", ".join(dict.fromkeys(label for label in found if label))
 
 
-def _orders_refused(t: Tables, scenario: Scenario) -> list[dict[str, Any]]:
-    causes = Causes(t, scenario)
+def _orders_refused(legs: Sequence[Leg], opened: Sequence[Tables]) -> list[dict[str, Any]]:
+    """Of every leg until the next one begins: what comes after that is for the next."""
+    ends = [*(leg.begins_us for leg in legs[1:]), NEVER_US]
     return [
-        {"time_us": at, "operator": who, "reason": why, "events": causes.order(at, who)}
+        {"time_us": leg.begins_us + at, "operator": who, "reason": why, "events": Causes(t, leg.scenario).order(at, who)}
+        for leg, t, end in zip(legs, opened, ends, strict=True)
         for at, who, why in _orders(t)
-        if why
+        if why and leg.begins_us + at < end
     ]
 
 

@@ -6,7 +6,7 @@ import zoneinfo
 from dataclasses import replace
 
 from dr_sim import units
-from dr_sim.scenario import model, schema, times
+from dr_sim.scenario import fields, model, schema, times
 from dr_sim.scenario.events import Together
 from dr_sim.scenario.workload import SeriesFile
 
@@ -149,6 +149,7 @@ def scenario(
         description=root.description,
         seed=root.seed,
         replication_no=0,
+        leg_no=1,
         start_utc_us=start_utc_us(root),
         time_zone=root.time_zone,
         run_for_us=root.run_for,
@@ -164,6 +165,7 @@ def scenario(
         failover=failover(root.failover),
         users=model.Users(*root.users.requests, root.users.utilisation),
         engine=model.EngineSpec(root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing),
+        new_secondary_us=None if root.after_failover.new_secondary == fields.NEVER else root.after_failover.new_secondary,
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,

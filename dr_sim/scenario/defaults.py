@@ -101,6 +101,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("engine.imitates", "sql_server", "the recovery service's own engine"),
     ("engine.scale", "100000", "assumed: a service of 500 GB is 5 MB on disk"),
     ("engine.timing", "modelled", "assumed: a run is the same on every machine"),
+    ("after_failover.new_secondary", "0 s", "assumed: a machine stands ready"),
     # ---- users, the manager, danger ----
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),

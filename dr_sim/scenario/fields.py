@@ -156,6 +156,16 @@ Capacity = Annotated[
 ]
 """Bytes; 0: not limited."""
 
+NEVER = -1
+
+DurationOrNone = Annotated[
+    int,
+    _reader(lambda text: NEVER if text.strip().lower() == NO_LIMIT else units.parse_duration(text)),
+    Quantity("duration or none", lambda value: NO_LIMIT if value == NEVER else units.format_duration(value)),
+    _text("a duration, or none: never", rf"{_DURATION_PATTERN}|^\s*none\s*$", "4 h", "none"),
+]
+"""Microseconds; NEVER for none."""
+
 Bandwidth = Annotated[
     int,
     _reader(units.parse_bandwidth),

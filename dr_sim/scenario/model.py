@@ -281,6 +281,7 @@ class Scenario:
     description: str
     seed: int
     replication_no: int
+    leg_no: int  # 1 until the first failover: see dr_sim/legs.py
     start_utc_us: int  # instant 0, microseconds since 1970 UTC
     time_zone: str
     run_for_us: int
@@ -296,6 +297,7 @@ class Scenario:
     failover: Failover
     users: Users
     engine: EngineSpec
+    new_secondary_us: int | None  # after a promotion a new secondary is in place after so long; None: never
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int

@@ -16,6 +16,7 @@ from dr_sim.scenario.fields import (
     Count,
     DiskRate,
     Duration,
+    DurationOrNone,
     FactorLaw,
     Law,
     Loss,
@@ -179,6 +180,10 @@ class FailoverKeys(Section):
     warm_up: WarmUpKeys
 
 
+class AfterFailoverKeys(Section):
+    new_secondary: DurationOrNone = about("after a promotion a new secondary is in place, to be seeded, after so long; none: never")
+
+
 class UsersKeys(Section):
     requests: Rate = about("requests that users offer")
     utilisation: Ppm = about("the part of the warm capacity that they need")
@@ -222,6 +227,7 @@ class Root(Section):
     replay: ReplayKeys
     heartbeat: HeartbeatKeys
     failover: FailoverKeys
+    after_failover: AfterFailoverKeys
     users: UsersKeys
     manager: ManagerKeys
     danger: DangerKeys

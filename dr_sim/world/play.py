@@ -1,4 +1,4 @@
-"""A scenario played once, from nothing to its journal."""
+"""A scenario played once, from nothing to its journals: one for each leg of the run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
 from dr_sim.journal import Journal
+from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 
 
-def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Journal:
-    """Build the scenario's world, on the engine that it names, and run it to its end. progress is told the part that is done, 0 to 1."""
+def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> list[Leg]:
+    """Build the scenario's world, on the engine that it names, and run it to its end, and after each failover the world
+    that follows (dr_sim/legs.py).
+
+    progress is told the part that is done, 0 to 1, of the first leg: what follows a failover is short beside it.
+    """
     was_on = gc.isenabled()
     gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
     try:
-        spec = scenario.engine
-        with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
-            return World(scenario, sides=sides).run(progress)
+        legs = [first_leg(scenario, _played(scenario, progress))]
+        while (following := next_leg(legs[-1])) is not None:
+            begins_us, of = following
+            legs.append(Leg(len(legs) + 1, begins_us, of, _played(of, None)))
+        return legs
     finally:
         if was_on:
             gc.enable()
+
+
+def _played(scenario: Scenario, progress: Callable[[float], None] | None) -> Journal:
+    spec = scenario.engine
+    with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
+        return World(scenario, sides=sides).run(progress)

@@ -60,7 +60,7 @@ class World:
             scenario=scenario,
             agenda=agenda,
             journal=journal,
-            streams=Streams(scenario.seed, scenario.replication_no, block_words),
+            streams=Streams(scenario.seed, scenario.replication_no, block_words, scenario.leg_no),
             witness=Witness(names, emit, lambda db, fork, n: acks[db](n), scenario.replay.validate_hash),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,
@@ -102,6 +102,9 @@ class World:
         self.context.note("truth.engine", -1, engine.name, engine.version)
         self._seed()
         self.primary.start()
+        if scenario.leg_no > 1:  # a new recovery network is established: nothing waits for the schedule's next full
+            for db in self.primary.databases:
+                agenda.at(0, Class.JOB, db.index, self._seed_anew, db)
         self._schedule_events()
         agenda.at(0, Class.ANSWER, -1, self.hands.start)
         self._daily(DAY_US)
@@ -135,6 +138,9 @@ class World:
             context.secondary_files.delete(path)
             self.secondary.copy_of(db.index, size)
             context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
+
+    def _seed_anew(self, db: PrimaryDatabase) -> None:
+        self.primary.begin(db, Kind.FULL)
 
     def _daily(self, at_us: int) -> None:
         self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)

@@ -24,7 +24,7 @@ def name_of(path: Path) -> str:
 
 def test_the_library_is_there() -> None:
     assert {p.parts[0] for p in (q.relative_to(SCENARIOS) for q in PROMISING)} >= {
-        "capacity", "faults", "policies", "quickstart.yaml", "rates.yaml", "replication", "retention.yaml", "sanity", "schedule",
+        "after_failover", "capacity", "faults", "policies", "quickstart.yaml", "rates.yaml", "replication", "retention.yaml", "sanity", "schedule",
     }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
     """Base case: 5-minute logs over 200 Mbit/s, danger above 15 min for a grace of 5 min."""
     cost = model.BackupCost(2 * S, 10**12)
     scenario = model.Scenario(
-        name="made", description="", seed=1, replication_no=0, start_utc_us=START_UTC_US, time_zone="UTC",
+        name="made", description="", seed=1, replication_no=0, leg_no=1, start_utc_us=START_UTC_US, time_zone="UTC",
         run_for_us=DAY, measure_from_us=0, databases=tuple(a_database(n) for n in (names or ("crm",))), machines=("db1",),
         primary=model.Primary(169_000_000, cost, cost, cost, 3 * DAY, 2),
         link=model.Link(200_000_000, 30_000, 0, 1460, "fair"),
@@ -45,7 +45,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         failover=model.Failover("manual", 30 * S, 0, ("anna",), "anna", model.Law("fixed", 4 * MIN), True, S, 21 * S,
                                 60 * S, 10 * S, 5 * S, 30 * S, 30 * S, 45 * S, 500_000),
         users=model.Users(1000, S, 600_000), engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
-        manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
+        new_secondary_us=None, manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
     )  # fmt: skip
     return replace(scenario, **changes)
 

@@ -1,0 +1,131 @@
+"""After a failover: a new recovery network is seeded, the time without one is measured, and failback is a failover."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr_sim import cli, results
+from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.results import Result, run
+from dr_sim.scenario import load_scenario
+from dr_sim.streams import Streams
+from dr_sim.units import HOUR_US, SECOND_US
+
+ROOT = Path(__file__).resolve().parents[1]
+SCENARIO = """\
+run_for: {run_for}
+databases: {{crm: {{size: 500 GB, log: {log}, log_volume: 20 MB per 5 min, incremental: none}}}}
+link: {{bandwidth: 200 Mbit/s}}
+failover: {{mode: automatic, silent_for: 30 s}}
+after_failover: {{new_secondary: {new_secondary}}}
+events: {events}
+"""
+LOSE = "[{at: 1 h, lose: site}]"
+SEEDING_US = (  # a full is read, sent, hashed and restored: 500 GB at 191 MB/s, 200 Mbit/s, 500 MB/s and 356 MB/s
+    5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US + 1_000 * SECOND_US + SECOND_US + -(-500_000 * SECOND_US // 356)
+)
+
+
+FAILBACK = "[{at: 1 h, lose: site}, {at: 20 h, order_failover: dba}]"
+
+
+def written(tmp_path: Path, run_for: str = "12 h", new_secondary: str = "0 s", events: str = LOSE, log: str = "none") -> Path:
+    path = tmp_path / "s.yaml"
+    path.write_text(SCENARIO.format(run_for=run_for, new_secondary=new_secondary, events=events, log=log), encoding="utf-8")
+    return path
+
+
+def ran(tmp_path: Path, *how: str, **more: str) -> Result:
+    return run(load_scenario(written(tmp_path, *how, **more)))
+
+
+def failovers(result: Result) -> list[dict[str, Any]]:
+    return list(result.summary["failovers"])
+
+
+def test_unprotected_is_the_time_to_seed_a_new_recovery_network(tmp_path: Path) -> None:
+    (failover,) = failovers(ran(tmp_path))
+    assert abs(failover["unprotected_us"] - SEEDING_US) <= 3  # each of three divisions rounds up
+    assert not failover["unprotected_censored"]
+
+
+def test_waiting_for_a_new_secondary_is_part_of_it(tmp_path: Path) -> None:
+    at_once, later = failovers(ran(tmp_path))[0], failovers(ran(tmp_path, new_secondary="3 h"))[0]
+    assert later["unprotected_us"] == at_once["unprotected_us"] + 3 * HOUR_US
+
+
+@pytest.mark.parametrize("new_secondary", ["none", "11 h", "5 h"])
+def test_it_is_a_lower_bound_where_the_run_ends_first(tmp_path: Path, new_secondary: str) -> None:
+    """Never, after the run's end, and too late to be seeded within it."""
+    result = ran(tmp_path, new_secondary=new_secondary)
+    (failover,) = failovers(result)
+    assert failover["unprotected_censored"]
+    promoted_us = next(row.time_us for row in result.journal.rows("truth.promoted"))
+    assert failover["unprotected_us"] == 12 * HOUR_US - promoted_us
+    assert len(result.following) == (new_secondary == "5 h")
+
+
+def test_what_comes_after_changes_nothing_of_what_was_before(tmp_path: Path) -> None:
+    assert ran(tmp_path).digest == ran(tmp_path, new_secondary="none").digest
+
+
+def test_failback_is_a_failover_of_the_next_leg_in_the_run_s_time(tmp_path: Path) -> None:
+    result = ran(tmp_path, "24 h", events=FAILBACK, log="every 5 min")
+    first, second = failovers(result)
+    assert (first["number"], first["leg"], second["number"], second["leg"]) == (1, 1, 2, 2)
+    assert (first["class"], second["class"]) == ("site", "planned")
+    assert first["failed_us"] == HOUR_US
+    assert 20 * HOUR_US <= second["failed_us"] < 20 * HOUR_US + 90 * 60 * SECOND_US
+    assert second["data_loss_us"] == 0
+    assert second["served_again_us"] == second["outage_from_us"] + second["outage_us"]
+    assert len(result.following) == 2
+
+
+def test_lost_before_it_was_seeded_it_cannot_take_over(tmp_path: Path) -> None:
+    _, second = failovers(ran(tmp_path, "24 h", events="[{at: 1 h, lose: site}, {at: 3 h, lose: site}]"))
+    assert second["data_loss_us"] is None
+    assert second["outage_us"] is None
+
+
+def test_an_event_before_the_new_secondary_meets_the_leg_at_its_beginning(tmp_path: Path) -> None:
+    result = ran(tmp_path, "24 h", "4 h", "[{at: 1 h, lose: site}, {at: 2 h, lose: site}]")
+    leg = result.following[0]
+    assert [row.time_us for row in leg.journal.rows("truth.failed")] == [0]
+    assert failovers(result)[1]["data_loss_us"] is None
+
+
+def test_a_recorded_series_goes_on_where_it_was(tmp_path: Path) -> None:
+    leg = first_leg(ran(tmp_path).scenario, ran(tmp_path).journal)
+    volume = replace(leg.scenario.databases[0].log_volume, shape="series", series_interval_us=1800 * SECOND_US, series_bytes=(1, 2, 3, 4, 5))
+    of = replace(leg.scenario, databases=(replace(leg.scenario.databases[0], log_volume=volume),))
+    found = next_leg(Leg(1, 0, of, leg.journal))
+    assert found is not None
+    assert found[0] // (1800 * SECOND_US) == 2
+    assert found[1].databases[0].log_volume.series_bytes == (3, 4, 5, 1, 2)
+
+
+def test_each_leg_has_draws_of_its_own() -> None:
+    first, again, second = (Streams(7, leg=leg).of("link", "loss").word(0) for leg in (1, 1, 2))
+    assert first == again == Streams(7).of("link", "loss").word(0)
+    assert second != first
+
+
+def test_verify_and_explain_reach_into_every_leg(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("timeline_svg", "exposure_svg", "write_report"):  # pictures have tests of their own
+        monkeypatch.setattr(results, name, lambda *a: None)
+    path, folder = written(tmp_path, "24 h", events=FAILBACK, log="every 5 min"), tmp_path / "r"
+    assert cli.main(["run", str(path), "--out", str(folder)]) == 0
+    assert cli.main(["verify", str(folder)]) == 0
+    assert cli.main(["explain", str(folder), "--failover", "2"]) == 0
+    assert "drain" in capsys.readouterr().out
+    assert cli.main(["explain", str(folder), "--failover", "3"]) == 2
+    (folder / "journal-2.parquet").write_bytes((folder / "journal-3.parquet").read_bytes())
+    assert cli.main(["verify", str(folder)]) in (2, 4)
+    assert "journal-2.parquet" in capsys.readouterr().err
+    assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0  # it is still a run of ours
