@@ -22,7 +22,7 @@ from dr_sim.faults import KINDS
 from dr_sim.recovery.drain import Drain
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = {"scenario.yaml", "manifest.json", "journal.parquet", "summary.json", "timeline.svg", "exposure.svg", "report.html"}
+FILES = {"scenario.yaml", "manifest.json", "journal.parquet", "journal-2.parquet", "summary.json", "timeline.svg", "exposure.svg", "report.html"}
 
 SCENARIO = """\
 name: short
@@ -378,7 +378,7 @@ def test_4_verify_names_the_row(results: Path, here: Path, capsys: pytest.Captur
     pq.write_table(changed, folder / "journal.parquet")
     code, out, err = told(capsys, "verify", str(folder))
     assert (code, out) == (4, "")
-    assert err.startswith("row 77 (")
+    assert "journal.parquet: row 77 (" in err
     pq.write_table(table[:-1], folder / "journal.parquet")
     code, _, err = told(capsys, "verify", str(folder))
     assert code == 4
