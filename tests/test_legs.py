@@ -125,7 +125,7 @@ def test_verify_and_explain_reach_into_every_leg(
     assert cli.main(["explain", str(folder), "--failover", "2"]) == 0
     assert "drain" in capsys.readouterr().out
     assert cli.main(["explain", str(folder), "--failover", "3"]) == 2
-    (folder / "journal-2.parquet").write_bytes((folder / "journal-3.parquet").read_bytes())
-    assert cli.main(["verify", str(folder)]) in (2, 4)
+    (folder / "journal-2.parquet").write_bytes((folder / "journal-2.parquet").read_bytes()[:-100])
+    assert cli.main(["verify", str(folder)]) == 2
     assert "journal-2.parquet" in capsys.readouterr().err
     assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0  # it is still a run of ours

@@ -51,8 +51,8 @@ def test_numbers_are_the_summary_s(two_weeks: Path) -> None:
     assert summary["journal_digest"] in page
     assert "5:01 of data are lost: 20.1 MB, 3,010 transactions." in page
     assert "Outage 2:08: detect 0:29; fence 0:21; recover 0:10; redirect 1:00; warm up 0:08." in page
-    assert page.count("For database [crm] no new transaction logs") >= summary["alerts"]["raised"] == 2
-    assert page.count("<td>DR Log Replay</td>") == 2
+    assert page.count("For database [crm] no new transaction logs") >= 2
+    assert page.count("<td>DR Log Replay</td>") == summary["alerts"]["raised"]
     assert "(UTC)" in page or "Times are in UTC" in page
 
 

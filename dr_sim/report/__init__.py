@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import MISSING_RENDERERS
 from bokeh.embed import components
 from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,6 +33,7 @@ from dr_sim.units import clock
 
 __all__ = ["report_html"]
 
+silence(MISSING_RENDERERS)  # a lane in which nothing happened is empty
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 
 
