@@ -193,7 +193,39 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
                 f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
             )
             problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
-    return instants, problems
+    return instants, problems + _after_the_loss(lines, instants)
+
+
+_AT_THE_PRIMARY = frozenset(
+    ["backup_cut_off", "corrupt_in_transit", "index_maintenance", "late_file", "link_outage", "lose", "missing_file", "packet_loss", "partition", "paused_backups", "throttle"]
+)
+"""Kinds that change nothing any more once the primary's site is gone."""
+
+
+def _after_the_loss(lines: list[EventLine], instants: list[int]) -> list[Problem]:
+    """A primary is lost once: what would befall one that is gone says nothing of the new one, which nobody simulates yet."""
+    problems: list[Problem] = []
+    losses: list[EventLine] = []
+    for _, line in sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)):
+        before = next((loss for loss in losses if line.kind in _AT_THE_PRIMARY and _takes(loss, line)), None)
+        if before is not None:
+            told = f"event {line.number}: {line.kind} would change nothing: event {before.number} has taken the {_of(before.params, 'what')}"
+            problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
+        elif line.kind == "lose" and line.params is not None:
+            losses.append(line)
+    return problems
+
+
+def _takes(loss: EventLine, later: EventLine) -> bool:
+    """Had that loss taken all that the later event is about?"""
+    what = _of(loss.params, "what")
+    if what == "site" or later.kind != "lose":
+        return bool(what == "site")
+    then = _of(later.params, "what")
+    if what == then:
+        key = {"host": "machine", "database": "database"}[what]
+        return _of(loss.params, key) in (None, _of(later.params, key))
+    return bool(what == "host" and then == "database" and _of(loss.params, "machine") is None)
 
 
 def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:

@@ -168,7 +168,7 @@ class WarmUpKeys(Section):
 class FailoverKeys(Section):
     mode: Literal["manual", "automatic"] = about("who decides")
     silent_for: Annotated[Duration, Positive] = about("silence of heartbeats that counts as a failure")
-    machines_silent: MachinesSilent = about("how many machines must be silent")
+    machines_silent: MachinesSilent = about("how many machines must be silent; a machine is, if any database on it is lost, and the service fails over as a whole")
     operators: NameList = about("who may order a failover")
     on_duty: str = about("the operator who is paged")
     operator: OperatorKeys

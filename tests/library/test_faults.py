@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
-from dr_sim.results import Result
+from dr_sim.results import Result, run
+from dr_sim.scenario import load_scenario
 from dr_sim.verdict import Outcome
 
 from .runs import (
@@ -346,6 +351,29 @@ def test_lose_database_loses_nothing() -> None:
     assert (
         found["requests_failed"] > 100 * (found["outage_us"] - WARM_UP) // SECOND
     )  # 100 a second, and some while cold
+
+
+@pytest.mark.parametrize(
+    ("machine", "silent", "fails_over"), [("sql1", "1", True), ("sql2", "all", False), ("sql2", "1", True)]
+)
+def test_one_lost_database_silences_its_machine_and_machines_decide(tmp_path: Path, machine: str, silent: str, fails_over: bool) -> None:
+    """The service fails over as a whole, when so many machines are silent. Where that is not enough, the silence of the
+    logs is told."""
+    path = tmp_path / "two.yaml"
+    path.write_text(f"""
+extends: {SCENARIOS}/faults/lose_database.yaml
+machines: [sql1, sql2]
+databases:
+  erp: {{size: 1 GB, log_volume: 1 MB per 5 min, full: none, differential: none, machine: {machine}}}
+  other: {{size: 1 GB, log_volume: 1 MB per 5 min, full: none, differential: none, machine: sql1}}
+failover: {{machines_silent: {silent}}}
+events:
+  - {{at: "Mon 10:03", lose: {{what: database, database: crm}}}}
+""")
+    result = run(load_scenario(path))
+    assert {r.values["database"] for r in rows(result, "seen.Recovered")} == ({"crm", "erp", "other"} if fails_over else set())
+    told = {(r.values["database"], r.values["event_id"]) for r in rows(result, "seen.RaiseAlert")}
+    assert fails_over or told == {("crm", 2)}
 
 
 def test_a_tail_that_is_cut_off_is_taken_again() -> None:

@@ -339,3 +339,23 @@ def test_a_link_that_loses_everything_is_refused(write: Write) -> None:
     (told,) = validate(path, ["link.loss=100 %"])
     assert str(told).endswith("link.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage")
     assert validate(path, ["link.loss=99.9 %"]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("lose: site", "lose: site", "lose would change nothing: event 1 has taken the site"),
+        ("lose: site", "link_outage: 5 min", "link_outage would change nothing: event 1 has taken the site"),
+        ("lose: host", "lose: database", "lose would change nothing: event 1 has taken the host"),
+        ("lose: database", "lose: {what: database, database: crm}", "lose would change nothing: event 1 has taken the database"),
+        ("lose: database", "lose: host", ""),
+        ("lose: host", "lose: site", ""),
+        ("lose: {what: database, database: crm}", "lose: database", ""),
+        ("lose: host", "link_outage: 5 min", ""),
+        ("lose: site", "manager_crash: {}", ""),
+    ],
+)
+def test_what_befalls_a_primary_that_is_gone_is_refused(write: Write, first: str, second: str, told: str) -> None:
+    path = write(SMALLEST + f"events:\n  - {{at: 2 h, {first}}}\n  - {{at: 3 h, {second}}}\n")
+    found = [str(p).split(": ", 2)[-1] for p in validate(path)]
+    assert found == ([f"{told}; write an earlier instant, or leave it out"] if told else [])
