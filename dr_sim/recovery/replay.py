@@ -326,6 +326,9 @@ class DatabaseReplay:
             file.done = True
             if self.bad and self.behind(header):
                 self.forget_covered(header)
+            if fit is Fit.EMPTY and "lag" in self.alerts.begun:  # nobody writes, and all is here: it lags no longer
+                self.late_since_us = self.late_told_us = 0
+                self.alerts.clear("lag", out)
         return None
 
     def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:

@@ -65,7 +65,7 @@ class Watch:
         self.asked = ""  # what the question to the primary that is out is about: 'chain' or 'silence'
         self.asked_lsn = 0
         self.log_requested = False
-        self.armed_at_us = 0
+        self.armed_at_us = -1
 
     # ---- silence (R9) ------------------------------------------------------------------------------------------------
     @property
@@ -120,7 +120,7 @@ class Watch:
     def goes_on(self, mono_us: int, out: list[Command]) -> None:
         """A failover that has been called off held every alarm."""
         self.stuck = None
-        self.armed_at_us = 0
+        self.armed_at_us = -1
         if self.db.config.log_interval_us:
             out.append(SetAlarm(self.db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
 
@@ -258,7 +258,7 @@ class Watch:
     def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The alarm went off: whatever is due by now."""
         db = self.db
-        self.armed_at_us = 0
+        self.armed_at_us = -1
         if db.drain is not None:
             return
         self.look(mono_us, utc_us, out)

@@ -454,6 +454,14 @@ def test_a_log_lost_just_before_the_database_falls_idle_is_noticed(for_good: boo
     assert len(world.alerts) == before, "an idle database that lacks nothing is not told of"
 
 
+def test_what_is_found_damaged_at_the_very_first_instant_is_retried_like_anything_else() -> None:
+    """The alarm's 'not set' is no instant of the clock."""
+    world = new()
+    world.land(world.backup(Kind.LOG, cut_off=True))
+    world.settle()
+    assert world.mono_us == 0 and world.alarms[DB, "retry"] == 5 * MINUTE
+
+
 # ---- repairs (R11) --------------------------------------------------------------------------------------------------------
 def holed(world: FakeWorld) -> FakeWorld:
     ship(world)

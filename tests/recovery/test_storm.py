@@ -151,7 +151,7 @@ class Storm(RuleBasedStateMachine):
         world.backup(Kind.LOG)
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
-        lasting = [danger for danger in told if danger in ("chain", "silence") or world.can_be_copied(danger)]
+        lasting = [danger for danger in told if danger in ("chain", "silence", "lag") or world.can_be_copied(danger)]
         if lasting or f"repair/{DB}" in world.store:
             world.fail(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
 
