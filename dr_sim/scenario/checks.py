@@ -196,18 +196,12 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
     return instants, problems + _after_the_loss(lines, instants)
 
 
-_AT_THE_PRIMARY = frozenset(
-    ["backup_cut_off", "corrupt_in_transit", "index_maintenance", "late_file", "link_outage", "lose", "missing_file", "packet_loss", "partition", "paused_backups", "throttle"]
-)
-"""Kinds that change nothing any more once the primary's site is gone."""
-
-
 def _after_the_loss(lines: list[EventLine], instants: list[int]) -> list[Problem]:
-    """A primary is lost once: what would befall one that is gone says nothing of the new one, which nobody simulates yet."""
+    """A primary is lost once; a second loss says nothing of the new one, which nobody simulates yet."""
     problems: list[Problem] = []
     losses: list[EventLine] = []
     for _, line in sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)):
-        before = next((loss for loss in losses if line.kind in _AT_THE_PRIMARY and _takes(loss, line)), None)
+        before = next((loss for loss in losses if line.kind == "lose" and _takes(loss, line)), None)
         if before is not None:
             told = f"event {line.number}: {line.kind} would change nothing: event {before.number} has taken the {_of(before.params, 'what')}"
             problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
@@ -217,10 +211,10 @@ def _after_the_loss(lines: list[EventLine], instants: list[int]) -> list[Problem
 
 
 def _takes(loss: EventLine, later: EventLine) -> bool:
-    """Had that loss taken all that the later event is about?"""
+    """Had that loss taken all that the later one would take?"""
     what = _of(loss.params, "what")
-    if what == "site" or later.kind != "lose":
-        return bool(what == "site")
+    if what == "site":
+        return True
     then = _of(later.params, "what")
     if what == then:
         key = {"host": "machine", "database": "database"}[what]

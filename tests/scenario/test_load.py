@@ -114,7 +114,7 @@ def test_instants(write: Write, at: str, us: int) -> None:
 
 def test_instants_cross_a_clock_change(write: Write) -> None:
     """Berlin goes from 02:00 to 03:00 on Sunday 2026-03-29: that day has 23 h, and 02:30 is 03:30."""
-    events = "events: [{at: Sun 01:59, lose: site}, {at: Sun 02:30, lose: site}, {at: Sun 03:30, lose: site}, {at: day 3 00:00, lose: site}]"
+    events = "events: [{at: Sun 01:59, manager_crash: {}}, {at: Sun 02:30, manager_crash: {}}, {at: Sun 03:30, manager_crash: {}}, {at: day 3 00:00, lose: site}]"
     scenario = load_scenario(write(SMALLEST + f"start: 2026-03-28\ntime_zone: Europe/Berlin\n{events}\n"))
     assert [event.at_us - DAY for event in scenario.events] == [119 * MIN, 150 * MIN, 150 * MIN, 23 * H]
 
