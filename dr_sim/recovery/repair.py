@@ -90,6 +90,11 @@ class Repair:
         if self.policy and state.exists and (state.fork != self.fork or state.redo_lsn > self.lsn):
             self._end(out)
 
+    def needless(self, out: list[Command]) -> None:
+        """Nothing holds the chain up any more: what was damaged held nothing that is lacking."""
+        if self.policy:
+            self._end(out)
+
     def _end(self, out: list[Command]) -> None:
         self.policy = ""
         self.asked = self.unanswered = self.looking = False

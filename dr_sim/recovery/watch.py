@@ -138,6 +138,8 @@ class Watch:
         if stuck is not None and (not found or stuck.stuck_lsn != lsn):
             stuck = None
             self.moved(out)
+            if not found and db.state.exists:
+                db.repair.needless(out)
         if found and (stuck is None or stuck.file is not file):
             self._notice(file, lsn, mono_us, utc_us, out)
         elif stuck is not None and not stuck.over and self._attempts_over():

@@ -643,6 +643,22 @@ def test_a_missing_log_that_comes_after_all_ends_the_repair() -> None:
     assert f"repair/{DB}" not in world.store
 
 
+def test_a_repair_that_waits_for_a_full_ends_when_nothing_is_lacking() -> None:
+    """The damaged log was restored before a restart, which does not know: the next empty log shows that all is here."""
+    world = new(on_hole="skip_ahead", full_scheduled=True)
+    (name,) = ship(world)
+    world.share[name].damaged = True
+    world.reachable = False
+    world.wait(20 * MINUTE)
+    world.start()
+    world.settle()
+    world.wait(20 * MINUTE)
+    assert f"repair/{DB}" in world.store
+    world.reachable, world.idle = True, True
+    ship(world)
+    assert f"repair/{DB}" not in world.store and "chain" not in world.store.get(f"alert/{DB}", "")
+
+
 @pytest.mark.parametrize("on_hole", ["bridge", "resync"])
 def test_a_damaged_log_of_a_database_that_nobody_writes_to_is_got_past_without_end(on_hole: str) -> None:
     """What a backup brings that ends where the database stands is the knowledge that nothing lacks."""
