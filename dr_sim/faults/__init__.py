@@ -9,12 +9,14 @@ from dr_sim.faults import (
     corrupt_at_rest,
     corrupt_in_transit,
     dead_alert_channel,
+    disk_full,
     duplicate_file,
     half_written,
     index_maintenance,
     late_file,
     latency,
     link_outage,
+    log_full,
     lose,
     lose_secondary,
     manager_crash,
@@ -71,6 +73,8 @@ KINDS: tuple[Kind, ...] = (
     order_failover.KIND,
     operator_mistake.KIND,
     replication_off.KIND,
+    disk_full.KIND,
+    log_full.KIND,
 )
 
 __all__ = ["KINDS", "Kind", "Occurrence"]

@@ -166,6 +166,21 @@ DurationOrNone = Annotated[
 ]
 """Microseconds; NEVER for none."""
 
+ALL = -1
+
+
+def _parse_amount(text: str) -> int:
+    return ALL if text.strip().lower() == "all" else units.parse_size(text)
+
+
+AmountOrAll = Annotated[
+    int,
+    BeforeValidator(lambda value: value if isinstance(value, int) else from_text(_parse_amount, value)),
+    Quantity("size", lambda value: "all" if value == ALL else units.format_size(value)),
+    _text("a size in bytes, or all", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*all\s*$", "all", "200 GB"),
+]
+"""Bytes; ALL: all that there is."""
+
 Bandwidth = Annotated[
     int,
     _reader(units.parse_bandwidth),

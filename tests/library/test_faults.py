@@ -470,3 +470,22 @@ def test_replication_off() -> None:
     assert peak_us(result) == at(1, "10:38:06.4") - at(1, "09:55")
     first = at(1, "09:55:02.8") + 15 * MINUTE
     assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+
+
+def test_disk_full() -> None:
+    result = fault("disk_full")
+    failed = rows(result, "truth.backup_failed")
+    assert {r.values["number"] for r in failed} == {3202}
+    assert [r.time_us for r in failed if not r.time_us % (5 * MINUTE)] == [at(1, "10:00") + n * 5 * MINUTE for n in range(6)]
+    assert peak_us(result) == at(1, "10:30:19.6") - at(1, "09:55")
+    assert {event_id for _, event_id, _, _ in alerts(result)} == {2, 9}
+
+
+def test_log_full() -> None:
+    result = fault("log_full")
+    spans = [(r.time_us, r.values["transactions"]) for r in rows(result, "truth.writes", refused=0)]
+    assert spans == [(at(1, "10:05:01.4"), 914), *((at(1, "10:10:01.4") + n * 5 * MINUTE, 900) for n in range(3))]
+    full = times(result, "truth.writes", refused=1)
+    assert full == [at(1, "10:03:30"), *(at(1, "10:08:31.4") + 10 + n * 5 * MINUTE for n in range(3))]
+    assert result.summary["writes_refused"]["time_us"] == 361_400_000 - 30
+    assert {event_id for _, event_id, _, _ in alerts(result)} == {10}

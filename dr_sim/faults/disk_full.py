@@ -1,0 +1,40 @@
+"""Something else fills the disk of a share, or the one that holds the restored databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
+from dr_sim.world.volume import Volume
+
+PLACES = {"primary_share": "the primary's share", "secondary_share": "the landing share", "secondary_data": "the data disk"}
+
+
+class DiskFull(Params):
+    disk: Literal["primary_share", "secondary_share", "secondary_data"]
+    duration: Law
+    amount: AmountOrAll = default("all", "assumed", "so much of what is free then; of a disk without a capacity all")
+
+
+def happen(event: Occurrence, params: DiskFull) -> None:
+    world = event.world
+    volumes: dict[str, Volume] = {
+        "primary_share": world.primary.share, "secondary_share": world.secondary.share, "secondary_data": world.secondary.data,
+    }  # fmt: skip
+    give_back: list[Callable[[], None]] = []
+    event.for_a_time(
+        params.duration,
+        lambda: give_back.append(volumes[params.disk].take(None if params.amount == ALL else params.amount)),
+        lambda: give_back.pop()(),
+        f"something else fills {PLACES[params.disk]}",
+    )
+
+
+KIND = Kind(
+    "disk_full", DiskFull, None, True,
+    "a dump, a forgotten copy or another service's files take the room: backups fail with 3202, copies wait, restores with 3257",
+    "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS Replication events 4004 and 4502",
+    happen,
+)  # fmt: skip

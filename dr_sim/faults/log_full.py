@@ -1,0 +1,34 @@
+"""Something else fills the disk of a database's transaction log: the log cannot grow any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params, Size, default
+
+
+class LogFull(Params):
+    database: DatabaseName
+    duration: Law
+    room: Size = default("10 MB", "assumed", "what its file still has beyond what it holds then")
+
+
+def happen(event: Occurrence, params: LogFull) -> None:
+    world = event.world
+    db = world.primary.databases[world.index_of(params.database)]
+    give_back: list[Callable[[], None]] = []
+    event.for_a_time(
+        params.duration,
+        lambda: give_back.append(world.primary.log_space.cap(db, params.room)),
+        lambda: give_back.pop()(),
+        "its log cannot grow",
+    )
+
+
+KIND = Kind(
+    "log_full", LogFull, None, True,
+    "the log's disk is full, so commits are refused (9002) as soon as the file is, until a log backup has truncated it",
+    "SQL Server 9002, reason LOG_BACKUP; mission R18: full logs are outages of what they stop",
+    happen,
+)  # fmt: skip
