@@ -54,12 +54,12 @@ class DaskExecutor:
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
         client = self._client
         code = code_digest()
-        places = {job.key: client.scatter(job.scenario, broadcast=False, hash=False) for job in jobs}
+        scenarios = {job.key: job.scenario for job in jobs}  # with every task: what is scattered dies with its worker
         todo = [(job.key, first, count) for job in jobs for first, count in stretches(job.numbers)][::-1]
         left = sum(count for _, _, count in todo)
         seconds: dict[str, float] = {}
         under_way: dict[Any, tuple[str, int, int]] = {}
-        done = self._completed()
+        done: Any = None
 
         def give() -> None:
             threads = max(1, sum(client.nthreads().values()))
@@ -71,12 +71,14 @@ class DaskExecutor:
                 size = min(size, count)
                 if size < count:
                     todo.append((key, first + size, count - size))
-                future = client.submit(play_batch, places[key], first, size, code, pure=False, retries=RETRIES)
+                future = client.submit(play_batch, scenarios[key], first, size, code, pure=False, retries=RETRIES)
                 under_way[future] = (key, first, size)
-                done.add(future)
+                if done is not None:
+                    done.add(future)
 
         try:
             give()
+            done = self._completed(list(under_way), loop=client.loop)
             while under_way:
                 future = next(done)
                 key, first, count = under_way.pop(future)

@@ -1,0 +1,86 @@
+"""A real Dask scheduler with two worker processes on loopback: identical to local, and a killed worker costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr_sim import api
+from dr_sim.cli import main
+from dr_sim.experiments import on_dask
+from dr_sim.experiments.executor import BrokenReplicationError, Job
+from dr_sim.experiments.sample import take
+from tests.experiments.worlds import small, small_file
+
+distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two worker processes of one thread each, behind a scheduler that listens on loopback."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50, host="127.0.0.1"
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def address(cluster: Any) -> str:
+    return str(cluster.scheduler_address).replace("tcp://", "dask://")
+
+
+def test_the_same_as_local_to_the_bit(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_dask, "BATCH_S", 0.05)
+    scenario = small(tmp_path)
+    with api.executor(on=address) as playing:
+        found = {s.number: s for _, batch in playing.play([Job("a", scenario, range(12))]) for s in batch}
+    assert found == {i: take(scenario, i) for i in range(12)}
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
+    cluster: Any, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_dask, "BATCH_S", 0.05)
+    scenario, other = small(tmp_path), small(tmp_path, "seed: 2\n")
+    pids = list(cluster.workers.values())
+    killed = 0
+    came: Counter[tuple[str, int]] = Counter()
+    with api.executor(on=address) as playing:
+        for key, batch in playing.play([Job("a", scenario, range(40)), Job("b", other, range(40))]):
+            came.update((key, s.number) for s in batch)
+            if len(came) > 15 and not killed:
+                killed = next(w.pid for w in pids if w.pid is not None)
+                os.kill(killed, signal.SIGKILL)
+    assert killed
+    assert came == Counter({(key, i): 1 for key in ("a", "b") for i in range(40)})
+
+
+def test_the_command_gives_what_it_gives_at_home(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_file(tmp_path))
+    command = ["run", path, "--replications", "10", "--json", "--out"]
+    assert main([*command, str(tmp_path / "there"), "--on", address]) == 0
+    assert main([*command, str(tmp_path / "here"), "--workers", "1"]) == 0
+    there, here = ((tmp_path / x / "summary.json").read_bytes() for x in ("there", "here"))
+    assert there == here and json.loads(here)["replications"] == 10
+
+
+def test_a_worker_of_another_version_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its replications would be others, and nobody could tell."""
+    monkeypatch.setattr(on_dask, "code_digest", lambda: "another")
+    with api.executor(on=address) as playing, pytest.raises(BrokenReplicationError, match="another version of dr_sim"):
+        list(playing.play([Job("a", small(tmp_path), range(2))]))
+
+
+def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(on_dask, "CONNECT_S", 1)
+    path = str(small_file(tmp_path))
+    assert main(["run", path, "--replications", "2", "--out", str(tmp_path / "out"), "--on", "dask://127.0.0.1:9"]) == 2
+    told = capsys.readouterr().err
+    assert "no Dask scheduler answers there" in told and len(told.splitlines()) == 1
