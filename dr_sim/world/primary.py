@@ -219,7 +219,10 @@ class Primary:
         context = self._context
         kind = order.kind
         now = context.agenda._now
-        commits, lsn = self._catch_up(db)
+        try:
+            commits, lsn = self._catch_up(db)
+        except EngineError as error:  # its tail is taken, it is restoring
+            return f"{error.number} {error.text}"
         engine = context.primary_engine
         name_of = db.spec.name
         utc = context.primary_utc_us()

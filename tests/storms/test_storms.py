@@ -7,6 +7,7 @@ fail over, and every lasting danger must be told. Then the same with real databa
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
 from dr_sim.journal import Journal
-from dr_sim.measures.alerts import danger_us, judge
+from dr_sim.measures.alerts import danger_us, judge, raised
 from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
 from dr_sim.recovery.alerts import AlertBook
@@ -39,14 +40,23 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
 
 def everyone_was_told(seed: int, journal: Journal, spec: Scenario) -> None:
     """S8: every lasting danger is told when it falls due, or, where a log landed so late that the window after it and a retry
-    are not over by then, when they are; unless it is over before."""
+    are not over by then, when they are; unless it is over before. A manager that was dead tells within a retry of its
+    return; what it tells into a dead channel is told as far as it can know."""
     landed = [(r.entity, r.time_us) for r in journal.rows("truth.landed") if r.values["kind"] == Kind.LOG]
+    lives = [(r.time_us, r.values["up"]) for r in journal.rows("truth.manager")]
+    deaths = [(t, back) for (t, up), (back, _) in pairwise([*lives, (spec.run_for_us, 1)]) if not up]
+    alerts = raised(journal, spec)
     for e in judge(journal, spec).episodes:
         if e.due_us is None:
             continue
+        limit, retry_us = danger_us(spec, e.database), spec.replay.retry_us
         last = max((t for database, t in landed if database == e.database and t < e.due_us), default=0)
-        deadline = max(e.due_us, last + danger_us(spec, e.database) + spec.replay.retry_us)
-        told_us = e.end_us if e.alert is None else e.alert.time_us
+        deadline = max(e.due_us, last + limit + retry_us)
+        for died, back in deaths:
+            if died <= deadline and back > e.onset_us:
+                deadline = max(deadline, back + retry_us)
+        answers = [a.time_us for a in alerts if a.database in (e.database, -1) and e.onset_us - limit <= a.time_us <= e.end_us]
+        told_us = min(answers, default=e.end_us)
         name = spec.databases[e.database].name
         assert told_us <= deadline, f"seed {seed}: {name} was in danger from {e.onset_us} on, and nobody was told by {deadline}"
 
