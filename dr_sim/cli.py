@@ -93,6 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("results", type=Path, help="folder of a run")
     verify.set_defaults(command=_verify)
 
+    measure = commands.add_parser("calibrate", help="measure what a real engine costs here; write the costs of a scenario")
+    measure.add_argument("--engine", choices=[e for e in ENGINES if e != "model"], required=True)
+    measure.add_argument("-o", "--out", type=Path, required=True, metavar="COSTS.yaml", help="file for a scenario to extend")
+    measure.set_defaults(command=_calibrate)
+
+    beside = commands.add_parser("compare-engines", help="the model's prediction beside what a real engine does by the clock")
+    beside.add_argument("scenarios", type=Path, nargs="+", metavar="scenario", help="scenarios that name a real engine")
+    beside.set_defaults(command=_compare_engines)
+
     imports = commands.add_parser("import", help="make a scenario of a real backup history")
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     sqlserver = kinds.add_parser("sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset")
@@ -201,6 +210,27 @@ def _verify(a: argparse.Namespace) -> int:
             return 4
         rows, events, commands = rows + found.rows, events + found.events, commands + found.commands
     print(f"holds: {rows} rows, {events} events gave the same {commands} commands")
+    return 0
+
+
+def _calibrate(a: argparse.Namespace) -> int:
+    from dr_sim.calibration import calibrate, cost_section
+    from dr_sim.output import check_place, write_together
+    from dr_sim.progress import progress_bar
+
+    check_place(a.out)
+    with progress_bar(f"calibrate {a.engine}") as (progress, _):
+        costs = calibrate(a.engine, progress or (lambda part: None))
+    text = cost_section(costs, a.out.name)
+    write_together({a.out: text})
+    print(text, end="")
+    return 0
+
+
+def _compare_engines(a: argparse.Namespace) -> int:
+    from dr_sim.compare_engines import compare, table
+
+    print(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True))))
     return 0
 
 

@@ -19,6 +19,18 @@ def read_bytes(path: Path) -> bytes:
         raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why})")]) from None
 
 
+def check_place(path: Path) -> None:
+    """InputError if a file cannot be written there: before the work that would be lost. Nothing is left there."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(13, f"nothing may be put into {above}")
+    except OSError as error:
+        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror})")]) from None
+
+
 def write_together(files: Mapping[Path, str]) -> None:
     """Write every file, or none: all are made beside their places first and then moved there, the last one last.
 

@@ -1,0 +1,139 @@
+"""Predicted beside observed: the model with this machine's measured costs, and the real engine by the clock.
+
+For each scenario the costs of its engine (`dr-sim calibrate`; measured first if none are given) are put in place of its own,
+it is played on the model, and then on the real engine with durations measured. What the clock decides is compared quantity
+by quantity; what the scenario itself lays down (detection, the fence, users' redirection) is the same by construction and
+kept out of the median. Data loss must be the same to the microsecond wherever no operation's duration decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from dr_sim.backups.model import Kind
+from dr_sim.calibration import Costs, calibrate
+from dr_sim.errors import InputError, Problem
+from dr_sim.journal import Journal
+from dr_sim.results import Result, run
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import format_duration
+
+WORSE_THAN = 0.15
+BY_THE_CLOCK = ("drain", "recover")
+"""Phases of an outage that operations of the engine make up; the others are the scenario's."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """One quantity of one scenario, microseconds; None: unknown. clocked: the clock decides it."""
+
+    scenario: str
+    quantity: str
+    predicted_us: int | None
+    observed_us: int | None
+    clocked: bool
+
+    @property
+    def error(self) -> float | None:
+        """Relative to what was observed; None if that is nothing or unknown."""
+        if self.predicted_us is None or not self.observed_us:
+            return None
+        return (self.predicted_us - self.observed_us) / self.observed_us
+
+
+def compare(
+    paths: Iterable[Path], say: Callable[[str], None] = lambda text: None, costs: dict[str, Costs] | None = None
+) -> list[Compared]:
+    """All quantities of these scenarios. costs: by engine; measured here if missing. Raises InputError, ServerError."""
+    scenarios = [(path, load_scenario(path)) for path in paths]
+    for path, scenario in scenarios:
+        if scenario.engine.kind == "model":
+            what = "names no real engine to compare the model with; write engine: {kind: sqlite} or {kind: postgres}"
+            raise InputError([Problem(str(path), 0, 0, what)])
+    known = dict(costs or {})
+    out: list[Compared] = []
+    for path, scenario in scenarios:
+        kind = scenario.engine.kind
+        if kind not in known:
+            say(f"measuring what {kind} costs on this machine")
+            known[kind] = calibrate(kind)
+        say(f"{path}: predicted, then observed on {kind}")
+        of_costs = known[kind].overrides(scenario.engine.scale)
+        predicted = run(load_scenario(path, of_costs, engine="model", timing="modelled"))
+        out += _quantities(scenario, predicted, run(load_scenario(path, timing="measured")))
+    return out
+
+
+def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list[Compared]:
+    pairs: list[tuple[str, Any, Any, bool]] = []
+    p, o = predicted.summary, observed.summary
+    for before, after in zip(p["failovers"], o["failovers"], strict=False):
+        pairs.append(("data loss", before["data_loss_us"], after["data_loss_us"], False))
+        for phase, us in after["phases_us"].items():
+            if us or before["phases_us"][phase]:
+                pairs.append((f"outage: {phase.replace('_', ' ')}", before["phases_us"][phase], us, phase in BY_THE_CLOCK))
+        pairs.append(("outage", before["outage_us"], after["outage_us"], False))
+    for quantile in ("p50", "p99", "max"):
+        pairs.append((f"replay lag {quantile}", p["replay_lag"][f"{quantile}_us"], o["replay_lag"][f"{quantile}_us"], False))
+    one, two = _spans(predicted.journal), _spans(observed.journal)
+    for what in two:
+        if what in one:
+            pairs.append((what, round(median(one[what])), round(median(two[what])), True))
+    return [Compared(scenario.name, *pair) for pair in pairs]
+
+
+def _spans(journal: Journal) -> dict[str, list[int]]:
+    """How long each backup took, and from a log's cut until it was restored, by what it was."""
+    begun: dict[int, tuple[int, int]] = {}
+    spans: dict[str, list[int]] = {}
+    for row in journal.rows("truth.backup_begin", "truth.backup_finished", "truth.restored"):
+        file = row.values["file"]
+        if row.kind == "truth.backup_begin":
+            begun[file] = (row.time_us, row.values["kind"])
+            continue
+        at_us, kind = begun[file]
+        word = Kind(kind).word
+        what = f"{word} backup" if row.kind == "truth.backup_finished" else f"{word}: from its begin until restored"
+        spans.setdefault(what, []).append(row.time_us - at_us)
+    return spans
+
+
+def median_error(compared: Iterable[Compared]) -> float | None:
+    """Of the relative errors, without their sign, of what the clock decides; None if there is none."""
+    errors = [abs(c.error) for c in compared if c.clocked and c.error is not None]
+    return median(errors) if errors else None
+
+
+def table(compared: list[Compared]) -> str:
+    """Predicted beside observed, with the errors of what the clock decides and their median."""
+    lines: list[str] = []
+    shown = ""
+    for c in compared:
+        if c.scenario != shown:
+            shown = c.scenario
+            lines += [*([""] if lines else []), f"{shown:<44} {'predicted':>14} {'observed':>14}   error"]
+        lines.append(f"  {c.quantity:<42} {_time(c.predicted_us):>14} {_time(c.observed_us):>14}   {_error(c)}".rstrip())
+    found = median_error(compared)
+    worse = [c for c in compared if c.clocked and c.error is not None and abs(c.error) > WORSE_THAN]
+    count = sum(c.clocked and c.error is not None for c in compared)
+    middle = "unknown" if found is None else f"{found:.1%}"
+    lines += ["", f"median error of the {count} that the clock decides: {middle}; {len(worse)} of them worse than {WORSE_THAN:.0%}"]
+    return "\n".join(lines)
+
+
+def _time(us: int | None) -> str:
+    if us is None:
+        return "unknown"
+    digits = 4 if us >= 10**6 else 3
+    return format_duration(round(us, min(0, digits - len(str(us)))))
+
+
+def _error(c: Compared) -> str:
+    if not c.clocked:
+        return "as written" if c.predicted_us == c.observed_us else "" if c.error is None else f"({c.error:+.2%})"
+    return "-" if c.error is None else f"{c.error:+.1%}"

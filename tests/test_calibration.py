@@ -1,0 +1,169 @@
+"""What an operation costs: the line through measured durations, its uncertainty, the section a scenario extends; and the
+prediction made of it beside what is observed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from dr_sim import calibration
+from dr_sim.calibration import FASTEST_BYTES_S, Costs, Fit, calibrate, cost_section, fit
+from dr_sim.cli import main
+from dr_sim.compare_engines import Compared, compare, median_error, table
+from dr_sim.engines.sides import open_sides
+from dr_sim.errors import InputError
+from dr_sim.scenario import load_scenario
+
+SIZES = [10_000, 100_000, 1_000_000, 8_000_000] * 5
+KINDS = ("full", "incremental", "log")
+
+
+def line(fixed_s: float, rate: float) -> Fit:
+    return Fit(fixed_s, fixed_s / 10, 1 / rate, 0.1 / rate, 20, 10**4, 10**7)
+
+
+def made_up(engine: str = "sqlite") -> Costs:
+    fits = {f"{k} {what}": line(0.01 * (i + 1), 10**8) for i, k in enumerate(KINDS) for what in ("backup", "restore")}
+    return Costs(engine, "SQLite 3", {**fits, "hash": line(0.0, 4e8)}, [0.3, 0.1, 0.2])
+
+
+# ---- the line ------------------------------------------------------------------------------------------------------
+def test_a_line_without_scatter_is_found_exactly() -> None:
+    found = fit(SIZES, [0.05 + size / 40e6 for size in SIZES])
+    assert (found.fixed_us, found.rate_bytes_s) == (50_000, 40_000_000)
+    assert found.fixed_half_s < 1e-9 and found.slope_half_s < 1e-15
+    assert (found.count, found.smallest, found.largest) == (20, 10_000, 8_000_000)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """1,000 calibrations with 10 % of scatter: 95 % of the intervals hold the true cost, give or take 4 standard errors
+    (0.7 % each)."""
+    draw = random.Random(5)
+    held = [0, 0]
+    for _ in range(1000):
+        found = fit(SIZES, [(0.05 + size / 40e6) * draw.gauss(1, 0.1) for size in SIZES])
+        held[0] += abs(found.fixed_s - 0.05) <= found.fixed_half_s
+        held[1] += abs(found.slope_s - 1 / 40e6) <= found.slope_half_s
+    assert all(922 <= count <= 978 for count in held), held
+
+
+def test_no_cost_is_negative() -> None:
+    rising = fit(SIZES, [max(1e-6, size / 40e6 - 1e-4) for size in SIZES])
+    assert rising.fixed_us == 0 and rising.rate_bytes_s > 0 and "no fixed cost" in rising.words()
+    falling = fit(SIZES, [0.2 - size / 1e9 for size in SIZES])
+    assert 0.19 < falling.fixed_s < 0.2 and falling.rate_bytes_s == FASTEST_BYTES_S
+    assert "whatever the size" in falling.words()
+
+
+# ---- measuring and writing -----------------------------------------------------------------------------------------
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "DATABASES", (200_000, 400_000, 800_000))
+    monkeypatch.setattr(calibration, "LOGS", (10_000, 40_000, 160_000))
+    monkeypatch.setattr(calibration, "INCREMENTALS", (50_000, 100_000, 200_000))
+    monkeypatch.setattr(calibration, "ROUNDS", 1)
+
+
+def test_every_operation_of_a_real_engine_is_measured(small: None) -> None:
+    costs = calibrate("sqlite", rounds=1)
+    assert set(costs.fits) == {f"{k} {what}" for k in KINDS for what in ("backup", "restore")} | {"hash"}
+    for what, found in costs.fits.items():
+        assert found.count >= 6 and found.fixed_s + found.slope_s * found.largest > 0, what
+    assert len(costs.recover_s) == 3 and costs.version.startswith("SQLite 3.")
+
+
+def test_the_cost_section_is_one_that_a_scenario_extends(
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["calibrate", "--engine", "sqlite", "-o", "costs.yaml"]) == 0
+    assert capsys.readouterr().out == Path("costs.yaml").read_text(encoding="utf-8")
+    Path("mine.yaml").write_text("extends: costs.yaml\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n")
+    assert main(["validate", "mine.yaml"]) == 0
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["costs.yaml", "mine.yaml"]
+
+
+def test_the_section_says_what_was_measured(tmp_path: Path) -> None:
+    costs = made_up()
+    (tmp_path / "costs.yaml").write_text(cost_section(costs, "costs.yaml"), encoding="utf-8")
+    (tmp_path / "s.yaml").write_text("extends: costs.yaml\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n")
+    s = load_scenario(tmp_path / "s.yaml")
+    assert (s.primary.full.fixed_us, s.primary.log.fixed_us, s.primary.log.rate_bytes_s) == (10_000, 30_000, 10**8)
+    assert (s.secondary.restore_fixed_us, s.secondary.hash_bytes_s, s.failover.recover_fixed_us) == (30_000, 4 * 10**8, 200_000)
+    scaled = load_scenario(tmp_path / "s.yaml", costs.overrides(50))
+    assert (scaled.primary.log.fixed_us, scaled.primary.log.rate_bytes_s) == (30_000, 5 * 10**9)
+
+
+@pytest.mark.parametrize("out", ["folder", "file/inside"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(calibration, "calibrate", None)
+    Path("folder").mkdir()
+    Path("file").write_text("")
+    assert main(["calibrate", "--engine", "sqlite", "-o", out]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+# ---- prediction ----------------------------------------------------------------------------------------------------
+SCENARIO = """\
+run_for: 1 h
+databases:
+  crm: {size: 100 MB, log_volume: 20 MB per 5 min, full: every 30 min, incremental: none}
+link: {bandwidth: 200 Mbit/s}
+failover: {mode: automatic}
+engine: {kind: sqlite, scale: 100}
+events: [{at: 48 min, lose: site}]
+"""
+
+
+def test_predicted_stands_beside_observed(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    found = {c.quantity: c for c in compare([path], costs={"sqlite": made_up()})}
+    assert found["data loss"].predicted_us == found["data loss"].observed_us == 180_000_000
+    assert found["log backup"].predicted_us == 30_000 + 2_000  # 20 MB at a hundred times 100 MB/s
+    assert found["outage: recover"].predicted_us == 200_000
+    observed = found["outage: recover"].observed_us
+    assert observed is not None and 0 < observed < 200_000
+    clocked = {c.quantity for c in found.values() if c.clocked}
+    assert clocked >= {"outage: recover", "log backup", "full backup", "log: from its begin until restored"}
+    assert not clocked & {"data loss", "outage: detect", "outage", "replay lag p50"}
+    shown = table(list(found.values()))
+    assert "as written" in shown and "median error of the" in shown.splitlines()[-1]
+
+
+def test_errors_are_relative_to_what_was_observed_and_their_median_is_of_what_the_clock_decides() -> None:
+    found = [
+        Compared("s", "a", 110, 100, True), Compared("s", "b", 80, 100, True), Compared("s", "c", 100, 0, True),
+        Compared("s", "d", 1, 100, False), Compared("s", "e", 100, 103, True), Compared("s", "f", None, 1, True),
+    ]  # fmt: skip
+    assert [c.error for c in found[:3]] == [pytest.approx(0.1), pytest.approx(-0.2), None]
+    assert median_error(found) == pytest.approx(0.1)
+    assert table(found).splitlines()[-1] == "median error of the 3 that the clock decides: 10.0%; 1 of them worse than 15%"
+
+
+def test_a_scenario_on_the_model_has_nothing_to_compare_with(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(SCENARIO.replace("kind: sqlite, ", ""), encoding="utf-8")
+    with pytest.raises(InputError, match="names no real engine"):
+        compare([path])
+
+
+def test_what_lies_on_disk_weighs_what_it_should() -> None:
+    """1 GB and a log of 20 MB at a thousandth: a megabyte and 20 kB, and what the engine adds."""
+    from dr_sim.backups.model import Kind
+
+    with open_sides("sqlite", scale=1000) as sides:
+        sides.primary.create("crm", 10**9)
+        sides.primary.commit_to("crm", 10, 1)
+        full = sides.primary.begin_backup("crm", Kind.FULL, "full", 0, 10**9, backup_id=1).finish(10, 1, 1)
+        assert 10**6 <= full.actual_bytes <= 1.6 * 10**6
+        sizes = []
+        for n in range(1, 31):
+            sides.primary.commit_to("crm", 10 + n, n * 20_000_000)
+            sizes.append(sides.primary.begin_backup("crm", Kind.LOG, "log", 0, 1, backup_id=n).finish(0, 0, 1).actual_bytes)
+        assert 20_000 * 30 <= sum(sizes) <= 2 * 20_000 * 30
