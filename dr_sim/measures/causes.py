@@ -14,7 +14,7 @@ from dr_sim.measures.lag import link_down
 from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
 from dr_sim.scenario.model import Scenario
 
-LINK_KINDS = ("link_outage", "partition")  # what takes the link away, as faults name themselves
+LINK_KINDS = ("link_outage", "partition", "recorded_outage")  # what takes the link away, as faults name themselves
 SLOW_KINDS = ("throttle", "packet_loss", "latency")
 STOP_KINDS = ("replication_stopped", "lose_secondary")
 COPY_KINDS = ("corrupt_in_transit", "corrupt_at_rest", "torn_copy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from dataclasses import replace
+from typing import Any
 
 from dr_sim import units
 from dr_sim.scenario import fields, model, schema, times
@@ -136,6 +137,7 @@ def failover(keys: schema.FailoverKeys) -> model.Failover:
 def scenario(
     root: schema.Root,
     series: dict[str, tuple[int, ...]],
+    recorded: dict[str, Any],
     events: tuple[model.ScriptedEvent, ...],
     faults: tuple[model.DrawnFault, ...],
     sla: tuple[model.SlaLine, ...],
@@ -169,6 +171,9 @@ def scenario(
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
+        recorded_link=recorded["link"],
+        recorded_outages=recorded["outages"],
+        recorded_restores=recorded["restores"],
         change_windows=model.ChangeWindows(
             schedule(root.change_windows.start, root.time_zone), root.change_windows.length
         ),

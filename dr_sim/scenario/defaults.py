@@ -108,6 +108,9 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("manager.restart_after", "30 s", "assumed"),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
     ("danger.grace", "6 min", "the recovery service's own limits: one retry, and a minute for a log backup to finish"),
+    ("recorded.link", "none", "assumed: the link is as link says"),
+    ("recorded.outages", "none", "assumed: only those under events and faults"),
+    ("recorded.restores", "none", "assumed: only secondary.restore_tail"),
     ("change_windows.start", "none", "assumed: changes are made at any time"),
     ("change_windows.length", "4 h", "assumed"),
 )

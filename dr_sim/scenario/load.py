@@ -22,6 +22,7 @@ from dr_sim.scenario.experiment import read_on_unknown, read_replications, read_
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine, Sweep
 from dr_sim.scenario.problems import told
+from dr_sim.scenario.recorded import RecordedError, RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import Root
 from dr_sim.scenario.sla import read_sla
 from dr_sim.scenario.sources import Options, names_of, read_tree
@@ -95,16 +96,18 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     )
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
+    recorded = _recorded(root, tree, problems)
     instants = _times(root, events, faults, problems)
     if problems:
         return None
-    return _whole(root, tree, series, events, instants, faults, sla, asked)
+    return _whole(root, tree, series, recorded, events, instants, faults, sla, asked)
 
 
 def _whole(
     root: Root,
     tree: Node,
     series: dict[str, tuple[int, ...]],
+    recorded: dict[str, Any],
     events: list[EventLine],
     instants: list[int],
     faults: list[FaultLine],
@@ -116,12 +119,16 @@ def _whole(
         volume = root.databases[name].log_volume
         assert isinstance(volume, SeriesFile)
         node.value = from_plain(node, build.text_of_series(numbers, volume.interval_us), node.source).value
+    for key, found in recorded.items():
+        node = tree.at(("recorded", key))
+        node.value = from_plain(node, plain(found), node.source).value
+    conditions = {key: getattr(root.recorded, key) for key in ("link", "outages", "restores")} | recorded
     scripted = tuple(
         ScriptedEvent(line.number, at_us, line.kind, line.params) for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line.kind, line.rate, line.params, line.together) for line in faults]
     resolved: Resolved = resolved_of(tree)
-    return build.scenario(root, series, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
+    return build.scenario(root, series, conditions, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
 
 
 def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
@@ -195,6 +202,21 @@ def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[i
         except SeriesError as error:
             problems.append(node.at((error.inside,)).problem(f"databases.{name}.log_volume: {error}"))
     return series
+
+
+def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
+    """What the files under `recorded` hold, by key."""
+    found: dict[str, Any] = {}
+    for key in ("link", "outages", "restores"):
+        wanted = getattr(getattr(root, "recorded", None), key, None)
+        if not isinstance(wanted, RecordedFile):
+            continue
+        node = tree.at(("recorded", key))
+        try:
+            found[key] = read_recorded(wanted, node.file if node.line else tree.file)
+        except RecordedError as error:
+            problems.append(node.at(("file",)).problem(f"recorded.{key}: {error}"))
+    return found
 
 
 def _times(root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]) -> list[int]:

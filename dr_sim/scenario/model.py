@@ -268,6 +268,24 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None: no values.
+
+    The link's: bit/s. Restores: a factor on their durations, in millionths."""
+
+    step_us: int = 0
+    values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """Recorded outages of the link, begun anew after period_us: (begin, end) within it."""
+
+    period_us: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeWindows:
     """When changes are made: a time of length_us from each start on."""
 
@@ -301,6 +319,9 @@ class Scenario:
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
+    recorded_link: Recorded = Recorded()
+    recorded_outages: Outages = Outages()
+    recorded_restores: Recorded = Recorded()
     change_windows: ChangeWindows = ChangeWindows(Schedule("none"), 0)
     events: tuple[ScriptedEvent, ...] = ()
     faults: tuple[DrawnFault, ...] = ()

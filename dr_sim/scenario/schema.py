@@ -25,6 +25,7 @@ from dr_sim.scenario.fields import (
     Size,
     YesNo,
 )
+from dr_sim.scenario.recorded import RecordedLink, RecordedOutages, RecordedRestores
 from dr_sim.scenario.values import (
     CopyRate,
     MachinesSilent,
@@ -210,6 +211,12 @@ class ChangeWindowKeys(Section):
     length: Annotated[Duration, Positive] = about("how long it lasts")
 
 
+class RecordedKeys(Section):
+    link: RecordedLink = about("a recorded series of the link's bandwidth, in place of link.bandwidth")
+    outages: RecordedOutages = about("recorded outages of the link")
+    restores: RecordedRestores = about("recorded rates of a disk: restores are slower where it was slower than usual")
+
+
 class Root(Section):
     name: Name = about("the scenario's name")
     description: str = about("what it shows")
@@ -233,6 +240,7 @@ class Root(Section):
     danger: DangerKeys
     engine: EngineKeys
     change_windows: ChangeWindowKeys
+    recorded: RecordedKeys
 
 
 EXAMPLES: dict[str, str] = {
@@ -262,6 +270,9 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("secondary", "restore_tail"),
     ("failover", "operator", "answers_in"),
     ("change_windows", "start"),
+    ("recorded", "link"),
+    ("recorded", "outages"),
+    ("recorded", "restores"),
     ("faults", "*"),
 )
 """Mappings that are one value: `extends` replaces them whole."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -26,6 +28,7 @@ class SeriesFile:
     file: str
     column: str
     interval_us: int
+    mean: tuple[int, int] | None = None  # bytes every so many microseconds; None: as they are
 
 
 def _read(value: Any) -> LogVolume | SeriesFile:
@@ -37,8 +40,8 @@ def _read(value: Any) -> LogVolume | SeriesFile:
         raise refuse(
             "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}"
         )
-    ways = {"mean": ("profile",), "series": ("column", "interval"), "bytes": ("interval",)}
-    way = next((word for word in ways if word in value), None)
+    ways = {"mean": ("profile",), "series": ("column", "interval", "mean"), "bytes": ("interval",)}
+    way = next((word for word in ("series", "bytes", "mean") if word in value), None)  # a series may have a mean too
     for key in value:
         known = (way, *ways[way]) if way else tuple(word for key, more in ways.items() for word in (key, *more))
         if key not in known:
@@ -53,7 +56,8 @@ def _read(value: Any) -> LogVolume | SeriesFile:
     if interval_us <= 0:
         raise refuse("must be above 0", "interval")
     if way == "series":
-        return SeriesFile(value["series"], value.get("column", ""), interval_us)
+        mean = from_text(units.parse_volume, value["mean"], "mean") if "mean" in value else None
+        return SeriesFile(value["series"], value.get("column", ""), interval_us, mean)
     return LogVolume("series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"]))
 
 
@@ -72,6 +76,12 @@ def _numbers(text: str) -> tuple[int, ...]:
         if not _is_bytes(word):
             raise refuse(f"{word[:20]!r} is no whole number of bytes", "bytes")
     return tuple(map(int, words))
+
+
+def _is_amount(word: str) -> bool:
+    """Bytes, perhaps with a fraction, as monitoring writes means."""
+    whole, _, part = word.partition(".")
+    return _is_bytes(whole) and (not part or (part.isascii() and part.isdecimal() and len(part) <= 12))
 
 
 def _is_bytes(word: str) -> bool:
@@ -100,7 +110,7 @@ LogVolumeField = Annotated[
                         "required": [way],
                         "additionalProperties": False,
                     }
-                    for way, more in (("series", {"column": _TEXT}), ("bytes", {}))
+                    for way, more in (("series", {"column": _TEXT, "mean": _VOLUME}), ("bytes", {}))
                 ),
             ]
         }
@@ -132,15 +142,21 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
         raise SeriesError(f"cannot read the series {path}: {reason}") from None
     if not rows:
         raise SeriesError(f"{path} is empty; write a number of bytes in each line")
-    heading = not all(_is_bytes(cell.strip()) for cell in rows[0])
+    heading = not all(_is_amount(cell.strip()) for cell in rows[0])
     column = _column(series, path, rows[0], heading)
     values = [row[column].strip() if column < len(row) else "" for row in rows[heading:]]
     for number, value in enumerate(values, start=1 + heading):
-        if not _is_bytes(value):
-            raise SeriesError(f"{path} row {number}: {value[:20]!r} is no whole number of bytes")
+        if not _is_amount(value):
+            raise SeriesError(f"{path} row {number}: {value[:20]!r} is no number of bytes")
     if not 1 <= len(values) <= MOST_INTERVALS:
         raise SeriesError(f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}")
-    return tuple(map(int, values))
+    numbers = [Fraction(value) for value in values]
+    scale = Fraction(1)
+    if series.mean is not None:
+        if not any(numbers):
+            raise SeriesError(f"{path} has nothing but zeros, which no mean can be made of", "mean")
+        scale = Fraction(series.mean[0] * series.interval_us * len(numbers), series.mean[1]) / sum(numbers)
+    return tuple(math.floor(number * scale + Fraction(1, 2)) for number in numbers)
 
 
 def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> int:

@@ -27,6 +27,7 @@ class Link:
         self._down_back = 0
         self._losses: list[int] = []
         self._latencies: list[int] = []
+        self._bandwidth_bit_s = spec.bandwidth_bit_s
         self._throttles: list[int] = []
         self.shared = SharedRate(context.agenda, Class.TRANSFER, spec.bandwidth_bit_s, spec.sharing)
         self.cap_bit_s = stream_cap_bit_s(spec.mss_bytes, spec.rtt_us, spec.loss_ppb)
@@ -72,6 +73,11 @@ class Link:
         self.cap_bit_s = stream_cap_bit_s(self._spec.mss_bytes, self._spec.rtt_us + sum(self._latencies), loss)
         self.shared.set_cap(self.cap_bit_s)
 
+    def set_bandwidth(self, bit_s: int) -> None:
+        """What it can carry from now on."""
+        self._bandwidth_bit_s = bit_s
+        self._changed()
+
     def throttle(self, to_bit_s: int) -> None:
         self._throttles.append(to_bit_s)
         self._changed()
@@ -81,7 +87,7 @@ class Link:
         self._changed()
 
     def _changed(self) -> None:
-        capacity = min([self._spec.bandwidth_bit_s, *self._throttles])
+        capacity = min([self._bandwidth_bit_s, *self._throttles])
         self.shared.set_capacity(capacity)
         context = self._context
         context.journal.append(_LINK, context.agenda.now_us, -1, int(self.forward_up), capacity)

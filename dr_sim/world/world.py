@@ -30,6 +30,7 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.primary import FIRST_LSN, Primary, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
+from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
@@ -106,6 +107,7 @@ class World:
             for db in self.primary.databases:
                 agenda.at(0, Class.JOB, db.index, self._seed_anew, db)
         self._schedule_events()
+        Recordings(self.context, self.link, self.secondary).start()
         agenda.at(0, Class.ANSWER, -1, self.hands.start)
         self._daily(DAY_US)
         steps = 100 if progress is not None else 1

@@ -163,7 +163,7 @@ DATABASE = [  # (a database, the lines that are told)
     ("{size: 5 GB, log_volume: {series: two.csv, column: c}}",
      ["2:69: databases.crm.log_volume: two.csv has no column 'c'; there is 'a', 'b'"]),
     ("{size: 5 GB, log_volume: {series: two.csv, column: b}}",
-     ["2:52: databases.crm.log_volume: two.csv row 3: 'x' is no whole number of bytes"]),
+     ["2:52: databases.crm.log_volume: two.csv row 3: 'x' is no number of bytes"]),
     ("{size: 5 GB, log_volume: {bytes: 1 2 x, interval: 5 min}}",
      ["2:51: databases.crm.log_volume.bytes: 'x' is no whole number of bytes"]),
     ("{size: 5 GB, log_volume: {profile: steady}}",

@@ -1,0 +1,286 @@
+"""`recorded:` conditions that were measured somewhere drive the link and the restores: series from CSV files, scaled.
+
+Form of a file: rows in the order of time, cells separated by commas, semicolons or tabs, with or without a heading. A
+column is named by its heading, or by its number from 1 on. `at` is the column of instants: seconds, or dates with times;
+or `every` says how far apart the rows are. `value` is the column of values; `only` keeps the rows that have a text in a
+column. The first row that is kept is the start of the run, each value holds until the next row, and a series that is over
+begins anew. Values of the link are a shape: `mean` says how much they are on average. Values of restores are rates: what
+counts is how far they are from their median.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dr_sim import units
+from dr_sim.scenario.fields import did_you_mean, from_text, refuse
+from dr_sim.scenario.model import Outages, Recorded
+
+MOST_BYTES = 64 * 2**20
+MOST_STEPS = 1_000_000
+LOWEST_BIT_S = 1_000  # a link that is up carries something
+SECOND_US = 1_000_000
+_FILE_KEYS = ("file", "at", "value", "every", "only", "step", "mean", "down")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A series that has not been read yet; file is relative to the scenario that names it."""
+
+    what: str  # 'link', 'restores', 'outages'
+    file: str
+    at: str
+    value: str
+    every_us: int
+    only: tuple[tuple[str, str], ...]
+    step_us: int
+    mean_bit_s: int
+    down: str
+
+
+class RecordedError(ValueError):
+    """A series that cannot be used."""
+
+
+def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
+    def read(value: Any) -> Recorded | Outages | RecordedFile:
+        if isinstance(value, Recorded | Outages | RecordedFile):
+            return value
+        if value == "none":
+            return Outages() if what == "outages" else Recorded()
+        if not isinstance(value, dict):
+            raise refuse(f"write {{file: {what}.csv, at: seconds, value: ...}}, or none")
+        if "file" in value:
+            return _file(what, value)
+        return _outages(value) if what == "outages" else _values(what, value)
+
+    return read
+
+
+def _file(what: str, value: dict[str, Any]) -> RecordedFile:
+    for key in value:
+        if key not in _FILE_KEYS:
+            raise refuse(f"unknown key {key!r}; {did_you_mean(key, _FILE_KEYS)}", key)
+        if key != "only" and not isinstance(value[key], str):
+            raise refuse("one value belongs here", key)
+    only = value.get("only", {})
+    if not isinstance(only, dict) or not all(isinstance(text, str) for text in only.values()):
+        raise refuse("write the column and the text its rows have, as in {site: web}", "only")
+    if ("at" in value) == ("every" in value):
+        raise refuse("write either the column of instants (at: seconds) or how far apart the rows are (every: 5 min)")
+    if what == "link" and "mean" not in value:
+        raise refuse("a recorded link is a shape: write how much it carries on average, as in mean: 150 Mbit/s")
+    if what == "outages" and "down" not in value:
+        raise refuse("write which text in the column of values means an outage, as in down: down")
+    every, step = (from_text(units.parse_duration, value[key], key) if key in value else 0 for key in ("every", "step"))
+    return RecordedFile(
+        what, value["file"], value.get("at", ""), value.get("value", "2"), every, tuple(only.items()),
+        step or every or 60 * SECOND_US,
+        from_text(units.parse_bandwidth, value["mean"], "mean") if "mean" in value else 0, value.get("down", ""),
+    )  # fmt: skip
+
+
+def _values(what: str, value: dict[str, Any]) -> Recorded:
+    if set(value) != {"values", "step"}:
+        raise refuse("a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}")
+    words = str(value["values"]).split()
+    if not 1 <= len(words) <= MOST_STEPS or not all(word.isascii() and word.isdecimal() and int(word) for word in words):
+        raise refuse(f"write 1 to {MOST_STEPS} whole numbers above 0, with spaces between", "values")
+    step_us = from_text(units.parse_duration, value["step"], "step")
+    if step_us <= 0:
+        raise refuse("must be above 0", "step")
+    return Recorded(step_us, tuple(map(int, words)))
+
+
+def _outages(value: dict[str, Any]) -> Outages:
+    if set(value) != {"spans", "period"}:
+        raise refuse("outages are {file: ...}, or {spans: 600-1368 4000-4100, period: 10 h}, in seconds")
+    spans = []
+    reached = 0
+    for word in str(value["spans"]).split():
+        try:
+            begin, end = (int(Fraction(part) * SECOND_US) for part in word.split("-"))
+        except (ValueError, ZeroDivisionError):
+            raise refuse(f"{word[:20]!r} is no span; write 600-1368, in seconds", "spans") from None
+        if not reached <= begin < end:
+            raise refuse(f"{word[:20]!r} does not come after the one before it", "spans")
+        spans.append((begin, end))
+        reached = end
+    period_us = from_text(units.parse_duration, value["period"], "period")
+    if period_us <= reached:
+        raise refuse("must be longer than the last span's end", "period")
+    return Outages(period_us, tuple(spans))
+
+
+def plain(series: Recorded | Outages) -> dict[str, str]:
+    """As it stands in a resolved scenario, which needs no other file."""
+    if isinstance(series, Recorded):
+        return {"values": " ".join(map(str, series.values)), "step": units.format_duration(series.step_us)}
+    spans = " ".join(f"{_seconds(begin)}-{_seconds(end)}" for begin, end in series.spans)
+    return {"spans": spans, "period": units.format_duration(series.period_us)}
+
+
+def _seconds(us: int) -> str:
+    whole, rest = divmod(us, SECOND_US)
+    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)
+
+
+# ---- files -------------------------------------------------------------------------------------------------------------
+def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outages:
+    """What the file holds, to scale. Raises RecordedError."""
+    path = os.path.join(os.path.dirname(scenario_file), wanted.file)
+    rows = _rows(wanted, path)
+    if wanted.what == "outages":
+        return _outages_of(wanted, path, rows)
+    values = _stepwise(wanted, path, rows)
+    if wanted.what == "link":
+        mean = sum(values) / len(values)
+        if mean <= 0:
+            raise RecordedError(f"{path}: the values are 0 on average; nothing can be scaled to a mean")
+        scaled = (int(value * wanted.mean_bit_s / mean + Fraction(1, 2)) for value in values)
+        return Recorded(wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled))
+    if min(values) <= 0:
+        raise RecordedError(f"{path}: a rate of restores must be above 0")
+    usual = median(values)
+    return Recorded(wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values))
+
+
+def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
+    """(instant in microseconds since the first row that is kept, value) of each."""
+    try:
+        if os.path.getsize(path) > MOST_BYTES:
+            raise RecordedError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, too large for a series")
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            text = file.read()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise RecordedError(f"cannot read the series {path}: {reason}") from None
+    first = text.partition("\n")[0]
+    cells = [row for row in csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count)) if any(row)]
+    if not cells:
+        raise RecordedError(f"{path} is empty; write a row for each value")
+    names = [cell.strip() for cell in cells[0]]
+    value_at = _column(path, names, wanted.value)
+    at = _column(path, names, wanted.at) if wanted.at else -1
+    only = [(_column(path, names, column), text) for column, text in wanted.only]
+    named = {wanted.at, wanted.value, *(column for column, _ in wanted.only)} & set(names)
+    heading = bool(named) or (at >= 0 and not _is_number(names[at]) and not _is_instant(names[at]))
+    last = max(value_at, at, *(i for i, _ in only), 0)
+    rows: list[tuple[int, str]] = []
+    start = 0
+    for number, row in enumerate(cells[heading:], start=1 + heading):
+        if len(row) <= last:
+            raise RecordedError(f"{path} row {number}: has {len(row)} cells, its heading has more")
+        if any(row[i].strip() != text for i, text in only):
+            continue
+        instant = len(rows) * wanted.every_us if at < 0 else _instant(path, number, row[at].strip())
+        if not rows:
+            start = instant
+        elif instant - start < rows[-1][0]:
+            raise RecordedError(f"{path} row {number}: {row[at][:30]!r} lies before the row above; sort the rows by time")
+        rows.append((instant - start, row[value_at].strip()))
+    if len(rows) < 2:
+        raise RecordedError(f"{path} has {len(rows)} rows to use; a series has 2 at the least")
+    return rows
+
+
+def _column(path: str, names: list[str], wanted: str) -> int:
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted[:4]) <= len(names):
+        return int(wanted) - 1
+    raise RecordedError(f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return False
+    return True
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _instant(path: str, number: int, text: str) -> int:
+    if _is_number(text):
+        return int(Fraction(text) * SECOND_US)
+    if not _is_instant(text):
+        raise RecordedError(f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or 2024-03-08 03:47:03")
+    when = datetime.fromisoformat(text)
+    since = when - datetime(1970, 1, 1, tzinfo=when.tzinfo)
+    return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
+
+
+def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> list[Fraction]:
+    """The mean in each whole step; each value holds until the next, the last as long as the one before it."""
+    numbers = []
+    for number, (_, text) in enumerate(rows, start=1):
+        if not _is_number(text) or Fraction(text) < 0:
+            raise RecordedError(f"{path} row {number}: {text[:30]!r} is no number from 0 up")
+        numbers.append(Fraction(text))
+    instants = [at for at, _ in rows]
+    instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
+    steps = max(1, instants[-1] // wanted.step_us)
+    if steps > MOST_STEPS:
+        raise RecordedError(f"{path} gives {steps} steps, more than {MOST_STEPS}; write a longer step")
+    totals = [Fraction(0)] * steps
+    for (begin, end), rate in zip(pairwise(instants), numbers, strict=True):
+        step = begin // wanted.step_us
+        while step < steps and begin < end:
+            until = min(end, (step + 1) * wanted.step_us)
+            totals[step] += rate * (until - begin)
+            begin, step = until, step + 1
+    return [total / min(wanted.step_us, instants[-1]) for total in totals]
+
+
+def _outages_of(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> Outages:
+    spans: list[tuple[int, int]] = []
+    began: int | None = None
+    for at, text in rows:
+        if text == wanted.down:
+            began = at if began is None else began
+        elif began is not None:
+            if at > began:
+                spans.append((began, at))
+            began = None
+    if not spans:
+        raise RecordedError(f"{path}: no row says {wanted.down[:30]!r} and is followed by one that says otherwise")
+    return Outages(max(rows[-1][0], spans[-1][1]) + 1, tuple(spans))
+
+
+def _schema(what: str) -> WithJsonSchema:
+    text = {"type": "string"}
+    keys: dict[str, Any] = dict.fromkeys(_FILE_KEYS, text) | {"only": {"type": "object", "additionalProperties": text}}
+    keys["value"] = keys["at"] = {"type": ["string", "integer"]}
+    inline = {"spans": text, "period": text} if what == "outages" else {"values": text, "step": text}
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "none"},
+                {"type": "object", "properties": keys, "required": ["file"], "additionalProperties": False},
+                {"type": "object", "properties": inline, "required": list(inline), "additionalProperties": False},
+            ]
+        }
+    )
+
+
+RecordedLink = Annotated[Recorded | RecordedFile, PlainValidator(_reader("link")), _schema("link")]
+RecordedRestores = Annotated[Recorded | RecordedFile, PlainValidator(_reader("restores")), _schema("restores")]
+RecordedOutages = Annotated[Outages | RecordedFile, PlainValidator(_reader("outages")), _schema("outages")]
