@@ -36,6 +36,8 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
     parts = [[_head(found, source, took_s)]]
     if found.violations:
         parts.append([f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust no number below"])
+    if found.silent:
+        parts.append([f"SILENTLY SHORT: {found.silent} recoveries held less than they claimed, and told nobody"])
     parts += [list(_per_run(found)), list(_over_time(found)), list(_missed(found)), list(_alerts(found))]
     parts += [["SLA", *(line_text(v) for v in found.verdict)]] if found.verdict else []
     parts += [[f"{folder}/  measures.parquet summary.json distribution.svg"]] if folder is not None else []
@@ -45,7 +47,7 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
 
 def _head(found: Distribution, source: Path, took_s: float) -> str:
     scenario = found.scenario
-    word = found.outcome.name if scenario.sla or found.violations else "DONE"
+    word = found.outcome.name if scenario.sla or found.violations or found.silent else "DONE"
     databases = f"{len(scenario.databases):,} database{'s' * (len(scenario.databases) > 1)}"
     return f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x {span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
 
@@ -124,7 +126,7 @@ def _alerts(found: Distribution) -> Iterator[str]:
 def line_text(v: LineVerdict) -> str:
     """'PASS  rto: outage.p95 at most 30:00   2:08 [2:07, 2:09]  n 25  reason'."""
     line = v.line
-    what = " ".join(filter(None, (line.measure, line.database, line.failure_class)))
+    what = " ".join(filter(None, (line.measure, line.database, line.failure_class, line.fault)))
     name = "" if line.id in (what, line.measure) else f"{line.id}: "
     bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
     return f" {v.outcome.name:<8} {name}{what} {bound}   {shown_value(v)}" + (f"   {v.reason}" if v.reason else "")

@@ -91,6 +91,8 @@ class _Found:
 
 def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     base, statistic = split(line.measure)
+    if line.fault and line.fault not in summary["happened"]:
+        return _Found(None, f"no {line.fault} happened in this run")
     if base in CURVES:
         return _of_curve(summary[base], statistic, limit_of(line.measure), line)
     if statistic not in ("", "max"):

@@ -106,6 +106,16 @@ def test_a_run_that_ended_too_early_cannot_pass_but_can_fail() -> None:
     assert verdict_of(journal, line("data_loss", 10**15)).outcome is Outcome.UNKNOWN
 
 
+def test_a_line_about_a_fault_or_a_class_that_did_not_come_is_unknown() -> None:
+    journal = journal_of_a_failover()
+    journal.note("truth.event", HOUR, -1, 1, "lose", 1, "site lost")
+    for changes in ({"fault": "link_outage"}, {"failure_class": "host"}):
+        assert verdict_of(journal, replace(line("data_loss", 10**15), **changes)).outcome is Outcome.UNKNOWN
+    for changes in ({"fault": "lose"}, {"failure_class": "site"}):
+        assert verdict_of(journal, replace(line("data_loss", 40 * MIN), **changes)).outcome is Outcome.PASS
+        assert verdict_of(journal, replace(line("data_loss", 40 * MIN - 1), **changes)).outcome is Outcome.FAIL
+
+
 def test_unprotected_is_a_lower_bound() -> None:
     journal = journal_of_a_failover()
     assert verdict_of(journal, line("unprotected", 10**15)).outcome is Outcome.UNKNOWN

@@ -23,7 +23,7 @@ from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
-from dr_sim.verdict import EXIT_VIOLATION, Outcome
+from dr_sim.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 
 _TELLS = ("run_for", "databases", "extends")  # one of them stands in every scenario
 
@@ -34,6 +34,7 @@ class Exit(IntEnum):
     PASS = 0
     UNKNOWN = 3
     FAIL = 1
+    SILENT = EXIT_SILENT
     VIOLATION = EXIT_VIOLATION
 
 
@@ -59,6 +60,8 @@ class Checked:
     def exit(self) -> Exit:
         if self.distribution.violations:
             return Exit.VIOLATION
+        if self.distribution.silent:
+            return Exit.SILENT
         if self.outcome is Outcome.UNKNOWN and self.scenario.on_unknown == "warn":
             return Exit.PASS
         return {Outcome.PASS: Exit.PASS, Outcome.UNKNOWN: Exit.UNKNOWN, Outcome.FAIL: Exit.FAIL}[self.outcome]
@@ -165,6 +168,13 @@ def _within(plan: Replications, left_s: float | None) -> Replications:
         return plan
     left = max(0, int(left_s * 1e6))
     return replace(plan, budget_us=left if plan.budget_us is None else min(left, plan.budget_us))
+
+
+def broken(found: Distribution) -> str:
+    """What makes every number of a scenario suspect, '' if nothing does."""
+    if found.violations:
+        return f"{found.violations} violations of an invariant, a bug in dr_sim"
+    return f"{found.silent} recoveries were silently short of what they claimed" if found.silent else ""
 
 
 def place(verdict: LineVerdict, path: Path) -> tuple[str, int]:

@@ -28,7 +28,7 @@ from dr_sim.experiments.sample import GRID_US, Sample
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSES, COUNTS, STATISTICS, VALUES, kind_of, split
 from dr_sim.units import SECOND_US
-from dr_sim.verdict import EXIT_CODES, EXIT_VIOLATION, Outcome
+from dr_sim.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +142,11 @@ class Distribution:
         last = int(np.flatnonzero(above)[-1]) + 2 if above.any() else 1
         return pd.DataFrame({"above": GRID_US[:last] / SECOND_US, "share": above[:last] / whole})
 
+    @property
+    def silent(self) -> int:
+        """Recoveries that were short of what they claimed and told nobody, in all replications together."""
+        return sum(s.silent for s in self.samples)
+
     # ---- verdict -----------------------------------------------------------------------------------------------------
     @property
     def verdict(self) -> list[LineVerdict]:
@@ -154,11 +159,13 @@ class Distribution:
     @property
     def outcome(self) -> Outcome:
         """The worst of all lines; pass if there are none. A broken invariant is a fail whatever the lines say."""
-        return Outcome.FAIL if self.violations else max((v.outcome for v in self.verdict), default=Outcome.PASS)
+        return Outcome.FAIL if self.violations or self.silent else max((v.outcome for v in self.verdict), default=Outcome.PASS)
 
     @property
     def exit_code(self) -> int:
-        return EXIT_VIOLATION if self.violations else EXIT_CODES[self.outcome]
+        if self.violations:
+            return EXIT_VIOLATION
+        return EXIT_SILENT if self.silent else EXIT_CODES[self.outcome]
 
     def summary(self) -> dict[str, Any]:
         """Everything but the single runs, ready for json.dumps; what is unknown or without limit is None."""
@@ -168,6 +175,7 @@ class Distribution:
             "seed": self.scenario.seed,
             "replications": self.n,
             "violations": self.violations,
+            "silent_recoveries": self.silent,
             "verdict": {
                 "outcome": self.outcome.name.lower(),
                 "exit_code": self.exit_code,
@@ -181,6 +189,7 @@ def line_json(v: LineVerdict) -> dict[str, Any]:
     line = v.line
     return {
         "id": line.id, "measure": line.measure, "database": line.database or None, "class": line.failure_class or None,
+        "fault": line.fault or None,
         "at_most": line.at_most, "bound": line.bound, "unit": v.unit, "outcome": v.outcome.name.lower(),
         "value": _finite(v.value), "low": _finite(v.low), "high": _finite(v.high), "runs": v.n, "reason": v.reason,
         "more_runs": v.more, "file": line.file, "line": line.line,

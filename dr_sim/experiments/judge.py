@@ -66,11 +66,17 @@ class LineVerdict:
 
 
 def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
-    """One line against all these runs."""
+    """One line against all these runs; of a kind of fault, against those in which it happened."""
     question = Question(line.measure, line.database, line.failure_class)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]
-    if len(samples) == 1:
+    single = len(samples) == 1
+    if line.fault:
+        samples = [s for s in samples if line.fault in s.happened]
+        if not samples:
+            told = f"no {line.fault} happened in any run"
+            return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, told)
+    if single:
         return _one_run(samples, line, base, statistic, unit)
     if base in CURVES and statistic != "mean" and statistic != "max":
         return _on_time(samples, line, question, base, statistic, errors, unit)

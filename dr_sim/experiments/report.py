@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from dr_sim.experiments.baseline import Change
-from dr_sim.experiments.check import Check, Checked, Exit, place
+from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.screen import value_text
 from dr_sim.screen_distribution import line_text, shown_value
@@ -43,8 +43,8 @@ def text(check: Check, took_s: float) -> str:
     for c in check.checked:
         runs = f"{c.distribution.n:,} run{'s' * (c.distribution.n > 1)}"
         out.append(f"{c.outcome.name:<8} {c.path}  {runs}  ({c.seconds:.1f} s)")
-        if c.distribution.violations:
-            out.append(f"   INVARIANT BROKEN: {c.distribution.violations} violations, a bug in dr_sim")
+        if told := broken(c.distribution):
+            out.append(f"   BROKEN: {told}")
         out += [f"  {line_text(v)}" for v in c.distribution.verdict]
         out += [f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}" for x in c.changes]
     out += [f"no sla   {path}" for path in check.without]
@@ -56,7 +56,7 @@ def text(check: Check, took_s: float) -> str:
 
 def _said(v: LineVerdict) -> str:
     bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class)))
+    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class, v.line.fault)))
     return f"{of} is {shown_value(v)}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
 
 
@@ -81,9 +81,9 @@ def junit(check: Check) -> str:
             case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=f"baseline {change.difference.measure}")
             if change.worse:
                 Xml.SubElement(case, "failure", message=_printable(change_text(change)))
-        if c.distribution.violations:
+        if told := broken(c.distribution):
             case = Xml.SubElement(suite, "testcase", classname=str(c.path), name="invariants")
-            Xml.SubElement(case, "error", message=f"{c.distribution.violations} violations, a bug in dr_sim")
+            Xml.SubElement(case, "error", message=told)
         _count(suite)
     _count(suites)
     Xml.indent(suites)
@@ -109,15 +109,15 @@ def markdown(check: Check) -> str:
     for c in check.checked:
         for v in c.distribution.verdict:
             bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class)))
+            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class, v.line.fault)))
             file, line = place(v, c.path)
             cells = [_MARKS[v.outcome], f"{file}:{line}", f"{of} {bound}", shown_value(v), v.reason]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         for change in c.changes:
             cells = ["❌ worse" if change.worse else "✅ better", str(c.path), "as in the baseline", "", change_text(change)]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
-        if c.distribution.violations:
-            out.append(f"| ❌ | {_cell(str(c.path))} | invariants | {c.distribution.violations} broken | a bug in dr_sim |")
+        if told := broken(c.distribution):
+            out.append(f"| ❌ broken | {_cell(str(c.path))} | | | {told} |")
     notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without] + [f"`{p}` is not in the baseline" for p in check.unmatched]
     return "\n".join([*out, *(["", *(f"- {n}" for n in notes)] if notes else [])]) + "\n"
 
@@ -139,8 +139,8 @@ def github_lines(check: Check) -> list[str]:
             word = "missed" if v.outcome is Outcome.FAIL else "unknown"
             out.append(_command(level, file, line, f"SLA {v.line.id} {word}", _said(v)))
         out += [_of_change(c, change) for change in c.changes]
-        if c.exit is Exit.VIOLATION:
-            out.append(_command("error", str(c.path), 1, "invariant broken", f"{c.distribution.violations} violations, a bug in dr_sim"))
+        if told := broken(c.distribution):
+            out.append(_command("error", str(c.path), 1, "broken", told))
     return out
 
 

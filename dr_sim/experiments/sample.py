@@ -9,7 +9,7 @@ kept exactly beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -60,17 +60,22 @@ class CurveSample:
 
 @dataclass(slots=True)
 class Sample:
-    """One replication: its number, values, curves, and how many invariants broke in it."""
+    """One replication: its number, values, curves, how many invariants broke in it and how many recoveries were silently
+    short, and which kinds of events and faults happened."""
 
     number: int
     values: list[Value]
     curves: list[CurveSample]
     violations: int
+    silent: int = 0
+    happened: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "number": self.number,
             "violations": self.violations,
+            "silent": self.silent,
+            "happened": self.happened,
             "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high] for v in self.values],
             "curves": [list(asdict(c).values()) for c in self.curves],
         }
@@ -83,6 +88,8 @@ class Sample:
             [Value(*v) for v in stored["values"]],
             [CurveSample(*c) for c in stored["curves"]],
             int(stored["violations"]),
+            int(stored["silent"]),
+            [str(kind) for kind in stored["happened"]],
         )
 
 
@@ -102,7 +109,8 @@ def take(scenario: Scenario, number: int) -> Sample:
 def from_summary(record: Record, summary: dict[str, Any], scenario: Scenario) -> Sample:
     """The sample of a run that is measured already."""
     values, curves = list(_values(summary, scenario)), list(_curves(tables(record), scenario))
-    return Sample(scenario.replication_no, values, curves, len(summary["violations"]))
+    violations, silent = len(summary["violations"]), len(summary["silent_recoveries"])
+    return Sample(scenario.replication_no, values, curves, violations, silent, sorted(summary["happened"]))
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -119,6 +127,9 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
     yield from _of_refusals(summary["writes_refused"], _named(scenario))
+    refused = summary["writes_refused"]
+    for name, of in [("", refused), *((name, refused["by_database"][name]) for name in named)]:
+        yield Value("writes_refused", name, "", "us", of["time_us"], of["time_us"])
     for measure, unit, value in (
         ("link_sent", "bytes", summary["link"]["bytes_sent"]),
         ("link_used", "ppm", summary["link"]["used_ppm"]),

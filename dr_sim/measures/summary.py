@@ -7,6 +7,7 @@ rounded half up, once, here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -61,6 +62,7 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
         "link": _link(t, scenario, up_until),
         "backups": backups_made(t),
         "writes_refused": _writes_refused(t, scenario),
+        "happened": _happened(t),
         "silent_recoveries": [
             {
                 "time_us": r.time_us, "database": scenario.databases[r.entity].name, "claimed": r.values["claimed"],
@@ -354,6 +356,11 @@ def _backlog(t: Tables, scenario: Scenario) -> dict[str, int]:
         "not_restored_max": to_restore.most,
         "not_restored_at_end": to_restore.last,
     }
+
+
+def _happened(t: Tables) -> dict[str, int]:
+    """How often each kind of event and fault happened, scripted or drawn."""
+    return dict(sorted(Counter(r.values["what"] for r in t.rows("truth.event") if r.values["begins"]).items()))
 
 
 def _writes_refused(t: Tables, scenario: Scenario) -> dict[str, Any]:

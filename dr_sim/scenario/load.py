@@ -88,7 +88,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     root = _sections(tree, names, problems)
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
-    sla = read_sla(tree.get("sla"), names.databases, problems)
+    sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds))
     asked = (
         read_replications(tree.get("replications"), problems),
         read_on_unknown(tree.get("on_unknown"), problems),

@@ -227,7 +227,7 @@ class SlaLine:
     """measure: 'data_loss', 'outage.p95', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see scenario/sla.py.
 
     failure_class: only failures (or exposure to failures) of this class; '' is every failure, and exposure to 'site'.
-    fault: only what such faults led to. file, line: where it was written."""
+    fault: only runs in which one of that kind happened. file, line: where it was written."""
 
     id: str
     measure: str

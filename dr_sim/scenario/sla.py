@@ -26,7 +26,7 @@ ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|we
 WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
 CLASSES = ("database", "host", "site")
 CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
-_KEYS = ("id", "database", "class")
+_KEYS = ("id", "database", "class", "fault")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed, " \
@@ -45,8 +45,10 @@ def limit_of(measure: str) -> int | None:
     return int(match[2]) * units.DURATION_UNITS[match[3]] if match else None
 
 
-def read_sla(node: Node | None, databases: tuple[str, ...], problems: list[Problem]) -> tuple[SlaLine, ...]:
-    """Every line that is right; the others become problems. Aliases (rpo, rto) are already resolved."""
+def read_sla(
+    node: Node | None, databases: tuple[str, ...], problems: list[Problem], kinds: tuple[str, ...] = ()
+) -> tuple[SlaLine, ...]:
+    """kinds: of events and faults, that a line may be about. Every line that is right; the others become problems. Aliases (rpo, rto) are already resolved."""
     if node is None or node.value is None:
         return ()
     lines: list[SlaLine] = []
@@ -56,7 +58,7 @@ def read_sla(node: Node | None, databases: tuple[str, ...], problems: list[Probl
                 lines.append(line)
     elif isinstance(node.value, list):
         for item in node.value:
-            if line := _item(item, databases, problems):
+            if line := _item(item, databases, kinds, problems):
                 if any(line.id == other.id for other in lines):
                     problems.append(item.problem(f"sla: the id {line.id!r} is already taken; write another 'id:'"))
                 lines.append(line)
@@ -65,7 +67,7 @@ def read_sla(node: Node | None, databases: tuple[str, ...], problems: list[Probl
     return tuple(lines)
 
 
-def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> SlaLine | None:
+def _item(item: Node, databases: tuple[str, ...], kinds: tuple[str, ...], problems: list[Problem]) -> SlaLine | None:
     if not isinstance(item.value, dict):
         problems.append(item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}"))
         return None
@@ -84,6 +86,9 @@ def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> Sl
     failure_class = words.get("class", "")
     if failure_class and failure_class not in CLASSES:
         problems.append(item.value["class"].problem(f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"))
+    fault = words.get("fault", "")
+    if fault and fault not in kinds:
+        problems.append(item.value["fault"].problem(f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"))
     measures = [key for key in item.value if key not in _KEYS]
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
@@ -95,10 +100,10 @@ def _item(item: Node, databases: tuple[str, ...], problems: list[Problem]) -> Sl
     if failure_class and database and measure.split(".")[0] == "exposure" and failure_class != "site":
         told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
         problems.append(item.value["class"].problem(told))
-    name = words.get("id") or " ".join(filter(None, (measure, database, failure_class)))
+    name = words.get("id") or " ".join(filter(None, (measure, database, failure_class, fault)))
     line = _line(name, measure, item.value[measure], database, problems)
     if line is not None:
-        line = replace(line, failure_class=failure_class)
+        line = replace(line, failure_class=failure_class, fault=fault)
     return line if len(problems) == found else None
 
 
@@ -160,5 +165,5 @@ def schema() -> dict[str, Any]:
     patterns = {rf"^{ABOVE.pattern}$": bound}
     text = {"type": "string"}
     one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
-    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, **measures}}
+    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, "fault": text, **measures}}
     return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}

@@ -81,7 +81,12 @@ def test_exit_codes(files: list[str], code: int) -> None:
 def test_a_broken_invariant_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Made, "violations", 1)
     assert main(["check", str(scenario("s", MISSED)), "--github"]) == 4
-    assert "::error file=s.yaml,line=1,title=invariant broken::40 violations" in capsys.readouterr().out
+    assert "::error file=s.yaml,line=1,title=broken::40 violations" in capsys.readouterr().out
+
+
+def test_a_silently_short_recovery_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Made, "take", lambda self, job, i: Sample(i, [], [], 0, silent=int(i == 7)))
+    assert main(["check", str(scenario("s", MISSED)), str(scenario("t", MET))]) == 5
 
 
 def test_a_mistake_in_one_file_runs_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,6 +135,19 @@ def test_a_class_of_failure_is_judged_by_itself() -> None:
     assert judge_line(runs, line("outage", 5 * MIN, failure_class="database"), ONE_LOOK).outcome is Outcome.UNKNOWN
 
 
+def test_a_line_about_a_fault_is_judged_over_the_runs_that_had_one() -> None:
+    runs = [sample(i, {"outage": HOUR if i % 2 else MIN}) for i in range(10)]
+    for run in runs[1::2]:
+        run.happened.append("link_outage")
+    plain = line("outage", 5 * MIN)
+    assert judge_line(runs, plain, ONE_LOOK).outcome is Outcome.FAIL
+    assert judge_line(runs, replace(plain, fault="link_outage"), ONE_LOOK).n == 5
+    for run in runs:
+        run.happened = [] if run.happened else ["throttle"]
+    assert judge_line(runs, replace(plain, fault="throttle"), ONE_LOOK).outcome is Outcome.PASS
+    assert judge_line(runs, replace(plain, fault="link_outage"), ONE_LOOK).outcome is Outcome.UNKNOWN
+
+
 # ---- shares of time --------------------------------------------------------------------------------------------------
 def steady(n: int) -> list[Sample]:
     """Exposure evenly between 0 and 300 s, all the time: p99 is 297 s."""
