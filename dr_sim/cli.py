@@ -110,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports a history")
     sqlserver.set_defaults(command=_import_sqlserver)
 
+    policies = commands.add_parser("policies", help="run scenarios on the same luck; a table with a row each")
+    policies.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
+    policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
+    policies.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each")
+    policies.set_defaults(command=_policies)
+
     faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
     faults.set_defaults(command=_faults)
     return parser
@@ -247,6 +253,13 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
     files = {a.out.parent / name: text for name, text in imported.series.items()}
     write_together({**files, a.out: imported.scenario})
     print(imported.report)
+    return 0
+
+
+def _policies(a: argparse.Namespace) -> int:
+    from dr_sim.policies import policy_table
+
+    print(policy_table(a.scenarios, a.set, a.seed))
     return 0
 
 

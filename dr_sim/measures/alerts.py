@@ -121,10 +121,11 @@ def raised(record: Record, scenario: Scenario) -> list[Alert]:
     return found
 
 
-def judge(record: Record, scenario: Scenario) -> AlertQuality:
-    """All alerts and all danger of the measured part of the run (from measure_from_us on), held against each other."""
+def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> AlertQuality:
+    """All alerts and all danger of the measured part of the run (from measure_from_us on), held against each other.
+    of: someone else's alerts (default: the recovery manager's)."""
     t = tables(record)
-    alerts = [a for a in raised(t, scenario) if a.time_us >= scenario.measure_from_us and a.delivered]
+    alerts = [a for a in (raised(t, scenario) if of is None else of) if a.time_us >= scenario.measure_from_us and a.delivered]
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):

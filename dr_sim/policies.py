@@ -1,0 +1,54 @@
+"""Policies side by side: scenarios run on the same luck, a row each, our alerts and the incumbent's held against one danger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dr_sim.measures.alerts import AlertQuality, judge
+from dr_sim.measures.incumbent import judge_incumbent
+from dr_sim.results import run
+from dr_sim.scenario import load_scenario
+from dr_sim.units import clock
+
+HEADS = ("policy", "exposure mean", "p99", "max", "in danger", "sent", "told in time", "false", "built-in: in time", "false")
+
+
+def policy_table(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None) -> str:
+    """A table of the scenarios in these files, each run once with the same seed: by default that of the first. In danger:
+    the part of the time in which true exposure was above danger.above."""
+    lines = []
+    for path in paths:
+        scenario = load_scenario(path, overrides, seed)
+        seed = scenario.seed if seed is None else seed
+        if scenario.seed != seed:
+            scenario = load_scenario(path, overrides, seed)
+        result = run(scenario)
+        exposure = result.summary["exposure"]
+        in_danger = exposure["above"][str(scenario.danger_us)]["ppm"]
+        lines.append(
+            (
+                scenario.name, *(clock(exposure[key]) for key in ("mean_us", "p99_us", "max_us")), f"{in_danger / 10_000:.2f} %",
+                f"{result.summary['link']['bytes_sent'] / 1e9:.0f} GB",
+                *_told(judge(result.journal, scenario), judge_incumbent(result.journal, scenario)),
+            )
+        )  # fmt: skip
+    return _markdown(lines)
+
+
+def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
+    """How many of the dangers that lasted were told before they fell due, and how many alerts were for nothing."""
+    return tuple(
+        text for q in (ours, theirs) for text in (f"{q.due - q.missed - q.late} of {q.due}", str(q.false))
+    )  # fmt: skip
+
+
+def _markdown(lines: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[i]) for row in [HEADS, *lines]) for i in range(len(HEADS))]
+
+    def row(cells: Sequence[str]) -> str:
+        first, *rest = zip(cells, widths, strict=True)
+        return "| " + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]) + " |"
+
+    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
+    return "\n".join([row(HEADS), rule, *(row(line) for line in lines)])
