@@ -64,6 +64,7 @@ class Occurrence:
 class Kind:
     """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
 
+    needs_log: it does something to log backups, so its database must have some.
     models: what it stands for in the world outside; source: where its figures come from."""
 
     name: str
@@ -73,3 +74,4 @@ class Kind:
     models: str
     source: str
     happen: Callable[[Occurrence, Any], None]
+    needs_log: bool = False

@@ -24,5 +24,5 @@ KIND = Kind(
     "missing_file", MissingFile, "database", True,
     "a second job, a clean-up script or a person takes a log away: the hole cannot be filled from the primary's log",
     "operators' threads: a second log-backup job elsewhere steals log; retention that deletes what is still needed",
-    happen,
+    happen, needs_log=True,
 )  # fmt: skip

@@ -5,12 +5,13 @@ A value that could not be read is absent here (None), so a mistake in one place 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.events import EventLine, FaultLine
-from dr_sim.scenario.fields import did_you_mean
+from dr_sim.scenario.fields import NEVER, did_you_mean
 from dr_sim.scenario.model import LogVolume, Schedule
 from dr_sim.scenario.tree import Node
 
@@ -176,8 +177,8 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
     return problems
 
 
-def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int) -> tuple[list[int], list[Problem]]:
-    """The instant of each event, and what is wrong with them."""
+def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int, after: Any) -> tuple[list[int], list[Problem]]:
+    """The instant of each event, and what is wrong with them. after: the section after_failover."""
     instants, problems = [], []
     for line in lines:
         at_us = line.instant.resolve(start_utc_us, zone) if line.instant else 0
@@ -193,11 +194,12 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
                 f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
             )
             problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
-    return instants, problems + _after_the_loss(lines, instants)
+    alone = _of(after, "new_secondary") == NEVER
+    return instants, problems + (_after_the_loss(lines, instants) if alone else [])
 
 
 def _after_the_loss(lines: list[EventLine], instants: list[int]) -> list[Problem]:
-    """A primary is lost once; a second loss says nothing of the new one, which nobody simulates yet."""
+    """Where no new recovery network follows (dr_sim/legs.py), a primary is lost once."""
     problems: list[Problem] = []
     losses: list[EventLine] = []
     for _, line in sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)):
@@ -220,6 +222,19 @@ def _takes(loss: EventLine, later: EventLine) -> bool:
         key = {"host": "machine", "database": "database"}[what]
         return _of(loss.params, key) in (None, _of(later.params, key))
     return bool(what == "host" and then == "database" and _of(loss.params, "machine") is None)
+
+
+def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any, needing: set[str]) -> list[Problem]:
+    """What is done to the log backups of a database that takes none. needing: the kinds that do so."""
+    problems = []
+    for line in lines:
+        name = getattr(line.params, "database", None)
+        log = _of((databases or {}).get(name), "log") if line.kind in needing else None
+        if log is not None and log.kind == "none":
+            where = f"event {line.number}: {line.kind}" if isinstance(line, EventLine) else f"faults.{line.kind}"
+            told = f"{where}: {name} takes no log backups (log: none), so nothing can happen to one; name a database that does"
+            problems.append(line.node.problem(told))
+    return problems
 
 
 def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:

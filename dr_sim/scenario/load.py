@@ -97,6 +97,8 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
+    needing = {kind.name for kind in kinds if kind.needs_log}
+    problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
     instants = _times(root, events, faults, problems)
     if problems:
         return None
@@ -222,7 +224,7 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
 def _times(root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]) -> list[int]:
     if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
         return []
-    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for)
+    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for, getattr(root, "after_failover", None))
     problems.extend(wrong)
     problems.extend(checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None)))
     return instants
