@@ -27,6 +27,7 @@ types: $(BIN)/.ready
 
 bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/database_year.py
+	$(BIN)/python benchmarks/replications.py --dask
 
 clean:
 	rm -rf $(VENV)

@@ -66,7 +66,7 @@ def _lower(ordered: Floats, q: float, error: float) -> float:
     if r == n:
         return float(ordered[-1])
     here, there = float(reached[r - 1]), float(reached[r])
-    if not math.isfinite(ordered[r]):
+    if not (math.isfinite(ordered[r - 1]) and math.isfinite(ordered[r])):
         return float(ordered[r - 1])
     if here == wanted:
         part = 0.0

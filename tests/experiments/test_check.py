@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -10,10 +12,11 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from dr_sim import api
-from dr_sim.cli import main
+from dr_sim.cli import _parser, main
 from dr_sim.experiments.check import scenario_files
 from dr_sim.experiments.executor import Batch, Job
 from dr_sim.experiments.sample import Sample
+from dr_sim.scenario.tree import parse_yaml
 from tests.experiments.worlds import S, sample
 
 BODY = """\
@@ -228,3 +231,20 @@ def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixtu
     assert all(x["differing"] == 0 for x in json.loads(capsys.readouterr().out))
     assert main(["compare", a, a, "--replications", "6"]) == 0
     assert "no measure differs in any replication" in capsys.readouterr().out
+
+
+# ---- the README ------------------------------------------------------------------------------------------------------
+def test_the_readmes_commands_and_workflows_are_understood() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("## More than one run")[2].partition("\n## ")[0]
+    commands = re.findall(r"dr-sim ((?:run|check|baseline|compare|sweep) [^`\n]+)", text)
+    assert len(commands) >= 8
+    for command in commands:
+        _parser().parse_args(shlex.split(command))
+    blocks = [parse_yaml(block, "README.md", []) for block in blocks_of(text)]
+    assert len(blocks) == 3 and all(block is not None and isinstance(block.value, dict) for block in blocks)
+    path = scenario("readme", blocks_of(text)[0])
+    assert len(api.load_scenario(path).sla) == 5
+
+
+def blocks_of(text: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)

@@ -145,6 +145,17 @@ def test_a_censored_run_may_be_any_longer() -> None:
     assert intervals.quantile(low, few, 0.5, SIDE, SIDE) == intervals.quantile(low, low, 0.5, SIDE, SIDE)
 
 
+def test_every_censored_run_more_widens_the_interval_or_leaves_it() -> None:
+    """Wherever the limit falls: on a known value, on a censored one, between the two."""
+    low = [float(i) for i in range(100)]
+    limits = []
+    for censored in range(100):
+        high = [x if x < 100 - censored else math.inf for x in low]
+        limits.append(intervals.quantile(low, high, 0.9, SIDE, SIDE).high)
+    assert limits == sorted(limits) and not any(map(math.isnan, limits))
+    assert limits[0] < math.inf == limits[-1]
+
+
 def test_a_quantiles_limits_are_order_statistics_with_a_binomial_between() -> None:
     """Ten values, the median: P(3rd <= median) = 94.5 %, P(2nd <= median) = 98.9 %: the 97.5 % limit lies between."""
     x = [float(i) for i in range(1, 11)]

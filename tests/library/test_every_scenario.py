@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.cli import main
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import tables
 from dr_sim.verdict import Outcome
@@ -14,7 +15,7 @@ from dr_sim.world.world import manager_config
 
 from .runs import SCENARIOS, ran, rows
 
-PROMISING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "negative" not in p.parts)
+PROMISING = sorted(p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks"} & set(p.parts))  # checks/ are judged over many runs
 RUNNING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
 
 
@@ -41,6 +42,11 @@ def test_it_keeps_its_promise(path: Path) -> None:
     assert verdict.lines, "a scenario of the library promises something"
     assert verdict.outcome is Outcome.PASS, [(j.line.id, j.value, j.line.bound) for j in verdict.lines]
     assert verdict.exit_code == 0
+
+
+@pytest.mark.long
+def test_the_checks_keep_theirs_over_many_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(SCENARIOS / "checks")]) == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", RUNNING, ids=name_of)
