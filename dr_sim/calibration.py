@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +23,7 @@ import numpy as np
 from dr_sim import units
 from dr_sim.backups.model import Kind
 from dr_sim.engines.files import DiskFiles
+from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server
 from dr_sim.world.backup_file import content_hash
 
@@ -203,17 +201,14 @@ class _Bench:
 
 def calibrate(engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS) -> Costs:
     """Measure a real engine. Raises DrSimError if there is none."""
-    home = Path(tempfile.mkdtemp(prefix="dr-sim-"))
-    try:
-        with (
-            closing(open_server(engine, DiskFiles(home / "p"), home / "primary", 1, True)) as primary,
-            closing(open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)) as secondary,
-        ):
-            bench = _Bench(primary, secondary)
-            _measure(bench, progress, rounds)
-            version = _version(engine)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with (
+        scratch_folder() as home,
+        closing(open_server(engine, DiskFiles(home / "p"), home / "primary", 1, True)) as primary,
+        closing(open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)) as secondary,
+    ):
+        bench = _Bench(primary, secondary)
+        _measure(bench, progress, rounds)
+        version = _version(engine)
     fits = {what: fit(bench.sizes[what], bench.durations_s[what], what == "hash") for what in bench.sizes}
     return Costs(engine, version, fits, bench.recover_s)
 

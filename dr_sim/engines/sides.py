@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 from dr_sim.engines.files import DiskFiles, MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import Engine
+from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sqlite import SqliteEngine
 
 ENGINES = ("model", "sqlite", "postgres")
@@ -55,15 +54,11 @@ def open_sides(
     if engine == "model":
         yield model_sides(checksum, imitates)
         return
-    home = Path(tempfile.mkdtemp(prefix="dr-sim-"))
-    try:
+    with scratch_folder() as home, ExitStack() as opened:
         primary, secondary = DiskFiles(home / "primary"), DiskFiles(home / "secondary")
-        with ExitStack() as opened:
-            servers: list[Engine] = []
-            for side, files in (("primary", primary), ("secondary", secondary)):
-                server = open_server(engine, files, home / f"{side} databases", scale, checksum)
-                opened.callback(server.close)
-                servers.append(server)
-            yield Sides(primary, secondary, servers[0], servers[1])
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+        servers: list[Engine] = []
+        for side, files in (("primary", primary), ("secondary", secondary)):
+            server = open_server(engine, files, home / f"{side} databases", scale, checksum)
+            opened.callback(server.close)
+            servers.append(server)
+        yield Sides(primary, secondary, servers[0], servers[1])

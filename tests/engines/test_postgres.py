@@ -437,6 +437,7 @@ def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypat
     assert binaries.find(None, lambda: tmp_path).folder == new
 
 
+@pytest.mark.for_root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as someone who may not read its own folders")
 def test_a_wheel_that_the_servers_user_may_not_read_is_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     user = server_user()

@@ -29,6 +29,7 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres import binaries
 from dr_sim.engines.postgres.binaries import User
 from dr_sim.engines.postgres.errors import ServerError
+from dr_sim.engines.scratch import began
 
 PREFIX = "dr-sim-pg-"
 SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
@@ -77,19 +78,6 @@ def _candidates() -> list[Path]:
     except OSError:
         plenty = False
     return [MEMORY, *_on_disk()] if plenty and "TMPDIR" not in os.environ else _on_disk()
-
-
-def began(pid: int) -> str | None:
-    """When that process began, in the system's own terms; None if there is none (or only its remains)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]  # state and starttime, proc(5)
-    except OSError:
-        pass
-    if Path("/proc/self/stat").exists():
-        return None
-    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=30)
-    return told.stdout.strip() or None
 
 
 def children(pid: int) -> list[int]:
