@@ -34,6 +34,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.event", (("number", "int"), ("what", "str"), ("begins", "int"), ("detail", "str"))),  # begins 1, ends 0; number 0: drawn
     ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
     ("truth.failed", (("class", "str"),)),  # entity: the database, -1: all of the primary
+    ("truth.directory", (("missing", "int"),)),  # entries that a failover found missing, and had made by hand
     ("truth.alert_lost", ()),  # the alert of that database raised at this instant reached nobody
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
     ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),  # a Save that failed; ok: it is there all the same

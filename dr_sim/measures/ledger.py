@@ -138,6 +138,9 @@ def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str
         return f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log backups taken"
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
+    if phase == "provision":
+        made = sum(int(r.values["entries"]) for r in t.rows("seen.Provisioned") if begin <= r.time_us <= end)
+        return f"{made} directory entries made by hand" if made else "the directory replicated once more"
     if phase == "redirect":
         return "users are sent to the new primary"
     return "until 99 % of requests succeed"

@@ -22,6 +22,7 @@ PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> p
     "draining": "drain",
     "tail": "drain",
     "recovering": "recover",
+    "provisioning": "provision",
     "redirecting": "redirect",
     "serving": "warm_up",
 }

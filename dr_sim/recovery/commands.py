@@ -186,6 +186,11 @@ class TakeTail(Command):
 
 
 @dataclass(slots=True)
+class Provision(Command):
+    """Have made what the directory here lacks (accounts, computers); answered by Provisioned."""
+
+
+@dataclass(slots=True)
 class Redirect(Command):
     """Send users' requests to this side; answered by Redirected."""
 
@@ -207,7 +212,7 @@ class ClearRestoreFolder(Command):
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect,
+    Drop, ClearRestoreFolder, Disconnect, Provision,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

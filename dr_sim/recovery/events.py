@@ -208,6 +208,13 @@ class TailFailed(Event):
 
 
 @dataclass(slots=True)
+class Provisioned(Event):
+    """The directory here lacks nothing any more; entries: those that were made by hand."""
+
+    entries: int
+
+
+@dataclass(slots=True)
 class Redirected(Event):
     """Users' requests are being sent to this side."""
 
@@ -267,6 +274,6 @@ EVENTS: tuple[type[Event], ...] = (
     Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
     PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
     OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
-    NoRoom, PrimaryError,
+    NoRoom, PrimaryError, Provisioned,
 )  # fmt: skip
 """Every event there is, in an order that journals rely on: add at the end."""

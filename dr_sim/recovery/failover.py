@@ -30,6 +30,7 @@ from dr_sim.recovery.commands import (
     EnterPhase,
     Fence,
     PageOperator,
+    Provision,
     Recover,
     Redirect,
     RefuseOrder,
@@ -53,6 +54,7 @@ class State(enum.Enum):
     DRAINING = "draining"
     TAIL = "tail"
     RECOVERING = "recovering"
+    PROVISIONING = "provisioning"
     REDIRECTING = "redirecting"
     SERVING = "serving"
     ABANDONED = "abandoned"
@@ -64,7 +66,8 @@ MOVES: dict[State, tuple[State, ...]] = {
     State.FENCING: (State.DRAINING, State.ABANDONED),
     State.DRAINING: (State.TAIL, State.ABANDONED),
     State.TAIL: (State.RECOVERING, State.ABANDONED),
-    State.RECOVERING: (State.REDIRECTING, State.ABANDONED),
+    State.RECOVERING: (State.PROVISIONING, State.REDIRECTING, State.ABANDONED),
+    State.PROVISIONING: (State.REDIRECTING,),
     State.REDIRECTING: (State.SERVING,),
     State.SERVING: (),
     State.ABANDONED: (State.WATCHING,),
@@ -152,6 +155,8 @@ class Failover:
             self._start_draining(mono_us, utc_us, out)
         elif state is State.RECOVERING:
             self._recover(mono_us, out)
+        elif state is State.PROVISIONING:
+            out.append(Provision())
         elif state is State.REDIRECTING:
             out.append(Redirect())
         elif state is State.SERVING:
@@ -470,7 +475,7 @@ class Failover:
 
     def observed(self, e: events.Inventory, out: list[Command]) -> None:
         """A later look at what is there: a database that is online here has been recovered, whoever was told."""
-        if self.state not in (State.RECOVERING, State.SERVING, State.REDIRECTING):
+        if self.state not in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING):
             return
         for name, seen in json.loads(e.databases).items():
             db = self.databases.get(name)
@@ -482,6 +487,16 @@ class Failover:
         if self.state is not State.RECOVERING or self.unanswered:
             return
         if any(db.promoted for db in self.databases.values()):
+            if self.config.directory:
+                self.move(State.PROVISIONING, out)
+                out.append(Provision())
+                return
+            self.move(State.REDIRECTING, out)
+            out.append(Redirect())
+
+    def provisioned(self, e: events.Provisioned, out: list[Command]) -> None:
+        """Accounts and computers that the directory here lacked are there: users can come."""
+        if self.state is State.PROVISIONING:
             self.move(State.REDIRECTING, out)
             out.append(Redirect())
 

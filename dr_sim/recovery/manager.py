@@ -53,6 +53,7 @@ _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], 
     events.Recovered: Failover.recovered,
     events.RecoverFailed: Failover.recover_failed,
     events.Redirected: Failover.redirected,
+    events.Provisioned: Failover.provisioned,
     events.Inventory: Failover.observed,
 }
 

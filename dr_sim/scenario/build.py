@@ -171,6 +171,10 @@ def scenario(
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
+        directory=model.Directory(
+            *root.directory.changes, schedule(root.directory.replicate, root.time_zone), root.directory.lag,
+            root.directory.provision,
+        ),
         recorded_link=recorded["link"],
         recorded_outages=recorded["outages"],
         recorded_restores=recorded["restores"],

@@ -111,6 +111,10 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("recorded.link", "none", "assumed: the link is as link says"),
     ("recorded.outages", "none", "assumed: only those under events and faults"),
     ("recorded.restores", "none", "assumed: only secondary.restore_tail"),
+    ("directory.changes", "0 per day", "assumed: no directory to speak of"),
+    ("directory.replicate", "every 180 min", "Active Directory's default between sites"),
+    ("directory.lag", "1 min", "assumed"),
+    ("directory.provision", "30 s", "assumed"),
     ("change_windows.start", "none", "assumed: changes are made at any time"),
     ("change_windows.length", "4 h", "assumed"),
 )

@@ -268,6 +268,18 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Directory:
+    """Accounts and computers: num changes every den_us on average; replicated by that schedule, there lag_us later; one that
+    is missing in a failover takes provision_us to make by hand. No changes: there is no directory to speak of."""
+
+    changes_num: int
+    changes_den_us: int
+    replicate: Schedule
+    lag_us: int
+    provision_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None: no values.
 
@@ -319,6 +331,7 @@ class Scenario:
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
+    directory: Directory = Directory(0, 1, Schedule("none"), 0, 0)
     recorded_link: Recorded = Recorded()
     recorded_outages: Outages = Outages()
     recorded_restores: Recorded = Recorded()

@@ -211,6 +211,13 @@ class ChangeWindowKeys(Section):
     length: Annotated[Duration, Positive] = about("how long it lasts")
 
 
+class DirectoryKeys(Section):
+    changes: Rate = about("accounts and computers that are made or changed; none: no directory to speak of")
+    replicate: ScheduleField = about("when it replicates, apart from the files")
+    lag: Duration = about("how long a replication takes")
+    provision: Duration = about("time to make one entry by hand that is missing in a failover")
+
+
 class RecordedKeys(Section):
     link: RecordedLink = about("a recorded series of the link's bandwidth, in place of link.bandwidth")
     outages: RecordedOutages = about("recorded outages of the link")
@@ -241,6 +248,7 @@ class Root(Section):
     engine: EngineKeys
     change_windows: ChangeWindowKeys
     recorded: RecordedKeys
+    directory: DirectoryKeys
 
 
 EXAMPLES: dict[str, str] = {
@@ -270,6 +278,7 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("secondary", "restore_tail"),
     ("failover", "operator", "answers_in"),
     ("change_windows", "start"),
+    ("directory", "replicate"),
     ("recorded", "link"),
     ("recorded", "outages"),
     ("recorded", "restores"),

@@ -21,6 +21,7 @@ from dr_sim.stores import Store, StoreError
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
+from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.secondary import Secondary, Work
@@ -40,6 +41,7 @@ class Hands:
         self._remote = remote
         self._promotion = promotion
         self.heartbeats: Heartbeats | None = None
+        self.directory: Directory
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
         self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
@@ -60,7 +62,7 @@ class Hands:
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
             c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
-            c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Drop: self._drop,
+            c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
             c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect,
         }  # fmt: skip
 
@@ -358,6 +360,10 @@ class Hands:
             self._soon(e.TailTaken, database, "")
         elif reason:
             self._soon(e.TailFailed, database, reason)
+
+    def _provision(self, command: c.Provision) -> None:
+        takes_us, entries = self.directory.provision()
+        self._later(takes_us, e.Provisioned, entries)
 
     def _redirect(self, command: c.Redirect) -> None:
         incarnation = self.incarnation

@@ -23,6 +23,7 @@ from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
+from dr_sim.world.directory import Directory
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands
@@ -87,6 +88,7 @@ class World:
         self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
+        self.hands.directory = Directory(context, self.link, self.primary)
         self.primary.error_hook = self._primary_error
         self.express: ExpressLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
@@ -107,6 +109,7 @@ class World:
             for db in self.primary.databases:
                 agenda.at(0, Class.JOB, db.index, self._seed_anew, db)
         self._schedule_events()
+        self.hands.directory.start()
         Recordings(self.context, self.link, self.secondary).start()
         agenda.at(0, Class.ANSWER, -1, self.hands.start)
         self._daily(DAY_US)
@@ -375,6 +378,7 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
     failover = FailoverConfig(
         mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
         operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
+        directory=scenario.directory.changes_num > 0,
     )  # fmt: skip
     return ManagerConfig(databases=databases, replay=replay, failover=failover)
 

@@ -37,7 +37,7 @@ def config(
     return ManagerConfig(
         tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\") for name in databases),
         ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
-        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE),
+        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE, False),
     )
 
 

@@ -1,0 +1,72 @@
+"""Directory data (accounts, computers), which replicates by itself, apart from files, by a schedule and with a lag of its own.
+
+Entries are made at the primary at random instants. What was made before a replication began is at the secondary a lag
+later, if the link was up at both instants. In a failover whatever has not arrived is missing there: while the primary's
+site can be reached it is fetched once more, otherwise each entry is made again by hand.
+"""
+
+from __future__ import annotations
+
+from dr_sim.scenario.model import Law
+from dr_sim.world.agenda import Class
+from dr_sim.world.context import Context
+from dr_sim.world.link import Link
+from dr_sim.world.primary import Primary
+from dr_sim.world.schedule import next_start
+
+
+class Directory:
+    def __init__(self, context: Context, link: Link, primary: Primary) -> None:
+        self._context = context
+        self._spec = context.scenario.directory
+        self._link = link
+        self._primary = primary
+        self._synced_us = 0  # what was made before is at the secondary
+        self._ready_us: int | None = None  # when what was missing in the failover is there
+
+    def start(self) -> None:
+        if self._spec.changes_num:
+            self._schedule(0)
+
+    def _schedule(self, after_us: int) -> None:
+        at = next_start(self._spec.replicate, after_us, self._context.scenario.start_utc_us)
+        if at is not None and at <= self._context.scenario.run_for_us:
+            self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self._replicate)
+
+    def _reachable(self) -> bool:
+        return self._primary.share_up and self._link.forward_up
+
+    def _replicate(self) -> None:
+        now = self._context.now_us
+        self._schedule(now)
+        if self._reachable():
+            self._context.agenda.at(now + self._spec.lag_us, Class.TRANSFER, -1, self._arrived, now)
+
+    def _arrived(self, made_before_us: int) -> None:
+        if self._reachable():
+            self._synced_us = made_before_us
+
+    def _made(self, from_us: int, until_us: int) -> int:
+        """Entries made in [from, until)."""
+        gaps = self._context.streams.of("directory", "change")
+        law = Law("exponential", self._spec.changes_den_us // self._spec.changes_num)
+        at, index, count = 0, 0, 0
+        while (at := at + max(1, gaps.law(index, law))) < until_us:
+            count += at >= from_us
+            index += 1
+        return count
+
+    def provision(self) -> tuple[int, int]:
+        """(how long until nothing is missing, entries that are made by hand). Asked again, it goes on as it does."""
+        now = self._context.now_us
+        if self._ready_us is not None:
+            return max(0, self._ready_us - now), 0
+        missing = 0
+        takes_us = self._spec.lag_us
+        if not self._reachable():
+            stops = [db.writes_until_us for db in self._primary.databases if db.writes_until_us is not None]
+            missing = self._made(self._synced_us, max(stops, default=now))
+            takes_us = missing * self._spec.provision_us
+        self._ready_us = now + takes_us
+        self._context.note("truth.directory", -1, missing)
+        return takes_us, missing

@@ -1,0 +1,66 @@
+"""Directory data that replicates apart from files, with its own lag: what is missing at a failover costs time (R3)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from dr_sim.results import run
+from dr_sim.scenario import load_scenario
+from dr_sim.streams import Streams
+
+from .runs import DAY, MINUTE, SCENARIOS, SECOND, at, failover, ran, rows
+
+
+def made(from_us: int, until_us: int) -> int:
+    """Accounts made in that time, from the scenario's own draws: 200 a day on average."""
+    gaps = Streams(1, 0).of("directory", "change")
+    t, i, count = 0, 0, 0
+    while True:
+        t += max(1, math.floor(-(DAY // 200) * math.log(gaps.uniform(i)) + 0.5))
+        if t >= until_us:
+            return count
+        count += t >= from_us
+        i += 1
+
+
+def test_what_is_missing_is_made_by_hand_and_the_outage_waits() -> None:
+    result = ran("directory/missing_accounts")
+    found = failover(result)
+    missing = made(at(1, "09:00"), at(1, "10:30"))
+    assert missing > 5
+    assert [r.values["missing"] for r in rows(result, "truth.directory")] == [missing]
+    assert found["phases_us"]["provision"] == missing * 2 * MINUTE
+    without = failover(ran("directory/missing_accounts", "directory.changes=0 per day"))
+    assert without["phases_us"]["provision"] == 0
+    assert found["outage_us"] == without["outage_us"] + missing * 2 * MINUTE
+    assert found["data_loss_us"] == without["data_loss_us"] == 30 * MINUTE % (5 * MINUTE) + 300 * SECOND
+    lines = [line["detail"] for line in found["outage_ledger"]["lines"] if line["cause"] == "provision"]
+    assert lines == [f"{missing} directory entries made by hand"]
+
+
+def test_what_can_be_reached_replicates_once_more() -> None:
+    found = failover(ran("directory/planned"))
+    assert found["phases_us"]["provision"] == MINUTE
+    assert [r.values["entries"] for r in rows(ran("directory/planned"), "seen.Provisioned")] == [0]
+
+
+def test_a_replication_that_has_not_arrived_brings_nothing(tmp_path: Path) -> None:
+    late = ran("directory/missing_accounts", "directory.lag=2 h")  # the one of 09:00 arrives at 11:00
+    wanted = made(at(1, "06:00"), at(1, "10:30"))
+    assert [r.values["missing"] for r in rows(late, "truth.directory")] == [wanted]
+    path = tmp_path / "s.yaml"
+    events = '[{at: "Mon 08:59", link_outage: 10 min}, {at: "Mon 10:30", lose: site}]'
+    path.write_text(f"extends: {SCENARIOS}/directory/missing_accounts.yaml\nevents: {events}\n")
+    cut = run(load_scenario(path))  # the link is down when it begins
+    assert [r.values["missing"] for r in rows(cut, "truth.directory")] == [wanted]
+    assert wanted > made(at(1, "09:00"), at(1, "10:30"))
+
+
+def test_a_crash_of_the_manager_makes_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    events = '[{at: "Mon 10:30", lose: site}, {at: "Mon 10:40", manager_crash: {}}]'
+    path.write_text(f"extends: {SCENARIOS}/directory/missing_accounts.yaml\nevents: {events}\n")
+    crashed = run(load_scenario(path))
+    assert len(rows(crashed, "seen.Provision")) == 2 and len(rows(crashed, "truth.directory")) == 1
+    assert failover(crashed)["outage_us"] == failover(ran("directory/missing_accounts"))["outage_us"]
