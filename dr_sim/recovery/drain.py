@@ -5,7 +5,9 @@ again only if the primary's share was reached, otherwise it is given up at once 
 what the ordinary retries would cost). Past a hole the best way among all landed files is taken. What stays behind is
 told before the database is recovered.
 A planned failover loses nothing, so its drain is patient: it asks again until the share answers, and gives up nothing.
-Of a database without logs it takes one last incremental, or a full where that does not fit.
+Of a database without logs it takes one last incremental, or a full where that does not fit. If that cannot be begun
+because another one is running, it is asked for again when that lands. One that is damaged at the primary or that the
+engine refuses is taken anew, at once within the attempts limit, then whenever the drain's alarm rings.
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ class Drain:
 
     left: how many were still on their way when they were given up; given_up: damaged files that nobody sends again.
     asked, last, refused_last: the last backup of a database without logs is being taken, its name once it is finished,
-    and the kind that has to be asked for again (-1: none).
+    and the kind that has to be asked for again (-1: none); taken_anew: how often one was taken in place of another.
     """
 
-    __slots__ = ("alone", "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "waiting")
+    __slots__ = (
+        "alone", "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "taken_anew", "waiting",
+    )  # fmt: skip
 
     def __init__(self, db: DatabaseReplay, patient: bool) -> None:
         self.db = db
@@ -46,6 +50,7 @@ class Drain:
         self.asked = False
         self.last = ""
         self.refused_last = -1
+        self.taken_anew = 0
 
     def start(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds any longer."""
@@ -82,7 +87,16 @@ class Drain:
             return  # decided when the share has answered
         if self.reachable and file.outcome != "no_manifest" and file.failures <= self.db.rules.attempts:
             self.db.recopy(file.name, out)
+        elif self._is_last(file):
+            self.take_anew(file, out)
         elif not self.patient or file.outcome == "no_manifest":
+            self.give_up(file)
+
+    def not_sent(self, file: File, reason: str, out: list[Command]) -> None:
+        """It could not be copied again."""
+        if reason == "missing" and self._is_last(file):
+            self.take_anew(file, out)
+        elif not self.patient or reason == "missing":
             self.give_up(file)
 
     def give_up(self, file: File) -> None:
@@ -98,14 +112,19 @@ class Drain:
             out.append(Disconnect(self.db.name))
             file.retry_at_mono_us = mono_us
             return
+        self.put_off(file, mono_us)
+        if file.attempts > self.db.rules.attempts and self._is_last(file):
+            self.take_anew(file, out)
+
+    def put_off(self, file: File, mono_us: int) -> None:
         file.retry_at_mono_us = mono_us if file.attempts <= self.db.rules.attempts else NEVER_US
 
     def abandon_waiting(self, tail: bool = False) -> None:
         """Wait for nothing more from the primary; tail: that was still awaited too."""
         db = self.db
         self.left += len(self.waiting | db.recopying) + (tail or self.lacks_last)
-        self.reachable = False
-        self.asked, self.refused_last = False, -1
+        self.reachable = self.patient = False
+        self.asked, self.last, self.refused_last = False, "", -1
         self.waiting.clear()
         db.recopying.clear()
         for file in [f for f in db.bad.values() if f.state == BAD]:
@@ -116,9 +135,41 @@ class Drain:
         self.asked, self.refused_last = True, -1
         out.append(TakeBackup(self.db.name, kind))
 
+    def take_anew(self, file: File, out: list[Command]) -> None:
+        """The last backup is of no use: another in its place, while its attempts allow, then at the drain's alarm."""
+        self.give_up(file)
+        self.last = ""
+        self.taken_anew += 1
+        if self.taken_anew <= self.db.rules.attempts:
+            self.take_last(file.kind, out)
+        else:
+            self.refused_last = file.kind
+
+    def again(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """The drain's alarm rings: whatever was in the way of the last backup may be over by now."""
+        file = self.db.files.get(self.last)
+        if self.refused_last >= 0:
+            self.take_last(self.refused_last, out)
+        elif file is not None and file.refused:
+            file.retry_at_mono_us = mono_us
+            self.db.advance(mono_us, utc_us, out)
+
     @property
     def lacks_last(self) -> bool:
-        return self.asked or self.refused_last >= 0
+        """Is the last backup yet to be taken, or here and not restored? (On its way it is one of `waiting`.)"""
+        file = self.db.files.get(self.last)
+        here = file is not None and not file.done and file.name not in self.db.recopying
+        behind = file is not None and file.header is not None and self.db.behind(file.header)
+        return self.asked or self.refused_last >= 0 or (here and not behind)
+
+    def _is_last(self, file: File) -> bool:
+        return self.patient and file.name == self.last
+
+    def landed(self, file: File, out: list[Command]) -> None:
+        """If one of that kind was running when the last was asked for, it has ended."""
+        self.waiting.discard(file.name)
+        if self.refused_last == file.kind and file.name != self.last:
+            self.take_last(file.kind, out)
 
     def taken(self, e: events.BackupTaken) -> None:
         if self.asked:
@@ -128,7 +179,7 @@ class Drain:
                 self.waiting.add(e.name)
 
     def failed(self, e: events.BackupFailed) -> None:
-        """Asked for again when the drain's alarm rings: whatever is in its way may be over by then."""
+        """Asked for again when one of its kind lands, or when the drain's alarm rings."""
         if self.asked:
             self.asked, self.refused_last = False, e.kind
 

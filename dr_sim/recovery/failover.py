@@ -421,8 +421,8 @@ class Failover:
             out.append(AskShare(name))
             if name in self.tails:
                 out.append(TakeTail(name))
-            elif db.drain.refused_last >= 0:
-                db.drain.take_last(db.drain.refused_last, out)
+            else:
+                db.drain.again(e.mono_us, e.utc_us, out)
 
     def _lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
         """Someone who may says that it is to go on, whatever is lost: within the drain's limit it does."""

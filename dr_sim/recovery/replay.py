@@ -179,7 +179,7 @@ class DatabaseReplay:
         if self.recopying:
             self.recopying.discard(name)
         if self.drain is not None:
-            self.drain.waiting.discard(name)
+            self.drain.landed(file, out)
         out.append(Validate(self.name, name))
 
     def validated(self, e: events.Validated, out: list[Command]) -> None:
@@ -280,8 +280,7 @@ class DatabaseReplay:
         if file is not None:
             file.retry_at_mono_us = e.mono_us + self.rules.retry_us
             if self.drain is not None:
-                if not self.drain.patient or e.reason == "missing":
-                    self.drain.give_up(file)
+                self.drain.not_sent(file, e.reason, out)
             elif e.reason == "missing":
                 del self.bad[e.name]
                 file.state = LOST
@@ -320,7 +319,7 @@ class DatabaseReplay:
             fit = applies(header, self.state)
             if fit is Fit.APPLIES:
                 return self._if_due(file, mono_us, out) if _ready(file, mono_us) else self._overlapping(mono_us, out)
-            if fit is not Fit.STALE and fit is not Fit.EMPTY:
+            if fit is not Fit.STALE and fit is not Fit.EMPTY and not self.strayed(file, fit):
                 return self._overlapping(mono_us, out)
             del pending[0]  # never read: it would bring nothing
             file.done = True
@@ -330,6 +329,11 @@ class DatabaseReplay:
                 self.late_since_us = self.late_told_us = 0
                 self.alerts.clear("lag", out)
         return None
+
+    def strayed(self, file: File, fit: Fit) -> bool:
+        """A log of another fork, and one finished later has been restored: the primary is on the path of this database
+        still, so nothing waits for that one. While none has, the primary may have left the path: a hole like any other."""
+        return fit is Fit.WRONG_FORK and self.last is not None and file.modified_utc_us <= self.last.modified_utc_us
 
     def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:
         """A later log in the list that covers the position as well (R10: the next one after a backup cut off)."""
@@ -446,7 +450,7 @@ class DatabaseReplay:
         file.error_number, file.error_text = e.error_number, e.error_text
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
-            self.drain.refused(file, e.mono_us, out)
+            self.drain.put_off(file, e.mono_us)
         minutes = self.minutes(e.mono_us, e.utc_us)
         text = no_room_text(self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text)
         self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)

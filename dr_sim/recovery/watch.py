@@ -163,7 +163,7 @@ class Watch:
         for waiting in db.pending:
             assert waiting.header is not None
             fit = applies(waiting.header, db.state)
-            if fit is Fit.STALE or fit is Fit.EMPTY:
+            if fit is Fit.STALE or fit is Fit.EMPTY or db.strayed(waiting, fit):
                 continue
             if fit is Fit.APPLIES:
                 if waiting.refused:
@@ -249,7 +249,7 @@ class Watch:
             text = errors_text(db.name, path, minutes, file.error_number, file.error_text)
             db.alerts.tell(mono_us, utc_us, "chain", ERRORS, minutes, file.name, text, out)
             return
-        after = db.pending[0]
+        after = next((f for f in db.pending if (h := f.header) is not None and h.fork == db.state.fork), db.pending[0])
         assert after.header is not None
         message = f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {db.state.redo_lsn}."
         since = utc_text(last.started_utc_us) if last.name else "none"

@@ -146,9 +146,12 @@ class FakeWorld:
         self.tell(e.Landed(self.mono_us, self.utc_us, 0, DB, name, backup.modified_utc_us, 1000))
 
     def land_all(self) -> None:
-        while self.on_way:
+        for _ in range(200):
+            if not self.on_way:
+                return
             self.land(self.on_way[0])
             self.settle()
+        self.fail("what lands brings ever more")
 
     def can_be_copied(self, name: str) -> bool:
         backup = self.backups[name]
@@ -239,8 +242,8 @@ class FakeWorld:
                 self.drop()
             case c.RaiseAlert():
                 self.alerts.append((self.mono_us, command))
-            case c.AskPrimary(_, _, lsn):
-                self.ask_primary(lsn)
+            case c.AskPrimary(_, fork, lsn):
+                self.ask_primary(fork, lsn)
             case c.TakeBackup(_, kind):
                 if not self.reachable:
                     self.answer(e.BackupFailed, DB, kind, "unreachable")
@@ -312,11 +315,11 @@ class FakeWorld:
         elif name not in self.on_way:
             self.on_way.append(name)
 
-    def ask_primary(self, lsn: int) -> None:
+    def ask_primary(self, fork: int, lsn: int) -> None:
         covering = ""
         for backup in self.backups.values():
             h = backup.header
-            if h.kind is Kind.LOG and backup.at_primary and not backup.cut_off and h.first_lsn <= lsn < h.last_lsn:
+            if h.fork == fork and h.kind is Kind.LOG and backup.at_primary and not backup.cut_off and h.first_lsn <= lsn < h.last_lsn:
                 covering = backup.name
         self.answer(
             e.PrimaryAnswered, DB, self.reachable, covering, covering in self.on_way, self.log_start <= lsn, self.paused

@@ -666,6 +666,87 @@ def test_a_last_backup_that_cannot_be_taken_is_waited_for_and_taken_later() -> N
     assert phases(world) == WAY and world.redo == world.written
 
 
+def last_asked(world: FakeWorld) -> FakeWorld:
+    """A planned failover of a database without logs, up to where the last incremental is asked for."""
+    world.backup(Kind.FULL)
+    world.land_all()
+    order(world, "anna", planned=True)
+    while phases(world)[-1] != "tail":
+        world.tell(world.answers.pop(0))
+    return world
+
+
+def asked_for(world: FakeWorld) -> list[Kind]:
+    return [Kind(x.kind) for x in world.done if isinstance(x, c.TakeBackup)]
+
+
+def test_a_last_backup_is_asked_for_again_when_the_one_that_was_running_lands() -> None:
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    world.answers.clear()
+    (last,) = world.on_way  # of what was asked for nothing came of: the job that was running is still at it
+    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"))
+    assert asked_for(world) == [Kind.INCREMENTAL]
+    world.wait(MINUTE)
+    world.land(last)
+    world.settle()
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL] * 2
+    assert phases(world) == WAY and world.redo == world.written
+    assert world.mono_us == MINUTE and events_of(world) == []
+
+
+@pytest.mark.parametrize(
+    "damaged, asked, on_time",
+    [(1, 2, True), (3, 4, True), (4, 5, False)],  # last backups that are damaged at the primary; the attempts limit is 3
+)
+def test_a_last_backup_that_is_damaged_at_the_primary_is_taken_anew(damaged: int, asked: int, on_time: bool) -> None:
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    for _ in range(damaged):
+        (name,) = world.on_way
+        world.backups[name].bad_at_primary = True
+        for _ in range(4):  # the first copy and three more
+            world.land(name)
+            world.settle()
+            assert world.recovers == 0
+    if not on_time:
+        assert world.on_way == []
+        world.wait(world.config.failover.drain_limit_us)
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL] * asked
+    assert events_of(world) == ([] if on_time else [7])
+    assert phases(world) == WAY and world.redo == world.written
+
+
+def test_a_last_backup_that_was_cut_off_is_taken_anew_and_not_gone_without() -> None:
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    (name,) = world.on_way
+    world.backups[name].cut_off = True
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL] * 2
+    assert phases(world) == WAY and world.redo == world.written
+
+
+def test_a_last_backup_that_the_engine_refuses_is_not_gone_without() -> None:
+    """Refused by other readers again and again: within its attempts it is tried, then another is taken."""
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    world.engine_refuses = 5
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL] * 2
+    assert phases(world) == WAY and world.redo == world.written
+
+
+def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_it() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    world.backup(Kind.LOG)
+    beyond = world.backup(Kind.LOG)
+    order(world, "anna", planned=True)
+    world.land(beyond)
+    world.settle()
+    dies(world)
+    world.wait(3 * world.config.failover.drain_limit_us)
+    assert phases(world)[-1] == "serving" and world.redo < world.written
+
+
 class Orders(RuleBasedStateMachine):
     """Heartbeats, orders, answers and crashes in any order: moves are legal, nobody unauthorised is obeyed."""
 

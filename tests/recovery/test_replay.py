@@ -185,10 +185,51 @@ def test_a_log_of_another_fork_holds_up_none_of_this_one() -> None:
     world.backups[strange].header = replace(world.backups[strange].header, fork=7, first_fork=7)
     world.log_start = 0
     own = world.backup(Kind.LOG)
-    for name in (strange, own):
-        world.land(name)
-        world.settle()
-    assert names_of(world, c.Restore) == [own]
+    world.land_all()
+    assert names_of(world, c.Restore)[0] == own and strange not in names_of(world, c.Restore)
+    assert world.alerts == []
+
+
+@pytest.mark.parametrize(
+    "steps, asks, logs, alerts",
+    [  # what the primary makes, one a minute ('strange': on another fork); questions, log backups asked for, event ids told
+        (["own", "strange", "own"], 1, 1, []),
+        (["strange", "own", "own"], 1, 1, []),
+        (["strange", "strange", "own"], 2, 2, []),
+        (["own", "strange"], 1, 1, []),
+        (["own"], 0, 0, []),
+    ],
+)
+def test_a_log_of_another_fork_is_asked_after_once(steps: list[str], asks: int, logs: int, alerts: list[int]) -> None:
+    """Until a later log of this fork is restored it may mean that the primary has left the path; after that it is nothing."""
+    world = new()
+    for step in steps:
+        world.wait(MINUTE)
+        before = world.log_start
+        name = world.backup(Kind.LOG)
+        if step == "strange":
+            world.backups[name].header = replace(world.backups[name].header, fork=7, first_fork=7)
+            world.log_start = before
+        world.land_all()
+    world.wait(14 * MINUTE)
+    assert len([x for x in world.done if isinstance(x, c.AskPrimary)]) == asks
+    assert len([x for x in world.done if isinstance(x, c.TakeBackup)]) == logs
+    assert [event for _, event, _ in told(world)] == alerts
+    assert world.redo == world.written
+
+
+def test_a_primary_that_has_left_the_fork_is_told_of_and_the_copy_made_anew() -> None:
+    """None of the logs that land goes on from here, and there is no full or incremental that would: limit, alert, resync."""
+    world = new(on_hole="resync")
+    ship(world)
+    for _ in range(5):
+        world.wait(5 * MINUTE)
+        name = world.backup(Kind.LOG)
+        world.backups[name].header = replace(world.backups[name].header, fork=7, first_fork=7)
+        world.land_all()
+    assert [event for _, event, _ in told(world)][:1] == [1]
+    full = next(name for name in world.backups if "_full_" in name)
+    assert names_of(world, c.Restore) == [LOG_1, full]
 
 
 def test_a_file_of_another_database_is_damage() -> None:
