@@ -173,6 +173,14 @@ def test_parts_are_clopper_and_pearsons() -> None:
     assert (half.low, half.high) == (pytest.approx(0.1871, abs=1e-4), pytest.approx(0.8129, abs=1e-4))  # their table
 
 
+@pytest.mark.parametrize("skew", [-2.0, 0.0, 0.5, 6.0])
+@pytest.mark.parametrize("t", [-0.4, 0.0, 0.25])
+def test_a_means_limits_invert_halls_transformation(skew: float, t: float) -> None:
+    """t = w + skew w^2 / 3 + skew^2 w^3 / 27 + skew / (6 n), as Hall (1992) gives it."""
+    w = intervals._hall(t, skew, 25)
+    assert w + skew * w**2 / 3 + skew**2 * w**3 / 27 + skew / 150 == pytest.approx(t)
+
+
 def test_a_mean_of_one_value_is_not_known_and_of_equal_ones_it_is() -> None:
     assert intervals.mean([3.0], SIDE, SIDE) == Interval(3.0, -math.inf, math.inf)
     assert intervals.mean([3.0] * 5, SIDE, SIDE) == Interval(3.0, 3.0, 3.0)
