@@ -40,7 +40,7 @@ def screen(
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
-    parts += [[f"{folder}/  timeline.svg exposure.svg summary.json"]]
+    parts += [[f"{folder}/  report.html  timeline.svg exposure.svg summary.json"]]
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
     return coloured(text) if colour else text
 

@@ -40,7 +40,7 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
         parts.append([f"SILENTLY SHORT: {found.silent} recoveries held less than they claimed, and told nobody"])
     parts += [list(_per_run(found)), list(_over_time(found)), list(_missed(found)), list(_alerts(found))]
     parts += [["SLA", *(line_text(v) for v in found.verdict)]] if found.verdict else []
-    parts += [[f"{folder}/  measures.parquet summary.json distribution.svg"]] if folder is not None else []
+    parts += [[f"{folder}/  report.html  measures.parquet summary.json distribution.svg"]] if folder is not None else []
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
     return coloured(text) if colour else text
 

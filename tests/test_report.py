@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.sample import take
 from dr_sim.report import report_html
 from dr_sim.report.charts import thinned
+from dr_sim.report.many import distribution_html, seconds
 from dr_sim.results import REPORT_FILE, full_summary, run, write_results
 from dr_sim.scenario import load_scenario
 from dr_sim.units import DAY_US
@@ -101,6 +104,41 @@ def test_a_thinned_line_keeps_its_ends_and_its_peaks() -> None:
     assert (few_x[0], few_x[-1], few_y.max(), few_y.min()) == (0.0, 99_999.0, 9.0, -9.0)
     assert (np.diff(few_x) > 0).all()
     assert thinned(x[:999], y[:999], 1000)[1].tolist() == y[:999].tolist()
+
+
+REPLICATED = """\
+run_for: 40 min
+databases: {crm: {size: 1 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic}
+after_failover: {new_secondary: none}
+faults: {lose: {rate: 100 per day, what: site}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sla", "runs", "said"),
+    [
+        ("{exposure.p50: at most 10 s}", 40, "the SLA is missed."),
+        ("{data_loss.p99: at most 15 min}", 8, "the SLA cannot be judged yet"),
+        ("{}", 8, "the scenario names no SLA to be judged by"),
+    ],
+)
+def test_a_page_of_many_runs_says_what_they_say(tmp_path: Path, sla: str, runs: int, said: str) -> None:
+    (tmp_path / "s.yaml").write_text(f"{REPLICATED}sla: {sla}\n", encoding="utf-8")
+    scenario = load_scenario(tmp_path / "s.yaml")
+    found = Distribution(scenario, [take(scenario, number) for number in range(runs)])
+    page = distribution_html(found)
+    assert said in page
+    assert page.index(said) < page.index("<h2")
+    interval = found.interval("data_loss.p50")
+    assert f"p50 {seconds(interval.estimate)} (from {seconds(interval.low)} to {seconds(interval.high)})" in page
+    assert "--replications" in page
+    assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", page)
+
+
+def test_a_duration_without_a_limit_has_none() -> None:
+    assert [seconds(x) for x in (-np.inf, -0.2, 0.0, 75.0, np.inf)] == ["0:00", "0:00", "0:00", "1:15", "no known limit"]
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = "measures.parquet", "summary.json", "distribution.svg", "scenario.yaml"
+REPORT_FILE = "report.html"
 
 
 def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
@@ -39,10 +40,18 @@ def write_distribution(found: Distribution, folder: Path) -> None:
         write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
         save(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
         save(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
+        write_whole(folder / REPORT_FILE, report_of(found))
         about = {"python": platform.python_version(), "dr-sim": __version__, **found.summary()}
         write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+
+
+def report_of(found: Distribution) -> str:
+    """The page about these replications."""
+    from dr_sim.report.many import distribution_html  # here: its library takes longer to import than all the rest
+
+    return distribution_html(found)
 
 
 def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None = None) -> None:

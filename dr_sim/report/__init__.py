@@ -10,12 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bokeh.core.validation import silence
-from bokeh.core.validation.warnings import MISSING_RENDERERS
-from bokeh.embed import components
-from bokeh.resources import Resources
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
 from dr_sim.journal import Journal
@@ -26,15 +20,13 @@ from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import tables
 from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
+from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen import CLASS_WORDS, instant, size, span, value_text
 from dr_sim.units import clock
 
 __all__ = ["report_html"]
-
-silence(MISSING_RENDERERS)  # a lane in which nothing happened is empty
-MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
 
 
 def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], examined: Examined | None = None) -> str:
@@ -48,11 +40,9 @@ def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], e
     shares = [share_below(exposed, limits)] if exposed.duration_us else []
     parts = [_failover(f, summary, scenario) for f in summary["failovers"]]
     charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]
-    script, divs = components({chart.key: chart.figure for chart in charts})
-    page = Environment(loader=PackageLoader("dr_sim.report", "templates"), autoescape=True, undefined=StrictUndefined)
-    return page.get_template("report.html").render(
+    return rendered(
+        "report.html", {chart.key: chart.figure for chart in charts},
         scenario=scenario, summary=summary, verdict=_verdict(summary, scenario), marks=MARKS, version=__version__,
-        library=Resources(mode="inline", components=["bokeh"]).render(), script=script, divs=divs,
         lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(quality, scenario),
         sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
         examined=examined, views=json.dumps(_views(timeline, causes, found)),
@@ -111,6 +101,9 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     charts.append(waterfall(f"outage_{number}", "Outage: phase by phase", phases, f"Outage {total}: {words}."))
     served = f"{f['requests_failed']:,} of {f['requests_offered']:,} requests failed" if f["requests_offered"] else "no request was offered"
     lines.insert(1, f"Outage {total}; {served}.")
+    if f["unprotected_us"] is not None:
+        at_least = "at least " if f["unprotected_censored"] else ""
+        lines.append(f"After that the service was unprotected for {at_least}{clock(f['unprotected_us'])}, until a new recovery network was seeded.")
     if f["two_primaries_us"]:
         lines.append(f"Two primaries took writes for {clock(f['two_primaries_us'])}; {size(f['discarded_bytes'])} were thrown away.")
     return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)

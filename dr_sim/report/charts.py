@@ -202,7 +202,7 @@ class Timeline:
         if down:
             f.quad(left=self.ms([b for b, _ in down]), right=self.ms([e for _, e in down]), bottom=0, top=capacity, color=RED,
                    fill_alpha=0.2, hatch_pattern="right_diagonal_line", hatch_color=RED, legend_label="down")  # fmt: skip
-        _legend(f)
+        above_it(f)
         total = sum(end - begin for begin, end in down)
         return Chart("link", "Link", f"{size(int(sent['bytes'].sum()))} crossed a link of {capacity:g} Mbit/s; it was down for {clock(total)}.", f)
 
@@ -211,7 +211,7 @@ class Timeline:
         f = self._lane("replay", 190, (0, _top(lag.max_us(), self.scenario.danger_us)), "minutes")
         self._curve(f, lag, BLUE, "replay lag", 1.5)
         self._level(f, self.scenario.danger_us, "danger", RED, "dashed")
-        _legend(f)
+        above_it(f)
         return Chart("replay", "Replay: how far the secondary was behind", f"Replay lag was at most {clock(lag.max_us())}.", f)
 
     def _exposure(self) -> Chart:
@@ -224,7 +224,7 @@ class Timeline:
         for j in lines:
             if j.bound in near:
                 self._level(f, j.bound, f"SLA {j.id}", BLACK, "solid")
-        _legend(f)
+        above_it(f)
         words = f"If the site had been lost, at most {clock(true.max_us())} of data would have gone; the recovery manager believed in at most {clock(told.max_us())}."
         far = [j for j in lines if j.bound not in near]
         return Chart("exposure", "Exposure: true beside reported", words + "".join(f" The SLA's {clock(j.bound)} lies far above." for j in far), f)
@@ -240,7 +240,7 @@ class Timeline:
         if staging:
             f.quad(left=self.ms([b for b, _ in staging]), right=self.ms([e for _, e in staging]), bottom=0, top=max(landing.most, 1),
                    color="#CC79A7", fill_alpha=0.2, hatch_pattern="cross", hatch_color="#CC79A7", legend_label="staging full")  # fmt: skip
-        _legend(f)
+        above_it(f)
         full = sum(end - begin for begin, end in staging)
         words = f"At most {landing.most} logs waited to land and {restoring.most} to be restored; staging was full for {clock(full)}."
         return Chart("backlog", "Backlog and staging", words, f)
@@ -282,7 +282,7 @@ class Timeline:
             f.scatter("x", "y", source=data, marker=ALERT_MARKERS.get(event_id, OTHER_MARKER), size=9, fill_alpha="fill",
                       color=_ALERT_COLOURS.get(event_id, GREY), legend_label=f"event {event_id}")  # fmt: skip
         if alerts:
-            _legend(f)
+            above_it(f)
         q = self.quality
         words = f"{len(alerts)} alerts; {q.due} lasting dangers asked for one, {q.missed} were missed, {q.late} answered late; {q.false} alerts were false."
         return Chart("alerts", "Alerts", words, f)
@@ -337,7 +337,7 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
     for word, us in near:
         f.line([us / MINUTE_US] * 2, [0, 100], color=BLACK, legend_label=f"{word} {clock(us)}")
     if near:
-        _legend(f)
+        above_it(f)
     half, most = (int(value) for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)]))
     words = f"Half of the time exposure was at most {clock(half)}, 99 % of it at most {clock(most)}, always at most {clock(curve.max_us())}."
     return Chart("share", "How exposure was distributed over the time", words, f)
@@ -347,8 +347,8 @@ def _top(*values_us: int) -> float:
     return max(*values_us, 5 * MINUTE_US) / MINUTE_US * 1.15
 
 
-def _legend(f: Any) -> None:
-    """Above the chart, where it hides nothing."""
+def above_it(f: Any) -> None:
+    """The legend above its chart, where it hides nothing."""
     f.add_layout(f.legend[0], "above")
     f.legend.orientation = "horizontal"
     f.legend.border_line_color = None

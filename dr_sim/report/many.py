@@ -1,0 +1,187 @@
+"""report.html of many replications: the verdict with its intervals, what a failure costs as distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool
+from bokeh.plotting import figure
+
+from dr_sim import __version__
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.estimates import CONFIDENCE
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE
+from dr_sim.report.charts import LEFT_PX, Chart, above_it
+from dr_sim.report.page import MARKS, rendered
+from dr_sim.scenario import dump_resolved
+from dr_sim.scenario.sla import CLASSES, split
+from dr_sim.screen import span, value_text
+from dr_sim.units import SECOND_US, clock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_COLOURS = {"site": BLUE, "host": GREEN, "database": PURPLE}
+_DASHES = {"site": "solid", "host": "dashed", "database": "dotted"}
+_TICKS_S = (0.1, 1, 10, 60, 300, 900, 3600, 6 * 3600, 86_400, 604_800)
+_TICK_JS = """
+const units = [[604800, 'week'], [86400, 'd'], [3600, 'h'], [60, 'min']]
+for (const [s, name] of units) if (tick >= s) return `${+(tick / s).toFixed(1)} ${name}`
+return `${+tick.toFixed(1)} s`
+"""
+
+
+def distribution_html(found: Distribution) -> str:
+    """The page of these replications."""
+    scenario = found.scenario
+    charts = [_exposure(found), *_costs(found)]
+    return rendered(
+        "many.html", {chart.key: chart.figure for chart in charts}, scenario=scenario, verdict=_verdict(found), marks=MARKS, version=__version__,
+        charts=charts, sla=[_line(v) for v in found.verdict], statistics=STATISTICS, estimates=list(_estimates(found.estimates)),
+        missed=list(_missed(found)), confidence=round(100 * CONFIDENCE), runs=found.n, resolved=dump_resolved(scenario),
+    )  # fmt: skip
+
+
+def _verdict(found: Distribution) -> tuple[str, str]:
+    scenario = found.scenario
+    runs = f"{found.n:,} independent runs of {span(scenario.run_for_us)}"
+    if found.violations:
+        return "fail", f"In {runs} an invariant broke: this is a bug in dr_sim, and no number below can be trusted."
+    if found.silent:
+        return "fail", f"In {runs} {found.silent} recoveries held less than they claimed, and told nobody."
+    outcome = found.outcome.name.lower() if scenario.sla else "done"
+    said = {
+        "pass": "the SLA is met.", "fail": "the SLA is missed.", "done": "measured; the scenario names no SLA to be judged by.",
+        "unknown": "the SLA cannot be judged yet: see below how many more runs would decide.",
+    }[outcome]  # fmt: skip
+    return outcome, f"{runs}: {said}"
+
+
+@dataclass(slots=True)
+class Line:
+    name: str
+    value: str
+    interval: str
+    bound: str
+    runs: int
+    outcome: str
+    reason: str
+
+
+def _line(v: LineVerdict) -> Line:
+    line = v.line
+    of = "".join(f" of {x}" for x in (line.database, line.failure_class, line.fault) if x)
+    bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
+    interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
+    return Line(f"{line.measure.replace('_', ' ')}{of}", _shown(v.value, v.unit), interval, bound, v.n, v.outcome.name.lower(), v.reason)
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "?" if value is None or not math.isfinite(value) else value_text(max(0, round(value)), unit)
+
+
+@dataclass(slots=True)
+class Row:
+    measure: str
+    failure_class: str
+    n: int
+    cells: list[str]
+
+
+def _estimates(table: pd.DataFrame) -> Iterator[Row]:
+    """Durations of the whole service, a row a measure and class of failure."""
+    of = table[(table["unit"] == "s") & (table["database"] == "")]
+    for (measure, failure_class), rows in of.groupby(["measure", "class"], sort=False):
+        by = {row["statistic"]: row for row in rows.to_dict("records")}
+        cells = [_cell(by[statistic]) if statistic in by else "" for statistic in STATISTICS]
+        yield Row(str(measure).replace("_", " ").replace(".", ": "), str(failure_class), int(rows["n"].max()), cells)
+
+
+def _cell(row: Any) -> str:
+    if math.isnan(row["estimate"]):
+        return "?"
+    return f"{seconds(row['estimate'], '?')} [{seconds(row['low'], '?')}, {seconds(row['high'], '?')}]"
+
+
+def seconds(value_s: float, unlimited: str = "no known limit") -> str:
+    """A duration from 0 on, or what stands for one without an upper limit."""
+    return clock(max(0, round(value_s * SECOND_US))) if abs(value_s) < math.inf else "0:00" if value_s < 0 else unlimited
+
+
+def _missed(found: Distribution) -> Iterator[str]:
+    table = found.estimates
+    for row in table[table["measure"] == "rpo_missed"].to_dict("records"):
+        part = f"{100 * row['estimate']:.3g} % [{100 * max(0.0, row['low']):.3g}, {100 * min(1.0, row['high']):.3g}]"
+        yield f"The RPO would be missed at least once in a year by a lost {row['class']}: {part}."
+
+
+# ---- charts ----------------------------------------------------------------------------------------------------------
+def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "linear") -> Any:
+    f = figure(name=key, height=300, sizing_mode="stretch_width", x_axis_type="log", y_axis_type=y_axis, y_range=y_range,
+               x_range=(0.5, max(2 * most_s, 600.0)), tools="pan,box_zoom,reset", toolbar_location="above", toolbar_inner=True,
+               y_axis_label=y_label, min_border_left=LEFT_PX, min_border_right=12)  # fmt: skip
+    f.toolbar.logo = None
+    f.toolbar.autohide = True
+    f.xaxis.ticker = FixedTicker(ticks=list(_TICKS_S))
+    f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS)
+    f.outline_line_color = None
+    return f
+
+
+def _bounds(f: Any, found: Distribution, measures: tuple[str, ...], ends: tuple[float, float]) -> None:
+    lines = {
+        (line.bound, line.measure) for line in found.scenario.sla if split(line.measure)[0] in measures and ".above_" not in line.measure
+    }
+    for (bound, measure), dash in zip(sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False):
+        f.line([bound / SECOND_US] * 2, list(ends), color=BLACK, line_dash=dash, legend_label=f"SLA {measure} {clock(bound)}")
+
+
+def _exposure(found: Distribution) -> Chart:
+    curves = {c: found.exposure_curve(c) for c in CLASSES}
+    curves = {c: curve for c, curve in curves.items() if len(curve)}
+    most = max((float(curve["above"].iloc[-1]) for curve in curves.values()), default=1.0)
+    least = min((float(s[s > 0].min()) for curve in curves.values() if (s := curve["share"]).gt(0).any()), default=1e-3)
+    f = _axes("many_exposure", most, "% of the time above", (100 * least / 2, 130), "log")
+    for failure_class, curve in curves.items():
+        x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
+        line = f.line(x, np.where(y > 0, y, np.nan), color=_COLOURS[failure_class], line_dash=_DASHES[failure_class], line_width=2,
+                      legend_label=f"{failure_class} lost")  # fmt: skip
+        f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[(failure_class, "more than $x{0,0.0} s for @y{0.000} % of the time")]))
+    _bounds(f, found, ("data_loss", "exposure"), (100 * least / 2, 100))
+    if curves:
+        above_it(f)
+    told = "; ".join(f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}" for c, curve in curves.items())
+    words = f"What a failure at a random instant would cost, over all the time of all {found.n:,} runs: {told or 'nothing was measured'}."
+    return Chart("many_exposure", "Exposure: the data loss of a failure at any instant", words, f)
+
+
+def _costs(found: Distribution) -> Iterator[Chart]:
+    """Data loss and outage of the failovers that happened: each run's share that cost at most so much, with the interval of
+    each quantile."""
+    for measure, colour in (("data_loss", BLUE), ("outage", ORANGE)):
+        values = np.sort(found.values(measure))
+        if not len(values):
+            continue
+        f = _axes(f"many_{measure}", float(values[-1]), "% of failovers at or below", (0, 105))
+        shares = 100 * np.arange(1, len(values) + 1) / len(values)
+        f.step(np.maximum(values, 0.5), shares, mode="after", color=colour, line_width=2, legend_label=f"{measure.replace('_', ' ')} of {len(values)} runs")
+        told = []
+        for statistic, share in QUANTILES.items():
+            i = found.interval(f"{measure}.{statistic}")
+            high = i.high if math.isfinite(i.high) else 4 * max(float(values[-1]), 150.0)
+            f.line([max(i.low, 0.5), high], [100 * share] * 2, color=BLACK, line_width=1.5, legend_label="interval of a quantile")
+            if math.isfinite(i.estimate):
+                f.scatter([max(i.estimate, 0.5)], [100 * share], color=colour, line_color=BLACK, size=7)
+            told.append(f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})")
+        _bounds(f, found, (measure,), (0, 100))
+        above_it(f)
+        title = f"{measure.replace('_', ' ').capitalize()} of the failovers that happened"
+        yield Chart(f"many_{measure}", title, f"{', '.join(told)}.", f)
