@@ -21,7 +21,6 @@ from dr_sim.journal import Journal
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import format_duration
 
 WORSE_THAN = 0.15
 BY_THE_CLOCK = ("drain", "recover")
@@ -129,8 +128,7 @@ def table(compared: list[Compared]) -> str:
 def _time(us: int | None) -> str:
     if us is None:
         return "unknown"
-    digits = 4 if us >= 10**6 else 3
-    return format_duration(round(us, min(0, digits - len(str(us)))))
+    return f"{us / 1e6:.4g} s" if us >= 10**6 or not us else f"{us / 1e3:.3g} ms"
 
 
 def _error(c: Compared) -> str:
