@@ -84,6 +84,8 @@ def test_a_duplicate_is_restored_once() -> None:
     mine = {"name": log_name("10:05")}
     assert times(result, "seen.Landed", **mine) == [at(1, "10:05:02.8"), at(1, "10:06:02.8")]
     assert len(rows(result, "seen.Restore", **mine)) == 1
+    meanwhile = ran("faults/duplicate_file", "events.1.duplicate_file.after=0 s")  # wanted again while it is being sent
+    assert times(meanwhile, "seen.Landed", **mine) == [at(1, "10:05:02.8"), at(1, "10:05:03.6")]
     other = fault("duplicate_file_other_name")
     copy = "crm_2026_01_05_10_05_01_log_000"
     assert times(other, "seen.Validated", name=copy) == [at(1, "10:06:02.84")]
@@ -95,6 +97,7 @@ def test_a_duplicate_is_restored_once() -> None:
 def test_silent_backups_are_bridged_until_logs_are_logs_again() -> None:
     result = fault("silent_backups")
     assert {r.values["error_number"] for r in rows(result, "seen.ValidationFailed")} == {3241}
+    assert {r.values["intact"] for r in rows(result, "truth.landed", name=log_name("10:05"))} == {0}
     asked = times(result, "seen.TakeBackup", kind=int(Kind.INCREMENTAL))
     assert asked[0] == at(1, "10:15:02")
     assert peak_us(result) == bridged("10:15:02") - at(1, "10:00") == 968_771_368
