@@ -17,7 +17,7 @@ test: $(BIN)/.ready
 	$(BIN)/python -m pytest -n 2 -m 'not long'
 
 test-all: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile new
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .

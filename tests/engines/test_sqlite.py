@@ -190,7 +190,7 @@ def test_a_damaged_file_that_the_engine_itself_reads_is_one_outcome_whatever_num
         "replay: {delay: 30 min}\nfailover: {mode: automatic}\n"
         "events: [{at: 2 h 12 min, corrupt_at_rest: crm}, {at: 3 h, lose: site}]\n", encoding="utf-8",
     )  # fmt: skip
-    runs = [run(load_scenario(path), None, engine) for engine in ("model", "sqlite")]
+    runs = [run(load_scenario(path, engine=engine)) for engine in ("model", "sqlite")]
     numbers = [[r.values["error_number"] for r in found.journal.rows("seen.RestoreFailed")] for found in runs]
     texts = [[r.values["text"] for r in found.journal.rows("seen.RaiseAlert")] for found in runs]
     assert numbers[0] and numbers[0] != numbers[1] and texts[0] != texts[1]

@@ -147,7 +147,7 @@ def _check(write: Write, count: int, first: int = 0) -> tuple[int, int]:
         text = _mutant(i, sources)
         path = write("")
         Path(path).write_bytes(text.encode("utf-8", "surrogatepass"))
-        begun = time.monotonic()
+        begun = time.process_time()
         try:
             scenario = load_scenario(path)
         except InputError as error:
@@ -157,7 +157,7 @@ def _check(write: Write, count: int, first: int = 0) -> tuple[int, int]:
             loaded += 1
             Path(path).write_text(dump_resolved(scenario), encoding="utf-8")
             assert load_scenario(path) == scenario, f"mutant {i}"
-        assert time.monotonic() - begun < MOST_SECONDS, f"mutant {i}"
+        assert time.process_time() - begun < MOST_SECONDS, f"mutant {i}"
     return loaded, refused
 
 
