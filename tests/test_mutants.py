@@ -233,7 +233,6 @@ class Rehearsal:
         file = BackupFile(number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us)
         data = clone.files.read(name)
         file.finished(header, data, database.commits)
-        context.files[number] = file
         context.by_name[0][name] = file
         context.witness.made(context.now_us, 0, number, header, database.commits)
         world.secondary.land(file, data)

@@ -87,6 +87,9 @@ class Keeping:
         whole = cast(list[Stored], [f for f in db.files.values() if f.state == VALID and f.header is not None])
         if not self.shelf.usual or len(self.shelf) != len(whole):
             self.shelf = Shelf.of(whole)
+            names = self.shelf.prunable(utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
+            if names is not None:
+                return names
         return prunable(whole, utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
 
     def _delete(self, file: File, out: list[Command]) -> None:
@@ -99,4 +102,5 @@ class Keeping:
             out.append(Save(f"attempts/{db.name}/{file.name}", ""))
         if file.kind != LOG:
             out.append(Save(f"header/{db.name}/{file.name}", ""))
-        db.alerts.clear(file.name, out)
+        if db.alerts.begun:
+            db.alerts.clear(file.name, out)

@@ -31,8 +31,7 @@ class Context:
     secondary_engine: Engine
     workloads: list[Workload]
     clock: Clock
-    files: dict[int, BackupFile] = field(default_factory=dict)  # by number, while either side has them
-    by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database
+    by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database, while either side has them
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
     primary_shares: list[str] = field(default_factory=list)  # per database: where its files lie
@@ -67,9 +66,5 @@ class Context:
         texts = journal.texts
         self.witness.gone(now, file.database, file.number, where)
         journal.append(_FILE_GONE, now, file.database, file.number, texts[where], texts[why])
-        self._forget_if_nowhere(file)
-
-    def _forget_if_nowhere(self, file: BackupFile) -> None:
         if not file.at_primary and not file.at_secondary:
-            self.files.pop(file.number, None)
             self.by_name[file.database].pop(file.name, None)

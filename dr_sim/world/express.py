@@ -34,7 +34,7 @@ from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
 from dr_sim.world.schedule import next_start
 from dr_sim.world.secondary import Secondary
-from dr_sim.world.sharing import MICRO, ends_us
+from dr_sim.world.sharing import MICRO
 
 _LOG = Kind.LOG
 _ALARM, _SET_ALARM = KIND_ID["seen.Alarm"], KIND_ID["seen.SetAlarm"]
@@ -183,14 +183,14 @@ class ExpressLane:
         db = stretch.db
         commits, lsn = self._primary.written_at(db, cut_us)
         size = lsn - stretch.replay.state.redo_lsn
-        left = size * MICRO
+        less = -size * MICRO  # each step is sharing.ends_us, written out: no rate is 0 here
         finish, send, hash_, restore = stretch.rates
-        finished_us = ends_us(cut_us + stretch.fixed_us, left, finish)
-        landed_us = ends_us(finished_us, left * 8, send)
-        hashed_us = ends_us(landed_us, left, hash_)
-        copied_us = ends_us(hashed_us, left, stretch.copy_rate) if stretch.copy_rate else hashed_us
+        finished_us = cut_us + stretch.fixed_us - less // finish
+        landed_us = finished_us - less * 8 // send
+        hashed_us = landed_us - less // hash_
+        copied_us = hashed_us - less // stretch.copy_rate if stretch.copy_rate else hashed_us
         fixed_us, amount = self._secondary.restore_cost(db.spec.name, _LOG, cut_us, 1, size)
-        restored_us = ends_us(copied_us + fixed_us, amount * MICRO, restore)
+        restored_us = copied_us + fixed_us - -amount * MICRO // restore
         if not (
             cut_us < finished_us < landed_us < hashed_us < restored_us
             and (restored_us, stretch.priority) < stretch.ahead

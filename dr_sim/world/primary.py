@@ -356,7 +356,7 @@ class Primary:
         file.modified_utc_us = context.primary_utc_us()
         context.primary_files.write(context.at_primary(file), bytes(64))  # blocks that are allocated and not flushed yet
         file.at_primary = True
-        context.files[file.number] = context.by_name[file.database][file.name] = file
+        context.by_name[file.database][file.name] = file
         self._offer(file)
 
     def discard_log(self, db: PrimaryDatabase) -> None:
@@ -407,7 +407,6 @@ class Primary:
             db.shelf.add(file)
         else:
             db.torn.append(file)
-        self._context.files[file.number] = file
         self._context.by_name[file.database][file.name] = file
 
     # ---- cut off ------------------------------------------------------------------------------------------------------

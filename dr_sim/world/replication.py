@@ -114,7 +114,7 @@ class Replication:
 
     def sent(self, file: BackupFile) -> None:
         """It was staged, sent and delivered."""
-        self._of(file).keep(file.number, file.nominal_bytes)
+        self._folder_of[file.database].keep(file.number, file.nominal_bytes)
         file.state = "landed"
 
     # ---- sending ------------------------------------------------------------------------------------------------------

@@ -50,14 +50,14 @@ class Volume:
         return max(0, holds - self.used_bytes)
 
     def fits(self, size_bytes: int) -> bool:
-        return not self.limited or size_bytes <= self.free_bytes
+        return not (self.capacity_bytes or self._caps) or size_bytes <= self.free_bytes
 
     def put(self, size_bytes: int) -> None:
         self.used_bytes += size_bytes
 
     def remove(self, size_bytes: int) -> None:
         self.used_bytes -= size_bytes
-        if self.limited:
+        if self.capacity_bytes or self._caps:
             self._tell()
 
     def take(self, size_bytes: int | None) -> Callable[[], None]:

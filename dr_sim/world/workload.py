@@ -133,7 +133,7 @@ class Workload:
 
     def written(self, t: int) -> tuple[int, int]:
         """(commits acknowledged before t, LSN at t)."""
-        u = self.user_bytes(t)
+        u = self.user_bytes(t) if self._gaps else self._offered_bytes(t)
         lsn = u + self.maintenance_bytes(t) if self._bursts else u
         if u <= 0 or not self._tx_num:
             return 0, lsn

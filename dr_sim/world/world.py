@@ -158,11 +158,11 @@ class World:
         now_utc_us = context.primary_utc_us()
         for db, by_name in zip(self.primary.databases, context.by_name, strict=True):
             busy = self.replication.busy
+            if not db.shelf.usual:
+                db.shelf = Shelf.of([f for f in by_name.values() if f.at_primary and f.whole])
             gone = None if busy else db.shelf.prunable(now_utc_us, spec.retention_us, spec.retention_count)
             if gone is None:
                 here = [f for f in by_name.values() if f.at_primary and f.whole]
-                if not db.shelf.usual:
-                    db.shelf = Shelf.of(here)
                 whole: list[Stored] = [*here]
                 if busy:
                     on_its_way = self.replication.on_its_way

@@ -125,7 +125,7 @@ def test_a_full_share_costs_no_log() -> None:
     assert failed[0] == (15 * MINUTE + SECOND, 3202)
     begun = rows(w.journal, "truth.backup_begin", "first_lsn", "last_lsn")
     assert [(b[1], b[2]) for b in begun if b[0] in (15 * MINUTE, 20 * MINUTE)] == [(40_000_001, 60_000_001), (40_000_001, 80_000_001)]
-    assert [f.header.last_lsn for f in w.context.files.values()] == [20_000_001, 40_000_001]
+    assert [f.header.last_lsn for f in w.context.by_name[0].values()] == [20_000_001, 40_000_001]
     assert w.primary.share.used_bytes == 40_000_000
 
 
@@ -133,8 +133,8 @@ def test_the_lane_looks_at_the_room() -> None:
     for limits in (("primary.share_capacity=1 GB",), ("secondary.share_capacity=1 GB",), ("databases.crm.full=every 50 min", "primary.share_capacity=2 GB")):
         w = both_ways(scenario(ONE, "run_for=6 h", *limits))
         assert taken(w) > 5
-        assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in w.context.files.values() if f.at_primary)
-        assert w.secondary.share.used_bytes == sum(f.nominal_bytes for f in w.context.files.values() if f.at_secondary)
+        assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in w.context.by_name[0].values() if f.at_primary)
+        assert w.secondary.share.used_bytes == sum(f.nominal_bytes for f in w.context.by_name[0].values() if f.at_secondary)
         assert w.primary.share.used_bytes <= (w.primary.share.capacity_bytes or 1 << 62)
         assert w.secondary.share.used_bytes <= (w.secondary.share.capacity_bytes or 1 << 62)
 
@@ -147,7 +147,7 @@ def test_what_is_used_is_what_lies_there() -> None:
         "run_for=5 days", "databases.crm.full=every 5 h", "primary.retention=10 h", "secondary.retention=6 h",
         "primary.share_capacity=14 GB", "secondary.share_capacity=9 GB", "secondary.data_capacity=1.5 GB",
     )  # fmt: skip
-    files = w.context.files.values()
+    files = w.context.by_name[0].values()
     assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in files if f.at_primary)
     claimed = sum(w.replication._claimed.values())
     assert w.secondary.share.used_bytes == sum(f.nominal_bytes for f in files if f.at_secondary) + claimed
