@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from dr_sim.scenario import experiment, sla
+from dr_sim.scenario import copies, experiment, sla
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import Kind, Together
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
@@ -32,6 +32,7 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
         _tell(schema, tuple(path.split(".")), source, default_value(text))
     for path, source in DERIVED:
         _tell(schema, tuple(path.split(".")), source, None)
+    _at(schema, ("databases", "*"))["properties"][copies.COPIES] = dict(copies.SCHEMA)
     _drop_required(schema)
     schema["if"] = {"required": ["extends"]}  # one that extends another may leave out what that one says
     schema["else"] = _required([tuple(path.split(".")) for path in EXAMPLES])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.scenario import build, checks
+from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
@@ -76,8 +77,9 @@ def _load(
 ) -> tuple[Scenario | None, list[Problem]]:
     problems: list[Problem] = []
     tree = read_tree(path, overrides, options, problems)
+    copies = multiply(tree, problems) if tree is not None else {}
     scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems) if tree is not None else None
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file != path, problem))
+    ordered = sorted(dict.fromkeys(told_once(problems, copies)), key=lambda problem: (problem.file != path, problem))
     return (None, ordered) if ordered else (scenario, [])
 
 
