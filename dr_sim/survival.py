@@ -73,7 +73,8 @@ class History:
     """
 
     __slots__ = ("base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
-                 "index", "log_lsn", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound", "strays", "whole")  # fmt: skip
+                 "index", "keeps_log", "log_lsn", "log_whole", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound",
+                 "strays", "whole")  # fmt: skip
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
         self.index = index
@@ -82,6 +83,8 @@ class History:
         self.parents: dict[int, tuple[int, int, int]] = {}  # fork -> fork it left, LSN and commits there
         self.primary_fork = 1
         self.log_lsn = 0  # where the primary's log begins: all before it has been backed up
+        self.keeps_log = True  # until a backup has it; else (recovery model SIMPLE, no log backups) no tail can be taken
+        self.log_whole = True  # what the files reach to and the log after it leave nothing out, as far as has been shown
         self.promoted = False
         self.clear()
 
@@ -178,6 +181,10 @@ class History:
     def afresh(self, t: int) -> None:
         self.compute(t, self.site)
         self.compute(t, self.host)
+
+    def log_follows(self) -> bool:
+        """Does the primary's log go on from where the front of class 'host' ends? Then a tail makes it whole."""
+        return self.keeps_log and self.host.lsn >= self.log_lsn
 
     def compute(self, t: int, front: Front) -> None:
         """The front from all there is: the best start, then every log that fits."""

@@ -5,6 +5,8 @@ to them. After each restore and promotion the database's own reading must be the
 history along its forks (dr_sim/commits.py); before each hand-over the read counter must have gone up, and so on:
 INVARIANTS. What fails is a Violation and a truth.violation row: a bug has been found.
 Beside that it says what would survive a failure now (survival.py), in a truth.survivable row each time that changes.
+Of class 'database' nothing is lost as long as the log goes on from where the files end; so that quiet logs cost no row
+more, there are rows of it only while that is not so, and one (no commit lacking, -1) when it is so again.
 """
 
 from __future__ import annotations
@@ -85,6 +87,8 @@ class Witness:
         elif not f.copy_only and f.last_lsn > d.log_lsn:
             d.log_lsn = f.last_lsn
         d.usable(t, d.host, f)
+        if d.log_follows() is not d.log_whole:
+            self._log_turned(t, d)
 
     def landed(self, t: int, db: int, file: int, intact: bool) -> None:
         """It lies at the secondary; again, perhaps, and perhaps not intact. Files that never were finished: nothing."""
@@ -95,11 +99,13 @@ class Witness:
         f.spoilt = not intact
         if f.spoilt:
             d.lost(t, f, "secondary")
+            self._log_turned(t, d)
         elif not f.secondary:
             f.secondary = True
             d.usable(t, d.site, f)
             if not f.primary:
                 d.usable(t, d.host, f)
+                self._log_turned(t, d)
             elif f.kind is _FULL and not f.copy_only:
                 d.forget(f)
 
@@ -108,12 +114,21 @@ class Witness:
         f = self._databases[db].files.get(file)
         if f is not None and where != "transit":
             self._databases[db].lost(t, f, where)
+            self._log_turned(t, self._databases[db])
 
     def gone(self, t: int, db: int, file: int, where: str) -> None:
         """Deleted or lost. where: 'primary', 'secondary'."""
         f = self._databases[db].files.get(file)
         if f is not None:
             self._databases[db].lost(t, f, where)
+            self._log_turned(t, self._databases[db])
+
+    def log_kept(self, t: int, db: int, kept: bool) -> None:
+        """The primary keeps the database's log until a backup has it, or (not kept) truncates it at its checkpoints."""
+        d = self._databases[db]
+        d.keeps_log = kept
+        if d.host.lsn >= 0:
+            self._log_turned(t, d)
 
     # ---- what happened at the secondary ----------------------------------------------------------------------
     def opened(self, t: int, db: int, fork: int) -> None:
@@ -121,7 +136,7 @@ class Witness:
         d = self._databases[db]
         d.clear()
         d.promoted, d.primary_fork = False, fork
-        d.afresh(t)
+        self._afresh(t, d)
 
     def seeded(self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int) -> None:
         """The run, or after a promotion the watch over a new pair, begins with a full restored at the secondary."""
@@ -129,7 +144,7 @@ class Witness:
         d.clear()
         d.promoted, d.primary_fork = False, fork
         d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = True, fork, lsn, commits, base_lsn, True
-        d.afresh(t)
+        self._afresh(t, d)
 
     def handed_over(
         self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool, content: int = -1
@@ -197,7 +212,7 @@ class Witness:
             d.base_lsn, d.has_base = base_lsn, base_lsn != 0
             quiet = False
         if not quiet:
-            d.afresh(t)
+            self._afresh(t, d)
 
     def _check_file(self, t: int, d: History, file: int, f: File, state: RestoreState) -> None:
         if f.restored and f.kind is not _FULL and f.first_lsn < f.last_lsn <= d.lsn:
@@ -215,7 +230,7 @@ class Witness:
         if not state.exists:
             d.exists = d.has_base = False
             d.fork = d.lsn = d.commits = d.base_lsn = d.claimed = 0
-            d.afresh(t)
+            self._afresh(t, d)
         elif state.fork != d.fork or state.redo_lsn != d.lsn:
             moved = f"{d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
             self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
@@ -266,13 +281,30 @@ class Witness:
         """
         d = self._databases[db]
         front = d.site if cls == "site" else d.host
-        if cls == "database" and front.lsn >= d.log_lsn:
+        if cls == "database" and d.log_follows():
             return d.primary_fork, max(acknowledged_commits, front.commits)
         return front.fork, front.commits
 
     def _show(self, t: int, d: History, front: Front) -> None:
         lacking = self._ack_instant(d.index, front.fork, front.commits)
         self._emit("truth.survivable", t, d.index, (front.name, front.fork, front.commits, lacking))
+        if front is d.host and not d.log_whole:
+            self._emit("truth.survivable", t, d.index, ("database", front.fork, front.commits, lacking))
+
+    def _afresh(self, t: int, d: History) -> None:
+        d.afresh(t)
+        self._log_turned(t, d)
+
+    def _log_turned(self, t: int, d: History) -> None:
+        """Does the log go on from where the files end, and did it until now?"""
+        if d.log_follows() is d.log_whole:
+            return
+        d.log_whole = not d.log_whole
+        front = d.host
+        row = ("database", d.primary_fork, -1, -1)
+        if not d.log_whole:
+            row = ("database", front.fork, front.commits, self._ack_instant(d.index, front.fork, front.commits))
+        self._emit("truth.survivable", t, d.index, row)
 
     def _fault(self, t: int, d: History, invariant: str, detail: str) -> None:
         self.violations.append(Violation(t, d.index, invariant, detail))

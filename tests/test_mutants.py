@@ -116,6 +116,11 @@ def promote_over_a_hole(patch: Patch) -> None:
     patch.setattr(Drain, "idle", lambda self: True)
 
 
+def go_without_the_tail(patch: Patch) -> None:
+    """What the old primary's log still holds is not asked for."""
+    patch.setattr(failover.Failover, "_take_tails", lambda self, out: None)
+
+
 def skip_the_hash(patch: Patch) -> None:
     """A mismatch is taken for a match, and the header for what the neighbour's says."""
     failed = DatabaseReplay.validation_failed
@@ -279,6 +284,21 @@ def with_a_slow_restore_and_a_lost_site() -> set[str]:
     return broken(TEXT + "replay: {every: 30 min}\nevents: [{at: 89 min, lose: site}]\n")
 
 
+def with_a_lost_database() -> set[str]:
+    """Its log can be read: with the tail nothing is lost."""
+    return broken(TEXT + "events: [{at: 88 min, lose: database}]\n")
+
+
+def with_a_planned_failover() -> set[str]:
+    return broken(TEXT + "events: [{at: 88 min, order_failover: {by: dba, planned: true}}]\n")
+
+
+def with_a_lost_host() -> set[str]:
+    """The log of 1:25 is in the share there, and on its way when the host goes."""
+    text = TEXT.replace("100 Mbit/s", "2 Mbit/s")
+    return broken(text + "events: [{at: 85 min 20 s, lose: host}]\n")
+
+
 MUTANTS = [
     (skip_the_gap_check, with_a_hole, "gap"),
     (replay_twice, with_a_hole, "replayed_twice"),
@@ -287,6 +307,9 @@ MUTANTS = [
     (choose_by_lsn_across_forks, with_a_second_fork, "wrong_fork"),
     (promote_over_a_hole, with_a_slow_restore_and_a_lost_site, "short_recovery"),
     (promote_over_a_hole, with_a_hole_that_an_incremental_bridges, "short_recovery"),
+    (promote_over_a_hole, with_a_lost_host, "short_recovery"),
+    (go_without_the_tail, with_a_lost_database, "short_recovery"),
+    (go_without_the_tail, with_a_planned_failover, "short_recovery"),
     (skip_the_hash, with_damage_on_the_way, "damaged_file"),
     (skip_the_hash_where_it_is_computed, with_damage_on_the_way, "damaged_file"),
 ]

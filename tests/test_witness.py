@@ -273,6 +273,24 @@ def test_with_its_log_a_database_keeps_everything_unless_the_chain_has_a_hole(w:
     assert w.witness.survivable(0, "database", 7) == (1, 1)
 
 
+def test_rows_of_class_database_are_written_only_while_the_log_does_not_go_on_from_the_files(w: Watch) -> None:
+    def rows() -> list[tuple[int, tuple[int | str, ...]]]:
+        return [(row[1], row[3]) for row in w.rows if row[3][0] == "database"]
+
+    for i in range(1, 4):
+        w.restore(w.made(LOG, i, i + 1))
+    assert rows() == [], "not one for a quiet log"
+    log = w.made(LOG, 4, 6, land=False)
+    w.witness.gone(20, 0, log, "primary")
+    w.made(LOG, 6, 7)  # beyond the hole
+    w.clock = 29
+    w.made(INCREMENTAL, 7, 8, base=10)
+    assert rows() == [(20, ("database", 1, 4, 4001)), (30, ("database", 1, 8, 8001)), (30, ("database", 1, -1, -1))]
+    w.witness.log_kept(40, 0, False)
+    w.witness.log_kept(50, 0, True)
+    assert rows()[3:] == [(40, ("database", 1, 8, 8001)), (50, ("database", 1, -1, -1))]
+
+
 def test_nothing_survives_of_a_database_never_seeded_until_a_full_has_landed() -> None:
     w = Watch()
     w.rows.clear()
@@ -502,5 +520,8 @@ def test_survivable_is_what_an_exhaustive_search_finds(monkeypatch: pytest.Monke
         assert w.witness.survivable(0, "site")[1] == truth.furthest(("secondary",)), (what, number, flag)
         assert w.witness.survivable(0, "host")[1] == truth.furthest(("primary", "secondary")), (what, number, flag)
         shown = {row[3][0]: row[3][2] for row in w.rows if row[0] == "truth.survivable"}
+        reached, host = shown.pop("database", -1), w.witness.survivable(0, "host")[1]
+        assert reached == (-1 if host >= truth.log_lsn // 10 else host), "by the log, or where the files end before it"
+        assert w.witness.survivable(0, "database", truth.n)[1] == (truth.n if reached < 0 else host)
         assert shown == {cls: w.witness.survivable(0, cls)[1] for cls in ("site", "host")}
     assert set(w.broken) <= {"replayed_twice"}

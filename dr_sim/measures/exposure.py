@@ -20,6 +20,7 @@ from dr_sim.measures.tables import Ints, Record, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
 CLASSES = ("database", "host", "site")
+NEVER_US = 1 << 62  # since when a commit has been lacking that never was
 
 
 @dataclass(slots=True)
@@ -187,8 +188,14 @@ def true_exposure(record: Record, scenario: Scenario, database: int, failure_cla
     the database was up at the primary."""
     t = tables(record)
     rows = t["truth.survivable"]
-    where = (rows["entity"] == database) & t.has_text(rows["class"], failure_class)
-    return step_curve(rows["time_us"][where], rows["lacking_us"][where], up_until_us(t, scenario, database))
+    mine = rows["entity"] == database
+    where = mine & t.has_text(rows["class"], failure_class)
+    time, since = rows["time_us"][where], rows["lacking_us"][where]
+    if failure_class == "database":  # rows say only where the log does not hold all that the files lack
+        time = np.append(rows["time_us"][mine][:1], time)
+        since = np.append(np.full(len(time) - len(since), -1), since)
+        since = np.where(since < 0, NEVER_US, since)
+    return step_curve(time, since, up_until_us(t, scenario, database))
 
 
 def service_exposure(record: Record, scenario: Scenario, failure_class: str = "site") -> Curve:

@@ -54,7 +54,6 @@ def absorb(
     db.files[name] = file
     db.keeping.shelf.add(cast(Stored, file))
     db.watch.landed_mono_us = landed_us
-    db.watch.landed_utc_us = landed_us + utc_minus_mono_us
     state, last = db.state, db.last
     assert last is not None
     state.redo_lsn = header.last_lsn

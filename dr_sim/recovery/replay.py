@@ -169,7 +169,7 @@ class DatabaseReplay:
             if self.counts and name in self.counts:
                 file.attempts = int(self.counts.pop(name))
             if kind == LOG:
-                self.watch.log_landed(e.mono_us, e.utc_us, out)
+                self.watch.log_landed(e.mono_us, out)
         elif file.state == BAD or file.state == LOST:
             file.modified_utc_us = e.modified_utc_us
             file.size_bytes = e.size_bytes

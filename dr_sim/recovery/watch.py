@@ -55,13 +55,12 @@ class Stuck:
 
 
 class Watch:
-    __slots__ = ("armed_at_us", "asked", "asked_lsn", "db", "landed_mono_us", "landed_utc_us", "log_requested", "stuck")
+    __slots__ = ("armed_at_us", "asked", "asked_lsn", "db", "landed_mono_us", "log_requested", "stuck")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
         self.stuck: Stuck | None = None
-        self.landed_mono_us = 0  # when the last new log landed, on both clocks
-        self.landed_utc_us = 0
+        self.landed_mono_us = 0  # when the last new log landed
         self.asked = ""  # what the question to the primary that is out is about: 'chain' or 'silence'
         self.asked_lsn = 0
         self.log_requested = False
@@ -92,12 +91,10 @@ class Watch:
         if quiet_us < self.window_us:
             db.alerts.clear("silence", out)
         self.landed_mono_us = mono_us - quiet_us
-        self.landed_utc_us = utc_us - quiet_us
         out.append(SetAlarm(db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
 
-    def log_landed(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def log_landed(self, mono_us: int, out: list[Command]) -> None:
         self.landed_mono_us = mono_us
-        self.landed_utc_us = utc_us
         if self.db.alerts.begun:
             self.db.alerts.clear("silence", out)
 

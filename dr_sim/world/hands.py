@@ -172,6 +172,8 @@ class Hands:
 
     def _validated(self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
         file = work.file
+        if header is None:
+            self._promotion.excuse(file.database)
         now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
         self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
@@ -195,6 +197,8 @@ class Hands:
         context, file = self._context, work.file
         now = context.agenda._now
         who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
+        if state is None:
+            self._promotion.excuse(file.database)
         if state is not None:
             self._promotion.restored(file.content)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
@@ -256,6 +260,8 @@ class Hands:
     def alarm(self, scope: str, what: str) -> None:
         del self.alarms[scope, what]
         context = self._context
+        if what == "drain":
+            self._promotion.excuse()
         event = e.Alarm(context.now_us, context.utc_us(), self.incarnation, scope, what)
         manager = self.manager
         assert manager is not None, "alarms die with the manager"
@@ -285,6 +291,7 @@ class Hands:
         file = self._file(command)
         reason = self._remote.recopy(file)
         if reason:
+            self._promotion.excuse(self._index[command.database])
             self._soon(e.RecopyFailed, command.database, command.name, reason)
 
     def _take_backup(self, command: c.TakeBackup) -> None:
@@ -303,6 +310,8 @@ class Hands:
 
     def _ask_share(self, command: c.AskShare) -> None:
         reachable, waiting = self._remote.ask_share(self._index[command.database])
+        if not reachable:
+            self._promotion.excuse(self._index[command.database])
         self._soon(e.ShareAnswered, command.database, reachable, json.dumps([f.name for f in waiting]))
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
@@ -351,6 +360,8 @@ class Hands:
 
         def answer(file: BackupFile | None) -> None:
             make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
+            if file is None:
+                self._promotion.excuse(index)
             self._context.agenda.at(
                 self._context.now_us, Class.ANSWER, index, self._answer, make, incarnation, (database, text)
             )
@@ -359,6 +370,8 @@ class Hands:
         if reason == "nothing new":
             self._soon(e.TailTaken, database, "")
         elif reason:
+            if self._promotion.drained_class(index) == "database":
+                self._promotion.excuse(index)  # after a lost host that is as it must be
             self._soon(e.TailFailed, database, reason)
 
     def _provision(self, command: c.Provision) -> None:

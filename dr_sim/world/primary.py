@@ -378,6 +378,7 @@ class Primary:
         """Switch the recovery model. Its log is not kept while it is SIMPLE, and the chain begins anew afterwards."""
         if simple:
             self.discard_log(db)
+            self._context.witness.log_kept(self._context.now_us, db.index, False)
         db.simple, db.log_broken = simple, not simple
         self.log_space.changed(db)
 
@@ -385,6 +386,7 @@ class Primary:
         """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
         db.log_broken = False
         self.discard_log(db)
+        self._context.witness.log_kept(self._context.now_us, db.index, db.spec.log.kind != "none")
         self.log_space.changed(db)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------

@@ -28,6 +28,21 @@ class Promotion:
         self._cut_us = [0] * len(context.scenario.databases)  # up to where each database's restored state reaches
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
         self._two_primaries = False
+        self._excused: set[int] = set()
+
+    def excuse(self, database: int = -1) -> None:
+        """Something in a failover keeps recovery from what has survived: the primary's side does not answer, a file
+        or the tail cannot be had, the drain's limit is reached. Before the failure it excuses nothing. -1: every database."""
+        for db in self._primary.databases:
+            if database in (-1, db.index) and db.writes_until_us is not None:
+                self._excused.add(db.index)
+
+    def drained_class(self, database: int) -> str:
+        """What recovery could lay its hands on: all that survived a failure of that class. With an excuse, and where
+        nothing had failed or been stopped by plan, only what had landed is due."""
+        db = self._primary.databases[database]
+        stopped = "database" if self._primary.quiesced else "site"
+        return "site" if database in self._excused or not self._primary.share_up else db.failed or stopped
 
     def restored(self, file: BackupFile) -> None:
         self._cut_us[file.database] = max(0, file.ends_us)
@@ -78,8 +93,7 @@ class Promotion:
         workload = context.workloads[database]
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
-        # what had not landed may be left behind when the drain's limit is reached: a loss, and told, but no bug
-        context.witness.promoted(now, database, PROMOTED_FORK, reading, "site", acknowledged)
+        context.witness.promoted(now, database, PROMOTED_FORK, reading, self.drained_class(database), acknowledged)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
         if reading.commits < workload.commits(cut):  # it holds less than was restored, and said nothing

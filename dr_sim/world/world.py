@@ -128,6 +128,8 @@ class World:
             name = db.spec.name
             context.primary_engine.create(name, db.spec.size_bytes)
             context.primary_engine.commit_to(name, 0, FIRST_LSN)
+            if db.spec.log.kind == "none":
+                context.witness.log_kept(0, db.index, False)
             if not db.spec.seeded:
                 context.witness.opened(0, db.index, 1)
                 continue

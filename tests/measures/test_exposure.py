@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve, service_exposure, step_curve, true_exposure, worst
+from dr_sim.measures.outcome import failovers
+from dr_sim.world.world import World
 from tests.measures.make import HOUR, MIN, S, a_scenario, survivable
+from tests.world.build import ONE, scenario
 
 P99 = Fraction(99, 100)
 
@@ -156,3 +159,36 @@ def test_a_database_year_takes_a_fraction_of_a_second() -> None:
     assert curve.mean_us() == Fraction(152_800_000)
     assert curve.quantiles_us([P99]) == [299_800_000]
     assert time.process_time() - begin < 0.5
+
+
+# ---- class database: the log survives ----------------------------------------------------------------------------------
+HOLE = "events:\n  - {at: 16 min, missing_file: crm}\n"
+"""The log cut at 20:00 vanishes as it is finished; it was all there was of what was written from 15:00 on."""
+
+
+def test_class_database_is_exposed_while_the_log_does_not_go_on_from_the_files_and_only_then() -> None:
+    """From when the log is gone, at 20:00 and what its backup took, until the incremental that bridges is finished."""
+    world = World(scenario(ONE + HOLE))
+    world.run()
+    journal = world.journal
+    gone = next(r.time_us for r in journal.rows("truth.backup_finished") if r.time_us > 20 * MIN)
+    bridged = next(r.time_us for r in journal.rows("truth.backup_finished") if r.values["kind"] == 1)
+    curve = true_exposure(journal, scenario(ONE + HOLE), 0, "database")
+    since = 15 * MIN
+    assert [curve.at(t) for t in (15 * MIN, gone, gone + 1, bridged, bridged + 1)] == [
+        0, 0, gone + 1 - since, bridged - since, 0,
+    ]  # fmt: skip
+    assert curve.max_us() == bridged - since and curve.above(0) == [(gone, bridged)]
+    assert curve.mean_us() == Fraction((bridged - since) ** 2 - (gone - since) ** 2, 2 * 2 * HOUR)
+
+
+@pytest.mark.parametrize(("events", "loss_us"), [("", 0), (HOLE, 15 * MIN)])
+def test_what_a_lost_database_loses_is_its_exposure(events: str, loss_us: int) -> None:
+    """Lost at 30:00. Over the hole at 15:00 no tail helps."""
+    text = ONE + (events or "events:\n") + "  - {at: 30 min, lose: database}\nfailover: {mode: automatic}\n"
+    world = World(scenario(text))
+    world.run()
+    assert world.context.witness.violations == []
+    assert true_exposure(world.journal, scenario(text), 0, "database").at(30 * MIN) == loss_us
+    assert [f.data_loss_us for f in failovers(world.journal, scenario(text))] == [loss_us]
+    assert (len([r for r in world.journal.rows("truth.survivable") if r.values["class"] == "database"]) > 0) is bool(events)
