@@ -50,7 +50,7 @@ def next_leg(leg: Leg) -> tuple[int, Scenario] | None:
         leg_no=leg.number + 1,
         start_utc_us=scenario.start_utc_us + begins_us,
         run_for_us=scenario.run_for_us - begins_us,
-        measure_from_us=0,
+        measure_from_us=max(0, scenario.measure_from_us - begins_us),
         databases=tuple(_goes_on(d, begins_us) for i, d in enumerate(scenario.databases) if i in online),
         events=tuple(replace(e, at_us=max(0, e.at_us - begins_us)) for e in scenario.events if e.at_us >= promoted_us),
     )

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock, format_ppm
-from dr_sim.verdict import Judged, Outcome, Verdict
+from dr_sim.verdict import Judged, Verdict
 
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
 CLASS_WORDS = {"planned": "planned", "none": "nothing had failed"}
@@ -247,7 +247,8 @@ def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     e = summary["exposure"]
     if not e["time_us"]:
         return [f"EXPOSURE ({e['class']})  nothing was measured"]
-    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}"]
+    until = "   until the failover" if summary["after"] else ""
+    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}{until}"]
     for limit, above in e["above"].items():
         if above["time_us"]:
             out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")
@@ -265,7 +266,7 @@ def _sla(lines: Sequence[Judged]) -> list[str]:
     for j in lines:
         of = f" of {j.line.database}" if j.line.database else ""
         bound = f"{'at most' if j.line.at_most else 'at least'} {value_text(j.line.bound, j.unit)}"
-        why = f"  ({j.reason})" if j.outcome is Outcome.UNKNOWN else ""
+        why = f"  ({j.reason})" if j.reason else ""
         name = f"{j.line.measure}{of}" if j.line.id == j.line.measure else f"{j.line.id}: {j.line.measure}{of}"
         out.append(f"  {name:<36} {value_text(j.value, j.unit):>9}  {bound:<20} {j.outcome.name}{why}")
     return out

@@ -9,7 +9,7 @@ for the whole service (its worst database) unless the line names a database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -94,7 +94,8 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if line.fault and line.fault not in summary["happened"]:
         return _Found(None, f"no {line.fault} happened in this run")
     if base in CURVES:
-        return _of_curve(summary[base], statistic, limit_of(line.measure), line)
+        found = _of_curve(summary[base], statistic, limit_of(line.measure), line)
+        return replace(found, reason=found.reason or ("until the failover" if summary["after"] else ""))
     if statistic not in ("", "max"):
         return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
     if base.startswith("alert"):
@@ -106,14 +107,15 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if not met:
         which = f" of class {line.failure_class}" if summary["failovers"] else ""
         return _Found(None, f"no failover{which} happened in this run; exposure says what one would have cost")
-    worst = _Found(0)
     head, _, phase = base.partition(".")
-    for failover in met:
-        found = _of_failover(failover, head, phase, line.database)
-        if found.value is None:
-            return found
-        worst = _Found(max(worst.value or 0, found.value), worst.reason or found.reason, worst.at_least or found.at_least)
-    return worst
+    each = [_of_failover(failover, head, phase, line.database) for failover in met if _concerns(failover, line.database)]
+    unknown = next((f for f in each if f.value is None), None)
+    known = [f for f in each if f.value is not None]
+    worst = max(known, key=lambda f: f.value or 0, default=None)
+    if worst is None or (unknown is not None and (worst.value or 0) <= line.bound):
+        return unknown or worst or _Found(None)
+    reason = next((f.reason for f in [*known, *each] if f.reason), "")
+    return _Found(worst.value, reason, unknown is not None or any(f.at_least for f in known))
 
 
 def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: SlaLine) -> _Found:
@@ -132,6 +134,11 @@ def _of_alerts(service: dict[str, Any], head: str, database: str) -> _Found:
             return _Found(None, "no danger lasted long enough to ask for an alert")
         return _Found(score["max_delay_us"], "an alert was missed: at least this long" if score["missed"] else "", score["missed"] > 0)
     return _Found(score[head.removeprefix("alerts_")])
+
+
+def _concerns(failover: dict[str, Any], database: str) -> bool:
+    """A database that was never brought online again is in no later failover."""
+    return not database or any(d["name"] == database for d in failover["databases"])
 
 
 def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) -> _Found:

@@ -10,10 +10,12 @@ import pytest
 
 from dr_sim import cli, results
 from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.measures.summary import summarise
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US, SECOND_US
+from dr_sim.verdict import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = """\
@@ -129,3 +131,25 @@ def test_verify_and_explain_reach_into_every_leg(
     assert cli.main(["verify", str(folder)]) == 2
     assert "journal-2.parquet" in capsys.readouterr().err
     assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0  # it is still a run of ours
+
+
+def test_an_alert_that_was_missed_after_a_failover_is_a_missed_alert(tmp_path: Path) -> None:
+    silence = "[{at: 1 h, lose: site}, {at: 20 h, dead_alert_channel: 3 h}, {at: 20 h, paused_backups: {database: crm, duration: 2 h}}]"
+    path = written(tmp_path, "24 h", events=silence, log="every 5 min")
+    result = run(load_scenario(path, ["sla={alerts_missed: at most 0, exposure.max: at most 15 min}"]))
+    missed, exposed = result.verdict.lines
+    assert (missed.value, missed.outcome) == (1, Outcome.FAIL)
+    assert result.summary["alerts"]["by_database"]["crm"]["missed"] == 1
+    assert (exposed.outcome, exposed.reason) == (Outcome.PASS, "until the failover")
+
+
+def test_what_was_refused_or_silently_short_after_a_failover_counts(tmp_path: Path) -> None:
+    full = "[{at: 1 h, lose: site}, {at: 20 h, log_full: {database: crm, duration: 1 h, room: 0 B}}]"
+    result = ran(tmp_path, "24 h", events=full, log="every 5 min")
+    refused = result.summary["writes_refused"]
+    assert refused["time_us"] == refused["by_database"]["crm"]["time_us"] > 0
+    assert 20 * HOUR_US <= refused["first_us"] < 20 * HOUR_US + 300 * SECOND_US
+    leg = result.following[0]
+    leg.journal.note("truth.silent_recovery", 23 * HOUR_US, 0, 10, 9, 1)
+    (found,) = summarise(result.journal, result.scenario, result.following)["silent_recoveries"]
+    assert (found["database"], found["time_us"]) == ("crm", leg.begins_us + 23 * HOUR_US)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,17 @@ import pytest
 
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sample import take
-from dr_sim.report import report_html
+from dr_sim.journal import Journal
+from dr_sim.measures.summary import summarise
+from dr_sim.report import _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
-from dr_sim.results import REPORT_FILE, full_summary, run, write_results
+from dr_sim.results import REPORT_FILE, full_summary, run, verdict_json, write_results
 from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
+from dr_sim.verdict import judge
+from tests.measures.make import a_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 6_000_000  # of the report of a two-week run
@@ -82,6 +88,19 @@ def test_the_verdict_comes_first(tmp_path: Path, sla: str, said: str) -> None:
     )
     assert said in page
     assert page.index(said) < page.index("<h2")
+
+
+@pytest.mark.parametrize("lines", [(), (SlaLine("rpo", "data_loss", True, 3600 * 10**6),)])
+def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]) -> None:
+    journal = Journal()
+    for row in (("truth.failed", 10, -1, "site"), ("truth.promoted", 20, 0, 2, 1, 1, 10, 0, 0, 0), ("truth.silent_recovery", 20, 0, 5, 1, 1)):
+        journal.note(*row)
+    journal.note("truth.end", 60 * 10**6, -1)
+    scenario = replace(a_scenario(), sla=lines)
+    summary = summarise(journal, scenario)
+    outcome, said = _verdict({**summary, "verdict": verdict_json(judge(summary, scenario))}, scenario)
+    assert outcome == "fail"
+    assert said.startswith("A recovery was silently short")
 
 
 def test_a_run_without_failover_and_a_name_that_is_no_html(tmp_path: Path) -> None:

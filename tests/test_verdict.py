@@ -149,3 +149,15 @@ def test_nothing_measured_is_unknown() -> None:
     scenario: Any = replace(a_scenario(measure_from_us=90 * MIN), sla=(line("exposure.max", 10**15),))
     verdict = judge(summarise(journal, scenario), scenario)
     assert verdict.outcome is Outcome.UNKNOWN
+
+
+def test_a_loss_that_is_too_large_is_not_hidden_by_one_that_is_unknown() -> None:
+    scenario: Any = replace(a_scenario("crm", "web"), sla=(line("data_loss", 39 * MIN), line("data_loss", 40 * MIN), line("data_loss", 1, database="web")))
+    summary = summarise(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1]))
+    (known,) = summary["failovers"]
+    unknown = {**known, "databases": [{**d, "data_loss_us": None, "note": "the run ended first"} for d in known["databases"]]}
+    web = {**known, "databases": [*known["databases"], {**known["databases"][0], "name": "web"}]}
+    for both in ([web, unknown], [unknown, web]):
+        lines = judge({**summary, "failovers": both}, scenario).lines
+        assert [j.outcome for j in lines] == [Outcome.FAIL, Outcome.UNKNOWN, Outcome.FAIL]
+        assert lines[1].value is None

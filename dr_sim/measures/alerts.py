@@ -10,6 +10,7 @@ backups come no more often than that, exposure is above it by design: then it co
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
   [t - danger_us, t + danger_us]. From a failure to the end of the run all is danger.
+- One that says that the primary's log is full (event 10) is of another danger: it is false if no commit was refused there.
 Alerts about a failover itself (events 12 to 14) are neither an answer to a danger nor false: nobody's data is in question.
 So a mute system misses every due episode, and one that always cries has a false alert for every quiet hour.
 """
@@ -20,10 +21,12 @@ from dataclasses import dataclass, field
 
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.measures.writes import refusals
 from dr_sim.scenario.model import Scenario, Schedule
 
 DAY_US = 86_400_000_000
 
+ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
 ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
 
 
@@ -135,9 +138,12 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
         if failed_us is not None:
             spans = [*spans, (failed_us, run_end_us(t, scenario) + 1)]
         dangers.append(spans)
+    refused = refusals(t, scenario)
     everywhere = [span for spans in dangers for span in spans]
     for alert in alerts:
         near = everywhere if alert.database < 0 else dangers[alert.database]
+        if alert.event_id == ABOUT_WRITES:
+            near = [*near, *((r.begin_us, r.end_us) for r in refused if r.database == alert.database)]
         reach = danger_us(scenario, alert.database)
         alert.false_alarm = not any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near)
         alert.false_alarm &= alert.event_id not in ABOUT_FAILOVER

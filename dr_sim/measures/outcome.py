@@ -208,6 +208,8 @@ def phase_spans(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, 
     spans: list[tuple[int, int, str]] = []
     begin = from_us
     for time, phase in [*cuts, (until_us, "")]:
+        if phase == "detect" and current == "decide" and time > from_us:
+            phase = "decide"  # it was detected, and nobody decided to fail over
         stop = min(max(time, from_us), until_us)
         if stop > begin:
             if spans and spans[-1][2] == current:

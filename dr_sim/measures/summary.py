@@ -33,8 +33,9 @@ EXPOSED_CLASS = "site"  # the class that exposure means where none is named: onl
 def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ()) -> dict[str, Any]:
     """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty.
 
-    following: the legs after the first failover. Their failovers and violations stand with the first leg's, in the whole
-    run's time; all else is of the first leg, and of each later one under `after`.
+    following: the legs after the first failover. Their failovers, violations and silent recoveries stand with the first
+    leg's, in the whole run's time, and what was counted of alerts and refused writes is of all legs; all else (exposure,
+    lag, the list of alerts) is of the first leg, and of each later one under `after`.
     """
     t = tables(record)
     end = run_end_us(t, scenario)
@@ -58,17 +59,18 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
             {d.name: _curve(replay_lag(t, scenario, i), scenario, end) for i, d in enumerate(scenario.databases)},
         ),
         "backlog": _backlog(t, scenario),
-        "alerts": _alerts(scenario, quality),
+        "alerts": _alerts_of_all(legs, opened, quality),
         "link": _link(t, scenario, up_until),
         "backups": backups_made(t),
-        "writes_refused": _writes_refused(t, scenario),
+        "writes_refused": _writes_refused(legs, opened),
         "happened": _happened(t),
         "silent_recoveries": [
             {
-                "time_us": r.time_us, "database": scenario.databases[r.entity].name, "claimed": r.values["claimed"],
-                "held": r.values["held"], "sound": bool(r.values["sound"]),
+                "time_us": leg.begins_us + r.time_us, "database": leg.scenario.databases[r.entity].name,
+                "claimed": r.values["claimed"], "held": r.values["held"], "sound": bool(r.values["sound"]),
             }
-            for r in t.rows("truth.silent_recovery")
+            for leg, of in zip(legs, opened, strict=True)
+            for r in of.rows("truth.silent_recovery")
         ],
         "violations": [
             {"time_us": leg.begins_us + r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
@@ -337,6 +339,23 @@ def _alerts(scenario: Scenario, quality: AlertQuality) -> dict[str, Any]:
     }
 
 
+def _alerts_of_all(legs: Sequence[Leg], opened: Sequence[Tables], first: AlertQuality) -> dict[str, Any]:
+    """The first leg's alerts, with the scores of all legs: an alert that was missed after a failover was missed."""
+    later = [_alerts(leg.scenario, judge(t, leg.scenario)) for leg, t in zip(legs[1:], opened[1:], strict=True)]
+    out = _alerts(legs[0].scenario, first)
+    by_database = {
+        name: _added([score, *(of["by_database"][name] for of in later if name in of["by_database"])])
+        for name, score in out["by_database"].items()
+    }
+    return out | _added([out, *later]) | {"by_database": by_database}
+
+
+def _added(scores: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {key: sum(score[key] for score in scores) for key in ("raised", "due", "missed", "late", "false")}
+    delays = [score["max_delay_us"] for score in scores if score["max_delay_us"] is not None]
+    return found | {"max_delay_us": max(delays, default=None)}
+
+
 def _score(quality: AlertQuality) -> dict[str, int | None]:
     return {
         "raised": len(quality.alerts),
@@ -363,20 +382,21 @@ def _happened(t: Tables) -> dict[str, int]:
     return dict(sorted(Counter(r.values["what"] for r in t.rows("truth.event") if r.values["begins"]).items()))
 
 
-def _writes_refused(t: Tables, scenario: Scenario) -> dict[str, Any]:
-    """Commits that were refused because a transaction log was full, and for how long."""
-    found = refusals(t, scenario)
+def _writes_refused(legs: Sequence[Leg], opened: Sequence[Tables]) -> dict[str, Any]:
+    """Commits that were refused because a transaction log was full, and for how long, in all legs."""
+    each = [(leg, refusals(t, leg.scenario)) for leg, t in zip(legs, opened, strict=True)]
+    named = [(leg.begins_us, leg.scenario.databases[r.database].name, r) for leg, found in each for r in found]
     by_database = {
         d.name: {
-            "time_us": sum(r.end_us - r.begin_us for r in found if r.database == i),
-            "transactions": sum(r.transactions for r in found if r.database == i),
+            "time_us": sum(r.end_us - r.begin_us for _, name, r in named if name == d.name),
+            "transactions": sum(r.transactions for _, name, r in named if name == d.name),
         }
-        for i, d in enumerate(scenario.databases)
+        for d in legs[0].scenario.databases
     }
     return {
-        "time_us": any_refused_us(found),
-        "transactions": sum(r.transactions for r in found),
-        "first_us": min((r.begin_us for r in found), default=None),
+        "time_us": sum(any_refused_us(found) for _, found in each),
+        "transactions": sum(r.transactions for _, _, r in named),
+        "first_us": min((begins_us + r.begin_us for begins_us, _, r in named), default=None),
         "by_database": by_database,
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
 from dr_sim.journal import Journal
-from dr_sim.measures.alerts import AlertQuality, judge
+from dr_sim.measures.alerts import judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import service_exposure
 from dr_sim.measures.outcome import Failover, failovers
@@ -43,7 +43,7 @@ def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], e
     return rendered(
         "report.html", {chart.key: chart.figure for chart in charts},
         scenario=scenario, summary=summary, verdict=_verdict(summary, scenario), marks=MARKS, version=__version__,
-        lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(quality, scenario),
+        lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(summary, scenario),
         sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
         examined=examined, views=json.dumps(_views(timeline, causes, found)),
     )  # fmt: skip
@@ -60,9 +60,12 @@ class Part:
 
 def _verdict(summary: dict[str, Any], scenario: Scenario) -> tuple[str, str]:
     """(outcome, the sentence that a manager reads)."""
-    outcome = summary["verdict"]["outcome"] if scenario.sla or summary["violations"] else "done"
+    silent = len(summary["silent_recoveries"])
+    outcome = summary["verdict"]["outcome"] if scenario.sla or summary["violations"] or silent else "done"
     if summary["violations"]:
         return outcome, "An invariant broke: this is a bug in dr_sim, and no number below can be trusted."
+    if silent:
+        return outcome, "A recovery was silently short: a promotion reported success, and the database does not hold what was restored."
     lines = summary["verdict"]["lines"]
     missed = [_line(line) for line in lines if line["outcome"] == "fail"]
     unknown = [_line(line) for line in lines if line["outcome"] == "unknown"]
@@ -126,12 +129,14 @@ def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]
     return facts
 
 
-def _alerts(quality: AlertQuality, scenario: Scenario) -> list[dict[str, Any]]:
-    names = {i: d.name for i, d in enumerate(scenario.databases)}
+def _alerts(summary: dict[str, Any], scenario: Scenario) -> list[dict[str, Any]]:
+    """Every alert of all legs, numbered as in each leg."""
+    legs = [(0, summary["alerts"]), *((after["begins_us"], after["alerts"]) for after in summary["after"])]
     return [
-        {"number": a.number, "when": instant(a.time_us, scenario), "database": names.get(a.database, "whole service"), "source": a.source, "event": a.event_id,
-         "level": a.level, "text": a.text, "false": a.false_alarm}
-        for a in quality.alerts
+        {"number": a["number"], "when": instant(begins_us + a["time_us"], scenario), "database": a["database"] or "whole service",
+         "source": a["source"], "event": a["event_id"], "level": a["level"], "text": a["text"], "false": a["false"]}
+        for begins_us, alerts in legs
+        for a in alerts["list"]
     ]  # fmt: skip
 
 

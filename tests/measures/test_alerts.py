@@ -164,3 +164,16 @@ def test_what_came_before_the_measurement_is_not_judged() -> None:
     end(journal)
     found = judge(journal, a_scenario(measure_from_us=4 * HOUR))
     assert (found.due, len(found.alerts)) == (0, 0)
+
+
+def test_that_the_log_is_full_is_false_only_where_no_commit_was_refused() -> None:
+    journal = Journal()
+    quiet(journal, 0, 2 * HOUR)
+    journal.note("truth.writes", 2 * HOUR, 0, 1, 0)
+    alert(journal, 2 * HOUR, event_id=10)
+    alert(journal, 2 * HOUR, event_id=9)
+    journal.note("truth.writes", 2 * HOUR + MIN, 0, 0, 600)
+    quiet(journal, 2 * HOUR + 5 * MIN, 6 * HOUR)
+    alert(journal, 4 * HOUR, event_id=10)
+    end(journal)
+    assert [a.false_alarm for a in judge(journal, a_scenario()).alerts] == [False, True, True]

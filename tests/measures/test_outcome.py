@@ -158,3 +158,17 @@ def test_two_primaries_that_go_on_count_to_the_end() -> None:
 )
 def test_served_again(lines: list[tuple[int, int, int, int]], again: int | None) -> None:
     assert Served(lines, lines[-1][1]).again(0, lines[-1][1]) == again
+
+
+def test_what_follows_an_operator_s_no_is_spent_deciding() -> None:
+    journal = Journal()
+    journal.note("truth.served", 0, -1, 1_000_000, 1_000_000)
+    phase(journal, 5 * MIN, "deciding")  # a false alarm that he declined, long before
+    phase(journal, 6 * MIN, "watching")
+    journal.note("truth.failed", 10 * MIN, -1, "site")
+    journal.note("truth.served", 10 * MIN, -1, 0, 0)
+    for at, name in ((11, "deciding"), (12, "abandoned"), (12, "watching")):
+        phase(journal, at * MIN, name)
+    journal.note("truth.end", 60 * MIN, -1)
+    (f,) = failovers(journal, a_scenario())
+    assert (f.phases_us["detect"], f.phases_us["decide"]) == (MIN, 49 * MIN)
