@@ -106,8 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     sqlserver = kinds.add_parser("sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset")
     sqlserver.add_argument("history", type=Path, nargs="?", help="the exported history")
+    sqlserver.add_argument("--restores", type=Path, metavar="CSV", help="restorehistory of the secondary: rates, jobs, delay")
+    sqlserver.add_argument("--monitor", type=Path, action="append", default=[], metavar="CSV",
+                           help="log_shipping_monitor_secondary or _primary: thresholds, jobs, delay (may be given twice)")  # fmt: skip
     sqlserver.add_argument("-o", "--out", type=Path, help="scenario file to write; its series lie beside it")
-    sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports a history")
+    sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports each of them")
     sqlserver.set_defaults(command=_import_sqlserver)
 
     policies = commands.add_parser("policies", help="run scenarios on the same luck; a table with a row each")
@@ -241,7 +244,8 @@ def _compare_engines(a: argparse.Namespace) -> int:
 
 
 def _import_sqlserver(a: argparse.Namespace) -> int:
-    from dr_sim.importers.import_history import HOW_TSQL, import_history
+    from dr_sim.importers.how import HOW_TSQL
+    from dr_sim.importers.import_history import import_history
     from dr_sim.output import read_bytes, write_together
 
     if a.how:
@@ -249,7 +253,9 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
         return 0
     if a.history is None or a.out is None:
         raise InputError([Problem("import sqlserver", 0, 0, "takes HISTORY and -o SCENARIO.yaml, or --how")])
-    imported = import_history(read_bytes(a.history), str(a.history), a.out.stem)
+    restores = (read_bytes(a.restores), str(a.restores)) if a.restores else None
+    monitor = [(read_bytes(path), str(path)) for path in a.monitor]
+    imported = import_history(read_bytes(a.history), str(a.history), a.out.stem, restores, monitor)
     files = {a.out.parent / name: text for name, text in imported.series.items()}
     write_together({**files, a.out: imported.scenario})
     print(imported.report)

@@ -9,27 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.importers.fit import DAY_US, DatabaseFit, fit_database
+from dr_sim.importers.fit import DAY_US, DatabaseFit, Fitted, fit_database
+from dr_sim.importers.monitor import MonitorFit, read_monitor
+from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
 from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
 from dr_sim.scenario.values import is_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-HOW_TSQL = """\
--- Run at the primary; save the result as CSV with column heads (or as JSON: add FOR JSON PATH at the end).
-SELECT s.database_name, s.server_name, s.backup_set_uuid, s.type,
-       s.backup_start_date, s.backup_finish_date, s.time_zone,
-       s.first_lsn, s.last_lsn, s.checkpoint_lsn, s.database_backup_lsn, s.differential_base_lsn,
-       s.first_recovery_fork_guid, s.last_recovery_fork_guid, s.fork_point_lsn,
-       s.is_copy_only, s.recovery_model, s.backup_size, s.compressed_backup_size,
-       f.device_type, f.physical_device_name
-FROM msdb.dbo.backupset AS s
-JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id
-WHERE s.type IN ('D', 'I', 'L') AND s.backup_start_date >= DATEADD(day, -35, GETDATE())
-ORDER BY s.database_name, s.backup_start_date;
-"""
-"""What a DBA runs to export the history that import_history reads."""
-
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -40,10 +26,21 @@ class Imported:
     report: str
 
 
-def import_history(data: bytes, file: str = "history", name: str = "imported") -> Imported:
+Table = tuple[bytes, str]
+"""Content of a file, and the name that errors and comments give it."""
+
+
+def import_history(
+    data: bytes,
+    file: str = "history",
+    name: str = "imported",
+    restores: Table | None = None,
+    monitor: Sequence[Table] = (),
+) -> Imported:
     """Make a scenario of a history. file: the name that errors and comments give; name: of scenario and series.
 
-    Raises InputError, with every mistake found, if the history cannot be read.
+    restores: the secondary's restorehistory; monitor: log shipping's monitor tables; CSV both, as HOW_TSQL exports them.
+    Raises InputError, with every mistake found, if one of them cannot be read.
     """
     entries = parse_history(data, file)
     by_database: dict[str, list[HistoryEntry]] = {}
@@ -65,10 +62,47 @@ def import_history(data: bytes, file: str = "history", name: str = "imported") -
         fits.append(fit)
     if problems:
         raise InputError(problems)
+    settings = _settings(entries, {each: fit.interval_us for each, fit in zip(sorted(by_database), fits, strict=True)}, restores, monitor)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
     files = {fit.name: f"{stem}_log_{number}.csv" for number, fit in enumerate(fits, 1) if fit.series_bytes}
     series = {files[fit.name]: _series(fit) for fit in fits if fit.series_bytes}
-    return Imported(_scenario(fits, files, file, stem), series, _report(fits, len(entries), file))
+    return Imported(_scenario(fits, files, file, stem, settings), series, _report(fits, len(entries), file, settings))
+
+
+@dataclass(slots=True)
+class _Settings:
+    """Of the service as a whole: values by their keys in the scenario, and remarks."""
+
+    values: dict[tuple[str, str], Fitted]
+    remarks: list[str]
+
+
+def _settings(
+    entries: Sequence[HistoryEntry], intervals_us: dict[str, int], restores: Table | None, monitor: Sequence[Table]
+) -> _Settings:  # fmt: skip
+    """What was configured beats what the restores tell, and the report says where the two disagree."""
+    told, configured = RestoreFit(), MonitorFit()
+    if restores is not None:
+        read, remarks = parse_restores(*restores, entries)
+        told = fit_restores(read, intervals_us)
+        told.remarks[:0] = remarks
+    if monitor:
+        configured = read_monitor(monitor, intervals_us)
+    found = {
+        ("replication", "every"): configured.copy_every,
+        ("secondary", "restore_rate"): told.rate,
+        ("secondary", "restore_fixed"): told.fixed,
+        ("replay", "every"): configured.restore_every or told.every,
+        ("replay", "delay"): configured.delay or told.delay,
+        ("replay", "age"): configured.restore_threshold,
+        ("replay", "window"): configured.backup_threshold,
+        ("danger", "above"): configured.restore_threshold,
+    }
+    remarks = [*told.remarks, *configured.remarks]
+    for words, wanted, seen in (("restore job", configured.restore_every, told.every), ("delay", configured.delay, told.delay)):
+        if wanted is not None and seen is not None and wanted.text != seen.text:
+            remarks.append(f"{words}: {wanted.text} configured, taken; the restores look like {seen.text} ({seen.guess})")
+    return _Settings({key: value for key, value in found.items() if value is not None}, remarks)
 
 
 def _series(fit: DatabaseFit) -> str:
@@ -78,7 +112,7 @@ def _series(fit: DatabaseFit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str) -> str:
+def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str, settings: _Settings) -> str:
     begins_us = min(fit.begins_utc_us for fit in fits)
     hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // (DAY_US // 24)), 1)
     if hours > 48:
@@ -103,6 +137,12 @@ def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, ste
         for key, schedule in (("full", fit.full), ("incremental", fit.incremental), ("log", fit.log)):
             lines.append(_line(key, schedule.text, schedule.guess))
         lines += [f"    # {_one_line(remark)}" for remark in fit.remarks]
+    section = ""
+    for (group, key), setting in settings.values.items():
+        if group != section:
+            lines.append(f"{group}:")
+            section = group
+        lines.append("  " + _line(key, setting.text, setting.guess).strip())
     lines += [
         "link: {bandwidth: 200 Mbit/s, rtt: 30 ms}  # guessed: put your own",
         "failover: {mode: automatic, silent_for: 30 s}  # guessed: put your own",
@@ -117,7 +157,7 @@ def _line(key: str, value: str, guess: str) -> str:
     return f"    {key}: {value}" + (f"  # guessed: {guess}" if guess else "")
 
 
-def _report(fits: Sequence[DatabaseFit], rows: int, file: str) -> str:
+def _report(fits: Sequence[DatabaseFit], rows: int, file: str, settings: _Settings) -> str:
     lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
     for fit in fits:
         span = f"{_utc(fit.begins_utc_us)} to {_utc(fit.ends_utc_us)}"
@@ -131,6 +171,11 @@ def _report(fits: Sequence[DatabaseFit], rows: int, file: str) -> str:
             lines.append(f"  log volume  {total} bytes in {len(fit.series_bytes)} intervals, at most {most}{guess}")
             lines.append(f"  gaps        {len(fit.holes)}")
         lines += [f"  - {_one_line(remark)}" for remark in fit.remarks]
+    if settings.values or settings.remarks:
+        lines.append("the secondary:")
+    for (group, key), setting in settings.values.items():
+        lines.append(f"  {group}.{key}: {setting.text}" + (f"  (guessed: {setting.guess})" if setting.guess else ""))
+    lines += [f"  - {_one_line(remark)}" for remark in settings.remarks]
     return "\n".join(lines) + "\n"
 
 

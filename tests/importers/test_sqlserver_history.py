@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dr_sim.backups.model import Kind
 from dr_sim.errors import InputError
-from dr_sim.importers.import_history import HOW_TSQL, import_history
+from dr_sim.importers.how import HOW_TSQL
+from dr_sim.importers.import_history import import_history
 from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
 from dr_sim.scenario.load import load_scenario
 

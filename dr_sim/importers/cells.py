@@ -1,0 +1,211 @@
+"""Tables that people export from msdb, cell by cell: their encodings, heads, numbers and instants.
+
+Heads are compared without case and underscores (FirstLSN, first_lsn); numbers never go through a float; an instant is
+`/Date(ms)/` (UTC), ISO 8601, or local date and time with msdb's time_zone in quarter hours.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
+
+T = TypeVar("T")
+Row = tuple[int, Mapping[str, object]]
+"""(line of the file it ends on, 0 if none is known; cells by folded heads)."""
+
+_LSN_LIMIT = 10**25  # msdb keeps LSNs as numeric(25, 0)
+_SIZE_LIMIT = 2**60
+_UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
+
+
+class BadValueError(Exception):
+    """What is wrong with one value of one row."""
+
+
+def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError:
+    return InputError([Problem(file, line, column, message)])
+
+
+def decoded(data: bytes, file: str) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif data[1:2] == b"\0":
+        encoding = "utf-16-le"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as wrong:
+        message = f"is neither UTF-8 nor UTF-16 text (byte {wrong.start}): export it as JSON or CSV text"
+        raise error(file, message) from None
+
+
+def json_rows(text: str, file: str) -> list[Row]:
+    """The backups in a JSON list. InputError if it is none."""
+    try:
+        found = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError as wrong:
+        raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
+    except (RecursionError, ValueError):
+        raise error(file, "is not a backup history: a JSON list of backups is needed") from None
+    rows = found if isinstance(found, list) else [found]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise error(file, f"backup {number} is {json.dumps(row, default=str)[:40]}, an object with keys is needed")
+    return [(0, folded(row)) for row in rows]
+
+
+def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
+    """The rows of a CSV file with heads. needed: a head that must be there; what: the file that was looked for.
+
+    Raises InputError at the first line that does not fit.
+    """
+    first_line = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[Row] = []
+    names: list[str] = []
+    try:
+        for cells in reader:
+            if not cells or not any(cell.strip() for cell in cells) or set("".join(cells)) <= {"-"}:
+                continue  # sqlcmd rules a line under the heads
+            if not names:
+                names = [fold(cell) for cell in cells]
+                if fold(needed) not in names:
+                    raise error(file, f"is {what}: it has no {needed}", reader.line_num, 1)
+            elif len(cells) != len(names):
+                message = f"has {len(cells)} columns here, {len(names)} in its first line"
+                raise error(file, message, reader.line_num, 1)
+            else:
+                pairs = ((name, cell.strip()) for name, cell in zip(names, cells, strict=True))
+                row = {name: (None if cell in ("", "NULL") else cell) for name, cell in pairs}
+                rows.append((reader.line_num, row))
+    except csv.Error as wrong:
+        raise error(file, f"is not valid CSV: {wrong}", reader.line_num, 1) from None
+    return rows
+
+
+def fold(key: str) -> str:
+    return key.strip().lower().replace("_", "")
+
+
+def folded(row: Mapping[str, object]) -> Mapping[str, object]:
+    return {fold(key): value for key, value in row.items()}
+
+
+def optional(row: Mapping[str, object], read: Callable[[object], T], *keys: str) -> T | None:
+    for key in keys:
+        value = row.get(fold(key))
+        if value is not None and value != "":
+            try:
+                return read(value)
+            except BadValueError as wrong:
+                raise BadValueError(f"{key} is {str(value)[:60]!r}, {wrong}") from None
+    return None
+
+
+def required(row: Mapping[str, object], read: Callable[[object], T], *keys: str) -> T:
+    value = optional(row, read, *keys)
+    if value is None:
+        raise BadValueError(f"it has no {keys[0]}")
+    return value
+
+
+def as_text(value: object) -> str:
+    if isinstance(value, list) and len(value) >= 1:  # the files of a striped backup: the first stands for them
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise BadValueError("a text is needed")
+    return str(value)
+
+
+def as_lsn(value: object) -> int:
+    number = _whole(value)
+    if number is None or not 0 <= number < _LSN_LIMIT:
+        raise BadValueError("a whole number of at most 25 digits is needed")
+    return number
+
+
+def as_size(value: object) -> int:
+    if isinstance(value, dict):  # a size that was exported as an object
+        value = folded(value).get("byte")
+    number = _whole(value)
+    if number is None or not 0 <= number <= _SIZE_LIMIT:
+        raise BadValueError("a whole number of bytes is needed")
+    return number
+
+
+def as_int(value: object) -> int:
+    number = _whole(value)
+    if number is None or abs(number) > 1_000_000:
+        raise BadValueError("a small whole number is needed")
+    return number
+
+
+def as_whole(value: object) -> int:
+    number = _whole(value)
+    if number is None or abs(number) >= 2**63:
+        raise BadValueError("a whole number is needed")
+    return number
+
+
+def as_bool(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("true", "false", "1", "0"):
+        raise BadValueError("true or false is needed")
+    return text in ("true", "1")
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, however it is written; None if it is none. Never goes through a float."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        try:
+            value = Decimal(value.strip())
+        except InvalidOperation:
+            return None
+    if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > 30:
+        return None
+    return int(value) if value == value.to_integral_value() else None
+
+
+def zone_offset(row: Mapping[str, object]) -> timedelta | None:
+    """Of the row's local times from UTC, None if it does not say."""
+    zone = optional(row, as_int, "time_zone")
+    return timedelta(minutes=15 * zone) if zone is not None and zone != _UNKNOWN_ZONE else None
+
+
+def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
+    """(microseconds since 1970 UTC, True if its zone was known). offset: of local time from UTC, where the row says."""
+    if isinstance(value, dict):  # a date that was exported as an object
+        value = folded(value).get("value")
+    match = _DATE_MS.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        if match is not None:
+            when = _EPOCH + timedelta(milliseconds=int(match[1]))
+        elif isinstance(value, str):
+            when = datetime.fromisoformat(value.strip())
+        else:
+            raise ValueError
+        known = when.tzinfo is not None or offset is not None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC) - (offset or timedelta())
+        if not FIRST_YEAR <= when.year < LAST_YEAR:
+            raise ValueError
+        return (when - _EPOCH) // timedelta(microseconds=1), known
+    except (ValueError, OverflowError):
+        raise BadValueError("an instant like 2017-07-15T16:30:00 or /Date(1500136200000)/ is needed") from None
