@@ -164,12 +164,12 @@ class ExpressLane:
             or self._context.primary_clock_us or self._context.secondary_clock_us
         ):  # fmt: skip
             return None
-        position = fits(self._at, self._to, database, *self._primary.written(db))
-        if position is None or not manager.quiet(database, *position):
-            return None
         fixed_us, rate = self._primary.lone_cost(db)
         rates = (rate, self._link.shared.lone_rate(self._link.cap_bit_s), *self._secondary.lone_rates())
         if not all(rates):
+            return None  # as nearly always in a fleet: first of what takes longer to find out
+        position = fits(self._at, self._to, database, *self._primary.written(db))
+        if position is None or not manager.quiet(database, *position):
             return None
         ahead, alarm_us = agenda.ahead(hands.alarms.get((database, "window")))
         return _Stretch(
