@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim import cli
-from dr_sim.report.assumptions import examine, scaled
+from dr_sim.report import assumptions
+from dr_sim.report.assumptions import Examined, scaled
+from dr_sim.scenario import load_scenario
 
 SCENARIO = """\
 run_for: 80 min
@@ -17,6 +19,13 @@ failover: {mode: automatic, silent_for: 30 s}
 events: [{at: 32 min, lose: site}]
 sla: {data_loss: at most 10 min, outage: at most 160 s}
 """
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Examined:
+    path = tmp_path_factory.mktemp("examined") / "s.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return assumptions.examine(path, "pass")
 
 
 @pytest.mark.parametrize(
@@ -30,11 +39,9 @@ def test_a_text_with_a_number_is_scaled(text: str, factor: float, said: str) -> 
     assert scaled(text, factor) == said
 
 
-def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(tmp_path: Path) -> None:
+def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(found: Examined) -> None:
     """Outage is detect 30-40 s, fence 21 s, recover 10 s, redirect 60 s, warm up: a second over two minutes. 160 s are
     missed when redirect takes 60 s more, and when the fence or recovery takes ten times its time, not twice."""
-    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
-    found = examine(tmp_path / "s.yaml", "pass")
     flips = {flip.key: flip for flip in found.flips}
     assert flips["failover.redirect.switch"].tried == "120 s"
     assert flips["failover.fence_timeout"].tried == "210 s"
@@ -47,7 +54,14 @@ def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(tmp_path
     assert found.left_out > 10
 
 
-def test_the_report_tells_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_tells_of_them(
+    found: Examined, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def examined(path: Path, verdict: str, *_: object) -> Examined:
+        assert load_scenario(path) == load_scenario(tmp_path / "s.yaml") and verdict == "pass"
+        return found
+
+    monkeypatch.setattr(assumptions, "examine", examined)  # once for all tests here
     (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
     assert cli.main(["run", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "r")]) == 0
     assert "has not been looked into" in (tmp_path / "r/report.html").read_text(encoding="utf-8")

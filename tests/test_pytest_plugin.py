@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import dr_sim.api  # noqa: F401 - a session in this process would otherwise load numpy anew, and more than once
 from tests.experiments.worlds import SMALL
 
 pytest_plugins = ["pytester"]
@@ -32,8 +33,10 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
-def run(session: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return session.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+def run(session: pytest.Pytester, *arguments: str, apart: bool = False) -> pytest.RunResult:
+    """A session in this process, or apart in one of its own, which takes seconds to start."""
+    begin = session.runpytest_subprocess if apart else session.runpytest_inprocess
+    return begin("-p", "no:cacheprovider", *arguments)
 
 
 def test_without_the_option_nothing_is_collected_or_imported(session: pytest.Pytester) -> None:
@@ -45,7 +48,7 @@ def test_without_the_option_nothing_is_collected_or_imported(session: pytest.Pyt
             assert not heavy
         """
     )
-    result = run(session)
+    result = run(session, apart=True)
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*s.yaml*")
 
@@ -109,4 +112,4 @@ def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> Non
 @pytest.mark.skipif("xdist" not in sys.modules, reason="pytest-xdist is not loaded")
 def test_beside_xdist(session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_PLUGINS", "dr_sim.pytest_plugin,xdist.plugin")
-    run(session, "--dr-sim", "-n", "2").assert_outcomes(passed=2, failed=2)
+    run(session, "--dr-sim", "-n", "2", apart=True).assert_outcomes(passed=2, failed=2)

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli import main
+from dr_sim.legs import first_leg
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import tables
 from dr_sim.verdict import Outcome
 from dr_sim.verify import verify
 from dr_sim.world.world import manager_config
 
-from .runs import SCENARIOS, ran, rows
+from .runs import SCENARIOS, ran
 
 PROMISING = sorted(p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks"} & set(p.parts))  # checks/ are judged over many runs
 RUNNING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
@@ -73,15 +74,17 @@ def test_ledgers_and_phases_add_up(path: Path) -> None:
 def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
     """Exposure is worked out from what lies where; data loss from what the promoted database holds. They agree."""
     result = ran(name_of(path))
-    t = tables(result.journal)
-    promoted = {r.entity for r in rows(result, "truth.promoted")}
+    legs = [first_leg(result.scenario, result.journal), *result.following]
     for failover in result.summary["failovers"]:
         failure_class = failover["class"]
         if failure_class not in ("database", "host", "site"):
             continue
+        leg = legs[failover["leg"] - 1]
+        t = tables(leg.journal)
+        promoted = {r.entity for r in leg.journal.rows("truth.promoted")}
         for index, database in enumerate(failover["databases"]):
             if index in promoted:
-                would_be = true_exposure(t, result.scenario, index, failure_class).at(database["failed_us"])
+                would_be = true_exposure(t, leg.scenario, index, failure_class).at(database["failed_us"] - leg.begins_us)
                 if failure_class == "database":
                     would_be = 0  # its log survives
                 assert database["data_loss_us"] == would_be

@@ -32,10 +32,8 @@ def test_each_way_to_fail_is_there() -> None:
 def test_it_must_fail(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "dr_sim.results.timeline_svg", lambda *args: None
-    )  # pictures are drawn elsewhere, and take a second
-    monkeypatch.setattr("dr_sim.results.exposure_svg", lambda *args: None)
+    for drawn in ("timeline_svg", "exposure_svg", "write_report"):  # elsewhere; they take a second
+        monkeypatch.setattr(f"dr_sim.results.{drawn}", lambda *args: None)
     code = main(["run", str(path), "--out", str(tmp_path / "results")])
     shown = capsys.readouterr()
     assert code == promise(path)[0]

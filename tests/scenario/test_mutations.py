@@ -15,7 +15,7 @@ from dr_sim.scenario import dump_resolved, load_scenario
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
-SHORT, LONG = 300, 3000
+SHORT, LONG = 150, 3000
 MOST_SECONDS = 5.0  # one load takes about 0.05 s; a shared machine may be slow
 NASTY = [
     "", "null", "~", "0", "-1", "1", "5", "0 s", "-3 s", "99999999999999999999 s", "1e9", "0.1", "nan", ".inf", "true", "{}", "[]",
