@@ -195,7 +195,8 @@ class FenceFailed(Event):
 
 @dataclass(slots=True)
 class TailTaken(Event):
-    """The tail-log backup is finished and on its way under this name ('' if the log held nothing new)."""
+    """The tail-log backup is finished and on its way under this name. If the log held nothing new: the
+    last log backup's if that is on its way still, '' if it has landed."""
 
     database: str
     name: str

@@ -282,7 +282,11 @@ class Primary:
         kind = file.kind
         commits, lsn = file.commits, 0
         if kind is not Kind.LOG:
-            commits, lsn = self._catch_up(db)
+            try:
+                commits, lsn = self._catch_up(db)
+            except EngineError:  # the tail was taken meanwhile, which leaves the database restoring: the job dies of it
+                self._cut_reached(job)
+                return
         if kind in db.hollow:
             self._finish_hollow(job)
             return

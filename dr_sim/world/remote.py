@@ -93,7 +93,12 @@ class Remote:
             return ""
         _, lsn = self._primary.written(db)
         if lsn <= self._primary.log_from(db):
-            return "nothing new"
+            on_way = [f for f in self._replication.waiting(database) if f.kind is Kind.LOG and f.whole]
+            if not on_way:
+                return "nothing new"
+            # an ordinary log backup, finished since the share was asked after, has the end of the log
+            self._context.agenda.at(self._context.now_us, Class.ANSWER, database, answer, on_way[-1])
+            return ""
         self._tail_asked[database] = [answer]
         reason = self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)
         if reason:

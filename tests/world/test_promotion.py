@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.journal import Journal
-from world.build import MINUTE, SECOND, World, ran, rows, violations
+from world.build import MINUTE, ONE, SECOND, World, ran, rows, scenario, violations
 
 TEXT = """\
 run_for: 90 min
@@ -127,3 +127,16 @@ def test_an_order_that_comes_while_the_manager_is_down_is_given_again() -> None:
     ordered = rows(built.journal, "seen.FailoverOrdered")
     assert ordered == [43 * MINUTE + 40 * SECOND]
     assert len(rows(built.journal, "truth.promoted")) == 1
+
+
+def test_a_planned_failover_waits_for_a_log_backup_that_ran_when_writes_stopped() -> None:
+    """Begun at 1:25:00, the instant of the fence, and finished after the share was asked what is on its way, while the
+    drain restores what had waited for its job: the tail then holds nothing new, and that log everything."""
+    text = ONE.replace("100", "10") + "replay: {every: 30 min}\nevents: [{at: 84 min 55 s, order_failover: {by: dba, planned: true}}]\n"
+    world = World(scenario(text))
+    world.run()
+    begun = [r.time_us for r in world.journal.rows("truth.backup_begin")]
+    (fenced,) = [r.time_us for r in world.journal.rows("truth.fenced")]
+    assert fenced == begun[-1] == 85 * MINUTE, "no other tail was taken"
+    assert [r.values["transactions_lost"] for r in world.journal.rows("truth.promoted")] == [0]
+    assert world.context.witness.violations == []
