@@ -18,7 +18,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.recovery import alerts, events, failover, manager, replay
+from dr_sim.recovery import alerts, events, failover, manager, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.replay import DatabaseReplay
@@ -63,7 +63,7 @@ def skip_the_gap_check(patch: Patch) -> None:
         fit = applies(header, state, *forks)
         return Fit.APPLIES if fit is Fit.GAP else fit
 
-    patch.setattr(replay, "applies", careless)
+    patch.setattr(waiting, "applies", careless)
 
 
 def replay_twice(patch: Patch) -> None:
@@ -108,7 +108,7 @@ def choose_by_lsn_across_forks(patch: Patch) -> None:
     def by_lsn(header: BackupHeader, state: RestoreState, *forks: Any) -> Fit:
         return applies(dataclasses.replace(header, fork=state.fork, first_fork=state.fork), state)
 
-    patch.setattr(replay, "applies", by_lsn)
+    patch.setattr(waiting, "applies", by_lsn)
 
 
 def promote_over_a_hole(patch: Patch) -> None:

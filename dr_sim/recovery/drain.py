@@ -20,6 +20,7 @@ from dr_sim.recovery import events
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
 from dr_sim.recovery.commands import AskShare, Command, Disconnect, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, File, kind_of
+from dr_sim.recovery.waiting import behind
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -159,8 +160,8 @@ class Drain:
         """Is the last backup yet to be taken, or here and not restored? (On its way it is one of `waiting`.)"""
         file = self.db.files.get(self.last)
         here = file is not None and not file.done and file.name not in self.db.recopying
-        behind = file is not None and file.header is not None and self.db.behind(file.header)
-        return self.asked or self.refused_last >= 0 or (here and not behind)
+        passed = file is not None and file.header is not None and behind(self.db, file.header)
+        return self.asked or self.refused_last >= 0 or (here and not passed)
 
     def _is_last(self, file: File) -> bool:
         return self.patient and file.name == self.last

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events
+from dr_sim.recovery import events, notices
 from dr_sim.recovery.absorb import quiet
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
@@ -39,7 +39,7 @@ _OF_DATABASE: dict[type[events.Event], Callable[[DatabaseReplay, Any, list[Comma
     events.BackupFailed: DatabaseReplay.backup_failed,
     events.ShareAnswered: DatabaseReplay.share_answered,
     events.NoRoom: DatabaseReplay.no_room,
-    events.PrimaryError: DatabaseReplay.primary_error,
+    events.PrimaryError: notices.primary_error,
 }
 _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], None]] = {
     events.HeartbeatLost: Failover.lost,

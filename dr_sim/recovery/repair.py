@@ -19,6 +19,7 @@ from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
 from dr_sim.recovery.files import FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.waiting import behind, forget_covered
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -229,8 +230,8 @@ class Repair:
         if self.unanswered and file.kind == self.kind:
             self.unanswered = False
         assert file.header is not None
-        if file.name == self.name and self.db.behind(file.header):
-            self.db.forget_covered(file.header)
+        if file.name == self.name and behind(self.db, file.header):
+            forget_covered(self.db, file.header)
             self.db.watch.look(mono_us, utc_us, out)
             if self.db.watch.stuck is None:  # nothing was written since: what is damaged holds nothing that is lacking
                 self._end(out)

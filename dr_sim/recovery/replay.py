@@ -14,29 +14,23 @@ from dataclasses import dataclass
 from typing import cast
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.model import RestoreState
 from dr_sim.backups.retention import Stored
-from dr_sim.recovery import events
+from dr_sim.recovery import events, notices, waiting
 from dr_sim.recovery.alerts import (
-    BACKUP_FAILED,
     FILE_MISSING,
-    LAGGING,
     NO_ROOM,
     PROPERTIES_MISMATCH,
-    WRITES_REFUSED,
     AlertBook,
-    backup_failed_text,
-    lagging_text,
     no_room_text,
     whole_minutes,
-    writes_refused_text,
 )
 from dr_sim.recovery.commands import Command, Drop, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
 from dr_sim.recovery.keeping import Keeping, header_from_text, header_text
-from dr_sim.recovery.limits import elapsed_us, next_multiple_us
+from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.repair import Repair
 from dr_sim.recovery.watch import Watch
 
@@ -192,7 +186,7 @@ class DatabaseReplay:
             return
         first_time = file.header is None
         if first_time and self.alerts.begun:
-            self._primary_is_well(header, out)
+            notices.primary_is_well(self, header, out)
         file.header = header
         file.state = VALID
         file.failures = 0
@@ -298,7 +292,7 @@ class DatabaseReplay:
         file = self.repair.next_step(mono_us) if self.repair.steps else None
         replace = file is not None and file.kind == FULL and self.state.exists
         if file is None:
-            file = self._next_log(mono_us, out)
+            file = waiting.next_log(self, mono_us, out)
         if file is None and (
             self.repair.policy or self.drain is not None or not self.state.exists or not self.config.log_interval_us
         ):
@@ -309,58 +303,6 @@ class DatabaseReplay:
         self.job_open = False
         if self.pending or self.bad or self.watch.stuck is not None:
             self.watch.look(mono_us, utc_us, out)
-
-    def _next_log(self, mono_us: int, out: list[Command]) -> File | None:
-        pending = self.pending
-        while pending:
-            file = pending[0]
-            header = file.header
-            assert header is not None
-            fit = applies(header, self.state)
-            if fit is Fit.APPLIES:
-                return self._if_due(file, mono_us, out) if _ready(file, mono_us) else self._overlapping(mono_us, out)
-            if fit is not Fit.STALE and fit is not Fit.EMPTY and not self.strayed(file, fit):
-                return self._overlapping(mono_us, out)
-            del pending[0]  # never read: it would bring nothing
-            file.done = True
-            if self.bad and self.behind(header):
-                self.forget_covered(header)
-            if fit is Fit.EMPTY and "lag" in self.alerts.begun:  # nobody writes, and all is here: it lags no longer
-                self.late_since_us = self.late_told_us = 0
-                self.alerts.clear("lag", out)
-        return None
-
-    def strayed(self, file: File, fit: Fit) -> bool:
-        """A log of another fork, and one finished later has been restored: the primary is on the path of this database
-        still, so nothing waits for that one. While none has, the primary may have left the path: a hole like any other."""
-        return fit is Fit.WRONG_FORK and self.last is not None and file.modified_utc_us <= self.last.modified_utc_us
-
-    def _overlapping(self, mono_us: int, out: list[Command]) -> File | None:
-        """A later log in the list that covers the position as well (R10: the next one after a backup cut off)."""
-        for file in self.pending:
-            header = file.header
-            assert header is not None
-            if _ready(file, mono_us) and applies(header, self.state) is Fit.APPLIES:
-                return self._if_due(file, mono_us, out)
-            if header.first_lsn > self.state.redo_lsn and header.fork == self.state.fork:
-                return None
-        return None
-
-    def _if_due(self, file: File, mono_us: int, out: list[Command]) -> File | None:
-        """The replay delay and the restore job's hours hold a log back; a failover does not wait for either."""
-        if self.drain is not None:
-            return file
-        if file.due_mono_us > mono_us:
-            out.append(SetAlarm(self.name, "delay", file.due_mono_us))
-            return None
-        every_us = self.rules.every_us
-        if every_us and not self.job_open:
-            at = next_multiple_us(mono_us, every_us)
-            if at > mono_us:
-                out.append(SetAlarm(self.name, "job", at))
-                return None
-            self.job_open = True
-        return file
 
     def _hand_over(self, file: File, replace: bool, out: list[Command]) -> None:
         """The read that the counter counts (R5): durable first, then the working copy's name, then the read."""
@@ -392,7 +334,7 @@ class DatabaseReplay:
         last.name = file.name
         self._save_clock(out)
         if file.kind == LOG:
-            self._watch_lag(e, file, out)
+            notices.watch_lag(self, e, file, out)
             if self.pending and self.pending[0] is file:
                 del self.pending[0]
             elif file in self.pending:
@@ -401,9 +343,9 @@ class DatabaseReplay:
             state.exists = True
             self.alerts.clear("room", out)
             self.repair.stepped(file, out)
-            self.rebuild_pending()
+            waiting.rebuild(self)
         if self.bad:
-            self.forget_covered(header)
+            waiting.forget_covered(self, header)
         if self.watch.stuck is not None or self.alerts.begun:
             self.watch.restored(out)
         if self.repair.policy:
@@ -426,7 +368,7 @@ class DatabaseReplay:
         out.append(Validate(self.name, file.name))
         if e.position_lost:
             self.state.exists = False
-            self.rebuild_pending()
+            waiting.rebuild(self)
         self.repair.refused(file, e.mono_us, e.utc_us, out)
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
@@ -444,7 +386,7 @@ class DatabaseReplay:
             return
         if self.state.exists and not e.old_copy_bytes:  # it made way, and something else took the room
             self.state.exists = False
-            self.rebuild_pending()
+            waiting.rebuild(self)
         self.repair.steps = []
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text
@@ -457,62 +399,6 @@ class DatabaseReplay:
         out.append(SetAlarm(self.name, "room", file.retry_at_mono_us))
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
-
-    def primary_error(self, e: events.PrimaryError, out: list[Command]) -> None:
-        """Told as often as the primary tells: a backup fails at each of its times, a full log at each time of a log."""
-        minutes = self.minutes(e.mono_us, e.utc_us)
-        event_id, text = BACKUP_FAILED, backup_failed_text(self.name, e.what, e.error_number, e.error_text)
-        if e.what == "writes":
-            event_id, text = WRITES_REFUSED, writes_refused_text(self.name, e.error_number, e.error_text)
-        self.alerts.tell(e.mono_us, e.utc_us, f"primary {e.what}", event_id, minutes, "", text, out)
-
-    def _primary_is_well(self, header: BackupHeader, out: list[Command]) -> None:
-        """A backup that was begun after its like had failed there: that is over. One of the log frees a full log."""
-        whats = [Kind(header.kind).word] + ["writes"] * (header.kind == LOG)
-        for danger in [f"primary {what}" for what in whats]:
-            begun = self.alerts.begun.get(danger)
-            if begun is not None and header.started_utc_us >= begun[1]:
-                self.alerts.clear(danger, out)
-
-    def _watch_lag(self, e: events.Restored, file: File, out: list[Command]) -> None:
-        """Logs that come, but too late, for longer than a retry: the link or the replay is too slow for the load. A
-        backlog that drains after an outage is over sooner."""
-        rules = self.rules
-        late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
-        if late_us <= rules.age_us or self.drain is not None:
-            self.late_since_us = self.late_told_us = 0
-            if self.alerts.begun:
-                self.alerts.clear("lag", out)
-            return
-        self.late_since_us = self.late_since_us or e.mono_us
-        if e.mono_us - max(self.late_since_us, self.late_told_us) >= rules.retry_us:
-            self.late_told_us = e.mono_us
-            text = lagging_text(self.name, self.config.share_path + file.name, whole_minutes(late_us))
-            minutes = self.minutes(e.mono_us, e.utc_us)
-            self.alerts.tell(e.mono_us, e.utc_us, "lag", LAGGING, minutes, file.name, text, out)
-
-    def rebuild_pending(self) -> None:
-        """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""
-        self.pending = []
-        for file in self.files.values():
-            if file.kind == LOG and file.header is not None and file.state in (VALID, CHECKING):
-                file.done = applies(file.header, self.state) in (Fit.STALE, Fit.EMPTY)
-                if not file.done:
-                    self.pending.append(file)
-        self.pending.sort(key=File.order)
-
-    def behind(self, header: BackupHeader) -> bool:
-        """Does the database hold all that was written by that backup's end?"""
-        return header.fork == self.state.fork and header.last_lsn <= self.state.redo_lsn
-
-    def forget_covered(self, header: BackupHeader) -> None:
-        """A damaged log that was finished before one that is behind us was cut has its range behind us too (R10). A full or
-        an incremental holds all up to its end. Should clocks have lied, the hole shows itself."""
-        until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
-        for file in [f for f in self.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
-            if not file.done:
-                file.done = True
-                del self.bad[file.name]
 
     # ---- the primary --------------------------------------------------------------------------------------------------
     def primary_answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
@@ -588,10 +474,6 @@ class DatabaseReplay:
         last = self.last
         assert last is not None
         return f"{last.mono_us} {last.utc_us} {last.modified_utc_us} {last.started_utc_us} {last.name}"
-
-
-def _ready(file: File, mono_us: int) -> bool:
-    return file.state == VALID and (not file.refused or file.retry_at_mono_us <= mono_us)
 
 
 def _under(saved: dict[str, str], prefix: str) -> dict[str, str]:

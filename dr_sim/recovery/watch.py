@@ -30,6 +30,7 @@ from dr_sim.recovery.alerts import (
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, IN_USE_ERRORS, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
+from dr_sim.recovery.waiting import rebuild, strayed
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -160,7 +161,7 @@ class Watch:
         for waiting in db.pending:
             assert waiting.header is not None
             fit = applies(waiting.header, db.state)
-            if fit is Fit.STALE or fit is Fit.EMPTY or db.strayed(waiting, fit):
+            if fit is Fit.STALE or fit is Fit.EMPTY or strayed(db, waiting, fit):
                 continue
             if fit is Fit.APPLIES:
                 if waiting.refused:
@@ -347,7 +348,7 @@ class Watch:
                 if not e.copying:
                     db.contradicted(e, file, out)
             elif file is not None and file.state == VALID and file.done:
-                db.rebuild_pending()  # it lies here, taken for done: what is needed is decided anew
+                rebuild(db)  # it lies here, taken for done: what is needed is decided anew
                 db.advance(e.mono_us, e.utc_us, out)
         elif e.remakeable and not name:
             if not e.jobs_paused and not self.log_requested:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery import replay
+from dr_sim.recovery import replay, waiting
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.files import File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, BrokenError, FakeWorld, config
@@ -180,8 +180,8 @@ def found() -> str:
 
 
 def test_finds_a_replay_that_skips_the_gap_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = replay.applies
-    monkeypatch.setattr(replay, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.GAP else real(h, s))
+    real = waiting.applies
+    monkeypatch.setattr(waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.GAP else real(h, s))
     assert "a gap" in found()
 
 
@@ -208,8 +208,8 @@ def test_finds_a_counter_that_starts_again_after_a_restart(monkeypatch: pytest.M
 
 
 def test_finds_a_replay_of_the_same_log_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = replay.applies
-    monkeypatch.setattr(replay, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.STALE else real(h, s))
+    real = waiting.applies
+    monkeypatch.setattr(waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.STALE else real(h, s))
     assert "twice" in found()
 
 

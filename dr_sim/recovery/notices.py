@@ -1,0 +1,58 @@
+"""What a database's people are told that holds up no file: the primary's own errors, and logs that come too late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import (
+    BACKUP_FAILED,
+    LAGGING,
+    WRITES_REFUSED,
+    backup_failed_text,
+    lagging_text,
+    whole_minutes,
+    writes_refused_text,
+)
+from dr_sim.recovery.commands import Command
+from dr_sim.recovery.files import LOG, File
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Command]) -> None:
+    """Told as often as the primary tells: a backup fails at each of its times, a full log at each time of a log."""
+    minutes = db.minutes(e.mono_us, e.utc_us)
+    event_id, text = BACKUP_FAILED, backup_failed_text(db.name, e.what, e.error_number, e.error_text)
+    if e.what == "writes":
+        event_id, text = WRITES_REFUSED, writes_refused_text(db.name, e.error_number, e.error_text)
+    db.alerts.tell(e.mono_us, e.utc_us, f"primary {e.what}", event_id, minutes, "", text, out)
+
+
+def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]) -> None:
+    """A backup that was begun after its like had failed there: that is over. One of the log frees a full log."""
+    whats = [Kind(header.kind).word] + ["writes"] * (header.kind == LOG)
+    for danger in [f"primary {what}" for what in whats]:
+        begun = db.alerts.begun.get(danger)
+        if begun is not None and header.started_utc_us >= begun[1]:
+            db.alerts.clear(danger, out)
+
+
+def watch_lag(db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]) -> None:
+    """Logs that come, but too late, for longer than a retry: the link or the replay is too slow for the load. A
+    backlog that drains after an outage is over sooner."""
+    rules = db.rules
+    late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
+    if late_us <= rules.age_us or db.drain is not None:
+        db.late_since_us = db.late_told_us = 0
+        if db.alerts.begun:
+            db.alerts.clear("lag", out)
+        return
+    db.late_since_us = db.late_since_us or e.mono_us
+    if e.mono_us - max(db.late_since_us, db.late_told_us) >= rules.retry_us:
+        db.late_told_us = e.mono_us
+        text = lagging_text(db.name, db.config.share_path + file.name, whole_minutes(late_us))
+        minutes = db.minutes(e.mono_us, e.utc_us)
+        db.alerts.tell(e.mono_us, e.utc_us, "lag", LAGGING, minutes, file.name, text, out)

@@ -1,0 +1,104 @@
+"""The logs that wait, in order of their first LSN: which one is next, and which of them nothing waits for any more.
+
+A log behind the database's position is never read. The first that covers it is handed over; where that cannot be
+yet, a later one that covers it as well. The replay delay and the restore job's hours hold a log back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import BackupHeader
+from dr_sim.recovery.commands import Command, SetAlarm
+from dr_sim.recovery.files import CHECKING, LOG, VALID, File
+from dr_sim.recovery.limits import next_multiple_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
+    pending = db.pending
+    while pending:
+        file = pending[0]
+        header = file.header
+        assert header is not None
+        fit = applies(header, db.state)
+        if fit is Fit.APPLIES:
+            return if_due(db, file, mono_us, out) if ready(file, mono_us) else overlapping(db, mono_us, out)
+        if fit is not Fit.STALE and fit is not Fit.EMPTY and not strayed(db, file, fit):
+            return overlapping(db, mono_us, out)
+        del pending[0]  # never read: it would bring nothing
+        file.done = True
+        if db.bad and behind(db, header):
+            forget_covered(db, header)
+        if fit is Fit.EMPTY and "lag" in db.alerts.begun:  # nobody writes, and all is here: it lags no longer
+            db.late_since_us = db.late_told_us = 0
+            db.alerts.clear("lag", out)
+    return None
+
+
+def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
+    """A log of another fork, and one finished later has been restored: the primary is on the path of this database
+    still, so nothing waits for that one. While none has, the primary may have left the path: a hole like any other."""
+    return fit is Fit.WRONG_FORK and db.last is not None and file.modified_utc_us <= db.last.modified_utc_us
+
+
+def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
+    """A later log in the list that covers the position as well (R10: the next one after a backup cut off)."""
+    for file in db.pending:
+        header = file.header
+        assert header is not None
+        if ready(file, mono_us) and applies(header, db.state) is Fit.APPLIES:
+            return if_due(db, file, mono_us, out)
+        if header.first_lsn > db.state.redo_lsn and header.fork == db.state.fork:
+            return None
+    return None
+
+
+def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> File | None:
+    """The replay delay and the restore job's hours hold a log back; a failover does not wait for either."""
+    if db.drain is not None:
+        return file
+    if file.due_mono_us > mono_us:
+        out.append(SetAlarm(db.name, "delay", file.due_mono_us))
+        return None
+    every_us = db.rules.every_us
+    if every_us and not db.job_open:
+        at = next_multiple_us(mono_us, every_us)
+        if at > mono_us:
+            out.append(SetAlarm(db.name, "job", at))
+            return None
+        db.job_open = True
+    return file
+
+
+def rebuild(db: DatabaseReplay) -> None:
+    """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""
+    db.pending = []
+    for file in db.files.values():
+        if file.kind == LOG and file.header is not None and file.state in (VALID, CHECKING):
+            file.done = applies(file.header, db.state) in (Fit.STALE, Fit.EMPTY)
+            if not file.done:
+                db.pending.append(file)
+    db.pending.sort(key=File.order)
+
+
+def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
+    """Does the database hold all that was written by that backup's end?"""
+    return header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
+
+
+def forget_covered(db: DatabaseReplay, header: BackupHeader) -> None:
+    """A damaged log that was finished before one that is behind us was cut has its range behind us too (R10). A full or
+    an incremental holds all up to its end. Should clocks have lied, the hole shows itdb."""
+    until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
+    for file in [f for f in db.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
+        if not file.done:
+            file.done = True
+            del db.bad[file.name]
+
+
+def ready(file: File, mono_us: int) -> bool:
+    return file.state == VALID and (not file.refused or file.retry_at_mono_us <= mono_us)
