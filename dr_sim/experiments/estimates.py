@@ -146,13 +146,21 @@ def _pooled_quantile(
     """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of the time is."""
     estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
     low = _crossing(lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
-    high = _crossing(lambda k: share(grid[:, k].tolist(), whole, 0.5, above).high, 1 - q)
+    def limit(k: int) -> float:
+        return share(grid[:, k].tolist(), whole, 0.5, above).high
+
+    # A share that no run shows is bounded less closely than one that many show, though it is smaller: where the largest
+    # limit of which enough runs tell is low enough already, the crossing lies at or before it.
+    told = np.flatnonzero(np.count_nonzero(grid, axis=0) >= intervals.ENOUGH)
+    last = int(told[-1]) if share is intervals.usual_share and len(told) and limit(int(told[-1])) <= 1 - q else None
+    high = _crossing(limit, 1 - q, last)
     return Interval(estimate, min(low, estimate), max(high, estimate))
 
 
-def _crossing(share: Callable[[int], float], target: float) -> float:
-    """The limit, interpolated on the grid, at which a falling share comes down to the target; inf if it never does."""
-    low, high = 0, len(GRID_US) - 1
+def _crossing(share: Callable[[int], float], target: float, last: int | None = None) -> float:
+    """The limit, interpolated on the grid (up to number `last`), at which a falling share comes down to the target; inf if it
+    never does."""
+    low, high = 0, len(GRID_US) - 1 if last is None else last
     if share(low) <= target:
         return 0.0
     if share(high) > target:

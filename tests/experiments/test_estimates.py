@@ -1,0 +1,49 @@
+"""Quantiles over all the time of all runs: their intervals are closed where enough runs tell, and cover as often as they say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dr_sim.experiments.estimates import Question, _crossing, _pooled_quantile, answer
+from dr_sim.experiments.intervals import usual_share
+from dr_sim.experiments.sample import GRID_US
+from tests.experiments.worlds import S, exposed
+
+DAY_US = 86400 * S
+SIDE = 0.025
+
+
+def test_a_tail_that_few_runs_show_leaves_no_quantile_open_that_many_bound() -> None:
+    """24 days; in 12 of them half an hour in which exposure goes up to an hour: 1 % of the time, so nothing to the p95."""
+    runs = [exposed(i, DAY_US, 300 * S, 1800 * S if i % 2 else 0, 3600 * S) for i in range(24)]
+    of_time = answer(runs, Question("exposure.p95")).interval
+    assert 280 * S < of_time.low <= of_time.estimate <= of_time.high < 320 * S
+    assert answer(runs, Question("exposure.p95"), sure=True).interval.high == math.inf  # 24 runs cannot be sure of what none has shown
+    few = [exposed(i, DAY_US, 300 * S, 1800 * S if i < 3 else 0, 3600 * S) for i in range(9)]
+    assert answer(few, Question("exposure.p95")).interval.high == math.inf
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("a_run", "q", "n"), [(1, 0.95, 24), (3, 0.99, 60), (8, 0.95, 24)])
+def test_a_quantile_over_time_covers_93_to_97_or_more(a_run: int, q: float, n: int) -> None:
+    """A week of a sawtooth up to 302 s with a_run outages of lognormal length on average."""
+    generator = np.random.default_rng(20_260_105)
+    week = 7 * DAY_US
+
+    def above(weeks: int) -> np.ndarray:
+        peak = 300e6 + generator.lognormal(math.log(768e6), 1.08, generator.poisson(a_run * weeks))
+        at = np.searchsorted(np.sort(peak), GRID_US)
+        rest = np.concatenate((np.cumsum(np.sort(peak)[::-1])[::-1], [0.0]))
+        return np.clip(1 - GRID_US / 302e6, 0, 1) * week * weeks + rest[at] - (len(peak) - at) * GRID_US
+
+    true_share = above(200_000) / (200_000 * week)
+    truth = _crossing(lambda k: float(true_share[k]), 1 - q)
+    hits = 0
+    for _ in range(1000):
+        grid = np.array([above(1) for _ in range(n)])
+        found = _pooled_quantile(grid, [week] * n, q, SIDE, SIDE, usual_share)
+        hits += found.low <= truth <= found.high
+    assert hits / 1000 >= 0.92  # 0.93, less two standard errors of 1,000 tries
