@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "__version__", "compare", "load_scenario", "replicate", "run", "sweep"]
+__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "__version__", "compare", "load_scenario", "replicate", "run", "side_by_side", "sweep"]
 
 if TYPE_CHECKING:
-    from dr_sim.api import Comparison, Distribution, Run, Scenario, Swept, compare, load_scenario, replicate, run, sweep
+    from dr_sim.api import (
+        Comparison,
+        Distribution,
+        Run,
+        Scenario,
+        Swept,
+        compare,
+        load_scenario,
+        replicate,
+        run,
+        side_by_side,
+        sweep,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ Durations in tables are seconds, shares parts of 1. Progress is shown on a termi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim import frames
 from dr_sim.experiments.distribution import Distribution, in_units
-from dr_sim.experiments.estimates import Question, answer
+from dr_sim.experiments.estimates import CONFIDENCE, Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
+from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.paired import Difference, differences, table_of
 from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import Store
-from dr_sim.experiments.sweep import Swept, play_sweep, points_of
+from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve, service_exposure, true_exposure
 from dr_sim.measures.summary import summarise
@@ -36,6 +37,7 @@ from dr_sim.progress import progress_bar
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import sweep_values
 from dr_sim.scenario.model import Replications, Scenario, Sweep
+from dr_sim.scenario.sla import limit_of
 from dr_sim.verdict import Outcome, Verdict, judge
 from dr_sim.world.play import play
 
@@ -179,6 +181,17 @@ class Comparison:
             rows.append((d.measure, d.database, d.failure_class, unit, *numbers, d.p, d.pairs, d.differing))
         return pd.DataFrame(rows, columns=columns)
 
+    def interval(self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE) -> Interval:
+        """Of b - a, the mean over the pairs: 'outage', 'exposure.mean', 'exposure.above_15_min', 'link_sent' ...; seconds, parts,
+        bytes. failure_class: of exposure by default site, else any. ValueError if they have no such measure in common."""
+        limit = limit_of(measure)
+        name = measure if limit is None else f"{measure.partition('.')[0]}.above_{limit}_us"
+        wanted = failure_class or ("site" if measure.startswith("exposure") else "")
+        for d in differences(table_of(self.a.samples), table_of(self.b.samples), confidence):
+            if (d.measure, d.database) == (name, database) and wanted in ("", d.failure_class):
+                return Interval(*(in_units(x, d.unit) for x in (d.interval.estimate, d.interval.low, d.interval.high)))
+        raise ValueError(f"the two have no {measure}{f' of {database}' if database else ''} in common")
+
     @cached_property
     def found(self) -> list[Difference]:
         return list(differences(table_of(self.a.samples), table_of(self.b.samples)))
@@ -233,6 +246,27 @@ def sweep(
         return play_sweep(points, n, playing, None if folder is None else Path(folder), progress)
 
 
+def side_by_side(
+    scenarios: Mapping[str, Scenario],
+    n: int | None = None,
+    *,
+    seed: int | None = None,
+    workers: int | None = None,
+    on: str | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Swept:
+    """Scenarios that differ in more than a key or two, by name, n replications each on the luck of the first: a sweep whose
+    one key is 'scenario'. n: by default the largest number that they ask for. ValueError if there are none."""
+    if not scenarios:
+        raise ValueError("no scenarios to put side by side")
+    seed = next(iter(scenarios.values())).seed if seed is None else seed
+    points = [Point({"scenario": name}, replace(of, seed=seed)) for name, of in scenarios.items()]
+    n = n if n is not None else max(plan_of(p.scenario, None).at_most for p in points)
+    with executor(workers, on) as playing:
+        return play_sweep(points, n, playing, None if folder is None else Path(folder), progress)
+
+
 @contextmanager
 def shown_progress(what: str) -> Iterator[Progress | None]:
     """A bar with an estimate on a terminal, nothing elsewhere."""
@@ -240,4 +274,4 @@ def shown_progress(what: str) -> Iterator[Progress | None]:
         yield None if part is None else lambda done, whole: part(done / whole)
 
 
-__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "compare", "load_scenario", "replicate", "run", "sweep"]
+__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "compare", "load_scenario", "replicate", "run", "side_by_side", "sweep"]

@@ -33,6 +33,8 @@ from dr_sim.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
+RECORDED = {"alerts_raised": "count", "link_sent": "bytes", "link_used": "ppm", "link_down": "us", "backlog": "count"}
+"""What is measured in every run and has no SLA: with a statistic (link_sent.mean) it has an interval too."""
 SHOWN = ("mean", "p50", "p90", "p95", "p99", "max")
 
 
@@ -114,15 +116,15 @@ class Distribution:
     def interval(
         self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE
     ) -> Interval:
-        """Of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min' ...: estimate, low, high; durations in seconds, shares
-        in parts of 1. ValueError if there is no such measure."""
-        if not kind_of(measure):
+        """Of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min', 'link_sent.mean' ...: estimate, low, high; durations in
+        seconds, shares in parts of 1, link_sent in bytes. ValueError if there is no such measure."""
+        recorded = RECORDED.get(split(measure)[0]) if split(measure)[1] else None
+        if not kind_of(measure) and recorded is None:
             raise ValueError(f"no measure {measure!r}; write for example 'data_loss.p99' or 'exposure.above_15_min'")
         side = (1 - confidence) / 2
         i = answer(self.samples, Question(measure, database, failure_class), side, side).interval
-        if kind_of(measure) != "duration":
-            return i
-        return Interval(i.estimate / SECOND_US, i.low / SECOND_US, i.high / SECOND_US)
+        unit = recorded or ("us" if kind_of(measure) == "duration" else "")
+        return Interval(in_units(i.estimate, unit), in_units(i.low, unit), in_units(i.high, unit))
 
     def values(self, measure: str, database: str = "", failure_class: str = "") -> np.ndarray:
         """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the replications; seconds."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.edge import Best, Edge, edge_of, met
+from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
@@ -81,12 +83,41 @@ class Swept:
             rows.append({**point.values, "estimate": i.estimate, "low": i.low, "high": i.high, "n": found.n})
         return pd.DataFrame(rows)
 
+    def edge(
+        self,
+        measure: str,
+        at_most: float | None = None,
+        best: Best = "last",
+        database: str = "",
+        failure_class: str = "",
+        confidence: float = CONFIDENCE,
+    ) -> Edge:
+        """Of one key that varies: which values surely meet a bound (seconds, parts; by default the scenario's SLA on that
+        measure), which surely miss it, and which are between. best: the end of the values at which it is met most
+        easily. ValueError if there are several keys or no bound."""
+        if len(self.keys) != 1:
+            raise ValueError(f"an edge is looked for along one key, and these are {', '.join(self.keys) or 'none'}")
+        bound = at_most if at_most is not None else bound_of(self.points[0].scenario, measure, database)
+        if bound is None:
+            raise ValueError(f"{measure}: no bound is given, and the SLA of {self.points[0].scenario.name} has none")
+        curve = self.curve(measure, database, failure_class, confidence)
+        verdicts = [met(low, high, bound) for low, high in zip(curve["low"], curve["high"], strict=True)]
+        return edge_of(self.keys[0], list(curve[self.keys[0]]), verdicts, best)
+
     def plot(self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None) -> Any:
         """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a line or contour, in the
         measure's unit (seconds, parts), by default the scenario's bound on that measure."""
         from dr_sim.figures.sweep import sweep_figure
 
         return sweep_figure(self, measure, database, failure_class, sla)
+
+
+def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
+    """The SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if it has none."""
+    for line in scenario.sla:
+        if (line.measure, line.database) == (measure, database):
+            return line.bound / SECOND_US if kind_of(measure) != "count" else float(line.bound)
+    return None
 
 
 def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:

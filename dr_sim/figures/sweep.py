@@ -21,8 +21,10 @@ _STEPS_S = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
 def sweep_figure(swept: Swept, measure: str, database: str, failure_class: str, sla: float | None) -> Figure:
     """One key: estimate and interval against its values. Two: the estimate as a heat map. ValueError for more."""
+    from dr_sim.experiments.sweep import bound_of
+
     table = swept.curve(measure, database, failure_class)
-    bound = sla if sla is not None else _bound(swept, measure, database)
+    bound = sla if sla is not None else bound_of(swept.points[0].scenario, measure, database)
     keys = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1] or list(swept.keys[:1])
     if len(keys) > 2:
         raise ValueError(f"a picture has room for two keys that vary, and these are {', '.join(keys)}; fix one of them")
@@ -36,13 +38,6 @@ def sweep_figure(swept: Swept, measure: str, database: str, failure_class: str, 
         runs = int(table["n"].min())
         ax.set_title(f"{swept.points[0].scenario.name}: {measure}" + (f" of {database}" if database else "") + f", {runs} runs a point")
     return figure
-
-
-def _bound(swept: Swept, measure: str, database: str) -> float | None:
-    for line in swept.points[0].scenario.sla:
-        if (line.measure, line.database) == (measure, database):
-            return line.bound / SECOND_US if kind_of(measure) != "count" else float(line.bound)
-    return None
 
 
 def _unit(measure: str, most: float) -> tuple[float, str]:

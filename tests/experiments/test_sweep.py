@@ -90,3 +90,32 @@ def test_a_scenario_may_say_what_to_sweep(tmp_path: Path) -> None:
     assert [(s.key, s.values) for s in scenario.sweep] == [
         ("link.bandwidth", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")), ("replay.on_hole", ("resync", "bridge"))
     ]  # fmt: skip
+
+
+def test_the_edge_of_a_bound_and_scenarios_side_by_side(tmp_path: Path) -> None:
+    path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
+    found = api.sweep(path, {"link.bandwidth": ["100 kbit/s", "1 Mbit/s", "200 Mbit/s"]}, 5, workers=1)
+    edge = found.edge("exposure.mean")  # 70 kB/s are 560 kbit/s: the first link falls behind for ever
+    assert (edge.key, edge.meets, edge.misses) == ("link.bandwidth", "1 Mbit/s", "100 kbit/s")
+    assert found.edge("exposure.mean", at_most=1.0).meets is None
+    with pytest.raises(ValueError, match="has none"):
+        found.edge("exposure.p99")
+    with pytest.raises(ValueError, match="along one key"):
+        api.sweep(path, {"link.bandwidth": ["1 Mbit/s"], "replay.workers": ["1"]}, 1, workers=1).edge("exposure.mean")
+    both = {"thin": api.load_scenario(path, ["link.bandwidth=100 kbit/s"]), "as it is": api.load_scenario(path, seed=9)}
+    beside = api.side_by_side(both, 12, workers=1)
+    assert beside.keys == ("scenario",) and [p.values["scenario"] for p in beside.points] == ["thin", "as it is"]
+    assert beside.points[1].scenario.seed == both["thin"].seed  # one luck for all, the first one's
+    thin, usual = beside.distributions
+    compared = api.Comparison(usual, thin)
+    longer, fewer = compared.interval("exposure.mean"), compared.interval("link_sent")
+    assert longer.low > 600 and fewer.high < 0
+    sent = thin.values("link_sent").mean() - usual.values("link_sent").mean()
+    assert fewer.estimate == pytest.approx(sent) == thin.interval("link_sent.mean").estimate - usual.interval("link_sent.mean").estimate
+    assert compared.interval("exposure.above_15_min").low > 0
+    with pytest.raises(ValueError, match="no replay_lag of crm in common"):
+        compared.interval("replay_lag", "crm")
+    with pytest.raises(ValueError, match="no measure 'link_sent'"):
+        thin.interval("link_sent")
+    with pytest.raises(ValueError, match="no scenarios"):
+        api.side_by_side({})
