@@ -90,6 +90,19 @@ def within(interval: Interval, words: Any = seconds, confidence: float = 0.95) -
     return f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
 
 
+def compared(difference: Interval, words: Any = seconds, confidence: float = 0.95) -> str:
+    """A paired difference: '13.1 min more (95 %: ...)', '11 GB less (95 %: ...)', 'the same in every run', 'no telling, ...'."""
+    if difference.low == difference.high == 0:
+        return "the same in every run"
+    told = sign(difference)
+    if told == "no telling":
+        return f"no telling, {within(difference, words, confidence)}"
+    if told == "less":
+        difference = Interval(-difference.estimate, -difference.high, -difference.low)
+    number, around, rest = within(difference, words, confidence).partition(" (")
+    return f"{number} {told}{around}{rest}"
+
+
 def _scaled(value: float, steps: tuple[tuple[float, str], ...], at_least: float) -> str:
     if not math.isfinite(value):
         return "unknown" if math.isnan(value) else f"{'-' if value < 0 else ''}unlimited"

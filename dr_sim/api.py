@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim import frames
 from dr_sim.experiments.distribution import Distribution, in_units
-from dr_sim.experiments.estimates import CONFIDENCE, Question, answer
+from dr_sim.experiments.estimates import CONFIDENCE, Question, answer, shares_above
 from dr_sim.experiments.executor import Executor, open_executor
-from dr_sim.experiments.intervals import Interval
+from dr_sim.experiments.intervals import Interval, mean
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.paired import Difference, differences, table_of
 from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks, play_all
@@ -190,6 +190,11 @@ class Comparison:
         for d in differences(table_of(self.a.samples), table_of(self.b.samples), confidence):
             if (d.measure, d.database) == (name, database) and wanted in ("", d.failure_class):
                 return Interval(*(in_units(x, d.unit) for x in (d.interval.estimate, d.interval.low, d.interval.high)))
+        if limit is not None:  # a limit that neither the danger nor an SLA names: from the curves, between points of their grid
+            question, side = Question(measure, database, failure_class), (1 - confidence) / 2
+            a, b = (shares_above(of.samples, question, limit) for of in (self.a, self.b))
+            if both := sorted(a.keys() & b.keys()):
+                return mean([b[i] - a[i] for i in both], side, side)
         raise ValueError(f"the two have no {measure}{f' of {database}' if database else ''} in common")
 
     @cached_property

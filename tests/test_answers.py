@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dr_sim.answers import MIME, Answer, answer_in, changes, seconds, share, sign, size, within
+from dr_sim.answers import MIME, Answer, answer_in, changes, compared, seconds, share, sign, size, within
 from dr_sim.experiments.edge import Edge, edge_of, met
 from dr_sim.experiments.intervals import Interval
 
@@ -62,3 +62,7 @@ def test_words() -> None:
     assert within(Interval(130, 30, math.inf)) == "2.17 min (95 %: 30 s to no limit yet)"
     assert within(Interval(0.01, 0.005, 0.02), share) == "1 % (95 %: 0.5 to 2 %)"
     assert [sign(Interval(0, *x)) for x in ((1, 2), (-2, -1), (-1, 1))] == ["more", "less", "no telling"]
+    assert compared(Interval(130, 125, 140)) == "2.17 min more (95 %: 2.08 to 2.33 min)"
+    assert compared(Interval(-2e9, -3e9, -1e9), size) == "2 GB less (95 %: 1 to 3 GB)"
+    assert compared(Interval(0, 0, 0)) == "the same in every run"
+    assert compared(Interval(5, -1, 9)) == "no telling, 5 s (95 %: -1 to 9 s)"

@@ -99,6 +99,12 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
     ]
 
 
+def shares_above(samples: Sequence[Sample], question: Question, limit_us: int) -> dict[int, float]:
+    """By replication, the share of its time that a curve spent above a limit."""
+    base = split(question.measure)[0]
+    return {s.number: time_above(c, limit_us) / c.time_us for s in samples for c in curves_of([s], base, question)}
+
+
 # ---- curves ----------------------------------------------------------------------------------------------------------
 def _of_curves(
     found: list[CurveSample], measure: str, statistic: str, below: float, above: float, sure: bool

@@ -113,6 +113,9 @@ def test_the_edge_of_a_bound_and_scenarios_side_by_side(tmp_path: Path) -> None:
     sent = thin.values("link_sent").mean() - usual.values("link_sent").mean()
     assert fewer.estimate == pytest.approx(sent) == thin.interval("link_sent.mean").estimate - usual.interval("link_sent.mean").estimate
     assert compared.interval("exposure.above_15_min").low > 0
+    shares = [d.interval("exposure.above_37_min").estimate for d in (thin, usual)]  # nobody has named that limit before
+    assert compared.interval("exposure.above_37_min").low > 0 and 0 < shares[1] < shares[0]
+    assert compared.interval("exposure.above_15_min").estimate > compared.interval("exposure.above_37_min").estimate > 0
     with pytest.raises(ValueError, match="no replay_lag of crm in common"):
         compared.interval("replay_lag", "crm")
     with pytest.raises(ValueError, match="no measure 'link_sent'"):
