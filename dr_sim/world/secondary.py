@@ -119,7 +119,7 @@ class Secondary:
 
     def _look(self, file: BackupFile) -> None:
         """What validation does with a file, for nothing but the time it takes."""
-        path = f"{SHARE}/{file.name}"
+        path = self._context.at_secondary(file)
         with suppress(KeyError, EngineError):
             file.content.agrees(self._context.secondary_files.read(path))
             self._context.secondary_engine.read_header(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dr_sim.cli import main
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.verify import verify
+from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock, pace
 from dr_sim.world.world import manager_config
 
@@ -90,6 +92,21 @@ def test_a_manager_that_dies_while_a_restore_is_timed_finds_it_done(
     restored = {r.time_us for r in result.journal.rows("truth.restored")}
     assert restored > {minute * 60_000_000 + 6_000_000 for minute in (10, 35, 55)}  # done, and nobody was told
     assert result.summary["failovers"][0]["data_loss_us"] == 0
+
+
+def test_what_is_hashed_by_the_clock_is_the_file_in_its_folders_own_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Counter[str]()
+    agrees = BackupFile.agrees
+    monkeypatch.setattr(BackupFile, "agrees", lambda self, data: (read.update([self.name]), agrees(self, data))[1])
+    (tmp_path / "s.yaml").write_text(
+        "run_for: 23 min\ndatabases: {crm: {size: 2 MB, full: none, incremental: none}}\nlink: {bandwidth: 200 Mbit/s}\n"
+        "replication: {groups: {g: {folders: {f: {databases: [crm], primary: //a/b, secondary: //c/d, staging: 1 GB}}}}}\n"
+        "engine: {kind: sqlite, scale: 100, timing: measured}\n", encoding="utf-8",
+    )  # fmt: skip
+    run(load_scenario(tmp_path / "s.yaml"))
+    assert len(read) == 4 and min(read.values()) > 1  # timed, and judged once more
 
 
 def test_the_model_takes_no_time_that_could_be_measured(

@@ -9,7 +9,6 @@ import pytest
 from dr_sim.journal import Journal
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Streams
-from dr_sim.world.secondary import SHARE
 from world.build import MINUTE, ONE, SECOND, World, during, ran, rows, violations
 
 FAST = ("primary.log={fixed: 1 s, rate: 1 TB/s}", "link.bandwidth=1 Tbit/s", "primary.disk=100 TB/s")
@@ -138,8 +137,9 @@ def test_properties_are_compared_where_configured(validate: str, outcome: str) -
     def swap(built: World) -> None:
         older, file = built.files_at("secondary", 0)
         file.replaced_by = older
-        files = built.context.secondary_files
-        files.write(file.path_at(SHARE), files.read(older.path_at(SHARE)))
+        context = built.context
+        files = context.secondary_files
+        files.write(context.at_secondary(file), files.read(context.at_secondary(older)))
         validated(built, told)
 
     during(ONE, (*FAST, f"replay.validate={validate}"), (11 * MINUTE, swap))
