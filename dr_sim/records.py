@@ -18,6 +18,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),
     ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
     ("truth.backup_skipped", (("kind", "int"), ("reason", "str"))),  # overrun, paused, primary_lost, 4214 ...
+    ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),  # of the log, in no backup: recovery model SIMPLE
     # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
     # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), off (a membership is), sending, backoff, waiting (link down, no back-off), landed, gone
     ("truth.file_state", (("file", "int"), ("state", "str"))),
@@ -41,7 +42,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.commands_done", (("done", "int"), ("of", "int"))),  # a crash fell between two commands of a list
     ("truth.fenced", (("writes_stop", "int"),)),  # the primary takes no more writes from now on
     ("truth.promoted", (("fork", "int"), ("fork_point_lsn", "int"), ("commits", "int"), ("lacking_us", "int"), ("user_bytes_lost", "int"), ("maintenance_bytes_lost", "int"), ("transactions_lost", "int"))),
-    ("truth.discarded", (("fork", "int"), ("user_bytes", "int"), ("transactions", "int"), ("last_ack_us", "int"))),  # split brain: acknowledged after the promotion, thrown away
+    ("truth.discarded", (("fork", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"), ("transactions", "int"), ("last_ack_us", "int"))),  # split brain: acknowledged after the promotion, thrown away
     ("truth.two_primaries", (("begins", "int"),)),
     # the part of offered requests that succeed, in ppm, is linear from (time, from_ppm) to the next row's (time, to_ppm)
     ("truth.served", (("from_ppm", "int"), ("to_ppm", "int"))),

@@ -15,6 +15,7 @@ from typing import Any
 from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
 from dr_sim.measures.causes import Causes
+from dr_sim.measures.conservation import conservation
 from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
@@ -76,9 +77,25 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
             {"time_us": leg.begins_us + r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
             for leg, of in zip(legs, opened, strict=True)
             for r in of.rows("truth.violation")
-        ],
+        ]
+        + [broken for leg, of in zip(legs, opened, strict=True) for broken in _not_conserved(leg, of)],
+        "conservation": [_conserved(leg, of) for leg, of in zip(legs, opened, strict=True)],
         "after": [_after(leg, of) for leg, of in zip(following, opened[1:], strict=True)],
     }
+
+
+def _not_conserved(leg: Leg, t: Tables) -> list[dict[str, Any]]:
+    at_us = leg.begins_us + run_end_us(t, leg.scenario)
+    return [
+        {"time_us": at_us, "invariant": "conservation", "detail": f"{leg.scenario.databases[c.database].name}: {wrong}"}
+        for c in conservation(t, leg.scenario)
+        for wrong in c.wrong
+    ]
+
+
+def _conserved(leg: Leg, t: Tables) -> dict[str, dict[str, int]]:
+    """Of one leg, by database: its log bytes."""
+    return {leg.scenario.databases[c.database].name: c.parts() for c in conservation(t, leg.scenario)}
 
 
 def _after(leg: Leg, t: Tables) -> dict[str, Any]:

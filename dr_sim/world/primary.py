@@ -375,6 +375,7 @@ class Primary:
         op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - self.log_from(db), backup_id=number)
         header = op.finish(commits, lsn, utc).header
         context.primary_files.delete(path)
+        context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
         context.witness.made(context.now_us, db.index, number, header, commits)
         context.witness.gone(context.now_us, db.index, number, "primary")
 

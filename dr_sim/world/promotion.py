@@ -138,4 +138,5 @@ class Promotion:
             if more:
                 discarded = workload.user_bytes(until) - workload.user_bytes(since)
                 last = workload.ack_instant(commits + more - 1)
-                context.note("truth.discarded", database, 1, discarded, more, last)
+                maintenance = workload.maintenance_bytes(until) - workload.maintenance_bytes(since)
+                context.note("truth.discarded", database, 1, discarded, maintenance, more, last)

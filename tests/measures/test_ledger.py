@@ -183,7 +183,7 @@ def test_split_brain_is_a_line_of_its_own() -> None:
     journal = Journal()
     a_log(journal, 1, 5 * MIN)
     journal.note("truth.promoted", 8 * MIN, 0, 2, 300, 300, 5 * MIN, 0, 0, 0)
-    journal.note("truth.discarded", 9 * MIN, 0, 1, 10, 1, 9 * MIN)
+    journal.note("truth.discarded", 9 * MIN, 0, 1, 10, 0, 1, 9 * MIN)
     journal.note("truth.end", 20 * MIN, -1)
     assert pieces(explain_failover(journal, a_scenario(), 1)[0]) == [(3 * MIN, "log interval"), (MIN, "split brain")]
 

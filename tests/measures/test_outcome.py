@@ -126,7 +126,7 @@ def test_split_brain_loses_what_the_old_primary_went_on_acknowledging() -> None:
     journal.note("truth.two_primaries", 10 * MIN, -1, 1)
     journal.note("truth.served", 11 * MIN, -1, 0, 0)
     journal.note("truth.two_primaries", 12 * MIN, -1, 0)
-    journal.note("truth.discarded", 12 * MIN, 0, 1, 500, 15, 11 * MIN + 59 * S)
+    journal.note("truth.discarded", 12 * MIN, 0, 1, 500, 0, 15, 11 * MIN + 59 * S)
     journal.note("truth.served", 13 * MIN, -1, ALL, ALL)
     journal.note("truth.end", HOUR, -1)
     (f,) = failovers(journal, a_scenario())

@@ -33,6 +33,7 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     found = verify(journal, manager_config(spec), spec.start_utc_us)
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
     summary = summarise(journal, spec)
+    assert not summary["violations"], f"seed {seed}: {summary['violations'][0]}"
     ledgers_add_up(seed, journal, spec, len(summary["failovers"]))
     orders_are_kept(seed, journal, spec)
     everyone_was_told(seed, journal, spec)
