@@ -52,9 +52,9 @@ class Conservation:
 
 
 def conservation(record: Record, scenario: Scenario) -> list[Conservation]:
-    """One for each database; none of a journal that tells of no end."""
+    """One for each database; none of a journal that tells of no totals (each run ends with them)."""
     t = tables(record)
-    if not len(t["truth.end"]["seq"]):
+    if not len(t["truth.end"]["seq"]) or not len(t["truth.commits_total"]["seq"]):
         return []
     return [_of(t, i) for i in range(len(scenario.databases))]
 
