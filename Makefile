@@ -14,10 +14,10 @@ demo: $(BIN)/.ready
 	$(BIN)/dr-sim run scenarios/quickstart.yaml
 
 test: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not long'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long'
 
 test-all: $(BIN)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile new
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile new
 
 lint: $(BIN)/.ready
 	$(BIN)/ruff check .
