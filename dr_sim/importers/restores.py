@@ -213,7 +213,7 @@ def _fit_waits(fit: RestoreFit, logs: Mapping[str, Sequence[Restore]], interval_
         fit.every, fit.delay = Fitted("0 s", f"usually {_minutes(usual)} after its backup: as soon as it lands"), Fitted("0 s")
         return
     fit.every = Fitted(units.format_duration(every), f"median distance of {len(steps)} runs of restores")
-    if least <= 2 * every:  # one wait for the copy job and one for the restore job explain it
+    if 2 * least <= 5 * every:  # a wait for the copy job, one for the restore job, and half of one for the copy itself
         fit.delay = Fitted("0 s", f"logs wait {_minutes(least)} at least, which the jobs explain")
         return
     delay = (least - every) // MINUTE_US * MINUTE_US

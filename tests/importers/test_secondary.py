@@ -92,6 +92,30 @@ def test_restores_that_never_follow_each_other_tell_no_rate() -> None:
     assert "  every: 0 s  # guessed: usually 0.3 min after its backup: as soon as it lands" in imported.scenario
 
 
+def test_a_restore_that_had_to_wait_for_its_backup_is_no_duration() -> None:
+    """Every other log is restored 20 s before the next backup begins, the next one 10 s later than that begins."""
+    told = [300 * (n + 1) - 20 if n % 2 == 0 else 300 * n + 10 for n in range(12)]
+    imported = made(restores(told), of=history([100 + 50 * n for n in range(12)]))
+    assert "0 logs were restored back to back" in imported.report and "restore_rate" not in imported.scenario
+
+
+def test_stripes_count_once_and_verified_only_not_at_all(tmp_path: Path) -> None:
+    head, *rows = restores(caught_up()).decode().splitlines()
+    verified = [f"{100 + n},{at(3600 + n)},0,V,ab-{n}" for n in range(8)]
+    imported = made("\n".join([head, *(row for row in rows for _ in range(3)), *verified]).encode())
+    secondary = loaded(tmp_path, imported).secondary
+    assert (secondary.restore_bytes_s, secondary.restore_fixed_us) == (100_000_000, 2_000_000)
+    assert "8 restores are of no backup in the history" in imported.report
+
+
+def test_of_several_databases_the_least_threshold_and_the_longest_delay(tmp_path: Path) -> None:
+    both = history() + b"\n" + history().partition(b"\n")[2].replace(b"crm", b"hr").replace(b"AB", b"CD")
+    imported = made(b"", f"{SECONDARY}\ncrm,45,1,NULL,0,900,900\nhr,30,1,NULL,20,900,900\n", of=both)
+    scenario = loaded(tmp_path, imported)
+    assert (scenario.danger_us, scenario.replay.delay_us) == (1_800_000_000, 1_200_000_000)
+    assert "databases differ in restore_threshold (30 to 45): 30 taken" in imported.report
+
+
 def test_logs_of_one_size_leave_the_rate_assumed(tmp_path: Path) -> None:
     imported = made(restores([3600 + 3 * n for n in range(8)]), of=history([356] * 8))
     secondary = loaded(tmp_path, imported).secondary
@@ -106,8 +130,12 @@ def test_delay_and_jobs_from_the_restores(tmp_path: Path) -> None:
 
 
 def test_what_two_jobs_explain_is_no_delay(tmp_path: Path) -> None:
-    replay = loaded(tmp_path, made(restores([300 * n + 2 + 600 for n in range(8)]))).replay
-    assert (replay.every_us, replay.delay_us) == (300_000_000, 0)
+    for waited_s in (600, 660, 750):
+        imported = made(restores([300 * n + 2 + waited_s for n in range(8)]))
+        replay = loaded(tmp_path, imported).replay
+        assert (replay.every_us, replay.delay_us) == (300_000_000, 0)
+        assert "0 logs were restored back to back" in imported.report  # five minutes apart, though both were there
+    assert loaded(tmp_path, made(restores([300 * n + 2 + 780 for n in range(8)]))).replay.delay_us == 480_000_000
 
 
 def test_restores_before_their_backups_tell_no_delay() -> None:
