@@ -4,13 +4,14 @@ The table has one instant for each restore and no duration. So only restores bac
 database, the second of them finished at the primary before the first was restored, less than half a log interval apart
 (what is longer waited for a job). The vendor's documents disagree whether restore_date is the start (now) or the end
 (SQL Server 2012) of a restore, so a distance belongs to the first log of the two or to the second: whichever of the two
-lines leaves the smaller residuals. duration = fixed + bytes / rate goes through the median of all slopes between two
-restores, weighted by their difference in bytes (Theil 1950, Sen 1968, weights after Jaeckel 1972): a quarter of the
-distances may be anything at all.
+lines large logs lie nearer to; the start, unless the end is half as near again. duration = fixed + bytes / rate goes through the median of all slopes between two
+restores, weighted by their difference in bytes over their durations (Theil 1950, Sen 1968, weights after Jaeckel 1972): a stray
+distance, or several, may be anything at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -34,6 +35,8 @@ from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted, log_bytes
 from dr_sim.importers.sqlserver_history import HistoryEntry
 
 FEWEST_PAIRS = 5
+REWEIGHTED = 4
+SHORTEST_US = 1_000.0  # msdb counts in steps of 3.3 ms
 MOST_PAIRS = 400  # their slopes are 80,000; of more, an even choice is taken
 ASSUMED_RATE_BYTES_S = 356_000_000  # the default of secondary.restore_rate: 500 GB in 23 min 24 s
 _NO_TABLE = "no CSV of restorehistory joined to the secondary's backupset"
@@ -135,11 +138,11 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> Non
     starts = [(_bytes(first.header), us) for (first, _), us in zip(pairs[::step], took, strict=True)]
     ends = [(_bytes(second.header), us) for (_, second), us in zip(pairs[::step], took, strict=True)]
     lines = [(_line_through(points), points) for points in (starts, ends)]
-    (line, points), other = lines if _residual(*lines[0]) <= _residual(*lines[1]) else lines[::-1]
+    (line, points), other = lines if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1]) else lines[::-1]
     means = "start" if points is starts else "end"
     words = f"{len(took)} logs restored back to back, {units.format_size(_round(min(points)[0]))} to {units.format_size(_round(max(points)[0]))}"
-    fit.remarks.append(f"restore_date taken as the {means} of a restore: it leaves {_residual(line, points) / SECOND_US:.3f} s"
-                       f" from the line (median), the other {_residual(*other) / SECOND_US:.3f} s")  # fmt: skip
+    off, others = (f"{100 * _residual(*each):.0f} %" for each in ((line, points), other))
+    fit.remarks.append(f"restore_date taken as the {means} of a restore: large logs lie {off} off the line (median), else {others}")
     if line is None:
         assumed = [us - size * SECOND_US // ASSUMED_RATE_BYTES_S for size, us in points]
         fit.fixed = Fitted(_rounded_us(max(median_low(assumed), 0)), f"{words}: no longer for larger logs, rate assumed")
@@ -147,7 +150,7 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> Non
     fixed_us, slope_us = line
     fit.fixed = Fitted(_rounded_us(round(fixed_us)))
     fit.rate = Fitted(units.format_disk_rate(max(_round(round(SECOND_US / slope_us)), 1)))
-    fit.remarks.append(f"restore rate and fixed cost from {words}")
+    fit.remarks.append(f"restore rate and fixed cost from {words}; {_words_on_rate(fixed_us, slope_us, points)}")
 
 
 def _bytes(header: BackupHeader) -> int:
@@ -156,17 +159,28 @@ def _bytes(header: BackupHeader) -> int:
 
 def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
     """(fixed cost in us, us a byte), neither negative; None if durations do not grow with the bytes."""
-    slopes = [((b[1] - a[1]) / (b[0] - a[0]), abs(b[0] - a[0])) for a, b in combinations(points, 2) if a[0] != b[0]]
-    if not slopes or (slope := _weighted_median(slopes)) <= 0:
-        return None
-    fixed = median(us - slope * size for size, us in points)
-    if fixed >= 0:
-        return fixed, slope
-    through_zero = _weighted_median([(us / size, size) for size, us in points if size])
-    return (0.0, through_zero) if through_zero > 0 else None
+    expected = [1.0] * len(points)  # us, of each: errors grow with durations, so they are weighed relative to them
+    line: tuple[float, float] | None = None
+    for _ in range(REWEIGHTED):
+        slopes = [
+            ((b[1] - a[1]) / (b[0] - a[0]), abs(b[0] - a[0]) / math.hypot(p, q))
+            for (a, p), (b, q) in combinations(zip(points, expected, strict=True), 2)
+            if a[0] != b[0]
+        ]
+        if not slopes or (slope := _weighted_median(slopes)) <= 0:
+            return None
+        fixed = _weighted_median([(us - slope * size, 1 / p) for (size, us), p in zip(points, expected, strict=True)])
+        if fixed < 0:
+            fixed = 0.0
+            slope = _weighted_median([(us / size, size / p) for (size, us), p in zip(points, expected, strict=True) if size])
+            if slope <= 0:
+                return None
+        line = (fixed, slope)
+        expected = [max(fixed + slope * size, SHORTEST_US) for size, _ in points]
+    return line
 
 
-def _weighted_median(weighted: list[tuple[float, int]]) -> float:
+def _weighted_median(weighted: list[tuple[float, float]]) -> float:
     left = sum(weight for _, weight in weighted)
     total = left
     for value, weight in sorted(weighted):
@@ -177,9 +191,20 @@ def _weighted_median(weighted: list[tuple[float, int]]) -> float:
 
 
 def _residual(line: tuple[float, float] | None, points: Sequence[tuple[int, int]]) -> float:
-    """Median distance from the line in us; without a line, from the median."""
+    """Median distance from the line, relative to it, of the largest tenth: small logs cost the same either way."""
     fixed, slope = line or (median(us for _, us in points), 0.0)
-    return median(abs(us - fixed - slope * size) for size, us in points)
+    largest = sorted(points)[-max(len(points) // 10, FEWEST_PAIRS) :]
+    return median(abs(us / max(fixed + slope * size, SHORTEST_US) - 1) for size, us in largest)
+
+
+def _words_on_rate(fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]) -> str:
+    """How much the rate rests on: logs whose bytes take longer than the fixed cost, and the middle half of their rates."""
+    rates = sorted((us - fixed_us) / size for size, us in points if slope_us * size > max(fixed_us, SHORTEST_US))
+    if not rates:
+        return "the rate rests on no log whose bytes take longer than the fixed cost: doubt it"
+    low, high = rates[-1 - len(rates) // 4], rates[len(rates) // 4]
+    spread = [units.format_disk_rate(_round(round(SECOND_US / us))) if us > 0 else "any" for us in (low, high)]
+    return f"the rate rests on {len(rates)} logs whose bytes take longer than the fixed cost; half of them: {spread[0]} to {spread[1]}"
 
 
 def _round(number: int) -> int:
