@@ -3,10 +3,10 @@
 The table has one instant for each restore and no duration. So only restores back to back tell a duration: two logs of one
 database, the second of them finished at the primary before the first was restored, less than half a log interval apart
 (what is longer waited for a job). The vendor's documents disagree whether restore_date is the start (now) or the end
-(SQL Server 2012) of a restore, so a distance belongs to the first log of the two or to the second: whichever of the two
-lines large logs lie nearer to; the start, unless the end is half as near again. duration = fixed + bytes / rate goes through the median of all slopes between two
-restores, weighted by their difference in bytes over their durations (Theil 1950, Sen 1968, weights after Jaeckel 1972): a stray
-distance, or several, may be anything at all.
+(SQL Server 2012) of a restore, so a distance belongs to the first log of the two or to the second: whichever line large
+logs lie nearer to (the start, unless they lie less than two thirds as far from the other). duration = fixed + bytes / rate
+goes through the median of all slopes between two restores, weighted by their difference in bytes over their durations
+(Theil 1950, Sen 1968, weights after Jaeckel 1972): a stray distance, or several, may be anything at all.
 """
 
 from __future__ import annotations
