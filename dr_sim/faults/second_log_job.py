@@ -5,7 +5,7 @@ from __future__ import annotations
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import Count, DatabaseName, Duration, Params, default
-from dr_sim.world.primary import Order
+from dr_sim.world.primary_database import Order
 
 
 class SecondLogJob(Params):

@@ -29,7 +29,8 @@ from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.link import Link
-from dr_sim.world.primary import Primary, PrimaryDatabase
+from dr_sim.world.primary import Primary
+from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.replication import Replication
 from dr_sim.world.schedule import next_start

@@ -15,7 +15,7 @@ from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
 
 if TYPE_CHECKING:
-    from dr_sim.world.primary import PrimaryDatabase
+    from dr_sim.world.primary_database import PrimaryDatabase
 
 
 class LogSpace:

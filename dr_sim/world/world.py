@@ -29,7 +29,8 @@ from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
-from dr_sim.world.primary import FIRST_LSN, Primary, PrimaryDatabase
+from dr_sim.world.primary import Primary
+from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote

@@ -1,0 +1,90 @@
+"""One database at the primary, and the jobs that back it up: what is wanted, what is being made, what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dr_sim.backups.model import Kind
+from dr_sim.backups.retention import Shelf
+from dr_sim.engines.port import Backup
+from dr_sim.scenario.model import Database
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.sharing import Flow
+
+FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
+NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
+LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day
+
+
+@dataclass(slots=True)
+class Order:
+    """What backup is wanted. answer is called with the finished file, None if it died; elsewhere: by someone else, and
+    its file goes to a place that is not replicated."""
+
+    kind: Kind
+    answer: Callable[[BackupFile | None], None] | None = None
+    tail: bool = False
+    copy_only: bool = False
+    elsewhere: bool = False
+
+
+class Job:
+    """One backup being made."""
+
+    __slots__ = ("amount", "db", "file", "flow", "op", "order")
+
+    def __init__(self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order) -> None:
+        self.db = db
+        self.op = op
+        self.file = file
+        self.order = order
+        self.flow: Flow | None = None
+        self.amount = 0  # what it reads before it ends, or before it dies
+
+
+class PrimaryDatabase:
+    """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
+
+    __slots__ = (
+        "committed_us", "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
+        "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
+    )  # fmt: skip
+
+    def __init__(self, index: int, spec: Database) -> None:
+        self.index = index
+        self.spec = spec
+        self.running: dict[Kind, Job] = {}
+        self.waiting: list[Order] = []
+        self.paused: list[str] = []
+        self.files_made = 0
+        self.shelf = Shelf()  # the whole files in the share, for retention
+        self.torn: list[BackupFile] = []  # the others there
+        self.named: dict[str, int] = {}  # names given lately, and when, oldest first: the next must differ from them
+        self.named_us = 0
+        self.last_full_lsn = FIRST_LSN
+        self.committed_us = 0  # up to when a real engine has committed
+        self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
+        self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
+        self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing
+        self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
+        self.log_broken = False  # it was: there are none until a full or an incremental begins a new chain (4214)
+        self.failed = ""  # the failure class that took it
+        self.writes_until_us: int | None = None
+
+    def names_taken(self, now_us: int) -> dict[str, int]:
+        """The names that a backup begun now could collide with."""
+        named = self.named
+        if now_us - self.named_us > NAME_MEMORY_US:
+            named.clear()
+        while named and now_us - named[oldest := next(iter(named))] > LONGEST_MEMORY_US:
+            del named[oldest]
+        return named
+
+    def name_given(self, name: str, now_us: int) -> None:
+        self.named[name] = self.named_us = now_us
+
+    @property
+    def odd(self) -> bool:
+        """Will its next backup be unlike others?"""
+        return bool(self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken)
