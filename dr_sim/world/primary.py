@@ -389,10 +389,12 @@ class Primary:
     # ---- what the primary knows -------------------------------------------------------------------------------------
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
         """(commits acknowledged, LSN) by now."""
-        t: int = self._context.agenda._now
-        if db.writes_until_us is not None and db.writes_until_us < t:
-            t = db.writes_until_us
-        return self.written_at(db, t)
+        return self.written_at(db, self._writes_until(db))
+
+    def _writes_until(self, db: PrimaryDatabase) -> int:
+        """Now, or when it acknowledged its last commit."""
+        now: int = self._context.agenda._now
+        return now if db.writes_until_us is None else min(now, db.writes_until_us)
 
     def log_from(self, db: PrimaryDatabase) -> int:
         """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
@@ -406,9 +408,7 @@ class Primary:
     def _catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
         """The engine commits what is acknowledged by now, a real one in a few transactions; (commits, LSN)."""
         engine, name = self._context.primary_engine, db.spec.name
-        t: int = self._context.agenda._now
-        if db.writes_until_us is not None and db.writes_until_us < t:
-            t = db.writes_until_us
+        t = self._writes_until(db)
         if self._transactions > 1:
             since = db.committed_us
             for i in range(1, self._transactions):
@@ -417,9 +417,6 @@ class Primary:
         written = self.written_at(db, t)
         engine.commit_to(name, *written)
         return written
-
-    def up(self, db: PrimaryDatabase) -> bool:
-        return not db.failed
 
     def fail(self, db: PrimaryDatabase, failure_class: str) -> None:
         """The database is gone from here; its running jobs die."""
