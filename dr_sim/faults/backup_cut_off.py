@@ -5,6 +5,7 @@ from __future__ import annotations
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+from dr_sim.world.backup_mishaps import cut_off
 
 
 class BackupCutOff(Params):
@@ -19,7 +20,7 @@ def happen(event: Occurrence, params: BackupCutOff) -> None:
     db = primary.databases[index]
     job = db.running.get(BackupKind.LOG)
     if job is not None:
-        primary.cut_off(db, job)
+        cut_off(primary, job)
     else:
         db.cut_next_ppm = max(1, params.after)
     event.ends("backup cut off", index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.world.recovery_model import set_simple
 
 
 class RecoveryModel(Params):
@@ -17,7 +18,7 @@ def happen(event: Occurrence, params: RecoveryModel) -> None:
 
     def switch(simple: bool) -> None:
         if not db.failed and db.writes_until_us is None and db.simple is not simple:
-            world.primary.set_simple(db, simple)
+            set_simple(world.primary, db, simple)
 
     event.for_a_time(params.duration, lambda: switch(True), lambda: switch(False), "recovery model SIMPLE")
 

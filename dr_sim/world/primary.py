@@ -2,14 +2,13 @@
 
 A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other jobs there. A log is
 cut when its job starts; logs go on during a full. A job that overruns its slot skips the next. A database whose jobs
-are serial has them wait for each other. A job that dies leaves the part of its file that was written, without a
-manifest, and has not truncated the log. A job that finds the share full fails (3202) and leaves no file; it is tried
-again at its next time.
+are serial has them wait for each other. How a backup goes wrong has a room of its own (backup_mishaps.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import backup_name
@@ -17,6 +16,8 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
+from dr_sim.world import backup_mishaps as mishaps
+from dr_sim.world import recovery_model
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.clock import pace
@@ -36,12 +37,12 @@ REAL_TRANSACTIONS = 4
 
 class Primary:
     def __init__(self, context: Context, offer: Callable[[BackupFile], None]) -> None:
-        self._context = context
-        self._offer = offer
+        self.context = context
+        self.offer = offer
         scenario = context.scenario
         self.databases = [PrimaryDatabase(i, d) for i, d in enumerate(scenario.databases)]
         disk = context.clock.disk(scenario.primary.disk_bytes_s)
-        self._disks = {m: SharedRate(context.agenda, Class.DISK, disk) for m in scenario.machines}
+        self.disks = {m: SharedRate(context.agenda, Class.DISK, disk) for m in scenario.machines}
         self._costs: dict[Kind, BackupCost] = {
             Kind.FULL: scenario.primary.full,
             Kind.INCREMENTAL: scenario.primary.incremental,
@@ -50,14 +51,18 @@ class Primary:
         # a model knows its commits by their number; in a real one a damaged log may end after some of its transactions
         self._transactions = 1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
         self.share_up = True
-        self.share = BackupShare(context.agenda, scenario.primary.share_capacity_bytes, self._no_room)
-        for shared in self._disks.values():
-            shared.replanned = self.share.plan if self.share.limited else None
+        self.share = BackupShare(context.agenda, scenario.primary.share_capacity_bytes, partial(mishaps.no_room, self))
+        self._watch_rates()
         self.share.changed.append(self._watch_rates)
         self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
         self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text))
         self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
+
+    def _watch_rates(self) -> None:
+        """A limited share plans anew when a disk's rates change. A fault may limit it later."""
+        for disk in self.disks.values():
+            disk.replanned = self.share.plan if self.share.limited else None
 
     # ---- schedules ------------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -71,14 +76,14 @@ class Primary:
         return (db.spec.full, db.spec.incremental, db.spec.log)[kind]
 
     def _schedule_next(self, db: PrimaryDatabase, kind: Kind, after_us: int) -> None:
-        at = next_start(self.schedule_of(db, kind), after_us, self._context.scenario.start_utc_us)
+        at = next_start(self.schedule_of(db, kind), after_us, self.context.scenario.start_utc_us)
         if at is not None:
-            self._context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
+            self.context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
 
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
         if db.failed or db.writes_until_us is not None:
             return  # nothing is backed up here any more
-        now = self._context.agenda._now
+        now = self.context.agenda._now
         if kind is Kind.LOG and self.log_space.full(db):
             self.log_space.tell(db)
         taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
@@ -105,7 +110,7 @@ class Primary:
         if not reason:
             reason = self._open(db, order)
         if reason:
-            self._context.note("truth.backup_skipped", db.index, int(order.kind), reason)
+            self.context.note("truth.backup_skipped", db.index, int(order.kind), reason)
         return reason
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
@@ -115,7 +120,7 @@ class Primary:
             return f"{number} {ERRORS[number]}"
         if order.tail:
             for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
-                self.cut_off(db, job)  # the tail takes the database for itself
+                mishaps.cut_off(self, job)  # the tail takes the database for itself
             return "waits" if kind in db.running else ""
         if db.failed:
             return "primary lost"
@@ -133,17 +138,17 @@ class Primary:
         """Of a backup begun at that instant, by the primary's clock: one that no file of the last minute has, nor any in the shares
         (a clock that was wrong may show a time for the second time)."""
         taken = db.names_taken(at_us)
-        utc_us = self._context.scenario.start_utc_us + at_us + self._context.primary_clock_us
+        utc_us = self.context.scenario.start_utc_us + at_us + self.context.primary_clock_us
         name = backup_name(db.spec.name, utc_us, kind, 0, taken)
-        there = self._context.by_name[db.index]
+        there = self.context.by_name[db.index]
         return name if name not in there else backup_name(db.spec.name, utc_us, kind, 0, {*taken, *there})
 
     def _open(self, db: PrimaryDatabase, order: Order) -> str:
-        context = self._context
+        context = self.context
         kind = order.kind
         now = context.agenda._now
         try:
-            commits, lsn = self._catch_up(db)
+            commits, lsn = self.catch_up(db)
         except EngineError as error:  # its tail is taken, it is restoring
             return f"{error.number} {error.text}"
         engine = context.primary_engine
@@ -152,11 +157,7 @@ class Primary:
         number = (db.index << FILE_BITS) | db.files_made
         name = self.name(db, now, kind)
         path = f"{context.primary_shares[db.index]}/{name}"
-        size = db.spec.size_bytes
-        if kind is Kind.LOG:
-            size = lsn - self.log_from(db)
-        elif kind is Kind.INCREMENTAL:
-            size = min(size, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
+        size = self._size(db, kind, lsn)
         clock, took_us = context.clock, 0
         try:
             if clock.measured and not order.tail:
@@ -180,25 +181,38 @@ class Primary:
         if clock.measured:
             cost = pace(size, took_us or began_us)
             clock.note(now, db.index, number, f"{kind.word} backup", took_us or began_us)
+        self._read(job, size, cost)
+        return ""
+
+    def _size(self, db: PrimaryDatabase, kind: Kind, lsn: int) -> int:
+        """Bytes of a backup that begins at that LSN."""
+        if kind is Kind.LOG:
+            return lsn - self.log_from(db)
+        if kind is Kind.INCREMENTAL:
+            return min(db.spec.size_bytes, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
+        return db.spec.size_bytes
+
+    def _read(self, job: Job, size: int, cost: BackupCost) -> None:
+        """The job reads its bytes from its machine's disk, as far as it comes."""
+        db, kind, number = job.db, job.file.kind, job.file.number
         job.amount = size
-        done = self._finish
+        done: Callable[[Job], None] = self._finish
         if kind is Kind.LOG and db.cut_next_ppm:
             job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
-            done = self._cut_reached
+            done = partial(mishaps.cut_reached, self)
         if db.log_broken and kind is not Kind.LOG:
-            self._begin_chain(db)
+            recovery_model.begin_chain(self, db)
         if db.show_next_ppm and kind is Kind.LOG:
-            self._show_early(job, cost, db.show_next_ppm)
-        disk = self._disks[db.spec.machine]
+            mishaps.show_early(self, job, cost, db.show_next_ppm)
+        disk = self.disks[db.spec.machine]
         job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
         self.share.begin(number, disk, job.flow, job.amount, job)
-        return ""
 
     def _finish(self, job: Job) -> None:
         if self.share.overfull:
-            self._no_room(job)
+            mishaps.no_room(self, job)
             return
-        context = self._context
+        context = self.context
         db = job.db
         now: int = context.agenda._now
         file = job.file
@@ -206,12 +220,12 @@ class Primary:
         commits, lsn = file.commits, 0
         if kind is not Kind.LOG:
             try:
-                commits, lsn = self._catch_up(db)
+                commits, lsn = self.catch_up(db)
             except EngineError:  # the tail was taken meanwhile, which leaves the database restoring: the job dies of it
-                self._cut_reached(job)
+                mishaps.cut_reached(self, job)
                 return
         if kind in db.hollow:
-            self._finish_hollow(job)
+            mishaps.finish_hollow(self, job)
             return
         utc = context.primary_utc_us()
         header = job.op.finish(commits, lsn, utc).header
@@ -227,15 +241,15 @@ class Primary:
             _FINISHED, now, db.index,
             file.number, kind, header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name],
         )  # fmt: skip
-        self._ended(db, job)
+        self.ended(db, job)
         if job.order.elsewhere:
             self.delete(file, "elsewhere")
         else:
-            self._offer(file)
+            self.offer(file)
         if job.order.answer is not None:
             job.order.answer(file)
 
-    def _ended(self, db: PrimaryDatabase, job: Job) -> None:
+    def ended(self, db: PrimaryDatabase, job: Job) -> None:
         """The job is over; what lies in the share is there to be copied, whole or not."""
         file = job.file
         del db.running[file.kind]
@@ -243,85 +257,20 @@ class Primary:
         self._keep(file)
         if self.share.limited:
             self.share.plan()
-        self._next_of(db)
+        self.next_of(db)
 
-    def _next_of(self, db: PrimaryDatabase) -> None:
+    def next_of(self, db: PrimaryDatabase) -> None:
         """The next of the jobs that wait for each other."""
         if db.waiting and (db.waiting[0].tail or not db.running):
             order = db.waiting.pop(0)
             if self.begin_order(db, order) and order.answer is not None:
                 order.answer(None)
 
-    # ---- what faults do to backups ------------------------------------------------------------------------------------
-    def _finish_hollow(self, job: Job) -> None:
-        """The job reports success and has written a file, with its hash, that holds nothing. No log was truncated."""
-        context, file = self._context, job.file
-        job.op.abort(0)
-        context.primary_files.write(context.at_primary(file), b"")
-        file.header.finished_utc_us = context.primary_utc_us()
-        file.finished(file.header, b"", 0)
-        file.nominal_bytes, file.hollow = 0, True
-        context.note("truth.backup_cut_off", job.db.index, file.number, int(file.kind))
-        self._ended(job.db, job)
-        self._offer(file)
-        if job.order.answer is not None:
-            job.order.answer(file)
-
-    def _show_early(self, job: Job, cost: BackupCost, part_ppm: int) -> None:
-        """The file is open to readers while it is written, so the replicator takes it as it is after that part of the
-        time that its backup takes alone."""
-        job.db.show_next_ppm = 0
-        after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
-        at = self._context.now_us + after_us
-        self._context.agenda.at(at, Class.FAULT, job.db.index, self._show, job, part_ppm)
-
-    def _show(self, job: Job, part_ppm: int) -> None:
-        context, file = self._context, job.file
-        if job.db.running.get(file.kind) is not job:
-            return
-        file.nominal_bytes = file.nominal_bytes * part_ppm // 1_000_000
-        file.modified_utc_us = context.primary_utc_us()
-        context.primary_files.write(context.at_primary(file), bytes(64))  # blocks that are allocated and not flushed yet
-        file.at_primary = True
-        context.by_name[file.database][file.name] = file
-        self._offer(file)
-
-    def discard_log(self, db: PrimaryDatabase) -> None:
-        """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE."""
-        context = self._context
-        commits, lsn = self._catch_up(db)
-        engine, utc = context.primary_engine, context.primary_utc_us()
-        if lsn <= self.log_from(db):
-            return
-        number, path = (db.index << FILE_BITS) | db.files_made, f"{context.primary_shares[db.index]}/discarded"
-        db.files_made += 1
-        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - self.log_from(db), backup_id=number)
-        header = op.finish(commits, lsn, utc).header
-        context.primary_files.delete(path)
-        context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
-        context.witness.made(context.now_us, db.index, number, header, commits)
-        context.witness.gone(context.now_us, db.index, number, "primary")
-
-    def set_simple(self, db: PrimaryDatabase, simple: bool) -> None:
-        """Switch the recovery model. Its log is not kept while it is SIMPLE, and the chain begins anew afterwards."""
-        if simple:
-            self.discard_log(db)
-            self._context.witness.log_kept(self._context.now_us, db.index, False)
-        db.simple, db.log_broken = simple, not simple
-        self.log_space.changed(db)
-
-    def _begin_chain(self, db: PrimaryDatabase) -> None:
-        """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
-        db.log_broken = False
-        self.discard_log(db)
-        self._context.witness.log_kept(self._context.now_us, db.index, db.spec.log.kind != "none")
-        self.log_space.changed(db)
-
     # ---- for the express lane ---------------------------------------------------------------------------------------
     def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
         """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate (0: it is not alone)."""
         cost = self._costs[Kind.LOG]
-        return cost.fixed_us, self._disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
+        return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
 
     def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
         """It was cut then and is finished."""
@@ -337,77 +286,30 @@ class Primary:
             db.shelf.add(file)
         else:
             db.torn.append(file)
-        self._context.by_name[file.database][file.name] = file
+        self.context.by_name[file.database][file.name] = file
 
-    # ---- cut off ------------------------------------------------------------------------------------------------------
-    def _cut_reached(self, job: Job) -> None:
-        job.flow = None
-        self.cut_off(job.db, job)
-
-    def cut_off(self, db: PrimaryDatabase, job: Job) -> None:
-        """The job dies now, with the part of its bytes that it has read."""
-        context = self._context
-        done = job.amount
-        if job.flow is not None:
-            done -= self._disks[db.spec.machine].stop(job.flow)
-        file = job.file
-        job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
-        file.nominal_bytes = done
-        file.modified_utc_us = context.primary_utc_us()
-        context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
-        self._ended(db, job)
-        if not job.order.elsewhere:
-            self._offer(file)
-        if job.order.answer is not None:
-            job.order.answer(None)
-
-    # ---- no room ------------------------------------------------------------------------------------------------------
-    def _watch_rates(self) -> None:
-        """A share that a fault has made a limited one is watched from now on."""
-        for disk in self._disks.values():
-            disk.replanned = self.share.plan if self.share.limited else None
-
-    def _no_room(self, job: Job) -> None:
-        """The share is full: the job fails by the engine's own words, what it had written goes, no log is truncated."""
-        context = self._context
-        db, file = job.db, job.file
-        path = context.at_primary(file)
-        error = context.primary_engine.no_space("backup", path=path)
-        if job.flow is not None:
-            self._disks[db.spec.machine].stop(job.flow)
-        job.op.abort(0)
-        context.primary_files.delete(path)
-        del db.running[file.kind]
-        self.share.end(file.number)
-        context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
-        context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
-        self._next_of(db)
-        self.error_hook(db, file.kind.word, error.number, error.text)
-        if job.order.answer is not None:
-            job.order.answer(None)
-
-    # ---- what the primary knows -------------------------------------------------------------------------------------
+    # ---- what is written, and until when -------------------------------------------------------------------------------------
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
         """(commits acknowledged, LSN) by now."""
         return self.written_at(db, self._writes_until(db))
 
     def _writes_until(self, db: PrimaryDatabase) -> int:
         """Now, or when it acknowledged its last commit."""
-        now: int = self._context.agenda._now
+        now: int = self.context.agenda._now
         return now if db.writes_until_us is None else min(now, db.writes_until_us)
 
     def log_from(self, db: PrimaryDatabase) -> int:
         """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
         byte there."""
-        return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
+        return max(FIRST_LSN, self.context.primary_engine.log_starts_at(db.spec.name))
 
     def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:
-        commits, lsn = self._context.workloads[db.index].written(t)
+        commits, lsn = self.context.workloads[db.index].written(t)
         return commits, lsn + FIRST_LSN
 
-    def _catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
+    def catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
         """The engine commits what is acknowledged by now, a real one in a few transactions; (commits, LSN)."""
-        engine, name = self._context.primary_engine, db.spec.name
+        engine, name = self.context.primary_engine, db.spec.name
         t = self._writes_until(db)
         if self._transactions > 1:
             since = db.committed_us
@@ -424,25 +326,25 @@ class Primary:
             return
         wrote_until_now = db.writes_until_us is None  # else it has had its last commit, and perhaps its tail taken
         if wrote_until_now:
-            db.writes_until_us = self._context.now_us
+            db.writes_until_us = self.context.now_us
         db.failed = failure_class
         self.log_space.stopped(db)
         db.waiting.clear()
         for job in list(db.running.values()):
-            self.cut_off(db, job)
+            mishaps.cut_off(self, job)
         if wrote_until_now:
-            self._catch_up(db)
+            self.catch_up(db)
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
         """Fenced or quiesced: nothing is acknowledged from now on."""
         if db.writes_until_us is None:
-            db.writes_until_us = self._context.now_us
+            db.writes_until_us = self.context.now_us
             self.log_space.stopped(db)
-            self._catch_up(db)
+            self.catch_up(db)
 
     def delete(self, file: BackupFile, why: str) -> None:
         """A file goes from the primary's share."""
-        context = self._context
+        context = self.context
         if not file.at_primary:
             return
         file.at_primary = False

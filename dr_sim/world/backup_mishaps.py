@@ -1,0 +1,95 @@
+"""How a backup at the primary goes wrong: its job dies in the middle, the share is full, the file holds nothing, or it is
+seen before it is whole.
+
+A job that dies leaves the part of its file that was written, without a manifest, and has not truncated the log. A job
+that finds the share full fails (3202) and leaves no file; it is tried again at its next time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.scenario.model import BackupCost
+from dr_sim.world.agenda import Class
+from dr_sim.world.primary_database import Job
+
+if TYPE_CHECKING:
+    from dr_sim.world.primary import Primary
+
+
+def cut_off(primary: Primary, job: Job) -> None:
+    """The job dies now, with the part of its bytes that it has read."""
+    context, db, file = primary.context, job.db, job.file
+    done = job.amount
+    if job.flow is not None:
+        done -= primary.disks[db.spec.machine].stop(job.flow)
+    job.op.abort(done * 1_000_000 // file.nominal_bytes if file.nominal_bytes else 0)
+    file.nominal_bytes = done
+    file.modified_utc_us = context.primary_utc_us()
+    context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+    primary.ended(db, job)
+    if not job.order.elsewhere:
+        primary.offer(file)
+    if job.order.answer is not None:
+        job.order.answer(None)
+
+
+def cut_reached(primary: Primary, job: Job) -> None:
+    """It has read all the bytes that it was to read, and dies."""
+    job.flow = None
+    cut_off(primary, job)
+
+
+def no_room(primary: Primary, job: Job) -> None:
+    """The share is full: the job fails by the engine's own words, what it had written goes, no log is truncated."""
+    context, db, file = primary.context, job.db, job.file
+    path = context.at_primary(file)
+    error = context.primary_engine.no_space("backup", path=path)
+    if job.flow is not None:
+        primary.disks[db.spec.machine].stop(job.flow)
+    job.op.abort(0)
+    context.primary_files.delete(path)
+    del db.running[file.kind]
+    primary.share.end(file.number)
+    context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
+    context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
+    primary.next_of(db)
+    primary.error_hook(db, file.kind.word, error.number, error.text)
+    if job.order.answer is not None:
+        job.order.answer(None)
+
+
+def finish_hollow(primary: Primary, job: Job) -> None:
+    """The job reports success and has written a file, with its hash, that holds nothing. No log was truncated."""
+    context, file = primary.context, job.file
+    job.op.abort(0)
+    context.primary_files.write(context.at_primary(file), b"")
+    file.header.finished_utc_us = context.primary_utc_us()
+    file.finished(file.header, b"", 0)
+    file.nominal_bytes, file.hollow = 0, True
+    context.note("truth.backup_cut_off", job.db.index, file.number, int(file.kind))
+    primary.ended(job.db, job)
+    primary.offer(file)
+    if job.order.answer is not None:
+        job.order.answer(file)
+
+
+def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:
+    """The file is open to readers while it is written, so the replicator takes it as it is after that part of the
+    time that its backup takes alone."""
+    job.db.show_next_ppm = 0
+    after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
+    at = primary.context.now_us + after_us
+    primary.context.agenda.at(at, Class.FAULT, job.db.index, _show, primary, job, part_ppm)
+
+
+def _show(primary: Primary, job: Job, part_ppm: int) -> None:
+    context, file = primary.context, job.file
+    if job.db.running.get(file.kind) is not job:
+        return
+    file.nominal_bytes = file.nominal_bytes * part_ppm // 1_000_000
+    file.modified_utc_us = context.primary_utc_us()
+    context.primary_files.write(context.at_primary(file), bytes(64))  # blocks that are allocated and not flushed yet
+    file.at_primary = True
+    context.by_name[file.database][file.name] = file
+    primary.offer(file)

@@ -1,0 +1,47 @@
+"""A database's recovery model: while it is SIMPLE its log is not kept, and afterwards the chain begins anew with the next
+full or incremental."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import Kind
+from dr_sim.world.backup_file import FILE_BITS
+from dr_sim.world.primary_database import PrimaryDatabase
+
+if TYPE_CHECKING:
+    from dr_sim.world.primary import Primary
+
+
+def set_simple(primary: Primary, db: PrimaryDatabase, simple: bool) -> None:
+    if simple:
+        _discard_log(primary, db)
+        primary.context.witness.log_kept(primary.context.now_us, db.index, False)
+    db.simple, db.log_broken = simple, not simple
+    primary.log_space.changed(db)
+
+
+def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
+    """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
+    db.log_broken = False
+    _discard_log(primary, db)
+    primary.context.witness.log_kept(primary.context.now_us, db.index, db.spec.log.kind != "none")
+    primary.log_space.changed(db)
+
+
+def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
+    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE."""
+    context = primary.context
+    commits, lsn = primary.catch_up(db)
+    engine, utc = context.primary_engine, context.primary_utc_us()
+    log_from = primary.log_from(db)
+    if lsn <= log_from:
+        return
+    number, path = (db.index << FILE_BITS) | db.files_made, f"{context.primary_shares[db.index]}/discarded"
+    db.files_made += 1
+    op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number)
+    header = op.finish(commits, lsn, utc).header
+    context.primary_files.delete(path)
+    context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
+    context.witness.made(context.now_us, db.index, number, header, commits)
+    context.witness.gone(context.now_us, db.index, number, "primary")
