@@ -60,6 +60,7 @@ class Agenda(simpy.Environment):
         self.round = 0  # of the entry that is being done now
         self.until_us = -1  # how far it is being run
         self._entries: list[Any] = self._queue  # SimPy's own queue: (time, priority, order of entry, event or Entry)
+        self._leaving: list[Callable[[], None]] = []
 
     @property
     def now_us(self) -> int:
@@ -76,10 +77,21 @@ class Agenda(simpy.Environment):
         heappush(self._entries, (time_us, priority, next(self._eid), entry))
         return entry
 
+    def before_leaving(self, do: Callable[[], None]) -> None:
+        """Have do() happen when everything of this instant is done, before the next. It may put nothing on this one."""
+        self._leaving.append(do)
+
+    def _leave(self) -> None:
+        leaving = self._leaving[:]
+        self._leaving.clear()
+        for do in leaving:
+            do()
+
     def ahead(self, but: Entry | None) -> tuple[tuple[int, int], int]:
         """For who would act alone for a while: (instant, priority) of the next entry that is not `but`, and the instant of
         `but` if that comes before it, else NEVER_US. No entry, or the end of the run: a priority before every other."""
         queue = self._entries
+        self._leave()
         first = self._first()
         at_us = NEVER_US
         if first is not None and first[3] is but:
@@ -105,9 +117,13 @@ class Agenda(simpy.Environment):
 
     def run_until(self, until_us: int) -> None:
         """Do everything up to and including that instant."""
-        queue = self._entries
+        queue, leaving = self._entries, self._leaving
         self.until_us = until_us
-        while queue and queue[0][0] <= until_us:
+        while True:
+            if leaving and (not queue or queue[0][0] > self._now):
+                self._leave()
+            if not queue or queue[0][0] > until_us:
+                break
             entry = queue[0][3]
             if entry.__class__ is Entry:
                 self._now, priority, _, _ = heappop(queue)

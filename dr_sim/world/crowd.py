@@ -40,24 +40,37 @@ class Crowd:
         self._n = 0
         self._caps, self._arrival, self._left, self._rates = (np.zeros(128, np.int64) for _ in range(4))
         self._settled_us = now_us
-        for flow in flows:
-            self.add(flow)
+        self.add(list(flows))
 
-    def add(self, flow: Any) -> None:
-        if flow.begins_us > self._settled_us:
-            heappush(self._pending, (flow.begins_us, flow.arrival, flow))
-            return
-        n = self._n
-        if n == len(self._caps):
+    def add(self, flows: list[Any]) -> None:
+        """They come last, in the order of their arrival."""
+        begun = []
+        for flow in flows:
+            if flow.begins_us > self._settled_us:
+                heappush(self._pending, (flow.begins_us, flow.arrival, flow))
+            else:
+                begun.append(flow)
+        if begun:
+            self._insert(begun)
+
+    def _insert(self, flows: list[Any]) -> None:
+        """Each behind those that come before it by (cap, arrival)."""
+        n, more = self._n, len(flows)
+        while n + more > len(self._caps):
             self._grow()
-        caps = self._caps[:n]
-        same = int(np.searchsorted(caps, flow.cap)), int(np.searchsorted(caps, flow.cap, side="right"))
-        at = same[0] + int(np.searchsorted(self._arrival[same[0] : same[1]], flow.arrival))
-        for column, value in zip(self._columns(), (flow.cap, flow.arrival, flow.left, 0), strict=True):
-            column[at + 1 : n + 1] = column[at:n]
-            column[at] = value
-        self._flows.insert(at, flow)
-        self._n = n + 1
+        for column, name in zip(self._columns(), ("cap", "arrival", "left", ""), strict=True):
+            column[n : n + more] = [getattr(flow, name) for flow in flows] if name else 0
+        self._flows += flows
+        self._n = n + more
+        caps, arrival = self._caps[: n + more], self._arrival[: n + more]
+        order = np.lexsort((arrival, caps))
+        if (order[1:] < order[:-1]).any():
+            self._reorder(order)
+
+    def _reorder(self, order: NDArray[np.int64]) -> None:
+        self._flows = [self._flows[i] for i in order.tolist()]
+        for column in self._columns():
+            column[: self._n] = column[: self._n][order]
 
     def _columns(self) -> tuple[NDArray[np.int64], ...]:
         return self._caps, self._arrival, self._left, self._rates
@@ -88,8 +101,11 @@ class Crowd:
             left -= self._rates[: self._n] * (now_us - self._settled_us)
             np.maximum(left, 0, out=left)
         self._settled_us = now_us
+        begun = []
         while self._pending and self._pending[0][0] <= now_us:
-            self.add(heappop(self._pending)[2])
+            begun.append(heappop(self._pending)[2])
+        if begun:
+            self._insert(begun)
 
     def ended(self) -> list[Any]:
         """The flows with nothing left, in the order of arrival; they are taken off."""
@@ -152,8 +168,5 @@ class Crowd:
     def set_cap(self, cap: int) -> None:
         """A new cap for all: the order is that of arrival."""
         self.dissolve()
-        order = np.argsort(self._arrival[: self._n], kind="stable")
-        self._flows = [self._flows[i] for i in order.tolist()]
-        for column in self._columns():
-            column[: self._n] = column[: self._n][order]
+        self._reorder(np.argsort(self._arrival[: self._n], kind="stable"))
         self._caps[: self._n] = cap

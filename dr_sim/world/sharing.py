@@ -6,18 +6,20 @@ microseconds; with one flow the end is start + ceil(amount / rate), which on a F
 
 'fair': max-min fair among all flows, each within its cap. 'fifo': one after the other. 'priority': max-min fair
 within a class, what a class leaves goes to the next. Of 'fair' flows there may be thousands: from CROWD on they are kept
-as columns (crowd.py).
+as columns (crowd.py). Files come in crowds: what begins and ends at one instant is shared out once, when that is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from dr_sim.world.agenda import Agenda, Entry
 from dr_sim.world.crowd import MOST_LEFT, Crowd
 
 MICRO = 1_000_000
+_CAP, _ENTITY = attrgetter("cap"), attrgetter("entity")
 CROWD = 48  # flows: where columns begin to be faster than one flow after the other
 
 
@@ -49,8 +51,11 @@ class SharedRate:
         self._flows: list[Flow] = []  # in order of arrival
         self._arrivals = 0
         self._crowd: Crowd | None = None
+        self._fresh: list[Flow] = []  # those that the crowd has not taken in yet
         self._settled_us = 0
         self._next: Entry | None = None
+        self._next_us = -1
+        self._due = False  # the rates of this instant will be known when it is over
         self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
 
     def start(
@@ -62,25 +67,38 @@ class SharedRate:
         """
         now = self._agenda._now
         flow = Flow(entity, amount * MICRO, cap, now + wait_us, priority, done, what)
-        if self._flows:
-            self._settle()
+        if self._flows or self._due:
+            if self._settled_us != now:
+                self._settle()
             self._arrivals = flow.arrival = self._arrivals + 1
             self._flows.append(flow)
             if self._crowd is not None:
-                if flow.left < MOST_LEFT:
-                    self._crowd.add(flow)
-                else:
-                    self._scatter()
-            self._gather()
-            self._plan()
+                self._fresh.append(flow)
+            if not flow.left or self._next_us == now:
+                self._plan()  # something ends at this very instant
+            else:
+                self._plan_later()
             return flow
         # alone, as nearly always: its end is known at once
         self._flows.append(flow)
         self._settled_us = now
         flow.rate = rate = self._rate_alone(cap)
         if rate or not flow.left:
-            self._next = self._agenda.at(ends_us(now + wait_us, flow.left, rate), self._class, entity, self._end)
+            self._next_us = at_us = ends_us(now + wait_us, flow.left, rate)
+            self._next = self._agenda.at(at_us, self._class, entity, self._end)
         return flow
+
+    def _plan_later(self) -> None:
+        """When this instant is over: until then nothing of what is under way ends."""
+        if self.replanned is not None:
+            self._plan()
+        elif not self._due:
+            self._due = True
+            self._agenda.before_leaving(self._plan_due)
+
+    def _plan_due(self) -> None:
+        if self._due:
+            self._plan()
 
     def _rate_alone(self, cap: int) -> int:
         capacity = self._capacity
@@ -100,7 +118,6 @@ class SharedRate:
         if self._crowd is not None:
             self._crowd.remove(flow)
         self._flows.remove(flow)
-        self._gather()
         self._plan()
         return -(-flow.left // MICRO)
 
@@ -109,6 +126,7 @@ class SharedRate:
         if flow not in self._flows:
             return 0
         self._settle()
+        self._plan_due()
         if self._crowd is not None:
             self._scatter()  # who asks for one flow's rest and rate asks for all: that is no faster by columns
         return flow.left
@@ -144,8 +162,21 @@ class SharedRate:
         self._crowd.dissolve()
         self._crowd = None
 
+    def _take_in(self) -> None:
+        """Those that have come at this instant join the crowd."""
+        assert self._crowd is not None
+        fresh, self._fresh = self._fresh, []
+        if all(f.left < MOST_LEFT for f in fresh):
+            self._crowd.add(fresh)
+        else:
+            self._scatter()
+
     def _settle(self) -> None:
         now = self._agenda._now
+        if self._fresh:
+            self._take_in()
+        if now == self._settled_us:
+            return
         if self._crowd is not None:
             self._crowd.settle(now)
             self._settled_us = now
@@ -158,15 +189,21 @@ class SharedRate:
         self._settled_us = now
 
     def _plan(self) -> None:
-        """Share the rate out anew and set the alarm for the first end or beginning."""
+        """Share the rate out anew and set the alarm for the first end or beginning. What has come has been settled."""
+        self._due = False
         if self._next is not None:
             self._next.cancel()
             self._next = None
+        self._next_us = -1
+        if self._fresh:
+            self._take_in()
+        self._gather()
         if self._crowd is not None:
             soonest, who = self._crowd.plan(self._capacity)
         else:
             soonest, who = self._plan_each()
         if soonest >= 0:
+            self._next_us = soonest
             self._next = self._agenda.at(soonest, self._class, who, self._end)
         if self.replanned is not None:
             self.replanned()
@@ -177,17 +214,19 @@ class SharedRate:
         begun = []
         soonest, who = -1, -1
         for flow in self._flows:
-            if flow.begins_us <= now:
+            begins = flow.begins_us
+            if begins <= now:
                 begun.append(flow)
             else:
                 flow.rate = 0
-                if soonest < 0 or flow.begins_us < soonest:
-                    soonest, who = flow.begins_us, flow.entity
+                if begins < soonest or soonest < 0:
+                    soonest, who = begins, flow.entity
         self._share(begun)
         for flow in self._may_end(begun):
-            if flow.rate or not flow.left:
-                ends = ends_us(now, flow.left, flow.rate)
-                if soonest < 0 or ends < soonest:
+            left, rate = flow.left, flow.rate
+            if rate or not left:
+                ends = now - (-left // rate) if left else now  # ends_us, written out
+                if ends < soonest or soonest < 0:
                     soonest, who = ends, flow.entity
         return soonest, who
 
@@ -210,6 +249,7 @@ class SharedRate:
     def _end(self) -> None:
         """Something ends or begins: every flow with nothing left has ended, in the order of entity and arrival."""
         self._next = None
+        self._next_us = -1
         flows = self._flows
         now = self._agenda._now
         if len(flows) == 1 and flows[0].rate:
@@ -227,9 +267,13 @@ class SharedRate:
             ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
         over = set(map(id, ended))
         self._flows = [f for f in flows if id(f) not in over]
-        self._gather()
-        self._plan()
-        for flow in sorted(ended, key=lambda f: f.entity):
+        if self._sharing == "fair":
+            self._plan_later()
+        else:
+            self._plan()  # in a queue the next may end at this instant, too
+        if len(ended) > 1:
+            ended.sort(key=_ENTITY)
+        for flow in ended:
             flow.done(flow.what)
 
 
@@ -241,10 +285,11 @@ def ends_us(begins_us: int, left: int, rate: int) -> int:
 def _water_fill(flows: list[Flow], capacity: int) -> int:
     """Max-min fair rates within the caps; returns what was given out."""
     left, n = capacity, len(flows)
-    for flow in sorted(flows, key=lambda f: f.cap):
+    for flow in sorted(flows, key=_CAP):
         share = left // n
-        flow.rate = flow.cap if flow.cap < share else share
-        left -= flow.rate
+        cap = flow.cap
+        flow.rate = rate = cap if cap < share else share
+        left -= rate
         n -= 1
     return capacity - left
 

@@ -38,10 +38,14 @@ def start(
     return shared.start(entity, amount, cap, lambda _: done(), None, priority, wait_us)
 
 
-def ends(arrivals: list[Arrival], capacity: int, sharing: str, until_us: int = 1 << 60) -> list[int]:
-    """When each arrival's flow ends (-1: not by then)."""
+def ends(
+    arrivals: list[Arrival], capacity: int, sharing: str, until_us: int = 1 << 60, at_once: bool = False
+) -> list[int]:
+    """When each arrival's flow ends (-1: not by then). at_once: someone wants to know each time that rates change."""
     agenda = Agenda()
     shared = SharedRate(agenda, Class.TRANSFER, capacity, sharing)
+    if at_once:
+        shared.replanned = lambda: None
     ended = [-1] * len(arrivals)
 
     def begin(i: int) -> None:
@@ -196,6 +200,7 @@ def test_every_division_of_the_rate_is_max_min_fair(caps: list[int], capacity: i
     agenda = Agenda()
     shared = SharedRate(agenda, Class.TRANSFER, capacity)
     flows = [start(shared, 0, 10**9, cap, lambda: None) for cap in caps]
+    agenda.run_until(0)  # the rates of an instant are known when it is over
     rates = [f.rate for f in flows]
     assert sum(rates) <= capacity
     assert all(0 <= r <= c for r, c in zip(rates, caps, strict=True))
@@ -205,6 +210,27 @@ def test_every_division_of_the_rate_is_max_min_fair(caps: list[int], capacity: i
         assert max(rates) <= min(unmet) + 1
     else:
         assert rates == caps
+
+
+crowds_of_an_instant = st.lists(
+    st.builds(
+        Arrival,
+        at_us=st.sampled_from([1, SECOND, 2 * SECOND]),
+        amount=st.sampled_from([0, 3, 100_000_000, 200_000_000]),
+        cap=st.sampled_from([NO_CAP, 50_000_000]),
+        priority=st.integers(0, 2),
+        wait_us=st.sampled_from([0, 0, SECOND]),
+    ),
+    min_size=1, max_size=60,
+)  # fmt: skip
+
+
+@given(crowds_of_an_instant, st.sampled_from(["fair", "fifo", "priority"]))
+def test_what_comes_at_one_instant_is_shared_out_once_and_ends_as_if_one_came_after_the_other(
+    arrivals: list[Arrival], sharing: str
+) -> None:
+    capacity = 200_000_000
+    assert ends(arrivals, capacity, sharing) == ends(arrivals, capacity, sharing, at_once=True)
 
 
 def test_one_stream_with_a_cap_leaves_the_rest_to_others() -> None:
