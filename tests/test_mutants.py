@@ -18,7 +18,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.recovery import alerts, events, failover, manager, waiting
+from dr_sim.recovery import alerts, events, failover, landing, manager, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.replay import DatabaseReplay
@@ -123,7 +123,7 @@ def go_without_the_tail(patch: Patch) -> None:
 
 def skip_the_hash(patch: Patch) -> None:
     """A mismatch is taken for a match, and the header for what the neighbour's says."""
-    failed = DatabaseReplay.validation_failed
+    failed = landing.validation_failed
 
     def credulous(self: DatabaseReplay, e: events.ValidationFailed, out: list[Any]) -> None:
         if e.outcome != "hash_mismatch":
@@ -133,7 +133,7 @@ def skip_the_hash(patch: Patch) -> None:
         assert before is not None
         size = before.last_lsn - before.first_lsn
         header = dataclasses.replace(before, first_lsn=before.last_lsn, last_lsn=before.last_lsn + size)
-        self.validated(events.Validated(e.mono_us, e.utc_us, e.incarnation, e.database, e.name, header), out)
+        landing.validated(self, events.Validated(e.mono_us, e.utc_us, e.incarnation, e.database, e.name, header), out)
 
     patch.setitem(manager._OF_DATABASE, events.ValidationFailed, credulous)
 

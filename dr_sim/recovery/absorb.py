@@ -62,4 +62,4 @@ def absorb(
     last.modified_utc_us = header.finished_utc_us
     last.started_utc_us = header.started_utc_us
     last.name = name
-    return "1", db.clock_text()
+    return "1", last.text()

@@ -16,7 +16,7 @@ import json
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.recovery import events
+from dr_sim.recovery import events, landing
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
 from dr_sim.recovery.commands import AskShare, Command, Disconnect, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, File, kind_of
@@ -59,7 +59,7 @@ class Drain:
             if file.refused:
                 self.refused(file, mono_us, out)
         if self.db.pending:
-            self.db.look_into_unknown(out)
+            landing.look_into_unknown(self.db, out)
         out.append(AskShare(self.db.name))
         self.db.advance(mono_us, utc_us, out)
 
@@ -75,7 +75,7 @@ class Drain:
             self.waiting.update(name for name in names if name not in db.files)
             for file in sorted((f for f in db.bad.values() if f.state == BAD), key=File.age_order):
                 if self.patient and file.outcome != "no_manifest":
-                    db.recopy(file.name, out)
+                    landing.recopy(db, file.name, out)
                 else:
                     self.damaged(file, out)
         else:
@@ -87,7 +87,7 @@ class Drain:
         if self.reachable is None:
             return  # decided when the share has answered
         if self.reachable and file.outcome != "no_manifest" and file.failures <= self.db.rules.attempts:
-            self.db.recopy(file.name, out)
+            landing.recopy(self.db, file.name, out)
         elif self._is_last(file):
             self.take_anew(file, out)
         elif not self.patient or file.outcome == "no_manifest":

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import astuple
 from typing import TYPE_CHECKING, cast
 
-from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import plan
 from dr_sim.backups.retention import Shelf, Stored, prunable
+from dr_sim.recovery import landing
 from dr_sim.recovery.commands import Command, Delete, Save, SetAlarm, Validate
 from dr_sim.recovery.files import BAD, FULL, LOG, LOST, UNKNOWN, VALID, File
 from dr_sim.recovery.limits import DAY_US, next_multiple_us
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
-
-
-def header_text(header: BackupHeader) -> str:
-    """A header as the store keeps it: fulls and incrementals are not hashed again at every restart."""
-    return json.dumps(astuple(header), ensure_ascii=False)
-
-
-def header_from_text(text: str) -> BackupHeader:
-    values = json.loads(text)
-    values[2] = Kind(values[2])
-    return BackupHeader(*values)
 
 
 class Keeping:
@@ -82,7 +69,7 @@ class Keeping:
     def _look_at_each(self, utc_us: int, old_us: int, out: list[Command]) -> list[str]:
         db = self.db
         if any(f.state == UNKNOWN and f.modified_utc_us < old_us for f in db.files.values()):
-            db.look_into_unknown(out, old_us)
+            landing.look_into_unknown(db, out, old_us)
         self.torn = [f for f in db.files.values() if f.state != VALID or f.header is None]
         whole = cast(list[Stored], [f for f in db.files.values() if f.state == VALID and f.header is not None])
         if not self.shelf.usual or len(self.shelf) != len(whole):

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, notices
+from dr_sim.recovery import events, landing, notices
 from dr_sim.recovery.absorb import quiet
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
@@ -28,10 +28,10 @@ from dr_sim.recovery.failover import Failover
 from dr_sim.recovery.replay import DatabaseReplay
 
 _OF_DATABASE: dict[type[events.Event], Callable[[DatabaseReplay, Any, list[Command]], None]] = {
-    events.Landed: DatabaseReplay.landed,
-    events.Validated: DatabaseReplay.validated,
-    events.ValidationFailed: DatabaseReplay.validation_failed,
-    events.RecopyFailed: DatabaseReplay.recopy_failed,
+    events.Landed: landing.landed,
+    events.Validated: landing.validated,
+    events.ValidationFailed: landing.validation_failed,
+    events.RecopyFailed: landing.recopy_failed,
     events.Restored: DatabaseReplay.restored,
     events.RestoreFailed: DatabaseReplay.restore_failed,
     events.PrimaryAnswered: DatabaseReplay.primary_answered,

@@ -1,7 +1,7 @@
 """Replay of one database's backups at the secondary: land, validate, restore, in order, never over a gap.
 
-Theory of operation. A file that lands is validated; a validated log waits in `pending`, in order of its first LSN.
-`advance` hands the engine the first log that covers the database's position, one at a time, and before each
+Theory of operation. A file that lands is validated (`landing`); a validated log waits in `pending`, in order of its
+first LSN. `advance` hands the engine the first log that covers the database's position, one at a time, and before each
 hand-over raises the file's attempts in the store. Everything unusual has a room of its own: `watch` looks after
 what is stuck, silent or damaged, `repair` gets past what cannot be restored, `keeping` re-verifies and prunes,
 `drain` empties the pipe in a failover. On the quiet path a log costs three events and no more than six commands.
@@ -9,71 +9,27 @@ what is stuck, silent or damaged, `repair` gets past what cannot be restored, `k
 
 from __future__ import annotations
 
-from bisect import insort
-from dataclasses import dataclass
-from typing import cast
-
-from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import RestoreState
-from dr_sim.backups.retention import Stored
 from dr_sim.recovery import events, notices, waiting
-from dr_sim.recovery.alerts import (
-    FILE_MISSING,
-    NO_ROOM,
-    PROPERTIES_MISMATCH,
-    AlertBook,
-    no_room_text,
-    whole_minutes,
-)
-from dr_sim.recovery.commands import Command, Drop, Recopy, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
+from dr_sim.recovery.alerts import NO_ROOM, AlertBook, no_room_text, whole_minutes
+from dr_sim.recovery.commands import Command, Drop, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
-from dr_sim.recovery.keeping import Keeping, header_from_text, header_text
+from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.repair import Repair
+from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
 from dr_sim.recovery.watch import Watch
-
-
-@dataclass(slots=True)
-class LastRestore:
-    """The last successful restore, on both clocks; which file it was, and when that was finished and begun."""
-
-    mono_us: int
-    utc_us: int
-    modified_utc_us: int = 0
-    started_utc_us: int = 0
-    name: str = ""  # '' if nothing was restored yet: then the clocks say since when it is waited for
 
 
 class DatabaseReplay:
     """The replay of one database. Methods take an event and append commands to `out`."""
 
     __slots__ = (
-        "_attempts_key",
-        "_clock_key",
-        "alerts",
-        "bad",
-        "config",
-        "counts",
-        "drain",
-        "files",
-        "job_open",
-        "keeping",
-        "last",
-        "late_since_us",
-        "late_told_us",
-        "name",
-        "pending",
-        "promoted",
-        "recopying",
-        "recovering",
-        "repair",
-        "restoring",
-        "rules",
-        "saved_headers",
-        "state",
-        "watch",
+        "_attempts_key", "_clock_key", "alerts", "bad", "config", "counts", "drain", "files", "job_open", "keeping",
+        "last", "late_since_us", "late_told_us", "name", "pending", "promoted", "recopying", "recovering", "repair",
+        "restoring", "rules", "saved_headers", "state", "watch",
     )  # fmt: skip
 
     def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
@@ -94,8 +50,7 @@ class DatabaseReplay:
         self.last: LastRestore | None = None
         clock = saved.get(self._clock_key)
         if clock:
-            mono, utc, modified, started, last_name = clock.split(" ", 4)
-            self.last = LastRestore(int(mono), int(utc), int(modified), int(started), last_name)
+            self.last = last_restore_from_text(clock)
         self.alerts = AlertBook(name, rules.critical_after_us, saved.get(f"alert/{name}", ""))
         self.watch = Watch(self)
         self.repair = Repair(self, saved.get(f"repair/{name}", ""))
@@ -118,7 +73,7 @@ class DatabaseReplay:
             self.promoted = True
         if self.last is None:
             self.last = LastRestore(mono_us, utc_us)
-            self._save_clock(out)
+            out.append(Save(self._clock_key, self.last.text()))
         last = self.last
         for name, modified_utc_us, size_bytes in found:
             kind = kind_of(name)
@@ -150,139 +105,6 @@ class DatabaseReplay:
             self.watch.begin(mono_us, utc_us, out)
             self.keeping.begin(mono_us, out)
             self.repair.resumed(mono_us, utc_us, out)
-
-    # ---- files ---------------------------------------------------------------------------------------------------
-    def landed(self, e: events.Landed, out: list[Command]) -> None:
-        name = e.name
-        file = self.files.get(name)
-        if file is None:
-            kind = kind_of(name)
-            if kind < 0:
-                return
-            file = self.files[name] = File(name, kind, e.modified_utc_us, e.size_bytes, e.mono_us)
-            if self.counts and name in self.counts:
-                file.attempts = int(self.counts.pop(name))
-            if kind == LOG:
-                self.watch.log_landed(e.mono_us, out)
-        elif file.state == BAD or file.state == LOST:
-            file.modified_utc_us = e.modified_utc_us
-            file.size_bytes = e.size_bytes
-            file.state = CHECKING  # it stays among the bad until it is known to be whole
-        else:
-            return  # told twice
-        if self.recopying:
-            self.recopying.discard(name)
-        if self.drain is not None:
-            self.drain.landed(file, out)
-        out.append(Validate(self.name, name))
-
-    def validated(self, e: events.Validated, out: list[Command]) -> None:
-        file = self.files.get(e.name)
-        if file is None:
-            return  # deleted meanwhile
-        header = e.header
-        if header.database != self.name:
-            self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
-            return
-        first_time = file.header is None
-        if first_time and self.alerts.begun:
-            notices.primary_is_well(self, header, out)
-        file.header = header
-        file.state = VALID
-        file.failures = 0
-        if first_time:
-            self.keeping.shelf.add(cast(Stored, file))
-        if self.bad:
-            self.bad.pop(e.name, None)
-        if file.kind != LOG:
-            if first_time:
-                out.append(Save(f"header/{self.name}/{file.name}", header_text(header)))
-            self.alerts.clear(file.name, out)
-            self.repair.validated(file, e.mono_us, e.utc_us, out)
-            if self.drain is not None:
-                self.drain.validated(file, out)
-        elif file.done:
-            self.alerts.clear(file.name, out)
-            if first_time:  # it was never whole: was its range really behind us?
-                file.done = applies(header, self.state) in (Fit.STALE, Fit.EMPTY)
-        if not file.done and file.kind == LOG and file not in self.pending:
-            if self.rules.delay_us:
-                file.due_mono_us = e.mono_us + max(0, header.started_utc_us + self.rules.delay_us - e.utc_us)
-            insort(self.pending, file, key=File.order)
-        self.advance(e.mono_us, e.utc_us, out)
-
-    def validation_failed(self, e: events.ValidationFailed, out: list[Command]) -> None:
-        file = self.files.get(e.name)
-        if file is not None:
-            self._damaged(e, file, e.outcome, e.error_number, e.error_text, out)
-
-    def _damaged(
-        self, e: events.Event, file: File, outcome: str, number: int, text: str, out: list[Command]
-    ) -> None:  # fmt: skip
-        """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
-        be helped by another copy: the next log covers its range (R10)."""
-        if file.header is not None:
-            self.keeping.shelf.spoil()
-        elif file not in self.keeping.torn:
-            self.keeping.torn.append(file)
-        if file.done and file.header is None:
-            file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
-            return
-        if file.kind != LOG and file.header is not None:
-            file.header = None  # a restart is not to take it for whole
-            out.append(Save(f"header/{self.name}/{file.name}", ""))
-        file.state = BAD
-        file.outcome, file.error_number, file.error_text = outcome, number, text
-        file.failures += 1
-        file.refused = False
-        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
-        self.bad[file.name] = file
-        if file in self.pending:
-            self.pending.remove(file)
-        if self.drain is not None:
-            self.drain.damaged(file, out)
-        elif outcome != "no_manifest" and file.failures == 1:
-            self.recopy(file.name, out)
-            if outcome == "missing" and not any(f.outcome == "missing" for f in self.bad.values() if f is not file):
-                out.extend(Validate(self.name, f.name) for f in self.pending if f.state == VALID)  # are the others there?
-        self.watch.look(e.mono_us, e.utc_us, out)
-        self.advance(e.mono_us, e.utc_us, out)
-
-    def contradicted(self, e: events.PrimaryAnswered, file: File, out: list[Command]) -> None:
-        """The primary's file of that name covers what the one here does not: it is another, whatever its hash said."""
-        file.done = False
-        file.contradictions += 1
-        text = "it holds another range than the primary's file of that name"
-        self._damaged(e, file, "properties_mismatch", PROPERTIES_MISMATCH, text, out)
-
-    def look_into_unknown(self, out: list[Command], until_utc_us: int | None = None) -> None:
-        """Read the headers of logs that a restart took for restored: one may be what the chain lacks."""
-        for file in self.files.values():
-            if file.state == UNKNOWN and (until_utc_us is None or file.modified_utc_us < until_utc_us):
-                file.state = CHECKING
-                file.done = False
-                out.append(Validate(self.name, file.name))
-
-    def recopy(self, name: str, out: list[Command]) -> None:
-        """Have it sent again; for a file that is on its way that changes nothing."""
-        self.recopying.add(name)
-        out.append(Recopy(self.name, name))
-
-    def recopy_failed(self, e: events.RecopyFailed, out: list[Command]) -> None:
-        self.recopying.discard(e.name)
-        file = self.bad.get(e.name)
-        if file is not None:
-            file.retry_at_mono_us = e.mono_us + self.rules.retry_us
-            if self.drain is not None:
-                self.drain.not_sent(file, e.reason, out)
-            elif e.reason == "missing":
-                del self.bad[e.name]
-                file.state = LOST
-                file.error_number, file.error_text = FILE_MISSING, "the file is missing in the primary's share"
-                if file.done or file.kind != LOG:
-                    self.watch.tell_damaged(e.mono_us, e.utc_us, file, out)
-        self.watch.look(e.mono_us, e.utc_us, out)
-        self.advance(e.mono_us, e.utc_us, out)
 
     # ---- the engine -----------------------------------------------------------------------------------------------
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
@@ -332,7 +154,7 @@ class DatabaseReplay:
         last.modified_utc_us = file.modified_utc_us
         last.started_utc_us = header.started_utc_us
         last.name = file.name
-        self._save_clock(out)
+        out.append(Save(self._clock_key, last.text()))
         if file.kind == LOG:
             notices.watch_lag(self, e, file, out)
             if self.pending and self.pending[0] is file:
@@ -465,15 +287,6 @@ class DatabaseReplay:
         last = self.last
         assert last is not None
         return whole_minutes(elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us))
-
-    def _save_clock(self, out: list[Command]) -> None:
-        out.append(Save(self._clock_key, self.clock_text()))
-
-    def clock_text(self) -> str:
-        """The last restore as it is saved."""
-        last = self.last
-        assert last is not None
-        return f"{last.mono_us} {last.utc_us} {last.modified_utc_us} {last.started_utc_us} {last.name}"
 
 
 def _under(saved: dict[str, str], prefix: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.recovery import events
+from dr_sim.recovery import events, landing
 from dr_sim.recovery.alerts import (
     DAMAGED,
     ERRORS,
@@ -202,7 +202,7 @@ class Watch:
         noticed = mono_us if file is None else file.landed_mono_us
         stuck.limit_at_us = limit_at_us(mono_us, utc_us, noticed, since, db.rules.age_us)
         stuck.retry_at_us = mono_us + db.rules.retry_us
-        db.look_into_unknown(out)
+        landing.look_into_unknown(db, out)
         if file is None:
             self._ask("chain", max(lsn, 0), out)
         if stuck.limit_at_us <= mono_us or self._attempts_over():
@@ -290,7 +290,7 @@ class Watch:
         if file.outcome == "no_manifest":
             file.failures += not waited_for  # no copy of it will ever be whole
         elif not hopeless:
-            db.recopy(file.name, out)
+            landing.recopy(db, file.name, out)
         if waited_for:
             return
         if hopeless or age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us:
@@ -343,10 +343,10 @@ class Watch:
             if not e.copying and (file is None or file.state in (BAD, LOST)):
                 if file is not None:
                     file.done = False  # it is needed after all
-                db.recopy(name, out)
+                landing.recopy(db, name, out)
             elif file is not None and file.state == VALID and not _covers(file, self.asked_lsn):
                 if not e.copying:
-                    db.contradicted(e, file, out)
+                    landing.contradicted(db, e, file, out)
             elif file is not None and file.state == VALID and file.done:
                 rebuild(db)  # it lies here, taken for done: what is needed is decided anew
                 db.advance(e.mono_us, e.utc_us, out)

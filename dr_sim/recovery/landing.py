@@ -1,0 +1,161 @@
+"""What lands: it is validated, and what fails is copied again.
+
+A log that is whole waits in `pending` for its turn. A file that fails stays among the bad until a copy of it is whole,
+or its range is behind the database, or the primary has it no more.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, cast
+
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.retention import Stored
+from dr_sim.recovery import events, notices
+from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH
+from dr_sim.recovery.commands import Command, Recopy, Save, Validate
+from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, UNKNOWN, VALID, File, kind_of
+from dr_sim.recovery.saved import header_text
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
+    name = e.name
+    file = db.files.get(name)
+    if file is None:
+        kind = kind_of(name)
+        if kind < 0:
+            return
+        file = db.files[name] = File(name, kind, e.modified_utc_us, e.size_bytes, e.mono_us)
+        if db.counts and name in db.counts:
+            file.attempts = int(db.counts.pop(name))
+        if kind == LOG:
+            db.watch.log_landed(e.mono_us, out)
+    elif file.state == BAD or file.state == LOST:
+        file.modified_utc_us = e.modified_utc_us
+        file.size_bytes = e.size_bytes
+        file.state = CHECKING  # it stays among the bad until it is known to be whole
+    else:
+        return  # told twice
+    if db.recopying:
+        db.recopying.discard(name)
+    if db.drain is not None:
+        db.drain.landed(file, out)
+    out.append(Validate(db.name, name))
+
+
+def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> None:
+    file = db.files.get(e.name)
+    if file is None:
+        return  # deleted meanwhile
+    header = e.header
+    if header.database != db.name:
+        damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
+        return
+    first_time = file.header is None
+    if first_time and db.alerts.begun:
+        notices.primary_is_well(db, header, out)
+    file.header = header
+    file.state = VALID
+    file.failures = 0
+    if first_time:
+        db.keeping.shelf.add(cast(Stored, file))
+    if db.bad:
+        db.bad.pop(e.name, None)
+    if file.kind != LOG:
+        if first_time:
+            out.append(Save(f"header/{db.name}/{file.name}", header_text(header)))
+        db.alerts.clear(file.name, out)
+        db.repair.validated(file, e.mono_us, e.utc_us, out)
+        if db.drain is not None:
+            db.drain.validated(file, out)
+    elif file.done:
+        db.alerts.clear(file.name, out)
+        if first_time:  # it was never whole: was its range really behind us?
+            file.done = applies(header, db.state) in (Fit.STALE, Fit.EMPTY)
+    if not file.done and file.kind == LOG and file not in db.pending:
+        if db.rules.delay_us:
+            file.due_mono_us = e.mono_us + max(0, header.started_utc_us + db.rules.delay_us - e.utc_us)
+        insort(db.pending, file, key=File.order)
+    db.advance(e.mono_us, e.utc_us, out)
+
+
+def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[Command]) -> None:
+    file = db.files.get(e.name)
+    if file is not None:
+        damaged(db, e, file, e.outcome, e.error_number, e.error_text, out)
+
+
+def damaged(
+    db: DatabaseReplay, e: events.Event, file: File, outcome: str, number: int, text: str, out: list[Command]
+) -> None:
+    """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
+    be helped by another copy: the next log covers its range (R10)."""
+    if file.header is not None:
+        db.keeping.shelf.spoil()
+    elif file not in db.keeping.torn:
+        db.keeping.torn.append(file)
+    if file.done and file.header is None:
+        file.state = LOST  # its range is behind us and it never was whole: nobody needs it (R10)
+        return
+    if file.kind != LOG and file.header is not None:
+        file.header = None  # a restart is not to take it for whole
+        out.append(Save(f"header/{db.name}/{file.name}", ""))
+    file.state = BAD
+    file.outcome, file.error_number, file.error_text = outcome, number, text
+    file.failures += 1
+    file.refused = False
+    file.retry_at_mono_us = e.mono_us + db.rules.retry_us
+    db.bad[file.name] = file
+    if file in db.pending:
+        db.pending.remove(file)
+    if db.drain is not None:
+        db.drain.damaged(file, out)
+    elif outcome != "no_manifest" and file.failures == 1:
+        recopy(db, file.name, out)
+        if outcome == "missing" and not any(f.outcome == "missing" for f in db.bad.values() if f is not file):
+            out.extend(Validate(db.name, f.name) for f in db.pending if f.state == VALID)  # are the others there?
+    db.watch.look(e.mono_us, e.utc_us, out)
+    db.advance(e.mono_us, e.utc_us, out)
+
+
+def contradicted(db: DatabaseReplay, e: events.PrimaryAnswered, file: File, out: list[Command]) -> None:
+    """The primary's file of that name covers what the one here does not: it is another, whatever its hash said."""
+    file.done = False
+    file.contradictions += 1
+    text = "it holds another range than the primary's file of that name"
+    damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, text, out)
+
+
+def look_into_unknown(db: DatabaseReplay, out: list[Command], until_utc_us: int | None = None) -> None:
+    """Read the headers of logs that a restart took for restored: one may be what the chain lacks."""
+    for file in db.files.values():
+        if file.state == UNKNOWN and (until_utc_us is None or file.modified_utc_us < until_utc_us):
+            file.state = CHECKING
+            file.done = False
+            out.append(Validate(db.name, file.name))
+
+
+def recopy(db: DatabaseReplay, name: str, out: list[Command]) -> None:
+    """Have it sent again; for a file that is on its way that changes nothing."""
+    db.recopying.add(name)
+    out.append(Recopy(db.name, name))
+
+
+def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]) -> None:
+    db.recopying.discard(e.name)
+    file = db.bad.get(e.name)
+    if file is not None:
+        file.retry_at_mono_us = e.mono_us + db.rules.retry_us
+        if db.drain is not None:
+            db.drain.not_sent(file, e.reason, out)
+        elif e.reason == "missing":
+            del db.bad[e.name]
+            file.state = LOST
+            file.error_number, file.error_text = FILE_MISSING, "the file is missing in the primary's share"
+            if file.done or file.kind != LOG:
+                db.watch.tell_damaged(e.mono_us, e.utc_us, file, out)
+    db.watch.look(e.mono_us, e.utc_us, out)
+    db.advance(e.mono_us, e.utc_us, out)
