@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.experiments.executor import Executor, Job
+from dr_sim.experiments.batches import Job
+from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.sample import Sample
 from dr_sim.experiments.store import Store
 from dr_sim.scenario.model import Replications, Scenario

@@ -9,7 +9,7 @@ kept exactly beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,9 @@ class Sample:
             "silent": self.silent,
             "happened": self.happened,
             "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high] for v in self.values],
-            "curves": [list(asdict(c).values()) for c in self.curves],
+            "curves": [
+                [c.measure, c.database, c.failure_class, c.time_us, c.twice_area, c.first, c.above_us, c.exactly] for c in self.curves
+            ],
         }
 
     @staticmethod
@@ -126,7 +128,6 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     yield from _of_alerts(summary["alerts"], "")
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
-    yield from _of_refusals(summary["writes_refused"], _named(scenario))
     refused = summary["writes_refused"]
     for name, of in [("", refused), *((name, refused["by_database"][name]) for name in named)]:
         yield Value("writes_refused", name, "", "us", of["time_us"], of["time_us"])
@@ -188,11 +189,6 @@ def _of_alerts(score: dict[str, Any], database: str) -> Iterator[Value]:
     if score["due"]:
         delay = score["max_delay_us"]
         yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay)
-
-
-def _of_refusals(service: dict[str, Any], named: list[str]) -> Iterator[Value]:
-    for database, found in [("", service), *((name, service["by_database"][name]) for name in named)]:
-        yield Value("writes_refused", database, "", "us", found["time_us"], found["time_us"])
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------

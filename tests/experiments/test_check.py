@@ -13,8 +13,9 @@ import pytest
 
 from dr_sim import api
 from dr_sim.cli import _parser, main
+from dr_sim.experiments.batches import Job
 from dr_sim.experiments.check import scenario_files
-from dr_sim.experiments.executor import Batch, Job
+from dr_sim.experiments.executor import Batch
 from dr_sim.experiments.sample import Sample
 from dr_sim.scenario.tree import parse_yaml
 from tests.experiments.worlds import S, sample

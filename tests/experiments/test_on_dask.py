@@ -14,8 +14,9 @@ import pytest
 
 from dr_sim import api
 from dr_sim.cli import main
-from dr_sim.experiments import on_dask
-from dr_sim.experiments.executor import BrokenReplicationError, Job
+from dr_sim.experiments import batches, on_dask
+from dr_sim.experiments.batches import Job
+from dr_sim.experiments.executor import BrokenReplicationError
 from dr_sim.experiments.sample import take
 from tests.experiments.worlds import small, small_file
 
@@ -37,7 +38,7 @@ def address(cluster: Any) -> str:
 
 
 def test_the_same_as_local_to_the_bit(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_dask, "BATCH_S", 0.05)
+    monkeypatch.setattr(batches, "BATCH_S", 0.05)
     scenario = small(tmp_path)
     with api.executor(on=address) as playing:
         found = {s.number: s for _, batch in playing.play([Job("a", scenario, range(12))]) for s in batch}
@@ -47,7 +48,7 @@ def test_the_same_as_local_to_the_bit(address: str, tmp_path: Path, monkeypatch:
 def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     cluster: Any, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_dask, "BATCH_S", 0.05)
+    monkeypatch.setattr(batches, "BATCH_S", 0.05)
     scenario, other = small(tmp_path), small(tmp_path, "seed: 2\n")
     pids = list(cluster.workers.values())
     killed = 0

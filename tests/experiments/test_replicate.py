@@ -16,8 +16,10 @@ import pytest
 from dr_sim import api
 from dr_sim.cli import main
 from dr_sim.errors import InputError
+from dr_sim.experiments import batches
 from dr_sim.experiments import executor as executors
-from dr_sim.experiments.executor import Batch, BrokenReplicationError, Job, Processes, stretches
+from dr_sim.experiments.batches import Batches, Job, stretches
+from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
 from dr_sim.experiments.sample import Sample, take
 from dr_sim.experiments.store import BATCHES, Store, key_of
@@ -56,7 +58,7 @@ def test_a_replication_depends_on_its_number_alone(tmp_path: Path) -> None:
 
 def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
-    monkeypatch.setattr(executors, "BATCH_S", 0.02)
+    monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
     alone = [take(scenario, i) for i in range(8)]
     with api.executor(2) as playing:
@@ -72,7 +74,7 @@ def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
-    monkeypatch.setattr(executors, "BATCH_S", 0.02)
+    monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
     playing = Processes(2)
     seen: list[int] = []
@@ -80,7 +82,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pyte
     try:
         for _, batch in playing.play([Job("a", scenario, range(10))]):
             seen += [s.number for s in batch]
-            busy = [w.process.pid for w in playing._pool if w.batch is not None]
+            busy = [w.process.pid for w in playing._pool if len(w.batches) == 2]  # one under way, one that waits
             if busy and not killed:
                 killed = busy[0]
                 os.kill(killed, signal.SIGKILL)
@@ -174,6 +176,28 @@ def test_until_stops_where_the_interval_is_narrow_enough(tmp_path: Path) -> None
 def test_stretches() -> None:
     assert list(stretches([5, 1, 2, 3, 9])) == [(1, 3), (5, 1), (9, 1)]
     assert list(stretches([])) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hands", "least_s", "sizes"),
+    [
+        (None, 4, 0.0, [1] * 100),  # nobody knows how long they take
+        (1.0, 4, 0.0, [1] * 100),  # longer than a batch should be
+        (0.01, 4, 0.0, [13, 11, 10, 9, 8, 7, 6, 5, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1]),
+        (0.01, 4, 0.05, [13, 11, 10, 9, 8, 7, 6, 5, 5, 5, 5, 5, 5, 5, 1]),
+        (0.01, 1, 0.0, [50, 25, 13, 6, 3, 2, 1]),  # at most half a second, half of what is left
+        (0.0, 1, 0.0, [50, 25, 13, 6, 3, 2, 1]),  # too short to be measured
+    ],
+)
+def test_batches_grow_shorter_until_all_end_together(tmp_path: Path, seconds: float | None, hands: int, least_s: float, sizes: list[int]) -> None:
+    cut = Batches([Job("a", small(tmp_path), range(100))], hands, least_s)
+    if seconds is not None:
+        cut.took("a", seconds)
+    given = list(iter(cut.next, None))
+    assert [count for _, _, count in given] == sizes
+    assert [n for _, first, count in given for n in range(first, first + count)] == list(range(100))
+    cut.again(given[-1])
+    assert (cut.left, cut.next(), cut.next()) == (1, given[-1], None)
 
 
 def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
