@@ -22,6 +22,7 @@ from dr_sim.verdict import Judged, Verdict
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
 CLASS_WORDS = {"planned": "planned", "none": "nothing had failed"}
 _WIDTH = 100
+MOST_NAMED = 6  # tenants in one line
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
 
@@ -141,12 +142,16 @@ def _silent(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 
 def _beside(verdict: Verdict, measure: str) -> str:
     """'SLA 15:00  FAIL' for the lines that judge this measure of the whole service."""
-    lines = [j for j in verdict.lines if j.line.measure == measure and not j.line.database]
+    lines = [j for j in verdict.lines if j.line.measure == measure and not _of(j)]
     return "   ".join(f"SLA {value_text(j.line.bound, j.unit)}  {j.outcome.name}" for j in lines)
 
 
 def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
-    return bool(summary["failovers"]) and judged.line.measure in ("data_loss", "outage") and not judged.line.database
+    return bool(summary["failovers"]) and judged.line.measure in ("data_loss", "outage") and not _of(judged)
+
+
+def _of(judged: Judged) -> str:
+    return judged.line.database or judged.line.tenant
 
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
@@ -208,9 +213,25 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
     out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
     words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+    if f["outage_note"] and f["outage_note"] != f["loss_ledger"]["note"]:
+        out.append(f"   {f['outage_note']}"[:_WIDTH])
+    out += [f"   {text}" for text in _tenants(f)]
     if f["manager_down_us"]:
         out.append(f"   for {clock(f['manager_down_us'])} of it the recovery manager was down")
     return out
+
+
+def _tenants(f: dict[str, Any]) -> list[str]:
+    """'of acme, globex, each: 2:08': those who are served again together in one line, the worst first."""
+    found: dict[tuple[bool, int], list[str]] = {}
+    for of in f["tenants"]:
+        found.setdefault((of["outage_us"] is not None, -sum(of["phases_us"].values())), []).append(of["name"])
+    lines = []
+    for (known, less_us), names in sorted(found.items()):
+        many = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+        text = "none" if not less_us else clock(-less_us) if known else f"unknown, at least {clock(-less_us)}"
+        lines.append(f"of {many}: {text}" if len(names) == 1 else f"of {many}, each: {text}")
+    return lines
 
 
 def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
@@ -264,7 +285,7 @@ def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 def _sla(lines: Sequence[Judged]) -> list[str]:
     out = ["SLA"]
     for j in lines:
-        of = f" of {j.line.database}" if j.line.database else ""
+        of = f" of {_of(j)}" if _of(j) else ""
         bound = f"{'at most' if j.line.at_most else 'at least'} {value_text(j.line.bound, j.unit)}"
         why = f"  ({j.reason})" if j.reason else ""
         name = f"{j.line.measure}{of}" if j.line.id == j.line.measure else f"{j.line.id}: {j.line.measure}{of}"

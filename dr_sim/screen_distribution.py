@@ -126,7 +126,7 @@ def _alerts(found: Distribution) -> Iterator[str]:
 def line_text(v: LineVerdict) -> str:
     """'PASS  rto: outage.p95 at most 30:00   2:08 [2:07, 2:09]  n 25  reason'."""
     line = v.line
-    what = " ".join(filter(None, (line.measure, line.database, line.failure_class, line.fault)))
+    what = " ".join(filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault)))
     name = "" if line.id in (what, line.measure) else f"{line.id}: "
     bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
     return f" {v.outcome.name:<8} {name}{what} {bound}   {shown_value(v)}" + (f"   {v.reason}" if v.reason else "")

@@ -4,7 +4,7 @@ A measure that has no value in this run (no failover happened, the run ended bef
 measured) is unknown, with the reason: an SLA on a number that nobody took must not look met.
 
 Which measures there are, and what their bounds are in, is said in dr_sim/scenario/sla.py, where they are read. All are
-for the whole service (its worst database) unless the line names a database.
+for the whole service (its worst database) unless the line names a database or a tenant.
 """
 
 from __future__ import annotations
@@ -109,6 +109,10 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
         return _Found(None, f"no failover{which} happened in this run; exposure says what one would have cost")
     head, _, phase = base.partition(".")
     each = [_of_failover(failover, head, phase, line.database) for failover in met if _concerns(failover, line.database)]
+    if line.tenant:
+        each = [
+            _of_tenant(of, head, phase, f["outage_note"]) for f in met for of in f["tenants"] if of["name"] == line.tenant
+        ]
     unknown = next((f for f in each if f.value is None), None)
     known = [f for f in each if f.value is not None]
     worst = max(known, key=lambda f: f.value or 0, default=None)
@@ -150,5 +154,17 @@ def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) 
         return _Found(failover["unprotected_us"], reason, failover["unprotected_censored"])
     phases = failover["phases_us"]
     censored = failover["outage_us"] is None
-    reason = "the run ended before users were served again: at least this long" if censored else ""
+    reason = failover["outage_note"] or _NOT_AGAIN if censored else ""
     return _Found(phases[tail] if tail else sum(phases.values()), reason, censored)
+
+
+_NOT_AGAIN = "the run ended before users were served again: at least this long"
+
+
+def _of_tenant(of: dict[str, Any], head: str, phase: str, note: str) -> _Found:
+    """A failover's cost to one tenant (dr_sim/measures/tenants.py)."""
+    if head == "data_loss":
+        return _Found(of["data_loss_us"], "a database with its data was never brought online" if of["data_loss_us"] is None else "")
+    censored = of["outage_us"] is None
+    value = of["phases_us"][phase] if phase else sum(of["phases_us"].values())
+    return _Found(value, note or _NOT_AGAIN if censored else "", censored)

@@ -103,7 +103,7 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
         name = _name(file, path.parent)
         about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
         for s in samples[:1] if certain else samples:
-            rows += [(name, s.number, v.measure, v.database, v.failure_class, v.unit, v.low, v.high) for v in s.values]
+            rows += [(name, s.number, v.measure, v.database, v.failure_class, v.unit, v.low, v.high) for v in s.values if not v.tenant]
         asked += 0 if certain else sum(_judged(key) for key in table_of(samples))
     write(rows, about, path)
     needed = pairs_needed(FALSE_ALARM / max(1, asked))

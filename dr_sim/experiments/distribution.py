@@ -63,20 +63,20 @@ class Distribution:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """replication, measure, database ('': the service), class (of failure), value, unit, censored (at least so much).
+        """replication, measure, database ('': the service), tenant ('': any), class (of failure), value, unit, censored (at least so much).
         Durations in seconds, shares in parts of 1."""
         import pandas as pd
 
         rows = [
-            (s.number, v.measure, v.database, v.failure_class, in_units(v.low, v.unit), _unit(v.unit), v.high is None)
+            (s.number, v.measure, v.database, v.tenant, v.failure_class, in_units(v.low, v.unit), _unit(v.unit), v.high is None)
             for s in self.samples
             for v in s.values
         ]
-        return pd.DataFrame(rows, columns=["replication", "measure", "database", "class", "value", "unit", "censored"])
+        return pd.DataFrame(rows, columns=["replication", "measure", "database", "tenant", "class", "value", "unit", "censored"])
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
-        """measure, database, class, statistic, estimate, low, high, confidence, n, censored, unit."""
+        """measure, database, tenant, class, statistic, estimate, low, high, confidence, n, censored, unit."""
         import pandas as pd
 
         rows = []
@@ -84,16 +84,16 @@ class Distribution:
             base, statistic = split(question.measure)
             i = found.interval
             shown = [in_units(x, unit) for x in (i.estimate, i.low, i.high)]
-            rows.append((base, question.database, question.failure_class, statistic, *shown, CONFIDENCE, found.n, found.censored, _unit(unit)))
-        columns = ["measure", "database", "class", "statistic", "estimate", "low", "high", "confidence", "n", "censored", "unit"]
+            rows.append((base, question.database, question.tenant, question.failure_class, statistic, *shown, CONFIDENCE, found.n, found.censored, _unit(unit)))
+        columns = ["measure", "database", "tenant", "class", "statistic", "estimate", "low", "high", "confidence", "n", "censored", "unit"]
         return pd.DataFrame(rows, columns=columns)
 
     def _estimated(self) -> Iterator[tuple[Question, str, Answer]]:
-        there = dict.fromkeys((v.measure, v.database, v.failure_class) for s in self.samples for v in s.values)
-        for measure, database, failure_class in there:
+        there = dict.fromkeys((v.measure, v.database, v.failure_class, v.tenant) for s in self.samples for v in s.values)
+        for measure, database, failure_class, tenant in there:
             if measure in VALUES:
                 for statistic in SHOWN:
-                    question = Question(f"{measure}.{statistic}", database, failure_class)
+                    question = Question(f"{measure}.{statistic}", database, failure_class, tenant)
                     yield question, "us", answer(self.samples, question)
             elif measure in COUNTS or measure.startswith("alerts_"):
                 yield Question(f"{measure}.mean", database), "count", answer(self.samples, Question(f"{measure}.mean", database))
@@ -191,6 +191,7 @@ def line_json(v: LineVerdict) -> dict[str, Any]:
     line = v.line
     return {
         "id": line.id, "measure": line.measure, "database": line.database or None, "class": line.failure_class or None,
+        "tenant": line.tenant or None,
         "fault": line.fault or None,
         "at_most": line.at_most, "bound": line.bound, "unit": v.unit, "outcome": v.outcome.name.lower(),
         "value": _finite(v.value), "low": _finite(v.low), "high": _finite(v.high), "runs": v.n, "reason": v.reason,

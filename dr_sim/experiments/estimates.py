@@ -17,7 +17,7 @@ import numpy as np
 from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
 from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
 
@@ -33,6 +33,12 @@ class Question:
     measure: str
     database: str = ""
     failure_class: str = ""
+    tenant: str = ""
+
+    @staticmethod
+    def of(line: SlaLine) -> Question:
+        """What an SLA line asks."""
+        return Question(line.measure, line.database, line.failure_class, line.tenant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[
         for s in samples
         for v in s.values
         if v.measure == base
-        and v.database == question.database
+        and (v.database, v.tenant) == (question.database, question.tenant)
         and question.failure_class in ("", v.failure_class)
     ]
 

@@ -67,7 +67,7 @@ class LineVerdict:
 
 def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
     """One line against all these runs; of a kind of fault, against those in which it happened."""
-    question = Question(line.measure, line.database, line.failure_class)
+    question = Question.of(line)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]
     single = len(samples) == 1
@@ -102,7 +102,7 @@ def _one_run(samples: Sequence[Sample], line: SlaLine, base: str, statistic: str
         if statistic not in ("", "max"):
             told = f"one run has no {statistic} of its own; ask for more with replications"
             return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, told)
-    return _every_run(samples, line, Question(line.measure, line.database, line.failure_class), own, unit)
+    return _every_run(samples, line, Question.of(line), own, unit)
 
 
 def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: str, bound: float) -> LineVerdict:

@@ -57,6 +57,8 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
     found: dict[Key, dict[int, tuple[int, int | None]]] = {}
     for s in samples:
         for v in s.values:
+            if v.tenant:  # of the service's outage, and of none of its own
+                continue
             found.setdefault((v.measure, v.database, v.failure_class, v.unit), {})[s.number] = (v.low, v.high)
     return found
 

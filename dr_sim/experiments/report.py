@@ -56,7 +56,7 @@ def text(check: Check, took_s: float) -> str:
 
 def _said(v: LineVerdict) -> str:
     bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class, v.line.fault)))
+    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.tenant, v.line.failure_class, v.line.fault)))
     return f"{of} is {shown_value(v)}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
 
 
@@ -109,7 +109,7 @@ def markdown(check: Check) -> str:
     for c in check.checked:
         for v in c.distribution.verdict:
             bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.failure_class, v.line.fault)))
+            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.tenant, v.line.failure_class, v.line.fault)))
             file, line = place(v, c.path)
             cells = [_MARKS[v.outcome], f"{file}:{line}", f"{of} {bound}", shown_value(v), v.reason]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")

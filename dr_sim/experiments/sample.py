@@ -36,6 +36,7 @@ class Value:
     unit: str
     low: int
     high: int | None
+    tenant: str = ""
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Sample:
             "violations": self.violations,
             "silent": self.silent,
             "happened": self.happened,
-            "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high] for v in self.values],
+            "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high, v.tenant] for v in self.values],
             "curves": [
                 [c.measure, c.database, c.failure_class, c.time_us, c.twice_area, c.first, c.above_us, c.exactly] for c in self.curves
             ],
@@ -157,20 +158,37 @@ def _of_failovers(failovers: list[dict[str, Any]], named: list[str]) -> Iterator
     for name in named:
         losses = [d["data_loss_us"] for f in failovers for d in f["databases"] if d["name"] == name]
         yield _worst("data_loss", name, of, [(x or 0, x) for x in losses])
-    outages = [(sum(f["phases_us"].values()), f["outage_us"]) for f in failovers]
-    yield _worst("outage", "", of, outages)
-    for phase in PHASES:
-        ends = [(f["phases_us"][phase], None if f["outage_us"] is None else f["phases_us"][phase]) for f in failovers]
-        yield _worst(f"outage.{phase}", "", of, ends)
+    yield from _outages("", of, failovers)
+    for tenant, each in tenants_of(failovers).items():
+        losses = [x["data_loss_us"] for x in each]
+        yield _worst("data_loss", "", of, [(x or 0, x) for x in losses], tenant)
+        yield from _outages(tenant, of, each)
     unprotected = [
         (f["unprotected_us"] or 0, None if f["unprotected_censored"] else f["unprotected_us"]) for f in failovers
     ]
     yield _worst("unprotected", "", of, unprotected)
 
 
-def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int, int | None]]) -> Value:
+def tenants_of(failovers: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By tenant, what each failover cost it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for f in failovers:
+        for of in f["tenants"]:
+            found.setdefault(of["name"], []).append(of)
+    return found
+
+
+def _outages(tenant: str, failure_class: str, each: list[dict[str, Any]]) -> Iterator[Value]:
+    """Of the service's failovers, or of what they were to a tenant."""
+    yield _worst("outage", "", failure_class, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant)
+    for phase in PHASES:
+        ends = [(x["phases_us"][phase], None if x["outage_us"] is None else x["phases_us"][phase]) for x in each]
+        yield _worst(f"outage.{phase}", "", failure_class, ends, tenant)
+
+
+def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int, int | None]], tenant: str = "") -> Value:
     high = None if any(h is None for _, h in ends) else max(h for _, h in ends if h is not None)
-    return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high)
+    return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high, tenant)
 
 
 def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: str) -> Iterator[Value]:

@@ -115,7 +115,7 @@ class Swept:
 def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
     """The SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if it has none."""
     for line in scenario.sla:
-        if (line.measure, line.database) == (measure, database):
+        if (line.measure, line.database, line.tenant) == (measure, database, ""):
             return line.bound / SECOND_US if kind_of(measure) != "count" else float(line.bound)
     return None
 
@@ -172,7 +172,7 @@ def measures_of(scenario: Scenario) -> list[str]:
     found = []
     for line in scenario.sla:
         measure = line.measure if split(line.measure)[1] or line.measure in COUNTS else f"{line.measure}.max"
-        if kind_of(measure) != "count" and not line.database:
+        if kind_of(measure) != "count" and not (line.database or line.tenant):
             found.append(measure)
     return list(dict.fromkeys(found)) or ["exposure.p99"]
 

@@ -7,9 +7,10 @@ means unknown, never zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.measures.served import Served, served
+from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
 from dr_sim.measures.tables import WHOLE_SERVICE, Record, Tables, run_end_us, tables
 from dr_sim.scenario.model import Scenario
 
@@ -92,19 +93,16 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
     outage_from = failed_us if failure_class in SEVERITY else _first_lost(t, s, failed_us)
-    again = _exact(t, s.again(outage_from, run_end_us(t, scenario)))
+    again = exact(t, s.again(outage_from, run_end_us(t, scenario)))
     if failure_class in SEVERITY and not promoted:
         again = None
     until = s.end_us if again is None else again
-    spans = phase_spans(t, outage_from, until)
-    lengths = dict.fromkeys(PHASES, 0)
-    for begin, end, name in spans:
-        lengths[name] += end - begin
+    spans = phase_spans(t, outage_from, until, lacking(s, losses))
     users = scenario.users
     return [
         Failover(
             number=1, failed_us=failed_us, failure_class=failure_class, losses=losses, outage_from_us=outage_from,
-            served_again_us=again, until_us=until, phases_us=lengths, promoted_us=max(promoted, default=None),
+            served_again_us=again, until_us=until, phases_us=lengths_us(spans), promoted_us=max(promoted, default=None),
             requests_failed=int(s.failed(users, outage_from, until)),
             requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
             two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
@@ -112,12 +110,12 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     ]  # fmt: skip
 
 
-def _exact(t: Tables, computed_us: int | None) -> int | None:
+def exact(t: Tables, computed_us: int | None) -> int | None:
     """The recorded instant of being served again, if it is the one that the lines of truth.served lead to: these are
     rounded to parts in a million, and so the instant computed from them to some microseconds."""
     if computed_us is None:
         return None
-    recorded = [x for x in t["truth.served_again"]["time_us"].tolist() if abs(x - computed_us) <= ROUNDING_US]
+    recorded = [x for x in t["truth.served_again"]["time_us"].tolist() if abs(x - computed_us) <= ROUNDING_US]  # of anyone
     return min(recorded, key=lambda x: abs(x - computed_us), default=computed_us)
 
 
@@ -200,8 +198,39 @@ def manager_down(t: Tables, begin_us: int, end_us: int) -> list[tuple[int, int]]
     return [(max(b, begin_us), min(e, end_us)) for b, e in found if b < end_us and e > begin_us]
 
 
-def phase_spans(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
-    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a gap."""
+def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
+    """By phase; all of them are there."""
+    lengths = dict.fromkeys(PHASES, 0)
+    for begin, end, name in spans:
+        lengths[name] += end - begin
+    return lengths
+
+
+def lacking(s: Served, losses: Sequence[DatabaseLoss]) -> list[tuple[int, int]]:
+    """When nothing gets better and a database is not online: what users wait for then is that one."""
+    online_us = [s.end_us if loss.promoted_us is None else loss.promoted_us for loss in losses]
+    last_us = max(online_us, default=0)
+    return [(begin, min(end, last_us)) for begin, end, a, b in s.lines if a == b < SERVED_AGAIN_PPM and begin < last_us]
+
+
+def phase_spans(
+    t: Tables, from_us: int, until_us: int, not_online: Sequence[tuple[int, int]] = ()
+) -> list[tuple[int, int, str]]:
+    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a gap. While users are served
+    and it is no warmth that is lacking (not_online) the phase is recover."""
+    spans = _states(t, from_us, until_us)
+    if not not_online or not spans or spans[-1][2] != "warm_up":
+        return spans
+    begin, until, _ = spans.pop()
+    for left, right in not_online:
+        left, right = max(left, begin), min(right, until)
+        if left < right:
+            spans += [(begin, left, "warm_up"), (left, right, "recover")]
+            begin = right
+    return [span for span in [*spans, (begin, until, "warm_up")] if span[1] > span[0]]
+
+
+def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
     rows = t["seen.EnterPhase"]
     cuts = list(zip(rows["time_us"].tolist(), (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()), strict=True))
     current = "detect"

@@ -3,14 +3,19 @@
 A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a straight line from
 from_ppm to to_ppm. Of the last row nobody knows when it would have reached to_ppm, the run ended first: it is taken to
 stay at from_ppm, so that no recovery is assumed that was not seen.
+
+Where databases have tenants there are such rows of each database too. A tenant's requests are offered evenly to the
+databases that hold its data.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
-from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, pick, run_end_us
 from dr_sim.scenario.model import Scenario, Users
 
 SERVED_AGAIN_PPM = 990_000  # the mission's definition: 99 % of offered requests succeed
@@ -47,6 +52,14 @@ class Served:
                 found = begin + rise
         return found if found is not None and found < until_us else None
 
+    def during(self, begin_us: int, end_us: int) -> tuple[int, int]:
+        """The parts at the ends of a time in which no line begins or ends, rounded down."""
+        for begin, end, a, b in self.lines:
+            if begin <= begin_us and end_us <= end:
+                at_end = a + (b - a) * (end_us - begin) // (end - begin)
+                return a + (b - a) * (begin_us - begin) // (end - begin), at_end
+        return _PPM, _PPM
+
     def failed(self, users: Users, from_us: int, until_us: int) -> Fraction:
         """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate times the part."""
         twice_ppm_us = Fraction(0)
@@ -69,9 +82,26 @@ class Served:
         return cut
 
 
-def served(t: Tables, scenario: Scenario) -> Served:
+def served(t: Tables, scenario: Scenario, entity: int = WHOLE_SERVICE) -> Served:
+    """Of the whole service, or of one database where that is recorded."""
     rows = t["truth.served"]
+    return _lines(pick(rows, rows["entity"] == entity), run_end_us(t, scenario))
+
+
+def served_by(t: Tables, scenario: Scenario, databases: Sequence[int]) -> Served:
+    """Of requests that are offered evenly to some databases: the mean of theirs."""
+    each = [served(t, scenario, database) for database in databases]
     end = run_end_us(t, scenario)
+    cuts = sorted({end, *(instant for s in each for line in s.lines for instant in line[:2])})
+    lines = []
+    for begin, stop in pairwise(cuts):
+        values = [s.during(begin, stop) for s in each]
+        from_ppm, to_ppm = (sum(v[i] for v in values) // len(each) for i in (0, 1))
+        lines.append((begin, stop, from_ppm, to_ppm))
+    return Served(lines, end)
+
+
+def _lines(rows: dict[str, Ints], end: int) -> Served:
     times = rows["time_us"].tolist()
     stops = [*times[1:], end]
     begins_at, ends_at = rows["from_ppm"].tolist(), rows["to_ppm"].tolist()

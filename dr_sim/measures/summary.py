@@ -22,6 +22,7 @@ from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
+from dr_sim.measures.tenants import TenantOutcome, tenant_outcomes
 from dr_sim.measures.writes import any_refused_us, refusals
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
@@ -217,13 +218,36 @@ def _failover(t: Tables, scenario: Scenario, f: Failover, quality: AlertQuality)
         "outage_s": _seconds(f.outage_us),
         "outage_from_us": f.outage_from_us,
         "served_again_us": f.served_again_us,
+        "outage_note": _not_online(t, scenario, f),
         "phases_us": f.phases_us,
         "manager_down_us": sum(end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)),
         "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
         "two_primaries_us": f.two_primaries_us,
+        "tenants": [_tenant(scenario, of) for of in tenant_outcomes(t, scenario, f)],
         "told": _told(t, scenario, f, quality),
+    }
+
+
+def _not_online(t: Tables, scenario: Scenario, f: Failover) -> str:
+    """Why users are not served again though databases were promoted: others could not be."""
+    left = [loss.database for loss in f.losses if loss.promoted_us is None]
+    if f.outage_us is not None or f.promoted_us is None or not left:
+        return ""
+    more = f", and {len(left) - 1} more databases are not online" if len(left) > 1 else ""
+    return why_unknown(t, scenario, left[0]) + more
+
+
+def _tenant(scenario: Scenario, of: TenantOutcome) -> dict[str, Any]:
+    return {
+        "name": of.tenant,
+        "databases": [scenario.databases[i].name for i in of.databases],
+        "data_loss_us": of.data_loss_us,
+        "outage_us": of.outage_us,
+        "outage_from_us": of.outage_from_us,
+        "served_again_us": of.served_again_us,
+        "phases_us": of.phases_us,
     }
 
 

@@ -78,7 +78,7 @@ class Line:
 
 def _line(v: LineVerdict) -> Line:
     line = v.line
-    of = "".join(f" of {x}" for x in (line.database, line.failure_class, line.fault) if x)
+    of = "".join(f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x)
     bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
     return Line(f"{line.measure.replace('_', ' ')}{of}", _shown(v.value, v.unit), interval, bound, v.n, v.outcome.name.lower(), v.reason)

@@ -41,6 +41,7 @@ def database(name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, 
         serial=keys.serial,
         seeded=keys.seeded,
         log_capacity_bytes=keys.log_capacity,
+        tenants=keys.tenants,
     )
 
 

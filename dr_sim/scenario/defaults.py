@@ -27,6 +27,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("databases.*.serial", "false", "assumed: SQL Server lets logs go on during a full"),
     ("databases.*.seeded", "true", "assumed: the secondary is in place when the run begins"),
     ("databases.*.log_capacity", "none", "assumed: its log grows as it needs to"),
+    ("databases.*.tenants", "none", "assumed: nobody asks whose data it is"),
     # ---- the primary ----
     ("primary.disk", "400 MB/s", "assumed"),
     ("primary.full.fixed", "5 s", "assumed"),

@@ -90,7 +90,8 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     root = _sections(tree, names, problems)
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
-    sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds))
+    tenants = tuple(dict.fromkeys(t for d in (getattr(root, "databases", None) or {}).values() for t in getattr(d, "tenants", ())))
+    sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds), tenants)
     asked = (
         read_replications(tree.get("replications"), problems),
         read_on_unknown(tree.get("on_unknown"), problems),

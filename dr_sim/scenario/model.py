@@ -73,6 +73,7 @@ class Database:
     serial: bool  # its jobs never run side by side: a log waits for a full
     seeded: bool  # a full of it lies restored at the secondary when the run begins
     log_capacity_bytes: int = 0  # the most its transaction log holds; 0: not limited
+    tenants: tuple[str, ...] = ()  # whose data it holds; they share it
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ class SlaLine:
     failure_class: str = ""
     fault: str = ""
     file: str = field(default="", compare=False)
+    tenant: str = ""  # only what concerns this tenant: the databases it has data in
 
 
 @dataclass(frozen=True, slots=True)

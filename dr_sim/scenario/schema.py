@@ -37,6 +37,7 @@ from dr_sim.scenario.values import (
     RunLength,
     ScheduleField,
     ShareName,
+    Tenants,
     Validation,
     ZoneName,
 )
@@ -64,6 +65,7 @@ class DatabaseKeys(Section):
     serial: YesNo = about("its backup jobs never run side by side")
     seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
     log_capacity: Capacity = about("the most its transaction log may hold; when it is full commits are refused (9002)")
+    tenants: Tenants = about("whose data it holds, one name or several: tenants share databases, and one may have several")
 
 
 class BackupCostKeys(Section):
@@ -262,6 +264,7 @@ EXAMPLES: dict[str, str] = {
 ALIASES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("databases", "*", "differential"), "incremental"),
     (("databases", "*", "on"), "machine"),
+    (("databases", "*", "tenant"), "tenants"),
     (("primary", "differential"), "incremental"),
     (("sla", "rpo"), "data_loss"),
     (("sla", "rto"), "outage"),

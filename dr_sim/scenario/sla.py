@@ -25,8 +25,9 @@ DURATIONS = (
 ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
 WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
 CLASSES = ("database", "host", "site")
+OF_A_TENANT = ("data_loss", "outage")  # what is known of a tenant by itself
 CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
-_KEYS = ("id", "database", "class", "fault")
+_KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed, " \
@@ -46,7 +47,8 @@ def limit_of(measure: str) -> int | None:
 
 
 def read_sla(
-    node: Node | None, databases: tuple[str, ...], problems: list[Problem], kinds: tuple[str, ...] = ()
+    node: Node | None, databases: tuple[str, ...], problems: list[Problem], kinds: tuple[str, ...] = (),
+    tenants: tuple[str, ...] = (),
 ) -> tuple[SlaLine, ...]:
     """kinds: of events and faults, that a line may be about. Every line that is right; the others become problems. Aliases (rpo, rto) are already resolved."""
     if node is None or node.value is None:
@@ -58,7 +60,7 @@ def read_sla(
                 lines.append(line)
     elif isinstance(node.value, list):
         for item in node.value:
-            if line := _item(item, databases, kinds, problems):
+            if line := _item(item, databases, kinds, tenants, problems):
                 if any(line.id == other.id for other in lines):
                     problems.append(item.problem(f"sla: the id {line.id!r} is already taken; write another 'id:'"))
                 lines.append(line)
@@ -67,7 +69,9 @@ def read_sla(
     return tuple(lines)
 
 
-def _item(item: Node, databases: tuple[str, ...], kinds: tuple[str, ...], problems: list[Problem]) -> SlaLine | None:
+def _item(
+    item: Node, databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...], problems: list[Problem]
+) -> SlaLine | None:
     if not isinstance(item.value, dict):
         problems.append(item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}"))
         return None
@@ -79,32 +83,55 @@ def _item(item: Node, databases: tuple[str, ...], kinds: tuple[str, ...], proble
             words[key] = child.value
         elif child is not None:
             problems.append(child.problem(f"sla: {key} is a name"))
-    database = words.get("database", "")
-    if database and database not in databases:
-        hint = did_you_mean(database, databases)
-        problems.append(item.value["database"].problem(f"sla: unknown database {database!r}; {hint}"))
-    failure_class = words.get("class", "")
-    if failure_class and failure_class not in CLASSES:
-        problems.append(item.value["class"].problem(f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"))
-    fault = words.get("fault", "")
-    if fault and fault not in kinds:
-        problems.append(item.value["fault"].problem(f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"))
+    _check_names(item.value, words, databases, kinds, tenants, problems)
     measures = [key for key in item.value if key not in _KEYS]
     if len(measures) != 1:
         named = " and ".join(measures) or "none"
         problems.append(item.problem(f"sla: a line has one measure, and this has {named}"))
         return None
     measure = measures[0]
-    if failure_class and measure.split(".")[0] not in CLASSED:
-        problems.append(item.value["class"].problem(f"sla: {measure[:60]} is the same for every class; leave 'class' out"))
-    if failure_class and database and measure.split(".")[0] == "exposure" and failure_class != "site":
-        told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
-        problems.append(item.value["class"].problem(told))
-    name = words.get("id") or " ".join(filter(None, (measure, database, failure_class, fault)))
+    _check_fits(item.value, words, measure.split(".")[0], problems)
+    database, failure_class, fault, tenant = (words.get(key, "") for key in ("database", "class", "fault", "tenant"))
+    name = words.get("id") or " ".join(filter(None, (measure, database, tenant, failure_class, fault)))
     line = _line(name, measure, item.value[measure], database, problems)
     if line is not None:
-        line = replace(line, failure_class=failure_class, fault=fault)
+        line = replace(line, failure_class=failure_class, fault=fault, tenant=tenant)
     return line if len(problems) == found else None
+
+
+def _check_names(
+    line: dict[str, Node], words: dict[str, str], databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...],
+    problems: list[Problem],
+) -> None:
+    """Whether there is what a line is about."""
+    database = words.get("database", "")
+    if database and database not in databases:
+        hint = did_you_mean(database, databases)
+        problems.append(line["database"].problem(f"sla: unknown database {database!r}; {hint}"))
+    failure_class = words.get("class", "")
+    if failure_class and failure_class not in CLASSES:
+        problems.append(line["class"].problem(f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"))
+    fault = words.get("fault", "")
+    if fault and fault not in kinds:
+        problems.append(line["fault"].problem(f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"))
+    tenant = words.get("tenant", "")
+    if tenant and tenant not in tenants:
+        known = did_you_mean(tenant, tenants) if tenants else "no database names any; write 'tenants: [...]' beside its size"
+        problems.append(line["tenant"].problem(f"sla: unknown tenant {tenant[:40]!r}; {known}"))
+
+
+def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]) -> None:
+    """Whether that measure is taken of what a line is about."""
+    database, failure_class, tenant = (words.get(key, "") for key in ("database", "class", "tenant"))
+    if failure_class and head not in CLASSED:
+        problems.append(line["class"].problem(f"sla: {head[:60]} is the same for every class; leave 'class' out"))
+    if failure_class and database and head == "exposure" and failure_class != "site":
+        told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
+        problems.append(line["class"].problem(told))
+    if tenant and database:
+        problems.append(line["tenant"].problem("sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"))
+    if tenant and head not in OF_A_TENANT:
+        problems.append(line["tenant"].problem(f"sla: {head[:60]} is not measured by tenant; leave 'tenant' out"))
 
 
 def _line(name: str, measure: str, bound: Node, database: str, problems: list[Problem]) -> SlaLine | None:
@@ -165,5 +192,5 @@ def schema() -> dict[str, Any]:
     patterns = {rf"^{ABOVE.pattern}$": bound}
     text = {"type": "string"}
     one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
-    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, "fault": text, **measures}}
+    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, "fault": text, "tenant": text, **measures}}
     return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}

@@ -116,6 +116,22 @@ Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLen
 NameList = Annotated[
     tuple[str, ...], PlainValidator(_names), _json("array", items={"type": "string"}, minItems=1, uniqueItems=True)
 ]
+
+
+def _tenants(value: Any) -> tuple[str, ...]:
+    return () if value == "none" else (_name(value),) if isinstance(value, str) else _names(value)
+
+
+Tenants = Annotated[
+    tuple[str, ...],
+    PlainValidator(_tenants),
+    WithJsonSchema({
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}],
+        "examples": ["acme", ["acme", "contoso"], "none"],
+    }),
+]
+"""Names of tenants: one, or a list; none: nobody's."""
+
 LONGEST_PATH = 200
 
 

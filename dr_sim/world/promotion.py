@@ -105,6 +105,7 @@ class Promotion:
             acknowledged - reading.commits,
         )  # fmt: skip
         self._promoted[database] = (acknowledged, stop)
+        self._users.online(database)
         if db.writes_until_us is None and not self._two_primaries:
             self._two_primaries = True
             context.note("truth.two_primaries", -1, 1)

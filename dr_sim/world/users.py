@@ -4,6 +4,9 @@ Requests go to the primary until they are redirected. From the redirect on, an a
 clients arrive evenly over the time in which cached addresses expire and connections are tried again. The new primary
 starts cold and warms up evenly: of the requests that reach it, it serves what its capacity allows. Served is
 min(arrived, capacity / utilisation); 'served again' is the first instant from which 99 % of requests succeed.
+
+Requests are offered evenly to the databases. Those to one that nobody could bring online fail, before and after the
+switch, until it is online. Where databases have tenants, each database's part is recorded too.
 """
 
 from __future__ import annotations
@@ -23,7 +26,12 @@ class Users:
         self._context = context
         self._databases = len(context.scenario.databases)
         self._up = [True] * self._databases
+        self._online: set[int] = set()  # at the new primary
+        self._each = any(d.tenants for d in context.scenario.databases)
         self.redirected = False
+        self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
+        self._piece = (0, 0, 0, 0)  # what a database that is online gets: begin, end, from, to
+        self._again: set[int] = set()  # for which that was noted, -1: the service
         self._arrived_us: int | None = None  # when 99 % have arrived at the new primary, once that is under way
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 
@@ -34,6 +42,18 @@ class Users:
             if not self.redirected:
                 part = ALL_PPM * sum(self._up) // self._databases
                 self._context.note("truth.served", -1, part, part)
+                if self._each:
+                    self._context.note("truth.served", database, 0, 0)
+
+    def online(self, database: int) -> None:
+        """It takes requests at the new primary from now on, or as soon as they come."""
+        self._online.add(database)
+        if self._ramps is not None:
+            now = self._context.now_us
+            begin, end, low, high = self._piece
+            at_now = high if now >= end else low + (high - low) * (now - begin) // (end - begin)
+            self._note(now, max(now, end), at_now, high)
+            self._expect_again()
 
     def redirect(self, done: Callable[[], None]) -> None:
         """Send users to the new primary; done() once 99 % of them have arrived. Asked again, it goes on as it does."""
@@ -58,17 +78,44 @@ class Users:
         served = _Ramp(scenario.failover.warm_up_from_ppm if warm else ALL_PPM, warm)
         load = max(1, scenario.users.utilisation_ppm)
         instants = {0, spread, warm, *_crossings(arrived, served, load)}
-        again = _first_at_least(arrived, served, load)
+        self._ramps = t0, arrived, served
         marks = [*sorted(t for t in instants if t < max(spread, warm)), max(spread, warm)]
         for begin, end in pairwise(marks):
             values = (_served(arrived, served, load, begin), _served(arrived, served, load, end))
-            context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, *values)
-        context.agenda.at(t0 + marks[-1], Class.ANSWER, -1, self._note, ALL_PPM, ALL_PPM)
-        context.agenda.at(t0 + again, Class.ANSWER, -1, lambda: context.note("truth.served_again", -1))
+            context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, t0 + begin, t0 + end, *values)
+        last = t0 + marks[-1]
+        context.agenda.at(last, Class.ANSWER, -1, self._note, last, last, ALL_PPM, ALL_PPM)
+        self._expect_again()
         context.agenda.at(self._arrived_us, Class.ANSWER, -1, done)
 
-    def _note(self, from_ppm: int, to_ppm: int) -> None:
-        self._context.note("truth.served", -1, from_ppm, to_ppm)
+    def _expect_again(self) -> None:
+        """99 % of all requests succeed once the databases that are online get so much more than that."""
+        level = -(-SERVED_AGAIN_PPM * self._databases // len(self._online))
+        if level <= ALL_PPM:
+            self._expect(level, -1)
+        for database in sorted(self._online) if self._each else ():
+            self._expect(SERVED_AGAIN_PPM, database)
+
+    def _expect(self, level_ppm: int, entity: int) -> None:
+        assert self._ramps is not None
+        t0, arrived, served = self._ramps
+        load = max(1, self._context.scenario.users.utilisation_ppm)
+        at = max(self._context.now_us, t0 + _first_at_least(arrived, served, load, level_ppm))
+        self._context.agenda.at(at, Class.ANSWER, -1, self._served_again, entity)
+
+    def _served_again(self, entity: int) -> None:
+        if entity not in self._again:
+            self._again.add(entity)
+            self._context.note("truth.served_again", entity)
+
+    def _note(self, begin_us: int, end_us: int, from_ppm: int, to_ppm: int) -> None:
+        """From now on a database that is online gets from_ppm, rising to to_ppm."""
+        self._piece = begin_us, end_us, from_ppm, to_ppm
+        part, of, note = len(self._online), self._databases, self._context.note
+        note("truth.served", -1, from_ppm * part // of, to_ppm * part // of)
+        for database in range(of) if self._each else ():
+            there = int(database in self._online)
+            note("truth.served", database, from_ppm * there, to_ppm * there)
 
 
 class _Ramp:
@@ -96,10 +143,10 @@ def _served(arrived: _Ramp, capacity: _Ramp, load_ppm: int, t: int) -> int:
     return min(arrived.at(t), capacity.at(t) * ALL_PPM // load_ppm, ALL_PPM)
 
 
-def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> int:
+def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int, level_ppm: int) -> int:
     """Both have risen far enough; each only rises, so the later of the two."""
-    need = -(-SERVED_AGAIN_PPM * load_ppm // ALL_PPM)
-    return max(arrived.reaches(SERVED_AGAIN_PPM), capacity.reaches(need))
+    need = -(-level_ppm * load_ppm // ALL_PPM)
+    return max(arrived.reaches(level_ppm), capacity.reaches(need))
 
 
 def _crossings(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> set[int]:

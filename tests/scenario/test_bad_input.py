@@ -23,6 +23,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("sweep: {link.loss: 1..2 %}", ["4:20: sweep.link.loss: '1..2 %' is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between"]),
     ("sla: [{outage: at most 5 min, class: sites}]", ["4:38: sla: no class of failure 'sites'; write site, host or database"]),
     ("sla: [{outage: at most 5 min, fault: link_outag}]", ["4:38: sla: unknown kind of event or fault 'link_outag'; did you mean 'link_outage'?"]),
+    ("sla: [{outage: at most 5 min, tenant: acme}]", ["4:39: sla: unknown tenant 'acme'; no database names any; write 'tenants: [...]' beside its size"]),
     ("sla: [{alerts_missed: at most 0, class: site}]", ["4:41: sla: alerts_missed is the same for every class; leave 'class' out"]),
     ("events: [{at: 1 h, packet_loss: {loss: 100 %, duration: 1 h}}]",
      ["4:40: events.1.packet_loss.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage"]),
