@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from world.build import World, during, scenario
 
 from dr_sim.experiments.estimates import Question, values_of
 from dr_sim.experiments.sample import take
@@ -12,7 +13,6 @@ from dr_sim.measures.outcome import failovers
 from dr_sim.measures.tables import tables
 from dr_sim.measures.tenants import databases_of, tenant_outcomes
 from tests.library.runs import HOUR, SECOND, failover, ran
-from world.build import World, during, scenario
 
 AGAIN_US = 129_460_000  # 30 s, 21 s, 10 s, 60 s and 8.46 s: see the scenario
 
