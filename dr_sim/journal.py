@@ -18,7 +18,7 @@ import re
 import struct
 import typing
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,19 +101,25 @@ class Pattern:
     """Rows of several kinds that always come together: written as one line of integers, spread out by columns when the
     journal is packed. A quiet log's 15 rows cost little more than one that way.
 
-    fields: of a line; `line` packs one, to be added to `lines`. rows: (kind name, seq, time_us, entity, then the kind's
-    fields), each a sum such as 'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
+    fields: of a line. rows: (kind name, seq, time_us, entity, then the kind's fields), each a sum such as
+    'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
     """
 
     def __init__(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         self.lines = bytearray()
-        self.line = struct.Struct(f"={len(fields)}q").pack
+        self._fields = fields
+        self._pack = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
         self._rows = [(KIND_ID[kind_name], [_sum_of(text, place) for text in columns]) for kind_name, *columns in rows]
         for kind_id, sums in self._rows:
             if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
                 raise ValueError(f"a row of {KINDS[kind_id].name} has not {len(sums)} columns")
+
+    def write(self, columns: Mapping[str, Iterable[int]]) -> None:
+        """Lines in any order, by columns: of each field its values, or repeat(value), but one at the least that ends.
+        Raises struct.error for what does not fit 63 bits."""
+        self.lines += b"".join(map(self._pack, *(columns[field] for field in self._fields)))
 
     def taken(self) -> Ints:
         """The lines written since the last time, a column each field."""

@@ -65,6 +65,17 @@ class Front:
         self.by_logs = False  # it rests on a base that only logs bring, replayed or not
         self.shown_fork = self.shown_commits = -1
 
+    def follows(self, f: File) -> bool:
+        """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on to where f ends. Has it
+        reached another commit?"""
+        if f.last_lsn <= self.lsn:
+            return False
+        self.lsn, self.commits = f.last_lsn, f.commits
+        if f.commits == self.shown_commits:
+            return False
+        self.shown_commits, self.shown_fork = f.commits, f.fork
+        return True
+
 
 class History:
     """One database: its forks, its files, the state of its copy at the secondary, and the fronts.
@@ -133,11 +144,8 @@ class History:
         """One more intact file for that front."""
         same = f.fork == front.fork
         if same and f.kind is _LOG and f.first_lsn <= front.lsn and not front.stuck:
-            if f.last_lsn > front.lsn:  # the quiet path
-                front.lsn, front.commits = f.last_lsn, f.commits
-                if f.commits != front.shown_commits:
-                    front.shown_commits, front.shown_fork = f.commits, f.fork
-                    self.show(t, self, front)
+            if front.follows(f):  # the quiet path
+                self.show(t, self, front)
         elif front.stuck:
             if f.kind is not _LOG or f.first_lsn <= front.lsn:
                 self.compute(t, front)

@@ -11,7 +11,7 @@ more, there are rows of it only while that is not so, and one (no commit lacking
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -129,6 +129,52 @@ class Witness:
         d.keeps_log = kept
         if d.host.lsn >= 0:
             self._log_turned(t, d)
+
+    # ---- for the express lane ----------------------------------------------------------------------------------
+    def quiet(self, db: int, state: RestoreState, reading: Reading) -> bool:
+        """Would whole logs from that state on, each made, landed and restored before the next, move the fronts and show
+        nothing else? state and reading are the database's at the secondary."""
+        d = self._databases[db]
+        fork, lsn, base_lsn = state.fork, state.redo_lsn, state.differential_base_lsn
+        return (
+            not d.promoted and d.exists and d.sound and d.primary_fork == d.fork == fork and d.lsn == lsn
+            and d.commits == reading.commits and reading.digest == d.digest(fork, reading.commits)
+            and (base_lsn == d.base_lsn or not (base_lsn or d.has_base))
+            and d.log_whole and d.log_follows()
+            and all(f.fork == fork and f.lsn >= lsn and not (f.stuck or f.by_logs) for f in (d.host, d.site))
+        )  # fmt: skip
+
+    def shipped(
+        self, db: int, headers: Sequence[BackupHeader], commits: Sequence[int], hashed_us: int, restored_us: int,
+        state: RestoreState, reading: Reading,
+    ) -> tuple[list[int], list[int]]:  # fmt: skip
+        """Quiet logs were made, landed intact and were restored at the first attempt, each before the next was made; the
+        last was handed over and restored at those instants and left that state and reading. As digests telescope, what
+        it leaves is right only if each one before it was. For failures of class 'host', as each was made, and of class
+        'site', as each landed: the instant of the first commit that a survivor lacks from then on, -1 where that stays."""
+        d = self._databases[db]
+        files, ack_instant, at_host, at_site = d.files, self._ack_instant, d.host.follows, d.site.follows
+        host_us, site_us, made = [], [], []
+        for header, reached in zip(headers, commits, strict=True):
+            f = files[header.backup_id] = File(header, reached)
+            f.secondary = True
+            made.append(f)
+            at_us = -1
+            moves, follows = at_host(f), at_site(f)
+            if moves or follows:
+                at_us = ack_instant(db, f.fork, reached)
+            host_us.append(at_us if moves else -1)
+            site_us.append(at_us if follows else -1)
+        for f in made[:-1]:
+            f.attempts, f.restored = 1, True
+        last = headers[-1]
+        if len(made) > 1:
+            d.lsn, d.commits = last.first_lsn, made[-2].commits
+            d.claimed = max(d.claimed, d.commits)
+        d.log_lsn = max(d.log_lsn, last.last_lsn)
+        self.handed_over(hashed_us, db, last.backup_id, 1, True, True)
+        self.restored(restored_us, db, last.backup_id, state, reading)
+        return host_us, site_us
 
     # ---- what happened at the secondary ----------------------------------------------------------------------
     def opened(self, t: int, db: int, fork: int) -> None:

@@ -119,6 +119,14 @@ class Shelf:
             self._logs.append(file)
             self._fork, self._reached, self._finished_utc_us = fork, header.last_lsn, header.finished_utc_us
 
+    def add_logs(self, logs: Sequence[Stored]) -> None:
+        """Logs of one fork are here, and whole; each begins where the one before it ended, and was finished after it."""
+        self.add(logs[0])
+        if self.usual and len(logs) > 1:
+            self._logs.extend(logs[1:])
+            last = logs[-1].header
+            self._reached, self._finished_utc_us = last.last_lsn, last.finished_utc_us
+
     def remove(self, name: str) -> None:
         """A file is here no more: a full, an incremental, or the first log; any other is unusual."""
         if self._others.pop(name, None) is not None:

@@ -75,7 +75,7 @@ def _odd_page(body: bytes) -> int:
     return next((i for i, page in enumerate(pages) if page != usual), 0)
 
 
-class _Database:
+class Database:
     """One database; online: it takes writes and backups; otherwise restoring."""
 
     __slots__ = (
@@ -120,7 +120,7 @@ class ModelBackup:
         "_base_commits", "_base_lsn", "_before", "_db", "_digest", "_engine", "_forks", "_n0", "_n1", "_path", "header",
     )  # fmt: skip
 
-    def __init__(self, engine: ModelEngine, db: _Database, path: str, header: BackupHeader) -> None:
+    def __init__(self, engine: ModelEngine, db: Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
         self._db = db
         self._path = path
@@ -208,8 +208,8 @@ class ModelRestore(Restoring["ModelEngine"]):
         return refusal(_DAMAGE[damage.what], path=self._path)
 
 
-def _full(s: BackupSet, body: int) -> _Database:
-    db = _Database(s.database, s.path)
+def _full(s: BackupSet, body: int) -> Database:
+    db = Database(s.database, s.path)
     db.online = False
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, body
     db.base_lsn = s.first_lsn
@@ -219,21 +219,21 @@ def _full(s: BackupSet, body: int) -> _Database:
     return db
 
 
-def _check(db: _Database, s: BackupSet) -> None:
+def _check(db: Database, s: BackupSet) -> None:
     what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn)
 
 
-def _incremental(db: _Database, s: BackupSet, body: int) -> None:
+def _incremental(db: Database, s: BackupSet, body: int) -> None:
     _check(db, s)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + body) & MASK
     db.rebuilt, db.mid_segment = True, False
 
 
-def _log(db: _Database, s: BackupSet, pages: bytes) -> None:
+def _log(db: Database, s: BackupSet, pages: bytes) -> None:
     _check(db, s)
     body = _content(pages)
     if pages != _pages(body):
@@ -249,7 +249,7 @@ def _log(db: _Database, s: BackupSet, pages: bytes) -> None:
         _move_base(db, s)
 
 
-def _part_of_log(db: _Database, s: BackupSet, pages: bytes) -> None:
+def _part_of_log(db: Database, s: BackupSet, pages: bytes) -> None:
     """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
     Refused if it gets the database nowhere. The position told is where it stands."""
     whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
@@ -263,7 +263,7 @@ def _part_of_log(db: _Database, s: BackupSet, pages: bytes) -> None:
     db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
 
 
-def _move_base(db: _Database, s: BackupSet) -> None:
+def _move_base(db: Database, s: BackupSet) -> None:
     """The log tells of a newer full. What that held is what is here now less what came since: should anything be wrong
     here, an incremental on that full leaves it wrong."""
     since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
@@ -282,7 +282,7 @@ class ModelEngine:
         self.files = files
         self.carries_base = imitates != "postgres"
         self.checksum = checksum
-        self.databases: dict[str, _Database] = {}
+        self.databases: dict[str, Database] = {}
         self._parsed: tuple[bytes, BackupSet] | None = None
 
     def parse(self, data: bytes) -> BackupSet:
@@ -296,9 +296,9 @@ class ModelEngine:
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
             raise refusal(1801, db=database)
-        self.databases[database] = _Database(database, ((1, 0, 0),))
+        self.databases[database] = Database(database, ((1, 0, 0),))
 
-    def _online(self, database: str) -> _Database:
+    def _online(self, database: str) -> Database:
         db = self.databases.get(database)
         if db is None:
             raise refusal(911, db=database)

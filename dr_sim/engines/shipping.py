@@ -1,15 +1,18 @@
-"""A quiet log between two model engines in one step: made at one, restored at the other, its bytes never looked at.
+"""Quiet logs between two model engines in one step: made at one, restored at the other, their bytes never looked at.
 
-`fits` says whether nothing could refuse it, `ship` leaves both engines exactly as begin_backup, finish, a copy of the
-bytes, begin_restore and finish would, and the bytes as what they would be, for whoever reads them later.
+`fits` says whether nothing could refuse them, `ship` leaves both engines exactly as begin_backup, finish, a copy of the
+bytes, begin_restore and finish of each would, and their bytes as what they would be, for whoever reads them later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.commits import MASK, mark
+from dr_sim.commits import MASK, content, mark
+from dr_sim.engines.backup_set import Path
 from dr_sim.engines.files import Unread
-from dr_sim.engines.model import ModelEngine, log_bytes
+from dr_sim.engines.model import Database, ModelEngine, log_bytes
 
 _LOG = Kind.LOG
 
@@ -25,30 +28,43 @@ def fits(at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int
         return None  # the first log after a full moves the differential base
     if s.lsn != p.log_lsn or s.commits != p.log_commits or lsn <= s.lsn or lsn < p.lsn or commits < p.commits:
         return None
+    if p.log_digest != _digest(p, p.log_commits):
+        return None  # what the next log holds is not told by the numbers of its commits
     return p.log_fork, p.log_lsn
 
 
+def _digest(p: Database, commits: int) -> int:
+    """Of what the primary's database had after so many commits."""
+    return (mark(p.name, p.log_fork, commits) + p.offset) & MASK
+
+
 def ship(
-    at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int, backup_id: int,
-    started_utc_us: int, finished_utc_us: int,
-) -> tuple[BackupHeader, Unread]:  # fmt: skip
-    """Make and restore the log that fits; its header and its bytes."""
+    at: ModelEngine, to: ModelEngine, database: str, logs: Iterable[tuple[int, int, int, int, int]]
+) -> list[tuple[BackupHeader, Unread]]:
+    """Make and restore logs, each before the next, the first of which fits: (commits, LSN, backup_id, when it was cut and
+    when finished, by the primary's clock) of each. Their headers and their bytes."""
     p = at.databases[database]
     s = to.databases[database]
-    fork, first_lsn, before = p.log_fork, p.log_lsn, p.log_commits
-    digest = (mark(database, fork, commits) + p.offset) & MASK
-    changed = (digest - p.log_digest) & MASK
-    base = p.base_checkpoint_lsn
-    header = BackupHeader(
-        database, backup_id, _LOG, fork, first_lsn, lsn, base, base if at.carries_base else 0, 0, fork, 0, started_utc_us, finished_utc_us, False, False,
-        lsn - first_lsn,
-    )  # fmt: skip
-    p.commits = p.log_commits = s.commits = commits
-    p.lsn = p.log_lsn = s.lsn = lsn
+    fork, first_lsn, before, base = p.log_fork, p.log_lsn, p.log_commits, p.base_checkpoint_lsn
+    told = base if at.carries_base else 0
+    rest = (*((p.base_lsn, p.base_commits) if at.carries_base else (0, 0)), at.checksum)
+    made = []
+    for commits, lsn, backup_id, started_utc_us, finished_utc_us in logs:
+        header = BackupHeader(
+            database, backup_id, _LOG, fork, first_lsn, lsn, base, told, 0, fork, 0, started_utc_us, finished_utc_us, False, False,
+            lsn - first_lsn,
+        )  # fmt: skip
+        made.append((header, Unread(_log_bytes, header, p.path, before, commits, *rest)))
+        first_lsn, before = lsn, commits
+    digest = _digest(p, before)
+    s.restored_digest = (s.restored_digest + digest - p.log_digest) & MASK
     p.log_digest = digest
-    s.restored_digest = (s.restored_digest + changed) & MASK
+    p.commits = p.log_commits = s.commits = before
+    p.lsn = p.log_lsn = s.lsn = first_lsn
     s.mid_segment = False
-    return header, Unread(
-        log_bytes, header, p.path, before, commits, changed, *((p.base_lsn, p.base_commits) if at.carries_base else (0, 0)),
-        at.checksum,
-    )
+    return made
+
+
+def _log_bytes(header: BackupHeader, path: Path, n0: int, n1: int, base_lsn: int, base_commits: int, checksum: bool) -> bytes:
+    held = content(header.database, header.fork, n0, n1)
+    return log_bytes(header, path, n0, n1, held, base_lsn, base_commits, checksum)

@@ -1,18 +1,20 @@
-"""A quiet log in one step: what a log that lands whole and in order does to a database's replay, without its three events.
+"""Quiet logs in one step: what logs that land whole and in order do to a database's replay, without three events for each.
 
-The world may know that nothing else can happen until a log is restored. If replay is quiet too, Landed, Validated and
-Restored would each be answered as always: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb` leaves the state
-that they would leave. A test steps both ways through the same runs and compares the records of every event and command.
+The world may know that nothing else can happen until a log is restored, and so for the next one. If replay is quiet too,
+Landed, Validated and Restored would each be answered as always: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb`
+leaves the state that they would leave. A test steps both ways through the same runs and compares the records of every event and command.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.retention import Stored
 from dr_sim.recovery.files import LOG, VALID, File
 from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.saved import LastRestore
 
 
 def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
@@ -43,23 +45,25 @@ def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: in
 
 
 def absorb(
-    db: DatabaseReplay, name: str, header: BackupHeader, landed_us: int, restored_us: int, utc_minus_mono_us: int
-) -> tuple[str, str]:  # fmt: skip
-    """The log has landed and been restored. What was saved: its counter, and the clock of the last restore."""
-    file = File(name, LOG, header.finished_utc_us, header.nominal_bytes, landed_us)
-    file.header = header
-    file.state = VALID
-    file.done = True
-    file.attempts = 1
-    db.files[name] = file
-    db.keeping.shelf.add(cast(Stored, file))
-    db.watch.landed_mono_us = landed_us
-    state, last = db.state, db.last
-    assert last is not None
-    state.redo_lsn = header.last_lsn
-    last.mono_us = restored_us
-    last.utc_us = restored_us + utc_minus_mono_us
-    last.modified_utc_us = header.finished_utc_us
-    last.started_utc_us = header.started_utc_us
-    last.name = name
-    return "1", last.text()
+    db: DatabaseReplay, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int], restored: Sequence[int],
+    utc_minus_mono_us: int,
+) -> tuple[str, list[str]]:  # fmt: skip
+    """Logs have landed and been restored, each before the next had landed. What was saved of each: its counter, which is
+    the same for all, and the clock of the last restore."""
+    taken: list[File] = []
+    clocks = []
+    for (name, header), landed_us, restored_us in zip(logs, landed, restored, strict=True):
+        modified_utc_us = header.finished_utc_us
+        file = File(name, LOG, modified_utc_us, header.nominal_bytes, landed_us)
+        file.header = header
+        file.state = VALID
+        file.done = True
+        file.attempts = 1
+        db.files[name] = file
+        taken.append(file)
+        db.last = LastRestore(restored_us, restored_us + utc_minus_mono_us, modified_utc_us, header.started_utc_us, name)
+        clocks.append(db.last.text())
+    db.keeping.shelf.add_logs(cast(list[Stored], taken))
+    db.watch.landed_mono_us = landed[-1]
+    db.state.redo_lsn = logs[-1][1].last_lsn
+    return "1", clocks

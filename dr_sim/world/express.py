@@ -13,67 +13,37 @@ while logs land, only moves itself on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
-from dr_sim.journal import KIND_ID
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.stores import MemoryStore
 from dr_sim.world.agenda import Class
-from dr_sim.world.backup_file import FILE_BITS, BackupFile
+from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.promotion import Promotion
+from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
 from dr_sim.world.replication import Replication
 from dr_sim.world.schedule import next_start
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.sharing import MICRO
+from dr_sim.world.volume import NO_LIMIT_BYTES
 
 _LOG = Kind.LOG
-_ALARM, _SET_ALARM = KIND_ID["seen.Alarm"], KIND_ID["seen.SetAlarm"]
-
-_LINE = (
-    "index", "start", "incarnation", "database", "number", "name", "fork", "first_lsn", "last_lsn", "commits", "base",
-    "differential_base", "cut", "finished", "landed", "hashed", "restored",
-    "at_cut", "at_finish", "at_landing", "at_told", "at_hash", "at_restore",  # the seq of the first row written there
-    "sending", "there", "counter_key", "counter", "clock_key", "clock",
-)  # fmt: skip
-"""What differs from log to log, or from stretch to stretch."""
-
-_SIZE = "last_lsn-first_lsn"
-_CARRIED = "carried"
-"""Stands for the base that a log tells of, which is 'base', or 0 by the rules of an engine whose logs tell of none."""
-_ROWS = (
-    ("truth.backup_begin", "at_cut", "cut", "index", "number", "2", "fork", "first_lsn", "last_lsn", "commits"),
-    ("truth.backup_finished", "at_finish", "finished", "index",
-     "number", "2", "fork", "first_lsn", "last_lsn", "commits", _SIZE, "name"),
-    ("truth.file_state", "at_finish+1", "finished", "index", "number", "sending"),
-    ("truth.transfer_bytes", "at_landing", "landed", "index", "number", _SIZE),
-    ("truth.file_state", "at_landing+1", "landed", "index", "number", "there"),
-    ("truth.landed", "at_landing+2", "landed", "index", "number", "2", "fork", "first_lsn", "last_lsn", "1", "name"),
-    ("seen.Landed", "at_told", "landed", "index",
-     "landed", "landed+start", "0", "database", "name", "finished+start", _SIZE),
-    ("seen.Validate", "at_told+1", "landed", "index", "database", "name"),
-    ("seen.Validated", "at_hash", "hashed", "index", "hashed", "hashed+start", "incarnation", "database", "name",
-     "database", "number", "2", "fork", "first_lsn", "last_lsn", "base", _CARRIED, "0", "fork", "0",
-     "cut+start", "finished+start", "0", "0", _SIZE),
-    ("seen.Save", "at_hash+1", "hashed", "-1", "counter_key", "counter"),
-    ("seen.RenameWorkingCopy", "at_hash+2", "hashed", "index", "database", "name", "1"),
-    ("seen.Restore", "at_hash+3", "hashed", "index", "database", "name", "0"),
-    ("truth.restored", "at_restore", "restored", "index", "number", "fork", "last_lsn", "commits"),
-    ("seen.Restored", "at_restore+1", "restored", "index",
-     "restored", "restored+start", "incarnation", "database", "name", "fork", "last_lsn", "differential_base"),
-    ("seen.Save", "at_restore+2", "restored", "-1", "clock_key", "clock"),
-)  # fmt: skip
-"""The rows of a log's life; truth.survivable rows of the witness and those of the alarm 'window' come between."""
+_POINT = tuple(map(POINTS.index, ("at_cut", "at_finish", "at_landing", "at_hash", "at_restore")))
+"""Where a ring's rows come, by how many of these have passed: the cut, the end of the backup, the landing, the hash."""
 
 
 @dataclass(slots=True)
@@ -90,11 +60,21 @@ class _Stretch:
     ahead: tuple[int, int]  # instant and priority of what comes next on the agenda
     priority: int  # of the end of a restore
     alarm_us: int
-    rung: bool = False
+    state: RestoreState  # of the copy at the secondary
 
 
-_Life = tuple[int, int, int, int, int, int, int]
-"""One log: commits and LSN at its cut, then its instants: cut, finished, landed, hashed, restored."""
+@dataclass(slots=True)
+class _Lives:
+    """Logs by columns: commits and LSN at their cuts, then their instants. rings: by log."""
+
+    commits: list[int] = field(default_factory=list)
+    lsn: list[int] = field(default_factory=list)
+    cut: list[int] = field(default_factory=list)
+    finished: list[int] = field(default_factory=list)
+    landed: list[int] = field(default_factory=list)
+    hashed: list[int] = field(default_factory=list)
+    restored: list[int] = field(default_factory=list)
+    rings: dict[int, Ring] = field(default_factory=dict)
 
 
 class ExpressLane:
@@ -110,7 +90,7 @@ class ExpressLane:
         self._at_files, self._to_files = context.primary_files.data, context.secondary_files.data
         self._context = context
         self._witness = context.witness
-        self._take_rows, self._texts = context.journal.take, context.journal.texts
+        self._journal, self._texts = context.journal, context.journal.texts
         self._start_utc_us = context.scenario.start_utc_us
         self._primary = primary
         self._link = link
@@ -119,10 +99,7 @@ class ExpressLane:
         self._hands = hands
         self._promotion = promotion
         self._on_offer = on_offer
-        carried = "base" if self._at.carries_base else "0"
-        rows = [tuple(carried if column is _CARRIED else column for column in row) for row in _ROWS]
-        pattern = context.journal.pattern(_LINE, rows)
-        self._line, self._lines = pattern.line, pattern.lines
+        self._rows = QuietRows(context.journal, self._at.carries_base)
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
@@ -131,28 +108,19 @@ class ExpressLane:
         stretch = self._begin(db)
         if stretch is None:
             return -1
-        cut_us, last_us = self._context.agenda._now, -1
-        file = None
-        while True:
-            following = next_start(db.spec.log, cut_us, self._start_utc_us)
-            life = self._life(stretch, cut_us)
-            if life is None or (following is not None and life[-1] >= following):
-                break  # the next is cut while this one is still on its way
-            file = self._live(stretch, life)
-            self.taken += 1
-            last_us = cut_us
-            if following is None:
-                break
-            cut_us = following
-        if file is not None:
-            self._promotion.restored(file)
-            if self._primary.log_space.limit_bytes(db):
-                self._primary.log_space.changed(db)
-        if stretch.rung:
+        lives = self._lives(stretch, self._context.agenda._now)
+        if not lives.cut:
+            return -1
+        files = self._leave(stretch, lives)
+        self.taken += len(files)
+        self._promotion.restored(files[-1])
+        if self._primary.log_space.limit_bytes(db):
+            self._primary.log_space.changed(db)
+        if lives.rings:
             hands, key = self._hands, (db.spec.name, "window")
             hands.alarms[key].cancel()
             hands.alarms[key] = self._context.agenda.at(stretch.alarm_us, Class.ALARM, db.index, hands.alarm, *key)
-        return last_us
+        return lives.cut[-1]
 
     def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
         """None unless nothing is under way, planned or wrong, at either side or between them."""
@@ -172,108 +140,133 @@ class ExpressLane:
         position = fits(self._at, self._to, database, *self._primary.written(db))
         if position is None or not manager.quiet(database, *position):
             return None
+        state = self._to.state(database)
+        if not self._witness.quiet(db.index, state, self._to.read_witness(database)):
+            return None
         ahead, alarm_us = agenda.ahead(hands.alarms.get((database, "window")))
         return _Stretch(
             db, manager.databases[database], f"attempts/{database}/", f"restored/{database}", fixed_us, rates,
-            self._secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us,
+            self._secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us, state,
         )  # fmt: skip
 
-    def _life(self, stretch: _Stretch, cut_us: int) -> _Life | None:
-        """The log that is cut then. None if something could come between, even if only at the same instant as one of its
-        steps (the order is then the agenda's), or if it does not fit into the staging area."""
-        db = stretch.db
-        commits, lsn = self._primary.written_at(db, cut_us)
-        size = lsn - stretch.replay.state.redo_lsn
-        less = -size * MICRO  # each step is sharing.ends_us, written out: no rate is 0 here
+    def _lives(self, stretch: _Stretch, cut_us: int) -> _Lives:
+        """The logs from the one on that is cut then. It ends before the first one in whose life something else could come,
+        even if only at the same instant as one of its steps (the order is then the agenda's), or for which there is no room."""
+        lives, db, spec = _Lives(), stretch.db, stretch.db.spec
+        written_at, restore_cost = self._primary.written_at, self._secondary.restore_cost
         finish, send, hash_, restore = stretch.rates
-        finished_us = cut_us + stretch.fixed_us - less // finish
-        landed_us = finished_us - less * 8 // send
-        hashed_us = landed_us - less // hash_
-        copied_us = hashed_us - less // stretch.copy_rate if stretch.copy_rate else hashed_us
-        fixed_us, amount = self._secondary.restore_cost(db.spec.name, _LOG, cut_us, 1, size)
-        restored_us = copied_us + fixed_us - -amount * MICRO // restore
-        if not (
-            cut_us < finished_us < landed_us < hashed_us < restored_us
-            and (restored_us, stretch.priority) < stretch.ahead
-            and self._replication.room_for(db.index, size) and self._primary.share.fits(size)
-            and (not stretch.copy_rate or self._secondary.share.fits(2 * size))
-            and (stretch.alarm_us >= restored_us or self._alarm_moves_on(stretch, landed_us, restored_us))
-        ):
-            return None
-        return commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us
+        room, copies = self._room(stretch)
+        begin = lsn = stretch.state.redo_lsn
+        while True:
+            following = next_start(spec.log, cut_us, self._start_utc_us)
+            before, (commits, lsn) = lsn, written_at(db, cut_us)
+            size = lsn - before
+            less = -size * MICRO  # each step is sharing.ends_us, written out: no rate is 0 here
+            finished_us = cut_us + stretch.fixed_us - less // finish
+            landed_us = finished_us - less * 8 // send
+            hashed_us = landed_us - less // hash_
+            copied_us = hashed_us - less // stretch.copy_rate if stretch.copy_rate else hashed_us
+            fixed_us, amount = restore_cost(spec.name, _LOG, cut_us, 1, size)
+            restored_us = copied_us + fixed_us - -amount * MICRO // restore
+            if not (
+                cut_us < finished_us < landed_us < hashed_us < restored_us
+                and (restored_us, stretch.priority) < stretch.ahead
+                and lsn - begin <= room and lsn - begin + size <= copies
+                and (following is None or restored_us < following)  # else the next is cut while it is on its way
+                and (stretch.alarm_us >= restored_us
+                     or self._rings(stretch, lives, (cut_us, finished_us, landed_us, hashed_us), restored_us))
+            ):  # fmt: skip
+                return lives
+            lives.commits.append(commits)
+            lives.lsn.append(lsn)
+            lives.cut.append(cut_us)
+            lives.finished.append(finished_us)
+            lives.landed.append(landed_us)
+            lives.hashed.append(hashed_us)
+            lives.restored.append(restored_us)
+            if following is None:
+                return lives
+            cut_us = following
 
-    def _alarm_moves_on(self, stretch: _Stretch, landed_us: int, restored_us: int) -> bool:
-        """The alarm 'window' goes off by then: does it so once, and tells of no silence?"""
-        return self._alarm_goes_to_us(stretch, landed_us if stretch.alarm_us >= landed_us else None) > restored_us
+    def _room(self, stretch: _Stretch) -> tuple[int, int]:
+        """Bytes of logs that fit into the staging area and at both sides, and with a copy of the last at the secondary."""
+        there = self._secondary.share.free_bytes
+        staging = self._replication.staging_bytes(stretch.db.index)
+        return min(staging, self._primary.share.free_bytes, there), there if stretch.copy_rate else NO_LIMIT_BYTES
 
-    def _alarm_goes_to_us(self, stretch: _Stretch, landed_us: int | None) -> int:
-        landed_us = stretch.replay.watch.landed_mono_us if landed_us is None else landed_us
-        return window_alarm_goes_to_us(stretch.replay, stretch.alarm_us, landed_us)
-
-    def _live(self, stretch: _Stretch, life: _Life) -> BackupFile:
-        """The log's life. First what it leaves behind, then its rows, in the order of the steps."""
-        commits, lsn, cut_us, finished_us, *_ = life
-        db, name = stretch.db, self._primary.name(stretch.db, cut_us, _LOG)
-        start, database = self._start_utc_us, db.spec.name
-        number = (db.index << FILE_BITS) | db.files_made
-        header, data = ship(
-            self._at, self._to, database, commits, lsn, number, start + cut_us, start + finished_us
-        )
-        file = BackupFile(number, db.index, database, _LOG, name, header, commits, cut_us)
-        file.finished(header, data, commits)
-        self._at_files[self._context.at_primary(file)] = self._to_files[self._context.at_secondary(file)] = data
-        self._primary.made(db, file, cut_us)
-        self._replication.sent(file)
-        self._secondary.took(file)
-        self._show(stretch, life, file)
-        return file
-
-    def _show(self, stretch: _Stretch, life: _Life, file: BackupFile) -> None:
-        """The rows; the witness and the recovery manager learn of each step at its place among them."""
-        witness, h = self._witness, file.header
-        commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us = life
-        take, texts, ring = self._take_rows, self._texts, self._ring
-        index, number, start, store = file.database, file.number, self._start_utc_us, self._hands.store
-        if stretch.alarm_us < cut_us:
-            ring(stretch, None)
-        at_cut = take(1)
-        if stretch.alarm_us < finished_us:
-            ring(stretch, None)
-        witness.made(finished_us, index, number, h, commits)
-        at_finish, name, sending = take(2), texts[file.name], texts["sending"]
-        if stretch.alarm_us < landed_us:
-            ring(stretch, None)
-        at_landing, there = take(3), texts["landed"]
-        witness.landed(landed_us, index, number, True)
-        at_told, database = take(2), texts[file.database_name]
-        if stretch.alarm_us < hashed_us:
-            ring(stretch, landed_us)
-        counter, clock = absorb(stretch.replay, file.name, h, landed_us, restored_us, start)
-        counter_key = stretch.counter_key + file.name
-        store.save(counter_key, counter)
-        store.save(stretch.clock_key, clock)
-        at_hash, key, value = take(4), texts[counter_key], texts[counter]
-        witness.handed_over(hashed_us, index, number, int(counter), True, True)
-        if stretch.alarm_us < restored_us:
-            ring(stretch, landed_us)
-        state = self._to.state(file.database_name)
-        witness.restored(restored_us, index, number, state, self._to.read_witness(file.database_name))
-        at_restore = take(3)
-        self._lines += self._line(
-            index, start, self._hands.incarnation, database, number, name, h.fork, h.first_lsn, lsn, commits, h.checkpoint_lsn,
-            state.differential_base_lsn, cut_us, finished_us, landed_us, hashed_us, restored_us,
-            at_cut, at_finish, at_landing, at_told, at_hash, at_restore,
-            sending, there, key, value, texts[stretch.clock_key], texts[clock],
-        )  # fmt: skip
-
-    def _ring(self, stretch: _Stretch, landed_us: int | None) -> None:
-        """The alarm 'window' goes off and is set anew."""
-        t = stretch.alarm_us
-        goes_to_us = self._alarm_goes_to_us(stretch, landed_us)
-        journal, db = self._context.journal, stretch.db
-        scope, what = journal.texts[db.spec.name], journal.texts["window"]
-        utc_us = self._start_utc_us + t
-        journal.append(_ALARM, t, db.index, t, utc_us, self._hands.incarnation, scope, what)
-        journal.append(_SET_ALARM, t, -1, scope, what, goes_to_us)
+    def _rings(self, stretch: _Stretch, lives: _Lives, steps: tuple[int, ...], restored_us: int) -> bool:
+        """The alarm 'window' goes off before or in the life of the next log; steps: up to where it is hashed. False: it does
+        so more than once, or tells of silence."""
+        t, replay = stretch.alarm_us, stretch.replay
+        passed = bisect_right(steps, t)
+        landed_us = steps[2] if passed > 2 else lives.landed[-1] if lives.landed else replay.watch.landed_mono_us
+        goes_to_us = window_alarm_goes_to_us(replay, t, landed_us)
+        if goes_to_us <= restored_us:
+            return False
+        lives.rings[len(lives.cut)] = Ring(_POINT[passed], t, goes_to_us)
         stretch.alarm_us = goes_to_us
-        stretch.rung = True
+        return True
+
+    def _leave(self, stretch: _Stretch, lives: _Lives) -> list[BackupFile]:
+        """What the logs leave behind, each owner in one step, and their rows."""
+        db, start, context = stretch.db, self._start_utc_us, self._context
+        index, database = db.index, db.spec.name
+        numbers = self._primary.numbers(db, len(lives.cut))
+        begun, ended = [start + t for t in lives.cut], [start + t for t in lives.finished]
+        made = ship(self._at, self._to, database, zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True))
+        files = self._primary.shipped(db, lives.cut, lives.commits, made)
+        for file, (_, data) in zip(files, made, strict=True):
+            self._at_files[context.at_primary(file)] = self._to_files[context.at_secondary(file)] = data
+        self._replication.sent(index, files)
+        self._secondary.took(files)
+        headers, names = [header for header, _ in made], [file.name for file in files]
+        counter, clocks = absorb(stretch.replay, list(zip(names, headers, strict=True)), lives.landed, lives.restored, start)
+        keys = [stretch.counter_key + name for name in names]
+        store = self._hands.store
+        assert isinstance(store, MemoryStore)
+        store.save_all({**dict.fromkeys(keys, counter), stretch.clock_key: clocks[-1]})
+        told = self._witness.shipped(
+            index, headers, lives.commits, lives.hashed[-1], lives.restored[-1],
+            self._to.state(database), self._to.read_witness(database),
+        )  # fmt: skip
+        self._show(stretch, lives, headers, told, self._ids(stretch, names, keys, counter, clocks))
+        return files
+
+    def _ids(
+        self, stretch: _Stretch, names: list[str], keys: list[str], counter: str, clocks: list[str]
+    ) -> dict[str, Iterable[int]]:  # fmt: skip
+        """Columns of texts, which are interned in the order of the rows."""
+        texts = self._texts
+        first = names[0], "sending", "landed", stretch.db.spec.name, keys[0], counter, stretch.clock_key
+        _, sending, there, database, _, value, clock_key = [texts[text] for text in first]
+        logs = [(texts[name], texts[key], texts[clock]) for name, key, clock in zip(names, keys, clocks, strict=True)]
+        name, counter_key, clock = zip(*logs, strict=True)
+        return {
+            "name": name, "counter_key": counter_key, "clock": clock, "sending": repeat(sending), "there": repeat(there),
+            "database": repeat(database), "counter": repeat(value), "clock_key": repeat(clock_key),
+        }  # fmt: skip
+
+    def _show(
+        self, stretch: _Stretch, lives: _Lives, headers: list[BackupHeader], told: tuple[list[int], list[int]],
+        ids: dict[str, Iterable[int]],
+    ) -> None:  # fmt: skip
+        """The rows. told: by the witness."""
+        host_us, site_us = told
+        places = in_turn(len(self._journal), host_us, site_us, lives.rings)
+        self._journal.take(places.rows)
+        h, index, rows = headers[0], repeat(stretch.db.index), self._rows
+        same: dict[str, Iterable[int]] = {"index": index, "fork": repeat(h.fork)}
+        who = {"start": repeat(self._start_utc_us), "incarnation": repeat(self._hands.incarnation)}
+        rows.logs(
+            same | who | places.points | ids | {
+                "number": [header.backup_id for header in headers], "first_lsn": [h.first_lsn, *lives.lsn[:-1]],
+                "last_lsn": lives.lsn, "commits": lives.commits, "base": repeat(h.checkpoint_lsn),
+                "differential_base": repeat(stretch.state.differential_base_lsn), "cut": lives.cut, "finished": lives.finished,
+                "landed": lives.landed, "hashed": lives.hashed, "restored": lives.restored,
+            }
+        )  # fmt: skip
+        same["commits"] = lives.commits
+        rows.survivable("host", host_us, {**same, "seq": places.host, "at": lives.finished})
+        rows.survivable("site", site_us, {**same, "seq": places.site, "at": lives.landed})
+        if lives.rings:
+            rows.rings([*lives.rings.values()], {"seq": places.rings, "index": index, "scope": ids["database"], **who})

@@ -37,9 +37,13 @@ class Folder:
         """Nothing in it can begin to be sent."""
         return self.purging or self.off > 0
 
-    def fits(self, size_bytes: int) -> bool:
+    @property
+    def free_bytes(self) -> int:
         """Without purging."""
-        return self._bytes + size_bytes <= self._high_bytes
+        return self._high_bytes - self._bytes
+
+    def fits(self, size_bytes: int) -> bool:
+        return size_bytes <= self.free_bytes
 
     def stage(self, number: int, size_bytes: int, sending: Container[int]) -> int:
         """Put a file there; how many bytes must be purged before (0: it is there). A file larger than the quota passes,

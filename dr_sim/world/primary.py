@@ -7,11 +7,12 @@ are serial has them wait for each other. How a backup goes wrong has a room of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.names import backup_name
+from dr_sim.engines.files import Unread
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.journal import KIND_ID
@@ -271,6 +272,30 @@ class Primary:
         """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate (0: it is not alone)."""
         cost = self._costs[Kind.LOG]
         return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
+
+    def numbers(self, db: PrimaryDatabase, count: int) -> range:
+        """Those that its next backups will have."""
+        first = (db.index << FILE_BITS) | db.files_made
+        return range(first, first + count)
+
+    def shipped(
+        self, db: PrimaryDatabase, cuts_us: Sequence[int], commits: Sequence[int], made: Sequence[tuple[BackupHeader, Unread]]
+    ) -> list[BackupFile]:
+        """Logs that were cut then, each finished before the next was cut. Their names depend on those before them."""
+        database, index, by_name = db.spec.name, db.index, self.context.by_name[db.index]
+        files = []
+        for cut_us, held, (header, data) in zip(cuts_us, commits, made, strict=True):
+            name = self.name(db, cut_us, Kind.LOG)
+            db.name_given(name, cut_us)
+            file = BackupFile(header.backup_id, index, database, Kind.LOG, name, header, held, cut_us)
+            file.finished(header, data, held)
+            file.at_primary = True
+            by_name[name] = file
+            files.append(file)
+        db.files_made += len(files)
+        self.share.put(made[-1][0].last_lsn - made[0][0].first_lsn)
+        db.shelf.add_logs(files)
+        return files
 
     def made(self, db: PrimaryDatabase, file: BackupFile, cut_us: int) -> None:
         """It was cut then and is finished."""

@@ -11,7 +11,7 @@ and goes on when there is room again (Windows' DFS Replication tells of it as ev
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dr_sim.backups.model import Kind
 from dr_sim.journal import KIND_ID
@@ -108,14 +108,16 @@ class Replication:
             or self.cut_short
         )  # fmt: skip
 
-    def room_for(self, database: int, size: int) -> bool:
-        """Without purging, and at the other side."""
-        return self._folder_of[database].fits(size) and self._landing.fits(size)
+    def staging_bytes(self, database: int) -> int:
+        """How much fits there without purging."""
+        return self._folder_of[database].free_bytes
 
-    def sent(self, file: BackupFile) -> None:
-        """It was staged, sent and delivered."""
-        self._folder_of[file.database].keep(file.number, file.nominal_bytes)
-        file.state = "landed"
+    def sent(self, database: int, files: Sequence[BackupFile]) -> None:
+        """Files of a database were staged, sent and delivered."""
+        keep = self._folder_of[database].keep
+        for file in files:
+            keep(file.number, file.nominal_bytes)
+            file.state = "landed"
 
     # ---- sending ------------------------------------------------------------------------------------------------------
     def _pump(self) -> None:

@@ -5,7 +5,7 @@ which its worker makes first if no earlier attempt has left one."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -283,10 +283,11 @@ class Secondary:
         """At which it would be copied alone; 0: that takes no time."""
         return self._disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
 
-    def took(self, file: BackupFile) -> None:
-        """It landed, was hashed, copied and restored."""
-        self.share.put(file.nominal_bytes)
-        file.at_secondary = file.validated = True
+    def took(self, files: Sequence[BackupFile]) -> None:
+        """Files landed, were hashed, copied and restored."""
+        for file in files:
+            self.share.put(file.nominal_bytes)
+            file.at_secondary = file.validated = True
 
     def disconnect(self, database: int) -> None:
         """Who reads it is thrown out."""
