@@ -23,6 +23,7 @@ from typing import Any
 
 import simpy
 
+from dr_sim.backups.model import Kind
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
@@ -37,10 +38,10 @@ def bare(scenario: Scenario) -> int:
     """The same logs through the same tandem, as one writes it in SimPy; returns how many were restored. Databases are alike."""
     size = scenario.databases[0].log_volume.num_bytes
     every_s = scenario.databases[0].log.interval_us / SECOND_US
-    cost, there = scenario.primary.log, scenario.secondary
+    cost, there, restore = scenario.primary.log, scenario.secondary, scenario.secondary.restore[Kind.LOG]
     backup_s = cost.fixed_us / SECOND_US + size / cost.rate_bytes_s
     send_s = size * 8 / scenario.link.bandwidth_bit_s
-    replay_s = size / there.hash_bytes_s + there.restore_fixed_us / SECOND_US + size / there.restore_bytes_s
+    replay_s = size / there.hash_bytes_s + restore.fixed_us / SECOND_US + size / restore.rate_bytes_s
     env = simpy.Environment()
     link = simpy.Resource(env, 1)
     replay = simpy.Resource(env, min(len(scenario.databases), scenario.replay.workers))

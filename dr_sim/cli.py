@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
     beside = commands.add_parser("compare-engines", help="the model's prediction beside what a real engine does by the clock")
     beside.add_argument("scenarios", type=Path, nargs="+", metavar="scenario", help="scenarios that name a real engine")
+    beside.add_argument("--costs", action="append", default=[], metavar="ENGINE=COSTS.yaml",
+                        help="what `dr-sim calibrate` wrote, in place of measuring around each run (may be given twice)")  # fmt: skip
     beside.set_defaults(command=_compare_engines)
 
     imports = commands.add_parser("import", help="make a scenario of a real backup history")
@@ -223,7 +225,8 @@ def _verify(a: argparse.Namespace) -> int:
 
 
 def _calibrate(a: argparse.Namespace) -> int:
-    from dr_sim.calibration import calibrate, cost_section
+    from dr_sim.calibration import calibrate
+    from dr_sim.cost_section import cost_section
     from dr_sim.output import check_place, write_together
     from dr_sim.progress import progress_bar
 
@@ -238,8 +241,15 @@ def _calibrate(a: argparse.Namespace) -> int:
 
 def _compare_engines(a: argparse.Namespace) -> int:
     from dr_sim.compare_engines import compare, table
+    from dr_sim.cost_section import read_costs
 
-    print(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True))))
+    stored = {}
+    for text in a.costs:
+        engine, _, path = text.partition("=")
+        if engine not in ENGINES[1:] or not path:
+            raise InputError([Problem("--costs", 0, 0, f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml")])
+        stored[engine] = read_costs(Path(path))
+    print(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True), stored)))
     return 0
 
 

@@ -1,21 +1,22 @@
 """Predicted beside observed: the model with this machine's measured costs, and the real engine by the clock.
 
-For each scenario the costs of its engine (`dr-sim calibrate`; measured first if none are given) are put in place of its own,
-it is played on the model, and then on the real engine with durations measured. What the clock decides is compared quantity
+For each scenario the costs of its engine are put in place of its own, it is played on the model, and on the real engine with
+durations measured. The costs are those of a file that `dr-sim calibrate` wrote, or measured just before and just after the
+real engine's run: a machine that has other work is not the same a few minutes later. What the clock decides is compared quantity
 by quantity; what the scenario itself lays down (detection, the fence, users' redirection) is the same by construction and
 kept out of the median. Data loss must be the same to the microsecond wherever no operation's duration decides it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from dr_sim.backups.model import Kind
-from dr_sim.calibration import Costs, calibrate
+from dr_sim.calibration import Measured, measure
 from dr_sim.errors import InputError, Problem
 from dr_sim.journal import Journal
 from dr_sim.results import Result, run
@@ -23,6 +24,7 @@ from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 
 WORSE_THAN = 0.15
+ROUNDS_A_LOOK = 2
 BY_THE_CLOCK = ("drain", "recover")
 """Phases of an outage that operations of the engine make up; the others are the scenario's."""
 
@@ -45,26 +47,49 @@ class Compared:
         return (self.predicted_us - self.observed_us) / self.observed_us
 
 
+class Costs(Protocol):
+    def overrides(self, scale: int) -> list[str]:
+        """As after --set, for a scenario whose databases are so many times larger than they lie on disk."""
+
+
+class _Measuring:
+    """What an engine costs here around now: each look is good for the run before it and for the one after it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._last: dict[str, Measured] = {}
+
+    def look(self, engine: str) -> Measured:
+        self._say(f"measuring what {engine} costs on this machine")
+        found = self._last[engine] = measure(engine, rounds=ROUNDS_A_LOOK)
+        return found
+
+    def last(self, engine: str) -> Measured:
+        return self._last.get(engine) or self.look(engine)
+
+
 def compare(
-    paths: Iterable[Path], say: Callable[[str], None] = lambda text: None, costs: dict[str, Costs] | None = None
+    paths: Iterable[Path], say: Callable[[str], None] = lambda text: None, stored: Mapping[str, Costs] | None = None
 ) -> list[Compared]:
-    """All quantities of these scenarios. costs: by engine; measured here if missing. Raises InputError, ServerError."""
+    """All quantities of these scenarios. stored: costs by engine; measured here if missing. Raises InputError, ServerError."""
     scenarios = [(path, load_scenario(path)) for path in paths]
     for path, scenario in scenarios:
         if scenario.engine.kind == "model":
             what = "names no real engine to compare the model with; write engine: {kind: sqlite} or {kind: postgres}"
             raise InputError([Problem(str(path), 0, 0, what)])
-    known = dict(costs or {})
+    measuring = _Measuring(say)
     out: list[Compared] = []
     for path, scenario in scenarios:
         kind = scenario.engine.kind
-        if kind not in known:
-            say(f"measuring what {kind} costs on this machine")
-            known[kind] = calibrate(kind)
-        say(f"{path}: predicted, then observed on {kind}")
-        of_costs = known[kind].overrides(scenario.engine.scale)
-        predicted = run(load_scenario(path, of_costs, engine="model", timing="modelled"))
-        out += _quantities(scenario, predicted, run(load_scenario(path, timing="measured")))
+        costs = (stored or {}).get(kind)
+        before = measuring.last(kind) if costs is None else None
+        say(f"{path}: observed on {kind}")
+        observed = run(load_scenario(path, timing="measured"))
+        if costs is None:
+            assert before is not None
+            costs = (before + measuring.look(kind)).costs()
+        predicted = run(load_scenario(path, costs.overrides(scenario.engine.scale), engine="model", timing="modelled"))
+        out += _quantities(scenario, predicted, observed)
     return out
 
 
@@ -87,18 +112,25 @@ def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list
 
 
 def _spans(journal: Journal) -> dict[str, list[int]]:
-    """How long each backup took, and from a log's cut until it was restored, by what it was."""
+    """How long each backup and each restore took, and from a backup's begin until it was restored, by what it was."""
     begun: dict[int, tuple[int, int]] = {}
+    handed_us: dict[int, int] = {}  # by database: it restores one at a time
     spans: dict[str, list[int]] = {}
-    for row in journal.rows("truth.backup_begin", "truth.backup_finished", "truth.restored"):
+    for row in journal.rows("truth.backup_begin", "truth.backup_finished", "seen.Restore", "truth.restored"):
+        if row.kind == "seen.Restore":
+            handed_us[row.entity] = row.time_us
+            continue
         file = row.values["file"]
         if row.kind == "truth.backup_begin":
             begun[file] = (row.time_us, row.values["kind"])
             continue
         at_us, kind = begun[file]
         word = Kind(kind).word
-        what = f"{word} backup" if row.kind == "truth.backup_finished" else f"{word}: from its begin until restored"
-        spans.setdefault(what, []).append(row.time_us - at_us)
+        if row.kind == "truth.backup_finished":
+            spans.setdefault(f"{word} backup", []).append(row.time_us - at_us)
+            continue
+        spans.setdefault(f"{word} restore", []).append(row.time_us - handed_us[row.entity])
+        spans.setdefault(f"{word}: from its begin until restored", []).append(row.time_us - at_us)
     return spans
 
 

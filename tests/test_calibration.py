@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim import calibration
-from dr_sim.calibration import FASTEST_BYTES_S, Costs, Fit, calibrate, cost_section, fit
+from dr_sim import calibration, compare_engines
+from dr_sim.calibration import Measured, calibrate
 from dr_sim.cli import main
 from dr_sim.compare_engines import Compared, compare, median_error, table
+from dr_sim.cost_line import FASTEST_BYTES_S, Fit, fit
+from dr_sim.cost_section import Costs, cost_section, read_costs
 from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError
 from dr_sim.scenario import load_scenario
@@ -47,6 +49,16 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         held[0] += abs(found.fixed_s - 0.05) <= found.fixed_half_s
         held[1] += abs(found.slope_s - 1 / 40e6) <= found.slope_half_s
     assert all(922 <= count <= 978 for count in held), held
+
+
+def test_a_slow_minute_moves_the_line_little() -> None:
+    """A third of the durations three to six times too long: the mean of them all is more than twice the truth."""
+    draw = random.Random(6)
+    truth = [0.05 + size / 40e6 for size in SIZES]
+    seen = [t * draw.gauss(1, 0.03) * (draw.uniform(3, 6) if i % 6 in (0, 3) else 1) for i, t in enumerate(truth)]
+    found = fit(SIZES, seen)
+    assert 0.04 < found.fixed_s < 0.06 and 30e6 < found.rate_bytes_s < 50e6
+    assert found.fixed_s - found.fixed_half_s < 0.05 < found.fixed_s + found.fixed_half_s
 
 
 def test_no_cost_is_negative() -> None:
@@ -91,9 +103,44 @@ def test_the_section_says_what_was_measured(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("extends: costs.yaml\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n")
     s = load_scenario(tmp_path / "s.yaml")
     assert (s.primary.full.fixed_us, s.primary.log.fixed_us, s.primary.log.rate_bytes_s) == (10_000, 30_000, 10**8)
-    assert (s.secondary.restore_fixed_us, s.secondary.hash_bytes_s, s.failover.recover_fixed_us) == (30_000, 4 * 10**8, 200_000)
+    assert (s.secondary.restore[2].fixed_us, s.secondary.hash_bytes_s, s.failover.recover_fixed_us) == (30_000, 4 * 10**8, 200_000)
     scaled = load_scenario(tmp_path / "s.yaml", costs.overrides(50))
     assert (scaled.primary.log.fixed_us, scaled.primary.log.rate_bytes_s) == (30_000, 5 * 10**9)
+    assert [cost.fixed_us for cost in scaled.secondary.restore] == [10_000, 20_000, 30_000]
+    assert [cost.rate_bytes_s for cost in scaled.secondary.restore] == [5 * 10**9] * 3
+    assert scaled.secondary.disk_bytes_s == scaled.primary.disk_bytes_s == 50 * FASTEST_BYTES_S
+
+
+def test_a_section_that_is_read_again_says_the_same(tmp_path: Path) -> None:
+    costs = made_up()
+    (tmp_path / "costs.yaml").write_text(cost_section(costs, "costs.yaml"), encoding="utf-8")
+    (tmp_path / "s.yaml").write_text("run_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n")
+    read = read_costs(tmp_path / "costs.yaml")
+    for scale in (1, 50, 100_000):
+        direct, stored = (load_scenario(tmp_path / "s.yaml", of.overrides(scale)) for of in (costs, read))
+        assert (direct.primary, direct.secondary, direct.failover) == (stored.primary, stored.secondary, stored.failover)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no costs; write one with dr-sim calibrate"),
+        ("primary: {disk: 1 GB/s}", "holds no primary.full.fixed; write a file of costs"),
+        ("run_for: 1 h", "1:1: run_for is no cost; a file of costs holds primary, secondary and failover"),
+        ("secondary: {hash_rate: fast}", "1:24: secondary.hash_rate: "),
+        ("primary: [1", "1:"),
+    ],
+)
+def test_another_file_than_of_costs_is_refused_before_anything_runs(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "costs.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
+    assert main(["compare-engines", str(tmp_path / "s.yaml"), "--costs", f"sqlite={tmp_path}/costs.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and told in err and err.startswith(f"{tmp_path}/costs.yaml:")
+    assert main(["compare-engines", str(tmp_path / "s.yaml"), "--costs", f"{tmp_path}/costs.yaml"]) == 2
+    assert "write the engine and its file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("out", ["folder", "file/inside"])
@@ -123,17 +170,36 @@ events: [{at: 48 min, lose: site}]
 def test_predicted_stands_beside_observed(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
-    found = {c.quantity: c for c in compare([path], costs={"sqlite": made_up()})}
+    found = {c.quantity: c for c in compare([path], stored={"sqlite": made_up()})}
     assert found["data loss"].predicted_us == found["data loss"].observed_us == 180_000_000
     assert found["log backup"].predicted_us == 30_000 + 2_000  # 20 MB at a hundred times 100 MB/s
     assert found["outage: recover"].predicted_us == 200_000
     observed = found["outage: recover"].observed_us
     assert observed is not None and 0 < observed < 200_000
     clocked = {c.quantity for c in found.values() if c.clocked}
-    assert clocked >= {"outage: recover", "log backup", "full backup", "log: from its begin until restored"}
+    assert clocked >= {"outage: recover", "log backup", "full backup", "log restore", "log: from its begin until restored"}
+    assert found["log restore"].predicted_us == 30_000 + 2_000
     assert not clocked & {"data loss", "outage: detect", "outage", "replay lag p50"}
     shown = table(list(found.values()))
     assert "as written" in shown and "median error of the" in shown.splitlines()[-1]
+
+
+def test_costs_are_measured_before_and_after_what_they_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look between two runs is good for both. What was measured before is pooled with what was measured after."""
+    path = tmp_path / "s.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    looks: list[float] = []
+
+    def look(engine: str, *, rounds: int) -> Measured:
+        looks.append(0.01 * 2 ** len(looks))
+        sizes = [10**5, 10**6, 10**7]
+        durations = [looks[-1] + size / 1e9 for size in sizes]
+        whats = [f"{k} {what}" for k in KINDS for what in ("backup", "restore")] + ["hash"]
+        return Measured(engine, "SQLite 3", dict.fromkeys(whats, sizes), dict.fromkeys(whats, durations), [looks[-1]])
+
+    monkeypatch.setattr(compare_engines, "measure", look)
+    found = [c.predicted_us for c in compare([path, path]) if c.quantity == "outage: recover"]
+    assert found == [15_000, 30_000] and len(looks) == 3
 
 
 def test_errors_are_relative_to_what_was_observed_and_their_median_is_of_what_the_clock_decides() -> None:

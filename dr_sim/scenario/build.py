@@ -82,12 +82,12 @@ def replication(keys: schema.ReplicationKeys) -> model.Replication:
 
 
 def secondary(keys: schema.SecondaryKeys) -> model.Secondary:
+    usual = model.BackupCost(keys.restore_fixed, keys.restore_rate)
     return model.Secondary(
         disk_bytes_s=keys.disk,
         hash_bytes_s=keys.hash_rate,
         copy_bytes_s=keys.copy_rate,
-        restore_bytes_s=keys.restore_rate,
-        restore_fixed_us=keys.restore_fixed,
+        restore=(keys.restore_full or usual, keys.restore_incremental or usual, usual),
         restore_tail=keys.restore_tail,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,

@@ -52,7 +52,7 @@ class LogVolume:
 
 @dataclass(frozen=True, slots=True)
 class BackupCost:
-    """What one kind of backup costs at the primary: fixed_us, then nominal bytes at rate_bytes_s of the shared disk."""
+    """What one backup at the primary, or one restore at the secondary, costs: fixed_us, then nominal bytes at rate_bytes_s of the shared disk."""
 
     fixed_us: int
     rate_bytes_s: int
@@ -127,8 +127,7 @@ class Secondary:
     disk_bytes_s: int  # shared by hashing and restoring
     hash_bytes_s: int
     copy_bytes_s: int  # into the restore folder; 0: blocks are cloned, in no time
-    restore_bytes_s: int
-    restore_fixed_us: int
+    restore: tuple[BackupCost, BackupCost, BackupCost]  # by kind: of a full, an incremental, a log
     restore_tail: Law  # factor in millionths on every restore's duration
     retention_us: int
     retention_count: int

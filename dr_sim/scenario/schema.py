@@ -34,6 +34,7 @@ from dr_sim.scenario.values import (
     NameList,
     Positive,
     Rate,
+    RestoreCost,
     RunLength,
     ScheduleField,
     ShareName,
@@ -123,6 +124,8 @@ class SecondaryKeys(Section):
     copy_rate: CopyRate = about("speed of copying one file into the restore folder by itself; clone: its blocks are shared, in no time")
     restore_rate: Annotated[DiskRate, Positive] = about("speed of one restore by itself")
     restore_fixed: Duration = about("fixed cost of one restore")
+    restore_full: RestoreCost = about("of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate")
+    restore_incremental: RestoreCost = about("of incrementals, likewise")
     restore_tail: FactorLaw = about("law of a factor on every restore's duration")
     retention: Duration = about("how long backup files are kept at the secondary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
@@ -278,6 +281,8 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("databases", "*", "full"),
     ("databases", "*", "incremental"),
     ("databases", "*", "log"),
+    ("secondary", "restore_full"),
+    ("secondary", "restore_incremental"),
     ("secondary", "restore_tail"),
     ("failover", "operator", "answers_in"),
     ("change_windows", "start"),

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from dr_sim import units
 from dr_sim.scenario import times
-from dr_sim.scenario.fields import Duration, Quantity, from_text, refuse
-from dr_sim.scenario.model import Schedule
+from dr_sim.scenario.fields import Duration, Quantity, did_you_mean, from_text, refuse
+from dr_sim.scenario.model import BackupCost, Schedule
 
 LONGEST_RUN_US = 100 * units.YEAR_US
 CLONE = "clone"  # how a copy that takes no time is written
@@ -96,6 +96,33 @@ def _copy_rate(value: Any) -> int:
     if rate == 0:
         raise refuse(f"must be above 0; {CLONE} takes no time")
     return rate
+
+
+_COST_KEYS = ("fixed", "rate")
+
+
+def _restore_cost(value: Any) -> BackupCost | None:
+    if value is None or isinstance(value, BackupCost):
+        return value
+    if value == "none":
+        return None
+    if not isinstance(value, dict):
+        raise refuse("write {fixed: 2 s, rate: 300 MB/s}, or none")
+    for key in value:
+        if key not in _COST_KEYS:
+            raise refuse(f"unknown key {key!r}; {did_you_mean(key, _COST_KEYS)}", key)
+    if set(value) != set(_COST_KEYS):
+        raise refuse("write both, as in {fixed: 2 s, rate: 300 MB/s}")
+    rate: int = from_text(units.parse_disk_rate, value["rate"], "rate")
+    if rate == 0:
+        raise refuse("must be above 0", "rate")
+    return BackupCost(from_text(units.parse_duration, value["fixed"], "fixed"), rate)
+
+
+def _cost_text(cost: BackupCost | None) -> Any:
+    if cost is None:
+        return "none"
+    return {"fixed": units.format_duration(cost.fixed_us), "rate": units.format_disk_rate(cost.rate_bytes_s)}
 
 
 def _json(kind: str, **more: Any) -> WithJsonSchema:
@@ -202,3 +229,24 @@ CopyRate = Annotated[
     WithJsonSchema({"anyOf": [{"const": CLONE}, {"type": "string", "examples": ["300 MB/s"]}]}),
 ]
 """Bytes per second; 0: no time."""
+RestoreCost = Annotated[
+    BackupCost | None,
+    PlainValidator(_restore_cost),
+    Quantity("cost of a restore", _cost_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "none"},
+                {
+                    "type": "object",
+                    "properties": {
+                        "fixed": {"type": "string", "examples": ["2 s"]}, "rate": {"type": "string", "examples": ["300 MB/s"]},
+                    },
+                    "required": list(_COST_KEYS),
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]  # fmt: skip
+"""None: the same as any other restore's."""

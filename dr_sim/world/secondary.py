@@ -203,7 +203,7 @@ class Secondary:
             number, text = error.number, error.text
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
             return
-        rate = self._spec.restore_bytes_s
+        rate = self._spec.restore[file.kind].rate_bytes_s
         if isinstance(work.op, DoneRestore):
             context.clock.note(now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us)
             cost = pace(amount, work.op.took_us)
@@ -229,7 +229,7 @@ class Secondary:
             factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
         for slow in self.slowness:
             factor = factor * slow(f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}", begun_us // MINUTE_US) // 1_000_000
-        return spec.restore_fixed_us * factor // 1_000_000, size * factor // 1_000_000
+        return spec.restore[kind].fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
     # ---- the data disk ----------------------------------------------------------------------------------------------------
     def copy_of(self, database: int, size_bytes: int) -> None:
@@ -275,8 +275,8 @@ class Secondary:
         return not (self._restoring or self._hashing or self._waiting or self.readers)
 
     def lone_rates(self) -> tuple[int, int]:
-        """At which a file alone here would be hashed and restored; 0: it would not be alone."""
-        return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore_bytes_s)
+        """At which a log alone here would be hashed and restored; 0: it would not be alone."""
+        return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)
 
     @property
     def copy_rate(self) -> int:

@@ -68,7 +68,7 @@ def test_rate_and_fixed_cost_of_restores(tmp_path: Path, zone: int, stray_s: flo
     """Whichever of the two restore_date means; a restore that took 90 s too long moves nothing."""
     imported = made(restores(caught_up(dates_are_ends=ends, stray_s=stray_s), zone))
     secondary = loaded(tmp_path, imported).secondary
-    assert (secondary.restore_bytes_s, secondary.restore_fixed_us) == (100_000_000, 2_000_000)
+    assert (secondary.restore[2].rate_bytes_s, secondary.restore[2].fixed_us) == (100_000_000, 2_000_000)
     assert f"restore_date taken as the {means} of a restore" in imported.report
     assert "secondary.restore_rate: 100 MB/s\n" in imported.report
     assert "whose bytes take longer than the fixed cost; half of them: 100 MB/s to 100 MB/s" in imported.report or stray_s
@@ -81,8 +81,8 @@ def test_without_a_fixed_cost_the_line_goes_through_zero(tmp_path: Path) -> None
         told.append(now)
         now += size / 100 - 0.1
     secondary = loaded(tmp_path, made(restores(told))).secondary
-    assert secondary.restore_fixed_us == 0
-    assert secondary.restore_bytes_s == 103_000_000  # 3 s less 0.1 for 300 MB, the median of seven: 103.4 MB/s
+    assert secondary.restore[2].fixed_us == 0
+    assert secondary.restore[2].rate_bytes_s == 103_000_000  # 3 s less 0.1 for 300 MB, the median of seven: 103.4 MB/s
 
 
 def test_restores_that_never_follow_each_other_tell_no_rate() -> None:
@@ -105,7 +105,7 @@ def test_stripes_count_once_and_verified_only_not_at_all(tmp_path: Path) -> None
     verified = [f"{100 + n},{at(3600 + n)},0,V,ab-{n}" for n in range(8)]
     imported = made("\n".join([head, *(row for row in rows for _ in range(3)), *verified]).encode())
     secondary = loaded(tmp_path, imported).secondary
-    assert (secondary.restore_bytes_s, secondary.restore_fixed_us) == (100_000_000, 2_000_000)
+    assert (secondary.restore[2].rate_bytes_s, secondary.restore[2].fixed_us) == (100_000_000, 2_000_000)
     assert "8 restores are of no backup in the history" in imported.report
 
 
@@ -120,7 +120,7 @@ def test_of_several_databases_the_least_threshold_and_the_longest_delay(tmp_path
 def test_logs_of_one_size_leave_the_rate_assumed(tmp_path: Path) -> None:
     imported = made(restores([3600 + 3 * n for n in range(8)]), of=history([356] * 8))
     secondary = loaded(tmp_path, imported).secondary
-    assert (secondary.restore_fixed_us, secondary.restore_bytes_s) == (2_000_000, 356_000_000)  # 3 s less 1 s at 356 MB/s
+    assert (secondary.restore[2].fixed_us, secondary.restore[2].rate_bytes_s) == (2_000_000, 356_000_000)  # 3 s less 1 s at 356 MB/s
     assert "no longer for larger logs, rate assumed" in imported.report
 
 

@@ -60,7 +60,7 @@ databases:
 primary: {disk: 1 GB/s, log: {fixed: 0 s, rate: 1 GiB/s}, retention: 1 week, keep_fulls: 0}
 link: {bandwidth: 12.5 MB/s, rtt: 0 s, loss: 3 ppb, mss: 9000 B, sharing: priority}
 replication: {slots: 1, high_watermark: 100 %, low_watermark: 0 %, every: 15 min, delta: 25 %, resume_above: 0 B}
-secondary: {restore_tail: {p50: 1, p95: 2.5}, hash_rate: 100 MB/s}
+secondary: {restore_tail: {p50: 1, p95: 2.5}, hash_rate: 100 MB/s, restore_incremental: {fixed: 2 s, rate: 80 MB/s}}
 replay: {on_hole: skip_ahead, delay: 1 h, every: 15 min, validate: [hash, properties], reverify: 1 day, attempts: 4}
 heartbeat: {every: 1 s, path: data link}
 failover:

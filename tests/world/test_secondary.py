@@ -45,6 +45,22 @@ def test_a_log_is_hashed_and_restored_at_their_rates_and_fixed_costs() -> None:
     assert restored - handed == 3 * SECOND + ceil_us(size, 40_000_000)
 
 
+@pytest.mark.parametrize(("policy", "kind"), [("bridge", 1), ("resync", 0)])
+def test_each_kind_of_backup_has_its_own_cost_of_a_restore(policy: str, kind: int) -> None:
+    """A lost log brings an incremental or a full. Only that kind's restore takes 77 s and 50 MB/s, each twice."""
+    own = f"secondary.{('restore_full', 'restore_incremental')[kind]}={{fixed: 77 s, rate: 50 MB/s}}"
+    lost = "\nevents: [{at: 21 min, missing_file: crm}]\n"
+    journal = ran(ONE + lost, *FAST, own, "secondary.restore_tail=2", f"replay.on_hole={policy}").journal
+    begun = {r.values["name"]: r.time_us for r in journal.rows("seen.Restore")}
+    made = {r.values["name"]: r.values for r in journal.rows("truth.backup_finished")}
+    took: dict[int, set[int]] = {0: set(), 1: set(), 2: set()}
+    for end in journal.rows("seen.Restored"):
+        of = made[end.values["name"]]
+        rate = 50_000_000 if of["kind"] == kind else 356_000_000
+        took[of["kind"]].add(end.time_us - begun[end.values["name"]] - ceil_us(2 * of["nominal_bytes"], rate))
+    assert took == {kind: {2 * 77 * SECOND}, 1 - kind: set(), 2: {2 * SECOND}}
+
+
 def test_a_heavy_tail_is_a_draw_named_by_the_minute_in_which_the_log_was_cut() -> None:
     built = ran(ONE, *FAST, "secondary.restore_tail={p50: 1, p95: 5}")
     law = Law("lognormal", 1_000_000, 5_000_000)

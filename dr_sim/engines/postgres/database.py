@@ -166,7 +166,7 @@ class Database:
             "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
             "--no-sync", *how,
         )  # fmt: skip
-        timeline, begin, end = native.log_range(tar)
+        timeline, begin, end = native.log_range(native.manifest(tar))
         if self.unread:
             # What follows is the server's own and belongs to the next log: whoever restores this backup needs it from
             # there, and not from a log that ends at the same LSN of ours as the backup.
@@ -183,10 +183,15 @@ class Database:
         """The full that was restored last, for pg_combinebackup."""
         return self.folder / "base.tar"
 
-    def carry_base(self, tar: bytes) -> None:
-        """That full is the base of incrementals from now on."""
-        self.base_timeline = native.log_range(tar)[0]
-        self.manifest.write_bytes(native.manifest(tar))
+    @property
+    def base_manifest(self) -> Path:
+        """Of that full: a promotion makes it the base of incrementals, and does not read the whole full for it."""
+        return self.folder / "base_manifest"
+
+    def carry_base(self, manifest: bytes) -> None:
+        """The full of that manifest is the base of incrementals from now on."""
+        self.base_timeline = native.log_range(manifest)[0]
+        self.manifest.write_bytes(manifest)
         self.manifest.chmod(0o644)
 
     # ---- being restored --------------------------------------------------------------------------------------
@@ -329,8 +334,8 @@ class Database:
         self.at = Position(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
         contents.set_forks(server, self.at)
         self.online = self.unread = True
-        if not self.manifest.exists() and self.base.exists():
-            self.carry_base(self.base.read_bytes())
+        if not self.manifest.exists() and self.base_manifest.exists():
+            self.carry_base(self.base_manifest.read_bytes())
         return f"{self.timeline} {begins}"
 
     # ---- either ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ LSNs told to and by this engine are the world's; PostgreSQL's own are `native` (
 from __future__ import annotations
 
 import os
+import shutil
 import weakref
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.postgres.home import home
-from dr_sim.engines.postgres.native import Native
+from dr_sim.engines.postgres.native import MANIFEST, Native, manifest
 from dr_sim.engines.postgres.template import copy_template
 from dr_sim.engines.restoring import Restoring
 
@@ -93,7 +94,7 @@ class PostgresBackup:
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
-                db.carry_base(self._native.parts[0][1])
+                db.carry_base(manifest(self._native.parts[0][1]))
         data = self._bytes(True)
         self._engine.files.write(self._path, data)
         return Made(header, len(data))
@@ -252,6 +253,7 @@ class PostgresEngine:
         try:
             db.lay_out(tar, "data")
             db.base.write_bytes(tar)
+            shutil.copyfile(db.server.data / MANIFEST, db.base_manifest)
             db.start_restored()
         except BaseException:
             db.destroy()

@@ -144,8 +144,8 @@ def manifest(tar: bytes) -> bytes:
         return b""
 
 
-def log_range(tar: bytes) -> tuple[int, int, int]:
-    """The timeline and the LSNs between which a base backup was taken, by its manifest."""
-    ranges = json.loads(manifest(tar))["WAL-Ranges"]
+def log_range(manifest: bytes) -> tuple[int, int, int]:
+    """The timeline and the LSNs between which the base backup of that manifest was taken."""
+    ranges = json.loads(manifest)["WAL-Ranges"]
     last = ranges[-1]
     return last["Timeline"], lsn(ranges[0]["Start-LSN"]), lsn(last["End-LSN"])

@@ -1,0 +1,109 @@
+"""What one kind of operation costs: the line duration = fixed + bytes / rate through measured durations, and how sure that is.
+
+What is wanted is a small relative error for small and large alike, so each duration weighs 1 / line^2; and what is usual, so
+one that lies far off the line (another program had the CPU) weighs less: Huber's estimate (Annals of Mathematical Statistics
+35, 1964). Its uncertainty is the 95 % interval of both, from the scatter around the line. Neither is ever negative: a fixed
+cost that would be is 0, a duration that does not grow with the size is all fixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dr_sim import units
+
+REWEIGHTED = 20
+HUBER = 1.0
+"""From so many standard deviations on (by the median of the distances) a duration weighs less."""
+FASTEST_BYTES_S = 10**11
+"""Where a duration does not grow with the size: so fast that it never matters."""
+
+
+@dataclass(slots=True)
+class Fit:
+    """duration = fixed + bytes / rate. Seconds, and seconds a byte; each with half its 95 % interval."""
+
+    fixed_s: float
+    fixed_half_s: float
+    slope_s: float
+    slope_half_s: float
+    count: int
+    smallest: int
+    largest: int
+
+    @property
+    def fixed_us(self) -> int:
+        return round(self.fixed_s * 1e6)
+
+    @property
+    def rate_bytes_s(self) -> int:
+        return min(FASTEST_BYTES_S, round(1 / self.slope_s)) if self.slope_s > 1 / FASTEST_BYTES_S else FASTEST_BYTES_S
+
+    def words(self) -> str:
+        """Its uncertainty, for a comment."""
+        of = f"{self.count} of {units.format_size(self.smallest)} to {units.format_size(self.largest)}"
+        if not self.slope_s:
+            return f"95 %: {time_text(max(0.0, self.fixed_s - self.fixed_half_s))} to {time_text(self.fixed_s + self.fixed_half_s)}, whatever the size; {of}"
+        low, high = max(0.0, self.slope_s - self.slope_half_s), self.slope_s + self.slope_half_s
+        fastest = f"{rate_text(round(1 / low))}" if low > 1 / FASTEST_BYTES_S else "any"
+        between = f"{time_text(max(0.0, self.fixed_s - self.fixed_half_s))} to {time_text(self.fixed_s + self.fixed_half_s)}"
+        if not self.fixed_half_s:
+            between = "no fixed cost"
+        slowest = rate_text(round(1 / high)) if high > 1 / FASTEST_BYTES_S else "any"
+        return f"95 %: {between}; {slowest} to {fastest}; {of}"
+
+
+def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) -> Fit:
+    """The line of the module's head; through_zero: no fixed cost. At least three durations."""
+    x, t = np.array(sizes, float), np.array(durations_s, float)
+    of = len(t), min(sizes), max(sizes)
+    one = np.ones_like(x)
+    if not through_zero:
+        (fixed, slope), half = _huber([one, x], t)
+        if fixed >= 0 and slope >= 0:
+            return Fit(fixed, half[0], slope, half[1], *of)
+        if slope < 0:
+            (fixed,), half = _huber([one], t)
+            return Fit(fixed, half[0], 0.0, 0.0, *of)
+    (slope,), half = _huber([x], t)
+    return Fit(0.0, 0.0, slope, half[0], *of)
+
+
+def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:
+    """t as a sum of so much of each column, and half the 95 % interval of each: Huber's estimate of relative distances."""
+    of = np.stack(columns, axis=1)
+    count, terms = of.shape
+    expected, weight = t, np.ones_like(t)
+    for _ in range(REWEIGHTED):  # by what the line says, not by what was seen: chance makes small durations smaller
+        a, wanted = of / expected[:, None], t / expected
+        root = np.sqrt(weight)
+        solution, *_ = np.linalg.lstsq(a * root[:, None], wanted * root, rcond=None)
+        off = wanted - a @ solution
+        usual = HUBER * 1.4826 * float(np.median(np.abs(off)))  # the standard deviation, were it a normal law
+        weight = np.minimum(1.0, usual / np.maximum(np.abs(off), 1e-12)) if usual else np.ones_like(t)
+        expected = np.maximum(of @ solution, t / 10)
+    near = float(np.mean(np.abs(off) <= usual)) if usual else 1.0
+    # Huber, Robust Statistics (1981), section 7.6: the spread of what is counted, by how much of it is near, for few values
+    spread = float(np.sum((weight * off) ** 2)) / (count - terms) * ((1 + terms / count * (1 - near) / near) / near) ** 2
+    half = _t975(count - terms) * np.sqrt(spread * np.diag(np.linalg.inv(a.T @ a)))
+    return [float(value) for value in solution], [float(value) for value in half]
+
+
+def _t975(dof: int) -> float:
+    """Student's t, 97.5 %: its expansion in 1 / dof (Abramowitz and Stegun 26.7.5), within 1 % from 3 on."""
+    z = 1.959964
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * dof**2)
+    return z + (z**3 + z) / (4 * dof) + second + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * dof**3)
+
+
+def time_text(seconds: float) -> str:
+    return units.format_duration(round(seconds * 1e6))
+
+
+def rate_text(bytes_s: int) -> str:
+    """Three figures: more were never measured."""
+    digits = max(0, len(str(bytes_s)) - 3)
+    return units.format_disk_rate(round(bytes_s, -digits))
