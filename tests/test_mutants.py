@@ -18,7 +18,7 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.recovery import alerts, events, failover, landing, manager, waiting
+from dr_sim.recovery import alerts, emptying, events, failover, landing, manager, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.replay import DatabaseReplay
@@ -118,7 +118,7 @@ def promote_over_a_hole(patch: Patch) -> None:
 
 def go_without_the_tail(patch: Patch) -> None:
     """What the old primary's log still holds is not asked for."""
-    patch.setattr(failover.Failover, "_take_tails", lambda self, out: None)
+    patch.setattr(emptying.Emptying, "take_tails", lambda self, planned, out: None)
 
 
 def skip_the_hash(patch: Patch) -> None:

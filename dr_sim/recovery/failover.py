@@ -1,8 +1,8 @@
 """Failover: when, by whose word, and in which order (R14, R15).
 
 Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
-as it was. Silence of the machines is one alarm at the instant at which the last one needed will have been silent long
-enough. The point of no return is a fence that is confirmed, or else the first order to bring a database online here:
+as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough. The
+databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point of no return is a fence that is confirmed, or else the first order to bring a database online here:
 before it a failover that silence began is called off when the machines are heard again, and a planned one when nothing
 can be fenced. Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a
 primary that has been stopped must not be left without a successor. State is durable before anything is done in it, so a
@@ -16,35 +16,25 @@ import enum
 import json
 
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import (
-    NOT_RECOVERED,
-    WAITS,
-    AlertBook,
-    not_recovered_text,
-    waits_text,
-)
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import (
-    AskShare,
     CancelAlarm,
     Command,
     EnterPhase,
     Fence,
     PageOperator,
     Provision,
-    Recover,
     Redirect,
     RefuseOrder,
     Save,
     SetAlarm,
-    TakeInventory,
-    TakeTail,
 )  # fmt: skip
 from dr_sim.recovery.config import FailoverConfig
-from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.fencing import OPEN, Fencing
-from dr_sim.recovery.files import INCREMENTAL
-from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.online import Online
 from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.recovery.silence import Silence
 
 
 class State(enum.Enum):
@@ -84,8 +74,7 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "by_silence", "config", "databases", "declined", "drain_since", "emptied", "fencing", "planned", "retry_us",
-        "silent", "state", "tail_tries", "tails", "unanswered", "unrecovered",
+        "by_silence", "config", "databases", "emptying", "fencing", "online", "planned", "retry_us", "silence", "state",
     )  # fmt: skip
 
     def __init__(
@@ -99,22 +88,17 @@ class Failover:
         self.planned = False
         self.by_silence = False  # begun because machines were silent, not because someone ordered it
         self.fencing = Fencing(alerts, retry_us)
-        self.drain_since = (0, 0)  # when draining began, on both clocks: its limit counts from there
-        self.emptied: set[str] = set()  # databases whose drain is done: their tails have been asked for
-        self.declined: set[str] = set()  # silent machines for which the operator has said no
-        self.silent: dict[str, int] = {}
-        self.tails: set[str] = set()  # databases whose tail is still awaited
-        self.tail_tries: dict[str, int] = {}  # how often a database's tail was cut off
-        self.unanswered: set[str] = set()  # databases that have yet to be recovered
-        self.unrecovered: set[str] = set()  # those that could not be
+        self.silence = Silence(config)
+        self.emptying = Emptying(databases, config.drain_limit_us)
+        self.online = Online(databases, retry_us)
         if saved:
             values = json.loads(saved)
             self.state = State(values["state"])
             self.planned = values["planned"]
             self.by_silence = values["by_silence"]
             self.fencing.status = values["fence"]
-            self.drain_since = (values["drain_since"][0], values["drain_since"][1])
-            self.declined = set(values["declined"])
+            self.emptying.since = (values["drain_since"][0], values["drain_since"][1])
+            self.silence.declined = set(values["declined"])
 
     # ---- states -----------------------------------------------------------------------------------------------------
     def move(self, state: State, out: list[Command]) -> None:
@@ -127,7 +111,7 @@ class Failover:
     def _save(self, out: list[Command]) -> None:
         values = {
             "state": self.state.value, "planned": self.planned, "by_silence": self.by_silence,
-            "fence": self.fencing.status, "drain_since": self.drain_since, "declined": sorted(self.declined),
+            "fence": self.fencing.status, "drain_since": self.emptying.since, "declined": sorted(self.silence.declined),
         }  # fmt: skip
         out.append(Save("failover", json.dumps(values, ensure_ascii=False)))
 
@@ -137,30 +121,27 @@ class Failover:
 
     def resume(self, mono_us: int, utc_us: int, silent: dict[str, int], out: list[Command]) -> None:
         """Go on in the state that was saved; what the engines show to be recovered is not recovered again."""
-        for machine in self.config.machines:
-            if machine in silent:
-                self.silent[machine] = silent[machine]
-        self.declined &= set(self.silent)
+        self.silence.observed(silent)
         state = self.state
         if state is not State.WATCHING:
             out.append(EnterPhase(state.value))
         if state is State.ABANDONED:
             self.move(State.WATCHING, out)
         if state is State.DECIDING:
-            if self._silent_at() is None:
+            if self.silence.at_us() is None:
                 self._abandon(out)
             else:
                 self._page(mono_us, out)
         elif state in (State.DRAINING, State.TAIL):
-            self._start_draining(mono_us, utc_us, out)
+            self.emptying.start(mono_us, utc_us, self.planned, out)
         elif state is State.RECOVERING:
-            self._recover(mono_us, out)
+            self._recover(out)
         elif state is State.PROVISIONING:
             out.append(Provision())
         elif state is State.REDIRECTING:
             out.append(Redirect())
         elif state is State.SERVING:
-            self._recover(mono_us, out)
+            self._recover(out)
         if state in _BEFORE_RECOVERY and self.fencing.status == OPEN and self._needless():
             self._call_off(events.Event(mono_us, utc_us, 0), out)
         elif state is State.FENCING or (self.on and not self.fencing.confirmed):
@@ -169,17 +150,15 @@ class Failover:
 
     # ---- detection ----------------------------------------------------------------------------------------------------
     def lost(self, e: events.HeartbeatLost, out: list[Command]) -> None:
-        if e.machine in self.config.machines:
-            self.silent[e.machine] = e.last_seen_mono_us
+        if self.silence.lost(e.machine, e.last_seen_mono_us):
             self._watch_silence(e.mono_us, out)
 
     def back(self, e: events.HeartbeatBack, out: list[Command]) -> None:
-        if self.silent.pop(e.machine, None) is None:
+        if not self.silence.back(e.machine):
             return
-        self.declined.discard(e.machine)
-        if self.state is State.DECIDING and self._silent_at() is None:
+        if self.state is State.DECIDING and self.silence.at_us() is None:
             self._abandon(out)
-        if self.state is State.WATCHING and self._silent_at() is None:
+        if self.state is State.WATCHING and self.silence.at_us() is None:
             out.append(CancelAlarm("", "silent"))
         if self.on:
             self._heard_again(e, out)
@@ -203,34 +182,25 @@ class Failover:
 
     def _needless(self) -> bool:
         """Silence began it, and there is none any more."""
-        return self.by_silence and self._silent_at() is None
+        return self.by_silence and self.silence.at_us() is None
 
     def _minutes(self, e: events.Event) -> int:
         """Whole minutes since the last successful restore of the database that waits longest."""
         return max((db.minutes(e.mono_us, e.utc_us) for db in self.databases.values()), default=0)
 
-    def _silent_at(self) -> int | None:
-        """The instant from which enough machines have been silent for long enough; None if too few are silent."""
-        needed = self.config.machines_silent or len(self.config.machines)
-        seen = sorted(self.silent.values())
-        return seen[needed - 1] + self.config.silent_for_us if len(seen) >= needed else None
-
     def _watch_silence(self, mono_us: int, out: list[Command]) -> None:
-        at = self._silent_at()
-        if self.state is State.WATCHING and at is not None and self.declined != set(self.silent):
+        at = self.silence.at_us()
+        if self.state is State.WATCHING and at is not None and not self.silence.declined_all:
             out.append(SetAlarm("", "silent", max(at, mono_us)))
-
-    def _reason(self) -> str:
-        return f"no heartbeat of {', '.join(sorted(self.silent))}"
 
     def _page(self, mono_us: int, out: list[Command]) -> None:
         """Again at every retry until there is an answer: a page may reach nobody."""
-        out.append(PageOperator(self._reason()))
+        out.append(PageOperator(self.silence.reason()))
         out.append(SetAlarm("", "page", mono_us + self.retry_us))
 
     def alarm(self, e: events.Alarm, out: list[Command]) -> None:
         if e.what == "silent" and self.state is State.WATCHING:
-            at = self._silent_at()
+            at = self.silence.at_us()
             if at is None or at > e.mono_us:
                 self._watch_silence(e.mono_us, out)
             elif self.config.mode == "automatic":
@@ -241,21 +211,16 @@ class Failover:
         elif e.what == "page" and self.state is State.DECIDING:
             self._page(e.mono_us, out)
         elif e.what == "drain" and self.state in (State.DRAINING, State.TAIL):
-            if self.planned and not self._primary_is_silent(e.mono_us):
-                self._be_patient(e, out)
+            if self.planned and not self.silence.is_long(e.mono_us):
+                self.emptying.wait_on(e, out)
                 return
             self.planned = False  # if it was, the primary died in the middle of it
-            for name, db in self.databases.items():
-                if db.drain is not None:
-                    db.drain.abandon_waiting(name in self.tails)
-                db.advance(e.mono_us, e.utc_us, out)
-            self.tails.clear()
-            self.emptied.update(self.databases)  # no time is left for the tails of the others
+            self.emptying.wait_no_longer(e, out)
             self.progress(e, out)
         elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
             self._fence(out)
         elif e.what == "recover":
-            out.extend(Recover(name) for name in self.databases if name in self.unrecovered)
+            self.online.again(out)
 
     # ---- orders -------------------------------------------------------------------------------------------------------
     def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:
@@ -263,7 +228,9 @@ class Failover:
         if e.operator not in self.config.operators:
             out.append(RefuseOrder(e.operator, "not authorised"))
         elif self.planned and not e.planned and self.state in (State.DRAINING, State.TAIL):
-            self._lose_patience(e, out)
+            self.planned = False
+            self._save(out)
+            self.emptying.lose_patience(e, out)
         elif self.state not in (State.WATCHING, State.DECIDING):
             out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
         elif e.planned and broken:
@@ -279,7 +246,7 @@ class Failover:
         elif e.approve:
             self._begin(False, True, out)
             return
-        self.declined = set(self.silent)
+        self.silence.decline()
         self._abandon(out)
 
     def _abandon(self, out: list[Command]) -> None:
@@ -315,7 +282,7 @@ class Failover:
             self._call_off(e, out)
             return
         elif isinstance(e, events.FenceFailed):
-            waits = self.state is State.FENCING and (needless or self.planned) and not self._primary_is_silent(e.mono_us)
+            waits = self.state is State.FENCING and (needless or self.planned) and not self.silence.is_long(e.mono_us)
             again_us = self.config.silent_for_us if waits or needless else self.retry_us  # users may have no primary at all
             fencing.tell_failed(e, self._minutes(e), again_us, self.state is State.SERVING, out)
             if waits:
@@ -332,8 +299,7 @@ class Failover:
         self.fencing.over(out)
         out.append(CancelAlarm("", "drain"))
         self.planned = False
-        self.tails.clear()
-        self.emptied.clear()
+        self.emptying.called_off()
         self._abandon(out)
         for db in self.databases.values():
             db.stop_draining(e.mono_us, e.utc_us, out)
@@ -341,150 +307,48 @@ class Failover:
 
     # ---- the way over -----------------------------------------------------------------------------------------------
     def _drain(self, e: events.Event, out: list[Command]) -> None:
-        self.planned = self.planned and not self._primary_is_silent(e.mono_us)
-        self.drain_since = (e.mono_us, e.utc_us)
+        self.planned = self.planned and not self.silence.is_long(e.mono_us)
+        self.emptying.since = (e.mono_us, e.utc_us)
         self.move(State.DRAINING, out)
-        self._start_draining(e.mono_us, e.utc_us, out)
+        self.emptying.start(e.mono_us, e.utc_us, self.planned, out)
         self.progress(e, out)
-
-    def _start_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """One limit for draining and the tails, and no other for a restart in the middle of them."""
-        left_us = max(0, self.config.drain_limit_us - elapsed_us(mono_us, utc_us, *self.drain_since))
-        out.append(SetAlarm("", "drain", mono_us + left_us))
-        for db in self.databases.values():
-            if not db.promoted:
-                db.drain = Drain(db, self.planned)
-                db.drain.start(mono_us, utc_us, out)
-
-    def _take_tails(self, out: list[Command]) -> None:
-        """Of each database that has been emptied. Always tried: whether the log can still be read is known only by
-        trying. A planned failover takes a last incremental of one without logs, so that it loses nothing either."""
-        for name, db in self.databases.items():
-            if name in self.emptied or not (db.drain is None or db.promoted or db.drain.idle()):
-                continue
-            self.emptied.add(name)
-            if db.drain is None or db.promoted:
-                continue
-            if db.config.log_interval_us:
-                self.tails.add(name)
-                out.append(TakeTail(name))
-            elif self.planned:
-                db.drain.take_last(INCREMENTAL, out)
-
-    def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
-        """Its file is waited for like any other on its way. One that was cut off truncated nothing: it is taken again at
-        once. A planned failover does not go on without it."""
-        db = self.databases.get(e.database)
-        if isinstance(e, events.TailFailed) and e.reason == "cut off" and e.database in self.tails and db is not None:
-            tries = self.tail_tries[e.database] = self.tail_tries.get(e.database, 0) + 1
-            if tries <= db.rules.attempts:
-                out.append(TakeTail(e.database))
-                return
-        if self.planned and isinstance(e, events.TailFailed):
-            return  # taken again when the drain's alarm rings
-        self.tails.discard(e.database)
-        if db is None or db.drain is None or not isinstance(e, events.TailTaken):
-            return
-        if e.name and e.name not in db.files:
-            db.drain.waiting.add(e.name)
 
     def progress(self, e: events.Event, out: list[Command]) -> None:
         """After every event of a failover: is this state's work done?"""
-        if self.state is State.DRAINING and self._idle():
+        emptying = self.emptying
+        if self.state is State.DRAINING and emptying.idle():
             self.move(State.TAIL, out)
         if self.state in (State.DRAINING, State.TAIL):
-            self._take_tails(out)
+            emptying.take_tails(self.planned, out)
         undecided = self._needless() and not self.fencing.confirmed  # until the old primary has said whether it stopped
-        if self.state is State.TAIL and not self.tails and self._idle() and not undecided:
+        if self.state is State.TAIL and not emptying.tails and emptying.idle() and not undecided:
             out.append(CancelAlarm("", "drain"))
-            for db in self.databases.values():
-                if db.drain is not None and not db.promoted:
-                    db.drain.tell_left(e, out)
+            emptying.tell_left(e, out)
             self.move(State.RECOVERING, out)
-            self._recover(e.mono_us, out)
+            self._recover(out)
 
-    def _primary_is_silent(self, mono_us: int) -> bool:
-        at = self._silent_at()
-        return at is not None and at <= mono_us
+    def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
+        self.emptying.tail(e, self.planned, out)
 
-    def _be_patient(self, e: events.Alarm, out: list[Command]) -> None:
-        """A planned failover waits for what it would lose, asks again, and tells that it waits."""
-        out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
-        for name, db in self.databases.items():
-            if db.drain is None or db.promoted:
-                continue
-            waits = len(db.drain.waiting | db.recopying) + (name in self.tails or db.drain.lacks_last)
-            if waits or db.drain.reachable is None:
-                text = waits_text(name, waits)
-                minutes = db.minutes(e.mono_us, e.utc_us)
-                db.alerts.tell(e.mono_us, e.utc_us, "left behind", WAITS, minutes, "", text, out)
-            out.append(AskShare(name))
-            if name in self.tails:
-                out.append(TakeTail(name))
-            else:
-                db.drain.again(e.mono_us, e.utc_us, out)
-
-    def _lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
-        """Someone who may says that it is to go on, whatever is lost: within the drain's limit it does."""
-        self.planned = False
-        self._save(out)
-        for name, db in self.databases.items():
-            if db.drain is not None:
-                db.drain.patient = False
-                if db.drain.reachable is None:
-                    out.append(AskShare(name))
-        out.append(SetAlarm("", "drain", e.mono_us + self.config.drain_limit_us))
-
-    def _idle(self) -> bool:
-        return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
-
-    def _recover(self, mono_us: int, out: list[Command]) -> None:
-        self.unanswered = {name for name, db in self.databases.items() if not db.promoted}
-        for name in self.unanswered:
-            self.databases[name].recovering = True
-        out.extend(Recover(name) for name in self.databases if name in self.unanswered)
-        self._recovered_all(mono_us, out)
+    def _recover(self, out: list[Command]) -> None:
+        self.online.begin(out)
+        self._recovered_all(out)
 
     def recovered(self, e: events.Recovered, out: list[Command]) -> None:
-        db = self.databases.get(e.database)
-        if db is None:
-            return
-        db.promoted = True
-        db.state.restoring = False
-        db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
-        for danger in ("recover", "chain", "silence", "left behind"):
-            db.alerts.clear(danger, out)
-        self.unanswered.discard(e.database)
-        self.unrecovered.discard(e.database)
-        self._recovered_all(e.mono_us, out)
+        self.online.recovered(e, out)
+        self._recovered_all(out)
 
     def recover_failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
-        """Told, and tried again at every retry; the other databases do not wait for it. It may have been recovered by
-        an order from before a restart, whose answer was lost: so it is looked at."""
-        db = self.databases.get(e.database)
-        if db is None:
-            return
-        text = not_recovered_text(e.database, e.error_number, e.error_text)
-        minutes = db.minutes(e.mono_us, e.utc_us)
-        db.alerts.tell(e.mono_us, e.utc_us, "recover", NOT_RECOVERED, minutes, "", text, out)
-        self.unanswered.discard(e.database)
-        self.unrecovered.add(e.database)
-        out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
-        out.append(TakeInventory())
-        self._recovered_all(e.mono_us, out)
+        self.online.failed(e, out)
+        self._recovered_all(out)
 
     def observed(self, e: events.Inventory, out: list[Command]) -> None:
-        """A later look at what is there: a database that is online here has been recovered, whoever was told."""
-        if self.state not in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING):
-            return
-        for name, seen in json.loads(e.databases).items():
-            db = self.databases.get(name)
-            if db is not None and not db.promoted and seen["exists"] and not seen["restoring"]:
-                lsn = seen["redo_lsn"]
-                self.recovered(events.Recovered(e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], lsn), out)
+        if self.state in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING):
+            for recovered in self.online.observed(e):
+                self.recovered(recovered, out)
 
-    def _recovered_all(self, mono_us: int, out: list[Command]) -> None:
-        if self.state is not State.RECOVERING or self.unanswered:
+    def _recovered_all(self, out: list[Command]) -> None:
+        if self.state is not State.RECOVERING or self.online.unanswered:
             return
         if any(db.promoted for db in self.databases.values()):
             if self.config.directory:

@@ -345,7 +345,7 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
     out: list[c.Command] = []
     for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
         failover.move(state, out)
-    failover.unanswered = {DB, "erp"}
+    failover.online.unanswered = {DB, "erp"}
     out.clear()
     failover.recover_failed(e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out)
     assert next(x for x in out if isinstance(x, c.RaiseAlert)).text == (
@@ -367,7 +367,7 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
     out: list[c.Command] = []
     for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
         manager.failover.move(state, out)
-    manager.failover.unanswered = {DB}
+    manager.failover.online.unanswered = {DB}
     world.promoted = True  # at the engine; its answer went to an incarnation that is no more
     world.tell(e.RecoverFailed(world.mono_us, world.utc_us, 1, DB, 3117, "no files are ready to rollforward"))
     world.settle()

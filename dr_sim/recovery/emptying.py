@@ -1,0 +1,124 @@
+"""Emptying the pipes of all databases in a failover: their drains (drain.py), their tails, and the limit for both (R15).
+
+The tail of each database is asked for as soon as that database's drain is done, and always: whether the old primary's
+log can still be read is known only by trying. Its file is then waited for like any other on its way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import WAITS, waits_text
+from dr_sim.recovery.commands import AskShare, Command, SetAlarm, TakeTail
+from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.files import INCREMENTAL
+from dr_sim.recovery.limits import elapsed_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+class Emptying:
+    """since: when draining began, on both clocks: its limit counts from there. emptied: databases whose drain is done:
+    their tails have been asked for. tails: those that are still awaited. tail_tries: how often one was cut off."""
+
+    __slots__ = ("databases", "emptied", "limit_us", "since", "tail_tries", "tails")
+
+    def __init__(self, databases: dict[str, DatabaseReplay], limit_us: int) -> None:
+        self.databases = databases
+        self.limit_us = limit_us
+        self.since = (0, 0)
+        self.emptied: set[str] = set()
+        self.tails: set[str] = set()
+        self.tail_tries: dict[str, int] = {}
+
+    def start(self, mono_us: int, utc_us: int, planned: bool, out: list[Command]) -> None:
+        """One limit for draining and the tails, and no other for a restart in the middle of them."""
+        left_us = max(0, self.limit_us - elapsed_us(mono_us, utc_us, *self.since))
+        out.append(SetAlarm("", "drain", mono_us + left_us))
+        for db in self.databases.values():
+            if not db.promoted:
+                db.drain = Drain(db, planned)
+                db.drain.start(mono_us, utc_us, out)
+
+    def idle(self) -> bool:
+        """Is there nothing to replay or to wait for, but for tails?"""
+        return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
+
+    def take_tails(self, planned: bool, out: list[Command]) -> None:
+        """Of each database that has been emptied. A planned failover takes a last incremental of one without logs, so that
+        it loses nothing either."""
+        for name, db in self.databases.items():
+            if name in self.emptied or not (db.drain is None or db.promoted or db.drain.idle()):
+                continue
+            self.emptied.add(name)
+            if db.drain is None or db.promoted:
+                continue
+            if db.config.log_interval_us:
+                self.tails.add(name)
+                out.append(TakeTail(name))
+            elif planned:
+                db.drain.take_last(INCREMENTAL, out)
+
+    def tail(self, e: events.TailTaken | events.TailFailed, planned: bool, out: list[Command]) -> None:
+        """One that was cut off truncated nothing: it is taken again at once. A planned failover does not go on without it."""
+        db = self.databases.get(e.database)
+        if isinstance(e, events.TailFailed) and e.reason == "cut off" and e.database in self.tails and db is not None:
+            tries = self.tail_tries[e.database] = self.tail_tries.get(e.database, 0) + 1
+            if tries <= db.rules.attempts:
+                out.append(TakeTail(e.database))
+                return
+        if planned and isinstance(e, events.TailFailed):
+            return  # taken again when the drain's alarm rings
+        self.tails.discard(e.database)
+        if db is None or db.drain is None or not isinstance(e, events.TailTaken):
+            return
+        if e.name and e.name not in db.files:
+            db.drain.waiting.add(e.name)
+
+    # ---- the limit --------------------------------------------------------------------------------------------------
+    def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
+        """What has not come by now stays behind; no time is left for the tails of the others."""
+        for name, db in self.databases.items():
+            if db.drain is not None:
+                db.drain.abandon_waiting(name in self.tails)
+            db.advance(e.mono_us, e.utc_us, out)
+        self.tails.clear()
+        self.emptied.update(self.databases)
+
+    def wait_on(self, e: events.Alarm, out: list[Command]) -> None:
+        """A planned failover waits for what it would lose, asks again, and tells that it waits."""
+        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+        for name, db in self.databases.items():
+            if db.drain is None or db.promoted:
+                continue
+            waits = len(db.drain.waiting | db.recopying) + (name in self.tails or db.drain.lacks_last)
+            if waits or db.drain.reachable is None:
+                text = waits_text(name, waits)
+                minutes = db.minutes(e.mono_us, e.utc_us)
+                db.alerts.tell(e.mono_us, e.utc_us, "left behind", WAITS, minutes, "", text, out)
+            out.append(AskShare(name))
+            if name in self.tails:
+                out.append(TakeTail(name))
+            else:
+                db.drain.again(e.mono_us, e.utc_us, out)
+
+    def lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
+        """Someone who may says that it is to go on, whatever is lost: within the limit it does."""
+        for name, db in self.databases.items():
+            if db.drain is not None:
+                db.drain.patient = False
+                if db.drain.reachable is None:
+                    out.append(AskShare(name))
+        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+
+    # ---- the end ----------------------------------------------------------------------------------------------------
+    def tell_left(self, e: events.Event, out: list[Command]) -> None:
+        for db in self.databases.values():
+            if db.drain is not None and not db.promoted:
+                db.drain.tell_left(e, out)
+
+    def called_off(self) -> None:
+        self.tails.clear()
+        self.emptied.clear()

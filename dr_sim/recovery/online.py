@@ -1,0 +1,69 @@
+"""Bringing the databases online here, at the end of a failover: ordered, answered, and ordered again where it failed (R15)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from dr_sim.recovery import events
+from dr_sim.recovery.alerts import NOT_RECOVERED, not_recovered_text
+from dr_sim.recovery.commands import Command, Recover, SetAlarm, TakeInventory
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+class Online:
+    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be."""
+
+    __slots__ = ("databases", "retry_us", "unanswered", "unrecovered")
+
+    def __init__(self, databases: dict[str, DatabaseReplay], retry_us: int) -> None:
+        self.databases = databases
+        self.retry_us = retry_us
+        self.unanswered: set[str] = set()
+        self.unrecovered: set[str] = set()
+
+    def begin(self, out: list[Command]) -> None:
+        self.unanswered = {name for name, db in self.databases.items() if not db.promoted}
+        for name in self.unanswered:
+            self.databases[name].recovering = True
+        out.extend(Recover(name) for name in self.databases if name in self.unanswered)
+
+    def again(self, out: list[Command]) -> None:
+        out.extend(Recover(name) for name in self.databases if name in self.unrecovered)
+
+    def recovered(self, e: events.Recovered, out: list[Command]) -> None:
+        db = self.databases.get(e.database)
+        if db is None:
+            return
+        db.promoted = True
+        db.state.restoring = False
+        db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
+        for danger in ("recover", "chain", "silence", "left behind"):
+            db.alerts.clear(danger, out)
+        self.unanswered.discard(e.database)
+        self.unrecovered.discard(e.database)
+
+    def failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
+        """Told, and tried again at every retry; the other databases do not wait for it. It may have been recovered by
+        an order from before a restart, whose answer was lost: so it is looked at."""
+        db = self.databases.get(e.database)
+        if db is None:
+            return
+        text = not_recovered_text(e.database, e.error_number, e.error_text)
+        minutes = db.minutes(e.mono_us, e.utc_us)
+        db.alerts.tell(e.mono_us, e.utc_us, "recover", NOT_RECOVERED, minutes, "", text, out)
+        self.unanswered.discard(e.database)
+        self.unrecovered.add(e.database)
+        out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
+        out.append(TakeInventory())
+
+    def observed(self, e: events.Inventory) -> list[events.Recovered]:
+        """A later look at what is there: a database that is online here has been recovered, whoever was told."""
+        found = []
+        for name, seen in json.loads(e.databases).items():
+            db = self.databases.get(name)
+            if db is not None and not db.promoted and seen["exists"] and not seen["restoring"]:
+                found.append(events.Recovered(e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], seen["redo_lsn"]))
+        return found

@@ -1,0 +1,60 @@
+"""Which machines of the primary are silent, and from when on that is reason for a failover (R14).
+
+Silence is one instant: that at which the last machine needed will have been silent for long enough.
+"""
+
+from __future__ import annotations
+
+from dr_sim.recovery.config import FailoverConfig
+
+
+class Silence:
+    """silent: machine to when it was last seen, on the monotonic clock; declined: those for which the operator has said no."""
+
+    __slots__ = ("config", "declined", "silent")
+
+    def __init__(self, config: FailoverConfig) -> None:
+        self.config = config
+        self.silent: dict[str, int] = {}
+        self.declined: set[str] = set()
+
+    def lost(self, machine: str, last_seen_mono_us: int) -> bool:
+        """Is it one of the primary's?"""
+        if machine not in self.config.machines:
+            return False
+        self.silent[machine] = last_seen_mono_us
+        return True
+
+    def back(self, machine: str) -> bool:
+        """Was it silent?"""
+        if self.silent.pop(machine, None) is None:
+            return False
+        self.declined.discard(machine)
+        return True
+
+    def observed(self, silent: dict[str, int]) -> None:
+        """After a restart: those that are silent now."""
+        for machine, last_seen_mono_us in silent.items():
+            self.lost(machine, last_seen_mono_us)
+        self.declined &= set(self.silent)
+
+    def decline(self) -> None:
+        self.declined = set(self.silent)
+
+    @property
+    def declined_all(self) -> bool:
+        """Has the operator said no to just those that are silent?"""
+        return self.declined == set(self.silent)
+
+    def at_us(self) -> int | None:
+        """The instant from which enough machines have been silent for long enough; None if too few are silent."""
+        needed = self.config.machines_silent or len(self.config.machines)
+        seen = sorted(self.silent.values())
+        return seen[needed - 1] + self.config.silent_for_us if len(seen) >= needed else None
+
+    def is_long(self, mono_us: int) -> bool:
+        at_us = self.at_us()
+        return at_us is not None and at_us <= mono_us
+
+    def reason(self) -> str:
+        return f"no heartbeat of {', '.join(sorted(self.silent))}"
