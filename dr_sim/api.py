@@ -246,9 +246,7 @@ def sweep(
     if vary is not None:
         sweeps = tuple(Sweep(k, sweep_values(v) if isinstance(v, str) else tuple(v)) for k, v in vary.items())
     points = points_of(path, sweeps, overrides, seed)
-    n = n if n is not None else plan_of(base, None).at_most
-    with executor(workers, on) as playing:
-        return play_sweep(points, n, playing, None if folder is None else Path(folder), progress)
+    return _play_points(points, plan_of(base, n), workers, on, folder, progress)
 
 
 def side_by_side(
@@ -267,9 +265,15 @@ def side_by_side(
         raise ValueError("no scenarios to put side by side")
     seed = next(iter(scenarios.values())).seed if seed is None else seed
     points = [Point({"scenario": name}, replace(of, seed=seed)) for name, of in scenarios.items()]
-    n = n if n is not None else max(plan_of(p.scenario, None).at_most for p in points)
+    plan = max((plan_of(p.scenario, n) for p in points), key=lambda plan: plan.at_most)
+    return _play_points(points, plan, workers, on, folder, progress)
+
+
+def _play_points(
+    points: list[Point], plan: Replications, workers: int | None, on: str | None, folder: Path | str | None, progress: Progress | None
+) -> Swept:
     with executor(workers, on) as playing:
-        return play_sweep(points, n, playing, None if folder is None else Path(folder), progress)
+        return play_sweep(points, plan.at_most, playing, None if folder is None else Path(folder), progress)
 
 
 @contextmanager

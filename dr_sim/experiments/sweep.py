@@ -48,32 +48,27 @@ class Swept:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The keys (texts, as in the scenario), then the columns
-        of Distribution.estimates."""
-        import pandas as pd
-
-        frames = []
-        for point, found in zip(self.points, self.distributions, strict=True):
-            frame = found.estimates.copy()
-            for i, key in enumerate(self.keys):
-                frame.insert(i, key, point.values[key])
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        """The keys (texts, as in the scenario), then the columns of Distribution.estimates."""
+        return self._by_point([found.estimates for found in self.distributions])
 
     @property
     def measures(self) -> pd.DataFrame:
-        """The single replications of every point."""
+        """The single replications of every point: the keys, then the columns of Distribution.measures."""
+        return self._by_point([found.measures for found in self.distributions])
+
+    def _by_point(self, tables: list[pd.DataFrame]) -> pd.DataFrame:
+        """One table below the other, each behind its point's values."""
         import pandas as pd
 
         frames = []
-        for point, found in zip(self.points, self.distributions, strict=True):
-            frame = found.measures.copy()
+        for point, table in zip(self.points, tables, strict=True):
+            frame = table.copy()
             for i, key in enumerate(self.keys):
                 frame.insert(i, key, point.values[key])
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
-    def curve(self, measure: str, database: str = "", failure_class: str = "", confidence: float = 0.95) -> pd.DataFrame:
+    def curve(self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE) -> pd.DataFrame:
         """One measure at every point: the keys, estimate, low, high; durations in seconds, shares in parts of 1."""
         import pandas as pd
 

@@ -1,11 +1,12 @@
 """Failover: when, by whose word, and in which order (R14, R15).
 
 Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
-as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough. The
-databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point of no return is a fence that is confirmed, or else the first order to bring a database online here:
-before it a failover that silence began is called off when the machines are heard again, and a planned one when nothing
-can be fenced. Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a
-primary that has been stopped must not be left without a successor. State is durable before anything is done in it, so a
+as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough.
+The databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point
+of no return is a fence that is confirmed, or else the first order to bring a database online here: before it a
+failover that silence began is called off when the machines are heard again, and a planned one when nothing can be
+fenced. Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a primary
+that has been stopped must not be left without a successor. State is durable before anything is done in it, so a
 restart goes on in the same state from what the inventory shows; it announces its phase again, which changes nothing:
 the first announcement counts.
 """

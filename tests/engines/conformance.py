@@ -108,6 +108,14 @@ def holds(server: Server, n: int, fork: int = 1) -> None:
     assert server.reading == WitnessReading(n, mark(DB, fork, n))
 
 
+def goes_on(server: Server, path: str, whole: bytes, *following: str, n: int) -> None:
+    """With the file as it was, and what follows it, the chain leads to commits 0..n-1."""
+    server.files.write(path, whole)
+    for each in (path, *following):
+        server.restore(each)
+    holds(server, n)
+
+
 def chain(p: Server, s: Server, logs: int = 4) -> list[str]:
     """A restored full and so many logs of ten commits each, which have landed: log 1 ends with commit 19."""
     p.write(10)

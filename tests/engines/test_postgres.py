@@ -27,7 +27,7 @@ from dr_sim.engines.postgres.errors import sqlstate, sqlstate_number
 from dr_sim.engines.postgres.home import PREFIX, began, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
 
-from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
+from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
 
 
 @pytest.fixture
@@ -74,9 +74,7 @@ def test_a_damaged_record_is_refused_in_the_servers_words_and_heals(pair: tuple[
             s.restore("log 2")
         holds(s, 20)
     assert "checksum" in log_says(s) or "invalid" in log_says(s)
-    s.files.write("log 2", whole)
-    s.restore("log 2")
-    holds(s, 30)
+    goes_on(s, "log 2", whole, n=30)
 
 
 def test_damage_in_the_second_of_two_transactions_leaves_the_first_and_the_state_says_so(
@@ -102,10 +100,7 @@ def test_damage_in_the_second_of_two_transactions_leaves_the_first_and_the_state
         s.restore("log 3")
     with pytest.raises(EngineError, match="60024"):
         s.restore("log 2")
-    s.files.write("log 2", whole)
-    s.restore("log 2")
-    s.restore("log 3")
-    holds(s, 40)
+    goes_on(s, "log 2", whole, "log 3", n=40)
 
 
 def test_a_log_whose_end_the_server_has_not_come_to_is_needed_again(pair: tuple[Server, Server]) -> None:

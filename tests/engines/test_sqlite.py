@@ -21,7 +21,7 @@ from dr_sim.engines.sqlite import SqliteEngine
 from dr_sim.results import run
 from dr_sim.scenario import load_scenario
 
-from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship
+from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
 
 
 @pytest.fixture
@@ -53,10 +53,7 @@ def test_a_flip_in_commit_5_of_10_leaves_commits_1_to_4_in_silence(pair: tuple[S
     ship("log 3", p, s)
     with pytest.raises(EngineError, match="60004 The chain has a hole"):
         s.restore("log 3")
-    s.files.write("log 2", whole)
-    s.restore("log 2")
-    s.restore("log 3")
-    holds(s, 40)
+    goes_on(s, "log 2", whole, "log 3", n=40)
 
 
 def test_sqlites_own_code_and_text_reach_the_caller(pair: tuple[Server, Server]) -> None:

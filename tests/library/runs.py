@@ -9,12 +9,15 @@ from typing import Any
 from dr_sim.journal import Row
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
+from dr_sim.verdict import Outcome
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+QUIET_PEAK = 302_800_000
+"""Exposure of scenarios/faults/base.yaml at its most: interval, backup and transfer."""
 
 
 @cache
@@ -52,6 +55,19 @@ def failover(result: Result) -> dict[str, Any]:
     """The only failover of a run."""
     (found,) = result.summary["failovers"]
     return dict(found)
+
+
+def fault(name: str) -> Result:
+    """The scenario of that kind of fault: its SLA is met, no invariant breaks."""
+    result = ran(f"faults/{name}")
+    assert result.verdict.outcome is Outcome.PASS, result.verdict.lines
+    assert result.summary["violations"] == []
+    return result
+
+
+def log_name(clock: str) -> str:
+    """The name of crm's log cut at that time of day 1."""
+    return f"crm_2026_01_05_{clock.replace(':', '_')}_00_log_000"
 
 
 def at(day: int, clock: str) -> int:

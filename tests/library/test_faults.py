@@ -8,12 +8,12 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
-from dr_sim.results import Result, run
+from dr_sim.results import run
 from dr_sim.scenario import load_scenario
-from dr_sim.verdict import Outcome
 
 from .runs import (
     MINUTE,
+    QUIET_PEAK,
     SCENARIOS,
     SECOND,
     alerts,
@@ -21,7 +21,9 @@ from .runs import (
     ceil_div,
     clock,
     failover,
+    fault,
     log_cut,
+    log_name,
     peak_lag_us,
     peak_us,
     ran,
@@ -30,19 +32,7 @@ from .runs import (
     times,
 )
 
-QUIET_PEAK = 302_800_000
 QUIET_PEAK_LAG = 303_896_180
-
-
-def log_name(clock: str) -> str:
-    """The name of crm's log cut at that time of day 1."""
-    return f"crm_2026_01_05_{clock.replace(':', '_')}_00_log_000"
-
-
-def fault(name: str) -> Result:
-    result = ran(f"faults/{name}")
-    assert result.verdict.outcome is Outcome.PASS, result.verdict.lines
-    return result
 
 
 def test_every_kind_has_a_scenario() -> None:

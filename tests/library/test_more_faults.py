@@ -4,17 +4,18 @@ comment."""
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
-from dr_sim.results import Result
-from dr_sim.verdict import Outcome
 
 from .runs import (
     MINUTE,
+    QUIET_PEAK,
     SECOND,
     alerts,
     at,
     ceil_div,
     failover,
+    fault,
     log_cut,
+    log_name,
     peak_lag_us,
     peak_us,
     ran,
@@ -22,20 +23,8 @@ from .runs import (
     times,
 )
 
-QUIET_PEAK = 302_800_000
 LOG_US = 1_056_180  # restore of 20 MB: 1 s and 356 MB/s
 FULL_US = ceil_div(50_000_000_000, 191_000_000)
-
-
-def log_name(clock: str) -> str:
-    return f"crm_2026_01_05_{clock.replace(':', '_')}_00_log_000"
-
-
-def fault(name: str) -> Result:
-    result = ran(f"faults/{name}")
-    assert result.verdict.outcome is Outcome.PASS, result.verdict.lines
-    assert result.summary["violations"] == []
-    return result
 
 
 def log_written(clock: str) -> int:
