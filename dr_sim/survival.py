@@ -181,10 +181,14 @@ class History:
             was, f.primary = f.primary, False
         else:
             was, f.secondary = f.secondary, False
-        replayed = self.exists and self.sound and f.fork == self.fork and f.last_lsn <= self.lsn
+        needless = self.needless(f)
         for front in (self.host, self.site) if where != "primary" else (self.host,):
-            if was and not (replayed and f.kind is not _FULL and not front.by_logs):
-                self.compute(t, front)  # else what the secondary holds reaches further than f, and f is no base
+            if was and not (needless and not front.by_logs):
+                self.compute(t, front)
+
+    def needless(self, f: File) -> bool:
+        """What the secondary holds reaches further than f, and f is no base."""
+        return self.exists and self.sound and f.fork == self.fork and f.last_lsn <= self.lsn and f.kind is not _FULL
 
     def afresh(self, t: int) -> None:
         self.compute(t, self.site)

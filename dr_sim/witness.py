@@ -11,7 +11,7 @@ more, there are rows of it only while that is not so, and one (no commit lacking
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -122,6 +122,19 @@ class Witness:
         if f is not None:
             self._databases[db].lost(t, f, where)
             self._log_turned(t, self._databases[db])
+
+    def not_missed(self, db: int, files: Iterable[int], where: str) -> bool:
+        """Files are deleted at once, as `gone` says of each, if nothing is shown of that; False: it is, and they are not."""
+        d = self._databases[db]
+        known = [f for f in map(d.files.get, files) if f is not None]
+        if d.host.by_logs or d.site.by_logs or d.log_follows() is not d.log_whole or not all(map(d.needless, known)):
+            return False
+        for f in known:
+            if where == "primary":
+                f.primary = False
+            else:
+                f.secondary = False
+        return True
 
     def log_kept(self, t: int, db: int, kept: bool) -> None:
         """The primary keeps the database's log until a backup has it, or (not kept) truncates it at its checkpoints."""

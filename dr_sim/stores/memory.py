@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class MemoryStore:
     """port.Store in a dict."""
@@ -26,6 +28,11 @@ class MemoryStore:
     def save_all(self, entries: dict[str, str]) -> None:
         """As if each were saved; no value is empty."""
         self._entries.update(entries)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """As if nothing were saved under each."""
+        for key in keys:
+            self._entries.pop(key, None)
 
     def close(self) -> None:
         """Nothing is held."""

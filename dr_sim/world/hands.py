@@ -17,13 +17,14 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.stores import Store, StoreError
+from dr_sim.stores import MemoryStore, Store, StoreError
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Online, Promotion
+from dr_sim.world.pruning import Pruning
 from dr_sim.world.secondary import Secondary, Work
 
 HOUR_US = 3_600_000_000
@@ -54,6 +55,7 @@ class Hands:
         self.on_alert: list[Callable[[], None]] = []  # who acts once an alert is delivered
         self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
         self.before_command: Callable[[c.Command], bool] | None = None
+        self.pruning: Pruning | None = None
         secondary.landed_hook = self._landed
         self._do: dict[type, Callable[[Any], None]] = {
             c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
@@ -131,12 +133,17 @@ class Hands:
         journal = context.journal
         now: int = context.agenda._now
         index, do = self._index, self._do
+        together = 0  # so many of the commands have been carried out at once
         for done, command in enumerate(commands):
+            if done < together:
+                continue
             if self.before_command is not None and self.before_command(command):
                 self._die(done, len(commands))
                 return
             cls = command.__class__
-            if cls is c.Save:
+            if cls is c.Delete and (at_once := self._prune(commands, done)):
+                together = done + at_once
+            elif cls is c.Save:
                 try:
                     self.store.save(command.key, command.value)
                 except StoreError:
@@ -148,6 +155,13 @@ class Hands:
             else:
                 journal.record(command, now, index.get(command.database, -1) if cls in _OF_A_DATABASE else -1)
                 do[cls](command)
+
+    def _prune(self, commands: list[Any], first: int) -> int:
+        """Deletes and Saves from that one on, carried out at once: how many."""
+        store = self.store
+        if self.pruning is None or self.before_command is not None or not isinstance(store, MemoryStore):
+            return 0
+        return self.pruning.at_secondary(commands, first, self._index[commands[first].database], store)
 
     def _die(self, done: int, of: int) -> None:
         """The manager dies when so many of these commands have been carried out."""

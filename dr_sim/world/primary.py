@@ -7,7 +7,7 @@ are serial has them wait for each other. How a backup goes wrong has a room of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from dr_sim.backups.model import BackupHeader, Kind
@@ -369,16 +369,20 @@ class Primary:
 
     def delete(self, file: BackupFile, why: str) -> None:
         """A file goes from the primary's share."""
-        context = self.context
-        if not file.at_primary:
-            return
-        file.at_primary = False
-        if not self.share.writing(file.number):  # seen before it was finished, and not a file of its own yet
-            self.share.remove(file.nominal_bytes)
-        db = self.databases[file.database]
-        if file.whole:
-            db.shelf.remove(file.name)
-        elif file in db.torn:
-            db.torn.remove(file)
-        context.primary_files.delete(context.at_primary(file))
-        context.file_gone(file, "primary", why)
+        if file.at_primary:
+            self.let_go((file,))
+            self.context.file_gone(file, "primary", why)
+
+    def let_go(self, files: Iterable[BackupFile]) -> None:
+        """Files that lie in the share are there no more."""
+        at, delete = self.context.at_primary, self.context.primary_files.delete
+        for file in files:
+            file.at_primary = False
+            if not self.share.writing(file.number):  # seen before it was finished, and not a file of its own yet
+                self.share.remove(file.nominal_bytes)
+            db = self.databases[file.database]
+            if file.whole:
+                db.shelf.remove(file.name)
+            elif file in db.torn:
+                db.torn.remove(file)
+            delete(at(file))

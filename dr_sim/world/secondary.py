@@ -5,7 +5,7 @@ which its worker makes first if no earlier attempt has left one."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -90,14 +90,18 @@ class Secondary:
         self.landed_hook(file)
 
     def delete(self, file: BackupFile, why: str) -> None:
-        context = self._context
-        if not file.at_secondary:
-            return
-        file.at_secondary = False
-        self.share.remove(file.nominal_bytes)
-        context.secondary_files.delete(context.at_secondary(file))
-        self.restore_folder.drop(file)
-        context.file_gone(file, "secondary", why)
+        if file.at_secondary:
+            self.let_go((file,))
+            self._context.file_gone(file, "secondary", why)
+
+    def let_go(self, files: Iterable[BackupFile]) -> None:
+        """Files that lie in the share are there no more."""
+        at, delete = self._context.at_secondary, self._context.secondary_files.delete
+        for file in files:
+            file.at_secondary = False
+            self.share.remove(file.nominal_bytes)
+            delete(at(file))
+            self.restore_folder.drop(file)
 
     # ---- validation -----------------------------------------------------------------------------------------------------
     def validate(

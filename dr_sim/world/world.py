@@ -32,6 +32,7 @@ from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
+from dr_sim.world.pruning import Pruning
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
@@ -50,7 +51,8 @@ class World:
         self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
         store: Store | None = None,
     ) -> None:  # fmt: skip
-        """express: quiet logs take the express lane (world/express.py); the records are the same without it.
+        """express: quiet logs take the express lane (world/express.py) and go together (world/pruning.py); the records are the
+        same without it.
         sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory)."""
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
         journal = Journal()
@@ -97,6 +99,8 @@ class World:
                 context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
             )
             self.primary.express = self.express.take if express and scenario.replay.validate_hash else None
+        if express:
+            self.hands.pruning = Pruning(context, self.primary, self.secondary)
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
@@ -173,8 +177,12 @@ class World:
                 gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
             old_us = now_utc_us - spec.retention_us
             gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
-            for name in gone:
-                self.primary.delete(by_name[name], "retention")
+            files = [by_name[name] for name in gone]
+            if self.hands.pruning is not None:
+                self.hands.pruning.at_primary(files)
+                continue
+            for file in files:
+                self.primary.delete(file, "retention")
 
     def _end(self) -> None:
         context = self.context

@@ -1,0 +1,104 @@
+"""What retention deletes, many files at once: rows by columns, and each owner lets go of all of them in one step.
+
+Only of logs that the secondary's database holds already, as nearly all are, whose loss therefore moves nothing that would
+survive; where disks are limited, where somebody watches the commands, and of all other files each goes by itself (Primary.delete, Hands).
+The records are the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, repeat
+from typing import Any
+
+from dr_sim.backups.model import Kind
+from dr_sim.recovery import commands as c
+from dr_sim.stores import MemoryStore
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.primary import Primary
+from dr_sim.world.secondary import Secondary
+
+_WHY = "retention"
+_FILE = ("index", "number", "where", "why")
+_GONE = ("truth.file_gone", "seq", "at", *_FILE)
+_DELETED = (
+    ("seen.Delete", "seq", "at", "index", "database", "name"),
+    ("truth.file_gone", "seq+1", "at", *_FILE),
+    ("seen.Save", "seq+2", "at", "-1", "key", "nothing"),
+)
+
+
+class Pruning:
+    def __init__(self, context: Context, primary: Primary, secondary: Secondary) -> None:
+        self._context = context
+        self._primary = primary
+        self._secondary = secondary
+        journal = context.journal
+        self._gone = journal.pattern(("seq", "at", *_FILE), [_GONE])
+        self._deleted = journal.pattern(("seq", "at", *_FILE, "database", "name", "key", "nothing"), _DELETED)
+
+    def at_primary(self, files: Sequence[BackupFile]) -> None:
+        """Files of one database go from the primary's share, in that order."""
+        for alike, group in groupby(files, key=lambda file: file.at_primary and _is_log(file)):
+            logs = list(group)
+            if not (alike and self._at_once(logs, "primary")):
+                for file in logs:
+                    self._primary.delete(file, _WHY)
+                continue
+            journal, now = self._context.journal, self._context.now_us
+            texts, seq = journal.texts, journal.take(len(logs))
+            columns = {
+                "seq": range(seq, seq + len(logs)), "at": repeat(now), "index": repeat(logs[0].database),
+                "number": [file.number for file in logs], "where": repeat(texts["primary"]), "why": repeat(texts[_WHY]),
+            }  # fmt: skip
+            self._gone.write(columns)
+
+    def at_secondary(self, commands: Sequence[Any], first: int, index: int, store: MemoryStore) -> int:
+        """Carry out commands from that one on, as long as each deletes a log of the database and the next one its counter;
+        how many."""
+        database = commands[first].database
+        prefix = f"attempts/{database}/"
+        by_name = self._context.by_name[index]
+        logs, keys = [], []
+        for at in range(first, len(commands) - 1, 2):
+            delete, save = commands[at], commands[at + 1]
+            if not (isinstance(delete, c.Delete) and isinstance(save, c.Save)) or delete.database != database:
+                break
+            file = by_name.get(delete.name)
+            if file is None or not file.at_secondary or not _is_log(file) or save.key != prefix + delete.name or save.value:
+                break
+            logs.append(file)
+            keys.append(save.key)
+        if not self._at_once(logs, "secondary"):
+            return 0
+        store.forget(keys)
+        journal, now = self._context.journal, self._context.now_us
+        texts, seq = journal.texts, journal.take(3 * len(logs))
+        ids = [texts[text] for text in (database, logs[0].name, "secondary", _WHY, keys[0], "")]
+        self._deleted.write({
+            "seq": range(seq, seq + 3 * len(logs), 3), "at": repeat(now), "index": repeat(index),
+            "number": [file.number for file in logs], "where": repeat(ids[2]), "why": repeat(ids[3]),
+            "database": repeat(ids[0]), "name": [texts[file.name] for file in logs], "key": [texts[key] for key in keys],
+            "nothing": repeat(ids[5]),
+        })  # fmt: skip
+        return 2 * len(logs)
+
+    def _at_once(self, logs: list[BackupFile], where: str) -> bool:
+        """They are gone from there, for whoever has them or knows of them; False: they are still there."""
+        context, side = self._context, self._primary if where == "primary" else self._secondary
+        if len(logs) < 2 or side.share.limited:
+            return False
+        index = logs[0].database
+        if not context.witness.not_missed(index, [file.number for file in logs], where):
+            return False
+        side.let_go(logs)
+        by_name = context.by_name[index]
+        for file in logs:
+            if not file.at_primary and not file.at_secondary:
+                by_name.pop(file.name, None)
+        return True
+
+
+def _is_log(file: BackupFile) -> bool:
+    return file.kind is Kind.LOG and file.whole
