@@ -18,7 +18,7 @@ from dr_sim import __version__, journal_file
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.legs import Effect, Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
@@ -40,6 +40,7 @@ class Result:
     scenario: Scenario
     journal: Journal
     following: list[Leg]
+    effects: list[Effect]  # of the first leg: what lasted in it
     summary: dict[str, Any]
     verdict: Verdict
     digest: str
@@ -49,7 +50,7 @@ def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> 
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
     first, *following = play(scenario, progress)
     summary = summarise(first.journal, scenario, following)
-    return Result(scenario, first.journal, following, summary, judge(summary, scenario), first.journal.digest())
+    return Result(scenario, first.journal, following, first.effects, summary, judge(summary, scenario), first.journal.digest())
 
 
 def journal_name(leg_no: int) -> str:
@@ -136,6 +137,7 @@ def _fill(result: Result, folder: Path) -> None:
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
         "later_digests": [leg.journal.digest() for leg in result.following],
+        "effects": [[[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)],
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
     }
@@ -147,6 +149,16 @@ def _fill(result: Result, folder: Path) -> None:
     timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE)
     exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE)
     write_report(result.journal, result.scenario, full_summary(result), folder / REPORT_FILE)
+
+
+def _that_mattered(result: Result) -> list[list[Effect]]:
+    """Of each leg but the last, what lasted beyond its end: the next one was made of it."""
+    effects = [result.effects, *(leg.effects for leg in result.following)]
+    begins = [0, *(leg.begins_us for leg in result.following)]
+    return [
+        [e for e in of if e.began_us <= end - begin and (e.until_us < 0 or e.until_us > end - begin)]
+        for of, begin, end in zip(effects, begins, begins[1:], strict=False)
+    ]
 
 
 def write_report(journal: Journal, scenario: Scenario, summary: dict[str, Any], path: Path) -> None:
@@ -229,14 +241,13 @@ def read_results(folder: Path) -> Stored:
     scenario = load_scenario(folder / SCENARIO_FILE)
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
     legs = [StoredLeg(first_leg(scenario, journal), checks, str(digest))]
-    for later in manifest.get("later_digests", ()):
+    for later, effects in zip(manifest.get("later_digests", ()), manifest.get("effects", ()), strict=True):
+        legs[-1].leg.effects = [Effect(*e) for e in effects]
         following = next_leg(legs[-1].leg)
         if following is None:
             raise InputError([Problem(str(manifest_path), 0, 0, "names more journals than the run has legs; run the scenario again")])
-        begins_us, of = following
-        number = len(legs) + 1
-        journal, checks = journal_file.load(folder / journal_name(number))
-        legs.append(StoredLeg(Leg(number, begins_us, of, journal), checks, str(later)))
+        following.journal, checks = journal_file.load(folder / journal_name(following.number))
+        legs.append(StoredLeg(following, checks, str(later)))
     return Stored(scenario, legs[0].leg.journal, legs)
 
 

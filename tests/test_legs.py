@@ -13,6 +13,7 @@ from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US, SECOND_US
 from dr_sim.verdict import Outcome
@@ -68,7 +69,7 @@ def test_it_is_a_lower_bound_where_the_run_ends_first(tmp_path: Path, new_second
     assert failover["unprotected_censored"]
     promoted_us = next(row.time_us for row in result.journal.rows("truth.promoted"))
     assert failover["unprotected_us"] == 12 * HOUR_US - promoted_us
-    assert len(result.following) == (new_secondary == "5 h")
+    assert len(result.following) == (new_secondary != "none")
 
 
 def test_what_comes_after_changes_nothing_of_what_was_before(tmp_path: Path) -> None:
@@ -93,11 +94,25 @@ def test_lost_before_it_was_seeded_it_cannot_take_over(tmp_path: Path) -> None:
     assert second["outage_us"] is None
 
 
-def test_an_event_before_the_new_secondary_meets_the_leg_at_its_beginning(tmp_path: Path) -> None:
+def test_a_loss_before_the_new_secondary_is_in_place_is_dated_when_it_happens(tmp_path: Path) -> None:
+    """By hand: the site is lost at 1 h, the new primary's at 2 h, and the run ends at 24 h; nothing can take over at 5 h."""
     result = ran(tmp_path, "24 h", "4 h", "[{at: 1 h, lose: site}, {at: 2 h, lose: site}]")
-    leg = result.following[0]
-    assert [row.time_us for row in leg.journal.rows("truth.failed")] == [0]
-    assert failovers(result)[1]["data_loss_us"] is None
+    first, second = failovers(result)
+    assert (first["failed_us"], second["failed_us"]) == (HOUR_US, 2 * HOUR_US)
+    assert sum(second["phases_us"].values()) == 22 * HOUR_US  # and served again never
+    assert second["outage_us"] is None
+    assert second["data_loss_us"] is None
+    assert first["unprotected_censored"]
+    assert result.summary["violations"] == []
+
+
+def test_before_the_new_secondary_is_in_place_nobody_backs_up_or_watches(tmp_path: Path) -> None:
+    leg = ran(tmp_path, "24 h", "4 h", log="every 5 min").following[0]
+    begun = [row.time_us for row in leg.journal.rows("truth.backup_begin")]
+    assert begun[0] == 4 * HOUR_US
+    (up, *_) = leg.journal.rows("truth.manager")
+    assert up.time_us == 4 * HOUR_US
+    assert leg.scenario.secondary_from_us == 4 * HOUR_US
 
 
 def test_a_recorded_series_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -106,8 +121,95 @@ def test_a_recorded_series_goes_on_where_it_was(tmp_path: Path) -> None:
     of = replace(leg.scenario, databases=(replace(leg.scenario.databases[0], log_volume=volume),))
     found = next_leg(Leg(1, 0, of, leg.journal))
     assert found is not None
-    assert found[0] // (1800 * SECOND_US) == 2
-    assert found[1].databases[0].log_volume.series_bytes == (3, 4, 5, 1, 2)
+    assert found.begins_us // (1800 * SECOND_US) == 2
+    assert found.scenario.databases[0].log_volume.series_bytes == (3, 4, 5, 1, 2)
+
+
+def test_so_do_a_recorded_link_and_its_outages(tmp_path: Path) -> None:
+    result = ran(tmp_path)
+    begins_us = result.following[0].begins_us  # 1 h 01 min 01 s
+    of = replace(
+        result.scenario, recorded_link=Recorded(1800 * SECOND_US, (1, 2, 3)), recorded_restores=Recorded(begins_us + 1, (7, 8)),
+        recorded_outages=Outages(2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))),
+    )  # fmt: skip
+    found = next_leg(Leg(1, 0, of, result.journal))
+    assert found is not None
+    assert found.scenario.recorded_link.values == (3, 1, 2)
+    assert found.scenario.recorded_restores.values == (7, 8)
+    left_us = HOUR_US + 600 * SECOND_US - begins_us
+    again_us = 2 * HOUR_US - begins_us
+    assert found.scenario.recorded_outages.spans == (
+        (0, left_us), (again_us, again_us + 60 * SECOND_US), (again_us + HOUR_US, 2 * HOUR_US),
+    )  # fmt: skip
+
+
+LASTING = [  # (what begins at 50 min and lasts 3 h, what the next leg's record says of it: kind, fields, place)
+    ("link_outage: 3 h", ("link_outage", "link down")),
+    ("dead_alert_channel: 3 h", ("dead_alert_channel", "alerts reach nobody")),
+    ("disk_full: {disk: secondary_share, duration: 3 h}", ("disk_full", "something else fills the primary's share")),
+    ("wrong_clock: {side: secondary, ahead: 7 min, duration: 3 h}", ("wrong_clock", "clock of the primary is wrong")),
+    ("partition: {cut: to_secondary, duration: 3 h}", ("partition", "link down towards the primary")),
+]
+BEFORE_US, LASTS_US = 50 * 60 * SECOND_US, 3 * HOUR_US
+
+
+@pytest.mark.parametrize(("what", "told"), LASTING, ids=[told[0] for _, told in LASTING])
+def test_what_lasts_goes_on_where_its_place_is_still_used(tmp_path: Path, what: str, told: tuple[str, str]) -> None:
+    result = ran(tmp_path, events=f"[{{at: 50 min, {what}}}, {{at: 1 h, lose: site}}]")
+    leg = result.following[0]
+    spans = [(r.time_us, r.values["begins"], r.values["number"]) for r in leg.journal.rows("truth.event") if (r.values["what"], r.values["detail"]) == told]
+    assert spans == [(0, 1, 1), (BEFORE_US + LASTS_US - leg.begins_us, 0, 1)]  # to the microsecond when it would have ended
+    assert result.summary["happened"] == {told[0]: 1, "lose": 1}
+    assert result.summary["violations"] == []
+
+
+def test_nothing_is_sent_over_a_link_that_was_down_before_the_failover(tmp_path: Path) -> None:
+    down, up = ran(tmp_path, events="[{at: 50 min, link_outage: 3 h}, {at: 1 h, lose: site}]"), ran(tmp_path)
+    more_us = failovers(down)[0]["unprotected_us"] - failovers(up)[0]["unprotected_us"]
+    leg = down.following[0]
+    read_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191)
+    assert abs(more_us - (BEFORE_US + LASTS_US - leg.begins_us - read_us)) <= 3 + 180 * SECOND_US  # and perhaps a back-off
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "disk_full: {disk: primary_share, duration: 3 h}",  # that site is lost
+        "wrong_clock: {side: primary, ahead: 7 min, duration: 3 h}",
+        "paused_backups: {database: crm, duration: 3 h}",  # the new primary has jobs of its own
+        "slow_restore: {by: 3, duration: 3 h}",  # nothing is restored at a primary
+        "link_outage: 8 min",  # it is over
+    ],
+)
+def test_what_else_lasts_ends_with_what_it_befell(tmp_path: Path, what: str) -> None:
+    result = ran(tmp_path, events=f"[{{at: 50 min, {what}}}, {{at: 1 h, lose: site}}]")
+    assert list(result.following[0].journal.rows("truth.event")) == []
+
+
+def test_a_slow_disk_is_felt_again_when_its_site_is_the_secondary_again(tmp_path: Path) -> None:
+    """B is slow from the first leg on; it is the primary in the second, and restores again after the planned failover."""
+    slow = "[{at: 30 min, slow_restore: {by: 3, duration: 40 h}}, {at: 1 h, order_failover: dba}, {at: 20 h, order_failover: dba}]"
+    result = ran(tmp_path, "48 h", events=slow, log="every 5 min")
+    second, third = result.following
+    assert (second.primary, second.secondary) == ("B", "A")
+    assert (third.primary, third.secondary) == ("A", "B")
+    assert list(second.journal.rows("truth.event"))[0].values["what"] != "slow_restore"
+    ends = [third.begins_us + r.time_us for r in third.journal.rows("truth.event") if not r.values["begins"]]
+    assert ends == [30 * 60 * SECOND_US + 40 * HOUR_US]
+
+
+def test_a_wrong_clock_that_nobody_sets_right_is_wrong_to_the_end(tmp_path: Path) -> None:
+    events = "[{at: 50 min, wrong_clock: {side: secondary, behind: 7 min}}, {at: 1 h, lose: site}, {at: 20 h, order_failover: dba}]"
+    result = ran(tmp_path, "30 h", events=events, log="every 5 min")
+    assert [leg.scenario.events[0].params.side for leg in result.following] == ["primary", "secondary"]
+
+
+def test_what_was_drawn_goes_on_too(tmp_path: Path) -> None:
+    path = written(tmp_path, "60 h", events="[{at: 24 h, lose: site}]")
+    path.write_text(path.read_text(encoding="utf-8") + "faults: {latency: {rate: 1 per 2 h, more: 20 ms, duration: 23 h}}\n", encoding="utf-8")
+    leg = run(load_scenario(path)).following[0]
+    assert leg.scenario.carried_num >= 3
+    assert {e.number for e in leg.scenario.events[: leg.scenario.carried_num]} == {0}
 
 
 def test_each_leg_has_draws_of_its_own() -> None:

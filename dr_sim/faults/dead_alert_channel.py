@@ -23,5 +23,5 @@ KIND = Kind(
     "dead_alert_channel", DeadAlertChannel, "duration", True,
     "a mail server that rejects, a pager that is off, a monitor that is down: what is raised meanwhile counts for nothing",
     "operators' threads: the monitor itself down, mail rejected",
-    happen,
+    happen, place=lambda params: "alerts",
 )  # fmt: skip

@@ -32,9 +32,15 @@ def happen(event: Occurrence, params: DiskFull) -> None:
     )
 
 
+def turned(params: DiskFull) -> DiskFull | None:
+    """The disk with the landing share is that of the backups when the site is the primary; no other is modelled there."""
+    other = {"primary_share": "secondary_share", "secondary_share": "primary_share"}
+    return params.model_copy(update={"disk": other[params.disk]}) if params.disk in other else None
+
+
 KIND = Kind(
     "disk_full", DiskFull, None, True,
     "a dump, a forgotten copy or another service's files take the room: backups fail with 3202, copies wait, restores with 3257",
     "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS Replication events 4004 and 4502",
-    happen,
+    happen, place=lambda params: "primary" if params.disk == "primary_share" else "secondary", turned=turned,
 )  # fmt: skip

@@ -23,14 +23,16 @@ class Occurrence:
     lane and index name its draws: the instant and which of several there, or the line under `faults:` and which of its
     arrivals. So one more event or fault shifts nobody's."""
 
-    __slots__ = ("index", "kind", "lane", "number", "world")
+    __slots__ = ("cause", "index", "kind", "lane", "number", "world")
 
-    def __init__(self, world: World, kind: str, number: int, lane: str, index: int) -> None:
+    def __init__(self, world: World, kind: str, number: int, lane: str, index: int, cause: int) -> None:
+        """cause: the index of its line under `events:`, or -1 minus that under `faults:`."""
         self.world = world
         self.kind = kind
         self.number = number
         self.lane = lane
         self.index = index
+        self.cause = cause
 
     def law(self, law: Law, purpose: str) -> int:
         """A value of a law, drawn under this occurrence's own name."""
@@ -52,12 +54,19 @@ class Occurrence:
         """Start now, stop after a time by that law, both recorded."""
         self.begins(detail)
         start()
+        lasts_us = self.law(law, "duration")
+        self.lasts(lasts_us)
 
         def end() -> None:
             stop()
             self.ends(detail)
 
-        self.world.later(self.law(law, "duration"), end)
+        self.world.later(lasts_us, end)
+
+    def lasts(self, for_us: int | None) -> None:
+        """What begins now is on for so long; None: to the end."""
+        now = self.world.context.now_us
+        self.world.lasting.append((self.cause, now, -1 if for_us is None else now + for_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,10 @@ class Kind:
     """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
 
     needs_log: it does something to log backups, so its database must have some.
-    models: what it stands for in the world outside; source: where its figures come from."""
+    models: what it stands for in the world outside; source: where its figures come from.
+    place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link', 'alerts', 'primary' or
+    'secondary' for the site on that side, '' for what it befell and ends with. turned: the parameters by which it is the
+    same when the two sides have changed places; None: it is not felt there."""
 
     name: str
     params: type[Params]
@@ -75,3 +87,5 @@ class Kind:
     source: str
     happen: Callable[[Occurrence, Any], None]
     needs_log: bool = False
+    place: Callable[[Any], str] = lambda params: ""
+    turned: Callable[[Any], Any | None] = lambda params: params

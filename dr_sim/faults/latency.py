@@ -22,5 +22,5 @@ KIND = Kind(
     "latency", Latency, None, True,
     "a detour: so much is added to the round trip, and a stream carries MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; round trips between cloud regions: 0.93 / 153 / 491 ms (min, median, max of 8,010; Skyplane)",
-    happen,
+    happen, place=lambda params: "link",
 )  # fmt: skip

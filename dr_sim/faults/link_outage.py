@@ -19,5 +19,5 @@ KIND = Kind(
     "link_outage", LinkOutage, "duration", True,
     "a carrier's or router's outage: nothing passes either way",
     "two public uptime logs: endpoint outages of 1.8 / 12.8 / 117 min (min, median, max of 47) and 3.4 / 25.5 / 317 min (of 27)",
-    happen,
+    happen, place=lambda params: "link",
 )  # fmt: skip

@@ -22,5 +22,5 @@ KIND = Kind(
     "packet_loss", PacketLoss, None, True,
     "a congested or faulty path: loss caps each stream at MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; carriers promise below 0.1 % and call above 1 % excess",
-    happen,
+    happen, place=lambda params: "link",
 )  # fmt: skip

@@ -26,9 +26,14 @@ def happen(event: Occurrence, params: Partition) -> None:
     )
 
 
+def turned(params: Partition) -> Partition:
+    other: dict[str, str] = {"to_secondary": "to_primary", "to_primary": "to_secondary"}
+    return params.model_copy(update={"cut": other.get(params.cut, params.cut)})
+
+
 KIND = Kind(
     "partition", Partition, "duration", True,
     "a half-broken route or firewall rule: one side hears the other and is not heard",
     "assumed; one-way partitions are a staple of distributed-systems testing (Jepsen)",
-    happen,
+    happen, place=lambda params: "link", turned=turned,
 )  # fmt: skip

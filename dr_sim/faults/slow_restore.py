@@ -26,5 +26,5 @@ KIND = Kind(
     "slow_restore", SlowRestore, None, True,
     "a disk that others use, or replay that is slow by itself; a law gives it a heavy tail",
     "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from under 1 to 20-25 min",
-    happen,
+    happen, place=lambda params: "secondary", turned=lambda params: None,
 )  # fmt: skip

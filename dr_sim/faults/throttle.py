@@ -20,5 +20,5 @@ KIND = Kind(
     "throttle", Throttle, None, True,
     "other traffic or a carrier's shaping takes most of the bandwidth",
     "assumed; cloud region pairs differ 250-fold (Skyplane profiles, min 0.11, max 28.7 Gbit/s)",
-    happen,
+    happen, place=lambda params: "link",
 )  # fmt: skip

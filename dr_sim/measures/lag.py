@@ -173,13 +173,12 @@ def unprotected(leg: Leg, failover: Failover, following: Leg | None) -> tuple[in
         return None
     if following is None:
         return run_end_us(tables(leg.journal), leg.scenario) - failover.promoted_us, True
-    waited_us = following.begins_us - leg.begins_us - failover.promoted_us
     t = tables(following.journal)
     restored = t["truth.restored"]
     seeded = [restored["time_us"][restored["entity"] == i][:1].tolist() for i in range(len(following.scenario.databases))]
     if all(seeded):
-        return waited_us + max(first for first, in seeded), False
-    return waited_us + run_end_us(t, following.scenario), True
+        return max(first for first, in seeded), False
+    return run_end_us(t, following.scenario), True
 
 
 def backups_made(record: Record) -> dict[str, int]:

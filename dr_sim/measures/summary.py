@@ -65,7 +65,7 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
         "link": _link(t, scenario, up_until),
         "backups": backups_made(t),
         "writes_refused": _writes_refused(legs, opened),
-        "happened": _happened(t),
+        "happened": _happened(legs, opened),
         "silent_recoveries": [
             {
                 "time_us": leg.begins_us + r.time_us, "database": leg.scenario.databases[r.entity].name,
@@ -418,9 +418,16 @@ def _backlog(t: Tables, scenario: Scenario) -> dict[str, int]:
     }
 
 
-def _happened(t: Tables) -> dict[str, int]:
-    """How often each kind of event and fault happened, scripted or drawn."""
-    return dict(sorted(Counter(r.values["what"] for r in t.rows("truth.event") if r.values["begins"]).items()))
+def _happened(legs: Sequence[Leg], opened: Sequence[Tables]) -> dict[str, int]:
+    """How often each kind of event and fault happened, scripted or drawn, in each leg until the next begins; what goes on
+    in the next has happened once."""
+    ends = [*(leg.begins_us for leg in legs[1:]), NEVER_US]
+    found: Counter[str] = Counter()
+    for leg, t, end in zip(legs, opened, ends, strict=True):
+        begun = [r.values["what"] for r in t.rows("truth.event") if r.values["begins"] and leg.begins_us + r.time_us < end]
+        found.update(begun)
+        found.subtract(event.kind for event in leg.scenario.events[: leg.scenario.carried_num])
+    return dict(sorted((what, n) for what, n in found.items() if n))
 
 
 def _writes_refused(legs: Sequence[Leg], opened: Sequence[Tables]) -> dict[str, Any]:

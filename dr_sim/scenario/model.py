@@ -332,6 +332,8 @@ class Scenario:
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
+    secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
+    carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
     directory: Directory = Directory(0, 1, Schedule("none"), 0, 0)
     recorded_link: Recorded = Recorded()
     recorded_outages: Outages = Outages()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
 from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.legs import Effect, Leg, first_leg, next_leg
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 
@@ -21,17 +21,19 @@ def play(scenario: Scenario, progress: Callable[[float], None] | None = None) ->
     was_on = gc.isenabled()
     gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
     try:
-        legs = [first_leg(scenario, _played(scenario, progress))]
+        legs = [first_leg(scenario, *_played(scenario, progress))]
         while (following := next_leg(legs[-1])) is not None:
-            begins_us, of = following
-            legs.append(Leg(len(legs) + 1, begins_us, of, _played(of, None)))
+            following.journal, following.effects = _played(following.scenario, None)
+            legs.append(following)
         return legs
     finally:
         if was_on:
             gc.enable()
 
 
-def _played(scenario: Scenario, progress: Callable[[float], None] | None) -> Journal:
+def _played(scenario: Scenario, progress: Callable[[float], None] | None) -> tuple[Journal, list[Effect]]:
     spec = scenario.engine
     with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
-        return World(scenario, sides=sides).run(progress)
+        world = World(scenario, sides=sides)
+        journal = world.run(progress)
+        return journal, [Effect(*lasting) for lasting in world.lasting]

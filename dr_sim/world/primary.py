@@ -67,10 +67,10 @@ class Primary:
 
     # ---- schedules ------------------------------------------------------------------------------------------------
     def start(self) -> None:
-        """Put the first job of every schedule on the agenda."""
+        """Put the first job of every schedule from now on on the agenda."""
         for db in self.databases:
             for kind in Kind:
-                self._schedule_next(db, kind, 0)
+                self._schedule_next(db, kind, self.context.now_us)
             self.log_space.changed(db)
 
     def schedule_of(self, db: PrimaryDatabase, kind: Kind) -> Schedule:

@@ -80,6 +80,8 @@ class World:
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
         self._with_site: list[tuple[DrawnFault, str]] = []
+        self._cause_of = {id(fault): i for i, fault in enumerate(scenario.faults)}
+        self.lasting: list[tuple[int, int, int]] = []  # (cause, since, until or -1) of what was to last: see faults/kind.py
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
@@ -109,14 +111,14 @@ class World:
         engine = self.context.primary_engine
         self.context.note("truth.engine", -1, engine.name, engine.version)
         self._seed()
-        self.primary.start()
-        if scenario.leg_no > 1:  # a new recovery network is established: nothing waits for the schedule's next full
-            for db in self.primary.databases:
-                agenda.at(0, Class.JOB, db.index, self._seed_anew, db)
+        if scenario.secondary_from_us:
+            self._alone()
+            agenda.at(scenario.secondary_from_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
+        else:
+            self._protect()
         self._schedule_events()
         self.hands.directory.start()
         Recordings(self.context, self.link, self.secondary).start()
-        agenda.at(0, Class.ANSWER, -1, self.hands.start)
         self._daily(DAY_US)
         steps = 100 if progress is not None else 1
         for step in range(1, steps + 1):
@@ -125,6 +127,27 @@ class World:
                 progress(step / steps)
         self._end()
         return self.journal
+
+    def _alone(self) -> None:
+        """There is no other side yet: nobody watches, and nothing is backed up or sent."""
+        self.hands.down += 1
+        self.replication.stop()
+        for db in self.primary.databases:
+            self.primary.log_space.changed(db)
+
+    def _no_longer_alone(self) -> None:
+        self.hands.down -= 1
+        self.replication.resume()
+        self._protect()
+
+    def _protect(self) -> None:
+        """Backups by their schedules, and who watches over them."""
+        now = self.context.now_us
+        self.primary.start()
+        if self.context.scenario.leg_no > 1:  # a new recovery network is established: nothing waits for the schedule's next full
+            for db in self.primary.databases:
+                self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
+        self.context.agenda.at(now, Class.ANSWER, -1, self.hands.start)
 
     def _seed(self) -> None:
         """Both sides begin with the same full, taken and restored before the run."""
@@ -152,7 +175,8 @@ class World:
             context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
 
     def _seed_anew(self, db: PrimaryDatabase) -> None:
-        self.primary.begin(db, Kind.FULL)
+        if not db.failed and db.writes_until_us is None:
+            self.primary.begin(db, Kind.FULL)
 
     def _daily(self, at_us: int) -> None:
         self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
@@ -204,9 +228,9 @@ class World:
             seen[kind, of] = seen.get((kind, of), -1) + 1
             return seen[kind, of]
 
-        for event in scenario.events:
+        for index, event in enumerate(scenario.events):
             lane = f"at {event.at_us}"
-            occurrence = Occurrence(self, event.kind, event.number, lane, nth(event.kind, lane))
+            occurrence = Occurrence(self, event.kind, event.number, lane, nth(event.kind, lane), index)
             self.context.agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
         for fault in scenario.faults:
             lane = f"line {nth(fault.kind, 'line')}"
@@ -235,7 +259,7 @@ class World:
 
     def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
         """It happens, and perhaps again after a while: the members of a cluster have names of their own."""
-        self._happen(Occurrence(self, fault.kind, 0, lane, index), fault)
+        self._happen(Occurrence(self, fault.kind, 0, lane, index, -1 - self._cause_of[id(fault)]), fault)
         if fault.again_in is None:
             return
         streams = self.context.streams
