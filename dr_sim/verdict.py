@@ -150,7 +150,7 @@ def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) 
         of = next(d for d in failover["databases"] if d["name"] == (database or failover["worst_database"]))
         return _Found(of["data_loss_us"], of["note"])
     if head == "unprotected":
-        reason = "the run ended before the service was protected again: at least this long"
+        reason = "the run ended before the service was protected again: at least this long" if failover["unprotected_censored"] else ""
         return _Found(failover["unprotected_us"], reason, failover["unprotected_censored"])
     phases = failover["phases_us"]
     censored = failover["outage_us"] is None

@@ -193,7 +193,7 @@ def test_a_slow_disk_is_felt_again_when_its_site_is_the_secondary_again(tmp_path
     second, third = result.following
     assert (second.primary, second.secondary) == ("B", "A")
     assert (third.primary, third.secondary) == ("A", "B")
-    assert list(second.journal.rows("truth.event"))[0].values["what"] != "slow_restore"
+    assert next(iter(second.journal.rows("truth.event"))).values["what"] != "slow_restore"
     ends = [third.begins_us + r.time_us for r in third.journal.rows("truth.event") if not r.values["begins"]]
     assert ends == [30 * 60 * SECOND_US + 40 * HOUR_US]
 
