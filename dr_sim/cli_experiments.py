@@ -38,11 +38,10 @@ def count(text: str) -> int:
 def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
     """Whether `run` is asked for more than one run."""
     if a.replications is not None:
-        if a.replication is not None or scenario.engine.kind != "model":
-            why = "goes with neither --replication nor a real engine: leave one out, or add --engine model"
-            raise InputError([Problem("--replications", 0, 0, why)])
+        if a.replication is not None:
+            raise InputError([Problem("--replications", 0, 0, "does not go with --replication: leave one out")])
         return True
-    return scenario.replications is not None and a.replication is None and scenario.engine.kind == "model"
+    return scenario.replications is not None and a.replication is None
 
 
 def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
+_HEAD = len(" exposure database ")
 
 
 def screen(found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False) -> str:
@@ -53,7 +54,7 @@ def _head(found: Distribution, source: Path, took_s: float) -> str:
 
 
 def _row(head: str, cells: list[str]) -> str:
-    return f"{head:<16}" + "".join(f"{cell:<{_WIDE}}" for cell in cells)
+    return f"{head:<{_HEAD}}" + "".join(f"{cell:<{_WIDE}}" for cell in cells)
 
 
 def _per_run(found: Distribution) -> Iterator[str]:

@@ -75,6 +75,7 @@ def answer(
         interval = intervals.quantile(low, high, QUANTILES[statistic], below, above)
     elif statistic == "mean":
         interval = intervals.mean(low, below, above)
+        interval = Interval(interval.estimate, max(0.0, interval.low), interval.high)  # nothing that is measured goes below
         if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
             interval = Interval(interval.estimate, interval.low, INFINITE)
     else:

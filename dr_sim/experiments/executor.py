@@ -28,6 +28,7 @@ from dr_sim.scenario.model import Scenario
 
 WORTH_WORKERS_S = 2.0  # less work than this is done before a second process has started
 TRIES = 3  # a batch that ends three processes ends every one
+END_S = 15  # stopping a real server may take ten
 AHEAD = 2  # batches a worker has in hand: it begins the next while this process, which shares its cores, hears of the last
 PIPE_BYTES = 1 << 20  # room for what a batch says (256 replications of some kilobytes each), so that no worker waits to be heard
 
@@ -76,7 +77,8 @@ class _Worker:
 
 class Processes:
     """This machine: in this process while that is quicker, then in processes of its own. A process that dies loses its
-    batch, which another plays again."""
+    batch, which another plays again. What lasts as long as it takes by the clock is played here, one run after another:
+    side by side, runs would slow each other."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -85,29 +87,42 @@ class Processes:
         self._not_started = 0
 
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        timed = [job for job in jobs if job.scenario.engine.timing == "measured"]
         scenarios = {job.key: job.scenario for job in jobs}
-        batches = Batches(jobs, AHEAD * self.workers)
+        alone = Batches(timed, AHEAD)
+        while alone.left:
+            yield self._here(alone, scenarios)
+        batches = Batches([job for job in jobs if job not in timed], AHEAD * self.workers)
         while batches.left:
             if self._pool or (self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S):
                 yield from self._in_processes(batches, scenarios)
                 return
-            batch = batches.next()
-            assert batch is not None
-            key, first, count = batch
-            began = time.perf_counter()
-            done = [_taken(scenarios[key], number) for number in range(first, first + count)]
-            batches.took(key, (time.perf_counter() - began) / count)
-            yield key, done
+            yield self._here(batches, scenarios)
+
+    def _here(self, batches: Batches, scenarios: dict[str, Scenario]) -> Batch:
+        """The next batch, played in this process."""
+        batch = batches.next()
+        assert batch is not None
+        key, first, count = batch
+        began = time.perf_counter()
+        done = [_taken(scenarios[key], number) for number in range(first, first + count)]
+        batches.took(key, (time.perf_counter() - began) / count)
+        return key, done
 
     def close(self) -> None:
+        """Ends the processes, which leave no files and no servers of real engines behind."""
         for worker in self._pool:
-            worker.process.kill()
-        for worker in self._pool:
-            worker.process.wait()
+            worker.process.terminate()
             for stream in (worker.process.stdin, worker.process.stdout):
                 if stream is not None:
                     with suppress(OSError):  # what was still to be said to a process that is gone
                         stream.close()
+        for worker in self._pool:
+            try:
+                worker.process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
         self._pool.clear()
 
     def _in_processes(self, batches: Batches, scenarios: dict[str, Scenario]) -> Iterator[Batch]:

@@ -56,6 +56,9 @@ class DaskExecutor:
             raise InputError([Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]) from None
 
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        if any(job.scenario.engine.timing == "measured" for job in jobs):
+            told = "durations by the clock would be those of whichever machine plays them; leave --on out, or write --timing modelled"
+            raise InputError([Problem("--on", 0, 0, told)])
         client = self._client
         code = code_digest()
         scenarios = {job.key: job.scenario for job in jobs}  # with every task: what is scattered dies with its worker

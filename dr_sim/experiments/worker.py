@@ -13,12 +13,13 @@ import struct
 import sys
 import time
 import traceback
+from io import RawIOBase
 from typing import Any, BinaryIO
 
 HEAD = struct.Struct("<Q")
 
 
-def send(stream: BinaryIO, message: Any) -> None:
+def send(stream: BinaryIO | RawIOBase, message: Any) -> None:
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     stream.write(HEAD.pack(len(data)) + data)
     stream.flush()
@@ -40,7 +41,8 @@ def main() -> None:
     """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
     ('done', samples as JSON-able values, seconds) or ('broken', number, traceback)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    talk = os.fdopen(os.dup(1), "wb")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # real engines leave no files and no servers behind
+    talk = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to be said at the end, when nobody may listen
     os.dup2(2, 1)  # whatever prints must not get in between
     from dr_sim.experiments.sample import take
 
@@ -51,7 +53,7 @@ def main() -> None:
         try:
             message = receive(listen)
         except EOFError:
-            os._exit(0)
+            return
         if message[0] == "scenario":
             scenarios[message[1]] = message[2]
             continue
@@ -65,7 +67,10 @@ def main() -> None:
         except Exception:
             send(talk, ("broken", number, traceback.format_exc()))
             continue
-        send(talk, ("done", done, time.perf_counter() - began))
+        try:
+            send(talk, ("done", done, time.perf_counter() - began))
+        except BrokenPipeError:  # the parent died meanwhile
+            return
 
 
 if __name__ == "__main__":

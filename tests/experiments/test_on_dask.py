@@ -79,6 +79,13 @@ def test_a_worker_of_another_version_is_refused(address: str, tmp_path: Path, mo
         list(playing.play([Job("a", small(tmp_path), range(2))]))
 
 
+def test_what_is_timed_by_the_clock_is_not_for_other_machines(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(small_file(tmp_path))
+    command = ["run", path, "--replications", "2", "--engine", "sqlite", "--timing", "measured", "--out", str(tmp_path / "out")]
+    assert main([*command, "--on", address]) == 2
+    assert "leave --on out" in capsys.readouterr().err
+
+
 def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(on_dask, "CONNECT_S", 1)
     path = str(small_file(tmp_path))

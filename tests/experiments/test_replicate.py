@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -90,6 +91,43 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pyte
         playing.close()
     assert killed
     assert sorted(seen) == list(range(10))
+
+
+def scratch() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("dr-sim-*"))
+
+
+def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By two processes that are ended while they are at work, and then to the end."""
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    real = small(tmp_path, "engine: {kind: sqlite}\n")
+    with api.executor(2) as playing:
+        coming = playing.play([Job("a", real, range(20))])
+        first = next(batch for _, batch in coming if len(playing._pool) == 2)  # type: ignore[attr-defined]
+        until = time.monotonic() + 30
+        while not scratch() and time.monotonic() < until:
+            time.sleep(0.005)
+        assert scratch()  # they are at it
+    assert not scratch()
+    assert first == [take(small(tmp_path), s.number) for s in first]
+    with api.executor(2) as playing:
+        course = Course(real)
+        play_all([course], 4, playing)
+    assert course.first(4) == [take(small(tmp_path), i) for i in range(4)]
+    assert not scratch()
+
+
+def test_what_is_timed_by_the_clock_is_played_one_after_another_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setattr(executors, "take", lambda scenario, number: sample(number, {"outage": os.getpid()}))
+    timed = small(tmp_path, "engine: {kind: sqlite, timing: measured}\n")
+    with api.executor(2) as playing:
+        course = Course(timed)
+        play_all([course], 5, playing)
+        assert not playing._pool  # type: ignore[attr-defined]
+    assert {v.low for s in course.first(5) for v in s.values} == {os.getpid()}
 
 
 def test_a_replication_that_ends_its_process_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,8 +272,7 @@ def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--replications", "4", "--engine", "sqlite"], "goes with neither"),
-        (["--replications", "4", "--replication", "1"], "goes with neither"),
+        (["--replications", "4", "--replication", "1"], "does not go with --replication"),
         (["--replications", "4", "--on", "10.0.0.1"], "write dask://HOST:PORT"),
     ],
 )
