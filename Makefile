@@ -28,6 +28,7 @@ types: $(BIN)/.ready
 bench: $(BIN)/.ready
 	$(BIN)/python benchmarks/database_year.py
 	$(BIN)/python benchmarks/replications.py --dask
+	$(BIN)/python benchmarks/report.py
 
 clean:
 	rm -rf $(VENV)
