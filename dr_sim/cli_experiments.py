@@ -113,6 +113,7 @@ def add_commands(commands: Any) -> None:
     sweep.add_argument("--replications", type=count, metavar="N", help="at each point (default: what it asks for)")
     sweep.add_argument("--seed", type=int, help="in place of the scenario's own")
     sweep.add_argument("--measure", action="append", default=[], metavar="M", help="to draw, e.g. exposure.p99 (default: those of the SLA)")
+    sweep.add_argument("--answer", metavar="TEXT", help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)")
     sweep.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)")
     add_executor(sweep)
     sweep.set_defaults(command=_sweep)
@@ -179,6 +180,8 @@ def _sweep(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import sweep
     from dr_sim.experiments.files import sweep_folder, write_sweep
+    from dr_sim.experiments.sweep_answer import answers
+    from dr_sim.experiments.sweep_answer import text as answer_text
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
     sweeps = sweep.vary(a.vary) or base.sweep
@@ -186,6 +189,7 @@ def _sweep(a: argparse.Namespace) -> int:
         told = "says nothing to vary; write --vary link.bandwidth=10..1000Mbit/s:log9, or a 'sweep:' in the file"
         raise InputError([Problem(str(a.scenario), 0, 0, told)])
     sweep.check_measures(a.measure)
+    asked = sweep.asked_of(a.answer, base, sweeps)
     points = sweep.points_of(a.scenario, sweeps, a.set, a.seed)
     n = api.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
@@ -195,7 +199,8 @@ def _sweep(a: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"what is finished is kept in {folder}; the same command goes on from there", file=sys.stderr)
         raise
-    pictures = write_sweep(found, a.measure or sweep.measures_of(base), folder)
-    print(sweep.table_text(found, a.measure or sweep.measures_of(base)))
-    print(f"\n{folder}/  sweep.parquet measures.parquet {' '.join(pictures)}")
+    measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
+    pictures = write_sweep(found, measures, found_out, folder)
+    print(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
+    print(f"\n{folder}/  sweep.parquet measures.parquet answer.json {' '.join(pictures)}")
     return 4 if any(d.violations for d in found.distributions) else 0

@@ -16,6 +16,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of, write_whole
 from dr_sim.experiments.sweep import Swept
+from dr_sim.experiments.sweep_answer import Told
 from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
 from dr_sim.results import safe_name
@@ -85,8 +86,8 @@ def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path(
     return root / safe_name(scenario.name) / f"sweep-{name}"
 
 
-def write_sweep(swept: Swept, measures: Sequence[str], folder: Path) -> list[str]:
-    """The two tables, and a picture for each measure where one or two keys vary. Returns the pictures' names."""
+def write_sweep(swept: Swept, measures: Sequence[str], told: Sequence[Told], folder: Path) -> list[str]:
+    """The two tables, what they answer, and a picture for each measure where one or two keys vary. Returns the pictures' names."""
     names = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +97,7 @@ def write_sweep(swept: Swept, measures: Sequence[str], folder: Path) -> list[str
             names.append(f"{measure}.svg")
             figure = swept.plot(measure)
             save(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
+        write_whole(folder / "answer.json", json.dumps([of.to_json() for of in told], indent=1, ensure_ascii=False) + "\n")
         save(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
     except OSError as error:
         raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None

@@ -22,7 +22,7 @@ from dr_sim.scenario.model import Scenario
 
 KEY_FILE = "replications.json"
 BATCHES = "batches"
-_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "description")  # what changes no replication
+_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description")  # what changes no replication
 
 
 def key_of(scenario: Scenario) -> str:

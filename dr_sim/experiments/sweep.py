@@ -20,9 +20,10 @@ from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
+from dr_sim.experiments.sweep_answer import Told, answers
 from dr_sim.scenario import load_scenario
-from dr_sim.scenario.experiment import MOST_POINTS, sweep_values
-from dr_sim.scenario.model import Scenario, Sweep
+from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
+from dr_sim.scenario.model import Scenario, Sweep, SweepAnswer
 from dr_sim.scenario.sla import COUNTS, kind_of, split
 from dr_sim.units import SECOND_US, UnitError, clock
 
@@ -99,6 +100,13 @@ class Swept:
         verdicts = [met(low, high, bound) for low, high in zip(curve["low"], curve["high"], strict=True)]
         return edge_of(self.keys[0], list(curve[self.keys[0]]), verdicts, best)
 
+    def answer(self, asked: str) -> list[Told]:
+        """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the whole SLA: what is known, for
+        each combination of the other keys' values. UnitError if it cannot be read."""
+        found = parse_answer(asked)
+        check_answer(found, list(self.keys))
+        return answers(self, found)
+
     def plot(self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None) -> Any:
         """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a line or contour, in the
         measure's unit (seconds, parts), by default the scenario's bound on that measure."""
@@ -162,10 +170,24 @@ def play_sweep(
 
 
 
-def measures_of(scenario: Scenario) -> list[str]:
-    """What a sweep shows where nobody says: the SLA's measures, a line on every run by its most; else exposure.p99."""
+def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> SweepAnswer | None:
+    """After --answer, or as the scenario says. InputError if it asks for what is not varied."""
+    try:
+        asked = scenario.answer if text is None else parse_answer(text)
+        if asked is not None:
+            check_answer(asked, [s.key for s in sweeps])
+            if asked.line is None and not scenario.sla:
+                raise UnitError("the scenario has no sla to meet; write '... with exposure.p99 at most 15 min'")
+    except UnitError as error:
+        raise InputError([Problem("--answer" if text is not None else "answer", 0, 0, str(error))]) from None
+    return asked
+
+
+def measures_of(scenario: Scenario, asked: SweepAnswer | None = None) -> list[str]:
+    """What a sweep shows where nobody says: what is asked for, the SLA's measures, a line on every run by its most; else
+    exposure.p99."""
     found = []
-    for line in scenario.sla:
+    for line in (*([asked.line] if asked is not None and asked.line is not None else []), *scenario.sla):
         measure = line.measure if split(line.measure)[1] or line.measure in COUNTS else f"{line.measure}.max"
         if kind_of(measure) != "count" and not (line.database or line.tenant):
             found.append(measure)

@@ -142,11 +142,11 @@ def scenario(
     events: tuple[model.ScriptedEvent, ...],
     faults: tuple[model.DrawnFault, ...],
     sla: tuple[model.SlaLine, ...],
-    asked: tuple[model.Replications | None, str, tuple[model.Sweep, ...]],
+    asked: tuple[model.Replications | None, str, tuple[model.Sweep, ...], model.SweepAnswer | None],
     resolved: dict[str, object],
 ) -> model.Scenario:
     """The whole, out of sections without a mistake. series: what log_volume files hold, by database;
-    asked: replications, on_unknown, sweep."""
+    asked: replications, on_unknown, sweep, answer."""
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -188,6 +188,7 @@ def scenario(
         replications=asked[0],
         on_unknown=asked[1],
         sweep=asked[2],
+        answer=asked[3],
         resolved=resolved,
     )
 

@@ -16,7 +16,7 @@ _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/%+()-]|:(?=\S))*(?<! )")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")  # YAML would make a date of it, and a schema for texts refuse that
 _NULLS = ("null", "Null", "NULL")
-_LAST = ("events", "faults", "sla", "replications", "on_unknown", "sweep")
+_LAST = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
 
 
 class Resolved(dict[str, Any]):

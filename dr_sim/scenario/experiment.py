@@ -1,4 +1,5 @@
-"""How a scenario is asked: `replications:` (how many runs, until when), `on_unknown:`, `sweep:` (which keys take which values)."""
+"""How a scenario is asked: `replications:` (how many runs, until when), `on_unknown:`, `sweep:` (which keys take which values),
+`answer:` (which value of them is looked for)."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Any
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.fields import did_you_mean
-from dr_sim.scenario.model import Replications, Sweep, Until
-from dr_sim.scenario.sla import CURVES, VALUES, split
+from dr_sim.scenario.model import Replications, SlaLine, Sweep, SweepAnswer, Until
+from dr_sim.scenario.sla import COUNTED, CURVES, DURATIONS, VALUES, kind_of, parse_bound, split
 from dr_sim.scenario.tree import Node
 
 AT_LEAST = 20  # a first look that leaves quartiles an interval of six order statistics
@@ -19,6 +20,7 @@ MOST_POINTS = 10_000
 _KEYS = ("at_least", "at_most", "until", "budget")
 _WITHIN = re.compile(r"\s*(?:±|\+/-|\+-)\s*(.+?)\s*", re.DOTALL)
 _RANGE = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*", re.DOTALL)
+_ANSWER = re.compile(r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL)
 _STEPS = re.compile(r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))")
 
 
@@ -137,6 +139,40 @@ def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
     return tuple(out)
 
 
+def read_answer(node: Node | None, sweeps: tuple[Sweep, ...], problems: list[Problem]) -> SweepAnswer | None:
+    """sweeps: the scenario's own; the key is one of them, if there are any."""
+    if node is None or node.value is None:
+        return None
+    try:
+        found = parse_answer(node.value if isinstance(node.value, str) else "")
+        check_answer(found, [s.key for s in sweeps])
+    except units.UnitError as error:
+        problems.append(node.problem(f"answer: {error}"))
+        return None
+    return found
+
+
+def parse_answer(text: str) -> SweepAnswer:
+    """'smallest link.bandwidth with exposure.p99 at most 15 min'; without 'with' the whole SLA is to be met. Raises UnitError."""
+    match = _ANSWER.fullmatch(text)
+    if match is None:
+        told = "write 'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the whole SLA"
+        raise units.UnitError(f"{text[:80]!r} asks for nothing; {told}")
+    line = None
+    if measure := match[3]:
+        kind = kind_of(measure)
+        if not kind:
+            raise units.UnitError(f"unknown measure {measure[:60]!r}; {did_you_mean(measure, (*DURATIONS, *COUNTED))}")
+        line = SlaLine(measure, measure, *parse_bound(kind, match[4]))
+    return SweepAnswer(match[2], match[1] == "smallest", line)
+
+
+def check_answer(asked: SweepAnswer, keys: list[str]) -> None:
+    """UnitError if the key is not one of those that vary; without any, they are still to be named (--vary)."""
+    if keys and asked.key not in keys:
+        raise units.UnitError(f"{asked.key[:60]!r} does not vary; {did_you_mean(asked.key, tuple(keys))}")
+
+
 def sweep_values(text: str) -> tuple[str, ...]:
     """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant factor between them;
     '50..200, 4 steps' -> equal distances; 'resync, bridge' -> the two. Raises UnitError."""
@@ -173,7 +209,7 @@ def _short(number: float) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of the three keys."""
+    """JSON Schema of the four keys."""
     count = {"type": "integer", "minimum": 1, "maximum": MOST_RUNS}
     within = {"type": "string", "pattern": r"^\s*(±|\+/-|\+-)\s*.+$", "examples": ["+/- 5 %"]}
     mapping = {
@@ -190,5 +226,9 @@ def schema() -> dict[str, Any]:
     return {
         "replications": {"anyOf": [count, mapping], "description": "independent runs of the scenario"},
         "on_unknown": {"enum": ["warn", "fail"], "description": "what a check makes of an SLA that could not be judged; default: fail (unknown is not pass)"},
+        "answer": {
+            "type": "string", "pattern": r"^\s*(smallest|largest)\s+\S+(\s+with\s+\S+\s+at\s+(most|least)\s+.+)?$",
+            "description": "which value a sweep looks for", "examples": ["smallest link.bandwidth with exposure.p99 at most 15 min"],
+        },
         "sweep": {"type": "object", "additionalProperties": several, "description": "keys, and the values that each takes"},
     }  # fmt: skip

@@ -19,9 +19,9 @@ from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
-from dr_sim.scenario.experiment import read_on_unknown, read_replications, read_sweep
+from dr_sim.scenario.experiment import read_answer, read_on_unknown, read_replications, read_sweep
 from dr_sim.scenario.fields import Names
-from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine, Sweep
+from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine, Sweep, SweepAnswer
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedError, RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import Root
@@ -31,7 +31,7 @@ from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
 
-_APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep")
+_APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
 
 
 def load_scenario(
@@ -92,10 +92,12 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     faults = read_faults(tree.get("faults"), kinds, names, problems)
     tenants = tuple(dict.fromkeys(t for d in (getattr(root, "databases", None) or {}).values() for t in getattr(d, "tenants", ())))
     sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds), tenants)
+    sweeps = read_sweep(tree.get("sweep"), problems)
     asked = (
         read_replications(tree.get("replications"), problems),
         read_on_unknown(tree.get("on_unknown"), problems),
-        read_sweep(tree.get("sweep"), problems),
+        sweeps,
+        read_answer(tree.get("answer"), sweeps, problems),
     )
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
@@ -117,7 +119,7 @@ def _whole(
     instants: list[int],
     faults: list[FaultLine],
     sla: tuple[SlaLine, ...],
-    asked: tuple[Replications | None, str, tuple[Sweep, ...]],
+    asked: tuple[Replications | None, str, tuple[Sweep, ...], SweepAnswer | None],
 ) -> Scenario:
     for name, numbers in series.items():
         node = tree.at(("databases", name, "log_volume"))

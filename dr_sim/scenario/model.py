@@ -269,6 +269,15 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepAnswer:
+    """What a sweep is asked for: the smallest (or largest) value of a key that meets a line; without one, the whole SLA."""
+
+    key: str
+    smallest: bool
+    line: SlaLine | None
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """Accounts and computers: num changes every den_us on average; replicated by that schedule, there lag_us later; one that
     is missing in a failover takes provision_us to make by hand. No changes: there is no directory to speak of."""
@@ -345,4 +354,5 @@ class Scenario:
     replications: Replications | None = None
     on_unknown: str = "fail"  # or 'warn': what a check makes of a line that could not be judged
     sweep: tuple[Sweep, ...] = ()
+    answer: SweepAnswer | None = None
     resolved: dict[str, Any] = field(default_factory=dict)  # as written back to results/, defaults filled in

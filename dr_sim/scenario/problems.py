@@ -69,7 +69,7 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
         return f"unknown key {where!r}; {_MOVED[where]}"
     known = keys_of(model) if model else []
     if "." not in where:
-        known += ["extends", "events", "faults", "sla", "replications", "on_unknown", "sweep"]
+        known += ["extends", "events", "faults", "sla", "replications", "on_unknown", "sweep", "answer"]
     words = {word: word for word in known} | {alias[-1]: name for alias, name in ALIASES if name in known}
     by_lower = {word.lower().replace("-", "_"): word for word in words}
     near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)

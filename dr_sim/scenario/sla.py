@@ -144,21 +144,23 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
     if database and measure.split(".")[0] in WHOLE_SERVICE:
         problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service; leave 'database' out"))
         return None
-    example = {"duration": "15 min", "part": "0.1 %", "count": "0"}[kind]
-    given = bound.value if isinstance(bound.value, str) and len(bound.value) <= LONGEST_VALUE else ""
-    match = _BOUND.fullmatch(given)
-    if match is None:
-        right = f"'at most {given}'" if given and _parsed(kind, given) is not None else f"'at most {example}'"
-        problems.append(bound.problem(f"sla.{measure}: a bound is written {right}"))
-        return None
     try:
-        value = _parse(kind, match[2])
+        at_most, value = parse_bound(kind, bound.value if isinstance(bound.value, str) else "")
     except units.UnitError as error:
         problems.append(bound.problem(f"sla.{measure}: {error}"))
         return None
-    return SlaLine(
-        name, measure, match[1] == "most", value, database, bound.key_line or bound.line, file=bound.file
-    )
+    return SlaLine(name, measure, at_most, value, database, bound.key_line or bound.line, file=bound.file)
+
+
+def parse_bound(kind: str, text: str) -> tuple[bool, int]:
+    """'at most 15 min' -> (True, microseconds); kind: of the measure, as kind_of() gives it. Raises UnitError."""
+    example = {"duration": "15 min", "part": "0.1 %", "count": "0"}[kind]
+    given = text if len(text) <= LONGEST_VALUE else ""
+    match = _BOUND.fullmatch(given)
+    if match is None:
+        right = f"'at most {given}'" if given and _parsed(kind, given) is not None else f"'at most {example}'"
+        raise units.UnitError(f"a bound is written {right}")
+    return match[1] == "most", _parse(kind, match[2])
 
 
 def kind_of(measure: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +11,12 @@ import pytest
 from dr_sim import api
 from dr_sim.cli import main
 from dr_sim.errors import InputError
-from dr_sim.experiments.sweep import points_of, vary
-from dr_sim.scenario.experiment import sweep_values
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.sweep import Point, Swept, points_of, vary
+from dr_sim.experiments.sweep_answer import Told, answers, text
+from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
-from tests.experiments.worlds import small, small_file
+from tests.experiments.worlds import S, sample, small, small_file
 
 VARY = ["--vary", "link.bandwidth=1Mbit/s,200Mbit/s", "--vary", "replay.on_hole=bridge,resync"]
 
@@ -122,3 +125,94 @@ def test_the_edge_of_a_bound_and_scenarios_side_by_side(tmp_path: Path) -> None:
         thin.interval("link_sent")
     with pytest.raises(ValueError, match="no scenarios"):
         api.side_by_side({})
+
+
+# ---- answers -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "key", "smallest", "line"),
+    [
+        ("smallest link.bandwidth with exposure.p99 at most 15 min", "link.bandwidth", True, ("exposure.p99", True, 900 * S)),
+        ("largest databases.crm.copies with alerts_missed at most 0", "databases.crm.copies", False, ("alerts_missed", True, 0)),
+        ("smallest replay.workers with outage.p95 at least 1 h", "replay.workers", True, ("outage.p95", False, 3600 * S)),
+        ("largest link.rtt with exposure.above_15_min at most 1 %", "link.rtt", False, ("exposure.above_15_min", True, 10_000)),
+        (" smallest  link.bandwidth ", "link.bandwidth", True, None),
+    ],
+)
+def test_what_a_sweep_is_asked(text: str, key: str, smallest: bool, line: tuple[str, bool, int] | None) -> None:
+    asked = parse_answer(text)
+    assert (asked.key, asked.smallest) == (key, smallest)
+    assert (None if asked.line is None else (asked.line.measure, asked.line.at_most, asked.line.bound)) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("link.bandwidth", "asks for nothing; write 'smallest link.bandwidth with"),
+        ("smallest link.bandwidth with exposures.p99 at most 15 min", "did you mean 'exposure.p99'"),
+        ("smallest link.bandwidth with exposure.p99 15 min", "a bound is written 'at most 15 min'"),
+        ("smallest link.bandwidth with exposure.p99 at most 15", "has no unit"),
+        ("smallest replay.workers", "'replay.workers' does not vary; did you mean 'replay.on_hole'"),
+    ],
+)
+def test_what_no_sweep_can_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str) -> None:
+    path = small_file(tmp_path, f"sla: {{outage: at most 1 h}}\nsweep: {{replay.on_hole: 'bridge, resync', link.bandwidth: '1 Mbit/s, 2 Mbit/s'}}\nanswer: {text}\n")
+    assert main(["validate", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert told in said and f"{path}:12:9: answer: " in said
+    path = small_file(tmp_path, "sla: {outage: at most 1 h}\n")
+    vary = ["--vary", "replay.on_hole=bridge,resync", "--vary", "link.bandwidth=1 Mbit/s,2 Mbit/s"]
+    assert main(["sweep", str(path), *vary, "--answer", text, "--out", str(tmp_path / "out")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def answered(tmp_path: Path, values: list[str], outages_s: list[list[int]], bound_s: int, asked: str | None) -> list[Told]:
+    """Of a sweep along link.bandwidth (and, in pairs of points, replay.on_hole) in which runs had these outages."""
+    scenario = small(tmp_path, f"sla: {{outage.p50: at most {bound_s} s}}\n")
+    points = [Point({"link.bandwidth": v}, scenario) for v in values]
+    found = [Distribution(scenario, [sample(i, {"outage": us * S}) for i, us in enumerate(of)]) for of in outages_s]
+    return answers(Swept(("link.bandwidth",), points, found), parse_answer(asked) if asked else None)
+
+
+LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
+
+
+@pytest.mark.parametrize(
+    ("asked", "values", "outages_s", "edge"),
+    [
+        ("smallest link.bandwidth", ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [LONG, OPEN, SHORT], ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s")),
+        (None, ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [LONG, OPEN, SHORT], ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s")),
+        ("smallest link.bandwidth", ["10 Mbit/s", "9 Mbit/s", "100 Mbit/s"], [SHORT, LONG, SHORT], ("10 Mbit/s", (), "9 Mbit/s")),
+        ("largest link.bandwidth", ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [SHORT, SHORT, LONG], ("2 Mbit/s", (), "5 Mbit/s")),
+        (None, ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [SHORT, SHORT, LONG], ("2 Mbit/s", (), "5 Mbit/s")),
+        ("smallest link.bandwidth", ["1 Mbit/s", "2 Mbit/s"], [LONG, LONG], (None, (), "2 Mbit/s")),
+        ("smallest link.bandwidth with outage.p50 at least 10 min", ["1 Mbit/s", "2 Mbit/s"], [SHORT, LONG], ("2 Mbit/s", (), "1 Mbit/s")),
+    ],
+)
+def test_the_answer_of_a_sweep(
+    tmp_path: Path, asked: str | None, values: list[str], outages_s: list[list[int]], edge: tuple[str | None, tuple[str, ...], str | None]
+) -> None:
+    (told,) = answered(tmp_path, values, outages_s, 300, asked)
+    assert (told.edge.meets, told.edge.unknown, told.edge.misses) == edge
+    said = text([told], parse_answer(asked) if asked else None, 60)
+    assert (f"  {edge[0]}: PASS" if edge[0] else "  none of 2: not even 2 Mbit/s surely does: FAIL") in said
+    assert all(f"  not known at {value}: UNKNOWN" in said for value in edge[1])
+
+
+def test_a_line_that_fails_is_enough_to_miss_an_sla(tmp_path: Path) -> None:
+    scenario = small(tmp_path, "sla: {outage.p50: at most 5 min, alerts_missed: at most 0}\n")
+    runs = [sample(i, {"outage": 60 * S, "alerts_missed": int(i == 7)}) for i in range(60)]
+    (told,) = answers(Swept(("link.rtt",), [Point({"link.rtt": "1 ms"}, scenario)], [Distribution(scenario, runs)]), None)
+    assert told.edge.meets is None and "alerts_missed at most 0 1 broken in 1 of 60 runs" in text([told], None, 60)
+
+
+def test_the_command_answers_for_each_value_of_the_other_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = small_file(tmp_path, "answer: smallest link.bandwidth with exposure.mean at most 1 h\n"), tmp_path / "out"
+    vary = ["--vary", "replay.on_hole=bridge,resync", "--vary", "link.bandwidth=100 kbit/s,200 Mbit/s"]
+    assert main(["sweep", str(path), *vary, "--replications", "5", "--workers", "1", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "ANSWER  smallest link.bandwidth with which exposure.mean is at most 1 h 00 (95 % confidence, 5 runs a point)" in said
+    assert "  at replay.on_hole resync:\n  200 Mbit/s: PASS exposure.mean" in said
+    kept = json.loads((out / "answer.json").read_text())
+    assert [(of["replay.on_hole"], of["meets"], of["misses"]) for of in kept] == [(x, "200 Mbit/s", "100 kbit/s") for x in ("bridge", "resync")]
+    assert (out / "exposure.mean.svg").exists()

@@ -1,0 +1,132 @@
+"""What a sweep answers: the smallest (or largest) value of a key that surely meets what is asked, and what cannot be told.
+
+Each point is judged as a check judges a scenario: what is asked is met where every line passes, missed where one fails. The
+points are asked in a fixed order from the best end on (edge.py), so the chance that the value named does not meet it is
+that of one point. Where nobody said which end is the best, both are tried, and each has half of that chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.experiments.edge import Edge, edge_of
+from dr_sim.experiments.estimates import CONFIDENCE
+from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.scenario.model import SlaLine, SweepAnswer
+from dr_sim.screen_distribution import line_text
+from dr_sim.verdict import Outcome
+
+if TYPE_CHECKING:
+    from dr_sim.experiments.sweep import Swept
+
+_MET = {Outcome.PASS: "yes", Outcome.UNKNOWN: "unknown", Outcome.FAIL: "no"}
+
+
+@dataclass(slots=True)
+class Told:
+    """The answer along one key. at: the values of the others; edge: see there; because: by value, the verdict that decided it
+    (the worst line's)."""
+
+    at: dict[str, str]
+    smallest: bool
+    edge: Edge
+    because: dict[str, LineVerdict] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        e = self.edge
+        return {
+            **self.at, "key": e.key, "asked": "smallest" if self.smallest else "largest",
+            "meets": e.meets, "not_known": list(e.unknown), "misses": e.misses,
+        }  # fmt: skip
+
+
+def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
+    """One for each combination of the other keys' values. asked: None is the whole SLA along the first key whose values are
+    numbers, at whichever end it is met. Empty if there is nothing to ask: no SLA, or no such key."""
+    lines = swept.points[0].scenario.sla if asked is None or asked.line is None else (asked.line,)
+    key = asked.key if asked is not None else next((k for k in swept.keys if numbers(_values(swept, k))), None)
+    if not lines or key is None:
+        return []
+    sides = [asked.smallest] if asked is not None else [True, False]
+    errors = Errors((1 - CONFIDENCE) / len(sides), (1 - CONFIDENCE) / len(sides) / len(lines))
+    groups: dict[tuple[tuple[str, str], ...], dict[str, LineVerdict]] = {}
+    for point, found in zip(swept.points, swept.distributions, strict=True):
+        others = tuple((k, v) for k, v in point.values.items() if k != key)
+        verdicts = [judge_line(found.samples, line, errors) for line in lines]
+        groups.setdefault(others, {})[point.values[key]] = max(verdicts, key=lambda v: v.outcome)
+    return [_told(dict(at), key, sides, because) for at, because in groups.items()]
+
+
+def _told(at: dict[str, str], key: str, sides: list[bool], because: dict[str, LineVerdict]) -> Told:
+    values = in_order(list(because))
+    verdicts = [_MET[because[v].outcome] for v in values]
+    each = [Told(at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because) for smallest in sides]
+    return next((told for told in each if told.edge.meets is not None), each[0])
+
+
+def _values(swept: Swept, key: str) -> list[str]:
+    return list(dict.fromkeys(p.values[key] for p in swept.points))
+
+
+def numbers(values: Sequence[str]) -> list[float]:
+    """Of values that are numbers of one unit; empty if they are not."""
+    found, units = [], set()
+    for value in values:
+        stripped = value.strip()
+        cut = next((i for i, c in enumerate(stripped) if not (c.isdigit() or c in ".,")), len(stripped))
+        try:
+            found.append(float(stripped[:cut].replace(",", "")))
+        except ValueError:
+            return []
+        units.add(stripped[cut:].strip())
+    return found if len(units) == 1 else []
+
+
+def in_order(values: list[str]) -> list[str]:
+    """From the smallest to the largest where they are numbers of one unit, else as they stand."""
+    sizes = dict(zip(values, numbers(values), strict=False))
+    return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values
+
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
+    """What the command prints."""
+    if not told:
+        return "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY with MEASURE at most BOUND'"
+    what = "the SLA is met" if asked is None or asked.line is None else _said(asked.line)
+    confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} run{'s' * (runs > 1)} a point"
+    out = [f"ANSWER  {'smallest' if told[0].smallest else 'largest'} {told[0].edge.key} with which {what} ({confidence})"]
+    for of in told:
+        at = ", ".join(f"{key} {value}" for key, value in of.at.items())
+        out += [f"  at {at}:"] if at else []
+        out += [f"  {line}" for line in _lines(of)]
+    return "\n".join(out)
+
+
+def _said(line: SlaLine) -> str:
+    from dr_sim.scenario.sla import kind_of
+    from dr_sim.screen import value_text  # here: it takes longer to import than the rest
+    from dr_sim.verdict import UNITS
+
+    return f"{line.measure} is {'at most' if line.at_most else 'at least'} {value_text(line.bound, UNITS[kind_of(line.measure)])}"
+
+
+def _lines(told: Told) -> list[str]:
+    e, values = told.edge, in_order(list(told.because))
+    best = values[-1] if told.smallest else values[0]
+    out = []
+    if e.meets is None:
+        out.append(f"none of {len(values)}: not even {best} surely does: {_why(told, best)}")
+    else:
+        every = " (every value here does; the limit lies beyond)" if e.meets == (values[0] if told.smallest else values[-1]) else ""
+        out.append(f"{e.meets}{every}: {_why(told, e.meets)}")
+    out += [f"not known at {value}: {_why(told, value)}" for value in e.unknown if value != best or e.meets is not None]
+    if e.misses is not None:
+        out.append(f"too {'small up to' if told.smallest else 'large from'} {e.misses}: {_why(told, e.misses)}")
+    return out
+
+
+def _why(told: Told, value: str) -> str:
+    return " ".join(line_text(told.because[value]).split())
