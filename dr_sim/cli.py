@@ -256,7 +256,7 @@ def _compare_engines(a: argparse.Namespace) -> int:
 def _import_sqlserver(a: argparse.Namespace) -> int:
     from dr_sim.importers.how import HOW_TSQL
     from dr_sim.importers.import_history import import_history
-    from dr_sim.output import read_bytes, write_together
+    from dr_sim.output import keep_apart, read_bytes, write_together
 
     if a.how:
         print(HOW_TSQL, end="")
@@ -266,8 +266,9 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
     restores = (read_bytes(a.restores), str(a.restores)) if a.restores else None
     monitor = [(read_bytes(path), str(path)) for path in a.monitor]
     imported = import_history(read_bytes(a.history), str(a.history), a.out.stem, restores, monitor)
-    files = {a.out.parent / name: text for name, text in imported.series.items()}
-    write_together({**files, a.out: imported.scenario})
+    files = {**{a.out.parent / name: text for name, text in imported.series.items()}, a.out: imported.scenario}
+    keep_apart(files, [path for path in (a.history, a.restores, *a.monitor) if path])
+    write_together(files)
     print(imported.report)
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dr_sim.errors import InputError, Problem
@@ -31,12 +31,21 @@ def check_place(path: Path) -> None:
         raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror})")]) from None
 
 
+def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """InputError if a file that was read would be written over."""
+    sources = {path.resolve() for path in read}
+    for path in written:
+        if path.resolve() in sources:
+            raise InputError([Problem(str(path), 0, 0, "is what was read: another name is needed for what is written")])
+
+
 def write_together(files: Mapping[Path, str]) -> None:
     """Write every file, or none: all are made beside their places first and then moved there, the last one last.
 
     InputError if a place cannot be written.
     """
     made: list[tuple[str, Path]] = []
+    path = next(iter(files))
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,9 +59,8 @@ def write_together(files: Mapping[Path, str]) -> None:
         for temporary, path in made:
             os.replace(temporary, path)
     except (OSError, ValueError) as error:
-        where = made[-1][1] if made else next(iter(files))
         why = getattr(error, "strerror", None) or str(error)
-        raise InputError([Problem(str(where), 0, 0, f"cannot be written ({why})")]) from None
+        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
     finally:
         for temporary, _ in made:
             if os.path.exists(temporary):

@@ -10,7 +10,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
@@ -25,7 +26,10 @@ Row = tuple[int, Mapping[str, object]]
 _LSN_LIMIT = 10**25  # msdb keeps LSNs as numeric(25, 0)
 _SIZE_LIMIT = 2**60
 _UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
+_ZONES = range(-48, 57)  # the others are quarter hours from UTC: -12 h to +14 h
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_VALUE_OR_NUMBER = re.compile(r"'.*?'|\d+")
+_ROWS_AFFECTED = re.compile(r"\(\d+ rows? affected\)")
 _DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
 
 
@@ -37,11 +41,25 @@ def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError
     return InputError([Problem(file, line, column, message)])
 
 
+def refusal(problems: Sequence[Problem]) -> InputError:
+    """Of all mistakes in the rows: one line for each kind of mistake, which tells of the rows that make it too."""
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.file, _VALUE_OR_NUMBER.sub("", problem.message)), []).append(problem)
+    told: list[Problem] = []
+    for first, *others in kinds.values():
+        more = f" (and {len(others)} more rows likewise)" if others else ""
+        told.append(replace(first, message=first.message + more))
+    return InputError(told)
+
+
 def decoded(data: bytes, file: str) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     elif data[1:2] == b"\0":
         encoding = "utf-16-le"
+    elif data[:1] == b"\0":
+        encoding = "utf-16-be"
     else:
         encoding = "utf-8-sig"
     try:
@@ -78,8 +96,8 @@ def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
     names: list[str] = []
     try:
         for cells in reader:
-            if not cells or not any(cell.strip() for cell in cells) or set("".join(cells)) <= {"-"}:
-                continue  # sqlcmd rules a line under the heads
+            if not any(cell.strip() for cell in cells) or set("".join(cells)) <= {"-"} or _ROWS_AFFECTED.fullmatch(cells[0]):
+                continue  # sqlcmd rules a line under the heads, and counts the rows below them
             if not names:
                 names = [fold(cell) for cell in cells]
                 if fold(needed) not in names:
@@ -132,6 +150,8 @@ def as_text(value: object) -> str:
 
 def as_lsn(value: object) -> int:
     number = _whole(value)
+    if number is not None and _is_rounded(value):
+        raise BadValueError("which has lost its last digits (in a spreadsheet, or as a float): export it anew, as it is")
     if number is None or not 0 <= number < _LSN_LIMIT:
         raise BadValueError("a whole number of at most 25 digits is needed")
     return number
@@ -183,10 +203,23 @@ def _whole(value: object) -> int | None:
     return int(value) if value == value.to_integral_value() else None
 
 
+def _is_rounded(value: object) -> bool:
+    """Is it written with an exponent, and fewer digits than it has? Python's and a spreadsheet's floats are."""
+    exponent = Decimal(str(value).strip()).as_tuple().exponent
+    return isinstance(exponent, int) and exponent > 0
+
+
 def zone_offset(row: Mapping[str, object]) -> timedelta | None:
     """Of the row's local times from UTC, None if it does not say."""
-    zone = optional(row, as_int, "time_zone")
+    zone = optional(row, _as_zone, "time_zone")
     return timedelta(minutes=15 * zone) if zone is not None and zone != _UNKNOWN_ZONE else None
+
+
+def _as_zone(value: object) -> int:
+    zone = as_int(value)
+    if zone not in _ZONES and zone != _UNKNOWN_ZONE:
+        raise BadValueError("quarter hours from UTC are needed, -48 to 56, or 127 where they are not known")
+    return zone
 
 
 def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:

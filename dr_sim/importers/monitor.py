@@ -6,8 +6,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim import units
-from dr_sim.errors import InputError, Problem
-from dr_sim.importers.cells import BadValueError, as_text, as_whole, csv_rows, decoded, error, fold, optional, required
+from dr_sim.errors import Problem
+from dr_sim.importers.cells import (
+    BadValueError,
+    as_text,
+    as_whole,
+    csv_rows,
+    decoded,
+    error,
+    fold,
+    optional,
+    refusal,
+    required,
+)
 from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted
 
 _NO_TABLE = "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
@@ -39,7 +50,7 @@ _VALUES: tuple[tuple[str, str, int, int, int, Callable[[Collection[int]], int]],
 def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]) -> MonitorFit:
     """tables: (content, file name) of each; databases: names in the history, rows of others are left out.
 
-    Raises InputError with every mistake found, and if a table tells of none of the databases.
+    Raises InputError with every kind of mistake found, and if a table tells of none of the databases.
     """
     known = {name.lower() for name in databases}
     found: dict[str, list[int]] = {}
@@ -64,7 +75,7 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
         if ours < len(rows):
             fit.remarks.append(f"{len(rows) - ours} rows of {file} are of databases that the history does not hold")
     if problems:
-        raise InputError(problems)
+        raise refusal(problems)
     for head, name, unit, _, _, one in _VALUES:
         if values := found.get(head):
             setattr(fit, name, Fitted(units.format_duration(one(values) * unit)))

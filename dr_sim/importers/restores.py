@@ -19,7 +19,7 @@ from statistics import median, median_low
 
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import Problem
 from dr_sim.importers.cells import (
     BadValueError,
     as_instant,
@@ -29,6 +29,7 @@ from dr_sim.importers.cells import (
     decoded,
     error,
     optional,
+    refusal,
     zone_offset,
 )
 from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted, log_bytes
@@ -65,7 +66,7 @@ class RestoreFit:
 def parse_restores(data: bytes, file: str, entries: Sequence[HistoryEntry]) -> tuple[list[Restore], list[str]]:
     """(restores in the order of their times, remarks). entries: the primary's history, joined by backup_set_uuid.
 
-    Raises InputError with every mistake found, and if not a single restore is of a backup in the history.
+    Raises InputError with every kind of mistake found, and if not a single restore is of a backup in the history.
     """
     rows = csv_rows(decoded(data, file), file, "restore_date", _NO_TABLE)
     if not rows:
@@ -88,7 +89,7 @@ def parse_restores(data: bytes, file: str, entries: Sequence[HistoryEntry]) -> t
             found[read[0].number] = read[0]  # a striped backup has a row for every file
             unzoned += not read[1]
     if problems:
-        raise InputError(problems)
+        raise refusal(problems)
     if not found:
         raise error(file, "holds no restore of a backup in the history: export both from one log shipping pair", 1, 1)
     remarks = [f"{strange} restores are of no backup in the history, or of no date, or only verified: left out"]

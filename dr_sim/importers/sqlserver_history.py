@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import Problem
 from dr_sim.importers.cells import (
     BadValueError,
     as_bool,
@@ -28,6 +28,7 @@ from dr_sim.importers.cells import (
     error,
     json_rows,
     optional,
+    refusal,
     required,
     zone_offset,
 )
@@ -55,7 +56,7 @@ class HistoryEntry:
 
 
 def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
-    """All entries, in the order of the file. Raises InputError with every mistake found; file is the name it gives."""
+    """All entries, in the order of the file. Raises InputError with every kind of mistake found; file is the name it gives."""
     text = decoded(data, file)
     rows = json_rows(text, file) if text.lstrip()[:1] in ("[", "{") else csv_rows(text, file, "database_name", _NEITHER)
     if not rows:
@@ -70,7 +71,7 @@ def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
         except BadValueError as wrong:
             problems.append(Problem(file, line, min(line, 1), f"backup {number}: {wrong}"))
     if problems:
-        raise InputError(problems)
+        raise refusal(problems)
     _name_bases([entry.header for entry in entries])
     return entries
 

@@ -45,7 +45,7 @@ def complaint(data: bytes) -> str:
     return text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings(encoding: str) -> None:
     text = json.dumps([row(DatabaseName="Ünïcode 数据")], ensure_ascii=False)
     assert parse_history(text.encode(encoding))[0].header.database == "Ünïcode 数据"
@@ -110,6 +110,7 @@ def test_csv_of_backupset() -> None:
         "-------------;----;-----------------;------------------;---------;---------;--------;------------;-----------\n"
         "crm;D;2017-07-15 18:30:00;2017-07-15 18:31:00;8;1000;2000;1;5000\n"
         "crm;L;2017-07-15 18:35:00;2017-07-15 18:35:01;8;1500;2500;0;NULL\n"
+        "\n(2 rows affected)\n"
     )
     entries = parse_history(text.encode("utf-16"))
     full, log = (entry.header for entry in entries)
@@ -124,6 +125,26 @@ def test_mistakes_are_told_all_at_once_each_in_a_line() -> None:
     assert [line.split(": ")[1] for line in lines] == [f"backup {n}" for n in (1, 3, 4, 5, 6, 7, 8)]
     assert "FirstLSN is '12x', a whole number of at most 25 digits is needed" in lines[0]
     assert "it has no LastLSN" in lines[3]
+
+
+def test_one_mistake_in_every_row_is_told_once_with_its_count() -> None:
+    rows = [row(n, FirstLSN=f"{n}x") for n in range(40)] + [row(41, Type="Banana"), row(42)]
+    lines = complaint(json.dumps(rows).encode()).splitlines()
+    assert len(lines) == 2 and lines[0].endswith("digits is needed (and 39 more rows likewise)")
+    assert "'Banana'" in lines[1] and "likewise" not in lines[1]
+
+
+@pytest.mark.parametrize("written", ["1.71267E+22", "1.7126681000010739e22", '"17E21"'])
+def test_an_lsn_that_a_spreadsheet_rounded_is_refused(written: str) -> None:
+    """All logs of a VLF would seem to begin at one LSN and hold nothing."""
+    text = json.dumps([row(LastLSN="HERE")]).replace('"HERE"', written)
+    assert "has lost its last digits" in complaint(text.encode())
+
+
+@pytest.mark.parametrize("zone", [57, -49, 126, 9999])
+def test_a_zone_that_is_none_is_refused(zone: int) -> None:
+    told = complaint(json.dumps([row(time_zone=zone)]).encode())
+    assert f"time_zone is '{zone}', quarter hours from UTC are needed, -48 to 56" in told
 
 
 @pytest.mark.parametrize(
