@@ -398,4 +398,7 @@ class SqliteEngine:
             shutil.rmtree(db.folder, ignore_errors=True)
 
     def no_space(self, what: str, **holes: object) -> EngineError:
-        return refusal(60007)  # its disk is not really full, so it was not asked
+        db = self.databases.get(str(holes.get("db", "")))
+        if what == "log" and db is not None and db.online:
+            return db.store.run_out()
+        return refusal(60007)  # no disk is really full, so it was not asked

@@ -134,6 +134,25 @@ class Store:
         execute("COMMIT")
         self.position = Position(commits, lsn, forks)
 
+    def run_out(self) -> EngineError:
+        """What SQLite says where the file may grow no more (max_page_count). Nothing has changed."""
+        assert self._connection is not None
+        execute = self._connection.execute
+        (pages,) = execute("PRAGMA page_count").fetchone()
+        (most,), (unused,) = execute("PRAGMA max_page_count").fetchone(), execute("PRAGMA freelist_count").fetchone()
+        execute(f"PRAGMA max_page_count = {pages}")
+        execute("BEGIN IMMEDIATE")
+        try:
+            with native_errors():
+                execute("INSERT INTO payload VALUES (-1, zeroblob(?))", ((unused + 10) * PAGE_BYTES,))
+        except EngineError as error:
+            return error
+        finally:
+            if self._connection.in_transaction:  # SQLite may have rolled it back itself
+                execute("ROLLBACK")
+            execute(f"PRAGMA max_page_count = {most}")
+        raise AssertionError("SQLite found room where there is none")
+
     def cut(self) -> bytes:
         """The write-ahead log since the last cut, which is moved into the database file."""
         assert self._connection is not None

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class LogSpace:
-    """told(db, number, text): the primary's error log has a new line."""
+    """told(db, number, text): the primary's error log has a new line. catch_up(db): the engine holds all that is
+    acknowledged by now."""
 
-    def __init__(self, context: Context, told: Callable[[PrimaryDatabase, int, str], None]) -> None:
+    def __init__(
+        self, context: Context, told: Callable[[PrimaryDatabase, int, str], None], catch_up: Callable[[PrimaryDatabase], object]
+    ) -> None:
         self._context = context
         self._told = told
+        self._catch_up = catch_up
         self._alarms: dict[int, Entry] = {}
         self._caps: dict[int, list[int]] = {}  # by database: what something else has left of its log's disk
         self._full_from_us: dict[int, int] = {}
@@ -83,6 +87,7 @@ class LogSpace:
 
     def _fill(self, db: PrimaryDatabase) -> None:
         del self._alarms[db.index]
+        self._catch_up(db)
         now = self._full_from_us[db.index] = self._context.now_us
         self._context.workloads[db.index].refuse_from(now)
         self._context.note("truth.writes", db.index, 1, 0)

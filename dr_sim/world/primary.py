@@ -56,7 +56,7 @@ class Primary:
         self._watch_rates()
         self.share.changed.append(self._watch_rates)
         self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
-        self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text))
+        self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text), self.catch_up)
         self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 

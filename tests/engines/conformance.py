@@ -737,6 +737,25 @@ class Conformance:
             s.restore(path)
         holds(s, 40)
 
+    # ---- no room -------------------------------------------------------------------------------------------------
+    def test_a_full_log_is_told_and_what_was_acknowledged_is_in_the_next_backup(self, servers: Servers) -> None:
+        p, s = servers.pair()
+        names = chain(p, s, 1)
+        p.write(30)
+        for _ in range(2):  # told at each time of a log backup
+            told = p.engine.no_space("log", db=DB)
+            assert told.number and told.text
+        p.backup(Kind.LOG, "freed", 30)
+        ship("freed", p, s)
+        p.write(40)
+        p.engine.no_space("log", db=DB)
+        tail = p.backup(Kind.LOG, "tail", 40, tail=True)
+        ship("tail", p, s)
+        for path in (*names, "freed", "tail"):
+            s.restore(path)
+        holds(s, 40)
+        assert tail.is_tail and s.engine.no_space("restore", db=DB, volume="data", required=2, free=1).text
+
     def test_destroyed_is_gone(self, servers: Servers) -> None:
         p, s = servers.pair()
         chain(p, s, 1)

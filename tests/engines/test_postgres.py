@@ -21,7 +21,7 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
-from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents
+from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents, full_disk
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import sqlstate, sqlstate_number
 from dr_sim.engines.postgres.home import PREFIX, began, home, server_user
@@ -232,6 +232,36 @@ def test_a_tail_that_is_cut_off_leaves_the_primary_as_it_was(pair: tuple[Server,
     ship("log", p, s)
     s.restore("log")
     holds(s, 30)
+
+
+# ---- no room -----------------------------------------------------------------------------------------------------
+def test_a_disk_full_of_log_is_a_panic_and_what_had_gathered_is_archived_afterwards(pair: tuple[Server, Server]) -> None:
+    p, s = pair
+    names = chain(p, s, 1)
+    p.write(30)
+    told = p.engine.no_space("log", db=DB)
+    assert sqlstate(told.number) == told.text[:5] and "could not write to" in told.text and "File too large" in told.text
+    server = database(p).server
+    words = log_says(p)
+    assert "PANIC" in words and "archive command failed with exit code 1" in words and "No space left on device" in words
+    assert "restart_after_crash" in words and server.pid == 0
+    ready = list((server.data / "pg_wal/archive_status").glob("*.ready"))
+    assert len(ready) >= full_disk.BEYOND  # nobody has taken them, and they are there still
+    assert {place.stem for place in ready} <= {place.name for place in (server.data / "pg_wal").iterdir()}
+    with pytest.raises(EngineError, match="60026"):
+        p.reading  # noqa: B018
+    p.backup(Kind.LOG, "freed", 30)
+    assert server.pid and not list((server.data / "pg_wal/archive_status").glob("*.ready"))
+    ship("freed", p, s)
+    for path in (*names, "freed"):
+        s.restore(path)
+    holds(s, 30)
+    holds(p, 30)
+
+
+def test_a_backup_without_room_is_told_in_the_systems_words(pair: tuple[Server, Server]) -> None:
+    told = pair[0].engine.no_space("backup", path="//primary/backup/x")
+    assert (told.number, told.text) == (1, "/bin/cp: error writing '/dev/full': No space left on device")
 
 
 # ---- the witness -------------------------------------------------------------------------------------------------

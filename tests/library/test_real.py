@@ -12,14 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.engines.sides import open_sides
 from dr_sim.recovery.alerts import NOT_FENCED
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.verdict import Outcome
+from dr_sim.world.agenda import Class
+from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran, rows, texts
 
 REAL = SCENARIOS / "real"
+MINUTE = 60_000_000
 TIMED = {"sqlite-two-weeks": (120, 4_032), "postgres-week": (300, 2_016)}
 """Seconds that it may take on two cores, and its five-minute logs."""
 SMALL = sorted(path.stem for path in REAL.glob("*.yaml") if path.stem not in TIMED)
@@ -77,6 +81,47 @@ def test_weeks_of_logs_in_minutes(name: str) -> None:
     says_the_same(result, ran(f"real/{name}"))
     (promoted,) = rows(result, "truth.promoted")
     assert promoted.values["commits"] > logs * 2_900
+
+
+def kept_by_the_primary(event: str) -> tuple[int, list[int], World]:
+    """(the closed segments that the real primary keeps at most, and at each time a minute after a log's) in an hour and a quarter."""
+    scenario = load_scenario(REAL / "link_down.yaml", ["run_for=75 min", f"events=[{{at: 8 min, {event}}}]"])
+    kept: list[int] = []
+    with open_sides("postgres", scenario.engine.scale, imitates="postgres") as sides:
+        world = World(scenario, sides=sides)
+
+        def look(at_us: int) -> None:
+            database = sides.primary.databases["crm"]  # type: ignore[attr-defined]
+            kept.append(len([place for place in (database.folder / "spool").iterdir() if "." not in place.name]))
+            world.context.agenda.at(at_us + 5 * MINUTE, Class.FAULT, -1, look, at_us + 5 * MINUTE)
+
+        world.context.agenda.at(6 * MINUTE, Class.FAULT, -1, look, 6 * MINUTE)
+        world.run()
+    return max(kept), kept, world
+
+
+def test_a_damaged_link_never_fills_the_primary() -> None:
+    """Segments are let go when a backup in the local share holds them, wherever that has got to; unless there is no room."""
+    most, kept, world = kept_by_the_primary("link_outage: 1 h")
+    assert len(kept) == 14 and most <= 3  # what an incremental has closed since the last log
+    assert rows(world, "truth.writes") == [] and len(rows(world, "truth.backup_finished")) >= 14
+    landed = [row.time_us for row in rows(world, "truth.landed")]
+    assert not [t for t in landed if 8 * MINUTE < t < 68 * MINUTE] and len(landed) >= 14
+    most, kept, world = kept_by_the_primary("disk_full: {disk: primary_share, duration: 24 min}")
+    assert most >= 6 and kept[-1] <= 3
+    assert [row.values["refused"] for row in rows(world, "truth.writes")] == [1, 0]
+
+
+@pytest.mark.long
+def test_a_disk_full_of_log_fells_the_server_which_says_so_and_is_started_again() -> None:
+    result = on("postgres", "archive_full")
+    told = [text for text in texts(result) if "the primary refuses writes" in text]
+    assert len(told) == 5 and all("could not write to" in text and "File too large" in text for text in told)
+    failed = [text for text in texts(result) if "the log backup failed" in text]
+    assert len(failed) >= 8 and all("No space left on device" in text for text in failed)
+    writes = [(row.time_us, row.values["refused"]) for row in rows(result, "truth.writes")]
+    assert [refused for _, refused in writes] == [1, 0]
+    assert abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 3_000_000
 
 
 def test_a_real_server_refuses_damage_in_its_own_words() -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from dr_sim.engines.backup_set import Path as Forks
 from dr_sim.engines.payload import Payload
-from dr_sim.engines.port import WitnessReading
-from dr_sim.engines.postgres import contents, native
+from dr_sim.engines.port import EngineError, WitnessReading
+from dr_sim.engines.postgres import contents, full_disk, native
 from dr_sim.engines.postgres.contents import Position
 from dr_sim.engines.postgres.errors import refusal, server_error
 from dr_sim.engines.postgres.home import Home
@@ -40,7 +40,7 @@ class Segment:
 
 class Database:
     __slots__ = (
-        "at", "base_checkpoint_lsn", "base_lsn", "base_timeline", "folder", "has_base", "home", "log_commits", "log_fork", "log_lsn", "name",
+        "at", "base_checkpoint_lsn", "base_lsn", "base_timeline", "fell", "folder", "has_base", "home", "log_commits", "log_fork", "log_lsn", "name",
         "next_segment", "offered_lsn", "online", "payload", "running", "segments", "server", "short", "timeline", "unread", "verified",
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Database:
         self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
         self.short = False  # all of the last log's commits are there, but the server has not come to its end
         self.verified = _NOTHING
+        self.fell: EngineError | None = None  # its disk is full: what it said
         self.payload: Payload | None = None  # a standby's, and a promoted one's, is not written to
 
     @property
@@ -84,6 +85,23 @@ class Database:
         """Start as the primary that it was; the server recovers from its own log."""
         self.server.start()
         self.online = True
+
+    def run_out(self) -> EngineError:
+        """Its disk is full of log: what the server says as it falls (full_disk.py). Asked again, it is down already."""
+        if self.fell is None:
+            self.fell = full_disk.run_out(self.server)
+            self.unread = True
+        return self.fell
+
+    def has_room(self) -> None:
+        """If it has fallen for lack of room: somebody makes some and starts it again."""
+        if self.fell is not None:
+            full_disk.make_room(self.server)
+            self.fell = None
+            if not self.server.running:
+                self.server.start()
+                # a segment that ends in a record cut off by the fall is given to the archiver at a checkpoint only (18.6)
+                self.server.execute("CHECKPOINT")
 
     def commit_to(self, commits: int, lsn: int) -> None:
         if self.payload is not None:
@@ -107,9 +125,9 @@ class Database:
         status = self.server.data / "pg_wal/archive_status"
         spool = self.folder / "spool"
         if names and not self.server.wait(
-            lambda: (spool / names[-1]).exists() and not (status / f"{names[-1]}.ready").exists(), ARCHIVE_S
+            lambda: all((spool / name).exists() and not (status / f"{name}.ready").exists() for name in reversed(names)), ARCHIVE_S
         ):
-            raise server_error("58030", f"segment {names[-1]} was not archived in {ARCHIVE_S} s")
+            raise server_error("58030", f"segments {names[0]} to {names[-1]} were not archived in {ARCHIVE_S} s")
         self.segments += [Segment(name, SEGMENT_BYTES) for name in names]
         self.next_segment = max(self.next_segment, last + 1)
         self.unread = False
@@ -137,6 +155,8 @@ class Database:
     def tail(self) -> Native:
         """Stop the server at once and take what its log holds on disk, the segment it was writing included."""
         self.server.stop()
+        full_disk.make_room(self.server)
+        self.fell = None
         first = native.segment_number(self.segments[0].name)[1] if self.segments else self.next_segment
         found: dict[str, bytes] = {}
         for folder in (self.folder / "spool", self.server.data / "pg_wal"):

@@ -34,6 +34,7 @@ from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
+from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import MANIFEST, Native, manifest
 from dr_sim.engines.postgres.template import copy_template
@@ -204,6 +205,7 @@ class PostgresEngine:
         if commits < db.at.commits or lsn < db.at.lsn:
             raise ValueError(f"{database}: commits never go back, from {db.at.commits, db.at.lsn} to {commits, lsn}")
         if commits > db.at.commits or lsn > db.at.lsn:
+            db.has_room()
             db.commit_to(commits, lsn)
 
     def begin_backup(
@@ -215,6 +217,8 @@ class PostgresEngine:
             raise ValueError("only a log backup can be a tail")
         if kind is not _FULL and not db.has_base:
             raise refusal(60020, db=database)
+        if not tail:
+            db.has_room()
         if kind is _INCREMENTAL:
             db.check_incremental()
         at, log = db.at, kind is _LOG
@@ -301,7 +305,13 @@ class PostgresEngine:
             db.destroy()
 
     def no_space(self, what: str, **holes: object) -> EngineError:
-        return refusal(60007)  # its disk is not really full, so it was not asked
+        """A log: the database's disk is really filled, and its server falls (full_disk.py)."""
+        db = self.databases.get(str(holes.get("db", "")))
+        if what == "log" and db is not None and db.online:
+            return db.run_out()
+        if what == "backup":
+            return no_room_for_a_file(self._home, self._home.folder / "template/data/PG_VERSION")
+        return refusal(60007)  # the standby's disk is not really full, so it was not asked
 
 
 def _close(databases: dict[str, Database], pid: int) -> None:

@@ -27,6 +27,8 @@ SEGMENT_BYTES = 1 << 20
 START_S = 60
 ANSWER_S = 60
 RETRY_S = 10
+FULL = "full"
+"""A file of this name beside the data folder: there is no room where archive_command puts segments."""
 POLL_S = 0.0005
 
 SETTINGS = {
@@ -34,11 +36,13 @@ SETTINGS = {
     # what dies in the simulation is this process, never the machine: the system's cache survives
     "fsync": "off",
     "wal_level": "replica", "max_wal_senders": "4", "max_connections": "10", "hot_standby": "on",
-    "archive_mode": "on", "archive_command": "cp %p ../spool/%f",
+    "archive_mode": "on", "archive_command": f"if test -e ../{FULL}; then cp %p /dev/full; else cp %p ../spool/%f; fi",
     "restore_command": "test -f ../released/%f && cp ../released/%f %p", "wal_retrieve_retry_interval": f"{RETRY_S}s",
     "summarize_wal": "on",
     # segments are new files of zeros, so that what has not been written yet reads as the log's end
     "wal_recycle": "off", "wal_init_zero": "on", "min_wal_size": "2MB", "max_wal_size": "64MB",
+    # a server that falls stays down until somebody starts it, as under a cluster manager
+    "restart_after_crash": "off",
     # nothing is done at times of the real clock
     "checkpoint_timeout": "1d", "autovacuum": "off", "max_logical_replication_workers": "0",
     "shared_buffers": "8MB", "dynamic_shared_memory_type": "mmap", "jit": "off",
@@ -50,7 +54,7 @@ _LINE = re.compile(r"^(\d+) (\w{5}) (LOG|WARNING|ERROR|FATAL|PANIC):  (.*)$", re
 _CHATTER = re.compile(
     r"restored log file|redo (starts|done|in progress)|entering standby|starting (backup|archive|point)|consistent recovery"
     r"|completed backup|database system|new target timeline|switched WAL|last completed transaction|backup label"
-    r"|waiting for WAL|received promote|selected new timeline|archive recovery complete|invalid checkpoint|parameter .* changed|received SIGHUP"
+    r"|waiting for WAL|successfully skipped missing contrecord|received promote|selected new timeline|archive recovery complete|invalid checkpoint|parameter .* changed|received SIGHUP"
 )
 
 
@@ -82,6 +86,11 @@ class Server:
     @property
     def log(self) -> Path:
         return self.folder / "log"
+
+    @property
+    def pid(self) -> int:
+        """0: it is stopped."""
+        return self._process.pid if self._process is not None and self.running else 0
 
     @property
     def running(self) -> bool:
@@ -188,6 +197,7 @@ class Server:
     def last_words(self) -> EngineError:
         """Why a server is gone, by its log."""
         lines = [line for line in self._lines() if line[2] in ("FATAL", "PANIC")]
+        lines.sort(key=lambda line: line[2] != "PANIC")  # what others say while it falls is of no interest
         if not lines:
             return server_error("57P02", "the server is gone and its log does not say why")
         _, state, _, words = lines[0]
