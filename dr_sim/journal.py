@@ -2,7 +2,7 @@
 
 In memory each kind has its rows one after the other, as plain integers: (seq, time, entity, then the kind's fields in
 order), seq counting all rows of the run. They are appended to a list, which is five times as fast as to an array, and
-`compact` turns lists into arrays now and then. Texts are interned, so a field holds a text's id. Texts that real engines
+`pack` turns lists into arrays now and then. Texts are interned, so a field holds a text's id. Texts that real engines
 word differently from run to run (fields marked seen-text) are interned apart, and the numbers of their errors are marked seen-int. The digest is BLAKE2b over the rows of
 each kind and the first table of texts, with seen-text and seen-int fields blanked; it never sees Parquet bytes. LSNs in a simulated
 world are bytes of log since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
@@ -34,6 +34,7 @@ ROW_HEAD = 3  # seq, time_us, entity
 
 
 Ints = NDArray[Any]
+_Sum = tuple[int, list[int], list[int]]  # a constant, and which columns are added and subtracted
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,17 @@ class Texts(dict[str, int]):
         self.all.append(text)
         return number
 
+    def several(self, texts: list[str]) -> list[int]:
+        """The ids of texts, interned in their order."""
+        first = len(self.all)
+        numbers = range(first, first + len(texts))
+        new = dict(zip(texts, numbers, strict=True))
+        if len(new) < len(texts) or not self.keys().isdisjoint(new):
+            return [self[text] for text in texts]
+        self.update(new)  # none of them has been seen before
+        self.all += texts
+        return list(numbers)
+
 
 @functools.cache
 def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
@@ -98,8 +110,8 @@ def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ..
 
 
 class Pattern:
-    """Rows of several kinds that always come together: written as one line of integers, spread out by columns when the
-    journal is packed. A quiet log's 15 rows cost little more than one that way.
+    """Rows of several kinds that always come together: written as one line of integers, spread out by columns when a
+    kind is read. A quiet log's 15 rows cost little more than one that way, and those of kinds that nobody reads no room.
 
     fields: of a line. rows: (kind name, seq, time_us, entity, then the kind's fields), each a sum such as
     'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
@@ -112,6 +124,8 @@ class Pattern:
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
         self._rows = [(KIND_ID[kind_name], [_sum_of(text, place) for text in columns]) for kind_name, *columns in rows]
+        self._blocks: list[Ints] = []  # lines, a column each field
+        self._read = {kind_id: 0 for kind_id, _ in self._rows}  # how many of the blocks
         for kind_id, sums in self._rows:
             if len(sums) != ROW_HEAD + len(KINDS[kind_id].fields):
                 raise ValueError(f"a row of {KINDS[kind_id].name} has not {len(sums)} columns")
@@ -121,32 +135,37 @@ class Pattern:
         Raises struct.error for what does not fit 63 bits."""
         self.lines += b"".join(map(self._pack, *(columns[field] for field in self._fields)))
 
-    def taken(self) -> Ints:
-        """The lines written since the last time, a column each field."""
-        lines = np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy()
-        self.lines.clear()
-        return lines
-
-    @property
-    def kinds(self) -> set[int]:
-        return {kind_id for kind_id, _ in self._rows}
-
-    def spread(self, kind_id: int, lines: Ints) -> Iterator[Ints]:
-        """The rows of a kind that lines stand for."""
-        for _, sums in (row for row in self._rows if row[0] == kind_id):
-            columns = np.empty((len(sums), lines.shape[1]), dtype=np.int64)
-            for column, (constant, plus, minus) in zip(columns, sums, strict=True):
-                column[:] = lines[plus[0]] if plus else 0
-                for i in plus[1:]:
-                    column += lines[i]
-                for i in minus:
-                    column -= lines[i]
-                if constant:
-                    column += constant
-            yield columns.T
+    def unread(self, kind_id: int) -> Iterator[Ints]:
+        """The rows of a kind that lines stand for, of those written since it was last asked for that kind."""
+        mine = [sums for kind, sums in self._rows if kind == kind_id]
+        if not mine:
+            return
+        if self.lines:
+            self._blocks.append(np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy())
+            self.lines.clear()
+        for lines in self._blocks[self._read[kind_id] :]:
+            for sums in mine:
+                yield _spread(sums, lines)
+        self._read[kind_id] = len(self._blocks)
+        if min(self._read.values()) == len(self._blocks):  # nobody needs the lines any more
+            self._blocks.clear()
+            self._read = dict.fromkeys(self._read, 0)
 
 
-def _sum_of(text: str, place: dict[str, int]) -> tuple[int, list[int], list[int]]:
+def _spread(sums: list[_Sum], lines: Ints) -> Ints:
+    columns = np.empty((len(sums), lines.shape[1]), dtype=np.int64)
+    for column, (constant, plus, minus) in zip(columns, sums, strict=True):
+        column[:] = lines[plus[0]] if plus else 0
+        for i in plus[1:]:
+            column += lines[i]
+        for i in minus:
+            column -= lines[i]
+        if constant:
+            column += constant
+    return columns.T
+
+
+def _sum_of(text: str, place: dict[str, int]) -> _Sum:
     """'a+b-c-2' as (-2, [places of a and b], [place of c])."""
     constant = 0
     terms: dict[int, list[int]] = {1: [], -1: []}
@@ -181,7 +200,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._fresh: list[list[int]] = [[] for _ in KINDS]
-        self._compacted: list[list[Ints]] = [[] for _ in KINDS]
+        self._packed: list[list[Ints]] = [[] for _ in KINDS]
         self._count = 0
         self._packed_count = 0  # the rows that there were when it was last packed
         self.texts = Texts()
@@ -212,7 +231,7 @@ class Journal:
 
     def take_columns(self, kind_id: int, rows: Ints) -> None:
         """Rows of a kind as a table, as of_kind gives them."""
-        self._compacted[kind_id].append(np.ascontiguousarray(rows, dtype=np.int64).reshape(-1))
+        self._packed[kind_id].append(np.ascontiguousarray(rows, dtype=np.int64).reshape(-1))
         self._count += len(rows)
 
     def note(self, kind_name: str, time_us: int, entity: int, *values: int | str) -> None:
@@ -233,34 +252,25 @@ class Journal:
     # ---- reading ----------------------------------------------------------------------------------------------
     def of_kind(self, kind_id: int) -> Ints:
         """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields."""
-        self.compact()
-        chunks = self._compacted[kind_id]
-        if len(chunks) > 1:
-            chunks[:] = [np.concatenate(chunks)]
+        self.pack()
+        chunks = self._packed[kind_id]
         width = ROW_HEAD + len(KINDS[kind_id].fields)
+        by_lines = [rows for pattern in self._patterns for rows in pattern.unread(kind_id)]
+        if by_lines:
+            rows = np.concatenate([chunk.reshape(-1, width) for chunk in chunks] + by_lines)
+            chunks[:] = [rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)]
+        elif len(chunks) > 1:
+            chunks[:] = [np.concatenate(chunks)]
         return chunks[0].reshape(-1, width) if chunks else np.zeros((0, width), np.int64)
 
     def pack(self) -> None:
         """Pack what was appended since the last time: a fifth of the memory."""
-        for fresh, chunks in zip(self._fresh, self._compacted, strict=True):
-            if fresh:
-                chunks.append(_packed(fresh))
-
-    def compact(self) -> None:
-        """Pack everything, and spread the lines of patterns among the rows of their kinds."""
         if self._packed_count == self._count:
             return
         self._packed_count = self._count
-        self.pack()
-        written = [(pattern, pattern.taken()) for pattern in self._patterns if pattern.lines]
-        for kind_id in sorted({kind_id for pattern, _ in written for kind_id in pattern.kinds}):
-            chunks = self._compacted[kind_id]
-            width = ROW_HEAD + len(KINDS[kind_id].fields)
-            pieces = [chunk.reshape(-1, width) for chunk in chunks]
-            for pattern, lines in written:
-                pieces += pattern.spread(kind_id, lines)
-            rows = np.concatenate(pieces)
-            chunks[:] = [rows[np.argsort(rows[:, 0], kind="stable")].reshape(-1)]
+        for fresh, chunks in zip(self._fresh, self._packed, strict=True):
+            if fresh:
+                chunks.append(_packed(fresh))
 
     def kinds(self) -> Ints:
         """The kind of every row, by seq."""

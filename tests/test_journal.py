@@ -166,7 +166,7 @@ def test_packing_now_and_then_changes_nothing() -> None:
     journal = Journal()
     for row in BASE:
         journal.note(*row)
-        journal.compact()
+        journal.pack()
         journal.digest()
     assert journal.digest() == digest_of(BASE)
     assert [r.kind for r in journal.rows()] == [row[0] for row in BASE]

@@ -13,7 +13,7 @@ and what to restore is never planned by name (dr_sim/backups/plan.py), so a seco
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -74,6 +74,12 @@ def backup_name(
             stem, following = following, _stem(prefix, second + 1)
     name = stem + _KIND_ENDS[kind]
     return name if attempts == 0 else with_attempts(name, attempts)
+
+
+def names_apart(database: str, started_utc_us: Iterable[int], kind: int) -> list[str]:
+    """What backup_name gives each of several backups that start so far apart that no name is in another's way."""
+    prefix, end = encode_database(database), _KIND_ENDS[kind]
+    return [_stem(prefix, at_us // _SECOND_US) + end for at_us in started_utc_us]
 
 
 def with_attempts(name: str, attempts: int) -> str:

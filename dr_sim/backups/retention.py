@@ -127,14 +127,14 @@ class Shelf:
             last = logs[-1].header
             self._reached, self._finished_utc_us = last.last_lsn, last.finished_utc_us
 
-    def remove(self, name: str) -> None:
-        """A file is here no more: a full, an incremental, or the first log; any other is unusual."""
-        if self._others.pop(name, None) is not None:
-            return
-        if self._logs and self._logs[0].name == name:
-            self._logs.popleft()
-        else:
-            self.spoil()
+    def remove(self, *names: str) -> None:
+        """Files are here no more: fulls, incrementals, or the first logs; any other is unusual."""
+        others, logs = self._others, self._logs
+        for name in names:
+            if logs and logs[0].name == name:
+                logs.popleft()
+            elif others.pop(name, None) is None:
+                self.spoil()
 
     def prunable(
         self, now_utc_us: int, retention_us: int, keep_fulls: int, standby: RestoreState | None = None

@@ -61,10 +61,10 @@ class Keeping:
             names = self._look_at_each(utc_us, old_us, out)
         useless = [f for f in self.torn if f.modified_utc_us < old_us and (f.state == LOST or (f.done and f.state == BAD))]
         names += [f.name for f in sorted(useless, key=File.age_order)]
-        for name in names:
-            file = db.files[name]
-            if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST):
-                self._delete(file, out)
+        self._delete([
+            file for file in map(db.files.__getitem__, names)
+            if file is not db.restoring and (file.done or file.kind != LOG or file.state == LOST)
+        ], out)  # fmt: skip
 
     def _look_at_each(self, utc_us: int, old_us: int, out: list[Command]) -> list[str]:
         db = self.db
@@ -79,15 +79,18 @@ class Keeping:
                 return names
         return prunable(whole, utc_us, utc_us - old_us, db.config.keep_fulls, db.state)
 
-    def _delete(self, file: File, out: list[Command]) -> None:
+    def _delete(self, files: list[File], out: list[Command]) -> None:
         db = self.db
-        del db.files[file.name]
-        self.shelf.remove(file.name)
-        db.bad.pop(file.name, None)
-        out.append(Delete(db.name, file.name))
-        if file.attempts:
-            out.append(Save(f"attempts/{db.name}/{file.name}", ""))
-        if file.kind != LOG:
-            out.append(Save(f"header/{db.name}/{file.name}", ""))
-        if db.alerts.begun:
-            db.alerts.clear(file.name, out)
+        database, cleared = db.name, bool(db.alerts.begun)
+        for file in files:
+            name = file.name
+            del db.files[name]
+            db.bad.pop(name, None)
+            out.append(Delete(database, name))
+            if file.attempts:
+                out.append(Save(f"attempts/{database}/{name}", ""))
+            if file.kind != LOG:
+                out.append(Save(f"header/{database}/{name}", ""))
+            if cleared:
+                db.alerts.clear(name, out)
+        self.shelf.remove(*[file.name for file in files])

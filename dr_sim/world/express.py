@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -32,7 +32,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
-from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
 from dr_sim.world.replication import Replication
@@ -67,14 +67,14 @@ class _Stretch:
 class _Lives:
     """Logs by columns: commits and LSN at their cuts, then their instants. rings: by log."""
 
-    commits: list[int] = field(default_factory=list)
-    lsn: list[int] = field(default_factory=list)
-    cut: list[int] = field(default_factory=list)
-    finished: list[int] = field(default_factory=list)
-    landed: list[int] = field(default_factory=list)
-    hashed: list[int] = field(default_factory=list)
-    restored: list[int] = field(default_factory=list)
-    rings: dict[int, Ring] = field(default_factory=dict)
+    rings: dict[int, Ring]
+    commits: tuple[int, ...]
+    lsn: tuple[int, ...]
+    cut: tuple[int, ...]
+    finished: tuple[int, ...]
+    landed: tuple[int, ...]
+    hashed: tuple[int, ...]
+    restored: tuple[int, ...]
 
 
 class ExpressLane:
@@ -109,7 +109,7 @@ class ExpressLane:
         if stretch is None:
             return -1
         lives = self._lives(stretch, self._context.agenda._now)
-        if not lives.cut:
+        if lives is None:
             return -1
         files = self._leave(stretch, lives)
         self.taken += len(files)
@@ -149,44 +149,48 @@ class ExpressLane:
             self._secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us, state,
         )  # fmt: skip
 
-    def _lives(self, stretch: _Stretch, cut_us: int) -> _Lives:
-        """The logs from the one on that is cut then. It ends before the first one in whose life something else could come,
+    def _lives(self, stretch: _Stretch, cut_us: int) -> _Lives | None:
+        """The logs from the one on that is cut then, if any. It ends before the first one in whose life something else could come,
         even if only at the same instant as one of its steps (the order is then the agenda's), or for which there is no room."""
-        lives, db, spec = _Lives(), stretch.db, stretch.db.spec
-        written_at, restore_cost = self._primary.written_at, self._secondary.restore_cost
+        lives: list[tuple[int, ...]] = []
+        rings: dict[int, Ring] = {}
+        db, log = stretch.db, stretch.db.spec.log
+        database, written, restore_cost = db.spec.name, self._context.workloads[db.index].written, self._secondary.restore_cost
         finish, send, hash_, restore = stretch.rates
         room, copies = self._room(stretch)
         begin = lsn = stretch.state.redo_lsn
+        landed_us = stretch.replay.watch.landed_mono_us
         while True:
-            following = next_start(spec.log, cut_us, self._start_utc_us)
-            before, (commits, lsn) = lsn, written_at(db, cut_us)
+            # from one of its instants to the next of an even schedule
+            following = cut_us + log.interval_us if log.kind == "every" else next_start(log, cut_us, self._start_utc_us)
+            before, last_us = lsn, landed_us
+            commits, lsn = written(cut_us)
+            lsn += FIRST_LSN
             size = lsn - before
             less = -size * MICRO  # each step is sharing.ends_us, written out: no rate is 0 here
             finished_us = cut_us + stretch.fixed_us - less // finish
             landed_us = finished_us - less * 8 // send
             hashed_us = landed_us - less // hash_
             copied_us = hashed_us - less // stretch.copy_rate if stretch.copy_rate else hashed_us
-            fixed_us, amount = restore_cost(spec.name, _LOG, cut_us, 1, size)
+            fixed_us, amount = restore_cost(database, _LOG, cut_us, 1, size)
             restored_us = copied_us + fixed_us - -amount * MICRO // restore
             if not (
                 cut_us < finished_us < landed_us < hashed_us < restored_us
                 and (restored_us, stretch.priority) < stretch.ahead
                 and lsn - begin <= room and lsn - begin + size <= copies
                 and (following is None or restored_us < following)  # else the next is cut while it is on its way
-                and (stretch.alarm_us >= restored_us
-                     or self._rings(stretch, lives, (cut_us, finished_us, landed_us, hashed_us), restored_us))
             ):  # fmt: skip
-                return lives
-            lives.commits.append(commits)
-            lives.lsn.append(lsn)
-            lives.cut.append(cut_us)
-            lives.finished.append(finished_us)
-            lives.landed.append(landed_us)
-            lives.hashed.append(hashed_us)
-            lives.restored.append(restored_us)
+                break
+            if stretch.alarm_us < restored_us:
+                ring = self._ring(stretch, (cut_us, finished_us, landed_us, hashed_us), last_us)
+                if ring.goes_to_us <= restored_us:
+                    break
+                rings[len(lives)], stretch.alarm_us = ring, ring.goes_to_us
+            lives.append((commits, lsn, cut_us, finished_us, landed_us, hashed_us, restored_us))
             if following is None:
-                return lives
+                break
             cut_us = following
+        return _Lives(rings, *zip(*lives, strict=True)) if lives else None
 
     def _room(self, stretch: _Stretch) -> tuple[int, int]:
         """Bytes of logs that fit into the staging area and at both sides, and with a copy of the last at the secondary."""
@@ -194,18 +198,11 @@ class ExpressLane:
         staging = self._replication.staging_bytes(stretch.db.index)
         return min(staging, self._primary.share.free_bytes, there), there if stretch.copy_rate else NO_LIMIT_BYTES
 
-    def _rings(self, stretch: _Stretch, lives: _Lives, steps: tuple[int, ...], restored_us: int) -> bool:
-        """The alarm 'window' goes off before or in the life of the next log; steps: up to where it is hashed. False: it does
-        so more than once, or tells of silence."""
-        t, replay = stretch.alarm_us, stretch.replay
+    def _ring(self, stretch: _Stretch, steps: tuple[int, ...], last_us: int) -> Ring:
+        """The alarm 'window' goes off before or in a log's life; steps: up to where it is hashed. The last one landed then."""
+        t = stretch.alarm_us
         passed = bisect_right(steps, t)
-        landed_us = steps[2] if passed > 2 else lives.landed[-1] if lives.landed else replay.watch.landed_mono_us
-        goes_to_us = window_alarm_goes_to_us(replay, t, landed_us)
-        if goes_to_us <= restored_us:
-            return False
-        lives.rings[len(lives.cut)] = Ring(_POINT[passed], t, goes_to_us)
-        stretch.alarm_us = goes_to_us
-        return True
+        return Ring(_POINT[passed], t, window_alarm_goes_to_us(stretch.replay, t, steps[2] if passed > 2 else last_us))
 
     def _leave(self, stretch: _Stretch, lives: _Lives) -> list[BackupFile]:
         """What the logs leave behind, each owner in one step, and their rows."""
@@ -239,8 +236,9 @@ class ExpressLane:
         texts = self._texts
         first = names[0], "sending", "landed", stretch.db.spec.name, keys[0], counter, stretch.clock_key
         _, sending, there, database, _, value, clock_key = [texts[text] for text in first]
-        logs = [(texts[name], texts[key], texts[clock]) for name, key, clock in zip(names, keys, clocks, strict=True)]
-        name, counter_key, clock = zip(*logs, strict=True)
+        first_ids = texts[names[0]], texts[keys[0]], texts[clocks[0]]
+        rest = texts.several([text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log])
+        name, counter_key, clock = ([first_id, *rest[i::3]] for i, first_id in enumerate(first_ids))
         return {
             "name": name, "counter_key": counter_key, "clock": clock, "sending": repeat(sending), "there": repeat(there),
             "database": repeat(database), "counter": repeat(value), "clock_key": repeat(clock_key),

@@ -7,11 +7,12 @@ are serial has them wait for each other. How a backup goes wrong has a room of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.backups.names import backup_name
+from dr_sim.backups.names import backup_name, names_apart
 from dr_sim.engines.files import Unread
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
@@ -24,7 +25,7 @@ from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
-from dr_sim.world.primary_database import FIRST_LSN, Job, Order, PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, NAME_MEMORY_US, Job, Order, PrimaryDatabase
 from dr_sim.world.schedule import next_start
 from dr_sim.world.sharing import SharedRate
 from dr_sim.world.volume import BackupShare
@@ -278,15 +279,30 @@ class Primary:
         first = (db.index << FILE_BITS) | db.files_made
         return range(first, first + count)
 
+    def _names(self, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:
+        """Of logs cut at these instants, given in their order."""
+        names = [self.name(db, cuts_us[0], Kind.LOG)]
+        db.name_given(names[0], cuts_us[0])
+        if all(after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)):  # nearly always
+            utc_us = self.context.scenario.start_utc_us + self.context.primary_clock_us
+            others = names_apart(db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG)
+            if self.context.by_name[db.index].keys().isdisjoint(others):
+                names += others
+                db.names_taken(cuts_us[-1])
+                db.name_given(names[-1], cuts_us[-1])
+                return names
+        for cut_us in cuts_us[1:]:
+            names.append(self.name(db, cut_us, Kind.LOG))
+            db.name_given(names[-1], cut_us)
+        return names
+
     def shipped(
         self, db: PrimaryDatabase, cuts_us: Sequence[int], commits: Sequence[int], made: Sequence[tuple[BackupHeader, Unread]]
     ) -> list[BackupFile]:
         """Logs that were cut then, each finished before the next was cut. Their names depend on those before them."""
         database, index, by_name = db.spec.name, db.index, self.context.by_name[db.index]
         files = []
-        for cut_us, held, (header, data) in zip(cuts_us, commits, made, strict=True):
-            name = self.name(db, cut_us, Kind.LOG)
-            db.name_given(name, cut_us)
+        for name, cut_us, held, (header, data) in zip(self._names(db, cuts_us), cuts_us, commits, made, strict=True):
             file = BackupFile(header.backup_id, index, database, Kind.LOG, name, header, held, cut_us)
             file.finished(header, data, held)
             file.at_primary = True
@@ -373,16 +389,15 @@ class Primary:
             self.let_go((file,))
             self.context.file_gone(file, "primary", why)
 
-    def let_go(self, files: Iterable[BackupFile]) -> None:
-        """Files that lie in the share are there no more."""
-        at, delete = self.context.at_primary, self.context.primary_files.delete
+    def let_go(self, files: Sequence[BackupFile]) -> None:
+        """Files of one database that lie in the share are there no more."""
+        at, delete, share = self.context.at_primary, self.context.primary_files.delete, self.share
+        db = self.databases[files[0].database]
         for file in files:
             file.at_primary = False
-            if not self.share.writing(file.number):  # seen before it was finished, and not a file of its own yet
-                self.share.remove(file.nominal_bytes)
-            db = self.databases[file.database]
-            if file.whole:
-                db.shelf.remove(file.name)
-            elif file in db.torn:
+            if not share.writing(file.number):  # seen before it was finished, and not a file of its own yet
+                share.remove(file.nominal_bytes)
+            if not file.whole and file in db.torn:
                 db.torn.remove(file)
             delete(at(file))
+        db.shelf.remove(*[file.name for file in files if file.whole])

@@ -5,7 +5,7 @@ which its worker makes first if no earlier attempt has left one."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -94,7 +94,7 @@ class Secondary:
             self.let_go((file,))
             self._context.file_gone(file, "secondary", why)
 
-    def let_go(self, files: Iterable[BackupFile]) -> None:
+    def let_go(self, files: Sequence[BackupFile]) -> None:
         """Files that lie in the share are there no more."""
         at, delete = self._context.at_secondary, self._context.secondary_files.delete
         for file in files:

@@ -217,7 +217,7 @@ class World:
             w = context.workloads[db.index]
             context.note("truth.commits_total", db.index, w.commits(t), w.user_bytes(t), w.maintenance_bytes(t))
         context.note("truth.end", -1)
-        self.journal.compact()
+        self.journal.pack()
 
     # ---- events and faults ---------------------------------------------------------------------------------------------------
     def _schedule_events(self) -> None:
