@@ -29,7 +29,8 @@ NEVER_US = 1 << 62
 
 
 class Drain:
-    """reachable: None until the primary's share has answered, or been given up. waiting: names still to land.
+    """reachable: None until the primary's share has answered, or been given up. waiting: names still to land, and when each
+    was finished, by the primary's clock. without_tail: the log after the last backup cannot be had.
 
     left: how many were still on their way when they were given up; given_up: damaged files that nobody sends again.
     asked, last, refused_last: the last backup of a database without logs is being taken, its name once it is finished,
@@ -38,13 +39,15 @@ class Drain:
 
     __slots__ = (
         "alone", "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "taken_anew", "waiting",
+        "without_tail",
     )  # fmt: skip
 
     def __init__(self, db: DatabaseReplay, patient: bool) -> None:
         self.db = db
         self.patient = patient
         self.reachable: bool | None = None
-        self.waiting: set[str] = set()
+        self.waiting: dict[str, int] = {}
+        self.without_tail = False
         self.alone = False  # readers have been thrown out
         self.left = 0
         self.given_up: list[File] = []
@@ -71,8 +74,8 @@ class Drain:
             return  # asked again when the drain's alarm rings
         self.reachable = e.reachable
         if e.reachable:
-            names: list[str] = json.loads(e.waiting)
-            self.waiting.update(name for name in names if name not in db.files)
+            finished_utc_us: dict[str, int] = json.loads(e.waiting)
+            self.waiting.update((name, at) for name, at in finished_utc_us.items() if name not in db.files)
             for file in sorted((f for f in db.bad.values() if f.state == BAD), key=File.age_order):
                 if self.patient and file.outcome != "no_manifest":
                     landing.recopy(db, file.name, out)
@@ -123,7 +126,7 @@ class Drain:
     def abandon_waiting(self, tail: bool = False) -> None:
         """Wait for nothing more from the primary; tail: that was still awaited too."""
         db = self.db
-        self.left += len(self.waiting | db.recopying) + (tail or self.lacks_last)
+        self.left += len(self.waiting.keys() | db.recopying) + (tail or self.lacks_last)
         self.reachable = self.patient = False
         self.asked, self.last, self.refused_last = False, "", -1
         self.waiting.clear()
@@ -168,7 +171,7 @@ class Drain:
 
     def landed(self, file: File, out: list[Command]) -> None:
         """If one of that kind was running when the last was asked for, it has ended."""
-        self.waiting.discard(file.name)
+        self.waiting.pop(file.name, None)
         if self.refused_last == file.kind and file.name != self.last:
             self.take_last(file.kind, out)
 
@@ -177,7 +180,7 @@ class Drain:
             self.asked = False
             self.last = e.name
             if e.name not in self.db.files:
-                self.waiting.add(e.name)
+                self.waiting[e.name] = e.utc_us
 
     def failed(self, e: events.BackupFailed) -> None:
         """Asked for again when one of its kind lands, or when the drain's alarm rings."""
@@ -194,8 +197,8 @@ class Drain:
 
     # ---- the end -----------------------------------------------------------------------------------------------------
     def idle(self) -> bool:
-        """Everything that can be replayed has been. Fulls and incrementals are waited for only where the chain of
-        logs does not lead on."""
+        """Everything that can be replayed has been. Fulls and incrementals are waited for where the chain of logs does not
+        lead on, and where no tail can be had and they were finished after the last log restored was cut."""
         db = self.db
         if self.reachable is None or db.restoring is not None:
             return False
@@ -203,10 +206,12 @@ class Drain:
         if (stuck and self.patient) or self.lacks_last:
             return False
         needed = stuck or not db.config.log_interval_us
-        if any(needed or kind_of(name) == LOG for name in self.waiting):
+        further_utc_us = self._reached_utc_us() if self.without_tail and db.last is not None else NEVER_US
+        if any(needed or kind_of(name) == LOG or at > further_utc_us for name, at in self.waiting.items()):
             return False
         for file in db.files.values():
-            if (needed or file.kind == LOG) and not file.done and (file.state == CHECKING or file.state == BAD):
+            owed = needed or file.kind == LOG or file.modified_utc_us > further_utc_us
+            if owed and not file.done and (file.state == CHECKING or file.state == BAD):
                 return False
         return True
 
@@ -228,8 +233,11 @@ class Drain:
 
     def _lacks(self, file: File) -> bool:
         """Does the database lack what this damaged file held? Not if it was made before the last one restored was cut."""
+        chain = file.kind == LOG or not self.db.config.log_interval_us
+        return chain and file.state == LOST and not file.done and file.modified_utc_us > self._reached_utc_us()
+
+    def _reached_utc_us(self) -> int:
+        """Until then the database holds all writes, by the clock of who made the backup that was restored last."""
         last = self.db.last
         assert last is not None
-        until_utc_us = last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
-        chain = file.kind == LOG or not self.db.config.log_interval_us
-        return chain and file.state == LOST and not file.done and file.modified_utc_us > until_utc_us
+        return last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us

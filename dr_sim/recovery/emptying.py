@@ -72,10 +72,12 @@ class Emptying:
         if planned and isinstance(e, events.TailFailed):
             return  # taken again when the drain's alarm rings
         self.tails.discard(e.database)
-        if db is None or db.drain is None or not isinstance(e, events.TailTaken):
+        if db is None or db.drain is None:
             return
-        if e.name and e.name not in db.files:
-            db.drain.waiting.add(e.name)
+        if isinstance(e, events.TailFailed):
+            db.drain.without_tail = True
+        elif e.name and e.name not in db.files:
+            db.drain.waiting[e.name] = e.utc_us
 
     # ---- the limit --------------------------------------------------------------------------------------------------
     def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
@@ -93,7 +95,7 @@ class Emptying:
         for name, db in self.databases.items():
             if db.drain is None or db.promoted:
                 continue
-            waits = len(db.drain.waiting | db.recopying) + (name in self.tails or db.drain.lacks_last)
+            waits = len(db.drain.waiting.keys() | db.recopying) + (name in self.tails or db.drain.lacks_last)
             if waits or db.drain.reachable is None:
                 text = waits_text(name, waits)
                 minutes = db.minutes(e.mono_us, e.utc_us)

@@ -146,7 +146,8 @@ class BackupFailed(Event):
 
 @dataclass(slots=True)
 class ShareAnswered(Event):
-    """Answer to AskShare: names finished in the primary's share that have not landed yet (JSON list, oldest first)."""
+    """Answer to AskShare: names finished in the primary's share that have not landed yet, oldest first, and
+    when each was last written, UTC us by the primary's clock (JSON object)."""
 
     database: str
     reachable: bool

@@ -319,7 +319,7 @@ class Repair:
         """Which backups are finished at the primary and on their way?"""
         if not self.policy or not e.reachable:
             return
-        waiting: list[str] = json.loads(e.waiting)
+        waiting: dict[str, int] = json.loads(e.waiting)
         sought = FULL if self.looking else self.kind
         if (self.looking or self.unanswered) and not self.name:
             found = [name for name in waiting if kind_of(name) == sought]

@@ -326,7 +326,7 @@ class Hands:
         reachable, waiting = self._remote.ask_share(self._index[command.database])
         if not reachable:
             self._promotion.excuse(self._index[command.database])
-        self._soon(e.ShareAnswered, command.database, reachable, json.dumps([f.name for f in waiting]))
+        self._soon(e.ShareAnswered, command.database, reachable, json.dumps({f.name: f.modified_utc_us for f in waiting}))
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
     def order_failover(self, operator: str, planned: bool) -> None:

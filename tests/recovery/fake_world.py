@@ -83,6 +83,7 @@ class FakeWorld:
     replayed: list[tuple[str, int, int]] = field(default_factory=list)  # (name, from, to): how the position moved
     incarnation: int = 0
     reachable: bool = True
+    host_lost: bool = False  # its share can be reached, its log cannot be read
     paused: str = ""
     idle: bool = False  # nobody writes
     written: int = 0
@@ -250,10 +251,13 @@ class FakeWorld:
                 else:
                     self.answer(e.BackupTaken, DB, kind, self.backup(Kind(kind)))
             case c.AskShare(_):
-                self.answer(e.ShareAnswered, DB, self.reachable, json.dumps(sorted(self.on_way) if self.reachable else []))
+                finished = {name: self.backups[name].modified_utc_us for name in sorted(self.on_way) if self.reachable}
+                self.answer(e.ShareAnswered, DB, self.reachable, json.dumps(finished))
             case c.TakeTail(_):
                 if not self.reachable:
                     self.answer(e.TailFailed, DB, "unreachable")
+                elif self.host_lost:
+                    self.answer(e.TailFailed, DB, "host lost: the log cannot be read")
                 elif self.fenced and self.log_start == self.written:
                     self.answer(e.TailTaken, DB, "")
                 else:

@@ -315,6 +315,38 @@ def test_what_never_lands_is_waited_for_no_longer_than_the_limit() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.FULL])
+@pytest.mark.parametrize("host_lost", [True, False])
+def test_without_a_tail_a_backup_on_its_way_that_reaches_past_the_logs_is_waited_for(kind: Kind, host_lost: bool) -> None:
+    world = shipped(begun(FakeWorld(config())))
+    name = world.backup(kind)
+    world.host_lost = host_lost
+    order(world, "anna")
+    world.settle()
+    if host_lost:
+        assert phases(world) == WAY[:3]
+        world.land(name)
+    else:
+        world.land(world.on_way[-1])  # the tail holds the same, and more
+    world.settle()
+    assert phases(world) == WAY
+    assert world.redo == (400 if host_lost else 500)  # the tail holds what was written until the fence
+    assert world.on_way == ([] if host_lost else [name])
+
+
+def test_a_backup_on_its_way_that_was_finished_before_the_last_log_was_cut_is_not_waited_for() -> None:
+    world = begun(FakeWorld(config()))
+    world.wait(5 * MINUTE)
+    name = world.backup(Kind.INCREMENTAL)
+    world.wait(5 * MINUTE)
+    world.land(world.backup(Kind.LOG))
+    world.host_lost = True
+    order(world, "anna")
+    world.settle()
+    assert phases(world) == WAY
+    assert world.on_way == [name]
+
+
 def test_the_replay_delay_holds_nothing_back_in_a_failover() -> None:
     world = shipped(begun(FakeWorld(config(delay_us=60 * MINUTE))))
     assert world.redo == 0
@@ -525,7 +557,7 @@ def test_a_failover_is_called_off_in_the_drain_if_the_old_primary_was_never_reac
     drain = world.manager.databases[DB].drain
     assert phases(world)[-1] == "draining" and drain is not None
     world.answers.clear()
-    world.tell(e.ShareAnswered(world.mono_us, world.utc_us, world.incarnation, DB, False, "[]"))
+    world.tell(e.ShareAnswered(world.mono_us, world.utc_us, world.incarnation, DB, False, "{}"))
     assert [file.name for file in drain.given_up] == [torn]
     heard(world)
     assert phases(world)[-2:] == ["abandoned", "watching"]
