@@ -104,7 +104,7 @@ def _interval(causes: Causes, database: int, from_us: int, until_us: int, detail
     mine = (skipped["entity"] == database) & (skipped["kind"] == Kind.LOG)
     mine &= (skipped["time_us"] >= from_us) & (skipped["time_us"] < until_us)
     cause = "log interval"
-    for time, reason_id in zip(skipped["time_us"][mine].tolist(), skipped["reason"][mine].tolist(), strict=True):
+    for time, reason_id, words_id in zip(*(skipped[column][mine].tolist() for column in ("time_us", "reason", "words")), strict=True):
         yield time, cause, detail
         reason = causes.t.text(reason_id)
         if reason.startswith("paused"):
@@ -116,7 +116,7 @@ def _interval(causes: Causes, database: int, from_us: int, until_us: int, detail
         elif reason == "overrun":
             cause, detail = "log backup skipped", "the one before it was still running"
         else:
-            cause, detail = "log backup skipped", reason
+            cause, detail = "log backup skipped", causes.t.journal.seen_texts.all[words_id] or reason
     yield until_us, cause, detail
 
 

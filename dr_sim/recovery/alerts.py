@@ -31,7 +31,7 @@ from dr_sim.recovery.limits import MINUTE_US, elapsed_us
 SOURCE = "DR Log Replay"
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGING = 1, 2, 3, 4, 5, 6, 7, 8
 BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
-NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN = 12, 13, 14
+NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN, NOTHING_HERE = 12, 13, 14, 15
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -131,6 +131,11 @@ def heard_again_text(goes_on: bool) -> str:
     """Text of event 14."""
     what = "goes on, for the old primary has been fenced" if goes_on else "is called off"
     return f"The machines of the primary are heard again: the failover {what}."
+
+
+def nothing_here_text() -> str:
+    """Text of event 15."""
+    return "The primary is silent, and no database has been restored at the secondary yet: there is nothing to fail over to."
 
 
 class AlertBook:

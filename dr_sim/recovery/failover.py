@@ -2,6 +2,7 @@
 
 Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
 as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough.
+Where no database has been restored yet nothing begins, by order or by silence: it is told (event 15), at every retry.
 The databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point
 of no return is a fence that is confirmed, or else the first order to bring a database online here: before it a
 failover that silence began is called off when the machines are heard again, and a planned one when nothing can be
@@ -17,7 +18,7 @@ import enum
 import json
 
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import AlertBook
+from dr_sim.recovery.alerts import NOTHING_HERE, AlertBook, nothing_here_text
 from dr_sim.recovery.commands import (
     CancelAlarm,
     Command,
@@ -33,6 +34,7 @@ from dr_sim.recovery.commands import (
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.fencing import OPEN, Fencing
+from dr_sim.recovery.files import BAD, FULL, LOST
 from dr_sim.recovery.online import Online
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.silence import Silence
@@ -66,6 +68,7 @@ MOVES: dict[State, tuple[State, ...]] = {
 
 
 _OFF = (State.WATCHING, State.DECIDING, State.ABANDONED)
+_NOTHING = "nothing here"
 _BEFORE_RECOVERY = (State.FENCING, State.DRAINING, State.TAIL)
 
 
@@ -161,6 +164,7 @@ class Failover:
             self._abandon(out)
         if self.state is State.WATCHING and self.silence.at_us() is None:
             out.append(CancelAlarm("", "silent"))
+            self.fencing.alerts.clear(_NOTHING, out)
         if self.on:
             self._heard_again(e, out)
 
@@ -194,6 +198,13 @@ class Failover:
         if self.state is State.WATCHING and at is not None and not self.silence.declined_all:
             out.append(SetAlarm("", "silent", max(at, mono_us)))
 
+    def _something_here(self) -> bool:
+        """Could any database be brought online here? Otherwise a failover would only stop a primary that may be alive."""
+        return any(
+            db.state.exists or any(file.kind == FULL and file.state not in (BAD, LOST) for file in db.files.values())
+            for db in self.databases.values()
+        )
+
     def _page(self, mono_us: int, out: list[Command]) -> None:
         """Again at every retry until there is an answer: a page may reach nobody."""
         out.append(PageOperator(self.silence.reason()))
@@ -204,6 +215,10 @@ class Failover:
             at = self.silence.at_us()
             if at is None or at > e.mono_us:
                 self._watch_silence(e.mono_us, out)
+            elif not self._something_here():
+                text = nothing_here_text()
+                self.fencing.alerts.tell(e.mono_us, e.utc_us, _NOTHING, NOTHING_HERE, self._minutes(e), "", text, out)
+                out.append(SetAlarm("", "silent", e.mono_us + self.retry_us))
             elif self.config.mode == "automatic":
                 self._begin(False, True, out)
             else:
@@ -234,6 +249,8 @@ class Failover:
             self.emptying.lose_patience(e, out)
         elif self.state not in (State.WATCHING, State.DECIDING):
             out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
+        elif not self._something_here():
+            out.append(RefuseOrder(e.operator, "no database has been restored here yet"))
         elif e.planned and broken:
             out.append(RefuseOrder(e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"))
         else:
@@ -255,6 +272,7 @@ class Failover:
         self.move(State.WATCHING, out)
 
     def _begin(self, planned: bool, by_silence: bool, out: list[Command]) -> None:
+        self.fencing.alerts.clear(_NOTHING, out)
         self.planned, self.by_silence = planned, by_silence
         self.fencing.status = OPEN
         self.fencing.about_to_ask()

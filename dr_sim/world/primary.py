@@ -109,11 +109,13 @@ class Primary:
         if reason == "waits":
             db.waiting.append(order)
             return ""
-        if not reason:
-            reason = self._open(db, order)
         if reason:
-            self.context.note("truth.backup_skipped", db.index, int(order.kind), reason)
-        return reason
+            self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")
+            return reason
+        words = self._open(db, order)
+        if words:
+            self.context.note("truth.backup_skipped", db.index, int(order.kind), "refused by the engine", words)
+        return words
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
         kind = order.kind

@@ -102,7 +102,7 @@ def test_paused_jobs_are_named_from_the_first_slot_that_they_missed() -> None:
     a_log(journal, 1, 5 * MIN)
     event(journal, 7 * MIN, 3, "paused_backups", 1)
     for at in (10, 15):
-        journal.note("truth.backup_skipped", at * MIN, 0, 2, "paused: move")
+        journal.note("truth.backup_skipped", at * MIN, 0, 2, "paused: move", "")
     assert lost(journal, 17 * MIN, 5 * MIN, 300) == [(5 * MIN, "log interval"), (7 * MIN, "log backups paused (event 3)")]
 
 

@@ -78,6 +78,49 @@ def test_a_machine_that_comes_back_stops_it_only_if_too_few_are_left(machines_si
     assert phases(world)[:1] == ([phase] if phase else [])
 
 
+def nothing_restored(mode: str = "automatic") -> FakeWorld:
+    return begun(FakeWorld(config(mode=mode), exists=False))
+
+
+@pytest.mark.parametrize("mode", ["automatic", "manual"])
+def test_where_nothing_was_restored_yet_silence_begins_no_failover_and_is_told_at_every_retry(mode: str) -> None:
+    """A primary that may be alive would be stopped for nothing."""
+    world = nothing_restored(mode)
+    dies(world)
+    world.wait(31 * MINUTE)
+    assert phases(world) == [] and not any(isinstance(command, c.Fence) for command in world.done)
+    told = [(at // SECOND, a.level) for at, a in world.alerts if a.event_id == 15]
+    assert told == [(30 + 300 * n, "critical" if n == 6 else "error") for n in range(7)]
+
+
+def test_once_a_full_has_landed_the_failover_begins_at_the_next_retry() -> None:
+    world = nothing_restored()
+    dies(world)
+    world.wait(MINUTE)
+    world.backup(Kind.FULL)
+    world.land_all()
+    world.wait(4 * MINUTE + 30 * SECOND)
+    assert phases(world) == WAY
+
+
+def test_nothing_is_told_any_longer_when_the_machines_are_heard_again() -> None:
+    world = nothing_restored()
+    dies(world)
+    world.wait(MINUTE)
+    heard(world)
+    world.wait(30 * MINUTE)
+    assert len([a for _, a in world.alerts if a.event_id == 15]) == 1
+    assert "alert/" not in {key for key, value in world.store.items() if value}
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_an_order_is_refused_where_nothing_was_restored_yet(planned: bool) -> None:
+    world = nothing_restored()
+    order(world, "anna", planned)
+    assert phases(world) == []
+    assert [command.reason for command in world.done if isinstance(command, c.RefuseOrder)] == ["no database has been restored here yet"]
+
+
 def test_one_silent_machine_of_two_is_not_enough() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, "sql1", world.mono_us))

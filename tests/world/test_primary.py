@@ -206,5 +206,5 @@ def test_the_first_log_holds_what_was_written_and_no_byte_more(seeded: bool) -> 
 def test_a_second_job_that_comes_after_the_tail_finds_a_database_that_is_restoring() -> None:
     text = ONE + "events: [{at: 43 min, order_failover: {by: dba, planned: true}}, {at: 50 min, second_log_job: {database: crm}}]\n"
     journal = told(text, "run_for=1 h")
-    (skipped,) = [why for t, why in rows(journal, "truth.backup_skipped", "reason") if t == 50 * MINUTE]
+    (skipped,) = [why for t, why in rows(journal, "truth.backup_skipped", "words") if t == 50 * MINUTE]
     assert skipped.startswith("927 ") and len(rows(journal, "truth.promoted")) == 1
