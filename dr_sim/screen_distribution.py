@@ -160,7 +160,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     shown = [d for d in found.found if everything or d.differing]
     for d in shown:
         i = d.interval
-        name = " ".join(filter(None, (d.measure, d.database, d.failure_class)))
+        name = " ".join(filter(None, (d.measure, d.database, d.tenant, d.failure_class)))
         change = f"{_signed(i.estimate, d.unit)} [{_signed(i.low, d.unit)}, {_signed(i.high, d.unit)}]"
         chance = "" if d.differing == 0 else "< 1e-9" if d.p < 1e-9 else f"{d.p:.2g}"
         out.append(f"{name:<26}{_plain(d.a, d.unit):>10}{_plain(d.b, d.unit):>10}   {change:<30}{f'{d.differing} of {d.pairs}':<18}{chance}")

@@ -99,7 +99,7 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if statistic not in ("", "max"):
         return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
     if base.startswith("alert"):
-        return _of_alerts(summary["alerts"], base, line.database)
+        return _of_alerts(_part(summary["alerts"], line), base)
     if base == "writes_refused":
         refused = summary["writes_refused"]
         return _Found((refused["by_database"][line.database] if line.database else refused)["time_us"])
@@ -123,7 +123,7 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
 
 
 def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: SlaLine) -> _Found:
-    curve = service["by_database"][line.database] if line.database else service
+    curve = _part(service, line)
     if line.failure_class not in ("", service.get("class", "")):
         curve = service["other_classes"][line.failure_class]
     if not curve["time_us"]:
@@ -131,8 +131,13 @@ def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: 
     return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{statistic}_us"])
 
 
-def _of_alerts(service: dict[str, Any], head: str, database: str) -> _Found:
-    score = service["by_database"][database] if database else service
+def _part(service: dict[str, Any], line: SlaLine) -> dict[str, Any]:
+    """Of the database or tenant that the line is about."""
+    found = service["by_database"][line.database] if line.database else service["by_tenant"][line.tenant] if line.tenant else service
+    return dict(found)
+
+
+def _of_alerts(score: dict[str, Any], head: str) -> _Found:
     if head == "alert_delay":
         if not score["due"]:
             return _Found(None, "no danger lasted long enough to ask for an alert")

@@ -66,6 +66,14 @@ def test_each_line_of_the_sla_is_a_test(session: pytest.Pytester, by: str) -> No
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+def test_a_line_of_a_tenant_is_a_test(session: pytest.Pytester) -> None:
+    body = QUIET.replace("crm: {", "crm: {tenants: [acme], ")
+    (session.path / "s.yaml").write_text(body + "sla:\n  - {exposure.max: at most 6 min, tenant: acme}\n  - {alerts_missed: at most 0, tenant: acme}\n")
+    result = run(session, "-rA", "--dr-sim", "s.yaml")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines_random(["PASSED s.yaml::8 exposure.max acme", "PASSED s.yaml::9 alerts_missed acme"])
+
+
 def test_a_line_is_run_by_its_id(session: pytest.Pytester) -> None:
     run(session, "--dr-sim", "s.yaml::8 peak").assert_outcomes(passed=1)
 

@@ -25,10 +25,11 @@ from dr_sim.experiments.judge import FALSE_ALARM
 from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample
+from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.model import Scenario
 
 LEAST = 2  # two runs that agree in everything, and no drawn fault: there is no luck in it
-_COLUMNS = ("scenario", "replication", "measure", "database", "class", "unit", "low", "high")
+_COLUMNS = ("scenario", "replication", "measure", "database", "tenant", "class", "unit", "low", "high")
 
 
 @dataclass(slots=True)
@@ -74,8 +75,8 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _judged(key: Key) -> bool:
-    """The service's own measures; exposure to the loss of the site, which is the largest."""
-    measure, database, failure_class, _ = key
+    """The service's own measures and its tenants'; exposure to the loss of the site, which is the largest."""
+    measure, database, _, failure_class, _ = key
     if measure.startswith("exposure") and failure_class != "site":
         return False
     return measure in JUDGED and not database
@@ -103,8 +104,9 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
         name = _name(file, path.parent)
         about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
         for s in samples[:1] if certain else samples:
-            rows += [(name, s.number, v.measure, v.database, v.failure_class, v.unit, v.low, v.high) for v in s.values if not v.tenant]
-        asked += 0 if certain else sum(_judged(key) for key in table_of(samples))
+            kept = [v for v in s.values if not v.tenant or v.tenant in asked_of(scenario)]  # each question more makes every answer less sure
+            rows += [(name, s.number, v.measure, v.database, v.tenant, v.failure_class, v.unit, v.low, v.high) for v in kept]
+        asked += 0 if certain else sum(_judged(key) for key in table_of(samples) if not key[2] or key[2] in asked_of(scenario))
     write(rows, about, path)
     needed = pairs_needed(FALSE_ALARM / max(1, asked))
     few = [name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed]
@@ -113,7 +115,7 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
 
 def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
-    types = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
+    types = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
     table = pa.table({c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)})
     table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(about).encode()})
     try:
@@ -130,8 +132,8 @@ def read(path: Path) -> Baseline:
         about = json.loads((table.schema.metadata or {})[b"dr_sim_baseline"])
         kept = {name: Kept(of["seed"], of["n"], of["certain"]) for name, of in about["scenarios"].items()}
         columns = [table.column(c).to_pylist() for c in _COLUMNS]
-        for name, number, measure, database, failure_class, unit, low, high in zip(*columns, strict=True):
-            kept[name].table.setdefault((measure, database, failure_class, unit), {})[number] = (low, high)
+        for name, number, measure, database, tenant, failure_class, unit, low, high in zip(*columns, strict=True):
+            kept[name].table.setdefault((measure, database, tenant, failure_class, unit), {})[number] = (low, high)
     except FileNotFoundError:
         raise InputError([Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]) from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -96,12 +96,13 @@ class Distribution:
                     question = Question(f"{measure}.{statistic}", database, failure_class, tenant)
                     yield question, "us", answer(self.samples, question)
             elif measure in COUNTS or measure.startswith("alerts_"):
-                yield Question(f"{measure}.mean", database), "count", answer(self.samples, Question(f"{measure}.mean", database))
-                yield Question(f"{measure}.any", database), "part", any_of(self.samples, measure, Question(measure, database))
-        curves = dict.fromkeys((c.measure, c.database, c.failure_class) for s in self.samples for c in s.curves if c.time_us)
-        for measure, database, failure_class in curves:
+                mean, some = (Question(f"{measure}.{what}", database, "", tenant) for what in ("mean", "any"))
+                yield mean, "count", answer(self.samples, mean)
+                yield some, "part", any_of(self.samples, measure, some)
+        curves = dict.fromkeys((c.measure, c.database, c.failure_class, c.tenant) for s in self.samples for c in s.curves if c.time_us)
+        for measure, database, failure_class, tenant in curves:
             for statistic in STATISTICS:
-                question = Question(f"{measure}.{statistic}", database, failure_class)
+                question = Question(f"{measure}.{statistic}", database, failure_class, tenant)
                 yield question, "us", answer(self.samples, question)
         yield from self._missing()
 
@@ -114,7 +115,7 @@ class Distribution:
                 yield Question("rpo_missed.in_a_year", "", failure_class), "part", found
 
     def interval(
-        self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE
+        self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE, tenant: str = ""
     ) -> Interval:
         """Of 'data_loss.p99', 'outage.mean', 'exposure.above_15_min', 'link_sent.mean' ...: estimate, low, high; durations in
         seconds, shares in parts of 1, link_sent in bytes. ValueError if there is no such measure."""
@@ -122,7 +123,7 @@ class Distribution:
         if not kind_of(measure) and recorded is None:
             raise ValueError(f"no measure {measure!r}; write for example 'data_loss.p99' or 'exposure.above_15_min'")
         side = (1 - confidence) / 2
-        i = answer(self.samples, Question(measure, database, failure_class), side, side).interval
+        i = answer(self.samples, Question(measure, database, failure_class, tenant), side, side).interval
         unit = recorded or ("us" if kind_of(measure) == "duration" else "")
         return Interval(in_units(i.estimate, unit), in_units(i.low, unit), in_units(i.high, unit))
 

@@ -22,6 +22,7 @@ from dr_sim.scenario.sla import COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
 
 CONFIDENCE = 0.95  # by convention, where nothing else is said
+BELOW_0 = ("alert_delay",)  # an alert may come before it is due; nothing else that is measured goes below 0
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
@@ -75,7 +76,8 @@ def answer(
         interval = intervals.quantile(low, high, QUANTILES[statistic], below, above)
     elif statistic == "mean":
         interval = intervals.mean(low, below, above)
-        interval = Interval(interval.estimate, max(0.0, interval.low), interval.high)  # nothing that is measured goes below
+        if base not in BELOW_0:
+            interval = Interval(interval.estimate, max(0.0, interval.low), interval.high)
         if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
             interval = Interval(interval.estimate, interval.low, INFINITE)
     else:
@@ -102,7 +104,7 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
         c
         for s in samples
         for c in s.curves
-        if c.measure == base and c.database == question.database and c.failure_class == wanted and c.time_us
+        if c.measure == base and (c.database, c.tenant) == (question.database, question.tenant) and c.failure_class == wanted and c.time_us
     ]
 
 

@@ -129,7 +129,7 @@ def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, bas
             for s in samples
             for v in s.values
             if v.measure == f"{head}.{statistic or 'max'}"
-            and v.database == question.database
+            and (v.database, v.tenant) == (question.database, question.tenant)
             and v.failure_class == ((line.failure_class or "site") if head == "exposure" else "")
         ]
     else:

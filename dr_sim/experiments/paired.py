@@ -23,7 +23,7 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 
-Key = tuple[str, str, str, str]  # measure, database, failure class, unit
+Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
 WORSE_HIGH = ("data_loss", "outage", "unprotected", "exposure", "replay_lag", "alerts_missed", "alerts_late", "alerts_false", "alert_delay")
 JUDGED = (
     "data_loss", "outage", "unprotected", "exposure.mean", "exposure.p99", "exposure.max", "replay_lag.p99", "replay_lag.max",
@@ -39,6 +39,7 @@ class Difference:
 
     measure: str
     database: str
+    tenant: str
     failure_class: str
     unit: str
     a: float
@@ -57,9 +58,7 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
     found: dict[Key, dict[int, tuple[int, int | None]]] = {}
     for s in samples:
         for v in s.values:
-            if v.tenant:  # of the service's outage, and of none of its own
-                continue
-            found.setdefault((v.measure, v.database, v.failure_class, v.unit), {})[s.number] = (v.low, v.high)
+            found.setdefault((v.measure, v.database, v.tenant, v.failure_class, v.unit), {})[s.number] = (v.low, v.high)
     return found
 
 

@@ -21,7 +21,7 @@ def change_text(c: Change) -> str:
     """'exposure.p99 rose from 5:00 to 9:58: by 4:58 [4:10, 5:50] in 300 of 300 runs (chance: 1 in 10^86)'."""
     d = c.difference
     i = d.interval
-    what = " ".join(filter(None, (d.measure, d.database)))
+    what = " ".join(filter(None, (d.measure, d.database, d.tenant)))
     moved = "rose" if i.estimate > 0 else "fell"
     text = f"{what} {moved} from {_number(d.a, d.unit)} to {_number(d.b, d.unit)}"
     if c.certain:
@@ -78,7 +78,7 @@ def junit(check: Check) -> str:
             elif v.outcome is Outcome.UNKNOWN:
                 Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_printable(_said(v)))
         for change in c.changes:
-            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=f"baseline {change.difference.measure}")
+            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=" ".join(filter(None, ("baseline", change.difference.measure, change.difference.tenant))))
             if change.worse:
                 Xml.SubElement(case, "failure", message=_printable(change_text(change)))
         if told := broken(c.distribution):

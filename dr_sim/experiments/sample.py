@@ -18,6 +18,7 @@ from dr_sim.measures.exposure import CLASSES, Curve, service_exposure, true_expo
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.summary import limits_us, summarise
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables
+from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import PHASES, STATISTICS
 from dr_sim.world.play import play
@@ -51,6 +52,7 @@ class CurveSample:
     first: int
     above_us: list[int]
     exactly: list[list[int]]  # [limit, time above it] for the limits that the SLA names
+    tenant: str = ""
 
     def above_grid(self) -> np.ndarray:
         whole = np.zeros(len(GRID_US), np.int64)
@@ -79,7 +81,8 @@ class Sample:
             "happened": self.happened,
             "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high, v.tenant] for v in self.values],
             "curves": [
-                [c.measure, c.database, c.failure_class, c.time_us, c.twice_area, c.first, c.above_us, c.exactly] for c in self.curves
+                [c.measure, c.database, c.failure_class, c.time_us, c.twice_area, c.first, c.above_us, c.exactly, c.tenant]
+                for c in self.curves
             ],
         }
 
@@ -124,11 +127,15 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
         yield from _of_curve(head, summary[head], "", "site" if head == "exposure" else "")
         for name in named:
             yield from _of_curve(head, summary[head]["by_database"][name], name, "site" if head == "exposure" else "")
+        for tenant, curve in summary[head]["by_tenant"].items():
+            yield from _of_curve(head, curve, "", "site" if head == "exposure" else "", tenant)
     for other, curve in summary["exposure"]["other_classes"].items():
         yield from _of_curve("exposure", curve, "", other)
     yield from _of_alerts(summary["alerts"], "")
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
+    for tenant, score in summary["alerts"]["by_tenant"].items():
+        yield from _of_alerts(score, "", tenant)
     refused = summary["writes_refused"]
     for name, of in [("", refused), *((name, refused["by_database"][name]) for name in named)]:
         yield Value("writes_refused", name, "", "us", of["time_us"], of["time_us"])
@@ -191,22 +198,22 @@ def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int
     return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high, tenant)
 
 
-def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: str) -> Iterator[Value]:
+def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: str, tenant: str = "") -> Iterator[Value]:
     if not curve["time_us"]:
         return
     for statistic in STATISTICS:
         value = curve[f"{statistic}_us"]
-        yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value)
+        yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value, tenant)
     for limit, above in curve["above"].items():
-        yield Value(f"{head}.above_{limit}_us", database, failure_class, "ppm", above["ppm"], above["ppm"])
+        yield Value(f"{head}.above_{limit}_us", database, failure_class, "ppm", above["ppm"], above["ppm"], tenant)
 
 
-def _of_alerts(score: dict[str, Any], database: str) -> Iterator[Value]:
+def _of_alerts(score: dict[str, Any], database: str, tenant: str = "") -> Iterator[Value]:
     for name in ("raised", "due", "missed", "late", "false"):
-        yield Value(f"alerts_{name}", database, "", "count", score[name], score[name])
+        yield Value(f"alerts_{name}", database, "", "count", score[name], score[name], tenant)
     if score["due"]:
         delay = score["max_delay_us"]
-        yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay)
+        yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay, tenant)
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
@@ -222,14 +229,18 @@ def _curves(t: Tables, scenario: Scenario) -> Iterator[CurveSample]:
         yield _sampled("exposure", "", failure_class, worst(each), scenario, end)
         for name in named:
             yield _sampled("exposure", name, failure_class, each[names.index(name)], scenario, end)
+        for tenant, of in asked_of(scenario).items():
+            yield _sampled("exposure", "", failure_class, worst([each[i] for i in of]), scenario, end, tenant)
     lags = [replay_lag(t, scenario, i) for i in range(len(names))]
     yield _sampled("replay_lag", "", "", worst(lags), scenario, end)
     for name in named:
         yield _sampled("replay_lag", name, "", lags[names.index(name)], scenario, end)
+    for tenant, of in asked_of(scenario).items():
+        yield _sampled("replay_lag", "", "", worst([lags[i] for i in of]), scenario, end, tenant)
 
 
 def _sampled(
-    measure: str, database: str, failure_class: str, curve: Curve, scenario: Scenario, end: int
+    measure: str, database: str, failure_class: str, curve: Curve, scenario: Scenario, end: int, tenant: str = ""
 ) -> CurveSample:
     curve = curve.window(scenario.measure_from_us, end)
     whole = curve.duration_us
@@ -238,7 +249,7 @@ def _sampled(
     last = int(np.searchsorted(-above, 0, side="left"))
     exactly = [[limit, curve.above_us(limit)] for limit in limits_of(scenario)]
     return CurveSample(
-        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].tolist(), exactly
+        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].tolist(), exactly, tenant
     )
 
 

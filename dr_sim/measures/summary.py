@@ -17,12 +17,12 @@ from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.conservation import conservation
 from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
-from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, service_lag, unprotected
+from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, unprotected
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
-from dr_sim.measures.tenants import TenantOutcome, tenant_outcomes
+from dr_sim.measures.tenants import TenantOutcome, asked_of, tenant_outcomes
 from dr_sim.measures.writes import any_refused_us, refusals
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
@@ -56,10 +56,7 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
         "failovers": _failovers(legs, opened, quality),
         "orders_refused": _orders_refused(legs, opened),
         "exposure": _exposures(t, scenario, end),
-        "replay_lag": _with_databases(
-            _curve(service_lag(t, scenario), scenario, end),
-            {d.name: _curve(replay_lag(t, scenario, i), scenario, end) for i, d in enumerate(scenario.databases)},
-        ),
+        "replay_lag": _lags(t, scenario, end),
         "backlog": _backlog(t, scenario),
         "alerts": _alerts_of_all(legs, opened, quality),
         "link": _link(t, scenario, up_until),
@@ -121,10 +118,7 @@ def _seconds(us: int | None) -> float | None:
 
 # ---- exposure and lag ------------------------------------------------------------------------------------------------
 def _exposures(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
-    each = {d.name: true_exposure(t, scenario, i, EXPOSED_CLASS) for i, d in enumerate(scenario.databases)}
-    out = _with_databases(
-        _curve(worst(each.values()), scenario, end), {name: _curve(c, scenario, end) for name, c in each.items()}
-    )
+    out = _with_parts([true_exposure(t, scenario, i, EXPOSED_CLASS) for i in range(len(scenario.databases))], scenario, end)
     out["class"] = EXPOSED_CLASS
     out["other_classes"] = {
         other: _curve(service_exposure(t, scenario, other), scenario, end) for other in ("database", "host")
@@ -133,8 +127,17 @@ def _exposures(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
     return out
 
 
-def _with_databases(service: dict[str, Any], databases: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {**service, "by_database": databases}
+def _lags(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
+    return _with_parts([replay_lag(t, scenario, i) for i in range(len(scenario.databases))], scenario, end)
+
+
+def _with_parts(each: list[Curve], scenario: Scenario, end: int) -> dict[str, Any]:
+    """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA names."""
+    return {
+        **_curve(worst(each), scenario, end),
+        "by_database": {d.name: _curve(c, scenario, end) for d, c in zip(scenario.databases, each, strict=True)},
+        "by_tenant": {name: _curve(worst([each[i] for i in of]), scenario, end) for name, of in asked_of(scenario).items()},
+    }
 
 
 def _curve(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
@@ -388,7 +391,9 @@ def _alerts_of_all(legs: Sequence[Leg], opened: Sequence[Tables], first: AlertQu
         name: _added([score, *(of["by_database"][name] for of in later if name in of["by_database"])])
         for name, score in out["by_database"].items()
     }
-    return out | _added([out, *later]) | {"by_database": by_database}
+    names = [d.name for d in legs[0].scenario.databases]
+    by_tenant = {name: _added([by_database[names[i]] for i in of]) for name, of in asked_of(legs[0].scenario).items()}
+    return out | _added([out, *later]) | {"by_database": by_database, "by_tenant": by_tenant}
 
 
 def _added(scores: Sequence[dict[str, Any]]) -> dict[str, int | None]:

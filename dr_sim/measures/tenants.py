@@ -43,6 +43,12 @@ def databases_of(scenario: Scenario) -> dict[str, list[int]]:
     return found
 
 
+def asked_of(scenario: Scenario) -> dict[str, list[int]]:
+    """Of those that the SLA names: of them exposure, lag and alerts are kept, too."""
+    named = {line.tenant for line in scenario.sla}
+    return {tenant: databases for tenant, databases in databases_of(scenario).items() if tenant in named}
+
+
 def tenant_outcomes(t: Tables, scenario: Scenario, f: Failover) -> list[TenantOutcome]:
     """Of every tenant; without tenants none."""
     end = run_end_us(t, scenario)

@@ -25,7 +25,7 @@ DURATIONS = (
 ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
 WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
 CLASSES = ("database", "host", "site")
-OF_A_TENANT = ("data_loss", "outage")  # what is known of a tenant by itself
+OF_A_TENANT = ("data_loss", "outage", *CURVES, "alert_delay", *COUNTS)  # what is known of a tenant by itself
 CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
@@ -128,6 +128,9 @@ def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problem
     if failure_class and database and head == "exposure" and failure_class != "site":
         told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
         problems.append(line["class"].problem(told))
+    if failure_class and tenant and head == "exposure" and failure_class != "site":
+        told = "sla: exposure of one tenant is kept for class site only; leave 'tenant' or 'class' out"
+        problems.append(line["class"].problem(told))
     if tenant and database:
         problems.append(line["tenant"].problem("sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"))
     if tenant and head not in OF_A_TENANT:
@@ -142,7 +145,8 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
         problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
         return None
     if database and measure.split(".")[0] in WHOLE_SERVICE:
-        problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service; leave 'database' out"))
+        or_tenant = " or a tenant (name one beside the database: 'tenants: [...]')" if measure.startswith("outage") else ""
+        problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service{or_tenant}; leave 'database' out"))
         return None
     try:
         at_most, value = parse_bound(kind, bound.value if isinstance(bound.value, str) else "")

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -91,6 +92,44 @@ def test_a_broken_invariant_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch
 def test_a_silently_short_recovery_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Made, "take", lambda self, job, i: Sample(i, [], [], 0, silent=int(i == 7)))
     assert main(["check", str(scenario("s", MISSED)), str(scenario("t", MET))]) == 5
+
+
+TENANTS = """\
+replications: 40
+sla:
+  - {outage: at most 3 min}
+  - {outage.p50: at most 90 s, tenant: acme}
+"""
+
+
+def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """acme's outage alone is missed, and becomes longer than it was in the baseline."""
+    acme_s = 130
+
+    def take(self: Made, job: Job, i: int) -> Sample:
+        found = sample(i, {"outage": 100 * S + (i * 37) % 60 * S})
+        others = [replace(v, tenant=name, low=s * S + i, high=s * S + i) for v in found.values for name, s in (("acme", acme_s), ("globex", 60))]
+        return replace(found, values=[*found.values, *others])
+
+    monkeypatch.setattr(Made, "take", take)
+    path = scenario("s", TENANTS)
+    path.write_text(path.read_text().replace("crm: {size: 1 GB}", "crm: {size: 1 GB, tenants: [acme, globex]}"))
+    assert main(["baseline", str(path), "-o", "b.parquet"]) == 0
+    assert main(["check", str(path), "--github", "--junit", "j.xml", "--markdown", "m.md"]) == 1
+    out = capsys.readouterr().out
+    assert " PASS     outage at most 3:00" in out and " FAIL     outage.p50 acme at most 1:30   2:10" in out
+    assert "::error file=s.yaml,line=8,title=SLA outage.p50 acme missed::outage.p50 acme is 2:10" in out
+    case = next(c for c in Xml.parse("j.xml").iter("testcase") if c.get("name") == "outage.p50 acme")
+    assert case.find("failure") is not None
+    assert "| s.yaml:8 | outage.p50 acme at most 1:30 | 2:10" in Path("m.md").read_text()
+    acme_s = 160
+    assert main(["check", str(path), "--against", "b.parquet", "--github", "--junit", "j.xml"]) == 1
+    out = capsys.readouterr().out
+    assert "WORSE    outage acme rose from 2:10 to 2:40" in out and out.count("WORSE") == 1
+    assert "baseline outage acme" in {c.get("name") for c in Xml.parse("j.xml").iter("testcase")}
+    assert main(["compare", str(path), str(path), "--all"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^outage acme site +2:40 +2:40", out, re.MULTILINE) and re.search(r"^outage globex site +1:00", out, re.MULTILINE)
 
 
 def test_a_mistake_in_one_file_runs_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from dr_sim.experiments.estimates import Question, _crossing, _pooled_quantile, answer
 from dr_sim.experiments.intervals import usual_share
 from dr_sim.experiments.sample import GRID_US
-from tests.experiments.worlds import S, exposed
+from tests.experiments.worlds import S, exposed, sample
 
 DAY_US = 86400 * S
 SIDE = 0.025
@@ -24,6 +24,14 @@ def test_a_tail_that_few_runs_show_leaves_no_quantile_open_that_many_bound() -> 
     assert answer(runs, Question("exposure.p95"), sure=True).interval.high == math.inf  # 24 runs cannot be sure of what none has shown
     few = [exposed(i, DAY_US, 300 * S, 1800 * S if i < 3 else 0, 3600 * S) for i in range(9)]
     assert answer(few, Question("exposure.p95")).interval.high == math.inf
+
+
+def test_a_mean_s_interval_goes_below_0_only_where_values_do() -> None:
+    for measure, low in (("outage.detect", 0.0), ("alert_delay", None)):
+        runs = [sample(i, {measure: S if i % 9 else 400 * S}) for i in range(12)]
+        found = answer(runs, Question(f"{measure}.mean")).interval
+        assert found.estimate > 0
+        assert found.low == 0.0 if low is not None else found.low < 0
 
 
 @pytest.mark.long

@@ -24,7 +24,7 @@ def tables(generator: np.random.Generator, n: int) -> tuple[Cells, Cells]:
         rerolled = generator.random(n) < (0.1, 0.5, 1.0)[j % 3]
         a = luck * generator.lognormal(0, 1, n)
         b = np.where(rerolled, luck * generator.lognormal(0, 1, n), a)
-        key = (measure, "", "site" if measure.startswith("exposure") else "", "us")
+        key = (measure, "", "", "site" if measure.startswith("exposure") else "", "us")
         before[key] = {i: (round(x * S), round(x * S)) for i, x in enumerate(a)}
         now[key] = {i: (round(x * S), round(x * S)) for i, x in enumerate(b)}
     return before, now

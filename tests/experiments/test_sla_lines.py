@@ -1,0 +1,131 @@
+"""Every measure that an SLA may name, of the service, a database, a tenant and a kind of fault, at most and at least.
+
+One run in which all of them have a value; each line is held against it with the bound at that value and one beside it, as
+`run` judges (verdict.py), and as `check` does, for this run alone and for sixty alike (experiments/judge.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr_sim.errors import InputError
+from dr_sim.experiments.judge import Errors, judge_line
+from dr_sim.experiments.sample import Sample, from_summary
+from dr_sim.measures.summary import summarise
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.model import Scenario, SlaLine
+from dr_sim.scenario.sla import PHASES, kind_of, split
+from dr_sim.verdict import Outcome, judge
+from dr_sim.world.play import play
+
+BODY = """\
+run_for: 12 h
+databases:
+  crm: {size: 1 GB, log_volume: 70 kB/s, full: none, incremental: none, tenants: [acme, globex]}
+  erp: {size: 1 GB, log_volume: 20 kB/s, full: none, incremental: none, tenants: [acme], log: every 15 min}
+  web: {size: 1 GB, log_volume: 10 kB/s, full: none, incremental: none, tenants: [initech]}
+link: {bandwidth: 100 Mbit/s, rtt: 30 ms}
+danger: {above: 20 min, grace: 10 min}
+failover: {mode: automatic, silent_for: 30 s}
+after_failover: {new_secondary: 10 min}
+events:
+  - {at: 1 h, link_outage: 40 min}
+  - {at: 3 h, paused_backups: {database: erp, duration: 50 min}}
+  - {at: 5 h 7 min 12 s, lose: site}
+"""
+MEASURES = (
+    "data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused",
+    "exposure.mean", "exposure.p50", "exposure.p99", "exposure.max", "exposure.above_15_min",
+    "replay_lag.mean", "replay_lag.p99", "replay_lag.max", "replay_lag.above_10_min",
+    "alerts_missed", "alerts_late", "alerts_false",
+)  # fmt: skip
+ABOUT: tuple[dict[str, str], ...] = ({}, {"database": "erp"}, {"tenant": "acme"}, {"tenant": "initech"}, {"fault": "link_outage"}, {"class": "site"})
+EACH = [(measure, about) for measure in MEASURES for about in ABOUT]
+EXAMPLE = {"duration": "15 min", "part": "1 %", "count": "0"}
+
+
+def refused(measure: str, about: dict[str, str]) -> str:
+    """Why there is no such line, '' if there is one."""
+    head = measure.split(".")[0]
+    if "database" in about and head in ("outage", "unprotected"):
+        return "is measured for the whole service"
+    if "tenant" in about and head in ("unprotected", "writes_refused"):
+        return "is not measured by tenant"
+    if "class" in about and head not in ("data_loss", "outage", "exposure", "unprotected"):
+        return "is the same for every class"
+    return ""
+
+
+def written(measure: str, about: dict[str, str]) -> str:
+    words = ", ".join(f"{key}: {value}" for key, value in {measure: f"at most {EXAMPLE[kind_of(measure)]}", **about}.items())
+    return f"  - {{{words}}}\n"
+
+
+@dataclass(slots=True)
+class Ran:
+    scenario: Scenario
+    summary: dict[str, Any]
+    sample: Sample
+
+    def line(self, measure: str, about: dict[str, str]) -> SlaLine:
+        wanted = (measure, about.get("database", ""), about.get("tenant", ""), about.get("fault", ""), about.get("class", ""))
+        (line,) = [x for x in self.scenario.sla if (x.measure, x.database, x.tenant, x.fault, x.failure_class) == wanted]
+        return line
+
+    def value(self, line: SlaLine) -> int:
+        (found,) = judge(self.summary, replace(self.scenario, sla=(line,))).lines
+        assert found.value is not None, found.reason
+        return found.value
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    path = tmp_path_factory.mktemp("lines") / "s.yaml"
+    path.write_text(BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8")
+    scenario = load_scenario(path)
+    first, *following = play(scenario)
+    summary = summarise(first.journal, scenario, following)
+    return Ran(scenario, summary, from_summary(first.journal, summary, scenario))
+
+
+@pytest.mark.parametrize(("measure", "about"), [x for x in EACH if not refused(*x)])
+def test_a_line_is_met_at_its_value_and_missed_beside_it(ran: Ran, measure: str, about: dict[str, str]) -> None:
+    line = ran.line(measure, about)
+    value = ran.value(line)
+    one = [ran.sample]
+    many = [replace(ran.sample, number=i) for i in range(60)]
+    tail = split(measure)[1]
+    for at_most, bound, outcome in (
+        (True, value, Outcome.PASS), (True, value - 1, Outcome.FAIL), (False, value, Outcome.PASS), (False, value + 1, Outcome.FAIL),
+    ):  # fmt: skip
+        asked = replace(line, at_most=at_most, bound=bound)
+        assert judge(ran.summary, replace(ran.scenario, sla=(asked,))).lines[0].outcome is outcome
+        assert judge_line(one, asked, Errors.shared(1, 1)).outcome is outcome
+        if tail in ("", "max"):
+            assert judge_line(many, asked, Errors.shared(1, 1)).outcome is outcome
+        if not tail and kind_of(f"{measure}.p50") == "duration":
+            assert judge_line(many, replace(asked, measure=f"{measure}.p50"), Errors.shared(1, 1)).outcome is outcome
+
+
+@pytest.mark.parametrize(("measure", "about"), [x for x in EACH if refused(*x)])
+def test_a_line_that_nobody_measures_is_refused(tmp_path: Path, measure: str, about: dict[str, str]) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(BODY + "sla:\n" + written(measure, about), encoding="utf-8")
+    with pytest.raises(InputError, match=refused(measure, about)):
+        load_scenario(path)
+
+
+def test_what_lines_are_about_differs(ran: Ran) -> None:
+    """By hand: erp's logs stop for 50 minutes, which is acme's danger and not initech's; the last log that landed was begun at
+    5:05 for all and, since erp's come every 15 minutes, at 5:00 for it."""
+    us = 1_000_000
+    loss = {str(about): ran.value(ran.line("data_loss", about)) for about in ABOUT if not refused("data_loss", about)}
+    assert loss == {str({}): 432 * us, str({"database": "erp"}): 432 * us, str({"tenant": "acme"}): 432 * us,
+                    str({"tenant": "initech"}): 132 * us, str({"fault": "link_outage"}): 432 * us, str({"class": "site"}): 432 * us}  # fmt: skip
+    longest = [ran.value(ran.line("exposure.max", about)) for about in ({}, {"tenant": "acme"}, {"tenant": "initech"})]
+    assert longest[0] == longest[1] > 55 * 60 * us > longest[2] > 40 * 60 * us
+    assert ran.value(ran.line("outage", {"tenant": "initech"})) > 60 * us
