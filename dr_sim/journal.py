@@ -291,19 +291,26 @@ class Journal:
     def row(self, seq: int) -> Row:
         kinds, places = self._places()
         kind = KINDS[int(kinds[seq])]
-        data = self.of_kind(kind.id)[int(places[seq])].tolist()
+        return self._row(kind, self.of_kind(kind.id)[int(places[seq])].tolist())
+
+    def _row(self, kind: RecordKind, data: list[int]) -> Row:
         values: dict[str, Any] = {}
         for (name, type_), raw in zip(kind.fields, data[ROW_HEAD:], strict=True):
             values[name] = raw if type_ in ("int", "seen-int") else (self.texts if type_ == "str" else self.seen_texts).all[raw]
-        return Row(seq, kind.name, data[1], data[2], values)
+        return Row(data[0], kind.name, data[1], data[2], values)
 
     def rows(self, *kind_names: str) -> Iterator[Row]:
         """Rows of these kinds in order (of all kinds if none is named)."""
         if not kind_names:
             yield from (self.row(i) for i in range(len(self)))
             return
-        for seq in np.flatnonzero(np.isin(self.kinds(), [KIND_ID[n] for n in kind_names])).tolist():
-            yield self.row(seq)
+        kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]  # the others are not looked at
+        tables = [self.of_kind(kind.id) for kind in kinds]
+        which = np.repeat(np.arange(len(kinds)), [len(table) for table in tables])
+        places = np.concatenate([np.arange(len(table)) for table in tables])
+        order = np.argsort(np.concatenate([table[:, 0] for table in tables]), kind="stable")
+        for i, place in zip(which[order].tolist(), places[order].tolist(), strict=True):
+            yield self._row(kinds[i], tables[i][place].tolist())
 
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""

@@ -30,10 +30,13 @@ _DELETED = (
 
 
 class Pruning:
+    """together: how many files have gone so, on either side."""
+
     def __init__(self, context: Context, primary: Primary, secondary: Secondary) -> None:
         self._context = context
         self._primary = primary
         self._secondary = secondary
+        self.together = 0
         journal = context.journal
         self._gone = journal.pattern(("seq", "at", *_FILE), [_GONE])
         self._deleted = journal.pattern(("seq", "at", *_FILE, "database", "name", "key", "nothing"), _DELETED)
@@ -93,6 +96,7 @@ class Pruning:
         if not context.witness.not_missed(index, [file.number for file in logs], where):
             return False
         side.let_go(logs)
+        self.together += len(logs)
         by_name = context.by_name[index]
         for file in logs:
             if not file.at_primary and not file.at_secondary:

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dr_sim.engines import shipping
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
+from dr_sim.world import express
+from dr_sim.world.agenda import Class
 from dr_sim.world.world import World, manager_config
 
-from .build import DAY, ONE, ran, scenario
+from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
@@ -135,6 +138,110 @@ def test_a_run_in_pieces_is_the_same_run() -> None:
     assert taken(watched) < len(watched.context.by_name[0])
 
 
+# ---- how a stretch ends, and what comes into it ---------------------------------------------------------------------------
+COPIES = "secondary.copy_rate=100 MB/s"
+ENDS: dict[str, tuple[str, ...]] = {
+    "the run's end": (),
+    "another job": ("databases.crm.full=every 37 min",),
+    "a log that takes until the next": ("databases.crm.log_volume={bytes: 2000000 2000000 2000000 9000000000, interval: 10 min}",),
+    "no room in the staging area": ("replication.staging=100 MB",),
+    "no room at the primary": ("primary.share_capacity=100 MB",),
+    "no room at the secondary": ("secondary.share_capacity=100 MB",),
+    "no room for a copy of the last": (COPIES, "secondary.share_capacity=110 MB"),
+    "a silence that would be told of": ("replay.window=2 min",),
+    "logs that end no transaction": ("databases.crm.transactions=3 per h",),
+    "logs within a minute": ("databases.crm.log=every 20 s",),
+    "draws of the restores": ("secondary.restore_tail={p50: 1, p95: 30}",),
+}
+
+
+@pytest.mark.parametrize("sets", ENDS.values(), ids=ENDS)
+def test_a_stretch_ends_where_the_steps_must_go_on(sets: tuple[str, ...]) -> None:
+    assert taken(both_ways(scenario(ONE, *sets))) > 0
+
+
+BEGIN = 30 * MINUTE  # of the log whose steps the alarm is made to meet
+
+
+def steps_of_a_log() -> list[int]:
+    """When it is cut, finished, landed, hashed and restored."""
+    journal = ran(ONE).journal
+    kinds = ("truth.backup_begin", "truth.backup_finished", "truth.landed", "seen.Validated", "truth.restored")
+    return [min(t for t in rows(journal, kind) if t >= BEGIN) for kind in kinds]
+
+
+@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("after_us", [-1, 0, 1])
+def test_the_window_alarm_may_go_off_at_any_step(step: int, after_us: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes off a window after a log has landed: here just before one of the next one's steps, with it or just after."""
+    steps = steps_of_a_log()
+    window_us = steps[step] + after_us - (steps[2] - 3 * 5 * MINUTE)
+    points: list[int] = []
+    places = express.in_turn
+
+    def in_turn(first: int, host_us: Any, site_us: Any, rings: Any) -> Any:
+        points.extend(ring.point for ring in rings.values())
+        return places(first, host_us, site_us, rings)
+
+    monkeypatch.setattr(express, "in_turn", in_turn)
+    world = both_ways(scenario(ONE, f"replay.window={window_us} us"))
+    assert taken(world) > 20
+    passed = step + (after_us >= 0)
+    assert (0, 1, 2, 4, 5, 0)[passed] in points
+
+
+def test_a_copy_that_is_no_prefix_is_found_with_the_lane_as_without() -> None:
+    """The witness looks at the state after a stretch alone, and lets nothing begin from one that is wrong already."""
+
+    def spoil(world: World) -> None:
+        world.context.secondary_engine.databases["crm"].restored_digest ^= 1  # type: ignore[attr-defined]
+
+    found = []
+    for fast in (True, False):
+        world = World(scenario(ONE), express=fast)
+        world.context.agenda.at(31 * MINUTE, Class.FAULT, -1, spoil, world)
+        world.run()
+        found.append((violations(world.journal), world.journal.digest()))
+    assert found[0] == found[1]
+    assert [text.partition(":")[0] for text in found[0][0]] == ["prefix"] * 17  # of the logs cut from 0:35 to 1:55
+
+
+def test_a_stretch_that_left_a_wrong_state_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ship(at: Any, to: Any, database: str, logs: Any) -> Any:
+        made = shipping.ship(at, to, database, logs)
+        to.databases[database].restored_digest ^= 1
+        return made
+
+    monkeypatch.setattr(express, "ship", ship)
+    assert violations(ran(ONE).journal)
+
+
+# ---- retention ----------------------------------------------------------------------------------------------------------------
+SHORT = ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h", "databases.crm.full=daily 02:00")
+
+
+def gone_together(world: World) -> int:
+    assert world.hands.pruning is not None
+    return world.hands.pruning.together
+
+
+def test_what_retention_deletes_goes_together_on_both_sides() -> None:
+    world = both_ways(scenario(ONE, *SHORT))
+    gone = len(rows(world.journal, "truth.file_gone"))
+    assert 0.9 * gone < gone_together(world) < gone
+
+
+@pytest.mark.parametrize("limit", ["primary.share_capacity=1 TB", "secondary.share_capacity=1 TB"])
+def test_on_a_limited_disk_files_go_one_by_one(limit: str) -> None:
+    """Each may make room that something waits for."""
+    assert 0 < gone_together(both_ways(scenario(ONE, *SHORT, limit))) < gone_together(both_ways(scenario(ONE, *SHORT)))
+
+
+def test_what_waits_for_the_link_stays_and_goes_later() -> None:
+    outage = ONE + "events: [{at: 20 h, link_outage: 12 h}]\n"
+    assert gone_together(both_ways(scenario(outage, *SHORT))) > 0
+
+
 # ---- storms -----------------------------------------------------------------------------------------------------------------
 DATABASE = st.fixed_dictionaries(
     {
@@ -157,6 +264,8 @@ OPTIONS = st.fixed_dictionaries(
         "link.sharing": st.sampled_from(["fifo", "priority"]),
         "primary.log.fixed": st.sampled_from(["0 s", "290 s"]),
         "primary.retention": st.sampled_from(["1 h", "3 h"]),
+        "primary.share_capacity": st.sampled_from(["200 MB", "30 GB"]),
+        "secondary.share_capacity": st.sampled_from(["200 MB", "30 GB"]),
         "replication.retry": st.just("0 s"),
         "replication.staging": st.sampled_from(["30 MB", "1 GB"]),
         "replication.slots": st.just("1"),
