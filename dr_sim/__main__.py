@@ -23,11 +23,13 @@ def run() -> int:
         signal.signal(number, _at_once)
     from dr_sim.cli import main
 
-    mine = os.getpid()
+    mine, interrupted = os.getpid(), False
 
     def interrupt(number: int, frame: Any) -> None:
+        nonlocal interrupted
         if os.getpid() != mine:  # a worker that was forked from here has nothing to tidy
             os._exit(130)
+        interrupted = True
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -36,9 +38,17 @@ def run() -> int:
         return main()
     except KeyboardInterrupt:  # a second one, in the middle of what the first one made it say
         return 130
+    except Exception:
+        if not interrupted:
+            raise
+        os.write(2, b"interrupted; what is not finished was not written\n")  # a module being loaded made another error of it
+        return 130
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # what is done is done: its exit code stands
+        # An interrupt that crossed an exec (dataclasses are made by one) makes CPython die by the signal at its very end, though
+        # it was caught; the next exec takes that back (run_eval_code_obj in Python/pythonrun.c).
+        exec("")
 
 
 if __name__ == "__main__":

@@ -177,6 +177,25 @@ def test_130_interrupted_while_it_is_loaded_and_while_it_runs(here: Path, number
     assert {p.name for p in here.iterdir()} == {"short.yaml"}
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        'exec("os.kill(os.getpid(), 2)\\nwhile True: pass")',  # CPython ends by the signal after one that has crossed an exec
+        "try:\n        os.kill(os.getpid(), 2)\n        time.sleep(9)\n    except KeyboardInterrupt:\n        raise ImportError('numpy')",
+    ],
+)
+def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(what: str, tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time\nfrom dr_sim import cli\nfrom dr_sim.__main__ import run\n"
+        f"def schema(arguments):\n    {what}\n"
+        "cli._schema = schema\nsys.argv = ['dr-sim', 'schema']\nsys.exit(run())\n"
+    )
+    (tmp_path / "as_a_module.py").write_text(code, encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = subprocess.run([sys.executable, "-m", "as_a_module"], capture_output=True, text=True, env=env, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted; what is not finished was not written\n")
+
+
 # ---- run: options ----------------------------------------------------------------------------------------------------------
 def test_seed_and_set_are_in_the_results(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "run", "short.yaml", "--seed", "8", "--set", "link.loss=0.1 %", "--out", "a")[0] == 0
