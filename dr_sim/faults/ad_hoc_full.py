@@ -26,5 +26,5 @@ KIND = Kind(
     "ad_hoc_full", AdHocFull, "database", True,
     "a full for a test system: later incrementals stand on it, and on the secondary's full they fail (3136)",
     "vendor documentation of copy-only backups; operators' threads: incrementals on a base that nobody has",
-    happen,
+    happen, needs_primary=True,
 )  # fmt: skip

@@ -30,5 +30,5 @@ KIND = Kind(
     "backup_cut_off", BackupCutOff, "database", True,
     "the backup process or its connection dies, or a local failover falls into it (R10); one under way is cut off at once",
     "mission R10; SQL Server's 3256 is what such a file gives",
-    happen, needs_log=True,
+    happen, needs_log=True, needs_primary=True,
 )  # fmt: skip

@@ -22,5 +22,5 @@ KIND = Kind(
     "half_written", HalfWritten, "database", True,
     "a file that is open with read-sharing is shipped half-written; the whole file follows once it is closed",
     "Windows DFS Replication FAQ: a file opened with read-sharing can be replicated half-written",
-    happen, needs_log=True,
+    happen, needs_log=True, needs_primary=True,
 )  # fmt: skip

@@ -25,5 +25,5 @@ KIND = Kind(
     "index_maintenance", IndexMaintenance, None, True,
     "a rebuild of indexes: one fat log among thin ones",
     "a real five-minute log series: median 4.27 MB, largest 3,553 MB, that one from index maintenance",
-    happen,
+    happen, needs_primary=True,
 )  # fmt: skip

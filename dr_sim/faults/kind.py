@@ -73,7 +73,8 @@ class Occurrence:
 class Kind:
     """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
 
-    needs_log: it does something to log backups, so its database must have some.
+    needs_log: it does something to log backups, so its database must have some; needs_primary: to a database of the primary or
+    to its backup jobs, so there is nothing to do it to when that has been lost.
     models: what it stands for in the world outside; source: where its figures come from.
     place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link', 'alerts', 'primary' or
     'secondary' for the site on that side, '' for what it befell and ends with. turned: the parameters by which it is the
@@ -87,5 +88,6 @@ class Kind:
     source: str
     happen: Callable[[Occurrence, Any], None]
     needs_log: bool = False
+    needs_primary: bool = False
     place: Callable[[Any], str] = lambda params: ""
     turned: Callable[[Any], Any | None] = lambda params: params

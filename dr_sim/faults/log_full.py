@@ -30,5 +30,5 @@ KIND = Kind(
     "log_full", LogFull, None, True,
     "the log's disk is full, so commits are refused (9002) as soon as the file is, until a log backup has truncated it",
     "SQL Server 9002, reason LOG_BACKUP; mission R18: full logs are outages of what they stop",
-    happen, place=lambda params: "primary", turned=lambda params: None,
+    happen, needs_primary=True, place=lambda params: "primary", turned=lambda params: None,
 )  # fmt: skip

@@ -26,5 +26,5 @@ KIND = Kind(
     "paused_backups", PausedBackups, None, True,
     "jobs paused by a database move or an upgrade (R9), and perhaps forgotten",
     "mission R9; operators: schedules change, thresholds and people are left behind",
-    happen,
+    happen, needs_primary=True,
 )  # fmt: skip

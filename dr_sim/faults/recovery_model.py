@@ -28,5 +28,5 @@ KIND = Kind(
     "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in FULL they fail (4214) until the next"
     " full or incremental",
     "vendor documentation: switching to SIMPLE breaks the chain until the next full or incremental",
-    happen, needs_log=True,
+    happen, needs_log=True, needs_primary=True,
 )  # fmt: skip

@@ -35,5 +35,5 @@ KIND = Kind(
     "second_log_job", SecondLogJob, "database", True,
     "a maintenance plan or another product backs up the log elsewhere: our chain has a hole that no file of ours fills",
     "operators' threads: a second job stealing log backups; vendor documentation: a log backup truncates the log it took",
-    happen, needs_log=True,
+    happen, needs_log=True, needs_primary=True,
 )  # fmt: skip

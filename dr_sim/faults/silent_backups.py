@@ -32,5 +32,5 @@ KIND = Kind(
     "silent_backups", SilentBackups, None, True,
     "exit code 0 and an empty file, whose hash agrees with its manifest; the log is not truncated, as no backup was made",
     "operators' threads: exit 0 with an empty file, set-ups that report success while nothing works",
-    happen,
+    happen, needs_primary=True,
 )  # fmt: skip

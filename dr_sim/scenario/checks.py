@@ -50,7 +50,7 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
         schedule = _of(database, kind)
         if schedule and full and schedule.kind != "none" and full.kind == "none" and seeded is False:
             told = (
-                f"databases.{name}.{kind}: {kind} backups need a full before them (4214); give it a full, or write none"
+                f"databases.{name}.{' '.join(node.as_written((kind,)))}: {kind} backups need a full before them (4214); give it a full, or write none"
             )
             problems.append(_shown(node, kind, "full", "seeded").problem(told))
     volume, transactions = _of(database, "log_volume"), _of(database, "transactions")
@@ -177,8 +177,8 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
     return problems
 
 
-def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int, after: Any) -> tuple[list[int], list[Problem]]:
-    """The instant of each event, and what is wrong with them. after: the section after_failover."""
+def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int) -> tuple[list[int], list[Problem]]:
+    """The instant of each event, and what is wrong with them."""
     instants, problems = [], []
     for line in lines:
         at_us = line.instant.resolve(start_utc_us, zone) if line.instant else 0
@@ -194,16 +194,24 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
                 f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
             )
             problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
-    alone = _of(after, "new_secondary") == NEVER
-    return instants, problems + (_after_the_loss(lines, instants) if alone else [])
+    return instants, problems
 
 
-def _after_the_loss(lines: list[EventLine], instants: list[int]) -> list[Problem]:
-    """Where no new recovery network follows (dr_sim/legs.py), a primary is lost once."""
+def check_lost(lines: list[EventLine], instants: list[int], root: Any, needing: set[str]) -> list[Problem]:
+    """Where no new recovery network follows (dr_sim/legs.py) a primary is lost once, and nothing happens to what is lost.
+    needing: the kinds that happen to a database of the primary."""
+    if _of(_of(root, "after_failover"), "new_secondary") != NEVER:
+        return []
     problems: list[Problem] = []
     losses: list[EventLine] = []
+    databases = _of(root, "databases") or {}
     for _, line in sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)):
-        before = next((loss for loss in losses if line.kind == "lose" and _takes(loss, line)), None)
+        if line.kind == "lose":
+            before = next((loss for loss in losses if _takes(loss, line)), None)
+        elif line.kind in needing:
+            before = next((loss for loss in losses if _has_taken(loss, _of(line.params, "database"), databases)), None)
+        else:
+            continue
         if before is not None:
             told = f"event {line.number}: {line.kind} would change nothing: event {before.number} has taken the {_of(before.params, 'what')}"
             problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
@@ -222,6 +230,14 @@ def _takes(loss: EventLine, later: EventLine) -> bool:
         key = {"host": "machine", "database": "database"}[what]
         return _of(loss.params, key) in (None, _of(later.params, key))
     return bool(what == "host" and then == "database" and _of(loss.params, "machine") is None)
+
+
+def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
+    """Is that database at the primary lost by it?"""
+    what = _of(loss.params, "what")
+    if what == "database":
+        return _of(loss.params, "database") in (None, database)
+    return bool(what == "site" or _of(loss.params, "machine") in (None, _of(databases.get(database), "machine")))
 
 
 def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any, needing: set[str]) -> list[Problem]:

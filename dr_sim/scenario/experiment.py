@@ -197,7 +197,7 @@ def sweep_values(text: str) -> tuple[str, ...]:
         raise units.UnitError(f"both ends have one unit: {match[2]!r} and {unit!r} are two")
     logarithmic = (steps[2] or steps[3]) == "log"
     if logarithmic and not (first > 0 and last > 0):
-        raise units.UnitError("log steps go between numbers above 0")
+        raise units.UnitError("log steps go between numbers above 0, as in 10..1000 Mbit/s, 9 log steps")
     parts = [i / (count - 1) for i in range(count)]
     numbers = [first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts]
     return tuple(f"{_short(number)} {unit}".strip() for number in numbers)

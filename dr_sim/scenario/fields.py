@@ -289,11 +289,11 @@ def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
 def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
     a, b = numbers[0], numbers[-1] if len(numbers) > 1 else 0
     if kind == "lognormal" and not 0 < a < b:
-        raise refuse("p95 must be above p50, and p50 above 0", keys[-1])
+        raise refuse("p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}", keys[-1])
     if kind == "uniform" and a > b:
         raise refuse("'to' must not be below 'from'", keys[-1])
     if kind == "exponential" and a == 0:
-        raise refuse("a mean must be above 0", keys[0])
+        raise refuse("a mean must be above 0, as in {mean: 10 min}", keys[0])
     return LawValue(kind, a, b)
 
 

@@ -104,7 +104,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     recorded = _recorded(root, tree, problems)
     needing = {kind.name for kind in kinds if kind.needs_log}
     problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
-    instants = _times(root, events, faults, problems)
+    instants = _times(root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems)
     if problems:
         return None
     return _whole(root, tree, series, recorded, events, instants, faults, sla, asked)
@@ -226,10 +226,13 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
     return found
 
 
-def _times(root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]) -> list[int]:
+def _times(
+    root: Any, events: list[EventLine], faults: list[FaultLine], needing: set[str], problems: list[Problem]
+) -> list[int]:
     if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
         return []
-    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for, getattr(root, "after_failover", None))
+    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for)
     problems.extend(wrong)
+    problems.extend(checks.check_lost(events, instants, root, needing))
     problems.extend(checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None)))
     return instants

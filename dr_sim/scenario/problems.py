@@ -9,9 +9,12 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from dr_sim.errors import Problem
+from dr_sim.scenario.defaults import DEFAULTS
 from dr_sim.scenario.schema import ALIASES, EXAMPLES
 from dr_sim.scenario.tree import Node, Path
+from dr_sim.scenario.values import NOT_ABOVE_0
 
+_STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)  # required, but only where folders are
 _MOVED = {
     "replication.retention": "retention is set for each side: primary.retention, secondary.retention",
     "failover.reconnect": "it stands under redirect: failover.redirect.reconnect",
@@ -51,12 +54,15 @@ def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) 
     if found["type"] == "extra_forbidden":
         return node.at(loc).key_problem(unknown_key(str(loc[-1]), model_at(model, loc[:-1]), where))
     if found["type"] == "missing":
-        example = EXAMPLES.get(where) or EXAMPLES.get(_starred(where))
+        example = _example((*path, *loc))
         remedy = f"; write for example '{loc[-1]}: {example}'" if example else ""
         return node.at(loc[:-1]).key_problem(f"{where} is missing{remedy}")
     here = node.at(loc)
     message = here.key_problem if "inside" in context and loc and _names_key(found, loc) else here.problem
-    return message(f"{where}: {_reason(found, here)}")
+    where = ".".join((*path, *node.as_written(loc)))
+    reason = _reason(found, here)
+    example = _example((*path, *loc)) if reason == NOT_ABOVE_0 else ""
+    return message(f"{where}: {reason}" + (f"; write for example {example}" if example else ""))
 
 
 def _names_key(found: dict[str, Any], loc: tuple[str | int, ...]) -> bool:
@@ -78,9 +84,13 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
     return f"unknown key {where!r}; here may stand {', '.join(known)}"
 
 
-def _starred(where: str) -> str:
-    steps = where.split(".")
-    return ".".join([steps[0], "*", steps[-1]]) if len(steps) > 2 else where
+def _example(steps: tuple[str | int, ...]) -> str:
+    """What may be written at a key path: an example, or the default; '' if there is none."""
+    for known, text in (*EXAMPLES.items(), *_STAGING, *((path, text) for path, text, _ in DEFAULTS)):
+        pattern = known.split(".")
+        if len(pattern) == len(steps) and all(p in ("*", str(step)) for p, step in zip(pattern, steps, strict=True)):
+            return text
+    return ""
 
 
 def _reason(found: dict[str, Any], here: Node) -> str:

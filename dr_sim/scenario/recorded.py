@@ -98,7 +98,7 @@ def _values(what: str, value: dict[str, Any]) -> Recorded:
         raise refuse(f"write 1 to {MOST_STEPS} whole numbers above 0, with spaces between", "values")
     step_us = from_text(units.parse_duration, value["step"], "step")
     if step_us <= 0:
-        raise refuse("must be above 0", "step")
+        raise refuse("must be above 0, as in 1 min", "step")
     return Recorded(step_us, tuple(map(int, words)))
 
 
@@ -150,7 +150,7 @@ def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outage
         scaled = (int(value * wanted.mean_bit_s / mean + Fraction(1, 2)) for value in values)
         return Recorded(wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled))
     if min(values) <= 0:
-        raise RecordedError(f"{path}: a rate of restores must be above 0")
+        raise RecordedError(f"{path}: a rate of restores must be above 0; leave out what did not restore anything")
     usual = median(values)
     return Recorded(wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values))
 

@@ -29,7 +29,9 @@ def read_tree(path: str, overrides: tuple[str, ...], options: Options, problems:
     for text in overrides:
         if parsed := parse_override(text, problems):
             steps, node = parsed
-            apply_override(tree, _canonical_path(steps), node, problems)
+            place = _canonical_path(steps)
+            node.written = steps[-1] if steps[-1] != place[-1] else ""
+            apply_override(tree, place, node, problems)
     for label, steps, value in options:
         apply_override(tree, steps, Node(label, 0, 0, value), problems)
     _canonical(tree, (), problems)
@@ -139,6 +141,8 @@ def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
                 problems.append(child.key_problem(f"{written[name]!r} and {key!r} say the same; write one of them"))
                 continue
             renamed[name], written[name] = child, key
+            if key != name:
+                child.written = key
         node.value = renamed
     if len(path) < 2:
         for key, child in node.items():

@@ -32,7 +32,8 @@ Path = tuple[str, ...]
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it stands. line and column count from 1; line 0: from `--set`. source: of a default."""
+    """A value and where it stands. line and column count from 1; line 0: from `--set`. source: of a default; written: the
+    word that stands there for its key, if that is another one."""
 
     file: str
     line: int
@@ -41,6 +42,7 @@ class Node:
     key_line: int = 0
     key_column: int = 0
     source: str = ""
+    written: str = ""
 
     def problem(self, message: str) -> Problem:
         return Problem(self.file, self.line, self.column, message)
@@ -73,6 +75,15 @@ class Node:
             else:
                 break
         return node
+
+    def as_written(self, path: tuple[str | int, ...]) -> list[str]:
+        """The steps of a path in the words of the file."""
+        words, node = [], self
+        for i, step in enumerate(path):
+            child = self.at(path[: i + 1])
+            words.append(child.written if child is not node and child.written else str(step))
+            node = child
+        return words
 
     def plain(self) -> Any:
         """Texts in dicts and lists."""
@@ -198,6 +209,8 @@ class _Composer:
 
     def mapping(self, yaml_node: Any, depth: int) -> dict[str, Node]:
         children: dict[str, Node] = {}
+        last: Node | None = None
+        cut: list[Node] = []  # numbers with commas in them, one place for each comma
         for key_node, value_node in yaml_node.value:
             if self.full():
                 break
@@ -208,6 +221,10 @@ class _Composer:
                 )
                 continue
             key = str(key_node.value)
+            if yaml_node.flow_style and last is not None and _goes_on(last, key_node, value_node):
+                last.value = f"{last.value},{key}"
+                cut.append(last)
+                continue
             if not _is_text(key):
                 half = "a key holds half a character; write the whole one"
                 self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, half))
@@ -220,8 +237,25 @@ class _Composer:
                     child.key_problem(f"the key {key!r} is already in line {first.key_line}; keep one of the two")
                 )
                 continue
-            children[key] = child
+            children[key] = last = child
+        for node in {id(node): node for node in cut}.values():
+            written, node.value = node.value, _without_commas(str(node.value))
+            self.problems.append(node.problem(f"{written!r}: between braces a comma ends the value; write {node.value}"))
         return children
+
+
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\D.*)?")
+
+
+def _goes_on(last: Node, key: ScalarNode, value: Any) -> bool:
+    """Is it no key but the rest of a number, as in {size: 1,5 GB}?"""
+    number = isinstance(last.value, str) and last.value[-1:].isdecimal() and not key.style and str(key.value)[:1].isdecimal()
+    return number and isinstance(value, ScalarNode) and value.tag == _NULL and not value.value
+
+
+def _without_commas(text: str) -> str:
+    """What was meant: thousands, or decimals."""
+    return text.replace(",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else ".")
 
 
 # ---- --set ---------------------------------------------------------------------------------------------------------

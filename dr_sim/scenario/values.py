@@ -18,11 +18,12 @@ from dr_sim.scenario.model import BackupCost, Schedule
 LONGEST_RUN_US = 100 * units.YEAR_US
 CLONE = "clone"  # how a copy that takes no time is written
 LONGEST_NAME = 128  # SQL Server's limit for a database's name
+NOT_ABOVE_0 = "must be above 0"  # what would be right is the field's own example (problems.py)
 
 
 def _above_zero(value: int) -> int:
     if value <= 0:
-        raise refuse("must be above 0")
+        raise refuse(NOT_ABOVE_0)
     return value
 
 
@@ -94,7 +95,7 @@ def _copy_rate(value: Any) -> int:
         raise refuse(f"{value[:40]!r} is no rate; write {CLONE}, or for example 300 MB/s")
     rate: int = from_text(units.parse_disk_rate, value)
     if rate == 0:
-        raise refuse(f"must be above 0; {CLONE} takes no time")
+        raise refuse(f"must be above 0, as in 300 MB/s; {CLONE} takes no time")
     return rate
 
 
@@ -115,7 +116,7 @@ def _restore_cost(value: Any) -> BackupCost | None:
         raise refuse("write both, as in {fixed: 2 s, rate: 300 MB/s}")
     rate: int = from_text(units.parse_disk_rate, value["rate"], "rate")
     if rate == 0:
-        raise refuse("must be above 0", "rate")
+        raise refuse("must be above 0, as in 300 MB/s", "rate")
     return BackupCost(from_text(units.parse_duration, value["fixed"], "fixed"), rate)
 
 

@@ -54,7 +54,7 @@ def _read(value: Any) -> LogVolume | SeriesFile:
         return _mean(value)
     interval_us = from_text(units.parse_duration, value.get("interval", "5 min"), "interval")
     if interval_us <= 0:
-        raise refuse("must be above 0", "interval")
+        raise refuse("must be above 0, as in 5 min", "interval")
     if way == "series":
         mean = from_text(units.parse_volume, value["mean"], "mean") if "mean" in value else None
         return SeriesFile(value["series"], value.get("column", ""), interval_us, mean)

@@ -70,6 +70,7 @@ def test_it_is_a_whole_number(write: Write, copies: str) -> None:
     [
         ("databases.crm.size=5", "databases.crm.size: '5' has no unit"),
         ("databases.crm.siz=5 GB", "unknown key 'databases.crm.siz'"),
+        ("databases.crm.on=sql9", "databases.crm.on: unknown machine 'sql9'"),
         ("databases.crm.machine=sql9", "databases.crm.machine: unknown machine 'sql9'"),
         ("databases.crm.transactions=0 per s", "databases.crm.transactions: log is written by transactions"),
         ("databases.crm-002.size=5 GB", "databases.crm: a copy of it would be called 'crm-002', as another is"),

@@ -31,7 +31,7 @@ ANOTHER = "e: {databases: [crm], primary: //a/c, secondary: //c/f, staging: 1 GB
          "write //server/share, as in //dr1/landing"),
         (GROUPS.replace("//c/d", "//dr1/../x"), "4:87: replication.groups.g.folders.f.secondary: '//dr1/../x' is no share; write "
          "each folder by its own name, as in //dr1/landing/crm"),
-        (GROUPS.replace(", staging: 1 GB", ""), "4:38: replication.groups.g.folders.f.staging is missing"),
+        (GROUPS.replace(", staging: 1 GB", ""), "4:38: replication.groups.g.folders.f.staging is missing; write for example 'staging: 4096 MiB'"),
         (GROUPS.replace("f: {data", ANOTHER), "4:113: replication.groups.g.folders.f: the database 'crm' is in "
          "replication.groups.g.folders.e already; write another"),
         ("replication: {groups: {g: x}}", "4:27: replication.groups.g: a mapping of settings belongs here, not 'x'"),
