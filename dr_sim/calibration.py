@@ -23,9 +23,9 @@ from dr_sim.world.backup_file import content_hash
 
 DATABASE = "calibration"
 MB = 1_000_000
-DATABASES = (8 * MB, 24 * MB, 72 * MB)
-LOGS = (MB // 16, MB // 2, 2 * MB, 8 * MB)
-INCREMENTALS = (MB, 4 * MB, 16 * MB)
+DATABASES = (MB // 10, 8 * MB, 24 * MB, 72 * MB)
+LOGS = (MB // 1000, MB // 16, MB // 2, 2 * MB, 8 * MB)
+INCREMENTALS = (MB // 100, MB, 4 * MB, 16 * MB)
 LOG_ROUNDS, ROUNDS = 6, 4
 COMMITS_A_LOG = 3000
 """The witness's rows are a part of what is made and restored: 10 transactions a second for 5 min, as a scenario has by default."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.engines.port import EngineError
+from dr_sim.scenario.model import Scenario
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -12,7 +13,13 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.remote import Remote
 from dr_sim.world.users import Users
 
-PROMOTED_FORK = 2  # the primary began on fork 1; a service fails over at most once
+
+def begins_promoted(scenario: Scenario) -> bool:
+    """Does the primary begin as what a failover brought online, on a second fork? It does where that makes a difference: by
+    PostgreSQL's rules its incrementals may be refused until it has a full of its own, and its logs go on. By SQL Server's it
+    begins as a database without a full."""
+    engine = scenario.engine
+    return scenario.leg_no > 1 and "postgres" in (engine.kind, engine.imitates if engine.kind == "model" else "")
 
 
 Online = tuple[int, str, int, int]
@@ -29,6 +36,7 @@ class Promotion:
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
         self._two_primaries = False
         self._excused: set[int] = set()
+        self._fork = 3 if begins_promoted(context.scenario) else 2  # the next after the primary's: it fails over once a leg
 
     def excuse(self, database: int = -1) -> None:
         """Something in a failover keeps recovery from what has survived: the primary's side does not answer, a file
@@ -77,7 +85,7 @@ class Promotion:
         """Have the engine do it."""
         name = self._primary.databases[database].spec.name
         try:
-            return 0, "", PROMOTED_FORK, self._context.secondary_engine.recover(name, PROMOTED_FORK)
+            return 0, "", self._fork, self._context.secondary_engine.recover(name, self._fork)
         except EngineError as error:
             return error.number, error.text, 0, 0
 
@@ -93,13 +101,13 @@ class Promotion:
         workload = context.workloads[database]
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
-        context.witness.promoted(now, database, PROMOTED_FORK, reading, self.drained_class(database), acknowledged)
+        context.witness.promoted(now, database, self._fork, reading, self.drained_class(database), acknowledged)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
         if reading.commits < workload.commits(cut):  # it holds less than was restored, and said nothing
             cut = lacking
         context.note(
-            "truth.promoted", database, PROMOTED_FORK, lsn, reading.commits, lacking,
+            "truth.promoted", database, self._fork, lsn, reading.commits, lacking,
             workload.user_bytes(stop) - workload.user_bytes(cut),
             workload.maintenance_bytes(stop) - workload.maintenance_bytes(cut),
             acknowledged - reading.commits,

@@ -31,7 +31,7 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
-from dr_sim.world.promotion import Promotion
+from dr_sim.world.promotion import Promotion, begins_promoted
 from dr_sim.world.pruning import Pruning
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
@@ -159,7 +159,7 @@ class World:
             if db.spec.log.kind == "none":
                 context.witness.log_kept(0, db.index, False)
             if not db.spec.seeded:
-                context.witness.opened(0, db.index, 1)
+                context.witness.opened(0, db.index, self._promoted_before(name))
                 continue
             utc = context.scenario.start_utc_us
             path = f"{context.primary_shares[db.index]}/seed {db.index}"
@@ -173,6 +173,18 @@ class World:
             context.secondary_files.delete(path)
             self.secondary.copy_of(db.index, size)
             context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
+
+    def _promoted_before(self, name: str) -> int:
+        """The fork that the primary's database begins on. After a failover it has been restored from a full, and brought online."""
+        context, scenario = self.context, self.context.scenario
+        if not begins_promoted(scenario):
+            return 1
+        engine, path, utc = context.primary_engine, "//primary/restored from", scenario.start_utc_us
+        engine.begin_backup(name, Kind.FULL, path, utc, 0, backup_id=0).finish(0, FIRST_LSN, utc)
+        engine.begin_restore(name, path, replace=True).finish()
+        context.primary_files.delete(path)
+        engine.recover(name, 2)
+        return 2
 
     def _seed_anew(self, db: PrimaryDatabase) -> None:
         if not db.failed and db.writes_until_us is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
 from dr_sim.recovery.alerts import NOT_FENCED
 from dr_sim.results import Result, run
@@ -39,6 +40,7 @@ def says_the_same(real: Result, model: Result) -> None:
     assert real.summary["violations"] == real.summary["silent_recoveries"] == []
     losses = [[f["data_loss_us"] for f in result.summary["failovers"]] for result in (real, model)]
     assert losses[0] == losses[1]
+    assert [leg.journal.digest() for leg in real.following] == [leg.journal.digest() for leg in model.following]
 
 
 def test_the_library_is_there() -> None:
@@ -110,6 +112,21 @@ def test_a_damaged_link_never_fills_the_primary() -> None:
     most, kept, world = kept_by_the_primary("disk_full: {disk: primary_share, duration: 24 min}")
     assert most >= 6 and kept[-1] <= 3
     assert [row.values["refused"] for row in rows(world, "truth.writes")] == [1, 0]
+
+
+@pytest.mark.parametrize("engine", ["model", pytest.param("postgres", marks=pytest.mark.long)])
+def test_a_promoted_server_refuses_incrementals_until_it_has_a_full_of_its_own(engine: str) -> None:
+    (leg,) = on(engine, "after_failover").following
+    (refused,) = [r for r in leg.journal.rows("truth.backup_skipped") if r.values["reason"] == "refused by the engine"]
+    assert (refused.time_us, refused.values["kind"]) == (30 * MINUTE, Kind.INCREMENTAL)
+    words = {"model": "3035 Cannot perform a differential backup", "postgres": "WAL summaries are required on timeline 2"}
+    assert words[engine] in str(refused.values["words"])
+    made = [(row.time_us // MINUTE, row.values["kind"], row.values["fork"]) for row in leg.journal.rows("truth.backup_finished")]
+    assert {fork for _, _, fork in made} == {2}
+    assert [(at, kind) for at, kind, _ in made if kind != Kind.LOG][:2] == [(50, Kind.FULL), (60, Kind.INCREMENTAL)]
+    assert len([at for at, kind, _ in made if kind == Kind.LOG and at < 50]) == 9  # its logs go on: it has a full, another's
+    restored = [row.values["fork"] for row in leg.journal.rows("truth.restored")]
+    assert set(restored) == {2} and len(restored) > 20
 
 
 @pytest.mark.long

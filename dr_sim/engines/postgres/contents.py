@@ -96,6 +96,12 @@ def set_forks(server: Server, at: Position) -> None:
     server.execute(_MOVE, (str(at.commits), str(at.lsn), _forks_text(at.forks)))
 
 
+def running(server: Server) -> int:
+    """The digest that the last transaction left; whether all before it is there, `read` tells."""
+    row = server.execute("SELECT running::text FROM witness ORDER BY next DESC LIMIT 1").fetchone()
+    return int(str(row[0])) if row is not None else 0
+
+
 def position(server: Server) -> Position:
     """Raises EngineError: what is stored there is no position (XX001), or the server's own."""
     commits, lsn, text = map(str, server.row("SELECT commits, lsn, forks FROM position"))

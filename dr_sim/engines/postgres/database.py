@@ -349,8 +349,7 @@ class Database:
         self.look()
         at = self.at
         self.verified, self.short = _NOTHING, False
-        reading = self.read()
-        self.running = reading.digest
+        self.running = contents.running(server)
         self.at = Position(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
         contents.set_forks(server, self.at)
         self.online = self.unread = True
