@@ -103,6 +103,18 @@ class Agenda(simpy.Environment):
         end = (self.until_us + 1, -1)
         return (end if first is None else min(end, first[:2])), at_us
 
+    def beside(self, these: set[int]) -> tuple[int, dict[int, int]]:
+        """For who would act with others for a while: the first instant of any entry but these (given by id), or the one
+        after the run's end; and the instants of these."""
+        self._leave()
+        until_us, found = self.until_us + 1, {}
+        for at_us, _, _, entry in self._entries:
+            if id(entry) in these:
+                found[id(entry)] = at_us
+            elif at_us < until_us and not (entry.__class__ is Entry and entry[0] is None):
+                until_us = at_us
+        return until_us, found
+
     def _first(self) -> Any:
         """The first entry that was not cancelled, with its place."""
         queue = self._entries
@@ -136,3 +148,9 @@ class Agenda(simpy.Environment):
                 self.step()
         self._now = until_us
         self.round = 0
+
+    def run_until_quiet(self) -> None:
+        """Until nothing is on it any more."""
+        self._leave()
+        while (first := self._first()) is not None:
+            self.run_until(first[0])

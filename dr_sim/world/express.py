@@ -14,7 +14,7 @@ while logs land, only moves itself on.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -52,8 +52,6 @@ class _Stretch:
 
     db: PrimaryDatabase
     replay: DatabaseReplay
-    counter_key: str  # of the store, without the file's name
-    clock_key: str
     fixed_us: int  # of a log backup, before its bytes
     rates: tuple[int, int, int, int]  # of backup, transfer, hash and restore
     copy_rate: int  # 0: it takes no time
@@ -64,17 +62,32 @@ class _Stretch:
 
 
 @dataclass(slots=True)
-class _Lives:
+class Lives:
     """Logs by columns: commits and LSN at their cuts, then their instants. rings: by log."""
 
     rings: dict[int, Ring]
-    commits: tuple[int, ...]
-    lsn: tuple[int, ...]
-    cut: tuple[int, ...]
-    finished: tuple[int, ...]
-    landed: tuple[int, ...]
-    hashed: tuple[int, ...]
-    restored: tuple[int, ...]
+    commits: Sequence[int]
+    lsn: Sequence[int]
+    cut: Sequence[int]
+    finished: Sequence[int]
+    landed: Sequence[int]
+    hashed: Sequence[int]
+    restored: Sequence[int]
+
+
+@dataclass(slots=True)
+class Left:
+    """What they leave behind, by log. keys, counter, clock_key, clocks: what was saved; host_us, site_us: as
+    Witness.shipped tells."""
+
+    files: list[BackupFile]
+    headers: list[BackupHeader]
+    keys: list[str]
+    counter: str
+    clock_key: str
+    clocks: list[str]
+    host_us: list[int]
+    site_us: list[int]
 
 
 class ExpressLane:
@@ -88,18 +101,18 @@ class ExpressLane:
         assert isinstance(context.primary_files, MemoryFiles) and isinstance(context.secondary_files, MemoryFiles)
         self._at, self._to = context.primary_engine, context.secondary_engine
         self._at_files, self._to_files = context.primary_files.data, context.secondary_files.data
-        self._context = context
+        self.context = context
         self._witness = context.witness
         self._journal, self._texts = context.journal, context.journal.texts
         self._start_utc_us = context.scenario.start_utc_us
-        self._primary = primary
-        self._link = link
-        self._replication = replication
-        self._secondary = secondary
-        self._hands = hands
-        self._promotion = promotion
+        self.primary = primary
+        self.link = link
+        self.replication = replication
+        self.secondary = secondary
+        self.hands = hands
+        self.promotion = promotion
         self._on_offer = on_offer
-        self._rows = QuietRows(context.journal, self._at.carries_base)
+        self.rows = QuietRows(context.journal, self._at.carries_base)
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
@@ -108,56 +121,71 @@ class ExpressLane:
         stretch = self._begin(db)
         if stretch is None:
             return -1
-        lives = self._lives(stretch, self._context.agenda._now)
+        lives = self._lives(stretch, self.context.agenda._now)
         if lives is None:
             return -1
-        files = self._leave(stretch, lives)
-        self.taken += len(files)
-        self._promotion.restored(files[-1])
-        if self._primary.log_space.limit_bytes(db):
-            self._primary.log_space.changed(db)
-        if lives.rings:
-            hands, key = self._hands, (db.spec.name, "window")
-            hands.alarms[key].cancel()
-            hands.alarms[key] = self._context.agenda.at(stretch.alarm_us, Class.ALARM, db.index, hands.alarm, *key)
+        left = self.leave(db, lives)
+        self.replication.sent(db.index, left.files)
+        self._show(stretch, lives, left)
+        self.taken += len(left.files)
+        self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
         return lives.cut[-1]
 
-    def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
-        """None unless nothing is under way, planned or wrong, at either side or between them."""
-        hands, manager, agenda = self._hands, self._hands.manager, self._context.agenda
-        database = db.spec.name
+    @property
+    def open(self) -> bool:
+        """Is nothing under way, planned or wrong between the two sides?"""
+        hands, context = self.hands, self.context
+        return not (
+            hands.manager is None or self._on_offer or hands.before_command is not None or type(hands.store) is not MemoryStore
+            or not self.secondary.idle or not self.replication.idle or not self.link.forward_up
+            or context.primary_clock_us or context.secondary_clock_us
+        )  # fmt: skip
+
+    def quiet(self, db: PrimaryDatabase) -> RestoreState | None:
+        """The state of its copy, if a log cut now would be made, landed, restored as always; None: it takes the steps."""
         if (
-            manager is None or db.running or db.paused or db.waiting or db.odd or self._on_offer
-            or self._primary.log_space.full(db) or hands.before_command is not None or type(hands.store) is not MemoryStore
-            or not self._secondary.idle or not self._replication.idle or not self._link.forward_up
-            or self._context.primary_clock_us or self._context.secondary_clock_us
+            db.running or db.paused or db.waiting or db.odd or db.failed or db.writes_until_us is not None
+            or self.primary.log_space.full(db)
         ):  # fmt: skip
             return None
-        fixed_us, rate = self._primary.lone_cost(db)
-        rates = (rate, self._link.shared.lone_rate(self._link.cap_bit_s), *self._secondary.lone_rates())
-        if not all(rates):
-            return None  # as nearly always in a fleet: first of what takes longer to find out
-        position = fits(self._at, self._to, database, *self._primary.written(db))
+        manager, database = self.hands.manager, db.spec.name
+        assert manager is not None
+        position = fits(self._at, self._to, database, *self.primary.written(db))
         if position is None or not manager.quiet(database, *position):
             return None
         state = self._to.state(database)
-        if not self._witness.quiet(db.index, state, self._to.read_witness(database)):
+        return state if self._witness.quiet(db.index, state, self._to.read_witness(database)) else None
+
+    def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
+        """None unless it is alone, and everything as always."""
+        if not self.open:
             return None
-        ahead, alarm_us = agenda.ahead(hands.alarms.get((database, "window")))
+        fixed_us, rate = self.primary.lone_cost(db)
+        rates = (rate, self.link.shared.lone_rate(self.link.cap_bit_s), *self.secondary.lone_rates())
+        if not all(rates):
+            return None  # others are under way: first of what takes longer to find out
+        state = self.quiet(db)
+        if state is None:
+            return None
+        agenda = self.context.agenda
+        ahead, alarm_us = agenda.ahead(self.hands.alarms.get((db.spec.name, "window")))
         return _Stretch(
-            db, manager.databases[database], f"attempts/{database}/", f"restored/{database}", fixed_us, rates,
-            self._secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us, state,
+            db, self.replay(db), fixed_us, rates, self.secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us, state,
         )  # fmt: skip
 
-    def _lives(self, stretch: _Stretch, cut_us: int) -> _Lives | None:
+    def replay(self, db: PrimaryDatabase) -> DatabaseReplay:
+        assert self.hands.manager is not None
+        return self.hands.manager.databases[db.spec.name]
+
+    def _lives(self, stretch: _Stretch, cut_us: int) -> Lives | None:
         """The logs from the one on that is cut then, if any. It ends before the first one in whose life something else could come,
         even if only at the same instant as one of its steps (the order is then the agenda's), or for which there is no room."""
         lives: list[tuple[int, ...]] = []
         rings: dict[int, Ring] = {}
         db, log = stretch.db, stretch.db.spec.log
-        database, written, restore_cost = db.spec.name, self._context.workloads[db.index].written, self._secondary.restore_cost
+        database, written, restore_cost = db.spec.name, self.context.workloads[db.index].written, self.secondary.restore_cost
         finish, send, hash_, restore = stretch.rates
-        room, copies = self._room(stretch)
+        room, copies = self.room((stretch.db,))
         begin = lsn = stretch.state.redo_lsn
         landed_us = stretch.replay.watch.landed_mono_us
         while True:
@@ -190,13 +218,13 @@ class ExpressLane:
             if following is None:
                 break
             cut_us = following
-        return _Lives(rings, *zip(*lives, strict=True)) if lives else None
+        return Lives(rings, *zip(*lives, strict=True)) if lives else None
 
-    def _room(self, stretch: _Stretch) -> tuple[int, int]:
-        """Bytes of logs that fit into the staging area and at both sides, and with a copy of the last at the secondary."""
-        there = self._secondary.share.free_bytes
-        staging = self._replication.staging_bytes(stretch.db.index)
-        return min(staging, self._primary.share.free_bytes, there), there if stretch.copy_rate else NO_LIMIT_BYTES
+    def room(self, databases: Iterable[PrimaryDatabase]) -> tuple[int, int]:
+        """Bytes of their logs that fit into the staging area and at both sides; and with copies of them at the secondary."""
+        there = self.secondary.share.free_bytes
+        staging = min(self.replication.staging_bytes(db.index) for db in databases)
+        return min(staging, self.primary.share.free_bytes, there), there if self.secondary.copy_rate else NO_LIMIT_BYTES
 
     def _ring(self, stretch: _Stretch, steps: tuple[int, ...], last_us: int) -> Ring:
         """The alarm 'window' goes off before or in a log's life; steps: up to where it is hashed. The last one landed then."""
@@ -204,60 +232,66 @@ class ExpressLane:
         passed = bisect_right(steps, t)
         return Ring(_POINT[passed], t, window_alarm_goes_to_us(stretch.replay, t, steps[2] if passed > 2 else last_us))
 
-    def _leave(self, stretch: _Stretch, lives: _Lives) -> list[BackupFile]:
-        """What the logs leave behind, each owner in one step, and their rows."""
-        db, start, context = stretch.db, self._start_utc_us, self._context
+    def leave(self, db: PrimaryDatabase, lives: Lives) -> Left:
+        """What quiet logs leave behind, each owner in one step; all but their places in the staging area, and their rows."""
+        start, context = self._start_utc_us, self.context
         index, database = db.index, db.spec.name
-        numbers = self._primary.numbers(db, len(lives.cut))
+        numbers = self.primary.numbers(db, len(lives.cut))
         begun, ended = [start + t for t in lives.cut], [start + t for t in lives.finished]
         made = ship(self._at, self._to, database, zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True))
-        files = self._primary.shipped(db, lives.cut, lives.commits, made)
+        files = self.primary.shipped(db, lives.cut, lives.commits, made)
         for file, (_, data) in zip(files, made, strict=True):
             self._at_files[context.at_primary(file)] = self._to_files[context.at_secondary(file)] = data
-        self._replication.sent(index, files)
-        self._secondary.took(files)
+        self.secondary.took(files)
         headers, names = [header for header, _ in made], [file.name for file in files]
-        counter, clocks = absorb(stretch.replay, list(zip(names, headers, strict=True)), lives.landed, lives.restored, start)
-        keys = [stretch.counter_key + name for name in names]
-        store = self._hands.store
+        counter, clocks = absorb(
+            self.replay(db), list(zip(names, headers, strict=True)), lives.landed, lives.restored, start
+        )
+        before, clock_key = f"attempts/{database}/", f"restored/{database}"
+        keys = [before + name for name in names]
+        store = self.hands.store
         assert isinstance(store, MemoryStore)
-        store.save_all({**dict.fromkeys(keys, counter), stretch.clock_key: clocks[-1]})
-        told = self._witness.shipped(
+        store.save_all({**dict.fromkeys(keys, counter), clock_key: clocks[-1]})
+        host_us, site_us = self._witness.shipped(
             index, headers, lives.commits, lives.hashed[-1], lives.restored[-1],
             self._to.state(database), self._to.read_witness(database),
         )  # fmt: skip
-        self._show(stretch, lives, headers, told, self._ids(stretch, names, keys, counter, clocks))
-        return files
+        return Left(files, headers, keys, counter, clock_key, clocks, host_us, site_us)
 
-    def _ids(
-        self, stretch: _Stretch, names: list[str], keys: list[str], counter: str, clocks: list[str]
-    ) -> dict[str, Iterable[int]]:  # fmt: skip
+    def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
+        """What depends on the last log. alarm_us: where the alarm 'window' is set now; -1: where it was."""
+        self.promotion.restored(left.files[-1])
+        if self.primary.log_space.limit_bytes(db):
+            self.primary.log_space.changed(db)
+        if alarm_us >= 0:
+            hands, key = self.hands, (db.spec.name, "window")
+            hands.alarms[key].cancel()
+            hands.alarms[key] = self.context.agenda.at(alarm_us, Class.ALARM, db.index, hands.alarm, *key)
+
+    def _ids(self, database: str, left: Left) -> dict[str, Iterable[int]]:
         """Columns of texts, which are interned in the order of the rows."""
-        texts = self._texts
-        first = names[0], "sending", "landed", stretch.db.spec.name, keys[0], counter, stretch.clock_key
-        _, sending, there, database, _, value, clock_key = [texts[text] for text in first]
+        texts, names, keys, clocks = self._texts, [file.name for file in left.files], left.keys, left.clocks
+        first = names[0], "sending", "landed", database, keys[0], left.counter, left.clock_key
+        _, sending, there, scope, _, value, clock_key = [texts[text] for text in first]
         first_ids = texts[names[0]], texts[keys[0]], texts[clocks[0]]
         rest = texts.several([text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log])
         name, counter_key, clock = ([first_id, *rest[i::3]] for i, first_id in enumerate(first_ids))
         return {
             "name": name, "counter_key": counter_key, "clock": clock, "sending": repeat(sending), "there": repeat(there),
-            "database": repeat(database), "counter": repeat(value), "clock_key": repeat(clock_key),
+            "database": repeat(scope), "counter": repeat(value), "clock_key": repeat(clock_key),
         }  # fmt: skip
 
-    def _show(
-        self, stretch: _Stretch, lives: _Lives, headers: list[BackupHeader], told: tuple[list[int], list[int]],
-        ids: dict[str, Iterable[int]],
-    ) -> None:  # fmt: skip
-        """The rows. told: by the witness."""
-        host_us, site_us = told
+    def _show(self, stretch: _Stretch, lives: Lives, left: Left) -> None:
+        """The rows."""
+        host_us, site_us, ids = left.host_us, left.site_us, self._ids(stretch.db.spec.name, left)
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
-        h, index, rows = headers[0], repeat(stretch.db.index), self._rows
+        h, index, rows = left.headers[0], repeat(stretch.db.index), self.rows
         same: dict[str, Iterable[int]] = {"index": index, "fork": repeat(h.fork)}
-        who = {"start": repeat(self._start_utc_us), "incarnation": repeat(self._hands.incarnation)}
+        who = {"start": repeat(self._start_utc_us), "incarnation": repeat(self.hands.incarnation)}
         rows.logs(
             same | who | places.points | ids | {
-                "number": [header.backup_id for header in headers], "first_lsn": [h.first_lsn, *lives.lsn[:-1]],
+                "number": [header.backup_id for header in left.headers], "first_lsn": [h.first_lsn, *lives.lsn[:-1]],
                 "last_lsn": lives.lsn, "commits": lives.commits, "base": repeat(h.checkpoint_lsn),
                 "differential_base": repeat(stretch.state.differential_base_lsn), "cut": lives.cut, "finished": lives.finished,
                 "landed": lives.landed, "hashed": lives.hashed, "restored": lives.restored,

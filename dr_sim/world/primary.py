@@ -20,7 +20,7 @@ from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
 from dr_sim.world import backup_mishaps as mishaps
 from dr_sim.world import recovery_model
-from dr_sim.world.agenda import Class
+from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
@@ -59,6 +59,7 @@ class Primary:
         self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
         self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text), self.catch_up)
         self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
+        self._log_dues: dict[int, tuple[int, Entry]] = {}  # by database: when its next log is due, on the agenda
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
 
     def _watch_rates(self) -> None:
@@ -80,7 +81,9 @@ class Primary:
     def _schedule_next(self, db: PrimaryDatabase, kind: Kind, after_us: int) -> None:
         at = next_start(self.schedule_of(db, kind), after_us, self.context.scenario.start_utc_us)
         if at is not None:
-            self.context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
+            entry = self.context.agenda.at(at, Class.JOB, db.index, self._due, db, kind)
+            if kind is Kind.LOG:
+                self._log_dues[db.index] = at, entry
 
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
         if db.failed or db.writes_until_us is not None:
@@ -275,6 +278,20 @@ class Primary:
         """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate (0: it is not alone)."""
         cost = self._costs[Kind.LOG]
         return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
+
+    def log_goes_on(self, db: PrimaryDatabase, after_us: int) -> None:
+        """Its next log is the first after that instant, not the one that is due."""
+        self._log_dues[db.index][1].cancel()
+        self._schedule_next(db, Kind.LOG, after_us)
+
+    def logs_due(self, at_us: int) -> list[tuple[PrimaryDatabase, Entry]]:
+        """Whose next log is due then, in the order in which they are cut; and that, on the agenda."""
+        dues = sorted((index, entry) for index, (due_us, entry) in self._log_dues.items() if due_us == at_us)
+        return [(self.databases[index], entry) for index, entry in dues]
+
+    @property
+    def cost_of_logs(self) -> BackupCost:
+        return self._costs[Kind.LOG]
 
     def numbers(self, db: PrimaryDatabase, count: int) -> range:
         """Those that its next backups will have."""

@@ -49,6 +49,7 @@ _ROWS = (
 
 
 _SURVIVABLE = ("truth.survivable", "seq", "at", "index", "class", "fork", "commits", "lacking")
+_SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
 _RING = ("seq", "at", "goes_to", "index", "scope", "what", "incarnation", "start")
 _RING_ROWS = (
     ("seen.Alarm", "seq", "at", "index", "at", "at+start", "incarnation", "scope", "what"),
@@ -119,10 +120,15 @@ class QuietRows:
         self._logs = journal.pattern(_LINE, rows)
         self._survivable = journal.pattern(_SURVIVABLE[1:], [_SURVIVABLE])
         self._rings = journal.pattern(_RING, _RING_ROWS)
+        self._sent = journal.pattern(_SENT[1:], [_SENT])
 
     def logs(self, columns: Mapping[str, Iterable[int]]) -> None:
         """columns: by the names in _LINE."""
         self._logs.write(columns)
+
+    def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
+        """Of logs that have waited for their transfer: that begins. columns: by the names in _SENT."""
+        self._sent.write(columns)
 
     def survivable(self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]) -> None:
         """What the witness shows of a class of failures, where lacking_us is not -1. columns: 'seq', 'at', 'index', 'fork',

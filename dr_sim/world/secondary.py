@@ -278,6 +278,10 @@ class Secondary:
     def idle(self) -> bool:
         return not (self._restoring or self._hashing or self._waiting or self.readers)
 
+    @property
+    def disk(self) -> SharedRate:
+        return self._disk
+
     def lone_rates(self) -> tuple[int, int]:
         """At which a log alone here would be hashed and restored; 0: it would not be alone."""
         return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)

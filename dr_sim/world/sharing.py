@@ -39,7 +39,7 @@ class Flow:
         self.done = done
         self.what = what
         self.rate = 0
-        self.arrival = 0  # a number that rises, given when it is not alone
+        self.arrival = 0  # a number that rises while any are under way
 
 
 class SharedRate:
@@ -81,6 +81,7 @@ class SharedRate:
             return flow
         # alone, as nearly always: its end is known at once
         self._flows.append(flow)
+        self._arrivals = 0
         self._settled_us = now
         flow.rate = rate = self._rate_alone(cap)
         if rate or not flow.left:
@@ -103,6 +104,18 @@ class SharedRate:
     def _rate_alone(self, cap: int) -> int:
         capacity = self._capacity
         return cap if cap < capacity else capacity
+
+    def alike(self, agenda: Agenda) -> SharedRate:
+        """One of the same capacity, shared in the same way, on that agenda; nothing is under way there."""
+        return SharedRate(agenda, self._class, self._capacity, self._sharing)
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
+    def idle(self) -> bool:
+        return not self._flows
 
     def lone_rate(self, cap: int) -> int:
         """The rate of a flow that would begin now and stay alone; 0 if others are under way or nothing moves."""

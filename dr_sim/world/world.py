@@ -38,6 +38,7 @@ from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.users import Users
+from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
 
 DAY_US = 86_400_000_000
@@ -96,13 +97,21 @@ class World:
         self.hands.directory = Directory(context, self.link, self.primary)
         self.primary.error_hook = self._primary_error
         self.express: ExpressLane | None = None
+        self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
             self.express = ExpressLane(
                 context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
             )
-            self.primary.express = self.express.take if express and scenario.replay.validate_hash else None
+            self.waves = WaveLane(self.express)
+            self.primary.express = self._take if express and scenario.replay.validate_hash else None
         if express:
             self.hands.pruning = Pruning(context, self.primary, self.secondary)
+
+    def _take(self, db: PrimaryDatabase) -> int:
+        """By the lanes, if one takes it: -1 if not."""
+        assert self.express is not None and self.waves is not None
+        last_us = self.waves.take(db)
+        return last_us if last_us >= 0 else self.express.take(db)
 
     # ---- the run ----------------------------------------------------------------------------------------------------------
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:

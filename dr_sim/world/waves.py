@@ -1,0 +1,336 @@
+"""Waves: logs of many databases that are cut together, lived at once, as the express lane does with one database's.
+
+In a fleet each log shares link, disks and workers with a hundred others, so none is alone; but if every one of the databases is
+quiet, and nothing else is on the agenda before all their logs are restored, the wave as a whole is. wave_plan.py tells when
+each step of it happens, on the same shared rates; each owner takes its part of the logs in one step, as for the express
+lane; and the rows stand where the steps would have written them. What could come between, or would be another order or another
+row, is left to the steps: an overlapping job, a full staging area, a log without a byte, an alarm that tells of silence.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.recovery.absorb import window_alarm_goes_to_us
+from dr_sim.world.agenda import Entry
+from dr_sim.world.express import ExpressLane, Left, Lives
+from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.quiet_rows import Ring
+from dr_sim.world.schedule import next_start
+from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
+
+Ints = NDArray[np.int64]
+MOST_LOGS = 5_000  # at once: columns of so many take some tens of MB
+
+_ROWS_OF = np.array([1, 2, 1, 5, 4, 3], dtype=np.int64)  # by Step, without those of the witness
+
+
+@dataclass(slots=True)
+class _Member:
+    """A database whose logs are in the waves. alarm: its alarm 'window', which goes off next at alarm_us."""
+
+    db: PrimaryDatabase
+    due: Entry  # its next log, on the agenda
+    state: RestoreState
+    lsn: int
+    alarm: Entry | None
+    alarm_us: int = -1
+    commits: list[int] = field(default_factory=list)  # at each cut, and the LSN
+    reached: list[int] = field(default_factory=list)
+    rings: list[Ring] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Order:
+    """Of all steps of all waves in turn: what, in which wave, of which member; the seq of its first row. at: the same by
+    (step, wave, member). rings: of each member's in turn."""
+
+    kinds: Ints
+    waves: Ints
+    logs: Ints
+    at: Ints
+    rings: list[int]
+
+
+class WaveLane:
+    """taken: how many logs took it."""
+
+    def __init__(self, lane: ExpressLane) -> None:
+        self._lane = lane
+        self._context = lane.context
+        self._refused_us = -1
+        self._planner: Planner | None = None
+        self._planner_for: Any = None
+        self.taken = 0
+
+    def take(self, db: PrimaryDatabase) -> int:
+        """A log of that database is due, and of others at this instant: their lives and those of the next ones, as long as
+        nothing can come between. The instant at which the last of them were cut; -1: not even these took the lane."""
+        now, primary = self._context.agenda._now, self._lane.primary
+        if now == self._refused_us:
+            return -1
+        due = primary.logs_due(now)
+        members = self._members(due) if len(due) > 1 and self._lane.open else []
+        cuts, waves = self._waves(members, now) if members else ([], [])
+        if not cuts:
+            self._refused_us = now  # and so are the others that are due now
+            return -1
+        left = self._leave(members, cuts, waves)
+        self.taken += len(cuts) * len(members)
+        for member, its in zip(members, left, strict=True):
+            self._lane.go_on(member.db, its, member.alarm_us if member.rings else -1)
+            if member.db is not db:  # whose next log is asked for when this is done
+                primary.log_goes_on(member.db, cuts[-1])
+        return cuts[-1]
+
+    # ---- who, and until when --------------------------------------------------------------------------------------------
+    def _members(self, due: list[tuple[PrimaryDatabase, Entry]]) -> list[_Member]:
+        """All of them, or nobody: who is not quiet takes the steps, and the others with it."""
+        alarms, members = self._lane.hands.alarms, []
+        for db, entry in due:
+            state = self._lane.quiet(db)
+            if state is None:
+                return []
+            members.append(_Member(db, entry, state, state.redo_lsn, alarms.get((db.spec.name, "window"))))
+        return members
+
+    def _waves(self, members: list[_Member], cut_us: int) -> tuple[list[int], list[Wave]]:
+        """Instants of the cuts, and what follows each. They end before the first in which something else could come, even if
+        only at the same instant, or for which there is no room."""
+        lane, start = self._lane, self._context.scenario.start_utc_us
+        planner = self._planner_of({m.db.spec.machine for m in members})
+        if planner is None:
+            return [], []
+        own = {id(m.alarm): m for m in members if m.alarm is not None}
+        until_us, found = self._context.agenda.beside({*own, *(id(m.due) for m in members)})
+        for entry, at_us in found.items():
+            if entry in own:
+                own[entry].alarm_us = at_us
+        schedules = list(dict.fromkeys(m.db.spec.log for m in members))
+        room, copies = lane.room([m.db for m in members])
+        cuts: list[int] = []
+        waves: list[Wave] = []
+        used = 0
+        while len(cuts) * len(members) < MOST_LOGS:
+            logs = self._logs(members, cut_us)
+            if logs is None:
+                break
+            wave = planner.plan(logs)
+            starts = {next_start(schedule, cut_us, start) for schedule in schedules}
+            following = min((at for at in starts if at is not None), default=None)
+            ends_us, size = cut_us + wave.ends_us, sum(log.size for log in logs)
+            if (
+                ends_us >= until_us or (following is not None and ends_us >= following)
+                or used + size > room or used + 2 * size > copies
+            ):  # fmt: skip
+                break
+            used += size
+            cuts.append(cut_us)
+            waves.append(wave)
+            if following is None or len(starts) > 1:
+                break
+            cut_us = following
+        keep = self._rung(members, cuts, waves)
+        return cuts[:keep], waves[:keep]
+
+    def _logs(self, members: list[_Member], cut_us: int) -> list[Log] | None:
+        """Those that are cut then; None if one of them would hold nothing."""
+        written_at, restore_cost = self._lane.primary.written_at, self._lane.secondary.restore_cost
+        logs = []
+        for member in members:
+            db = member.db
+            commits, lsn = written_at(db, cut_us)
+            size = lsn - member.lsn
+            if size <= 0:
+                return None
+            member.lsn = lsn
+            member.commits.append(commits)
+            member.reached.append(lsn)
+            logs.append(Log(db.index, db.spec.machine, size, *restore_cost(db.spec.name, Kind.LOG, cut_us, 1, size)))
+        return logs
+
+    def _planner_of(self, machines: set[str]) -> Planner | None:
+        """None if any of what they share is in use."""
+        lane = self._lane
+        disks = {machine: lane.primary.disks[machine] for machine in sorted(machines)}
+        link, disk, backup = lane.link.shared, lane.secondary.disk, lane.primary.cost_of_logs
+        shared = [link, disk, *disks.values()]
+        if not all(each.idle for each in shared):
+            return None
+        spec, scenario = self._context.scenario.secondary, self._context.scenario
+        costs = Costs(
+            backup.fixed_us, backup.rate_bytes_s, lane.link.cap_bit_s, spec.hash_bytes_s, spec.copy_bytes_s,
+            spec.restore[Kind.LOG].rate_bytes_s, scenario.replication.slots, scenario.replay.workers,
+        )  # fmt: skip
+        of = (costs, tuple(disks), [each.capacity for each in shared])
+        if self._planner is None or self._planner_for != of:
+            self._planner, self._planner_for = Planner(costs, disks, link, disk), of
+        return self._planner
+
+    # ---- the alarm 'window' -----------------------------------------------------------------------------------------------
+    def _rung(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> int:
+        """How many of the waves are over before an alarm tells of silence; when the alarms go off in these."""
+        keep = len(cuts)
+        first_us = [member.alarm_us for member in members]
+        while keep:
+            silent_us = -1
+            for i, member in enumerate(members):
+                member.alarm_us = first_us[i]
+                silent_us = self._rings(member, i, cuts[:keep], waves)
+                if silent_us >= 0:
+                    break
+            if silent_us < 0:
+                return keep
+            keep = sum(cut + wave.ends_us < silent_us for cut, wave in zip(cuts[:keep], waves, strict=False))
+        return 0
+
+    def _rings(self, member: _Member, i: int, cuts: list[int], waves: list[Wave]) -> int:
+        """The instant at which its alarm tells of silence; -1: it only moves itself on."""
+        member.rings.clear()
+        if member.alarm is None:
+            return -1
+        replay = self._lane.replay(member.db)
+        last = 4 * cuts[-1] + int(waves[-1].keys[-1])
+        landings = [4 * cut + wave.landing_keys[i] for cut, wave in zip(cuts, waves, strict=False)]
+        while (key := 4 * member.alarm_us + 1) < last:
+            passed = bisect_left(landings, key)
+            landed_us = landings[passed - 1] >> 2 if passed else replay.watch.landed_mono_us
+            goes_to_us = window_alarm_goes_to_us(replay, member.alarm_us, landed_us)
+            if goes_to_us <= member.alarm_us:
+                return member.alarm_us
+            member.rings.append(Ring(-1, member.alarm_us, goes_to_us))
+            member.alarm_us = goes_to_us
+        return -1
+
+    # ---- what they leave behind -------------------------------------------------------------------------------------------
+    def _leave(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> list[Left]:
+        at_us = np.stack([wave.at_us + cut for cut, wave in zip(cuts, waves, strict=True)], axis=1)
+        left = []
+        for i, member in enumerate(members):
+            del member.commits[len(cuts) :], member.reached[len(cuts) :]
+            cut, finished, _, landed, hashed, restored = at_us[:, :, i].tolist()
+            lives = Lives({}, member.commits, member.reached, cut, finished, landed, hashed, restored)
+            left.append(self._lane.leave(member.db, lives))
+        order = self._order(members, cuts, waves, left)
+        ids = self._in_turn(members, waves, left, order)
+        self._show(members, waves, left, order, ids, at_us)
+        return left
+
+    def _order(self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]) -> _Order:
+        """Steps and alarms in their order, with the rows that each writes."""
+        kinds, logs = np.concatenate([wave.kinds for wave in waves]), np.concatenate([wave.logs for wave in waves])
+        wave_no = np.repeat(np.arange(len(waves)), [len(wave.kinds) for wave in waves])
+        keys = np.concatenate([wave.keys + 4 * cut for cut, wave in zip(cuts, waves, strict=True)])
+        rows = _ROWS_OF[kinds]
+        for kind, shown in ((Step.FINISHED, [each.host_us for each in left]), (Step.LANDED, [each.site_us for each in left])):
+            these = kinds == kind
+            rows[these] += (np.array(shown, dtype=np.int64) >= 0)[logs[these], wave_no[these]]
+        rung = np.array([4 * ring.at_us + 1 for member in members for ring in member.rings], dtype=np.int64)
+        order = np.argsort(np.concatenate((keys, rung)), kind="stable")  # members are in the order of their entities
+        rows = np.concatenate((rows, np.full(len(rung), 2, dtype=np.int64)))[order]
+        seqs = np.empty(len(order), dtype=np.int64)
+        seqs[order] = np.cumsum(rows) - rows + self._context.journal.take(int(rows.sum()))
+        at = np.full((len(Step), len(waves), len(members)), -1, dtype=np.int64)
+        at[kinds, wave_no, logs] = seqs[: len(keys)]
+        return _Order(kinds, wave_no, logs, at, seqs[len(keys) :].tolist())
+
+    def _in_turn(
+        self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order
+    ) -> dict[str, Iterable[int]]:  # fmt: skip
+        """What depends on the order of all steps: texts are interned and files are staged in it. Columns of texts."""
+        texts, sent = self._context.journal.texts, self._lane.replication.sent
+        names, keys, clocks, states = ([[0] * len(waves) for _ in members] for _ in range(4))
+        steps = zip(order.kinds.tolist(), order.waves.tolist(), order.logs.tolist(), strict=True)
+        for kind, wave, i in steps:
+            its = left[i]
+            if kind == Step.FINISHED:
+                file = its.files[wave]
+                names[i][wave] = texts[file.name]
+                waited = waves[wave].waited[i]
+                states[i][wave] = texts["queued" if waited else "sending"]
+                if not waited:
+                    sent(file.database, (file,))
+            elif kind == Step.LANDED:
+                texts["landed"], texts[its.files[wave].database_name]
+            elif kind == Step.HASHED:
+                keys[i][wave] = texts[its.keys[wave]]
+                texts[its.counter]
+            elif kind == Step.RESTORED:
+                texts[its.clock_key]
+                clocks[i][wave] = texts[its.clocks[wave]]
+            elif kind == Step.SENT:
+                texts["sending"]
+                sent(its.files[wave].database, (its.files[wave],))
+        n = len(waves)
+        return {
+            "name": _flat(names), "counter_key": _flat(keys), "clock": _flat(clocks), "sending": _flat(states),
+            "there": repeat(texts["landed"]), "counter": repeat(texts[left[0].counter]),
+            "database": _each([texts[m.db.spec.name] for m in members], n),
+            "clock_key": _each([texts[its.clock_key] for its in left], n),
+        }  # fmt: skip
+
+    def _show(
+        self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order, ids: dict[str, Iterable[int]],
+        at_us: Ints,
+    ) -> None:  # fmt: skip
+        """The rows: columns of all logs, member after member."""
+        n, rows, hands, texts = len(waves), self._lane.rows, self._lane.hands, self._context.journal.texts
+        host, site = (_flat([getattr(its, of) for its in left]) for of in ("host_us", "site_us"))
+        at = [_column(order.at[step]) for step in Step]
+        cut, finished, sent, landed, hashed, restored = (_column(at_us[step]) for step in Step)
+        h = [its.headers[0] for its in left]
+        who = {"start": repeat(self._context.scenario.start_utc_us), "incarnation": repeat(hands.incarnation)}
+        same = {
+            "index": _each([m.db.index for m in members], n), "fork": _each([header.fork for header in h], n),
+            "commits": _flat([m.commits for m in members]),
+        }  # fmt: skip
+        numbers = [header.backup_id for its in left for header in its.headers]
+        sites = [seq + 3 for seq in at[Step.LANDED]]
+        rows.logs(
+            same | who | ids | {
+                "number": numbers, "first_lsn": [header.first_lsn for its in left for header in its.headers],
+                "last_lsn": _flat([m.reached for m in members]), "base": _each([header.checkpoint_lsn for header in h], n),
+                "differential_base": _each([m.state.differential_base_lsn for m in members], n),
+                "cut": cut, "finished": finished, "landed": landed, "hashed": hashed, "restored": restored,
+                "at_cut": at[Step.CUT], "at_landing": at[Step.LANDED], "at_hash": at[Step.HASHED],
+                "at_restore": at[Step.RESTORED],
+                "at_finish": [seq + (shows >= 0) for seq, shows in zip(at[Step.FINISHED], host, strict=True)],
+                "at_told": [seq + (shows >= 0) for seq, shows in zip(sites, site, strict=True)],
+            }
+        )  # fmt: skip
+        rows.survivable("host", host, {**same, "seq": at[Step.FINISHED], "at": finished})
+        rows.survivable("site", site, {**same, "seq": sites, "at": landed})
+        waited = [i for i, seq in enumerate(at[Step.SENT]) if seq >= 0]
+        if waited:
+            index = same["index"]
+            some = {
+                "seq": at[Step.SENT], "at": sent, "index": index, "number": numbers,
+            }  # fmt: skip
+            rows.sent({name: [column[i] for i in waited] for name, column in some.items()} | {"state": repeat(texts["sending"])})
+        rung = [(m.db, ring) for m in members for ring in m.rings]
+        if rung:
+            index, scope = [db.index for db, _ in rung], [texts[db.spec.name] for db, _ in rung]
+            rows.rings([ring for _, ring in rung], {"seq": order.rings, "index": index, "scope": scope, **who})
+
+
+def _flat(columns: list[list[int]]) -> list[int]:
+    return [value for column in columns for value in column]
+
+
+def _column(table: Ints) -> list[int]:
+    """Of a table by wave and member, member after member."""
+    values: list[int] = table.T.ravel().tolist()
+    return values
+
+
+def _each(values: list[int], n: int) -> list[int]:
+    """Each so many times."""
+    return [value for value in values for _ in range(n)]
