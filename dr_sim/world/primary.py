@@ -32,6 +32,7 @@ from dr_sim.world.volume import BackupShare
 
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
+REFUSED = "refused by the engine"
 SHARE = "//primary/backup"  # where no folder says otherwise
 REAL_TRANSACTIONS = 4
 """In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""
@@ -116,9 +117,9 @@ class Primary:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")
             return reason
         words = self._open(db, order)
-        if words:
-            self.context.note("truth.backup_skipped", db.index, int(order.kind), "refused by the engine", words)
-        return words
+        if words:  # each engine has its own: they stand in the record, what the recovery manager is told is the same for all
+            self.context.note("truth.backup_skipped", db.index, int(order.kind), REFUSED, words)
+        return REFUSED if words else ""
 
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
         kind = order.kind
