@@ -124,7 +124,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("sla: [{id: a, outage: at most 1 h, data_loss: at most 1 h}]",
      ["4:7: sla: a line has one measure, and this has outage and data_loss"]),
     ("sla: [{id: a, rto: at most 1 h, database: crm}]",
-     ["4:15: sla: outage is measured for the whole service; leave 'database' out"]),
+     ["4:15: sla: outage is measured for the whole service or a tenant (name one beside the database: 'tenants: [...]'); leave 'database' out"]),
     ("sla: [{rpo: at most 1 h, database: crn}]", ["4:36: sla: unknown database 'crn'; did you mean 'crm'?"]),
     ("sla: [{id: a, rpo: at most 1 h}, {id: a, rto: at most 1 h}]",
      ["4:34: sla: the id 'a' is already taken; write another 'id:'"]),

@@ -1,4 +1,4 @@
-"""Valid scenarios, damaged at random: each either loads or is refused with a place, never anything else."""
+"""Valid scenarios, damaged at random: each either loads or is refused with a place, never anything else; what loads runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import random
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.measures.summary import summarise
 from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.play import play
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
-SHORT, LONG = 150, 3000
+SHORT, LONG = 300, 3000
+RUN_US = 11 * 3_600_000_000  # of each that loads: faults in the library begin at 10:00
 MOST_SECONDS = 5.0  # one load takes about 0.05 s; a shared machine may be slow
 NASTY = [
     "", "null", "~", "0", "-1", "1", "5", "0 s", "-3 s", "99999999999999999999 s", "1e9", "0.1", "nan", ".inf", "true", "{}", "[]",
@@ -112,20 +118,24 @@ def unit(rng: random.Random, text: str) -> str:
     return text[: match.start()] + rng.choice(units) + text[match.end() :]
 
 
+def befalls(rng: random.Random, text: str) -> str:
+    """Something inside one line of `events:` or `faults:`, with every field of its kind written out."""
+    text = resolved(rng.choice(FAULTS))
+    here = text.index("\nevents:") if "\nevents:" in text else text.index("\nfaults:")
+    return text[:here] + rng.choice([value, value, key, number, unit, delete])(rng, text[here:])
+
+
+FAULTS = sorted((Path(__file__).resolve().parents[2] / "scenarios" / "faults").glob("*_*.yaml"))
+
+
+@cache
+def resolved(path: Path) -> str:
+    return dump_resolved(load_scenario(path))
+
+
 MUTATIONS: list[Callable[[random.Random, str], str]] = [
-    delete,
-    insert,
-    flip,
-    cut,
-    lines,
-    value,
-    value,
-    value,
-    key,
-    key,
-    number,
-    unit,
-]
+    delete, insert, flip, cut, lines, value, value, value, key, key, number, unit, befalls, befalls, befalls,
+]  # fmt: skip
 
 
 def _mutant(i: int, sources: list[str]) -> str:
@@ -157,8 +167,18 @@ def _check(write: Write, count: int, first: int = 0) -> tuple[int, int]:
             loaded += 1
             Path(path).write_text(dump_resolved(scenario), encoding="utf-8")
             assert load_scenario(path) == scenario, f"mutant {i}"
+            _runs(scenario, i)
         assert time.process_time() - begun < MOST_SECONDS, f"mutant {i}"
     return loaded, refused
+
+
+def _runs(scenario: Scenario, i: int) -> None:
+    """Its first hours, in the model: to the end, and every number can be had."""
+    short = replace(scenario, run_for_us=min(scenario.run_for_us, RUN_US), engine=replace(scenario.engine, kind="model", timing="modelled"))
+    if short.measure_from_us >= short.run_for_us:
+        short = replace(short, measure_from_us=0)
+    first, *following = play(short)
+    summarise(first.journal, short, following)
 
 
 def _well_told(error: InputError, text: str, i: int) -> None:
