@@ -12,6 +12,7 @@ Source is `DR Log Replay`. Event ids:
   9  a backup failed at the primary, in the engine's words
  10  the primary refuses writes, in the engine's words
  11  a full does not fit on the disk here
+ 16  the clocks of the two sides differ, so that ages of logs say nothing
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -32,6 +33,7 @@ SOURCE = "DR Log Replay"
 MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGING = 1, 2, 3, 4, 5, 6, 7, 8
 BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
 NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN, NOTHING_HERE = 12, 13, 14, 15
+CLOCKS_DIFFER = 16
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -96,6 +98,15 @@ def waits_text(database: str, names: int) -> str:
 def lagging_text(database: str, path: str, minutes: int) -> str:
     """Text of event 8."""
     return f"For database [{database}] replay lags: transaction log [{path}] was restored [{minutes}] minutes after it was finished."
+
+
+def clocks_differ_text(database: str, path: str, minutes: int) -> str:
+    """Text of event 16. minutes: by which the primary's clock is ahead; negative if it is behind."""
+    which = f"[{minutes}] minutes ahead of" if minutes >= 0 else f"[{-minutes}] minutes behind"
+    return (
+        f"For database [{database}] the primary's clock is {which} the clock here: set right the one that is wrong. "
+        f"Until then the age of transaction log [{path}] cannot be told."
+    )
 
 
 def backup_failed_text(database: str, what: str, number: int, message: str) -> str:

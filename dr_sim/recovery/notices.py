@@ -8,18 +8,24 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import (
     BACKUP_FAILED,
+    CLOCKS_DIFFER,
     LAGGING,
     WRITES_REFUSED,
     backup_failed_text,
+    clocks_differ_text,
     lagging_text,
     whole_minutes,
     writes_refused_text,
 )
 from dr_sim.recovery.commands import Command
 from dr_sim.recovery.files import LOG, File
+from dr_sim.recovery.limits import MINUTE_US
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
+
+CLOCKS_AGREE_US = 5 * MINUTE_US
+"""Two sites' clocks must agree within 5 minutes, or nobody can log on from one to the other (Kerberos)."""
 
 
 def primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Command]) -> None:
@@ -42,17 +48,40 @@ def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]
 
 def watch_lag(db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]) -> None:
     """Logs that come, but too late, for longer than a retry: the link or the replay is too slow for the load. A
-    backlog that drains after an outage is over sooner."""
+    backlog that drains after an outage is over sooner. A log is dated by the primary's clock: before anyone is told of
+    lag, the primary is asked what its clock shows; and a log from the future tells by itself that one of the two is wrong."""
     rules = db.rules
     late_us = e.utc_us - file.modified_utc_us - rules.delay_us - rules.every_us
-    if late_us <= rules.age_us or db.drain is not None:
-        db.late_since_us = db.late_told_us = 0
-        if db.alerts.begun:
-            db.alerts.clear("lag", out)
+    too_new_us = file.modified_utc_us - e.utc_us + e.mono_us - file.landed_mono_us
+    if (late_us <= rules.age_us and too_new_us <= CLOCKS_AGREE_US) or db.drain is not None:
+        no_lag(db, out)
         return
-    db.late_since_us = db.late_since_us or e.mono_us
-    if e.mono_us - max(db.late_since_us, db.late_told_us) >= rules.retry_us:
-        db.late_told_us = e.mono_us
-        text = lagging_text(db.name, db.config.share_path + file.name, whole_minutes(late_us))
-        minutes = db.minutes(e.mono_us, e.utc_us)
+    if not db.late_since_us:
+        db.late_since_us = e.mono_us
+        db.watch.ask_clock(out)
+    if e.mono_us - max(db.late_since_us, db.late_told_us) < rules.retry_us:
+        return
+    db.late_told_us = e.mono_us
+    minutes = db.minutes(e.mono_us, e.utc_us)
+    path = db.config.share_path + file.name
+    off_us = max(db.clock_off_us, too_new_us) if too_new_us > CLOCKS_AGREE_US else db.clock_off_us
+    if abs(off_us) > CLOCKS_AGREE_US:
+        late_us += off_us
+    if late_us > rules.age_us:
+        db.alerts.clear("clock", out)
+        text = lagging_text(db.name, path, whole_minutes(late_us))
         db.alerts.tell(e.mono_us, e.utc_us, "lag", LAGGING, minutes, file.name, text, out)
+    else:
+        db.alerts.clear("lag", out)
+        ahead = whole_minutes(abs(off_us)) * (1 if off_us > 0 else -1)
+        text = clocks_differ_text(db.name, path, ahead)
+        db.alerts.tell(e.mono_us, e.utc_us, "clock", CLOCKS_DIFFER, minutes, file.name, text, out)
+    db.watch.ask_clock(out)  # it may be set right before the next retry
+
+
+def no_lag(db: DatabaseReplay, out: list[Command]) -> None:
+    """The log restored last was in time, or nothing is lacking."""
+    db.late_since_us = db.late_told_us = db.clock_off_us = 0
+    if db.alerts.begun:
+        db.alerts.clear("lag", out)
+        db.alerts.clear("clock", out)

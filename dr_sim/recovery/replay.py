@@ -27,7 +27,7 @@ class DatabaseReplay:
     """The replay of one database. Methods take an event and append commands to `out`."""
 
     __slots__ = (
-        "_attempts_key", "_clock_key", "alerts", "bad", "config", "counts", "drain", "files", "job_open", "keeping",
+        "_attempts_key", "_clock_key", "alerts", "bad", "clock_off_us", "config", "counts", "drain", "files", "job_open", "keeping",
         "last", "late_since_us", "late_told_us", "name", "pending", "promoted", "recopying", "recovering", "repair",
         "restoring", "rules", "saved_headers", "state", "watch",
     )  # fmt: skip
@@ -61,6 +61,7 @@ class DatabaseReplay:
         self.job_open = False
         self.late_since_us = 0  # since when every log has been restored too late; 0: the last was in time
         self.late_told_us = 0
+        self.clock_off_us = 0  # by how much the primary's clock is ahead of ours, when it was asked last; 0: not asked
 
     # ---- after a start: what is really there ------------------------------------------------------------------
     def observe(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader
+from dr_sim.recovery import notices
 from dr_sim.recovery.commands import Command, SetAlarm
 from dr_sim.recovery.files import CHECKING, LOG, VALID, File
 from dr_sim.recovery.limits import next_multiple_us
@@ -34,8 +35,7 @@ def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | Non
         if db.bad and behind(db, header):
             forget_covered(db, header)
         if fit is Fit.EMPTY and "lag" in db.alerts.begun:  # nobody writes, and all is here: it lags no longer
-            db.late_since_us = db.late_told_us = 0
-            db.alerts.clear("lag", out)
+            notices.no_lag(db, out)
     return None
 
 

@@ -62,7 +62,7 @@ class Watch:
         self.db = db
         self.stuck: Stuck | None = None
         self.landed_mono_us = 0  # when the last new log landed
-        self.asked = ""  # what the question to the primary that is out is about: 'chain' or 'silence'
+        self.asked = ""  # what the question to the primary that is out is about: 'chain', 'silence' or 'clock'
         self.asked_lsn = 0
         self.log_requested = False
         self.armed_at_us = -1
@@ -330,11 +330,21 @@ class Watch:
             self.asked, self.asked_lsn = about, lsn
             out.append(AskPrimary(self.db.name, self.db.state.fork, lsn))
 
+    def ask_clock(self, out: list[Command]) -> None:
+        """What does the primary's clock show? Any answer tells; where a question is out already, that one will."""
+        self._ask("clock", max(self.db.state.redo_lsn, 0), out)
+
     def answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
         """Copy again what is there and not on its way; have made again what still can be; else it is lost."""
         db = self.db
         about, self.asked = self.asked, ""
         stuck = self.stuck
+        if e.reachable:
+            db.clock_off_us = e.clock_there_utc_us - e.utc_us
+        if about == "clock":
+            if stuck is not None and stuck.file is None:  # it came in the way of a question that was due
+                self._ask("chain", max(stuck.stuck_lsn, 0), out)
+            return
         if not e.reachable or db.drain is not None or (about == "chain" and stuck is None):
             return
         name = e.covering_name

@@ -34,11 +34,11 @@ class Remote:
         """An order gets there; whether its answer comes back is another matter."""
         return self._primary.share_up and (self._context.scenario.heartbeat.own_path or self._link.back_up)
 
-    def ask_primary(self, database: int, fork: int, lsn: int) -> tuple[bool, str, bool, bool, str]:
-        """(reachable, covering name, copying, remakeable, why jobs are paused)."""
+    def ask_primary(self, database: int, fork: int, lsn: int) -> tuple[bool, str, bool, bool, str, int]:
+        """(reachable, covering name, copying, remakeable, why jobs are paused, what the clock there shows)."""
         db = self._primary.databases[database]
         if not self.path_up() or db.failed:
-            return False, "", False, False, ""
+            return False, "", False, False, "", 0
         covering = None
         for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
             h = file.header
@@ -49,7 +49,7 @@ class Remote:
         copying = covering is not None and self._replication.on_its_way(covering)
         kept = not (db.simple or db.log_broken)
         remakeable = kept and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
-        return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else ""
+        return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else "", self._context.primary_utc_us()
 
     def recopy(self, file: BackupFile | None) -> str:
         """Send it again; returns why not."""

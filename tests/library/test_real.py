@@ -53,6 +53,15 @@ def test_real_sqlite_files_tell_the_models_story(name: str) -> None:
     says_the_same(on("sqlite", name), model)
 
 
+FAULTS = sorted(path.stem for path in (SCENARIOS / "faults").glob("*.yaml"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_happens_to_real_sqlite_files_as_to_the_models(name: str) -> None:
+    says_the_same(run(load_scenario(SCENARIOS / "faults" / f"{name}.yaml", engine="sqlite")), ran(f"faults/{name}"))
+
+
 def _postgres(name: str) -> None:
     assert load_scenario(REAL / f"{name}.yaml").engine.kind == "postgres"
     says_the_same(on("postgres", name), ran(f"real/{name}"))

@@ -85,6 +85,7 @@ class FakeWorld:
     reachable: bool = True
     host_lost: bool = False  # its share can be reached, its log cannot be read
     paused: str = ""
+    primary_ahead_us: int = 0  # its wall clock, of the truth
     idle: bool = False  # nobody writes
     written: int = 0
     log_start: int = 0
@@ -119,10 +120,14 @@ class FakeWorld:
     def utc_us(self) -> int:
         return START_UTC + self.mono_us
 
+    @property
+    def primary_utc_us(self) -> int:
+        return self.utc_us + self.primary_ahead_us
+
     def backup(self, kind: Kind, cut_off: bool = False) -> str:
         self.written += 0 if self.fenced or self.idle else 100
         first = self.log_start if kind is Kind.LOG else self.written - 50
-        name = backup_name(DB, self.utc_us, kind, 0, self.backups)
+        name = backup_name(DB, self.primary_utc_us, kind, 0, self.backups)
         base = 0
         if kind is Kind.FULL:
             self.full_first = first
@@ -130,9 +135,9 @@ class FakeWorld:
             base = self.full_first
         header = BackupHeader(
             DB, len(self.backups) + 1, kind, 1, first, self.written, first, self.full_first, base, 1, 0,
-            self.utc_us, self.utc_us + SECOND, nominal_bytes=1 + 1000 * (kind is Kind.FULL) + 100 * (kind is Kind.INCREMENTAL),
+            self.primary_utc_us, self.primary_utc_us + SECOND, nominal_bytes=1 + 1000 * (kind is Kind.FULL) + 100 * (kind is Kind.INCREMENTAL),
         )  # fmt: skip
-        self.backups[name] = Backup(header, name, self.utc_us + SECOND, cut_off=cut_off)
+        self.backups[name] = Backup(header, name, self.primary_utc_us + SECOND, cut_off=cut_off)
         self.on_way.append(name)
         if kind is Kind.LOG and not cut_off:
             self.log_start = self.written
@@ -326,7 +331,8 @@ class FakeWorld:
             if h.fork == fork and h.kind is Kind.LOG and backup.at_primary and not backup.cut_off and h.first_lsn <= lsn < h.last_lsn:
                 covering = backup.name
         self.answer(
-            e.PrimaryAnswered, DB, self.reachable, covering, covering in self.on_way, self.log_start <= lsn, self.paused
+            e.PrimaryAnswered, DB, self.reachable, covering, covering in self.on_way, self.log_start <= lsn, self.paused,
+            self.primary_utc_us,
         )  # fmt: skip
 
     def begin_restore(self, name: str, replace: bool) -> None:

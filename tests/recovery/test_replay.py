@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -439,6 +440,60 @@ def test_a_database_without_logs_is_not_told_of_as_silent() -> None:
     assert world.alerts == []
 
 
+# ---- clocks that differ ------------------------------------------------------------------------------------------------------
+def ship_late(world: FakeWorld, logs: int, late: int) -> None:
+    """Each log lands when so many more have been cut: five minutes later for each."""
+    for _ in range(logs):
+        world.wait(5 * MINUTE)
+        world.backup(Kind.LOG)
+        while len(world.on_way) > late:
+            world.land(world.on_way[0])
+            world.settle()
+
+
+@pytest.mark.parametrize(
+    ("ahead_min", "late", "expected"),
+    [
+        (0, 0, []),
+        (-4, 0, []),
+        (-60, 0, (16, "[60] minutes behind")),
+        (60, 0, (16, "[60] minutes ahead")),
+        (0, 4, (8, "was restored [19] minutes after")),  # cut, finished a second later, landed 20 minutes after the cut
+        (-60, 4, (8, "was restored [19] minutes after")),  # both: the lag is told, by the right clock
+        (60, 5, (8, "was restored [24] minutes after")),  # which such a clock would hide
+    ],
+)
+def test_a_lag_by_a_wrong_clock_is_told_apart_from_one_that_is(ahead_min: int, late: int, expected: Any) -> None:
+    world = new()
+    world.primary_ahead_us = ahead_min * MINUTE
+    ship_late(world, 8, late)
+    texts = [(alert.event_id, alert.text) for _, alert in world.alerts if alert.event_id != 2]  # silent until the first lands
+    assert len({event for event, _ in texts}) == (1 if expected else 0)
+    if expected:
+        assert texts[-1][0] == expected[0] and expected[1] in texts[-1][1]
+
+
+def test_a_clock_that_nobody_can_ask_for_is_taken_for_right() -> None:
+    world = new()
+    world.primary_ahead_us = -60 * MINUTE
+    world.reachable = False
+    ship_late(world, 4, 0)
+    assert {alert.event_id for _, alert in world.alerts} == {8}
+
+
+def test_a_clock_that_is_set_right_is_told_no_longer() -> None:
+    world = new()
+    world.primary_ahead_us = -60 * MINUTE
+    ship_late(world, 4, 0)
+    before = len(world.alerts)
+    world.primary_ahead_us = 0
+    ship_late(world, 4, 0)
+    assert before == 3 and len(world.alerts) == before
+    world.primary_ahead_us = -60 * MINUTE
+    ship_late(world, 3, 0)
+    assert told(world)[before:] == [(50, 16, "error"), (55, 16, "error")]  # anew: not critical, though an hour has passed
+
+
 # ---- asking the primary (R9) ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("reachable", "covering", "copying", "remakeable", "paused", "expected"),
@@ -458,7 +513,7 @@ def test_what_follows_from_the_primarys_answer_to_silence(
     world.wait(15 * MINUTE)
     assert world.done[-2:] == [c.AskPrimary(DB, 1, 0), c.SetAlarm(DB, "window", 20 * MINUTE)]
     assert world.manager is not None
-    answer = e.PrimaryAnswered(world.mono_us, world.utc_us, 1, DB, reachable, covering, copying, remakeable, paused)
+    answer = e.PrimaryAnswered(world.mono_us, world.utc_us, 1, DB, reachable, covering, copying, remakeable, paused, world.utc_us)
     assert world.manager.handle(answer) == expected
 
 
