@@ -63,7 +63,7 @@ class Batches:
         if key not in self._seconds:
             return 1
         each = max(self._seconds[key], 1e-6)
-        fair = max(-(-self.left // (2 * self.hands)), int(self._least_s / each))  # the last batches end together
+        fair = max(-(-self.left // self.hands), int(self._least_s / each))  # the last batches end together
         return max(1, min(MOST_IN_BATCH, int(BATCH_S / each), fair))
 
     def again(self, batch: Part) -> None:
