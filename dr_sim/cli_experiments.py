@@ -71,7 +71,7 @@ def kept(course: object, folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         done = len(getattr(course, "samples", ()))
-        print(f"{done:,} replications are kept in {folder}; the same command goes on from there", file=sys.stderr)
+        print(f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; the same command goes on from there", file=sys.stderr)
         raise
 
 

@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 import traceback
+from contextlib import suppress
 from io import RawIOBase
 from typing import Any, BinaryIO
 
@@ -38,22 +39,24 @@ def receive(stream: BinaryIO) -> Any:
 
 
 def main() -> None:
-    """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
-    ('done', samples as JSON-able values, seconds) or ('broken', number, traceback)."""
+    """Until the parent ends, however it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # real engines leave no files and no servers behind
     talk = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to be said at the end, when nobody may listen
     os.dup2(2, 1)  # whatever prints must not get in between
+    with suppress(EOFError, BrokenPipeError):
+        _work(sys.stdin.buffer, talk)
+
+
+def _work(listen: BinaryIO, talk: RawIOBase) -> None:
+    """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
+    ('done', samples as JSON-able values, seconds) or ('broken', number, traceback)."""
     from dr_sim.experiments.sample import take
 
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}
-    listen = sys.stdin.buffer
     while True:
-        try:
-            message = receive(listen)
-        except EOFError:
-            return
+        message = receive(listen)
         if message[0] == "scenario":
             scenarios[message[1]] = message[2]
             continue
@@ -67,10 +70,7 @@ def main() -> None:
         except Exception:
             send(talk, ("broken", number, traceback.format_exc()))
             continue
-        try:
-            send(talk, ("done", done, time.perf_counter() - began))
-        except BrokenPipeError:  # the parent died meanwhile
-            return
+        send(talk, ("done", done, time.perf_counter() - began))
 
 
 if __name__ == "__main__":

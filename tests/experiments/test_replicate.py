@@ -260,6 +260,18 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.Captur
     assert shown["replications"] == 40
 
 
+def test_a_worker_whose_parent_is_gone_ends_without_a_word() -> None:
+    """Killed before the worker was ready to tell it so."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dr_sim.experiments.worker"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
 def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting(stops_after=3))
     path = small_file(tmp_path, "replications: 9\n")
