@@ -183,6 +183,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     lines = [
         {
             "id": j.line.id, "measure": j.line.measure, "database": j.line.database or None, "tenant": j.line.tenant or None,
+            "class": j.line.failure_class or None, "fault": j.line.fault or None,
             "at_most": j.line.at_most, "bound": j.line.bound, "value": j.value, "unit": j.unit,
             "outcome": j.outcome.name.lower(), "reason": j.reason,
         }

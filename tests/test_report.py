@@ -219,6 +219,19 @@ def test_it_opens_soon(browser: Any, two_weeks: Path) -> None:
     assert 0 < found["loaded"] <= found["drawn"]
 
 
+def test_on_paper_nothing_is_cut_off(browser: Any, two_weeks: Path) -> None:
+    """What scrolls on a screen, or is folded up, is all there."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 760, "height": 1000, "deviceScaleFactor": 1, "mobile": False})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    wide = "return [...document.querySelectorAll('html, .scroll, pre')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    assert browser.execute_script(wide) == []
+    assert browser.execute_script("return [...document.querySelectorAll('pre')].every(e => e.checkVisibility({contentVisibilityAuto: true}) && e.offsetHeight > 100)")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True})
     browser.get(two_weeks.as_uri())

@@ -77,7 +77,7 @@ def _verdict(summary: dict[str, Any], scenario: Scenario) -> tuple[str, str]:
 
 
 def _line(line: dict[str, Any]) -> dict[str, str]:
-    of = f" of {line['database']}" if line["database"] else ""
+    of = "".join(f" of {line[key]}" for key in ("database", "tenant", "class", "fault") if line[key])
     bound = f"{'at most' if line['at_most'] else 'at least'} {value_text(line['bound'], line['unit'])}"
     name = f"{line['measure'].replace('_', ' ')}{of}"
     return {"name": name, "value": value_text(line["value"], line["unit"]), "bound": bound, "outcome": line["outcome"], "reason": line["reason"]}

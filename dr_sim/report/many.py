@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool
+from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool, NoOverlap
 from bokeh.plotting import figure
 
 from dr_sim import __version__
@@ -132,6 +132,7 @@ def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "li
     f.toolbar.autohide = True
     f.xaxis.ticker = FixedTicker(ticks=list(_TICKS_S))
     f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS)
+    f.xaxis.major_label_policy = NoOverlap()  # a phone has room for half of them
     f.outline_line_color = None
     return f
 
