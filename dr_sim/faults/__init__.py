@@ -34,6 +34,7 @@ from dr_sim.faults import (
     second_log_job,
     silent_backups,
     slow_restore,
+    staging_full,
     throttle,
     torn_copy,
     wrong_clock,
@@ -73,6 +74,7 @@ KINDS: tuple[Kind, ...] = (
     order_failover.KIND,
     operator_mistake.KIND,
     replication_off.KIND,
+    staging_full.KIND,
     disk_full.KIND,
     log_full.KIND,
 )

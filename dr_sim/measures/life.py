@@ -151,7 +151,8 @@ def _waiting(causes: Causes, state: str, begin: int, end: int, prefix: str) -> I
     that queues up behind others waits for what those wait for."""
     replication = causes.scenario.replication
     backoff = ("replicator back-off", "it tries again at intervals, not when the link is back")
-    staging = ("staging full", "replication pauses while it is purged")
+    filled = _of(causes.during(begin, end, ("staging_full",)))
+    staging = ("staging full" + filled, "nothing more can be staged" if filled else "replication pauses while it is purged")
     no_room = ("secondary's share full", "replication pauses until there is room")
     own = {
         "no_room": no_room,

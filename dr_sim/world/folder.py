@@ -18,14 +18,16 @@ from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
 
 
 class Folder:
-    """purging: its staging area is being purged. off: for so many reasons its memberships are off."""
+    """purging: its staging area is being purged. off: for so many reasons its memberships are off.
+    full: for so many reasons nothing more can be staged."""
 
-    __slots__ = ("_bytes", "_high_bytes", "_low_bytes", "_numbers", "_staged", "off", "purging", "spec")
+    __slots__ = ("_bytes", "_high_bytes", "_low_bytes", "_numbers", "_staged", "full", "off", "purging", "spec")
 
     def __init__(self, spec: FolderSpec, rules: ReplicationSpec) -> None:
         self.spec = spec
         self.purging = False
         self.off = 0
+        self.full = 0
         self._staged: deque[tuple[int, int]] = deque()  # file number and bytes, the oldest first
         self._bytes = 0
         self._numbers: set[int] = set()
@@ -35,7 +37,7 @@ class Folder:
     @property
     def blocked(self) -> bool:
         """Nothing in it can begin to be sent."""
-        return self.purging or self.off > 0
+        return self.purging or self.off > 0 or self.full > 0
 
     @property
     def free_bytes(self) -> int:

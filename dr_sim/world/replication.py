@@ -77,7 +77,8 @@ class Replication:
             self._set(file, "stopped" if self._stops else self._at_rest(file))
 
     def _at_rest(self, file: BackupFile) -> str:
-        return "off" if self._of(file).off else "queued"
+        folder = self._of(file)
+        return "off" if folder.off else "staging" if folder.full else "queued"
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -312,6 +313,22 @@ class Replication:
     def _purged(self, folder: Folder) -> None:
         folder.purging = False
         self._pump()
+
+    def fill_staging(self, folders: list[Folder]) -> None:
+        """Nothing more can be staged in them; what is being sent has its place."""
+        for folder in folders:
+            folder.full += 1
+        for file in self._queue:
+            if file.state == "queued" and self._of(file).full:
+                self._set(file, "staging")
+
+    def free_staging(self, folders: list[Folder]) -> None:
+        for folder in folders:
+            folder.full -= 1
+        self._pump()
+        for file in self._queue:
+            if file.state == "staging" and not self._of(file).blocked:
+                self._set(file, "stopped" if self._stops else "queued" if self._retry is None else "backoff")
 
     # ---- memberships ----------------------------------------------------------------------------------------------------
     def folders(self, group: str | None, name: str | None) -> list[Folder]:

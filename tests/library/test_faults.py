@@ -8,6 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
+from dr_sim.measures.ledger import explain_at
 from dr_sim.results import run
 from dr_sim.scenario import load_scenario
 
@@ -460,6 +461,17 @@ def test_replication_off() -> None:
     assert peak_us(result) == at(1, "10:38:06.4") - at(1, "09:55")
     first = at(1, "09:55:02.8") + 15 * MINUTE
     assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+
+
+def test_staging_full() -> None:
+    result = fault("staging_full")
+    waited = rows(result, "truth.file_state", state="staging")
+    assert [r.time_us for r in waited] == [at(1, "10:05:02") + n * 5 * MINUTE for n in range(8)]
+    assert peak_us(result) == at(1, "10:40:08.8") - at(1, "10:00")
+    first = at(1, "10:00:02.8") + 15 * MINUTE
+    assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+    (ledger,) = explain_at(result.journal, result.scenario, at(1, "10:39"), 0)
+    assert ("staging full (event 1)", "nothing more can be staged") in [(line.cause, line.detail) for line in ledger.lines]
 
 
 def test_disk_full() -> None:

@@ -34,6 +34,7 @@ FAULTS = {
     "replication_stopped": lambda r, db: f"replication_stopped: {{resumed_in: {r.choice([0, 20])} min, at_latest: 3 h}}",
     "slow_restore": lambda r, db: f"slow_restore: {{by: {r.choice(['3', '{p50: 3, p95: 40}'])}, duration: 1 h}}",
     "readers": lambda r, db: f"readers: {{database: {db}, duration: {r.choice([3, 45])} min}}",
+    "staging_full": lambda r, db: f"staging_full: {r.choice([3, 50])} min",
     "dead_alert_channel": lambda r, db: "dead_alert_channel: 2 h",
     "wrong_clock": lambda r, db: f"wrong_clock: {{side: {r.choice(['primary', 'secondary'])}, {r.choice(['ahead: 7 min', 'behind: 1 h'])}, duration: {r.choice([30, 150])} min}}",
     "lose_secondary": lambda r, db: f"lose_secondary: {r.choice([5, 90])} min",
