@@ -37,7 +37,7 @@ def screen(
     parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
-    parts += [_told(summary, scenario), _exposure(summary, scenario)]
+    parts += [_told(summary, scenario), _exposure(summary)]
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
@@ -160,7 +160,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
     how += f"ordered by {f['ordered_by']}" if f["ordered_by"] else f["mode"]
     label = f"  ({f['events']})" if f["events"] else ""
     out = [f"FAILOVER {f['number']}  {what} {instant(f['failed_us'], scenario)}, {how}{label}"]
-    out += _loss(f, summary, scenario, verdict) + _outage(f, verdict)
+    out += _loss(f, summary, verdict) + _outage(f, verdict)
     if f["requests_failed"]:
         part = f["requests_failed"] / max(1, f["requests_offered"])
         out.append(f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered until served again")
@@ -186,7 +186,7 @@ def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     return out
 
 
-def _loss(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
+def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[str]:
     sla = _beside(verdict, "data_loss")
     if f["data_loss_us"] is None:
         return [" data loss  unknown".ljust(44) + f" {sla}", f"   {f['loss_ledger']['note']}"[:_WIDTH]]
@@ -264,7 +264,7 @@ def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     return out
 
 
-def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _exposure(summary: dict[str, Any]) -> list[str]:
     e = summary["exposure"]
     if not e["time_us"]:
         return [f"EXPOSURE ({e['class']})  nothing was measured"]

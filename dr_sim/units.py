@@ -354,10 +354,3 @@ def _shortest(candidates: list[str]) -> str:
 
 def _format_fraction(value: int, parts: int) -> str:
     return f"{_plain(Fraction(value * 100, parts))} %"
-
-
-def _period(den_us: int) -> str:
-    for name in ("second", "minute", "hour", "day", "week", "month", "year"):
-        if den_us == (RATE_PERIODS.get(name) or DURATION_UNITS.get(name)):
-            return name
-    return format_duration(den_us)

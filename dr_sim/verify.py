@@ -110,7 +110,7 @@ class _Replay:
             self._manager = None
             return ""
         self._manager = RecoveryManager(self._config, row.values["incarnation"], self._store.load())
-        self._expect(self._manager.resume(row.time_us, self._start_utc_us + row.time_us))
+        self._expect(self._manager.resume())
         return ""
 
     def _event(self, event: Any) -> str:

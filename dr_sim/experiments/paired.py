@@ -24,7 +24,6 @@ from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
 
 Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
-WORSE_HIGH = ("data_loss", "outage", "unprotected", "exposure", "replay_lag", "alerts_missed", "alerts_late", "alerts_false", "alert_delay")
 JUDGED = (
     "data_loss", "outage", "unprotected", "exposure.mean", "exposure.p99", "exposure.max", "replay_lag.p99", "replay_lag.max",
     "alerts_missed", "alerts_late", "alerts_false", "alert_delay",

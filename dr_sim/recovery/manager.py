@@ -72,7 +72,7 @@ class RecoveryManager:
         self.ready = False
         self._early: list[events.Event] = []
 
-    def resume(self, mono_us: int, utc_us: int) -> list[Command]:
+    def resume(self) -> list[Command]:
         """The first thing after a start or a restart: away with what was under way, then look at what is there."""
         return [ClearRestoreFolder(), TakeInventory()]
 

@@ -80,11 +80,6 @@ class Repair:
         self._save(out)
         self._pursue(mono_us, utc_us, out)
 
-    def resumed(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """After a restart: the engine may have gone on since the state was saved."""
-        if self.policy:
-            self.moved(out)
-
     def moved(self, out: list[Command]) -> None:
         """The database's position has changed: is the place behind it?"""
         state = self.db.state

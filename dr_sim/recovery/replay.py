@@ -105,7 +105,7 @@ class DatabaseReplay:
         if not self.promoted:
             self.watch.begin(mono_us, utc_us, out)
             self.keeping.begin(mono_us, out)
-            self.repair.resumed(mono_us, utc_us, out)
+            self.repair.moved(out)  # the engine may have gone on since its state was saved
 
     # ---- the engine -----------------------------------------------------------------------------------------------
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:

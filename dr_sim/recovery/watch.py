@@ -128,7 +128,7 @@ class Watch:
         db = self.db
         if db.drain is not None or db.promoted:
             return
-        found, file = self._culprit(mono_us)
+        found, file = self._culprit()
         stuck = self.stuck
         lsn = db.state.redo_lsn if db.state.exists else -1
         if stuck is not None and found and file is not None and file is stuck.file:
@@ -155,7 +155,7 @@ class Watch:
         self.stuck = None
         self.db.alerts.clear("chain", out)
 
-    def _culprit(self, mono_us: int) -> tuple[bool, File | None]:
+    def _culprit(self) -> tuple[bool, File | None]:
         db = self.db
         blocker: File | None = None
         for waiting in db.pending:

@@ -62,7 +62,7 @@ def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
             raise refuse(f"write {{file: {what}.csv, at: seconds, value: ...}}, or none")
         if "file" in value:
             return _file(what, value)
-        return _outages(value) if what == "outages" else _values(what, value)
+        return _outages(value) if what == "outages" else _values(value)
 
     return read
 
@@ -90,7 +90,7 @@ def _file(what: str, value: dict[str, Any]) -> RecordedFile:
     )  # fmt: skip
 
 
-def _values(what: str, value: dict[str, Any]) -> Recorded:
+def _values(value: dict[str, Any]) -> Recorded:
     if set(value) != {"values", "step"}:
         raise refuse("a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}")
     words = str(value["values"]).split()

@@ -76,7 +76,7 @@ class Hands:
         self.incarnation += 1
         self.manager = RecoveryManager(self._config, self.incarnation, self.store.load())
         self._context.note("truth.manager", -1, self.incarnation, 1)
-        self._run(self.manager.resume(self._context.now_us, self._context.utc_us()))
+        self._run(self.manager.resume())
         orders, self._orders = self._orders, []
         for order in orders:
             self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, self.order_failover, *order)

@@ -169,7 +169,7 @@ class FakeWorld:
         self.restoring = ""
         self.alarms.clear()
         self.manager = RecoveryManager(self.config, self.incarnation, dict(self.store))
-        self.run(self.manager.resume(self.mono_us, self.utc_us))
+        self.run(self.manager.resume())
 
     def tell(self, event: e.Event) -> None:
         assert self.manager is not None
