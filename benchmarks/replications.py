@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from dr_sim import api
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments.executor import Executor, Processes
 from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import take
+from dr_sim.experiments.sample import Sample, take
 from dr_sim.experiments.store import Store
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
@@ -41,7 +42,7 @@ faults: {link_outage: {rate: 1 per day, duration: {p50: 12.8 min, p95: 117 min}}
 """
 PLAIN = """\
 import sys
-from dr_sim.experiments.sample import take
+from dr_sim.experiments.sample import Sample, take
 from dr_sim.scenario import load_scenario
 scenario = load_scenario(sys.argv[1])
 for line in sys.stdin:
@@ -111,7 +112,6 @@ def main() -> None:
         folder = Path(made)
         (folder / "s.yaml").write_text(SCENARIO, encoding="utf-8")
         scenario = load_scenario(folder / "s.yaml")
-        _overhead(scenario, max(20, a.n // 6), folder)
         plain = Plain(folder / "s.yaml")
         stack.callback(plain.close)
         one, two = _processes(stack, 1), _processes(stack, 2)
@@ -123,21 +123,19 @@ def main() -> None:
         rounds: list[dict[str, float]] = []
         for i in range(a.rounds):
             times = {"plain": plain.played(a.n, 1), "plain two": plain.played(a.n, 2)}
-            times |= {"one": played(scenario, a.n, one), "two": played(scenario, a.n, two, folder / f"two {i}")}
+            times["one"] = played(scenario, a.n, one, folder / f"one {i}")
+            before = time.process_time()
+            times["two"] = played(scenario, a.n, two, folder / f"two {i}")
+            times["overhead"] = (time.process_time() - before) / a.n
             if dask is not None:
                 times["dask"] = played(scenario, a.n, dask, folder / f"dask {i}")
             rounds.append(times)
-    _tell(rounds)
+    _tell(rounds, min(t["plain"] for t in rounds) / a.n, _packing(take(scenario, 0)))
 
 
-def _overhead(scenario: Scenario, few: int, folder: Path) -> None:
-    take(scenario, 0)
-    bare, kept = [], []
-    for i in range(7):  # CPU, turn and turn about; full caches of others still make it more, so the best counts
-        bare.append(cpu(lambda: [take(scenario, k) for k in range(few)]) / few)
-        kept.append(cpu(lambda i=i: played(scenario, few, Processes(1), folder / f"kept {i}")) / few)
-    print(f"one replication        {1000 * min(bare):6.2f} ms")
-    print(f"handed over and kept   {1000 * (min(kept) - min(bare)):+6.2f} ms a replication (wanted: below 1)")
+def _packing(sample: Sample) -> float:
+    """CPU seconds that a worker needs to pack one replication."""
+    return min(cpu(lambda: [pickle.dumps(sample.to_json(), pickle.HIGHEST_PROTOCOL) for _ in range(100)]) / 100 for _ in range(5))
 
 
 def _processes(stack: ExitStack, workers: int) -> Processes:
@@ -154,7 +152,10 @@ def _dask(stack: ExitStack) -> Executor:
     return stack.enter_context(api.executor(on=cluster.scheduler_address.replace("tcp://", "dask://")))
 
 
-def _tell(rounds: list[dict[str, float]]) -> None:
+def _tell(rounds: list[dict[str, float]], each_s: float, packing_s: float) -> None:
+    print(f"one replication        {1000 * each_s:6.2f} ms")
+    overhead = min(t["overhead"] for t in rounds) + packing_s
+    print(f"packed, heard and kept {1000 * overhead:6.2f} ms of CPU a replication (wanted: below 1)")
     print(f"ceiling                {_ratio(rounds, 'plain', 'plain two')} times one: two plain processes that share nothing")
     for name, words, wanted in (("two", "two processes", 1.8), ("dask", "two Dask workers", 1.6)):
         if name in rounds[0]:

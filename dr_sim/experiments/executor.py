@@ -89,10 +89,11 @@ class Processes:
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
         timed = [job for job in jobs if job.scenario.engine.timing == "measured"]
         scenarios = {job.key: job.scenario for job in jobs}
-        alone = Batches(timed, AHEAD)
+        alone = Batches(timed, 1)
         while alone.left:
             yield self._here(alone, scenarios)
-        batches = Batches([job for job in jobs if job not in timed], AHEAD * self.workers)
+        hands = AHEAD * self.workers if self.workers > 1 else 1
+        batches = Batches([job for job in jobs if job not in timed], hands)
         while batches.left:
             if self._pool or (self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S):
                 yield from self._in_processes(batches, scenarios)
