@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +23,13 @@ EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input
 
 def main(argv: list[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
+    for name in ("stdout", "stderr"):  # closed from the start (>&-): nobody wants to read it
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter of a name still shows the rest
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its settings is nothing to tell a user of ours
     try:
         arguments = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
@@ -39,6 +45,18 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
         _mute()
         return 0
+    except OSError as error:
+        if not _in_printing(error):
+            raise
+        _mute()
+        print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
+
+
+def _in_printing(error: OSError) -> bool:
+    """The face itself writes nothing but what it prints, so its own errors of that kind are the output's: a full disk."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"] in (__name__, cli_experiments.__name__)
 
 
 def _mute() -> None:
@@ -130,7 +148,7 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim import results as runs
     from dr_sim.progress import progress_bar
     from dr_sim.scenario import load_scenario
-    from dr_sim.screen import screen
+    from dr_sim.screen import in_colour, screen
 
     scenario = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
     if cli_experiments.wants_replications(a, scenario):
@@ -146,7 +164,7 @@ def _run(a: argparse.Namespace) -> int:
     if a.json:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
-        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=sys.stdout.isatty())
+        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=in_colour())
     try:
         print(shown, flush=True)
     except BrokenPipeError:  # the verdict stands, whether or not it is read to its end

@@ -49,6 +49,7 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim.experiments.files import folder_of, write_distribution
     from dr_sim.experiments.replicate import Course
     from dr_sim.experiments.store import Store
+    from dr_sim.screen import in_colour
     from dr_sim.screen_distribution import screen
 
     folder = a.out or folder_of(scenario)
@@ -60,7 +61,7 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     if a.json:
         print(json.dumps(found.summary(), indent=1, ensure_ascii=False))
     else:
-        print(screen(found, a.scenario, time.monotonic() - began, folder, colour=sys.stdout.isatty()))
+        print(screen(found, a.scenario, time.monotonic() - began, folder, colour=in_colour()))
     return found.exit_code
 
 

@@ -63,8 +63,11 @@ def results_folder(scenario: Scenario, root: Path) -> Path:
     """results/<scenario>/<run>: the first whole number that is free."""
     parent = root / safe_name(scenario.name)
     n = 1
-    while (parent / str(n)).exists():
-        n += 1
+    try:
+        while (parent / str(n)).exists():
+            n += 1
+    except OSError as error:
+        raise _refused(parent, f"cannot be looked into ({error.strerror})") from None
     return parent / str(n)
 
 
@@ -77,10 +80,8 @@ def safe_name(name: str) -> str:
 def check_target(folder: Path) -> None:
     """Refuse what cannot be written, and to replace what is not a run of ours."""
     try:
-        if folder.exists() or folder.is_symlink():
-            if not _is_run(folder):
-                raise _refused(folder, "is there and holds no run of dr-sim")
-            return
+        if (folder.exists() or folder.is_symlink()) and not _is_run(folder):
+            raise _refused(folder, "is there and holds no run of dr-sim")
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if not above.is_dir():
             raise _refused(folder, f"cannot be written ({above} is no folder)")
@@ -235,10 +236,12 @@ def read_results(folder: Path) -> Stored:
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         digest = manifest["journal_digest"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError([Problem(str(folder), 0, 0, f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` printed it")]) from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
+    except OSError as error:
+        raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error.strerror})")]) from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError([Problem(str(manifest_path), 0, 0, "is not as dr-sim wrote it; run the scenario again")]) from None
     scenario = load_scenario(folder / SCENARIO_FILE)
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
     legs = [StoredLeg(first_leg(scenario, journal), checks, str(digest))]

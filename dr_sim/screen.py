@@ -6,6 +6,8 @@ in the scenario's time zone, with the date where the run is longer than a week.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +46,11 @@ def screen(
     parts += [[f"{folder}/  report.html  timeline.svg exposure.svg summary.json"]]
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
     return coloured(text) if colour else text
+
+
+def in_colour() -> bool:
+    """Whether a terminal reads what is printed, and one that knows colours."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def coloured(text: str) -> str:

@@ -458,6 +458,43 @@ def test_2_explain_what_there_is_not(results: Path, capsys: pytest.CaptureFixtur
     assert err
 
 
+def locked(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As for a user who may not look into what is called so: the tests' own may look anywhere if they are root's."""
+    stat = os.stat
+
+    def refused(path: Any, *a: Any, **how: Any) -> os.stat_result:
+        if name in str(path):
+            raise PermissionError(13, "Permission denied", path)
+        return stat(path, *a, **how)
+
+    monkeypatch.setattr(os, "stat", refused)
+
+
+def test_2_results_that_nobody_may_look_into(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    locked(monkeypatch, "results")
+    assert told(capsys, "run", "short.yaml") == (
+        2, "", "results/short: cannot be looked into (Permission denied); name another folder with --out\n",
+    )  # fmt: skip
+
+
+def test_2_an_empty_folder_in_one_that_may_not_be_written(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before anything is simulated: the results are moved into their place, and nothing may be moved there."""
+    (here / "locked" / "r").mkdir(parents=True)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode))
+    monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
+    code, _, err = told(capsys, "run", "short.yaml", "--out", "locked/r")
+    assert (code, err) == (2, f"locked/r: cannot be written (nothing may be put into {here / 'locked'}); name another folder with --out\n")
+
+
+def test_2_a_file_is_no_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "verify", "short.yaml") == (
+        2, "", "short.yaml: holds no manifest.json; name the folder of a run, as `dr-sim run` printed it\n",
+    )  # fmt: skip
+
+
 # ---- results that cannot be read --------------------------------------------------------------------------------------------------
 def nothing_there(folder: Path) -> None:
     shutil.rmtree(folder)
@@ -573,6 +610,39 @@ def test_a_reader_that_goes_away_is_no_mistake(here: Path) -> None:
                 check=False,
             )  # fmt: skip
         assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+@pytest.mark.parametrize("argv", [["schema"], ["validate", "short.yaml"], ["run", "short.yaml", "--json"]], ids=lambda argv: argv[0])
+def test_2_what_cannot_be_printed_is_one_line(here: Path, argv: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-m", "dr_sim", *argv], stdout=full, stderr=subprocess.PIPE, text=True, cwd=here, env=env, check=False)
+    assert (done.returncode, done.stderr) == (2, "standard output: cannot be written (No space left on device)\n")
+
+
+def test_no_standard_output_at_all_is_no_mistake(here: Path) -> None:
+    """dr-sim ... >&- 2>&-: the exit code is all that is asked for."""
+    command = f'"{sys.executable}" -m dr_sim validate "$0" >&- 2>&-'
+    for name, code in (("short.yaml", 0), ("nope.yaml", 2)):
+        assert subprocess.run(["sh", "-c", command, name], cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode == code
+
+
+def test_a_home_that_cannot_be_written_is_nothing_to_tell(here: Path) -> None:
+    (here / "home").write_text("no folder")
+    env = {"HOME": str(here / "home"), "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": "", "MPLCONFIGDIR": ""}
+    done = process("run", "short.yaml", cwd=here, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("term", "terminal", "codes"), [("xterm", True, True), ("dumb", True, False), ("xterm", False, False)])
+def test_colours_are_for_terminals_that_know_them(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str, terminal: bool, codes: bool
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert ("\x1b" in told(capsys, "run", "short.yaml")[1]) is codes
 
 
 def test_a_terminal_that_lacks_letters_shows_the_rest(here: Path) -> None:

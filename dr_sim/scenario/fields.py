@@ -229,8 +229,10 @@ Loss = Annotated[Ppb, AfterValidator(_not_all)]
 # ---- counts and yes or no --------------------------------------------------------------------------------------------
 def _parse_count(text: str) -> int:
     digits = text.strip().replace(",", "")
-    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+    if not (digits.isascii() and digits.isdecimal()):
         raise units.UnitError(f"{text[:40]!r} is not a whole number from 0 up; write for example 16")
+    if len(digits) > 18:
+        raise units.UnitError(f"{text[:40]!r} is a larger number than dr_sim can count; write one of at most 18 digits")
     return int(digits)
 
 

@@ -155,19 +155,23 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:
-        problems.extend(_without_echoes(told(error, Root, fixed), tree))
+        lacking = any(problem.message.startswith("extends: ") for problem in problems)  # a base that nobody could read
+        problems.extend(_without_echoes(told(error, Root, fixed), tree, lacking))
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)
 
 
-def _without_echoes(problems: list[Problem], tree: Node) -> list[Problem]:
-    """Without those that only follow from another: defaults derived from a list that nobody could read."""
+def _without_echoes(problems: list[Problem], tree: Node, lacking: bool) -> list[Problem]:
+    """Without those that only follow from another: defaults derived from a list that nobody could read, and what a base
+    that is lacking may hold."""
     readable = names_of(tree.get("machines"))
     derived = tuple(f".{path.rsplit('.', 1)[-1]} is missing" for path, _ in DERIVED)
     return [
         problem
         for problem in problems
-        if not problem.message.endswith(derived) and (readable or "unknown machine" not in problem.message)
+        if not problem.message.endswith(derived)
+        and (readable or "unknown machine" not in problem.message)
+        and not (lacking and " is missing" in problem.message)
     ]
 
 

@@ -43,8 +43,14 @@ def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseMode
 
 
 def told(error: ValidationError, model: type[BaseModel], node: Node, path: Path = ()) -> list[Problem]:
-    """One problem for each mistake. node: what was validated; path: where it stands in the scenario."""
-    return [_one(dict(found), model, node, path) for found in error.errors(include_url=False)]
+    """One problem for each mistake. node: what was validated; path: where it stands in the scenario.
+
+    What is missing because it is misspelled is one mistake: only the unknown key is told, with what was meant.
+    """
+    found: list[dict[str, Any]] = [dict(each) for each in error.errors(include_url=False)]
+    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
+    meant = {(*loc[:-1], _meant(str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1))) for loc in unknown}
+    return [_one(each, model, node, path) for each in found if each["type"] != "missing" or each["loc"] not in meant]
 
 
 def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) -> Problem:
@@ -73,15 +79,28 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
     """The line about a key that means nothing there."""
     if where in _MOVED:
         return f"unknown key {where!r}; {_MOVED[where]}"
+    known = _known(model, "." not in where)
+    word = _near(key, known)
+    return f"unknown key {where!r}; " + (f"did you mean {word!r}?" if word else f"here may stand {', '.join(known)}")
+
+
+def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
     known = keys_of(model) if model else []
-    if "." not in where:
-        known += ["extends", "events", "faults", "sla", "replications", "on_unknown", "sweep", "answer"]
+    return [*known, "extends", "events", "faults", "sla", "replications", "on_unknown", "sweep", "answer"] if top else known
+
+
+def _near(key: str, known: list[str]) -> str:
+    """The word that comes nearest: a key, or another word for one; '' if none does."""
     words = {word: word for word in known} | {alias[-1]: name for alias, name in ALIASES if name in known}
     by_lower = {word.lower().replace("-", "_"): word for word in words}
     near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)
-    if near:
-        return f"unknown key {where!r}; did you mean {by_lower[near[0]]!r}?"
-    return f"unknown key {where!r}; here may stand {', '.join(known)}"
+    return by_lower[near[0]] if near else ""
+
+
+def _meant(key: str, known: list[str]) -> str:
+    """The key that the nearest word stands for."""
+    word = _near(key, known)
+    return next((name for alias, name in ALIASES if alias[-1] == word and name in known), word)
 
 
 def _example(steps: tuple[str | int, ...]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from dr_sim.errors import Problem
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
+from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.schema import ALIASES, WHOLE
 from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, parse_override, parse_yaml
 
@@ -31,12 +32,26 @@ def read_tree(path: str, overrides: tuple[str, ...], options: Options, problems:
             steps, node = parsed
             place = _canonical_path(steps)
             node.written = steps[-1] if steps[-1] != place[-1] else ""
-            apply_override(tree, place, node, problems)
+            if not _names_nobody(tree, place, node, problems):
+                apply_override(tree, place, node, problems)
     for label, steps, value in options:
         apply_override(tree, steps, Node(label, 0, 0, value), problems)
     _canonical(tree, (), problems)
     fill_defaults(tree, os.path.splitext(os.path.basename(path))[0])
     return tree
+
+
+def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -> bool:
+    """A problem if one key inside a database or a group that is not there is set: a slip of the pen would add another one."""
+    for what, above in (("database", ("databases",)), ("group", ("replication", "groups"))):
+        names = names_of(tree.at(above)) if tree.at(above) is not tree.at(above[:-1]) else ()
+        inside = len(path) > len(above) + 1 and path[: len(above)] == above
+        if inside and names and path[len(above)] not in (*names, "*"):
+            name = path[len(above)]
+            whole = f"{'.'.join((*above, name))}={{...}}"
+            problems.append(node.problem(f"unknown {what} {name!r}; {did_you_mean(name, names)} (a new one is set whole: --set '{whole}')"))
+            return True
+    return False
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

@@ -135,6 +135,10 @@ def _syntax(error: MarkedYAMLError, file: str) -> Problem:
         remedy = "; indent with spaces, not tabs"
     elif "mapping values are not allowed" in what:
         remedy = "; put a text that holds ': ' in quotes, or check the indentation"
+    elif "'>'" in what or "'<'" in what or "expected a comment or a line break" in what:
+        remedy = "; a bound is written 'at most 15 min', and any other text with > or | in quotes"
+    elif "cannot start any token" in what:
+        remedy = "; put the text in quotes"
     elif "another document" in what:
         remedy = "; write one scenario a file, without '---' between"
     elif "found undefined alias" in what or "unexpected end" in what or "expected" in what:

@@ -116,6 +116,13 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("sla: {data_los: at most 15 min}", ["4:7: sla: unknown measure 'data_los'; did you mean 'data_loss'?"]),
     ("sla: {data_loss: 15 min}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
     ("sla: {data_loss: '> 15'}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
+    ("sla: {data_loss: > 15 min}", ["4:18: is not YAML: found character '>' that cannot start any token; "
+                                    "a bound is written 'at most 15 min', and any other text with > or | in quotes"]),
+    ("sla:\n  data_loss: > 15 min", ["5:16: is not YAML: expected a comment or a line break, but found '1'; "
+                                     "a bound is written 'at most 15 min', and any other text with > or | in quotes"]),
+    ("name: @night", ["4:7: is not YAML: found character '@' that cannot start any token; put the text in quotes"]),
+    ("seed: 1234567890123456789",
+     ["4:7: seed: '1234567890123456789' is a larger number than dr_sim can count; write one of at most 18 digits"]),
     ("sla: {rpo: at most 15}", ["4:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
     ("sla: {exposure.above_15_min: at most 5 min}",
      ["4:30: sla.exposure.above_15_min: '5 min': 'min' is no unit for a part of something; write %, ppm or ppb, as in '30 %'"]),
@@ -230,7 +237,6 @@ sla: {rpo: at most 15}
         "s.yaml:5:11: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'",
         "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', 'daily 01:00', "
         "'every 5 min' or none",
-        "s.yaml:7:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
         "s.yaml:7:8: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
         "s.yaml:7:36: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'",
         "s.yaml:8:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'",
@@ -300,19 +306,45 @@ def test_a_bomb_of_aliases_is_told_once(write: Write) -> None:
         ("events.3.at=1 h", "--set events.3.at=1 h: events has items 1 to 1, and no '3'"),
         ("events.1.at=x", "--set events.1.at=x: event 1: 'x' is not an instant; write 'Tue 21:30', 'day 9 02:47:12', "
          "'2 h 5 min' (after the start) or '2026-01-06 21:30'"),
+        ("databases.crn.size=1 GB", "--set databases.crn.size=1 GB: unknown database 'crn'; did you mean 'crm'? "
+         "(a new one is set whole: --set 'databases.crn={...}')"),
+        ("replication.groups.b.folders=[crm]", "--set replication.groups.b.folders=[crm]: unknown group 'b'; there is 'a' "
+         "(a new one is set whole: --set 'replication.groups.b={...}')"),
         ("link=[", "--set link=[: is not YAML: expected the node content, but found '<stream end>'; "
          "check brackets, quotes and indentation"),
     ],
 )  # fmt: skip
 def test_overrides_are_named(write: Write, override: str, told: str) -> None:
-    path = write(SMALLEST.replace("Mbit/s", "Mbit/s, loss: 1 %") + "events: [{at: 1 h, lose: site}]\n")
+    groups = "replication: {groups: {a: {folders: {f: {databases: [crm], primary: //p/a, secondary: //s/a, staging: 4 GB}}}}}\n"
+    path = write(SMALLEST.replace("Mbit/s", "Mbit/s, loss: 1 %") + "events: [{at: 1 h, lose: site}]\n" + groups)
     assert [str(problem) for problem in validate(path, [override])] == [told]
+
+
+def test_a_database_more_is_set_whole(write: Write) -> None:
+    """A slip of the pen adds none; and where nothing is named yet, any name is right."""
+    write(SMALLEST)
+    assert [d.name for d in load_scenario("s.yaml", ["databases.crn={size: 1 GB}"]).databases] == ["crm", "crn"]
+    write(SMALLEST.replace("databases: {crm: {size: 500 GB}}\n", ""))
+    assert [d.name for d in load_scenario("s.yaml", ["databases.crn.size=1 GB"]).databases] == ["crn"]
 
 
 def test_extends_points_into_the_file_that_holds_the_mistake(write: Write) -> None:
     write(SMALLEST + "seed: x\n", "base/a.yaml")
     path = write("extends: base/a.yaml\nstart: y\n")
     assert [str(problem).split(": ")[0] for problem in validate(path)] == ["s.yaml:2:8", "base/a.yaml:4:7"]
+
+
+def test_a_misspelled_key_is_one_mistake(write: Write) -> None:
+    """Also where another word for it is misspelled; and what is really missing beside it is told."""
+    path = write("runfor: 14 days\ndatabases: {crm: {siz: 5 GB, differentail: none}}\nlink: {sharing: fair}\n")
+    assert [str(problem) for problem in validate(path)] == [
+        "s.yaml:1:1: unknown key 'runfor'; did you mean 'run_for'?",
+        "s.yaml:2:19: unknown key 'databases.crm.siz'; did you mean 'size'?",
+        "s.yaml:2:30: unknown key 'databases.crm.differentail'; did you mean 'differential'?",
+        "s.yaml:3:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
+    ]
+    (told,) = validate(write("extends: nope.yaml\nseed: 3\n"))  # what the base would have held is not asked for
+    assert "cannot be read" in told.message
 
 
 def test_extends_that_lead_nowhere(write: Write) -> None:
