@@ -31,8 +31,10 @@ from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import Store
 from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.journal import Journal
-from dr_sim.measures.exposure import Curve, service_exposure, true_exposure
+from dr_sim.legs import Leg
+from dr_sim.measures.exposure import Curve
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import Whole
 from dr_sim.progress import progress_bar
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import sweep_values
@@ -47,12 +49,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One replication, whole: its journal, every measure, the verdict."""
+    """One replication, whole: its legs (one, and one more after each failover), every measure, the verdict."""
 
     scenario: Scenario
-    journal: Journal
+    legs: list[Leg]
     summary: dict[str, Any]
     verdict: Verdict
+
+    @property
+    def journal(self) -> Journal:
+        """Of the first leg."""
+        return self.legs[0].journal
+
+    @cached_property
+    def whole(self) -> Whole:
+        """Its curves, over all legs."""
+        return Whole(self.legs)
 
     @cached_property
     def digest(self) -> str:
@@ -66,7 +78,7 @@ class Run:
 
     @cached_property
     def sample(self) -> Sample:
-        return from_summary(self.journal, self.summary, self.scenario)
+        return from_summary(self.whole, self.summary, self.scenario)
 
     def records(self, kind: str) -> pd.DataFrame:
         """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start."""
@@ -74,10 +86,7 @@ class Run:
 
     def exposure(self, database: str = "", failure_class: str = "site") -> Curve:
         """True exposure over time, of a database or of the service ('')."""
-        if not database:
-            return service_exposure(self.journal, self.scenario, failure_class)
-        names = [d.name for d in self.scenario.databases]
-        return true_exposure(self.journal, self.scenario, names.index(database), failure_class)
+        return self.whole.exposure(database, failure_class)
 
 
 def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "") -> Run:
@@ -86,9 +95,9 @@ def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: st
     of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
-    first, *following = play(of)
-    summary = summarise(first.journal, of, following)
-    return Run(of, first.journal, summary, judge(summary, of))
+    legs = play(of)
+    summary = summarise(legs[0].journal, of, legs[1:])
+    return Run(of, legs, summary, judge(summary, of))
 
 
 def replicate(

@@ -210,7 +210,7 @@ def _report(a: argparse.Namespace) -> int:
     stored, summary = read_results(a.results), read_summary(a.results)
     with progress_bar("assumptions") as (progress, _):
         examined = examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress) if stored.scenario.sla else None
-    write_together({a.results / REPORT_FILE: report_html(stored.journal, stored.scenario, summary, examined)})
+    write_together({a.results / REPORT_FILE: report_html(stored.journal, stored.scenario, summary, examined, stored.following)})
     for flip in examined.flips if examined else []:
         print(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
     if examined and not examined.flips:

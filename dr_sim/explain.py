@@ -8,6 +8,7 @@ from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
+from dr_sim.measures.life import Line
 from dr_sim.measures.outcome import failovers
 from dr_sim.results import Stored, read_results
 from dr_sim.scenario import times
@@ -33,9 +34,9 @@ def explain(
         if failover is not None:
             ledgers = _failover(stored, failover, index)
         elif alert is not None:
-            ledgers = explain_alert(stored.journal, scenario, alert)
+            ledgers = _alert(stored, alert)
         else:
-            ledgers = explain_at(stored.journal, scenario, _instant(scenario, at or ""), index)
+            ledgers = _at(stored, _instant(scenario, at or ""), database)
     except NoSuchThing as error:
         raise InputError([Problem(str(folder), 0, 0, str(error))]) from None
     return "\n\n".join(_text(ledger) for ledger in ledgers)
@@ -50,6 +51,35 @@ def _failover(stored: Stored, n: int, database: int | None) -> list[Ledger]:
             return explain_failover(each.leg.journal, each.leg.scenario, n - before, database)
         before += found
     raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
+
+
+def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
+    """Exposure at an instant of the whole run: of the leg whose primary took writes then."""
+    leg = max((each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)), key=lambda leg: leg.number)
+    names = [d.name for d in leg.scenario.databases]
+    if database is not None and database not in names:
+        raise NoSuchThing(f"{database} was not up at that instant: it was never brought online again")
+    promoted = [r for r in leg.journal.rows("truth.promoted") if database in (None, names[r.entity])]
+    alone_us = leg.begins_us + max((r.time_us for r in promoted), default=0)
+    if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:  # no leg follows: there never is a second side
+        title = f"exposure of {names[promoted[-1].entity]} (site)"
+        line = Line(alone_us, t_us - alone_us, "no second side", "none is ever put in place: all since the promotion would be lost")
+        return [Ledger(title, t_us - alone_us, [line])]
+    found = explain_at(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+    return found
+
+
+def _alert(stored: Stored, n: int) -> list[Ledger]:
+    """The n-th alert of all legs together."""
+    before = 0
+    for each in stored.legs:
+        raised = len(alerts.raised(each.leg.journal, each.leg.scenario))
+        if before < n <= before + raised:
+            found = explain_alert(each.leg.journal, each.leg.scenario, n - before)
+            found[0].title = found[0].title.replace(f"alert {n - before}:", f"alert {n}:", 1)
+            return found
+        before += raised
+    raise NoSuchThing(f"there is no alert {n} in this run: it has {before}")
 
 
 def _database(scenario: Scenario, name: str | None) -> int | None:
@@ -73,13 +103,20 @@ def alerts_of(folder: Path, database: str | None = None) -> str:
     """Every alert of a stored run, a line each: its number for --alert, when, event id, level, text."""
     stored = read_results(folder)
     scenario = stored.scenario
-    index = _database(scenario, database)
-    raised = [a for a in alerts.raised(stored.journal, scenario) if index is None or a.database in (index, -1)]
+    _database(scenario, database)
+    raised: list[tuple[int, int, alerts.Alert]] = []  # number, instant in the whole run
+    before = 0
+    for each in stored.legs:
+        names = {i: d.name for i, d in enumerate(each.leg.scenario.databases)}
+        mine = alerts.raised(each.leg.journal, each.leg.scenario)
+        wanted = [a for a in mine if database is None or a.database < 0 or names[a.database] == database]
+        raised += [(before + a.number, each.leg.begins_us + a.time_us, a) for a in wanted]
+        before += len(mine)
     if not raised:
         return "no alert was raised in this run"
-    wide = len(str(raised[-1].number))
+    wide = len(str(raised[-1][0]))
     return "\n".join(
-        f"{a.number:>{wide}}  {instant(a.time_us, scenario)}  event {a.event_id}  {a.level:<8}  {a.text}" for a in raised
+        f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  {a.text}" for n, at_us, a in raised
     )
 
 

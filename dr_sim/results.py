@@ -147,9 +147,9 @@ def _fill(result: Result, folder: Path) -> None:
     for leg in result.following:
         journal_file.save(leg.journal, folder / journal_name(leg.number))
     _write_json(folder / SUMMARY_FILE, full_summary(result))
-    timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE)
-    exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE)
-    write_report(result.journal, result.scenario, full_summary(result), folder / REPORT_FILE)
+    timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE, result.following)
+    exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE, result.following)
+    write_report(result, full_summary(result), folder / REPORT_FILE)
 
 
 def _that_mattered(result: Result) -> list[list[Effect]]:
@@ -162,11 +162,11 @@ def _that_mattered(result: Result) -> list[list[Effect]]:
     ]
 
 
-def write_report(journal: Journal, scenario: Scenario, summary: dict[str, Any], path: Path) -> None:
+def write_report(result: Result, summary: dict[str, Any], path: Path) -> None:
     """report.html of one run, from its whole summary."""
     from dr_sim.report import report_html  # here: its library takes longer to import than all the rest
 
-    path.write_text(report_html(journal, scenario, summary), encoding="utf-8")
+    path.write_text(report_html(result.journal, result.scenario, summary, following=result.following), encoding="utf-8")
 
 
 def _engine(journal: Journal) -> dict[str, str]:
@@ -228,6 +228,11 @@ class Stored:
     scenario: Scenario
     journal: Journal
     legs: list[StoredLeg]
+
+    @property
+    def following(self) -> list[Leg]:
+        """The legs after the first."""
+        return [each.leg for each in self.legs[1:]]
 
 
 def read_results(folder: Path) -> Stored:

@@ -275,8 +275,7 @@ def _exposure(summary: dict[str, Any]) -> list[str]:
     e = summary["exposure"]
     if not e["time_us"]:
         return [f"EXPOSURE ({e['class']})  nothing was measured"]
-    until = "   until the failover" if summary["after"] else ""
-    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}{until}"]
+    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}"]
     for limit, above in e["above"].items():
         if above["time_us"]:
             out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")

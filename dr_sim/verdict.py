@@ -9,7 +9,7 @@ for the whole service (its worst database) unless the line names a database or a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -94,8 +94,7 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if line.fault and line.fault not in summary["happened"]:
         return _Found(None, f"no {line.fault} happened in this run")
     if base in CURVES:
-        found = _of_curve(summary[base], statistic, limit_of(line.measure), line)
-        return replace(found, reason=found.reason or ("until the failover" if summary["after"] else ""))
+        return _of_curve(summary[base], statistic, limit_of(line.measure), line)
     if statistic not in ("", "max"):
         return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
     if base.startswith("alert"):

@@ -13,6 +13,7 @@ from dr_sim.figures.style import slices
 from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve
 from dr_sim.scenario.model import SlaLine
+from tests.library.runs import ran
 from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable
 from tests.test_screen import sketch
 
@@ -84,3 +85,26 @@ def test_a_dense_curve_keeps_its_peaks() -> None:
     _, low, high = slices(x, y, curve)
     assert high.max() == curve.max_us() == 100_300
     assert low.min() == 0
+
+
+def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotected(tmp_path: Path) -> None:
+    result = ran("after_failover/failback")
+    timeline_svg(result.journal, result.scenario, tmp_path / "t.svg", result.following)
+    text = text_of(tmp_path / "t.svg")
+    for word in ("primary A, secondary B", "primary B, secondary C", "dotted: unprotected", "1 lose", "2 order failover",
+                 "Around the failover 1", "Around the failover 2", "outage 1:21", "Sat 10 Jan"):  # fmt: skip
+        assert word in text, f"{word!r} is not in the picture"
+    exposure_svg(result.journal, result.scenario, tmp_path / "e.svg", result.following)
+    text = text_of(tmp_path / "e.svg")
+    assert "unprotected" in text and "300" in text.split()  # minutes: it rises for hours
+    exposure_svg(result.journal, replace(result.scenario, new_secondary_us=0), tmp_path / "first.svg")
+    assert "unprotected" in text_of(tmp_path / "first.svg") and "300" not in text_of(tmp_path / "first.svg").split()
+
+
+def test_a_long_piece_of_a_dense_curve_is_a_slope_and_not_a_box() -> None:
+    """Of 2,000 short pieces and one that is half of the time, each slice shows what the curve is there."""
+    start = np.append(np.arange(2000), 2000)
+    curve = Curve(start, start, 4000)
+    edges, low, high = slices(*curve.points(), curve)
+    middle = int(np.searchsorted(edges, 3000))
+    assert 900 < low[middle] <= high[middle] < 1100

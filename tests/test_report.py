@@ -26,6 +26,7 @@ from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
 from dr_sim.verdict import judge
+from tests.library.runs import ran
 from tests.measures.make import a_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,7 +68,7 @@ def test_numbers_are_the_summary_s(two_weeks: Path) -> None:
 def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
     page = two_weeks.read_text(encoding="utf-8")
     labels = re.findall(r'role="img" aria-label="([^"]+)"', page)
-    assert len(labels) == 10
+    assert len(labels) == 11  # and which site is the primary, before and after the failover
     assert all(len(label) > 30 for label in labels)
 
 
@@ -187,7 +188,7 @@ def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> No
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     charts = browser.find_elements(By.CSS_SELECTOR, "main figure")
-    assert len(charts) == 10
+    assert len(charts) == 11
     assert all(chart.size["height"] > 60 for chart in charts)
 
     whole = browser.execute_script(TIME_RANGE)
@@ -238,3 +239,10 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_page_shows_every_leg_of_a_run() -> None:
+    result = ran("after_failover/failback")
+    page = report_html(result.journal, result.scenario, full_summary(result), following=result.following)
+    for word in ("Which site is the primary", "primary B, secondary C", "around failover 2", "unprotected 2", "A until Tue 00:01:01", "Failover 2: planned"):
+        assert word in page, f"{word!r} is not on the page"

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.measures.exposure import CLASSES, Curve, service_exposure, true_exposure, worst
-from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.exposure import CLASSES, Curve
 from dr_sim.measures.summary import limits_us, summarise
-from dr_sim.measures.tables import Record, Tables, run_end_us, tables
 from dr_sim.measures.tenants import asked_of
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import PHASES, STATISTICS
 from dr_sim.world.play import play
@@ -107,14 +106,14 @@ def replication(scenario: Scenario, number: int) -> Scenario:
 def take(scenario: Scenario, number: int) -> Sample:
     """Play one replication and measure it."""
     of = replication(scenario, number)
-    first, *following = play(of)
-    t = tables(first.journal)
-    return from_summary(t, summarise(t, of, following), of)
+    legs = play(of)
+    whole = Whole(legs)
+    return from_summary(whole, summarise(whole.opened[0], of, legs[1:]), of)
 
 
-def from_summary(record: Record, summary: dict[str, Any], scenario: Scenario) -> Sample:
+def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> Sample:
     """The sample of a run that is measured already."""
-    values, curves = list(_values(summary, scenario)), list(_curves(tables(record), scenario))
+    values, curves = list(_values(summary, scenario)), list(_curves(whole, scenario))
     violations, silent = len(summary["violations"]), len(summary["silent_recoveries"])
     return Sample(scenario.replication_no, values, curves, violations, silent, sorted(summary["happened"]))
 
@@ -217,26 +216,24 @@ def _of_alerts(score: dict[str, Any], database: str, tenant: str = "") -> Iterat
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
-def _curves(t: Tables, scenario: Scenario) -> Iterator[CurveSample]:
-    end = run_end_us(t, scenario)
-    names = [d.name for d in scenario.databases]
+def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
+    """Of all legs."""
+    end = whole.end_us
     named = _named(scenario)
     for failure_class in CLASSES:
         if failure_class != "site":
-            yield _sampled("exposure", "", failure_class, service_exposure(t, scenario, failure_class), scenario, end)
+            yield _sampled("exposure", "", failure_class, whole.exposure("", failure_class), scenario, end)
             continue
-        each = [true_exposure(t, scenario, i) for i in range(len(names))]
-        yield _sampled("exposure", "", failure_class, worst(each), scenario, end)
+        yield _sampled("exposure", "", failure_class, whole.exposure(), scenario, end)
         for name in named:
-            yield _sampled("exposure", name, failure_class, each[names.index(name)], scenario, end)
-        for tenant, of in asked_of(scenario).items():
-            yield _sampled("exposure", "", failure_class, worst([each[i] for i in of]), scenario, end, tenant)
-    lags = [replay_lag(t, scenario, i) for i in range(len(names))]
-    yield _sampled("replay_lag", "", "", worst(lags), scenario, end)
+            yield _sampled("exposure", name, failure_class, whole.exposure(name), scenario, end)
+        for tenant in asked_of(scenario):
+            yield _sampled("exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant)
+    yield _sampled("replay_lag", "", "", whole.replay_lag(), scenario, end)
     for name in named:
-        yield _sampled("replay_lag", name, "", lags[names.index(name)], scenario, end)
-    for tenant, of in asked_of(scenario).items():
-        yield _sampled("replay_lag", "", "", worst([lags[i] for i in of]), scenario, end, tenant)
+        yield _sampled("replay_lag", name, "", whole.replay_lag(name), scenario, end)
+    for tenant in asked_of(scenario):
+        yield _sampled("replay_lag", "", "", whole.replay_lag(tenant=tenant), scenario, end, tenant)
 
 
 def _sampled(

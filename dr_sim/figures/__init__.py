@@ -9,6 +9,7 @@ bytes: no dates, no random ids.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,22 +19,24 @@ from matplotlib.figure import Figure
 from dr_sim.figures.exposure import draw_exposure
 from dr_sim.figures.style import STYLE
 from dr_sim.figures.timeline import draw_timeline
+from dr_sim.figures.views import views_of
 from dr_sim.journal import Journal
+from dr_sim.legs import Leg
 from dr_sim.scenario.model import Scenario
 
 __all__ = ["exposure_svg", "save_svg", "timeline_svg"]
 
 
-def timeline_svg(journal: Journal, scenario: Scenario, path: Path) -> None:
-    """Backups, link, how far behind, alerts and the failover, over the run and around the failover."""
+def timeline_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
+    """Backups, link, how far behind, alerts and the failovers, over the run, all legs of it, and around each failover."""
     with mpl.rc_context(STYLE):
-        save_svg(draw_timeline(journal, scenario), path)
+        save_svg(draw_timeline(views_of(journal, scenario, following)), path)
 
 
-def exposure_svg(journal: Journal, scenario: Scenario, path: Path) -> None:
-    """True and reported exposure to the loss of the site, with the SLA's line and the failures."""
+def exposure_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
+    """True and reported exposure to the loss of the site, with the SLA's line, the failures and the time unprotected."""
     with mpl.rc_context(STYLE):
-        save_svg(draw_exposure(journal, scenario), path)
+        save_svg(draw_exposure(views_of(journal, scenario, following)), path)
 
 
 def save_svg(figure: Figure, path: Path) -> None:

@@ -6,21 +6,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dr_sim.figures.style import BLACK, BLUE, ORANGE, RED, Clock, Window, band, clock_of, over, stacked, top_of
-from dr_sim.journal import Journal
-from dr_sim.measures.exposure import Curve, service_exposure
-from dr_sim.measures.outcome import Failover, failovers
-from dr_sim.measures.reported import service_reported
-from dr_sim.measures.tables import run_end_us, tables
+from dr_sim.figures.style import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    RED,
+    Clock,
+    Window,
+    band,
+    bare,
+    clock_of,
+    dashed,
+    over,
+    stacked,
+    top_of,
+)
+from dr_sim.figures.views import Views
+from dr_sim.measures.exposure import Curve
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, clock
 
 
-def draw_exposure(journal: Journal, scenario: Scenario) -> Figure:
-    t = tables(journal)
-    end = run_end_us(t, scenario)
-    true, told = service_exposure(t, scenario), service_reported(t, scenario)
-    found = failovers(t, scenario)
+def draw_exposure(views: Views) -> Figure:
+    end, scenario = views.end_us, views.whole.legs[0].scenario
+    true, told = views.whole.exposure(), views.whole.reported()
     windows = [(0, end)]
     peak = _peak(true)
     if peak is not None and end > 2 * DAY_US:
@@ -29,8 +38,8 @@ def draw_exposure(journal: Journal, scenario: Scenario) -> Figure:
     figure, axes = stacked([3.0] * len(windows), [0.4, 0.7][: len(windows)])
     time = clock_of(scenario)
     for ax, window in zip(axes, windows, strict=True):
-        _panel(ax, scenario, time, window, true, told, found)
-    axes[0].set_title(f"{scenario.name}: exposure to the loss of the site" + (" (dashed: the failure)" if found else ""))
+        _panel(ax, scenario, time, window, true, told, views)
+    axes[0].set_title(f"{scenario.name}: exposure to the loss of the site" + dashed(views))
     if len(windows) > 1:
         axes[1].set_title("Around the highest")
     return figure
@@ -45,7 +54,7 @@ def _peak(curve: Curve) -> int | None:
 
 
 def _panel(
-    ax: Axes, scenario: Scenario, time: Clock, window: Window, true: Curve, told: Curve, found: list[Failover]
+    ax: Axes, scenario: Scenario, time: Clock, window: Window, true: Curve, told: Curve, views: Views
 ) -> None:
     band(ax, time, true, window, ORANGE, "true")
     over(ax, time, told, window, BLUE, "reported: what the recovery manager believes")
@@ -58,9 +67,10 @@ def _panel(
             side = "right" if word == "danger" else "left"
             ax.annotate(f"{word} {clock(level)}", (1 if side == "right" else 0, level / MINUTE_US), xycoords=("axes fraction", "data"),
                         ha=side, va="bottom", fontsize=8, color=colour)  # fmt: skip
-    for f in found:
-        if window[0] <= f.failed_us < window[1]:
-            ax.axvline(float(time.days(f.failed_us)), color=BLACK, lw=1.2, ls="--")
+    for failed_us in views.failures_us:
+        if window[0] <= failed_us < window[1]:
+            ax.axvline(float(time.days(failed_us)), color=BLACK, lw=1.2, ls="--")
+    bare(ax, time, views.unprotected, window, "unprotected")
     ax.set_ylim(0, top / MINUTE_US * 1.15)
     ax.set_ylabel("minutes")
     ax.grid(color="#E0E0E0", lw=0.6)

@@ -63,11 +63,13 @@ def near(t: Tables, causes: Causes, failover: Failover, window: Window) -> list[
     return [f for f in files if f.begin_us < window[1] and last.get(f.number, f.begin_us) > window[0]]
 
 
-def draw_failover(axes: Any, t: Tables, causes: Causes, time: Clock, failover: Failover, window: Window) -> None:
+def draw_failover(
+    axes: Any, t: Tables, causes: Causes, time: Clock, failover: Failover, window: Window, number: str = ""
+) -> None:
     """The worst database's files one by one, alerts and the phases of the outage."""
     worst = failover.worst
     name = causes.scenario.databases[worst.database].name
-    axes[0].set_title(f"Around the failover: files of {name}, from cut to restore")
+    axes[0].set_title(f"Around the failover{number}: files of {name}, from cut to restore")
     draw_alerts(axes[0], [a for a in judge(t, causes.scenario).alerts if a.database in (worst.database, -1)], time, window)
     lane(axes[0], "alerts")
     _files(axes[1], t, causes, time, window, failover)

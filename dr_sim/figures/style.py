@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +18,9 @@ from dr_sim.measures.exposure import Curve
 from dr_sim.measures.tables import Ints
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+
+if TYPE_CHECKING:
+    from dr_sim.figures.views import Views
 
 _dates: Any = mdates  # its functions have no types
 
@@ -53,6 +56,10 @@ class Clock:
     start: float
     zone: ZoneInfo
 
+    def later(self, us: int) -> Clock:
+        """The clock of a leg that begins then."""
+        return Clock(self.start + us / DAY_US, self.zone)
+
     def days(self, us: Any) -> Any:
         return self.start + np.asarray(us, dtype=np.float64) / DAY_US
 
@@ -85,6 +92,21 @@ def shade(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window) -
             ax.axvspan(float(time.days(max(begin, window[0]))), right, facecolor="#F6D5C3", edgecolor=RED, hatch="///", lw=0, zorder=0)
 
 
+def bare(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window, label: str | None = None) -> None:
+    """A band where the service was unprotected."""
+    for begin, end in spans:
+        if begin < window[1] and end > window[0]:
+            left, right = float(time.days(max(begin, window[0]))), float(time.days(min(end, window[1])))
+            ax.axvspan(left, right, facecolor="#DCE6F2", edgecolor=BLUE, hatch="..", lw=0, alpha=0.6, zorder=0, label=label)
+            label = None
+
+
+def dashed(views: Views) -> str:
+    """What the dashed lines are, for a title."""
+    n = len(views.failures_us)
+    return " (dashed: the failure)" if n == 1 else " (dashed: the failures, and failback)" if n else ""
+
+
 def top_of(*curves: Curve) -> int:
     return max(c.max_us() for c in curves)
 
@@ -95,6 +117,13 @@ def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label
     if not curve.duration_us:
         ax.plot([], [], color=colour, lw=3.5, alpha=0.6, label=label)
         return
+    first, *rest = curve.parts()
+    _one_band(ax, time, first, colour, label)
+    for part in rest:
+        _one_band(ax, time, part, colour, None)
+
+
+def _one_band(ax: Axes, time: Clock, curve: Curve, colour: str, label: str | None) -> None:
     x, y = curve.points()
     if len(curve.start_us) <= SLICES // 2:
         ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=3.5, alpha=0.6, label=label)
@@ -106,18 +135,22 @@ def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label
 
 def over(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
     """A second curve, to be seen over the first: a thin line, where it is dense the most of each slice."""
-    curve = curve.window(*window)
-    x, y = curve.points() if curve.duration_us else (np.empty(0, np.int64), np.empty(0, np.int64))
-    if len(curve.start_us) > SLICES // 2:
-        edges, _, y = slices(x, y, curve)
-        x = edges[:-1]
-        label += " (highest)"
-    ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=1.1, label=label)
+    parts = curve.window(*window).parts()
+    label += " (highest)" if any(len(part.start_us) > SLICES // 2 for part in parts) else ""
+    for i, part in enumerate(parts):
+        x, y = part.points() if part.duration_us else (np.empty(0, np.int64), np.empty(0, np.int64))
+        if len(part.start_us) > SLICES // 2:
+            edges, _, y = slices(x, y, part)
+            x = edges[:-1]
+        ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=1.1, label=None if i else label)
 
 
 def slices(x: Ints, y: Ints, curve: Curve) -> tuple[Ints, Ints, Ints]:
-    """(edges, least, most) of the points in each slice of the curve's time; an empty slice goes on as the one before."""
+    """(edges, least, most) of the curve in each slice of its time."""
     edges = np.linspace(curve.begin_us, curve.end_us, SLICES + 1).astype(np.int64)
+    order = np.argsort(np.concatenate((x, edges)), kind="stable")  # a piece may be longer than a slice
+    y = np.concatenate((y, np.interp(edges, x, y).astype(np.int64)))[order]
+    x = np.concatenate((x, edges))[order]
     first = np.minimum(np.searchsorted(x, edges[:-1], side="left"), len(x) - 1)
     high, low = np.maximum.reduceat(y, first), np.minimum.reduceat(y, first)
     return edges, low, high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from dr_sim.figures.style import (
     Clock,
     Window,
     band,
+    bare,
     clock_of,
+    dashed,
     draw_alerts,
     lane,
     over,
@@ -30,47 +33,57 @@ from dr_sim.figures.style import (
     stacked,
     top_of,
 )
-from dr_sim.journal import Journal
-from dr_sim.measures.alerts import judge
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.exposure import service_exposure
-from dr_sim.measures.lag import service_lag
-from dr_sim.measures.outcome import Failover, failovers
-from dr_sim.measures.tables import Tables, run_end_us, tables
-from dr_sim.scenario.model import Scenario
+from dr_sim.figures.views import Views
 from dr_sim.units import DAY_US, MINUTE_US, SECOND_US
 
+MOST_FAILOVERS = 4  # of which each has panels of its own
 
-def draw_timeline(journal: Journal, scenario: Scenario) -> Figure:
-    t = tables(journal)
-    causes = Causes(t, scenario)
-    end = run_end_us(t, scenario)
-    found = failovers(t, scenario)
+
+def draw_timeline(views: Views) -> Figure:
+    scenario, end = views.whole.legs[0].scenario, views.end_us
+    zooms = [(v, f, zoom_window(v.causes, f)) for v in views.legs for f in v.found][:MOST_FAILOVERS]
+    drawn: list[Callable[[Axes, Views, Clock, Window], None]] = [_events, _backups, _link, _behind, _alerts]
     lanes, gaps = [0.9, 1.1, 1.6, 2.2, 0.7], [0.35, 0.15, 0.15, 0.15, 0.15]
-    if found:
-        window = zoom_window(causes, found[0])
-        lanes += [0.55, 1.5 + 0.15 * min(len(near(t, causes, found[0], window)), MOST_LINES), 0.7]
+    if len(views.legs) > 1:
+        drawn, lanes, gaps = [_sites, *drawn], [0.35, *lanes], [0.35, 0.15, *gaps[1:]]
+    for v, f, window in zooms:
+        lanes += [0.55, 1.5 + 0.15 * min(len(near(v.t, v.causes, f, window)), MOST_LINES), 0.7]
         gaps += [0.7, 0.12, 0.12]
     figure, axes = stacked(lanes, gaps)
     time = clock_of(scenario)
-    for ax, draw in zip(axes[:5], (_events, _backups, _link, _behind, _alerts), strict=True):
-        draw(ax, t, causes, time, (0, end), found)
+    for ax, draw in zip(axes, drawn, strict=False):
+        draw(ax, views, time, (0, end))
         time.axis(ax, 0, end)
-        for failover in found:
-            ax.axvline(float(time.days(failover.failed_us)), color=BLACK, lw=1, ls="--", zorder=5)
-    for ax in axes[:4]:
+        bare(ax, time, views.unprotected, (0, end))
+        for failed_us in views.failures_us:
+            ax.axvline(float(time.days(failed_us)), color=BLACK, lw=1, ls="--", zorder=5)
+    for ax in axes[: len(drawn) - 1]:
         ax.tick_params(labelbottom=False)
-    axes[0].set_title(f"{scenario.name}: the run" + (" (dashed: the failure)" if found else ""))
-    if found:
-        draw_failover(axes[5:], t, causes, time, found[0], window)
+    dotted = "; dotted: unprotected" if views.unprotected else ""
+    axes[0].set_title(f"{scenario.name}: the run" + dashed(views).replace(")", dotted + ")"))
+    for i, (v, f, window) in enumerate(zooms):
+        at = len(drawn) + 3 * i
+        number = f" {i + 1}" if len(zooms) > 1 else ""
+        draw_failover(axes[at : at + 3], v.t, v.causes, time.later(v.leg.begins_us), f, window, number)
     return figure
 
 
-def _events(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, found: list[Failover]) -> None:
+def _sites(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+    """Which site is the primary and which the secondary."""
+    for i, (begin, end, words) in enumerate(views.sites()):
+        ax.barh(0, (end - begin) / DAY_US, left=float(time.days(begin)), height=0.9, color="#F2F2F2" if i % 2 else "#D9D9D9", edgecolor=BLACK, lw=0.5, alpha=0.8)
+        short = words if end - begin > (window[1] - window[0]) // 6 else words.partition(",")[0]
+        ax.text(float(time.days(begin)), 0, f" {short}", va="center", fontsize=8)
+    ax.set_ylim(-0.6, 0.6)
+    ax.set_yticks([])
+    lane(ax, "sites")
+
+
+def _events(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     """Faults and orders as spans, with the number they bear in the scenario; what lies close together is stacked."""
     shortest = (window[1] - window[0]) // 250
     rows: list[int] = []  # where each row is free again
-    for h in sorted(causes.happenings, key=lambda h: h.begin_us):
+    for h in sorted(views.happenings, key=lambda h: h.begin_us):
         label = f"{h.number} {h.what.replace('_', ' ')}" if h.number else ""
         ends_us = h.begin_us if h.what == "lose" else h.end_us  # what is lost stays lost: the instant matters
         width = max(ends_us - h.begin_us, shortest)
@@ -86,23 +99,25 @@ def _events(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, fo
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.set_yticks([])
     lane(ax, "events")
-    if not causes.happenings:
+    if not views.happenings:
         ax.text(0.01, 0.5, "none", transform=ax.transAxes, va="center", color=GREY)
 
 
-def _backups(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, found: list[Failover]) -> None:
+def _backups(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     """Fulls and incrementals as bars; of logs how many were finished in each slice."""
     shortest = (window[1] - window[0]) / 500
     colours = {Kind.FULL: BLUE, Kind.INCREMENTAL: SKY}
     logs: list[int] = []
-    for database in range(len(causes.scenario.databases)):
-        for f in causes.files(database):
+    for v in views.legs:
+        began_us = v.leg.begins_us
+        for f in (f for database in range(len(v.leg.scenario.databases)) for f in v.causes.files(database)):
             if f.kind == Kind.LOG:
                 if f.finished_us is not None:
-                    logs.append(f.finished_us)
+                    logs.append(began_us + f.finished_us)
                 continue
-            stop = f.finished_us or f.cut_off_us or window[1]
-            ax.barh(1 - f.kind, max(stop - f.begin_us, shortest) / DAY_US, left=float(time.days(f.begin_us)), height=0.7, color=colours[Kind(f.kind)])
+            stop = min(f.finished_us or f.cut_off_us or v.ends_us, v.ends_us)
+            left = float(time.days(began_us + f.begin_us))
+            ax.barh(1 - f.kind, max(stop - f.begin_us, shortest) / DAY_US, left=left, height=0.7, color=colours[Kind(f.kind)])
     count, edges = np.histogram(logs, bins=min(200, SLICES), range=window)
     if count.max(initial=0):
         ax.stairs(-0.4 - 0.0 * count + 0.8 * count / count.max() - 1.0, time.days(edges), baseline=-1.4, fill=True, color=GREEN)
@@ -111,18 +126,29 @@ def _backups(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, f
     lane(ax, "backups")
 
 
-def _link(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, found: list[Failover]) -> None:
+def _link(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     """What crossed the link in each slice, against its capacity; hatched where it was down."""
-    sent = t["truth.transfer_bytes"]
-    bits, edges = np.histogram(sent["time_us"], bins=SLICES // 3, range=window, weights=8.0 * sent["bytes"])
-    width_s = (window[1] - window[0]) / (SLICES // 3) / SECOND_US
-    rate = spread(bits / width_s / 1e6, causes.scenario.link.bandwidth_bit_s / 1e6)
-    ax.stairs(rate, time.days(edges), fill=True, color=BLUE)
-    capacity = causes.scenario.link.bandwidth_bit_s / 1e6
+    capacity = views.whole.legs[0].scenario.link.bandwidth_bit_s / 1e6
+    ax.stairs(*sent_rate(views, window, SLICES // 3, capacity, time.days), fill=True, color=BLUE)
     ax.axhline(capacity, color=GREY, lw=1, ls=":")
-    shade(ax, time, causes.link_down, (window[0], found[0].failed_us if found else window[1]))
+    for v in views.legs:
+        mine = time.later(v.leg.begins_us)
+        shade(ax, mine, v.causes.link_down, (0, min([v.ends_us, *(f.failed_us for f in v.found)])))
     ax.set_ylim(0, capacity * 1.15)
     lane(ax, "link\nMbit/s")
+
+
+def sent_rate(views: Views, window: Window, slices: int, capacity: float, at: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """(Mbit/s in each slice, the slices' edges) over all legs."""
+    rate = np.zeros(slices)
+    edges = np.linspace(*window, slices + 1)
+    width_s = (window[1] - window[0]) / slices / SECOND_US
+    for v in views.legs:
+        sent = v.t["truth.transfer_bytes"]
+        bits, _ = np.histogram(sent["time_us"] + v.leg.begins_us, bins=slices, range=window, weights=8.0 * sent["bytes"])
+        first = int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1  # what it sent it sent since it began
+        rate[first:] += spread(bits[first:] / width_s / 1e6, capacity)
+    return rate, at(edges)
 
 
 def spread(rate: Any, capacity: float) -> Any:
@@ -136,9 +162,9 @@ def spread(rate: Any, capacity: float) -> Any:
     return out
 
 
-def _behind(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, found: list[Failover]) -> None:
-    scenario = causes.scenario
-    lag, exposed = service_lag(t, scenario), service_exposure(t, scenario)
+def _behind(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+    scenario = views.whole.legs[0].scenario
+    lag, exposed = views.whole.replay_lag(), views.whole.exposure()
     band(ax, time, exposed, window, ORANGE, "true exposure (site)")
     over(ax, time, lag, window, BLUE, "replay lag")
     ax.axhline(scenario.danger_us / MINUTE_US, color=RED, lw=1, ls="--")
@@ -148,6 +174,6 @@ def _behind(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, fo
     lane(ax, "behind\nminutes")
 
 
-def _alerts(ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, found: list[Failover]) -> None:
-    draw_alerts(ax, judge(t, causes.scenario).alerts, time, window)
+def _alerts(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+    draw_alerts(ax, views.alerts, time, window)
     lane(ax, "alerts")

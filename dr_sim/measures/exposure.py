@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from operator import mul
 
 import numpy as np
@@ -27,12 +28,14 @@ NEVER_US = 1 << 62  # since when a commit has been lacking that never was
 class Curve:
     """value(t) = max(0, t - since_us[i]) for t in [start_us[i], start_us[i + 1]); the last piece ends at end_us.
 
-    All in microseconds; start_us ascends strictly. An empty curve has no pieces and no duration.
+    All in microseconds; start_us ascends strictly. An empty curve has no pieces and no duration. Where it is not defined
+    all the time, stop_us says where each piece ends.
     """
 
     start_us: Ints
     since_us: Ints
     end_us: int
+    stop_us: Ints | None = None
 
     @property
     def begin_us(self) -> int:
@@ -40,15 +43,23 @@ class Curve:
 
     @property
     def duration_us(self) -> int:
+        if self.stop_us is not None:
+            return int(np.sum(self.stop_us - self.start_us))
         return self.end_us - self.begin_us
 
     def stops_us(self) -> Ints:
         """Where each piece ends."""
+        if self.stop_us is not None:
+            return self.stop_us
         return np.append(self.start_us[1:], np.int64(self.end_us))[: len(self.start_us)]
 
     def window(self, from_us: int, until_us: int) -> Curve:
         """The part of the curve in [from_us, until_us)."""
         end = min(self.end_us, until_us)
+        if self.stop_us is not None:
+            there = (self.stop_us > from_us) & (self.start_us < end)
+            start, stop = np.maximum(self.start_us[there], from_us), np.minimum(self.stop_us[there], end)
+            return Curve(start, self.since_us[there], int(stop[-1]) if len(stop) else max(from_us, 0), stop)
         first = max(0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1)
         last = int(np.searchsorted(self.start_us, end, side="left"))
         if end <= from_us or first >= last:
@@ -56,6 +67,18 @@ class Curve:
         start = self.start_us[first:last].copy()
         start[0] = max(int(start[0]), from_us)
         return Curve(start, self.since_us[first:last], end)
+
+    def shifted(self, by_us: int) -> Curve:
+        """The same so much later."""
+        stop = None if self.stop_us is None else self.stop_us + by_us
+        return Curve(self.start_us + by_us, self.since_us + by_us, self.end_us + by_us, stop) if by_us else self
+
+    def parts(self) -> list[Curve]:
+        """Each stretch of time in which it is defined without a gap."""
+        if self.stop_us is None or not len(self.start_us):
+            return [self]
+        cuts = [0, *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(), len(self.start_us)]
+        return [Curve(self.start_us[a:b], self.since_us[a:b], int(self.stop_us[b - 1])) for a, b in pairwise(cuts)]
 
     def at(self, t_us: int) -> int:
         """The value just before t_us is overtaken by a change at t_us: a failure at t_us meets this one."""
@@ -145,6 +168,15 @@ class Curve:
             else:
                 found.append((begin, end))
         return found
+
+
+def joined(curves: Sequence[Curve]) -> Curve:
+    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there are any."""
+    level = [curve for curve in curves if len(curve.start_us)]
+    if len(level) < 2:
+        return level[0] if level else empty_curve(max((curve.end_us for curve in curves), default=0))
+    start, since, stop = (np.concatenate(x) for x in zip(*((c.start_us, c.since_us, c.stops_us()) for c in level), strict=True))
+    return Curve(start, since, level[-1].end_us, stop)
 
 
 def empty_curve(at_us: int) -> Curve:

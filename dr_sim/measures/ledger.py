@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from dr_sim.backups.model import Kind
 from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import true_exposure
@@ -56,8 +57,7 @@ def explain_at(record: Record, scenario: Scenario, t_us: int, database: int | No
     curves = {i: true_exposure(t, scenario, i) for i in range(len(scenario.databases)) if database in (None, i)}
     for i, curve in curves.items():
         if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
-            name = scenario.databases[i].name
-            raise NoSuchThing(f"{name} was not up at that instant: it was from {curve.begin_us} us to {curve.end_us} us")
+            raise NoSuchThing(f"{scenario.databases[i].name} was not up at that instant: no primary took its writes")
     worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
     return [_exposure_ledger(t, scenario, worst, t_us)]
 
@@ -99,8 +99,25 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
         return Ledger(title, 0)
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
+    if scenario.leg_no > 1 and not int(rows["commits"][last]):  # see dr_sim/measures/whole.py
+        return Ledger(title, t_us - lacking, _alone(t, scenario, database, lacking, t_us))
     lines = cut_up(Causes(t, scenario), database, int(rows["commits"][last]), lacking, t_us)
     return Ledger(title, t_us - lacking, lines)
+
+
+def _alone(t: Tables, scenario: Scenario, database: int, from_us: int, until_us: int) -> list[Line]:
+    """The way of the first full to a new secondary, from the promotion on."""
+    files = [f for f in Causes(t, scenario).files(database) if f.kind == Kind.FULL and f.cut_off_us is None]
+    in_place = min(max(scenario.secondary_from_us, from_us), until_us)
+    made = min([until_us, *(f.finished_us for f in files if f.finished_us is not None and f.finished_us > in_place)])
+    begun = min([made, *(max(f.begin_us, in_place) for f in files)])
+    cuts = [
+        (from_us, in_place, "no second side", "until a new secondary was in place"),
+        (in_place, begun, "waits for a full", "the new recovery network is seeded with one"),
+        (begun, made, "full backup", "what the new recovery network is seeded with"),
+        (made, until_us, "seeding", "the full is on its way, and was not whole at the new secondary"),
+    ]
+    return [Line(a, b - a, cause, detail) for a, b, cause, detail in cuts if b > a]
 
 
 # ---- outage ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 It believes in the unbroken chain of validated logs from where its copy of the database stands: whatever that chain
 holds was there when the chain's last log was cut, by that log's own header. The headers carry the primary's clock,
-so a wrong clock makes a wrong report: the difference to the true curve is what nobody was told.
+so a wrong clock makes a wrong report: the difference to the true curve is what nobody was told. Of a database that was not
+seeded it knows that there is nothing to go on from until a full is restored: all since the beginning would be lost.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from dr_sim.scenario.model import Scenario
 class _Believed:
     """The chain of one database as its manager knows it: where it stands and when the last of it was cut."""
 
-    __slots__ = ("ahead", "fork", "last_lsn", "sets", "since_utc_us")
+    __slots__ = ("ahead", "fork", "last_lsn", "seeded", "sets", "since_utc_us")
 
-    def __init__(self) -> None:
+    def __init__(self, seeded: bool) -> None:
+        self.seeded = seeded
         self.fork = 0
         self.last_lsn = -1  # -1: no position told yet
         self.since_utc_us = 0
@@ -32,6 +34,9 @@ class _Believed:
     def validated(self, name: int, kind: int, fork: int, first_lsn: int, last_lsn: int, started: int, finished: int) -> None:
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
+            return
+        if self.last_lsn < 0 and not self.seeded:
+            insort(self.ahead, (first_lsn, last_lsn, fork, started))
             return
         if self.last_lsn < 0:  # the first log of a seeded copy fits on what was seeded
             self.fork, self.last_lsn = fork, first_lsn
@@ -58,9 +63,9 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
     """What the manager would report for one database, from its first validated log on, while the primary is up."""
     t = tables(record)
     told = _told(t, database)
-    believed = _Believed()
-    time_us: list[int] = []
-    since_us: list[int] = []
+    believed = _Believed(scenario.databases[database].seeded)
+    time_us: list[int] = [] if believed.seeded else [0]
+    since_us: list[int] = [] if believed.seeded else [0]
     before = None
     for _, at, is_validated, name, kind, fork, first, last, started, finished in told:
         if is_validated:

@@ -8,7 +8,7 @@ rounded half up, once, here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -16,13 +16,13 @@ from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.alerts import Alert, AlertQuality, Episode, judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.conservation import conservation
-from dr_sim.measures.exposure import Curve, service_exposure, true_exposure, worst
-from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, unprotected
+from dr_sim.measures.exposure import Curve, service_exposure
+from dr_sim.measures.lag import LinkUse, backlog, backups_made, link_use, unprotected
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
-from dr_sim.measures.reported import service_reported
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.measures.tenants import TenantOutcome, asked_of, tenant_outcomes
+from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import any_refused_us, refusals
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
@@ -35,15 +35,15 @@ EXPOSED_CLASS = "site"  # the class that exposure means where none is named: onl
 def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ()) -> dict[str, Any]:
     """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty.
 
-    following: the legs after the first failover. Their failovers, violations and silent recoveries stand with the first
-    leg's, in the whole run's time, and what was counted of alerts and refused writes is of all legs; all else (exposure,
-    lag, the list of alerts) is of the first leg, and of each later one under `after`.
+    following: the legs after the first failover. Everything is of all legs, in the whole run's time: failovers and alerts
+    are numbered through, curves joined (dr_sim/measures/whole.py), counts added up. `legs` says which site was which when.
     """
     t = tables(record)
     end = run_end_us(t, scenario)
-    quality = judge(t, scenario)
     legs = [first_leg(scenario, t.journal), *following]
     opened = [t, *(tables(leg.journal) for leg in following)]
+    whole = Whole(legs, opened)
+    qualities = qualities_of(whole)
     up_until = min((up_until_us(t, scenario, i) for i in range(len(scenario.databases))), default=end)
     return {
         "name": scenario.name,
@@ -53,14 +53,15 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
         "start_utc_us": scenario.start_utc_us,
         "time_zone": scenario.time_zone,
         "measured_us": {"from": scenario.measure_from_us, "end": end, "up_until": up_until},
-        "failovers": _failovers(legs, opened, quality),
+        "legs": _legs(whole),
+        "failovers": _failovers(legs, opened, qualities),
         "orders_refused": _orders_refused(legs, opened),
-        "exposure": _exposures(t, scenario, end),
-        "replay_lag": _lags(t, scenario, end),
-        "backlog": _backlog(t, scenario),
-        "alerts": _alerts_of_all(legs, opened, quality),
-        "link": _link(t, scenario, up_until),
-        "backups": backups_made(t),
+        "exposure": _exposures(whole, scenario),
+        "replay_lag": _with_parts(whole.replay_lag, scenario, end),
+        "backlog": _backlog(whole),
+        "alerts": _alerts(whole, qualities),
+        "link": _link(whole),
+        "backups": dict(sum((Counter(backups_made(of)) for of in opened), Counter(dict.fromkeys(backups_made(t), 0)))),
         "writes_refused": _writes_refused(legs, opened),
         "happened": _happened(legs, opened),
         "silent_recoveries": [
@@ -78,8 +79,35 @@ def summarise(record: Record, scenario: Scenario, following: Sequence[Leg] = ())
         ]
         + [broken for leg, of in zip(legs, opened, strict=True) for broken in _not_conserved(leg, of)],
         "conservation": [_conserved(leg, of) for leg, of in zip(legs, opened, strict=True)],
-        "after": [_after(leg, of) for leg, of in zip(following, opened[1:], strict=True)],
     }
+
+
+def qualities_of(whole: Whole) -> list[AlertQuality]:
+    """Of each leg the alerts and dangers, in the leg's time; alerts are numbered through the whole run."""
+    found, before = [], 0
+    for leg, t in zip(whole.legs, whole.opened, strict=True):
+        quality = judge(t, leg.scenario)
+        for alert in quality.alerts:
+            alert.number += before
+        before += len(t["seen.RaiseAlert"]["seq"])
+        found.append(quality)
+    return found
+
+
+def _legs(whole: Whole) -> list[dict[str, Any]]:
+    """Which site is the primary and which the secondary, from when to when, and since when unprotected until when."""
+    ends = [*(leg.begins_us for leg in whole.legs[1:]), whole.end_us]
+    spans = unprotected_spans(whole)
+    out = []
+    for leg, t, end in zip(whole.legs, whole.opened, ends, strict=True):
+        exposed = service_exposure(t, leg.scenario, EXPOSED_CLASS)
+        bare = [span for span in spans if leg.begins_us <= span[0] < end and leg.number > 1]
+        out.append({
+            "leg": leg.number, "begins_us": leg.begins_us, "ends_us": end, "primary": leg.primary, "secondary": leg.secondary,
+            "unprotected_us": list(bare[0]) if bare else None,
+            "exposure": _curve(exposed, leg.scenario, run_end_us(t, leg.scenario)),
+        })  # fmt: skip
+    return out
 
 
 def _not_conserved(leg: Leg, t: Tables) -> list[dict[str, Any]]:
@@ -96,18 +124,6 @@ def _conserved(leg: Leg, t: Tables) -> dict[str, dict[str, int]]:
     return {leg.scenario.databases[c.database].name: c.parts() for c in conservation(t, leg.scenario)}
 
 
-def _after(leg: Leg, t: Tables) -> dict[str, Any]:
-    """What is measured of a later leg, but for its failovers; its durations count from begins_us."""
-    end = run_end_us(t, leg.scenario)
-    return {
-        "leg": leg.number,
-        "begins_us": leg.begins_us,
-        "exposure": _exposures(t, leg.scenario, end),
-        "alerts": _alerts(leg.scenario, judge(t, leg.scenario)),
-        "backups": backups_made(t),
-    }
-
-
 def half_up(value: Fraction | int) -> int:
     return int((2 * Fraction(value) + 1) // 2)
 
@@ -117,26 +133,21 @@ def _seconds(us: int | None) -> float | None:
 
 
 # ---- exposure and lag ------------------------------------------------------------------------------------------------
-def _exposures(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
-    out = _with_parts([true_exposure(t, scenario, i, EXPOSED_CLASS) for i in range(len(scenario.databases))], scenario, end)
+def _exposures(whole: Whole, scenario: Scenario) -> dict[str, Any]:
+    end = whole.end_us
+    out = _with_parts(whole.exposure, scenario, end)
     out["class"] = EXPOSED_CLASS
-    out["other_classes"] = {
-        other: _curve(service_exposure(t, scenario, other), scenario, end) for other in ("database", "host")
-    }
-    out["reported"] = _curve(service_reported(t, scenario), scenario, end)
+    out["other_classes"] = {other: _curve(whole.exposure("", other), scenario, end) for other in ("database", "host")}
+    out["reported"] = _curve(whole.reported(), scenario, end)
     return out
 
 
-def _lags(t: Tables, scenario: Scenario, end: int) -> dict[str, Any]:
-    return _with_parts([replay_lag(t, scenario, i) for i in range(len(scenario.databases))], scenario, end)
-
-
-def _with_parts(each: list[Curve], scenario: Scenario, end: int) -> dict[str, Any]:
+def _with_parts(of: Callable[..., Curve], scenario: Scenario, end: int) -> dict[str, Any]:
     """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA names."""
     return {
-        **_curve(worst(each), scenario, end),
-        "by_database": {d.name: _curve(c, scenario, end) for d, c in zip(scenario.databases, each, strict=True)},
-        "by_tenant": {name: _curve(worst([each[i] for i in of]), scenario, end) for name, of in asked_of(scenario).items()},
+        **_curve(of(), scenario, end),
+        "by_database": {d.name: _curve(of(d.name), scenario, end) for d in scenario.databases},
+        "by_tenant": {name: _curve(of(tenant=name), scenario, end) for name in asked_of(scenario)},
     }
 
 
@@ -170,20 +181,19 @@ def limits_us(scenario: Scenario) -> list[int]:
 
 
 # ---- failovers ----------------------------------------------------------------------------------------------------------
-def _failovers(legs: Sequence[Leg], opened: Sequence[Tables], first: AlertQuality) -> list[dict[str, Any]]:
+def _failovers(legs: Sequence[Leg], opened: Sequence[Tables], qualities: Sequence[AlertQuality]) -> list[dict[str, Any]]:
     """Those of all legs, numbered through."""
     found: list[dict[str, Any]] = []
-    for i, (leg, t) in enumerate(zip(legs, opened, strict=True)):
-        quality = judge(t, leg.scenario) if i else first
+    for i, (leg, t, quality) in enumerate(zip(legs, opened, qualities, strict=True)):
         for f in failovers(t, leg.scenario):
             told = _failover(t, leg.scenario, f, quality)
             bare = unprotected(leg, f, legs[i + 1] if i + 1 < len(legs) else None)
             told["unprotected_us"], told["unprotected_censored"] = bare if bare is not None else (None, False)
-            found.append({**_in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number})
+            found.append({**_in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number, "primary": leg.primary})
     return found
 
 
-_INSTANTS = ("failed_us", "recovery_point_us", "outage_from_us", "served_again_us", "begin_us", "onset_us", "time_us")
+_INSTANTS = ("end_us", "due_us", "failed_us", "recovery_point_us", "outage_from_us", "served_again_us", "begin_us", "onset_us", "time_us")
 
 
 def _in_the_run_s_time(told: Any, begins_us: int) -> Any:
@@ -373,27 +383,25 @@ def _episode(scenario: Scenario, e: Episode) -> dict[str, Any]:
     }
 
 
-def _alerts(scenario: Scenario, quality: AlertQuality) -> dict[str, Any]:
+def _alerts(whole: Whole, qualities: Sequence[AlertQuality]) -> dict[str, Any]:
+    """Of all legs: an alert that was missed after a failover was missed."""
+    each = list(zip(whole.legs, qualities, strict=True))
+    told = [_in_the_run_s_time(_alert(leg.scenario, a), leg.begins_us) for leg, q in each for a in q.alerts]
+    by_database = {d.name: [_score(qualities[0].of(i))] for i, d in enumerate(whole.legs[0].scenario.databases)}
+    names = list(by_database)
+    for leg, quality in each[1:]:
+        for i, d in enumerate(leg.scenario.databases):
+            by_database[d.name].append(_score(quality.of(i)))
     return {
-        **_score(quality),
-        "first": _alert(scenario, quality.alerts[0]) if quality.alerts else None,
-        "list": [_alert(scenario, a) for a in quality.alerts],
-        "episodes": [_episode(scenario, e) for e in quality.episodes],
-        "by_database": {d.name: _score(quality.of(i)) for i, d in enumerate(scenario.databases)},
+        **_added([_score(q) for q in qualities]),
+        "first": told[0] if told else None,
+        "list": told,
+        "episodes": [_in_the_run_s_time(_episode(leg.scenario, e), leg.begins_us) for leg, q in each for e in q.episodes],
+        "by_database": {name: _added(scores) for name, scores in by_database.items()},
+        "by_tenant": {
+            tenant: _added([score for i in of for score in by_database[names[i]]]) for tenant, of in asked_of(whole.legs[0].scenario).items()
+        },
     }
-
-
-def _alerts_of_all(legs: Sequence[Leg], opened: Sequence[Tables], first: AlertQuality) -> dict[str, Any]:
-    """The first leg's alerts, with the scores of all legs: an alert that was missed after a failover was missed."""
-    later = [_alerts(leg.scenario, judge(t, leg.scenario)) for leg, t in zip(legs[1:], opened[1:], strict=True)]
-    out = _alerts(legs[0].scenario, first)
-    by_database = {
-        name: _added([score, *(of["by_database"][name] for of in later if name in of["by_database"])])
-        for name, score in out["by_database"].items()
-    }
-    names = [d.name for d in legs[0].scenario.databases]
-    by_tenant = {name: _added([by_database[names[i]] for i in of]) for name, of in asked_of(legs[0].scenario).items()}
-    return out | _added([out, *later]) | {"by_database": by_database, "by_tenant": by_tenant}
 
 
 def _added(scores: Sequence[dict[str, Any]]) -> dict[str, int | None]:
@@ -413,13 +421,13 @@ def _score(quality: AlertQuality) -> dict[str, int | None]:
     }
 
 
-def _backlog(t: Tables, scenario: Scenario) -> dict[str, int]:
-    to_land, to_restore = backlog(t, scenario)
+def _backlog(whole: Whole) -> dict[str, int]:
+    each = [backlog(t, leg.scenario) for leg, t in zip(whole.legs, whole.opened, strict=True)]
     return {
-        "not_landed_max": to_land.most,
-        "not_landed_at_end": to_land.last,
-        "not_restored_max": to_restore.most,
-        "not_restored_at_end": to_restore.last,
+        "not_landed_max": max(to_land.most for to_land, _ in each),
+        "not_landed_at_end": each[-1][0].last,
+        "not_restored_max": max(to_restore.most for _, to_restore in each),
+        "not_restored_at_end": each[-1][1].last,
     }
 
 
@@ -454,8 +462,13 @@ def _writes_refused(legs: Sequence[Leg], opened: Sequence[Tables]) -> dict[str, 
     }
 
 
-def _link(t: Tables, scenario: Scenario, until: int) -> dict[str, Any]:
-    use = link_use(t, scenario, until)
+def _link(whole: Whole) -> dict[str, Any]:
+    """While there was a primary to send from."""
+    uses = []
+    for leg, t in zip(whole.legs, whole.opened, strict=True):
+        up_until = min((up_until_us(t, leg.scenario, i) for i in range(len(leg.scenario.databases))), default=0)
+        uses.append(link_use(t, leg.scenario, up_until))
+    use = LinkUse(sum(u.bytes_sent for u in uses), sum((u.capacity_bits for u in uses), Fraction(0)), sum(u.down_us for u in uses))
     share = use.share
     return {
         "bytes_sent": use.bytes_sent,

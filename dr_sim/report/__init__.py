@@ -7,17 +7,15 @@ summary as the screen and --json; nothing is computed here.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
+from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
-from dr_sim.measures.alerts import judge
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.exposure import service_exposure
-from dr_sim.measures.outcome import Failover, failovers
-from dr_sim.measures.tables import tables
+from dr_sim.legs import Leg
 from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
@@ -29,13 +27,15 @@ from dr_sim.units import clock
 __all__ = ["report_html"]
 
 
-def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], examined: Examined | None = None) -> str:
-    """The page. summary: the whole one, with verdict and digest; examined: which assumptions flip the verdict, if known."""
-    t = tables(journal)
-    causes, quality, found = Causes(t, scenario), judge(t, scenario), failovers(t, scenario)
-    timeline = Timeline(t, scenario, causes, quality, found)
+def report_html(
+    journal: Journal, scenario: Scenario, summary: dict[str, Any], examined: Examined | None = None, following: Sequence[Leg] = ()
+) -> str:
+    """The page. summary: the whole one, with verdict and digest; examined: which assumptions flip the verdict, if known;
+    following: the legs after the first."""
+    seen = views_of(journal, scenario, following)
+    timeline = Timeline(seen)
     lanes = timeline.charts()
-    exposed = service_exposure(t, scenario).window(scenario.measure_from_us, causes.end_us)
+    exposed = seen.whole.exposure().window(scenario.measure_from_us, seen.end_us)
     limits = [(f"SLA {line.id}", line.bound) for line in scenario.sla if line.measure == "data_loss" and line.at_most]
     shares = [share_below(exposed, limits)] if exposed.duration_us else []
     parts = [_failover(f, summary, scenario) for f in summary["failovers"]]
@@ -45,7 +45,7 @@ def report_html(journal: Journal, scenario: Scenario, summary: dict[str, Any], e
         scenario=scenario, summary=summary, verdict=_verdict(summary, scenario), marks=MARKS, version=__version__,
         lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary), alerts=_alerts(summary, scenario),
         sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
-        examined=examined, views=json.dumps(_views(timeline, causes, found)),
+        examined=examined, views=json.dumps(_views(timeline, seen)),
     )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     if f["unprotected_us"] is not None:
         at_least = "at least " if f["unprotected_censored"] else ""
         lines.append(f"After that the service was unprotected for {at_least}{clock(f['unprotected_us'])}, until a new recovery network was seeded.")
+    lines += [f"Of tenant {x['name']}: outage {'unknown' if x['outage_us'] is None else clock(x['outage_us'])}." for x in f["tenants"]]
     if f["two_primaries_us"]:
         lines.append(f"Two primaries took writes for {clock(f['two_primaries_us'])}; {size(f['discarded_bytes'])} were thrown away.")
     return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)
@@ -121,6 +122,9 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append((f"exposure ({e['class']})", f"p50 {clock(e['p50_us'])}, p99 {clock(e['p99_us'])}, at most {clock(e['max_us'])}"))
     if lag["max_us"] is not None:
         facts.append(("replay lag", f"p50 {clock(lag['p50_us'])}, p99 {clock(lag['p99_us'])}, at most {clock(lag['max_us'])}"))
+    if len(summary["legs"]) > 1:
+        changes = [f"{x['primary']} until {instant(x['ends_us'], scenario)}" for x in summary["legs"][:-1]]
+        facts.append(("primary", ", ".join([*changes, f"then {summary['legs'][-1]['primary']}"])))
     facts.append(("alerts", f"{alerts['raised']} raised; of {alerts['due']} due {alerts['missed']} missed, {alerts['late']} late; {alerts['false']} false"))
     used = "unknown" if link["used_ppm"] is None else f"{link['used_ppm'] / 10_000:.1f} %"
     facts.append(("link", f"{size(link['bytes_sent'])} sent, {used} of its capacity; down for {clock(link['down_us'])}"))
@@ -130,18 +134,20 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _alerts(summary: dict[str, Any], scenario: Scenario) -> list[dict[str, Any]]:
-    """Every alert of all legs, numbered as in each leg."""
-    legs = [(0, summary["alerts"]), *((after["begins_us"], after["alerts"]) for after in summary["after"])]
+    """Every alert of all legs."""
     return [
-        {"number": a["number"], "when": instant(begins_us + a["time_us"], scenario), "database": a["database"] or "whole service",
+        {"number": a["number"], "when": instant(a["time_us"], scenario), "database": a["database"] or "whole service",
          "source": a["source"], "event": a["event_id"], "level": a["level"], "text": a["text"], "false": a["false"]}
-        for begins_us, alerts in legs
-        for a in alerts["list"]
+        for a in summary["alerts"]["list"]
     ]  # fmt: skip
 
 
-def _views(timeline: Timeline, causes: Causes, found: list[Failover]) -> list[tuple[str, float, float]]:
+def _views(timeline: Timeline, seen: Views) -> list[tuple[str, float, float]]:
     """(name, from, to) of what the buttons above the timeline show; milliseconds since 1970."""
     views = [("whole run", 0, timeline.end_us)]
-    views += [(f"around failover {i}", *zoom_window(causes, f)) for i, f in enumerate(found, 1)]
+    for v in seen.legs:
+        for f in v.found:
+            begin, end = zoom_window(v.causes, f)
+            views.append((f"around failover {len(views)}", begin + v.leg.begins_us, end + v.leg.begins_us))
+    views += [(f"unprotected {i}", *span) for i, span in enumerate(seen.unprotected, 1)]
     return [(name, float(timeline.ms(begin)), float(timeline.ms(min(end, timeline.end_us)))) for name, begin, end in views]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import (
+    BoxAnnotation,
     BoxZoomTool,
     CustomJSHover,
     CustomJSTickFormatter,
@@ -30,15 +31,11 @@ from bokeh.plotting import figure
 from dr_sim.backups.model import Kind
 from dr_sim.figures.failover import PHASE_COLOURS
 from dr_sim.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY
-from dr_sim.figures.timeline import spread
-from dr_sim.measures.alerts import AlertQuality
-from dr_sim.measures.causes import Causes
-from dr_sim.measures.exposure import Curve, service_exposure
-from dr_sim.measures.lag import Backlog, backlog, service_lag
-from dr_sim.measures.outcome import Failover
-from dr_sim.measures.reported import service_reported
+from dr_sim.figures.timeline import sent_rate
+from dr_sim.figures.views import Views
+from dr_sim.measures.exposure import Curve
+from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.tables import Tables
-from dr_sim.scenario.model import Scenario
 from dr_sim.screen import instant, size
 from dr_sim.units import MINUTE_US, SECOND_US, clock
 
@@ -74,11 +71,11 @@ class Chart:
 
 
 class Timeline:
-    """The lanes of one run, over one time axis."""
+    """The lanes of one run, all its legs, over one time axis."""
 
-    def __init__(self, t: Tables, scenario: Scenario, causes: Causes, quality: AlertQuality, found: list[Failover]) -> None:
-        self.t, self.scenario, self.causes, self.quality, self.found = t, scenario, causes, quality, found
-        self.end_us = causes.end_us
+    def __init__(self, seen: Views) -> None:
+        self.seen, self.scenario = seen, seen.whole.legs[0].scenario
+        self.end_us = seen.end_us
         begin, end = self.ms(0), self.ms(self.end_us)
         self.x = Range1d(begin, end, bounds=(begin, end), min_interval=1_000, name="time")
 
@@ -91,7 +88,8 @@ class Timeline:
 
     def charts(self) -> list[Chart]:
         """Every lane, from what happened down to what it did to recovery."""
-        return [self._events(), self._backups(), self._link(), self._behind(), self._exposure(), self._backlog(), self._alerts()]
+        sites = [self._sites()] if len(self.seen.legs) > 1 else []
+        return [*sites, self._events(), self._backups(), self._link(), self._behind(), self._exposure(), self._backlog(), self._alerts()]
 
     # ---- parts ---------------------------------------------------------------------------------------------------------
     def _lane(self, key: str, height: int, y_range: Any, label: str, tooltips: Any = None) -> Any:
@@ -111,8 +109,12 @@ class Timeline:
         f.outline_line_color = None
         if tooltips:
             f.add_tools(HoverTool(tooltips=tooltips))
-        for failover in self.found:
-            f.add_layout(Span(location=float(self.ms(failover.failed_us)), dimension="height", line_color=BLACK, line_dash="dashed"))
+        for failed_us in self.seen.failures_us:
+            f.add_layout(Span(location=float(self.ms(failed_us)), dimension="height", line_color=BLACK, line_dash="dashed"))
+        for begin, until in self.seen.unprotected:
+            left, right = float(self.ms(begin)), float(self.ms(until))
+            f.add_layout(BoxAnnotation(left=left, right=right, fill_color="#DCE6F2", fill_alpha=0.6, hatch_pattern="dot",
+                                       hatch_color=BLUE, hatch_alpha=0.4, line_color=None, level="underlay"))  # fmt: skip
         return f
 
     def _when_hover(self, renderers: list[Any], value: str) -> HoverTool:
@@ -137,7 +139,11 @@ class Timeline:
 
     def _curve(self, f: Any, curve: Curve, colour: str, label: str, width: float) -> Any:
         """A curve in minutes as a line that tells its value where the pointer is."""
-        x, y = thinned(*curve.points()) if curve.duration_us else (np.empty(0), np.empty(0))
+        x, y = np.empty(0), np.empty(0)
+        for part in curve.parts() if curve.duration_us else ():
+            px, py = thinned(*part.points())
+            gap = [px[0]] if len(x) else []  # where it is not defined the line breaks
+            x, y = np.concatenate((x, gap, px)), np.concatenate((y, [np.nan] * len(gap), py))
         line = f.line(self.ms(x), y / MINUTE_US, color=colour, line_width=width, legend_label=label, name=label)
         f.add_tools(self._when_hover([line], "$y{0.0} min"))
         return line
@@ -148,8 +154,19 @@ class Timeline:
         f.line(ends, [at_us / MINUTE_US] * 2, color=colour, line_dash=dash, legend_label=f"{words} {clock(at_us)}")
 
     # ---- lanes ---------------------------------------------------------------------------------------------------------
+    def _sites(self) -> Chart:
+        """Which site is the primary, and where the service was unprotected."""
+        spans = self.seen.sites()
+        names = sorted({v.leg.primary for v in self.seen.legs})
+        f = self._lane("sites", 60 + 26 * len(names), names[::-1], "", [("", "@words"), ("from", "@when")])
+        rows = [(v.leg.primary, begin, end, words) for v, (begin, end, words) in zip(self.seen.legs, spans, strict=True)]
+        self._bars(f, rows, GREY)
+        told = "; ".join(f"{words} from {self.when(begin)}" for begin, _, words in spans)
+        bare = "; ".join(f"{clock(end - begin)} from {self.when(begin)}" for begin, end in self.seen.unprotected)
+        return Chart("sites", "Which site is the primary (dotted ground: unprotected)", f"{told}. Unprotected: {bare or 'never'}.", f)
+
     def _events(self) -> Chart:
-        happenings = sorted(self.causes.happenings, key=lambda h: h.begin_us)
+        happenings = sorted(self.seen.happenings, key=lambda h: h.begin_us)
         labels = list(dict.fromkeys(h.what.replace("_", " ") for h in happenings))
         f = self._lane("events", 60 + 26 * max(len(labels), 1), labels[::-1] or ["nothing"], "", [("", "@words"), ("from", "@when")])
         shortest = self.end_us // 1000
@@ -172,17 +189,18 @@ class Timeline:
         left_out = 0
         rows: dict[Kind, list[tuple[Any, int, int, str]]] = {kind: [] for kind in Kind}
         shortest = self.end_us // 20_000
-        for index, database in enumerate(self.scenario.databases):
-            for file in self.causes.files(index):
+        for v in self.seen.legs:
+            began_us = v.leg.begins_us
+            for database, file in ((d, f) for index, d in enumerate(v.leg.scenario.databases) for f in v.causes.files(index)):
                 kind = Kind(file.kind)
                 counted[kind] += 1
                 if kind is Kind.LOG and counted[kind] > MOST_BARS:
                     left_out += 1
                     continue
-                stop = file.finished_us or file.cut_off_us or self.end_us
+                stop = file.finished_us or file.cut_off_us or v.ends_us
                 state = "" if file.finished_us else ", cut off" if file.cut_off_us else ", unfinished"
                 text = f"{words[kind]} of {database.name}: {size(file.nominal_bytes)} in {clock(stop - file.begin_us)}{state}"
-                rows[kind].append((words[kind], file.begin_us, max(stop, file.begin_us + shortest), text))
+                rows[kind].append((words[kind], began_us + file.begin_us, began_us + max(stop, file.begin_us + shortest), text))
         for kind, colour in ((Kind.FULL, BLUE), (Kind.INCREMENTAL, SKY), (Kind.LOG, GREEN)):
             self._bars(f, rows[kind], colour)
         told = ", ".join(f"{counted[kind]} {words[kind]}{'s' * (counted[kind] != 1)}" for kind in Kind)
@@ -191,23 +209,24 @@ class Timeline:
     def _link(self) -> Chart:
         capacity = self.scenario.link.bandwidth_bit_s / 1e6
         f = self._lane("link", 170, (0, capacity * 1.2), "Mbit/s")
-        sent = self.t["truth.transfer_bytes"]
-        bits, edges = np.histogram(sent["time_us"], bins=LINK_SLICES, range=(0, self.end_us), weights=8.0 * sent["bytes"])
-        rate = spread(bits / (self.end_us / LINK_SLICES / SECOND_US) / 1e6, capacity)
+        rate, edges = sent_rate(self.seen, (0, self.end_us), LINK_SLICES, capacity, np.asarray)
         area = f.step(self.ms(edges[:-1]), rate, mode="after", color=BLUE, legend_label="sent", name="sent")
         f.add_tools(self._when_hover([area], "$y{0.00} Mbit/s"))
         f.line(self.ms([0, self.end_us]), [capacity] * 2, color=GREY, line_dash="dotted", legend_label="bandwidth")
-        lost_us = min((f.failed_us for f in self.found if f.failure_class == "site"), default=self.end_us)
-        down = [(begin, min(end, lost_us)) for begin, end in self.causes.link_down if begin < lost_us]  # a lost site has no link
+        down = []
+        for v in self.seen.legs:  # a lost site has no link
+            lost_us = min([v.ends_us, *(f.failed_us for f in v.found if f.failure_class == "site")])
+            mine = [(begin, min(end, lost_us)) for begin, end in v.causes.link_down if begin < lost_us]
+            down += [(v.leg.begins_us + begin, v.leg.begins_us + end) for begin, end in mine]
         if down:
             f.quad(left=self.ms([b for b, _ in down]), right=self.ms([e for _, e in down]), bottom=0, top=capacity, color=RED,
                    fill_alpha=0.2, hatch_pattern="right_diagonal_line", hatch_color=RED, legend_label="down")  # fmt: skip
         above_it(f)
         total = sum(end - begin for begin, end in down)
-        return Chart("link", "Link", f"{size(int(sent['bytes'].sum()))} crossed a link of {capacity:g} Mbit/s; it was down for {clock(total)}.", f)
+        return Chart("link", "Link", f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} crossed a link of {capacity:g} Mbit/s; it was down for {clock(total)}.", f)
 
     def _behind(self) -> Chart:
-        lag = service_lag(self.t, self.scenario)
+        lag = self.seen.whole.replay_lag()
         f = self._lane("replay", 190, (0, _top(lag.max_us(), self.scenario.danger_us)), "minutes")
         self._curve(f, lag, BLUE, "replay lag", 1.5)
         self._level(f, self.scenario.danger_us, "danger", RED, "dashed")
@@ -215,7 +234,7 @@ class Timeline:
         return Chart("replay", "Replay: how far the secondary was behind", f"Replay lag was at most {clock(lag.max_us())}.", f)
 
     def _exposure(self) -> Chart:
-        true, told = service_exposure(self.t, self.scenario), service_reported(self.t, self.scenario)
+        true, told = self.seen.whole.exposure(), self.seen.whole.reported()
         lines = [j for j in self.scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most]
         near = [j.bound for j in lines if j.bound <= 4 * true.max_us()]
         f = self._lane("exposure", 240, (0, _top(true.max_us(), told.max_us(), *near)), "minutes")
@@ -230,7 +249,8 @@ class Timeline:
         return Chart("exposure", "Exposure: true beside reported", words + "".join(f" The SLA's {clock(j.bound)} lies far above." for j in far), f)
 
     def _backlog(self) -> Chart:
-        landing, restoring = backlog(self.t, self.scenario)
+        each = [(v.leg.begins_us, v.ends_us, *backlog(v.t, v.leg.scenario)) for v in self.seen.legs]
+        landing, restoring = (over_legs([(begins, ends, b[i]) for begins, ends, *b in each]) for i in (0, 1))
         f = self._lane("backlog", 170, (0, max(landing.most, restoring.most, 1) * 1.15), "logs")
         for part, colour, word, dash in ((landing, ORANGE, "not landed", "solid"), (restoring, BLUE, "landed, not restored", "dashed")):
             x, y = self._steps(part)
@@ -251,14 +271,11 @@ class Timeline:
 
     def _staging(self) -> list[tuple[int, int]]:
         """The maximal intervals in which some file waited because staging was full."""
-        rows = self.t["truth.file_state"]
-        order = np.lexsort((rows["seq"], rows["file"]))
-        file, time = rows["file"][order], rows["time_us"][order]
-        held = self.t.has_text(rows["state"][order], "staging")
-        same = np.append(file[1:] == file[:-1], False)
-        stop = np.where(same, np.append(time[1:], self.end_us), self.end_us)
+        held: list[tuple[int, int]] = []
+        for v in self.seen.legs:
+            held += [(v.leg.begins_us + begin, v.leg.begins_us + end) for begin, end in _held(v.t, v.ends_us)]
         spans: list[tuple[int, int]] = []
-        for begin, end in sorted(zip(time[held].tolist(), stop[held].tolist(), strict=True)):
+        for begin, end in sorted(held):
             if spans and begin <= spans[-1][1]:
                 spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:
@@ -266,7 +283,7 @@ class Timeline:
         return spans
 
     def _alerts(self) -> Chart:
-        alerts = self.quality.alerts
+        alerts = self.seen.alerts
         names = [self._subject(i) for i in (-1, *range(len(self.scenario.databases)))]
         named = [name for i, name in enumerate(names, -1) if any(a.database == i for a in alerts)]
         f = self._lane("alerts", 60 + 26 * max(len(named), 1), named[::-1] or ["none"], "",
@@ -283,12 +300,34 @@ class Timeline:
                       color=_ALERT_COLOURS.get(event_id, GREY), legend_label=f"event {event_id}")  # fmt: skip
         if alerts:
             above_it(f)
-        q = self.quality
-        words = f"{len(alerts)} alerts; {q.due} lasting dangers asked for one, {q.missed} were missed, {q.late} answered late; {q.false} alerts were false."
+        due, missed, late, false = (sum(getattr(v.quality, what) for v in self.seen.legs) for what in ("due", "missed", "late", "false"))
+        words = f"{len(alerts)} alerts; {due} lasting dangers asked for one, {missed} were missed, {late} answered late; {false} alerts were false."
         return Chart("alerts", "Alerts", words, f)
 
     def _subject(self, database: int) -> str:
         return "whole service" if database < 0 else self.scenario.databases[database].name
+
+
+def _held(t: Tables, end_us: int) -> list[tuple[int, int]]:
+    """When single files waited because staging was full."""
+    rows = t["truth.file_state"]
+    order = np.lexsort((rows["seq"], rows["file"]))
+    file, time = rows["file"][order], rows["time_us"][order]
+    held = t.has_text(rows["state"][order], "staging")
+    same = np.append(file[1:] == file[:-1], False)
+    stop = np.where(same, np.append(time[1:], end_us), end_us)
+    return list(zip(time[held].tolist(), stop[held].tolist(), strict=True))
+
+
+def over_legs(each: Sequence[tuple[int, int, Backlog]]) -> Backlog:
+    """(begins_us, ends_us, backlog in the leg's time) of every leg, as one in the run's time; each begins with nothing."""
+    at, count = [], []
+    for begins, ends, of in each:
+        there = of.at_us < ends
+        first = np.zeros(int(begins > 0), np.int64)
+        at += [first + begins, of.at_us[there] + begins]
+        count += [first, of.count[there]]
+    return Backlog(np.concatenate(at), np.concatenate(count))
 
 
 def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:

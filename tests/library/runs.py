@@ -41,8 +41,8 @@ def times(result: Result, record: str, /, **wanted: int | str) -> list[int]:
 
 
 def peak_us(result: Result) -> int:
-    """The peak of true exposure to the loss of the site."""
-    found: int = result.summary["exposure"]["max_us"]
+    """The peak of true exposure to the loss of the site, until the first failover."""
+    found: int = result.summary["legs"][0]["exposure"]["max_us"]
     return found
 
 

@@ -45,7 +45,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         failover=model.Failover("manual", 30 * S, 0, ("anna",), "anna", model.Law("fixed", 4 * MIN), True, S, 21 * S,
                                 60 * S, 10 * S, 5 * S, 30 * S, 30 * S, 45 * S, 500_000),
         users=model.Users(1000, S, 600_000), engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
-        new_secondary_us=None, manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
+        new_secondary_us=0, manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
     )  # fmt: skip
     return replace(scenario, **changes)
 

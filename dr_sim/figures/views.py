@@ -1,0 +1,84 @@
+"""What the pictures see of a run in legs: each leg's record, with what happened put into the whole run's time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dr_sim.journal import Journal
+from dr_sim.legs import Leg, first_leg
+from dr_sim.measures.alerts import Alert, AlertQuality, judge
+from dr_sim.measures.causes import Causes, Happening
+from dr_sim.measures.outcome import Failover, failovers
+from dr_sim.measures.tables import Tables
+from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.scenario.model import Scenario
+
+
+@dataclass(slots=True)
+class View:
+    """One leg: its own times are its world's; ends_us is when the next one begins, in the leg's time."""
+
+    leg: Leg
+    t: Tables
+    causes: Causes
+    quality: AlertQuality
+    found: list[Failover]
+    ends_us: int
+
+
+@dataclass(slots=True)
+class Views:
+    """All legs. Everything but `legs` is in the whole run's time."""
+
+    whole: Whole
+    legs: list[View]
+    happenings: list[Happening]
+    alerts: list[Alert]
+    failures_us: list[int]
+    unprotected: list[tuple[int, int]]
+
+    @property
+    def end_us(self) -> int:
+        return self.whole.end_us
+
+    def sites(self) -> list[tuple[int, int, str]]:
+        """(from, until, 'primary A, secondary B')."""
+        return [
+            (v.leg.begins_us, v.leg.begins_us + v.ends_us, f"primary {v.leg.primary}, secondary {v.leg.secondary}") for v in self.legs
+        ]
+
+
+def views_of(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Views:
+    whole = Whole([first_leg(scenario, journal), *following])
+    ends = [*(leg.begins_us for leg in whole.legs[1:]), whole.end_us]
+    legs = [
+        View(leg, t, Causes(t, leg.scenario), judge(t, leg.scenario), failovers(t, leg.scenario), end - leg.begins_us)
+        for leg, t, end in zip(whole.legs, whole.opened, ends, strict=True)
+    ]
+    return Views(
+        whole, legs, _happenings(legs),
+        [replace(a, time_us=a.time_us + v.leg.begins_us, database=_as_at_first(v, legs[0], a.database)) for v in legs for a in v.quality.alerts],
+        [f.failed_us + v.leg.begins_us for v in legs for f in v.found], unprotected_spans(whole),
+    )  # fmt: skip
+
+
+def _as_at_first(view: View, first: View, database: int) -> int:
+    """The database's index in the first leg."""
+    names = [d.name for d in first.leg.scenario.databases]
+    return names.index(view.leg.scenario.databases[database].name) if database >= 0 else database
+
+
+def _happenings(legs: list[View]) -> list[Happening]:
+    """What goes on in the next leg is one; what does not ends with its own."""
+    found: list[Happening] = []
+    for view, after in zip(legs, [*legs[1:], None], strict=True):
+        carried = set() if after is None else {(e.number, e.kind) for e in after.leg.scenario.events[: after.leg.scenario.carried_num]}
+        before = {(e.number, e.kind) for e in view.leg.scenario.events[: view.leg.scenario.carried_num]}
+        for h in view.causes.happenings:
+            if h.begin_us >= view.ends_us or (not h.begin_us and (h.number, h.what) in before):
+                continue
+            end = h.end_us if (h.number, h.what) in carried or after is None else min(h.end_us, view.ends_us)
+            database = _as_at_first(view, legs[0], h.database)
+            found.append(replace(h, begin_us=h.begin_us + view.leg.begins_us, end_us=end + view.leg.begins_us, database=database))
+    return found

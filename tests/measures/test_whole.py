@@ -1,0 +1,144 @@
+"""Curves over all legs of a run: joined, with gaps, and what exposure is while there is no second side, by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dr_sim import results
+from dr_sim.experiments.sample import from_summary
+from dr_sim.explain import alerts_of, explain
+from dr_sim.legs import first_leg
+from dr_sim.measures.exposure import Curve, joined
+from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.results import Result, run, write_results
+from dr_sim.scenario import load_scenario
+from tests.library.runs import HOUR, MINUTE, SECOND, ceil_div, ran
+
+SCENARIO = """\
+run_for: 12 h
+databases: {{crm: {{size: 50 GB, log: every 5 min, log_volume: 20 MB per 5 min, incremental: none}}}}
+link: {{bandwidth: 200 Mbit/s}}
+failover: {{mode: automatic, silent_for: 30 s}}
+after_failover: {{new_secondary: {new_secondary}}}
+events: [{{at: 1 h, lose: site}}{more}]
+"""
+PROMOTED = HOUR + 61 * SECOND  # 30 s of silence, a fence that reaches nothing for 21 s, 10 s to come online
+
+
+def made(tmp_path: Path, new_secondary: str = "0 s", more: str = "") -> Result:
+    path = tmp_path / "s.yaml"
+    path.write_text(SCENARIO.format(new_secondary=new_secondary, more=more), encoding="utf-8")
+    return run(load_scenario(path))
+
+
+def whole_of(result: Result) -> Whole:
+    return Whole([first_leg(result.scenario, result.journal), *result.following])
+
+
+def test_joined_curves_have_gaps_that_count_for_nothing() -> None:
+    a = Curve(np.array([0, 10]), np.array([0, 8]), 20)  # 0..10, then 2..12
+    both = joined([a, Curve(np.array([5]), np.array([4]), 9).shifted(100)])  # at 105: 1..5
+    assert (both.duration_us, both.max_us()) == (24, 12)
+    assert both.mean_us() * 24 == (100 + 140 + 24) / 2
+    assert both.above_us(4) == 6 + 8 + 1
+    assert [(p.begin_us, p.end_us) for p in both.parts()] == [(0, 20), (105, 109)]
+    assert both.window(15, 107).duration_us == 5 + 2
+    assert both.window(20, 105).duration_us == 0
+    assert both.above(4) == [(4, 20), (108, 109)] or both.above(4) == [(4, 10), (12, 20), (108, 109)]
+    assert joined([]).duration_us == 0 and joined([a]) is a
+
+
+def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_path: Path) -> None:
+    """A full of 50 GB is read in 5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs of 0.8 s take."""
+    result = made(tmp_path)
+    curve = whole_of(result).exposure()
+    up, then = curve.parts()
+    assert (up.begin_us, up.end_us, then.begin_us, then.end_us) == (0, HOUR, PROMOTED, 12 * HOUR)
+    assert curve.at(PROMOTED + 20 * MINUTE) == 20 * MINUTE
+    least = 5 * SECOND + ceil_div(50_000_000_000, 191_000_000) + 2_000 * SECOND
+    assert least <= result.summary["exposure"]["max_us"] < least + 10 * SECOND
+    assert result.summary["exposure"]["max_us"] == curve.max_us() == result.summary["exposure"]["by_database"]["crm"]["max_us"]
+    assert result.summary["exposure"]["time_us"] == 12 * HOUR - 61 * SECOND
+    reported = result.summary["exposure"]["reported"]["max_us"]
+    assert reported > result.summary["exposure"]["max_us"]  # what has landed is not known to be good until it is restored
+    assert reported == result.summary["failovers"][0]["unprotected_us"]
+
+
+def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -> None:
+    result = made(tmp_path, "none")
+    assert result.summary["exposure"]["max_us"] == result.summary["exposure"]["reported"]["max_us"] == 12 * HOUR - PROMOTED
+    assert result.summary["exposure"]["other_classes"]["host"]["max_us"] == 12 * HOUR - PROMOTED
+    assert unprotected_spans(whole_of(result)) == [(PROMOTED, 12 * HOUR)]
+
+
+def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
+    """Three hours, and what the first log holds that nobody could back up meanwhile: 36 times 20 MB over 200 Mbit/s."""
+    late, at_once = made(tmp_path, "3 h").summary["exposure"]["max_us"], made(tmp_path).summary["exposure"]["max_us"]
+    assert late - at_once == 3 * HOUR + 28_800_000
+
+
+def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
+    result = made(tmp_path, "4 h", ", {at: 2 h, lose: site}")
+    assert result.summary["exposure"]["max_us"] == 2 * HOUR - PROMOTED
+    assert unprotected_spans(whole_of(result)) == [(PROMOTED, 2 * HOUR)]
+    assert [leg["unprotected_us"] for leg in result.summary["legs"]] == [None, [PROMOTED, 2 * HOUR]]
+
+
+def test_distributions_see_all_legs(tmp_path: Path) -> None:
+    result = made(tmp_path)
+    sample = from_summary(whole_of(result), result.summary, result.scenario)
+    (site,) = [c for c in sample.curves if (c.measure, c.database, c.failure_class) == ("exposure", "", "site")]
+    assert site.time_us == 12 * HOUR - 61 * SECOND
+    assert dict(map(tuple, site.exactly))[result.scenario.danger_us] > 20 * MINUTE
+    (peak,) = [v for v in sample.values if (v.measure, v.failure_class) == ("exposure.max", "site")]
+    assert peak.low == result.summary["exposure"]["max_us"]
+
+
+def test_the_sites_change_places_and_a_lost_one_is_replaced() -> None:
+    legs = ran("after_failover/failback").summary["legs"]
+    assert [(leg["primary"], leg["secondary"]) for leg in legs] == [("A", "B"), ("B", "C"), ("C", "B")]
+    assert [leg["ends_us"] for leg in legs[:-1]] == [leg["begins_us"] for leg in legs[1:]]
+    assert [leg["unprotected_us"] is None for leg in legs] == [True, False, False]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("timeline_svg", "exposure_svg", "write_report"):
+            patch.setattr(results, name, lambda *a: None)
+        result = made(folder)
+        write_results(result, folder / "run")
+        write_results(made(folder, "none"), folder / "alone")
+    return folder, result
+
+
+@pytest.mark.parametrize(
+    ("run_of", "at", "told"),
+    [
+        ("run", "1 h 21 min 1 s", ["0:20:00.000000", "full backup", "seeding"]),
+        ("run", "11 h 1 min", ["log interval"]),
+        ("alone", "3 h 1 min 1 s", ["2:00:00.000000", "no second side"]),
+    ],
+)
+def test_an_instant_of_any_leg_is_explained_by_what_adds_up(stored: Any, run_of: str, at: str, told: list[str]) -> None:
+    text = explain(stored[0] / run_of, at=at)
+    for word in told:
+        assert word in text
+    with pytest.raises(Exception, match="was not up at that instant"):
+        explain(stored[0] / run_of, at="1 h 30 s")
+
+
+def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
+    folder, result = stored
+    listed = alerts_of(folder / "run").splitlines()
+    assert [int(line.split()[0]) for line in listed] == list(range(1, len(listed) + 1))
+    told = result.summary["alerts"]["list"]
+    assert [a["number"] for a in told] == sorted({a["number"] for a in told})
+    last = told[-1]
+    assert last["time_us"] > result.following[0].begins_us
+    assert explain(folder / "run", alert=last["number"]).startswith(f"alert {last['number']}: {last['text'][:40]}")
