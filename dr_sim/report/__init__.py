@@ -43,7 +43,7 @@ def report_html(
     return rendered(
         "report.html", {chart.key: chart.figure for chart in charts},
         scenario=scenario, summary=summary, verdict=_verdict(summary, scenario), marks=MARKS, version=__version__,
-        lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary), alerts=_alerts(summary, scenario),
+        lanes=lanes, shares=shares, failovers=parts, facts=_facts(summary, scenario), alerts=_alerts(summary, scenario),
         sla=[_line(line) for line in summary["verdict"]["lines"]], resolved=dump_resolved(scenario),
         examined=examined, views=json.dumps(_views(timeline, seen)),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)
 
 
-def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]:
     """What a run is known by, for the head of the page."""
     e, lag, link, alerts = summary["exposure"], summary["replay_lag"], summary["link"], summary["alerts"]
     many = len(summary["databases"])
