@@ -13,6 +13,7 @@ Source is `DR Log Replay`. Event ids:
  10  the primary refuses writes, in the engine's words
  11  a full does not fit on the disk here
  16  the clocks of the two sides differ, so that ages of logs say nothing
+ 17  the engine has taken a backup without an error, and stands before the end of it
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -34,6 +35,7 @@ MISSING, NO_NEW_LOGS, ERRORS, DAMAGED, NOT_RECOVERED, LEFT_BEHIND, WAITS, LAGGIN
 BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
 NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN, NOTHING_HERE = 12, 13, 14, 15
 CLOCKS_DIFFER = 16
+FELL_SHORT = 17
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -128,6 +130,14 @@ def no_room_text(database: str, path: str, minutes: int, number: int, message: s
     )
 
 
+def fell_short_text(database: str, path: str, lsn: int, last_lsn: int) -> str:
+    """Text of event 17."""
+    return (
+        f"For database [{database}] backup file [{path}] was restored without an error, but the database stands at "
+        f"[{lsn}] and the file ends at [{last_lsn}]: what lies between is missing."
+    )
+
+
 def not_fenced_text(reason: str) -> str:
     """Text of event 12."""
     return f"The old primary could not be fenced: {reason}. If it is alive, two primaries may accept writes."
@@ -153,6 +163,7 @@ class AlertBook:
     """The alerts of one database ('': of the service) that are up now: by danger, when each was first raised.
 
     Dangers: 'chain' (events 1 and 3: replay is stuck), 'silence' (2), 'recover' (5), 'primary <what>' (9, 10), 'room' (11),
+    'short' (17),
     and one per damaged file (4).
     """
 

@@ -9,10 +9,12 @@ from dr_sim.recovery import events
 from dr_sim.recovery.alerts import (
     BACKUP_FAILED,
     CLOCKS_DIFFER,
+    FELL_SHORT,
     LAGGING,
     WRITES_REFUSED,
     backup_failed_text,
     clocks_differ_text,
+    fell_short_text,
     lagging_text,
     whole_minutes,
     writes_refused_text,
@@ -44,6 +46,17 @@ def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]
         begun = db.alerts.begun.get(danger)
         if begun is not None and header.started_utc_us >= begun[1]:
             db.alerts.clear(danger, out)
+
+
+def watch_end(db: DatabaseReplay, e: events.Restored, file: File, header: BackupHeader, out: list[Command]) -> None:
+    """A success that stops before the backup's end: engines call it one where nobody has validated what they were given. The
+    next log shows the hole, if there is a next one; a failover before that would promote it in silence."""
+    if e.fork == header.fork and e.redo_lsn < header.last_lsn:
+        minutes = db.minutes(e.mono_us, e.utc_us)
+        text = fell_short_text(db.name, db.config.share_path + file.name, e.redo_lsn, header.last_lsn)
+        db.alerts.tell(e.mono_us, e.utc_us, "short", FELL_SHORT, minutes, file.name, text, out)
+    elif db.alerts.begun:  # it begins no later than where the database stood, and is all there
+        db.alerts.clear("short", out)
 
 
 def watch_lag(db: DatabaseReplay, e: events.Restored, file: File, out: list[Command]) -> None:

@@ -156,6 +156,8 @@ class DatabaseReplay:
         last.started_utc_us = header.started_utc_us
         last.name = file.name
         out.append(Save(self._clock_key, last.text()))
+        if e.redo_lsn != header.last_lsn or self.alerts.begun:
+            notices.watch_end(self, e, file, header, out)
         if file.kind == LOG:
             notices.watch_lag(self, e, file, out)
             if self.pending and self.pending[0] is file:

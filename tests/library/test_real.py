@@ -14,7 +14,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
-from dr_sim.recovery.alerts import NOT_FENCED
+from dr_sim.recovery.alerts import FELL_SHORT, NOT_FENCED
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.verdict import Outcome
@@ -152,7 +152,8 @@ def test_a_disk_full_of_log_fells_the_server_which_says_so_and_is_started_again(
 
 def test_a_real_server_refuses_damage_in_its_own_words() -> None:
     result = on("postgres", "refused")
-    (alert,) = texts(result)
+    (short, alert) = texts(result)
+    assert "was restored without an error, but the database stands at [" in short
     assert "while restoring is: 60024 The server stopped replaying at 0/" in alert
     assert "incorrect resource manager data checksum in record at 0/" in alert or "invalid" in alert
     assert result.summary["exposure"]["max_us"] == ran("real/refused").summary["exposure"]["max_us"]
@@ -167,7 +168,9 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
     assert silent["sound"] and silent["held"] < silent["claimed"] == 72_000
     assert [r.values["commits"] for r in rows(result, "truth.promoted")] == [silent["held"]]
     assert result.verdict.exit_code == 5 and result.summary["violations"] == []
-    assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [NOT_FENCED]  # nobody was told of what it lacks
+    assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [FELL_SHORT, NOT_FENCED]
+    (short, _) = texts(result)
+    assert "was restored without an error, but the database stands at [" in short and "what lies between is missing" in short
     (failover,) = result.summary["failovers"]
     # transactions of 20,000,000 / 3,000 B each, from the first that is lacking to 2:04:58
     assert failover["transactions_lost"] == 74_980 - silent["held"]

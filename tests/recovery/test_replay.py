@@ -97,6 +97,35 @@ def test_one_that_is_older_at_every_arrival_is_told_of_and_repaired() -> None:
     assert world.redo == max(b.header.last_lsn for b in world.backups.values())
 
 
+# ---- a success that is none ------------------------------------------------------------------------------------------
+def test_a_log_that_is_restored_up_to_its_middle_is_told_at_once_and_read_again_when_the_next_shows_the_hole() -> None:
+    world = new()
+    ship(world)
+    world.falls_short = True
+    (second,) = ship(world)
+    (short,) = world.alerts
+    assert (short[1].event_id, short[1].level, short[1].name) == (17, "error", second)
+    assert short[1].text == (
+        f"For database [{DB}] backup file [{world.config.databases[0].share_path}{second}] was restored without an error, but the "
+        "database stands at [150] and the file ends at [200]: what lies between is missing."
+    )
+    assert "short" in json.loads(world.store[f"alert/{DB}"])
+    (third,) = ship(world)
+    (fourth,) = ship(world)
+    assert names_of(world, c.Restore) == [LOG_1, second, second, third, fourth]
+    assert world.redo == 400 and len(world.alerts) == 1 and not world.store.get(f"alert/{DB}")
+
+
+def test_a_full_success_is_told_to_nobody() -> None:
+    world = new()
+    for kind in (Kind.LOG, Kind.INCREMENTAL, Kind.LOG, Kind.FULL, Kind.LOG):
+        world.wait(5 * MINUTE)
+        world.backup(kind)
+        world.land_all()
+        world.settle()
+    assert world.alerts == []
+
+
 # ---- the quiet path ------------------------------------------------------------------------------------------------------
 def test_a_quiet_log_costs_three_events_and_five_commands() -> None:
     world = new()

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery import replay, waiting
+from dr_sim.recovery import notices, replay, waiting
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.files import File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, BrokenError, FakeWorld, config
@@ -134,7 +134,7 @@ class Storm(RuleBasedStateMachine):
             return
         world = self.world
         self.countdown = -1
-        world.engine_refuses = 0
+        world.engine_refuses, world.falls_short = 0, False
         world.room = max(1, world.room)
         world.reachable, world.paused = True, ""
         for i in range(36):  # three quiet hours
@@ -151,9 +151,17 @@ class Storm(RuleBasedStateMachine):
         world.backup(Kind.LOG)
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
-        lasting = [danger for danger in told if danger in ("chain", "silence", "lag") or world.can_be_copied(danger)]
+        lasting = [danger for danger in told if danger in ("chain", "silence", "lag", "short") or world.can_be_copied(danger)]
         if lasting or f"repair/{DB}" in world.store:
             world.fail(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
+
+
+class HalfDone(Storm):
+    """The same, and now and then a log is applied up to its middle and called a success."""
+
+    @rule()
+    def fall_short(self) -> None:
+        self.world.falls_short = True
 
 
 SHORT = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -165,17 +173,22 @@ def test_storm_then_calm() -> None:
     run_state_machine_as_test(Storm, settings=SHORT)
 
 
+def test_storm_of_restores_that_are_half_done() -> None:
+    run_state_machine_as_test(HalfDone, settings=settings(SHORT, max_examples=25))
+
+
 @pytest.mark.long
 def test_long_storm() -> None:
+    run_state_machine_as_test(HalfDone, settings=settings(SHORT, max_examples=500))
     run_state_machine_as_test(Storm, settings=settings(SHORT, max_examples=2000, stateful_step_count=50))
 
 
 # ---- planted bugs: each must be found --------------------------------------------------------------------------------
 
 
-def found() -> str:
+def found(storm: type[Storm] = Storm) -> str:
     with pytest.raises(BrokenError) as caught:
-        run_state_machine_as_test(Storm, settings=HUNT)
+        run_state_machine_as_test(storm, settings=HUNT)
     return str(caught.value)
 
 
@@ -216,6 +229,11 @@ def test_finds_a_replay_of_the_same_log_twice(monkeypatch: pytest.MonkeyPatch) -
 def test_finds_a_replay_that_skips_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeWorld, "validate", FakeWorld.believe)
     assert "not whole" in found()
+
+
+def test_finds_a_manager_that_takes_every_success_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "watch_end", lambda *args: None)
+    assert "up to its middle, and nobody was told" in found(HalfDone)
 
 
 def test_finds_a_mute_manager(monkeypatch: pytest.MonkeyPatch) -> None:
