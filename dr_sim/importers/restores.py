@@ -33,6 +33,7 @@ from dr_sim.importers.cells import (
     zone_offset,
 )
 from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted, log_bytes
+from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.sqlserver_history import HistoryEntry
 
 FEWEST_PAIRS = 5
@@ -199,13 +200,13 @@ def _residual(line: tuple[float, float] | None, points: Sequence[tuple[int, int]
 
 
 def _words_on_rate(fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]) -> str:
-    """How much the rate rests on: logs whose bytes take longer than the fixed cost, and the middle half of their rates."""
-    rates = sorted((us - fixed_us) / size for size, us in points if slope_us * size > max(fixed_us, SHORTEST_US))
-    if not rates:
-        return "the rate rests on no log whose bytes take longer than the fixed cost: doubt it"
-    low, high = rates[-1 - len(rates) // 4], rates[len(rates) // 4]
-    spread = [units.format_disk_rate(_round(round(SECOND_US / us))) if us > 0 else "any" for us in (low, high)]
-    return f"the rate rests on {len(rates)} logs whose bytes take longer than the fixed cost; half of them: {spread[0]} to {spread[1]}"
+    """How surely the rate is known, and how many logs it rests on: those whose bytes take longer than the fixed cost."""
+    slow, fast = reversed(slope_interval(points, fixed_us, slope_us))
+    lowest = units.format_disk_rate(_round(round(SECOND_US / slow))) if slow > 0 else "0"
+    highest = units.format_disk_rate(_round(round(SECOND_US / fast))) if fast > 0 else "any rate"
+    large = sum(slope_us * size > max(fixed_us, SHORTEST_US) for size, _ in points)
+    doubt = ", doubt it" if large < FEWEST_PAIRS else ""
+    return f"95 % interval of the rate: {lowest} to {highest}; logs whose bytes take longer than the fixed cost: {large}{doubt}"
 
 
 def _round(number: int) -> int:

@@ -3,6 +3,8 @@ comment."""
 
 from __future__ import annotations
 
+import pytest
+
 from dr_sim.backups.model import Kind
 
 from .runs import (
@@ -170,6 +172,18 @@ def test_readers_hold_restores_back_and_no_repair_begins() -> None:
     tries = len(rows(result, "seen.RestoreFailed"))
     counter = [r.values["attempts"] for r in rows(result, "seen.RenameWorkingCopy", name=log_name("10:05"))]
     assert counter == list(range(1, tries + 2))  # each hand-over counts
+
+
+@pytest.mark.parametrize(("attempts", "told"), [(1, "10:10:04"), (2, "10:15:05"), (3, "10:20:02"), (4, "10:20:02")])
+def test_the_limit_on_attempts_decides_when_it_comes_before_the_age(attempts: int, told: str) -> None:
+    """Read at 10:05:02.84 and at each retry, refused, and taken at last (R5, R8): with the usual retries of 5 min the
+    third read is the last that comes before the age of 15 min, so 3 and 4 differ in nothing."""
+    result = ran("faults/readers", f"replay.attempts={attempts}")
+    first = min(t for t, event, *_ in alerts(result) if event == 3)
+    assert first // SECOND * SECOND == at(1, told)
+    assert rows(result, "seen.TakeBackup") == []
+    (taken, *_) = times(result, "seen.Restored", name=log_name("10:05"))
+    assert at(1, "10:45") < taken < at(1, "10:46")  # the report ended at 10:42
 
 
 def test_readers_are_thrown_out_in_a_failover() -> None:
