@@ -85,7 +85,7 @@ def _line(v: LineVerdict) -> Line:
 
 
 def _shown(value: float | None, unit: str) -> str:
-    return "?" if value is None or not math.isfinite(value) else value_text(max(0, round(value)), unit)
+    return "?" if value is None or not math.isfinite(value) else value_text(round(value), unit)
 
 
 @dataclass(slots=True)
