@@ -20,6 +20,7 @@ import typing
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ class Pattern:
 
     def __init__(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         self.lines = bytearray()
-        self._fields = fields
+        self._in_order = itemgetter(*fields)
         self._pack = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
@@ -133,7 +134,7 @@ class Pattern:
     def write(self, columns: Mapping[str, Iterable[int]]) -> None:
         """Lines in any order, by columns: of each field its values, or repeat(value), but one at the least that ends.
         Raises struct.error for what does not fit 63 bits."""
-        self.lines += b"".join(map(self._pack, *(columns[field] for field in self._fields)))
+        self.lines += b"".join(map(self._pack, *self._in_order(columns)))
 
     def unread(self, kind_id: int) -> Iterator[Ints]:
         """The rows of a kind that lines stand for, of those written since it was last asked for that kind."""

@@ -14,7 +14,7 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.retention import Stored
 from dr_sim.recovery.files import LOG, VALID, File
 from dr_sim.recovery.replay import DatabaseReplay
-from dr_sim.recovery.saved import LastRestore
+from dr_sim.recovery.saved import last_restore_from_text, restore_text
 
 
 def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
@@ -61,9 +61,9 @@ def absorb(
         file.attempts = 1
         db.files[name] = file
         taken.append(file)
-        db.last = LastRestore(restored_us, restored_us + utc_minus_mono_us, modified_utc_us, header.started_utc_us, name)
-        clocks.append(db.last.text())
+        clocks.append(restore_text(restored_us, restored_us + utc_minus_mono_us, modified_utc_us, header.started_utc_us, name))
     db.keeping.shelf.add_logs(cast(list[Stored], taken))
     db.watch.landed_mono_us = landed[-1]
     db.state.redo_lsn = logs[-1][1].last_lsn
+    db.last = last_restore_from_text(clocks[-1])
     return "1", clocks

@@ -30,7 +30,11 @@ class LastRestore:
     name: str = ""  # '' if nothing was restored yet: then the clocks say since when it is waited for
 
     def text(self) -> str:
-        return f"{self.mono_us} {self.utc_us} {self.modified_utc_us} {self.started_utc_us} {self.name}"
+        return restore_text(self.mono_us, self.utc_us, self.modified_utc_us, self.started_utc_us, self.name)
+
+
+def restore_text(mono_us: int, utc_us: int, modified_utc_us: int, started_utc_us: int, name: str) -> str:
+    return f"{mono_us} {utc_us} {modified_utc_us} {started_utc_us} {name}"
 
 
 def last_restore_from_text(text: str) -> LastRestore:

@@ -274,8 +274,11 @@ class ExpressLane:
         first = names[0], "sending", "landed", database, keys[0], left.counter, left.clock_key
         _, sending, there, scope, _, value, clock_key = [texts[text] for text in first]
         first_ids = texts[names[0]], texts[keys[0]], texts[clocks[0]]
-        rest = texts.several([text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log])
-        name, counter_key, clock = ([first_id, *rest[i::3]] for i, first_id in enumerate(first_ids))
+        name, counter_key, clock = ([first_id] for first_id in first_ids)
+        if len(names) > 1:
+            rest = texts.several([text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log])
+            for column, i in ((name, 0), (counter_key, 1), (clock, 2)):
+                column += rest[i::3]
         return {
             "name": name, "counter_key": counter_key, "clock": clock, "sending": repeat(sending), "there": repeat(there),
             "database": repeat(scope), "counter": repeat(value), "clock_key": repeat(clock_key),
@@ -287,18 +290,21 @@ class ExpressLane:
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
         h, index, rows = left.headers[0], repeat(stretch.db.index), self.rows
-        same: dict[str, Iterable[int]] = {"index": index, "fork": repeat(h.fork)}
-        who = {"start": repeat(self._start_utc_us), "incarnation": repeat(self.hands.incarnation)}
-        rows.logs(
-            same | who | places.points | ids | {
-                "number": [header.backup_id for header in left.headers], "first_lsn": [h.first_lsn, *lives.lsn[:-1]],
-                "last_lsn": lives.lsn, "commits": lives.commits, "base": repeat(h.checkpoint_lsn),
-                "differential_base": repeat(stretch.state.differential_base_lsn), "cut": lives.cut, "finished": lives.finished,
-                "landed": lives.landed, "hashed": lives.hashed, "restored": lives.restored,
-            }
-        )  # fmt: skip
-        same["commits"] = lives.commits
-        rows.survivable("host", host_us, {**same, "seq": places.host, "at": lives.finished})
-        rows.survivable("site", site_us, {**same, "seq": places.site, "at": lives.landed})
+        fork, start, incarnation = repeat(h.fork), repeat(self._start_utc_us), repeat(self.hands.incarnation)
+        columns = {
+            **places.points, **ids, "index": index, "fork": fork, "start": start, "incarnation": incarnation,
+            "number": [header.backup_id for header in left.headers], "first_lsn": (h.first_lsn, *lives.lsn[:-1]),
+            "last_lsn": lives.lsn, "commits": lives.commits, "base": repeat(h.checkpoint_lsn),
+            "differential_base": repeat(stretch.state.differential_base_lsn), "cut": lives.cut, "finished": lives.finished,
+            "landed": lives.landed, "hashed": lives.hashed, "restored": lives.restored,
+        }  # fmt: skip
+        if host_us == site_us and min(host_us) >= 0:  # nearly always
+            rows.moving_logs(columns, host_us)
+        else:
+            rows.logs(columns)
+            who = {"index": index, "fork": fork, "commits": lives.commits}
+            rows.survivable("host", host_us, {**who, "seq": places.host, "at": lives.finished})
+            rows.survivable("site", site_us, {**who, "seq": places.site, "at": lives.landed})
         if lives.rings:
-            rows.rings([*lives.rings.values()], {"seq": places.rings, "index": index, "scope": ids["database"], **who})
+            scope = {"index": index, "scope": ids["database"], "start": start, "incarnation": incarnation}
+            rows.rings([*lives.rings.values()], {**scope, "seq": places.rings})

@@ -303,6 +303,8 @@ class Primary:
         """Of logs cut at these instants, given in their order."""
         names = [self.name(db, cuts_us[0], Kind.LOG)]
         db.name_given(names[0], cuts_us[0])
+        if len(cuts_us) == 1:
+            return names
         if all(after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)):  # nearly always
             utc_us = self.context.scenario.start_utc_us + self.context.primary_clock_us
             others = names_apart(db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG)

@@ -8,7 +8,7 @@ point, by log; `in_turn` finds it for logs of one database, of which each is res
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import compress, repeat
 
 from dr_sim.journal import Journal
@@ -20,6 +20,7 @@ _LINE = (
     "sending", "there", "counter_key", "counter", "clock_key", "clock",
 )  # fmt: skip
 """What differs from log to log, or from stretch to stretch. Texts by their ids; the points by seq."""
+_MOVING_LINE = (*_LINE, "host", "site", "lacking")
 
 _SIZE = "last_lsn-first_lsn"
 _CARRIED = "carried"
@@ -48,6 +49,11 @@ _ROWS = (
 )  # fmt: skip
 
 
+_SHOWN = (
+    ("truth.survivable", "at_finish-1", "finished", "index", "host", "fork", "commits", "lacking"),
+    ("truth.survivable", "at_told-1", "landed", "index", "site", "fork", "commits", "lacking"),
+)
+"""What the witness shows of nearly every log: another commit would survive, once it is finished and once it has landed."""
 _SURVIVABLE = ("truth.survivable", "seq", "at", "index", "class", "fork", "commits", "lacking")
 _SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
 _RING = ("seq", "at", "goes_to", "index", "scope", "what", "incarnation", "start")
@@ -69,34 +75,41 @@ class Ring:
 
 @dataclass(slots=True)
 class Places:
-    """Seqs: by log, of the first row at each point; in the order of the logs, of the rows that the witness shows, and of
-    the alarm's. rows: how many there are in all."""
+    """Seqs: by log, of the first row at each point, and of what the witness shows of class 'host' and 'site', if it does; in
+    the order of the logs, of the alarm's. rows: how many there are in all."""
 
-    points: dict[str, list[int]] = field(default_factory=lambda: {point: [] for point in POINTS})
-    host: list[int] = field(default_factory=list)
-    site: list[int] = field(default_factory=list)
-    rings: list[int] = field(default_factory=list)
-    rows: int = 0
+    points: dict[str, list[int]]
+    host: list[int]
+    site: list[int]
+    rings: list[int]
+    rows: int
 
 
 def in_turn(first: int, host_us: Sequence[int], site_us: Sequence[int], rings: Mapping[int, Ring]) -> Places:
     """Of logs of one database, one after the other, from that seq on. host_us, site_us: as Witness.shipped tells; rings: by
     log, in their order."""
-    places = Places()
-    cut, finish, landing, told, hash_, restore = places.points.values()
+    cut: list[int] = []
+    finish: list[int] = []
+    landing: list[int] = []
+    told: list[int] = []
+    hash_: list[int] = []
+    restore: list[int] = []
+    at_host: list[int] = []
+    at_site: list[int] = []
+    at_ring: list[int] = []
     at = first
     for log, (host, site) in enumerate(zip(host_us, site_us, strict=True)):
         rung = rings[log].point if log in rings else -1
         at += 2 * (rung == 0)
         cut.append(at)
         at += 1 + 2 * (rung == 1)
-        places.host.append(at)
+        at_host.append(at)
         at += host >= 0
         finish.append(at)
         at += 2 + 2 * (rung == 2)
         landing.append(at)
         at += 3 + 2 * (rung == 3)
-        places.site.append(at)
+        at_site.append(at)
         at += site >= 0
         told.append(at)
         at += 2 + 2 * (rung == 4)
@@ -105,9 +118,9 @@ def in_turn(first: int, host_us: Sequence[int], site_us: Sequence[int], rings: M
         restore.append(at)
         at += 3
         if rung >= 0:
-            places.rings.append((cut, places.host, landing, places.site, hash_, restore)[rung][log] - 2)
-    places.rows = at - first
-    return places
+            at_ring.append((cut, at_host, landing, at_site, hash_, restore)[rung][log] - 2)
+    points = dict(zip(POINTS, (cut, finish, landing, told, hash_, restore), strict=True))
+    return Places(points, at_host, at_site, at_ring, at - first)
 
 
 class QuietRows:
@@ -118,6 +131,7 @@ class QuietRows:
         rows = [tuple(carried if column is _CARRIED else column for column in row) for row in _ROWS]
         self._texts = journal.texts
         self._logs = journal.pattern(_LINE, rows)
+        self._moving = journal.pattern(_MOVING_LINE, [*rows, *_SHOWN])
         self._survivable = journal.pattern(_SURVIVABLE[1:], [_SURVIVABLE])
         self._rings = journal.pattern(_RING, _RING_ROWS)
         self._sent = journal.pattern(_SENT[1:], [_SENT])
@@ -129,6 +143,11 @@ class QuietRows:
     def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
         """Of logs that have waited for their transfer: that begins. columns: by the names in _SENT."""
         self._sent.write(columns)
+
+    def moving_logs(self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]) -> None:
+        """Logs of which each shows that another commit would survive, of both classes; columns: as of `logs`."""
+        texts = self._texts
+        self._moving.write({**columns, "host": repeat(texts["host"]), "site": repeat(texts["site"]), "lacking": lacking_us})
 
     def survivable(self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]) -> None:
         """What the witness shows of a class of failures, where lacking_us is not -1. columns: 'seq', 'at', 'index', 'fork',
