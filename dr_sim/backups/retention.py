@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Protocol
 
 from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, on_path, order, type_forks
@@ -66,11 +65,8 @@ def prunable(
     return _in_order(gone)
 
 
-_AGE = attrgetter("header.finished_utc_us", "name")
-
-
 def _in_order(gone: list[Stored]) -> list[str]:
-    gone.sort(key=_AGE)
+    gone.sort(key=lambda file: (file.header.finished_utc_us, file.name))
     return [file.name for file in gone]
 
 
