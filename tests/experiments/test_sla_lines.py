@@ -16,6 +16,7 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sample import Sample, from_summary
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import PHASES, kind_of, split
@@ -87,9 +88,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     path = tmp_path_factory.mktemp("lines") / "s.yaml"
     path.write_text(BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8")
     scenario = load_scenario(path)
-    first, *following = play(scenario)
-    summary = summarise(first.journal, scenario, following)
-    return Ran(scenario, summary, from_summary(first.journal, summary, scenario))
+    legs = play(scenario)
+    summary = summarise(legs[0].journal, scenario, legs[1:])
+    return Ran(scenario, summary, from_summary(Whole(legs), summary, scenario))
 
 
 @pytest.mark.parametrize(("measure", "about"), [x for x in EACH if not refused(*x)])
