@@ -42,8 +42,7 @@ class Remote:
         covering = None
         for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
             h = file.header
-            whole_log = h.kind is Kind.LOG and file.at_primary and file.whole
-            if h.first_lsn <= lsn < h.last_lsn and h.fork == fork and whole_log:
+            if h.first_lsn <= lsn < h.last_lsn and h.fork == fork and h.kind is Kind.LOG and file.at_primary and file.whole:
                 covering = file
                 break
         copying = covering is not None and self._replication.on_its_way(covering)

@@ -146,7 +146,13 @@ class Replication:
             self._send(file)
 
     def _first(self) -> int | None:
-        """The place in the queue of the first file that may be sent."""
+        """The place in the queue of the first file that may be sent. Looked for only where folders differ: while a staging
+        area is purged thousands may wait, and each file that comes asks."""
+        blocked = [folder.blocked for folder in self._folders]
+        if all(blocked):
+            return None
+        if not any(blocked):
+            return 0 if self._queue else None
         for place, file in enumerate(self._queue):
             if not self._of(file).blocked:
                 return place

@@ -30,6 +30,7 @@ from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 Ints = NDArray[np.int64]
 MOST_LOGS = 5_000  # at once: columns of so many take some tens of MB
 
+_FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])  # an enum's own values are slow to ask for
 _ROWS_OF = np.array([1, 2, 1, 5, 4, 3], dtype=np.int64)  # by Step, without those of the witness
 
 
@@ -251,22 +252,22 @@ class WaveLane:
         steps = zip(order.kinds.tolist(), order.waves.tolist(), order.logs.tolist(), strict=True)
         for kind, wave, i in steps:
             its = left[i]
-            if kind == Step.FINISHED:
+            if kind == _FINISHED:
                 file = its.files[wave]
                 names[i][wave] = texts[file.name]
                 waited = waves[wave].waited[i]
                 states[i][wave] = texts["queued" if waited else "sending"]
                 if not waited:
                     sent(file.database, (file,))
-            elif kind == Step.LANDED:
+            elif kind == _LANDED:
                 texts["landed"], texts[its.files[wave].database_name]
-            elif kind == Step.HASHED:
+            elif kind == _HASHED:
                 keys[i][wave] = texts[its.keys[wave]]
                 texts[its.counter]
-            elif kind == Step.RESTORED:
+            elif kind == _RESTORED:
                 texts[its.clock_key]
                 clocks[i][wave] = texts[its.clocks[wave]]
-            elif kind == Step.SENT:
+            elif kind == _SENT:
                 texts["sending"]
                 sent(its.files[wave].database, (its.files[wave],))
         n = len(waves)
