@@ -42,7 +42,11 @@ class Remote:
         covering = None
         for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
             h = file.header
-            if h.first_lsn <= lsn < h.last_lsn and h.fork == fork and h.kind is Kind.LOG and file.at_primary and file.whole:
+            if h.kind is not Kind.LOG or h.fork != fork or not file.whole:
+                continue
+            if h.last_lsn <= lsn:
+                break  # a log begins where the one before it ends: all older ones end before it
+            if h.first_lsn <= lsn and file.at_primary:
                 covering = file
                 break
         copying = covering is not None and self._replication.on_its_way(covering)
