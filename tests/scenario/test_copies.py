@@ -73,7 +73,7 @@ def test_it_is_a_whole_number(write: Write, copies: str) -> None:
         ("databases.crm.on=sql9", "databases.crm.on: unknown machine 'sql9'"),
         ("databases.crm.machine=sql9", "databases.crm.machine: unknown machine 'sql9'"),
         ("databases.crm.transactions=0 per s", "databases.crm.transactions: log is written by transactions"),
-        ("databases.crm-002.size=5 GB", "databases.crm: a copy of it would be called 'crm-002', as another is"),
+        ("databases.crm-002={size: 5 GB}", "databases.crm: a copy of it would be called 'crm-002', as another is"),
         (f"databases={{{'x' * 125}: {{copies: 2, size: 5 GB}}}}", f"databases: {'x' * 40!r} is no name; use 1 to 128"),
     ],
 )

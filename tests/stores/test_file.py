@@ -112,9 +112,6 @@ class Hands:
         ]
         self.commands: list[commands.Command] = []
 
-    def clocks(self) -> tuple[int, int]:
-        return 0, 0
-
     def carry_out(self, command: commands.Command) -> None:
         self.commands.append(command)
 
