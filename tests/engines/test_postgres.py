@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents, full_disk
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import sqlstate, sqlstate_number
-from dr_sim.engines.postgres.home import PREFIX, began, home, server_user
+from dr_sim.engines.postgres.home import PREFIX, Home, began, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
@@ -440,7 +441,7 @@ def test_a_server_that_is_too_old_or_missing_is_refused_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(binaries.VARIABLE, str(fake_programs(tmp_path / "old", "15.18 (Debian 15.18-0+deb12u1)")))
-    with pytest.raises(ServerError, match=r"old/postgres is version 15.18"):
+    with pytest.raises(ServerError, match=r"old/postgres is version 15.18.*Needed: .* 17 or later"):
         binaries.find(None, lambda: tmp_path)
     monkeypatch.delenv(binaries.VARIABLE)
     monkeypatch.setattr(binaries, "_wheel", lambda: None)
@@ -450,6 +451,33 @@ def test_a_server_that_is_too_old_or_missing_is_refused_with_a_remedy(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerError, match="none found"):
         binaries.find(None, lambda: tmp_path)
+
+
+@pytest.mark.parametrize("command", [["run", "scenarios/real/tail.yaml", "--out", "out"], ["calibrate", "--engine", "postgres", "-o", "out"]])
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, command: list[str]) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / "scenarios").symlink_to(root / "scenarios")
+    program = "import sys; sys.modules['psycopg'] = None; from dr_sim.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("--engine postgres needs psycopg: ") and "pip install 'dr-sim[postgres]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_home_that_cannot_hold_the_note_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ServerError, match=r"cannot be written: name another folder in XDG_STATE_HOME$"):
+        Home()
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def find(user: User | None, scratch: Callable[[], Path]) -> Binaries:
     if named:
         found = _check(Path(named), user, tried)
         if found is None:
-            raise ServerError(f"{VARIABLE}={named}: {tried[0]}")
+            raise ServerError(f"{VARIABLE}={named}: {tried[0]}. Needed: the programs of PostgreSQL {OLDEST} or later")
         return found
     wheel = _wheel()
     if wheel is not None:

@@ -89,7 +89,11 @@ def children(pid: int) -> list[int]:
 
 
 def notes_folder() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    """Raises ServerError where this user has no home and nothing else is named."""
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    except RuntimeError:
+        raise ServerError("servers are noted in the user's home, and this user has none: name a folder in XDG_STATE_HOME") from None
     return Path(state) / "dr-sim" / "postgres"
 
 
@@ -134,15 +138,23 @@ class Home:
     def __init__(self) -> None:
         clear_leftovers()
         self.pid = os.getpid()
+        notes = notes_folder()
+        try:
+            notes.mkdir(parents=True, exist_ok=True)
+            writable = os.access(notes, os.W_OK | os.X_OK)
+        except OSError:
+            writable = False
+        if not writable:  # what is not noted could not be stopped by the next if this process is killed
+            raise ServerError(f"{notes}: servers are noted here, and it cannot be written: name another folder in XDG_STATE_HOME")
         self.user = server_user()
         self.folder = _temporary(self.user, _candidates())
         self._folders = [self.folder]
         self._servers: dict[int, subprocess.Popen[bytes]] = {}
         self._began: dict[int, str] = {}
         self._count = 0
-        self._note = notes_folder() / f"{self.pid}-{self.folder.name}.json"
-        self._write_note()
+        self._note = notes / f"{self.pid}-{self.folder.name}.json"
         try:
+            self._write_note()
             self.binaries = binaries.find(self.user, self._for_programs)
         except BaseException:
             self.close()
@@ -156,7 +168,6 @@ class Home:
         return folder
 
     def _write_note(self) -> None:
-        self._note.parent.mkdir(parents=True, exist_ok=True)
         servers = [[pid, since] for pid, since in self._began.items()]
         owner, folders = [self.pid, began(self.pid)], [str(folder) for folder in self._folders]
         text = json.dumps({"owner": owner, "folders": folders, "servers": servers})
