@@ -24,6 +24,7 @@ class Remote:
         self._replication = replication
         self._tail_asked: dict[int, list[Callable[[BackupFile | None], None]]] = {}
         self._tails: dict[int, BackupFile] = {}
+        self._covering: dict[int, BackupFile | None] = {}  # by database, what ask_primary answered last
 
     def path_up(self) -> bool:
         """Questions get there and answers come back, as far as the network goes."""
@@ -39,20 +40,24 @@ class Remote:
         db = self._primary.databases[database]
         if not self.path_up() or db.failed:
             return False, "", False, False, "", 0
-        covering = None
-        for file in reversed(self._context.by_name[database].values()):  # the newest first: it is asked for what is new
-            h = file.header
-            if h.kind is not Kind.LOG or h.fork != fork or not file.whole:
-                continue
-            if h.last_lsn <= lsn:
-                break  # a log begins where the one before it ends: all older ones end before it
-            if h.first_lsn <= lsn and file.at_primary:
-                covering = file
-                break
+        covering = self._covering.get(database)
+        if covering is None or not _covers(covering, fork, lsn):  # asked again and again as long as it is on its way
+            covering = self._covering[database] = self._newest_covering(database, fork, lsn)
         copying = covering is not None and self._replication.on_its_way(covering)
         kept = not (db.simple or db.log_broken)
         remakeable = kept and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
         return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else "", self._context.primary_utc_us()
+
+    def _newest_covering(self, database: int, fork: int, lsn: int) -> BackupFile | None:
+        for file in reversed(self._context.by_name[database].values()):
+            h = file.header
+            if h.first_lsn > lsn or h.kind is not Kind.LOG or h.fork != fork or not file.whole:
+                continue
+            if h.last_lsn <= lsn:
+                break  # a log begins where the one before it ends: all older ones end before it
+            if file.at_primary:
+                return file
+        return None
 
     def recopy(self, file: BackupFile | None) -> str:
         """Send it again; returns why not."""
@@ -113,3 +118,8 @@ class Remote:
             self._tails[database] = file
         for answer in self._tail_asked.pop(database):
             answer(file)
+
+
+def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
+    h = file.header
+    return h.first_lsn <= lsn < h.last_lsn and h.fork == fork and h.kind is Kind.LOG and file.at_primary and file.whole
