@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import dr_sim
 from dr_sim.errors import DrSimError
 from dr_sim.experiments.batches import Batches, Job, Part
-from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.sample import Sample, pack, take
 from dr_sim.experiments.worker import receive, send
 from dr_sim.scenario.model import Scenario
 
@@ -39,7 +39,7 @@ class BrokenReplicationError(DrSimError):
     exit_code = 4
 
 
-Batch = tuple[str, list[Sample]]
+Batch = tuple[str, bytes]  # key of the job, replications as sample.pack makes them
 
 
 class Executor(Protocol):
@@ -108,7 +108,7 @@ class Processes:
         began = time.perf_counter()
         done = [_taken(scenarios[key], number) for number in range(first, first + count)]
         batches.took(key, (time.perf_counter() - began) / count)
-        return key, done
+        return key, pack(done)
 
     def close(self) -> None:
         """Ends the processes, which leave no files and no servers of real engines behind."""
@@ -166,7 +166,7 @@ class Processes:
         finished = worker.batches.popleft()
         batches.took(finished[0], message[2] / finished[2])
         self._give(worker, batches, scenarios)  # before this one is kept
-        yield finished[0], [Sample.from_json(x) for x in message[1]]
+        yield finished[0], message[1]
 
     def _give(self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]) -> None:
         """As many batches as it may have in hand. A scenario may be longer than a pipe holds, so it is only told to a worker

@@ -8,7 +8,6 @@ replications' numbers, so what came twice counts once.
 from __future__ import annotations
 
 import importlib
-import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.batches import Batches, Job, Part
 from dr_sim.experiments.executor import Batch, BrokenReplicationError
-from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.sample import pack, take
 from dr_sim.experiments.store import code_digest
 from dr_sim.scenario.model import Scenario
 
@@ -28,13 +27,13 @@ RETRIES = 5  # of a task whose worker died
 
 
 def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[bytes, float]:
-    """The task: so many replications from `first` on, as JSON, and the seconds they took. One string of bytes passes through
-    Dask untouched; of lists it would look at every element on every hop, half a millisecond a replication."""
+    """The task: so many replications from `first` on, and the seconds they took. One string of bytes passes through Dask
+    untouched; of lists it would look at every element on every hop, half a millisecond a replication."""
     if code_digest() != code:
         raise RuntimeError("the worker has another version of dr_sim; install the caller's there")
     began = time.perf_counter()
-    done = [take(scenario, number).to_json() for number in range(first, first + count)]
-    return json.dumps(done, separators=(",", ":")).encode(), time.perf_counter() - began
+    done = [take(scenario, number) for number in range(first, first + count)]
+    return pack(done), time.perf_counter() - began
 
 
 class DaskExecutor:
@@ -87,7 +86,7 @@ class DaskExecutor:
                 future.release()
                 batches.took(key, took / count)
                 give()
-                yield key, [Sample.from_json(x) for x in json.loads(samples)]
+                yield key, samples
         finally:
             if under_way:
                 client.cancel(list(under_way))

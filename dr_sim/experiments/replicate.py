@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.executor import Executor
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.experiments.store import Store
 from dr_sim.scenario.model import Replications, Scenario
 
@@ -48,13 +48,13 @@ class Course:
     def missing(self, n: int) -> list[int]:
         return [i for i in range(n) if i not in self.samples]
 
-    def keep(self, batch: list[Sample]) -> None:
-        fresh = [s for s in batch if s.number not in self.samples]
-        if not fresh:
-            return
+    def keep(self, packed: bytes) -> int:
+        """A finished batch; how many replications it holds."""
+        batch = unpack(packed)
         if self.store is not None:
-            self.store.keep(fresh)
-        self.samples.update((s.number, s) for s in fresh)
+            self.store.keep(batch, packed)
+        self.samples.update((s.number, s) for s in batch)
+        return len(batch)
 
 
 def play_all(
@@ -68,8 +68,7 @@ def play_all(
     whole = sum(each)
     left = sum(len(job.numbers) for job in jobs)
     for key, batch in executor.play(jobs) if jobs else ():
-        courses[int(key)].keep(batch)
-        left -= len(batch)
+        left -= courses[int(key)].keep(batch)
         if progress is not None:
             progress(whole - left, whole)
 

@@ -8,8 +8,11 @@ kept exactly beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from dr_sim.scenario.sla import PHASES, STATISTICS
 from dr_sim.world.play import play
 
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
+GRID_TYPE = np.dtype("<i8")
 MOST_DATABASES = 50  # above this a database has values of its own only where the SLA names it
 
 
@@ -49,14 +53,15 @@ class CurveSample:
     time_us: int
     twice_area: int  # twice its integral over time, microseconds squared
     first: int
-    above_us: list[int]
+    above_us: bytes  # as GRID_TYPE
     exactly: list[list[int]]  # [limit, time above it] for the limits that the SLA names
     tenant: str = ""
 
     def above_grid(self) -> np.ndarray:
         whole = np.zeros(len(GRID_US), np.int64)
         whole[: self.first] = self.time_us
-        whole[self.first : self.first + len(self.above_us)] = self.above_us
+        above = np.frombuffer(self.above_us, GRID_TYPE)
+        whole[self.first : self.first + len(above)] = above
         return whole
 
 
@@ -72,30 +77,35 @@ class Sample:
     silent: int = 0
     happened: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "violations": self.violations,
-            "silent": self.silent,
-            "happened": self.happened,
-            "values": [[v.measure, v.database, v.failure_class, v.unit, v.low, v.high, v.tenant] for v in self.values],
-            "curves": [
-                [c.measure, c.database, c.failure_class, c.time_us, c.twice_area, c.first, c.above_us, c.exactly, c.tenant]
-                for c in self.curves
-            ],
-        }
 
-    @staticmethod
-    def from_json(stored: dict[str, Any]) -> Sample:
-        """Raises KeyError, TypeError or ValueError on anything that is no sample."""
-        return Sample(
-            int(stored["number"]),
-            [Value(*v) for v in stored["values"]],
-            [CurveSample(*c) for c in stored["curves"]],
-            int(stored["violations"]),
-            int(stored["silent"]),
-            [str(kind) for kind in stored["happened"]],
+_PACKED: dict[type, Callable[[Any], Any]] = {
+    **{of: attrgetter(*(f.name for f in fields(of))) for of in (Sample, Value, CurveSample)},
+    bytes: lambda numbers: b64encode(numbers).decode(),
+}
+
+
+def pack(samples: Sequence[Sample]) -> bytes:
+    """The form in which replications go from process to process and to disk: JSON, and what is long as numbers in base64, so
+    that neither end reads it digit by digit."""
+    return json.dumps(samples, separators=(",", ":"), default=lambda of: _PACKED[type(of)](of)).encode()
+
+
+def unpack(packed: bytes) -> list[Sample]:
+    """Raises TypeError or ValueError on anything that is no samples."""
+    return [
+        Sample(
+            number,
+            [Value(*v) for v in values],
+            [
+                CurveSample(measure, database, of, time, area, first, b64decode(above), exactly, tenant)
+                for measure, database, of, time, area, first, above, exactly, tenant in curves
+            ],
+            violations,
+            silent,
+            happened,
         )
+        for number, values, curves, violations, silent, happened in json.loads(packed)
+    ]
 
 
 def replication(scenario: Scenario, number: int) -> Scenario:
@@ -246,7 +256,7 @@ def _sampled(
     last = int(np.searchsorted(-above, 0, side="left"))
     exactly = [[limit, curve.above_us(limit)] for limit in limits_of(scenario)]
     return CurveSample(
-        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].tolist(), exactly, tenant
+        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].astype(GRID_TYPE).tobytes(), exactly, tenant
     )
 
 

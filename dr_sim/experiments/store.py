@@ -1,6 +1,6 @@
 """A folder that keeps finished replications: one small file a batch, whole or not at all, so that nothing is done twice.
 
-A batch is made beside its place and moved there, and carries a hash of itself: what a crash or a full disk leaves
+A batch is made beside its place and moved there, and begins with a hash of the rest: what a crash or a full disk leaves
 behind is passed over, and its replications are played again. The folder belongs to one scenario, one seed and one
 version of dr_sim's own code (its key); it is never mixed with another's.
 """
@@ -13,11 +13,10 @@ import tempfile
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import dr_sim
 from dr_sim.errors import InputError, Problem
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.scenario.model import Scenario
 
 KEY_FILE = "replications.json"
@@ -52,7 +51,7 @@ class Store:
         self.samples: dict[int, Sample] = {}
         try:
             self._claim()
-            for path in sorted((folder / BATCHES).glob("*.json")):
+            for path in sorted((folder / BATCHES).glob("*.batch")):
                 for sample in _read(path):
                     self.samples.setdefault(sample.number, sample)
         except OSError as error:
@@ -73,39 +72,34 @@ class Store:
         if not mark.exists():
             write_whole(mark, json.dumps({"key": self.key}) + "\n")
 
-    def keep(self, samples: list[Sample]) -> None:
-        """Put a finished batch on disk."""
-        body = json.dumps([s.to_json() for s in samples], separators=(",", ":"))
+    def keep(self, samples: list[Sample], packed: bytes) -> None:
+        """Put a finished batch on disk, as it came."""
         first, last = samples[0].number, samples[-1].number
-        text = json.dumps({"hash": _hash(body), "samples": body})
         try:
-            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.json", text)
+            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.batch", _hash(packed) + b"\n" + packed)
         except OSError as error:
             raise _refused(self.folder, f"cannot be written ({error.strerror or error})") from None
-        self.samples.update((s.number, s) for s in samples)
 
 
 def _read(path: Path) -> list[Sample]:
     """The replications of one batch; none if it is not whole."""
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        if found["hash"] != _hash(found["samples"]):
-            return []
-        return [Sample.from_json(x) for x in json.loads(found["samples"])]
-    except (ValueError, KeyError, TypeError):
+        told, _, packed = path.read_bytes().partition(b"\n")
+        return unpack(packed) if told == _hash(packed) else []
+    except (ValueError, TypeError):
         return []
 
 
-def _hash(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+def _hash(packed: bytes) -> bytes:
+    return blake2b(packed, digest_size=16).hexdigest().encode()
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | bytes) -> None:
     """A file that appears whole or not at all."""
     handle, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
+        with os.fdopen(handle, "wb") as out:
+            out.write(text.encode() if isinstance(text, str) else text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

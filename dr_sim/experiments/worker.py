@@ -50,8 +50,8 @@ def main() -> None:
 
 def _work(listen: BinaryIO, talk: RawIOBase) -> None:
     """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
-    ('done', samples as JSON-able values, seconds) or ('broken', number, traceback)."""
-    from dr_sim.experiments.sample import take
+    ('done', packed samples, seconds) or ('broken', number, traceback)."""
+    from dr_sim.experiments.sample import pack, take
 
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}
@@ -62,15 +62,15 @@ def _work(listen: BinaryIO, talk: RawIOBase) -> None:
             continue
         _, key, first, count = message
         began = time.perf_counter()
-        done: list[dict[str, Any]] = []
+        done = []
         number = first
         try:
             for number in range(first, first + count):
-                done.append(take(scenarios[key], number).to_json())
+                done.append(take(scenarios[key], number))
         except Exception:
             send(talk, ("broken", number, traceback.format_exc()))
             continue
-        send(talk, ("done", done, time.perf_counter() - began))
+        send(talk, ("done", pack(done), time.perf_counter() - began))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dr_sim.cli import _parser, main
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.check import scenario_files
 from dr_sim.experiments.executor import Batch
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sample import Sample, pack
 from dr_sim.scenario.tree import parse_yaml
 from tests.experiments.worlds import S, sample
 
@@ -41,7 +41,7 @@ class Made:
         for job in jobs:
             for i in job.numbers:
                 Made.played.append((job.scenario.name, i))
-                yield job.key, [self.take(job, i)]
+                yield job.key, pack([self.take(job, i)])
 
     def take(self, job: Job, i: int) -> Sample:
         wobble = 0 if job.scenario.name == "certain" else (i * 37) % 60

@@ -17,7 +17,7 @@ from dr_sim.cli import main
 from dr_sim.experiments import batches, on_dask
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.executor import BrokenReplicationError
-from dr_sim.experiments.sample import take
+from dr_sim.experiments.sample import take, unpack
 from tests.experiments.worlds import small, small_file
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
@@ -41,7 +41,7 @@ def test_the_same_as_local_to_the_bit(address: str, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
     scenario = small(tmp_path)
     with api.executor(on=address) as playing:
-        found = {s.number: s for _, batch in playing.play([Job("a", scenario, range(12))]) for s in batch}
+        found = {s.number: s for _, batch in playing.play([Job("a", scenario, range(12))]) for s in unpack(batch)}
     assert found == {i: take(scenario, i) for i in range(12)}
 
 
@@ -55,7 +55,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     came: Counter[tuple[str, int]] = Counter()
     with api.executor(on=address) as playing:
         for key, batch in playing.play([Job("a", scenario, range(40)), Job("b", other, range(40))]):
-            came.update((key, s.number) for s in batch)
+            came.update((key, s.number) for s in unpack(batch))
             if len(came) > 15 and not killed:
                 killed = next(w.pid for w in pids if w.pid is not None)
                 os.kill(killed, signal.SIGKILL)

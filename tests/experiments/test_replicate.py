@@ -22,7 +22,7 @@ from dr_sim.experiments import executor as executors
 from dr_sim.experiments.batches import Batches, Job, stretches
 from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
-from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.sample import Sample, pack, take, unpack
 from dr_sim.experiments.store import BATCHES, Store, key_of
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications
@@ -44,7 +44,7 @@ class Counting:
                 if len(self.played) == self.stops_after:
                     raise KeyboardInterrupt
                 self.played.append(number)
-                yield job.key, [sample(number, {"outage": number})]
+                yield job.key, pack([sample(number, {"outage": number})])
 
     def close(self) -> None: ...
 
@@ -54,7 +54,7 @@ def test_a_replication_depends_on_its_number_alone(tmp_path: Path) -> None:
     assert take(scenario, 3) == take(scenario, 3)
     assert take(scenario, 3).values != take(scenario, 4).values
     one = take(scenario, 3)
-    assert Sample.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert unpack(pack([one, one])) == [one, one]
 
 
 def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pyte
     killed = 0
     try:
         for _, batch in playing.play([Job("a", scenario, range(10))]):
-            seen += [s.number for s in batch]
+            seen += [s.number for s in unpack(batch)]
             busy = [w.process.pid for w in playing._pool if len(w.batches) == 2]  # one under way, one that waits
             if busy and not killed:
                 killed = busy[0]
@@ -105,7 +105,7 @@ def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(tmp_pat
     real = small(tmp_path, "engine: {kind: sqlite}\n")
     with api.executor(2) as playing:
         coming = playing.play([Job("a", real, range(20))])
-        first = next(batch for _, batch in coming if len(playing._pool) == 2)  # type: ignore[attr-defined]
+        first = next(unpack(batch) for _, batch in coming if len(playing._pool) == 2)  # type: ignore[attr-defined]
         until = time.monotonic() + 30
         while not scratch() and time.monotonic() < until:
             time.sleep(0.005)
@@ -168,7 +168,7 @@ def test_what_is_kept_is_not_played_again(tmp_path: Path) -> None:
 def test_a_batch_that_is_not_whole_is_played_again(tmp_path: Path) -> None:
     scenario, folder = small(tmp_path), tmp_path / "out"
     play_all([Course(scenario, Store(folder, scenario))], 4, Counting())
-    files = sorted((folder / BATCHES).glob("*.json"))
+    files = sorted((folder / BATCHES).glob("*.batch"))
     files[1].write_text(files[1].read_text()[:-20])  # torn
     files[2].write_text(files[2].read_text().replace("outage", "outagf"))  # flipped
     assert Course(scenario, Store(folder, scenario)).missing(4) == [1, 2]
@@ -246,14 +246,14 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.Captur
     command = [sys.executable, "-m", "dr_sim", "run", str(path), "--replications", "40", "--workers", "1", "--out", str(out)]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 60
-    while not list(out.glob("batches/*.json")) and time.monotonic() < until:
+    while not list(out.glob("batches/*.batch")) and time.monotonic() < until:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    kept = {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.json")}
+    kept = {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.batch")}
     assert kept and not (out / "summary.json").exists()
     assert main(command[3:]) == 0
-    assert {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.json") if p.name in kept} == kept
+    assert {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.batch") if p.name in kept} == kept
     assert main(["run", str(path), "--replications", "40", "--out", str(tmp_path / "whole"), "--json"]) == 0
     assert (out / "summary.json").read_bytes() == (tmp_path / "whole" / "summary.json").read_bytes()
     shown = json.loads(capsys.readouterr().out.split("\n}\n")[0].split("summary.json distribution.svg\n")[1] + "}")

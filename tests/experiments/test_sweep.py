@@ -66,7 +66,7 @@ def test_the_command_writes_tables_and_pictures_and_goes_on(tmp_path: Path, caps
     table = pd.read_parquet(out / "sweep.parquet")
     assert set(table["link.bandwidth"]) == {"1Mbit/s", "200Mbit/s"}
     assert (out / "exposure.p95.svg").read_text().startswith("<?xml")
-    kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.json")}
+    kept = {p: p.stat().st_mtime_ns for p in out.glob("points/*/batches/*.batch")}
     assert len(list(out.glob("points/*"))) == 4
     assert main([*command[:7], "5", *command[8:]]) == 0  # two more of each, and none again
     assert {p: p.stat().st_mtime_ns for p in kept} == kept

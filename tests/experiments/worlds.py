@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
+from dr_sim.experiments.sample import GRID_TYPE, GRID_US, CurveSample, Sample, Value
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 
@@ -59,5 +59,5 @@ def exposed(number: int, time_us: int, high_us: int, over_us: int = 0, over_high
     area = usual * high_us + over_us * over_high_us
     exactly = [[limit * S, round(above(limit * S))] for limit in (150, 200, 297, 299, 301, 900)]
     first = int(np.searchsorted(-grid, -time_us, side="right"))
-    curve = CurveSample("exposure", "", "site", time_us, area, first, grid[first:last].tolist(), exactly)
+    curve = CurveSample("exposure", "", "site", time_us, area, first, grid[first:last].astype(GRID_TYPE).tobytes(), exactly)
     return Sample(number, [], [curve], 0)
