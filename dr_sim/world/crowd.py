@@ -7,26 +7,17 @@ first k flows have their caps, of the m that follow the first have `rest // m` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from dr_sim.world.sharing import Flow
+
 MOST_LEFT = 1 << 62  # millionths of a unit that a column of 64 bits takes, with room for one settling too much
 _NEVER = np.iinfo(np.int64).max
-
-
-class Member(Protocol):
-    """What is asked of a flow (sharing.Flow)."""
-
-    entity: int
-    left: int
-    cap: int
-    begins_us: int
-    rate: int
-    arrival: int
 
 
 class Crowd:
@@ -34,15 +25,15 @@ class Crowd:
 
     __slots__ = ("_arrival", "_caps", "_flows", "_left", "_n", "_pending", "_rates", "_settled_us")
 
-    def __init__(self, flows: Iterable[Any], now_us: int) -> None:
-        self._flows: list[Any] = []  # in the order of the columns
-        self._pending: list[tuple[int, int, Any]] = []  # a heap of (begins, arrival, flow)
+    def __init__(self, flows: list[Flow], now_us: int) -> None:
+        self._flows: list[Flow] = []  # in the order of the columns
+        self._pending: list[tuple[int, int, Flow]] = []  # a heap of (begins, arrival, flow)
         self._n = 0
         self._caps, self._arrival, self._left, self._rates = (np.zeros(128, np.int64) for _ in range(4))
         self._settled_us = now_us
-        self.add(list(flows))
+        self.add(flows)
 
-    def add(self, flows: list[Any]) -> None:
+    def add(self, flows: list[Flow]) -> None:
         """They come last, in the order of their arrival."""
         begun = []
         for flow in flows:
@@ -53,7 +44,7 @@ class Crowd:
         if begun:
             self._insert(begun)
 
-    def _insert(self, flows: list[Any]) -> None:
+    def _insert(self, flows: list[Flow]) -> None:
         """Each behind those that come before it by (cap, arrival)."""
         n, more = self._n, len(flows)
         while n + more > len(self._caps):
@@ -78,7 +69,7 @@ class Crowd:
     def _grow(self) -> None:
         self._caps, self._arrival, self._left, self._rates = (np.concatenate((c, np.zeros_like(c))) for c in self._columns())
 
-    def remove(self, flow: Any) -> None:
+    def remove(self, flow: Flow) -> None:
         """Take a flow off, its `left` brought up to date."""
         if flow.begins_us > self._settled_us:
             self._pending = [p for p in self._pending if p[2] is not flow]
@@ -107,14 +98,14 @@ class Crowd:
         if begun:
             self._insert(begun)
 
-    def ended(self) -> list[Any]:
+    def ended(self) -> list[Flow]:
         """The flows with nothing left, in the order of arrival; they are taken off."""
         over = self._left[: self._n] == 0
         if not over.any():
             return []
         found = [self._flows[i] for i in np.flatnonzero(over).tolist()]
         self._drop(~over)
-        return sorted(found, key=lambda flow: int(flow.arrival))
+        return sorted(found, key=lambda flow: flow.arrival)
 
     def plan(self, capacity: int) -> tuple[int, int]:
         """Share the rate out anew: (instant of the first end or beginning, its flow's entity), (-1, -1) if there is none."""
