@@ -19,11 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dr_sim.faults import KINDS
+from dr_sim.faults import BY_NAME
 from dr_sim.journal import Journal
 from dr_sim.scenario.model import Database, Law, Outages, Recorded, Scenario, ScriptedEvent
 
-_KINDS = {kind.name: kind for kind in KINDS}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EVERYWHERE = ("link", "alerts")  # places that belong to no site
 
@@ -143,7 +142,7 @@ def _carried(leg: Leg, following: Leg, begins_us: int, databases: set[str]) -> t
         if effect.began_us > begins_us or 0 <= effect.until_us <= begins_us:
             continue
         event = _event_of(leg.scenario, effect.cause)
-        place = _KINDS[event.kind].place(event.params)
+        place = BY_NAME[event.kind].place(event.params)
         if place and getattr(event.params, "database", None) in (None, *databases):
             site = {"primary": leg.primary, "secondary": leg.secondary}.get(place, place)
             until_us = -1 if effect.until_us < 0 else leg.begins_us + effect.until_us
@@ -171,7 +170,7 @@ def _event_of(scenario: Scenario, cause: int) -> ScriptedEvent:
 
 def _at_its_side(one: Waiting, leg: Leg) -> Any | None:
     """The effect's parameters in that leg, None if it is not felt there. The link's two ends have changed places."""
-    kind = _KINDS[one.event.kind]
+    kind = BY_NAME[one.event.kind]
     if one.site in EVERYWHERE:
         return kind.turned(one.event.params)
     side = "primary" if one.site == leg.primary else "secondary" if one.site == leg.secondary else ""

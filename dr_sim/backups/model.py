@@ -24,6 +24,7 @@ class Kind(enum.IntEnum):
 
 
 _WORDS = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
+KIND_OF_WORD = {kind.word: kind for kind in Kind}
 
 
 @dataclass(slots=True)

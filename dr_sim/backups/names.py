@@ -19,7 +19,7 @@ from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import KIND_OF_WORD, Kind
 
 MAX_DATABASE_BYTES = 180  # R4; with 35 bytes at most for the other fields a name stays under the usual limit of 255
 ATTEMPTS_DIGITS = 3  # retries every 5 minutes (R8) stay below 1,000 for more than three days; more digits still parse
@@ -35,7 +35,6 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _TWO = tuple(f"_{value:02d}" for value in range(60))
 _FIRST_ATTEMPT = "_" + "0" * ATTEMPTS_DIGITS
 _KIND_ENDS = tuple(f"_{kind.word}{_FIRST_ATTEMPT}" for kind in Kind)
-_KIND_OF_WORD = {kind.word: kind for kind in Kind}
 # Kind words sort full < incremental < log. A name given later must sort later, so a full also avoids
 # a second in which an incremental or a log already has a name.
 _KINDS_NOT_BEFORE = tuple(tuple(_KIND_ENDS[other] for other in Kind if other >= kind) for kind in Kind)
@@ -95,7 +94,7 @@ def parse_name(text: str) -> ParsedName:
     if len(parts) != 9:
         raise ValueError(f"not a backup's name: {text!r}")
     encoded, *numbers, word, attempts = parts
-    kind = _KIND_OF_WORD.get(word)
+    kind = KIND_OF_WORD.get(word)
     if kind is None or [len(number) for number in numbers] != [4, 2, 2, 2, 2, 2]:
         raise ValueError(f"not a backup's name: {text!r}")
     padded = len(attempts) == ATTEMPTS_DIGITS or (len(attempts) > ATTEMPTS_DIGITS and attempts[0] != "0")

@@ -79,4 +79,6 @@ KINDS: tuple[Kind, ...] = (
     log_full.KIND,
 )
 
-__all__ = ["KINDS", "Kind", "Occurrence"]
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+__all__ = ["BY_NAME", "KINDS", "Kind", "Occurrence"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-
-_KINDS = {kind.word: kind for kind in BackupKind}
 
 
 class SilentBackups(Params):
@@ -19,7 +18,7 @@ class SilentBackups(Params):
 
 def happen(event: Occurrence, params: SilentBackups) -> None:
     hollow = event.world.primary.databases[event.world.index_of(params.database)].hollow
-    kinds = list(BackupKind) if params.kind == "any" else [_KINDS[params.kind]]
+    kinds = list(BackupKind) if params.kind == "any" else [KIND_OF_WORD[params.kind]]
 
     def stop() -> None:
         for kind in kinds:

@@ -10,7 +10,7 @@ from dr_sim.backups.names import backup_name
 from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
-from dr_sim.faults import KINDS, Occurrence
+from dr_sim.faults import BY_NAME, Occurrence
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
@@ -42,7 +42,6 @@ from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
 
 DAY_US = 86_400_000_000
-_KINDS = {k.name: k for k in KINDS}
 
 
 class World:
@@ -262,7 +261,7 @@ class World:
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
     def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
-        _KINDS[event.kind].happen(occurrence, event.params)
+        BY_NAME[event.kind].happen(occurrence, event.params)
 
     def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
