@@ -50,13 +50,11 @@ class Remote:
 
     def _newest_covering(self, database: int, fork: int, lsn: int) -> BackupFile | None:
         for file in reversed(self._context.by_name[database].values()):
-            h = file.header
-            if h.first_lsn > lsn or h.kind is not Kind.LOG or h.fork != fork or not file.whole:
-                continue
-            if h.last_lsn <= lsn:
-                break  # a log begins where the one before it ends: all older ones end before it
-            if file.at_primary:
+            if _covers(file, fork, lsn):
                 return file
+            h = file.header
+            if h.kind is Kind.LOG and h.fork == fork and h.last_lsn <= lsn and file.whole:
+                break  # a log begins where the one before it ends: all older ones end before it
         return None
 
     def recopy(self, file: BackupFile | None) -> str:
@@ -121,5 +119,6 @@ class Remote:
 
 
 def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
+    """Can it be sent, and does it hold that position?"""
     h = file.header
     return h.first_lsn <= lsn < h.last_lsn and h.fork == fork and h.kind is Kind.LOG and file.at_primary and file.whole
