@@ -205,7 +205,7 @@ class Secondary:
             work.claimed_bytes = 0
             work.flow = None
             number, text = error.number, error.text
-            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._refused, work, number, text)
+            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._over, work, None, number, text)
             return
         rate = self._spec.restore[file.kind].rate_bytes_s
         if isinstance(work.op, DoneRestore):
@@ -217,7 +217,7 @@ class Secondary:
     def _not_copied(self, work: Work, why: tuple[int, str]) -> None:
         agenda = self._context.agenda
         work.flow = None
-        work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._refused, work, *why)
+        work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._over, work, None, *why)
 
     def restore_cost(self, name: str, kind: Kind, begun_us: int, attempts: int, size: int) -> tuple[int, int]:
         """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named by the backup and the
@@ -330,9 +330,6 @@ class Secondary:
         number = file.content.number
         context.witness.restored(now, file.database, number, state, reading)
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
-
-    def _refused(self, work: Work, number: int, text: str) -> None:
-        self._over(work, None, number, text)
 
     def _over(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         del self._restoring[work.file.database]
