@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from dr_sim.faults.kind import Kind, Occurrence
-from dr_sim.scenario.fields import FolderName, GroupName, Law, Params
+from dr_sim.faults.some_folders import SomeFolders, for_a_time
 
 
-class ReplicationOff(Params):
-    duration: Law
-    group: GroupName | None = Field(None, description="only this group's folders; all if left out")
-    folder: FolderName | None = Field(None, description="only this folder; all if left out")
+class ReplicationOff(SomeFolders):
+    pass
 
 
 def happen(event: Occurrence, params: ReplicationOff) -> None:
     replication = event.world.replication
-    folders = replication.folders(params.group, params.folder)
-    what = params.folder or params.group or "every folder"
-    event.for_a_time(
-        params.duration,
-        lambda: replication.switch_off(folders),
-        lambda: replication.switch_on(folders),
-        f"membership of {what} off",
-    )
+    for_a_time(event, params, replication.switch_off, replication.switch_on, "membership of {} off")
 
 
 KIND = Kind(

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from dr_sim.faults.kind import Kind, Occurrence
-from dr_sim.scenario.fields import FolderName, GroupName, Law, Params
+from dr_sim.faults.some_folders import SomeFolders, for_a_time
 
 
-class StagingFull(Params):
-    duration: Law
-    group: GroupName | None = Field(None, description="only this group's folders; all if left out")
-    folder: FolderName | None = Field(None, description="only this folder; all if left out")
+class StagingFull(SomeFolders):
+    pass
 
 
 def happen(event: Occurrence, params: StagingFull) -> None:
     replication = event.world.replication
-    folders = replication.folders(params.group, params.folder)
-    what = params.folder or params.group or "every folder"
-    event.for_a_time(
-        params.duration,
-        lambda: replication.fill_staging(folders),
-        lambda: replication.free_staging(folders),
-        f"staging area of {what} full",
-    )
+    for_a_time(event, params, replication.fill_staging, replication.free_staging, "staging area of {} full")
 
 
 KIND = Kind(

@@ -1,0 +1,26 @@
+"""What befalls replicated folders for a while: which of them, as a scenario names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Occurrence
+from dr_sim.scenario.fields import FolderName, GroupName, Law, Params
+from dr_sim.world.folder import Folder
+
+
+class SomeFolders(Params):
+    duration: Law
+    group: GroupName | None = Field(None, description="only this group's folders; all if left out")
+    folder: FolderName | None = Field(None, description="only this folder; all if left out")
+
+
+def for_a_time(
+    event: Occurrence, params: SomeFolders, start: Callable[[list[Folder]], None], stop: Callable[[list[Folder]], None], detail: str
+) -> None:
+    """As Occurrence.for_a_time; {} in detail stands for which they are."""
+    folders = event.world.replication.folders(params.group, params.folder)
+    which = params.folder or params.group or "every folder"
+    event.for_a_time(params.duration, lambda: start(folders), lambda: stop(folders), detail.format(which))
