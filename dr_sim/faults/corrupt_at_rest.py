@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.damage import draw_extent, hurt
+from dr_sim.faults.damage import draw_extent, hurt_file
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
 from dr_sim.world.backup_file import BackupFile
@@ -31,9 +30,7 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
         if index == i or (index < 0 and (params.where == "secondary" or params.machine in (None, database.machine))):
             hit += [f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)][-params.files :]
     for nth, file in enumerate(hit):
-        offset, length = draw_extent(event, file, nth)
-        change = partial(hurt, nominal_bytes=file.nominal_bytes, offset=offset, length=length)
-        world.change_bytes(file, params.where, change, offset, length)
+        hurt_file(world.context, file, params.where, *draw_extent(event, file, nth))
     event.ends("corruption at rest", index)
 
 

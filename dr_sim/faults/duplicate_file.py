@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from dr_sim.backups.names import backup_name
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
+
+if TYPE_CHECKING:
+    from dr_sim.world.world import World
 
 
 class DuplicateFile(Params):
@@ -23,7 +27,7 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
 
     def again(file: BackupFile) -> None:
         if params.name == "other":
-            world.copy_of(file)
+            _copy(world, file)
         elif file.at_primary:
             world.replication.offer(file)
         event.ends("duplicate file", index)
@@ -36,6 +40,22 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
         return False
 
     world.on_offer.append(watch)
+
+
+def _copy(world: World, file: BackupFile) -> None:
+    """Another file in the primary's share with the same content, under another name of the kind that backups bear."""
+    context = world.context
+    if not file.at_primary or file.made is None:
+        return
+    db = world.primary.databases[file.database]
+    taken = {*db.named, *context.by_name[file.database]}
+    name = backup_name(db.spec.name, file.header.started_utc_us, file.kind, 0, taken)
+    copy = BackupFile(db.next_number, file.database, file.database_name, file.kind, name, file.header, file.commits, file.begun_us)
+    copy.finished(file.header, file.made, file.commits)
+    copy.ends_us = file.ends_us
+    context.primary_files.write(context.at_primary(copy), context.primary_files.read(context.at_primary(file)))
+    world.primary.made(db, copy, context.now_us)
+    world.replication.offer(copy)
 
 
 KIND = Kind(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.world.backup_file import BackupFile
 
 
 class MissingFile(Params):
@@ -11,13 +13,19 @@ class MissingFile(Params):
 
 
 def happen(event: Occurrence, params: MissingFile) -> None:
-    index = event.world.index_of(params.database)
+    world = event.world
+    index = world.index_of(params.database)
     event.begins("file lost", index)
 
-    def vanish(what: str) -> None:
-        event.ends(f"file lost: {what}", index)
+    def take(file: BackupFile) -> bool:
+        if file.database != index or file.kind is not BackupKind.LOG or not file.whole:
+            return False
+        world.on_offer.remove(take)
+        world.primary.delete(file, "lost")
+        event.ends(f"file lost: {file.name}", index)
+        return True
 
-    event.world.lose_next_log(index, vanish)
+    world.on_offer.append(take)
 
 
 KIND = Kind(

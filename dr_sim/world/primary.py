@@ -21,7 +21,7 @@ from dr_sim.scenario.model import BackupCost, Schedule
 from dr_sim.world import backup_mishaps as mishaps
 from dr_sim.world import recovery_model
 from dr_sim.world.agenda import Class, Entry
-from dr_sim.world.backup_file import FILE_BITS, BackupFile
+from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
@@ -162,7 +162,7 @@ class Primary:
         engine = context.primary_engine
         name_of = db.spec.name
         utc = context.primary_utc_us()
-        number = (db.index << FILE_BITS) | db.files_made
+        number = db.next_number
         name = self.name(db, now, kind)
         path = f"{context.primary_shares[db.index]}/{name}"
         size = self._size(db, kind, lsn)
@@ -296,7 +296,7 @@ class Primary:
 
     def numbers(self, db: PrimaryDatabase, count: int) -> range:
         """Those that its next backups will have."""
-        first = (db.index << FILE_BITS) | db.files_made
+        first = db.next_number
         return range(first, first + count)
 
     def _names(self, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:

@@ -9,7 +9,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import Shelf
 from dr_sim.engines.port import Backup
 from dr_sim.scenario.model import Database
-from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.sharing import Flow
 
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
@@ -83,6 +83,11 @@ class PrimaryDatabase:
 
     def name_given(self, name: str, now_us: int) -> None:
         self.named[name] = self.named_us = now_us
+
+    @property
+    def next_number(self) -> int:
+        """Of the next backup's file."""
+        return (self.index << FILE_BITS) | self.files_made
 
     @property
     def odd(self) -> bool:

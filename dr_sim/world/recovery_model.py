@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
-from dr_sim.world.backup_file import FILE_BITS
 from dr_sim.world.primary_database import PrimaryDatabase
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     log_from = primary.log_from(db)
     if lsn <= log_from:
         return
-    number, path = (db.index << FILE_BITS) | db.files_made, f"{context.primary_shares[db.index]}/discarded"
+    number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
     db.files_made += 1
     op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number)
     header = op.finish(commits, lsn, utc).header

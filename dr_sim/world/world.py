@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.names import backup_name
 from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
@@ -307,29 +306,6 @@ class World:
         files = sorted(self.context.by_name[database].values(), key=lambda f: f.number)
         return [f for f in files if (f.at_secondary if where == "secondary" else f.at_primary)]
 
-    def change_bytes(self, file: BackupFile, where: str, change: Callable[[bytes], bytes], offset: int, length: int) -> None:
-        """Damage a file where it lies."""
-        context = self.context
-        files, path = context.primary_files, context.at_primary(file)
-        if where == "secondary":
-            files, path = context.secondary_files, context.at_secondary(file)
-        files.write(path, change(files.read(path)))
-        context.note("truth.damaged", file.database, file.number, where, offset, max(1, length))
-        context.witness.damaged(context.now_us, file.database, file.number, where)
-
-    def lose_next_log(self, database: int, gone: Callable[[str], None]) -> None:
-        """The next whole log backup of a database vanishes as soon as it is finished."""
-
-        def take(file: BackupFile) -> bool:
-            if file.database != database or file.kind is not Kind.LOG or not file.whole:
-                return False
-            self.on_offer.remove(take)
-            self.primary.delete(file, "lost")
-            gone(file.name)
-            return True
-
-        self.on_offer.append(take)
-
     def _offer(self, file: BackupFile) -> None:
         for take in list(self.on_offer):
             if take(file):
@@ -361,23 +337,6 @@ class World:
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         self.hands.primary_error(db.spec.name, what, number, text)
-
-    def copy_of(self, file: BackupFile) -> None:
-        """Another file in the primary's share with the same content, under another name of the kind that backups bear."""
-        context = self.context
-        if not file.at_primary or file.made is None:
-            return
-        db = self.primary.databases[file.database]
-        taken = {*db.named, *context.by_name[file.database]}
-        utc_us = file.header.started_utc_us
-        name = backup_name(db.spec.name, utc_us, file.kind, 0, taken)
-        number = (db.index << FILE_BITS) | db.files_made
-        copy = BackupFile(number, file.database, file.database_name, file.kind, name, file.header, file.commits, file.begun_us)
-        copy.finished(file.header, file.made, file.commits)
-        copy.ends_us = file.ends_us
-        context.primary_files.write(context.at_primary(copy), context.primary_files.read(context.at_primary(file)))
-        self.primary.made(db, copy, context.now_us)
-        self.replication.offer(copy)
 
     def wipe_secondary(self, database: int, why: str) -> None:
         """The secondary's copy of a database and all its files there are gone."""
