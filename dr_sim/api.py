@@ -96,7 +96,7 @@ def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: st
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
     legs = play(of)
-    summary = summarise(legs[0].journal, of, legs[1:])
+    summary = summarise(Whole(legs))
     return Run(of, legs, summary, judge(summary, of))
 
 

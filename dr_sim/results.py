@@ -20,6 +20,7 @@ from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
 from dr_sim.legs import Effect, Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.verdict import Verdict, judge
@@ -48,8 +49,9 @@ class Result:
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
-    first, *following = play(scenario, progress)
-    summary = summarise(first.journal, scenario, following)
+    legs = play(scenario, progress)
+    first, *following = legs
+    summary = summarise(Whole(legs))
     return Result(scenario, first.journal, following, first.effects, summary, judge(summary, scenario), first.journal.digest())
 
 

@@ -63,7 +63,7 @@ class Verdict:
 
 
 def judge(summary: dict[str, Any], scenario: Scenario) -> Verdict:
-    """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary.py)."""
+    """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary)."""
     lines = [_judge_line(summary, line) for line in scenario.sla]
     return Verdict(lines, len(summary["violations"]), len(summary["silent_recoveries"]))
 

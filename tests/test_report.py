@@ -18,6 +18,7 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sample import take
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import whole_of
 from dr_sim.report import _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
@@ -97,7 +98,7 @@ def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]
         journal.note(*row)
     journal.note("truth.end", 60 * 10**6, -1)
     scenario = replace(a_scenario(), sla=lines)
-    summary = summarise(journal, scenario)
+    summary = summarise(whole_of(journal, scenario))
     outcome, said = _verdict({**summary, "verdict": verdict_json(judge(summary, scenario))}, scenario)
     assert outcome == "fail"
     assert said.startswith("A recovery was silently short")

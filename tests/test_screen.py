@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import whole_of
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.screen import adding_up, instant, screen, size, span
 from dr_sim.verdict import Verdict, judge
@@ -54,7 +55,7 @@ SLA = (SlaLine("rpo", "data_loss", True, 15 * MIN), SlaLine("rto", "outage", Tru
 
 
 def shown(journal: Journal, scenario: Scenario) -> str:
-    summary = summarise(journal, scenario)
+    summary = summarise(whole_of(journal, scenario))
     return screen(summary, scenario, judge(summary, scenario), Path("x/nightly.yaml"), 0.4, Path("results/nightly/1"))
 
 
@@ -107,7 +108,7 @@ def test_a_broken_invariant_comes_first() -> None:
 
 def test_colour_adds_codes_and_changes_no_word() -> None:
     scenario = replace(a_scenario(), sla=SLA)
-    summary = summarise(sketch(), scenario)
+    summary = summarise(whole_of(sketch(), scenario))
     arguments = (summary, scenario, judge(summary, scenario), Path("nightly.yaml"), 0.4, Path("results"))
     plain, colour = screen(*arguments), screen(*arguments, colour=True)
     assert "\x1b[1;31mFAIL\x1b[0m" in colour
@@ -132,7 +133,7 @@ def test_words() -> None:
 def of_run(text: str, *overrides: str) -> tuple[str, dict[str, Any], Verdict]:
     world = ran(text, *overrides)
     scenario = world.context.scenario
-    summary = summarise(world.journal, scenario)
+    summary = summarise(whole_of(world.journal, scenario))
     verdict = judge(summary, scenario)
     return screen(summary, scenario, verdict, Path("x.yaml"), 0.1, Path("results")), summary, verdict
 

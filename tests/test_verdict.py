@@ -9,6 +9,7 @@ import pytest
 
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import whole_of
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import COUNTS, CURVES, DURATIONS, split
 from dr_sim.verdict import Outcome, Verdict, judge
@@ -37,7 +38,7 @@ def journal_of_a_failover(promoted: bool = True, served: bool = True) -> Journal
 
 def verdict_of(journal: Journal, *lines: SlaLine) -> Verdict:
     scenario = replace(a_scenario(), sla=lines)
-    return judge(summarise(journal, scenario), scenario)
+    return judge(summarise(whole_of(journal, scenario)), scenario)
 
 
 def line(measure: str, bound: int, at_most: bool = True, database: str = "") -> SlaLine:
@@ -147,13 +148,13 @@ def test_a_broken_invariant_is_worse_than_all() -> None:
 def test_nothing_measured_is_unknown() -> None:
     journal = journal_of_a_failover()
     scenario: Any = replace(a_scenario(measure_from_us=90 * MIN), sla=(line("exposure.max", 10**15),))
-    verdict = judge(summarise(journal, scenario), scenario)
+    verdict = judge(summarise(whole_of(journal, scenario)), scenario)
     assert verdict.outcome is Outcome.UNKNOWN
 
 
 def test_a_loss_that_is_too_large_is_not_hidden_by_one_that_is_unknown() -> None:
     scenario: Any = replace(a_scenario("crm", "web"), sla=(line("data_loss", 39 * MIN), line("data_loss", 40 * MIN), line("data_loss", 1, database="web")))
-    summary = summarise(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1]))
+    summary = summarise(whole_of(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1])))
     (known,) = summary["failovers"]
     unknown = {**known, "databases": [{**d, "data_loss_us": None, "note": "the run ended first"} for d in known["databases"]]}
     web = {**known, "databases": [*known["databases"], {**known["databases"][0], "name": "web"}]}

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from dr_sim.measures.exposure import CLASSES, Curve
-from dr_sim.measures.summary import limits_us, summarise
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.curves import limits_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
@@ -118,7 +119,7 @@ def take(scenario: Scenario, number: int) -> Sample:
     of = replication(scenario, number)
     legs = play(of)
     whole = Whole(legs)
-    return from_summary(whole, summarise(whole.opened[0], of, legs[1:]), of)
+    return from_summary(whole, summarise(whole), of)
 
 
 def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> Sample:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg
+from dr_sim.legs import Leg
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
 from dr_sim.measures.causes import Causes, Happening
 from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.measures.whole import Whole, unprotected_spans, whole_of
 from dr_sim.scenario.model import Scenario
 
 
@@ -50,11 +50,10 @@ class Views:
 
 
 def views_of(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Views:
-    whole = Whole([first_leg(scenario, journal), *following])
-    ends = [*(leg.begins_us for leg in whole.legs[1:]), whole.end_us]
+    whole = whole_of(journal, scenario, following)
     legs = [
-        View(leg, t, Causes(t, leg.scenario), judge(t, leg.scenario), failovers(t, leg.scenario), end - leg.begins_us)
-        for leg, t, end in zip(whole.legs, whole.opened, ends, strict=True)
+        View(leg, t, Causes(t, leg.scenario), judge(t, leg.scenario), failovers(t, leg.scenario), whole.until_us(leg) - leg.begins_us)
+        for leg, t in whole.each
     ]
     return Views(
         whole, legs, _happenings(legs),

@@ -228,9 +228,3 @@ def true_exposure(record: Record, scenario: Scenario, database: int, failure_cla
         since = np.append(np.full(len(time) - len(since), -1), since)
         since = np.where(since < 0, NEVER_US, since)
     return step_curve(time, since, up_until_us(t, scenario, database))
-
-
-def service_exposure(record: Record, scenario: Scenario, failure_class: str = "site") -> Curve:
-    """The exposure of the service: that of its worst database at every instant."""
-    t = tables(record)
-    return worst(true_exposure(t, scenario, i, failure_class) for i in range(len(scenario.databases)))

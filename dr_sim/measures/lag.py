@@ -1,4 +1,4 @@
-"""How far behind the secondary was: replay lag, backlog, what crossed the link, how long nothing protected the service."""
+"""How far behind the secondary was: replay lag, backlog, what crossed the link, which backups were made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.legs import Leg
-from dr_sim.measures.exposure import Curve, step_curve, worst
-from dr_sim.measures.outcome import Failover
+from dr_sim.measures.exposure import Curve, step_curve
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
@@ -57,11 +55,6 @@ def _look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
     keys, values = keys[order], values[order]
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, values[at], -1)
-
-
-def service_lag(record: Record, scenario: Scenario) -> Curve:
-    t = tables(record)
-    return worst(replay_lag(t, scenario, i) for i in range(len(scenario.databases)))
 
 
 @dataclass(slots=True)
@@ -164,21 +157,6 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
         else:
             down += length
     return LinkUse(total, capacity, down)
-
-
-def unprotected(leg: Leg, failover: Failover, following: Leg | None) -> tuple[int, bool] | None:
-    """(for how long the new primary had nothing restored behind it, whether the run ended before it had): from the last
-    promotion until every database is restored at the new secondary. None if nothing was promoted."""
-    if failover.promoted_us is None:
-        return None
-    if following is None:
-        return run_end_us(tables(leg.journal), leg.scenario) - failover.promoted_us, True
-    t = tables(following.journal)
-    restored = t["truth.restored"]
-    seeded = [restored["time_us"][restored["entity"] == i][:1].tolist() for i in range(len(following.scenario.databases))]
-    if all(seeded):
-        return max(first for first, in seeded), False
-    return run_end_us(t, following.scenario), True
 
 
 def backups_made(record: Record) -> dict[str, int]:

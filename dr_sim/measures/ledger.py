@@ -47,7 +47,7 @@ def explain_failover(record: Record, scenario: Scenario, n: int, database: int |
         raise NoSuchThing(f"there is no failover {n} in this run: it has {len(found)}")
     failover = found[n - 1]
     loss = failover.worst if database is None else failover.losses[database]
-    return [loss_ledger(t, scenario, loss), outage_ledger(t, scenario, failover)]
+    return [loss_ledger(Causes(t, scenario), loss), outage_ledger(t, scenario, failover)]
 
 
 def explain_at(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
@@ -79,13 +79,14 @@ def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     return [ledger]
 
 
-def loss_ledger(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> Ledger:
+def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
+    t, scenario = causes.t, causes.scenario
     title = f"data loss of {scenario.databases[loss.database].name}"
     if loss.data_loss_us is None or loss.recovery_point_us is None:
         return Ledger(title, None, note=why_unknown(t, scenario, loss.database))
     end = loss.recovery_point_us + loss.data_loss_us
     stop = min(max(loss.failed_us, loss.recovery_point_us), end)
-    lines = cut_up(Causes(t, scenario), loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
+    lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
     if end > stop:
         lines.append(Line(stop, end - stop, "split brain", "the old primary went on acknowledging what was thrown away"))
     return Ledger(title, loss.data_loss_us, lines)

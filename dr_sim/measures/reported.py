@@ -13,7 +13,7 @@ from bisect import insort
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.exposure import Curve, step_curve, worst
+from dr_sim.measures.exposure import Curve, step_curve
 from dr_sim.measures.tables import Ints, Record, Tables, pick, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
@@ -97,9 +97,3 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
 def _zip(*parts: Ints | int) -> list[tuple[int, ...]]:
     n = next(len(p) for p in parts if not isinstance(p, int))
     return list(zip(*(([p] * n) if isinstance(p, int) else p.tolist() for p in parts), strict=True))
-
-
-def service_reported(record: Record, scenario: Scenario) -> Curve:
-    """The worst reported exposure of all databases, over the time for which there is a report of each."""
-    t = tables(record)
-    return worst(reported_exposure(t, scenario, i) for i in range(len(scenario.databases)))

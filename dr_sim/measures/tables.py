@@ -76,3 +76,8 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
         ends.extend(kind["time_us"][concerned][:1].tolist())
     ends.extend(fenced["time_us"][fenced["writes_stop"] == 1][:1].tolist())
     return min(ends)
+
+
+def service_up_until_us(t: Tables, scenario: Scenario) -> int:
+    """How long all databases took writes at the primary."""
+    return min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))

@@ -1,4 +1,4 @@
-"""Curves over all legs of a run, in the run's own time: exposure, true and reported, and replay lag.
+"""All legs of a run, in the run's own time: curves of exposure, true and reported, and of replay lag; time unprotected.
 
 Exposure is defined for all the time in which a primary takes writes: from the start to the failure, from each promotion
 on to the next failure; in between nothing can be lost any more, and the time counts for nothing. While there is no second
@@ -15,9 +15,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dr_sim.legs import Leg
+from dr_sim.journal import Journal
+from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.outcome import Failover
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, tables
 from dr_sim.scenario.model import Scenario
@@ -28,17 +30,34 @@ Measure = Callable[[Tables, Scenario, int], Curve]
 class Whole:
     """A run's legs, opened. Its curves are those of the worst of all databases, of one, or of the worst of a tenant's."""
 
-    def __init__(self, legs: Sequence[Leg], opened: Sequence[Tables] = ()) -> None:
+    def __init__(self, legs: Sequence[Leg]) -> None:
         self.legs = list(legs)
-        self.opened = list(opened) or [tables(leg.journal) for leg in legs]
-        self.end_us = run_end_us(self.opened[0], legs[0].scenario)
+        self.opened = [tables(leg.journal) for leg in legs]
+        self.each = list(zip(self.legs, self.opened, strict=True))
+        self.scenario = self.legs[0].scenario
+        self.end_us = run_end_us(self.opened[0], self.scenario)
         self._kept: dict[tuple[int, str, int], Curve] = {}  # by leg, measure and database
 
-    def exposure(self, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
-        def of(t: Tables, scenario: Scenario, i: int) -> Curve:
-            return true_exposure(t, scenario, i, failure_class)
+    def after(self, leg: Leg) -> tuple[Leg, Tables] | None:
+        """The leg that follows that one."""
+        return self.each[leg.number] if leg.number < len(self.each) else None
 
-        return self._over(f"exposure {failure_class}", of, (database, tenant), alone=True)
+    def until_us(self, leg: Leg) -> int:
+        """When the next leg begins, or the run ends; in the run's time."""
+        following = self.after(leg)
+        return self.end_us if following is None else following[0].begins_us
+
+    def still_in(self, leg: Leg, time_us: int) -> bool:
+        """Whether an instant of a leg's time is before the next one begins: its world is played on to the run's end."""
+        following = self.after(leg)
+        return following is None or leg.begins_us + time_us < following[0].begins_us
+
+    def exposure(self, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
+        return self._over(*_exposure(failure_class), (database, tenant), alone=True)
+
+    def exposure_in(self, leg: Leg, failure_class: str = "site") -> Curve:
+        """Of the service in one leg alone, in that leg's time."""
+        return self._in_leg(leg, *_exposure(failure_class), ("", ""))
 
     def reported(self, database: str = "", tenant: str = "") -> Curve:
         """Where there is no second side, everybody knows that there is none."""
@@ -49,26 +68,40 @@ class Whole:
         return self._over("lag", replay_lag, (database, tenant), alone=False)
 
     def _over(self, what: str, measure: Measure, of: tuple[str, str], alone: bool) -> Curve:
-        found = [self._in_leg(i, what, measure, of).shifted(leg.begins_us) for i, leg in enumerate(self.legs)]
+        found = [self._in_leg(leg, what, measure, of).shifted(leg.begins_us) for leg in self.legs]
         return joined([*found, self._never_again(of)] if alone else found)
 
-    def _in_leg(self, i: int, what: str, measure: Measure, of: tuple[str, str]) -> Curve:
-        scenario, t = self.legs[i].scenario, self.opened[i]
-        wanted = _databases(scenario, of)
+    def _in_leg(self, leg: Leg, what: str, measure: Measure, of: tuple[str, str]) -> Curve:
+        t = self.opened[leg.number - 1]
+        wanted = _databases(leg.scenario, of)
         for database in wanted:
-            if (i, what, database) not in self._kept:
-                self._kept[i, what, database] = measure(t, scenario, database)
-        return worst(self._kept[i, what, database] for database in wanted)
+            if (leg.number, what, database) not in self._kept:
+                self._kept[leg.number, what, database] = measure(t, leg.scenario, database)
+        return worst(self._kept[leg.number, what, database] for database in wanted)
 
     def _never_again(self, of: tuple[str, str]) -> Curve:
         """From the last promotion to the end of the run, where no leg follows it."""
-        leg, t = self.legs[-1], self.opened[-1]
+        leg, t = self.each[-1]
         wanted = _databases(leg.scenario, of)
         online = [r for r in t.rows("truth.promoted") if r.entity in wanted]
         since_us = leg.begins_us + max((r.time_us for r in online), default=0)
         if leg.scenario.new_secondary_us is not None or not online or since_us >= self.end_us:
             return empty_curve(self.end_us)
         return Curve(np.array([since_us], np.int64), np.array([since_us], np.int64), self.end_us)
+
+
+def whole_of(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Whole:
+    """From the first leg's journal and the legs after it."""
+    return Whole([first_leg(scenario, journal), *following])
+
+
+def _exposure(failure_class: str) -> tuple[str, Measure]:
+    """True exposure to a class of failure: under which name it is kept, and the measure."""
+
+    def of(t: Tables, scenario: Scenario, i: int) -> Curve:
+        return true_exposure(t, scenario, i, failure_class)
+
+    return f"exposure {failure_class}", of
 
 
 def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
@@ -80,17 +113,35 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
 def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
     """[from a leg's last promotion, until every database is restored at the new secondary, or its end), in the run's time."""
     found: list[tuple[int, int]] = []
-    for i, (leg, t) in enumerate(zip(whole.legs, whole.opened, strict=True)):
+    for leg, t in whole.each:
         promoted = [r.time_us for r in t.rows("truth.promoted")]
         if not promoted:
             continue
         begin, end = leg.begins_us + max(promoted), whole.end_us
-        if i + 1 < len(whole.legs):
-            following, after = whole.legs[i + 1], whole.opened[i + 1]
-            restored = after["truth.restored"]
-            first = [restored["time_us"][restored["entity"] == j][:1].tolist() for j in range(len(following.scenario.databases))]
-            again = [r.time_us for kind in ("truth.failed", "truth.promoted") for r in after.rows(kind)][:1]
-            until = [max(us for (us,) in first)] if all(first) else again
-            end = following.begins_us + until[0] if until else end
+        following = whole.after(leg)
+        if following is not None:
+            until = _restored_us(*following)
+            if until is None:
+                until = next((r.time_us for kind in ("truth.failed", "truth.promoted") for r in following[1].rows(kind)), None)
+            end = end if until is None else following[0].begins_us + until
         found.append((begin, max(begin, end)))
     return found
+
+
+def unprotected(whole: Whole, leg: Leg, failover: Failover) -> tuple[int, bool] | None:
+    """(for how long the new primary had nothing restored behind it, whether the run ended before it had): from a leg's last
+    promotion until every database is restored at the new secondary. None if nothing was promoted."""
+    if failover.promoted_us is None:
+        return None
+    following = whole.after(leg)
+    if following is None:
+        return run_end_us(whole.opened[leg.number - 1], leg.scenario) - failover.promoted_us, True
+    until = _restored_us(*following)
+    return (run_end_us(following[1], following[0].scenario), True) if until is None else (until, False)
+
+
+def _restored_us(leg: Leg, t: Tables) -> int | None:
+    """When the last of a leg's databases was restored at its secondary for the first time; None if one never was."""
+    restored = t["truth.restored"]
+    first = [restored["time_us"][restored["entity"] == i][:1].tolist() for i in range(len(leg.scenario.databases))]
+    return max(us for (us,) in first) if all(first) else None

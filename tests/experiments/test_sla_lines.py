@@ -88,9 +88,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     path = tmp_path_factory.mktemp("lines") / "s.yaml"
     path.write_text(BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8")
     scenario = load_scenario(path)
-    legs = play(scenario)
-    summary = summarise(legs[0].journal, scenario, legs[1:])
-    return Ran(scenario, summary, from_summary(Whole(legs), summary, scenario))
+    whole = Whole(play(scenario))
+    summary = summarise(whole)
+    return Ran(scenario, summary, from_summary(whole, summary, scenario))
 
 
 @pytest.mark.parametrize(("measure", "about"), [x for x in EACH if not refused(*x)])

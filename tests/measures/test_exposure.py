@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.journal import Journal
-from dr_sim.measures.exposure import Curve, service_exposure, step_curve, true_exposure, worst
+from dr_sim.measures.exposure import Curve, step_curve, true_exposure, worst
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.whole import whole_of
 from dr_sim.world.world import World
 from tests.measures.make import HOUR, MIN, S, a_scenario, survivable
 from tests.world.build import ONE, scenario
@@ -80,7 +81,7 @@ def test_the_failure_of_one_database_does_not_end_another() -> None:
     scenario = a_scenario("crm", "erp")
     assert true_exposure(journal, scenario, 0).end_us == HOUR
     assert true_exposure(journal, scenario, 1).end_us == 7 * MIN
-    assert service_exposure(journal, scenario).end_us == 7 * MIN
+    assert whole_of(journal, scenario).exposure().end_us == 7 * MIN
 
 
 def test_classes_are_kept_apart() -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from dr_sim.journal import Journal
-from dr_sim.legs import first_leg
-from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag, unprotected
+from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
+from dr_sim.measures.whole import unprotected, whole_of
 from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated
 from tests.world.build import ONE, ran
 
@@ -84,12 +84,14 @@ def test_unprotected_counts_from_the_promotion() -> None:
     journal.note("truth.failed", MIN, -1, "site")
     journal.note("truth.end", HOUR, -1)
     scenario = a_scenario()
-    assert unprotected(first_leg(scenario, journal), failovers(journal, scenario)[0], None) is None
+    whole = whole_of(journal, scenario)
+    assert unprotected(whole, whole.legs[0], failovers(journal, scenario)[0]) is None
     journal = Journal()
     journal.note("truth.failed", MIN, -1, "site")
     journal.note("truth.promoted", 10 * MIN, 0, 2, 1, 1, 0, 0, 0, 0)
     journal.note("truth.end", HOUR, -1)
-    assert unprotected(first_leg(scenario, journal), failovers(journal, scenario)[0], None) == (50 * MIN, True)
+    whole = whole_of(journal, scenario)
+    assert unprotected(whole, whole.legs[0], failovers(journal, scenario)[0]) == (50 * MIN, True)
 
 
 def test_backups_are_counted_by_kind() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
@@ -177,8 +178,7 @@ def _runs(scenario: Scenario, i: int) -> None:
     short = replace(scenario, run_for_us=min(scenario.run_for_us, RUN_US), engine=replace(scenario.engine, kind="model", timing="modelled"))
     if short.measure_from_us >= short.run_for_us:
         short = replace(short, measure_from_us=0)
-    first, *following = play(short)
-    summarise(first.journal, short, following)
+    summarise(Whole(play(short)))
 
 
 def _well_told(error: InputError, text: str, i: int) -> None:

@@ -18,6 +18,7 @@ from dr_sim.journal import Journal
 from dr_sim.measures.alerts import danger_us, judge, raised
 from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.whole import whole_of
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
@@ -32,7 +33,7 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     assert not broken, f"seed {seed}: {broken[0]}"
     found = verify(journal, manager_config(spec), spec.start_utc_us)
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
-    summary = summarise(journal, spec)
+    summary = summarise(whole_of(journal, spec))
     assert not summary["violations"], f"seed {seed}: {summary['violations'][0]}"
     ledgers_add_up(seed, journal, spec, len(summary["failovers"]))
     orders_are_kept(seed, journal, spec)

@@ -1,0 +1,70 @@
+"""Exposure and replay lag in a summary: mean, quantiles, maximum and time above limits, of all, of each, of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from dr_sim.measures.exposure import Curve
+from dr_sim.measures.summary.values import half_up, seconds
+from dr_sim.measures.tenants import asked_of
+from dr_sim.measures.whole import Whole
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.sla import limit_of
+
+QUANTILES = (50, 90, 95, 99)  # per cent
+EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
+
+
+def exposure_summary(whole: Whole) -> dict[str, Any]:
+    out = _with_parts(whole.exposure, whole)
+    out["class"] = EXPOSED_CLASS
+    out["other_classes"] = {
+        other: curve_summary(whole.exposure("", other), whole.scenario, whole.end_us) for other in ("database", "host")
+    }
+    out["reported"] = curve_summary(whole.reported(), whole.scenario, whole.end_us)
+    return out
+
+
+def lag_summary(whole: Whole) -> dict[str, Any]:
+    return _with_parts(whole.replay_lag, whole)
+
+
+def _with_parts(of: Callable[..., Curve], whole: Whole) -> dict[str, Any]:
+    """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA names."""
+    scenario, end = whole.scenario, whole.end_us
+    return {
+        **curve_summary(of(), scenario, end),
+        "by_database": {d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases},
+        "by_tenant": {name: curve_summary(of(tenant=name), scenario, end) for name in asked_of(scenario)},
+    }
+
+
+def curve_summary(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
+    """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger name. A curve with no
+    time in the measured part of the run has none of them: None."""
+    curve = curve.window(scenario.measure_from_us, end)
+    total = curve.duration_us
+    out: dict[str, Any] = {"time_us": total, "mean_us": None, "max_us": None, "mean_s": None, "max_s": None}
+    out |= {f"p{q}_us": None for q in QUANTILES}
+    out["above"] = {}
+    if not total:
+        return out
+    out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
+    out["mean_s"], out["max_s"] = seconds(out["mean_us"]), seconds(out["max_us"])
+    for q, value in zip(QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True):
+        out[f"p{q}_us"] = half_up(value)
+    for limit in limits_us(scenario):
+        above = curve.above_us(limit)
+        # rounded up: a share that is not nothing is not shown as nothing
+        out["above"][str(limit)] = {"time_us": above, "ppm": -(-above * 1_000_000 // total)}
+    return out
+
+
+def limits_us(scenario: Scenario) -> list[int]:
+    """The limits for which the time above is reported: danger, the SLA's data loss and its own limits of exposure."""
+    found = {scenario.danger_us}
+    found |= {line.bound for line in scenario.sla if line.measure.split(".")[0] == "data_loss"}
+    found |= {limit for line in scenario.sla if (limit := limit_of(line.measure)) is not None}
+    return sorted(found)

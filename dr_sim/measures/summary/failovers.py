@@ -1,0 +1,173 @@
+"""Failovers in a summary: what each cost, why, by whose word, and whether anyone had been told of the danger it met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dr_sim.measures.alerts import AlertQuality
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
+from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
+from dr_sim.measures.summary.alerts import alert_summary
+from dr_sim.measures.summary.values import in_the_run_s_time, seconds
+from dr_sim.measures.tables import Tables
+from dr_sim.measures.tenants import TenantOutcome, tenant_outcomes
+from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.scenario.model import Scenario
+
+
+def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[dict[str, Any]]:
+    """Those of all legs, numbered through."""
+    found: list[dict[str, Any]] = []
+    for (leg, t), quality in zip(whole.each, qualities, strict=True):
+        for f in failovers(t, leg.scenario):
+            told = _failover(Causes(t, leg.scenario), f, quality)
+            bare = unprotected(whole, leg, f)
+            told["unprotected_us"], told["unprotected_censored"] = bare if bare is not None else (None, False)
+            found.append({**in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number, "primary": leg.primary})
+    return found
+
+
+def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+    t, scenario = causes.t, causes.scenario
+    order = _obeyed(t, f)
+    losses = [_loss(t, scenario, loss) for loss in f.losses]
+    known = f.data_loss_us is not None
+    return {
+        "number": f.number,
+        "class": f.failure_class,
+        "mode": scenario.failover.mode,
+        "ordered_by": None if order is None else order[1],
+        "failed_us": f.failed_us,
+        "events": _events_of(causes, f, order),
+        "data_loss_us": f.data_loss_us,
+        "data_loss_s": seconds(f.data_loss_us),
+        "recovery_point_us": f.worst.recovery_point_us,
+        "worst_database": scenario.databases[f.worst.database].name,
+        "user_bytes_lost": sum(x.user_bytes for x in f.losses) if known else None,
+        "maintenance_bytes_lost": sum(x.maintenance_bytes for x in f.losses) if known else None,
+        "transactions_lost": sum(x.transactions for x in f.losses) if known else None,
+        "discarded_bytes": sum(x.discarded_bytes for x in f.losses),
+        "discarded_transactions": sum(x.discarded_transactions for x in f.losses),
+        "databases": losses,
+        "loss_ledger": _ledger(loss_ledger(causes, f.worst)),
+        "outage_us": f.outage_us,
+        "outage_s": seconds(f.outage_us),
+        "outage_from_us": f.outage_from_us,
+        "served_again_us": f.served_again_us,
+        "outage_note": _not_online(t, scenario, f),
+        "phases_us": f.phases_us,
+        "manager_down_us": sum(end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)),
+        "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
+        "requests_failed": f.requests_failed,
+        "requests_offered": f.requests_offered,
+        "two_primaries_us": f.two_primaries_us,
+        "tenants": [_tenant(scenario, of) for of in tenant_outcomes(t, scenario, f)],
+        "told": _told(causes, f, quality),
+    }
+
+
+def _not_online(t: Tables, scenario: Scenario, f: Failover) -> str:
+    """Why users are not served again though databases were promoted: others could not be."""
+    left = [loss.database for loss in f.losses if loss.promoted_us is None]
+    if f.outage_us is not None or f.promoted_us is None or not left:
+        return ""
+    more = f", and {len(left) - 1} more databases are not online" if len(left) > 1 else ""
+    return why_unknown(t, scenario, left[0]) + more
+
+
+def _tenant(scenario: Scenario, of: TenantOutcome) -> dict[str, Any]:
+    return {
+        "name": of.tenant,
+        "databases": [scenario.databases[i].name for i in of.databases],
+        "data_loss_us": of.data_loss_us,
+        "outage_us": of.outage_us,
+        "outage_from_us": of.outage_from_us,
+        "served_again_us": of.served_again_us,
+        "phases_us": of.phases_us,
+    }
+
+
+def _events_of(causes: Causes, f: Failover, order: tuple[int, str] | None) -> str:
+    """'event 3, event 5': what was lost, and the order that was obeyed."""
+    found = [causes.during(f.failed_us, f.failed_us + 1, ("lose",))]
+    found += [] if order is None else [causes.order(*order)]
+    return ", ".join(dict.fromkeys(label for label in found if label))
+
+
+def _loss(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> dict[str, Any]:
+    return {
+        "note": why_unknown(t, scenario, loss.database) if loss.data_loss_us is None else "",
+        "name": scenario.databases[loss.database].name,
+        "failed_us": loss.failed_us,
+        "recovery_point_us": loss.recovery_point_us,
+        "data_loss_us": loss.data_loss_us,
+        "user_bytes_lost": loss.user_bytes,
+        "maintenance_bytes_lost": loss.maintenance_bytes,
+        "transactions_lost": loss.transactions,
+        "discarded_bytes": loss.discarded_bytes,
+        "discarded_transactions": loss.discarded_transactions,
+    }
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "total_us": ledger.total_us,
+        "note": ledger.note,
+        "lines": [
+            {"begin_us": x.begin_us, "duration_us": x.duration_us, "cause": x.cause, "detail": x.detail}
+            for x in ledger.lines
+        ],
+    }
+
+
+def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+    """Whether anyone had been told, before the failure, of the danger that it met."""
+    at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
+    if not at_failure:
+        return {"answer": "no danger"}
+    scenario = causes.scenario
+    episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
+    if episode.alert is None:
+        return {"answer": "no", "database": scenario.databases[episode.database].name, "onset_us": episode.onset_us}
+    fault = causes.latest_before(episode.alert.time_us, episode.database)
+    return {
+        "answer": "yes",
+        "database": scenario.databases[episode.database].name,
+        "onset_us": episode.onset_us,
+        "alert": alert_summary(scenario, episode.alert),
+        "before_failure_us": f.failed_us - episode.alert.time_us,
+        "after_fault_us": None if fault is None else episode.alert.time_us - fault.begin_us,
+        "fault": None if fault is None else fault.label,
+    }
+
+
+# ---- orders ----------------------------------------------------------------------------------------------------------
+def orders_refused(whole: Whole) -> list[dict[str, Any]]:
+    """Of every leg until the next one begins: what comes after that is for the next."""
+    return [
+        {"time_us": leg.begins_us + at, "operator": who, "reason": why, "events": Causes(t, leg.scenario).order(at, who)}
+        for leg, t in whole.each
+        for at, who, why in _orders(t)
+        if why and whole.still_in(leg, at)
+    ]
+
+
+def _orders(t: Tables) -> list[tuple[int, str, str]]:
+    """(instant, operator, why it was refused or '') of every order to fail over, in order."""
+    refused = [(r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")]
+    orders = []
+    for r in t.rows("seen.FailoverOrdered"):
+        mine = next((x for x in refused if x[:2] == (r.time_us, r.values["operator"])), None)
+        if mine is not None:
+            refused.remove(mine)
+        orders.append((r.time_us, r.values["operator"], mine[2] if mine is not None else ""))
+    return orders
+
+
+def _obeyed(t: Tables, f: Failover) -> tuple[int, str] | None:
+    """The order that this failover began with: (instant, operator); None if it was begun without one."""
+    fenced = t["seen.Fence"]["time_us"].tolist()
+    by = fenced[0] if fenced else f.failed_us
+    return next(((at, who) for at, who, refused in _orders(t) if not refused and at <= by), None)
