@@ -222,7 +222,7 @@ def _report(a: argparse.Namespace) -> int:
 def _verify(a: argparse.Namespace) -> int:
     from dr_sim.results import journal_name, read_results
     from dr_sim.verify import verify
-    from dr_sim.world.world import manager_config
+    from dr_sim.world.manager_config import manager_config
 
     stored = read_results(a.results)
     rows = events = commands = 0

@@ -18,7 +18,8 @@ from dr_sim.recovery.commands import Command, Save
 from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
 from dr_sim.verify import verify
 from dr_sim.world.agenda import Class
-from dr_sim.world.world import World, manager_config
+from dr_sim.world.manager_config import manager_config
+from dr_sim.world.world import World
 
 BACK_US = 10 * SECOND
 RETRY_US = 3 * MINUTE

@@ -18,7 +18,7 @@ from dr_sim import journal_file
 from dr_sim.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.verify import Verified, verify
-from dr_sim.world.world import manager_config
+from dr_sim.world.manager_config import manager_config
 
 TEXT = """\
 run_for: 75 min

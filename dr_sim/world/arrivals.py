@@ -8,11 +8,8 @@ windows take the part f of all time, at p / f and at (1 - p) / (1 - f).
 from __future__ import annotations
 
 from dr_sim.scenario.model import ChangeWindows, Schedule
-from dr_sim.world.schedule import next_start
-
-DAY_US = 86_400_000_000
-_PERIOD_US = {"daily": DAY_US, "weekly": 7 * DAY_US}
-NEVER_US = 1 << 62
+from dr_sim.world.agenda import NEVER_US
+from dr_sim.world.schedule import next_start, period_us
 
 
 class Arrivals:
@@ -28,7 +25,7 @@ class Arrivals:
         self._length_us = 0
         self._inside = self._outside = (1, 1)
         if self._schedule is not None:
-            period = _PERIOD_US.get(self._schedule.kind, self._schedule.interval_us)
+            period = period_us(self._schedule)
             self._length_us = min(windows.length_us, period - 1)
             self._inside = (part_ppm * period, 1_000_000 * self._length_us)
             self._outside = ((1_000_000 - part_ppm) * period, 1_000_000 * (period - self._length_us))

@@ -18,6 +18,7 @@ from dr_sim.recovery import events as e
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.stores import MemoryStore, Store, StoreError
+from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -26,8 +27,6 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.pruning import Pruning
 from dr_sim.world.secondary import Secondary, Work
-
-HOUR_US = 3_600_000_000
 
 
 class Hands:

@@ -10,9 +10,15 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dr_sim.scenario.model import Schedule
+from dr_sim.units import DAY_US, WEEK_US
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+
+
+def period_us(schedule: Schedule) -> int:
+    """How long one start waits for the next, but for changes of the clock; 0: there are none."""
+    return {"none": 0, "every": schedule.interval_us, "daily": DAY_US, "weekly": WEEK_US}[schedule.kind]
 
 
 def next_start(schedule: Schedule, after_us: int, start_utc_us: int) -> int | None:

@@ -13,6 +13,7 @@ from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.engines.sql_server_errors import refusal
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost
+from dr_sim.units import MINUTE_US
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
@@ -25,7 +26,6 @@ _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
 SHARE = "//secondary/landing"  # where no folder says otherwise
 DATA_DISK = "//secondary/data"
-MINUTE_US = 60_000_000
 IN_USE = (60027, "Readers hold the database open.")
 GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")

@@ -19,10 +19,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dr_sim.scenario.model import Database, LogVolume, Scenario
-
-NEVER_US = 1 << 62
-HOUR_US = 3_600_000_000
-WEEK_US = 168 * HOUR_US
+from dr_sim.units import HOUR_US, WEEK_US
+from dr_sim.world.agenda import NEVER_US
 
 # Relative write load by local hour of a working day, and of a day at the weekend (assumed: an office's database,
 # busy from 8 to 18 with a dip at noon, batch work at night). Only the shape counts, the mean is the scenario's.

@@ -11,11 +11,11 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.faults import BY_NAME, Occurrence
 from dr_sim.journal import KIND_ID, Journal
-from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.model import DrawnFault, Law, Scenario, ScriptedEvent
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
+from dr_sim.units import DAY_US
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.arrivals import Arrivals
@@ -28,6 +28,7 @@ from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
+from dr_sim.world.manager_config import manager_config
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion, begins_promoted
@@ -39,8 +40,6 @@ from dr_sim.world.secondary import Secondary
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
-
-DAY_US = 86_400_000_000
 
 
 class World:
@@ -368,35 +367,3 @@ def _emitter(journal: Journal) -> Callable[[str, int, int, tuple[Any, ...]], Non
             journal.note(kind_name, time_us, database, *values)
 
     return emit
-
-
-def manager_config(scenario: Scenario) -> ManagerConfig:
-    """What the recovery manager is told of the service, from the scenario."""
-    r, f, s = scenario.replay, scenario.failover, scenario.secondary
-    databases = tuple(
-        DatabaseConfig(
-            name=d.name,
-            log_interval_us=log_interval_us(d.log.kind, d.log.interval_us),
-            full_scheduled=d.full.kind != "none",
-            retention_us=s.retention_us,
-            keep_fulls=s.retention_count,
-            share_path=folder.secondary_share + "/",
-        )
-        for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
-    )
-    replay = ReplayConfig(
-        attempts=r.attempts, age_us=r.age_us, retry_us=r.retry_us, window_us=r.window_us,
-        critical_after_us=r.critical_after_us, on_hole=r.on_hole, otherwise=r.otherwise, delay_us=r.delay_us,
-        every_us=r.every_us, reverify_us=r.reverify_us,
-    )  # fmt: skip
-    failover = FailoverConfig(
-        mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
-        operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
-        directory=scenario.directory.changes_num > 0,
-    )  # fmt: skip
-    return ManagerConfig(databases=databases, replay=replay, failover=failover)
-
-
-def log_interval_us(kind: str, every_us: int) -> int:
-    """How long one log waits for the next; 0: there are none."""
-    return {"none": 0, "every": every_us, "daily": DAY_US, "weekly": 7 * DAY_US}[kind]

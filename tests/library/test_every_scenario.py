@@ -12,7 +12,7 @@ from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import tables
 from dr_sim.verdict import Outcome
 from dr_sim.verify import verify
-from dr_sim.world.world import manager_config
+from dr_sim.world.manager_config import manager_config
 
 from .runs import SCENARIOS, ran
 

@@ -8,7 +8,8 @@ import pytest
 
 from dr_sim.results import Result
 from dr_sim.verdict import Outcome
-from dr_sim.world.world import World, manager_config
+from dr_sim.world.manager_config import manager_config
+from dr_sim.world.world import World
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, log_cut, peak_us, ran, rows, times
 

@@ -22,7 +22,8 @@ from dr_sim.measures.whole import whole_of
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
-from dr_sim.world.world import World, manager_config
+from dr_sim.world.manager_config import manager_config
+from dr_sim.world.world import World
 from tests.storms.draw import scenario
 
 

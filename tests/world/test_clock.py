@@ -13,7 +13,7 @@ from dr_sim.scenario import load_scenario
 from dr_sim.verify import verify
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock, pace
-from dr_sim.world.world import manager_config
+from dr_sim.world.manager_config import manager_config
 
 SCENARIO = """\
 run_for: 100 min

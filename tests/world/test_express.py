@@ -18,7 +18,8 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
 from dr_sim.world import express
 from dr_sim.world.agenda import Class
-from dr_sim.world.world import World, manager_config
+from dr_sim.world.manager_config import manager_config
+from dr_sim.world.world import World
 
 from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations
 

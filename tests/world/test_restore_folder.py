@@ -15,9 +15,10 @@ from dr_sim.engines.sides import open_sides
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
 from dr_sim.world.agenda import Class
+from dr_sim.world.manager_config import manager_config
 from dr_sim.world.restore_folder import FOLDER, PART
 from dr_sim.world.secondary import SHARE
-from dr_sim.world.world import World, manager_config
+from dr_sim.world.world import World
 
 from .build import MINUTE, ONE, SECOND, rows, scenario, violations
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_sim.scenario.model import LogVolume
-from dr_sim.world.workload import NEVER_US, Workload
+from dr_sim.world.agenda import NEVER_US
+from dr_sim.world.workload import Workload
 from world.build import DAY, HOUR, MINUTE, SECOND, scenario
 
 WEEK = 7 * DAY

@@ -1,0 +1,35 @@
+"""What the recovery manager is told of the service when it is put in place."""
+
+from __future__ import annotations
+
+from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.folder import folders_of
+from dr_sim.world.schedule import period_us
+
+
+def manager_config(scenario: Scenario) -> ManagerConfig:
+    """All of it stands in the scenario."""
+    r, f, s = scenario.replay, scenario.failover, scenario.secondary
+    databases = tuple(
+        DatabaseConfig(
+            name=d.name,
+            log_interval_us=period_us(d.log),
+            full_scheduled=d.full.kind != "none",
+            retention_us=s.retention_us,
+            keep_fulls=s.retention_count,
+            share_path=folder.secondary_share + "/",
+        )
+        for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
+    )
+    replay = ReplayConfig(
+        attempts=r.attempts, age_us=r.age_us, retry_us=r.retry_us, window_us=r.window_us,
+        critical_after_us=r.critical_after_us, on_hole=r.on_hole, otherwise=r.otherwise, delay_us=r.delay_us,
+        every_us=r.every_us, reverify_us=r.reverify_us,
+    )  # fmt: skip
+    failover = FailoverConfig(
+        mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
+        operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
+        directory=scenario.directory.changes_num > 0,
+    )  # fmt: skip
+    return ManagerConfig(databases=databases, replay=replay, failover=failover)
