@@ -9,16 +9,14 @@ from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
-from dr_sim.faults import BY_NAME, Occurrence
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
-from dr_sim.scenario.model import DrawnFault, Law, Scenario, ScriptedEvent
+from dr_sim.scenario.model import Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.units import DAY_US
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.arrivals import Arrivals
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
@@ -26,6 +24,7 @@ from dr_sim.world.directory import Directory
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.folder import folders_of
 from dr_sim.world.hands import Hands
+from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.manager_config import manager_config
@@ -77,8 +76,7 @@ class World:
         )
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
-        self._with_site: list[tuple[DrawnFault, str]] = []
-        self._cause_of = {id(fault): i for i, fault in enumerate(scenario.faults)}
+        self._happenings = Happenings(self)
         self.lasting: list[tuple[int, int, int]] = []  # (cause, since, until or -1) of what was to last: see faults/kind.py
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.link = Link(context, scenario.link)
@@ -122,7 +120,7 @@ class World:
             agenda.at(scenario.secondary_from_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
         else:
             self._protect()
-        self._schedule_events()
+        self._happenings.start()
         self.hands.directory.start()
         Recordings(self.context, self.link, self.secondary).start()
         self._daily(DAY_US)
@@ -237,63 +235,7 @@ class World:
         context.note("truth.end", -1)
         self.journal.pack()
 
-    # ---- events and faults ---------------------------------------------------------------------------------------------------
-    def _schedule_events(self) -> None:
-        scenario = self.context.scenario
-        seen: dict[tuple[str, str], int] = {}
-
-        def nth(kind: str, of: str) -> int:
-            seen[kind, of] = seen.get((kind, of), -1) + 1
-            return seen[kind, of]
-
-        for index, event in enumerate(scenario.events):
-            lane = f"at {event.at_us}"
-            occurrence = Occurrence(self, event.kind, event.number, lane, nth(event.kind, lane), index)
-            self.context.agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
-        for fault in scenario.faults:
-            lane = f"line {nth(fault.kind, 'line')}"
-            if fault.with_site_ppm:
-                self._with_site.append((fault, lane))
-            if fault.num:
-                arrivals = Arrivals(scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us)
-                self._draw_next(fault, lane, 0, 0, arrivals)
-
-    def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
-        BY_NAME[event.kind].happen(occurrence, event.params)
-
-    def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
-        """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
-        gaps = self.context.streams.of(f"fault {fault.kind}", "arrival", lane)
-        even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
-        at = arrivals.real_us(even)
-        if at > self.context.scenario.run_for_us:
-            return
-
-        def arrive() -> None:
-            self._arrive(fault, lane, index)
-            self._draw_next(fault, lane, index + 1, even, arrivals)
-
-        self.context.agenda.at(max(at, self.context.now_us), Class.FAULT, -1, arrive)
-
-    def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
-        """It happens, and perhaps again after a while: the members of a cluster have names of their own."""
-        self._happen(Occurrence(self, fault.kind, 0, lane, index, -1 - self._cause_of[id(fault)]), fault)
-        if fault.again_in is None:
-            return
-        streams = self.context.streams
-        if streams.of(f"fault {fault.kind}", "again", lane).below(index, 1_000_000) >= fault.again_ppm:
-            return
-        after_us = streams.of(f"fault {fault.kind}", "again after", lane).law(index, fault.again_in)
-        mine, _, nth = lane.partition(" after ")
-        cluster = f"{mine} after {nth or index}"
-        self.later(max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0))
-
-    def _site_takes_along(self) -> None:
-        """What comes with the loss of the site comes just before it."""
-        for fault, lane in self._with_site:
-            if self.context.streams.of(f"fault {fault.kind}", "with the site", lane).below(0, 1_000_000) < fault.with_site_ppm:
-                self._arrive(fault, f"{lane} with the site", 0)
-
+    # ---- for events and faults ---------------------------------------------------------------------------------------------
     def later(self, delay_us: int, do: Callable[[], None]) -> None:
         self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
 
@@ -315,7 +257,7 @@ class World:
         """The failure itself: from this instant nothing is acknowledged there."""
         context = self.context
         if what == "site" and self.primary.share_up:
-            self._site_takes_along()
+            self._happenings.site_lost()
         if what == "site" and self.primary.share_up:  # whatever of it was lost before, now the rest goes too
             self.primary.share_up = False
             self.link.down()
