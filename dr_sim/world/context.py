@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dr_sim.engines.port import Engine
@@ -31,11 +31,11 @@ class Context:
     secondary_engine: Engine
     workloads: list[Workload]
     clock: Clock
-    by_name: list[dict[str, BackupFile]] = field(default_factory=list)  # per database, while either side has them
+    by_name: list[dict[str, BackupFile]]  # per database, while either side has them
+    primary_shares: list[str]  # per database: where its files lie
+    secondary_shares: list[str]
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
-    primary_shares: list[str] = field(default_factory=list)  # per database: where its files lie
-    secondary_shares: list[str] = field(default_factory=list)
 
     def at_primary(self, file: BackupFile) -> str:
         """Its path there."""

@@ -25,7 +25,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Online, Promotion
-from dr_sim.world.pruning import Pruning
+from dr_sim.world.pruning import RETENTION, Pruning
 from dr_sim.world.secondary import Secondary, Work
 
 
@@ -224,7 +224,7 @@ class Hands:
     def _delete(self, command: c.Delete) -> None:
         file = self._file(command)
         if file is not None:
-            self._secondary.delete(file, "retention")
+            self._secondary.delete(file, RETENTION)
 
     def _drop(self, command: c.Drop) -> None:
         self._secondary.drop(self._index[command.database])

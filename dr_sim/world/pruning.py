@@ -1,8 +1,8 @@
-"""What retention deletes, many files at once: rows by columns, and each owner lets go of all of them in one step.
+"""What retention deletes: what is due at the primary, and many files at once, rows by columns, each owner in one step.
 
-Only of logs that the secondary's database holds already, as nearly all are, whose loss therefore moves nothing that would
-survive; where disks are limited, where somebody watches the commands, and of all other files each goes by itself (Primary.delete, Hands).
-The records are the same either way.
+At once go only logs that the secondary's database holds already, as nearly all are, whose loss therefore moves nothing
+that would survive. Where disks are limited, where somebody watches the commands, and of all other files each goes by
+itself (Primary.delete, Hands). The records are the same either way.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from itertools import groupby, repeat
 from typing import Any
 
 from dr_sim.backups.model import Kind
+from dr_sim.backups.retention import Shelf, StoredFile, prunable
 from dr_sim.recovery import commands as c
 from dr_sim.stores import MemoryStore
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.primary import Primary
+from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
 
-_WHY = "retention"
+RETENTION = "retention"
 _FILE = ("index", "number", "where", "why")
 _GONE = ("truth.file_gone", "seq", "at", *_FILE)
 _DELETED = (
@@ -30,7 +33,7 @@ _DELETED = (
 
 
 class Pruning:
-    """together: how many files have gone so, on either side."""
+    """Many at once. together: how many files have gone so, on either side."""
 
     def __init__(self, context: Context, primary: Primary, secondary: Secondary) -> None:
         self._context = context
@@ -47,13 +50,13 @@ class Pruning:
             logs = list(group)
             if not (alike and self._at_once(logs, "primary")):
                 for file in logs:
-                    self._primary.delete(file, _WHY)
+                    self._primary.delete(file, RETENTION)
                 continue
             journal, now = self._context.journal, self._context.now_us
             texts, seq = journal.texts, journal.take(len(logs))
             columns = {
                 "seq": range(seq, seq + len(logs)), "at": repeat(now), "index": repeat(logs[0].database),
-                "number": [file.number for file in logs], "where": repeat(texts["primary"]), "why": repeat(texts[_WHY]),
+                "number": [file.number for file in logs], "where": repeat(texts["primary"]), "why": repeat(texts[RETENTION]),
             }  # fmt: skip
             self._gone.write(columns)
 
@@ -78,7 +81,7 @@ class Pruning:
         store.forget(keys)
         journal, now = self._context.journal, self._context.now_us
         texts, seq = journal.texts, journal.take(3 * len(logs))
-        ids = [texts[text] for text in (database, logs[0].name, "secondary", _WHY, keys[0], "")]
+        ids = [texts[text] for text in (database, logs[0].name, "secondary", RETENTION, keys[0], "")]
         self._deleted.write({
             "seq": range(seq, seq + 3 * len(logs), 3), "at": repeat(now), "index": repeat(index),
             "number": [file.number for file in logs], "where": repeat(ids[2]), "why": repeat(ids[3]),
@@ -102,6 +105,25 @@ class Pruning:
             if not file.at_primary and not file.at_secondary:
                 by_name.pop(file.name, None)
         return True
+
+
+def due_at_primary(context: Context, db: PrimaryDatabase, replication: Replication) -> list[BackupFile]:
+    """What retention takes from the primary's share now (R18): never what a chain or an uncopied file still needs."""
+    spec, by_name = context.scenario.primary, context.by_name[db.index]
+    keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
+    if not db.shelf.usual:
+        db.shelf = Shelf.of(_whole(by_name))
+    gone = None if replication.busy else db.shelf.prunable(*keep)
+    if gone is None:
+        gone = prunable([StoredFile(f.name, f.header, copied=not replication.on_its_way(f)) for f in _whole(by_name)], *keep)
+    old_us = context.primary_utc_us() - spec.retention_us
+    gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
+    return [by_name[name] for name in gone]
+
+
+def _whole(by_name: dict[str, BackupFile]) -> list[BackupFile]:
+    """Those at the primary."""
+    return [file for file in by_name.values() if file.at_primary and file.whole]
 
 
 def _is_log(file: BackupFile) -> bool:

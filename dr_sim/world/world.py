@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.backups.retention import Shelf, Stored, StoredFile, prunable
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.journal import KIND_ID, Journal
@@ -17,7 +16,7 @@ from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.units import DAY_US
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
-from dr_sim.world.backup_file import FILE_BITS, BackupFile
+from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
@@ -29,13 +28,14 @@ from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.primary import Primary
-from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
-from dr_sim.world.promotion import Promotion, begins_promoted
-from dr_sim.world.pruning import Pruning
+from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
+from dr_sim.world.seeding import seed
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
@@ -48,22 +48,22 @@ class World:
         self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
         store: Store | None = None,
     ) -> None:  # fmt: skip
-        """express: quiet logs take the express lane (world/express.py) and go together (world/pruning.py); the records are the
-        same without it.
+        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together (world/pruning.py); the records
+        are the same without it.
         sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory)."""
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
         journal = Journal()
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
         workloads = [Workload(d, scenario) for d in scenario.databases]
-        emit = _emitter(journal)
         acks = [w.ack_instant for w in workloads]
+        folders = folders_of(scenario)
         self.context = context = Context(
             scenario=scenario,
             agenda=agenda,
             journal=journal,
             streams=Streams(scenario.seed, scenario.replication_no, block_words, scenario.leg_no),
-            witness=Witness(names, emit, lambda db, fork, n: acks[db](n), scenario.replay.validate_hash),
+            witness=Witness(names, _emitter(journal), lambda db, fork, n: acks[db](n), scenario.replay.validate_hash),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,
             primary_engine=sides.primary,
@@ -71,8 +71,8 @@ class World:
             workloads=workloads,
             clock=Clock(journal, scenario.engine.timing == "measured"),
             by_name=[{} for _ in names],
-            primary_shares=[folder.primary_share for folder in folders_of(scenario)],
-            secondary_shares=[folder.secondary_share for folder in folders_of(scenario)],
+            primary_shares=[folder.primary_share for folder in folders],
+            secondary_shares=[folder.secondary_share for folder in folders],
         )
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
@@ -94,13 +94,16 @@ class World:
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
-            self.express = ExpressLane(
-                context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
-            )
-            self.waves = WaveLane(self.express)
-            self.primary.express = self._take if express and scenario.replay.validate_hash else None
+            self._open_lanes(promotion, express and scenario.replay.validate_hash)
         if express:
             self.hands.pruning = Pruning(context, self.primary, self.secondary)
+
+    def _open_lanes(self, promotion: Promotion, used: bool) -> None:
+        self.express = ExpressLane(
+            self.context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
+        )
+        self.waves = WaveLane(self.express)
+        self.primary.express = self._take if used else None
 
     def _take(self, db: PrimaryDatabase) -> int:
         """By the lanes, if one takes it: -1 if not."""
@@ -114,7 +117,7 @@ class World:
         scenario, agenda = self.context.scenario, self.context.agenda
         engine = self.context.primary_engine
         self.context.note("truth.engine", -1, engine.name, engine.version)
-        self._seed()
+        seed(self.context, self.primary.databases, self.secondary)
         if scenario.secondary_from_us:
             self._alone()
             agenda.at(scenario.secondary_from_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
@@ -153,43 +156,6 @@ class World:
                 self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
         self.context.agenda.at(now, Class.ANSWER, -1, self.hands.start)
 
-    def _seed(self) -> None:
-        """Both sides begin with the same full, taken and restored before the run."""
-        context = self.context
-        for db in self.primary.databases:
-            name = db.spec.name
-            context.primary_engine.create(name, db.spec.size_bytes)
-            context.primary_engine.commit_to(name, 0, FIRST_LSN)
-            if db.spec.log.kind == "none":
-                context.witness.log_kept(0, db.index, False)
-            if not db.spec.seeded:
-                context.witness.opened(0, db.index, self._promoted_before(name))
-                continue
-            utc = context.scenario.start_utc_us
-            path = f"{context.primary_shares[db.index]}/seed {db.index}"
-            backup_id = (db.index << FILE_BITS) | ((1 << FILE_BITS) - 1)
-            size = db.spec.size_bytes
-            op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, size, backup_id=backup_id)
-            made = op.finish(0, FIRST_LSN, utc)
-            context.secondary_files.write(path, context.primary_files.read(path))
-            state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
-            context.primary_files.delete(path)
-            context.secondary_files.delete(path)
-            self.secondary.copy_of(db.index, size)
-            context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
-
-    def _promoted_before(self, name: str) -> int:
-        """The fork that the primary's database begins on. After a failover it has been restored from a full, and brought online."""
-        context, scenario = self.context, self.context.scenario
-        if not begins_promoted(scenario):
-            return 1
-        engine, path, utc = context.primary_engine, "//primary/restored from", scenario.start_utc_us
-        engine.begin_backup(name, Kind.FULL, path, utc, 0, backup_id=0).finish(0, FIRST_LSN, utc)
-        engine.begin_restore(name, path, replace=True).finish()
-        context.primary_files.delete(path)
-        engine.recover(name, 2)
-        return 2
-
     def _seed_anew(self, db: PrimaryDatabase) -> None:
         if not db.failed and db.writes_until_us is None:
             self.primary.begin(db, Kind.FULL)
@@ -198,31 +164,15 @@ class World:
         self.context.agenda.at(at_us, Class.HOUSEKEEPING, -1, self._prune, at_us)
 
     def _prune(self, at_us: int) -> None:
-        """Retention at the primary (R18): never what a chain or an uncopied file still needs."""
         self._daily(at_us + DAY_US)
         self.journal.pack()
-        context, spec = self.context, self.context.scenario.primary
-        now_utc_us = context.primary_utc_us()
-        for db, by_name in zip(self.primary.databases, context.by_name, strict=True):
-            busy = self.replication.busy
-            if not db.shelf.usual:
-                db.shelf = Shelf.of([f for f in by_name.values() if f.at_primary and f.whole])
-            gone = None if busy else db.shelf.prunable(now_utc_us, spec.retention_us, spec.retention_count)
-            if gone is None:
-                here = [f for f in by_name.values() if f.at_primary and f.whole]
-                whole: list[Stored] = [*here]
-                if busy:
-                    on_its_way = self.replication.on_its_way
-                    whole = [StoredFile(f.name, f.header, copied=not on_its_way(f)) for f in here]
-                gone = prunable(whole, now_utc_us, spec.retention_us, spec.retention_count)
-            old_us = now_utc_us - spec.retention_us
-            gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
-            files = [by_name[name] for name in gone]
+        for db in self.primary.databases:
+            files = due_at_primary(self.context, db, self.replication)
             if self.hands.pruning is not None:
                 self.hands.pruning.at_primary(files)
                 continue
             for file in files:
-                self.primary.delete(file, "retention")
+                self.primary.delete(file, RETENTION)
 
     def _end(self) -> None:
         context = self.context
