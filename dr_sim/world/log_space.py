@@ -9,13 +9,10 @@ the primary's error log says of it is sent on at once, and again at each time of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
-
-if TYPE_CHECKING:
-    from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 
 
 class LogSpace:
@@ -40,10 +37,13 @@ class LogSpace:
         own = db.spec.log_capacity_bytes
         return min([*caps, own] if own else caps, default=0)
 
+    def log_from(self, db: PrimaryDatabase) -> int:
+        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
+        byte there."""
+        return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
+
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
-        lsn = self._context.workloads[db.index].lsn(at_us)
-        first = max(1, self._context.primary_engine.log_starts_at(db.spec.name))  # LSN 1 is where the first byte goes
-        return lsn + 1 - first
+        return self._context.workloads[db.index].lsn(at_us) + FIRST_LSN - self.log_from(db)
 
     def full(self, db: PrimaryDatabase) -> bool:
         return db.index in self._full_from_us

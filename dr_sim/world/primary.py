@@ -195,7 +195,7 @@ class Primary:
     def _size(self, db: PrimaryDatabase, kind: Kind, lsn: int) -> int:
         """Bytes of a backup that begins at that LSN."""
         if kind is Kind.LOG:
-            return lsn - self.log_from(db)
+            return lsn - self.log_space.log_from(db)
         if kind is Kind.INCREMENTAL:
             return min(db.spec.size_bytes, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
         return db.spec.size_bytes
@@ -360,11 +360,6 @@ class Primary:
         """Now, or when it acknowledged its last commit."""
         now: int = self.context.agenda._now
         return now if db.writes_until_us is None else min(now, db.writes_until_us)
-
-    def log_from(self, db: PrimaryDatabase) -> int:
-        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
-        byte there."""
-        return max(FIRST_LSN, self.context.primary_engine.log_starts_at(db.spec.name))
 
     def written_at(self, db: PrimaryDatabase, t: int) -> tuple[int, int]:
         commits, lsn = self.context.workloads[db.index].written(t)

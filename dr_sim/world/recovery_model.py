@@ -33,7 +33,7 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     context = primary.context
     commits, lsn = primary.catch_up(db)
     engine, utc = context.primary_engine, context.primary_utc_us()
-    log_from = primary.log_from(db)
+    log_from = primary.log_space.log_from(db)
     if lsn <= log_from:
         return
     number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
