@@ -25,6 +25,7 @@ from dr_sim.world.volume import Volume
 
 _STATE = KIND_ID["truth.file_state"]
 _SENT = KIND_ID["truth.transfer_bytes"]
+_AT_REST = ("", "landed", "gone")  # states of a file that is on no way: new, there, or not to be had
 _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 
 
@@ -63,22 +64,28 @@ class Replication:
         if file.number in self._sending or file.number in self._held:
             self._again.add(file.number)
             return
-        if file.state not in ("", "landed", "gone"):
+        if file.state not in _AT_REST:
             return  # it waits to be sent: as it is then
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
-            self._set(file, self._at_rest(file))
+            self._set(file, self._in_queue(file))
             self._wait_for_copy_job()
             return
         self._queue.append(file)
         self._pump()
-        if not file.state or file.state in ("landed", "gone"):
-            self._set(file, "stopped" if self._stops else self._at_rest(file))
+        if file.state in _AT_REST:
+            self._set(file, "stopped" if self._stops else self._in_queue(file))
 
-    def _at_rest(self, file: BackupFile) -> str:
+    def _in_queue(self, file: BackupFile) -> str:
+        """The state in which it waits there."""
         folder = self._of(file)
         return "off" if folder.off else "staging" if folder.full else "queued"
+
+    @property
+    def _freed(self) -> str:
+        """The state of a file that its folder keeps no more."""
+        return "stopped" if self._stops else "queued" if self._retry is None else "backoff"
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -97,7 +104,7 @@ class Replication:
 
     @property
     def blocked(self) -> bool:
-        """Something cannot begin: backing off, stopped, purging, or a membership is off."""
+        """Something cannot begin: backing off, stopped, or a folder's staging area or membership keeps it."""
         return self._retry is not None or self._stops > 0 or any(folder.blocked for folder in self._folders)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------
@@ -248,7 +255,7 @@ class Replication:
         self._stops -= 1
         if not self._stops:
             for file in self._queue:
-                self._set(file, self._at_rest(file))
+                self._set(file, self._in_queue(file))
             self._pump()
 
     def _cut_all(self) -> None:
@@ -334,7 +341,7 @@ class Replication:
         self._pump()
         for file in self._queue:
             if file.state == "staging" and not self._of(file).blocked:
-                self._set(file, "stopped" if self._stops else "queued" if self._retry is None else "backoff")
+                self._set(file, self._freed)
 
     # ---- memberships ----------------------------------------------------------------------------------------------------
     def folders(self, group: str | None, name: str | None) -> list[Folder]:
@@ -359,7 +366,7 @@ class Replication:
         self._pump()
         for file in (*self._queue, *self._not_due):
             if file.state == "off" and not self._of(file).off:
-                self._set(file, "stopped" if self._stops else "queued" if self._retry is None else "backoff")
+                self._set(file, self._freed)
 
     def _of(self, file: BackupFile) -> Folder:
         return self._folder_of[file.database]
