@@ -311,10 +311,7 @@ class WaveLane:
         rows.survivable("site", site, {**same, "seq": sites, "at": landed})
         waited = [i for i, seq in enumerate(at[Step.SENT]) if seq >= 0]
         if waited:
-            index = same["index"]
-            some = {
-                "seq": at[Step.SENT], "at": sent, "index": index, "number": numbers,
-            }  # fmt: skip
+            some = {"seq": at[Step.SENT], "at": sent, "index": same["index"], "number": numbers}
             rows.sent({name: [column[i] for i in waited] for name, column in some.items()} | {"state": repeat(texts["sending"])})
         rung = [(m.db, ring) for m in members for ring in m.rings]
         if rung:
