@@ -123,7 +123,7 @@ class Workload:
         return total
 
     def lsn(self, t: int) -> int:
-        return self.written(t)[1]
+        return self.user_bytes(t) + (self.maintenance_bytes(t) if self._bursts else 0)
 
     def commits(self, t: int) -> int:
         """How many commits are acknowledged before t: the number of the first that is not."""
