@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,3 +72,20 @@ def rows(journal: Journal, kind: str, *fields: str) -> list[Any]:
 
 def violations(journal: Journal) -> list[str]:
     return [f"{r.values['invariant']}: {r.values['detail']}" for r in journal.rows("truth.violation")]
+
+
+@contextmanager
+def within(cpu_s: int) -> Iterator[None]:
+    """What takes longer fails: a loop without an end is told like any other mistake. By the CPU's clock, which does not
+    mind what else the machine does."""
+
+    def over(*_: object) -> None:
+        raise AssertionError(f"no end after {cpu_s} s of CPU time")
+
+    before = signal.signal(signal.SIGVTALRM, over)
+    signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

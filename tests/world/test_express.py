@@ -21,7 +21,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.world import World
 
-from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations
+from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations, within
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
@@ -74,11 +74,12 @@ def taken(world: World) -> int:
     return world.express.taken
 
 
-def both_ways(of: Scenario) -> World:
-    """Run with the lane and without; the world with it."""
+def both_ways(of: Scenario, cpu_s: int = 10) -> World:
+    """Run with the lane and without; the world with it. It fails if that takes longer."""
     fast, slow = World(of), World(of, express=False)
-    fast.run()
-    slow.run()
+    with within(cpu_s):
+        fast.run()
+        slow.run()
     assert slow.primary.express is None
     assert len(fast.journal) == len(slow.journal)
     assert fast.journal.digest() == slow.journal.digest()
@@ -100,13 +101,13 @@ def modelled(path: Path) -> Scenario:
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(SCENARIOS)))
 def test_the_library_runs_alike_with_the_lane_and_without(path: Path) -> None:
     """The first days of those that go on for weeks; whole at length."""
-    both_ways(shortened(modelled(path), 6 * DAY))
+    both_ways(shortened(modelled(path), 6 * DAY), 120)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(SCENARIOS)))
 def test_the_library_runs_alike_to_its_end(path: Path) -> None:
-    both_ways(modelled(path))
+    both_ways(modelled(path), 1800)
 
 
 def shortened(of: Scenario, days_us: int) -> Scenario:
@@ -114,7 +115,7 @@ def shortened(of: Scenario, days_us: int) -> Scenario:
 
 
 def test_nearly_all_logs_of_an_ordinary_week_take_the_lane() -> None:
-    world = both_ways(load_scenario(SCENARIOS / "quickstart.yaml"))
+    world = both_ways(load_scenario(SCENARIOS / "quickstart.yaml"), 120)
     before_the_failover = 11 * 288 + 120
     assert taken(world) > 0.97 * before_the_failover
 
