@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -27,14 +26,15 @@ from dr_sim import api
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments.executor import Executor, Processes
 from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.sample import Sample, pack, take
 from dr_sim.experiments.store import Store
+from dr_sim.experiments.worker import start
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 
 SCENARIO = """\
 name: ten milliseconds
-run_for: 9 h
+run_for: 11 h
 databases:
   crm: {size: 1 GB, log_volume: 70 kB/s, full: none, incremental: none, log: every 5 min}
 link: {bandwidth: 200 Mbit/s, rtt: 30 ms}
@@ -135,12 +135,12 @@ def main() -> None:
 
 def _packing(sample: Sample) -> float:
     """CPU seconds that a worker needs to pack one replication."""
-    return min(cpu(lambda: [pickle.dumps(sample.to_json(), pickle.HIGHEST_PROTOCOL) for _ in range(100)]) / 100 for _ in range(5))
+    return min(cpu(lambda: [pack([sample]) for _ in range(100)]) / 100 for _ in range(5))
 
 
 def _processes(stack: ExitStack, workers: int) -> Processes:
     playing = Processes(workers)
-    playing._pool = [executors._start() for _ in range(workers)]  # one alone would stay in this process
+    playing._pool = [executors._Worker(start()) for _ in range(workers)]  # one alone would stay in this process
     stack.callback(playing.close)
     return playing
 

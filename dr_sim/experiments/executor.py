@@ -6,31 +6,26 @@ jobs (which numbers of which scenario) and yields batches as they are finished, 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
-import dr_sim
 from dr_sim.errors import DrSimError
 from dr_sim.experiments.batches import Batches, Job, Part
 from dr_sim.experiments.sample import Sample, pack, take
-from dr_sim.experiments.worker import receive, send
+from dr_sim.experiments.worker import receive, send, start
 from dr_sim.scenario.model import Scenario
 
 WORTH_WORKERS_S = 2.0  # less work than this is done before a second process has started
 TRIES = 3  # a batch that ends three processes ends every one
 END_S = 15  # stopping a real server may take ten
 AHEAD = 2  # batches a worker has in hand: it begins the next while this process, which shares its cores, hears of the last
-PIPE_BYTES = 1 << 20  # room for what a batch says (256 replications of some kilobytes each), so that no worker waits to be heard
 
 
 class BrokenReplicationError(DrSimError):
@@ -128,7 +123,7 @@ class Processes:
 
     def _in_processes(self, batches: Batches, scenarios: dict[str, Scenario]) -> Iterator[Batch]:
         while len(self._pool) < self.workers:
-            self._pool.append(_start())
+            self._pool.append(_Worker(start()))
         whole = False
         try:
             with selectors.DefaultSelector() as waiting:
@@ -200,7 +195,7 @@ class Processes:
                         f"replications {first} to {first + count - 1} of {key} ended {tries} processes (exit code {code})"
                     )
             batches.again(batch)
-        fresh = _start()
+        fresh = _Worker(start())
         self._pool[self._pool.index(worker)] = fresh
         return fresh
 
@@ -212,22 +207,6 @@ def _taken(scenario: Scenario, number: int) -> Sample:
         raise
     except Exception as error:
         raise BrokenReplicationError(f"replication {number} broke; a bug in dr_sim\n{type(error).__name__}: {error}") from error
-
-
-def _start() -> _Worker:
-    root = str(Path(dr_sim.__file__).parents[1])
-    paths = [root, *(path for path in sys.path if path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dr_sim.experiments.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONSAFEPATH": "1"},
-        process_group=0,  # Ctrl-C is the parent's to answer
-    )
-    worker = _Worker(process)
-    with suppress(AttributeError, OSError):  # Linux only, and a user may have used up what pipes may hold
-        fcntl.fcntl(_out(worker), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return worker
 
 
 def _out(worker: _Worker) -> Any:

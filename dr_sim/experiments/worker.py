@@ -6,27 +6,49 @@ guard is asked of a caller's script. Its input ends when its parent dies, howeve
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import signal
 import struct
+import subprocess
 import sys
 import time
 import traceback
 from contextlib import suppress
 from io import RawIOBase
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import IO, Any
+
+import dr_sim
 
 HEAD = struct.Struct("<Q")
+PIPE_BYTES = 1 << 20  # room for what a batch says (256 replications of some kilobytes each), so that no worker waits to be heard
 
 
-def send(stream: BinaryIO | RawIOBase, message: Any) -> None:
+def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
+    """A new worker; first it says ('ready',). idle_s: it ends when it was told nothing for so long; 0: it waits for ever."""
+    root = str(Path(dr_sim.__file__).parents[1])
+    paths = [root, *(path for path in sys.path if path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dr_sim.experiments.worker", str(idle_s)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONSAFEPATH": "1"},
+        process_group=0,  # Ctrl-C is the parent's to answer
+    )
+    with suppress(AttributeError, OSError):  # Linux only, and a user may have used up what pipes may hold
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
+    return process
+
+
+def send(stream: IO[bytes] | RawIOBase, message: Any) -> None:
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     stream.write(HEAD.pack(len(data)) + data)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: IO[bytes]) -> Any:
     """The next message. Raises EOFError at the end."""
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
@@ -45,10 +67,10 @@ def main() -> None:
     talk = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to be said at the end, when nobody may listen
     os.dup2(2, 1)  # whatever prints must not get in between
     with suppress(EOFError, BrokenPipeError):
-        _work(sys.stdin.buffer, talk)
+        _work(sys.stdin.buffer, talk, float(sys.argv[1]))
 
 
-def _work(listen: BinaryIO, talk: RawIOBase) -> None:
+def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
     ('done', packed samples, seconds) or ('broken', number, traceback)."""
     from dr_sim.experiments.sample import pack, take
@@ -56,7 +78,9 @@ def _work(listen: BinaryIO, talk: RawIOBase) -> None:
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}
     while True:
+        signal.setitimer(signal.ITIMER_REAL, idle_s)  # its signal ends the process
         message = receive(listen)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if message[0] == "scenario":
             scenarios[message[1]] = message[2]
             continue

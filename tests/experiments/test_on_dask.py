@@ -63,6 +63,37 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     assert came == Counter({(key, i): 1 for key in ("a", "b") for i in range(40)})
 
 
+def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_path: Path) -> None:
+    """Each thread of a Dask worker has a process of its own, kept from task to task until nobody asks for it any more."""
+    scenario = small(tmp_path)
+    with api.executor(on=address) as playing:
+        before = Counter(s.number for _, batch in playing.play([Job("a", scenario, range(6))]) for s in unpack(batch))
+        client = playing._client  # type: ignore[attr-defined]
+        beside: dict[str, list[int]] = client.run(_beside)
+        assert all(len(pids) <= 1 for pids in beside.values()) and any(beside.values())
+        for pid in (pid for pids in beside.values() for pid in pids):
+            os.kill(pid, signal.SIGKILL)
+        after = Counter(s.number for _, batch in playing.play([Job("a", scenario, range(6))]) for s in unpack(batch))
+        again = client.run(_beside)
+    assert before == after == Counter(range(6))
+    assert not {pid for pids in again.values() for pid in pids} & {pid for pids in beside.values() for pid in pids}
+
+
+def _beside() -> list[int]:
+    return [process.pid for process in on_dask._idle]
+
+
+def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH_S", 0.05)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=50, host="127.0.0.1"
+    ) as started, api.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing:
+        for _ in playing.play([Job("a", small(tmp_path), range(40))]):
+            pass
+        (beside,) = playing._client.run(_beside).values()  # type: ignore[attr-defined]
+    assert len(set(beside)) == 2
+
+
 def test_the_command_gives_what_it_gives_at_home(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(small_file(tmp_path))
     command = ["run", path, "--replications", "10", "--json", "--out"]

@@ -24,6 +24,7 @@ from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
 from dr_sim.experiments.sample import Sample, pack, take, unpack
 from dr_sim.experiments.store import BATCHES, Store, key_of
+from dr_sim.experiments.worker import receive, start
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications
 from tests.experiments.worlds import sample, small, small_file
@@ -133,14 +134,27 @@ def test_what_is_timed_by_the_clock_is_played_one_after_another_here(tmp_path: P
 def test_a_replication_that_ends_its_process_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not tried for ever: a worker that dies at every batch, here because it is no worker at all."""
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
-    monkeypatch.setattr(executors, "_start", lambda: _dying())
+    monkeypatch.setattr(executors, "start", _dying)
     with api.executor(2) as playing, pytest.raises(BrokenReplicationError, match="worker processes do not start"):
         play_all([Course(small(tmp_path))], 5, playing)
 
 
-def _dying() -> executors._Worker:
-    process = subprocess.Popen([sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    return executors._Worker(process)
+def _dying() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_a_worker_that_is_told_nothing_ends() -> None:
+    """Where its parent may forget it. One that is at work, or that waits for ever, does not."""
+    forgotten, waits = start(0.3), start()
+    try:
+        assert forgotten.wait(20) == -signal.SIGALRM
+        assert waits.stdout is not None and receive(waits.stdout) == ("ready",)
+        time.sleep(0.4)
+        assert waits.poll() is None
+    finally:
+        for process in (forgotten, waits):
+            process.kill()
+            process.communicate()
 
 
 def test_a_replication_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +277,7 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.Captur
 def test_a_worker_whose_parent_is_gone_ends_without_a_word() -> None:
     """Killed before the worker was ready to tell it so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dr_sim.experiments.worker"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "dr_sim.experiments.worker", "0"], env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
