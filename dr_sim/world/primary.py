@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.backups.names import backup_name, names_apart
 from dr_sim.engines.files import Unread
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
 from dr_sim.world import backup_mishaps as mishaps
-from dr_sim.world import recovery_model
+from dr_sim.world import naming, recovery_model
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
-from dr_sim.world.primary_database import FIRST_LSN, NAME_MEMORY_US, Job, Order, PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, Job, Order, PrimaryDatabase
 from dr_sim.world.schedule import next_start
 from dr_sim.world.sharing import SharedRate
 from dr_sim.world.volume import BackupShare
@@ -142,15 +140,6 @@ class Primary:
             return "overrun" if any(waiting.kind is kind for waiting in db.waiting) else "waits"
         return ""
 
-    def name(self, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
-        """Of a backup begun at that instant, by the primary's clock: one that no file of the last minute has, nor any in the shares
-        (a clock that was wrong may show a time for the second time)."""
-        taken = db.names_taken(at_us)
-        utc_us = self.context.scenario.start_utc_us + at_us + self.context.primary_clock_us
-        name = backup_name(db.spec.name, utc_us, kind, 0, taken)
-        there = self.context.by_name[db.index]
-        return name if name not in there else backup_name(db.spec.name, utc_us, kind, 0, {*taken, *there})
-
     def _open(self, db: PrimaryDatabase, order: Order) -> str:
         context = self.context
         kind = order.kind
@@ -163,7 +152,7 @@ class Primary:
         name_of = db.spec.name
         utc = context.primary_utc_us()
         number = db.next_number
-        name = self.name(db, now, kind)
+        name = naming.name(context, db, now, kind)
         path = f"{context.primary_shares[db.index]}/{name}"
         size = self._size(db, kind, lsn)
         clock, took_us = context.clock, 0
@@ -294,37 +283,13 @@ class Primary:
     def cost_of_logs(self) -> BackupCost:
         return self._costs[Kind.LOG]
 
-    def numbers(self, db: PrimaryDatabase, count: int) -> range:
-        """Those that its next backups will have."""
-        first = db.next_number
-        return range(first, first + count)
-
-    def _names(self, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:
-        """Of logs cut at these instants, given in their order."""
-        names = [self.name(db, cuts_us[0], Kind.LOG)]
-        db.name_given(names[0], cuts_us[0])
-        if len(cuts_us) == 1:
-            return names
-        if all(after - before > NAME_MEMORY_US for before, after in pairwise(cuts_us)):  # nearly always
-            utc_us = self.context.scenario.start_utc_us + self.context.primary_clock_us
-            others = names_apart(db.spec.name, [utc_us + at_us for at_us in cuts_us[1:]], Kind.LOG)
-            if self.context.by_name[db.index].keys().isdisjoint(others):
-                names += others
-                db.names_taken(cuts_us[-1])
-                db.name_given(names[-1], cuts_us[-1])
-                return names
-        for cut_us in cuts_us[1:]:
-            names.append(self.name(db, cut_us, Kind.LOG))
-            db.name_given(names[-1], cut_us)
-        return names
-
     def shipped(
         self, db: PrimaryDatabase, cuts_us: Sequence[int], commits: Sequence[int], made: Sequence[tuple[BackupHeader, Unread]]
     ) -> list[BackupFile]:
         """Logs that were cut then, each finished before the next was cut. Their names depend on those before them."""
         database, index, by_name = db.spec.name, db.index, self.context.by_name[db.index]
         files = []
-        for name, cut_us, held, (header, data) in zip(self._names(db, cuts_us), cuts_us, commits, made, strict=True):
+        for name, cut_us, held, (header, data) in zip(naming.names_of_logs(self.context, db, cuts_us), cuts_us, commits, made, strict=True):
             file = BackupFile(header.backup_id, index, database, Kind.LOG, name, header, held, cut_us)
             file.finished(header, data, held)
             file.at_primary = True

@@ -86,7 +86,7 @@ class PrimaryDatabase:
 
     @property
     def next_number(self) -> int:
-        """Of the next backup's file."""
+        """Of the next backup's file; of those after it: the numbers that follow."""
         return (self.index << FILE_BITS) | self.files_made
 
     @property
