@@ -20,97 +20,34 @@ of no base; after a promotion an incremental on the older full is refused (3035)
 own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or
 the standby had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
 
-Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world
-knows, and asks for the words (`no_space`). And one rule is stricter: a backup
-is restored only under the database name it holds (3154), even with replace.
-Errors: sql_server_errors.py.
+Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world knows, and asks
+for the words (`no_space`). And one rule is stricter: a backup is restored only under the database name it holds (3154),
+even with replace. Databases, and what a restore makes of them: model_database.py; errors: sql_server_errors.py.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
-from dr_sim.engines.backup_set import BackupSet, DamagedError, Path, left_at, obstacle, path_digest
+from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.model_database import (
+    MAGIC,
+    Database,
+    content_of,
+    odd_page,
+    pages,
+    restore_incremental,
+    restore_log,
+    restored_full,
+)
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sql_server_errors import refusal
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 _DAMAGE = {"header": 3241, "cut": 3203, "not_ended": 3256, "mark": 3189, "checksum": 3189}
-_OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
 _NO_SPACE = {"backup": 3202, "restore": 3257, "log": 9002}
-MAGIC = b"DRBM"
-PAGES = 16
-
-
-def _pages(content: int) -> bytes:
-    """The body of a backup: 16 pages of 8 bytes, each of which holds the content digest."""
-    return content.to_bytes(8, "little") * PAGES
-
-
-def log_bytes(
-    header: BackupHeader, path: Path, n0: int, n1: int, content: int, base_lsn: int, base_commits: int, checksum: bool
-) -> bytes:  # fmt: skip
-    """A whole log backup."""
-    return backup_set.encode(
-        MAGIC, header, path, n0, n1, _pages(content), base_lsn=base_lsn, base_commits=base_commits, checksum=checksum
-    )
-
-
-def _content(body: bytes) -> int:
-    """What the pages hold; pages that disagree hold some other content, as damaged pages do."""
-    page = body[:8]
-    if page * PAGES == body:
-        return int.from_bytes(page, "little")
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "little")
-
-
-def _odd_page(body: bytes) -> int:
-    """The first page that is unlike most."""
-    pages = [body[i : i + 8] for i in range(0, len(body), 8)]
-    usual = max(pages, key=pages.count)
-    return next((i for i, page in enumerate(pages) if page != usual), 0)
-
-
-class Database:
-    """One database; online: it takes writes and backups; otherwise restoring."""
-
-    __slots__ = (
-        "base_checkpoint_lsn", "base_commits", "base_digest", "base_lsn", "commits", "has_base", "log_commits",
-        "log_digest", "log_fork", "log_lsn", "lsn", "mid_segment", "name", "needs_full", "offset", "online", "path", "rebuilt", "restored_digest",
-    )  # fmt: skip
-
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
-        self.online = True
-        self.commits = 0
-        self.lsn = 0  # online: end of the log; restoring: the redo LSN
-        self.offset = 0  # online: what its digest differs from the mark of as many commits of the path's last fork
-        self.restored_digest = 0  # restoring: its digest
-        self.has_base = False
-        self.base_lsn = 0  # first_lsn of the full that incrementals are taken against (or restored: of a copy-only one)
-        self.base_checkpoint_lsn = 0
-        self.base_commits = 0  # at that full's end, like its digest
-        self.base_digest = 0
-        self.mid_segment = self.rebuilt = self.needs_full = False  # what PostgreSQL's incrementals ask for
-        self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
-        self.log_lsn = 0
-        self.log_commits = 0
-        self.log_digest = 0
-
-    @property
-    def fork(self) -> int:
-        return self.path[-1][0]
-
-    @property
-    def digest(self) -> int:
-        if self.online:
-            return (mark(self.name, self.path[-1][0], self.commits) + self.offset) & MASK
-        return self.restored_digest
 
 
 class ModelBackup:
@@ -169,7 +106,7 @@ class ModelBackup:
         checksum = self._engine.checksum
         n0, n1 = self._n0, self._n1
         return backup_set.encode(
-            MAGIC, self.header, self._forks, n0, n1, _pages(changed), base_lsn=self._base_lsn,
+            MAGIC, self.header, self._forks, n0, n1, pages(changed), base_lsn=self._base_lsn,
             base_commits=self._base_commits, ended=ended, checksum=checksum,
         )  # fmt: skip
 
@@ -182,7 +119,7 @@ class ModelRestore(Restoring["ModelEngine"]):
         name, db = self._name, self._engine.databases.get(self._name)
         try:
             s = self._engine.parse(self._data)
-            pages = backup_set.read_body(s, self._data)
+            body = backup_set.read_body(s, self._data)
         except DamagedError as damage:
             raise self._damage(damage) from None
         if s.database != name:
@@ -190,85 +127,22 @@ class ModelRestore(Restoring["ModelEngine"]):
         if s.kind == _FULL:
             if db is not None and db.online and not self._replace:
                 raise refusal(3159, db=name)
-            db = self._engine.databases[name] = _full(s, _content(pages))
+            db = self._engine.databases[name] = restored_full(s, content_of(body))
         elif db is None or db.online:
             raise refusal(3117)
         elif s.kind == _LOG:
-            _log(db, s, pages)
+            restore_log(db, s, body)
         else:
-            _incremental(db, s, _content(pages))
+            restore_incremental(db, s, content_of(body))
         return self._engine.state(name)
 
     def _damage(self, damage: DamagedError) -> EngineError:
         if damage.what == "checksum":
             s = backup_set.decode(MAGIC, self._data)
             if s.kind != _LOG:  # logs have no pages
-                page = _odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
+                page = odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
                 return refusal(3183, file=1, page=page, db=s.database)
         return refusal(_DAMAGE[damage.what], path=self._path)
-
-
-def _full(s: BackupSet, body: int) -> Database:
-    db = Database(s.database, s.path)
-    db.online = False
-    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, body
-    db.base_lsn = s.first_lsn
-    if not backup_set.is_copy_only(s):
-        db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
-        db.base_commits, db.base_digest = s.n1, body
-    return db
-
-
-def _check(db: Database, s: BackupSet) -> None:
-    what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
-    if what is not None:
-        lsn = s.first_lsn if what == "gap" else s.last_lsn
-        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn)
-
-
-def _incremental(db: Database, s: BackupSet, body: int) -> None:
-    _check(db, s)
-    db.path = s.path
-    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + body) & MASK
-    db.rebuilt, db.mid_segment = True, False
-
-
-def _log(db: Database, s: BackupSet, pages: bytes) -> None:
-    _check(db, s)
-    body = _content(pages)
-    if pages != _pages(body):
-        _part_of_log(db, s, pages)
-        return
-    digest = db.restored_digest + body
-    if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
-        digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
-    db.path = s.path
-    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
-    db.mid_segment = bool(backup_set.is_tail(s))
-    if s.base_lsn > db.base_lsn:
-        _move_base(db, s)
-
-
-def _part_of_log(db: Database, s: BackupSet, pages: bytes) -> None:
-    """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
-    Refused if it gets the database nowhere. The position told is where it stands."""
-    whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
-    good = next(i for i in range(PAGES) if pages[8 * i : 8 * i + 8] != whole.to_bytes(8, "little"))
-    lsn = s.first_lsn + (s.last_lsn - s.first_lsn) * good // PAGES
-    commits = s.n0 + (s.n1 - s.n0) * good // PAGES
-    if lsn <= db.lsn or commits < db.commits:
-        raise refusal(3183, file=2, page=good, db=s.database)
-    applied = path_digest(s.database, s.path, commits) - path_digest(s.database, s.path, db.commits)
-    db.path = s.path
-    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
-
-
-def _move_base(db: Database, s: BackupSet) -> None:
-    """The log tells of a newer full. What that held is what is here now less what came since: should anything be wrong
-    here, an incremental on that full leaves it wrong."""
-    since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
-    db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
-    db.base_commits, db.base_digest = s.base_commits, (db.restored_digest - since) & MASK
 
 
 class ModelEngine:

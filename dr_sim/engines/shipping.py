@@ -12,7 +12,8 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.commits import MASK, content, mark
 from dr_sim.engines.backup_set import Path
 from dr_sim.engines.files import Unread
-from dr_sim.engines.model import Database, ModelEngine, log_bytes
+from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.model_database import Database, log_bytes
 
 _LOG = Kind.LOG
 

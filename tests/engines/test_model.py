@@ -10,7 +10,8 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
 from dr_sim.engines.files import MemoryFiles
-from dr_sim.engines.model import MAGIC, ModelEngine
+from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.model_database import MAGIC
 from dr_sim.engines.port import EngineError
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, holds, ship

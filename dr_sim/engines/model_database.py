@@ -1,0 +1,149 @@
+"""A database of the model engine, the pages of its backups, and what a restore makes of it.
+
+The rules are told in model.py.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from dr_sim.backups.model import BackupHeader
+from dr_sim.commits import MASK, mark
+from dr_sim.engines import backup_set
+from dr_sim.engines.backup_set import BackupSet, Path, obstacle, path_digest
+from dr_sim.engines.sql_server_errors import refusal
+
+_OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
+MAGIC = b"DRBM"
+PAGES = 16
+
+
+def pages(content: int) -> bytes:
+    """The body of a backup: 16 pages of 8 bytes, each of which holds the content digest."""
+    return content.to_bytes(8, "little") * PAGES
+
+
+def log_bytes(
+    header: BackupHeader, path: Path, n0: int, n1: int, content: int, base_lsn: int, base_commits: int, checksum: bool
+) -> bytes:  # fmt: skip
+    """A whole log backup."""
+    return backup_set.encode(
+        MAGIC, header, path, n0, n1, pages(content), base_lsn=base_lsn, base_commits=base_commits, checksum=checksum
+    )
+
+
+def content_of(body: bytes) -> int:
+    """What the pages hold; pages that disagree hold some other content, as damaged pages do."""
+    page = body[:8]
+    if page * PAGES == body:
+        return int.from_bytes(page, "little")
+    return int.from_bytes(blake2b(body, digest_size=8).digest(), "little")
+
+
+def odd_page(body: bytes) -> int:
+    """The first page that is unlike most."""
+    each = [body[i : i + 8] for i in range(0, len(body), 8)]
+    usual = max(each, key=each.count)
+    return next((i for i, page in enumerate(each) if page != usual), 0)
+
+
+class Database:
+    """One database; online: it takes writes and backups; otherwise restoring."""
+
+    __slots__ = (
+        "base_checkpoint_lsn", "base_commits", "base_digest", "base_lsn", "commits", "has_base", "log_commits",
+        "log_digest", "log_fork", "log_lsn", "lsn", "mid_segment", "name", "needs_full", "offset", "online", "path", "rebuilt", "restored_digest",
+    )  # fmt: skip
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self.online = True
+        self.commits = 0
+        self.lsn = 0  # online: end of the log; restoring: the redo LSN
+        self.offset = 0  # online: what its digest differs from the mark of as many commits of the path's last fork
+        self.restored_digest = 0  # restoring: its digest
+        self.has_base = False
+        self.base_lsn = 0  # first_lsn of the full that incrementals are taken against (or restored: of a copy-only one)
+        self.base_checkpoint_lsn = 0
+        self.base_commits = 0  # at that full's end, like its digest
+        self.base_digest = 0
+        self.mid_segment = self.rebuilt = self.needs_full = False  # what PostgreSQL's incrementals ask for
+        self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
+        self.log_lsn = 0
+        self.log_commits = 0
+        self.log_digest = 0
+
+    @property
+    def fork(self) -> int:
+        return self.path[-1][0]
+
+    @property
+    def digest(self) -> int:
+        if self.online:
+            return (mark(self.name, self.path[-1][0], self.commits) + self.offset) & MASK
+        return self.restored_digest
+
+
+def restored_full(s: BackupSet, held: int) -> Database:
+    """The database that a full makes. held: the content of its pages."""
+    db = Database(s.database, s.path)
+    db.online = False
+    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, held
+    db.base_lsn = s.first_lsn
+    if not backup_set.is_copy_only(s):
+        db.has_base, db.base_checkpoint_lsn = True, s.checkpoint_lsn
+        db.base_commits, db.base_digest = s.n1, held
+    return db
+
+
+def _check(db: Database, s: BackupSet) -> None:
+    what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
+    if what is not None:
+        lsn = s.first_lsn if what == "gap" else s.last_lsn
+        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn)
+
+
+def restore_incremental(db: Database, s: BackupSet, held: int) -> None:
+    _check(db, s)
+    db.path = s.path
+    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + held) & MASK
+    db.rebuilt, db.mid_segment = True, False
+
+
+def restore_log(db: Database, s: BackupSet, body: bytes) -> None:
+    _check(db, s)
+    held = content_of(body)
+    if body != pages(held):
+        _part_of_log(db, s, body)
+        return
+    digest = db.restored_digest + held
+    if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
+        digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
+    db.path = s.path
+    db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
+    db.mid_segment = bool(backup_set.is_tail(s))
+    if s.base_lsn > db.base_lsn:
+        _move_base(db, s)
+
+
+def _part_of_log(db: Database, s: BackupSet, body: bytes) -> None:
+    """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
+    Refused if it gets the database nowhere. The position told is where it stands."""
+    whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
+    good = next(i for i in range(PAGES) if body[8 * i : 8 * i + 8] != whole.to_bytes(8, "little"))
+    lsn = s.first_lsn + (s.last_lsn - s.first_lsn) * good // PAGES
+    commits = s.n0 + (s.n1 - s.n0) * good // PAGES
+    if lsn <= db.lsn or commits < db.commits:
+        raise refusal(3183, file=2, page=good, db=s.database)
+    applied = path_digest(s.database, s.path, commits) - path_digest(s.database, s.path, db.commits)
+    db.path = s.path
+    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
+
+
+def _move_base(db: Database, s: BackupSet) -> None:
+    """The log tells of a newer full. What that held is what is here now less what came since: should anything be wrong
+    here, an incremental on that full leaves it wrong."""
+    since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
+    db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
+    db.base_commits, db.base_digest = s.base_commits, (db.restored_digest - since) & MASK
