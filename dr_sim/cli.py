@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dr_sim import __version__, cli_experiments
 from dr_sim.engines.sides import ENGINES, TIMINGS
@@ -73,6 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dr-sim {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    _add_run(commands)
+    cli_experiments.add_commands(commands)
+    _add_files(commands)
+    _add_results(commands)
+    _add_engines(commands)
+    _add_import(commands)
+    _add_lists(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="simulate a scenario; print one screen; write results", epilog=EPILOG)
     run.add_argument("scenario", type=Path, help="scenario file (YAML)")
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
@@ -84,8 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
 
-    cli_experiments.add_commands(commands)
 
+def _add_files(commands: Any) -> None:
+    """What looks at scenario files alone."""
     validate = commands.add_parser("validate", help="check scenario files: one line for each mistake")
     validate.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     validate.set_defaults(command=_validate)
@@ -93,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
     schema.set_defaults(command=_schema)
 
+
+def _add_results(commands: Any) -> None:
+    """What looks into the results of a run."""
     explain = commands.add_parser("explain", help="a ledger of causes that adds up to a number of a run")
     explain.add_argument("results", type=Path, help="folder of a run")
     what = explain.add_mutually_exclusive_group(required=True)
@@ -111,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("results", type=Path, help="folder of a run")
     verify.set_defaults(command=_verify)
 
+
+def _add_engines(commands: Any) -> None:
+    """What takes a real engine."""
     measure = commands.add_parser("calibrate", help="measure what a real engine costs here; write the costs of a scenario")
     measure.add_argument("--engine", choices=[e for e in ENGINES if e != "model"], required=True)
     measure.add_argument("-o", "--out", type=Path, required=True, metavar="COSTS.yaml", help="file for a scenario to extend")
@@ -122,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="what `dr-sim calibrate` wrote, in place of measuring around each run (may be given twice)")  # fmt: skip
     beside.set_defaults(command=_compare_engines)
 
+
+def _add_import(commands: Any) -> None:
     imports = commands.add_parser("import", help="make a scenario of a real backup history")
     kinds = imports.add_subparsers(metavar="KIND", required=True)
     sqlserver = kinds.add_parser("sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset")
@@ -133,6 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports each of them")
     sqlserver.set_defaults(command=_import_sqlserver)
 
+
+def _add_lists(commands: Any) -> None:
     policies = commands.add_parser("policies", help="run scenarios on the same luck; a table with a row each")
     policies.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
@@ -141,7 +164,6 @@ def _parser() -> argparse.ArgumentParser:
 
     faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
     faults.set_defaults(command=_faults)
-    return parser
 
 
 def _run(a: argparse.Namespace) -> int:
