@@ -116,12 +116,7 @@ class Causes:
     def gone_unlanded(self, file: File) -> int | None:
         """When a file went from the primary's share before any copy of it had landed; None if it did not."""
         landed = min(self.times("truth.landed", file.number), default=self.end_us)
-        gone = [
-            r.time_us
-            for r in self.t.rows("truth.file_gone")
-            if r.values["file"] == file.number and r.values["where"] == "primary" and r.time_us <= landed
-        ]
-        return min(gone, default=None)
+        return min((x for x in self._befell("truth.file_gone", file.number, "primary") if x <= landed), default=None)
 
     def intact(self, file: int, time_us: int) -> bool:
         """Whether the copy at the secondary is whole at an instant: as it landed last, if nothing damaged it since."""
@@ -131,10 +126,13 @@ class Causes:
             return False
         landed = int(rows["time_us"][mine[-1]])
         return not any(
-            r.values["file"] == file and r.values["where"] == "secondary" and landed <= r.time_us <= time_us
-            for kind in ("truth.damaged", "truth.file_gone")
-            for r in self.t.rows(kind)
+            landed <= x <= time_us for kind in ("truth.damaged", "truth.file_gone") for x in self._befell(kind, file, "secondary")
         )
+
+    def _befell(self, kind_name: str, file: int, where: str) -> list[int]:
+        """The instants at which something of that kind befell a file's copy on one side."""
+        rows = self.t[kind_name]
+        return [int(x) for x in rows["time_us"][(rows["file"] == file) & self.t.has_text(rows["where"], where)]]
 
     def _spans(self, state: str) -> tuple[Ints, Ints, Ints]:
         if state not in self._in_state:
@@ -192,16 +190,14 @@ def _happenings(t: Tables, end_us: int) -> list[Happening]:
 
 
 def _files(t: Tables, database: int) -> list[File]:
-    begin = t["truth.backup_begin"]
-    begin = pick(begin, begin["entity"] == database)
+    begin = t.of("truth.backup_begin", database)
     files = {
         number: File(number, kind, time, commits, None, None, "", 0)
         for number, kind, time, commits in zip(
             *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
         )
     }
-    f = t["truth.backup_finished"]
-    f = pick(f, f["entity"] == database)
+    f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
         *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")), strict=True
     ):

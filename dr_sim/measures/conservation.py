@@ -78,10 +78,8 @@ def _of(t: Tables, database: int) -> Conservation:
 
 def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, Ints]:
     """(first, end, file) of every stretch of the log that left it, in order; file -1: by truncation."""
-    made = t["truth.backup_finished"]
-    made = pick(made, (made["entity"] == database) & (made["kind"] == Kind.LOG))
-    cut = t["truth.log_truncated"]
-    cut = pick(cut, cut["entity"] == database)
+    made, cut = t.of("truth.backup_finished", database), t.of("truth.log_truncated", database)
+    made = pick(made, made["kind"] == Kind.LOG)
     first = np.maximum(np.concatenate((made["first_lsn"], cut["first_lsn"])), FIRST_LSN)
     end = np.maximum(np.concatenate((made["last_lsn"], cut["last_lsn"])), FIRST_LSN)
     file = np.concatenate((made["file"], np.full(len(cut["seq"]), -1, np.int64)))
@@ -97,8 +95,7 @@ def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, I
 def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]) -> None:
     database, (first, end, file) = found.database, logs
     copy = _copy_reaches(t, database)
-    made = t["truth.backup_finished"]
-    if copy > FIRST_LSN and copy not in made["last_lsn"][made["entity"] == database]:
+    if copy > FIRST_LSN and copy not in t.of("truth.backup_finished", database)["last_lsn"]:
         found.wrong.append(f"the secondary's copy stands at {copy}, where no backup ends")
     found.restored = copy - FIRST_LSN
     holding = _landed(t, database)
@@ -122,28 +119,28 @@ def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]
 
 def _copy_reaches(t: Tables, database: int) -> int:
     """The position of the secondary's copy; the log's beginning if it has been dropped (what then survives is less)."""
-    restored, left = t["truth.restored"], t["truth.survivable"]
-    restored = pick(restored, restored["entity"] == database)
+    restored, left = t.of("truth.restored", database), t.of("truth.survivable", database)
     if not len(restored["seq"]):
         return FIRST_LSN
-    left = pick(left, (left["entity"] == database) & t.has_text(left["class"], "site"))
-    dropped = len(left["seq"]) and left["commits"][-1] < restored["commits"][-1]
+    left_commits = left["commits"][t.has_text(left["class"], "site")]
+    dropped = len(left_commits) and left_commits[-1] < restored["commits"][-1]
     return FIRST_LSN if dropped else int(restored["redo_lsn"][-1])
 
 
 def _landed(t: Tables, database: int) -> dict[str, Ints]:
     """Of each full and log that lies intact at the secondary at the end, its landing."""
-    rows = t["truth.landed"]
-    rows = pick(rows, (rows["entity"] == database) & (rows["kind"] != Kind.INCREMENTAL))
+    rows = t.of("truth.landed", database)
+    rows = pick(rows, rows["kind"] != Kind.INCREMENTAL)
     _, backwards = np.unique(rows["file"][::-1], return_index=True)
     last = np.zeros(len(rows["file"]), np.bool_)
     last[len(last) - 1 - backwards] = True
     rows = pick(rows, last & (rows["intact"] == 1))
     spoilt: dict[int, int] = {}
     for kind in ("truth.file_gone", "truth.damaged"):
-        for r in t.rows(kind):
-            if r.entity == database and r.values["where"] == "secondary":
-                spoilt[r.values["file"]] = max(spoilt.get(r.values["file"], 0), r.seq)
+        bad = t.of(kind, database)
+        there = t.has_text(bad["where"], "secondary")
+        for file, seq in zip(bad["file"][there].tolist(), bad["seq"][there].tolist(), strict=True):
+            spoilt[file] = max(spoilt.get(file, 0), seq)
     if not spoilt:
         return rows
     seqs = zip(rows["file"].tolist(), rows["seq"].tolist(), strict=True)
@@ -155,9 +152,9 @@ def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
     failed = {r.values["class"] for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)}
     if "site" in failed:
         return np.empty(0, np.int64), False
-    made, gone = t["truth.backup_finished"], t["truth.file_gone"]
+    gone = t.of("truth.file_gone", database)
     deleted = gone["file"][t.has_text(gone["where"], "primary")]
-    files = made["file"][made["entity"] == database]
+    files = t.of("truth.backup_finished", database)["file"]
     return files[~np.isin(files, deleted)], "host" not in failed
 
 

@@ -219,12 +219,11 @@ def true_exposure(record: Record, scenario: Scenario, database: int, failure_cla
     """The exposure of one database to one class of failure, from the record of what would survive, for as long as
     the database was up at the primary."""
     t = tables(record)
-    rows = t["truth.survivable"]
-    mine = rows["entity"] == database
-    where = mine & t.has_text(rows["class"], failure_class)
+    rows = t.of("truth.survivable", database)
+    where = t.has_text(rows["class"], failure_class)
     time, since = rows["time_us"][where], rows["lacking_us"][where]
     if failure_class == "database":  # rows say only where the log does not hold all that the files lack
-        time = np.append(rows["time_us"][mine][:1], time)
+        time = np.append(rows["time_us"][:1], time)
         since = np.append(np.full(len(time) - len(since), -1), since)
         since = np.where(since < 0, NEVER_US, since)
     return step_curve(time, since, up_until_us(t, scenario, database))

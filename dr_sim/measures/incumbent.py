@@ -51,13 +51,12 @@ def judge_incumbent(record: Record, scenario: Scenario) -> AlertQuality:
 
 
 def _backups(t: Tables, database: int) -> Ints:
-    rows = t["truth.backup_finished"]
-    return np.sort(rows["time_us"][(rows["entity"] == database) & (rows["kind"] == Kind.LOG)])
+    rows = t.of("truth.backup_finished", database)
+    return np.sort(rows["time_us"][rows["kind"] == Kind.LOG])
 
 
 def _restores(t: Tables, database: int) -> Ints:
-    rows = t["truth.restored"]
-    return np.sort(rows["time_us"][rows["entity"] == database])
+    return np.sort(t.of("truth.restored", database)["time_us"])
 
 
 def _text(database: str, event_id: int, minutes: int) -> str:

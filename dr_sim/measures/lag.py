@@ -18,8 +18,7 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     that was asked for, never below 0. That instant is a log's cut and a full's or incremental's end, or, where nothing
     was written for a while then, the first acknowledged commit that the copy lacks: an idle database has no lag."""
     t = tables(record)
-    r = t["truth.restored"]
-    r = pick(r, r["entity"] == database)
+    r = t.of("truth.restored", database)
     as_of = _as_of(t, database, r["file"])
     as_of = np.where(as_of >= 0, np.maximum(as_of, _first_lacking(t, database, r["commits"])), -1)
     known = as_of >= 0
@@ -32,16 +31,14 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
 
 def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
     """For each number of commits the instant of the first one beyond them, -1 where no record tells."""
-    rows = t["truth.survivable"]
-    mine = rows["entity"] == database
-    return _look_up(rows["commits"][mine], rows["lacking_us"][mine], commits)
+    rows = t.of("truth.survivable", database)
+    return _look_up(rows["commits"], rows["lacking_us"], commits)
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:
     """For each file the instant that its content goes up to; -1 for a file that was never begun in this run."""
-    begin, finished = t["truth.backup_begin"], t["truth.backup_finished"]
-    cut = (begin["entity"] == database) & (begin["kind"] == Kind.LOG)
-    ended = (finished["entity"] == database) & (finished["kind"] != Kind.LOG)
+    begin, finished = t.of("truth.backup_begin", database), t.of("truth.backup_finished", database)
+    cut, ended = begin["kind"] == Kind.LOG, finished["kind"] != Kind.LOG
     number = np.concatenate((begin["file"][cut], finished["file"][ended]))
     instant = np.concatenate((begin["time_us"][cut], finished["time_us"][ended]))
     return _look_up(number, instant, files)
@@ -79,12 +76,11 @@ def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
     t = tables(record)
     spans: tuple[list[Ints], list[Ints], list[Ints], list[Ints]] = ([], [], [], [])
     for database in range(len(scenario.databases)):
-        f = t["truth.backup_finished"]
-        f = pick(f, (f["entity"] == database) & (f["kind"] == Kind.LOG))
-        landed = t["truth.landed"]
-        landed = pick(landed, (landed["entity"] == database) & (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
-        r = t["truth.restored"]
-        r = pick(r, r["entity"] == database)
+        f = t.of("truth.backup_finished", database)
+        f = pick(f, f["kind"] == Kind.LOG)
+        landed = t.of("truth.landed", database)
+        landed = pick(landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
+        r = t.of("truth.restored", database)
         reached = np.maximum.accumulate(r["redo_lsn"]) if len(r["redo_lsn"]) else r["redo_lsn"]
         never = np.int64(np.iinfo(np.int64).max)
         passed_at = np.append(r["time_us"], never)

@@ -93,8 +93,8 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
 
 
 def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) -> Ledger:
-    rows = t["truth.survivable"]
-    mine = (rows["entity"] == database) & t.has_text(rows["class"], "site") & (rows["time_us"] < max(t_us, 1))
+    rows = t.of("truth.survivable", database)
+    mine = t.has_text(rows["class"], "site") & (rows["time_us"] < max(t_us, 1))
     title = f"exposure of {scenario.databases[database].name} (site)"
     if not mine.any():
         return Ledger(title, 0)

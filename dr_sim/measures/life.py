@@ -100,9 +100,8 @@ def _without_logs(causes: Causes, database: int, commits: int, until_us: int) ->
 
 def _interval(causes: Causes, database: int, from_us: int, until_us: int, detail: str) -> Iterator[Piece]:
     """From a write to the cut of the log that takes it: the schedule's interval, and backups that were skipped."""
-    skipped = causes.t["truth.backup_skipped"]
-    mine = (skipped["entity"] == database) & (skipped["kind"] == Kind.LOG)
-    mine &= (skipped["time_us"] >= from_us) & (skipped["time_us"] < until_us)
+    skipped = causes.t.of("truth.backup_skipped", database)
+    mine = (skipped["kind"] == Kind.LOG) & (skipped["time_us"] >= from_us) & (skipped["time_us"] < until_us)
     cause = "log interval"
     for time, reason_id, words_id in zip(*(skipped[column][mine].tolist() for column in ("time_us", "reason", "words")), strict=True):
         yield time, cause, detail

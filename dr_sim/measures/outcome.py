@@ -170,7 +170,7 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
 def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
     """Why the loss of a database that was not promoted is unknown."""
     spec = scenario.databases[database]
-    if not spec.seeded and not (t["truth.restored"]["entity"] == database).any():
+    if not spec.seeded and not len(t.of("truth.restored", database)["seq"]):
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
     failed = [r.values for r in t.rows("seen.RecoverFailed") if r.entity == database]
     if failed:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import Curve, step_curve
-from dr_sim.measures.tables import Ints, Record, Tables, pick, tables, up_until_us
+from dr_sim.measures.tables import Ints, Record, Tables, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
 
@@ -82,10 +82,7 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
 def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
     """Validations and restores of a database in the order in which the manager heard of them."""
     rows: list[tuple[int, ...]] = []
-    v = t["seen.Validated"]
-    v = pick(v, v["entity"] == database)
-    r = t["seen.Restored"]
-    r = pick(r, r["entity"] == database)
+    v, r = t.of("seen.Validated", database), t.of("seen.Restored", database)
     h = "header."
     rows += _zip(v["seq"], v["time_us"], 1, v["name"], v[h + "kind"], v[h + "fork"], v[h + "first_lsn"], v[h + "last_lsn"],
                  v[h + "started_utc_us"], v[h + "finished_utc_us"])  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, pick, run_end_us
+from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, run_end_us
 from dr_sim.scenario.model import Scenario, Users
 
 SERVED_AGAIN_PPM = 990_000  # the mission's definition: 99 % of offered requests succeed
@@ -84,8 +84,7 @@ class Served:
 
 def served(t: Tables, scenario: Scenario, entity: int = WHOLE_SERVICE) -> Served:
     """Of the whole service, or of one database where that is recorded."""
-    rows = t["truth.served"]
-    return _lines(pick(rows, rows["entity"] == entity), run_end_us(t, scenario))
+    return _lines(t.of("truth.served", entity), run_end_us(t, scenario))
 
 
 def served_by(t: Tables, scenario: Scenario, databases: Sequence[int]) -> Served:

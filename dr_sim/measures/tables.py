@@ -19,11 +19,12 @@ WHOLE_SERVICE = -1  # the entity of a row that concerns no single database
 class Tables:
     """One journal's kinds of record as int64 columns: 'seq', 'time_us', 'entity' and every field (texts as ids)."""
 
-    __slots__ = ("_columns", "_rows", "journal")
+    __slots__ = ("_by_entity", "_columns", "_rows", "journal")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self._columns: dict[str, dict[str, Ints]] = {}
+        self._by_entity: dict[str, dict[int, dict[str, Ints]]] = {}
         self._rows: dict[str, list[Row]] = {}
 
     def __getitem__(self, kind_name: str) -> dict[str, Ints]:
@@ -31,6 +32,15 @@ class Tables:
         if found is None:
             found = self._columns[kind_name] = columns(self.journal, kind_name)
         return found
+
+    def of(self, kind_name: str, entity: int) -> dict[str, Ints]:
+        """The rows of a kind that concern one database (or the service alone), in order. A fleet's are parted once, not
+        looked through for each database."""
+        parts = self._by_entity.get(kind_name)
+        if parts is None:
+            parts = self._by_entity[kind_name] = _parted(self[kind_name])
+        found = parts.get(entity)
+        return found if found is not None else {name: column[:0] for name, column in self[kind_name].items()}
 
     def rows(self, kind_name: str) -> list[Row]:
         """The same as single rows, texts as texts: for the kinds of which a run holds few."""
@@ -58,6 +68,21 @@ def tables(record: Record) -> Tables:
 def pick(columns_of_kind: dict[str, Ints], where: NDArray[np.bool_]) -> dict[str, Ints]:
     """The rows of a kind for which `where` holds."""
     return {name: column[where] for name, column in columns_of_kind.items()}
+
+
+def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
+    """By entity."""
+    entity = rows["entity"]
+    if not len(entity) or (entity == entity[0]).all():
+        return {int(entity[0]): rows} if len(entity) else {}
+    order = np.argsort(entity, kind="stable")
+    rows = {name: column[order] for name, column in rows.items()}
+    which, begins = np.unique(rows["entity"], return_index=True)
+    ends = [*begins.tolist()[1:], len(entity)]
+    return {
+        each: {name: column[begin:end] for name, column in rows.items()}
+        for each, begin, end in zip(which.tolist(), begins.tolist(), ends, strict=True)
+    }
 
 
 def run_end_us(t: Tables, scenario: Scenario) -> int:

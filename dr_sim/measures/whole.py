@@ -142,6 +142,5 @@ def unprotected(whole: Whole, leg: Leg, failover: Failover) -> tuple[int, bool] 
 
 def _restored_us(leg: Leg, t: Tables) -> int | None:
     """When the last of a leg's databases was restored at its secondary for the first time; None if one never was."""
-    restored = t["truth.restored"]
-    first = [restored["time_us"][restored["entity"] == i][:1].tolist() for i in range(len(leg.scenario.databases))]
+    first = [t.of("truth.restored", i)["time_us"][:1].tolist() for i in range(len(leg.scenario.databases))]
     return max(us for (us,) in first) if all(first) else None
