@@ -18,8 +18,8 @@ from dr_sim import __version__, cli_experiments
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 
-EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong; 3 could not be judged
-(censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
+EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
+here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
 
 
 def main(argv: list[str] | None = None) -> int:

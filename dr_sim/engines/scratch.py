@@ -6,6 +6,7 @@ ids of processes are given again. A folder whose process is gone is removed by t
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ from pathlib import Path
 
 PREFIX = "dr-sim-"
 OWNER = "owner.json"
+_open: dict[Path, int] = {}
+"""Folders that are in use, and by which process: a forked one does not own them."""
 
 
 def began(pid: int) -> str | None:
@@ -34,9 +37,10 @@ def began(pid: int) -> str | None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder, removed afterwards, whatever happens."""
+    """A new folder, removed afterwards, whatever happens: if the removal itself is interrupted, when the process ends."""
     clear_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _open[folder] = os.getpid()
     try:
         part = folder / "owner.part"
         part.write_text(json.dumps([os.getpid(), began(os.getpid())]))
@@ -44,6 +48,14 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        del _open[folder]
+
+
+@atexit.register
+def _remove_open() -> None:
+    for folder, pid in _open.items():
+        if pid == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def clear_leftovers() -> list[Path]:

@@ -152,6 +152,8 @@ class Processes:
             fresh = self._replace(worker, batches)
             waiting.register(_out(fresh), selectors.EVENT_READ, fresh)
             return
+        if message[0] == "refused":
+            raise message[1]
         if message[0] == "broken":
             raise BrokenReplicationError(f"replication {message[1]} broke; a bug in dr_sim\n{message[2]}")
         worker.ready = True

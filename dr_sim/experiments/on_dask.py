@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from subprocess import Popen
 from typing import Any
 
-from dr_sim.errors import InputError, Problem
+from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.batches import Batches, Job, Part
 from dr_sim.experiments.executor import Batch, BrokenReplicationError
 from dr_sim.experiments.store import code_digest
@@ -38,6 +38,8 @@ def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[b
     if code_digest() != code:
         raise RuntimeError("the worker has another version of dr_sim; install the caller's there")
     message = _played(scenario, first, count)
+    if message[0] == "refused":
+        raise message[1]
     if message[0] == "broken":
         raise RuntimeError(message[2])
     return message[1], message[2]
@@ -117,7 +119,10 @@ class DaskExecutor:
                 future = next(done)
                 key, first, count = under_way.pop(future)
                 if future.status != "finished":
-                    raise BrokenReplicationError(f"replications {first} to {first + count - 1} of {key}: {future.exception()!r}")
+                    error = future.exception()
+                    if isinstance(error, DrSimError):
+                        raise error
+                    raise BrokenReplicationError(f"replications {first} to {first + count - 1} of {key}: {error!r}")
                 samples, took = future.result()
                 future.release()
                 batches.took(key, took / count)

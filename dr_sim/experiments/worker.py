@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import dr_sim
+from dr_sim.errors import DrSimError
 
 HEAD = struct.Struct("<Q")
 PIPE_BYTES = 1 << 20  # room for what a batch says (256 replications of some kilobytes each), so that no worker waits to be heard
@@ -72,7 +73,7 @@ def main() -> None:
 
 def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
-    ('done', packed samples, seconds) or ('broken', number, traceback)."""
+    ('done', packed samples, seconds), ('refused', DrSimError) or ('broken', number, traceback)."""
     from dr_sim.experiments.sample import pack, take
 
     send(talk, ("ready",))
@@ -91,6 +92,9 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
         try:
             for number in range(first, first + count):
                 done.append(take(scenarios[key], number))
+        except DrSimError as error:
+            send(talk, ("refused", error))
+            continue
         except Exception:
             send(talk, ("broken", number, traceback.format_exc()))
             continue

@@ -24,9 +24,11 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents, full_disk
 from dr_sim.engines.postgres.database import Database
-from dr_sim.engines.postgres.errors import sqlstate, sqlstate_number
-from dr_sim.engines.postgres.home import PREFIX, Home, began, home, server_user
+from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
+from dr_sim.engines.postgres.home import Home, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
+from dr_sim.engines.postgres.notes import LOST, PREFIX, clear_leftovers, notes_folder
+from dr_sim.engines.scratch import began
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
 
@@ -265,6 +267,68 @@ def test_a_backup_without_room_is_told_in_the_systems_words(pair: tuple[Server, 
     assert (told.number, told.text) == (1, "/bin/cp: error writing '/dev/full': No space left on device")
 
 
+# ---- ended from outside ------------------------------------------------------------------------------------------
+def processes(server: Server) -> dict[str, int]:
+    """The processes of its server: the postmaster, and the others by the type that it gives them."""
+    found = database(server).server.execute("SELECT backend_type, pid FROM pg_stat_activity").fetchall()
+    return {"postmaster": database(server).server.pid, **{str(name): int(str(pid)) for name, pid in found}}
+
+
+@pytest.mark.parametrize(
+    ("side", "process", "how", "told"),
+    [
+        (0, "postmaster", signal.SIGKILL, r"primary of database crm: the server was ended by signal 9 \(Killed\)"),
+        (0, "client backend", signal.SIGKILL, r"the server fell \(client backend \(PID \d+\) was terminated by signal 9"),
+        (0, "checkpointer", signal.SIGKILL, r"the server fell \(checkpointer \w*\s?\(PID \d+\) was terminated by signal 9"),
+        (0, "postmaster", signal.SIGINT, r"was told to stop \(received fast shutdown request\)"),
+        (0, "postmaster", signal.SIGTERM, r"was told to stop \(received smart shutdown request\)"),
+        (0, "client backend", signal.SIGTERM, r"has ended our connection, and goes on"),
+        (1, "postmaster", signal.SIGKILL, r"standby of database crm: the server was ended by signal 9"),
+        (1, "startup", signal.SIGKILL, r"the server fell \(startup process \(PID \d+\) was terminated by signal 9"),
+        (1, "startup", signal.SIGTERM, r"ended with exit code 1, and its log does not say why"),
+    ],
+)  # fmt: skip
+def test_what_ends_a_server_from_outside_is_no_failure_of_the_simulated_world(
+    side: int, process: str, how: signal.Signals, told: str, pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dr_sim.engines.postgres.server.GONE_S", 0.5)
+    monkeypatch.setattr(home().note, "place", tmp_path / "note.json")
+    p, s = pair
+    chain(p, s, 1)
+    found = processes(pair[side])
+    os.kill(found[process], how)
+    time.sleep(0.1)
+    with pytest.raises(OutsideError, match=told) as lost:
+        if side:
+            s.restore("log 1")
+        else:
+            p.full("another")
+            p.write(12)
+    place = tmp_path / LOST
+    assert str(lost.value).endswith(f" are in {place}") and "\n" not in str(lost.value)
+    assert "database system is ready to accept" in place.read_text()
+    database(pair[side]).destroy()
+    assert [name for name, pid in found.items() if began(pid) is not None] == []
+
+
+def test_a_server_that_crashes_is_the_simulated_worlds(pair: tuple[Server, Server]) -> None:
+    """So it does over a log that nobody validated; its files are what a crash leaves, and it starts again."""
+    p, s = pair
+    chain(p, s, 1)
+    os.kill(processes(s)["startup"], signal.SIGSEGV)
+    with pytest.raises(EngineError, match=r"57P02 startup process .* was terminated by signal 11"):
+        database(s).server.wait(lambda: bool(s.reading) and False, 5)
+    s.restore("log 1")
+    holds(s, 20)
+
+
+def test_a_program_that_is_killed_is_no_failure_of_the_simulated_world() -> None:
+    with pytest.raises(OutsideError, match=r"^/bin/sh was ended by signal 9 \(Killed\)"):
+        home().run("/bin/sh", "-c", "kill -9 $$")
+    with pytest.raises(EngineError, match=r"^-11 "):
+        home().run("/bin/sh", "-c", "kill -11 $$")
+
+
 # ---- the witness -------------------------------------------------------------------------------------------------
 def test_what_is_changed_behind_the_witness_shows_in_its_digest(pair: tuple[Server, Server]) -> None:
     p, _ = pair
@@ -422,6 +486,14 @@ def test_what_a_killed_process_left_behind_is_cleared_at_the_next_start(tmp_path
     bystander.wait()
 
 
+def test_a_note_that_is_being_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    half = [notes_folder() / f"{pid}-1.json" for pid in (os.getpid(), 2**22 + 1)]
+    for note in half:
+        note.write_text('{"owner": [')
+    assert clear_leftovers() == [] and [note.exists() for note in half] == [True, False]
+
+
 def test_servers_listen_on_a_private_socket_only(pair: tuple[Server, Server]) -> None:
     server = database(pair[0]).server
     assert server.row("SHOW listen_addresses") == ("",)
@@ -503,5 +575,5 @@ def test_a_wheel_that_the_servers_user_may_not_read_is_copied(monkeypatch: pytes
         (private / extra.name).symlink_to(extra)
     monkeypatch.setattr(binaries, "_wheel", lambda: private / wheel.name)
     found = binaries.find(user, home()._for_programs)
-    assert found.folder.is_relative_to(home()._folders[-1])
+    assert found.folder.is_relative_to(home().note.folders[-1])
     assert found.version == home().binaries.version

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from dr_sim.engines import scratch
+from dr_sim.engines.postgres.home import Home, children
+from dr_sim.engines.postgres.notes import LOST
 from dr_sim.engines.scratch import OWNER, PREFIX, began, clear_leftovers, scratch_folder
 
 from .conftest import verdict_on_skip
@@ -76,6 +79,39 @@ def test_killed_it_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
 
 
+def test_a_program_under_way_is_cleared_away_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    words = "from dr_sim.engines.postgres.home import home; home().run('/bin/sh', '-c', 'sleep 301 & sleep 302')"
+    dying = subprocess.Popen([sys.executable, "-c", words], cwd=ROOT)
+    pids: list[int] = []
+    until = time.monotonic() + 60
+    while len(pids) < 3 and time.monotonic() < until:
+        time.sleep(0.02)
+        for note in tmp_path.rglob("*.json"):
+            program = json.loads(note.read_text())["programs"]
+            pids = [program[0][0], *children(program[0][0])] if program else []
+    dying.kill()
+    dying.wait(60)
+    assert len(pids) == 3 and all(began(pid) for pid in pids)
+    Home().close()
+    assert [pid for pid in pids if began(pid) is not None] == []
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_a_server_that_somebody_else_kills_ends_the_run(tmp_path: Path, which: int) -> None:
+    program = start(tmp_path, "run", LONG, "--out", "out")
+    pids = servers(tmp_path, 2)
+    os.kill(pids[which], signal.SIGKILL)
+    words, told = program.communicate(timeout=60)
+    assert (program.returncode, words, told.count("\n")) == (2, "", 1)
+    place = tmp_path / "state/dr-sim/postgres" / LOST
+    assert f"{('primary', 'standby')[which]} of database crm: the server was ended by signal 9 (Killed)." in told
+    assert told.endswith(f" are in {place}\n") and "starting PostgreSQL" in place.read_text()
+    assert [pid for pid in pids if began(pid) is not None] == []
+    assert left(tmp_path) == [] and not (tmp_path / "out").exists()
+
+
 def ordinary_python(user: int) -> str | None:
     """A Python of this version that this user may run."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -133,6 +169,20 @@ def test_a_temporary_folder_goes_with_its_process(tmp_path: Path, monkeypatch: p
             raise RuntimeError
         assert not other.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{PREFIX}bare", f"{PREFIX}strange"]
+
+
+def test_a_removal_that_is_interrupted_is_made_up_for_at_the_end(tmp_path: Path) -> None:
+    words = """
+        import shutil, sys
+        from dr_sim.engines import scratch
+        scratch.tempfile.tempdir = sys.argv[1]
+        remove = shutil.rmtree
+        with scratch.scratch_folder() as folder:
+            scratch.shutil.rmtree = lambda *a, **b: sys.exit(3)  # SIGTERM comes in the middle of it
+            scratch.atexit.register(setattr, scratch.shutil, "rmtree", remove)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(words), str(tmp_path)], cwd=ROOT, timeout=60)
+    assert done.returncode == 3 and list(tmp_path.iterdir()) == []
 
 
 # ---- a skip is a failure -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 
 from dr_sim import api
 from dr_sim.cli import main
-from dr_sim.errors import InputError
+from dr_sim.errors import DrSimError, InputError
 from dr_sim.experiments import batches
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments.batches import Batches, Job, stretches
@@ -137,6 +137,17 @@ def test_a_replication_that_ends_its_process_is_told_of(tmp_path: Path, monkeypa
     monkeypatch.setattr(executors, "start", _dying)
     with api.executor(2) as playing, pytest.raises(BrokenReplicationError, match="worker processes do not start"):
         play_all([Course(small(tmp_path))], 5, playing)
+
+
+def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
+    monkeypatch.setenv("DR_SIM_POSTGRES_BIN", str(tmp_path / "nowhere"))
+    with api.executor(2) as playing:
+        play_all([Course(small(tmp_path))], 8, playing)
+        assert playing._pool  # type: ignore[attr-defined]
+        with pytest.raises(DrSimError, match="nowhere") as told:
+            play_all([Course(small(tmp_path, "engine: {kind: postgres}\n"))], 2, playing)
+    assert (told.value.exit_code, str(told.value).count("\n")) == (2, 0)
 
 
 def _dying() -> subprocess.Popen[bytes]:

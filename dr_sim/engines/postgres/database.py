@@ -18,7 +18,7 @@ from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import contents, full_disk, native
 from dr_sim.engines.postgres.contents import Position
-from dr_sim.engines.postgres.errors import refusal, server_error
+from dr_sim.engines.postgres.errors import refusal
 from dr_sim.engines.postgres.home import Home
 from dr_sim.engines.postgres.native import Native
 from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server
@@ -48,7 +48,7 @@ class Database:
         self.home = home
         self.name = name
         self.folder = folder
-        self.server = Server(home, folder)
+        self.server = Server(home, folder, name)
         self.online = False
         self.at = Position(0, 0, ((1, 0, 0),))
         self.running = 0
@@ -124,10 +124,14 @@ class Database:
         names = [native.segment_name(self.timeline, number) for number in range(self.next_segment, last + 1)]
         status = self.server.data / "pg_wal/archive_status"
         spool = self.folder / "spool"
-        if names and not self.server.wait(
-            lambda: all((spool / name).exists() and not (status / f"{name}.ready").exists() for name in reversed(names)), ARCHIVE_S
-        ):
-            raise server_error("58030", f"segments {names[0]} to {names[-1]} were not archived in {ARCHIVE_S} s")
+
+        def archived() -> bool:
+            return all((spool / name).exists() and not (status / f"{name}.ready").exists() for name in reversed(names))
+
+        if names and not self.server.wait(lambda: archived() or not self.server.running, ARCHIVE_S):
+            raise self.server.lost(f"had not archived segments {names[0]} to {names[-1]} after {ARCHIVE_S} s")
+        if names and not archived():
+            raise self.server.last_words()
         self.segments += [Segment(name, SEGMENT_BYTES) for name in names]
         self.next_segment = max(self.next_segment, last + 1)
         self.unread = False
@@ -182,10 +186,14 @@ class Database:
             against.write_bytes(base)
             against.chmod(0o644)
             how = ["-i", against]
-        tar = self.home.run(
-            "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
-            "--no-sync", *how,
-        )  # fmt: skip
+        try:
+            tar = self.home.run(
+                "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
+                "--no-sync", *how,
+            )  # fmt: skip
+        except EngineError:
+            self.server.check()  # if it has fallen, that is why
+            raise
         timeline, begin, end = native.log_range(native.manifest(tar))
         if self.unread:
             # What follows is the server's own and belongs to the next log: whoever restores this backup needs it from
@@ -338,7 +346,7 @@ class Database:
         self.home.make_folder(self.folder / "released")
         server.execute("SELECT pg_promote(false)")
         if not server.wait(lambda: server.row("SELECT pg_is_in_recovery()")[0] is False, PROMOTE_S):
-            raise server_error("57014", f"not promoted after {PROMOTE_S} s")
+            raise server.lost(f"was not promoted after {PROMOTE_S} s")
         server.standby, server.startup_pid = False, 0
         here = str(server.row("SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)")[0])
         self.timeline = int(here[:8], 16)

@@ -30,6 +30,11 @@ class ServerError(DrSimError):
     """No PostgreSQL server can be run here. The text says what was looked for and what would do."""
 
 
+class OutsideError(ServerError):
+    """What runs the scenario failed, not what it simulates: a server or a program was ended by somebody else (the system, for lack
+    of memory), or was not done in any sensible time. Whatever would be told from here on would not be true."""
+
+
 def refusal(number: int, **holes: object) -> EngineError:
     return EngineError(number, ERRORS[number].format(**holes))
 

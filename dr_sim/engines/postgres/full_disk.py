@@ -18,7 +18,7 @@ from pathlib import Path
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres.errors import refusal
 from dr_sim.engines.postgres.home import Home, children
-from dr_sim.engines.postgres.server import FULL, SEGMENT_BYTES, Server
+from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, Server
 
 PRLIMIT = Path("/usr/bin/prlimit")
 """Of util-linux, there on every Linux."""
@@ -26,7 +26,6 @@ BEYOND = 4
 """Segments that pg_wal grows by before its budget is used up."""
 MESSAGE_BYTES = SEGMENT_BYTES // 8
 MOST_MESSAGES = 200  # a server that had made segments in advance uses those up first
-GONE_S = 30
 _MESSAGE = "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
 
 

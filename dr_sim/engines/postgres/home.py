@@ -1,10 +1,7 @@
 """Where this process's servers live, as whom they run, and how they are gone afterwards.
 
 All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and its servers are
-stopped, when the process ends, by itself or by Ctrl-C. A process that was killed leaves a note behind (a file per
-process in the user's state folder: its folders, and each server's process id with the instant at which that process
-began). The next process to start servers reads those notes: whose writer is gone, its servers are stopped, if they are
-still the ones noted, and its folders are removed. Nothing is ever stopped by name.
+stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by the next one (notes.py).
 
 PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can reach.
 """
@@ -13,9 +10,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -28,16 +25,16 @@ from typing import Any
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres import binaries
 from dr_sim.engines.postgres.binaries import User
-from dr_sim.engines.postgres.errors import ServerError
-from dr_sim.engines.scratch import began
+from dr_sim.engines.postgres.errors import OutsideError, ServerError
+from dr_sim.engines.postgres.notes import PREFIX, STOP_S, Note, clear_leftovers
 
-PREFIX = "dr-sim-pg-"
 SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
 _LONGEST_BELOW = len("/12345/.s.PGSQL.5432")
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 PROGRAM_S = 120  # no program of PostgreSQL may take longer
-STOP_S = 10
+CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
+"""Signals that a process brings upon itself; all others are sent to it."""
 
 
 def server_user() -> User | None:
@@ -88,92 +85,37 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def notes_folder() -> Path:
-    """Raises ServerError where this user has no home and nothing else is named."""
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    except RuntimeError:
-        raise ServerError("servers are noted in the user's home, and this user has none: name a folder in XDG_STATE_HOME") from None
-    return Path(state) / "dr-sim" / "postgres"
-
-
-def clear_leftovers() -> list[int]:
-    """Stop the servers and remove the folders of processes that are gone; returns the ids of what was stopped."""
-    stopped: list[int] = []
-    for note in sorted(notes_folder().glob("*.json")):
-        try:
-            said: dict[str, Any] = json.loads(note.read_text())
-            owner, folders, servers = said["owner"], [Path(text) for text in said["folders"]], said["servers"]
-        except (OSError, ValueError, KeyError, TypeError):
-            note.unlink(missing_ok=True)  # cut off in the middle of writing: before any server was started
-            continue
-        if began(owner[0]) == owner[1]:
-            continue
-        for pid, since in servers:
-            if began(pid) == since:
-                stopped.append(pid)
-                end_process(pid, since)
-        for folder in folders:
-            if folder.name.startswith(PREFIX):
-                shutil.rmtree(folder, ignore_errors=True)
-        note.unlink(missing_ok=True)
-    return stopped
-
-
-def end_process(pid: int, since: str) -> None:
-    """Stop a server that is no child of ours: at once (SIGQUIT), and if it does not, for good."""
-    for how in (signal.SIGQUIT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, how)
-        until = time.monotonic() + STOP_S
-        while time.monotonic() < until:
-            if began(pid) != since:
-                return
-            time.sleep(0.005)
+def sent(code: int) -> str:
+    """How a process ended that gave this code (of subprocess), if somebody sent it the signal; else ''."""
+    return f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 and -code not in CRASHES else ""
 
 
 class Home:
     """This process's folder, programs and servers."""
 
     def __init__(self) -> None:
+        self.user = server_user()
         clear_leftovers()
         self.pid = os.getpid()
-        notes = notes_folder()
-        try:
-            notes.mkdir(parents=True, exist_ok=True)
-            writable = os.access(notes, os.W_OK | os.X_OK)
-        except OSError:
-            writable = False
-        if not writable:  # what is not noted could not be stopped by the next if this process is killed
-            raise ServerError(f"{notes}: servers are noted here, and it cannot be written: name another folder in XDG_STATE_HOME")
-        self.user = server_user()
-        self.folder = _temporary(self.user, _candidates())
-        self._folders = [self.folder]
-        self._servers: dict[int, subprocess.Popen[bytes]] = {}
-        self._began: dict[int, str] = {}
+        self.note = Note()
+        self._servers: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
+        """By process id; with it what ends with the last of its processes."""
         self._count = 0
-        self._note = notes / f"{self.pid}-{self.folder.name}.json"
         try:
-            self._write_note()
+            self.folder = self._temporary(_candidates())
             self.binaries = binaries.find(self.user, self._for_programs)
         except BaseException:
             self.close()
             raise
 
-    def _for_programs(self) -> Path:
-        """A folder for programs: from memory they may not be executed everywhere."""
-        folder = _temporary(self.user, _on_disk())
-        self._folders.append(folder)
-        self._write_note()
+    def _temporary(self, candidates: Sequence[Path]) -> Path:
+        folder = _temporary(self.user, candidates)
+        self.note.add_folder(folder)
         return folder
 
-    def _write_note(self) -> None:
-        servers = [[pid, since] for pid, since in self._began.items()]
-        owner, folders = [self.pid, began(self.pid)], [str(folder) for folder in self._folders]
-        text = json.dumps({"owner": owner, "folders": folders, "servers": servers})
-        part = self._note.with_suffix(".part")
-        part.write_text(text)
-        part.replace(self._note)
+    def _for_programs(self) -> Path:
+        """A folder for programs: from memory they may not be executed everywhere."""
+        return self._temporary(_on_disk())
 
     def new_folder(self) -> Path:
         self._count += 1
@@ -199,42 +141,60 @@ class Home:
     def run(self, program: str, *arguments: str | Path) -> bytes:
         """Run one of PostgreSQL's programs, or one of /bin, as the server's user; returns its standard output.
 
-        Raises EngineError: its exit code and what it wrote to standard error.
+        Raises EngineError: its exit code and what it wrote to standard error. OutsideError: somebody else ended it.
         """
         path = program if program.startswith("/") else self.binaries.folder / program
-        try:
-            told: subprocess.CompletedProcess[bytes] = subprocess.run(
-                [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_S, **self._who()
-            )
-        except subprocess.TimeoutExpired:
-            raise EngineError(124, f"{program}: not done after {PROGRAM_S} s") from None
-        if told.returncode:
-            words = told.stderr.decode(errors="replace").replace(f"{self.folder}/", "").splitlines()
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            [path, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **self._who()
+        )  # fmt: skip
+        with process:
+            try:
+                self.note.add(process.pid, server=False)
+                output, said = process.communicate(timeout=PROGRAM_S)
+            except BaseException as error:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise OutsideError(f"{program} was not done after {PROGRAM_S} s: the run ends here, and nothing of it is written") from None
+                raise
+            finally:
+                process.wait()
+                self.note.remove(process.pid)
+        how = sent(process.returncode)
+        if how:
+            raise OutsideError(f"{program} {how}. Nothing in the scenario does that: the run ends here, and nothing of it is written")
+        if process.returncode:
+            words = said.decode(errors="replace").replace(f"{self.folder}/", "").splitlines()
             lines = [line for line in words if line and not line.startswith("WARNING")]
-            raise EngineError(told.returncode, " / ".join(lines[:3]) or f"{program} failed")
-        return told.stdout
+            raise EngineError(process.returncode, " / ".join(lines[:3]) or f"{program} failed")
+        return output
 
     def start(self, arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
         """Start a server; its output is appended to log. It does not hear the terminal's Ctrl-C: we stop it."""
-        with log.open("ab") as output:
-            server = subprocess.Popen(
-                [self.binaries.folder / "postgres", *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **self._who(),
-            )  # fmt: skip
-        self._servers[server.pid] = server
-        since = began(server.pid)
-        if since is not None:
-            self._began[server.pid] = since
-        self._write_note()
+        alive, held = os.pipe()  # all its processes hold one end, and nobody writes: the other ends with the last of them
+        try:
+            with log.open("ab") as output:
+                server = subprocess.Popen(
+                    [self.binaries.folder / "postgres", *arguments],
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=[held], **self._who(),
+                )  # fmt: skip
+        except BaseException:
+            os.close(alive)
+            raise
+        finally:
+            os.close(held)
+        self._servers[server.pid] = server, alive
+        self.note.add(server.pid, server=True)
         return server
 
     def stop(self, server: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop a server, by default as a power failure would, and wait until it is gone."""
         self._end(server, how)
-        self._servers.pop(server.pid, None)
-        self._began.pop(server.pid, None)
-        if self.folder.exists():
-            self._write_note()
+        if server.pid in self._servers:
+            _, alive = self._servers.pop(server.pid)
+            select.select([alive], [], [], STOP_S)  # the processes of one that was killed end by themselves, a little later
+            os.close(alive)
+            self.note.remove(server.pid)
 
     @staticmethod
     def _end(server: subprocess.Popen[bytes], how: signal.Signals) -> None:
@@ -259,14 +219,15 @@ class Home:
         """Stop all servers and remove everything. A forked child of the process that opened it leaves it alone."""
         if os.getpid() != self.pid:
             return
-        for server in list(self._servers.values()):
+        servers = [server for server, _ in self._servers.values()]
+        for server in servers:
             if server.poll() is None:
                 server.send_signal(signal.SIGQUIT)  # all at once, then wait for each
-        for server in list(self._servers.values()):
+        for server in servers:
             self.stop(server)
-        for folder in self._folders:
+        for folder in self.note.folders:
             shutil.rmtree(folder, ignore_errors=True)
-        self._note.unlink(missing_ok=True)
+        self.note.close()
 
 
 _home: Home | None = None

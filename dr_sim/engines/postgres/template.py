@@ -28,7 +28,7 @@ def _make(home: Home, folder: Path) -> None:
         "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8", "-k", "--no-sync",
         f"--wal-segsize={SEGMENT_BYTES >> 20}", "--no-instructions",
     )  # fmt: skip
-    server = Server(home, folder)
+    server = Server(home, folder, "template")
     server.start(archive_mode="off", summarize_wal="off")
     try:
         server.execute("UPDATE pg_database SET datistemplate = false")
