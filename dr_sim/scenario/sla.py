@@ -125,12 +125,10 @@ def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problem
     database, failure_class, tenant = (words.get(key, "") for key in ("database", "class", "tenant"))
     if failure_class and head not in CLASSED:
         problems.append(line["class"].problem(f"sla: {head[:60]} is the same for every class; leave 'class' out"))
-    if failure_class and database and head == "exposure" and failure_class != "site":
-        told = "sla: exposure of one database is kept for class site only; leave 'database' or 'class' out"
-        problems.append(line["class"].problem(told))
-    if failure_class and tenant and head == "exposure" and failure_class != "site":
-        told = "sla: exposure of one tenant is kept for class site only; leave 'tenant' or 'class' out"
-        problems.append(line["class"].problem(told))
+    for one in ("database", "tenant"):
+        if failure_class and words.get(one) and head == "exposure" and failure_class != "site":
+            told = f"sla: exposure of one {one} is kept for class site only; leave '{one}' or 'class' out"
+            problems.append(line["class"].problem(told))
     if tenant and database:
         problems.append(line["tenant"].problem("sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"))
     if tenant and head not in OF_A_TENANT:
