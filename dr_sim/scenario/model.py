@@ -124,7 +124,7 @@ class Replication:
 
 @dataclass(frozen=True, slots=True)
 class Secondary:
-    disk_bytes_s: int  # shared by hashing and restoring
+    disk_bytes_s: int  # shared by hashing, copying and restoring
     hash_bytes_s: int
     copy_bytes_s: int  # into the restore folder; 0: blocks are cloned, in no time
     restore: tuple[BackupCost, BackupCost, BackupCost]  # by kind: of a full, an incremental, a log
