@@ -9,6 +9,7 @@ from typing import Any
 from dr_sim import units
 from dr_sim.scenario import fields, model, schema, times
 from dr_sim.scenario.events import Together
+from dr_sim.scenario.experiment import Asked
 from dr_sim.scenario.workload import SeriesFile
 
 
@@ -142,11 +143,10 @@ def scenario(
     events: tuple[model.ScriptedEvent, ...],
     faults: tuple[model.DrawnFault, ...],
     sla: tuple[model.SlaLine, ...],
-    asked: tuple[model.Replications | None, str, tuple[model.Sweep, ...], model.SweepAnswer | None],
+    asked: Asked,
     resolved: dict[str, object],
 ) -> model.Scenario:
-    """The whole, out of sections without a mistake. series: what log_volume files hold, by database;
-    asked: replications, on_unknown, sweep, answer."""
+    """The whole, out of sections without a mistake. series: what log_volume files hold, by database."""
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -185,10 +185,10 @@ def scenario(
         events=events,
         faults=faults,
         sla=sla,
-        replications=asked[0],
-        on_unknown=asked[1],
-        sweep=asked[2],
-        answer=asked[3],
+        replications=asked.replications,
+        on_unknown=asked.on_unknown,
+        sweep=asked.sweep,
+        answer=asked.answer,
         resolved=resolved,
     )
 

@@ -8,15 +8,14 @@ from typing import Any
 
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.schema import Root
-from dr_sim.scenario.sources import default_value
+from dr_sim.scenario.schema import APART, Root
+from dr_sim.scenario.sources import default_value, first_of
 from dr_sim.scenario.tree import Node, Path
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/%+()-]|:(?=\S))*(?<! )")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")  # YAML would make a date of it, and a schema for texts refuse that
 _NULLS = ("null", "Null", "NULL")
-_LAST = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
 
 
 class Resolved(dict[str, Any]):
@@ -33,22 +32,18 @@ class Resolved(dict[str, Any]):
 def resolved_of(tree: Node) -> Resolved:
     """The complete tree in the order of the schema."""
     sources: dict[Path, str] = {}
-    order = [*(name for name in Root.model_fields), *_LAST]
+    order = [*(name for name in Root.model_fields), *APART]
     values = {name: _plain(node, (name,), sources) for name in order if (node := tree.get(name)) is not None}
     for path, text, source in DEFAULTS:  # one that was written out, as in a resolved scenario, keeps its source
         for here, node in _nodes(tree, tuple(path.split("."))):
             if here not in sources and node.plain() == default_value(text):
                 sources[here] = source
-    first = {"machine": _first(tree.get("machines")), "on_duty": _first((tree.get("failover") or tree).get("operators"))}
+    first = {"machine": first_of(tree.get("machines")), "on_duty": first_of((tree.get("failover") or tree).get("operators"))}
     for path, source in DERIVED:
         for here, node in _nodes(tree, tuple(path.split("."))):
             if here not in sources and node.value is not None and node.value == first.get(here[-1]):
                 sources[here] = source
     return Resolved({name: value for name, value in values.items() if value is not None}, sources)
-
-
-def _first(node: Node | None) -> Any:
-    return node.value[0].value if node is not None and isinstance(node.value, list) and node.value else None
 
 
 def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:

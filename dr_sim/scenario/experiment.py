@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from dr_sim import units
@@ -22,6 +23,23 @@ _WITHIN = re.compile(r"\s*(?:±|\+/-|\+-)\s*(.+?)\s*", re.DOTALL)
 _RANGE = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*", re.DOTALL)
 _ANSWER = re.compile(r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL)
 _STEPS = re.compile(r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All of it, as it stands in model.Scenario."""
+
+    replications: Replications | None
+    on_unknown: str
+    sweep: tuple[Sweep, ...]
+    answer: SweepAnswer | None
+
+
+def read_asked(tree: Node, problems: list[Problem]) -> Asked:
+    replications = read_replications(tree.get("replications"), problems)
+    on_unknown = read_on_unknown(tree.get("on_unknown"), problems)
+    sweeps = read_sweep(tree.get("sweep"), problems)
+    return Asked(replications, on_unknown, sweeps, read_answer(tree.get("answer"), sweeps, problems))
 
 
 # ---- replications ----------------------------------------------------------------------------------------------------

@@ -19,19 +19,17 @@ from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
-from dr_sim.scenario.experiment import read_answer, read_on_unknown, read_replications, read_sweep
+from dr_sim.scenario.experiment import Asked, read_asked
 from dr_sim.scenario.fields import Names
-from dr_sim.scenario.model import Replications, Scenario, ScriptedEvent, SlaLine, Sweep, SweepAnswer
+from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedError, RecordedFile, plain, read_recorded
-from dr_sim.scenario.schema import Root
+from dr_sim.scenario.schema import APART, Root
 from dr_sim.scenario.sla import read_sla
 from dr_sim.scenario.sources import Options, names_of, read_tree
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
 from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
-
-_APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
 
 
 def load_scenario(
@@ -92,13 +90,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     faults = read_faults(tree.get("faults"), kinds, names, problems)
     tenants = tuple(dict.fromkeys(t for d in (getattr(root, "databases", None) or {}).values() for t in getattr(d, "tenants", ())))
     sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds), tenants)
-    sweeps = read_sweep(tree.get("sweep"), problems)
-    asked = (
-        read_replications(tree.get("replications"), problems),
-        read_on_unknown(tree.get("on_unknown"), problems),
-        sweeps,
-        read_answer(tree.get("answer"), sweeps, problems),
-    )
+    asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
@@ -119,7 +111,7 @@ def _whole(
     instants: list[int],
     faults: list[FaultLine],
     sla: tuple[SlaLine, ...],
-    asked: tuple[Replications | None, str, tuple[Sweep, ...], SweepAnswer | None],
+    asked: Asked,
 ) -> Scenario:
     for name, numbers in series.items():
         node = tree.at(("databases", name, "log_volume"))
@@ -142,7 +134,7 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     """schema.Root, or an incomplete one (and problems) that lacks what could not be read."""
     assert isinstance(tree.value, dict)
     fixed = Node(
-        tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in _APART}
+        tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in APART}
     )
     found = len(problems)
     databases = fixed.get("databases")

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from dr_sim.errors import Problem
 from dr_sim.scenario.defaults import DEFAULTS
-from dr_sim.scenario.schema import ALIASES, EXAMPLES
-from dr_sim.scenario.tree import Node, Path
+from dr_sim.scenario.schema import ALIASES, APART, EXAMPLES
+from dr_sim.scenario.tree import Node, Path, fits
 from dr_sim.scenario.values import NOT_ABOVE_0
 
 _STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)  # required, but only where folders are
@@ -86,7 +86,7 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
 
 def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
     known = keys_of(model) if model else []
-    return [*known, "extends", "events", "faults", "sla", "replications", "on_unknown", "sweep", "answer"] if top else known
+    return [*known, "extends", *APART] if top else known
 
 
 def _near(key: str, known: list[str]) -> str:
@@ -105,9 +105,9 @@ def _meant(key: str, known: list[str]) -> str:
 
 def _example(steps: tuple[str | int, ...]) -> str:
     """What may be written at a key path: an example, or the default; '' if there is none."""
+    path = tuple(map(str, steps))
     for known, text in (*EXAMPLES.items(), *_STAGING, *((path, text) for path, text, _ in DEFAULTS)):
-        pattern = known.split(".")
-        if len(pattern) == len(steps) and all(p in ("*", str(step)) for p, step in zip(pattern, steps, strict=True)):
+        if fits(path, tuple(known.split("."))):
             return text
     return ""
 

@@ -256,6 +256,9 @@ class Root(Section):
     directory: DirectoryKeys
 
 
+APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
+"""Keys beside those of Root, which are read by modules of their own."""
+
 EXAMPLES: dict[str, str] = {
     "run_for": "14 days",
     "databases": "{crm: {size: 500 GB}}",

@@ -12,7 +12,7 @@ from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.schema import ALIASES, WHOLE
-from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, parse_override, parse_yaml
+from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, fits, parse_override, parse_yaml
 
 MOST_EXTENDS = 20
 
@@ -120,7 +120,7 @@ def merged(base: Node, over: Node, path: Path) -> Node:
     """over laid on base: mappings key by key, anything else (and mappings that are one value) replaced."""
     if over.value is None:
         return base
-    if isinstance(base.value, dict) and isinstance(over.value, dict) and not _matches(path, WHOLE):
+    if isinstance(base.value, dict) and isinstance(over.value, dict) and not any(fits(path, whole) for whole in WHOLE):
         children = dict(base.value)
         for key, child in over.value.items():
             children[key] = merged(children[key], child, (*path, key)) if key in children else child
@@ -128,20 +128,12 @@ def merged(base: Node, over: Node, path: Path) -> Node:
     return over
 
 
-def _matches(path: Path, patterns: tuple[Path, ...]) -> bool:
-    return any(_fits(path, pattern) for pattern in patterns)
-
-
-def _fits(path: Path, pattern: Path) -> bool:
-    return len(path) == len(pattern) and all(p in ("*", step) for p, step in zip(pattern, path, strict=True))
-
-
 # ---- other words ---------------------------------------------------------------------------------------------------
 def _canonical_path(steps: Path) -> Path:
     renamed: list[str] = []
     for step in steps:
         here = (*renamed, step)
-        renamed.append(next((name for alias, name in ALIASES if _fits(here, alias)), step))
+        renamed.append(next((name for alias, name in ALIASES if fits(here, alias)), step))
     return tuple(renamed)
 
 
@@ -181,13 +173,13 @@ def fill_defaults(tree: Node, stem: str) -> None:
                 parent.value[key] = from_plain(parent, default_value(text), source)
     sources = dict(DERIVED)
     _derive(tree, (), "name", stem, sources["name"])
-    first_machine = _first(tree.get("machines"))
+    first_machine = first_of(tree.get("machines"))
     databases = tree.get("databases")
     for name, _ in databases.items() if databases is not None and isinstance(databases.value, dict) else ():
         _derive(tree, ("databases", name), "machine", first_machine, sources["databases.*.machine"])
     failover = tree.get("failover")
     operators = failover.get("operators") if failover is not None else None
-    _derive(tree, ("failover",), "on_duty", _first(operators), sources["failover.on_duty"])
+    _derive(tree, ("failover",), "on_duty", first_of(operators), sources["failover.on_duty"])
 
 
 def _parents(tree: Node, path: Path) -> list[tuple[Node, str]]:
@@ -217,7 +209,7 @@ def _derive(tree: Node, path: Path, key: str, value: str | None, source: str) ->
         parent.value[key] = beside(parent, value, source)
 
 
-def _first(node: Node | None) -> str | None:
+def first_of(node: Node | None) -> str | None:
     """The first text of a list, None if it cannot be told."""
     if node is not None and isinstance(node.value, list) and node.value and isinstance(node.value[0].value, str):
         return node.value[0].value

@@ -94,6 +94,11 @@ class Node:
         return self.value
 
 
+def fits(path: Path, pattern: Path) -> bool:
+    """Is it that key path, in which '*' is any key?"""
+    return len(path) == len(pattern) and all(p in ("*", step) for p, step in zip(pattern, path, strict=True))
+
+
 def beside(node: Node, value: str | list[Node] | dict[str, Node] | None, source: str = "") -> Node:
     """A node that is not written anywhere; problems with it are shown at `node`."""
     return Node(node.file, node.line, node.column, value, node.key_line, node.key_column, source)
