@@ -21,6 +21,7 @@ from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server
 from dr_sim.world.backup_file import content_hash
 
+PRODUCTS = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 DATABASE = "calibration"
 MB = 1_000_000
 DATABASES = (MB // 10, 8 * MB, 24 * MB, 72 * MB)
@@ -135,7 +136,7 @@ def measure(engine: str, progress: Callable[[float], None] = lambda part: None, 
         closing(open_server(engine, DiskFiles(home / "p"), home / "primary", 1, True)) as primary,
         closing(open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)) as secondary,
     ):
-        measured = Measured(engine, _version(engine))
+        measured = Measured(engine, f"{PRODUCTS[engine]} {primary.version}")
         _do_everything(_Bench(primary, secondary, measured), progress, rounds)
     return measured
 
@@ -156,15 +157,3 @@ def _do_everything(bench: _Bench, progress: Callable[[float], None], rounds: int
                 bench.ship(Kind.INCREMENTAL, min(bench.size, bench.lsn - bench.full_lsn))
         bench.recover()
         progress((step + 1) / steps)
-
-
-def _version(engine: str) -> str:
-    if engine == "sqlite":
-        import sqlite3
-
-        return f"SQLite {sqlite3.sqlite_version}"
-    from dr_sim.engines.postgres.home import home
-
-    return f"PostgreSQL {home().binaries.version}"
-
-

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from dr_sim import units
 
@@ -45,15 +46,15 @@ class Fit:
     def words(self) -> str:
         """Its uncertainty, for a comment."""
         of = f"{self.count} of {units.format_size(self.smallest)} to {units.format_size(self.largest)}"
+        fixed = f"{time_text(max(0.0, self.fixed_s - self.fixed_half_s))} to {time_text(self.fixed_s + self.fixed_half_s)}"
         if not self.slope_s:
-            return f"95 %: {time_text(max(0.0, self.fixed_s - self.fixed_half_s))} to {time_text(self.fixed_s + self.fixed_half_s)}, whatever the size; {of}"
-        low, high = max(0.0, self.slope_s - self.slope_half_s), self.slope_s + self.slope_half_s
-        fastest = f"{rate_text(round(1 / low))}" if low > 1 / FASTEST_BYTES_S else "any"
-        between = f"{time_text(max(0.0, self.fixed_s - self.fixed_half_s))} to {time_text(self.fixed_s + self.fixed_half_s)}"
-        if not self.fixed_half_s:
-            between = "no fixed cost"
-        slowest = rate_text(round(1 / high)) if high > 1 / FASTEST_BYTES_S else "any"
-        return f"95 %: {between}; {slowest} to {fastest}; {of}"
+            return f"95 %: {fixed}, whatever the size; {of}"
+        slowest, fastest = (_rate_words(self.slope_s + half) for half in (self.slope_half_s, -self.slope_half_s))
+        return f"95 %: {fixed if self.fixed_half_s else 'no fixed cost'}; {slowest} to {fastest}; {of}"
+
+
+def _rate_words(slope_s: float) -> str:
+    return rate_text(round(1 / slope_s)) if slope_s > 1 / FASTEST_BYTES_S else "any"
 
 
 def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) -> Fit:
@@ -88,15 +89,8 @@ def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:
     near = float(np.mean(np.abs(off) <= usual)) if usual else 1.0
     # Huber, Robust Statistics (1981), section 7.6: the spread of what is counted, by how much of it is near, for few values
     spread = float(np.sum((weight * off) ** 2)) / (count - terms) * ((1 + terms / count * (1 - near) / near) / near) ** 2
-    half = _t975(count - terms) * np.sqrt(spread * np.diag(np.linalg.inv(a.T @ a)))
+    half = float(special.stdtrit(count - terms, 0.975)) * np.sqrt(spread * np.diag(np.linalg.inv(a.T @ a)))
     return [float(value) for value in solution], [float(value) for value in half]
-
-
-def _t975(dof: int) -> float:
-    """Student's t, 97.5 %: its expansion in 1 / dof (Abramowitz and Stegun 26.7.5), within 1 % from 3 on."""
-    z = 1.959964
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * dof**2)
-    return z + (z**3 + z) / (4 * dof) + second + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * dof**3)
 
 
 def time_text(seconds: float) -> str:
@@ -104,6 +98,4 @@ def time_text(seconds: float) -> str:
 
 
 def rate_text(bytes_s: int) -> str:
-    """Three figures: more were never measured."""
-    digits = max(0, len(str(bytes_s)) - 3)
-    return units.format_disk_rate(round(bytes_s, -digits))
+    return units.format_disk_rate(units.three_figures(bytes_s))

@@ -199,6 +199,11 @@ def format_disk_rate(bytes_s: int) -> str:
     return f"{format_size(bytes_s)}/s"
 
 
+def three_figures(number: int) -> int:
+    """Of what was measured: more than three never were."""
+    return round(number, -max(0, len(str(number)) - 3))
+
+
 def format_ppm(ppm: int) -> str:
     return _format_fraction(ppm, PPM)
 

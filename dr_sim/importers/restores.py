@@ -142,7 +142,8 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> Non
     lines = [(_line_through(points), points) for points in (starts, ends)]
     (line, points), other = lines if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1]) else lines[::-1]
     means = "start" if points is starts else "end"
-    words = f"{len(took)} logs restored back to back, {units.format_size(_round(min(points)[0]))} to {units.format_size(_round(max(points)[0]))}"
+    smallest, largest = (units.format_size(units.three_figures(of(points)[0])) for of in (min, max))
+    words = f"{len(took)} logs restored back to back, {smallest} to {largest}"
     off, others = (f"{100 * _residual(*each):.0f} %" for each in ((line, points), other))
     fit.remarks.append(f"restore_date taken as the {means} of a restore: large logs lie {off} off the line (median), else {others}")
     if line is None:
@@ -151,7 +152,7 @@ def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> Non
         return
     fixed_us, slope_us = line
     fit.fixed = Fitted(_rounded_us(round(fixed_us)))
-    fit.rate = Fitted(units.format_disk_rate(max(_round(round(SECOND_US / slope_us)), 1)))
+    fit.rate = Fitted(units.format_disk_rate(max(units.three_figures(round(SECOND_US / slope_us)), 1)))
     fit.remarks.append(f"restore rate and fixed cost from {words}; {_words_on_rate(fixed_us, slope_us, points)}")
 
 
@@ -202,16 +203,11 @@ def _residual(line: tuple[float, float] | None, points: Sequence[tuple[int, int]
 def _words_on_rate(fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]) -> str:
     """How surely the rate is known, and how many logs it rests on: those whose bytes take longer than the fixed cost."""
     slow, fast = reversed(slope_interval(points, fixed_us, slope_us))
-    lowest = units.format_disk_rate(_round(round(SECOND_US / slow))) if slow > 0 else "0"
-    highest = units.format_disk_rate(_round(round(SECOND_US / fast))) if fast > 0 else "any rate"
+    lowest = units.format_disk_rate(units.three_figures(round(SECOND_US / slow))) if slow > 0 else "0"
+    highest = units.format_disk_rate(units.three_figures(round(SECOND_US / fast))) if fast > 0 else "any rate"
     large = sum(slope_us * size > max(fixed_us, SHORTEST_US) for size, _ in points)
     doubt = ", doubt it" if large < FEWEST_PAIRS else ""
     return f"95 % interval of the rate: {lowest} to {highest}; logs whose bytes take longer than the fixed cost: {large}{doubt}"
-
-
-def _round(number: int) -> int:
-    """Three figures: more were never measured."""
-    return round(number, -max(0, len(str(number)) - 3))
 
 
 def _rounded_us(us: int) -> str:
