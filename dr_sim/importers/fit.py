@@ -16,18 +16,16 @@ from statistics import median_low
 from dr_sim.backups.chain import Hole, gaps
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.importers.sqlserver_history import HistoryEntry
+from dr_sim.scenario.times import WEEKDAYS
 from dr_sim.scenario.workload import MOST_INTERVALS
+from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
-DAY_US = 86_400 * SECOND_US
 # An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its virtual log file.
 _VLF, _BLOCK, _BLOCK_BYTES = 10**15, 10**5, 512
 ASSUMED_VLF_BYTES = 64 * 2**20  # of a log grown in steps of 512 MiB or 1 GiB: eight or sixteen VLFs a step
 MOST_INTERVAL_BYTES = 2**50  # what a series of a scenario may hold; more is no log volume but a broken LSN
 ASSUMED_BACKUP_BYTES_S = 191_000_000  # field reports: 20 (old SAN), 143, 191, 299 MB/s
 ASSUMED_SIZE_BYTES = 10_000_000_000
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -173,7 +171,7 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
     for index, size in enumerate(fit.series_bytes):
         if size > MOST_INTERVAL_BYTES:
             fit.series_bytes[index] = 0
-            at = _text(fit.begins_utc_us + index * interval_us)
+            at = utc_text(fit.begins_utc_us + index * interval_us)
             fit.remarks.append(f"LSNs at {at} tell of {size} bytes of log in one interval: taken as none")
     if not by_size:
         fit.series_guess = f"bytes from LSNs: {near_exact} logs near-exact, {assumed} assume VLFs of 64 MiB"
@@ -183,11 +181,11 @@ def _remark(
     fit: DatabaseFit, entries: Sequence[HistoryEntry], logs: Sequence[BackupHeader], fulls: Sequence[BackupHeader]
 ) -> None:  # fmt: skip
     for hole in fit.holes:
-        lost, at = lsn_bytes(hole.first_lsn, hole.last_lsn)[0], _text(hole.after.started_utc_us)
+        lost, at = lsn_bytes(hole.first_lsn, hole.last_lsn)[0], utc_text(hole.after.started_utc_us)
         fit.remarks.append(f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {lost} bytes), in no log before {at}")
     copies = [e.header for e in entries if e.header.kind is Kind.FULL and e.header.copy_only]
     if copies:
-        fit.remarks.append(f"{len(copies)} copy-only fulls, the last at {_text(copies[-1].started_utc_us)}: left out")
+        fit.remarks.append(f"{len(copies)} copy-only fulls, the last at {utc_text(copies[-1].started_utc_us)}: left out")
     moved = [e.header for e in entries if e.header.kind is Kind.INCREMENTAL]
     known = {full.first_lsn for full in fulls}
     unknown = [h for h in moved if h.differential_base_lsn not in known]
@@ -197,7 +195,7 @@ def _remark(
     starts = [log.started_utc_us for log in logs]
     late = [b for a, b in pairwise(starts) if b - a > 3 * fit.interval_us]
     if late:
-        fit.remarks.append(f"log backups paused {len(late)} times for over 3 intervals, last until {_text(late[-1])}")
+        fit.remarks.append(f"log backups paused {len(late)} times for over 3 intervals, last until {utc_text(late[-1])}")
     if any(entry.utc_guessed for entry in entries):
         fit.remarks.append("instants name no time zone: taken as UTC")
     simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
@@ -225,11 +223,11 @@ def _place(entry: HistoryEntry) -> tuple[int, str, str]:
 
 
 def _duration(us: int) -> str:
-    for unit, name in ((60 * MINUTE_US, "h"), (MINUTE_US, "min")):
+    for unit, name in ((HOUR_US, "h"), (MINUTE_US, "min")):
         if us % unit == 0:
             return f"{us // unit} {name}"
     return f"{us // SECOND_US} s"
 
 
-def _text(utc_us: int) -> str:
+def utc_text(utc_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=utc_us)).strftime("%Y-%m-%dT%H:%M:%SZ")

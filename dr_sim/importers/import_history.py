@@ -6,16 +6,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.importers.fit import DAY_US, DatabaseFit, Fitted, fit_database
+from dr_sim.importers.fit import DatabaseFit, Fitted, fit_database, utc_text
 from dr_sim.importers.monitor import MonitorFit, read_monitor
 from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
 from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
 from dr_sim.scenario.values import is_name
+from dr_sim.units import HOUR_US
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -108,20 +107,20 @@ def _settings(
 def _series(fit: DatabaseFit) -> str:
     lines = ["begins_utc,log_bytes"]
     for number, size in enumerate(fit.series_bytes):
-        lines.append(f"{_utc(fit.begins_utc_us + number * fit.interval_us)},{size}")
+        lines.append(f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{size}")
     return "\n".join(lines) + "\n"
 
 
 def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str, settings: _Settings) -> str:
     begins_us = min(fit.begins_utc_us for fit in fits)
-    hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // (DAY_US // 24)), 1)
+    hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // HOUR_US), 1)
     if hours > 48:
         hours = -(-hours // 24) * 24
     length = f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"
     lines = [
         f"# Made from the backup history {_one_line(file)}. What is marked 'guessed' was not in it: put it right.",
         f"name: {json.dumps(stem, ensure_ascii=False)}",
-        f'start: "{_utc(begins_us).rstrip("Z")}"  # UTC: when the history begins',
+        f'start: "{utc_text(begins_us).rstrip("Z")}"  # UTC: when the history begins',
         "time_zone: UTC",
         f"run_for: {length}  # as long as the history",
         "databases:",
@@ -160,7 +159,7 @@ def _line(key: str, value: str, guess: str) -> str:
 def _report(fits: Sequence[DatabaseFit], rows: int, file: str, settings: _Settings) -> str:
     lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
     for fit in fits:
-        span = f"{_utc(fit.begins_utc_us)} to {_utc(fit.ends_utc_us)}"
+        span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
         lines.append(f"{_one_line(fit.name)}: {fit.entries} backups, {span}")
         values = [("full", fit.full), ("incremental", fit.incremental), ("log", fit.log), ("size", fit.size)]
         for key, value in values:
@@ -177,10 +176,6 @@ def _report(fits: Sequence[DatabaseFit], rows: int, file: str, settings: _Settin
         lines.append(f"  {group}.{key}: {setting.text}" + (f"  (guessed: {setting.guess})" if setting.guess else ""))
     lines += [f"  - {_one_line(remark)}" for remark in settings.remarks]
     return "\n".join(lines) + "\n"
-
-
-def _utc(utc_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=utc_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _one_line(text: str) -> str:

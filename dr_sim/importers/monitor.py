@@ -19,7 +19,8 @@ from dr_sim.importers.cells import (
     refusal,
     required,
 )
-from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted
+from dr_sim.importers.fit import Fitted
+from dr_sim.units import MINUTE_US, SECOND_US
 
 _NO_TABLE = "no CSV of log_shipping_monitor_secondary or log_shipping_monitor_primary"
 _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366

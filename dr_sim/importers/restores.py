@@ -32,9 +32,10 @@ from dr_sim.importers.cells import (
     refusal,
     zone_offset,
 )
-from dr_sim.importers.fit import MINUTE_US, SECOND_US, Fitted, log_bytes
+from dr_sim.importers.fit import Fitted, log_bytes
 from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.sqlserver_history import HistoryEntry
+from dr_sim.units import MINUTE_US, SECOND_US
 
 FEWEST_PAIRS = 5
 REWEIGHTED = 4
