@@ -34,7 +34,7 @@ from dr_sim.scenario.model import Scenario
 
 SCENARIO = """\
 name: ten milliseconds
-run_for: 11 h
+run_for: 13 h
 databases:
   crm: {size: 1 GB, log_volume: 70 kB/s, full: none, incremental: none, log: every 5 min}
 link: {bandwidth: 200 Mbit/s, rtt: 30 ms}
@@ -104,7 +104,7 @@ class Plain:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=400, help="replications in each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--dask", action="store_true", help="two workers on loopback, too")
     a = parser.parse_args()
     executors.WORTH_WORKERS_S = 0.0  # every measurement in processes, started before it
