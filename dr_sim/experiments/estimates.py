@@ -59,8 +59,9 @@ def answer(
     *,
     sure: bool = False,
 ) -> Answer:
-    """sure: shares of time have an interval that holds whatever no run has shown, as a verdict wants it. below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default
-    a two-sided interval of 95 %."""
+    """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default a
+    two-sided interval of 95 %. sure: shares of time have an interval that holds whatever no run has shown, as a verdict
+    wants it."""
     side = (1 - CONFIDENCE) / 2
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
@@ -90,10 +91,8 @@ def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[
     return [
         v
         for s in samples
-        for v in s.values
-        if v.measure == base
-        and (v.database, v.tenant) == (question.database, question.tenant)
-        and question.failure_class in ("", v.failure_class)
+        for v in s.values_of(base, question.database, question.tenant)
+        if question.failure_class in ("", v.failure_class)
     ]
 
 
@@ -103,8 +102,8 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
     return [
         c
         for s in samples
-        for c in s.curves
-        if c.measure == base and (c.database, c.tenant) == (question.database, question.tenant) and c.failure_class == wanted and c.time_us
+        for c in s.curves_of(base, question.database, question.tenant)
+        if c.failure_class == wanted and c.time_us
     ]
 
 
@@ -161,6 +160,7 @@ def _pooled_quantile(
     """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of the time is."""
     estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
     low = _crossing(lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
+
     def limit(k: int) -> float:
         return share(grid[:, k].tolist(), whole, 0.5, above).high
 

@@ -124,16 +124,9 @@ def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: 
 def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, base: str, unit: str) -> LineVerdict:
     head, _, statistic = base.partition(".")
     if head in CURVES:
-        ends = [
-            (v.low, v.high)
-            for s in samples
-            for v in s.values
-            if v.measure == f"{head}.{statistic or 'max'}"
-            and (v.database, v.tenant) == (question.database, question.tenant)
-            and v.failure_class == ((line.failure_class or "site") if head == "exposure" else "")
-        ]
-    else:
-        ends = [(v.low, v.high) for v in values_of(samples, base, question)]
+        base = f"{head}.{statistic or 'max'}"
+        question = replace(question, failure_class=(line.failure_class or "site") if head == "exposure" else "")
+    ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
         return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, _nothing(base))
     if line.at_most:

@@ -55,9 +55,15 @@ def text(check: Check, took_s: float) -> str:
 
 
 def _said(v: LineVerdict) -> str:
-    bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-    of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.tenant, v.line.failure_class, v.line.fault)))
+    of, bound = _promise(v)
     return f"{of} is {shown_value(v)}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
+
+
+def _promise(v: LineVerdict) -> tuple[str, str]:
+    """What is promised, and the bound."""
+    line = v.line
+    of = " ".join(filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault)))
+    return of, f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
 
 
 # ---- JUnit -----------------------------------------------------------------------------------------------------------
@@ -108,10 +114,8 @@ def markdown(check: Check) -> str:
     out = [f"### dr-sim check: {_MARKS[worst]}", "", "| | scenario | promise | measured | |", "|---|---|---|---|---|"]
     for c in check.checked:
         for v in c.distribution.verdict:
-            bound = f"{'at most' if v.line.at_most else 'at least'} {value_text(v.line.bound, v.unit)}"
-            of = " ".join(filter(None, (v.line.measure, v.line.database, v.line.tenant, v.line.failure_class, v.line.fault)))
             file, line = place(v, c.path)
-            cells = [_MARKS[v.outcome], f"{file}:{line}", f"{of} {bound}", shown_value(v), v.reason]
+            cells = [_MARKS[v.outcome], f"{file}:{line}", " ".join(_promise(v)), shown_value(v), v.reason]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         for change in c.changes:
             cells = ["❌ worse" if change.worse else "✅ better", str(c.path), "as in the baseline", "", change_text(change)]

@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from dr_sim.world.play import play
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
 GRID_TYPE = np.dtype("<i8")
 MOST_DATABASES = 50  # above this a database has values of its own only where the SLA names it
+
+
+Of = tuple[str, str, str]  # measure, database, tenant
 
 
 @dataclass(slots=True)
@@ -66,6 +69,9 @@ class CurveSample:
         return whole
 
 
+Named = TypeVar("Named", Value, CurveSample)
+
+
 @dataclass(slots=True)
 class Sample:
     """One replication: its number, values, curves, how many invariants broke in it and how many recoveries were silently
@@ -77,10 +83,29 @@ class Sample:
     violations: int
     silent: int = 0
     happened: list[str] = field(default_factory=list)
+    _found: dict[Of, list[Value]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _curves: dict[Of, list[CurveSample]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def values_of(self, measure: str, database: str, tenant: str) -> Sequence[Value]:
+        """One for each class of failure that it is told of. Found by name: a farm has thousands of values, and as many questions."""
+        if not self._found:
+            _by_name(self.values, self._found)
+        return self._found.get((measure, database, tenant), ())
+
+    def curves_of(self, measure: str, database: str, tenant: str) -> Sequence[CurveSample]:
+        """Likewise."""
+        if not self._curves:
+            _by_name(self.curves, self._curves)
+        return self._curves.get((measure, database, tenant), ())
+
+
+def _by_name(of: list[Named], found: dict[Of, list[Named]]) -> None:
+    for x in of:
+        found.setdefault((x.measure, x.database, x.tenant), []).append(x)
 
 
 _PACKED: dict[type, Callable[[Any], Any]] = {
-    **{of: attrgetter(*(f.name for f in fields(of))) for of in (Sample, Value, CurveSample)},
+    **{of: attrgetter(*(f.name for f in fields(of) if f.init)) for of in (Sample, Value, CurveSample)},
     bytes: lambda numbers: b64encode(numbers).decode(),
 }
 

@@ -169,7 +169,6 @@ def play_sweep(
 
 
 
-
 def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> SweepAnswer | None:
     """After --answer, or as the scenario says. InputError if it asks for what is not varied."""
     try:
