@@ -7,7 +7,8 @@
     found.estimates                        # a row a measure and statistic, with its interval
     found.interval("data_loss.p99")        # Interval(estimate, low, high), seconds
 
-Durations in tables are seconds, shares parts of 1. Progress is shown on a terminal.
+Every object has a picture too: plot() gives a matplotlib Figure. Durations in tables are seconds, shares parts of 1. Progress
+is shown on a terminal. What is no input raises InputError (a file), ValueError or TypeError, in one line.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import frames
-from dr_sim.experiments.distribution import Distribution, in_units
-from dr_sim.experiments.estimates import CONFIDENCE, Question, answer, shares_above
+from dr_sim import api_input, frames
+from dr_sim.experiments.comparison import Comparison
+from dr_sim.experiments.distribution import Distribution
+from dr_sim.experiments.estimates import Question, answer
 from dr_sim.experiments.executor import Executor, open_executor
-from dr_sim.experiments.intervals import Interval, mean
 from dr_sim.experiments.judge import Errors, judge_line
-from dr_sim.experiments.paired import Difference, differences, table_of
 from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import Store
@@ -37,17 +37,16 @@ from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.progress import progress_bar
 from dr_sim.scenario import load_scenario
-from dr_sim.scenario.experiment import sweep_values
-from dr_sim.scenario.model import Replications, Scenario, Sweep
-from dr_sim.scenario.sla import limit_of
+from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.verdict import Outcome, Verdict, judge
 from dr_sim.world.play import play
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """One replication, whole: its legs (one, and one more after each failover), every measure, the verdict."""
 
@@ -55,6 +54,10 @@ class Run:
     legs: list[Leg]
     summary: dict[str, Any]
     verdict: Verdict
+
+    def __repr__(self) -> str:
+        of = self.scenario
+        return f"Run({of.name}, seed {of.seed}, {len(self.summary['failovers'])} failovers, {self.verdict.outcome.name if of.sla else 'no SLA'})"
 
     @property
     def journal(self) -> Journal:
@@ -81,17 +84,31 @@ class Run:
         return from_summary(self.whole, self.summary, self.scenario)
 
     def records(self, kind: str) -> pd.DataFrame:
-        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start."""
+        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start. Of the first leg."""
+        api_input.kind_of_record(kind)
         return frames.frame(self.journal, kind)
 
     def exposure(self, database: str = "", failure_class: str = "site") -> Curve:
         """True exposure over time, of a database or of the service ('')."""
+        api_input.part_of(self.scenario, database, failure_class)
         return self.whole.exposure(database, failure_class)
+
+    def plot(self, what: str = "timeline") -> Figure:
+        """'timeline': backups, link, replay lag, alerts and failovers; 'exposure': true beside reported, with the SLA's line."""
+        from dr_sim.figures import exposure_figure, timeline_figure
+
+        drawn = {"timeline": timeline_figure, "exposure": exposure_figure}
+        if what not in drawn:
+            raise ValueError(f"a picture of a run is 'timeline' or 'exposure', not {what!r}")
+        return drawn[what](self.journal, self.scenario, self.legs[1:])
 
 
 def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "") -> Run:
     """One replication of a scenario. seed: in place of the scenario's own; number: which replication; engine:
     likewise in place of its own."""
+    api_input.a_scenario(scenario)
+    api_input.whole("number", number, 0)
+    api_input.engine_named(engine)
     of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
@@ -115,6 +132,7 @@ def replicate(
     workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead; folder: keeps finished
     batches, so that the same call goes on where it was interrupted.
     """
+    api_input.a_scenario(scenario)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(of, None if folder is None else Store(Path(folder), of))
@@ -124,6 +142,7 @@ def replicate(
 
 def plan_of(scenario: Scenario, n: int | None) -> Replications:
     """What the scenario asks for; exactly n if that is given."""
+    api_input.whole("n", n)
     if n is not None:
         return Replications(n, n)
     return scenario.replications or Replications(1, 1)
@@ -132,6 +151,7 @@ def plan_of(scenario: Scenario, n: int | None) -> Replications:
 @contextmanager
 def executor(workers: int | None = None, on: str | None = None) -> Iterator[Executor]:
     """What plays replications, closed at the end."""
+    api_input.whole("workers", workers)
     playing = open_executor(workers, on)
     try:
         yield playing
@@ -168,51 +188,6 @@ def _narrow(found: Distribution, measure: str, within_ppm: int) -> bool:
 
 
 # ---- comparisons -----------------------------------------------------------------------------------------------------
-@dataclass
-class Comparison:
-    """Two scenarios on the same luck: b - a."""
-
-    a: Distribution
-    b: Distribution
-
-    @cached_property
-    def differences(self) -> pd.DataFrame:
-        """measure, database, tenant, class, unit, a, b (means), difference with low and high (95 %), p (how often chance alone would
-        differ so much), pairs, differing. Durations in seconds."""
-        import pandas as pd
-
-        columns = ["measure", "database", "tenant", "class", "unit", "a", "b", "difference", "low", "high", "p", "pairs", "differing"]
-        rows = []
-        for d in self.found:
-            i = d.interval
-            numbers = (in_units(x, d.unit) for x in (d.a, d.b, i.estimate, i.low, i.high))
-            unit = {"us": "s", "ppm": "part"}.get(d.unit, d.unit)
-            rows.append((d.measure, d.database, d.tenant, d.failure_class, unit, *numbers, d.p, d.pairs, d.differing))
-        return pd.DataFrame(rows, columns=columns)
-
-    def interval(
-        self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE, tenant: str = ""
-    ) -> Interval:
-        """Of b - a, the mean over the pairs: 'outage', 'exposure.mean', 'exposure.above_15_min', 'link_sent' ...; seconds, parts,
-        bytes. failure_class: of exposure by default site, else any. ValueError if they have no such measure in common."""
-        limit = limit_of(measure)
-        name = measure if limit is None else f"{measure.partition('.')[0]}.above_{limit}_us"
-        wanted = failure_class or ("site" if measure.startswith("exposure") else "")
-        for d in differences(table_of(self.a.samples), table_of(self.b.samples), confidence):
-            if (d.measure, d.database, d.tenant) == (name, database, tenant) and wanted in ("", d.failure_class):
-                return Interval(*(in_units(x, d.unit) for x in (d.interval.estimate, d.interval.low, d.interval.high)))
-        if limit is not None:  # a limit that neither the danger nor an SLA names: from the curves, between points of their grid
-            question, side = Question(measure, database, failure_class, tenant), (1 - confidence) / 2
-            a, b = (shares_above(of.samples, question, limit) for of in (self.a, self.b))
-            if both := sorted(a.keys() & b.keys()):
-                return mean([b[i] - a[i] for i in both], side, side)
-        raise ValueError(f"the two have no {measure}{f' of {database or tenant}' if database or tenant else ''} in common")
-
-    @cached_property
-    def found(self) -> list[Difference]:
-        return list(differences(table_of(self.a.samples), table_of(self.b.samples)))
-
-
 def compare(
     a: Scenario,
     b: Scenario,
@@ -225,6 +200,9 @@ def compare(
 ) -> Comparison:
     """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default the larger number that
     they ask for."""
+    for one in (a, b):
+        api_input.a_scenario(one)
+    api_input.whole("n", n)
     seed = a.seed if seed is None else seed
     courses = [Course(replace(of, seed=seed)) for of in (a, b)]
     n = n if n is not None else max(plan_of(of, None).at_most for of in (a, b))
@@ -237,7 +215,7 @@ def compare(
 # ---- sweeps ----------------------------------------------------------------------------------------------------------
 def sweep(
     path: Path | str,
-    vary: dict[str, str | Sequence[str]] | None = None,
+    vary: Mapping[str, str | Sequence[object]] | None = None,
     n: int | None = None,
     *,
     overrides: Sequence[str] = (),
@@ -250,12 +228,14 @@ def sweep(
     """Every combination of values of some keys, n replications each (default: what the scenario asks for).
 
     path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps', 'replay.on_hole': ['resync', 'bridge']}, by
-    default the file's own `sweep:`. InputError (UnitError for a bad range) if a point is no scenario.
+    default the file's own `sweep:`. InputError (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies.
     """
+    if isinstance(path, Scenario):
+        raise TypeError("sweep takes the path of a scenario file, since each point is read from it anew, not a scenario")
     base = load_scenario(path, overrides, seed)
-    sweeps = base.sweep
-    if vary is not None:
-        sweeps = tuple(Sweep(k, sweep_values(v) if isinstance(v, str) else tuple(v)) for k, v in vary.items())
+    sweeps = base.sweep if vary is None else api_input.swept(vary)
+    if not sweeps:
+        raise ValueError(f"{path} says nothing to vary; give vary={{'link.bandwidth': '10..1000 Mbit/s, 9 log steps'}}, or a 'sweep:' in the file")
     points = points_of(path, sweeps, overrides, seed)
     return _play_points(points, plan_of(base, n), workers, on, folder, progress)
 
@@ -272,6 +252,7 @@ def side_by_side(
 ) -> Swept:
     """Scenarios that differ in more than a key or two, by name, n replications each on the luck of the first: a sweep whose
     one key is 'scenario'. n: by default the largest number that they ask for. ValueError if there are none."""
+    api_input.named_scenarios(scenarios)
     if not scenarios:
         raise ValueError("no scenarios to put side by side")
     seed = next(iter(scenarios.values())).seed if seed is None else seed

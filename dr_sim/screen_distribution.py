@@ -25,7 +25,7 @@ from dr_sim.screen import coloured, size, span, value_text
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
-    from dr_sim.api import Comparison
+    from dr_sim.experiments.comparison import Comparison
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21

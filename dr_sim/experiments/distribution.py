@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dr_sim.api_input import part_of
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
     Answer,
@@ -25,6 +26,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import GRID_US, Sample
+from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSES, COUNTS, STATISTICS, VALUES, kind_of, split
 from dr_sim.units import SECOND_US
@@ -32,13 +34,14 @@ from dr_sim.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 RECORDED = {"alerts_raised": "count", "link_sent": "bytes", "link_used": "ppm", "link_down": "us", "backlog": "count"}
 """What is measured in every run and has no SLA: with a statistic (link_sent.mean) it has an interval too."""
 SHOWN = ("mean", "p50", "p90", "p95", "p99", "max")
 
 
-@dataclass
+@dataclass(repr=False)
 class Distribution:
     """n independent replications of one scenario.
 
@@ -52,9 +55,18 @@ class Distribution:
     lines: int = 0  # of the whole check that this is part of; 0: the scenario's own
     _verdicts: list[LineVerdict] | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        return f"Distribution({self.scenario.name}, seed {self.scenario.seed}, {self.n:,} replications)"
+
     @property
     def n(self) -> int:
         return len(self.samples)
+
+    def plot(self) -> Figure:
+        """Exposure over all time by class of failure, and what the failovers cost; a matplotlib Figure."""
+        from dr_sim.figures.distribution import distribution_figure
+
+        return distribution_figure(self)
 
     @property
     def violations(self) -> int:
@@ -122,13 +134,19 @@ class Distribution:
         recorded = RECORDED.get(split(measure)[0]) if split(measure)[1] else None
         if not kind_of(measure) and recorded is None:
             raise ValueError(f"no measure {measure!r}; write for example 'data_loss.p99' or 'exposure.above_15_min'")
+        part_of(self.scenario, database, failure_class, tenant)
         side = (1 - confidence) / 2
         i = answer(self.samples, Question(measure, database, failure_class, tenant), side, side).interval
         unit = recorded or ("us" if kind_of(measure) == "duration" else "")
         return Interval(in_units(i.estimate, unit), in_units(i.low, unit), in_units(i.high, unit))
 
     def values(self, measure: str, database: str = "", failure_class: str = "") -> np.ndarray:
-        """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the replications; seconds."""
+        """One number a run ('data_loss', 'outage.fence', 'alerts_missed'), in the order of the replications; seconds. Empty if no
+        run has one. ValueError if there is no such measure."""
+        part_of(self.scenario, database, failure_class)
+        known = list(dict.fromkeys(v.measure for s in self.samples for v in s.values) | dict.fromkeys((*VALUES, *COUNTS, *RECORDED)))
+        if measure not in known:
+            raise ValueError(f"no measure {measure!r}; {did_you_mean(measure, known)}")
         found = values_of(self.samples, measure, Question(measure, database, failure_class))
         return np.array([in_units(v.low, v.unit) for v in found])
 
@@ -137,6 +155,7 @@ class Distribution:
         failure that comes at random."""
         import pandas as pd
 
+        part_of(self.scenario, database, failure_class)
         found = curves_of(self.samples, measure, Question(measure, database, failure_class))
         whole = sum(c.time_us for c in found)
         if not whole:

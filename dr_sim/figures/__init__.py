@@ -24,19 +24,31 @@ from dr_sim.journal import Journal
 from dr_sim.legs import Leg
 from dr_sim.scenario.model import Scenario
 
-__all__ = ["exposure_svg", "save_svg", "timeline_svg"]
+__all__ = ["exposure_figure", "exposure_svg", "save_svg", "timeline_figure", "timeline_svg"]
 
 
 def timeline_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
     """Backups, link, how far behind, alerts and the failovers, over the run, all legs of it, and around each failover."""
     with mpl.rc_context(STYLE):
-        save_svg(draw_timeline(views_of(journal, scenario, following)), path)
+        save_svg(timeline_figure(journal, scenario, following), path)
 
 
 def exposure_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
     """True and reported exposure to the loss of the site, with the SLA's line, the failures and the time unprotected."""
     with mpl.rc_context(STYLE):
-        save_svg(draw_exposure(views_of(journal, scenario, following)), path)
+        save_svg(exposure_figure(journal, scenario, following), path)
+
+
+def timeline_figure(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Figure:
+    """The same, not saved."""
+    with mpl.rc_context(STYLE):
+        return draw_timeline(views_of(journal, scenario, following))
+
+
+def exposure_figure(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Figure:
+    """The same, not saved."""
+    with mpl.rc_context(STYLE):
+        return draw_exposure(views_of(journal, scenario, following))
 
 
 def save_svg(figure: Figure, path: Path) -> None:

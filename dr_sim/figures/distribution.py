@@ -25,11 +25,17 @@ _LINES = {"site": "-", "host": "--", "database": ":"}
 def distribution_svg(found: Distribution, path: Path) -> None:
     """Share of time above each exposure, by class of failure; share of failovers that cost more, data loss and outage."""
     with mpl.rc_context(STYLE):
+        save_svg(distribution_figure(found), path)
+
+
+def distribution_figure(found: Distribution) -> Figure:
+    """The same, not saved."""
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.0, 4.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         seen = _exposure(left, found)
         _costs(right, found, seen)
-        save_svg(figure, path)
+    return figure
 
 
 def _exposure(ax: Any, found: Distribution) -> float:

@@ -8,7 +8,7 @@ are read by their own modules; checks.py looks across values; build.py makes the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -46,6 +46,8 @@ def load_scenario(
 
     Raises InputError with every mistake that was found.
     """
+    if isinstance(overrides, (str, Mapping)):
+        raise TypeError(f"overrides is a list of texts, as in ['link.loss=1%'], not {str(overrides)[:60]!r}")
     given = (
         ("--seed", ("seed",), seed), ("--engine", ("engine", "kind"), engine), ("--timing", ("engine", "timing"), timing),
     )  # fmt: skip
