@@ -203,5 +203,6 @@ def _sweep(a: argparse.Namespace) -> int:
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
     pictures = write_sweep(found, measures, found_out, folder)
     print(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
-    print(f"\n{folder}/  sweep.parquet measures.parquet answer.json {' '.join(pictures)}")
+    drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
+    print(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
     return 4 if any(d.violations for d in found.distributions) else 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
-from dr_sim.experiments.sweep_answer import Told, answers
+from dr_sim.experiments.sweep_answer import Told, answers, in_order
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
 from dr_sim.scenario.model import Scenario, Sweep, SweepAnswer
@@ -90,21 +91,27 @@ class Swept:
     ) -> Edge:
         """Of one key that varies: which values surely meet a bound (seconds, parts; by default the scenario's SLA on that
         measure), which surely miss it, and which are between. best: the end of the values at which it is met most
-        easily. ValueError if there are several keys or no bound."""
+        easily, from the smallest to the largest where they are numbers, else as they were given. ValueError if there are
+        several keys or no bound."""
         if len(self.keys) != 1:
             raise ValueError(f"an edge is looked for along one key, and these are {', '.join(self.keys) or 'none'}")
         bound = at_most if at_most is not None else bound_of(self.points[0].scenario, measure, database)
         if bound is None:
             raise ValueError(f"{measure}: no bound is given, and the SLA of {self.points[0].scenario.name} has none")
         curve = self.curve(measure, database, failure_class, confidence)
-        verdicts = [met(low, high, bound) for low, high in zip(curve["low"], curve["high"], strict=True)]
-        return edge_of(self.keys[0], list(curve[self.keys[0]]), verdicts, best)
+        verdicts = {
+            value: met(low, high, bound) for value, low, high in zip(curve[self.keys[0]], curve["low"], curve["high"], strict=True)
+        }
+        values = in_order(list(verdicts))
+        return edge_of(self.keys[0], values, [verdicts[value] for value in values], best)
 
     def answer(self, asked: str) -> list[Told]:
         """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the whole SLA: what is known, for
-        each combination of the other keys' values. UnitError if it cannot be read."""
+        each combination of the other keys' values. UnitError (a ValueError) if it cannot be read, or there is no SLA."""
         found = parse_answer(asked)
         check_answer(found, list(self.keys))
+        if found.line is None and not self.points[0].scenario.sla:
+            raise UnitError(f"the SLA of {self.points[0].scenario.name} has no lines; write '... with exposure.p99 at most 15 min'")
         return answers(self, found)
 
     def plot(self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None) -> Any:
@@ -144,15 +151,42 @@ def points_of(
 ) -> list[Point]:
     """Every combination of the values, the last key's changing fastest. InputError if any of them is no scenario."""
     keys = [s.key for s in sweeps]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise InputError([Problem(f"--vary {key}", 0, 0, "is varied twice; write all its values in one, with commas between") for key in twice])
     combinations = list(product(*(s.values for s in sweeps)))
     if len(combinations) > MOST_POINTS:
         raise InputError([Problem(str(path), 0, 0, f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less")])
-    points = []
+    points: list[Point] = []
+    known: dict[str, dict[str, str]] = {}
     for values in combinations:
         at = dict(zip(keys, values, strict=True))
-        scenario = load_scenario(path, [*overrides, *(f"{key}={value}" for key, value in at.items())], seed)
+        try:
+            scenario = load_scenario(path, [*overrides, *_set(at)], seed)
+        except InputError as error:
+            raise InputError([_as_varied(p, at) for p in error.problems]) from None
+        if (same := known.setdefault(_said(scenario), at)) is not at:
+            told = f"makes the same runs as {' '.join(_set(same))}; leave one of them out"
+            raise InputError([Problem(f"--vary {' '.join(_set(at))}", 0, 0, told)])
         points.append(Point(at, scenario))
     return points
+
+
+def _said(scenario: Scenario) -> str:
+    """Two scenarios with one such text are the same, however their quantities are written."""
+    plain = replace(scenario, resolved={}, replications=None, on_unknown="", sweep=(), answer=None, description="")
+    return blake2b(repr(plain).encode()).hexdigest()
+
+
+def _set(at: dict[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in at.items()]
+
+
+def _as_varied(problem: Problem, at: dict[str, str]) -> Problem:
+    """A mistake at one point, told in the words of a sweep."""
+    for said in _set(at):
+        if problem.file == f"--set {said}":
+            return replace(problem, file=f"--vary {said}")
+    return replace(problem, message=f"{problem.message} (at {', '.join(_set(at))})")
 
 
 def play_sweep(

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dr_sim import units
 from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.scenario.model import SlaLine, SweepAnswer
+from dr_sim.scenario.sla import CURVES
 from dr_sim.screen_distribution import line_text
 from dr_sim.verdict import Outcome
 
@@ -33,29 +35,37 @@ class Told:
     smallest: bool
     edge: Edge
     because: dict[str, LineVerdict] = field(default_factory=dict)
+    ordered: bool = True  # words have no smallest: each is judged, and there is no edge
 
     def to_json(self) -> dict[str, Any]:
         e = self.edge
+        verdicts = {value: v.outcome.name.lower() for value, v in self.because.items()}
+        if not self.ordered:
+            return {**self.at, "key": e.key, "asked": "each", "verdicts": verdicts}
         return {
             **self.at, "key": e.key, "asked": "smallest" if self.smallest else "largest",
-            "meets": e.meets, "not_known": list(e.unknown), "misses": e.misses,
+            "meets": e.meets, "not_known": list(e.unknown), "misses": e.misses, "verdicts": verdicts,
         }  # fmt: skip
 
 
 def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
     """One for each combination of the other keys' values. asked: None is the whole SLA along the first key whose values are
-    numbers, at whichever end it is met. Empty if there is nothing to ask: no SLA, or no such key."""
-    lines = swept.points[0].scenario.sla if asked is None or asked.line is None else (asked.line,)
+    numbers, at whichever end it is met; where no key has such values, each value of the first is judged by itself. A sweep
+    over the SLA holds each point against its own. Empty if there is nothing to ask: no SLA."""
     key = asked.key if asked is not None else next((k for k in swept.keys if numbers(_values(swept, k))), None)
-    if not lines or key is None:
+    each = [p.scenario.sla if asked is None or asked.line is None else (asked.line,) for p in swept.points]
+    if not swept.keys or not all(each):
         return []
     sides = [asked.smallest] if asked is not None else [True, False]
-    errors = Errors((1 - CONFIDENCE) / len(sides), (1 - CONFIDENCE) / len(sides) / len(lines))
     groups: dict[tuple[tuple[str, str], ...], dict[str, LineVerdict]] = {}
-    for point, found in zip(swept.points, swept.distributions, strict=True):
-        others = tuple((k, v) for k, v in point.values.items() if k != key)
+    along = key or swept.keys[0]
+    for point, found, lines in zip(swept.points, swept.distributions, each, strict=True):
+        errors = Errors((1 - CONFIDENCE) / len(sides), (1 - CONFIDENCE) / len(sides) / len(lines))
+        others = tuple((k, v) for k, v in point.values.items() if k != along)
         verdicts = [judge_line(found.samples, line, errors) for line in lines]
-        groups.setdefault(others, {})[point.values[key]] = max(verdicts, key=lambda v: v.outcome)
+        groups.setdefault(others, {})[point.values[along]] = max(verdicts, key=lambda v: v.outcome)
+    if key is None:
+        return [Told(dict(at), True, Edge(along, None, (), None), because, ordered=False) for at, because in groups.items()]
     return [_told(dict(at), key, sides, because) for at, because in groups.items()]
 
 
@@ -70,22 +80,22 @@ def _values(swept: Swept, key: str) -> list[str]:
     return list(dict.fromkeys(p.values[key] for p in swept.points))
 
 
+_READ = (units.parse_duration, units.parse_bandwidth, units.parse_size, units.parse_ppm)
+
+
 def numbers(values: Sequence[str]) -> list[float]:
-    """Of values that are numbers of one unit; empty if they are not."""
-    found, units = [], set()
-    for value in values:
-        stripped = value.strip()
-        cut = next((i for i, c in enumerate(stripped) if not (c.isdigit() or c in ".,")), len(stripped))
+    """Of values that are all numbers, or all quantities of one kind ('500 Mbit/s', '1 Gbit/s'; 'every 5 min'); empty if not."""
+    texts = [value.strip().removeprefix("every ") for value in values]
+    for read in (lambda text: float(text.replace(",", "")), *_READ):
         try:
-            found.append(float(stripped[:cut].replace(",", "")))
+            return [float(read(text)) for text in texts]
         except ValueError:
-            return []
-        units.add(stripped[cut:].strip())
-    return found if len(units) == 1 else []
+            continue
+    return []
 
 
 def in_order(values: list[str]) -> list[str]:
-    """From the smallest to the largest where they are numbers of one unit, else as they stand."""
+    """From the smallest to the largest where they are numbers of one kind, else as they stand."""
     sizes = dict(zip(values, numbers(values), strict=False))
     return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values
 
@@ -96,8 +106,13 @@ def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
     if not told:
         return "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY with MEASURE at most BOUND'"
     what = "the SLA is met" if asked is None or asked.line is None else _said(asked.line)
-    confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} run{'s' * (runs > 1)} a point"
-    out = [f"ANSWER  {'smallest' if told[0].smallest else 'largest'} {told[0].edge.key} with which {what} ({confidence})"]
+    confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
+    if runs == 1:
+        confidence = "one run a point, and nothing is said of other luck: ask for more with --replications"
+    wanted = f"{'smallest' if told[0].smallest else 'largest'} {told[0].edge.key} with which {what}"
+    out = [f"ANSWER  {wanted if told[0].ordered else f'with which {told[0].edge.key} {what}'} ({confidence})"]
+    if runs > 1 and any(v.line.measure.partition(".")[0] in CURVES for of in told for v in of.because.values()):
+        out.append("  (a verdict's interval holds whatever no run has shown yet; so it is wider than the table's)")
     for of in told:
         at = ", ".join(f"{key} {value}" for key, value in of.at.items())
         out += [f"  at {at}:"] if at else []
@@ -115,6 +130,8 @@ def _said(line: SlaLine) -> str:
 
 def _lines(told: Told) -> list[str]:
     e, values = told.edge, in_order(list(told.because))
+    if not told.ordered:
+        return [f"{value}: {_why(told, value)}" for value in values]
     best = values[-1] if told.smallest else values[0]
     out = []
     if e.meets is None:

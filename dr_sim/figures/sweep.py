@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from dr_sim.experiments.sweep_answer import in_order, numbers
 from dr_sim.figures.style import BLUE, RED, STYLE
 from dr_sim.scenario.sla import kind_of
 from dr_sim.units import SECOND_US, clock
@@ -24,17 +25,18 @@ def sweep_figure(swept: Swept, measure: str, database: str, failure_class: str, 
     from dr_sim.experiments.sweep import bound_of
 
     table = swept.curve(measure, database, failure_class)
-    bound = sla if sla is not None else bound_of(swept.points[0].scenario, measure, database)
+    bounds = [sla if sla is not None else bound_of(p.scenario, measure, database) for p in swept.points]  # an SLA may vary too
+    table["bound"] = [math.nan if bound is None else bound for bound in bounds]
     keys = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1] or list(swept.keys[:1])
     if len(keys) > 2:
         raise ValueError(f"a picture has room for two keys that vary, and these are {', '.join(keys)}; fix one of them")
     finite = [x for x in table["estimate"] if math.isfinite(x)] or [0.0]
-    scale, unit = _unit(measure, max([*finite, bound or 0.0]))
+    scale, unit = _unit(measure, max([*finite, *(bound or 0.0 for bound in bounds)]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.0, 4.6), layout="constrained")
         ax = figure.subplots()
         draw = _curve if len(keys) == 1 else _heat
-        draw(ax, table, keys, scale, None if bound is None else bound / scale, f"{measure}, {unit}")
+        draw(ax, table, keys, scale, f"{measure}, {unit}")
         runs = int(table["n"].min())
         ax.set_title(f"{swept.points[0].scenario.name}: {measure}" + (f" of {database}" if database else "") + f", {runs} runs a point")
     return figure
@@ -48,49 +50,66 @@ def _unit(measure: str, most: float) -> tuple[float, str]:
     return [step for step in _STEPS_S if most >= step[0] * 2 or step[0] == 1.0][-1]
 
 
-def _curve(ax: Any, table: Any, keys: list[str], scale: float, bound: float | None, label: str) -> None:
-    at, ticks, names = _places(list(table[keys[0]]))
+def _curve(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> None:
+    order = in_order(list(table[keys[0]]))
+    table = table.set_index(keys[0]).loc[order]
+    at, ordered = _places(order)
+    bound = np.array(table["bound"]) / scale
     y, low = np.array(table["estimate"]) / scale, np.array(table["low"]) / scale
     high = np.array(table["high"]) / scale
     open_above = ~np.isfinite(high)
-    seen = [*y[np.isfinite(y)], *high[~open_above], *([bound] if bound is not None else [])]
+    seen = [*y[np.isfinite(y)], *high[~open_above], *bound[np.isfinite(bound)]]
     top = 1.08 * max(seen, default=1.0) or 1.0
-    ax.fill_between(at, np.where(np.isfinite(low), low, 0.0), np.where(open_above, top, high), color=BLUE, alpha=0.2, lw=0, label="95 % interval")
-    ax.plot(at, y, color=BLUE, marker="o", ms=4, label="estimate")
+    ends = np.where(np.isfinite(low), low, 0.0), np.where(open_above, top, high)
+    if ordered:
+        ax.fill_between(at, *ends, color=BLUE, alpha=0.2, lw=0)
+    ax.vlines(at, *ends, color=BLUE, lw=1.5, alpha=0.6, label="95 % interval")  # a band of one point has no width
+    ax.plot(at, y, color=BLUE, marker="o", ms=4, ls="-" if ordered else "", label="estimate")
     if open_above.any():
         ax.plot(np.array(at)[open_above], np.full(int(open_above.sum()), top), ls="", marker="^", color=BLUE, label="no upper limit yet")
-    if bound is not None:
-        ax.axhline(bound, color=RED, ls="--", lw=1.2, label="SLA")
+    if np.isfinite(bound).all() and len(set(bound.tolist())) == 1:
+        ax.axhline(bound[0], color=RED, ls="--", lw=1.2, label="SLA")
+    elif np.isfinite(bound).any():
+        ax.plot(at, bound, color=RED, ls="--" if ordered else "", marker="_", ms=14, lw=1.2, label="SLA")
+    if not np.isfinite(y).any():
+        ax.text(0.5, 0.5, "no run says anything of it", ha="center", va="center", transform=ax.transAxes)
     positive = [x for x in seen if x > 0]
     if positive and min(positive) > 0.05 * top:
         ax.set_ylim(0, top * 1.03)
     elif positive:  # a factor of 20 between points: an even scale would show the largest only
         ax.set_yscale("log")
         ax.set_ylim(min(positive) / 1.5, top * 1.2)
-    ax.set_xticks(ticks, names, rotation=30 if len(names) > 5 else 0)
+    ax.set_xticks(at, order, rotation=30 if len(order) > 5 else 0)
+    ax.margins(x=0.08)
     ax.set_xlabel(keys[0])
     ax.set_ylabel(label)
     ax.legend(frameon=False)
 
 
-def _heat(ax: Any, table: Any, keys: list[str], scale: float, bound: float | None, label: str) -> None:
-    columns, rows = list(dict.fromkeys(table[keys[0]])), list(dict.fromkeys(table[keys[1]]))
-    field = np.full((len(rows), len(columns)), np.nan)
-    for x, y, value in zip(table[keys[0]], table[keys[1]], table["estimate"], strict=True):
-        field[rows.index(y), columns.index(x)] = value / scale
+def _heat(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> None:
+    columns, rows = (in_order(list(dict.fromkeys(table[key]))) for key in keys)
+    field, low, high, bound = (np.full((len(rows), len(columns)), np.nan) for _ in range(4))
+    for x, y, *found in zip(*(table[c] for c in (*keys, "estimate", "low", "high", "bound")), strict=True):
+        at = rows.index(y), columns.index(x)
+        field[at], low[at], high[at], bound[at] = (value / scale for value in found)
     known = field[np.isfinite(field)]
-    wide = len(known) and known.min() > 0 and known.max() > 20 * known.min()
+    wide = len(known) and known.min() > 0 and known.max() > 5 * known.min()
     picture = ax.imshow(field, origin="lower", aspect="auto", cmap="cividis", norm="log" if wide else "linear")
     ax.figure.colorbar(picture, ax=ax, label=label)
     middle = float(np.exp(np.log(known).mean())) if wide else float(known.mean()) if len(known) else 0.0
     for j in range(len(rows)):
         for i in range(len(columns)):
             if np.isfinite(field[j, i]):
-                ax.text(i, j, _cell(field[j, i], label), ha="center", va="center", fontsize=8, color="white" if field[j, i] < middle else "black")
-    if bound is not None:
+                doubt = " ?" if low[j, i] <= bound[j, i] < high[j, i] else ""
+                ax.text(i, j, _cell(field[j, i], label) + doubt, ha="center", va="center", fontsize=8, color="white" if field[j, i] < middle else "black")
+    if np.isfinite(bound).any():
         _edge(ax, field, bound)
-        ax.plot([], [], color=RED, lw=2, label=f"SLA: {_cell(bound, label)}")
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, -0.22))
+        met = int((field <= bound).sum())
+        where = "every point meets it" if met == field.size else "no point meets it" if not met else f"{met} of {field.size} points meet it"
+        of = {_cell(x, label) for x in bound[np.isfinite(bound)]}
+        ax.plot([], [], color=RED, lw=2, label=f"SLA: {of.pop() if len(of) == 1 else 'of each point'}; {where} (?: the interval straddles it)")
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+        ax.set_title("", pad=20)
     ax.set_xticks(range(len(columns)), columns, rotation=30 if len(columns) > 5 else 0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xlabel(keys[0])
@@ -105,7 +124,7 @@ def _cell(value: float, label: str) -> str:
     return clock(round(value * scales[unit] * SECOND_US)) if unit in scales else f"{value:.3g}"
 
 
-def _edge(ax: Any, field: Any, bound: float) -> None:
+def _edge(ax: Any, field: Any, bound: Any) -> None:
     """The line between the points within the bound and those beyond it: along the cells, where it is really known."""
     met = field <= bound
     height, width = met.shape
@@ -117,20 +136,12 @@ def _edge(ax: Any, field: Any, bound: float) -> None:
                 ax.plot([i - 0.5, i + 0.5], [j + 0.5, j + 0.5], color=RED, lw=2.5)
 
 
-def _places(values: list[str]) -> tuple[list[float], list[float], list[str]]:
-    """Where each value stands on the axis: numbers of one unit by their logarithm if they span more than a factor of 20,
-    by themselves otherwise; words in their order."""
-    numbers, units = [], set()
-    for value in values:
-        number, _, unit = value.partition(" ")
-        try:
-            numbers.append(float(number))
-        except ValueError:
-            return [float(i) for i in range(len(values))], [float(i) for i in range(len(values))], values
-        units.add(unit)
-    if len(units) != 1:
-        places = [float(i) for i in range(len(values))]
-        return places, places, values
-    if min(numbers) > 0 and max(numbers) / min(numbers) > 20:
-        numbers = [math.log10(x) for x in numbers]
-    return numbers, numbers, values
+def _places(values: list[str]) -> tuple[list[float], bool]:
+    """Where each value stands on the axis, and whether they are in an order of their own: numbers of one kind by their logarithm
+    if they span more than a factor of 20, by themselves otherwise; words side by side."""
+    found = numbers(values)
+    if not found:
+        return [float(i) for i in range(len(values))], False
+    if min(found) > 0 and max(found) / min(found) > 20:
+        return [math.log10(x) for x in found], True
+    return found, True

@@ -193,7 +193,7 @@ def check_answer(asked: SweepAnswer, keys: list[str]) -> None:
 
 def sweep_values(text: str) -> tuple[str, ...]:
     """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant factor between them;
-    '50..200, 4 steps' -> equal distances; 'resync, bridge' -> the two. Raises UnitError."""
+    '50..200, 4 steps' -> equal distances (whole numbers without a unit stay whole); 'resync, bridge' -> the two. Raises UnitError."""
     match = _RANGE.fullmatch(text)
     if match is None:
         values = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -218,7 +218,9 @@ def sweep_values(text: str) -> tuple[str, ...]:
         raise units.UnitError("log steps go between numbers above 0, as in 10..1000 Mbit/s, 9 log steps")
     parts = [i / (count - 1) for i in range(count)]
     numbers = [first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts]
-    return tuple(f"{_short(number)} {unit}".strip() for number in numbers)
+    if not unit and first.is_integer() and last.is_integer() and abs(last - first) >= count - 1:
+        numbers = [float(round(x)) for x in numbers]  # of databases or workers there are no halves
+    return tuple(dict.fromkeys(f"{_short(number)} {unit}".strip() for number in numbers))
 
 
 def _short(number: float) -> str:

@@ -13,7 +13,7 @@ from dr_sim.cli import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
-from dr_sim.experiments.sweep_answer import Told, answers, text
+from dr_sim.experiments.sweep_answer import Told, answers, in_order, text
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample, small, small_file
@@ -31,6 +31,8 @@ VARY = ["--vary", "link.bandwidth=1Mbit/s,200Mbit/s", "--vary", "replay.on_hole=
         ("5..15 min:lin3", ("5 min", "10 min", "15 min")),
         ("resync, bridge", ("resync", "bridge")),
         ("1..10 s:log3", ("1 s", "3.162 s", "10 s")),
+        ("1..16:log6", ("1", "2", "3", "5", "9", "16")),
+        ("1..4:lin7", ("1", "1.5", "2", "2.5", "3", "3.5", "4")),
     ],
 )
 def test_ranges(text: str, values: tuple[str, ...]) -> None:
@@ -78,7 +80,11 @@ def test_bad_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, told in (
         ([], "says nothing to vary"),
         (["--vary", "link.bandwidth"], "write --vary key.path=values"),
-        (["--vary", "link.bandwith=1 Mbit/s,2 Mbit/s"], "unknown key 'link.bandwith'; did you mean 'bandwidth'?"),
+        (["--vary", "link.bandwith=1 Mbit/s,2 Mbit/s"], "--vary link.bandwith=1 Mbit/s: unknown key 'link.bandwith'; did you mean 'bandwidth'?"),
+        (["--vary", "run_for=12 h,0 s"], "--vary run_for=0 s: run_for: "),
+        (["--vary", "replay.workers=1", "--vary", "replay.workers=2"], "--vary replay.workers: is varied twice"),
+        (["--vary", "link.bandwidth=1 Gbit/s,1000Mbit/s"], "--vary link.bandwidth=1000Mbit/s: makes the same runs as link.bandwidth=1 Gbit/s"),
+        (["--vary", "replications=2,3"], "makes the same runs as replications=2"),
         (["--vary", "replay.workers=1,2", "--measure", "outage"], "is no measure with a statistic"),
     ):
         assert main(["sweep", path, *arguments, "--out", str(tmp_path / "out")]) == 2
@@ -204,6 +210,71 @@ def test_a_line_that_fails_is_enough_to_miss_an_sla(tmp_path: Path) -> None:
     runs = [sample(i, {"outage": 60 * S, "alerts_missed": int(i == 7)}) for i in range(60)]
     (told,) = answers(Swept(("link.rtt",), [Point({"link.rtt": "1 ms"}, scenario)], [Distribution(scenario, runs)]), None)
     assert told.edge.meets is None and "alerts_missed at most 0 1 broken in 1 of 60 runs" in text([told], None, 60)
+
+
+def test_words_have_no_smallest_and_each_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n"), tmp_path / "out"
+    command = ["sweep", str(path), "--vary", "replay.on_hole=bridge,resync", "--replications", "5", "--workers", "1", "--out", str(out)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "ANSWER  with which replay.on_hole the SLA is met (95 % confidence, 5 runs a point)" in said
+    assert "  bridge: PASS exposure.mean" in said and "  resync: PASS exposure.mean" in said
+    (kept,) = json.loads((out / "answer.json").read_text())
+    assert kept == {"key": "replay.on_hole", "asked": "each", "verdicts": {"bridge": "pass", "resync": "pass"}}
+
+
+def test_one_run_a_point_is_no_confidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = small_file(tmp_path, "sla: {exposure.p95: at most 1 h}\n")
+    assert main(["sweep", str(path), "--vary", "replay.workers=1,2", "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "one run a point, and nothing is said of other luck: ask for more with --replications" in said and "confidence" not in said
+
+
+def test_each_point_is_held_against_its_own_sla(tmp_path: Path) -> None:
+    path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
+    found = api.sweep(path, {'sla."exposure.mean"': ["at most 1 s", "at most 1 h"]}, 5, workers=1)
+    assert {v: j.outcome.name for v, j in found.answer('largest sla."exposure.mean"')[0].because.items()} == {"at most 1 s": "FAIL", "at most 1 h": "PASS"}
+    (ax,) = found.plot("exposure.mean").axes
+    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "SLA"] == [[pytest.approx(1 / 60), 60.0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "ordered"),
+    [
+        (["200Mbit/s", "1 Gbit/s", "5 Mbit/s"], ["5 Mbit/s", "200Mbit/s", "1 Gbit/s"]),
+        (["every 1 h", "every 5 min"], ["every 5 min", "every 1 h"]),
+        (["100", "20"], ["20", "100"]),
+        (["5 %", "0.1 %"], ["0.1 %", "5 %"]),
+        (["resync", "bridge", "5 min"], ["resync", "bridge", "5 min"]),
+        (["5 min", "2 Mbit/s"], ["5 min", "2 Mbit/s"]),
+    ],
+)
+def test_values_in_their_own_order(values: list[str], ordered: list[str]) -> None:
+    assert in_order(values) == ordered
+
+
+def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_path: Path) -> None:
+    path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
+    found = api.sweep(path, {"link.bandwidth": ["1 Gbit/s", "100 kbit/s", "10 Mbit/s"]}, 5, workers=1)
+    edge = found.edge("exposure.mean")
+    assert (edge.meets, edge.unknown, edge.misses) == ("10 Mbit/s", (), "100 kbit/s")
+    (ax,) = found.plot("exposure.mean").axes
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["100 kbit/s", "10 Mbit/s", "1 Gbit/s"]
+    assert list(ax.lines[0].get_xdata()) == sorted(ax.lines[0].get_xdata())
+
+
+def test_a_heat_map_says_where_the_sla_is_met(tmp_path: Path) -> None:
+    path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
+    found = api.sweep(path, {"link.bandwidth": ["100 kbit/s", "10 Mbit/s"], "replay.workers": ["1", "2"]}, 5, workers=1)
+    for sla, said, edges in ((None, "2 of 4 points meet it", 2), (1.0, "no point meets it", 0), (9e6, "every point meets it", 0)):
+        ax = found.plot("exposure.mean", sla=sla).axes[0]
+        assert said in ax.get_legend().get_texts()[0].get_text()
+        assert sum(len(line.get_xdata()) for line in ax.lines) == 2 * edges
+    one = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 5, workers=1)
+    (ax,) = one.plot("exposure.mean").axes
+    assert any(c.get_label() == "95 % interval" and len(c.get_segments()) == 1 for c in ax.collections)  # one point has an interval too
+    calm = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 2, workers=1, overrides=["faults="])
+    assert [t.get_text() for t in calm.plot("outage.p95").axes[0].texts] == ["no run says anything of it"]
 
 
 def test_the_command_answers_for_each_value_of_the_other_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
