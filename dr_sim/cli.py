@@ -288,6 +288,8 @@ def _compare_engines(a: argparse.Namespace) -> int:
         engine, _, path = text.partition("=")
         if engine not in ENGINES[1:] or not path:
             raise InputError([Problem("--costs", 0, 0, f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml")])
+        if engine in stored:
+            raise InputError([Problem("--costs", 0, 0, f"the costs of {engine} are given twice")])
         stored[engine] = read_costs(Path(path))
     print(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True), stored)))
     return 0

@@ -77,6 +77,11 @@ def compare(
         if scenario.engine.kind == "model":
             what = "names no real engine to compare the model with; write engine: {kind: sqlite} or {kind: postgres}"
             raise InputError([Problem(str(path), 0, 0, what)])
+    kinds = sorted({scenario.engine.kind for _, scenario in scenarios})
+    for engine in stored or {}:
+        if engine not in kinds:
+            what = f"no scenario here runs on {engine}, only on {' and '.join(kinds)}; give the costs of that, or leave them out"
+            raise InputError([Problem("--costs", 0, 0, what)])
     measuring = _Measuring(say)
     out: list[Compared] = []
     for path, scenario in scenarios:

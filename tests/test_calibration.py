@@ -143,6 +143,18 @@ def test_another_file_than_of_costs_is_refused_before_anything_runs(
     assert "write the engine and its file" in capsys.readouterr().err
 
 
+def test_costs_that_no_scenario_asks_for_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "costs.yaml").write_text(cost_section(made_up(), "costs.yaml"), encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(SCENARIO, encoding="utf-8")
+    command = ["compare-engines", str(tmp_path / "s.yaml"), "--costs", f"postgres={tmp_path}/costs.yaml"]
+    assert main(command) == 2
+    assert capsys.readouterr().err == (
+        "--costs: no scenario here runs on postgres, only on sqlite; give the costs of that, or leave them out\n"
+    )
+    assert main([*command, *command[2:]]) == 2
+    assert capsys.readouterr().err == "--costs: the costs of postgres are given twice\n"
+
+
 @pytest.mark.parametrize("out", ["folder", "file/inside"])
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
