@@ -23,6 +23,7 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents, full_disk
+from dr_sim.engines.postgres import server as server_module
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
 from dr_sim.engines.postgres.home import Home, home, server_user
@@ -550,6 +551,28 @@ def test_a_home_that_cannot_hold_the_note_is_told_before_anything_is_made(
     with pytest.raises(ServerError, match=r"cannot be written: name another folder in XDG_STATE_HOME$"):
         Home()
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_user_without_a_name_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    monkeypatch.setattr("dr_sim.engines.postgres.home._home", None)
+    with pytest.raises(ServerError, match=r"user id 54321.*add a line to /etc/passwd \(dr-sim:x:54321:.* or as root$"):
+        PostgresEngine(MemoryFiles())
+
+
+def test_where_no_database_can_be_made_that_is_one_line_and_the_next_attempt_is_a_fresh_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Home()
+    engine = PostgresEngine(MemoryFiles())
+    monkeypatch.setattr(engine, "_home", fresh)
+    monkeypatch.setitem(server_module.SETTINGS, "shared_buffers", "1kB")
+    with pytest.raises(ServerError, match=r"^PostgreSQL .* makes no database here: .*shared_buffers[^\n]*$"):
+        engine.create(DB)
+    assert list(fresh.folder.glob("[0-9]*")) == [] and not engine.databases
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "_home", fresh)
+    engine.create(DB)
+    engine.close()
+    fresh.close()
 
 
 def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

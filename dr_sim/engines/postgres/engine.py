@@ -33,7 +33,7 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
-from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, refusal
+from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, ServerError, refusal
 from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import MANIFEST, Native, manifest
@@ -183,9 +183,13 @@ class PostgresEngine:
         if database in self.databases:
             raise refusal(60023, db=database)
         db = self._new(database)
-        copy_template(self._home, db.server.data)
         db.payload = Payload.of(size_bytes, self.scale)
-        db.open()
+        try:
+            copy_template(self._home, db.server.data)
+            db.open()
+        except EngineError as error:  # nothing of the scenario has met it yet
+            db.destroy()
+            raise ServerError(f"PostgreSQL {self.version} makes no database here: {error.text}") from error
         self.databases[database] = db
 
     def _known(self, database: str) -> Database:

@@ -38,8 +38,16 @@ CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGFPE, signal.SIGSEGV)
 
 
 def server_user() -> User | None:
-    """Whom servers run as; None: as ourselves."""
-    if os.geteuid() != 0:
+    """Whom servers run as; None: as ourselves. Raises ServerError."""
+    uid = os.geteuid()
+    if uid != 0:
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:  # as after `docker run --user 54321`
+            raise ServerError(
+                f"initdb refuses to run for user id {uid}, which has no name here: add a line to /etc/passwd"
+                f" (dr-sim:x:{uid}:{os.getegid()}::/tmp:/bin/sh), or run dr-sim as a user that has one, or as root"
+            ) from None
         return None
     try:
         entry = pwd.getpwnam("nobody")

@@ -38,6 +38,7 @@ FULL = "full"
 POLL_S = 0.0005
 
 SETTINGS = {
+    "log_line_prefix": "%p %e ",  # the first, so that what is wrong with the others is told in this form too
     "listen_addresses": "", "unix_socket_directories": "..", "unix_socket_permissions": "0700", "port": "5432",
     # what dies in the simulation is this process, never the machine: the system's cache survives
     "fsync": "off",
@@ -52,7 +53,7 @@ SETTINGS = {
     # nothing is done at times of the real clock
     "checkpoint_timeout": "1d", "autovacuum": "off", "max_logical_replication_workers": "0",
     "shared_buffers": "8MB", "dynamic_shared_memory_type": "mmap", "jit": "off",
-    "log_line_prefix": "%p %e ", "log_checkpoints": "off", "log_timezone": "UTC", "cluster_name": "",
+    "log_checkpoints": "off", "log_timezone": "UTC", "cluster_name": "",
 }  # fmt: skip
 SETTINGS_BY_VERSION = {18: {"io_method": "sync"}}
 

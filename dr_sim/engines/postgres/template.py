@@ -6,6 +6,7 @@ Copies share PostgreSQL's system identifier; which database a backup is of, its 
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def copy_template(home: Home, data: Path) -> None:
     """Make `data` a fresh cluster. Raises EngineError, initdb's or the server's."""
     folder = home.folder / "template"
     if not (folder / "made").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
         _make(home, folder)
     home.run("/bin/cp", "-Rp", folder / "data", data)
 
