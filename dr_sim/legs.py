@@ -19,21 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dr_sim.faults import BY_NAME
+from dr_sim.faults import BY_NAME, Effect
 from dr_sim.journal import Journal
 from dr_sim.scenario.model import Database, Law, Outages, Recorded, Scenario, ScriptedEvent
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EVERYWHERE = ("link", "alerts")  # places that belong to no site
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something that lasts. cause: the index of its line under events, or -1 minus that under faults; until_us -1: the end."""
-
-    cause: int
-    began_us: int
-    until_us: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from typing import Any
 
 from dr_sim import __version__, journal_file
 from dr_sim.errors import InputError, Problem
+from dr_sim.faults import Effect
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.journal import Journal
-from dr_sim.legs import Effect, Leg, first_leg, next_leg
+from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import dump_resolved, load_scenario

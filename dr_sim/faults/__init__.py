@@ -39,7 +39,7 @@ from dr_sim.faults import (
     torn_copy,
     wrong_clock,
 )
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Effect, Kind, Occurrence
 
 KINDS: tuple[Kind, ...] = (
     link_outage.KIND,
@@ -81,4 +81,4 @@ KINDS: tuple[Kind, ...] = (
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
-__all__ = ["BY_NAME", "KINDS", "Kind", "Occurrence"]
+__all__ = ["BY_NAME", "KINDS", "Effect", "Kind", "Occurrence"]

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from dr_sim.world.world import World
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that lasts. cause: the index of its line under events, or -1 minus that under faults; until_us -1: the end."""
+
+    cause: int
+    began_us: int
+    until_us: int
+
+
 class Occurrence:
     """One happening of a kind: the number-th line under `events:` (0 if drawn).
 
@@ -66,7 +75,7 @@ class Occurrence:
     def lasts(self, for_us: int | None) -> None:
         """What begins now is on for so long; None: to the end."""
         now = self.world.context.now_us
-        self.world.lasting.append((self.cause, now, -1 if for_us is None else now + for_us))
+        self.world.effects.append(Effect(self.cause, now, -1 if for_us is None else now + for_us))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import gc
 from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
+from dr_sim.faults import Effect
 from dr_sim.journal import Journal
-from dr_sim.legs import Effect, Leg, first_leg, next_leg
+from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 
@@ -36,4 +37,4 @@ def _played(scenario: Scenario, progress: Callable[[float], None] | None) -> tup
     with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
         world = World(scenario, sides=sides)
         journal = world.run(progress)
-        return journal, [Effect(*lasting) for lasting in world.lasting]
+        return journal, world.effects

@@ -8,6 +8,7 @@ from typing import Any
 from dr_sim.backups.model import Kind
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
+from dr_sim.faults import Effect
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.model import Scenario
@@ -77,7 +78,7 @@ class World:
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
         self._happenings = Happenings(self)
-        self.lasting: list[tuple[int, int, int]] = []  # (cause, since, until or -1) of what was to last: see faults/kind.py
+        self.effects: list[Effect] = []  # what was to last
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
