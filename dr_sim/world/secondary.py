@@ -57,7 +57,7 @@ class Secondary:
     def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
         self._context = context
         self._spec = context.scenario.secondary
-        self._disk = SharedRate(context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s))
+        self.disk = SharedRate(context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s))
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
         self._copies: dict[int, int] = {}  # what the copy of each database takes of the data disk
@@ -119,7 +119,7 @@ class Secondary:
             _, took_us = clock.time(lambda: self._look(file))
             clock.note(now, file.database, file.number, "hash", took_us)
             cost = pace(size, took_us)
-        work.flow = self._disk.start(file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us)
+        work.flow = self.disk.start(file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us)
 
     def _look(self, file: BackupFile) -> None:
         """What validation does with a file, for nothing but the time it takes."""
@@ -172,7 +172,7 @@ class Secondary:
         if not rate or self.restore_folder.path_of(file):
             self._hand_over(work)
         elif self.restore_folder.claim(file):
-            work.flow = self._disk.start(file.database, file.nominal_bytes, rate, self._hand_over, work)
+            work.flow = self.disk.start(file.database, file.nominal_bytes, rate, self._hand_over, work)
         else:
             self._not_copied(work, NO_ROOM)
 
@@ -212,7 +212,7 @@ class Secondary:
             context.clock.note(now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us)
             cost = pace(amount, work.op.took_us)
             fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
-        work.flow = self._disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
+        work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
     def _not_copied(self, work: Work, why: tuple[int, str]) -> None:
         agenda = self._context.agenda
@@ -278,18 +278,14 @@ class Secondary:
     def idle(self) -> bool:
         return not (self._restoring or self._hashing or self._waiting or self.readers)
 
-    @property
-    def disk(self) -> SharedRate:
-        return self._disk
-
     def lone_rates(self) -> tuple[int, int]:
         """At which a log alone here would be hashed and restored; 0: it would not be alone."""
-        return self._disk.lone_rate(self._spec.hash_bytes_s), self._disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)
+        return self.disk.lone_rate(self._spec.hash_bytes_s), self.disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)
 
     @property
     def copy_rate(self) -> int:
         """At which it would be copied alone; 0: that takes no time."""
-        return self._disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
+        return self.disk.lone_rate(self._spec.copy_bytes_s) if self._spec.copy_bytes_s else 0
 
     def took(self, files: Sequence[BackupFile]) -> None:
         """Files landed, were hashed, copied and restored."""
@@ -345,7 +341,7 @@ class Secondary:
         if work.entry is not None:
             work.entry.cancel()
         elif work.flow is not None:
-            self._disk.stop(work.flow)
+            self.disk.stop(work.flow)
         work.op = None
         self._unclaim(work)
         work.entry = self._context.agenda.at(self._context.now_us, Class.DISK, database, self._over, work, None, *GONE)
@@ -356,14 +352,14 @@ class Secondary:
         self._waiting.clear()
         for work in self._hashing:
             if work.flow is not None:
-                self._disk.stop(work.flow)
+                self.disk.stop(work.flow)
         self._hashing.clear()
         for work in list(self._restoring.values()):
             left = 0
             if work.entry is not None:
                 work.entry.cancel()
             elif work.flow is not None:
-                left = self._disk.stop(work.flow)
+                left = self.disk.stop(work.flow)
             if work.op is None and work.flow is not None:
                 file = work.file
                 attempts = self._attempts_in_store(file.database_name, file.name)
