@@ -91,7 +91,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
     tenants = tuple(dict.fromkeys(t for d in (getattr(root, "databases", None) or {}).values() for t in getattr(d, "tenants", ())))
-    sla = read_sla(tree.get("sla"), names.databases, problems, tuple(kind.name for kind in kinds), tenants)
+    sla = read_sla(tree.get("sla"), names.databases, tuple(kind.name for kind in kinds), tenants, problems)
     asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)

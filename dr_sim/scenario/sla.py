@@ -47,10 +47,10 @@ def limit_of(measure: str) -> int | None:
 
 
 def read_sla(
-    node: Node | None, databases: tuple[str, ...], problems: list[Problem], kinds: tuple[str, ...] = (),
-    tenants: tuple[str, ...] = (),
+    node: Node | None, databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...], problems: list[Problem]
 ) -> tuple[SlaLine, ...]:
-    """kinds: of events and faults, that a line may be about. Every line that is right; the others become problems. Aliases (rpo, rto) are already resolved."""
+    """databases, kinds (of events and faults), tenants: what a line may be about. Every line that is right; the others
+    become problems. Aliases (rpo, rto) are already resolved."""
     if node is None or node.value is None:
         return ()
     lines: list[SlaLine] = []
