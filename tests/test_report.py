@@ -91,6 +91,46 @@ def test_the_verdict_comes_first(tmp_path: Path, sla: str, said: str) -> None:
     assert page.index(said) < page.index("<h2")
 
 
+def test_the_order_is_from_the_verdict_to_how_to_get_it_again(two_weeks: Path) -> None:
+    """Verdict, SLA, numbers; the timeline; what the failover cost; distribution; backlog; alerts; what it rests on; again."""
+    page = two_weeks.read_text(encoding="utf-8")
+    main = page[page.index("<header>") :]
+    order = ["The SLA is met", ">SLA<", "The run in numbers", "5:01 of data lost, outage 2:08", ">Timeline<", ">Backups<", ">Link<", ">What happened<",
+             ">Replay: how far", ">Exposure: true beside reported<", ">Failover 1: site lost", ">Data loss: what", ">Outage: phase by phase<",
+             ">How exposure was distributed", ">Backlog and staging<", "10 alerts, with their texts", "What the verdict rests on", "This run again", "The resolved scenario"]  # fmt: skip
+    order.remove(">What happened<")  # among the lanes
+    assert ">What happened<" in main
+    places = [main.index(word) for word in order]
+    assert places == sorted(places)
+
+
+def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
+    """A database is gone for good and its tenant is never served again; the SLA asks about the others."""
+    result = ran("after_failover/tenants")
+    page = report_html(result.journal, result.scenario, full_summary(result), following=result.following)
+    assert "The SLA is met in this run. But after failover 1 it is not known how much was lost (no copy of erp was ever restored at the secondary" in page
+    assert "; the outage of failover 1 was not over by the end of the run: no line of it asks about that." in page
+
+
+MANY_NAMES = """\
+run_for: 4 h
+databases: {%s}
+link: {bandwidth: 100 Mbit/s}
+events: [{at: 1 h, link_outage: 40 min}]
+"""
+
+
+def test_names_of_any_length_and_number_leave_room_for_the_charts(tmp_path: Path) -> None:
+    long = [f"a_database_of_a_name_that_is_longer_than_any_axis_{i}" for i in range(2)]
+    few = a_page(tmp_path, MANY_NAMES % ", ".join(f"{name}: {{size: 1 GB, full: none, incremental: none}}" for name in long))
+    factors = re.findall(r'"factors":(\[[^\]]*a_data[^\]]*\])', few.replace("\\\\u2026", "…"))
+    assert factors and all(len(label) <= 18 for label in json.loads(factors[0]))
+    assert len(set(json.loads(factors[0]))) == 2  # shortened, and still two
+    many = a_page(tmp_path, MANY_NAMES % "crm: {copies: 20, size: 1 GB, full: none, incremental: none}")
+    assert "They are about 20 subjects, so they are drawn by kind." in many
+    assert '"factors":["event 2"]' in many and '"limit":5' in many
+
+
 @pytest.mark.parametrize("lines", [(), (SlaLine("rpo", "data_loss", True, 3600 * 10**6),)])
 def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]) -> None:
     journal = Journal()
@@ -154,6 +194,10 @@ def test_a_page_of_many_runs_says_what_they_say(tmp_path: Path, sla: str, runs: 
     interval = found.interval("data_loss.p50")
     assert f"p50 {seconds(interval.estimate)} (from {seconds(interval.low)} to {seconds(interval.high)})" in page
     assert "--replications" in page
+    mean = found.interval("outage.mean")
+    assert f"Mean outage {seconds(mean.estimate)}: detect 0:" in page  # as a waterfall of phases
+    worst = max(found.samples, key=lambda s: max((v.low for v in s.values if v.measure == "data_loss"), default=-1))
+    assert f"data loss {seconds(found.values('data_loss').max())} in replication {worst.number};" in page
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", page)
 
 
@@ -238,6 +282,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    texts = "return [...document.querySelectorAll('.alerts td:last-child')].map(e => e.getBoundingClientRect()).filter(r => r.left < 0 || r.right > 390 || r.width < 200).length"
+    assert browser.execute_script(texts) == 0  # an alert's text is read without scrolling sideways
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 

@@ -73,7 +73,19 @@ def _verdict(summary: dict[str, Any], scenario: Scenario) -> tuple[str, str]:
         return outcome, "The SLA is missed: " + "; ".join(f"{x['name']} is {x['value']}, wanted {x['bound']}" for x in missed) + "."
     if unknown:
         return outcome, "This run cannot tell: " + "; ".join(f"{x['name']} ({x['reason']})" for x in unknown) + "."
-    return outcome, "The SLA is met in this run." if lines else "The scenario names no SLA to be judged by."
+    return outcome, ("The SLA is met in this run." if lines else "The scenario names no SLA to be judged by.") + _beyond(summary)
+
+
+def _beyond(summary: dict[str, Any]) -> str:
+    """What a met SLA does not ask about, and nobody may overlook: a failover that lost all of a database, or that never ended."""
+    found = []
+    for f in summary["failovers"]:
+        of = f"failover {f['number']}"
+        if f["data_loss_us"] is None:
+            found.append(f"after {of} it is not known how much was lost ({f['loss_ledger']['note']})")
+        if f["outage_us"] is None:
+            found.append(f"the outage of {of} was not over by the end of the run")
+    return f" But {'; '.join(found)}: no line of it asks about that." if found and summary["verdict"]["lines"] else f" {'; '.join(found).capitalize()}." if found else ""
 
 
 def _line(line: dict[str, Any]) -> dict[str, str]:
@@ -99,7 +111,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
             words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
             charts.append(waterfall(f"loss_{number}", "Data loss: what it is made of", ledger, f"Data loss {clock(f['data_loss_us'])}: {words}."))
     phases = [(name.replace("_", " "), us) for name, us in f["phases_us"].items() if us]
-    total = "not over by the end of the run" if f["outage_us"] is None else clock(f["outage_us"])
+    total = _outage(f)
     words = "; ".join(f"{name} {clock(us)}" for name, us in phases)
     charts.append(waterfall(f"outage_{number}", "Outage: phase by phase", phases, f"Outage {total}: {words}."))
     served = f"{f['requests_failed']:,} of {f['requests_offered']:,} requests failed" if f["requests_offered"] else "no request was offered"
@@ -113,11 +125,18 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)
 
 
+def _outage(f: dict[str, Any]) -> str:
+    return "not over by the end of the run" if f["outage_us"] is None else clock(f["outage_us"])
+
+
 def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]:
     """What a run is known by, for the head of the page."""
     e, lag, link, alerts = summary["exposure"], summary["replay_lag"], summary["link"], summary["alerts"]
     many = len(summary["databases"])
     facts = [("simulated", f"{span(summary['measured_us']['end'])}, {many} database{'s' * (many != 1)}, seed {summary['seed']}")]
+    for f in summary["failovers"]:
+        lost = "an unknown amount" if f["data_loss_us"] is None else clock(f["data_loss_us"])
+        facts.append((f"failover {f['number']}", f"{lost} of data lost, outage {_outage(f)}"))
     if e["time_us"]:
         facts.append((f"exposure ({e['class']})", f"p50 {clock(e['p50_us'])}, p99 {clock(e['p99_us'])}, at most {clock(e['max_us'])}"))
     if lag["max_us"] is not None:

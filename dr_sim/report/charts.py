@@ -42,7 +42,10 @@ from dr_sim.units import MINUTE_US, SECOND_US, clock
 MOST_POINTS = 16_000  # of one curve: about 130 kB each way in the page
 MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
 LINK_SLICES = 2_000
-LEFT_PX = 110  # room for names: the lanes' time axes lie below one another
+LEFT_PX = 116  # room for names: the lanes' time axes lie below one another
+LONGEST_LABEL = 18  # letters that find room there; the rest of a longer name is told by hovering
+MOST_LETTERS = 46  # of a legend in one line on a phone
+MOST_ROWS = 16  # of alerts: a row for each database up to here, for each kind of alert beyond
 ALERT_MARKERS = {1: "inverted_triangle", 2: "circle", 3: "square"}
 OTHER_MARKER = "diamond"
 _ALERT_COLOURS = {1: RED, 2: ORANGE, 3: "#CC79A7"}
@@ -106,6 +109,7 @@ class Timeline:
         f.xaxis.major_label_policy = NoOverlap()  # on a phone there is room for three
         f.ygrid.grid_line_color = None if isinstance(y_range, list) else "#E0E0E0"
         f.xgrid.grid_line_color = "#E0E0E0"
+        f.yaxis.major_label_text_font_size = "10px"
         f.outline_line_color = None
         if tooltips:
             f.add_tools(HoverTool(tooltips=tooltips))
@@ -167,25 +171,25 @@ class Timeline:
 
     def _events(self) -> Chart:
         happenings = sorted(self.seen.happenings, key=lambda h: h.begin_us)
-        labels = list(dict.fromkeys(h.what.replace("_", " ") for h in happenings))
+        labels = list(dict.fromkeys(_label(h.what.replace("_", " ")) for h in happenings))
         f = self._lane("events", 60 + 26 * max(len(labels), 1), labels[::-1] or ["nothing"], "", [("", "@words"), ("from", "@when")])
         shortest = self.end_us // 1000
         for fatal, colour in ((False, RED), (True, BLACK)):
             chosen = [h for h in happenings if (h.what == "lose") == fatal]
             rows = [
-                (h.what.replace("_", " "), h.begin_us, max(h.begin_us if fatal else h.end_us, h.begin_us + shortest),
+                (_label(h.what.replace("_", " ")), h.begin_us, max(h.begin_us if fatal else h.end_us, h.begin_us + shortest),
                  f"{h.label}: {h.what.replace('_', ' ')} {h.detail} ({clock(h.end_us - h.begin_us)})")
                 for h in chosen
             ]  # fmt: skip
             self._bars(f, rows, colour)
         listed = "; ".join(f"{h.what.replace('_', ' ')} {self.when(h.begin_us)}" for h in happenings[:12])
         more = f"; and {len(happenings) - 12} more" if len(happenings) > 12 else ""
-        return Chart("events", "What happened", f"{len(happenings)} events: {listed}{more}." if happenings else "Nothing happened.", f)
+        return Chart("events", "What happened", f"{counted(len(happenings), 'event')}: {listed}{more}." if happenings else "Nothing happened.", f)
 
     def _backups(self) -> Chart:
         words = {Kind.FULL: "full", Kind.INCREMENTAL: "incremental", Kind.LOG: "log"}
         f = self._lane("backups", 150, ["log", "incremental", "full"], "", [("", "@words"), ("begun", "@when")])
-        counted = dict.fromkeys(Kind, 0)
+        seen = dict.fromkeys(Kind, 0)
         left_out = 0
         rows: dict[Kind, list[tuple[Any, int, int, str]]] = {kind: [] for kind in Kind}
         shortest = self.end_us // 20_000
@@ -193,8 +197,8 @@ class Timeline:
             began_us = v.leg.begins_us
             for database, file in ((d, f) for index, d in enumerate(v.leg.scenario.databases) for f in v.causes.files(index)):
                 kind = Kind(file.kind)
-                counted[kind] += 1
-                if kind is Kind.LOG and counted[kind] > MOST_BARS:
+                seen[kind] += 1
+                if kind is Kind.LOG and seen[kind] > MOST_BARS:
                     left_out += 1
                     continue
                 stop = file.finished_us or file.cut_off_us or v.ends_us
@@ -203,8 +207,8 @@ class Timeline:
                 rows[kind].append((words[kind], began_us + file.begin_us, began_us + max(stop, file.begin_us + shortest), text))
         for kind, colour in ((Kind.FULL, BLUE), (Kind.INCREMENTAL, SKY), (Kind.LOG, GREEN)):
             self._bars(f, rows[kind], colour)
-        told = ", ".join(f"{counted[kind]} {words[kind]}{'s' * (counted[kind] != 1)}" for kind in Kind)
-        return Chart("backups", "Backups", f"{told}." + (f" {left_out} logs are not drawn." if left_out else ""), f)
+        told = ", ".join(counted(seen[kind], words[kind]) for kind in Kind)
+        return Chart("backups", "Backups", f"{told}." + (f" {left_out:,} logs are not drawn." if left_out else ""), f)
 
     def _link(self) -> Chart:
         capacity = self.scenario.link.bandwidth_bit_s / 1e6
@@ -223,7 +227,7 @@ class Timeline:
                    fill_alpha=0.2, hatch_pattern="right_diagonal_line", hatch_color=RED, legend_label="down")  # fmt: skip
         above_it(f)
         total = sum(end - begin for begin, end in down)
-        return Chart("link", "Link", f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} crossed a link of {capacity:g} Mbit/s; it was down for {clock(total)}.", f)
+        return Chart("link", "Link", f"{size(sum(int(v.t['truth.transfer_bytes']['bytes'].sum()) for v in self.seen.legs))} crossed a link of {capacity:g} Mbit/s; it was {f'down for {clock(total)}' if total else 'never down'}.", f)
 
     def _behind(self) -> Chart:
         lag = self.seen.whole.replay_lag()
@@ -262,7 +266,8 @@ class Timeline:
                    color="#CC79A7", fill_alpha=0.2, hatch_pattern="cross", hatch_color="#CC79A7", legend_label="staging full")  # fmt: skip
         above_it(f)
         full = sum(end - begin for begin, end in staging)
-        words = f"At most {landing.most} logs waited to land and {restoring.most} to be restored; staging was full for {clock(full)}."
+        held = f"full for {clock(full)}" if staging else "never full"
+        words = f"At most {counted(landing.most, 'log')} waited to land and {restoring.most:,} to be restored; staging was {held}."
         return Chart("backlog", "Backlog and staging", words, f)
 
     def _steps(self, part: Backlog) -> tuple[Any, Any]:
@@ -284,28 +289,47 @@ class Timeline:
 
     def _alerts(self) -> Chart:
         alerts = self.seen.alerts
-        names = [self._subject(i) for i in (-1, *range(len(self.scenario.databases)))]
-        named = [name for i, name in enumerate(names, -1) if any(a.database == i for a in alerts)]
+        databases = [i for i in (-1, *range(len(self.scenario.databases))) if any(a.database == i for a in alerts)]
+        few = len(databases) <= MOST_ROWS
+        rows = {(a.database if few else a.event_id): "" for a in sorted(alerts, key=lambda a: a.database if few else a.event_id)}
+        for i, row in enumerate(rows):
+            label = _label(self._subject(row)) if few else f"event {row}"
+            rows[row] = label if label not in rows.values() else _label(label, f" {i}")
+        named = list(rows.values())
         f = self._lane("alerts", 60 + 26 * max(len(named), 1), named[::-1] or ["none"], "",
-                       [("", "@words"), ("at", "@when"), ("", "@judged")])  # fmt: skip
+                       [("", "@of"), ("", "@words"), ("at", "@when"), ("", "@judged")])  # fmt: skip
         for event_id in sorted({a.event_id for a in alerts}):
             chosen = [a for a in alerts if a.event_id == event_id]
             data = {
-                "x": self.ms([a.time_us for a in chosen]), "y": [self._subject(a.database) for a in chosen],
+                "x": self.ms([a.time_us for a in chosen]), "y": [rows[a.database if few else event_id] for a in chosen],
                 "words": [a.text for a in chosen], "when": [self.when(a.time_us) for a in chosen],
+                "of": [self._subject(a.database) for a in chosen],
                 "judged": [a.level + (", false alarm" if a.false_alarm else "") for a in chosen],
                 "fill": [0.0 if a.false_alarm else 0.9 for a in chosen],
             }  # fmt: skip
             f.scatter("x", "y", source=data, marker=ALERT_MARKERS.get(event_id, OTHER_MARKER), size=9, fill_alpha="fill",
                       color=_ALERT_COLOURS.get(event_id, GREY), legend_label=f"event {event_id}")  # fmt: skip
+        f.hover.limit = 5  # of hundreds that lie upon each other
         if alerts:
             above_it(f)
         due, missed, late, false = (sum(getattr(v.quality, what) for v in self.seen.legs) for what in ("due", "missed", "late", "false"))
-        words = f"{len(alerts)} alerts; {due} lasting dangers asked for one, {missed} were missed, {late} answered late; {false} alerts were false."
+        words = f"{counted(len(alerts), 'alert')}; {counted(due, 'lasting danger')} asked for one, {missed} missed, {late} answered late; {false} false."
+        if not few:
+            words += f" They are about {len(databases)} subjects, so they are drawn by kind."
         return Chart("alerts", "Alerts", words, f)
 
     def _subject(self, database: int) -> str:
         return "whole service" if database < 0 else self.scenario.databases[database].name
+
+
+def counted(n: int, word: str) -> str:
+    """'1 log', '4,031 logs'."""
+    return f"{n:,} {word}{'s' * (n != 1)}"
+
+
+def _label(name: str, end: str = "") -> str:
+    """A name that finds room beside an axis."""
+    return f"{name[: LONGEST_LABEL - len(end) - 1]}…{end}" if len(name) + len(end) > LONGEST_LABEL else name + end
 
 
 def _held(t: Tables, end_us: int) -> list[tuple[int, int]]:
@@ -387,9 +411,12 @@ def _top(*values_us: int) -> float:
 
 
 def above_it(f: Any) -> None:
-    """The legend above its chart, where it hides nothing."""
+    """The legend above its chart, where it hides nothing; on two lines where a phone would cut it off."""
     f.add_layout(f.legend[0], "above")
     f.legend.orientation = "horizontal"
+    labels = [item.label.value for item in f.legend[0].items]
+    if len(labels) > 2 and sum(len(label) + 4 for label in labels) > MOST_LETTERS:
+        f.legend.ncols = 2
     f.legend.border_line_color = None
     f.legend.label_text_font_size = "11px"
     f.legend.padding = f.legend.margin = 2

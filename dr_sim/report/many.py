@@ -17,7 +17,8 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE
-from dr_sim.report.charts import LEFT_PX, Chart, above_it
+from dr_sim.measures.outcome import PHASES
+from dr_sim.report.charts import LEFT_PX, Chart, above_it, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.sla import CLASSES, split
@@ -42,11 +43,11 @@ return `${+tick.toFixed(1)} s`
 def distribution_html(found: Distribution) -> str:
     """The page of these replications."""
     scenario = found.scenario
-    charts = [_exposure(found), *_costs(found)]
+    charts = [_exposure(found), *_costs(found), *_phases(found)]
     return rendered(
         "many.html", {chart.key: chart.figure for chart in charts}, scenario=scenario, verdict=_verdict(found), marks=MARKS, version=__version__,
         charts=charts, sla=[_line(v) for v in found.verdict], statistics=STATISTICS, estimates=list(_estimates(found.estimates)),
-        missed=list(_missed(found)), confidence=round(100 * CONFIDENCE), runs=found.n, resolved=dump_resolved(scenario),
+        missed=list(_missed(found)), worst=list(_worst(found)), confidence=round(100 * CONFIDENCE), runs=found.n, resolved=dump_resolved(scenario),
     )  # fmt: skip
 
 
@@ -123,6 +124,15 @@ def _missed(found: Distribution) -> Iterator[str]:
         yield f"The RPO would be missed at least once in a year by a lost {row['class']}: {part}."
 
 
+def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:
+    """(measure, value, replication) of the runs that an engineer wants to see whole."""
+    for measure in ("data_loss", "outage", "exposure.max"):
+        of = [(v.low, -s.number) for s in found.samples for v in s.values if v.measure == measure and not (v.database or v.tenant) and v.failure_class in ("", "site")]
+        if of:
+            value, number = max(of)
+            yield f"{measure.partition('.')[0].replace('_', ' ')}", clock(value), -number
+
+
 # ---- charts ----------------------------------------------------------------------------------------------------------
 def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "linear") -> Any:
     f = figure(name=key, height=300, sizing_mode="stretch_width", x_axis_type="log", y_axis_type=y_axis, y_range=y_range,
@@ -132,6 +142,8 @@ def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "li
     f.toolbar.autohide = True
     f.xaxis.ticker = FixedTicker(ticks=list(_TICKS_S))
     f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS)
+    if y_axis == "log":
+        f.yaxis.formatter = CustomJSTickFormatter(code="return `${+tick.toPrecision(2)}`")  # 0.1, not 10 to the -1
     f.xaxis.major_label_policy = NoOverlap()  # a phone has room for half of them
     f.outline_line_color = None
     return f
@@ -162,6 +174,18 @@ def _exposure(found: Distribution) -> Chart:
     told = "; ".join(f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}" for c, curve in curves.items())
     words = f"What a failure at a random instant would cost, over all the time of all {found.n:,} runs: {told or 'nothing was measured'}."
     return Chart("many_exposure", "Exposure: the data loss of a failure at any instant", words, f)
+
+
+def _phases(found: Distribution) -> Iterator[Chart]:
+    """The mean outage as a waterfall of its phases' means; they add up where every outage came to its end."""
+    names = [p for p in PHASES if len(found.values(f"outage.{p}"))]
+    means = {p.replace("_", " "): found.interval(f"outage.{p}.mean") for p in names}
+    parts = [(name, round(i.estimate * SECOND_US)) for name, i in means.items() if i.estimate > 0]
+    if parts:
+        told = "; ".join(f"{name} {seconds(means[name].estimate)} (from {seconds(means[name].low)} to {seconds(means[name].high)})" for name, _ in parts)
+        whole = found.interval("outage.mean")
+        open_ended = "" if math.isfinite(whole.high) else " Some outages were not over by the end of their run: these are the least they can be."
+        yield waterfall("many_phases", "Outage: phase by phase, means", parts, f"Mean outage {seconds(whole.estimate)}: {told}.{open_ended}")
 
 
 def _costs(found: Distribution) -> Iterator[Chart]:
