@@ -83,7 +83,7 @@ def _curve(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> No
     ax.margins(x=0.08)
     ax.set_xlabel(keys[0])
     ax.set_ylabel(label)
-    ax.legend(frameon=False)
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
 
 
 def _heat(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> None:
@@ -95,7 +95,8 @@ def _heat(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> Non
     known = field[np.isfinite(field)]
     wide = len(known) and known.min() > 0 and known.max() > 5 * known.min()
     picture = ax.imshow(field, origin="lower", aspect="auto", cmap="cividis", norm="log" if wide else "linear")
-    ax.figure.colorbar(picture, ax=ax, label=label)
+    bar = ax.figure.colorbar(picture, ax=ax, label=label, format="{x:g}")
+    bar.ax.yaxis.set_minor_formatter("{x:g}")
     middle = float(np.exp(np.log(known).mean())) if wide else float(known.mean()) if len(known) else 0.0
     for j in range(len(rows)):
         for i in range(len(columns)):
@@ -108,8 +109,7 @@ def _heat(ax: Any, table: Any, keys: list[str], scale: float, label: str) -> Non
         where = "every point meets it" if met == field.size else "no point meets it" if not met else f"{met} of {field.size} points meet it"
         of = {_cell(x, label) for x in bound[np.isfinite(bound)]}
         ax.plot([], [], color=RED, lw=2, label=f"SLA: {of.pop() if len(of) == 1 else 'of each point'}; {where} (?: the interval straddles it)")
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
-        ax.set_title("", pad=20)
+        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", frameon=False)
     ax.set_xticks(range(len(columns)), columns, rotation=30 if len(columns) > 5 else 0)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xlabel(keys[0])

@@ -267,8 +267,9 @@ def test_a_heat_map_says_where_the_sla_is_met(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
     found = api.sweep(path, {"link.bandwidth": ["100 kbit/s", "10 Mbit/s"], "replay.workers": ["1", "2"]}, 5, workers=1)
     for sla, said, edges in ((None, "2 of 4 points meet it", 2), (1.0, "no point meets it", 0), (9e6, "every point meets it", 0)):
-        ax = found.plot("exposure.mean", sla=sla).axes[0]
-        assert said in ax.get_legend().get_texts()[0].get_text()
+        figure = found.plot("exposure.mean", sla=sla)
+        assert said in figure.legends[0].get_texts()[0].get_text()
+        ax = figure.axes[0]
         assert sum(len(line.get_xdata()) for line in ax.lines) == 2 * edges
     one = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 5, workers=1)
     (ax,) = one.plot("exposure.mean").axes
