@@ -51,7 +51,7 @@ class Run:
     """One replication, whole: its legs (one, and one more after each failover), every measure, the verdict."""
 
     scenario: Scenario
-    legs: list[Leg]
+    whole: Whole  # its legs opened, and its curves
     summary: dict[str, Any]
     verdict: Verdict
 
@@ -60,14 +60,13 @@ class Run:
         return f"Run({of.name}, seed {of.seed}, {len(self.summary['failovers'])} failovers, {self.verdict.outcome.name if of.sla else 'no SLA'})"
 
     @property
+    def legs(self) -> list[Leg]:
+        return self.whole.legs
+
+    @property
     def journal(self) -> Journal:
         """Of the first leg."""
         return self.legs[0].journal
-
-    @cached_property
-    def whole(self) -> Whole:
-        """Its curves, over all legs."""
-        return Whole(self.legs)
 
     @cached_property
     def digest(self) -> str:
@@ -96,11 +95,12 @@ class Run:
     def plot(self, what: str = "timeline") -> Figure:
         """'timeline': backups, link, replay lag, alerts and failovers; 'exposure': true beside reported, with the SLA's line."""
         from dr_sim.figures import exposure_figure, timeline_figure
+        from dr_sim.figures.views import views_of
 
         drawn = {"timeline": timeline_figure, "exposure": exposure_figure}
         if what not in drawn:
             raise ValueError(f"a picture of a run is 'timeline' or 'exposure', not {what!r}")
-        return drawn[what](self.journal, self.scenario, self.legs[1:])
+        return drawn[what](views_of(self.whole))
 
 
 def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "") -> Run:
@@ -112,9 +112,9 @@ def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: st
     of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
-    legs = play(of)
-    summary = summarise(Whole(legs))
-    return Run(of, legs, summary, judge(summary, of))
+    whole = Whole(play(of))
+    summary = summarise(whole)
+    return Run(of, whole, summary, judge(summary, of))
 
 
 def replicate(

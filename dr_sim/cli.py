@@ -223,6 +223,7 @@ def _explain(a: argparse.Namespace) -> int:
 
 
 def _report(a: argparse.Namespace) -> int:
+    from dr_sim.figures.views import views_of
     from dr_sim.output import write_together
     from dr_sim.progress import progress_bar
     from dr_sim.report import report_html
@@ -232,7 +233,7 @@ def _report(a: argparse.Namespace) -> int:
     stored, summary = read_results(a.results), read_summary(a.results)
     with progress_bar("assumptions") as (progress, _):
         examined = examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress) if stored.scenario.sla else None
-    write_together({a.results / REPORT_FILE: report_html(stored.journal, stored.scenario, summary, examined, stored.following)})
+    write_together({a.results / REPORT_FILE: report_html(views_of(stored.whole), summary, examined)})
     for flip in examined.flips if examined else []:
         print(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
     if examined and not examined.flips:

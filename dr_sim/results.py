@@ -18,6 +18,7 @@ from dr_sim import __version__, journal_file
 from dr_sim.errors import InputError, Problem
 from dr_sim.faults import Effect
 from dr_sim.figures import exposure_svg, timeline_svg
+from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
 from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
@@ -39,21 +40,30 @@ class Result:
     """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to its first failover's
     end; following: the legs after that (dr_sim/legs.py)."""
 
-    scenario: Scenario
-    journal: Journal
-    following: list[Leg]
-    effects: list[Effect]  # of the first leg: what lasted in it
+    whole: Whole
     summary: dict[str, Any]
     verdict: Verdict
     digest: str
 
+    @property
+    def scenario(self) -> Scenario:
+        return self.whole.scenario
+
+    @property
+    def journal(self) -> Journal:
+        """Of the first leg."""
+        return self.whole.legs[0].journal
+
+    @property
+    def following(self) -> list[Leg]:
+        return self.whole.legs[1:]
+
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
     """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
-    legs = play(scenario, progress)
-    first, *following = legs
-    summary = summarise(Whole(legs))
-    return Result(scenario, first.journal, following, first.effects, summary, judge(summary, scenario), first.journal.digest())
+    whole = Whole(play(scenario, progress))
+    summary = summarise(whole)
+    return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())
 
 
 def journal_name(leg_no: int) -> str:
@@ -149,27 +159,24 @@ def _fill(result: Result, folder: Path) -> None:
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     for leg in result.following:
         journal_file.save(leg.journal, folder / journal_name(leg.number))
-    _write_json(folder / SUMMARY_FILE, full_summary(result))
-    timeline_svg(result.journal, result.scenario, folder / TIMELINE_FILE, result.following)
-    exposure_svg(result.journal, result.scenario, folder / EXPOSURE_FILE, result.following)
-    write_report(result, full_summary(result), folder / REPORT_FILE)
+    summary, views = full_summary(result), views_of(result.whole)
+    _write_json(folder / SUMMARY_FILE, summary)
+    timeline_svg(views, folder / TIMELINE_FILE)
+    exposure_svg(views, folder / EXPOSURE_FILE)
+    write_report(views, summary, folder / REPORT_FILE)
 
 
 def _that_mattered(result: Result) -> list[list[Effect]]:
     """Of each leg but the last, what lasted beyond its end: the next one was made of it."""
-    effects = [result.effects, *(leg.effects for leg in result.following)]
-    begins = [0, *(leg.begins_us for leg in result.following)]
-    return [
-        [e for e in of if e.began_us <= end - begin and (e.until_us < 0 or e.until_us > end - begin)]
-        for of, begin, end in zip(effects, begins, begins[1:], strict=False)
-    ]
+    lasted = [(leg.effects, result.whole.until_us(leg) - leg.begins_us) for leg in result.whole.legs[:-1]]
+    return [[e for e in effects if e.began_us <= end and (e.until_us < 0 or e.until_us > end)] for effects, end in lasted]
 
 
-def write_report(result: Result, summary: dict[str, Any], path: Path) -> None:
+def write_report(views: Views, summary: dict[str, Any], path: Path) -> None:
     """report.html of one run, from its whole summary."""
     from dr_sim.report import report_html  # here: its library takes longer to import than all the rest
 
-    path.write_text(report_html(result.journal, result.scenario, summary, following=result.following), encoding="utf-8")
+    path.write_text(report_html(views, summary), encoding="utf-8")
 
 
 def _engine(journal: Journal) -> dict[str, str]:
@@ -233,9 +240,8 @@ class Stored:
     legs: list[StoredLeg]
 
     @property
-    def following(self) -> list[Leg]:
-        """The legs after the first."""
-        return [each.leg for each in self.legs[1:]]
+    def whole(self) -> Whole:
+        return Whole([each.leg for each in self.legs])
 
 
 def read_results(folder: Path) -> Stored:

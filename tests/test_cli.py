@@ -49,8 +49,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures cost most of a short run and have tests of their own: an outline stands for them here."""
     for name in ("timeline_svg", "exposure_svg"):
-        monkeypatch.setattr(run_files, name, lambda journal, scenario, path, following: path.write_text("<svg/>"))
-    monkeypatch.setattr(run_files, "write_report", lambda result, summary, path: path.write_text("<html>"))
+        monkeypatch.setattr(run_files, name, lambda views, path: path.write_text("<svg/>"))
+    monkeypatch.setattr(run_files, "write_report", lambda views, summary, path: path.write_text("<html>"))
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,17 @@ import numpy as np
 
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.figures.style import slices
+from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.model import Scenario, SlaLine
 from tests.library.runs import ran
-from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable
+from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable, whole_of
 from tests.test_screen import sketch
+
+
+def seen(journal: Journal, scenario: Scenario | None = None) -> Views:
+    return views_of(whole_of(journal, scenario or a_scenario()))
 
 
 def text_of(path: Path) -> str:
@@ -25,17 +30,17 @@ def text_of(path: Path) -> str:
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
     for draw in (timeline_svg, exposure_svg):
         once, again = tmp_path / "once.svg", tmp_path / "again.svg"
-        draw(sketch(), a_scenario(), once)
-        draw(sketch(), a_scenario(), again)
+        draw(seen(sketch()), once)
+        draw(seen(sketch()), again)
         assert once.read_bytes() == again.read_bytes()
         assert b"<dc:date>" not in once.read_bytes()
-    timeline_svg(sketch(), a_scenario(), once)
-    timeline_svg(sketch(alerted=False), a_scenario(), again)
+    timeline_svg(seen(sketch()), once)
+    timeline_svg(seen(sketch(alerted=False)), again)
     assert once.read_bytes() != again.read_bytes()
 
 
 def test_the_timeline_names_what_happened(tmp_path: Path) -> None:
-    timeline_svg(sketch(), a_scenario(), tmp_path / "t.svg")
+    timeline_svg(seen(sketch()), tmp_path / "t.svg")
     text = text_of(tmp_path / "t.svg")
     for word in ("events", "2 link outage", "3 lose", "backups", "Mbit/s", "replay lag", "true exposure (site)", "DR Log Replay 2: no new logs (1)",
                  "lost: 47:12", "back-off", "link down", "outage 7:02", "detect 0:30", "decide"):  # fmt: skip
@@ -46,13 +51,13 @@ def test_without_a_failover_there_is_no_second_panel(tmp_path: Path) -> None:
     journal = Journal()
     survivable(journal, 0, 0)
     journal.note("truth.end", HOUR, -1)
-    timeline_svg(journal, a_scenario(), tmp_path / "t.svg")
+    timeline_svg(seen(journal), tmp_path / "t.svg")
     assert "Around the failover" not in text_of(tmp_path / "t.svg")
 
 
 def test_the_exposure_shows_true_reported_and_the_line_of_the_sla(tmp_path: Path) -> None:
     scenario = replace(a_scenario(), sla=(SlaLine("rpo", "data_loss", True, 20 * MIN),))
-    exposure_svg(sketch(), scenario, tmp_path / "e.svg")
+    exposure_svg(seen(sketch(), scenario), tmp_path / "e.svg")
     text = text_of(tmp_path / "e.svg")
     for word in ("true", "reported", "SLA rpo 20:00", "danger 15:00", "dashed: the failure"):
         assert word in text, f"{word!r} is not in the picture"
@@ -60,7 +65,7 @@ def test_the_exposure_shows_true_reported_and_the_line_of_the_sla(tmp_path: Path
 
 def test_an_empty_record_is_drawn_too(tmp_path: Path) -> None:
     for draw in (timeline_svg, exposure_svg):
-        draw(Journal(), a_scenario(), tmp_path / "empty.svg")
+        draw(seen(Journal()), tmp_path / "empty.svg")
         assert (tmp_path / "empty.svg").stat().st_size > 1000
 
 
@@ -72,7 +77,7 @@ def test_four_thousand_logs_and_a_thousand_alerts_stay_readable_and_small(tmp_pa
             alert(journal, k * 5 * MIN + 4 * S)
     journal.note("truth.end", 14 * DAY, -1)
     for draw in (timeline_svg, exposure_svg):
-        draw(journal, replace(a_scenario(), run_for_us=14 * DAY), tmp_path / "long.svg")
+        draw(seen(journal, replace(a_scenario(), run_for_us=14 * DAY)), tmp_path / "long.svg")
         assert (tmp_path / "long.svg").stat().st_size < 1_000_000
 
 
@@ -89,15 +94,15 @@ def test_a_dense_curve_keeps_its_peaks() -> None:
 
 def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotected(tmp_path: Path) -> None:
     result = ran("after_failover/failback")
-    timeline_svg(result.journal, result.scenario, tmp_path / "t.svg", result.following)
+    timeline_svg(views_of(result.whole), tmp_path / "t.svg")
     text = text_of(tmp_path / "t.svg")
     for word in ("primary A, secondary B", "primary B, secondary C", "dotted: unprotected", "1 lose", "2 order failover",
                  "Around the failover 1", "Around the failover 2", "outage 1:21", "Sat 10 Jan"):  # fmt: skip
         assert word in text, f"{word!r} is not in the picture"
-    exposure_svg(result.journal, result.scenario, tmp_path / "e.svg", result.following)
+    exposure_svg(views_of(result.whole), tmp_path / "e.svg")
     text = text_of(tmp_path / "e.svg")
     assert "unprotected" in text and "300" in text.split()  # minutes: it rises for hours
-    exposure_svg(result.journal, replace(result.scenario, new_secondary_us=0), tmp_path / "first.svg")
+    exposure_svg(seen(result.journal, replace(result.scenario, new_secondary_us=0)), tmp_path / "first.svg")
     assert "unprotected" in text_of(tmp_path / "first.svg") and "300" not in text_of(tmp_path / "first.svg").split()
 
 

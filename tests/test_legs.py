@@ -11,7 +11,7 @@ import pytest
 from dr_sim import cli, results
 from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.whole import whole_of
+from dr_sim.measures.whole import Whole
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Outages, Recorded
@@ -32,7 +32,6 @@ LOSE = "[{at: 1 h, lose: site}]"
 SEEDING_US = (  # a full is read, sent, hashed and restored: 500 GB at 191 MB/s, 200 Mbit/s, 500 MB/s and 356 MB/s
     5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US + 1_000 * SECOND_US + SECOND_US + -(-500_000 * SECOND_US // 356)
 )
-
 
 FAILBACK = "[{at: 1 h, lose: site}, {at: 20 h, order_failover: dba}]"
 
@@ -256,5 +255,5 @@ def test_what_was_refused_or_silently_short_after_a_failover_counts(tmp_path: Pa
     assert 20 * HOUR_US <= refused["first_us"] < 20 * HOUR_US + 300 * SECOND_US
     leg = result.following[0]
     leg.journal.note("truth.silent_recovery", 23 * HOUR_US, 0, 10, 9, 1)
-    (found,) = summarise(whole_of(result.journal, result.scenario, result.following))["silent_recoveries"]
+    (found,) = summarise(Whole(result.whole.legs))["silent_recoveries"]
     assert (found["database"], found["time_us"]) == ("crm", leg.begins_us + 23 * HOUR_US)

@@ -16,9 +16,9 @@ import pytest
 from benchmarks.report import CHARTS_DRAWN, CHROMIUM, DRIVER, MOST_BYTES, MOST_MS, open_browser, times
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sample import take
+from dr_sim.figures.views import views_of
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.whole import whole_of
 from dr_sim.report import _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
@@ -28,7 +28,7 @@ from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
 from dr_sim.verdict import judge
 from tests.library.runs import ran
-from tests.measures.make import a_scenario
+from tests.measures.make import a_scenario, whole_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHIN_MS = 4 * MOST_MS  # a machine may have other work
@@ -45,7 +45,7 @@ def two_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def a_page(tmp_path: Path, text: str) -> str:
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     result = run(load_scenario(tmp_path / "s.yaml"))
-    return report_html(result.journal, result.scenario, full_summary(result))
+    return report_html(views_of(result.whole), full_summary(result))
 
 
 # ---- what stands on it ---------------------------------------------------------------------------------------------------
@@ -289,6 +289,6 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
 
 def test_the_page_shows_every_leg_of_a_run() -> None:
     result = ran("after_failover/failback")
-    page = report_html(result.journal, result.scenario, full_summary(result), following=result.following)
+    page = report_html(views_of(result.whole), full_summary(result))
     for word in ("Which site is the primary", "primary B, secondary C", "around failover 2", "unprotected 2", "A until Tue 00:01:01", "Failover 2: planned"):
         assert word in page, f"{word!r} is not on the page"

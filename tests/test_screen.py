@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.whole import whole_of
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.screen import adding_up, instant, screen, size, span
 from dr_sim.verdict import Verdict, judge
-from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, phase, survivable
+from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, phase, survivable, whole_of
 from tests.world.build import ONE, ran
 
 ALL = 1_000_000

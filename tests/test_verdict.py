@@ -9,11 +9,10 @@ import pytest
 
 from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.whole import whole_of
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import COUNTS, CURVES, DURATIONS, split
 from dr_sim.verdict import Outcome, Verdict, judge
-from tests.measures.make import HOUR, MIN, S, a_scenario, alert, phase, survivable
+from tests.measures.make import HOUR, MIN, S, a_scenario, alert, phase, survivable, whole_of
 
 ALL = 1_000_000
 

@@ -9,7 +9,6 @@ bytes: no dates, no random ids.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,36 +18,33 @@ from matplotlib.figure import Figure
 from dr_sim.figures.exposure import draw_exposure
 from dr_sim.figures.style import STYLE
 from dr_sim.figures.timeline import draw_timeline
-from dr_sim.figures.views import views_of
-from dr_sim.journal import Journal
-from dr_sim.legs import Leg
-from dr_sim.scenario.model import Scenario
+from dr_sim.figures.views import Views
 
 __all__ = ["exposure_figure", "exposure_svg", "save_svg", "timeline_figure", "timeline_svg"]
 
 
-def timeline_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
+def timeline_svg(views: Views, path: Path) -> None:
     """Backups, link, how far behind, alerts and the failovers, over the run, all legs of it, and around each failover."""
     with mpl.rc_context(STYLE):
-        save_svg(timeline_figure(journal, scenario, following), path)
+        save_svg(timeline_figure(views), path)
 
 
-def exposure_svg(journal: Journal, scenario: Scenario, path: Path, following: Sequence[Leg] = ()) -> None:
+def exposure_svg(views: Views, path: Path) -> None:
     """True and reported exposure to the loss of the site, with the SLA's line, the failures and the time unprotected."""
     with mpl.rc_context(STYLE):
-        save_svg(exposure_figure(journal, scenario, following), path)
+        save_svg(exposure_figure(views), path)
 
 
-def timeline_figure(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Figure:
+def timeline_figure(views: Views) -> Figure:
     """The same, not saved."""
     with mpl.rc_context(STYLE):
-        return draw_timeline(views_of(journal, scenario, following))
+        return draw_timeline(views)
 
 
-def exposure_figure(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Figure:
+def exposure_figure(views: Views) -> Figure:
     """The same, not saved."""
     with mpl.rc_context(STYLE):
-        return draw_exposure(views_of(journal, scenario, following))
+        return draw_exposure(views)
 
 
 def save_svg(figure: Figure, path: Path) -> None:

@@ -22,7 +22,7 @@ from dr_sim.figures.style import (
     lane,
     shade,
 )
-from dr_sim.measures.alerts import judge
+from dr_sim.figures.views import View
 from dr_sim.measures.causes import Causes, File
 from dr_sim.measures.outcome import Failover
 from dr_sim.measures.tables import Tables
@@ -63,16 +63,14 @@ def near(t: Tables, causes: Causes, failover: Failover, window: Window) -> list[
     return [f for f in files if f.begin_us < window[1] and last.get(f.number, f.begin_us) > window[0]]
 
 
-def draw_failover(
-    axes: Any, t: Tables, causes: Causes, time: Clock, failover: Failover, window: Window, number: str = ""
-) -> None:
+def draw_failover(axes: Any, view: View, time: Clock, failover: Failover, window: Window, number: str = "") -> None:
     """The worst database's files one by one, alerts and the phases of the outage."""
     worst = failover.worst
-    name = causes.scenario.databases[worst.database].name
+    name = view.leg.scenario.databases[worst.database].name
     axes[0].set_title(f"Around the failover{number}: files of {name}, from cut to restore")
-    draw_alerts(axes[0], [a for a in judge(t, causes.scenario).alerts if a.database in (worst.database, -1)], time, window)
+    draw_alerts(axes[0], [a for a in view.quality.alerts if a.database in (worst.database, -1)], time, window)
     lane(axes[0], "alerts")
-    _files(axes[1], t, causes, time, window, failover)
+    _files(axes[1], view.t, view.causes, time, window, failover)
     _phases(axes[2], time, failover, window)
     for ax in axes:
         time.axis(ax, *window)

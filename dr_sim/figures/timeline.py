@@ -64,7 +64,7 @@ def draw_timeline(views: Views) -> Figure:
     for i, (v, f, window) in enumerate(zooms):
         at = len(drawn) + 3 * i
         number = f" {i + 1}" if len(zooms) > 1 else ""
-        draw_failover(axes[at : at + 3], v.t, v.causes, time.later(v.leg.begins_us), f, window, number)
+        draw_failover(axes[at : at + 3], v, time.later(v.leg.begins_us), f, window, number)
     return figure
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dr_sim.journal import Journal
 from dr_sim.legs import Leg
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
 from dr_sim.measures.causes import Causes, Happening
 from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.whole import Whole, unprotected_spans, whole_of
-from dr_sim.scenario.model import Scenario
+from dr_sim.measures.whole import Whole, unprotected_spans
 
 
 @dataclass(slots=True)
@@ -49,8 +46,7 @@ class Views:
         ]
 
 
-def views_of(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Views:
-    whole = whole_of(journal, scenario, following)
+def views_of(whole: Whole) -> Views:
     legs = [
         View(leg, t, Causes(t, leg.scenario), judge(t, leg.scenario), failovers(t, leg.scenario), whole.until_us(leg) - leg.begins_us)
         for leg, t in whole.each

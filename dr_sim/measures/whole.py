@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg
+from dr_sim.legs import Leg
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.outcome import Failover
@@ -88,11 +87,6 @@ class Whole:
         if leg.scenario.new_secondary_us is not None or not online or since_us >= self.end_us:
             return empty_curve(self.end_us)
         return Curve(np.array([since_us], np.int64), np.array([since_us], np.int64), self.end_us)
-
-
-def whole_of(journal: Journal, scenario: Scenario, following: Sequence[Leg] = ()) -> Whole:
-    """From the first leg's journal and the legs after it."""
-    return Whole([first_leg(scenario, journal), *following])
 
 
 def _exposure(failure_class: str) -> tuple[str, Measure]:

@@ -7,15 +7,12 @@ summary as the screen and --json; nothing is computed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
-from dr_sim.figures.views import Views, views_of
-from dr_sim.journal import Journal
-from dr_sim.legs import Leg
+from dr_sim.figures.views import Views
 from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
@@ -27,12 +24,9 @@ from dr_sim.units import clock
 __all__ = ["report_html"]
 
 
-def report_html(
-    journal: Journal, scenario: Scenario, summary: dict[str, Any], examined: Examined | None = None, following: Sequence[Leg] = ()
-) -> str:
-    """The page. summary: the whole one, with verdict and digest; examined: which assumptions flip the verdict, if known;
-    following: the legs after the first."""
-    seen = views_of(journal, scenario, following)
+def report_html(seen: Views, summary: dict[str, Any], examined: Examined | None = None) -> str:
+    """The page. summary: the whole one, with verdict and digest; examined: which assumptions flip the verdict, if known."""
+    scenario = seen.whole.scenario
     timeline = Timeline(seen)
     lanes = timeline.charts()
     exposed = seen.whole.exposure().window(scenario.measure_from_us, seen.end_us)

@@ -7,6 +7,8 @@ from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.journal import Journal
+from dr_sim.legs import first_leg
+from dr_sim.measures.whole import Whole
 from dr_sim.recovery.commands import EnterPhase, RaiseAlert
 from dr_sim.recovery.events import Validated
 from dr_sim.scenario import model
@@ -90,3 +92,8 @@ def a_log(
     journal.note("truth.file_state", landed, entity, file, "landed")
     journal.note("truth.landed", landed, entity, file, 2, 1, first, last, 1, name)
     survivable(journal, landed, cut_us, entity, commits=last)
+
+
+def whole_of(journal: Journal, scenario: model.Scenario) -> Whole:
+    """A run of one leg."""
+    return Whole([first_leg(scenario, journal)])

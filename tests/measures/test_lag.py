@@ -9,8 +9,8 @@ from dr_sim.journal import Journal
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.whole import unprotected, whole_of
-from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated
+from dr_sim.measures.whole import unprotected
+from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated, whole_of
 from tests.world.build import ONE, ran
 
 

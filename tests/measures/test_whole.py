@@ -12,7 +12,7 @@ from dr_sim import results
 from dr_sim.experiments.sample import from_summary
 from dr_sim.explain import alerts_of, explain
 from dr_sim.measures.exposure import Curve, joined
-from dr_sim.measures.whole import Whole, unprotected_spans, whole_of
+from dr_sim.measures.whole import unprotected_spans
 from dr_sim.results import Result, run, write_results
 from dr_sim.scenario import load_scenario
 from tests.library.runs import HOUR, MINUTE, SECOND, ceil_div, ran
@@ -34,10 +34,6 @@ def made(tmp_path: Path, new_secondary: str = "0 s", more: str = "") -> Result:
     return run(load_scenario(path))
 
 
-def legs_of(result: Result) -> Whole:
-    return whole_of(result.journal, result.scenario, result.following)
-
-
 def test_joined_curves_have_gaps_that_count_for_nothing() -> None:
     a = Curve(np.array([0, 10]), np.array([0, 8]), 20)  # 0..10, then 2..12
     both = joined([a, Curve(np.array([5]), np.array([4]), 9).shifted(100)])  # at 105: 1..5
@@ -54,7 +50,7 @@ def test_joined_curves_have_gaps_that_count_for_nothing() -> None:
 def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_path: Path) -> None:
     """A full of 50 GB is read in 5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs of 0.8 s take."""
     result = made(tmp_path)
-    curve = legs_of(result).exposure()
+    curve = result.whole.exposure()
     up, then = curve.parts()
     assert (up.begin_us, up.end_us, then.begin_us, then.end_us) == (0, HOUR, PROMOTED, 12 * HOUR)
     assert curve.at(PROMOTED + 20 * MINUTE) == 20 * MINUTE
@@ -71,7 +67,7 @@ def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -
     result = made(tmp_path, "none")
     assert result.summary["exposure"]["max_us"] == result.summary["exposure"]["reported"]["max_us"] == 12 * HOUR - PROMOTED
     assert result.summary["exposure"]["other_classes"]["host"]["max_us"] == 12 * HOUR - PROMOTED
-    assert unprotected_spans(legs_of(result)) == [(PROMOTED, 12 * HOUR)]
+    assert unprotected_spans(result.whole) == [(PROMOTED, 12 * HOUR)]
 
 
 def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
@@ -83,13 +79,13 @@ def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
 def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
     result = made(tmp_path, "4 h", ", {at: 2 h, lose: site}")
     assert result.summary["exposure"]["max_us"] == 2 * HOUR - PROMOTED
-    assert unprotected_spans(legs_of(result)) == [(PROMOTED, 2 * HOUR)]
+    assert unprotected_spans(result.whole) == [(PROMOTED, 2 * HOUR)]
     assert [leg["unprotected_us"] for leg in result.summary["legs"]] == [None, [PROMOTED, 2 * HOUR]]
 
 
 def test_distributions_see_all_legs(tmp_path: Path) -> None:
     result = made(tmp_path)
-    sample = from_summary(legs_of(result), result.summary, result.scenario)
+    sample = from_summary(result.whole, result.summary, result.scenario)
     (site,) = [c for c in sample.curves if (c.measure, c.database, c.failure_class) == ("exposure", "", "site")]
     assert site.time_us == 12 * HOUR - 61 * SECOND
     assert dict(map(tuple, site.exactly))[result.scenario.danger_us] > 20 * MINUTE

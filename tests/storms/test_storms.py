@@ -18,12 +18,12 @@ from dr_sim.journal import Journal
 from dr_sim.measures.alerts import danger_us, judge, raised
 from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
-from dr_sim.measures.whole import whole_of
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
 from dr_sim.verify import verify
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.world import World
+from tests.measures.make import whole_of
 from tests.storms.draw import scenario
 
 
