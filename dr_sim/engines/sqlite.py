@@ -27,41 +27,15 @@ from pathlib import Path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at, obstacle
+from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
 from dr_sim.engines.sqlite_store import PAGE_BYTES, Store, segment_pages
 
 MAGIC = b"DRBL"
-ERRORS: dict[int, str] = {
-    60001: "The hash of the file's content is not the one it carries.",
-    60004: "The chain has a hole: the log begins at LSN {lsn}, the database is at {redo}.",
-    60005: "The file '{path}' is not in the share.",
-    60011: "The header of '{path}' cannot be read.",
-    60012: "The file '{path}' has been cut off.",
-    60013: "The backup '{path}' was cut off while it was being made.",
-    60014: "The file '{path}' does not end as a backup does, or what it holds does not add up.",
-    60015: "The backup is of another database than '{db}'.",
-    60016: "The backup ends at LSN {lsn}, the database is past that at {redo}.",
-    60017: "The incremental is based on another full than the database carries.",
-    60018: "The backup is on another fork than the database.",
-    60019: "Database '{db}' is not being restored.",
-    60020: "There is no full backup of '{db}' to go on from.",
-    60021: "Database '{db}' does not exist.",
-    60022: "Database '{db}' is being restored.",
-    60023: "Database '{db}' exists already.",
-    60007: "There is not enough space on the disk.",
-}
-"""dr_sim's own validation errors; SQLite has no words for these."""
-
-_DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
-_OBSTACLES = {"wrong_fork": 60018, "wrong_base": 60017, "gap": 60004, "stale": 60016}
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 _PAGES = struct.Struct("<III")  # size of a page, pages of the database, pages that follow
-
-
-def refusal(number: int, **holes: object) -> EngineError:
-    return EngineError(number, ERRORS[number].format(**holes))
 
 
 @dataclass(slots=True)
@@ -192,10 +166,10 @@ class SqliteRestore(Restoring["SqliteEngine"]):
                 what = obstacle(s, at.forks, at.lsn, db.base_lsn if db.has_base else None)
                 if what is not None:
                     lsn = s.first_lsn if what == "gap" else s.last_lsn
-                    raise refusal(_OBSTACLES[what], lsn=lsn, redo=at.lsn)
+                    raise refusal(OBSTACLES[what], lsn=lsn, redo=at.lsn)
                 (_replay if s.kind == _LOG else _put_pages)(db, s, body)
         except DamagedError as damage:
-            raise refusal(_DAMAGE[damage.what], path=self._path) from None
+            raise refusal(DAMAGE[damage.what], path=self._path) from None
         return self._engine.state(self._name)
 
 
@@ -337,7 +311,7 @@ class SqliteEngine:
             s = backup_set.decode(MAGIC, data)
             backup_set.check_length(s, data)
         except DamagedError as damage:
-            raise refusal(_DAMAGE[damage.what], path=path) from None
+            raise refusal(DAMAGE[damage.what], path=path) from None
         return s.header()
 
     def begin_restore(self, database: str, path: str, *, replace: bool = False) -> SqliteRestore:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import contents, full_disk, native
 from dr_sim.engines.postgres.contents import Position
-from dr_sim.engines.postgres.errors import refusal
 from dr_sim.engines.postgres.home import Home
 from dr_sim.engines.postgres.native import Native
 from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server

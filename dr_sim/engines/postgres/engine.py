@@ -30,10 +30,11 @@ from dataclasses import dataclass
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.postgres.database import Database
-from dr_sim.engines.postgres.errors import DAMAGE, OBSTACLES, ServerError, refusal
+from dr_sim.engines.postgres.errors import ServerError
 from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
 from dr_sim.engines.postgres.native import MANIFEST, Native, manifest

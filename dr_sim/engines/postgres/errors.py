@@ -5,25 +5,13 @@
 - PostgreSQL's programs (pg_combinebackup, pg_verifybackup, ...) have no numbers but their exit code: that, and what
   they wrote to standard error.
 - A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and goes on waiting: 60024 with that line.
-- Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's own, from 60001 on, and
-  shared with the SQLite engine.
+- Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's own (own_errors.py).
 """
 
 from __future__ import annotations
 
-from dr_sim.engines import sqlite
 from dr_sim.engines.port import EngineError
 from dr_sim.errors import DrSimError
-
-ERRORS: dict[int, str] = {
-    **sqlite.ERRORS,
-    60014: "What the file '{path}' holds does not add up.",
-    60024: "The server stopped replaying at {native}: {words}",
-    60025: "The server had not replayed up to {native} after {seconds} s; it stands at {stands}.",
-    60026: "The server of database '{db}' is stopped.",
-}
-DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
-OBSTACLES = {"wrong_fork": 60018, "wrong_base": 60017, "gap": 60004, "stale": 60016}
 
 
 class ServerError(DrSimError):
@@ -33,10 +21,6 @@ class ServerError(DrSimError):
 class OutsideError(ServerError):
     """What runs the scenario failed, not what it simulates: a server or a program was ended by somebody else (the system, for lack
     of memory), or was not done in any sensible time. Whatever would be told from here on would not be true."""
-
-
-def refusal(number: int, **holes: object) -> EngineError:
-    return EngineError(number, ERRORS[number].format(**holes))
 
 
 def sqlstate_number(state: str) -> int:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.port import EngineError
-from dr_sim.engines.postgres.errors import refusal
 from dr_sim.engines.postgres.home import Home, children
 from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, Server
 
