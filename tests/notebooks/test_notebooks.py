@@ -16,6 +16,7 @@ import pytest
 
 from dr_sim.answers import answer_in, changes
 from dr_sim.scenario.load import validate
+from tests.experiments.worlds import small_file
 
 nbformat = pytest.importorskip("nbformat", reason="the extra 'notebooks' is not installed")
 papermill = pytest.importorskip("papermill", reason="the extra 'notebooks' is not installed")
@@ -91,6 +92,25 @@ def test_a_small_run_comes_to_its_two_ends(tmp_path: Path) -> None:
     assert low <= estimate <= high < 300
     worse = {"conclusions": now["conclusions"] | {"1 workers take": "160"}, "numbers": {}}
     assert changes(worse, now) == ["1 workers take: was '160', is '5'"]
+
+
+@pytest.mark.parametrize(
+    ("bandwidths", "enough", "not_enough", "said"),
+    [
+        (["200 Mbit/s", "1 Gbit/s", "20 Mbit/s"], "20 Mbit/s", None, "That is the smallest link tried: a smaller one may do."),
+        pytest.param(["50 kbit/s", "100 kbit/s"], None, "100 kbit/s", "the largest, 100 kbit/s, gives", marks=pytest.mark.long),
+    ],
+)
+def test_an_answer_at_the_edge_of_what_was_tried_says_so(
+    tmp_path: Path, bandwidths: list[str], enough: str | None, not_enough: str | None, said: str
+) -> None:
+    """Whatever the order of the values: 70 kB/s of logs never fit through 100 kbit/s, and always through 20 Mbit/s."""
+    path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
+    book = executed(tmp_path, "link_sizing", scenario=str(path), bandwidths=bandwidths, measure="exposure.mean", runs=5)
+    assert answer_in(book)["conclusions"] == {"enough": enough, "not enough": not_enough}
+    words = book.cells[-1].outputs[-1]["data"]["text/markdown"]
+    assert said in words
+    assert ("Every one surely misses it" in words) == (enough is None)
 
 
 @pytest.mark.long
