@@ -82,11 +82,6 @@ class Replication:
         folder = self._of(file)
         return "off" if folder.off else "staging" if folder.full else "queued"
 
-    @property
-    def _freed(self) -> str:
-        """The state of a file that its folder keeps no more."""
-        return "stopped" if self._stops else "queued" if self._retry is None else "backoff"
-
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
         return number in self._sending or number in self._held or file in self._queue or file in self._not_due
@@ -331,7 +326,7 @@ class Replication:
         """Nothing more can be staged in them; what is being sent has its place."""
         for folder in folders:
             folder.full += 1
-        for file in self._queue:
+        for file in (*self._queue, *self._not_due):
             if file.state == "queued" and self._of(file).full:
                 self._set(file, "staging")
 
@@ -339,9 +334,7 @@ class Replication:
         for folder in folders:
             folder.full -= 1
         self._pump()
-        for file in self._queue:
-            if file.state == "staging" and not self._of(file).blocked:
-                self._set(file, self._freed)
+        self._no_longer_kept()
 
     # ---- memberships ----------------------------------------------------------------------------------------------------
     def folders(self, group: str | None, name: str | None) -> list[Folder]:
@@ -364,9 +357,17 @@ class Replication:
         for folder in folders:
             folder.off -= 1
         self._pump()
+        self._no_longer_kept()
+
+    def _no_longer_kept(self) -> None:
+        """A folder keeps its files for one reason less: they wait for another, or for what all wait for."""
+        usual = "stopped" if self._stops else "queued" if self._retry is None else "backoff"
         for file in (*self._queue, *self._not_due):
-            if file.state == "off" and not self._of(file).off:
-                self._set(file, self._freed)
+            if file.state in ("off", "staging"):
+                folder = self._of(file)
+                state = "off" if folder.off else "staging" if folder.full or folder.purging else usual
+                if state != file.state:
+                    self._set(file, state)
 
     def _of(self, file: BackupFile) -> Folder:
         return self._folder_of[file.database]

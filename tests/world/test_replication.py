@@ -211,6 +211,19 @@ def test_what_has_not_crossed_is_not_pruned_however_old_it_is() -> None:
 
 
 # ---- copy jobs -------------------------------------------------------------------------------------------------------
+def test_a_folder_that_is_off_and_full_keeps_its_files_for_the_reason_that_is_left() -> None:
+    journal = told("{at: 301.2 s, replication_off: 10 min}", "{at: 6 min, staging_full: 14 min}")
+    at, _ = finished(journal, 1)
+    assert states(journal, 1)[:3] == [(at, "off"), (301_200_000 + 10 * MINUTE, "staging"), (20 * MINUTE, "sending")]
+
+
+def test_what_waits_for_a_copy_job_is_not_kept_by_a_staging_area_that_was_full_meanwhile() -> None:
+    journal = told("{at: 6 min, staging_full: 7 min}", sets=("replication.every=15 min",))
+    (first, _), (second, _) = finished(journal, 0), finished(journal, 1)
+    assert states(journal, 0)[:4] == [(first, "queued"), (6 * MINUTE, "staging"), (13 * MINUTE, "queued"), (15 * MINUTE, "sending")]
+    assert states(journal, 1)[:3] == [(second, "staging"), (13 * MINUTE, "queued"), (15 * MINUTE, "sending")]
+
+
 def test_a_copy_job_runs_at_whole_multiples_and_takes_what_is_there() -> None:
     journal = told(sets=("replication.every=15 min",))
     for nth in range(6):
