@@ -9,7 +9,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
 from dr_sim.measures.ledger import explain_at
-from dr_sim.results import run
+from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 
 from .runs import (
@@ -454,22 +454,23 @@ def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:
     assert alerts(result) == []
 
 
-def test_replication_off() -> None:
-    result = fault("replication_off")
-    waited = rows(result, "truth.file_state", state="off")
-    assert [r.time_us for r in waited] == [at(1, "10:00:02") + n * 5 * MINUTE for n in range(8)]
-    assert peak_us(result) == at(1, "10:38:06.4") - at(1, "09:55")
-    first = at(1, "09:55:02.8") + 15 * MINUTE
+def held_back(name: str, state: str, last: str, landed: str) -> Result:
+    """Eight logs wait in that state after the last that went in time; the next lands when they may go on."""
+    result = fault(name)
+    cut = at(1, last)
+    assert times(result, "truth.file_state", state=state) == [cut + 2 * SECOND + n * 5 * MINUTE for n in range(1, 9)]
+    assert peak_us(result) == at(1, landed) - cut
+    first = cut + 2_800_000 + 15 * MINUTE
     assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+    return result
+
+
+def test_replication_off() -> None:
+    held_back("replication_off", "off", "09:55", "10:38:06.4")
 
 
 def test_staging_full() -> None:
-    result = fault("staging_full")
-    waited = rows(result, "truth.file_state", state="staging")
-    assert [r.time_us for r in waited] == [at(1, "10:05:02") + n * 5 * MINUTE for n in range(8)]
-    assert peak_us(result) == at(1, "10:40:08.8") - at(1, "10:00")
-    first = at(1, "10:00:02.8") + 15 * MINUTE
-    assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+    result = held_back("staging_full", "staging", "10:00", "10:40:08.8")
     (ledger,) = explain_at(result.journal, result.scenario, at(1, "10:39"), 0)
     assert ("staging full (event 1)", "nothing more can be staged") in [(line.cause, line.detail) for line in ledger.lines]
 
