@@ -114,11 +114,13 @@ class Hands:
 
     def _soon(self, make: Callable[..., e.Event], *args: Any) -> None:
         """Tell make(mono, utc, incarnation, *args) in the next round of this instant."""
+        self._soon_to(self.incarnation, make, *args)
+
+    def _soon_to(self, incarnation: int, make: Callable[..., e.Event], *args: Any) -> None:
+        """Likewise, an answer to what that incarnation asked."""
+        context = self._context
         database = self._index.get(args[0], -1) if args and isinstance(args[0], str) else -1
-        incarnation = self.incarnation
-        self._context.agenda.at(
-            self._context.now_us, Class.ANSWER, database, self._answer, make, incarnation, args
-        )
+        context.agenda.at(context.now_us, Class.ANSWER, database, self._answer, make, incarnation, args)
 
     def _answer(self, make: Callable[..., e.Event], incarnation: int, args: tuple[Any, ...]) -> None:
         self.tell(make(self._context.now_us, self._context.utc_us(), incarnation, *args))
@@ -311,11 +313,8 @@ class Hands:
         incarnation, database, kind = self.incarnation, command.database, command.kind
 
         def answer(file: BackupFile | None) -> None:
-            args = (e.BackupTaken, database, kind, file.name) if file else (e.BackupFailed, database, kind, "cut off")
-            make, *rest = args
-            self._context.agenda.at(
-                self._context.now_us, Class.ANSWER, self._index[database], self._answer, make, incarnation, tuple(rest)
-            )
+            make, text = (e.BackupTaken, file.name) if file else (e.BackupFailed, "cut off")
+            self._soon_to(incarnation, make, database, kind, text)
 
         reason = self._remote.take_backup(self._index[database], Kind(kind), answer)
         if reason:
@@ -375,9 +374,7 @@ class Hands:
             make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
             if file is None:
                 self._promotion.excuse(index)
-            self._context.agenda.at(
-                self._context.now_us, Class.ANSWER, index, self._answer, make, incarnation, (database, text)
-            )
+            self._soon_to(incarnation, make, database, text)
 
         reason = self._remote.take_tail(index, answer)
         if reason == "nothing new":
