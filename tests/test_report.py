@@ -107,7 +107,7 @@ def test_the_order_is_from_the_verdict_to_how_to_get_it_again(two_weeks: Path) -
 def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
     """A database is gone for good and its tenant is never served again; the SLA asks about the others."""
     result = ran("after_failover/tenants")
-    page = report_html(result.journal, result.scenario, full_summary(result), following=result.following)
+    page = report_html(views_of(result.whole), full_summary(result))
     assert "The SLA is met in this run. But after failover 1 it is not known how much was lost (no copy of erp was ever restored at the secondary" in page
     assert "; the outage of failover 1 was not over by the end of the run: no line of it asks about that." in page
 
