@@ -17,6 +17,7 @@ from typing import Any
 from dr_sim import __version__, cli_experiments
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
+from dr_sim.output import mute, show
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
 here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
@@ -44,12 +45,12 @@ def main(argv: list[str] | None = None) -> int:
         print("interrupted; what is not finished was not written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away (| head): nothing is wrong
-        _mute()
+        mute()
         return 0
     except OSError as error:
         if not _in_printing(error):
             raise
-        _mute()
+        mute()
         print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
         return 2
 
@@ -57,11 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 def _in_printing(error: OSError) -> bool:
     """The face itself writes nothing but what it prints, so its own errors of that kind are the output's: a full disk."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals["__name__"] in (__name__, cli_experiments.__name__)
-
-
-def _mute() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return frame.f_code is show.__code__ or frame.f_globals["__name__"] in (__name__, cli_experiments.__name__)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -187,10 +184,7 @@ def _run(a: argparse.Namespace) -> int:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
         shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=in_colour())
-    try:
-        print(shown, flush=True)
-    except BrokenPipeError:  # the verdict stands, whether or not it is read to its end
-        _mute()
+    show(shown)
     return result.verdict.exit_code
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.output import show
 from dr_sim.scenario.model import Scenario
 
 
@@ -59,9 +60,9 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
         found = api.replicate_until(course, api.plan_of(scenario, a.replications), playing, progress)
     write_distribution(found, folder)
     if a.json:
-        print(json.dumps(found.summary(), indent=1, ensure_ascii=False))
+        show(json.dumps(found.summary(), indent=1, ensure_ascii=False))
     else:
-        print(screen(found, a.scenario, time.monotonic() - began, folder, colour=in_colour()))
+        show(screen(found, a.scenario, time.monotonic() - began, folder, colour=in_colour()))
     return found.exit_code
 
 
@@ -79,7 +80,7 @@ def kept(course: object, folder: Path) -> Iterator[None]:
 # ---- check, baseline, compare, sweep -----------------------------------------------------------------------------------
 def add_commands(commands: Any) -> None:
     check = commands.add_parser("check", help="judge the SLA of every scenario under some paths, for CI")
-    check.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="scenario files, or folders with some")
+    check.add_argument("paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some")
     check.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in all of them")
     check.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
     check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time nothing is looked at again, e.g. '5 min'")
@@ -91,7 +92,7 @@ def add_commands(commands: Any) -> None:
     check.set_defaults(command=_check)
 
     baseline = commands.add_parser("baseline", help="store what every replication gives now, to compare with later")
-    baseline.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="scenario files, or folders with some")
+    baseline.add_argument("paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some")
     baseline.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
     baseline.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
     add_executor(baseline)
@@ -120,6 +121,13 @@ def add_commands(commands: Any) -> None:
     sweep.set_defaults(command=_sweep)
 
 
+def named(text: str) -> Path:
+    """A path that says something: an empty one, of a variable that is not set, would be the folder one happens to be in."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a scenario, or a folder ('.' is this one)")
+    return Path(text)
+
+
 def duration(text: str) -> int:
     from dr_sim.units import UnitError, parse_duration
 
@@ -133,18 +141,19 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report
     from dr_sim.experiments.check import check, load_all
-    from dr_sim.output import write_together
+    from dr_sim.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
     loaded = load_all(a.paths, a.set)
+    check_outputs([a.junit, a.markdown], [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])])
     began = time.monotonic()
     with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
         found = check(loaded, playing, n=a.replications, budget_us=a.budget, against=against, progress=progress)
     if files := report.write_reports(found, a.junit, a.markdown):
         write_together(files)
-    print(report.text(found, time.monotonic() - began))
-    if a.github or os.environ.get("GITHUB_ACTIONS") == "true":
-        print("\n".join(report.github_lines(found)))
+    show(report.text(found, time.monotonic() - began))
+    for line in report.github_lines(found) if a.github or os.environ.get("GITHUB_ACTIONS") == "true" else ():
+        show(line)
     return found.exit_code
 
 
@@ -152,8 +161,10 @@ def _baseline(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline
     from dr_sim.experiments.check import load_all
+    from dr_sim.output import check_outputs
 
     loaded = load_all(a.paths)
+    check_outputs([a.out], [path for path, _ in loaded])
     with api.executor(a.workers, a.on) as playing:
         numbers = [api.plan_of(s, a.replications).at_least for _, s in loaded]
         told = baseline.make(loaded, numbers, playing, a.out)
@@ -171,9 +182,9 @@ def _compare(a: argparse.Namespace) -> int:
     with api.shown_progress("compare") as progress:
         found = api.compare(first, second, a.replications, seed=a.seed, workers=a.workers, on=a.on, progress=progress)
     if a.json:
-        print(found.differences.to_json(orient="records", indent=1))
+        show(found.differences.to_json(orient="records", indent=1))
     else:
-        print(comparison(found, str(a.a), str(a.b), everything=a.all))
+        show(comparison(found, str(a.a), str(a.b), everything=a.all))
     return 4 if found.a.violations or found.b.violations else 0
 
 
@@ -202,7 +213,7 @@ def _sweep(a: argparse.Namespace) -> int:
         raise
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
     pictures = write_sweep(found, measures, found_out, folder)
-    print(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
+    show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
     drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
-    print(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
+    show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
     return 4 if any(d.violations for d in found.distributions) else 0

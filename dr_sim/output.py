@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,19 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why})")]) from None
+
+
+def show(text: str) -> None:
+    """Print it; a reader who has gone away (| head) changes nothing of what was found, nor of its exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        mute()
+
+
+def mute() -> None:
+    """Nobody listens any more: what is still said goes nowhere, and is no error at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_place(path: Path) -> None:
@@ -37,6 +51,16 @@ def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
     for path in written:
         if path.resolve() in sources:
             raise InputError([Problem(str(path), 0, 0, "is what was read: another name is needed for what is written")])
+
+
+def check_outputs(written: Iterable[Path | None], read: Iterable[Path]) -> None:
+    """Before work that takes long: InputError if a file that was read, or one place twice, would be written, or could not be."""
+    places = [path for path in written if path is not None]
+    keep_apart(places, read)
+    for i, path in enumerate(places):
+        if path.resolve() in (other.resolve() for other in places[:i]):
+            raise InputError([Problem(str(path), 0, 0, "is written twice: each file needs a name of its own")])
+        check_place(path)
 
 
 def write_together(files: Mapping[Path, str]) -> None:

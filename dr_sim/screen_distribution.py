@@ -15,12 +15,12 @@ from dr_sim.experiments.estimates import (
     curves_of,
     failures_per_year,
     miss_in_a_year,
-    rpo_of,
+    rpos_of,
     values_of,
 )
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.scenario.sla import CLASSES, PHASES
+from dr_sim.scenario.sla import PHASES, split
 from dr_sim.screen import coloured, size, span, value_text
 from dr_sim.units import clock
 
@@ -96,14 +96,14 @@ def _end(us: float) -> str:
 
 
 def _missed(found: Distribution) -> Iterator[str]:
-    rpo, rates = rpo_of(found.scenario), failures_per_year(found.scenario)
-    for failure_class in CLASSES:
-        if not curves_of(found.samples, "exposure", Question("exposure", "", failure_class)):
-            continue
-        rate = rates.get(failure_class, 1.0)
-        year = miss_in_a_year(found.samples, rpo, failure_class, rate).interval
-        how = f"{rate:.3g} a year, as drawn" if failure_class in rates else "if 1 comes a year, at random"
-        yield f"RPO {clock(rpo)} missed by a lost {failure_class} ({how}): {_percent(year)} in a year"
+    rates = failures_per_year(found.scenario)
+    for rpo in rpos_of(found.scenario, found.samples):
+        of = rpo.failure_class
+        rate = rates.get(of, 1.0)
+        year = miss_in_a_year(found.samples, rpo, rate).interval
+        how = f"{rate:.3g} a year, as drawn" if of in rates else "if 1 comes a year, at random"
+        whose = f" of {rpo.database or rpo.tenant}" if rpo.database or rpo.tenant else ""
+        yield f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): {_percent(year)} in a year"
 
 
 def _percent(i: Interval) -> str:
@@ -138,7 +138,8 @@ def shown_value(v: LineVerdict) -> str:
     if math.isnan(v.value):
         return "unknown"
     value = _number(v.value, v.unit)
-    return value if v.low == v.high == v.value or v.low == v.value else f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]"
+    alone = v.low == v.high == v.value or split(v.line.measure)[1] in ("", "max")  # the most of these runs, or of this one
+    return value if alone else f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]"
 
 
 def _number(x: float, unit: str) -> str:
@@ -156,20 +157,26 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     """Every measure that differs between the two, largest part of its value first told as it stands in the record."""
     n, scenario = found.a.n, found.a.scenario
     out = [f"A {a}", f"B {b}", f"{n:,} replication{'s' * (n > 1)} of both on the same luck, seed {scenario.seed}", ""]
-    out.append(f"{'':<26}{'A':>10}{'B':>10}   {'B - A':<30}{'runs that differ':<18}chance")
+    out.append(f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance")
     shown = [d for d in found.found if everything or d.differing]
     for d in shown:
         i = d.interval
-        name = " ".join(filter(None, (d.measure, d.database, d.tenant, d.failure_class)))
+        name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
         change = f"{_signed(i.estimate, d.unit)} [{_signed(i.low, d.unit)}, {_signed(i.high, d.unit)}]"
         chance = "" if d.differing == 0 else "< 1e-9" if d.p < 1e-9 else f"{d.p:.2g}"
-        out.append(f"{name:<26}{_plain(d.a, d.unit):>10}{_plain(d.b, d.unit):>10}   {change:<30}{f'{d.differing} of {d.pairs}':<18}{chance}")
+        out.append(f"{name:<31} {_plain(d.a, d.unit):>10}{_plain(d.b, d.unit):>10}   {change:<32} {f'{d.differing} of {d.pairs}':<18}{chance}")
     if not shown:
         out.append("no measure differs in any replication")
     for name, of in (("A", found.a), ("B", found.b)):
         if of.violations:
             out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, a bug in dr_sim")
     return "\n".join(line.rstrip() for line in out)
+
+
+def _readable(measure: str) -> str:
+    """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
+    head, _, limit = measure.partition(".above_")
+    return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure
 
 
 def _plain(x: float, unit: str) -> str:

@@ -100,18 +100,13 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if base.startswith("alert"):
         return _of_alerts(_part(summary["alerts"], line), base)
     if base == "writes_refused":
-        refused = summary["writes_refused"]
-        return _Found((refused["by_database"][line.database] if line.database else refused)["time_us"])
+        return _Found(_part(summary["writes_refused"], line)["time_us"])
     met = [f for f in summary["failovers"] if line.failure_class in ("", f["class"])]
     if not met:
         which = f" of class {line.failure_class}" if summary["failovers"] else ""
         return _Found(None, f"no failover{which} happened in this run; exposure says what one would have cost")
     head, _, phase = base.partition(".")
-    each = [_of_failover(failover, head, phase, line.database) for failover in met if _concerns(failover, line.database)]
-    if line.tenant:
-        each = [
-            _of_tenant(of, head, phase, f["outage_note"]) for f in met for of in f["tenants"] if of["name"] == line.tenant
-        ]
+    each = [_of_failover(of, head, phase, failover) for failover in met for of in _concerned(failover, line)]
     unknown = next((f for f in each if f.value is None), None)
     known = [f for f in each if f.value is not None]
     worst = max(known, key=lambda f: f.value or 0, default=None)
@@ -122,9 +117,8 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
 
 
 def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: SlaLine) -> _Found:
-    curve = _part(service, line)
-    if line.failure_class not in ("", service.get("class", "")):
-        curve = service["other_classes"][line.failure_class]
+    other = line.failure_class not in ("", service.get("class", ""))
+    curve = _part(service["other_classes"][line.failure_class] if other else service, line)
     if not curve["time_us"]:
         return _Found(None, "no time was measured: the service was not up after the start of the measurement")
     return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{statistic}_us"])
@@ -144,31 +138,30 @@ def _of_alerts(score: dict[str, Any], head: str) -> _Found:
     return _Found(score[head.removeprefix("alerts_")])
 
 
-def _concerns(failover: dict[str, Any], database: str) -> bool:
-    """A database that was never brought online again is in no later failover."""
-    return not database or any(d["name"] == database for d in failover["databases"])
+def _concerned(failover: dict[str, Any], line: SlaLine) -> list[dict[str, Any]]:
+    """What the failover was to whom the line is about; a database that was never brought online is in no later failover."""
+    if not line.database and not line.tenant:
+        return [failover]
+    parts = failover["databases"] if line.database else failover["tenants"]
+    return [of for of in parts if of["name"] == (line.database or line.tenant)]
 
 
-def _of_failover(failover: dict[str, Any], head: str, tail: str, database: str) -> _Found:
+def _of_failover(of: dict[str, Any], head: str, phase: str, failover: dict[str, Any]) -> _Found:
+    """of: the failover itself, or what it was to one database or tenant (dr_sim/measures/parts.py)."""
+    note = of.get("note") or failover["outage_note"]
     if head == "data_loss":
-        of = next(d for d in failover["databases"] if d["name"] == (database or failover["worst_database"]))
-        return _Found(of["data_loss_us"], of["note"])
+        worst = next(d for d in failover["databases"] if d["name"] == failover["worst_database"])
+        why = of.get("note") or (worst["note"] if of is failover else _NOT_ONLINE)
+        return _Found(of["data_loss_us"], why if of["data_loss_us"] is None else "")
     if head == "unprotected":
-        reason = "the run ended before the service was protected again: at least this long" if failover["unprotected_censored"] else ""
-        return _Found(failover["unprotected_us"], reason, failover["unprotected_censored"])
-    phases = failover["phases_us"]
-    censored = failover["outage_us"] is None
-    reason = failover["outage_note"] or _NOT_AGAIN if censored else ""
-    return _Found(phases[tail] if tail else sum(phases.values()), reason, censored)
-
-
-_NOT_AGAIN = "the run ended before users were served again: at least this long"
-
-
-def _of_tenant(of: dict[str, Any], head: str, phase: str, note: str) -> _Found:
-    """A failover's cost to one tenant (dr_sim/measures/tenants.py)."""
-    if head == "data_loss":
-        return _Found(of["data_loss_us"], "a database with its data was never brought online" if of["data_loss_us"] is None else "")
+        if of["unprotected_us"] is None:
+            return _Found(None, note or _NOT_ONLINE)
+        return _Found(of["unprotected_us"], _NOT_PROTECTED if of["unprotected_censored"] else "", of["unprotected_censored"])
     censored = of["outage_us"] is None
-    value = of["phases_us"][phase] if phase else sum(of["phases_us"].values())
-    return _Found(value, note or _NOT_AGAIN if censored else "", censored)
+    phases = of["phases_us"]
+    return _Found(phases[phase] if phase else sum(phases.values()), note or _NOT_AGAIN if censored else "", censored)
+
+
+_NOT_PROTECTED = "the run ended before it was protected again: at least this long"
+_NOT_AGAIN = "the run ended before users were served again: at least this long"
+_NOT_ONLINE = "a database that it concerns was never brought online"

@@ -20,7 +20,7 @@ from dr_sim.experiments.estimates import (
     curves_of,
     failures_per_year,
     miss_in_a_year,
-    rpo_of,
+    rpos_of,
     values_of,
 )
 from dr_sim.experiments.intervals import Interval
@@ -28,7 +28,7 @@ from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import GRID_US, Sample
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import CLASSES, COUNTS, STATISTICS, VALUES, kind_of, split
+from dr_sim.scenario.sla import COUNTS, STATISTICS, VALUES, kind_of, split
 from dr_sim.units import SECOND_US
 from dr_sim.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 
@@ -119,12 +119,10 @@ class Distribution:
         yield from self._missing()
 
     def _missing(self) -> Iterator[tuple[Question, str, Answer]]:
-        rpo = rpo_of(self.scenario)
         rates = failures_per_year(self.scenario)
-        for failure_class in CLASSES:
-            if curves_of(self.samples, "exposure", Question("exposure", "", failure_class)):
-                found = miss_in_a_year(self.samples, rpo, failure_class, rates.get(failure_class, 1.0))
-                yield Question("rpo_missed.in_a_year", "", failure_class), "part", found
+        for rpo in rpos_of(self.scenario, self.samples):
+            found = miss_in_a_year(self.samples, rpo, rates.get(rpo.failure_class, 1.0))
+            yield Question("rpo_missed.in_a_year", rpo.database, rpo.failure_class, rpo.tenant), "part", found
 
     def interval(
         self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE, tenant: str = ""

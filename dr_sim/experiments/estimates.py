@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
 from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import COUNTS, CURVES, limit_of, split
+from dr_sim.scenario.sla import CLASSES, COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
 
 CONFIDENCE = 0.95  # by convention, where nothing else is said
@@ -60,8 +60,8 @@ def answer(
     sure: bool = False,
 ) -> Answer:
     """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default a
-    two-sided interval of 95 %. sure: shares of time have an interval that holds whatever no run has shown, as a verdict
-    wants it."""
+    two-sided interval of 95 %. sure: an interval that holds whatever the law and whatever no run has shown, of a quantile and
+    of a share of time, as a verdict wants it."""
     side = (1 - CONFIDENCE) / 2
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
@@ -74,7 +74,7 @@ def answer(
     if not found:
         return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
     if statistic in QUANTILES:
-        interval = intervals.quantile(low, high, QUANTILES[statistic], below, above)
+        interval = intervals.quantile(low, high, QUANTILES[statistic], below, above, between=not sure)
     elif statistic == "mean":
         interval = intervals.mean(low, below, above)
         if base not in BELOW_0:
@@ -87,13 +87,18 @@ def answer(
 
 
 def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[Value]:
-    """One value for each run that has one."""
-    return [
-        v
-        for s in samples
-        for v in s.values_of(base, question.database, question.tenant)
-        if question.failure_class in ("", v.failure_class)
-    ]
+    """One value for each run that has one: of any class of failure the worst."""
+    found = []
+    for s in samples:
+        of = [v for v in s.values_of(base, question.database, question.tenant) if question.failure_class in ("", v.failure_class)]
+        found += of if len(of) < 2 else [worst_of(of)]
+    return found
+
+
+def worst_of(values: Sequence[Value]) -> Value:
+    """The largest of one measure, which is unknown to the top as soon as one of them is."""
+    high = None if any(v.high is None for v in values) else max(v.high for v in values if v.high is not None)
+    return replace(values[0], low=max(v.low for v in values), high=high)
 
 
 def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[CurveSample]:
@@ -198,15 +203,15 @@ def any_of(samples: Sequence[Sample], base: str, question: Question) -> Answer:
     return Answer(intervals.part(sum(v.low > 0 for v in found), len(found), side, side), len(found))
 
 
-def miss_in_a_year(samples: Sequence[Sample], rpo_us: int, failure_class: str, per_year: float) -> Answer:
+def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answer:
     """The probability that in a year at least one failure of a class, coming at random `per_year` times on average,
     loses more than the RPO. A failure at an instant of exposure x loses x, so failures that miss come at rate per_year
     while x is above the RPO: a run escapes them with exp(-rate * time above), a year is so many runs of new luck."""
     side = (1 - CONFIDENCE) / 2
-    found = curves_of(samples, "exposure", Question("exposure", "", failure_class))
+    found = curves_of(samples, "exposure", rpo.question)
     if not found:
         return Answer(Interval(math.nan, 0.0, 1.0), 0)
-    missed = [-math.expm1(-per_year * time_above(c, rpo_us) / YEAR_US) for c in found]
+    missed = [-math.expm1(-per_year * time_above(c, rpo.bound_us) / YEAR_US) for c in found]
     longest = max(c.time_us for c in found)
     most = -math.expm1(-per_year * longest / YEAR_US)
     of_run = intervals.share(missed, [most] * len(found), side, side)
@@ -215,10 +220,32 @@ def miss_in_a_year(samples: Sequence[Sample], rpo_us: int, failure_class: str, p
     return Answer(Interval(estimate, low, high), len(found))
 
 
-def rpo_of(scenario: Scenario) -> int:
-    """The bound of the SLA's first line on data loss; without one, what the scenario calls danger."""
-    bounds = [line.bound for line in scenario.sla if split(line.measure)[0] == "data_loss" and line.at_most]
-    return bounds[0] if bounds else scenario.danger_us
+@dataclass(frozen=True, slots=True)
+class Rpo:
+    """How much a failure of a class may lose: of the service, a database or a tenant."""
+
+    bound_us: int
+    failure_class: str
+    database: str = ""
+    tenant: str = ""
+
+    @property
+    def question(self) -> Question:
+        return Question("exposure", self.database, self.failure_class, self.tenant)
+
+
+def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
+    """Those of which there are curves: of whatever the SLA bounds the data loss of, its first bound; of the service without one
+    what the scenario calls danger."""
+    lines = [x for x in scenario.sla if split(x.measure)[0] == "data_loss" and x.at_most]
+    found: dict[tuple[str, str, str], Rpo] = {}
+    for failure_class in CLASSES:
+        for x in lines:
+            if x.failure_class in ("", failure_class):
+                rpo = Rpo(x.bound, failure_class, x.database, x.tenant)
+                found.setdefault((failure_class, x.database, x.tenant), rpo)
+        found.setdefault((failure_class, "", ""), Rpo(scenario.danger_us, failure_class))
+    return [rpo for rpo in found.values() if curves_of(samples, "exposure", rpo.question)]
 
 
 def failures_per_year(scenario: Scenario) -> dict[str, float]:

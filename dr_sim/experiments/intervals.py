@@ -43,18 +43,21 @@ class Interval:
 
 
 # ---- quantiles -------------------------------------------------------------------------------------------------------
-def quantile(low: Sequence[float], high: Sequence[float], q: float, below: float, above: float) -> Interval:
-    """The interval of a quantile. low, high: for each run what its value is at least and at most (inf: it was censored);
+def quantile(
+    low: Sequence[float], high: Sequence[float], q: float, below: float, above: float, *, between: bool = True
+) -> Interval:
+    """The interval of a quantile; its limits between order statistics, or without `between` the next order statistic outside,
+    which covers whatever the law: interpolation is off where values bunch. low, high: for each run what its value is at least and at most (inf: it was censored);
     below, above: the probability with which the lower limit lies above, the upper limit below the quantile."""
     n = len(low)
     if not n:
         return Interval(math.nan, -INFINITE, INFINITE)
     lows, highs = np.sort(np.asarray(low, np.float64)), np.sort(np.asarray(high, np.float64))
     at = lows[max(0, math.ceil(q * n - 1e-9) - 1)]
-    return Interval(float(at), _lower(lows, q, below), 0.0 - _lower(-highs[::-1], 1 - q, above))
+    return Interval(float(at), _lower(lows, q, below, between), 0.0 - _lower(-highs[::-1], 1 - q, above, between))
 
 
-def _lower(ordered: Floats, q: float, error: float) -> float:
+def _lower(ordered: Floats, q: float, error: float, between: bool) -> float:
     """A lower limit of the q-quantile that lies above it with probability `error`; -inf if none does so rarely."""
     n = len(ordered)
     wanted = 1 - error
@@ -66,7 +69,7 @@ def _lower(ordered: Floats, q: float, error: float) -> float:
     if r == n:
         return float(ordered[-1])
     here, there = float(reached[r - 1]), float(reached[r])
-    if not (math.isfinite(ordered[r - 1]) and math.isfinite(ordered[r])):
+    if not between or not (math.isfinite(ordered[r - 1]) and math.isfinite(ordered[r])):
         return float(ordered[r - 1])
     if here == wanted:
         part = 0.0

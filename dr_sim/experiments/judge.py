@@ -12,8 +12,10 @@ its part of the error.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+from scipy import special
 
 from dr_sim.experiments import intervals
 from dr_sim.experiments.estimates import (
@@ -27,7 +29,7 @@ from dr_sim.experiments.estimates import (
     values_of,
 )
 from dr_sim.experiments.intervals import Interval
-from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.sample import Sample, Value
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
 from dr_sim.verdict import UNITS, Outcome
@@ -82,14 +84,17 @@ def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> Line
         return _on_time(samples, line, question, base, statistic, errors, unit)
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
-    wide = answer(samples, question, errors.failing, errors.failing)
-    narrow = answer(samples, question, errors.passing, errors.passing)
+    wide = answer(samples, question, errors.failing, errors.failing, sure=True)
+    narrow = answer(samples, question, errors.passing, errors.passing, sure=True)
     found = _decided(line, wide.interval, narrow.interval, wide, unit, float(line.bound))
     if not wide.n:
         found.reason = _nothing(base)
     if found.outcome is Outcome.UNKNOWN and wide.n:
-        found.more = _more(narrow, line, statistic, errors)
-        found.reason = _undecided(found)
+        if statistic in QUANTILES:
+            found.more = _more_for_quantile(values_of(samples, base, question), line, QUANTILES[statistic], errors)
+        else:
+            found.more = _more_for_mean(narrow, line, errors)
+        found.reason = _undecided(found, wide.censored)
     return found
 
 
@@ -180,19 +185,48 @@ def _on_time(
 
 
 # ---- how many more ---------------------------------------------------------------------------------------------------
-def _more(of: Answer, line: SlaLine, statistic: str, errors: Errors) -> int | None:
+def _more_for_quantile(values: Sequence[Value], line: SlaLine, q: float, errors: Errors) -> int | None:
+    """So many more until the part of the runs beyond the bound, staying what it is, is surely small or surely large enough: a
+    binomial tail. A censored run is beyond it until the line may fail, and then is not."""
+    n = len(values)
+    if line.at_most:
+        part, bad = 1 - q, sum(v.low > line.bound for v in values)
+        good = sum(v.high is not None and v.high <= line.bound for v in values)
+    else:
+        part, bad = q, sum(v.high is not None and v.high < line.bound for v in values)
+        good = sum(v.low >= line.bound for v in values)
+    enough = []
+    if n - good < part * n:  # few enough to pass, one day
+        enough.append(_first(n, lambda m: special.betainc(m * good / n, m * (n - good) / n + 1, 1 - part) <= errors.passing))
+    if bad > part * n:
+        enough.append(_first(n, lambda m: special.betainc(m * bad / n, m * (n - bad) / n + 1, part) <= errors.failing))
+    found = [m for m in enough if m is not None]
+    return max(1, min(found) - n) if found else None
+
+
+def _first(n: int, decided: Callable[[int], bool]) -> int | None:
+    """The least number of runs above n at which it is decided, if it is by MOST_FORESEEN."""
+    low, high = n, 2 * n
+    while not decided(high):
+        low, high = high, 2 * high
+        if high > MOST_FORESEEN:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return high
+
+
+def _more_for_mean(of: Answer, line: SlaLine, errors: Errors) -> int | None:
     """Intervals narrow with the root of the runs: so many more until the bound lies outside, the estimate staying."""
     interval, n = of.interval, of.n
     gap = abs(interval.estimate - line.bound)
-    if of.censored or math.isnan(interval.estimate) or gap == 0:
-        return None
     met = (interval.estimate <= line.bound) == line.at_most
+    if gap == 0 or (of.censored and (met or not line.at_most)):  # what is known only at least proves too much, and nothing else
+        return None
     side = interval.high if met == line.at_most else interval.low
     if not math.isfinite(side):
-        if statistic not in QUANTILES:
-            return None if n > 1 else 19
-        q = QUANTILES[statistic] if side > 0 else 1 - QUANTILES[statistic]
-        return max(1, intervals.runs_for_quantile(q, errors.passing if met else errors.failing) - n)
+        return None if n > 1 else 19
     wide = abs(side - interval.estimate) * (1.0 if met else _wider(errors))
     return _clipped(n, (wide / gap) ** 2)
 
@@ -217,9 +251,13 @@ def _clipped(n: int, times: float) -> int | None:
     return max(1, more) if more < MOST_FORESEEN else None
 
 
-def _undecided(found: LineVerdict) -> str:
+def _undecided(found: LineVerdict, censored: int = 0) -> str:
     straddles = "the interval straddles the bound"
-    return f"{straddles}; about {found.more:,} more runs would decide" if found.more else f"{straddles}; it is on the line"
+    if found.more:
+        return f"{straddles}; about {found.more:,} more runs would decide"
+    if censored:
+        return f"{censored} of {found.n} runs ended before it was known: more runs would not decide, a longer 'run_for' may"
+    return f"{straddles}; it is on the line"
 
 
 def _nothing(base: str) -> str:

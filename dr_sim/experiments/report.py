@@ -84,7 +84,7 @@ def junit(check: Check) -> str:
             elif v.outcome is Outcome.UNKNOWN:
                 Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_printable(_said(v)))
         for change in c.changes:
-            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=" ".join(filter(None, ("baseline", change.difference.measure, change.difference.tenant))))
+            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=" ".join(filter(None, ("baseline", change.difference.measure, change.difference.tenant))), file=str(c.path), line="1", time="0.000")
             if change.worse:
                 Xml.SubElement(case, "failure", message=_printable(change_text(change)))
         if told := broken(c.distribution):

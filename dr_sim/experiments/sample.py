@@ -20,7 +20,7 @@ import numpy as np
 from dr_sim.measures.exposure import CLASSES, Curve
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.curves import limits_us
-from dr_sim.measures.tenants import asked_of
+from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import PHASES, STATISTICS
@@ -166,6 +166,10 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
             yield from _of_curve(head, curve, "", "site" if head == "exposure" else "", tenant)
     for other, curve in summary["exposure"]["other_classes"].items():
         yield from _of_curve("exposure", curve, "", other)
+        for name, each in curve["by_database"].items():
+            yield from _of_curve("exposure", each, name, other)
+        for tenant, each in curve["by_tenant"].items():
+            yield from _of_curve("exposure", each, "", other, tenant)
     yield from _of_alerts(summary["alerts"], "")
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
@@ -174,6 +178,8 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     refused = summary["writes_refused"]
     for name, of in [("", refused), *((name, refused["by_database"][name]) for name in named)]:
         yield Value("writes_refused", name, "", "us", of["time_us"], of["time_us"])
+    for tenant, of in refused["by_tenant"].items():
+        yield Value("writes_refused", "", "", "us", of["time_us"], of["time_us"], tenant)
     for measure, unit, value in (
         ("link_sent", "bytes", summary["link"]["bytes_sent"]),
         ("link_used", "ppm", summary["link"]["used_ppm"]),
@@ -192,40 +198,36 @@ def _named(scenario: Scenario) -> list[str]:
 
 
 def _of_failovers(failovers: list[dict[str, Any]], named: list[str]) -> Iterator[Value]:
-    """The worst failover of the run, measure by measure; its class is the first one's."""
-    if not failovers:
-        return
-    of = failovers[0]["class"]
-    yield _worst("data_loss", "", of, [(f["data_loss_us"] or 0, f["data_loss_us"]) for f in failovers])
-    for name in named:
-        losses = [d["data_loss_us"] for f in failovers for d in f["databases"] if d["name"] == name]
-        yield _worst("data_loss", name, of, [(x or 0, x) for x in losses])
-    yield from _outages("", of, failovers)
-    for tenant, each in tenants_of(failovers).items():
-        losses = [x["data_loss_us"] for x in each]
-        yield _worst("data_loss", "", of, [(x or 0, x) for x in losses], tenant)
-        yield from _outages(tenant, of, each)
-    unprotected = [
-        (f["unprotected_us"] or 0, None if f["unprotected_censored"] else f["unprotected_us"]) for f in failovers
-    ]
-    yield _worst("unprotected", "", of, unprotected)
+    """By class of failure, measure by measure, the worst of the run's failovers: of the service, its databases and tenants."""
+    for of in dict.fromkeys(f["class"] for f in failovers):
+        mine = [f for f in failovers if f["class"] == of]
+        yield from _costs("", "", of, mine)
+        for name, each in _parts_of(mine, "databases").items():
+            if name in named:
+                yield from _costs(name, "", of, each)
+        for name, each in _parts_of(mine, "tenants").items():
+            yield from _costs("", name, of, each)
 
 
-def tenants_of(failovers: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """By tenant, what each failover cost it."""
+def _parts_of(failovers: list[dict[str, Any]], what: str) -> dict[str, list[dict[str, Any]]]:
+    """By name of a database or tenant, what each failover cost it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for f in failovers:
-        for of in f["tenants"]:
+        for of in f[what]:
             found.setdefault(of["name"], []).append(of)
     return found
 
 
-def _outages(tenant: str, failure_class: str, each: list[dict[str, Any]]) -> Iterator[Value]:
-    """Of the service's failovers, or of what they were to a tenant."""
-    yield _worst("outage", "", failure_class, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant)
+def _costs(database: str, tenant: str, failure_class: str, each: list[dict[str, Any]]) -> Iterator[Value]:
+    """Of failovers, or of what they were to one database or tenant."""
+    about = (database, failure_class)
+    yield _worst("data_loss", *about, [(x["data_loss_us"] or 0, x["data_loss_us"]) for x in each], tenant)
+    yield _worst("outage", *about, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant)
     for phase in PHASES:
         ends = [(x["phases_us"][phase], None if x["outage_us"] is None else x["phases_us"][phase]) for x in each]
-        yield _worst(f"outage.{phase}", "", failure_class, ends, tenant)
+        yield _worst(f"outage.{phase}", *about, ends, tenant)
+    ends = [(x["unprotected_us"] or 0, None if x["unprotected_censored"] else x["unprotected_us"]) for x in each]
+    yield _worst("unprotected", *about, ends, tenant)
 
 
 def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int, int | None]], tenant: str = "") -> Value:
@@ -259,6 +261,8 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     for failure_class in CLASSES:
         if failure_class != "site":
             yield _sampled("exposure", "", failure_class, whole.exposure("", failure_class), scenario, end)
+            for name, tenant in asked_of_class(scenario, failure_class):
+                yield _sampled("exposure", name, failure_class, whole.exposure(name, failure_class, tenant), scenario, end, tenant)
             continue
         yield _sampled("exposure", "", failure_class, whole.exposure(), scenario, end)
         for name in named:

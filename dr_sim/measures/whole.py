@@ -105,13 +105,13 @@ def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
 
 
 def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
-    """[from a leg's last promotion, until every database is restored at the new secondary, or its end), in the run's time."""
+    """[from a leg's first promotion, until every database is restored at the new secondary, or its end), in the run's time."""
     found: list[tuple[int, int]] = []
     for leg, t in whole.each:
         promoted = [r.time_us for r in t.rows("truth.promoted")]
         if not promoted:
             continue
-        begin, end = leg.begins_us + max(promoted), whole.end_us
+        begin, end = leg.begins_us + min(promoted), whole.end_us
         following = whole.after(leg)
         if following is not None:
             until = _restored_us(*following)
@@ -122,16 +122,26 @@ def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
     return found
 
 
-def unprotected(whole: Whole, leg: Leg, failover: Failover) -> tuple[int, bool] | None:
-    """(for how long the new primary had nothing restored behind it, whether the run ended before it had): from a leg's last
-    promotion until every database is restored at the new secondary. None if nothing was promoted."""
-    if failover.promoted_us is None:
-        return None
+def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[int, bool]]:
+    """By database that was promoted, (for how long the new primary had nothing of it restored behind it, whether the run ended
+    before it had); and of the service under '': from the first promotion until every one of them is restored at the new
+    secondary. Empty if nothing was promoted."""
+    names = [d.name for d in leg.scenario.databases]
+    promoted = {names[x.database]: x.promoted_us for x in failover.losses if x.promoted_us is not None}
+    if not promoted:
+        return {}
     following = whole.after(leg)
     if following is None:
-        return run_end_us(whole.opened[leg.number - 1], leg.scenario) - failover.promoted_us, True
-    until = _restored_us(*following)
-    return (run_end_us(following[1], following[0].scenario), True) if until is None else (until, False)
+        end = run_end_us(whole.opened[leg.number - 1], leg.scenario)
+        until = dict.fromkeys(promoted, (end, True))
+    else:
+        later, t = following
+        at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
+        first = {d.name: t.of("truth.restored", i)["time_us"][:1].tolist() for i, d in enumerate(later.scenario.databases)}
+        until = {name: (at + (us[0] if us else end), not us) for name, us in first.items()}
+    last, censored = max(until.values())  # what is not restored counts to the end
+    each = {name: (us - promoted[name], open_end) for name, (us, open_end) in until.items()}
+    return {"": (last - min(promoted.values()), censored), **each}
 
 
 def _restored_us(leg: Leg, t: Tables) -> int | None:

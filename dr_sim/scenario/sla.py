@@ -23,9 +23,7 @@ DURATIONS = (
     *(f"{measure}.{statistic}" for measure in (*VALUES, *CURVES) for statistic in STATISTICS),
 )
 ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
-WHOLE_SERVICE = ("outage", "unprotected")  # measured for the service, not for one database
 CLASSES = ("database", "host", "site")
-OF_A_TENANT = ("data_loss", "outage", *CURVES, "alert_delay", *COUNTS)  # what is known of a tenant by itself
 CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
@@ -122,17 +120,10 @@ def _check_names(
 
 def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]) -> None:
     """Whether that measure is taken of what a line is about."""
-    database, failure_class, tenant = (words.get(key, "") for key in ("database", "class", "tenant"))
-    if failure_class and head not in CLASSED:
+    if "class" in words and head not in CLASSED:
         problems.append(line["class"].problem(f"sla: {head[:60]} is the same for every class; leave 'class' out"))
-    for one in ("database", "tenant"):
-        if failure_class and words.get(one) and head == "exposure" and failure_class != "site":
-            told = f"sla: exposure of one {one} is kept for class site only; leave '{one}' or 'class' out"
-            problems.append(line["class"].problem(told))
-    if tenant and database:
+    if "tenant" in words and "database" in words:
         problems.append(line["tenant"].problem("sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"))
-    if tenant and head not in OF_A_TENANT:
-        problems.append(line["tenant"].problem(f"sla: {head[:60]} is not measured by tenant; leave 'tenant' out"))
 
 
 def _line(name: str, measure: str, bound: Node, database: str, problems: list[Problem]) -> SlaLine | None:
@@ -141,10 +132,6 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
         near = did_you_mean(measure, (*DURATIONS, *COUNTED, "exposure.above_15_min", "rpo", "rto"))
         hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
         problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
-        return None
-    if database and measure.split(".")[0] in WHOLE_SERVICE:
-        or_tenant = " or a tenant (name one beside the database: 'tenants: [...]')" if measure.startswith("outage") else ""
-        problems.append(bound.key_problem(f"sla: {measure} is measured for the whole service{or_tenant}; leave 'database' out"))
         return None
     try:
         at_most, value = parse_bound(kind, bound.value if isinstance(bound.value, str) else "")

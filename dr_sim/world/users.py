@@ -6,7 +6,7 @@ starts cold and warms up evenly: of the requests that reach it, it serves what i
 min(arrived, capacity / utilisation); 'served again' is the first instant from which 99 % of requests succeed.
 
 Requests are offered evenly to the databases. Those to one that nobody could bring online fail, before and after the
-switch, until it is online. Where databases have tenants, each database's part is recorded too.
+switch, until it is online. Where there are several databases, each one's part is recorded too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Users:
         self._databases = len(context.scenario.databases)
         self._up = [True] * self._databases
         self._online: set[int] = set()  # at the new primary
-        self._each = any(d.tenants for d in context.scenario.databases)
+        self._each = self._databases > 1  # a single one is the service
         self.redirected = False
         self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
         self._piece = (0, 0, 0, 0)  # what a database that is online gets: begin, end, from, to

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from dr_sim import api
+from dr_sim import api, output
 from dr_sim.cli import _parser, main
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.check import scenario_files
@@ -204,6 +206,56 @@ def test_a_line_of_a_base_is_shown_in_the_base(capsys: pytest.CaptureFixture[str
     assert "::error file=base.yaml,line=8,title=SLA rto missed::" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--junit", "s.yaml"], "s.yaml: is what was read"),
+        (["--markdown", "./s.yaml"], "s.yaml: is what was read"),
+        (["--junit", "out.txt", "--markdown", "./out.txt"], "out.txt: is written twice"),
+        (["--junit", "folder"], "folder: cannot be written (it is a folder)"),
+    ],
+)
+def test_nothing_is_played_for_a_report_that_cannot_be_written(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = scenario("s", MET)
+    text = path.read_text()
+    Path("folder").mkdir()
+    assert main(["check", str(path), *options]) == 2
+    assert told in capsys.readouterr().err
+    assert path.read_text() == text and not Made.played and not Path("out.txt").exists()
+
+
+@pytest.mark.parametrize("out", ["s.yaml", "folder"])
+def test_nor_for_a_baseline(out: str) -> None:
+    path = scenario("s", MET)
+    Path("folder").mkdir()
+    assert main(["baseline", str(path), "-o", out]) == 2
+    assert not Made.played and path.read_text().startswith("run_for")
+
+
+@pytest.mark.parametrize("command", ["check", "run", "compare"])
+def test_the_verdict_stands_though_nobody_reads_it_to_its_end(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `dr-sim check scenarios | head -1` under pipefail."""
+    path = str(scenario("s", MISSED))
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(output, "mute", lambda: monkeypatch.setattr(sys, "stdout", io.StringIO()))
+    assert main([command, path, path] if command == "compare" else [command, path]) == (0 if command == "compare" else 1)
+
+
+def test_an_empty_path_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a variable that is not set."""
+    scenario("s", MET)
+    for command in (["check", ""], ["baseline", "", "-o", "b.parquet"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2 and "is empty" in capsys.readouterr().err
+    assert not Made.played
+
+
 # ---- baselines -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("slower_us", "code", "word"), [(0, 0, ""), (1, 1, "WORSE"), (-1, 0, "BETTER")])
 def test_a_regression_fails_and_an_improvement_is_told(
@@ -283,7 +335,7 @@ def test_the_readmes_commands_and_workflows_are_understood() -> None:
     blocks = [parse_yaml(block, "README.md", []) for block in blocks_of(text)]
     assert len(blocks) == 3 and all(block is not None and isinstance(block.value, dict) for block in blocks)
     path = scenario("readme", blocks_of(text)[0])
-    assert len(api.load_scenario(path).sla) == 5
+    assert len(api.load_scenario(path).sla) == 6
 
 
 def blocks_of(text: str) -> list[str]:

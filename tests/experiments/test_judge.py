@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from dr_sim.experiments.estimates import Question, answer, any_of, miss_in_a_year
+from dr_sim.experiments.estimates import Question, Rpo, answer, any_of, miss_in_a_year, rpos_of
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import Sample
+from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import SlaLine
 from dr_sim.verdict import Outcome
-from tests.experiments.worlds import S, exposed, sample
+from tests.experiments.worlds import SMALL, S, exposed, sample
 
 ONE_LOOK = Errors.shared(1, 1)
 MIN = 60 * S
@@ -71,6 +74,59 @@ def test_a_p99_needs_299_runs_and_says_so() -> None:
     assert (found.outcome, found.more) == (Outcome.UNKNOWN, 199)
     assert "about 199 more runs would decide" in found.reason
     assert judged(outages(299), "outage.p99", 10 * HOUR).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("measure", "at_most", "over", "n"),
+    [("outage.p95", True, 1, 40), ("outage.p95", True, 0, 30), ("outage.p90", True, 12, 60), ("outage.p50", False, 26, 60), ("outage.p95", False, 5, 60)],
+)
+def test_as_many_more_runs_as_it_says_decide_a_quantile_if_they_are_like_these(measure: str, at_most: bool, over: int, n: int) -> None:
+    """`over` of the n runs are above the bound, and as many of those that follow."""
+
+    def runs(wanted: int) -> list[Sample]:
+        above = round(wanted * over / n)
+        return [sample(i, {"outage": HOUR if i < above else MIN}) for i in range(wanted)]
+
+    found = judged(runs(n), measure, 5 * MIN, at_most)
+    assert found.outcome is Outcome.UNKNOWN and found.more is not None
+    assert judged(runs(n + found.more + found.more // 8 + n // max(1, over)), measure, 5 * MIN, at_most).outcome is not Outcome.UNKNOWN
+    if found.more > 40:
+        assert judged(runs(n + found.more // 3), measure, 5 * MIN, at_most).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(("q", "part", "n"), [("p50", 0.5, 20), ("p90", 0.1, 60), ("p95", 0.05, 100), ("p99", 0.01, 300)])
+def test_a_quantile_of_two_values_is_judged_by_a_binomial_tail_and_no_sooner(q: str, part: float, n: int) -> None:
+    """Nearly as many runs above the bound as may be, all of them far above: with k of n, red if k or more come 1 time in 1,000
+    of such luck, green if k or fewer come 1 time in 20."""
+    for k in range(n + 1):
+        runs = [sample(i, {"outage": HOUR if i < k else MIN}) for i in range(n)]
+        outcome = judged(runs, f"outage.{q}", 5 * MIN).outcome
+        red, green = stats.binom.sf(k - 1, n, part) <= 0.001, stats.binom.cdf(k, n, part) <= 0.05
+        assert outcome is (Outcome.FAIL if red else Outcome.PASS if green else Outcome.UNKNOWN)
+
+
+def test_runs_that_ended_too_early_are_told_of_where_more_like_them_would_not_decide() -> None:
+    """One of 40 is less than the 5 % that a p95 lets pass, four are more."""
+    for censored, more in ((1, True), (4, False)):
+        runs = [sample(i, {"outage": (MIN, None) if i < censored else MIN}) for i in range(40)]
+        found = judged(runs, "outage.p95", 5 * MIN)
+        assert (found.outcome, found.more is not None) == (Outcome.UNKNOWN, more)
+        assert ("more runs would decide" in found.reason) == more
+        assert (f"{censored} of 40 runs ended before it was known" in found.reason) != more
+    mean = judged([sample(i, {"outage": (MIN, None) if i < 1 else MIN}) for i in range(40)], "outage.mean", 5 * MIN)
+    assert (mean.outcome, mean.more) == (Outcome.UNKNOWN, None) and "1 of 40 runs ended before" in mean.reason
+
+
+def test_two_failovers_of_a_run_are_one_value_and_each_class_has_its_own() -> None:
+    """The site is lost and then a host: the run's outage is the worse of the two, and a line about one class is not judged by the
+    other."""
+    runs = [sample(i, {"outage": MIN}) for i in range(3)]
+    for run in runs:
+        run.values.append(replace(run.values[0], failure_class="host", low=HOUR, high=None))
+    plain = line("outage", 5 * MIN)
+    assert (judge_line(runs, plain, ONE_LOOK).outcome, judge_line(runs, plain, ONE_LOOK).n) == (Outcome.FAIL, 3)
+    assert judge_line(runs, replace(plain, failure_class="site"), ONE_LOOK).outcome is Outcome.PASS
+    assert judge_line(runs, replace(plain, bound=2 * HOUR), ONE_LOOK).outcome is Outcome.UNKNOWN
 
 
 def test_how_many_more_would_decide_is_about_right() -> None:
@@ -180,13 +236,23 @@ def test_a_rare_danger_is_seen_without_a_failure_in_it() -> None:
 
 def test_the_probability_of_missing_the_rpo_in_a_year_is_that_of_a_failure_in_the_time_above_it() -> None:
     """Half of the time above 150 s, 2 failures a year: 1 - exp(-1)."""
-    found = miss_in_a_year(steady(200), 150 * S, "site", 2.0).interval
+    found = miss_in_a_year(steady(200), Rpo(150 * S, "site"), 2.0).interval
     assert found.estimate == pytest.approx(1 - math.exp(-1), rel=0.01)
     assert found.low < found.estimate < found.high
-    assert miss_in_a_year(steady(200), 301 * S, "site", 2.0).interval.estimate == 0
-    never = miss_in_a_year(steady(200), 301 * S, "site", 2.0).interval.high
+    assert miss_in_a_year(steady(200), Rpo(301 * S, "site"), 2.0).interval.estimate == 0
+    never = miss_in_a_year(steady(200), Rpo(301 * S, "site"), 2.0).interval.high
     # 200 runs of 100 h are 2.3 years. If a part of all runs were wholly above: ln(40) / 200 of them at most, nearly
     assert 0 < never < 1 - math.exp(-2 * 1.3 * math.log(40) / 200)
+
+
+def test_the_rpo_missed_in_a_year_is_that_of_whom_the_sla_bounds_the_loss(tmp_path: Path) -> None:
+    """A line about one database is not the service's RPO, which without a line of its own is what the scenario calls danger."""
+    two = SMALL.replace("crm: {", "web: {size: 1 GB}\n  crm: {")
+    (tmp_path / "s.yaml").write_text(two + "sla:\n  - {data_loss.p95: at most 2 min, database: web}\n  - {data_loss: at most 4 min, class: host}\n")
+    scenario = load_scenario(tmp_path / "s.yaml")
+    (run,) = steady(1)
+    run.curves += [replace(run.curves[0], database="web"), replace(run.curves[0], failure_class="host")]
+    assert rpos_of(scenario, [run]) == [Rpo(4 * MIN, "host"), Rpo(2 * MIN, "site", "web"), Rpo(scenario.danger_us, "site")]
 
 
 def test_any_of_a_count() -> None:

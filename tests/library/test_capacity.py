@@ -128,7 +128,7 @@ def test_a_log_that_nobody_backs_up_is_full_to_the_microsecond_and_users_are_ref
     refused = result.summary["writes_refused"]
     assert refused == {
         "time_us": 920 * SECOND, "transactions": 9_200, "first_us": full,
-        "by_database": {"crm": {"time_us": 920 * SECOND, "transactions": 9_200}},
+        "by_database": {"crm": {"time_us": 920 * SECOND, "transactions": 9_200}}, "by_tenant": {},
     }  # fmt: skip
     (total,) = rows(result, "truth.commits_total")
     day = 24 * 60 * MINUTE

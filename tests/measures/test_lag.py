@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+
 from dr_sim.journal import Journal
+from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.whole import unprotected
+from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.scenario.model import Scenario
 from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated, whole_of
 from tests.world.build import ONE, ran
 
@@ -85,13 +89,44 @@ def test_unprotected_counts_from_the_promotion() -> None:
     journal.note("truth.end", HOUR, -1)
     scenario = a_scenario()
     whole = whole_of(journal, scenario)
-    assert unprotected(whole, whole.legs[0], failovers(journal, scenario)[0]) is None
+    assert unprotected(whole, whole.legs[0], failovers(journal, scenario)[0]) == {}
     journal = Journal()
     journal.note("truth.failed", MIN, -1, "site")
     journal.note("truth.promoted", 10 * MIN, 0, 2, 1, 1, 0, 0, 0, 0)
     journal.note("truth.end", HOUR, -1)
     whole = whole_of(journal, scenario)
-    assert unprotected(whole, whole.legs[0], failovers(journal, scenario)[0]) == (50 * MIN, True)
+    found = unprotected(whole, whole.legs[0], failovers(journal, scenario)[0])
+    assert found == {"": (50 * MIN, True), "crm": (50 * MIN, True)}
+
+
+def restored_in(following: Scenario, *at: tuple[int, int]) -> Leg:
+    """A leg that began at 12 min, in which these (database, instant) were restored."""
+    journal = Journal()
+    for database, time_us in at:
+        journal.note("truth.restored", time_us, database, 1, 1, 1, 1)
+    journal.note("truth.end", 48 * MIN, -1)
+    return Leg(2, 12 * MIN, following, journal)
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        ([(0, 5 * MIN), (1, 9 * MIN), (1, 2 * HOUR)], {"": (11, False), "crm": (7, False), "web": (9, False)}),
+        ([(0, 5 * MIN)], {"": (50, True), "crm": (7, False), "web": (48, True)}),
+        ([], {"": (50, True), "crm": (50, True), "web": (48, True)}),
+    ],
+)
+def test_unprotected_goes_from_each_database_s_promotion_until_it_is_restored(at: list[tuple[int, int]], found: dict[str, tuple[int, bool]]) -> None:
+    """crm is promoted at 10 min, web at 12; erp never is, so that it is in no later leg and unprotected is not known of it."""
+    scenario = a_scenario("crm", "erp", "web")
+    journal = Journal()
+    journal.note("truth.failed", MIN, -1, "site")
+    for database, time_us in ((0, 10 * MIN), (2, 12 * MIN)):
+        journal.note("truth.promoted", time_us, database, 2, 1, 1, 0, 0, 0, 0)
+    journal.note("truth.end", HOUR, -1)
+    whole = Whole([first_leg(scenario, journal), restored_in(a_scenario("crm", "web"), *at)])
+    bare = unprotected(whole, whole.legs[0], failovers(journal, scenario)[0])
+    assert bare == {name: (minutes * MIN, censored) for name, (minutes, censored) in found.items()}
 
 
 def test_backups_are_counted_by_kind() -> None:

@@ -10,6 +10,7 @@ from world.build import World, during, scenario
 from dr_sim.experiments.estimates import Question, values_of
 from dr_sim.experiments.sample import take
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.parts import database_outcomes
 from dr_sim.measures.tables import tables
 from dr_sim.measures.tenants import databases_of, tenant_outcomes
 from tests.library.runs import HOUR, SECOND, failover, ran
@@ -61,7 +62,7 @@ failover: {mode: manual, operator: {approves: no}}
 def outcomes(world: World) -> dict[str, int | None]:
     t = tables(world.journal)
     (f,) = failovers(t, world.context.scenario)
-    return {of.tenant: of.outage_us for of in tenant_outcomes(t, world.context.scenario, f)}
+    return {name: of.outage_us for name, of in tenant_outcomes(t, world.context.scenario, f).items()}
 
 
 def test_who_loses_nothing_has_no_outage() -> None:
@@ -83,7 +84,7 @@ def test_a_database_that_comes_online_late_ends_the_outage_of_its_tenants() -> N
     world = during(text, lost, (3 * HOUR, late))
     t, s = tables(world.journal), world.context.scenario
     (f,) = failovers(t, s)
-    assert [of.served_again_us for of in tenant_outcomes(t, s, f)] == [3 * HOUR, 3 * HOUR]  # acme has data in both
+    assert [of.served_again_us for of in tenant_outcomes(t, s, f).values()] == [3 * HOUR, 3 * HOUR]  # acme has data in both
     assert f.served_again_us == 3 * HOUR
     full_us = HOUR + 30 * SECOND + 21 * SECOND + 10 * SECOND + 60 * SECOND + 9 * SECOND  # 60 % of its capacity
     assert f.phases_us["recover"] == 10 * SECOND + 3 * HOUR - full_us
@@ -98,8 +99,33 @@ def test_replications_keep_each_tenant_s_own() -> None:
     assert [(v.low, v.high) for v in of["acme"]] == [(6 * HOUR, None)] == [(v.low, v.high) for v in of[""]]
 
 
-def test_without_tenants_nothing_is_recorded_of_single_databases() -> None:
-    text = TWO.replace(", tenant: acme", "").replace(", tenants: [globex, acme]", "")
+def databases_outages(world: World) -> list[int | None]:
+    t = tables(world.journal)
+    (f,) = failovers(t, world.context.scenario)
+    return [of.outage_us for of in database_outcomes(t, world.context.scenario, f)]
+
+
+def test_each_database_has_an_outage_of_its_own_with_tenants_or_without() -> None:
+    """a is lost and nobody takes it over; b, on a machine of its own, goes on."""
+    bare = TWO.replace(", tenant: acme", "").replace(", tenants: [globex, acme]", "")
+    lost = ("databases.b.machine=m2", "events=[{at: 1 h, lose: {what: database, database: a}}]")
+    for text in (TWO, bare):
+        world = during(text, lost)
+        assert databases_outages(world) == [None, 0]
+    assert not databases_of(scenario(bare))
+
+
+def test_a_database_s_outage_lasts_until_it_is_online() -> None:
+    """b is promoted two hours late: a is served again after 30 s, 21 s, 10 s, 60 s and 8.46 s, as if it were alone."""
+    text = TWO.replace("b: {", "b: {seeded: false, ").replace("full: none, incremental: none, tenants", "log: none, tenants")
+    world = during(text, ("machines=[m1]", "failover={mode: automatic, silent_for: 30 s}", "events=[{at: 1 h, lose: site}]"), (3 * HOUR, late))
+    assert databases_outages(world) == [AGAIN_US, 2 * HOUR]
+
+
+def test_of_the_only_database_nothing_is_recorded_apart_and_its_outage_is_the_service_s() -> None:
+    text = TWO.replace("  b: {size: 1 GB, full: none, incremental: none, tenants: [globex, acme]}\n", "").replace(", tenant: acme", "")
     world = during(text, ("machines=[m1]", "failover={mode: automatic}", "events=[{at: 1 h, lose: site}]"))
-    assert set(tables(world.journal)["truth.served"]["entity"].tolist()) == {-1}
-    assert not databases_of(scenario(text))
+    t = tables(world.journal)
+    assert set(t["truth.served"]["entity"].tolist()) == {-1}
+    (f,) = failovers(t, world.context.scenario)
+    assert databases_outages(world) == [f.outage_us]

@@ -18,6 +18,7 @@ from dr_sim.measures.summary.curves import EXPOSED_CLASS, curve_summary, exposur
 from dr_sim.measures.summary.failovers import failovers_summary, orders_refused
 from dr_sim.measures.summary.values import half_up
 from dr_sim.measures.tables import run_end_us, service_up_until_us
+from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import any_refused_us, refusals
 
@@ -133,18 +134,27 @@ def _writes_refused(whole: Whole) -> dict[str, Any]:
     """Commits that were refused because a transaction log was full, and for how long, in all legs."""
     each = [(leg, refusals(t, leg.scenario)) for leg, t in whole.each]
     named = [(leg.begins_us, leg.scenario.databases[r.database].name, r) for leg, found in each for r in found]
+    databases = whole.scenario.databases
+    tenants = {tenant: [databases[i].name for i in of] for tenant, of in asked_of(whole.scenario).items()}
     by_database = {
         d.name: {
             "time_us": sum(r.end_us - r.begin_us for _, name, r in named if name == d.name),
             "transactions": sum(r.transactions for _, name, r in named if name == d.name),
         }
-        for d in whole.scenario.databases
+        for d in databases
     }
     return {
         "time_us": sum(any_refused_us(found) for _, found in each),
         "transactions": sum(r.transactions for _, _, r in named),
         "first_us": min((begins_us + r.begin_us for begins_us, _, r in named), default=None),
         "by_database": by_database,
+        "by_tenant": {
+            tenant: {
+                "time_us": sum(any_refused_us([r for r in found if leg.scenario.databases[r.database].name in of]) for leg, found in each),
+                "transactions": sum(by_database[name]["transactions"] for name in of),
+            }
+            for tenant, of in tenants.items()
+        },
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.summary.values import half_up, seconds
-from dr_sim.measures.tenants import asked_of
+from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import limit_of
@@ -20,11 +20,20 @@ EXPOSED_CLASS = "site"  # the class that exposure means where none is named: onl
 def exposure_summary(whole: Whole) -> dict[str, Any]:
     out = _with_parts(whole.exposure, whole)
     out["class"] = EXPOSED_CLASS
-    out["other_classes"] = {
-        other: curve_summary(whole.exposure("", other), whole.scenario, whole.end_us) for other in ("database", "host")
-    }
+    out["other_classes"] = {other: _of_class(whole, other) for other in ("database", "host")}
     out["reported"] = curve_summary(whole.reported(), whole.scenario, whole.end_us)
     return out
+
+
+def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:
+    """Exposure to the loss of a host or a database: the service's, and that of each database and tenant of which the SLA asks it."""
+
+    def of(database: str = "", tenant: str = "") -> dict[str, Any]:
+        return curve_summary(whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us)
+
+    asked = asked_of_class(whole.scenario, failure_class)
+    by_database, by_tenant = ({x[i]: of(*x) for x in asked if x[i]} for i in (0, 1))
+    return {**of(), "by_database": by_database, "by_tenant": by_tenant}
 
 
 def lag_summary(whole: Whole) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
+from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.summary.alerts import alert_summary
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
-from dr_sim.measures.tenants import TenantOutcome, tenant_outcomes
+from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.model import Scenario
 
@@ -23,16 +24,30 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[d
     for (leg, t), quality in zip(whole.each, qualities, strict=True):
         for f in failovers(t, leg.scenario):
             told = _failover(Causes(t, leg.scenario), f, quality)
-            bare = unprotected(whole, leg, f)
-            told["unprotected_us"], told["unprotected_censored"] = bare if bare is not None else (None, False)
+            _add_unprotected(told, unprotected(whole, leg, f))
             found.append({**in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number, "primary": leg.primary})
     return found
+
+
+def _add_unprotected(told: dict[str, Any], found: dict[str, tuple[int, bool]]) -> None:
+    """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown (None) with one of them that
+    was never promoted."""
+    none = (None, False)
+    told["unprotected_us"], told["unprotected_censored"] = found.get("", none)
+    for of in told["databases"]:
+        of["unprotected_us"], of["unprotected_censored"] = found.get(of["name"], none)
+    for of in told["tenants"]:
+        each = [found[name] for name in of["databases"] if name in found]
+        known = len(each) == len(of["databases"])
+        of["unprotected_us"] = max(us for us, _ in each) if known else None
+        of["unprotected_censored"] = known and any(censored for _, censored in each)
 
 
 def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
-    losses = [_loss(t, scenario, loss) for loss in f.losses]
+    parts = database_outcomes(t, scenario, f)
+    losses = [_loss(t, scenario, loss) | _outage(part) for loss, part in zip(f.losses, parts, strict=True)]
     known = f.data_loss_us is not None
     return {
         "number": f.number,
@@ -63,7 +78,7 @@ def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, A
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
         "two_primaries_us": f.two_primaries_us,
-        "tenants": [_tenant(scenario, of) for of in tenant_outcomes(t, scenario, f)],
+        "tenants": [_tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()],
         "told": _told(causes, f, quality),
     }
 
@@ -77,11 +92,13 @@ def _not_online(t: Tables, scenario: Scenario, f: Failover) -> str:
     return why_unknown(t, scenario, left[0]) + more
 
 
-def _tenant(scenario: Scenario, of: TenantOutcome) -> dict[str, Any]:
+def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> dict[str, Any]:
+    databases = [scenario.databases[i].name for i in of.databases]
+    return {"name": name, "databases": databases, "data_loss_us": of.data_loss_us, **_outage(of)}
+
+
+def _outage(of: PartOutcome) -> dict[str, Any]:
     return {
-        "name": of.tenant,
-        "databases": [scenario.databases[i].name for i in of.databases],
-        "data_loss_us": of.data_loss_us,
         "outage_us": of.outage_us,
         "outage_from_us": of.outage_from_us,
         "served_again_us": of.served_again_us,
