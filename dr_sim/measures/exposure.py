@@ -17,11 +17,12 @@ from operator import mul
 
 import numpy as np
 
+from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
 CLASSES = ("database", "host", "site")
-NEVER_US = 1 << 62  # since when a commit has been lacking that never was
+NEVER_US = 1 << 62  # the instant of what never was: in no run, and with room to add to it
 
 
 @dataclass(slots=True)
@@ -161,13 +162,7 @@ class Curve:
         stop = self.stops_us()
         onset = np.maximum(self.start_us, self.since_us + limit_us)
         over = onset < stop
-        found: list[tuple[int, int]] = []
-        for begin, end in zip(onset[over].tolist(), stop[over].tolist(), strict=True):
-            if found and found[-1][1] == begin:
-                found[-1] = (found[-1][0], end)
-            else:
-                found.append((begin, end))
-        return found
+        return maximal(zip(onset[over].tolist(), stop[over].tolist(), strict=True))
 
 
 def joined(curves: Sequence[Curve]) -> Curve:

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.exposure import Curve, step_curve
+from dr_sim.measures.exposure import NEVER_US, Curve, step_curve
+from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
 from dr_sim.scenario.model import Scenario
 
@@ -82,10 +83,9 @@ def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
         landed = pick(landed, (landed["kind"] == Kind.LOG) & (landed["intact"] == 1))
         r = t.of("truth.restored", database)
         reached = np.maximum.accumulate(r["redo_lsn"]) if len(r["redo_lsn"]) else r["redo_lsn"]
-        never = np.int64(np.iinfo(np.int64).max)
-        passed_at = np.append(r["time_us"], never)
+        passed_at = np.append(r["time_us"], NEVER_US)
         landed_us = _look_up(landed["file"], landed["time_us"], f["file"])
-        landed_us = np.where(landed_us < 0, never, landed_us)
+        landed_us = np.where(landed_us < 0, NEVER_US, landed_us)
         passed_us = passed_at[np.searchsorted(reached, f["last_lsn"])]
         spans[0].append(f["time_us"])
         spans[1].append(np.minimum(landed_us, passed_us))
@@ -98,7 +98,7 @@ def _count(begins: list[Ints], ends: list[Ints]) -> Backlog:
     begin, end = (np.concatenate(part) if part else np.empty(0, np.int64) for part in (begins, ends))
     time = np.concatenate((begin, end))
     step = np.concatenate((np.ones(len(begin), np.int64), -np.ones(len(end), np.int64)))
-    finite = time < np.iinfo(np.int64).max
+    finite = time < NEVER_US
     at, where = np.unique(time[finite], return_inverse=True)
     change = np.zeros(len(at), np.int64)
     np.add.at(change, where, step[finite])
@@ -129,15 +129,7 @@ def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]
 
 def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
     """The maximal intervals in which the link carried nothing."""
-    found: list[tuple[int, int]] = []
-    for begin, end, up, bit_s in link_pieces(t, scenario):
-        if up and bit_s:
-            continue
-        if found and found[-1][1] == begin:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((begin, end))
-    return found
+    return maximal((begin, end) for begin, end, up, bit_s in link_pieces(t, scenario) if not (up and bit_s))
 
 
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Record, tables
 from dr_sim.scenario.model import Scenario
 
@@ -39,8 +40,4 @@ def refusals(record: Record, scenario: Scenario) -> list[Refusal]:
 
 def any_refused_us(found: list[Refusal]) -> int:
     """For how long at least one database took none."""
-    total = reached = 0
-    for refusal in sorted(found, key=lambda r: r.begin_us):
-        total += max(0, refusal.end_us - max(refusal.begin_us, reached))
-        reached = max(reached, refusal.end_us)
-    return total
+    return sum(end - begin for begin, end in maximal(sorted((r.begin_us, r.end_us) for r in found)))

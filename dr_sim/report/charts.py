@@ -35,6 +35,7 @@ from dr_sim.figures.timeline import sent_rate
 from dr_sim.figures.views import Views
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.lag import Backlog, backlog
+from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
 from dr_sim.screen import instant, size
 from dr_sim.units import MINUTE_US, SECOND_US, clock
@@ -279,13 +280,7 @@ class Timeline:
         held: list[tuple[int, int]] = []
         for v in self.seen.legs:
             held += [(v.leg.begins_us + begin, v.leg.begins_us + end) for begin, end in _held(v.t, v.ends_us)]
-        spans: list[tuple[int, int]] = []
-        for begin, end in sorted(held):
-            if spans and begin <= spans[-1][1]:
-                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-            else:
-                spans.append((begin, end))
-        return spans
+        return maximal(sorted(held))
 
     def _alerts(self) -> Chart:
         alerts = self.seen.alerts
