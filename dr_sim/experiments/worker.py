@@ -64,7 +64,8 @@ def receive(stream: IO[bytes]) -> Any:
 def main() -> None:
     """Until the parent ends, however it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # real engines leave no files and no servers behind
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, lambda number, frame: sys.exit(0))  # real engines leave no files and no servers behind
     talk = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to be said at the end, when nobody may listen
     os.dup2(2, 1)  # whatever prints must not get in between
     with suppress(EOFError, BrokenPipeError):

@@ -158,7 +158,7 @@ def test_a_worker_that_is_told_nothing_ends() -> None:
     """Where its parent may forget it. One that is at work, or that waits for ever, does not."""
     forgotten, waits = start(0.3), start()
     try:
-        assert forgotten.wait(20) == -signal.SIGALRM
+        assert forgotten.wait(20) == 0  # by itself, so that it takes along what its engines have left
         assert waits.stdout is not None and receive(waits.stdout) == ("ready",)
         time.sleep(0.4)
         assert waits.poll() is None
