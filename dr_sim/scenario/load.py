@@ -23,13 +23,14 @@ from dr_sim.scenario.experiment import Asked, read_asked
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
 from dr_sim.scenario.problems import told
-from dr_sim.scenario.recorded import RecordedError, RecordedFile, plain, read_recorded
+from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
 from dr_sim.scenario.schema import APART, Root
+from dr_sim.scenario.series import SeriesError
 from dr_sim.scenario.sla import read_sla
 from dr_sim.scenario.sources import Options, names_of, read_tree
 from dr_sim.scenario.tree import Node
 from dr_sim.scenario.values import LONGEST_NAME, is_name
-from dr_sim.scenario.workload import SeriesError, SeriesFile, read_series
+from dr_sim.scenario.workload import SeriesFile, read_series
 
 
 def load_scenario(
@@ -219,7 +220,7 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
         node = tree.at(("recorded", key))
         try:
             found[key] = read_recorded(wanted, node.file if node.line else tree.file)
-        except RecordedError as error:
+        except SeriesError as error:
             problems.append(node.at(("file",)).problem(f"recorded.{key}: {error}"))
     return found
 

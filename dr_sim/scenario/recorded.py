@@ -10,7 +10,6 @@ counts is how far they are from their median.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from pydantic import PlainValidator, WithJsonSchema
 from dr_sim import units
 from dr_sim.scenario.fields import did_you_mean, from_text, refuse
 from dr_sim.scenario.model import Outages, Recorded
+from dr_sim.scenario.series import SeriesError, csv_rows
+from dr_sim.units import SECOND_US
 
 MOST_BYTES = 64 * 2**20
 MOST_STEPS = 1_000_000
 LOWEST_BIT_S = 1_000  # a link that is up carries something
-SECOND_US = 1_000_000
 _FILE_KEYS = ("file", "at", "value", "every", "only", "step", "mean", "down")
 
 
@@ -46,10 +46,6 @@ class RecordedFile:
     step_us: int
     mean_bit_s: int
     down: str
-
-
-class RecordedError(ValueError):
-    """A series that cannot be used."""
 
 
 def _reader(what: str) -> Callable[[Any], Recorded | Outages | RecordedFile]:
@@ -137,7 +133,7 @@ def _seconds(us: int) -> str:
 
 # ---- files -------------------------------------------------------------------------------------------------------------
 def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outages:
-    """What the file holds, to scale. Raises RecordedError."""
+    """What the file holds, to scale. Raises SeriesError."""
     path = os.path.join(os.path.dirname(scenario_file), wanted.file)
     rows = _rows(wanted, path)
     if wanted.what == "outages":
@@ -146,29 +142,20 @@ def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outage
     if wanted.what == "link":
         mean = sum(values) / len(values)
         if mean <= 0:
-            raise RecordedError(f"{path}: the values are 0 on average; nothing can be scaled to a mean")
+            raise SeriesError(f"{path}: the values are 0 on average; nothing can be scaled to a mean")
         scaled = (int(value * wanted.mean_bit_s / mean + Fraction(1, 2)) for value in values)
         return Recorded(wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled))
     if min(values) <= 0:
-        raise RecordedError(f"{path}: a rate of restores must be above 0; leave out what did not restore anything")
+        raise SeriesError(f"{path}: a rate of restores must be above 0; leave out what did not restore anything")
     usual = median(values)
     return Recorded(wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values))
 
 
 def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
     """(instant in microseconds since the first row that is kept, value) of each."""
-    try:
-        if os.path.getsize(path) > MOST_BYTES:
-            raise RecordedError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, too large for a series")
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            text = file.read()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise RecordedError(f"cannot read the series {path}: {reason}") from None
-    first = text.partition("\n")[0]
-    cells = [row for row in csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count)) if any(row)]
+    cells = csv_rows(path, MOST_BYTES, ",;\t")
     if not cells:
-        raise RecordedError(f"{path} is empty; write a row for each value")
+        raise SeriesError(f"{path} is empty; write a row for each value")
     names = [cell.strip() for cell in cells[0]]
     value_at = _column(path, names, wanted.value)
     at = _column(path, names, wanted.at) if wanted.at else -1
@@ -180,17 +167,17 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
     start = 0
     for number, row in enumerate(cells[heading:], start=1 + heading):
         if len(row) <= last:
-            raise RecordedError(f"{path} row {number}: has {len(row)} cells, its heading has more")
+            raise SeriesError(f"{path} row {number}: has {len(row)} cells, its heading has more")
         if any(row[i].strip() != text for i, text in only):
             continue
         instant = len(rows) * wanted.every_us if at < 0 else _instant(path, number, row[at].strip())
         if not rows:
             start = instant
         elif instant - start < rows[-1][0]:
-            raise RecordedError(f"{path} row {number}: {row[at][:30]!r} lies before the row above; sort the rows by time")
+            raise SeriesError(f"{path} row {number}: {row[at][:30]!r} lies before the row above; sort the rows by time")
         rows.append((instant - start, row[value_at].strip()))
     if len(rows) < 2:
-        raise RecordedError(f"{path} has {len(rows)} rows to use; a series has 2 at the least")
+        raise SeriesError(f"{path} has {len(rows)} rows to use; a series has 2 at the least")
     return rows
 
 
@@ -199,7 +186,7 @@ def _column(path: str, names: list[str], wanted: str) -> int:
         return names.index(wanted)
     if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted[:4]) <= len(names):
         return int(wanted) - 1
-    raise RecordedError(f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}")
+    raise SeriesError(f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}")
 
 
 def _is_number(text: str) -> bool:
@@ -222,7 +209,7 @@ def _instant(path: str, number: int, text: str) -> int:
     if _is_number(text):
         return int(Fraction(text) * SECOND_US)
     if not _is_instant(text):
-        raise RecordedError(f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or 2024-03-08 03:47:03")
+        raise SeriesError(f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or 2024-03-08 03:47:03")
     when = datetime.fromisoformat(text)
     since = when - datetime(1970, 1, 1, tzinfo=when.tzinfo)
     return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
@@ -233,13 +220,13 @@ def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> l
     numbers = []
     for number, (_, text) in enumerate(rows, start=1):
         if not _is_number(text) or Fraction(text) < 0:
-            raise RecordedError(f"{path} row {number}: {text[:30]!r} is no number from 0 up")
+            raise SeriesError(f"{path} row {number}: {text[:30]!r} is no number from 0 up")
         numbers.append(Fraction(text))
     instants = [at for at, _ in rows]
     instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
     steps = max(1, instants[-1] // wanted.step_us)
     if steps > MOST_STEPS:
-        raise RecordedError(f"{path} gives {steps} steps, more than {MOST_STEPS}; write a longer step")
+        raise SeriesError(f"{path} gives {steps} steps, more than {MOST_STEPS}; write a longer step")
     totals = [Fraction(0)] * steps
     for (begin, end), rate in zip(pairwise(instants), numbers, strict=True):
         step = begin // wanted.step_us
@@ -261,7 +248,7 @@ def _outages_of(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) ->
                 spans.append((began, at))
             began = None
     if not spans:
-        raise RecordedError(f"{path}: no row says {wanted.down[:30]!r} and is followed by one that says otherwise")
+        raise SeriesError(f"{path}: no row says {wanted.down[:30]!r} and is followed by one that says otherwise")
     return Outages(max(rows[-1][0], spans[-1][1]) + 1, tuple(spans))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dr_sim import units
 from dr_sim.scenario.fields import did_you_mean, from_text, refuse
 from dr_sim.scenario.model import LogVolume
+from dr_sim.scenario.series import SeriesError, csv_rows
 
 PROFILES = ("steady", "business_hours")
 MOST_INTERVALS = 2_000_000
@@ -118,28 +118,13 @@ LogVolumeField = Annotated[
 ]
 
 
-class SeriesError(ValueError):
-    """A series that cannot be used. inside: the key of the log volume that is to blame."""
-
-    def __init__(self, message: str, inside: str = "series") -> None:
-        super().__init__(message)
-        self.inside = inside
-
-
 def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
     """Bytes per interval from a CSV file with or without a heading. Raises SeriesError.
 
     The column is the one named, or the only one, or the only one whose heading holds 'bytes'.
     """
     path = os.path.join(os.path.dirname(scenario_file), series.file)
-    try:
-        if os.path.getsize(path) > MOST_BYTES:
-            raise SeriesError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, too large for a series")
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SeriesError(f"cannot read the series {path}: {reason}") from None
+    rows = csv_rows(path, MOST_BYTES, ",")
     if not rows:
         raise SeriesError(f"{path} is empty; write a number of bytes in each line")
     heading = not all(_is_amount(cell.strip()) for cell in rows[0])
