@@ -65,8 +65,7 @@ def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
         title = f"exposure of {names[promoted[-1].entity]} (site)"
         line = Line(alone_us, t_us - alone_us, "no second side", "none is ever put in place: all since the promotion would be lost")
         return [Ledger(title, t_us - alone_us, [line])]
-    found = explain_at(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
-    return found
+    return explain_at(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
 
 
 def _alert(stored: Stored, n: int) -> list[Ledger]:

@@ -14,8 +14,9 @@ from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
 from dr_sim.report.assumptions import Examined
-from dr_sim.report.charts import Chart, Timeline, share_below, waterfall
+from dr_sim.report.charts import Chart, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
+from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen import CLASS_WORDS, instant, size, span, value_text
