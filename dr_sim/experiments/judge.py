@@ -69,6 +69,14 @@ class LineVerdict:
 
 def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
     """One line against all these runs; of a kind of fault, against those in which it happened."""
+    found = _judged(samples, line, errors)
+    if found.more:  # such runs as tell something of it: only a part of all
+        found.more = math.ceil(found.more * len(samples) / found.n)
+        found.reason = _undecided(found)
+    return found
+
+
+def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
     question = Question.of(line)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]

@@ -105,6 +105,17 @@ def test_a_quantile_of_two_values_is_judged_by_a_binomial_tail_and_no_sooner(q: 
         assert outcome is (Outcome.FAIL if red else Outcome.PASS if green else Outcome.UNKNOWN)
 
 
+def test_how_many_more_runs_counts_those_in_which_nothing_happens() -> None:
+    """One of four has a failover, of the others one has a link outage: 299 of them make a p99, of 100 and 50 that are there."""
+    runs = [sample(i, {"outage": MIN} if i % 4 == 0 else {}) for i in range(400)]
+    for run in runs[::8]:
+        run.happened.append("link_outage")
+    asked = line("outage.p99", 5 * MIN)
+    found, torn = judge_line(runs, asked, ONE_LOOK), judge_line(runs, replace(asked, fault="link_outage"), ONE_LOOK)
+    assert (found.n, found.more, torn.n, torn.more) == (100, 4 * 199, 50, 8 * 249)
+    assert f"about {4 * 199:,} more runs would decide" in found.reason
+
+
 def test_runs_that_ended_too_early_are_told_of_where_more_like_them_would_not_decide() -> None:
     """One of 40 is less than the 5 % that a p95 lets pass, four are more."""
     for censored, more in ((1, True), (4, False)):
