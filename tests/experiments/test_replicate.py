@@ -219,6 +219,7 @@ def test_what_changes_no_run_changes_no_key(tmp_path: Path) -> None:
 
 def test_looks_are_fixed_numbers_and_the_first_is_always_there() -> None:
     assert looks(Replications(20, 100)) == [20, 30, 45, 67, 100]
+    assert looks(Replications(20, 110)) == [20, 30, 45, 67, 100, 110]  # at_most, though a half more would be 150
     assert looks(Replications(3, 3)) == [3]
     found = list(look_by_look([], Replications(20, 100, budget_us=0), Counting()))
     assert found == [(0, 20, True)]
