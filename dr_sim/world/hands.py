@@ -26,6 +26,7 @@ from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.pruning import RETENTION, Pruning
+from dr_sim.world.remote import Remote
 from dr_sim.world.secondary import Secondary, Work
 
 
@@ -33,14 +34,14 @@ class Hands:
     """before_command is asked before each command runs; True kills the manager there."""
 
     def __init__(
-        self, context: Context, config: ManagerConfig, store: Store, secondary: Secondary, remote: Any, promotion: Promotion
+        self, context: Context, config: ManagerConfig, store: Store, secondary: Secondary, remote: Remote, promotion: Promotion
     ) -> None:
         self._context = context
         self._config = config
         self._secondary = secondary
         self._remote = remote
         self._promotion = promotion
-        self.heartbeats: Heartbeats | None = None
+        self.heartbeats: Heartbeats  # both hear of the hands too, so they are given later
         self.directory: Directory
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
@@ -294,8 +295,7 @@ class Hands:
             }  # fmt: skip
             there = sorted((f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number)
             files[d.name] = [[f.name, *reversed(f.content.properties)] for f in there]
-        silent = dict(self.heartbeats.silent) if self.heartbeats is not None else {}
-        self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(silent))
+        self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(self.heartbeats.silent))
 
     # ---- the primary, over the management path -------------------------------------------------------------------------------
     def _ask_primary(self, command: c.AskPrimary) -> None:
