@@ -115,21 +115,22 @@ def _cause(cause: str, detail: str) -> str:
     return f"{cause:<28} {detail}".rstrip()
 
 
-def _count(n: int, word: str) -> str:
-    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+def counted(n: int, word: str) -> str:
+    """'1 log', '4,031 logs'."""
+    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 # ---- sections ------------------------------------------------------------------------------------------------------------
 def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float) -> str:
     word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
     length = span(summary["measured_us"]["end"])
-    many = _count(len(summary["databases"]), "database")
+    many = counted(len(summary["databases"]), "database")
     return f"{word}  {source.name}  seed {summary['seed']}  {length}  {many}  ({took_s:.1f} s)"
 
 
 def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
-    out = [f"INVARIANT BROKEN: {_count(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
+    out = [f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
     out += [f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
     return out
 
@@ -243,9 +244,9 @@ def _tenants(f: dict[str, Any]) -> list[str]:
 
 def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     alerts = summary["alerts"]
-    score = f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of {_count(alerts['raised'], 'alert')}"
+    score = f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of {counted(alerts['raised'], 'alert')}"
     if not summary["failovers"]:
-        due = _count(alerts["due"], "lasting danger")
+        due = counted(alerts["due"], "lasting danger")
         return [f"ALERTS  {due}, {score}"]
     told = summary["failovers"][0]["told"]
     if told["answer"] == "no danger":

@@ -21,7 +21,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.scenario.sla import PHASES, split
-from dr_sim.screen import coloured, size, span, value_text
+from dr_sim.screen import coloured, counted, size, span, value_text
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
 def _head(found: Distribution, source: Path, took_s: float) -> str:
     scenario = found.scenario
     word = found.outcome.name if scenario.sla or found.violations or found.silent else "DONE"
-    databases = f"{len(scenario.databases):,} database{'s' * (len(scenario.databases) > 1)}"
+    databases = counted(len(scenario.databases), "database")
     return f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x {span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
 
 
@@ -156,7 +156,7 @@ def _number(x: float, unit: str) -> str:
 def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -> str:
     """Every measure that differs between the two, largest part of its value first told as it stands in the record."""
     n, scenario = found.a.n, found.a.scenario
-    out = [f"A {a}", f"B {b}", f"{n:,} replication{'s' * (n > 1)} of both on the same luck, seed {scenario.seed}", ""]
+    out = [f"A {a}", f"B {b}", f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}", ""]
     out.append(f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance")
     shown = [d for d in found.found if everything or d.differing]
     for d in shown:

@@ -43,9 +43,6 @@ STYLE: Any = {
 _WIDTH_IN = 13.0
 SLICES = 900  # about one a pixel of the overview
 
-
-
-
 Window = tuple[int, int]
 
 

@@ -30,7 +30,7 @@ from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
 from dr_sim.report.charts import LEFT_PX, Chart, above_it, thinned
-from dr_sim.screen import instant, size
+from dr_sim.screen import counted, instant, size
 from dr_sim.units import MINUTE_US, clock
 
 MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so
@@ -295,11 +295,6 @@ class Timeline:
 
     def _subject(self, database: int) -> str:
         return "whole service" if database < 0 else self.scenario.databases[database].name
-
-
-def counted(n: int, word: str) -> str:
-    """'1 log', '4,031 logs'."""
-    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 def _label(name: str, end: str = "") -> str:
