@@ -12,7 +12,7 @@ time, 0 in most runs, are bounded by betting, which no law can upset. What has n
 of a mean: a tail that n runs have not shown is asked of a quantile or a share, whose intervals know n.
 
 Values are floats here and only here: bounds are compared with integers afterwards. Coverage is measured in
-tests/experiments/test_coverage.py.
+tests/experiments/test_intervals.py.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,15 @@ from world.build import World, during, scenario
 
 from dr_sim.experiments.estimates import Question, values_of
 from dr_sim.experiments.sample import take
+from dr_sim.journal import Journal
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.parts import database_outcomes
+from dr_sim.measures.summary import summarise
 from dr_sim.measures.tables import tables
 from dr_sim.measures.tenants import databases_of, tenant_outcomes
-from tests.library.runs import HOUR, SECOND, failover, ran
+from dr_sim.scenario.model import SlaLine
+from tests.library.runs import HOUR, MINUTE, SECOND, failover, ran
+from tests.measures.make import whole_of
 
 AGAIN_US = 129_460_000  # 30 s, 21 s, 10 s, 60 s and 8.46 s: see the scenario
 
@@ -129,3 +134,18 @@ def test_of_the_only_database_nothing_is_recorded_apart_and_its_outage_is_the_se
     assert set(t["truth.served"]["entity"].tolist()) == {-1}
     (f,) = failovers(t, world.context.scenario)
     assert databases_outages(world) == [f.outage_us]
+
+
+def test_writes_refused_to_any_database_of_a_tenant_are_refused_to_it_once() -> None:
+    """a for 1:00 to 1:30, b for 1:20 to 2:00: acme, which has data in both, for an hour; globex, in b alone, for 40 minutes."""
+    asked = tuple(SlaLine(name, "writes_refused", True, 0, tenant=name) for name in ("acme", "globex"))
+    of = replace(scenario(TWO), sla=asked)
+    journal = Journal()
+    for minute, database, refused, transactions in ((60, 0, 1, 0), (80, 1, 1, 0), (90, 0, 0, 7), (120, 1, 0, 9)):
+        journal.note("truth.writes", minute * MINUTE, database, refused, transactions)
+    journal.note("truth.end", 4 * HOUR, -1)
+    refused = summarise(whole_of(journal, of))["writes_refused"]
+    assert refused["by_tenant"] == {
+        "acme": {"time_us": 60 * MINUTE, "transactions": 16}, "globex": {"time_us": 40 * MINUTE, "transactions": 9},
+    }  # fmt: skip
+    assert refused["time_us"] == 60 * MINUTE
