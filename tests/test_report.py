@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,24 @@ def test_numbers_are_the_summary_s(two_weeks: Path) -> None:
     assert page.count("For database [crm] no new transaction logs") >= 2
     assert page.count("<td>DR Log Replay</td>") == summary["alerts"]["raised"]
     assert "(UTC)" in page or "Times are in UTC" in page
+
+
+SAFE = {*(["#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"])}
+
+
+def test_its_colours_are_those_that_colour_blind_readers_tell_apart(two_weeks: Path) -> None:
+    """Okabe and Ito's eight, tints of them for phases and grounds, and greys."""
+    data = two_weeks.read_text(encoding="utf-8").rpartition("</main>")[2]
+    found = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}", data)}
+    assert {"#0072B2", "#D55E00", "#009E73"} <= found
+    tints = {"#A6DCC8", "#DCE6F2"}
+    grey = {c for c in found if max(int(c[i : i + 2], 16) for i in (1, 3, 5)) - min(int(c[i : i + 2], 16) for i in (1, 3, 5)) <= 8}
+    assert found - SAFE - tints - grey == set()
+
+
+def test_the_sla_is_drawn_where_exposure_is(two_weeks: Path) -> None:
+    page = two_weeks.read_text(encoding="utf-8")
+    assert page.count('"SLA data_loss 15:00"') >= 2  # over time, and in the distribution
 
 
 def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
@@ -128,7 +147,7 @@ def test_names_of_any_length_and_number_leave_room_for_the_charts(tmp_path: Path
     assert len(set(json.loads(factors[0]))) == 2  # shortened, and still two
     many = a_page(tmp_path, MANY_NAMES % "crm: {copies: 20, size: 1 GB, full: none, incremental: none}")
     assert "They are about 20 subjects, so they are drawn by kind." in many
-    assert '"factors":["event 2"]' in many and '"limit":5' in many
+    assert '"factors":["2 no new logs"]' in many and '"limit":5' in many
 
 
 @pytest.mark.parametrize("lines", [(), (SlaLine("rpo", "data_loss", True, 3600 * 10**6),)])
@@ -256,6 +275,39 @@ def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> No
     asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     assert asked
     assert [url[:60] for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+SHOWN_NEARBY = """
+const found = []
+const look = (node) => { for (const e of node.querySelectorAll('*')) {
+  if (String(e.className).includes('bk-tooltip-content')) found.push(e.textContent)
+  if (e.shadowRoot) look(e.shadowRoot) } }
+look(document)
+return found.join(' ')
+"""
+
+
+def test_hovering_tells_the_curve_and_not_where_the_pointer_is(browser: Any, two_weeks: Path) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+
+    browser.get(two_weeks.as_uri())
+    assert browser.execute_async_script(WAIT_FOR_CHARTS)
+    for title, words in (("Link", "sent: "), ("Exposure: true", "true: "), ("Replay", "replay lag: "), ("Backlog", "not landed: ")):
+        chart = next(c for c in browser.find_elements(By.CSS_SELECTOR, "main figure") if title in c.text)
+        canvas = chart.find_element(By.CSS_SELECTOR, '[role="img"]')
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+        told = []
+        for below_px in (5, 25):  # a quiet week-end: nothing is above 6 minutes, and the pointer is
+            ActionChains(browser).move_to_element_with_offset(canvas, -42, below_px).move_by_offset(2, 0).perform()
+            for _ in range(30):
+                if words in (shown := browser.execute_script(SHOWN_NEARBY)):
+                    break
+                time.sleep(0.1)
+            told.append(shown)
+        assert words in told[0] and "at: Sat" in told[0], title
+        assert told[0] == told[1], title
+        assert float(told[0].partition(words)[2].split()[0]) < 6, told[0]
 
 
 def test_it_opens_soon(browser: Any, two_weeks: Path) -> None:

@@ -36,6 +36,11 @@ class Chart:
     figure: Any
 
 
+def stairs(x: Any, y: Any) -> tuple[Any, Any]:
+    """Steps as a line with a corner at each: Bokeh's own steps cannot be hovered over."""
+    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+
+
 def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
     """A line's points, x ascending; where there are more than `most`, the first, least, greatest and last of each of
     most / 4 slices of equal count, in their order."""
@@ -78,7 +83,7 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
     f = figure(name="share", x_range=(0, right), y_range=(0, 102), height=240, sizing_mode="stretch_width", tools="",
                toolbar_location=None, x_axis_label="exposure, minutes", y_axis_label="% of the time at or below", min_border_left=LEFT_PX)  # fmt: skip
     line = f.line(values, [100 * float(share) for share in shares], color=ORANGE, line_width=2.5)
-    f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[("", "$x{0.0} min or less for @y{0.00} % of the time")]))
+    f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[("", "$snap_x{0.0} min or less for $snap_y{0.00} % of the time")], line_policy="interp"))
     for word, us in near:
         f.line([us / MINUTE_US] * 2, [0, 100], color=BLACK, legend_label=f"{word} {clock(us)}")
     if near:

@@ -167,7 +167,7 @@ def _exposure(found: Distribution) -> Chart:
         x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
         line = f.line(x, np.where(y > 0, y, np.nan), color=_COLOURS[failure_class], line_dash=_DASHES[failure_class], line_width=2,
                       legend_label=f"{failure_class} lost")  # fmt: skip
-        f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[(failure_class, "more than $x{0,0.0} s for @y{0.000} % of the time")]))
+        f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[(failure_class, "more than $snap_x{0,0.0} s for $snap_y{0.000} % of the time")], line_policy="interp"))
     _bounds(f, found, ("data_loss", "exposure"), (100 * least / 2, 100))
     if curves:
         above_it(f)

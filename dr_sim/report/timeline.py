@@ -22,14 +22,14 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dr_sim.backups.model import Kind
-from dr_sim.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY
+from dr_sim.figures.style import ALERT_MARKS, BLACK, BLUE, GREEN, GREY, ORANGE, OTHER_ALERTS, RED, SKY
 from dr_sim.figures.timeline import sent_rate
 from dr_sim.figures.views import Views
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
-from dr_sim.report.charts import LEFT_PX, Chart, above_it, thinned
+from dr_sim.report.charts import LEFT_PX, MOST_POINTS, Chart, above_it, stairs, thinned
 from dr_sim.screen import counted, instant, size
 from dr_sim.units import MINUTE_US, clock
 
@@ -102,12 +102,14 @@ class Timeline:
                                        hatch_color=BLUE, hatch_alpha=0.4, line_color=None, level="underlay"))  # fmt: skip
         return f
 
-    def _when_hover(self, renderers: list[Any], value: str) -> HoverTool:
-        code = f"return {_WHEN_JS % 'special_vars.x'}"
+    def _when_hover(self, renderers: list[Any], value: str, side: str = "right") -> HoverTool:
+        """Tells the curve's value above or below the pointer ($y would be the pointer's own)."""
+        code = f"return {_WHEN_JS % 'special_vars.snap_x'}"
         args = {"zone": self.scenario.time_zone}
         return HoverTool(
-            renderers=renderers, mode="vline", tooltips=[("at", "$x{custom}"), *((r.name, value) for r in renderers[:1])],
-            formatters={"$x": CustomJSHover(code=code, args=args)},
+            renderers=renderers, mode="vline", line_policy="interp", attachment=side,
+            tooltips=[("at", "$snap_x{custom}"), *((r.name, value) for r in renderers[:1])],
+            formatters={"$snap_x": CustomJSHover(code=code, args=args)},
         )  # fmt: skip
 
     def _bars(self, f: Any, rows: list[tuple[Any, int, int, str]], colour: str, label: str = "", hatch: str | None = None) -> None:
@@ -122,15 +124,15 @@ class Timeline:
             more |= {"hatch_pattern": hatch, "hatch_color": colour, "hatch_alpha": 0.7, "fill_alpha": 0.25}
         f.hbar(y="y", left="left", right="right", height=0.7, color=colour, line_color=colour, source=data, **more)
 
-    def _curve(self, f: Any, curve: Curve, colour: str, label: str, width: float) -> Any:
-        """A curve in minutes as a line that tells its value where the pointer is."""
+    def _curve(self, f: Any, curve: Curve, colour: str, label: str, width: float, side: str = "right") -> Any:
+        """A curve in minutes as a line that tells its value where the pointer is, on that side of it."""
         x, y = np.empty(0), np.empty(0)
         for part in curve.parts() if curve.duration_us else ():
             px, py = thinned(*part.points())
             gap = [px[0]] if len(x) else []  # where it is not defined the line breaks
             x, y = np.concatenate((x, gap, px)), np.concatenate((y, [np.nan] * len(gap), py))
         line = f.line(self.ms(x), y / MINUTE_US, color=colour, line_width=width, legend_label=label, name=label)
-        f.add_tools(self._when_hover([line], "$y{0.0} min"))
+        f.add_tools(self._when_hover([line], "$snap_y{0.0} min", side))
         return line
 
     def _level(self, f: Any, at_us: int, words: str, colour: str, dash: str) -> None:
@@ -195,8 +197,9 @@ class Timeline:
         capacity = self.scenario.link.bandwidth_bit_s / 1e6
         f = self._lane("link", 170, (0, capacity * 1.2), "Mbit/s")
         rate, edges = sent_rate(self.seen, (0, self.end_us), LINK_SLICES, capacity, np.asarray)
-        area = f.step(self.ms(edges[:-1]), rate, mode="after", color=BLUE, legend_label="sent", name="sent")
-        f.add_tools(self._when_hover([area], "$y{0.00} Mbit/s"))
+        x, y = stairs(edges[:-1], rate)
+        area = f.line(self.ms(x), y, color=BLUE, legend_label="sent", name="sent")
+        f.add_tools(self._when_hover([area], "$snap_y{0.00} Mbit/s"))
         f.line(self.ms([0, self.end_us]), [capacity] * 2, color=GREY, line_dash="dotted", legend_label="bandwidth")
         down = []
         for v in self.seen.legs:  # a lost site has no link
@@ -224,7 +227,7 @@ class Timeline:
         near = [j.bound for j in lines if j.bound <= 4 * true.max_us()]
         f = self._lane("exposure", 240, (0, _top(true.max_us(), told.max_us(), *near)), "minutes")
         self._curve(f, true, ORANGE, "true", 3.5)
-        self._curve(f, told, BLUE, "reported", 1.2)
+        self._curve(f, told, BLUE, "reported", 1.2, "left")
         for j in lines:
             if j.bound in near:
                 self._level(f, j.bound, f"SLA {j.id}", BLACK, "solid")
@@ -237,10 +240,12 @@ class Timeline:
         each = [(v.leg.begins_us, v.ends_us, *backlog(v.t, v.leg.scenario)) for v in self.seen.legs]
         landing, restoring = (over_legs([(begins, ends, b[i]) for begins, ends, *b in each]) for i in (0, 1))
         f = self._lane("backlog", 170, (0, max(landing.most, restoring.most, 1) * 1.15), "logs")
-        for part, colour, word, dash in ((landing, ORANGE, "not landed", "solid"), (restoring, BLUE, "landed, not restored", "dashed")):
-            x, y = self._steps(part)
-            line = f.step(self.ms(x), y, mode="after", color=colour, line_dash=dash, legend_label=word, name=word)
-            f.add_tools(self._when_hover([line], "$y{0} logs"))
+        for part, colour, word, dash, side in (
+            (landing, ORANGE, "not landed", "solid", "right"), (restoring, BLUE, "landed, not restored", "dashed", "left"),
+        ):  # fmt: skip
+            x, y = stairs(*self._steps(part))
+            line = f.line(self.ms(x), y, color=colour, line_dash=dash, legend_label=word, name=word)
+            f.add_tools(self._when_hover([line], "$snap_y{0} logs", side))
         staging = self._staging()
         if staging:
             f.quad(left=self.ms([b for b, _ in staging]), right=self.ms([e for _, e in staging]), bottom=0, top=max(landing.most, 1),
@@ -252,8 +257,8 @@ class Timeline:
         return Chart("backlog", "Backlog and staging", words, f)
 
     def _steps(self, part: Backlog) -> tuple[Any, Any]:
-        x, y = thinned(np.append(np.insert(part.at_us, 0, 0), self.end_us), np.append(np.insert(part.count, 0, 0), part.last))
-        return x, y
+        x = np.append(np.insert(part.at_us, 0, 0), self.end_us)
+        return thinned(x, np.append(np.insert(part.count, 0, 0), part.last), MOST_POINTS // 2)  # stairs() doubles them
 
     def _staging(self) -> list[tuple[int, int]]:
         """The maximal intervals in which some file waited because staging was full."""
@@ -268,7 +273,7 @@ class Timeline:
         few = len(databases) <= MOST_ROWS
         rows = {(a.database if few else a.event_id): "" for a in sorted(alerts, key=lambda a: a.database if few else a.event_id)}
         for i, row in enumerate(rows):
-            label = _label(self._subject(row)) if few else f"event {row}"
+            label = _label(self._subject(row)) if few else _label(_event(row))
             rows[row] = label if label not in rows.values() else _label(label, f" {i}")
         named = list(rows.values())
         f = self._lane("alerts", 60 + 26 * max(len(named), 1), named[::-1] or ["none"], "",
@@ -283,7 +288,7 @@ class Timeline:
                 "fill": [0.0 if a.false_alarm else 0.9 for a in chosen],
             }  # fmt: skip
             f.scatter("x", "y", source=data, marker=ALERT_MARKERS.get(event_id, OTHER_MARKER), size=9, fill_alpha="fill",
-                      color=_ALERT_COLOURS.get(event_id, GREY), legend_label=f"event {event_id}")  # fmt: skip
+                      color=_ALERT_COLOURS.get(event_id, GREY), legend_label=_event(event_id))  # fmt: skip
         f.hover.limit = 5  # of hundreds that lie upon each other
         if alerts:
             above_it(f)
@@ -295,6 +300,12 @@ class Timeline:
 
     def _subject(self, database: int) -> str:
         return "whole service" if database < 0 else self.scenario.databases[database].name
+
+
+def _event(event_id: int) -> str:
+    """'2 no new logs': the number that the README lists, and what it is in short."""
+    mark = ALERT_MARKS.get(event_id) or OTHER_ALERTS.get(event_id)
+    return f"{event_id} {mark[2]}" if mark else f"event {event_id}"
 
 
 def _label(name: str, end: str = "") -> str:
