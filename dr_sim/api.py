@@ -177,7 +177,7 @@ def replicate_until(
 def undecided(found: Distribution, lines: int, total: int) -> bool:
     """Whether more runs could decide a line."""
     errors = Errors.shared(lines or len(found.scenario.sla), total)
-    verdicts = [judge_line(found.samples, line, errors) for line in found.scenario.sla]
+    verdicts = [judge_line(found.samples, line, errors, luck=found.luck) for line in found.scenario.sla]
     return any(v.outcome is Outcome.UNKNOWN and v.n for v in verdicts)
 
 

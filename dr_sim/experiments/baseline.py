@@ -19,16 +19,16 @@ import pyarrow.parquet as pq
 
 from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
+from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.files import save
 from dr_sim.experiments.judge import FALSE_ALARM
 from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
 from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample
 from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.model import Scenario
 
-LEAST = 2  # two runs that agree in everything, and no drawn fault: there is no luck in it
+LEAST = 2  # of which it is seen whether there is luck in a scenario
 _COLUMNS = ("scenario", "replication", "measure", "database", "tenant", "class", "unit", "low", "high")
 
 
@@ -82,14 +82,6 @@ def _judged(key: Key) -> bool:
     return measure in JUDGED and not database
 
 
-def is_certain(scenario: Scenario, samples: Sequence[Sample]) -> bool:
-    """Whether nothing that is measured depends on luck."""
-    first = samples[0]
-    return not scenario.faults and len(samples) >= LEAST and all(
-        (s.values, s.curves) == (first.values, first.curves) for s in samples
-    )
-
-
 # ---- writing ---------------------------------------------------------------------------------------------------------
 def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playing: Executor, path: Path) -> list[str]:
     """Play so many replications of each (at least two) and write the file. Returns what a user should be told."""
@@ -100,7 +92,7 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
     asked = 0
     for (file, scenario), course, n in zip(loaded, courses, numbers, strict=True):
         samples = course.first(max(LEAST, n))
-        certain = is_certain(scenario, samples)
+        certain = not has_luck(scenario, samples)
         name = _name(file, path.parent)
         about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
         for s in samples[:1] if certain else samples:

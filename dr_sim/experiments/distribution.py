@@ -19,6 +19,7 @@ from dr_sim.experiments.estimates import (
     any_of,
     curves_of,
     failures_per_year,
+    has_luck,
     miss_in_a_year,
     rpos_of,
     values_of,
@@ -72,6 +73,11 @@ class Distribution:
     def violations(self) -> int:
         """Invariants that broke, in all replications together."""
         return sum(s.violations for s in self.samples)
+
+    @cached_property
+    def luck(self) -> bool:
+        """Whether anything that is measured may be otherwise in another run."""
+        return has_luck(self.scenario, self.samples)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
@@ -173,7 +179,7 @@ class Distribution:
         """Every SLA line of the scenario, judged."""
         if self._verdicts is None:
             errors = Errors.shared(self.lines or len(self.scenario.sla), self.looks)
-            self._verdicts = [judge_line(self.samples, line, errors) for line in self.scenario.sla]
+            self._verdicts = [judge_line(self.samples, line, errors, luck=self.luck) for line in self.scenario.sla]
         return self._verdicts
 
     @property

@@ -61,7 +61,7 @@ def answer(
 ) -> Answer:
     """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default a
     two-sided interval of 95 %. sure: an interval that holds whatever the law and whatever no run has shown, of a quantile and
-    of a share of time, as a verdict wants it."""
+    of a share of time, as a verdict wants it; of a mean the lower limit is such a one, and an upper one there is not."""
     side = (1 - CONFIDENCE) / 2
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
@@ -78,7 +78,8 @@ def answer(
     elif statistic == "mean":
         interval = intervals.mean(low, below, above)
         if base not in BELOW_0:
-            interval = Interval(interval.estimate, max(0.0, interval.low), interval.high)
+            least = intervals.least_ratio(low, [1.0] * len(low), below) if sure else max(0.0, interval.low)
+            interval = Interval(interval.estimate, least, interval.high)
         if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
             interval = Interval(interval.estimate, interval.low, INFINITE)
     else:
@@ -131,7 +132,7 @@ def _of_curves(
     if limit is not None:
         return Answer(share([time_above(c, limit) for c in found], whole, below, above), n)
     if statistic == "mean":
-        return Answer(_ratio([c.twice_area / 2 for c in found], whole, below, above), n)
+        return Answer(_ratio([c.twice_area / 2 for c in found], whole, below, above, sure), n)
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
         return Answer(Interval(_top(grid), _top(grid), INFINITE), n)
@@ -151,12 +152,13 @@ def _top(grid: np.ndarray) -> float:
     return float(GRID_US[min(len(GRID_US) - 1, over[-1] + 1)]) if len(over) else 0.0
 
 
-def _ratio(area: list[float], whole: list[int], below: float, above: float) -> Interval:
+def _ratio(area: list[float], whole: list[int], below: float, above: float, sure: bool) -> Interval:
     """sum(area) / sum(whole): the mean over time; runs that ended early count for less."""
     estimate = sum(area) / sum(whole)
     typical = sum(whole) / len(whole)
     around = intervals.mean([(a - estimate * w) / typical for a, w in zip(area, whole, strict=True)], below, above)
-    return Interval(estimate, max(0.0, estimate + around.low), estimate + around.high)
+    least = intervals.least_ratio(area, whole, below) if sure else max(0.0, estimate + around.low)
+    return Interval(estimate, least, estimate + around.high)
 
 
 def _pooled_quantile(
@@ -255,3 +257,9 @@ def failures_per_year(scenario: Scenario) -> dict[str, float]:
         if fault.kind == "lose":
             found[fault.params.what] = found.get(fault.params.what, 0.0) + fault.num * YEAR_US / fault.den_us
     return found
+
+
+def has_luck(scenario: Scenario, samples: Sequence[Sample]) -> bool:
+    """Whether anything that is measured may be otherwise in another run: not if nothing is drawn and two agree in everything."""
+    first = samples[0]
+    return bool(scenario.faults) or len(samples) < 2 or any((s.values, s.curves) != (first.values, first.curves) for s in samples)

@@ -102,6 +102,29 @@ def mean(values: Sequence[float] | Floats, below: float, above: float) -> Interv
     )
 
 
+def least_ratio(over: Sequence[float], whole: Sequence[float], error: float) -> float:
+    """The lower limit of sum(over) / sum(whole), where no `over` is below 0: above the truth at most with probability `error`,
+    whatever the law and however few the runs.
+
+    A bet against a ratio of b multiplies its stake by 1 + part (over / b - whole) in each run, whole being at most 1: where b
+    is the truth, by 1 on average. So all runs multiply it by 1 / error with probability `error` at most (Markov), and what
+    they multiply more is not the truth. The parts are many, for small differences and for large ones, with equal stakes."""
+    y, d = np.asarray(over, np.float64), np.asarray(whole, np.float64)
+    if not len(d) or not y.any():
+        return 0.0
+    y, d = y / d.max(), d / d.max()
+    parts = np.geomspace(0.2 / math.sqrt(len(d)), 0.99, 12)[:, None]
+    low, high = 0.0, float(y.sum() / d.sum())
+    for _ in range(40):
+        tried = (low + high) / 2
+        grown = np.log1p(parts * (y / tried - d)).sum(axis=1)
+        if special.logsumexp(grown) - math.log(len(parts)) >= math.log(1 / error):
+            low = tried
+        else:
+            high = tried
+    return low
+
+
 def _hall(t: float, skew: float, n: int) -> float:
     """The inverse of t = w + skew w^2 / 3 + skew^2 w^3 / 27 + skew / (6 n)."""
     if abs(skew) < 1e-6:

@@ -67,16 +67,17 @@ class LineVerdict:
     more: int | None = None
 
 
-def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
-    """One line against all these runs; of a kind of fault, against those in which it happened."""
-    found = _judged(samples, line, errors)
+def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors, *, luck: bool = True) -> LineVerdict:
+    """One line against all these runs; of a kind of fault, against those in which it happened. luck: other runs may differ from
+    these, even where these are all alike."""
+    found = _judged(samples, line, errors, luck)
     if found.more:  # such runs as tell something of it: only a part of all
         found.more = math.ceil(found.more * len(samples) / found.n)
         found.reason = _undecided(found)
     return found
 
 
-def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVerdict:
+def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool) -> LineVerdict:
     question = Question.of(line)
     base, statistic = split(line.measure)
     unit = UNITS[kind_of(line.measure)]
@@ -92,8 +93,8 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors) -> LineVer
         return _on_time(samples, line, question, base, statistic, errors, unit)
     if statistic in ("", "max"):
         return _every_run(samples, line, question, base, unit)
-    wide = answer(samples, question, errors.failing, errors.failing, sure=True)
-    narrow = answer(samples, question, errors.passing, errors.passing, sure=True)
+    wide = answer(samples, question, errors.failing, errors.failing, sure=luck)
+    narrow = answer(samples, question, errors.passing, errors.passing, sure=luck)
     found = _decided(line, wide.interval, narrow.interval, wide, unit, float(line.bound))
     if not wide.n:
         found.reason = _nothing(base)

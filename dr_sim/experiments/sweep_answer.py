@@ -62,7 +62,7 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
     for point, found, lines in zip(swept.points, swept.distributions, each, strict=True):
         errors = Errors((1 - CONFIDENCE) / len(sides), (1 - CONFIDENCE) / len(sides) / len(lines))
         others = tuple((k, v) for k, v in point.values.items() if k != along)
-        verdicts = [judge_line(found.samples, line, errors) for line in lines]
+        verdicts = [judge_line(found.samples, line, errors, luck=found.luck) for line in lines]
         groups.setdefault(others, {})[point.values[along]] = max(verdicts, key=lambda v: v.outcome)
     if key is None:
         return [Told(dict(at), True, Edge(along, None, (), None), because, ordered=False) for at, because in groups.items()]

@@ -53,17 +53,28 @@ def test_a_line_passes_fails_or_is_unknown_by_where_its_bound_lies(measure: str,
 def test_red_by_chance_is_rarer_than_green_by_chance() -> None:
     """A bound between the 95 % limit and that of 1 in 1,000: too large to pass, not large enough to accuse anyone."""
     samples = outages(400)
-    narrow = answer(samples, Question("outage.mean"), 0.05, 0.05).interval
-    wide = answer(samples, Question("outage.mean"), 0.001, 0.001).interval
+    narrow = answer(samples, Question("outage.mean"), 0.05, 0.05, sure=True).interval
+    wide = answer(samples, Question("outage.mean"), 0.001, 0.001, sure=True).interval
     bound = round((narrow.low + wide.low) / 2)
     assert wide.low < bound < narrow.low
     assert judged(samples, "outage.mean", bound).outcome is Outcome.UNKNOWN
     assert judged(samples, "outage.mean", round(wide.low) - S).outcome is Outcome.FAIL
 
 
+def test_runs_all_alike_fail_a_mean_only_where_luck_could_not_make_them_so() -> None:
+    """Values of 100 s, 1 in 20 of 10 s: a mean of 95.5 s. 36 % of checks see 20 runs of 100 s, and none of them may go red. Where
+    nothing is drawn they are certain."""
+    alike = [sample(i, {"outage": 100 * S}) for i in range(20)]
+    asked = line("outage.mean", 96 * S)
+    assert judge_line(alike, asked, ONE_LOOK).outcome is Outcome.UNKNOWN
+    assert judge_line(alike, asked, ONE_LOOK, luck=False).outcome is Outcome.FAIL
+    assert judge_line(alike, line("outage.mean", 50 * S), ONE_LOOK).outcome is Outcome.FAIL
+    assert judge_line(alike, line("outage.mean", 101 * S), ONE_LOOK).outcome is Outcome.PASS
+
+
 def test_every_line_and_look_makes_failing_harder() -> None:
     samples = outages(400)
-    bound = round(answer(samples, Question("outage.mean"), 0.0005, 0.0005).interval.low)
+    bound = round(answer(samples, Question("outage.mean"), 0.0005, 0.0005, sure=True).interval.low)
     assert judge_line(samples, line("outage.mean", bound), ONE_LOOK).outcome is Outcome.FAIL
     assert judge_line(samples, line("outage.mean", bound), Errors.shared(10, 1)).outcome is Outcome.UNKNOWN
     assert judge_line(samples, line("outage.mean", bound), Errors.shared(1, 10)).outcome is Outcome.UNKNOWN
