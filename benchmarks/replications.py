@@ -34,7 +34,7 @@ from dr_sim.scenario.model import Scenario
 
 SCENARIO = """\
 name: ten milliseconds
-run_for: 13 h
+run_for: 15 h
 databases:
   crm: {size: 1 GB, log_volume: 70 kB/s, full: none, incremental: none, log: every 5 min}
 link: {bandwidth: 200 Mbit/s, rtt: 30 ms}
