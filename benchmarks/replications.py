@@ -148,7 +148,7 @@ def _processes(stack: ExitStack, workers: int) -> Processes:
 def _dask(stack: ExitStack) -> Executor:
     from distributed import LocalCluster
 
-    cluster = stack.enter_context(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"))
+    cluster = stack.enter_context(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"))
     return stack.enter_context(api.executor(on=cluster.scheduler_address.replace("tcp://", "dask://")))
 
 

@@ -27,7 +27,7 @@ distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not
 def cluster() -> Iterator[Any]:
     """Two worker processes of one thread each, behind a scheduler that listens on loopback."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50, host="127.0.0.1"
     ) as started:
         yield started
 
@@ -86,7 +86,7 @@ def _beside() -> list[int]:
 def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=50, host="127.0.0.1"
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50, host="127.0.0.1"
     ) as started, api.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing:
         for _ in playing.play([Job("a", small(tmp_path), range(40))]):
             pass
