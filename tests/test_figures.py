@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dr_sim.figures import exposure_svg, timeline_svg
-from dr_sim.figures.style import slices
+from dr_sim.figures.style import ALERT_MARKS, slices
 from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve
+from dr_sim.recovery import alerts
 from dr_sim.scenario.model import Scenario, SlaLine
 from tests.library.runs import ran
 from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, survivable, whole_of
@@ -113,3 +114,9 @@ def test_a_long_piece_of_a_dense_curve_is_a_slope_and_not_a_box() -> None:
     edges, low, high = slices(*curve.points(), curve)
     middle = int(np.searchsorted(edges, 3000))
     assert 900 < low[middle] <= high[middle] < 1100
+
+
+def test_every_alert_that_there_is_has_a_mark_and_a_word() -> None:
+    ids = {x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100}
+    assert set(ALERT_MARKS) == ids == set(range(1, 18))
+    assert len({(mark, colour) for mark, colour, _ in ALERT_MARKS.values()}) == len({word for *_, word in ALERT_MARKS.values()}) == 17

@@ -28,14 +28,14 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 )  # fmt: skip
 GREY = "#8A8A8A"
-ALERT_MARKS = {1: ("v", RED, "missing log"), 2: ("o", ORANGE, "no new logs"), 3: ("s", PURPLE, "errors while restoring")}
-OTHER_ALERTS = {  # by their event ids in the README
+ALERT_MARKS = {  # by their event ids in the README
+    1: ("v", RED, "missing log"), 2: ("o", ORANGE, "no new logs"), 3: ("s", PURPLE, "errors while restoring"),
     4: ("D", BLUE, "damaged file"), 5: ("X", BLACK, "not recovered"), 6: ("P", GREY, "files left behind"),
     7: ("p", SKY, "planned failover waits"), 8: ("^", YELLOW, "restored too late"),
     9: ("<", GREEN, "backup failed"), 10: (">", RED, "log full"), 11: ("h", PURPLE, "no room for a full"),
     12: ("d", BLACK, "not fenced for certain"), 13: ("*", RED, "old primary heard again"), 14: ("H", SKY, "silence ended"),
+    15: ("8", ORANGE, "nothing to fail over to"), 16: ("s", BLUE, "the primary's clock differs"), 17: ("v", BLACK, "restored short of its end"),
 }  # fmt: skip
-OTHER_ALERT = ("d", GREY)
 STYLE: Any = {
     "svg.hashsalt": "dr_sim", "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
@@ -158,13 +158,12 @@ def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> N
     ax.set_ylim(-1, 1)
     ax.set_yticks([])
     for event_id in sorted({a.event_id for a in shown}):
-        mark, colour, word = (ALERT_MARKS | OTHER_ALERTS).get(event_id, (*OTHER_ALERT, f"event {event_id}"))
+        mark, colour, word = ALERT_MARKS[event_id]
         mine = [a for a in shown if a.event_id == event_id]
         for is_false in (False, True):
             at = [a.time_us for a in mine if a.false_alarm == is_false]
             if at:
-                number = f" {event_id}" if event_id in ALERT_MARKS else ""
-                label = f"{mine[0].source}{number}: {word}{', false alarm' if is_false else ''} ({len(at)})"
+                label = f"{mine[0].source} {event_id}: {word}{', false alarm' if is_false else ''} ({len(at)})"
                 face = "none" if is_false else colour
                 ax.scatter(time.days(at), np.zeros(len(at)), marker=mark, s=26, facecolors=face, edgecolors=colour, label=label)
     if shown:

@@ -22,7 +22,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dr_sim.backups.model import Kind
-from dr_sim.figures.style import ALERT_MARKS, BLACK, BLUE, GREEN, GREY, ORANGE, OTHER_ALERTS, RED, SKY
+from dr_sim.figures.style import ALERT_MARKS, BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY
 from dr_sim.figures.timeline import sent_rate
 from dr_sim.figures.views import Views
 from dr_sim.measures.exposure import Curve
@@ -304,8 +304,7 @@ class Timeline:
 
 def _event(event_id: int) -> str:
     """'2 no new logs': the number that the README lists, and what it is in short."""
-    mark = ALERT_MARKS.get(event_id) or OTHER_ALERTS.get(event_id)
-    return f"{event_id} {mark[2]}" if mark else f"event {event_id}"
+    return f"{event_id} {ALERT_MARKS[event_id][2]}"
 
 
 def _label(name: str, end: str = "") -> str:
