@@ -83,7 +83,7 @@ def add_commands(commands: Any) -> None:
     check.add_argument("paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some")
     check.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in all of them")
     check.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
-    check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time nothing is looked at again, e.g. '5 min'")
+    check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time, e.g. '5 min', nothing is begun beyond the runs that each asks for at least")
     check.add_argument("--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails")
     check.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     check.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a pull request")
