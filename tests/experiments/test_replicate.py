@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -329,3 +332,23 @@ def test_one_replication_by_its_number(tmp_path: Path, capsys: pytest.CaptureFix
     of = take(load_scenario(path), 2)
     mean = next(v.low for v in of.values if v.measure == "exposure.mean" and v.failure_class == "site")
     assert (summary["replication_no"], summary["exposure"]["mean_us"]) == (2, mean)
+
+
+def test_a_terminal_shows_how_far_it_is_and_how_long_it_will_take(tmp_path: Path) -> None:
+    """And nothing of that goes into a pipe."""
+    path = small_file(tmp_path)
+    command = [sys.executable, "-m", "dr_sim", "run", str(path), "--workers", "1", "--replications"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*command, "80", "--out", str(tmp_path / "seen")], env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # so a terminal ends
+            while more := os.read(ours, 4096):
+                shown += more
+        assert process.wait() == 0
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"small +\S+ +[1-9]\d? % +0:0\d:\d\d", text)
+    piped = subprocess.run([*command, "3", "--out", str(tmp_path / "piped")], env=env, capture_output=True, check=True)
+    assert piped.stderr == b""
