@@ -318,7 +318,7 @@ def test_a_server_that_crashes_is_the_simulated_worlds(pair: tuple[Server, Serve
     chain(p, s, 1)
     os.kill(processes(s)["startup"], signal.SIGSEGV)
     with pytest.raises(EngineError, match=r"57P02 startup process .* was terminated by signal 11"):
-        database(s).server.wait(lambda: bool(s.reading) and False, 5)
+        database(s).server.wait(lambda: bool(s.reading) and False, 60)
     s.restore("log 1")
     holds(s, 20)
 
