@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.experiments.intervals import Interval
+from dr_sim.number_text import figures
 
 MIME = "application/vnd.dr-sim.answer+json"
 _STEPS_S = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -74,7 +75,7 @@ def seconds(value: float) -> str:
 
 def share(value: float) -> str:
     """'0.12 %' of 0.0012."""
-    return f"{100 * value:.3g} %" if math.isfinite(value) else "any"
+    return f"{figures(100 * value)} %" if math.isfinite(value) else "any"
 
 
 def size(value: float) -> str:
@@ -107,7 +108,7 @@ def _scaled(value: float, steps: tuple[tuple[float, str], ...], at_least: float)
     if not math.isfinite(value):
         return "unknown" if math.isnan(value) else f"{'-' if value < 0 else ''}unlimited"
     scale, unit = next((step for step in steps if abs(value) >= at_least * step[0]), steps[-1])
-    return f"{float(f'{value / scale:.3g}'):g} {unit}"
+    return f"{figures(value / scale)} {unit}"
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.experiments import tolerance as tolerances
 from dr_sim.output import show
 from dr_sim.scenario.model import Scenario
 
@@ -85,6 +86,11 @@ def add_commands(commands: Any) -> None:
     check.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
     check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time, e.g. '5 min', nothing is begun beyond the runs that each asks for at least")
     check.add_argument("--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails")
+    check.add_argument(
+        "--tolerance", type=tolerance, default=tolerances.DEFAULT, metavar="T",
+        help="with --against: the smallest difference that matters, '5 s', '2 %%', or both, '2 %% or 5 s', of which the larger"
+        " counts (default: 1 %% or 1 s: durations are shown to the second)",
+    )  # fmt: skip
     check.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     check.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a pull request")
     check.add_argument("--github", action="store_true", help="print annotations (by itself where GITHUB_ACTIONS is true)")
@@ -137,6 +143,15 @@ def duration(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def tolerance(text: str) -> tolerances.Tolerance:
+    from dr_sim.units import UnitError
+
+    try:
+        return tolerances.parse_tolerance(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report
@@ -148,7 +163,7 @@ def _check(a: argparse.Namespace) -> int:
     check_outputs([a.junit, a.markdown], [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])])
     began = time.monotonic()
     with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
-        found = check(loaded, playing, n=a.replications, budget_us=a.budget, against=against, progress=progress)
+        found = check(loaded, playing, n=a.replications, budget_us=a.budget, against=against, tolerance=a.tolerance, progress=progress)
     if files := report.write_reports(found, a.junit, a.markdown):
         write_together(files)
     show(report.text(found, time.monotonic() - began))

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
+from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
-from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock, format_ppm
+from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
 from dr_sim.verdict import Judged, Verdict
 
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
@@ -92,13 +93,6 @@ def span(us: int) -> str:
     return clock(us)
 
 
-def value_text(value: int | None, unit: str) -> str:
-    """A measured value or a bound in the unit of its measure."""
-    if value is None:
-        return "unknown"
-    return clock(value) if unit == "us" else format_ppm(value) if unit == "ppm" else f"{value:,}"
-
-
 def adding_up(durations_us: Iterable[int]) -> list[int]:
     """The durations rounded to whole seconds such that they add up to their rounded sum: each is the difference of two
     rounded running sums, so none is off by as much as a second."""
@@ -151,7 +145,13 @@ def _silent(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 def _beside(verdict: Verdict, measure: str) -> str:
     """'SLA 15:00  FAIL' for the lines that judge this measure of the whole service."""
     lines = [j for j in verdict.lines if j.line.measure == measure and not _of(j)]
-    return "   ".join(f"SLA {value_text(j.line.bound, j.unit)}  {j.outcome.name}" for j in lines)
+    found = []
+    for j in lines:
+        value, bound = value_and_bound(j.value, j.line.bound, j.line.at_most, j.unit)
+        limit = bound.removeprefix("at most ").removeprefix("at least ")
+        finer = f"  ({value})" if limit != value_text(j.line.bound, j.unit) else ""
+        found.append(f"SLA {limit}  {j.outcome.name}{finer}")
+    return "   ".join(found)
 
 
 def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
@@ -293,8 +293,8 @@ def _sla(lines: Sequence[Judged]) -> list[str]:
     out = ["SLA"]
     for j in lines:
         of = f" of {_of(j)}" if _of(j) else ""
-        bound = f"{'at most' if j.line.at_most else 'at least'} {value_text(j.line.bound, j.unit)}"
+        value, bound = value_and_bound(j.value, j.line.bound, j.line.at_most, j.unit)
         why = f"  ({j.reason})" if j.reason else ""
         name = f"{j.line.measure}{of}" if j.line.id == j.line.measure else f"{j.line.id}: {j.line.measure}{of}"
-        out.append(f"  {name:<36} {value_text(j.value, j.unit):>9}  {bound:<20} {j.outcome.name}{why}")
+        out.append(f"  {name:<36} {value:>9}  {bound:<20} {j.outcome.name}{why}")
     return out

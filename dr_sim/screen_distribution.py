@@ -20,8 +20,9 @@ from dr_sim.experiments.estimates import (
 )
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
+from dr_sim.number_text import figures, number_text, number_texts, value_and_bound, value_text
 from dr_sim.scenario.sla import PHASES, split
-from dr_sim.screen import coloured, counted, size, span, value_text
+from dr_sim.screen import coloured, counted, span
 from dr_sim.units import clock
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _missed(found: Distribution) -> Iterator[str]:
         of = rpo.failure_class
         rate = rates.get(of, 1.0)
         year = miss_in_a_year(found.samples, rpo, rate).interval
-        how = f"{rate:.3g} a year, as drawn" if of in rates else "if 1 comes a year, at random"
+        how = f"{figures(rate)} a year, as drawn" if of in rates else "if 1 comes a year, at random"
         whose = f" of {rpo.database or rpo.tenant}" if rpo.database or rpo.tenant else ""
         yield f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): {_percent(year)} in a year"
 
@@ -113,7 +114,7 @@ def _percent(i: Interval) -> str:
 
 def _figures(part: float) -> str:
     percent = 100 * part
-    return f"{percent:.2g}" if percent < 99 or percent == 100 else ">99"
+    return figures(percent, 2) if percent < 99 or percent == 100 else ">99"
 
 
 def _alerts(found: Distribution) -> Iterator[str]:
@@ -129,25 +130,24 @@ def line_text(v: LineVerdict) -> str:
     line = v.line
     what = " ".join(filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault)))
     name = "" if line.id in (what, line.measure) else f"{line.id}: "
-    bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
-    return f" {v.outcome.name:<8} {name}{what} {bound}   {shown_value(v)}" + (f"   {v.reason}" if v.reason else "")
+    value, bound = shown_value_and_bound(v)
+    return f" {v.outcome.name:<8} {name}{what} {bound}   {value}" + (f"   {v.reason}" if v.reason else "")
 
 
-def shown_value(v: LineVerdict) -> str:
-    """The estimate with its interval where it has one."""
+def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
+    """Return the estimate, with its interval where it has one, and the bound, with the digits that tell them apart."""
+    value, bound = value_and_bound(v.value, v.line.bound, v.line.at_most, v.unit)
     if math.isnan(v.value):
-        return "unknown"
-    value = _number(v.value, v.unit)
-    alone = v.low == v.high == v.value or split(v.line.measure)[1] in ("", "max")  # the most of these runs, or of this one
-    return value if alone else f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]"
+        return value, bound
+    # a maximum is that of these runs, or of this one: it has no interval
+    alone = v.low == v.high == v.value or split(v.line.measure)[1] in ("", "max")
+    if alone:
+        return value, bound
+    return f"{value} [{_number(v.low, v.unit)}, {_number(v.high, v.unit)}]", bound
 
 
 def _number(x: float, unit: str) -> str:
-    if not math.isfinite(x):
-        return "?"
-    if unit == "us":
-        return clock(round(x))
-    return f"{x / 10_000:.3g} %" if unit == "ppm" else f"{x:,.3g}"
+    return value_text(x, unit) if math.isfinite(x) else "?"
 
 
 
@@ -163,8 +163,9 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
         i = d.interval
         name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
         change = f"{_signed(i.estimate, d.unit)} [{_signed(i.low, d.unit)}, {_signed(i.high, d.unit)}]"
-        chance = "" if d.differing == 0 else "< 1e-9" if d.p < 1e-9 else f"{d.p:.2g}"
-        out.append(f"{name:<31} {_plain(d.a, d.unit):>10}{_plain(d.b, d.unit):>10}   {change:<32} {f'{d.differing} of {d.pairs}':<18}{chance}")
+        chance = "" if d.differing == 0 else "< 1 in 10^9" if d.p < 1e-9 else figures(d.p, 2)
+        a_text, b_text = number_texts([d.a, d.b], d.unit)
+        out.append(f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} {f'{d.differing} of {d.pairs}':<18}{chance}")
     if not shown:
         out.append("no measure differs in any replication")
     for name, of in (("A", found.a), ("B", found.b)):
@@ -179,13 +180,7 @@ def _readable(measure: str) -> str:
     return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure
 
 
-def _plain(x: float, unit: str) -> str:
-    if unit == "us":
-        return clock(round(x)) if abs(x) >= 60e6 else f"{x / 1e6:.3g} s"
-    return f"{x / 10_000:.3g} %" if unit == "ppm" else size(round(x)) if unit == "bytes" else f"{x:,.3g}"
-
-
 def _signed(x: float, unit: str) -> str:
     if not math.isfinite(x):
         return "?"
-    return f"{'-' if x < 0 else '+' if x > 0 else ''}{_plain(abs(x), unit)}"
+    return f"{'-' if x < 0 else '+' if x > 0 else ''}{number_text(abs(x), unit)}"

@@ -25,6 +25,7 @@ from dr_sim.experiments.files import save
 from dr_sim.experiments.judge import FALSE_ALARM
 from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
 from dr_sim.experiments.replicate import Course, play_all
+from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.model import Scenario
 
@@ -134,22 +135,30 @@ def read(path: Path) -> Baseline:
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------
-def changes(baseline: Baseline, path: Path, course: Course, playing: Executor, asked: int) -> list[Change]:
+def changes(
+    baseline: Baseline, path: Path, course: Course, playing: Executor, asked: int, tolerance: Tolerance
+) -> list[Change]:
     """What is not as it was, on the baseline's own luck. asked: comparisons of the whole check."""
     kept = baseline.scenarios[baseline.name(path)]
     if kept.seed != course.scenario.seed:
         course = Course(replace(course.scenario, seed=kept.seed))
     n = 1 if kept.certain and not course.scenario.faults else kept.n
     play_all([course], n, playing)
-    return changed(kept.table, table_of(course.first(n)), kept.certain, FALSE_ALARM / max(1, asked))
+    now = table_of(course.first(n))
+    return changed(kept.table, now, kept.certain, FALSE_ALARM / max(1, asked), tolerance)
 
 
-def changed(before: Table, now: Table, certain: bool, alarm: float) -> list[Change]:
-    """Of the judged measures those that differ: all of them where nothing is drawn, else those that chance would give at
-    most so often."""
+def changed(
+    before: Table, now: Table, certain: bool, alarm: float, tolerance: Tolerance
+) -> list[Change]:
+    """Return the judged measures that differ by more than the tolerance. Where something is drawn, that
+    must also be so by more than what chance gives with probability `alarm`."""
     judged = {key: of for key, of in before.items() if _judged(key)}
-    return [
-        Change(d, d.interval.estimate > 0, certain)
-        for d in differences(judged, now)
-        if (d.differing > 0 if certain else d.p <= alarm) and d.interval.estimate != 0
-    ]
+    found = []
+    for d in differences(judged, now, tolerance=tolerance):
+        by_chance = not certain and d.p > alarm
+        difference = d.interval.estimate
+        if by_chance or abs(difference) <= tolerance.least(d.a, d.unit):
+            continue
+        found.append(Change(d, difference > 0, certain))
+    return found

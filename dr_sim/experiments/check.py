@@ -20,6 +20,7 @@ from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.replicate import Course, Progress, play_all
+from dr_sim.experiments.tolerance import DEFAULT, Tolerance
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
@@ -74,6 +75,7 @@ class Check:
     checked: list[Checked]
     without: list[Path]
     unmatched: list[Path]
+    tolerance: Tolerance | None = None  # of the comparison with a baseline, if there was one
 
     @property
     def exit_code(self) -> int:
@@ -134,9 +136,11 @@ def check(
     n: int | None = None,
     budget_us: int | None = None,
     against: Baseline | None = None,
+    tolerance: Tolerance = DEFAULT,
     progress: Progress | None = None,
 ) -> Check:
-    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after it nobody looks again."""
+    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after it nobody looks again;
+    tolerance: the smallest difference from `against` that matters."""
     began = time.monotonic()
     ends = None if budget_us is None else began + budget_us / 1e6
     judged = [(p, s) for p, s in loaded if s.sla or (against is not None and against.has(p))]
@@ -156,11 +160,11 @@ def check(
         for item in done:
             if against.has(item.path):
                 started = time.monotonic()
-                item.changes = changes(against, item.path, courses[item.path], playing, asked)
+                item.changes = changes(against, item.path, courses[item.path], playing, asked, tolerance)
                 item.seconds += time.monotonic() - started
     without = [p for p, s in loaded if p not in courses]
     unmatched = [p for p, _ in loaded if against is not None and not against.has(p)]
-    return Check(done, without, unmatched)
+    return Check(done, without, unmatched, tolerance if against is not None else None)
 
 
 def _within(plan: Replications, left_s: float | None) -> Replications:

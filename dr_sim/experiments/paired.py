@@ -7,6 +7,7 @@ differences within pairs. Two questions are asked of them:
   Hoeffding's bound on a sum of randomly signed differences ('Probability inequalities for sums of bounded random
   variables', J. Amer. Statist. Assoc. 58, 1963), which sees a few large changes where signs see many small ones. Both
   assume only that without a change each pair could as well be the other way round; each gets half of the error.
+A tolerance is taken off each difference first, so that what is tested is whether the change is larger than that.
 Where runs of both give the same value to the bit there is nothing to test: a version that changes nothing is never accused.
 """
 
@@ -22,6 +23,7 @@ from scipy import special
 from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
 
 Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
 JUDGED = (
@@ -34,7 +36,8 @@ shown by `compare`, and not judged: each question more makes every answer less s
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """b - a of one measure over the pairs in which both have a value. p: how often chance alone would differ so much."""
+    """b - a of one measure over the pairs in which both have a value. p: how often chance alone would differ so much,
+    or, with a tolerance, so much more than the tolerance."""
 
     measure: str
     database: str
@@ -61,7 +64,9 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
     return found
 
 
-def differences(a: Table, b: Table, confidence: float = 0.95) -> Iterator[Difference]:
+def differences(
+    a: Table, b: Table, confidence: float = 0.95, tolerance: Tolerance = NO_TOLERANCE
+) -> Iterator[Difference]:
     """Of every measure that both have, over the replications in which both have it. A censored value counts as what it is at
     least: both of a pair ran equally long."""
     side = (1 - confidence) / 2
@@ -75,7 +80,13 @@ def differences(a: Table, b: Table, confidence: float = 0.95) -> Iterator[Differ
         y = np.array([b[key][i][0] for i in numbers], np.float64)
         d = y - x
         interval = intervals.mean(d.tolist(), side, side)
-        yield Difference(*key, float(x.mean()), float(y.mean()), interval, p_value(d), len(numbers), int(np.count_nonzero(d)))
+        before = float(x.mean())
+        least = tolerance.least(before, key[-1])
+        beyond = d - math.copysign(least, interval.estimate) if np.any(d) else d
+        differing = int(np.count_nonzero(d))
+        yield Difference(
+            *key, before, float(y.mean()), interval, p_value(beyond), len(numbers), differing
+        )
 
 
 def p_value(d: np.ndarray) -> float:

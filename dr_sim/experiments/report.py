@@ -8,9 +8,8 @@ from xml.etree import ElementTree as Xml
 from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.screen import value_text
-from dr_sim.screen_distribution import line_text, shown_value
-from dr_sim.units import clock
+from dr_sim.number_text import figures, number_text, number_texts
+from dr_sim.screen_distribution import line_text, shown_value_and_bound
 from dr_sim.verdict import Outcome
 
 _MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL: "❌ fail"}
@@ -18,23 +17,19 @@ _MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL
 
 # ---- words -----------------------------------------------------------------------------------------------------------
 def change_text(c: Change) -> str:
-    """'exposure.p99 rose from 5:00 to 9:58: by 4:58 [4:10, 5:50] in 300 of 300 runs (chance: 1 in 10^86)'."""
+    """'exposure.p99 rose from 5:00 to 9:58: by 4:58 [4:10, 5:50]; 300 of 300 runs differ (by chance: less than 1 in 10^9)'."""
     d = c.difference
     i = d.interval
     what = " ".join(filter(None, (d.measure, d.database, d.tenant)))
     moved = "rose" if i.estimate > 0 else "fell"
-    text = f"{what} {moved} from {_number(d.a, d.unit)} to {_number(d.b, d.unit)}"
+    before, now = number_texts([d.a, d.b], d.unit)
+    text = f"{what} {moved} from {before} to {now}"
     if c.certain:
         return f"{text} (nothing in this scenario is left to chance)"
     size = sorted(abs(x) for x in (i.low, i.high))
-    often = "1 in 10^300 or less" if d.p < 1e-300 else f"{d.p:.1g}"
-    return f"{text}: by {_number(abs(i.estimate), d.unit)} [{_number(size[0], d.unit)}, {_number(size[1], d.unit)}]; {d.differing} of {d.pairs} runs differ (chance: {often})"
-
-
-def _number(x: float, unit: str) -> str:
-    if unit == "us":
-        return clock(round(x)) if abs(x) >= 10e6 else f"{x / 1e6:.3g} s"
-    return f"{x / 10_000:.3g} %" if unit == "ppm" else f"{x:,.3g}"
+    by, least, most = (number_text(x, d.unit) for x in (abs(i.estimate), *size))
+    often = "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
+    return f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by chance: {often})"
 
 
 def text(check: Check, took_s: float) -> str:
@@ -51,19 +46,21 @@ def text(check: Check, took_s: float) -> str:
     out += [f"new      {path}: not in the baseline" for path in check.unmatched]
     counts = ", ".join(f"{sum(c.outcome is o for c in check.checked)} {o.name.lower()}" for o in Outcome)
     out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
+    if check.tolerance is not None:
+        out.append(f"compared with the baseline: a difference of at most {check.tolerance} does not count")
     return "\n".join(out)
 
 
 def _said(v: LineVerdict) -> str:
-    of, bound = _promise(v)
-    return f"{of} is {shown_value(v)}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
+    value, bound = shown_value_and_bound(v)
+    return f"{_of(v)} is {value}, promised {bound}" + (f"; {v.reason}" if v.reason else "")
 
 
-def _promise(v: LineVerdict) -> tuple[str, str]:
-    """What is promised, and the bound."""
+def _of(v: LineVerdict) -> str:
+    """Return what is promised, without the bound."""
     line = v.line
-    of = " ".join(filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault)))
-    return of, f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
+    parts = (line.measure, line.database, line.tenant, line.failure_class, line.fault)
+    return " ".join(filter(None, parts))
 
 
 # ---- JUnit -----------------------------------------------------------------------------------------------------------
@@ -115,7 +112,8 @@ def markdown(check: Check) -> str:
     for c in check.checked:
         for v in c.distribution.verdict:
             file, line = place(v, c.path)
-            cells = [_MARKS[v.outcome], f"{file}:{line}", " ".join(_promise(v)), shown_value(v), v.reason]
+            value, bound = shown_value_and_bound(v)
+            cells = [_MARKS[v.outcome], f"{file}:{line}", f"{_of(v)} {bound}", value, v.reason]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         for change in c.changes:
             cells = ["❌ worse" if change.worse else "✅ better", str(c.path), "as in the baseline", "", change_text(change)]

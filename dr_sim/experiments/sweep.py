@@ -22,6 +22,7 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
 from dr_sim.experiments.sweep_answer import Told, answers, in_order
+from dr_sim.number_text import figures
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
 from dr_sim.scenario.model import Scenario, Sweep, SweepAnswer
@@ -251,4 +252,4 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
 def _shown(x: float, measure: str) -> str:
     if not math.isfinite(x):
         return "?"
-    return clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{100 * x:.3g} %"
+    return clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{figures(100 * x)} %"

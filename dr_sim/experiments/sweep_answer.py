@@ -121,8 +121,8 @@ def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
 
 
 def _said(line: SlaLine) -> str:
+    from dr_sim.number_text import value_text  # here: it takes longer to import than the rest
     from dr_sim.scenario.sla import kind_of
-    from dr_sim.screen import value_text  # here: it takes longer to import than the rest
     from dr_sim.verdict import UNITS
 
     return f"{line.measure} is {'at most' if line.at_most else 'at least'} {value_text(line.bound, UNITS[kind_of(line.measure)])}"

@@ -13,13 +13,14 @@ from typing import Any
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
+from dr_sim.number_text import value_and_bound
 from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen import CLASS_WORDS, instant, size, span, value_text
+from dr_sim.screen import CLASS_WORDS, instant, size, span
 from dr_sim.units import clock
 
 __all__ = ["report_html"]
@@ -85,9 +86,9 @@ def _beyond(summary: dict[str, Any]) -> str:
 
 def _line(line: dict[str, Any]) -> dict[str, str]:
     of = "".join(f" of {line[key]}" for key in ("database", "tenant", "class", "fault") if line[key])
-    bound = f"{'at most' if line['at_most'] else 'at least'} {value_text(line['bound'], line['unit'])}"
+    value, bound = value_and_bound(line["value"], line["bound"], line["at_most"], line["unit"])
     name = f"{line['measure'].replace('_', ' ')}{of}"
-    return {"name": name, "value": value_text(line["value"], line["unit"]), "bound": bound, "outcome": line["outcome"], "reason": line["reason"]}
+    return {"name": name, "value": value, "bound": bound, "outcome": line["outcome"], "reason": line["reason"]}
 
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) -> Part:

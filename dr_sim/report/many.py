@@ -18,11 +18,12 @@ from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE
 from dr_sim.measures.outcome import PHASES
+from dr_sim.number_text import figures, value_and_bound, value_text
 from dr_sim.report.charts import LEFT_PX, Chart, above_it, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.sla import CLASSES, split
-from dr_sim.screen import span, value_text
+from dr_sim.screen import span
 from dr_sim.units import SECOND_US, clock
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ class Line:
 def _line(v: LineVerdict) -> Line:
     line = v.line
     of = "".join(f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x)
-    bound = f"{'at most' if line.at_most else 'at least'} {value_text(line.bound, v.unit)}"
+    value, bound = value_and_bound(v.value, line.bound, line.at_most, v.unit)
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
-    return Line(f"{line.measure.replace('_', ' ')}{of}", _shown(v.value, v.unit), interval, bound, v.n, v.outcome.name.lower(), v.reason)
+    return Line(f"{line.measure.replace('_', ' ')}{of}", value, interval, bound, v.n, v.outcome.name.lower(), v.reason)
 
 
 def _shown(value: float | None, unit: str) -> str:
@@ -120,7 +121,8 @@ def seconds(value_s: float, unlimited: str = "no known limit") -> str:
 def _missed(found: Distribution) -> Iterator[str]:
     table = found.estimates
     for row in table[table["measure"] == "rpo_missed"].to_dict("records"):
-        part = f"{100 * row['estimate']:.3g} % [{100 * max(0.0, row['low']):.3g}, {100 * min(1.0, row['high']):.3g}]"
+        low, high = max(0.0, row["low"]), min(1.0, row["high"])
+        part = f"{figures(100 * row['estimate'])} % [{figures(100 * low)}, {figures(100 * high)}]"
         yield f"The RPO would be missed at least once in a year by a lost {row['class']}: {part}."
 
 

@@ -266,7 +266,8 @@ def test_a_regression_fails_and_an_improvement_is_told(
     assert main(["baseline", path, "-o", "base/b.parquet"]) == 0
     monkeypatch.setattr(Made, "slower_us", slower_us)
     capsys.readouterr()
-    assert main(["check", path, "--against", "base/b.parquet", "--github", "--junit", "j.xml", "--markdown", "m.md"]) == code
+    asked = ["check", path, "--against", "base/b.parquet", "--tolerance", "0 s"]
+    assert main([*asked, "--github", "--junit", "j.xml", "--markdown", "m.md"]) == code
     told = capsys.readouterr().out
     assert (word in told) if word else ("WORSE" not in told and "BETTER" not in told)
     if word == "WORSE":
@@ -280,7 +281,9 @@ def test_a_certain_scenario_is_held_to_its_one_value(monkeypatch: pytest.MonkeyP
     assert main(["baseline", path, "-o", "b.parquet"]) == 0
     assert main(["check", path, "--against", "b.parquet"]) == 0
     monkeypatch.setattr(Made, "slower_us", 1)
-    assert main(["check", path, "--against", "b.parquet"]) == 1
+    assert main(["check", path, "--against", "b.parquet"]) == 0  # a microsecond is within the tolerance
+    assert "a difference of at most 1 % or 1 s does not count" in capsys.readouterr().out
+    assert main(["check", path, "--against", "b.parquet", "--tolerance", "0 s"]) == 1
     assert "nothing in this scenario is left to chance" in capsys.readouterr().out
 
 

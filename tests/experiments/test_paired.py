@@ -8,6 +8,8 @@ from scipy import stats
 
 from dr_sim.experiments.baseline import changed
 from dr_sim.experiments.paired import JUDGED, Key, differences, p_value, pairs_needed, table_of
+from dr_sim.experiments.tolerance import DEFAULT, NO_TOLERANCE, Tolerance, parse_tolerance
+from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample
 
 ALARM = 0.001
@@ -35,7 +37,7 @@ def alarms(checks: int, n: int) -> int:
     found = 0
     for _ in range(checks):
         before, now = tables(generator, n)
-        found += any(c.worse for c in changed(before, now, False, ALARM / len(before)))
+        found += any(c.worse for c in changed(before, now, False, ALARM / len(before), NO_TOLERANCE))
     return found
 
 
@@ -55,7 +57,7 @@ def test_at_a_rate_of_one_in_three_it_would_alarm() -> None:
     found = 0
     for _ in range(20):
         before, now = tables(generator, 60)
-        found += bool(changed(before, now, False, 0.33))
+        found += bool(changed(before, now, False, 0.33, NO_TOLERANCE))
     assert found > 10
 
 
@@ -85,25 +87,88 @@ def before_and_now(change_us: int, n: int = 60) -> tuple[Cells, Cells]:
 
 @pytest.mark.parametrize(("change_us", "worse"), [(1, True), (-1, False)])
 def test_a_change_of_a_microsecond_in_every_run_is_told_and_which_way(change_us: int, worse: bool) -> None:
-    (found,) = changed(*before_and_now(change_us), False, 1e-6)
+    (found,) = changed(*before_and_now(change_us), False, 1e-6, NO_TOLERANCE)
     assert (found.worse, found.difference.measure, found.difference.differing) == (worse, "outage", 60)
 
 
 def test_no_change_is_none() -> None:
-    assert changed(*before_and_now(0), False, 0.5) == []
-    assert changed(*before_and_now(0), True, 0.5) == []
+    assert changed(*before_and_now(0), False, 0.5, NO_TOLERANCE) == []
+    assert changed(*before_and_now(0), True, 0.5, NO_TOLERANCE) == []
 
 
 def test_where_nothing_is_drawn_one_run_is_enough() -> None:
-    (found,) = changed(*before_and_now(1, n=1), True, 1e-9)
+    (found,) = changed(*before_and_now(1, n=1), True, 1e-9, NO_TOLERANCE)
     assert found.worse and found.certain
-    assert changed(*before_and_now(1, n=1), False, 1e-9) == []
+    assert changed(*before_and_now(1, n=1), False, 1e-9, NO_TOLERANCE) == []
 
 
 def test_fewer_pairs_than_needed_cannot_alarm_and_as_many_can() -> None:
     for alarm in (0.001, 1e-5):
         n = pairs_needed(alarm)
         assert p_value(np.ones(n)) <= alarm < p_value(np.ones(n - 1))
+
+
+@pytest.mark.parametrize(
+    ("change_us", "told"), [(S - 100, False), (S, False), (3 * S, True), (-3 * S, True)]
+)
+def test_a_change_counts_only_beyond_the_tolerance(change_us: int, told: bool) -> None:
+    """1 s and 1 % of 100 s are the same here."""
+    for certain, alarm in ((True, 1e-9), (False, 1e-6)):
+        found = changed(*before_and_now(change_us), certain, alarm, DEFAULT)
+        assert bool(found) is told
+
+
+@pytest.mark.parametrize(
+    ("text", "change_us", "told"),
+    [("5 %", 4 * S, False), ("5 %", 6 * S, True), ("4 s", 3 * S, False), ("4 s", 5 * S, True),
+     ("2 % or 10 s", 9 * S, False), ("0 s", 1, True)],
+)  # fmt: skip
+def test_a_tolerance_is_a_part_or_a_time_and_the_larger_counts(
+    text: str, change_us: int, told: bool
+) -> None:
+    assert bool(changed(*before_and_now(change_us), True, 1e-9, parse_tolerance(text))) is told
+
+
+def test_counts_have_no_absolute_tolerance() -> None:
+    a = table_of([sample(0, {"alerts_missed": 0})])
+    b = table_of([sample(0, {"alerts_missed": 1})])
+    assert changed(a, b, True, 1e-9, Tolerance(0, 3600 * S))
+
+
+@pytest.mark.parametrize("text", ["", "fast", "5", "-1 s", "5 s or soon"])
+def test_what_is_no_tolerance(text: str) -> None:
+    with pytest.raises(UnitError):
+        parse_tolerance(text)
+
+
+def shifted(
+    generator: np.random.Generator, by: float, runs: int = 300
+) -> tuple[Cells, Cells]:
+    """Return an outage of about 100 s in both versions, in the second longer by `by` seconds and noise."""
+    key = ("outage", "", "", "", "us")
+    a = 100 + generator.normal(0, 5, runs)
+    b = a + by + generator.normal(0, 5, runs)
+    cells = [{i: (round(x * S), round(x * S)) for i, x in enumerate(of)} for of in (a, b)]
+    return {key: cells[0]}, {key: cells[1]}
+
+
+def test_a_true_change_at_the_tolerance_alarms_no_more_often_than_no_change() -> None:
+    """The tolerance is 2 s, and so is the true change: 200 checks at 1 in 100 give at most 6 alarms in
+    99 % of cases (binomial). With a tolerance of 0 s nearly all of them alarm."""
+    generator = np.random.default_rng(5)
+    worlds = [shifted(generator, 2.0) for _ in range(200)]
+    tolerance = parse_tolerance("2 s")
+    assert sum(bool(changed(*w, False, 0.01, tolerance)) for w in worlds) <= 6
+    assert sum(bool(changed(*w, False, 0.01, NO_TOLERANCE)) for w in worlds) > 190
+
+
+def test_twice_the_tolerance_is_found() -> None:
+    """300 runs, noise of 5 s a run, a tolerance of 2 s: a change of 4 s is found in 95 % of checks at the
+    error that one of twelve comparisons gets."""
+    generator = np.random.default_rng(6)
+    worlds = [shifted(generator, 4.0) for _ in range(100)]
+    found = sum(bool(changed(*w, False, ALARM / 12, parse_tolerance("2 s"))) for w in worlds)
+    assert found >= 95
 
 
 def test_the_difference_has_the_interval_of_a_mean_of_pairs() -> None:
