@@ -60,4 +60,6 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
     # ---- what the world tells the journal of the machines ----
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
+    # ---- added later ----
+    ("truth.machine_lost", (("machine", "str"),)),  # one that no database lives on: truth.failed does not tell of it
 )  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
+
+if TYPE_CHECKING:
+    from dr_sim.world.world import World
 
 
 class Lose(Params):
@@ -18,19 +21,30 @@ class Lose(Params):
 
 def happen(event: Occurrence, params: Lose) -> None:
     world = event.world
+    dead = machines_lost(world, params)
     hit = [
         db
         for db in world.primary.databases
         if (params.what != "database" or params.database in (None, db.spec.name))
-        and (params.what != "host" or params.machine in (None, db.spec.machine))
+        and (params.what == "database" or db.spec.machine in dead)
     ]
     event.begins(f"{params.what} lost")
-    world.lose_primary(params.what, hit)
+    world.lose_primary(params.what, hit, dead)
+
+
+def machines_lost(world: World, params: Lose) -> tuple[str, ...]:
+    """The machines that die, whether or not a database lives on them."""
+    if params.what == "database":
+        return ()
+    if params.what == "host" and params.machine is not None:
+        return (params.machine,)
+    return world.context.scenario.machines
 
 
 KIND = Kind(
     "lose", Lose, "what", True,
-    "what died: the database (its log survives: a tail can be taken), the host (the backup share survives) or the site",
+    "what died: the database (its log survives: a tail can be taken), the host (the backup share survives) or the site;"
+    " with a host or the site every machine of it falls silent, one without a database too",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years, 9 % a serious one",
     happen,
 )  # fmt: skip

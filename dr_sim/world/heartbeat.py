@@ -31,8 +31,12 @@ class Heartbeats:
         link.on_change.append(self.changed)
 
     def machine_down(self, machine: str) -> None:
-        self._machines_down.add(machine)
-        self.changed()
+        if machine not in self._machines_down:
+            self._machines_down.add(machine)
+            self.changed()
+
+    def is_down(self, machine: str) -> bool:
+        return machine in self._machines_down
 
     def changed(self) -> None:
         """The path or a machine has changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dr_sim.backups.model import Kind
@@ -204,9 +204,10 @@ class World:
                 return
         self.replication.offer(file)
 
-    def lose_primary(self, what: str, hit: list[PrimaryDatabase]) -> None:
-        """The failure itself: from this instant nothing is acknowledged there."""
-        context = self.context
+    def lose_primary(self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()) -> None:
+        """The failure itself: from this instant nothing is acknowledged there.
+
+        machines: those that die. They fall silent, whether or not a database lives on them."""
         if what == "site" and self.primary.share_up:
             self._happenings.site_lost()
         if what == "site" and self.primary.share_up:  # whatever of it was lost before, now the rest goes too
@@ -217,15 +218,27 @@ class World:
             if db.failed:
                 db.failed = max(db.failed, what, key=("database", "host", "site").index)
         hit = [db for db in hit if not db.failed]
-        if not hit:
-            return
+        self._idle_machines_down(machines)
+        if hit:
+            self._databases_down(what, hit)
+        for machine in (*(db.spec.machine for db in hit), *machines):
+            self.heartbeats.machine_down(machine)
+
+    def _idle_machines_down(self, machines: Sequence[str]) -> None:
+        """Record the dead machines that no database lives on: no other record tells of them."""
+        used = {db.spec.machine for db in self.primary.databases}
+        for machine in machines:
+            if machine not in used and not self.heartbeats.is_down(machine):
+                self.context.note("truth.machine_lost", -1, machine)
+
+    def _databases_down(self, what: str, hit: list[PrimaryDatabase]) -> None:
+        context = self.context
         everything = all(db.failed or db in hit for db in self.primary.databases)
         for entity in [-1] if everything else [db.index for db in hit]:
             context.note("truth.failed", entity, what)
         for db in hit:
             self.primary.fail(db, what)
             self.users.lost(db.index)
-            self.heartbeats.machine_down(db.spec.machine)
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         self.hands.primary_error(db.spec.name, what, number, text)
