@@ -7,7 +7,11 @@ Rules (facts about SQL Server's backupset and restore headers; error numbers are
 - an incremental fits if the database carries its base (3136) and it ends past the position, however much log has been
   replayed already;
 - forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its parent at its fork
-  point; up to there the parent's backups are its own. The first log made after a failover lies on both.
+  point; up to there the parent's backups are its own. The first log made after a failover lies on both;
+- what tells how forks hang together is the log that crosses the fork point, or a fork history that the engine keeps
+  apart from the backups (PostgreSQL's timeline files, SQL Server's recovery_fork_points). If that log is lost, the
+  history alone shows the hole: from the fork point to the first log at hand;
+- a full or an incremental cannot begin below the fork point of the fork on which it lies.
 """
 
 from __future__ import annotations
@@ -69,17 +73,25 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
     return Fit.APPLIES
 
 
-def forks_of(headers: Iterable[BackupHeader]) -> dict[int, tuple[int, int]]:
+def forks_of(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> dict[int, tuple[int, int]]:
     """What the headers tell of forks: child -> (parent, fork point). A log across two failovers names the fork before
-    the last but one: the latest fork point counts."""
+    the last but one: the latest fork point counts. histories: the engine's own, which beat what headers tell."""
     forks: dict[int, tuple[int, int]] = {}
     for header in headers:
-        if header.first_fork != header.fork:
+        if header.first_fork != header.fork and header.fork not in histories:
             told = (header.first_fork, header.fork_point_lsn)
             known = forks.get(header.fork)
             if known is None or (told[1], told[0]) > (known[1], known[0]):
                 forks[header.fork] = told
+    forks.update(histories)
     return forks
+
+
+def is_possible(header: BackupHeader, forks: type_forks) -> bool:
+    """Return False for a full or an incremental that begins before its fork existed: no engine makes one."""
+    if header.kind is Kind.LOG or header.first_fork != header.fork or header.fork not in forks:
+        return True
+    return header.first_lsn >= forks[header.fork][1]
 
 
 def leads_to(fork: int, lsn: int, end: int, forks: type_forks) -> bool:
@@ -111,11 +123,14 @@ def ends_of_history(headers: Sequence[BackupHeader], forks: type_forks) -> list[
 
 
 def on_path(headers: Iterable[BackupHeader], end: int, forks: type_forks) -> list[BackupHeader]:
-    """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the order."""
+    """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the order.
+
+    What cannot be (is_possible) is left out.
+    """
     found = [
         header
         for header in headers
-        if leads_to(header.fork, header.last_lsn, end, forks)
+        if is_possible(header, forks) and leads_to(header.fork, header.last_lsn, end, forks)
         and (header.first_fork == header.fork or leads_to(header.first_fork, header.first_lsn, end, forks))
     ]
     found.sort(key=order)
@@ -127,10 +142,12 @@ def order(header: BackupHeader) -> tuple[int, int, int, int]:
     return (header.last_lsn, header.kind, header.first_lsn, header.backup_id)
 
 
-def gaps(headers: Iterable[BackupHeader]) -> list[Hole]:
+def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> list[Hole]:
     """The holes between the logs of each fork (one database's), by fork and LSN.
 
     What lies before the first or after the last log at hand is no hole; a log across a fork point counts on both sides.
+    histories: forks that the engine tells of (forks_of). A fork whose parent has logs at hand begins at its fork point:
+    the stretch from there to its first log is a hole too, which shows where the log across the fork point is lost.
     """
     pieces: dict[int, list[tuple[int, int, int, BackupHeader]]] = {}
     for header in headers:
@@ -144,7 +161,8 @@ def gaps(headers: Iterable[BackupHeader]) -> list[Hole]:
         pieces.setdefault(header.fork, []).append((begin, header.last_lsn, header.backup_id, header))
     holes: list[Hole] = []
     for fork in sorted(pieces):
-        reached: int | None = None
+        parent, point = histories.get(fork, (fork, 0))
+        reached: int | None = point if parent != fork and parent in pieces else None
         for begin, end, _, header in sorted(pieces[fork], key=lambda piece: piece[:3]):
             if reached is not None and begin > reached:
                 holes.append(Hole(fork, reached, begin, header))

@@ -1,14 +1,16 @@
-"""What to restore: the furthest position that can be reached from what is at hand, and the cheapest way to it.
+"""What to restore: the furthest position that can be reached from what is at hand, and the best way to it.
 
 Theory of operation. First a path of forks is chosen; along one path LSNs alone give the order, and everything not
 wholly on it is put aside. Then each backup ends at a position, and each may be the last step to it: a full from
 nothing, an incremental from any earlier position with its base, a log from any position that it covers. Backups are
-taken in the order of their ends, so every position before is settled: for each a cheapest way (bytes, then
-steps) is kept for each base that the database may carry there. A log looks for the cheapest position in its range: that
-is the minimum of a suffix, kept as a stack of ever dearer positions. So n backups cost O(n log n) for each base alive.
+taken in the order of their ends, so every position before is settled: for each a best way is kept for each base that
+the database may carry there. Ways have a rank: by the policy the set that they start from, then their cost. A log looks
+for the best position in its range: that is the minimum of a suffix, kept as a stack of ever dearer positions. So n
+backups cost O(n log n) for each base alive.
 
-Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full before it. A copy-only
-full is no base and moves none.
+Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full before it (0: it names
+none). A copy-only full is no base and moves none. An incremental whose base a tool names stands on that backup alone,
+which may be an incremental itself: the whole chain is needed, and nothing else comes in between.
 """
 
 from __future__ import annotations
@@ -17,45 +19,57 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dr_sim.backups.chain import Hole, ends_of_history, forks_of, leads_to, on_path, type_forks
+from dr_sim.backups.chain import Hole, forks_of, leads_to, on_path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.backups.target import NEWEST_SET, NOTHING_ELSE, THE_END, Choice, Policy, Target, Told, fork_for
+
+Rank = tuple[int, int, int, int]  # set, incremental, cost, steps: the smaller the better
 
 
 @dataclass(slots=True)
 class Plan:
     """steps in order (empty: nothing helps), the position (fork, LSN) after them, and the hole that ends it there.
 
-    reaches: None if there is nothing to start from. hole: None if no log at hand lies beyond.
+    reaches: None if there is nothing to start from. hole: None if no log at hand lies beyond. fork: the one whose
+    history is followed. met: is the target reached? For the end: does nothing at hand on that path lie beyond?
     """
 
     steps: list[BackupHeader] = field(default_factory=list)
     reaches: tuple[int, int] | None = None
     hole: Hole | None = None
+    fork: int | None = None
+    met: bool = False
 
 
 @dataclass(slots=True)
 class _Way:
-    """The cheapest way found to a position with a base."""
+    """The best way found to a position with a base."""
 
     lsn: int
     base_lsn: int  # first_lsn of the full it carries
     is_base: bool  # False: that full is copy-only, no incremental fits it
-    cost: tuple[int, int]  # bytes, steps
+    rank: Rank
     last: BackupHeader | None  # None: the state that we started from
     before: _Way | None
 
 
 class _Ways:
-    """The ways with one base, in order of position, each dearer than all before it: those that nothing later beats."""
+    """The ways with one base, in order of position, each dearer than all before it: those that nothing later beats.
 
-    __slots__ = ("lsns", "ways")
+    start: the way from which an incremental on this base goes on, whatever other incremental that took.
+    """
+
+    __slots__ = ("lsns", "start", "ways")
 
     def __init__(self) -> None:
         self.lsns: list[int] = []
         self.ways: list[_Way] = []
+        self.start: _Way | None = None
 
     def add(self, way: _Way) -> None:
-        while self.ways and self.ways[-1].cost >= way.cost:
+        if self.start is None or _rank_of_start(way) < _rank_of_start(self.start):
+            self.start = way
+        while self.ways and self.ways[-1].rank >= way.rank:
             self.ways.pop()
             self.lsns.pop()
         self.lsns.append(way.lsn)
@@ -66,36 +80,42 @@ class _Ways:
         return self.ways[index] if index < len(self.ways) else None
 
 
+def _rank_of_start(way: _Way) -> tuple[int, int, int]:
+    return (way.rank[0], way.rank[2], way.rank[3])
+
+
 def plan(
     headers: Iterable[BackupHeader],
     state: RestoreState | None = None,
     *,
     fork: int | None = None,
-    until_utc_us: int | None = None,
+    target: Target = THE_END,
+    told: Told = NOTHING_ELSE,
+    choice: Choice = NEWEST_SET,
 ) -> Plan:
-    """The steps to the furthest position, from state on or starting over from a full; never over a hole.
+    """The steps to the target or the furthest position before it, from state on or starting over from a full; never
+    over a hole.
 
     headers: of one database, in any order, one twice does no harm. For a way without starting over leave the fulls out.
-    Among ways to one position the one with the fewest bytes counts, then the one with the fewest steps.
-    fork: the one whose history is wanted. By default the one that continues state's; if two do, state's own.
-    Without a state, raises ValueError if the fulls lead to different forks: nothing in a header says which counts.
-    until_utc_us: stop with the first log that finished at or after that instant, as a restore to a point in time
-    does; fulls and incrementals that finished later are left out.
+    fork: the one whose history is wanted; by default fork_for chooses it. Fulls and incrementals that hold more than
+    the target are left out; the first log that meets it is the last step.
+    choice: among ways to one position. A way that goes on from the state is the newest set of all: what is restored
+    already is not read again.
     """
     known = list({header.backup_id: header for header in headers}.values())
-    forks = forks_of(known)
-    end = _end_of(known, state, forks) if fork is None else fork
+    forks = forks_of(known, told.forks)
+    end = fork_for(known, state, target, forks) if fork is None else fork
     if end is None:
         return Plan()
     usable = on_path(known, end, forks)
-    if until_utc_us is not None:
-        usable = [h for h in usable if h.kind is Kind.LOG or h.finished_utc_us <= until_utc_us]
+    if not target.is_end:
+        usable = [h for h in usable if h.kind is Kind.LOG or not target.is_overshot_by(h)]
     start = None
-    if state is not None and state.exists and state.restoring and leads_to(state.fork, state.redo_lsn, end, forks):
-        start = _Way(state.redo_lsn, state.differential_base_lsn, True, (0, 0), None, None)
-    way, complete = _furthest(usable, start, until_utc_us)
+    if state is not None and _goes_on(state, target) and leads_to(state.fork, state.redo_lsn, end, forks):
+        start = _Way(state.redo_lsn, state.differential_base_lsn, True, (0, 0, 0, 0), None, None)
+    way, met = _Search(usable, target, told, choice).furthest(start)
     if way is None:
-        return Plan()
+        return Plan(fork=end)
     steps: list[BackupHeader] = []
     step: _Way | None = way
     while step is not None and step.last is not None:
@@ -103,84 +123,122 @@ def plan(
         step = step.before
     steps.reverse()
     reached_fork = steps[-1].fork if steps else (state.fork if state is not None else end)
-    return Plan(steps, (reached_fork, way.lsn), None if complete else _hole(usable, reached_fork, way.lsn))
+    if target.is_end:
+        met = max((h.last_lsn for h in usable), default=way.lsn) <= way.lsn
+    hole = None if met and not target.is_end else _hole(usable, reached_fork, way.lsn)
+    return Plan(steps, (reached_fork, way.lsn), hole, end, met)
 
 
-def _end_of(headers: Sequence[BackupHeader], state: RestoreState | None, forks: type_forks) -> int | None:
-    """The fork to aim at when nobody says which."""
-    ends = ends_of_history(headers, forks)
-    if state is not None and state.exists:
-        onward = [end for end in ends if leads_to(state.fork, state.redo_lsn, end, forks)]
-        return onward[0] if len(onward) == 1 else state.fork
-    fulls = [header for header in headers if header.kind is Kind.FULL]
-    reachable = [end for end in ends if any(leads_to(full.fork, full.last_lsn, end, forks) for full in fulls)]
-    if len(reachable) > 1:
-        raise ValueError(f"the fulls lead to several recovery forks {reachable}: say which one is wanted")
-    return reachable[0] if reachable else None
+def _goes_on(state: RestoreState, target: Target) -> bool:
+    """May logs and incrementals be added to this state, and does it hold no more than is wanted?"""
+    return state.exists and state.restoring and (target.lsn is None or state.redo_lsn <= target.lsn)
 
 
-def _furthest(
-    usable: Sequence[BackupHeader], start: _Way | None, until_utc_us: int | None
-) -> tuple[_Way | None, bool]:  # fmt: skip
-    """The cheapest way to the furthest position; True if that is the instant asked for."""
-    bases = {h.checkpoint_lsn: h.first_lsn for h in usable if h.kind is Kind.FULL and not h.copy_only}
-    bases.update({h.database_backup_lsn: h.differential_base_lsn for h in usable if h.kind is Kind.INCREMENTAL})
-    by_base: dict[tuple[int, bool], _Ways] = {}
-    best: _Way | None = None
-    index, count = 0, len(usable)
-    pending = start
-    while index < count or pending is not None:
-        here: list[_Way] = []  # all ways to one position: none of them leads to another
-        if pending is not None and (index == count or pending.lsn <= usable[index].last_lsn):
-            here.append(pending)
-            lsn, pending = pending.lsn, None
+class _Search:
+    """The search for one plan. by_base: ways by the base that they carry; by_last: ways that end with a full or an
+    incremental, by its backup_id."""
+
+    def __init__(self, usable: Sequence[BackupHeader], target: Target, told: Told, choice: Choice) -> None:
+        self.usable = usable
+        self.target = target
+        self.named_base = told.bases
+        self.choice = choice
+        self.by_base: dict[tuple[int, bool], _Ways] = {}
+        self.by_last: dict[int, _Way] = {}
+        self.bases = {h.checkpoint_lsn: h.first_lsn for h in usable if h.kind is Kind.FULL and not h.copy_only}
+        self.bases.update({h.database_backup_lsn: h.differential_base_lsn for h in usable if h.kind is Kind.INCREMENTAL})
+        self.bases.pop(0, None)  # 0 names no full
+        self.rank_of_state = -2 - max((h.last_lsn for h in usable), default=0)  # newer than any full
+
+    def furthest(self, start: _Way | None) -> tuple[_Way | None, bool]:
+        """The best way to the furthest position that is wanted; True if that meets the target."""
+        usable, target = self.usable, self.target
+        if start is not None and self.choice.policy is Policy.NEWEST_SET:
+            start.rank = (self.rank_of_state, 0, 0, 0)
+        best: _Way | None = None
+        index, count = 0, len(usable)
+        pending = start
+        while index < count or pending is not None:
+            here: list[_Way] = []  # all ways to one position: none of them leads to another
+            if pending is not None and (index == count or pending.lsn <= usable[index].last_lsn):
+                here.append(pending)
+                lsn, pending = pending.lsn, None
+            else:
+                lsn = usable[index].last_lsn
+            final: list[_Way] = []
+            while index < count and usable[index].last_lsn == lsn:
+                header = usable[index]
+                is_final = header.kind is Kind.LOG and not target.is_end and target.is_met_by(header)
+                (final if is_final else here).extend(self._ways_by(header))
+                index += 1
+            if final:
+                return min(final, key=_preference), True
+            for way in sorted(here, key=_preference, reverse=True):  # so that the best is added last and stays
+                self.by_base.setdefault((way.base_lsn, way.is_base), _Ways()).add(way)
+            best = min(here, key=_preference, default=best)
+            if target.lsn is not None and best is not None and best.lsn >= target.lsn:
+                return best, True
+        return best, best is not None and self._nothing_was_written_after(best.lsn)
+
+    def _nothing_was_written_after(self, lsn: int) -> bool:
+        """Does a log that meets the target hold nothing beyond this position? Then nothing was written until then."""
+        target = self.target
+        logs = (h for h in self.usable if h.kind is Kind.LOG and h.last_lsn <= lsn)
+        return not target.is_end and any(target.is_met_by(log) for log in logs)
+
+    def _ways_by(self, header: BackupHeader) -> list[_Way]:
+        """The ways whose last step is this backup, at most one for each base; by_base holds all that end before it."""
+        if header.kind is Kind.FULL:
+            rank = self._rank((-1 - header.last_lsn, 0, 0, 0), header)
+            first = _Way(header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None)
+            self.by_last[header.backup_id] = first
+            return [first]
+        if header.kind is Kind.INCREMENTAL:
+            way = self._by_incremental(header)
+            return [] if way is None else [way]
+        found: dict[tuple[int, bool], _Way] = {}
+        named = self.bases.get(header.database_backup_lsn, header.database_backup_lsn)
+        for (base, is_base), ways in self.by_base.items():
+            before = ways.cheapest_from(header.first_lsn)
+            if before is None:
+                continue
+            way = self._step(before, header, *((named, True) if named > base else (base, is_base)))
+            key = (way.base_lsn, way.is_base)
+            if key not in found or way.rank < found[key].rank:
+                found[key] = way
+        return list(found.values())
+
+    def _by_incremental(self, header: BackupHeader) -> _Way | None:
+        named = self.named_base.get(header.backup_id)
+        if named is not None:
+            before = self.by_last.get(named)
         else:
-            lsn = usable[index].last_lsn
-        final: list[_Way] = []
-        while index < count and usable[index].last_lsn == lsn:
-            header = usable[index]
-            is_final = until_utc_us is not None and header.kind is Kind.LOG and header.finished_utc_us >= until_utc_us
-            (final if is_final else here).extend(_ways_by(header, by_base, bases))
-            index += 1
-        if final:
-            return min(final, key=_preference), True
-        for way in sorted(here, key=_preference, reverse=True):  # so that the best is added last and stays
-            by_base.setdefault((way.base_lsn, way.is_base), _Ways()).add(way)
-        best = min(here, key=_preference, default=best)
-    return best, False
-
-
-def _preference(way: _Way) -> tuple[tuple[int, int], bool, int]:
-    return (way.cost, not way.is_base, -way.base_lsn)
-
-
-def _ways_by(
-    header: BackupHeader, by_base: dict[tuple[int, bool], _Ways], bases: dict[int, int]
-) -> list[_Way]:  # fmt: skip
-    """The ways whose last step is this backup, at most one for each base; by_base holds all that end before it."""
-    if header.kind is Kind.FULL:
-        first = _Way(header.last_lsn, header.first_lsn, not header.copy_only, (header.nominal_bytes, 1), header, None)
-        return [first]
-    if header.kind is Kind.INCREMENTAL:
-        base = header.differential_base_lsn
-        ways = by_base.get((base, True))
-        return [_step(ways.ways[0], header, base, True)] if ways is not None else []
-    found: dict[tuple[int, bool], _Way] = {}
-    named = bases.get(header.database_backup_lsn, header.database_backup_lsn)
-    for (base, is_base), ways in by_base.items():
-        before = ways.cheapest_from(header.first_lsn)
+            ways = self.by_base.get((header.differential_base_lsn, True))
+            before = None if ways is None else ways.start
         if before is None:
-            continue
-        way = _step(before, header, *((named, True) if named > base else (base, is_base)))
-        key = (way.base_lsn, way.is_base)
-        if key not in found or way.cost < found[key].cost:
-            found[key] = way
-    return list(found.values())
+            return None
+        way = self._step(before, header, before.base_lsn if named is not None else header.differential_base_lsn, True)
+        if way.rank[0] not in (0, self.rank_of_state):  # newer than any before; from a state on, cost alone counts
+            way.rank = (way.rank[0], -header.last_lsn, way.rank[2], way.rank[3])
+        self.by_last[header.backup_id] = way
+        return way
+
+    def _step(self, before: _Way, header: BackupHeader, base_lsn: int, is_base: bool) -> _Way:
+        return _Way(header.last_lsn, base_lsn, is_base, self._rank(before.rank, header), header, before)
+
+    def _rank(self, before: Rank, header: BackupHeader) -> Rank:
+        """The rank of a way that goes on with this backup; only the policy that prefers new sets looks at them."""
+        newest, incremental, cost, steps = before
+        if self.choice.policy is Policy.LEAST_BYTES:
+            return (0, 0, cost + header.nominal_bytes, steps + 1)
+        cost += self.choice.duration_us(header.nominal_bytes)
+        if self.choice.policy is Policy.LEAST_TIME:
+            return (0, 0, cost, steps + 1)
+        return (newest, incremental, cost, steps + 1)
 
 
-def _step(before: _Way, header: BackupHeader, base_lsn: int, is_base: bool) -> _Way:
-    cost = (before.cost[0] + header.nominal_bytes, before.cost[1] + 1)
-    return _Way(header.last_lsn, base_lsn, is_base, cost, header, before)
+def _preference(way: _Way) -> tuple[Rank, bool, int]:
+    return (way.rank, not way.is_base, -way.base_lsn)
 
 
 def _hole(usable: Sequence[BackupHeader], fork: int, lsn: int) -> Hole | None:

@@ -16,6 +16,7 @@ import pytest
 from dr_sim.backups.chain import chain_is_valid, gaps
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import plan
+from dr_sim.backups.target import Reading, Target
 from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -28,6 +29,11 @@ LEFT_OUT = {None: (), "drop_diff": (Kind.INCREMENTAL,), "ignore_diff": (Kind.INC
 
 def instant(text: str | None) -> int | None:
     return None if text is None else int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def by_finish(text: str | None) -> Target:
+    """These cases go by the finish of a log's backup; the start is the safe reading."""
+    return Target(utc_us=instant(text), reading=Reading.FINISH)
 
 
 def history(name: str) -> list[HistoryEntry]:
@@ -46,7 +52,7 @@ def test_select(case: dict[str, Any]) -> None:
     entries = history(case["input"])
     for what in [case["input_change"], *case["options"]]:
         entries = [entry for entry in entries if entry.header.kind not in LEFT_OUT[what]]
-    found = plan([e.header for e in entries], until_utc_us=instant(case["restore_time_utc"]))
+    found = plan([e.header for e in entries], target=by_finish(case["restore_time_utc"]))
     set_ids = {entry.header.backup_id: entry.set_id for entry in entries}
     ids = [set_ids[step.backup_id] for step in found.steps]
     expected = case["expected"]
@@ -90,11 +96,32 @@ def hand_made_header(row: dict[str, Any], forks: dict[str, int]) -> BackupHeader
 def test_copy_only(case: dict[str, Any], turned: bool) -> None:
     forks: dict[str, int] = {}
     headers = [hand_made_header(row, forks) for row in CASES["copy_only"]["backups"]]
-    found = plan(reversed(headers) if turned else headers, until_utc_us=instant(case["restore_time"]))
+    found = plan(reversed(headers) if turned else headers, target=by_finish(case["restore_time"]))
     ids = [step.backup_id for step in found.steps]
     assert ids == [case["expected_full"], *case["expected_logs"]]
     assert not set(ids) & set(case["never"])
     assert found.hole is None
+
+
+def test_where_the_published_cases_differ_from_the_safe_reading() -> None:
+    """The cases go by the finish of a log's backup. By its start one more log is needed, and only where the instant
+    lies while a log's backup ran: in two of the copy-only cases, in none of the others."""
+    differ = []
+    for case in CASES["copy_only"]["cases"]:
+        forks: dict[str, int] = {}
+        headers = [hand_made_header(row, forks) for row in CASES["copy_only"]["backups"]]
+        found = plan(headers, target=Target(utc_us=instant(case["restore_time"])))
+        if [step.backup_id for step in found.steps] != [case["expected_full"], *case["expected_logs"]]:
+            differ.append(case["restore_time"])
+            assert [step.backup_id for step in found.steps] == [2, 3, 4]
+    assert differ == ["2025-01-01T02:02:00", "2025-01-01T02:05:00"]
+    for case in CASES["select"]:
+        headers = [e.header for e in history(case["input"]) if e.header.kind not in LEFT_OUT.get(case["input_change"], ())]
+        for option in case["options"]:
+            headers = [h for h in headers if h.kind not in LEFT_OUT[option]]
+        at = instant(case["restore_time_utc"])
+        by_start, by_end = (plan(headers, target=Target(utc_us=at, reading=reading)) for reading in Reading)
+        assert by_start.steps == by_end.steps, case["case"]
 
 
 def headers_of(rows: list[dict[str, Any]]) -> list[BackupHeader]:

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups import plan as plan_module
-from dr_sim.backups.chain import Fit, applies, forks_of, leads_to, order, type_forks
+from dr_sim.backups.chain import Fit, applies, forks_of, gaps, leads_to, order, type_forks
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.target import Choice, Policy, Reading, Target, Told
 from tests.backups.standby import History, Made, Standby, histories, reachable
+
+LEAST_BYTES = Choice(Policy.LEAST_BYTES)
 
 
 def a_start(draw: st.DrawFn, made: list[Made]) -> Standby:
@@ -42,7 +45,7 @@ def test_a_plan_is_accepted_and_nothing_reaches_further_or_costs_less(history: H
     kept = [item for item in made if data.draw(st.integers(0, 9)) > 1]
     fork = data.draw(st.integers(1, history.fork))
     headers = [item[0] for item in kept]
-    found = plan(data.draw(st.permutations(headers)), start.state(), fork=fork)
+    found = plan(data.draw(st.permutations(headers)), start.state(), fork=fork, choice=LEAST_BYTES)
 
     path = history.path_to(fork)
     tried = {w: cost for w, cost in reachable(kept, start).items() if path[: len(w)] == w}
@@ -147,11 +150,11 @@ def test_forks_come_before_lsns() -> None:
     assert plan([crossing, ours], state, fork=2).steps == [crossing]
 
 
-def test_without_a_state_two_histories_must_be_told_apart() -> None:
+def test_without_a_state_the_newest_fork_to_which_a_full_leads_is_followed() -> None:
     headers = [full(0, 10), full(0, 12, fork=2)]
-    with pytest.raises(ValueError, match="recovery forks"):
-        plan(headers)
-    assert plan(headers, fork=2).reaches == (2, 12)
+    assert plan(headers).reaches == (2, 12)
+    assert plan(headers, fork=1).reaches == (1, 10)
+    assert plan([full(0, 10), log(50, 60, fork=2)]).reaches == (1, 10)  # nothing tells how one comes to fork 2
     assert plan([]) == Plan() and plan([log(0, 5)]) == Plan()
 
 
@@ -172,13 +175,15 @@ def test_an_older_full_and_all_logs_still_work() -> None:
     logs = [log(n * 10, n * 10 + 10) for n in range(10)]
     found = plan([full(0, 5), *logs])
     assert found.reaches == (1, 100) and len(found.steps) == 11
-    assert plan([full(0, 5), full(40, 45, size=400), *logs]).steps[0].first_lsn == 40
+    both = [full(0, 5), full(40, 45, size=600), *logs]
+    assert plan(both, choice=LEAST_BYTES).steps[0].first_lsn == 0
+    assert plan(both).steps[0].first_lsn == 40
 
 
 def test_copy_only_moves_no_base_and_is_none() -> None:
     headers = [full(0, 5), full(40, 45, copy_only=True, size=1), incremental(60, 65, 0), log(65, 70)]
     found = plan(headers)
-    assert [step.kind for step in found.steps] == [Kind.FULL, Kind.INCREMENTAL, Kind.LOG]
+    assert [step.kind for step in found.steps] == [Kind.FULL, Kind.INCREMENTAL, Kind.LOG] and found.met
     assert found.steps[0].first_lsn == 0
     assert plan([headers[1], incremental(60, 65, 40)]).reaches == (1, 45)
 
@@ -206,14 +211,16 @@ def test_an_empty_log_beyond_the_position_shows_a_gap(redo_lsn: int, fork: int, 
 
 def test_fewest_bytes_then_fewest_steps() -> None:
     logs = [log(n * 10, n * 10 + 10, size=10) for n in range(5)]
-    assert len(plan([full(0, 1), *logs, incremental(35, 36, 0, size=100)]).steps) == 6  # the logs are cheaper
-    assert len(plan([full(0, 1), *logs, incremental(35, 36, 0, size=25)]).steps) == 4
+    dear, cheap = ([full(0, 1), *logs, incremental(35, 36, 0, size=size)] for size in (100, 25))
+    assert len(plan(dear, choice=LEAST_BYTES).steps) == 6  # the logs are cheaper
+    assert len(plan(cheap, choice=LEAST_BYTES).steps) == 4
+    assert len(plan(dear).steps) == 4  # the newest set, whatever it costs
     assert plan([*logs, full(0, 1)], RestoreState(1, 30, 0)).steps == logs[3:]
 
 
 def test_after_recovery_only_a_full_helps() -> None:
     recovered = RestoreState(1, 20, 0, restoring=False)
-    assert plan([log(20, 30), incremental(21, 25, 0)], recovered) == Plan()
+    assert plan([log(20, 30), incremental(21, 25, 0)], recovered) == Plan(fork=1)
     assert plan([log(20, 30), full(0, 10), log(10, 20)], recovered).steps[0].kind is Kind.FULL
     assert applies(log(20, 30), recovered) is Fit.NOT_RESTORING
     assert applies(log(20, 30), RestoreState(1, 20, 0, exists=False)) is Fit.NOT_RESTORING
@@ -222,10 +229,12 @@ def test_after_recovery_only_a_full_helps() -> None:
 
 def test_until_an_instant() -> None:
     headers = [full(0, 10), log(10, 20), log(20, 30), full(25, 35), log(30, 40)]
-    assert [step.last_lsn for step in plan(headers, until_utc_us=25).steps] == [10, 20, 30]
-    short = plan(headers[:2], until_utc_us=25)  # the logs at hand end before
-    assert short.reaches == (1, 20) and short.hole is None
-    assert plan([full(0, 10), log(20, 30)], until_utc_us=25).hole is not None
+    until = Target(utc_us=25)
+    assert [step.last_lsn for step in plan(headers, target=until).steps] == [10, 20, 30]
+    assert plan(headers, target=until).met
+    short = plan(headers[:2], target=until)  # the logs at hand end before
+    assert short.reaches == (1, 20) and short.hole is None and not short.met
+    assert plan([full(0, 10), log(20, 30)], target=until).hole is not None
 
 
 def test_error_numbers_are_the_engines() -> None:
@@ -236,6 +245,152 @@ def test_error_numbers_are_the_engines() -> None:
 
 def test_forks_in_a_circle_end() -> None:
     assert not leads_to(1, 0, 2, {2: (3, 5), 3: (2, 5)})
+
+
+# ---- targets, fork histories, chains of incrementals, costs --------------------------------------------------------
+SEGMENT = 16 * 2**20
+
+
+def wal(fork: int, number: int) -> BackupHeader:
+    """Segment number of a timeline."""
+    return log(number * SEGMENT, (number + 1) * SEGMENT, fork=fork)
+
+
+def test_a_lost_log_across_a_fork_leaves_a_hole() -> None:
+    """Full 5/1; logs 5/{1,2,4,5,6} and 6/{7,8}; the switch lies inside 5/5. Missing are 5/3 and 6/{5,6}."""
+    logs = [wal(5, n) for n in (1, 2, 4, 5, 6)] + [wal(6, 7), wal(6, 8)]
+    point = 5 * SEGMENT + 1234
+    histories = {6: (5, point)}
+    holes = [(hole.fork, hole.first_lsn, hole.last_lsn) for hole in gaps(logs, histories)]
+    assert holes == [(5, 3 * SEGMENT, 4 * SEGMENT), (6, point, 7 * SEGMENT)]
+    assert [hole.fork for hole in gaps(logs)] == [5], "without the history nothing tells of the second hole"
+    headers = [full(SEGMENT + 40, SEGMENT + 400, fork=5), *logs]
+    found = plan(headers, told=Told(histories))
+    assert found.fork == 6 and found.reaches == (5, 3 * SEGMENT) and not found.met
+    assert found.hole is not None and found.hole.first_lsn == 3 * SEGMENT
+    whole = plan([*headers, wal(5, 3), wal(6, 5), wal(6, 6)], told=Told(histories))
+    assert whole.met and whole.reaches == (6, 9 * SEGMENT)
+    crossing = [step for step in whole.steps if step.first_lsn == 5 * SEGMENT]
+    assert [step.fork for step in crossing] == [6], "the old fork's copy goes on past the switch"
+    half = plan([*headers, wal(5, 3)], told=Told(histories))
+    assert half.reaches == (5, 5 * SEGMENT) and half.hole is not None and half.hole.last_lsn == 7 * SEGMENT
+
+
+def test_a_full_that_begins_before_its_fork_cannot_be() -> None:
+    histories = {2: (1, 100)}
+    headers = [full(0, 10), log(0, 100), full(90, 120, fork=2), log(100, 150, fork=2)]
+    found = plan(headers, told=Told(histories))
+    assert [step.first_lsn for step in found.steps] == [0, 0, 100] and found.met
+    crossing = full(90, 120, fork=2)
+    crossing.first_fork, crossing.fork_point_lsn = 1, 100  # one that began on the old fork and says so
+    assert plan([*headers[:2], crossing, headers[3]], told=Told(histories)).steps == [crossing, headers[3]]
+
+
+@pytest.mark.parametrize(("forks", "expected"), [(None, 3), (1, 1), (2, 2)])
+def test_the_end_is_that_of_the_newest_fork(forks: int | None, expected: int) -> None:
+    """The old primary goes on writing; the newest fork is the one that was born last."""
+    headers = [
+        full(0, 10), log(10, 40), log(40, 900, finished=900), log(40, 60, fork=2, first_fork=1, fork_point=45),
+        log(60, 70, fork=3, first_fork=2, fork_point=65),
+    ]  # fmt: skip
+    found = plan(headers, fork=forks)
+    assert found.fork == expected and found.reaches is not None and found.met
+
+
+def test_a_target_chooses_the_fork_that_covers_it() -> None:
+    old = [full(0, 10), log(10, 50), log(50, 300)]
+    new = [log(50, 70, fork=2, first_fork=1, fork_point=60), log(70, 90, fork=2)]
+    for turned in (old + new, new + old):
+        assert plan(turned, target=Target(lsn=200)).reaches == (1, 300)  # only the old one comes so far
+        assert plan(turned, target=Target(lsn=80)).fork == 1  # both do: the greatest LSN
+        assert plan(turned, target=Target(utc_us=80)).fork == 1
+        assert plan(turned, target=Target(lsn=80), fork=2).reaches == (2, 90)
+        beyond = plan(turned, target=Target(lsn=1000))
+        assert beyond.fork == 2 and not beyond.met and beyond.reaches == (2, 90)
+
+
+def test_up_to_an_lsn() -> None:
+    headers = [full(0, 10), log(0, 20), log(20, 30), full(25, 35), log(30, 40)]
+    assert [step.last_lsn for step in plan(headers, target=Target(lsn=30)).steps] == [10, 20, 30]
+    assert [step.last_lsn for step in plan(headers, target=Target(lsn=31)).steps] == [10, 20, 30, 40]
+    exact = plan(headers, target=Target(lsn=35))
+    assert [step.last_lsn for step in exact.steps] == [35] and exact.met
+    assert not plan(headers, target=Target(lsn=41)).met
+    from_there = plan(headers, RestoreState(1, 20, 0), target=Target(lsn=30))
+    assert [step.last_lsn for step in from_there.steps] == [30]
+    past = plan(headers, RestoreState(1, 40, 0), target=Target(lsn=20))
+    assert [step.last_lsn for step in past.steps] == [10, 20], "a database cannot go back: it starts over"
+
+
+def test_the_start_of_a_log_is_the_safe_reading() -> None:
+    logs = [header(Kind.LOG, n * 10, n * 10 + 10, 1, 0, 0, 1) for n in range(1, 4)]
+    for log_of, start in zip(logs, (100, 200, 300), strict=True):
+        log_of.started_utc_us, log_of.finished_utc_us = start, start + 50
+    headers = [full(0, 10), *logs]
+    headers[0].started_utc_us = headers[0].finished_utc_us = 1
+    taken = {
+        reading: [len(plan(headers, target=Target(utc_us=at, reading=reading)).steps) for at in (100, 120, 150, 160, 200)]
+        for reading in Reading
+    }
+    assert taken == {Reading.START: [2, 3, 3, 3, 3], Reading.FINISH: [2, 2, 2, 3, 3]}
+    assert [plan(headers, target=Target(utc_us=at, reading=Reading.START)).met for at in (300, 301, 351)] == [True, False, False]
+    assert plan(headers, target=Target(utc_us=340, reading=Reading.FINISH)).met
+
+
+def test_an_empty_log_says_that_nothing_was_written_until_it_was_cut() -> None:
+    headers = [full(0, 10), log(0, 20), log(20, 20, finished=900)]
+    found = plan(headers, target=Target(utc_us=800))
+    assert found.met and [step.last_lsn for step in found.steps] == [10, 20]
+    assert not plan(headers, target=Target(utc_us=901)).met
+
+
+def test_an_incremental_on_incrementals_needs_the_whole_chain() -> None:
+    f, a, b, c = full(10, 20), incremental(30, 40, 0), incremental(50, 60, 0), incremental(70, 80, 0)
+    told = Told(bases={a.backup_id: f.backup_id, b.backup_id: a.backup_id, c.backup_id: b.backup_id})
+    tail = log(0, 100)
+    assert plan([f, a, b, c], told=told).steps == [f, a, b, c]
+    for lost, expected in ((f, []), (a, [f]), (b, [f, a]), (c, [f, a, b])):
+        assert plan([x for x in (f, a, b, c) if x is not lost], told=told).steps == expected
+    # a log between two of them is no way to the second: each stands on the backup that it names
+    assert plan([f, log(0, 45), b, c], told=told).reaches == (1, 45)
+    assert plan([f, a, b, c, tail], told=told).steps == [f, a, b, c, tail]
+    assert plan([f, b, c, tail], told=told).steps == [f, tail]
+    d = incremental(90, 95, 0)  # a differential beside the chain: on the full itself
+    beside = Told(bases={**told.bases, d.backup_id: f.backup_id})
+    assert plan([f, a, b, c, d], told=beside).steps == [f, d]
+
+
+def test_a_base_lsn_of_0_names_no_full() -> None:
+    """No column tells the bases of logs: they do not carry the first full's base on to the second full."""
+    first, second = full(1000, 1010), full(5000, 5010)
+    on_second, tail = incremental(6000, 6010, 5000), log(5500, 7000)
+    on_second.database_backup_lsn = 0
+    headers = [first, log(1010, 1020), second, on_second, tail]
+    assert [step.first_lsn for step in plan(headers).steps] == [5000, 6000, 5500]
+    without = plan([header for header in headers if header is not second])
+    assert on_second not in without.steps and without.reaches == (1, 1020)
+
+
+def test_the_cheapest_way_is_counted_in_time() -> None:
+    """2,016 logs of 1 MB on an old full of 10 GB, or a full of 12 GB: fewer bytes take longer."""
+    mb = 1_000_000
+    logs = [log(n * 10, n * 10 + 10, size=mb // 2) for n in range(2016)]
+    headers = [full(0, 5, size=10_000 * mb), *logs, full(20150, 20160, size=12_000 * mb)]
+    assert plan(headers, choice=Choice(Policy.LEAST_BYTES)).steps[0].first_lsn == 0
+    assert plan(headers, choice=Choice(Policy.LEAST_TIME)).steps == headers[-1:]
+    assert plan(headers).steps == headers[-1:]
+    assert plan(headers, choice=Choice(Policy.LEAST_TIME, fixed_us=0)).steps[0].first_lsn == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.sampled_from(Policy), st.data())
+def test_every_policy_gets_as_far(history: History, policy: Policy, data: st.DataObject) -> None:
+    start = a_start(data.draw, history.made)
+    kept = [item for item in history.made if data.draw(st.integers(0, 9)) > 1]
+    headers = [item[0] for item in kept]
+    found = plan(headers, start.state(), fork=history.fork, choice=Choice(policy))
+    assert found.reaches == plan(headers, start.state(), fork=history.fork, choice=LEAST_BYTES).reaches
+    assert carry_out(found, start, history.made), "the database refused a step"
 
 
 # ---- planted bugs: the judge above must catch them -----------------------------------------------------------------
