@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
+from dr_sim.measures.outcome import SEVERITY
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
 from dr_sim.verdict import Judged, Verdict
 
 ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
-CLASS_WORDS = {"planned": "planned", "none": "nothing had failed"}
 _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
@@ -40,7 +40,7 @@ def screen(
     parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
-    parts += [_told(summary, scenario), _exposure(summary)]
+    parts += [_told(summary, scenario), _exposure(summary, scenario)]
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
@@ -163,11 +163,8 @@ def _of(judged: Judged) -> str:
 
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
-    what = CLASS_WORDS.get(f["class"], f"{f['class']} lost")
-    how = "" if f["class"] == "planned" else "unplanned, "
-    how += f"ordered by {f['ordered_by']}" if f["ordered_by"] else f["mode"]
     label = f"  ({f['events']})" if f["events"] else ""
-    out = [f"FAILOVER {f['number']}  {what} {instant(f['failed_us'], scenario)}, {how}{label}"]
+    out = [f"FAILOVER {f['number']}  {headed(f, scenario)}{label}"]
     out += _loss(f, summary, verdict) + _outage(f, verdict)
     if f["requests_failed"]:
         part = f["requests_failed"] / max(1, f["requests_offered"])
@@ -183,6 +180,30 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
         why = f" (seeding {size(seeded)} anew)" if scenario.new_secondary_us is not None else " (no new secondary)"
         out.append(f" unprotected {at_least}{clock(f['unprotected_us'])}{why}")
     return out
+
+
+def headed(f: dict[str, Any], scenario: Scenario) -> str:
+    """What began a failover. One that a person ordered is headed by that, and what had failed comes after it."""
+    failed = "nothing had failed" if f["class"] in ("planned", "none") else f"{f['class']} lost {instant(f['failed_us'], scenario)}"
+    if f["ordered_by"]:
+        how = "planned" if f["ordered_planned"] else "unplanned"
+        begun = f"ordered by {f['ordered_by']} {instant(f['ordered_us'], scenario)}, {how}"
+        return begun if f["ordered_planned"] and f["class"] == "planned" else f"{begun}; {failed}"
+    at = "" if f["class"] in SEVERITY else f" {instant(f['failed_us'], scenario)}"
+    return f"{failed}{at}, unplanned, {f['mode']}"
+
+
+def met_no_danger(summary: dict[str, Any], f: dict[str, Any]) -> str:
+    """What is said of a failure that met no lasting danger. 'Nothing to tell' is said only where everything was told, and ended."""
+    at_other_times = [n for n in (f"{summary['alerts']['missed']} at another time",) if summary["alerts"]["missed"]]
+    if not at_other_times and f["outage_us"] is not None and f["data_loss_us"] is not None:
+        return "there was nothing to tell: no lasting danger was met by the failure"
+    found = "no lasting danger was met by the failure"
+    if at_other_times:
+        found += f", but nobody was told of {at_other_times[0]}"
+    if f["outage_us"] is None:
+        found += "; users were not served again"
+    return found
 
 
 def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
@@ -250,7 +271,7 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
         return [f"ALERTS  {due}, {score}"]
     told = summary["failovers"][0]["told"]
     if told["answer"] == "no danger":
-        return ["TOLD?  there was nothing to tell: no lasting danger was met by the failure", f"       {score}"]
+        return [f"TOLD?  {met_no_danger(summary, summary['failovers'][0])}", f"       {score}"]
     if told["answer"] == "no":
         since = instant(told["onset_us"], scenario)
         return [f"TOLD?  no: {told['database']} had been in danger since {since}", f"       {score}"]
@@ -272,7 +293,7 @@ def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     return out
 
 
-def _exposure(summary: dict[str, Any]) -> list[str]:
+def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     e = summary["exposure"]
     if not e["time_us"]:
         return [f"EXPOSURE ({e['class']})  nothing was measured"]
@@ -280,13 +301,37 @@ def _exposure(summary: dict[str, Any]) -> list[str]:
     for limit, above in e["above"].items():
         if above["time_us"]:
             out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")
+    out += _before_and_after(summary)
     reported = summary["exposure"]["reported"]
     if reported["max_us"] is not None and abs(e["max_us"] - reported["max_us"]) >= MINUTE_US:
-        out.append(f"  the recovery manager believed in at most {clock(reported['max_us'])}")
+        out.append(f"  the recovery manager believed in at most {clock(reported['max_us'])}{_defined(reported, e, scenario)}")
+    elif reported["max_us"] is None:
+        out.append("  the recovery manager could not say: it never validated a log")
     lag = summary["replay_lag"]
     if lag["max_us"] is not None:
         out.append(f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  max {clock(lag['max_us'])}")
     return out
+
+
+def _before_and_after(summary: dict[str, Any]) -> list[str]:
+    """What a failure in the file adds is kept apart from normal days."""
+    if not summary["failovers"]:
+        return []
+    out = []
+    for word, head in (("before the first failure", "exposure_before"), ("from then on", "exposure_after")):
+        part = summary[head]
+        if part["time_us"]:
+            values = "  ".join(f"{name} {clock(part[f'{name}_us'])}" for name in ("p50", "p99", "max"))
+            out.append(f"  {word:<25} {values}")
+    return out
+
+
+def _defined(reported: dict[str, Any], true: dict[str, Any], scenario: Scenario) -> str:
+    """' (of 23:54:58 from Mon 00:05:02 on, of 24:00:00)': where it could say nothing, that is said."""
+    if reported["time_us"] == true["time_us"]:
+        return ""
+    since = instant(reported["defined_us"][0][0], scenario)
+    return f" (defined for {clock(reported['time_us'])} of {clock(true['time_us'])}, from {since} on)"
 
 
 def _sla(lines: Sequence[Judged]) -> list[str]:

@@ -120,7 +120,7 @@ def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: 
     other = line.failure_class not in ("", service.get("class", ""))
     curve = _part(service["other_classes"][line.failure_class] if other else service, line)
     if not curve["time_us"]:
-        return _Found(None, "no time was measured: the service was not up after the start of the measurement")
+        return _Found(None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL))
     return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{statistic}_us"])
 
 
@@ -162,6 +162,11 @@ def _of_failover(of: dict[str, Any], head: str, phase: str, failover: dict[str, 
     return _Found(phases[phase] if phase else sum(phases.values()), note or _NOT_AGAIN if censored else "", censored)
 
 
+_NO_TIME_AT_ALL = "no time was measured: the service was not up after the start of the measurement"
+_NO_TIME = {
+    "exposure_before": "no time was measured: the first failure came before the measurement began",
+    "exposure_after": "no time was measured: no database was up again after a failure",
+}
 _NOT_PROTECTED = "the run ended before it was protected again: at least this long"
 _NOT_AGAIN = "the run ended before users were served again: at least this long"
 _NOT_ONLINE = "a database that it concerns was never brought online"

@@ -342,5 +342,5 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
 def test_the_page_shows_every_leg_of_a_run() -> None:
     result = ran("after_failover/failback")
     page = report_html(views_of(result.whole), full_summary(result))
-    for word in ("Which site is the primary", "primary B, secondary C", "around failover 2", "unprotected 2", "A until Tue 00:01:01", "Failover 2: planned"):
+    for word in ("Which site is the primary", "primary B, secondary C", "around failover 2", "unprotected 2", "A until Tue 00:01:01", "Failover 2: ordered by"):
         assert word in page, f"{word!r} is not on the page"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -140,10 +141,10 @@ def of_run(text: str, *overrides: str) -> tuple[str, dict[str, Any], Verdict]:
 def test_an_order_is_named_with_its_event_and_so_is_one_that_was_refused() -> None:
     ordered = "events:\n  - {at: 20 min, order_failover: stranger}\n  - {at: 30 min, order_failover: {by: dba, planned: false}}\n"
     text, _, _ = of_run(ONE + ordered)
-    assert "FAILOVER 1  nothing had failed Mon 00:30:05, unplanned, ordered by dba  (event 2)" in text
+    assert "FAILOVER 1  ordered by dba Mon 00:30:00, unplanned; nothing had failed  (event 2)" in text
     assert "ORDER REFUSED  Mon 00:20:00, to fail over, by stranger: not authorised  (event 1)" in text
     text, _, _ = of_run(ONE + "events:\n  - {at: 30 min, order_failover: dba}\n")
-    assert "FAILOVER 1  planned Mon 00:30:05, ordered by dba  (event 1)" in text
+    assert "FAILOVER 1  ordered by dba Mon 00:30:00, planned  (event 1)" in text
 
 
 def test_a_known_loss_has_no_excuse_and_an_unknown_one_its_own() -> None:
@@ -165,3 +166,39 @@ def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
     intervals = [x for x in summary["failovers"][0]["loss_ledger"]["lines"] if x["cause"] == "log interval"]
     assert len(intervals) == 2
     assert re.search(r" log interval +in 2 stretches\n", text)
+
+
+def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() -> None:
+    text, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n")
+    assert "there was nothing to tell" in text
+    assert summary["alerts"]["missed"] == 0
+    muted = [
+        ("missed", "TOLD?  no lasting danger was met by the failure, but nobody was told of 1 at another time"),
+        ("endless", "TOLD?  no lasting danger was met by the failure; users were not served again"),
+    ]
+    scenario = ran(ONE).context.scenario
+    for what, words in muted:
+        told = copy.deepcopy(summary)
+        if what == "missed":
+            told["alerts"]["missed"] = 1
+        else:
+            told["failovers"][0]["outage_us"] = None
+        shown_text = screen(told, scenario, judge(told, scenario), Path("x.yaml"), 0.1, Path("results"))
+        assert words in shown_text
+        assert "nothing to tell" not in shown_text
+
+
+def test_a_loss_in_the_file_is_kept_apart_from_normal_days() -> None:
+    """After the loss nothing is in two places until a new network has been seeded."""
+    text, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n")
+    before, after = summary["exposure_before"], summary["exposure_after"]
+    assert before["time_us"] + after["time_us"] == summary["exposure"]["time_us"]
+    assert before["max_us"] < summary["exposure"]["max_us"] or not after["time_us"]
+    assert "before the first failure" in text
+
+
+def test_reported_exposure_says_for_which_part_of_the_run_it_is_defined() -> None:
+    _, summary, _ = of_run(ONE)
+    reported = summary["exposure"]["reported"]
+    assert sum(end - begin for begin, end in reported["defined_us"]) == reported["time_us"]
+    assert reported["defined_us"][0][0] > 0  # nothing is known until the first log has been validated

@@ -18,7 +18,7 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.intervals import INFINITE, Interval
 from dr_sim.experiments.sample import GRID_US, CurveSample, Sample, Value
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import CLASSES, COUNTS, CURVES, limit_of, split
+from dr_sim.scenario.sla import CLASSED_CURVES, CLASSES, COUNTS, CURVES, limit_of, split
 from dr_sim.units import YEAR_US
 
 CONFIDENCE = 0.95  # by convention, where nothing else is said
@@ -104,7 +104,7 @@ def worst_of(values: Sequence[Value]) -> Value:
 
 def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[CurveSample]:
     """One curve for each run that has measured time."""
-    wanted = (question.failure_class or "site") if base == "exposure" else ""
+    wanted = (question.failure_class or "site") if base in CLASSED_CURVES else ""
     return [
         c
         for s in samples

@@ -31,7 +31,7 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample, Value
 from dr_sim.scenario.model import SlaLine
-from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
+from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, kind_of, limit_of, split
 from dr_sim.verdict import UNITS, Outcome
 
 FALSE_ALARM = 0.001  # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
@@ -139,7 +139,7 @@ def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, bas
     head, _, statistic = base.partition(".")
     if head in CURVES:
         base = f"{head}.{statistic or 'max'}"
-        question = replace(question, failure_class=(line.failure_class or "site") if head == "exposure" else "")
+        question = replace(question, failure_class=(line.failure_class or "site") if head in CLASSED_CURVES else "")
     ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
         return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, _nothing(base))

@@ -23,7 +23,7 @@ from dr_sim.measures.summary.curves import limits_us
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import PHASES, STATISTICS
+from dr_sim.scenario.sla import CURVES, PHASES, STATISTICS, split
 from dr_sim.world.play import play
 
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
@@ -165,11 +165,11 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
         for tenant, curve in summary[head]["by_tenant"].items():
             yield from _of_curve(head, curve, "", "site" if head == "exposure" else "", tenant)
     for other, curve in summary["exposure"]["other_classes"].items():
-        yield from _of_curve("exposure", curve, "", other)
-        for name, each in curve["by_database"].items():
-            yield from _of_curve("exposure", each, name, other)
-        for tenant, each in curve["by_tenant"].items():
-            yield from _of_curve("exposure", each, "", other, tenant)
+        yield from _of_class("exposure", curve, other)
+    for head in ("exposure_before", "exposure_after"):
+        yield from _of_class(head, summary[head], "site")
+        for other, curve in summary[head]["other_classes"].items():
+            yield from _of_class(head, curve, other)
     yield from _of_alerts(summary["alerts"], "")
     for name in named:
         yield from _of_alerts(summary["alerts"]["by_database"][name], name)
@@ -188,6 +188,15 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     ):
         if value is not None:
             yield Value(measure, "", "", unit, value, value)
+
+
+def _of_class(head: str, curve: dict[str, Any], failure_class: str) -> Iterator[Value]:
+    """Of the service, and of each database and tenant that the SLA asks it of."""
+    yield from _of_curve(head, curve, "", failure_class)
+    for name, each in curve["by_database"].items():
+        yield from _of_curve(head, each, name, failure_class)
+    for tenant, each in curve["by_tenant"].items():
+        yield from _of_curve(head, each, "", failure_class, tenant)
 
 
 def _named(scenario: Scenario) -> list[str]:
@@ -269,6 +278,12 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
             yield _sampled("exposure", name, failure_class, whole.exposure(name), scenario, end)
         for tenant in asked_of(scenario):
             yield _sampled("exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant)
+    for line in scenario.sla:
+        head = split(line.measure)[0]
+        if head in ("exposure_before", "exposure_after"):
+            about = (line.database, line.failure_class or "site")
+            curve = whole.curve(head, *about, line.tenant)
+            yield _sampled(head, *about, curve, scenario, end, line.tenant)
     yield _sampled("replay_lag", "", "", whole.replay_lag(), scenario, end)
     for name in named:
         yield _sampled("replay_lag", name, "", whole.replay_lag(name), scenario, end)
@@ -292,5 +307,5 @@ def _sampled(
 
 def limits_of(scenario: Scenario) -> list[int]:
     """The limits above which time is kept exactly: those of the summary, and every bound on a curve's quantile."""
-    bounds = {line.bound for line in scenario.sla if line.measure.partition(".")[0] in ("exposure", "replay_lag")}
+    bounds = {line.bound for line in scenario.sla if line.measure.partition(".")[0] in CURVES}
     return sorted({*limits_us(scenario), *bounds})

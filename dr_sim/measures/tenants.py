@@ -28,7 +28,7 @@ def asked_of(scenario: Scenario) -> dict[str, list[int]]:
 
 def asked_of_class(scenario: Scenario, failure_class: str) -> list[tuple[str, str]]:
     """(database, '') or ('', tenant) of which the SLA asks exposure to that class of failure by itself."""
-    asked = [x for x in scenario.sla if x.failure_class == failure_class and x.measure.startswith("exposure")]
+    asked = [x for x in scenario.sla if x.failure_class == failure_class and x.measure.startswith("exposure.")]
     return list(dict.fromkeys((x.database, x.tenant) for x in asked if x.database or x.tenant))
 
 

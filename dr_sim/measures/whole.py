@@ -20,7 +20,7 @@ from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, 
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.outcome import Failover
 from dr_sim.measures.reported import reported_exposure
-from dr_sim.measures.tables import Tables, run_end_us, tables
+from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
 from dr_sim.scenario.model import Scenario
 
 Measure = Callable[[Tables, Scenario, int], Curve]
@@ -53,6 +53,23 @@ class Whole:
 
     def exposure(self, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
         return self._over(*_exposure(failure_class), (database, tenant), alone=True)
+
+    @property
+    def first_failure_us(self) -> int:
+        """When the first of the databases took no more writes at the first primary; the run's end if none ever did."""
+        return service_up_until_us(self.opened[0], self.scenario)
+
+    def curve(self, head: str, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
+        """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the measured part of the run."""
+        begin, end = self.scenario.measure_from_us, self.end_us
+        if head == "replay_lag":
+            return self.replay_lag(database, tenant).window(begin, end)
+        found = self.exposure(database, failure_class, tenant)
+        if head == "exposure_before":
+            end = self.first_failure_us
+        if head == "exposure_after":
+            begin = max(begin, self.first_failure_us)
+        return found.window(begin, end)
 
     def exposure_in(self, leg: Leg, failure_class: str = "site") -> Curve:
         """Of the service in one leg alone, in that leg's time."""

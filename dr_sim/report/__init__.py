@@ -20,7 +20,7 @@ from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen import CLASS_WORDS, instant, size, span
+from dr_sim.screen import headed, instant, met_no_danger, size, span
 from dr_sim.units import clock
 
 __all__ = ["report_html"]
@@ -92,10 +92,9 @@ def _line(line: dict[str, Any]) -> dict[str, str]:
 
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) -> Part:
-    what = CLASS_WORDS.get(f["class"], f"{f['class']} lost")
     number = f["number"]
     told = {"yes": "Somebody had been told of the danger that it met.", "no": "Nobody had been told of the danger that it met.",
-            "no danger": "It met no lasting danger, so there was nothing to tell."}[f["told"]["answer"]]  # fmt: skip
+            "no danger": f"{met_no_danger(summary, f).capitalize()}."}[f["told"]["answer"]]  # fmt: skip
     lines, charts = [told], []
     if f["data_loss_us"] is None:
         lines.insert(0, f"How much was lost is not known: {f['loss_ledger']['note']}.")
@@ -118,7 +117,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     lines += [f"Of tenant {x['name']}: outage {'unknown' if x['outage_us'] is None else clock(x['outage_us'])}." for x in f["tenants"]]
     if f["two_primaries_us"]:
         lines.append(f"Two primaries took writes for {clock(f['two_primaries_us'])}; {size(f['discarded_bytes'])} were thrown away.")
-    return Part(f"Failover {number}: {what}, {instant(f['failed_us'], scenario)}", lines, charts)
+    return Part(f"Failover {number}: {headed(f, scenario)}", lines, charts)
 
 
 def _outage(f: dict[str, Any]) -> str:
@@ -135,6 +134,10 @@ def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]
         facts.append((f"failover {f['number']}", f"{lost} of data lost, outage {_outage(f)}"))
     if e["time_us"]:
         facts.append((f"exposure ({e['class']})", f"p50 {clock(e['p50_us'])}, p99 {clock(e['p99_us'])}, at most {clock(e['max_us'])}"))
+    before = summary["exposure_before"]
+    if summary["failovers"] and before["time_us"]:
+        words = f"p50 {clock(before['p50_us'])}, p99 {clock(before['p99_us'])}, at most {clock(before['max_us'])}"
+        facts.append(("exposure before the first failure", words))
     if lag["max_us"] is not None:
         facts.append(("replay lag", f"p50 {clock(lag['p50_us'])}, p99 {clock(lag['p99_us'])}, at most {clock(lag['max_us'])}"))
     if len(summary["legs"]) > 1:

@@ -17,19 +17,23 @@ STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused")
 COUNTS = ("alerts_missed", "alerts_late", "alerts_false")
 COUNTED = (*COUNTS, *(f"{measure}.{statistic}" for measure in COUNTS for statistic in STATISTICS if statistic != "mean"))
-CURVES = ("exposure", "replay_lag")
+EXPOSURES = ("exposure", "exposure_before", "exposure_after")
+"""Exposure over all the measured time, before the run's first failure, and from it on."""
+CURVES = (*EXPOSURES, "replay_lag")
+CLASSED_CURVES = EXPOSURES
+"""Curves that depend on what died; without a class in the line it is the site."""
 DURATIONS = (
     *VALUES,
     *(f"{measure}.{statistic}" for measure in (*VALUES, *CURVES) for statistic in STATISTICS),
 )
-ABOVE = re.compile(r"(exposure|replay_lag)\.above_(\d{1,6})_(ms|s|min|h|days?|weeks?)")
+ABOVE = re.compile(rf"({'|'.join(CURVES)})\.above_(\d{{1,6}})_(ms|s|min|h|days?|weeks?)")
 CLASSES = ("database", "host", "site")
-CLASSED = ("data_loss", "outage", "exposure", "unprotected")  # what depends on what died
+CLASSED = ("data_loss", "outage", *CLASSED_CURVES, "unprotected")  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
-    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, replay_lag.p99, alerts_missed, " \
-    "alerts_late or alerts_false"  # fmt: skip
+    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, exposure_before.p99 (before the first failure), " \
+    "exposure_after.p99, replay_lag.p99, alerts_missed, alerts_late or alerts_false"  # fmt: skip
 
 
 def split(measure: str) -> tuple[str, str]:

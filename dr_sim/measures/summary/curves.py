@@ -11,7 +11,7 @@ from dr_sim.measures.summary.values import half_up, seconds
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import limit_of
+from dr_sim.scenario.sla import CLASSES, limit_of, split
 
 QUANTILES = (50, 90, 95, 99)  # per cent
 EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
@@ -21,8 +21,36 @@ def exposure_summary(whole: Whole) -> dict[str, Any]:
     out = _with_parts(whole.exposure, whole)
     out["class"] = EXPOSED_CLASS
     out["other_classes"] = {other: _of_class(whole, other) for other in ("database", "host")}
-    out["reported"] = curve_summary(whole.reported(), whole.scenario, whole.end_us)
+    out["reported"] = _reported(whole)
     return out
+
+
+def exposure_part(whole: Whole, head: str) -> dict[str, Any]:
+    """Exposure before the first failure, or from it on: of the service, and of whatever the SLA asks it of."""
+    asked = [line for line in whole.scenario.sla if split(line.measure)[0] == head]
+
+    def of(failure_class: str) -> dict[str, Any]:
+        mine = [line for line in asked if (line.failure_class or EXPOSED_CLASS) == failure_class]
+
+        def part(database: str = "", tenant: str = "") -> dict[str, Any]:
+            return curve_summary(whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us)
+
+        return {
+            **part(),
+            "by_database": {line.database: part(line.database) for line in mine if line.database},
+            "by_tenant": {line.tenant: part("", line.tenant) for line in mine if line.tenant},
+        }
+
+    return {**of(EXPOSED_CLASS), "class": EXPOSED_CLASS, "other_classes": {c: of(c) for c in CLASSES if c != EXPOSED_CLASS}}
+
+
+def _reported(whole: Whole) -> dict[str, Any]:
+    """What the manager believed, and in which stretches of the time in which a primary was up it could say anything: a copy that
+    was seeded says nothing until its first log has been validated."""
+    curve = whole.reported()
+    parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()
+    defined = [[part.begin_us, part.end_us] for part in parts if part.duration_us]
+    return {**curve_summary(curve, whole.scenario, whole.end_us), "defined_us": defined}
 
 
 def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:

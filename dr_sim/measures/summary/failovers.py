@@ -54,6 +54,8 @@ def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, A
         "class": f.failure_class,
         "mode": scenario.failover.mode,
         "ordered_by": None if order is None else order[1],
+        "ordered_us": None if order is None else order[0],
+        "ordered_planned": None if order is None else _was_planned(t, order[0]),
         "failed_us": f.failed_us,
         "events": _events_of(causes, f, order),
         "data_loss_us": f.data_loss_us,
@@ -185,6 +187,12 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
 
 def _obeyed(t: Tables, f: Failover) -> tuple[int, str] | None:
     """The order that this failover began with: (instant, operator); None if it was begun without one."""
-    fenced = t["seen.Fence"]["time_us"].tolist()
-    by = fenced[0] if fenced else f.failed_us
-    return next(((at, who) for at, who, refused in _orders(t) if not refused and at <= by), None)
+    begun = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "fencing"]
+    if f.promoted_us is not None:
+        begun = [at for at in begun if at <= f.promoted_us]
+    obeyed = [(at, who) for at, who, refused in _orders(t) if not refused and at in begun]
+    return obeyed[-1] if obeyed else None
+
+
+def _was_planned(t: Tables, at_us: int) -> bool:
+    return any(r.values["planned"] for r in t.rows("seen.FailoverOrdered") if r.time_us == at_us)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-_INSTANTS = ("end_us", "due_us", "failed_us", "recovery_point_us", "outage_from_us", "served_again_us", "begin_us", "onset_us", "time_us")
+_INSTANTS = ("end_us", "ordered_us", "due_us", "failed_us", "recovery_point_us", "outage_from_us", "served_again_us", "begin_us", "onset_us", "time_us")
 
 
 def half_up(value: Fraction | int) -> int:
