@@ -62,4 +62,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
     # ---- added later ----
     ("truth.machine_lost", (("machine", "str"),)),  # one that no database lives on: truth.failed does not tell of it
+    # beside its cut_off: the job reported success, and the file holds nothing
+    ("truth.backup_empty", (("file", "int"), ("kind", "int"))),
+    # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by a restore that failed
+    ("truth.copy_gone", (("why", "str"),)),
 )  # fmt: skip

@@ -68,6 +68,7 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     file.finished(file.header, b"", 0)
     file.nominal_bytes, file.hollow = 0, True
     context.note("truth.backup_cut_off", job.db.index, file.number, int(file.kind))
+    context.note("truth.backup_empty", job.db.index, file.number, int(file.kind))
     primary.ended(job.db, job)
     primary.offer(file)
     if job.order.answer is not None:

@@ -230,7 +230,7 @@ class Hands:
             self._secondary.delete(file, RETENTION)
 
     def _drop(self, command: c.Drop) -> None:
-        self._secondary.drop(self._index[command.database])
+        self._secondary.drop(self._index[command.database], "dropped to make room")
 
     def primary_error(self, database: str, what: str, number: int, text: str) -> None:
         """The primary's error log tells, if it can be heard here."""

@@ -56,6 +56,8 @@ class Replication:
         self.hold_until: list[Callable[[BackupFile], int]] = []
         self._stops = 0  # reasons for the replicator to stand still
         self._again: set[int] = set()  # files that have changed while they were being sent
+        self._purged_for: dict[Folder, BackupFile] = {}  # whose staging area is being purged, and for which file
+        self._lacks_room: BackupFile | None = None  # the last file that found no room at the other side
         link.on_change.append(self._link_changed)
         landing.changed.append(self._room_changed)
 
@@ -69,18 +71,38 @@ class Replication:
         file.sent_bytes = 0
         if self._spec.every_us:
             self._not_due.append(file)
-            self._set(file, self._in_queue(file))
+            self._set(file, self._not_due_yet(file))
             self._wait_for_copy_job()
             return
         self._queue.append(file)
         self._pump()
         if file.state in _AT_REST:
-            self._set(file, "stopped" if self._stops else self._in_queue(file))
+            self._set(file, self._waits_for(file))
 
-    def _in_queue(self, file: BackupFile) -> str:
-        """The state in which it waits there."""
+    def _not_due_yet(self, file: BackupFile) -> str:
+        """The state of a file that waits for the next copy job."""
         folder = self._of(file)
         return "off" if folder.off else "staging" if folder.full else "queued"
+
+    def _waits_for(self, file: BackupFile) -> str:
+        """The state of a file in the queue: what it waits for now. Where only a slot is lacking that is 'queued'."""
+        folder = self._of(file)
+        if folder.off:
+            return "off"
+        if folder.full or self._purged_for.get(folder) is file:
+            return "staging"
+        if self._stops:
+            return "stopped"
+        if self._retry is not None:
+            return "backoff"
+        return "queued" if self._link.forward_up else "waiting"
+
+    def _show_waiting(self) -> None:
+        """What holds the queue has changed: each file in it is shown to wait for what it waits for now."""
+        for file in self._queue:
+            state = self._waits_for(file)
+            if state != file.state and not (state == "queued" and file.state == "no_room"):
+                self._set(file, state)
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -139,6 +161,7 @@ class Replication:
             if not self._has_room(file):
                 if file.state != "no_room":
                     self._set(file, "no_room")
+                self._lacks_room = file
                 return
             if not self._stage(file, self._of(file)):
                 self._set(file, "staging")
@@ -171,6 +194,11 @@ class Replication:
     def _room_changed(self) -> None:
         if self._queue:
             self._pump()
+        file = self._lacks_room
+        if file is not None and self._has_room(file):  # there is room now: what it still waits for is a slot
+            self._lacks_room = None
+            if file.state == "no_room":
+                self._set(file, self._waits_for(file))
 
     def _send(self, file: BackupFile) -> None:
         amount = file.nominal_bytes - file.sent_bytes
@@ -234,6 +262,7 @@ class Replication:
         if self._link.forward_up:
             if not self._spec.retry_us and self._retry is None:
                 self._pump()
+                self._show_waiting()
             return
         self._cut_all()
         if self._queue and self._retry is None and not self._stops:
@@ -243,14 +272,12 @@ class Replication:
         """The replicator stands still until `resume`: what it was sending is cut."""
         self._stops += 1
         self._cut_all()
-        for file in self._queue:
-            self._set(file, "stopped")
+        self._show_waiting()
 
     def resume(self) -> None:
         self._stops -= 1
         if not self._stops:
-            for file in self._queue:
-                self._set(file, self._in_queue(file))
+            self._show_waiting()
             self._pump()
 
     def _cut_all(self) -> None:
@@ -281,6 +308,7 @@ class Replication:
     def _try_again(self) -> None:
         self._retry = None
         self._pump()
+        self._show_waiting()  # more may wait than there are slots: those that were not sent do not back off any more
 
     def hold(self) -> None:
         """Nothing is sent any more: the site is gone, and with it what had not been delivered."""
@@ -308,19 +336,24 @@ class Replication:
         self._queue.extend(self._not_due)
         self._not_due.clear()
         self._pump()
+        self._show_waiting()
 
     def _stage(self, file: BackupFile, folder: Folder) -> bool:
         """Room in the staging area; False while it is being purged."""
         freed = folder.stage(file.number, file.nominal_bytes, self._sending)
         if freed:
             folder.purging = True
+            self._purged_for[folder] = file
             takes = -(-freed * 1_000_000 // self._spec.purge_bytes_s)
             self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged, folder)
         return not freed
 
     def _purged(self, folder: Folder) -> None:
         folder.purging = False
+        file = self._purged_for.pop(folder)
         self._pump()
+        if file.state == "staging":
+            self._set(file, self._waits_for(file))
 
     def fill_staging(self, folders: list[Folder]) -> None:
         """Nothing more can be staged in them; what is being sent has its place."""
@@ -361,13 +394,11 @@ class Replication:
 
     def _no_longer_kept(self) -> None:
         """A folder keeps its files for one reason less: they wait for another, or for what all wait for."""
-        usual = "stopped" if self._stops else "queued" if self._retry is None else "backoff"
-        for file in (*self._queue, *self._not_due):
-            if file.state in ("off", "staging"):
-                folder = self._of(file)
-                state = "off" if folder.off else "staging" if folder.full or folder.purging else usual
-                if state != file.state:
-                    self._set(file, state)
+        self._show_waiting()
+        for file in self._not_due:
+            state = self._not_due_yet(file)
+            if state != file.state:
+                self._set(file, state)
 
     def _of(self, file: BackupFile) -> Folder:
         return self._folder_of[file.database]

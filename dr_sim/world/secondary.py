@@ -256,9 +256,11 @@ class Secondary:
         work.claimed_bytes = size
         self.data.put(size)
 
-    def drop(self, database: int) -> None:
-        """The old copy goes, to make room for the new one."""
+    def drop(self, database: int, why: str) -> None:
+        """The copy of a database goes: to make room for a new one, or because somebody wiped it."""
         context = self._context
+        if database in self._copies:
+            context.note("truth.copy_gone", database, why)
         name = context.scenario.databases[database].name
         engine = context.secondary_engine
         engine.destroy(name)
@@ -271,6 +273,8 @@ class Secondary:
             self.data.remove(work.claimed_bytes)
             work.claimed_bytes = 0
             if not self._context.secondary_engine.state(work.file.database_name).exists:
+                if work.file.database in self._copies:
+                    self._context.note("truth.copy_gone", work.file.database, "a restore over it failed")
                 self.copy_of(work.file.database, 0)
 
     # ---- for the express lane ---------------------------------------------------------------------------------------------

@@ -252,7 +252,7 @@ class World:
         if self.users.redirected or not engine.state(name).restoring:
             return  # it has been promoted: it is no copy any more
         self.secondary.abort(database)
-        self.secondary.drop(database)
+        self.secondary.drop(database, why)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))

@@ -81,12 +81,23 @@ def test_tries_are_a_back_off_apart_until_the_link_is_there() -> None:
 def test_what_is_finished_meanwhile_waits_with_it_and_all_go_at_once() -> None:
     journal, at, _, _ = cut("replication.retry=3 min", duration="10 min")
     second, _ = finished(journal, 1)
-    assert states(journal, 1)[:3] == [
-        (second, "queued"), (at + 6 * MINUTE, "backoff"), (at + 12 * MINUTE, "sending"),
-    ]  # fmt: skip
+    assert states(journal, 1)[:2] == [(second, "backoff"), (at + 12 * MINUTE, "sending")]
     third = finished(journal, 2)[0]
     assert third < at + 12 * MINUTE
     assert (at + 12 * MINUTE, "sending") in states(journal, 2)
+
+
+@pytest.mark.parametrize(("retry", "held"), [("3 min", "backoff"), ("0 s", "waiting")])
+def test_after_an_outage_what_waits_for_a_slot_is_queued(retry: str, held: str) -> None:
+    """One slot: when the link is used again the first file goes, and the others do not back off any more."""
+    journal, at, _, _ = cut(f"replication.retry={retry}", "replication.slots=1", duration="10 min")
+    again = at + (12 if held == "backoff" else 10) * MINUTE
+    second, third = (states(journal, n) for n in (1, 2))
+    assert (again, "queued") in second
+    assert (again, "queued") in third
+    waited = second[second.index((again, "queued")) + 1]
+    assert waited[0] > again
+    assert waited[1] == "sending"
 
 
 def test_without_a_back_off_it_goes_on_when_the_link_does() -> None:
