@@ -64,6 +64,7 @@ def absorb(
         clocks.append(restore_text(restored_us, restored_us + utc_minus_mono_us, modified_utc_us, header.started_utc_us, name))
     db.keeping.shelf.add_logs(cast(list[Stored], taken))
     db.watch.landed_mono_us = landed[-1]
+    db.progress.newest = taken[-1]
     db.state.redo_lsn = logs[-1][1].last_lsn
     db.last = last_restore_from_text(clocks[-1])
     return "1", clocks

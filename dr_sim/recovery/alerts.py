@@ -14,6 +14,7 @@ Source is `DR Log Replay`. Event ids:
  11  a full does not fit on the disk here
  16  the clocks of the two sides differ, so that ages of logs say nothing
  17  the engine has taken a backup without an error, and stands before the end of it
+ 18  logs that have landed wait to be restored, the oldest for longer than the age limit
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -36,6 +37,7 @@ BACKUP_FAILED, WRITES_REFUSED, NO_ROOM = 9, 10, 11
 NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN, NOTHING_HERE = 12, 13, 14, 15
 CLOCKS_DIFFER = 16
 FELL_SHORT = 17
+WAITING = 18
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -135,6 +137,15 @@ def fell_short_text(database: str, path: str, lsn: int, last_lsn: int) -> str:
     return (
         f"For database [{database}] backup file [{path}] was restored without an error, but the database stands at "
         f"[{lsn}] and the file ends at [{last_lsn}]: what lies between is missing."
+    )
+
+
+def waiting_text(database: str, path: str, age: int, logs: int, minutes: int) -> str:
+    """Text of event 18. age: minutes since the oldest log was finished; logs: how many wait."""
+    return (
+        f"For database [{database}] replay does not get on: [{logs}] backup files wait to be restored, the oldest "
+        f"[{path}], which was finished [{age}] minutes ago. "
+        f"[{minutes}] minutes have passed since the last successful restore."
     )
 
 

@@ -33,6 +33,12 @@ def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
             file.attempts = int(db.counts.pop(name))
         if kind == LOG:
             db.watch.log_landed(e.mono_us, out)
+            progress = db.progress
+            earlier, progress.newest = progress.newest, file
+            if earlier is not None and not earlier.done:
+                progress.landed_behind(earlier, e.mono_us, e.utc_us, out)
+        elif not db.config.log_interval_us:
+            db.progress.full_landed(file, e.mono_us, e.utc_us, out)
     elif file.state == BAD or file.state == LOST:
         file.modified_utc_us = e.modified_utc_us
         file.size_bytes = e.size_bytes

@@ -18,6 +18,7 @@ from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
 from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.progress import Progress
 from dr_sim.recovery.repair import Repair
 from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
 from dr_sim.recovery.watch import Watch
@@ -28,7 +29,7 @@ class DatabaseReplay:
 
     __slots__ = (
         "_attempts_key", "_clock_key", "alerts", "bad", "clock_off_us", "config", "counts", "drain", "files", "job_open", "keeping",
-        "last", "late_since_us", "late_told_us", "name", "pending", "promoted", "recopying", "recovering", "repair",
+        "last", "late_since_us", "late_told_us", "name", "pending", "progress", "promoted", "recopying", "recovering", "repair",
         "restoring", "rules", "saved_headers", "state", "watch",
     )  # fmt: skip
 
@@ -53,6 +54,7 @@ class DatabaseReplay:
             self.last = last_restore_from_text(clock)
         self.alerts = AlertBook(name, rules.critical_after_us, saved.get(f"alert/{name}", ""))
         self.watch = Watch(self)
+        self.progress = Progress(self)
         self.repair = Repair(self, saved.get(f"repair/{name}", ""))
         self.keeping = Keeping(self)
         self.drain: Drain | None = None
@@ -104,6 +106,7 @@ class DatabaseReplay:
             self.alerts.clear(danger, out)
         if not self.promoted:
             self.watch.begin(mono_us, utc_us, out)
+            self.progress.begin()
             self.keeping.begin(mono_us, out)
             self.repair.moved(out)  # the engine may have gone on since its state was saved
 
@@ -167,6 +170,8 @@ class DatabaseReplay:
         else:
             state.exists = True
             self.alerts.clear("room", out)
+            if not self.config.log_interval_us:
+                self.alerts.clear("lag", out)
             self.repair.stepped(file, out)
             waiting.rebuild(self)
         if self.bad:
@@ -275,6 +280,8 @@ class DatabaseReplay:
             self.watch.retry(e.mono_us, e.utc_us, out)
         elif what == "window":
             self.watch.window(e.mono_us, e.utc_us, out)
+        elif what == "waits":
+            self.progress.look(e.mono_us, e.utc_us, out)
         elif what == "delay" or what == "room":
             self.advance(e.mono_us, e.utc_us, out)
         elif what == "job":

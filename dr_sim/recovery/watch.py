@@ -113,6 +113,7 @@ class Watch:
             if self.stuck is None:
                 db.repair.retry(mono_us, utc_us, out)
             at = mono_us + db.rules.retry_us
+        db.progress.window(mono_us, utc_us, out)
         out.append(SetAlarm(db.name, "window", at))
 
     def goes_on(self, mono_us: int, out: list[Command]) -> None:
