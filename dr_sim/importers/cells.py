@@ -77,6 +77,8 @@ def json_rows(text: str, file: str) -> list[Row]:
         raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
     except (RecursionError, ValueError):
         raise error(file, "is not a backup history: a JSON list of backups is needed") from None
+    if isinstance(found, dict) and isinstance(found.get("value"), list) and found.keys() <= {"value", "Count"}:
+        found = found["value"]  # Windows PowerShell's way to write some lists
     rows = found if isinstance(found, list) else [found]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):

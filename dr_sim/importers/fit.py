@@ -50,6 +50,8 @@ class DatabaseFit:
     interval_us: int
     series_bytes: list[int] = field(default_factory=list)  # log written in each interval; empty: no logs
     series_guess: str = ""
+    plain_log_bytes: int = 0  # of logs whose compressed size is known too
+    stored_log_bytes: int = 0  # of the same logs, compressed
     holes: list[Hole] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -79,6 +81,9 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
     if logs:
         _fill_series(fit, logs)
         fit.holes = gaps(logs)
+        both = [e for e in distinct if e.header.kind is Kind.LOG and e.stored_bytes > 0]
+        fit.plain_log_bytes = sum(e.header.nominal_bytes for e in both)
+        fit.stored_log_bytes = sum(e.stored_bytes for e in both)
     _remark(fit, distinct, logs, fulls)
     return fit
 
@@ -191,6 +196,7 @@ def _remark(
     unknown = [h for h in moved if h.differential_base_lsn not in known]
     if unknown:
         fit.remarks.append(f"{len(unknown)} differentials stand on a full that the history does not hold")
+    _remark_compression(fit, entries)
     _remark_devices(fit, [e for e in entries if e.header.kind is Kind.LOG])
     starts = [log.started_utc_us for log in logs]
     late = [b for a, b in pairwise(starts) if b - a > 3 * fit.interval_us]
@@ -201,6 +207,18 @@ def _remark(
     simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
     if simple:
         fit.remarks.append(f"{simple} backups in simple recovery model: the log chain breaks there")
+
+
+def _remark_compression(fit: DatabaseFit, entries: Sequence[HistoryEntry]) -> None:
+    """Which bytes drive what, where plain and compressed ones differ."""
+    plain = sum(e.header.nominal_bytes for e in entries)
+    stored = sum(e.stored_bytes for e in entries)
+    if plain == stored:
+        return
+    fit.remarks.append(
+        f"{plain} plain bytes lie in {stored} compressed ones (logs: {fit.plain_log_bytes} in {fit.stored_log_bytes}): "
+        "plain bytes drive size, log volume and restores, compressed ones what crosses the link"
+    )
 
 
 def _remark_devices(fit: DatabaseFit, logs: Sequence[HistoryEntry]) -> None:

@@ -8,7 +8,7 @@ SELECT s.database_name, s.server_name, s.backup_set_uuid, s.type,
        s.backup_start_date, s.backup_finish_date, s.time_zone,
        s.first_lsn, s.last_lsn, s.checkpoint_lsn, s.database_backup_lsn, s.differential_base_lsn,
        s.first_recovery_fork_guid, s.last_recovery_fork_guid, s.fork_point_lsn,
-       s.is_copy_only, s.recovery_model, s.backup_size, s.compressed_backup_size,
+       s.family_guid, s.database_guid, s.is_damaged, s.is_copy_only, s.recovery_model, s.backup_size, s.compressed_backup_size,
        f.device_type, f.physical_device_name
 FROM msdb.dbo.backupset AS s
 JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id

@@ -11,9 +11,9 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.importers.fit import DatabaseFit, Fitted, fit_database, utc_text
 from dr_sim.importers.monitor import MonitorFit, read_monitor
 from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
-from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
+from dr_sim.importers.sqlserver_history import History, HistoryEntry, read_history
 from dr_sim.scenario.values import is_name
-from dr_sim.units import HOUR_US
+from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Imported:
     series: dict[str, str]
     report: str
 
+
+LINK_MBIT_S = 200  # guessed; so is its rtt
 
 Table = tuple[bytes, str]
 """Content of a file, and the name that errors and comments give it."""
@@ -41,7 +43,8 @@ def import_history(
     restores: the secondary's restorehistory; monitor: log shipping's monitor tables; CSV both, as HOW_TSQL exports them.
     Raises InputError, with every mistake found, if one of them cannot be read.
     """
-    entries = parse_history(data, file)
+    history = read_history(data, file)
+    entries = history.entries
     by_database: dict[str, list[HistoryEntry]] = {}
     for entry in entries:
         by_database.setdefault(entry.header.database, []).append(entry)
@@ -65,7 +68,7 @@ def import_history(
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
     files = {fit.name: f"{stem}_log_{number}.csv" for number, fit in enumerate(fits, 1) if fit.series_bytes}
     series = {files[fit.name]: _series(fit) for fit in fits if fit.series_bytes}
-    return Imported(_scenario(fits, files, file, stem, settings), series, _report(fits, len(entries), file, settings))
+    return Imported(_scenario(fits, files, file, stem, settings), series, _report(fits, history, file, settings))
 
 
 @dataclass(slots=True)
@@ -143,21 +146,75 @@ def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, ste
             section = group
         lines.append("  " + _line(key, setting.text, setting.guess).strip())
     lines += [
-        "link: {bandwidth: 200 Mbit/s, rtt: 30 ms}  # guessed: put your own",
+        _link(_compression(fits)),
         "failover: {mode: automatic, silent_for: 30 s}  # guessed: put your own",
-        "events:  # the questions: a link that is down for a while, and a site that is lost",
-        f"  - {{at: {hours * 30} min, link_outage: 12.8 min}}  # median of two public uptime logs",
-        f"  - {{at: {hours * 45 + 2} min, lose: site}}",
+        *_events(fits, begins_us, hours, _compression(fits)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _compression(fits: Sequence[DatabaseFit]) -> int:
+    """How many times larger logs are than their files, in tenths; 10 where nothing tells, or they hardly are."""
+    plain = sum(fit.plain_log_bytes for fit in fits)
+    stored = sum(fit.stored_log_bytes for fit in fits)
+    return plain * 10 // stored if stored and plain * 10 >= stored * 11 else 10
+
+
+def _link(tenths: int) -> str:
+    """The guessed link. The series hold plain bytes and the link carries compressed ones: so it is wider by as much."""
+    if tenths == 10:
+        return "link: {bandwidth: 200 Mbit/s, rtt: 30 ms}  # guessed: put your own"
+    return (
+        f"link: {{bandwidth: {LINK_MBIT_S * tenths // 10} Mbit/s, rtt: 30 ms}}  # guessed: {LINK_MBIT_S} Mbit/s; put your own, "
+        f"times {tenths / 10:.1f}: log volumes here are plain bytes, and the files that cross the link are compressed"
+    )
+
+
+def _events(fits: Sequence[DatabaseFit], begins_us: int, hours: int, tenths: int) -> list[str]:
+    """The questions: a link that is down for a while, then the site lost at the worst instant of the history."""
+    worst = max((_worst(fit, begins_us, tenths) for fit in fits), key=lambda each: each.lost_us)
+    at_s, why = worst.at_s, f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of {worst.log_bytes} bytes crosses the link"
+    if not worst.lost_us:
+        at_s, why = hours * 2700 + 120, "the history holds no logs: three quarters into it"
+    return [
+        "events:  # the questions: a link that is down for a while, and a site that is lost",
+        f"  - {{at: {at_s // 2} s, link_outage: 12.8 min}}  # median of two public uptime logs",
+        f"  - {{at: {at_s} s, lose: site}}  # the worst instant: {why}",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Worst:
+    """An instant, in seconds after the start, what a lost site would lose then, and the log that is on its way."""
+
+    at_s: int
+    lost_us: int
+    log_bytes: int
+
+
+def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
+    """Just before a log lands, where the last one that landed was cut longest ago.
+
+    Logs cross the guessed link one after the other, each cut at the end of its interval.
+    """
+    worst = _Worst(0, 0, 0)
+    landed_us = 0
+    for number, size in enumerate(fit.series_bytes):
+        cut_us = (number + 1) * fit.interval_us
+        landed_us = max(landed_us, cut_us) + size * 8 * 10 // (LINK_MBIT_S * tenths)
+        lost_us = landed_us - number * fit.interval_us
+        if (lost_us, size) > (worst.lost_us, worst.log_bytes):
+            worst = _Worst((fit.begins_utc_us - begins_us + landed_us) // SECOND_US, lost_us, size)
+    return worst
 
 
 def _line(key: str, value: str, guess: str) -> str:
     return f"    {key}: {value}" + (f"  # guessed: {guess}" if guess else "")
 
 
-def _report(fits: Sequence[DatabaseFit], rows: int, file: str, settings: _Settings) -> str:
-    lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
+def _report(fits: Sequence[DatabaseFit], history: History, file: str, settings: _Settings) -> str:
+    lines = [f"{_one_line(file)}: {len(history.entries)} rows, {len(fits)} databases"]
+    lines += [f"  - {_one_line(remark)}" for remark in history.remarks]
     for fit in fits:
         span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
         lines.append(f"{_one_line(fit.name)}: {fit.entries} backups, {span}")

@@ -5,18 +5,25 @@ keys, and underscores in them (FirstLSN, first_lsn); LSNs as numbers, decimal te
 an exponent, up to 25 digits (never a float); kinds as words (`Database Differential`) or letters (`I`); instants as
 `/Date(ms)/` (UTC), ISO 8601, or local date and time with msdb's time_zone column in quarter hours; the base of a
 differential by its checkpoint (database_backup_lsn, always there) or by its first LSN (differential_base_lsn, newer
-servers only): in headers it is always the latter, as the engine compares it.
+servers only): in headers it is always the latter, as the engine compares it; 0 names none. CLIXML of PowerShell;
+devices as words (Disk) or msdb's numbers.
+
+Foreign rows are skipped with a remark, and never a reason to refuse the rest: backups of files or of part of a
+database (kinds F, G, P, Q), unfinished ones, damaged ones. Databases of one name are kept apart (importers/apart.py).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import Problem
+from dr_sim.importers.apart import Identity, keep_apart
 from dr_sim.importers.cells import (
     BadValueError,
+    Row,
     as_bool,
     as_instant,
     as_int,
@@ -26,19 +33,38 @@ from dr_sim.importers.cells import (
     csv_rows,
     decoded,
     error,
+    fold,
     json_rows,
     optional,
     refusal,
     required,
     zone_offset,
 )
+from dr_sim.importers.clixml import clixml_rows, is_clixml
 
 _KINDS = {
-    "database": Kind.FULL, "full": Kind.FULL, "d": Kind.FULL,
+    "database": Kind.FULL, "full": Kind.FULL, "d": Kind.FULL, "1": Kind.FULL,
     "database differential": Kind.INCREMENTAL, "differential": Kind.INCREMENTAL, "i": Kind.INCREMENTAL,
-    "transaction log": Kind.LOG, "log": Kind.LOG, "l": Kind.LOG,
+    "5": Kind.INCREMENTAL,
+    "transaction log": Kind.LOG, "log": Kind.LOG, "l": Kind.LOG, "2": Kind.LOG,
 }  # fmt: skip
-_NEITHER = "neither JSON nor CSV with the column heads of backupset in its first line"
+_FOREIGN = {
+    "f": "file", "file": "file", "filegroup": "file", "file or filegroup": "file", "4": "file",
+    "g": "differential file", "differential file": "differential file", "file differential": "differential file",
+    "6": "differential file",
+    "p": "partial", "partial": "partial", "partial full": "partial", "7": "partial",
+    "q": "differential partial", "differential partial": "differential partial",
+    "partial differential": "differential partial", "8": "differential partial",
+}  # fmt: skip
+_DEVICES = {
+    "disk": 2, "tape": 5, "pipe": 6, "virtual device": 7, "url": 9, "permanent disk device": 102,
+    "permanent tape device": 105, "permanent pipe device": 106, "permanent virtual device": 107, "permanent url": 109,
+}  # fmt: skip
+_UNKNOWN_DEVICE = 0
+NO_BASE = -1  # the differential base LSN of an incremental that names none
+_FINISH = ("BackupFinishDate", "End")
+_NO_DATE = ("", "NULL", "/Date(-62135596800000)/")  # the last is .NET's least date
+_NEITHER = "neither JSON, CLIXML nor CSV with the column heads of backupset in its first line"
 
 
 @dataclass(slots=True)
@@ -53,27 +79,68 @@ class HistoryEntry:
     device_type: int | None  # msdb's: 2 disk, 5 tape, 7 virtual device, 9 URL
     recovery_model: str
     utc_guessed: bool
+    identity: Identity
+    stored_bytes: int = 0  # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
+
+    @property
+    def name(self) -> str:
+        """A name for people: the file's, without its folder; else the set's; else the row's number."""
+        return self.path.replace("\\", "/").rpartition("/")[2] or self.set_id or f"row {self.number}"
+
+
+@dataclass(slots=True)
+class History:
+    """entries in the order of the file; remarks: what was skipped, and what was kept apart."""
+
+    entries: list[HistoryEntry]
+    remarks: list[str] = field(default_factory=list)
+
+
+class _SkippedError(Exception):
+    """Why a row is no backup of a whole database: 'file', 'unfinished', ..."""
 
 
 def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
-    """All entries, in the order of the file. Raises InputError with every kind of mistake found; file is the name it gives."""
-    text = decoded(data, file)
-    rows = json_rows(text, file) if text.lstrip()[:1] in ("[", "{") else csv_rows(text, file, "database_name", _NEITHER)
+    """The entries that read_history finds."""
+    return read_history(data, file).entries
+
+
+def read_history(data: bytes, file: str = "history") -> History:
+    """Read a history. Raises InputError with every kind of mistake found; file is the name it gives."""
+    rows = _rows(decoded(data, file), file)
     if not rows:
         raise error(file, "holds no backups: a history of at least one backup is needed")
     entries: list[HistoryEntry] = []
+    skipped: Counter[str] = Counter()
     problems: list[Problem] = []
     ids: dict[str, int] = {}
     forks: dict[str, int] = {}
     for number, (line, row) in enumerate(rows, 1):
         try:
             entries.append(_entry(number, row, ids, forks))
+        except _SkippedError as why:
+            skipped[str(why)] += 1
         except BadValueError as wrong:
             problems.append(Problem(file, line, min(line, 1), f"backup {number}: {wrong}"))
     if problems:
         raise refusal(problems)
-    _name_bases([entry.header for entry in entries])
-    return entries
+    remarks = [f"{count} {why} backups: skipped" for why, count in sorted(skipped.items())]
+    if not entries:
+        raise error(file, f"holds no backup that can be restored ({'; '.join(remarks)}): a full of a whole database is needed")
+    headers = [entry.header for entry in entries]
+    remarks += keep_apart([(entry.header, entry.identity) for entry in entries])
+    unknown = _name_bases(headers)
+    if unknown:
+        remarks.append(f"{unknown} differentials name no full (their base LSN is 0 or absent): no plan uses them")
+    return History(entries, remarks)
+
+
+def _rows(text: str, file: str) -> list[Row]:
+    if text.lstrip()[:1] in ("[", "{"):
+        return json_rows(text, file)
+    if is_clixml(text):
+        return clixml_rows(text, file)
+    return csv_rows(text, file, "database_name", _NEITHER)
 
 
 def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: dict[str, int]) -> HistoryEntry:
@@ -81,14 +148,19 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
     if not database:
         raise BadValueError("DatabaseName is empty")
     kind = required(row, _as_kind, "Type", "BackupTypeDescription", "BackupType")
+    if optional(row, as_bool, "is_damaged"):
+        raise _SkippedError("damaged")
+    if any(fold(key) in row for key in _FINISH) and all(_is_open(row.get(fold(key))) for key in _FINISH):
+        raise _SkippedError("unfinished")
     offset = zone_offset(row)
     started, started_known = required(row, lambda v: as_instant(v, offset), "BackupStartDate", "Start")
-    finished, finished_known = required(row, lambda v: as_instant(v, offset), "BackupFinishDate", "End")
+    finished, finished_known = required(row, lambda v: as_instant(v, offset), *_FINISH)
     if finished < started:
         raise BadValueError("it ends before it starts: BackupFinishDate lies before BackupStartDate")
     first_lsn, last_lsn = required(row, as_lsn, "FirstLSN"), required(row, as_lsn, "LastLSN")
     if first_lsn > last_lsn:
         raise BadValueError(f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}")
+    plain, stored = _sizes(row)
     set_id = optional(row, as_text, "BackupSetGUID", "backup_set_uuid", "BackupSetId") or ""
     fork = optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid") or ""
     first_fork = optional(row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid") or fork
@@ -108,27 +180,65 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
         started_utc_us=started,
         finished_utc_us=finished,
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
-        nominal_bytes=optional(row, as_size, "CompressedBackupSize", "BackupSize", "TotalSize") or 0,
+        nominal_bytes=plain,
+    )
+    identity = Identity(
+        (optional(row, as_text, "family_guid", "FamilyGUID") or "").lower(),
+        (optional(row, as_text, "database_guid") or "").lower(),
+        tuple({guid.lower(): None for guid in (fork, first_fork) if guid}),
     )
     return HistoryEntry(
         number, header, set_id, optional(row, as_text, "ServerName", "ComputerName") or "",
-        optional(row, as_text, "physical_device_name", "BackupPath") or "",
-        optional(row, as_int, "device_type"), optional(row, as_text, "RecoveryModel") or "",
-        not (started_known and finished_known),
+        optional(row, as_text, "physical_device_name", "BackupPath", "FullName", "Path") or "",
+        optional(row, _as_device, "device_type"), optional(row, as_text, "RecoveryModel") or "",
+        not (started_known and finished_known), identity, stored,
     )  # fmt: skip
 
 
-def _name_bases(headers: list[BackupHeader]) -> None:
-    """Every incremental names its base by the base's first LSN, as far as its full is in the history."""
-    bases = {(h.database, h.checkpoint_lsn): h.first_lsn for h in headers if h.kind is Kind.FULL and not h.copy_only}
+def _sizes(row: Mapping[str, object]) -> tuple[int, int]:
+    """(plain bytes, bytes of the file). Where the export tells one of them only, it stands for both."""
+    plain = optional(row, as_size, "BackupSize", "TotalSize") or 0
+    stored = optional(row, as_size, "CompressedBackupSize") or 0
+    return plain or stored, stored or plain
+
+
+def _is_open(value: object) -> bool:
+    if isinstance(value, dict):  # a date that was exported as an object
+        value = next((v for key, v in value.items() if fold(key) == "value"), None)
+    return value is None or (isinstance(value, str) and (value.strip() in _NO_DATE or value.startswith("0001-01-01")))
+
+
+def _name_bases(headers: list[BackupHeader]) -> int:
+    """Every incremental names its base by the base's first LSN, as far as its full is in the history.
+
+    0 names no full, and becomes NO_BASE, which no full begins at. Returns how many incrementals name none.
+    """
+    bases = {
+        (h.database, h.checkpoint_lsn): h.first_lsn
+        for h in headers
+        if h.kind is Kind.FULL and not h.copy_only and h.checkpoint_lsn
+    }
+    unknown = 0
     for header in headers:
         if header.kind is Kind.INCREMENTAL:
-            known = header.differential_base_lsn or header.database_backup_lsn
+            known = header.differential_base_lsn or header.database_backup_lsn or NO_BASE
             header.differential_base_lsn = bases.get((header.database, header.database_backup_lsn), known)
+            unknown += header.differential_base_lsn == NO_BASE
+    return unknown
+
+
+def _as_device(value: object) -> int:
+    """msdb's number of a device; exports of dbatools have a word. One that nobody knows is no reason to refuse a row."""
+    if isinstance(value, str) and not value.strip().isdigit():
+        return _DEVICES.get(value.strip().lower(), _UNKNOWN_DEVICE)
+    return as_int(value)
 
 
 def _as_kind(value: object) -> Kind:
-    kind = _KINDS.get(value.strip().lower()) if isinstance(value, str) else None
+    word = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if word in _FOREIGN:
+        raise _SkippedError(_FOREIGN[word])
+    kind = _KINDS.get(word)
     if kind is None:
         raise BadValueError("one of Database (D), Database Differential (I), Transaction Log (L) is needed")
     return kind

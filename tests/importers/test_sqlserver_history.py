@@ -14,7 +14,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.errors import InputError
 from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import import_history
-from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
+from dr_sim.importers.sqlserver_history import NO_BASE, HistoryEntry, parse_history, read_history
 from dr_sim.scenario.load import load_scenario
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools"
@@ -104,6 +104,11 @@ def test_the_base_of_a_differential_is_named_by_its_first_lsn() -> None:
     assert alone.differential_base_lsn == 10**15
 
 
+def test_a_list_that_windows_powershell_wrapped() -> None:
+    text = json.dumps({"value": [row(0), row(1)], "Count": 2})
+    assert len(parse_history(text.encode())) == 2
+
+
 def test_csv_of_backupset() -> None:
     text = (
         "database_name;type;backup_start_date;backup_finish_date;time_zone;first_lsn;last_lsn;is_copy_only;backup_size\n"
@@ -151,7 +156,7 @@ def test_a_zone_that_is_none_is_refused(zone: int) -> None:
     ("data", "words"),
     [
         (b"", "no backups"), (b"[]", "no backups"), (b"[1]", "an object"), (b"[{}", "not valid JSON"),
-        (b"\xff\xfe\x00", "neither UTF-8"), (b"\x80abc", "neither UTF-8"), (b"a,b\n1,2\n", "neither JSON nor CSV"),
+        (b"\xff\xfe\x00", "neither UTF-8"), (b"\x80abc", "neither UTF-8"), (b"a,b\n1,2\n", "neither JSON, CLIXML nor CSV"),
         (b"database_name,type\ncrm\n", "1 columns here"), (b"[" * 100_000, "not a backup history"),
         (b'[{"FirstLSN": ' + b"9" * 5000 + b"}]", "not a backup history"), (b'{"FirstLSN": 1e999999999}', "backup 1"),
     ],
@@ -180,6 +185,142 @@ def test_a_damaged_history_never_ends_in_a_traceback(data: st.DataObject) -> Non
         assert str(refused).startswith("history")
     else:
         assert made.scenario.startswith("#")
+
+
+# ---- foreign rows, and databases of one name -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Type": "F"}, "1 file backups"), ({"Type": "G"}, "1 differential file backups"), ({"Type": "P"}, "1 partial backups"),
+        ({"Type": "Q"}, "1 differential partial backups"), ({"Type": "Partial Full"}, "1 partial backups"),
+        ({"Type": "Differential File"}, "1 differential file backups"), ({"Type": 4}, "1 file backups"),
+        ({"BackupFinishDate": ""}, "1 unfinished backups"), ({"BackupFinishDate": "0001-01-01T00:00:00"}, "1 unfinished backups"),
+        ({"BackupFinishDate": "/Date(-62135596800000)/"}, "1 unfinished backups"), ({"is_damaged": 1}, "1 damaged backups"),
+    ],
+)  # fmt: skip
+def test_foreign_rows_are_skipped_with_a_remark(changes: dict[str, Any], words: str) -> None:
+    rows = [row(0, "Database"), row(1), row(2, **changes), row(3)]
+    found = read_history(json.dumps(rows).encode())
+    assert [entry.number for entry in found.entries] == [1, 2, 4]
+    assert found.remarks == [f"{words}: skipped"]
+    assert f"{words}: skipped" in import_history(json.dumps(rows).encode()).report
+    assert "no backup that can be restored (1 " in complaint(json.dumps([rows[2]]).encode())
+
+
+def test_an_unfinished_backup_whose_date_is_null_is_skipped() -> None:
+    rows = [row(0, "Database"), row(1) | {"BackupFinishDate": None}]
+    assert read_history(json.dumps(rows).encode()).remarks == ["1 unfinished backups: skipped"]
+
+
+@pytest.mark.parametrize("device", ["Disk", "disk", 2, "2", "Virtual Device", "URL", "Cassette", None])
+def test_a_device_is_a_word_or_a_number(device: object) -> None:
+    assert read(row(0, "Database", DeviceType=device))[0].device_type in (0, 2, 7, 9, None)
+
+
+def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
+    """332 MB of log in 15.5 MB of files: plain bytes are written and restored, compressed ones cross the link."""
+    rows = [row(0, "Database", BackupSize=10**9, CompressedBackupSize=10**8)]
+    rows += [row(n, BackupSize=27_666_667, CompressedBackupSize=1_291_667) for n in range(1, 13)]
+    entry = read(*rows)[1]
+    assert (entry.header.nominal_bytes, entry.stored_bytes) == (27_666_667, 1_291_667)
+    scenario, report = imported(tmp_path, json.dumps(rows).encode())
+    (database,) = scenario.databases
+    assert database.size_bytes == 10**9 and sum(database.log_volume.series_bytes) == 12 * 27_666_667
+    assert "(logs: 332000004 in 15500004): plain bytes drive size, log volume and restores" in report
+    assert scenario.link.bandwidth_bit_s == 200_000_000 * 214 // 10
+    only = read(row(0, CompressedBackupSize=7))[0]
+    assert (only.header.nominal_bytes, only.stored_bytes) == (7, 7)
+
+
+def identified(number: int, family: str | None, guid: str | None, fork: str | None, **more: Any) -> dict[str, Any]:
+    return row(number, family_guid=family, database_guid=guid, last_recovery_fork_guid=fork, **more)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart"),
+    [
+        (("A", "a", "f1"), ("B", "b", "f2"), True),  # two databases of one name on two servers
+        (("A", "a", "f1"), ("A", "b", "f2"), True),  # a test copy, restored under the same name
+        (("A", "a", "f1"), ("A", "b", "f1"), False),  # one that went on after a failover
+        (("A", "a", "f1"), ("A", "a", "f2"), False),  # restored in place
+        ((None, "a", None), (None, "b", None), True),
+        (("A", None, None), ("B", None, None), True),
+        ((None, None, None), (None, None, None), False),
+        (("A", "a", None), (None, "a", None), False),
+    ],
+)
+def test_two_databases_of_one_name_are_kept_apart(first: Any, second: Any, apart: bool) -> None:
+    rows = [identified(0, *first, kind="Database"), identified(1, *first), identified(0, *second, kind="Database"), identified(2, *second)]
+    found = read_history(json.dumps(rows).encode())
+    names = [entry.header.database for entry in found.entries]
+    assert names == (["crm", "crm", "crm (2)", "crm (2)"] if apart else ["crm"] * 4)
+    assert len(found.remarks) == apart
+
+
+def test_a_log_across_a_fork_ties_two_database_guids_together() -> None:
+    rows = [
+        identified(0, "A", "a", "f1", kind="Database"),
+        identified(1, "A", "b", "f2", first_recovery_fork_guid="f1", fork_point_lsn=10**15),
+        identified(2, "A", "b", "f2"), identified(3, "A", "c", "f3"),
+    ]  # fmt: skip
+    names = [entry.header.database for entry in read(*rows)]
+    assert names == ["crm", "crm", "crm", "crm (2)"]
+
+
+def test_a_base_lsn_of_0_names_no_full() -> None:
+    """Without a base column an incremental must not stand on the first full."""
+    first = row(0, "Database", CheckpointLSN=None, DatabaseBackupLSN=None)
+    later = row(20, "Database", CheckpointLSN=None, DatabaseBackupLSN=None)
+    named = row(30, "Database Differential", DatabaseBackupLSN=None, DifferentialBaseLSN=later["FirstLSN"])
+    unnamed = row(40, "Database Differential", DatabaseBackupLSN=0, DifferentialBaseLSN=0)
+    found = read_history(json.dumps([first, later, named, unnamed]).encode())
+    bases = [entry.header.differential_base_lsn for entry in found.entries]
+    assert bases == [0, 0, later["FirstLSN"], NO_BASE]
+    assert "1 differentials name no full" in found.remarks[0]
+
+
+# ---- CLIXML --------------------------------------------------------------------------------------------------------
+CLIXML = """<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">
+ <Obj RefId="0"><TN RefId="0"><T>Selected</T></TN><ToString>crm</ToString><MS>
+  <S N="DatabaseName">cr_x006D_</S><S N="Type">Full</S><S N="BackupSetID">s-1</S><S N="DeviceType">Disk</S>
+  <Obj N="FirstLsn" RefId="1"><TN RefId="1"><T>System.Numerics.BigInteger</T></TN>
+   <ToString>1234567890123456789012345</ToString><Props><B N="IsEven">false</B></Props></Obj>
+  <Ref N="LastLsn" RefId="1"/><Ref N="CheckpointLsn" RefId="1"/>
+  <DT N="Start">2017-07-15T18:30:00.0000000+02:00</DT><DT N="End">2017-07-15T18:31:00+02:00</DT>
+  <Obj N="FullName" RefId="2"><TN RefId="2"><T>System.Object[]</T></TN><LST><S>D:\\b\\crm.bak</S><S>E:\\2</S></LST></Obj>
+  <Obj N="TotalSize" RefId="3"><ToString>1 KB</ToString><Props><D N="Byte">1024</D></Props></Obj>
+  <B N="IsCopyOnly">true</B><Nil N="RecoveryModel"/></MS></Obj>
+ <Obj RefId="4"><TNRef RefId="0"/><MS>
+  <S N="DatabaseName">crm</S><S N="Type">Log</S><S N="FirstLsn">7</S><S N="LastLsn">9</S>
+  <DT N="Start">2017-07-15T16:35:00Z</DT><DT N="End">2017-07-15T16:35:01Z</DT></MS></Obj>
+</Objs>
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_clixml(encoding: str) -> None:
+    full, log = parse_history(CLIXML.encode(encoding))
+    header = full.header
+    assert (header.database, header.kind, header.copy_only, header.nominal_bytes) == ("crm", Kind.FULL, True, 1024)
+    assert header.first_lsn == header.last_lsn == 1234567890123456789012345
+    assert (header.started_utc_us, full.utc_guessed, full.name) == (1_500_136_200_000_000, False, "crm.bak")
+    assert (log.header.kind, log.header.last_lsn, log.name) == (Kind.LOG, 9, "row 2")
+
+
+def test_a_list_of_backups_in_one_object_is_clixml_too() -> None:
+    inside = CLIXML.partition(">")[2].rpartition("</Objs>")[0]
+    head, _, tail = CLIXML.partition(inside)
+    assert len(parse_history(f'{head}<Obj RefId="9"><LST>{inside}</LST></Obj>{tail}'.encode())) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, len(CLIXML) - 1), st.integers(0, 12), st.text(max_size=4))
+def test_damaged_clixml_never_ends_in_a_traceback(at: int, length: int, inserted: str) -> None:
+    text = CLIXML[:at] + inserted + CLIXML[at + length :]
+    try:
+        import_history(text.encode("utf-8", errors="ignore"))
+    except InputError as refused:
+        assert str(refused).startswith("history")
 
 
 # ---- scenarios -----------------------------------------------------------------------------------------------------

@@ -53,11 +53,11 @@ def played(tmp_path: Path, name: str, data: bytes) -> Result:
     return run(load_scenario(mine))
 
 
-def holds_to_its_failover(result: Result) -> None:
-    """The link was down for 12.8 min, and the site was lost 2 min after a log was cut."""
+def holds_to_its_failover(result: Result, lost_s: float) -> None:
+    """The link was down for 12.8 min, and the site was lost just before the slowest log landed."""
     (failover,) = result.summary["failovers"]
-    assert failover["class"] == "site" and failover["data_loss_s"] == pytest.approx(120, abs=1)
-    assert failover["outage_s"] < 300 and result.summary["exposure"]["max_s"] > 768
+    assert failover["class"] == "site" and failover["data_loss_s"] == pytest.approx(lost_s, abs=1.1)
+    assert failover["outage_s"] < 600 and result.summary["exposure"]["max_s"] > 768
 
 
 def test_one_history_in_every_form_is_one_run(tmp_path: Path) -> None:
@@ -70,12 +70,13 @@ def test_one_history_in_every_form_is_one_run(tmp_path: Path) -> None:
     }
     runs = [played(tmp_path, name, data) for name, data in forms.items()]
     assert len({run.journal.digest() for run in runs}) == 1
-    holds_to_its_failover(runs[0])
+    holds_to_its_failover(runs[0], 300 + 512 * 23_900 * 8 / 200e6)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="no ../shared/data beside the project")
 def test_the_real_history_runs_to_its_failover(tmp_path: Path) -> None:
-    holds_to_its_failover(played(tmp_path, "history.json", REAL.read_bytes()))
+    # 300 s since the log before it was cut, and 3,553,248,256 bytes at 200 Mbit/s: the quiet hour's answer was 120 s
+    holds_to_its_failover(played(tmp_path, "history.json", REAL.read_bytes()), 300 + 3_553_248_256 * 8 / 200e6)
 
 
 @pytest.mark.parametrize("out", ["history.csv", "of/../history.csv"])
