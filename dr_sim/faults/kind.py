@@ -59,6 +59,11 @@ class Occurrence:
     def ends(self, detail: str, database: int = -1) -> None:
         self.world.context.note("truth.event", database, self.number, self.kind, 0, detail)
 
+    def nothing(self, why: str) -> None:
+        """There is nothing that it could do now; that is recorded."""
+        self.begins(f"nothing: {why}")
+        self.ends(f"nothing: {why}")
+
     def for_a_time(self, law: Law, start: Callable[[], None], stop: Callable[[], None], detail: str) -> None:
         """Start now, stop after a time by that law, both recorded."""
         self.begins(detail)

@@ -16,10 +16,13 @@ def happen(event: Occurrence, params: Readers) -> None:
     secondary = event.world.secondary
 
     def leave() -> None:
-        if index in secondary.readers:  # else they have been thrown out
+        if index in secondary.readers:  # else they have been disconnected
             secondary.readers.remove(index)
 
-    event.for_a_time(params.duration, lambda: secondary.readers.append(index), leave, "readers hold it open")
+    if secondary.enter(index):
+        event.for_a_time(params.duration, lambda: None, leave, "readers hold it open")
+    else:
+        event.nothing("readers are turned away: the recovery manager holds the database for itself")
 
 
 KIND = Kind(

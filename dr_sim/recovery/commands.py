@@ -209,10 +209,17 @@ class ClearRestoreFolder(Command):
     every resume."""
 
 
+@dataclass(slots=True)
+class AdmitReaders(Command):
+    """The failover was called off: people may read the standby again, whom Disconnect had kept out."""
+
+    database: str
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect, Provision,
+    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.chain import Fit, applies
 from dr_sim.recovery import events, landing
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
-from dr_sim.recovery.commands import AskShare, Command, Disconnect, TakeBackup
+from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, File, kind_of
 from dr_sim.recovery.waiting import behind
 
@@ -38,7 +38,7 @@ class Drain:
     """
 
     __slots__ = (
-        "alone", "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "taken_anew", "waiting",
+        "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "shut_us", "taken_anew", "waiting",
         "without_tail",
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ class Drain:
         self.reachable: bool | None = None
         self.waiting: dict[str, int] = {}
         self.without_tail = False
-        self.alone = False  # readers have been thrown out
+        self.shut_us = -1  # when readers were last disconnected
         self.left = 0
         self.given_up: list[File] = []
         self.asked = False
@@ -81,6 +81,7 @@ class Drain:
                     landing.recopy(db, file.name, out)
                 else:
                     self.damaged(file, out)
+            landing.look_at_names(db, e, out)
         else:
             self.abandon_waiting()
         db.advance(e.mono_us, e.utc_us, out)
@@ -110,9 +111,11 @@ class Drain:
         file.state = LOST
 
     def refused(self, file: File, mono_us: int, out: list[Command]) -> None:
-        """Tried again at once while its attempts allow, and then no more. Readers go: this will be the primary."""
-        if file.error_number in IN_USE_ERRORS and not self.alone:
-            self.alone = True
+        """Tried again at once while its attempts allow, and then no more. Readers are disconnected whenever they are in the
+        way: this copy is about to be promoted, and nothing is wrong with the file. Where that does not help at all, the
+        attempts count as for any other refusal."""
+        if file.error_number in IN_USE_ERRORS and mono_us > self.shut_us:
+            self.shut_us = mono_us
             out.append(Disconnect(self.db.name))
             file.retry_at_mono_us = mono_us
             return
@@ -122,6 +125,11 @@ class Drain:
 
     def put_off(self, file: File, mono_us: int) -> None:
         file.retry_at_mono_us = mono_us if file.attempts <= self.db.rules.attempts else NEVER_US
+
+    def called_off(self, out: list[Command]) -> None:
+        """The copy stays a standby: people may read it again."""
+        if self.shut_us >= 0:
+            out.append(AdmitReaders(self.db.name))
 
     def abandon_waiting(self, tail: bool = False) -> None:
         """Wait for nothing more from the primary; tail: that was still awaited too."""

@@ -10,6 +10,8 @@ from bisect import insort
 from typing import TYPE_CHECKING, cast
 
 from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.names import parse_name
 from dr_sim.backups.retention import Stored
 from dr_sim.recovery import events, notices
 from dr_sim.recovery.alerts import FILE_MISSING, PROPERTIES_MISMATCH
@@ -19,6 +21,10 @@ from dr_sim.recovery.saved import header_text
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
+
+
+MINUTE_US, SECOND_US = 60_000_000, 1_000_000
+_OTHER_TIME = "its backup began at another time than its name says"
 
 
 def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
@@ -39,12 +45,12 @@ def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
                 progress.landed_behind(earlier, e.mono_us, e.utc_us, out)
         elif not db.config.log_interval_us:
             db.progress.full_landed(file, e.mono_us, e.utc_us, out)
-    elif file.state == BAD or file.state == LOST:
+    elif file.state != CHECKING and file.state != UNKNOWN:
         file.modified_utc_us = e.modified_utc_us
         file.size_bytes = e.size_bytes
-        file.state = CHECKING  # it stays among the bad until it is known to be whole
+        file.state = CHECKING  # what was validated lies here no more; a bad one stays bad until it is known to be whole
     else:
-        return  # told twice
+        return  # it is being read already, or taken for restored
     if db.recopying:
         db.recopying.discard(name)
     if db.drain is not None:
@@ -60,7 +66,12 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     if header.database != db.name:
         damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
         return
+    if db.drain is not None and not named_rightly(db, file, header):
+        damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, _OTHER_TIME, out)
+        return
     first_time = file.header is None
+    if not first_time and header != file.header:
+        replaced(db, file, header)
     if first_time and db.alerts.begun:
         notices.primary_is_well(db, header, out)
     file.header = header
@@ -86,6 +97,37 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
             file.due_mono_us = e.mono_us + max(0, header.started_utc_us + db.rules.delay_us - e.utc_us)
         insort(db.pending, file, key=File.order)
     db.advance(e.mono_us, e.utc_us, out)
+
+
+def replaced(db: DatabaseReplay, file: File, header: BackupHeader) -> None:
+    """Another backup lies here under that name: whether it is needed is decided anew."""
+    db.keeping.shelf.spoil()
+    if file.kind == LOG:
+        if file in db.pending:
+            db.pending.remove(file)
+        file.done = applies(header, db.state) in (Fit.STALE, Fit.EMPTY)
+
+
+def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
+    """Did that log's backup begin when its name says (R4)? A name in use moves a later one by a few seconds; an older
+    version is off by an interval of the schedule."""
+    if file.kind != LOG:
+        return True
+    off_us = parse_name(file.name).started_utc_us - header.started_utc_us
+    interval_us = db.config.log_interval_us
+    most_us = min(MINUTE_US, interval_us) if interval_us else MINUTE_US
+    return -SECOND_US < off_us < most_us
+
+
+def look_at_names(db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
+    """While failing over there is no next log, whose hole would show that an older file came under a newer one's name. So
+    the names of what came after the last restore are held against the headers."""
+    assert db.last is not None
+    after = db.last.name
+    for file in [f for name, f in db.files.items() if name > after and f.kind == LOG and f.state == VALID]:
+        if file.header is not None and not named_rightly(db, file, file.header):
+            file.done = False
+            damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, _OTHER_TIME, out)
 
 
 def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[Command]) -> None:

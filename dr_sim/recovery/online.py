@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import NOT_RECOVERED, not_recovered_text
-from dr_sim.recovery.commands import Command, Recover, SetAlarm, TakeInventory
+from dr_sim.recovery.commands import Command, Disconnect, Recover, SetAlarm, TakeInventory
+from dr_sim.recovery.files import IN_USE_ERRORS
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 
 class Online:
-    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be."""
+    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be; in_use: those from which
+    readers had to be disconnected, because they came between the last restore and the order to recover."""
 
-    __slots__ = ("databases", "retry_us", "unanswered", "unrecovered")
+    __slots__ = ("databases", "in_use", "retry_us", "unanswered", "unrecovered")
 
     def __init__(self, databases: dict[str, DatabaseReplay], retry_us: int) -> None:
         self.databases = databases
         self.retry_us = retry_us
         self.unanswered: set[str] = set()
         self.unrecovered: set[str] = set()
+        self.in_use: set[str] = set()
 
     def begin(self, out: list[Command]) -> None:
         self.unanswered = {name for name, db in self.databases.items() if not db.promoted}
@@ -31,7 +34,11 @@ class Online:
         out.extend(Recover(name) for name in self.databases if name in self.unanswered)
 
     def again(self, out: list[Command]) -> None:
-        out.extend(Recover(name) for name in self.databases if name in self.unrecovered)
+        for name in self.databases:
+            if name in self.unrecovered:
+                if name in self.in_use:
+                    out.append(Disconnect(name))
+                out.append(Recover(name))
 
     def recovered(self, e: events.Recovered, out: list[Command]) -> None:
         db = self.databases.get(e.database)
@@ -50,6 +57,10 @@ class Online:
         an order from before a restart, whose answer was lost: so it is looked at."""
         db = self.databases.get(e.database)
         if db is None:
+            return
+        if e.error_number in IN_USE_ERRORS and e.database not in self.in_use:
+            self.in_use.add(e.database)
+            out.extend((Disconnect(e.database), Recover(e.database)))
             return
         text = not_recovered_text(e.database, e.error_number, e.error_text)
         minutes = db.minutes(e.mono_us, e.utc_us)

@@ -261,6 +261,7 @@ class DatabaseReplay:
         drain, self.drain = self.drain, None
         if drain is None:
             return
+        drain.called_off(out)
         for file in drain.given_up:
             if file.state == LOST and file.name in self.files:
                 file.state = BAD

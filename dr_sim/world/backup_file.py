@@ -14,7 +14,7 @@ class BackupFile:
     """made: the bytes as they were when it finished; None if it never did (it was cut off)."""
 
     __slots__ = (
-        "at_primary", "at_secondary", "begun_us", "commits", "database", "database_name", "ends_us", "header", "hollow", "kind", "made", "modified_utc_us",
+        "at_primary", "at_secondary", "begun_us", "commits", "database", "database_name", "ends_us", "header", "hollow", "kind", "landings", "made", "modified_utc_us",
         "name", "nominal_bytes", "number", "replaced_by", "sent_bytes", "state", "validated",
     )  # fmt: skip
 
@@ -43,6 +43,7 @@ class BackupFile:
         self.sent_bytes = 0  # of the transfer under way, kept over a cut if it resumes
         self.state = ""
         self.validated = False
+        self.landings = 0  # how often it has been written at the secondary
 
     @property
     def content(self) -> BackupFile:

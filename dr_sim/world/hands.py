@@ -65,7 +65,7 @@ class Hands:
             c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
-            c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect,
+            c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect, c.AdmitReaders: self._admit,
         }  # fmt: skip
 
     # ---- the life of the manager ------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Hands:
         if state is None:
             self._promotion.excuse(file.database)
         if state is not None:
-            self._promotion.restored(file.content)
+            self._promotion.restored(work.content)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
         elif work.lacks is not None:
             self.tell(e.NoRoom(*who, number, *work.lacks, text))
@@ -248,6 +248,9 @@ class Hands:
 
     def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:
         index = self._index[database]
+        in_use = self._secondary.in_use(index)
+        if in_use is not None and outcome is None:
+            outcome = (in_use.number, in_use.text, 0, 0)
         number, text, fork, lsn = self._promotion.recover(index, outcome or self._promotion.bring_online(index))
         now, utc = self._context.now_us, self._context.utc_us()
         if number:
@@ -257,6 +260,9 @@ class Hands:
 
     def _disconnect(self, command: c.Disconnect) -> None:
         self._secondary.disconnect(self._index[command.database])
+
+    def _admit(self, command: c.AdmitReaders) -> None:
+        self._secondary.admit(self._index[command.database])
 
     # ---- time and restart ---------------------------------------------------------------------------------------------------
     def _set_alarm(self, command: c.SetAlarm) -> None:

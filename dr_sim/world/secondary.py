@@ -30,6 +30,7 @@ IN_USE = (60027, "Readers hold the database open.")
 GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")
 OTHER_PROPERTIES = "The size and the time of last write of the file are not those that the primary's share lists for it."
+CHANGED = (60029, "The file was written again after it was validated; it is not handed over before it is validated anew.")
 NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
 
@@ -37,10 +38,12 @@ class Work:
     """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
     recovery manager's that asked for it. A restore whose op is None has not been handed over: it is being copied."""
 
-    __slots__ = ("claimed_bytes", "done", "entry", "file", "flow", "incarnation", "lacks", "op", "replace")
+    __slots__ = ("claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace")
 
     def __init__(self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False) -> None:
         self.file = file
+        self.content = file.content  # the backup that was read, whatever lands under its name meanwhile
+        self.landings = file.landings
         self.incarnation = incarnation
         self.done = done
         self.replace = replace
@@ -71,6 +74,7 @@ class Secondary:
         self.restore_folder = RestoreFolder(context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s)
         self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
         self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
+        self._shut: set[int] = set()  # databases that the recovery manager holds for itself: nobody else gets in
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -80,6 +84,8 @@ class Secondary:
         context.secondary_files.write(context.at_secondary(file), data)
         self.restore_folder.drop(file)
         file.at_secondary = True
+        file.validated = False
+        file.landings += 1
         intact = file.whole and file.agrees(data)
         h = file.header
         context.journal.append(
@@ -183,19 +189,23 @@ class Secondary:
         name = file.database_name
         now: int = context.agenda._now
         attempts = self._attempts_in_store(name, file.name)
+        if work.landings != file.landings:
+            self._not_copied(work, CHANGED)
+            return
         try:
             path = self.restore_folder.path_of(file) or self.restore_folder.make(file, attempts)
         except KeyError:
             self.restore_folder.drop(file)
             self._not_copied(work, NOT_THERE)
             return
-        content = file.content
+        content = work.content
         intact = content.agrees(context.secondary_files.read(path))
         context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated, content.number)
         fixed_us, amount = self.restore_cost(name, file.kind, file.begun_us, attempts, content.nominal_bytes)
         try:
-            if file.database in self.readers:
-                raise EngineError(*IN_USE) if context.secondary_engine.name != "model" else refusal(3101)
+            in_use = self.in_use(file.database)
+            if in_use is not None:
+                raise in_use
             if file.kind is Kind.FULL:
                 self._claim(work)
             op: RestoreOp = context.secondary_engine.begin_restore(name, path, replace=work.replace)
@@ -297,9 +307,28 @@ class Secondary:
             self.share.put(file.nominal_bytes)
             file.at_secondary = file.validated = True
 
+    # ---- readers ------------------------------------------------------------------------------------------------------------
+    def enter(self, database: int) -> bool:
+        """Someone wants to read it; False: the recovery manager keeps it for itself."""
+        if database in self._shut:
+            return False
+        self.readers.append(database)
+        return True
+
+    def in_use(self, database: int) -> EngineError | None:
+        """What the engine says of a restore or a recovery while it is being read; None: it is not."""
+        if database not in self.readers:
+            return None
+        return EngineError(*IN_USE) if self._context.secondary_engine.name != "model" else refusal(3101)
+
     def disconnect(self, database: int) -> None:
-        """Who reads it is thrown out."""
+        """Who reads it is disconnected, and nobody else gets in (single user)."""
         self.readers = [reader for reader in self.readers if reader != database]
+        self._shut.add(database)
+
+    def admit(self, database: int) -> None:
+        """People may read it again."""
+        self._shut.discard(database)
 
     # ---- the end of a restore -----------------------------------------------------------------------------------------------
     def _finish(self, work: Work) -> None:
@@ -327,7 +356,7 @@ class Secondary:
             self.copy_of(file.database, work.claimed_bytes)
         self.restore_folder.drop(file)
         reading = context.secondary_engine.read_witness(file.database_name)
-        number = file.content.number
+        number = work.content.number
         context.witness.restored(now, file.database, number, state, reading)
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
 
@@ -354,6 +383,7 @@ class Secondary:
     def abort_all(self) -> None:
         """The recovery manager died: its sessions are killed, what was half restored is undone by the engine's rules."""
         self._waiting.clear()
+        self._shut.clear()
         for work in self._hashing:
             if work.flow is not None:
                 self.disk.stop(work.flow)

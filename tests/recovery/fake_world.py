@@ -57,6 +57,7 @@ class Backup:
     at_primary: bool = True
     bad_at_primary: bool = False
     cut_off: bool = False
+IN_USE = "Exclusive access could not be obtained."
 
 
 @dataclass
@@ -91,6 +92,8 @@ class FakeWorld:
     log_start: int = 0
     full_first: int = 0
     engine_refuses: int = 0
+    read_by: int = 0  # people who read the standby
+    come_back: int = 0  # so often they are back a second after they were disconnected
     falls_short: bool = False  # the next log is applied up to its middle, and that is called a success
     restoring: str = ""
     landed_mono_us: int = 0  # when a file last landed
@@ -280,6 +283,14 @@ class FakeWorld:
                     self.fenced = True
                     self.written += 100  # written since the last log: what the tail holds
                 self.answer(*((e.Fenced,) if self.reachable else (e.FenceFailed, "unreachable")))
+            case c.Disconnect(_):
+                self.read_by = 0
+                if self.come_back:
+                    self.come_back -= 1
+                    self.mono_us += SECOND
+                    self.read_by = 1
+            case c.Recover(_) if self.read_by:
+                self.answer(e.RecoverFailed, DB, 3101, IN_USE)
             case c.Recover(_):
                 self.recovers += 1
                 if self.promoted:
@@ -377,9 +388,11 @@ class FakeWorld:
         name = self.restoring
         self.restoring = ""
         header = self.share[name].backup.header
+        if self.read_by:
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.engine_refuses:
             self.engine_refuses -= 1
-            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, "Exclusive access could not be obtained.")
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.share[name].damaged:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3183, False, "RESTORE detected an error on page (1:1).")
         if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != self.base:

@@ -144,12 +144,14 @@ def test_a_quiet_log_costs_three_events_and_five_commands() -> None:
     ]
 
 
-def test_a_log_told_twice_is_ignored() -> None:
+def test_a_log_that_lands_again_after_its_restore_is_validated_again_and_not_restored_again() -> None:
     world = new()
     ship(world)
     before = len(world.done)
     world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
-    assert world.done[before:] == []
+    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))  # it is being read already
+    world.settle()
+    assert world.done[before:] == [c.Validate(DB, LOG_1)]
 
 
 def test_an_answer_to_an_older_incarnation_is_dropped() -> None:
