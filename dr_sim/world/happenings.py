@@ -18,6 +18,7 @@ class Happenings:
         self._world = world
         self._context = world.context
         self._with_site: list[tuple[DrawnFault, str]] = []
+        self._site_lost = False
         self._cause_of = {id(fault): i for i, fault in enumerate(world.context.scenario.faults)}
 
     def start(self) -> None:
@@ -42,6 +43,11 @@ class Happenings:
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
     def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
+        """A database that did not come online in a failover is not there any more: what befalls it is a recorded nothing."""
+        database = getattr(event.params, "database", None)
+        if database is not None and not self._world.has(database):
+            occurrence.nothing(f"database {database} is not in service")
+            return
         BY_NAME[event.kind].happen(occurrence, event.params)
 
     def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
@@ -72,7 +78,10 @@ class Happenings:
         self._world.later(max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0))
 
     def site_lost(self) -> None:
-        """What comes with the loss of the site comes just before it."""
+        """What comes with the loss of the site comes just before it, once: a loss of the site may itself come with one."""
+        if self._site_lost:
+            return
+        self._site_lost = True
         for fault, lane in self._with_site:
             if self._context.streams.of(f"fault {fault.kind}", "with the site", lane).below(0, 1_000_000) < fault.with_site_ppm:
                 self._arrive(fault, f"{lane} with the site", 0)

@@ -23,14 +23,13 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
-from dr_sim.world.primary_database import FIRST_LSN, Job, Order, PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, REFUSED, Job, Order, PrimaryDatabase
 from dr_sim.world.schedule import next_start
 from dr_sim.world.sharing import SharedRate
 from dr_sim.world.volume import BackupShare
 
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
-REFUSED = "refused by the engine"
 SHARE = "//primary/backup"  # where no folder says otherwise
 REAL_TRANSACTIONS = 4
 """In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""

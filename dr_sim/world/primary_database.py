@@ -12,6 +12,7 @@ from dr_sim.scenario.model import Database
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.sharing import Flow
 
+REFUSED = "refused by the engine"  # why a backup was skipped; the engine's own words stand beside it
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
 NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
 LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day

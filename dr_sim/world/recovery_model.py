@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind
-from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.engines.port import EngineError
+from dr_sim.world.primary_database import REFUSED, PrimaryDatabase
 
 if TYPE_CHECKING:
     from dr_sim.world.primary import Primary
@@ -29,7 +30,8 @@ def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
 
 
 def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
-    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE."""
+    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE. Before its first full the
+    database has no chain of logs that could be broken (4214)."""
     context = primary.context
     commits, lsn = primary.catch_up(db)
     engine, utc = context.primary_engine, context.primary_utc_us()
@@ -37,8 +39,12 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
     if lsn <= log_from:
         return
     number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
+    try:
+        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number)
+    except EngineError as error:
+        context.note("truth.backup_skipped", db.index, int(Kind.LOG), REFUSED, f"{error.number} {error.text}")
+        return
     db.files_made += 1
-    op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number)
     header = op.finish(commits, lsn, utc).header
     context.primary_files.delete(path)
     context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)

@@ -190,6 +190,10 @@ class World:
     def later(self, delay_us: int, do: Callable[[], None]) -> None:
         self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
 
+    def has(self, database: str) -> bool:
+        """Is that database a part of the service now?"""
+        return database in self._index
+
     def index_of(self, database: str) -> int:
         return self._index[database]
 
