@@ -148,8 +148,12 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
 
 
 def backups_made(record: Record) -> dict[str, int]:
-    """Finished backups by kind, and those that were cut off or skipped."""
+    """Finished backups by kind, and those that were cut off or skipped. Someone else's backups are not counted."""
     t = tables(record)
-    kinds = t["truth.backup_finished"]["kind"]
+    gone = t["truth.file_gone"]
+    elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
+    finished, cut_off = (t[kind] for kind in ("truth.backup_finished", "truth.backup_cut_off"))
+    kinds = finished["kind"][~np.isin(finished["file"], elsewhere)]
     made = {kind.word: int(np.sum(kinds == kind)) for kind in Kind}
-    return made | {"cut_off": len(t["truth.backup_cut_off"]["seq"]), "skipped": len(t["truth.backup_skipped"]["seq"])}
+    ended_early = int(np.sum(~np.isin(cut_off["file"], elsewhere)))
+    return made | {"cut_off": ended_early, "skipped": len(t["truth.backup_skipped"]["seq"])}

@@ -28,7 +28,9 @@ def cut_off(primary: Primary, job: Job) -> None:
     file.modified_utc_us = context.primary_utc_us()
     context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
     primary.ended(db, job)
-    if not job.order.elsewhere:
+    if job.order.elsewhere:
+        context.file_gone(file, "primary", "elsewhere")
+    else:
         primary.offer(file)
     if job.order.answer is not None:
         job.order.answer(None)

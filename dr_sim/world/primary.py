@@ -31,6 +31,8 @@ from dr_sim.world.volume import BackupShare
 _BEGIN = KIND_ID["truth.backup_begin"]
 _FINISHED = KIND_ID["truth.backup_finished"]
 SHARE = "//primary/backup"  # where no folder says otherwise
+ELSEWHERE = "//elsewhere/backup"
+"""Where someone else's backups go: a place of his own, which takes no room of our share."""
 REAL_TRANSACTIONS = 4
 """In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""
 
@@ -135,7 +137,7 @@ class Primary:
             return f"paused: {db.paused[-1]}"
         if kind in db.running:
             return "overrun"
-        if db.spec.serial and db.running:
+        if db.spec.serial and not order.elsewhere and db.runs_ours:
             return "overrun" if any(waiting.kind is kind for waiting in db.waiting) else "waits"
         return ""
 
@@ -152,7 +154,7 @@ class Primary:
         utc = context.primary_utc_us()
         number = db.next_number
         name = naming.name(context, db, now, kind)
-        path = f"{context.primary_shares[db.index]}/{name}"
+        path = f"{ELSEWHERE if order.elsewhere else context.primary_shares[db.index]}/{name}"
         size = self._size(db, kind, lsn)
         clock, took_us = context.clock, 0
         try:
@@ -165,11 +167,12 @@ class Primary:
             )
         except EngineError as error:
             return f"{error.number} {error.text}"
-        db.name_given(name, now)
+        if not order.elsewhere:  # names collide only where files lie side by side
+            db.name_given(name, now)
         db.files_made += 1
         h = op.header
         file = BackupFile(number, db.index, name_of, kind, name, h, commits, now)
-        job = db.running[kind] = Job(db, op, file, order)
+        job = db.running[kind] = Job(db, op, file, order, path)
         context.journal.append(
             _BEGIN, now, db.index, number, kind, h.fork, h.first_lsn, h.last_lsn, commits
         )
@@ -192,20 +195,23 @@ class Primary:
         """The job reads its bytes from its machine's disk, as far as it comes."""
         db, kind, number = job.db, job.file.kind, job.file.number
         job.amount = size
+        ours = not job.order.elsewhere
         done: Callable[[Job], None] = self._finish
-        if kind is Kind.LOG and db.cut_next_ppm:
+        if kind is Kind.LOG and db.cut_next_ppm and ours:
             job.amount, db.cut_next_ppm = size * db.cut_next_ppm // 1_000_000, 0
             done = partial(mishaps.cut_reached, self)
         if db.log_broken and kind is not Kind.LOG:
             recovery_model.begin_chain(self, db)
-        if db.show_next_ppm and kind is Kind.LOG:
+        if db.show_next_ppm and kind is Kind.LOG and ours:
             mishaps.show_early(self, job, cost, db.show_next_ppm)
         disk = self.disks[db.spec.machine]
         job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
-        self.share.begin(number, disk, job.flow, job.amount, job)
+        if ours:
+            self.share.begin(number, disk, job.flow, job.amount, job)
 
     def _finish(self, job: Job) -> None:
-        if self.share.overfull:
+        ours = not job.order.elsewhere
+        if self.share.overfull and ours:
             mishaps.no_room(self, job)
             return
         context = self.context
@@ -220,14 +226,14 @@ class Primary:
             except EngineError:  # the tail was taken meanwhile, which leaves the database restoring: the job dies of it
                 mishaps.cut_reached(self, job)
                 return
-        if kind in db.hollow:
+        if kind in db.hollow and ours:
             mishaps.finish_hollow(self, job)
             return
         utc = context.primary_utc_us()
         header = job.op.finish(commits, lsn, utc).header
         if kind is Kind.LOG and self.log_space.limit_bytes(db):
             self.log_space.changed(db)
-        file.finished(header, context.primary_files.read(context.at_primary(file)), commits)
+        file.finished(header, context.primary_files.read(job.path), commits)
         if kind is not Kind.LOG:
             file.ends_us = now
         if kind is Kind.FULL and not header.copy_only:
@@ -238,10 +244,10 @@ class Primary:
             file.number, kind, header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name],
         )  # fmt: skip
         self.ended(db, job)
-        if job.order.elsewhere:
-            self.delete(file, "elsewhere")
-        else:
+        if ours:
             self.offer(file)
+        else:
+            context.file_gone(file, "primary", "elsewhere")  # nothing of it was ever in our share
         if job.order.answer is not None:
             job.order.answer(file)
 
@@ -249,6 +255,10 @@ class Primary:
         """The job is over; what lies in the share is there to be copied, whole or not."""
         file = job.file
         del db.running[file.kind]
+        if job.order.elsewhere:
+            self.context.primary_files.delete(job.path)
+            self.next_of(db)
+            return
         self.share.end(file.number)
         self._keep(file)
         if self.share.limited:
@@ -257,7 +267,7 @@ class Primary:
 
     def next_of(self, db: PrimaryDatabase) -> None:
         """The next of the jobs that wait for each other."""
-        if db.waiting and (db.waiting[0].tail or not db.running):
+        if db.waiting and (db.waiting[0].tail or not db.runs_ours):
             order = db.waiting.pop(0)
             if self.begin_order(db, order) and order.answer is not None:
                 order.answer(None)

@@ -21,7 +21,7 @@ LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each seco
 @dataclass(slots=True)
 class Order:
     """What backup is wanted. answer is called with the finished file, None if it died; elsewhere: by someone else, and
-    its file goes to a place that is not replicated."""
+    its file goes to a place of his own: it takes no room of ours, and is not copied, kept or counted."""
 
     kind: Kind
     answer: Callable[[BackupFile | None], None] | None = None
@@ -33,10 +33,11 @@ class Order:
 class Job:
     """One backup being made."""
 
-    __slots__ = ("amount", "db", "file", "flow", "op", "order")
+    __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
 
-    def __init__(self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order) -> None:
+    def __init__(self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order, path: str) -> None:
         self.db = db
+        self.path = path  # where it writes
         self.op = op
         self.file = file
         self.order = order
@@ -84,6 +85,11 @@ class PrimaryDatabase:
 
     def name_given(self, name: str, now_us: int) -> None:
         self.named[name] = self.named_us = now_us
+
+    @property
+    def runs_ours(self) -> bool:
+        """Is a backup job of our own running? Someone else's takes its turn with none of ours."""
+        return any(not job.order.elsewhere for job in self.running.values())
 
     @property
     def next_number(self) -> int:

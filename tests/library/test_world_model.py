@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from dr_sim.backups.model import Kind
+from dr_sim.journal import Row
 from dr_sim.results import Result
 
 from .runs import (
@@ -70,3 +72,60 @@ def test_so_many_silent_machines_as_are_asked_for_are_a_failure() -> None:
     assert times(one, "seen.Fence")[0] == at(1, "10:01:30")
     three = ran("faults/lose_idle_hosts", "failover.machines_silent=3")
     assert times(three, "seen.Fence") == []
+
+
+# ---- someone else's backups ---------------------------------------------------------------------------------------------
+def finished(result: Result, kind: Kind, begun: str) -> Row:
+    """The end of the backup of that kind that was begun then."""
+    (begin,) = [r for r in rows(result, "truth.backup_begin", kind=int(kind)) if r.time_us == at(1, begun)]
+    (found,) = rows(result, "truth.backup_finished", file=begin.values["file"])
+    return found
+
+
+def test_his_log_backup_needs_no_room_of_ours_and_takes_log_away() -> None:
+    result = fault("second_log_job_share_full")
+    his = finished(result, Kind.LOG, "10:32")
+    assert his.time_us == at(1, "10:32") + 12_800_000  # 32 min of log, 128 MB at 10 MB/s
+    ours = finished(result, Kind.LOG, "11:05")
+    assert ours.values["first_lsn"] == his.values["last_lsn"]
+    assert his.values["first_lsn"] == finished(result, Kind.LOG, "10:00").values["last_lsn"]
+    assert rows(result, "truth.landed", name=his.values["name"]) == []
+    past = [r.values["redo_lsn"] for r in rows(result, "seen.Restored") if r.time_us > ours.time_us]
+    assert past[-1] == rows(result, "truth.backup_finished", kind=2)[-1].values["last_lsn"], "a backup got past the hole"
+    assert result.summary["backups"]["log"] == len(rows(result, "truth.backup_finished", kind=2)) - 1, "his is not counted"
+
+
+@pytest.mark.parametrize(
+    "ours", ["paused_backups: {database: crm, duration: 1 h}", "silent_backups: {database: crm, duration: 1 h, kind: any}"]
+)
+def test_what_ails_our_jobs_is_no_matter_of_his(ours: str) -> None:
+    kind, _, params = ours.partition(": ")
+    result = ran("faults/second_log_job_share_full", f"events=[{{at: Mon 10:02, {kind}: {params}}}, {{at: Mon 10:32, second_log_job: crm}}]")
+    assert finished(result, Kind.LOG, "10:32").values["nominal_bytes"] == 128_000_000
+    assert result.summary["violations"] == []
+
+
+@pytest.mark.parametrize("capacity", ["none", "30 GB"])
+def test_his_full_needs_no_room_of_ours_and_moves_the_base(capacity: str) -> None:
+    """50 GB do not fit into our share of 30 GB. Ours goes on beside it, and a later incremental of ours stands on his."""
+    result = ran(
+        "faults/ad_hoc_full", f"primary.share_capacity={capacity}", "databases.crm.serial=true", "primary.retention=6 h"
+    )
+    his = finished(result, Kind.FULL, "10:02")
+    assert rows(result, "truth.landed", file=his.values["file"]) == []
+    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=his.values["file"])] == ["elsewhere"]
+    assert finished(result, Kind.LOG, "10:05").time_us < his.time_us, "our serial jobs do not wait for his full"
+    kinds = [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
+    assert kinds[0] == Kind.INCREMENTAL
+    based_on = [r.values["header.differential_base_lsn"] for r in rows(result, "seen.Validated") if r.values["header.kind"] == Kind.INCREMENTAL]
+    assert based_on[0] == his.values["first_lsn"]
+    assert result.summary["backups"].get("full", 0) == len(rows(result, "truth.backup_finished", kind=0)) - 1
+
+
+def test_his_backup_dies_with_the_host_and_leaves_nothing_in_our_share() -> None:
+    events = "[{at: Mon 10:02, ad_hoc_full: crm}, {at: 'Mon 10:03', lose: host}]"
+    result = ran("faults/ad_hoc_full", f"events={events}", "failover.mode=automatic")
+    (cut,) = rows(result, "truth.backup_cut_off", kind=0)
+    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=cut.values["file"])] == ["elsewhere"]
+    assert rows(result, "truth.file_state", file=cut.values["file"]) == []
+    assert failover(result)["data_loss_us"] == 3 * 60 * SECOND
