@@ -18,7 +18,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),
     ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
     ("truth.backup_skipped", (("kind", "int"), ("reason", "str"), ("words", "seen-text"))),  # overrun, paused, 4214 ...; the engine's own words
-    ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),  # of the log, in no backup: recovery model SIMPLE
+    ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),  # of the log, in no backup: recovery model SIMPLE, or a backup that the server believed in
     # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
     # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), off (a membership is), sending, backoff, waiting (link down, no back-off), landed, gone
     ("truth.file_state", (("file", "int"), ("state", "str"))),

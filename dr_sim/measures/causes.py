@@ -18,7 +18,7 @@ LINK_KINDS = ("link_outage", "partition", "recorded_outage")  # what takes the l
 SLOW_KINDS = ("throttle", "packet_loss", "latency")
 STOP_KINDS = ("replication_stopped", "lose_secondary")
 COPY_KINDS = ("corrupt_in_transit", "corrupt_at_rest", "torn_copy")
-HOLE_KINDS = ("missing_file", "corrupt_at_rest", "second_log_job", "careless_clean_up")
+HOLE_KINDS = ("missing_file", "corrupt_at_rest", "second_log_job", "careless_clean_up", "silent_backups")
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class File:
     name: str
     nominal_bytes: int
     error: str = ""  # why it failed, in the engine's words
+    believed: bool = False  # it holds nothing, and the server truncated the log all the same
 
     @property
     def word(self) -> str:
@@ -209,4 +210,9 @@ def _files(t: Tables, database: int) -> list[File]:
     for row in t.rows("truth.backup_failed"):
         if row.entity == database:
             files[row.values["file"]].error = f"{row.values['number']} {row.values['text']}"
+    truncated = {(row.time_us, row.values["last_lsn"]) for row in t.rows("truth.log_truncated") if row.entity == database}
+    if truncated:
+        ends = dict(zip(begin["file"].tolist(), begin["last_lsn"].tolist(), strict=True))
+        for number, file in files.items():
+            file.believed = (file.cut_off_us, ends[number]) in truncated
     return list(files.values())

@@ -64,6 +64,10 @@ def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: i
         if log.kind != Kind.LOG or log.begin_us < from_us or log.commits <= commits:
             continue
         yield from _interval(causes, database, at, log.begin_us, f"until {_name(causes, log)} was cut")
+        if log.believed and log.cut_off_us is not None:
+            yield log.cut_off_us, "log backup", f"{_name(causes, log)} holds nothing, and its log was truncated"
+            yield from _repair(causes, made, log, log.cut_off_us, until_us)
+            return
         if log.cut_off_us is not None and (log.error or log.cut_off_us not in causes.failed_us):
             if log.error:
                 yield log.cut_off_us, "log backup failed", log.error

@@ -187,6 +187,11 @@ class EngineSpec:
     scale: int  # real engines: bytes on disk are nominal ones divided by this
     timing: str  # 'modelled': durations by the scenario's costs; 'measured': by the clock
 
+    @property
+    def postgres_rules(self) -> bool:
+        """Do PostgreSQL's rules hold, by the real server or by the model of it?"""
+        return self.kind == "postgres" or (self.kind == "model" and self.imitates == "postgres")
+
 
 @dataclass(frozen=True, slots=True)
 class Users:

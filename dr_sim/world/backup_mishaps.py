@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dr_sim.backups.model import Kind
 from dr_sim.scenario.model import BackupCost
 from dr_sim.world.agenda import Class
 from dr_sim.world.primary_database import Job
@@ -62,9 +63,12 @@ def no_room(primary: Primary, job: Job) -> None:
 
 
 def finish_hollow(primary: Primary, job: Job) -> None:
-    """The job reports success and has written a file, with its hash, that holds nothing. No log was truncated."""
+    """The job reports success and has written a file, with its hash, that holds nothing."""
     context, file = primary.context, job.file
-    job.op.abort(0)
+    if file.kind in job.db.believed:
+        _believe(primary, job)
+    else:
+        job.op.abort(0)  # no log was truncated
     context.primary_files.write(context.at_primary(file), b"")
     file.header.finished_utc_us = context.primary_utc_us()
     file.finished(file.header, b"", 0)
@@ -75,6 +79,20 @@ def finish_hollow(primary: Primary, job: Job) -> None:
     primary.offer(file)
     if job.order.answer is not None:
         job.order.answer(file)
+
+
+def _believe(primary: Primary, job: Job) -> None:
+    """The server holds that the backup was made: it lets go of the log that it took, and a full is its new base."""
+    context, db, file = primary.context, job.db, job.file
+    commits, lsn = (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
+    header = job.op.finish(commits, lsn, context.primary_utc_us()).header
+    context.witness.made(context.now_us, db.index, file.number, header, commits)
+    context.witness.gone(context.now_us, db.index, file.number, "primary")
+    if file.kind is Kind.LOG:
+        context.note("truth.log_truncated", db.index, header.first_lsn, header.last_lsn)
+        primary.log_space.changed(db)
+    elif file.kind is Kind.FULL and not header.copy_only:
+        db.last_full_lsn = header.first_lsn
 
 
 def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:

@@ -49,7 +49,7 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "committed_us", "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
+        "believed", "committed_us", "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
         "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
@@ -69,6 +69,7 @@ class PrimaryDatabase:
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
         self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing
+        self.believed: list[Kind] = []  # those of them of which the server thinks that they were made
         self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
         self.log_broken = False  # it was: there are none until a full or an incremental begins a new chain (4214)
         self.failed = ""  # the failure class that took it

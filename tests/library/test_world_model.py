@@ -7,6 +7,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.journal import Row
+from dr_sim.measures.ledger import explain_at
 from dr_sim.results import Result
 
 from .runs import (
@@ -14,6 +15,7 @@ from .runs import (
     at,
     failover,
     fault,
+    peak_us,
     ran,
     rows,
     times,
@@ -129,3 +131,49 @@ def test_his_backup_dies_with_the_host_and_leaves_nothing_in_our_share() -> None
     assert [r.values["why"] for r in rows(result, "truth.file_gone", file=cut.values["file"])] == ["elsewhere"]
     assert rows(result, "truth.file_state", file=cut.values["file"]) == []
     assert failover(result)["data_loss_us"] == 3 * 60 * SECOND
+
+
+# ---- backups that report success and hold nothing --------------------------------------------------------------------------
+def log_begins(result: Result, cut: str) -> int:
+    return int(finished(result, Kind.LOG, cut).values["first_lsn"])
+
+
+def test_by_postgres_rules_an_archiver_that_lies_loses_the_range_for_good() -> None:
+    result = fault("silent_backups_truncating")
+    whole = finished(result, Kind.LOG, "10:00").values["last_lsn"]
+    assert log_begins(result, "10:10") == whole + 20_000_000
+    (truncated,) = rows(result, "truth.log_truncated")
+    assert (truncated.values["first_lsn"], truncated.values["last_lsn"]) == (whole, whole + 20_000_000)
+    assert Kind.INCREMENTAL in [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
+    assert 15 * 60 * SECOND < peak_us(result) < 30 * 60 * SECOND
+    ledger = explain_at(result.journal, result.scenario, at(1, "10:14"))[0]
+    assert any(line.cause == "hole in the chain (event 1)" for line in ledger.lines), ledger.lines
+    last = rows(result, "truth.backup_finished", kind=2)[-1]
+    assert rows(result, "truth.restored")[-1].values["redo_lsn"] == last.values["last_lsn"]
+
+
+@pytest.mark.parametrize(("rules", "truncates"), [("sql_server", "true"), ("postgres", "false"), ("sql_server", ""), ("postgres", "true")])
+def test_whether_it_truncates_is_a_choice_of_the_scenario(rules: str, truncates: str) -> None:
+    choice = [f"events.1.silent_backups.truncates={truncates}"] if truncates else []
+    result = ran("faults/silent_backups_truncating", f"engine.imitates={rules}", *choice)
+    whole = finished(result, Kind.LOG, "10:00").values["last_lsn"]
+    assert log_begins(result, "10:10") == whole + (20_000_000 if truncates == "true" else 0)
+    assert result.summary["violations"] == []
+    assert result.summary["alerts"]["missed"] == 0
+
+
+def test_the_log_of_a_limited_disk_is_freed_by_a_backup_that_the_server_believes_in() -> None:
+    result = ran("faults/silent_backups_truncating", "databases.crm.log_capacity=30 MB", "events.1.silent_backups.duration=1 h")
+    assert rows(result, "truth.writes") == []
+
+
+def test_a_hollow_full_that_the_server_believes_in_moves_the_base() -> None:
+    events = (
+        "[{at: Mon 10:02, silent_backups: {database: crm, kind: full, duration: 1 h, truncates: true}},"
+        " {at: Mon 10:14, missing_file: crm}]"
+    )
+    scheduled = "databases.crm.full=daily 10:10"
+    moved = ran("faults/silent_backups_truncating", f"events={events}", scheduled, "engine.imitates=sql_server")
+    assert [r.values["kind"] for r in rows(moved, "seen.TakeBackup")][:2] == [Kind.INCREMENTAL, Kind.FULL]
+    kept = ran("faults/silent_backups_truncating", f"events={events}", scheduled)
+    assert [r.values["kind"] for r in rows(kept, "seen.TakeBackup")] == [Kind.INCREMENTAL]
