@@ -17,10 +17,16 @@ from typing import Any
 from dr_sim import __version__, cli_experiments
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
-from dr_sim.output import mute, show
+from dr_sim.output import mute, printable, show
+from dr_sim.reading import outside_allowed
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
 here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
+
+
+_READS_SCENARIOS = (
+    "run", "validate", "check", "baseline", "compare", "sweep", "policies", "compare-engines", "report",
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,11 +41,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
+        outside_allowed.set(getattr(arguments, "allow_outside", False))
         code = command(arguments)
         sys.stdout.flush()
         return code
     except DrSimError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; what is not finished was not written", file=sys.stderr)
@@ -78,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_engines(commands)
     _add_import(commands)
     _add_lists(commands)
+    for name in _READS_SCENARIOS:
+        commands.choices[name].add_argument(
+            "--allow-outside", action="store_true",
+            help="let scenarios name files outside the folder that the command is run from",
+        )  # fmt: skip
     return parser
 
 
@@ -174,12 +186,16 @@ def _run(a: argparse.Namespace) -> int:
         return cli_experiments.run_replications(a, scenario)
     if a.replication is not None:
         scenario = replace(scenario, replication_no=a.replication)
-    runs.check_target(a.out or runs.results_folder(scenario, Path("results")))
+    parent = runs.results_parent(scenario, Path("results"))
+    runs.check_target(a.out or parent / "1", replaced=a.out is not None)
     with progress_bar(scenario.name) as (progress, seconds):
         result = runs.run(scenario, progress)
         took = seconds()
-    folder = a.out or runs.results_folder(scenario, Path("results"))  # another run may have ended meanwhile
-    runs.write_results(result, folder)
+    if a.out is None:
+        folder = runs.write_next_results(result, parent)
+    else:
+        folder = a.out
+        runs.write_results(result, folder)
     if a.json:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
@@ -210,9 +226,9 @@ def _explain(a: argparse.Namespace) -> int:
     from dr_sim.explain import alerts_of, explain
 
     if a.alerts:
-        print(alerts_of(a.results, a.database))
+        show(alerts_of(a.results, a.database))
         return 0
-    print(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
+    show(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
     return 0
 
 
@@ -229,10 +245,10 @@ def _report(a: argparse.Namespace) -> int:
         examined = examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress) if stored.scenario.sla else None
     write_together({a.results / REPORT_FILE: report_html(views_of(stored.whole), summary, examined)})
     for flip in examined.flips if examined else []:
-        print(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
+        show(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
     if examined and not examined.flips:
-        print(f"none of {examined.tried} assumed numbers flips the verdict, at a tenth or at ten times its value")
-    print(f"{a.results}/  {REPORT_FILE}")
+        show(f"none of {examined.tried} assumed numbers flips the verdict, at a tenth or at ten times its value")
+    show(f"{a.results}/  {REPORT_FILE}")
     return 0
 
 
@@ -286,7 +302,7 @@ def _compare_engines(a: argparse.Namespace) -> int:
         if engine in stored:
             raise InputError([Problem("--costs", 0, 0, f"the costs of {engine} are given twice")])
         stored[engine] = read_costs(Path(path))
-    print(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True), stored)))
+    show(table(compare(a.scenarios, lambda text: print(text, file=sys.stderr, flush=True), stored)))
     return 0
 
 
@@ -306,14 +322,14 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
     files = {**{a.out.parent / name: text for name, text in imported.series.items()}, a.out: imported.scenario}
     keep_apart(files, [path for path in (a.history, a.restores, *a.monitor) if path])
     write_together(files)
-    print(imported.report)
+    show(imported.report)
     return 0
 
 
 def _policies(a: argparse.Namespace) -> int:
     from dr_sim.policies import policy_table
 
-    print(policy_table(a.scenarios, a.set, a.seed))
+    show(policy_table(a.scenarios, a.set, a.seed))
     return 0
 
 

@@ -14,7 +14,8 @@ from dr_sim import units
 from dr_sim.backups.model import Kind
 from dr_sim.cost_line import FASTEST_BYTES_S, Fit, rate_text, time_text
 from dr_sim.errors import InputError, Problem
-from dr_sim.scenario.tree import Node, parse_yaml
+from dr_sim.reading import read_regular
+from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
 
 RESTORE_KEYS = {
     Kind.FULL: ("restore_full.fixed", "restore_full.rate"), Kind.INCREMENTAL: ("restore_incremental.fixed", "restore_incremental.rate"),
@@ -110,7 +111,7 @@ class StoredCosts:
 def read_costs(path: Path) -> StoredCosts:
     """The costs in a file that `dr-sim calibrate -o` wrote. Raises InputError with its place where there is another thing."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8"
         raise InputError([Problem(str(path), 0, 0, f"cannot be read: {reason}")]) from None

@@ -36,6 +36,14 @@ def number_text(x: float, unit: str, figures_more: int = 0) -> str:
     return f"{x:,.0f}" if x == round(x) else figures(x, 3 + figures_more)
 
 
+def signed_text(x: float, unit: str) -> str:
+    """Return a difference with its sign; '?' where it is not bounded."""
+    if not math.isfinite(x):
+        return "?"
+    sign = "-" if x < 0 else "+" if x > 0 else ""
+    return f"{sign}{number_text(abs(x), unit)}"
+
+
 def number_texts(
     values: Sequence[float], unit: str, usual: Callable[[float], str] | None = None
 ) -> list[str]:

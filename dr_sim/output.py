@@ -1,29 +1,56 @@
-"""Files read and written for the user: whole or not at all, with one clear line where that cannot be."""
+"""Files read and written for the user: whole or not at all, with one clear line where that cannot be.
+
+A file is written in place of a regular file or where nothing is. A link is followed: what it leads to is
+written. The process's own streams (/dev/stdout and the like) are written through. Any other device, pipe
+or socket is refused: replacing it by a file would break whoever uses it.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.making import making
+from dr_sim.reading import read_regular
+
+MOST_BYTES = 2**30  # of one file that is read whole: a history of a million backups has a third of that
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/null")
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content. InputError if it cannot be read."""
+    """Return a file's content. InputError if it cannot be read."""
     try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why})")]) from None
+        return read_regular(path, MOST_BYTES)
+    except OSError as error:
+        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({error.strerror})")]) from None
+
+
+_CONTROL = re.compile(r"\x1b\[[0-9;]*m|[^\n\t -~\u00a0-\U0010ffff]")
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters do nothing: they are shown as escapes.
+
+    Line ends, tabs and the colours of a terminal stay.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        found = match[0]
+        return found if len(found) > 1 else ascii(found)[1:-1]
+
+    return _CONTROL.sub(shown, text)
 
 
 def show(text: str) -> None:
     """Print it; a reader who has gone away (| head) changes nothing of what was found, nor of its exit code."""
     try:
-        print(text, flush=True)
+        print(printable(text), flush=True)
     except BrokenPipeError:
         mute()
 
@@ -33,16 +60,58 @@ def mute() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _is_stream(path: Path) -> bool:
+    """Return whether a path names a stream of this process, or the place where nothing is kept."""
+    text = os.path.normpath(path)
+    return text in _STREAMS or re.fullmatch(r"/dev/fd/[0-9]+", text) is not None
+
+
 def check_place(path: Path) -> None:
     """InputError if a file cannot be written there: before the work that would be lost. Nothing is left there."""
+    if _is_stream(path):
+        return
     try:
-        if path.is_dir():
+        real = path.resolve()
+        if real.is_dir():
             raise IsADirectoryError(21, "it is a folder")
-        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if real.exists() and not real.is_file():
+            raise OSError(22, "it is no regular file; name a file, or /dev/stdout")
+        above = next(parent for parent in real.parents if parent.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise PermissionError(13, f"nothing may be put into {above}")
-    except OSError as error:
-        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror})")]) from None
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
+
+
+def write_file(path: Path, make: Callable[[Path], None], *, tidy_first: bool = True) -> None:
+    """Have `make` make a file beside a place, and move it there. Raises OSError.
+
+    Whoever writes many small files into one folder tidies it once, and not each time.
+    """
+    if _is_stream(path):
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / (path.name or "out")
+            make(made)
+            with open(path, "wb") as stream:
+                stream.write(made.read_bytes())
+        return
+    real = path.resolve()
+    with making(real.parent, tidy_first=tidy_first) as folder:
+        made = folder / real.name
+        make(made)
+        os.chmod(made, 0o644)
+        os.replace(made, real)
+
+
+def write_whole(path: Path, content: str | bytes, *, tidy_first: bool = True) -> None:
+    """Write a file that appears whole or not at all. Raises OSError."""
+    data = content.encode() if isinstance(content, str) else content
+    write_file(path, lambda made: _put(made, data), tidy_first=tidy_first)
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
@@ -68,24 +137,25 @@ def write_together(files: Mapping[Path, str]) -> None:
 
     InputError if a place cannot be written.
     """
-    made: list[tuple[str, Path]] = []
     path = next(iter(files))
     try:
+        with ExitStack() as stack:
+            made: list[tuple[Path, Path]] = []
+            for path, text in files.items():
+                if _is_stream(path):
+                    continue
+                real = path.resolve()
+                real.parent.mkdir(parents=True, exist_ok=True)
+                check_place(path)
+                part = stack.enter_context(making(real.parent)) / real.name
+                part.write_text(text, encoding="utf-8")
+                os.chmod(part, 0o644)
+                made.append((part, real))
+            for part, real in made:
+                os.replace(part, real)
         for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise IsADirectoryError(21, "it is a folder")
-            handle, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
-            made.append((temporary, path))
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-            os.chmod(temporary, 0o644)
-        for temporary, path in made:
-            os.replace(temporary, path)
+            if _is_stream(path):
+                write_whole(path, text)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
-    finally:
-        for temporary, _ in made:
-            if os.path.exists(temporary):
-                os.unlink(temporary)

@@ -6,8 +6,6 @@ import json
 import os
 import platform
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +19,7 @@ from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
 from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario import dump_resolved, load_scenario
@@ -72,16 +71,9 @@ def journal_name(leg_no: int) -> str:
 
 
 # ---- files --------------------------------------------------------------------------------------------------------------
-def results_folder(scenario: Scenario, root: Path) -> Path:
-    """results/<scenario>/<run>: the first whole number that is free."""
-    parent = root / safe_name(scenario.name)
-    n = 1
-    try:
-        while (parent / str(n)).exists():
-            n += 1
-    except OSError as error:
-        raise _refused(parent, f"cannot be looked into ({error.strerror})") from None
-    return parent / str(n)
+def results_parent(scenario: Scenario, root: Path) -> Path:
+    """Return results/<scenario>: its runs lie in 1, 2, ... there."""
+    return root / safe_name(scenario.name)
 
 
 def safe_name(name: str) -> str:
@@ -90,11 +82,22 @@ def safe_name(name: str) -> str:
     return safe.strip(". ") or "scenario"
 
 
-def check_target(folder: Path) -> None:
-    """Refuse what cannot be written, and to replace what is not a run of ours."""
+def check_target(folder: Path, *, replaced: bool = True) -> None:
+    """Refuse what cannot be written, and to replace what is not a run of ours.
+
+    replaced: what lies there is to be replaced; otherwise the run goes beside it.
+    """
     try:
-        if (folder.exists() or folder.is_symlink()) and not _is_run(folder):
-            raise _refused(folder, "is there and holds no run of dr-sim")
+        if not replaced:
+            folder = folder.parent
+        elif folder.is_symlink():
+            raise _refused(folder, "is a link, which a folder would replace")
+        elif Path.cwd().resolve().is_relative_to(folder.resolve()):
+            raise _refused(folder, "is the folder that you are in, or one above it")
+        else:
+            tidy(folder)
+            if folder.exists() and not _is_run(folder):
+                raise _refused(folder, "is there and holds no run of dr-sim")
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if not above.is_dir():
             raise _refused(folder, f"cannot be written ({above} is no folder)")
@@ -124,21 +127,28 @@ def _refused(folder: Path, why: str) -> InputError:
 
 
 def write_results(result: Result, folder: Path) -> None:
-    """All files of a run, whole or not at all: made beside the folder, then moved into its place."""
+    """Write all files of a run, whole or not at all: made beside the folder, then moved into its place."""
     check_target(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+        with making(folder.parent) as new:
+            _fill(result, new)
+            replace_folder(new, folder)
     except OSError as error:
         raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
+
+
+def write_next_results(result: Result, parent: Path) -> Path:
+    """Write all files of a run into the first of parent/1, parent/2, ... that is free; return which."""
     try:
-        _fill(result, temporary)
-        os.chmod(temporary, 0o755)
-        _move_into_place(temporary, folder)
+        parent.mkdir(parents=True, exist_ok=True)
+        for other in parent.parent.iterdir():  # runs of other scenarios may have been killed
+            tidy(other)
+        with making(parent) as new:
+            _fill(result, new)
+            return move_to_free_number(new, parent)
     except OSError as error:
-        raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise _refused(parent, f"cannot be written ({error.strerror or error})") from None
 
 
 def _fill(result: Result, folder: Path) -> None:
@@ -205,21 +215,6 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _move_into_place(temporary: Path, folder: Path) -> None:
-    if not folder.exists():
-        temporary.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
-    old = aside / "run"
-    try:
-        folder.rename(old)
-        temporary.rename(folder)
-    finally:
-        if old.exists() and not folder.exists():  # interrupted in between: the old run is put back
-            old.rename(folder)
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from dr_sim.experiments.estimates import (
 )
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.number_text import figures, number_text, number_texts, value_and_bound, value_text
+from dr_sim.number_text import figures, number_texts, signed_text, value_and_bound, value_text
 from dr_sim.scenario.sla import PHASES, split
 from dr_sim.screen import coloured, counted, span
 from dr_sim.units import clock
@@ -162,7 +162,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     for d in shown:
         i = d.interval
         name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
-        change = f"{_signed(i.estimate, d.unit)} [{_signed(i.low, d.unit)}, {_signed(i.high, d.unit)}]"
+        change = f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, {signed_text(i.high, d.unit)}]"
         chance = "" if d.differing == 0 else "< 1 in 10^9" if d.p < 1e-9 else figures(d.p, 2)
         a_text, b_text = number_texts([d.a, d.b], d.unit)
         out.append(f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} {f'{d.differing} of {d.pairs}':<18}{chance}")
@@ -178,9 +178,3 @@ def _readable(measure: str) -> str:
     """'exposure.above_900000000_us', as samples keep it: 'exposure above 15:00'."""
     head, _, limit = measure.partition(".above_")
     return f"{head} above {clock(int(limit.removesuffix('_us')))}" if limit else measure
-
-
-def _signed(x: float, unit: str) -> str:
-    if not math.isfinite(x):
-        return "?"
-    return f"{'-' if x < 0 else '+' if x > 0 else ''}{number_text(abs(x), unit)}"

@@ -356,7 +356,7 @@ def test_an_interruption_between_old_and_new_puts_the_old_run_back(
     plain = Path.rename
 
     def rename(self: Path, target: Path) -> Path:
-        if Path(target).name == "old" and self.name.startswith(".making-"):
+        if Path(target).name == "old" and self.name == "new":
             raise KeyboardInterrupt
         return plain(self, target)
 
@@ -473,7 +473,7 @@ def locked(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def test_2_results_that_nobody_may_look_into(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     locked(monkeypatch, "results")
     assert told(capsys, "run", "short.yaml") == (
-        2, "", "results/short: cannot be looked into (Permission denied); name another folder with --out\n",
+        2, "", "results/short: cannot be written (Permission denied); name another folder with --out\n",
     )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from dr_sim.figures import exposure_svg, timeline_svg
+from dr_sim.figures import exposure_svg, save_svg, timeline_svg
 from dr_sim.figures.style import ALERT_MARKS, slices
 from dr_sim.figures.views import Views, views_of
 from dr_sim.journal import Journal
@@ -120,3 +121,12 @@ def test_every_alert_that_there_is_has_a_mark_and_a_word() -> None:
     ids = {x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100}
     assert set(ALERT_MARKS) == ids == set(range(1, 1 + len(ids)))
     assert len({(mark, colour) for mark, colour, _ in ALERT_MARKS.values()}) == len({word for *_, word in ALERT_MARKS.values()}) == len(ids)
+
+
+def test_the_same_figure_gives_the_same_bytes_wherever_it_was_drawn(tmp_path: Path) -> None:
+    """Ids in an SVG are salted hashes: without a fixed salt they differ from run to run."""
+    for name in ("a.svg", "b.svg"):
+        figure = Figure()
+        figure.subplots().plot([1, 2], [3, 4])
+        save_svg(figure, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -1,13 +1,12 @@
 """Temporary folders of real engines: gone when they are left, and, of a process that was killed, at the next start.
 
-In each lies a file that names the process that made it and the instant at which that began, in the system's own terms:
-ids of processes are given again. A folder whose process is gone is removed by the next who makes one. Nobody else's is.
+In each lies a lock that its process holds. A folder whose lock is free is removed by the next process that makes one. A lock
+tells the truth between containers that share a folder, where the id of a process means nothing.
 """
 
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import shutil
 import subprocess
@@ -16,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 PREFIX = "dr-sim-"
-OWNER = "owner.json"
+LOCK = "lock"
 _open: dict[Path, int] = {}
 """Folders that are in use, and by which process: a forked one does not own them."""
 
@@ -41,13 +42,13 @@ def scratch_folder() -> Iterator[Path]:
     clear_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _open[folder] = os.getpid()
+    lock = FileLock(folder / LOCK)
     try:
-        part = folder / "owner.part"
-        part.write_text(json.dumps([os.getpid(), began(os.getpid())]))
-        part.replace(folder / OWNER)
+        lock.acquire()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
         del _open[folder]
 
 
@@ -61,13 +62,24 @@ def _remove_open() -> None:
 def clear_leftovers() -> list[Path]:
     """Remove what killed processes of this user left behind; returns what."""
     found: list[Path] = []
-    for note in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
+    for place in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        folder = place.parent
         try:
-            pid, since = json.loads(note.read_text())
-            ours = note.stat().st_uid == os.geteuid() and not note.parent.is_symlink()
-        except (OSError, ValueError, TypeError):
+            ours = place.stat().st_uid == os.geteuid() and not folder.is_symlink()
+        except OSError:
             continue
-        if ours and isinstance(pid, int) and began(pid) != since:
-            shutil.rmtree(note.parent, ignore_errors=True)
-            found.append(note.parent)
+        if ours and is_free(place):
+            shutil.rmtree(folder, ignore_errors=True)
+            found.append(folder)
     return found
+
+
+def is_free(place: Path) -> bool:
+    """Return whether no living process holds the lock in that file."""
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return False
+    lock.release()
+    return True

@@ -21,12 +21,12 @@ from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
-from dr_sim.experiments.files import save
 from dr_sim.experiments.judge import FALSE_ALARM
 from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.measures.tenants import asked_of
+from dr_sim.output import write_file
 from dr_sim.scenario.model import Scenario
 
 LEAST = 2  # of which it is seen whether there is luck in a scenario
@@ -113,7 +113,7 @@ def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> Non
     table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(about).encode()})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+        write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
     except OSError as error:
         raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
 

@@ -21,6 +21,7 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
+from dr_sim.reading import read_regular
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
@@ -106,9 +107,8 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
 def is_scenario(path: Path) -> bool:
     """Whether a YAML file is meant as one: it says how long to run, on which databases, or what it extends."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            return False
-        tree = parse_yaml(path.read_text(encoding="utf-8-sig"), str(path), [])
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+        tree = parse_yaml(text, str(path), [])
     except (OSError, UnicodeDecodeError):
         return False
     return tree is not None and isinstance(tree.value, dict) and any(key in tree.value for key in _TELLS)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.store import key_of, write_whole
+from dr_sim.experiments.store import key_of
 from dr_sim.experiments.sweep import Swept
 from dr_sim.experiments.sweep_answer import Told
 from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
+from dr_sim.output import write_file, write_whole
 from dr_sim.results import safe_name
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario, Sweep
@@ -39,8 +38,8 @@ def write_distribution(found: Distribution, folder: Path) -> None:
     """Every file whole or not at all; the summary, which says that all is there, last."""
     try:
         write_whole(folder / SCENARIO_FILE, dump_resolved(found.scenario))
-        save(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
-        save(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
+        write_file(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
+        write_file(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
         write_whole(folder / REPORT_FILE, report_of(found))
         about = {"python": platform.python_version(), "dr-sim": __version__, **found.summary()}
         write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
@@ -66,19 +65,6 @@ def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None 
     pq.write_table(made, path, compression="zstd")
 
 
-def save(path: Path, write: Callable[[Path], None]) -> None:
-    """A file made by `write` beside its place, then moved there."""
-    handle, name = tempfile.mkstemp(prefix=".making-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")) -> Path:
     """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep their own keys."""
     said = json.dumps([[s.key, s.values] for s in sweeps])
@@ -91,14 +77,14 @@ def write_sweep(swept: Swept, measures: Sequence[str], told: Sequence[Told], fol
     names = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
+        write_file(folder / MEASURES_FILE, lambda path: write_parquet(swept.measures, path))
         varied = [key for key in swept.keys if len({p.values[key] for p in swept.points}) > 1]
         for measure in measures if len(varied) <= 2 else ():
             names.append(f"{measure}.svg")
             figure = swept.plot(measure)
-            save(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
+            write_file(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
         write_whole(folder / "answer.json", json.dumps([of.to_json() for of in told], indent=1, ensure_ascii=False) + "\n")
-        save(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
+        write_file(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
     except OSError as error:
         raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
     return names

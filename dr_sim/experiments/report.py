@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.number_text import figures, number_text, number_texts
+from dr_sim.number_text import figures, number_texts, signed_text
+from dr_sim.output import printable
 from dr_sim.screen_distribution import line_text, shown_value_and_bound
 from dr_sim.verdict import Outcome
 
@@ -17,7 +19,7 @@ _MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL
 
 # ---- words -----------------------------------------------------------------------------------------------------------
 def change_text(c: Change) -> str:
-    """'exposure.p99 rose from 5:00 to 9:58: by 4:58 [4:10, 5:50]; 300 of 300 runs differ (by chance: less than 1 in 10^9)'."""
+    """'exposure.p99 rose from 5:00 to 9:58: by +4:58 [+4:10, +5:50]; 300 of 300 runs differ (by chance: less than 1 in 10^9)'."""
     d = c.difference
     i = d.interval
     what = " ".join(filter(None, (d.measure, d.database, d.tenant)))
@@ -26,8 +28,7 @@ def change_text(c: Change) -> str:
     text = f"{what} {moved} from {before} to {now}"
     if c.certain:
         return f"{text} (nothing in this scenario is left to chance)"
-    size = sorted(abs(x) for x in (i.low, i.high))
-    by, least, most = (number_text(x, d.unit) for x in (abs(i.estimate), *size))
+    by, least, most = (signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
     often = "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
     return f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by chance: {often})"
 
@@ -77,19 +78,21 @@ def junit(check: Check) -> str:
                 suite, "testcase", classname=str(c.path), name=v.line.id, file=file, line=str(line), time=f"{each:.3f}"
             )
             if v.outcome is Outcome.FAIL:
-                Xml.SubElement(case, "failure", message=_printable(_said(v)))
+                Xml.SubElement(case, "failure", message=_said(v))
             elif v.outcome is Outcome.UNKNOWN:
-                Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_printable(_said(v)))
+                Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_said(v))
         for change in c.changes:
             case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=" ".join(filter(None, ("baseline", change.difference.measure, change.difference.tenant))), file=str(c.path), line="1", time="0.000")
             if change.worse:
-                Xml.SubElement(case, "failure", message=_printable(change_text(change)))
+                Xml.SubElement(case, "failure", message=change_text(change))
         if told := broken(c.distribution):
             case = Xml.SubElement(suite, "testcase", classname=str(c.path), name="invariants")
             Xml.SubElement(case, "error", message=told)
         _count(suite)
     _count(suites)
     Xml.indent(suites)
+    for element in suites.iter():
+        element.attrib = {key: _printable(value) for key, value in element.attrib.items()}
     return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
@@ -100,7 +103,7 @@ def _count(suite: Xml.Element) -> None:
 
 
 def _printable(message: str) -> str:
-    """XML has no control characters."""
+    """Return a text without what XML has no room for: control characters and halves of characters."""
     return "".join(c if c.isprintable() else "?" for c in message)
 
 
@@ -125,7 +128,9 @@ def markdown(check: Check) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """Return a text for a cell of a Markdown table: nothing in it is markup, and it has one line."""
+    one_line = _printable(text.replace("\n", " "))
+    return re.sub(r"([\\|`*_\[\]!~])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;")
 
 
 # ---- GitHub ----------------------------------------------------------------------------------------------------------
@@ -156,7 +161,12 @@ def _command(level: str, file: str, line: int, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return _escaped(text).replace("%", "%25")
+
+
+def _escaped(text: str) -> str:
+    """Return a text in one line, its control characters shown as escapes."""
+    return printable(text).replace("\r", "\\r").replace("\n", " ").replace("\x1b", "\\x1b")
 
 
 def _property(text: str) -> str:

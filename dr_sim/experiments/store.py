@@ -8,8 +8,6 @@ version of dr_sim's own code (its key); it is never mixed with another's.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +15,8 @@ from pathlib import Path
 import dr_sim
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.sample import Sample, unpack
+from dr_sim.making import tidy
+from dr_sim.output import write_whole
 from dr_sim.scenario.model import Scenario
 
 KEY_FILE = "replications.json"
@@ -69,6 +69,7 @@ class Store:
         elif self.folder.is_dir() and any(self.folder.iterdir()):
             raise _refused(self.folder, "is there and holds no replications")
         (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
+        tidy(self.folder / BATCHES)
         if not mark.exists():
             write_whole(mark, json.dumps({"key": self.key}) + "\n")
 
@@ -76,7 +77,7 @@ class Store:
         """Put a finished batch on disk, as it came."""
         first, last = samples[0].number, samples[-1].number
         try:
-            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.batch", _hash(packed) + b"\n" + packed)
+            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.batch", _hash(packed) + b"\n" + packed, tidy_first=False)
         except OSError as error:
             raise _refused(self.folder, f"cannot be written ({error.strerror or error})") from None
 
@@ -92,19 +93,6 @@ def _read(path: Path) -> list[Sample]:
 
 def _hash(packed: bytes) -> bytes:
     return blake2b(packed, digest_size=16).hexdigest().encode()
-
-
-def write_whole(path: Path, text: str | bytes) -> None:
-    """A file that appears whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=".making-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(text.encode() if isinstance(text, str) else text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _refused(folder: Path, why: str) -> InputError:

@@ -6,7 +6,6 @@ guard is asked of a caller's script. Its input ends when its parent dies, howeve
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import signal
@@ -38,8 +37,11 @@ def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONSAFEPATH": "1"},
         process_group=0,  # Ctrl-C is the parent's to answer
     )
-    with suppress(AttributeError, OSError):  # Linux only, and a user may have used up what pipes may hold
-        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):  # a user may have used up what pipes may hold
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
     return process
 
 

@@ -25,14 +25,12 @@ __all__ = ["exposure_figure", "exposure_svg", "save_svg", "timeline_figure", "ti
 
 def timeline_svg(views: Views, path: Path) -> None:
     """Backups, link, how far behind, alerts and the failovers, over the run, all legs of it, and around each failover."""
-    with mpl.rc_context(STYLE):
-        save_svg(timeline_figure(views), path)
+    save_svg(timeline_figure(views), path)
 
 
 def exposure_svg(views: Views, path: Path) -> None:
     """True and reported exposure to the loss of the site, with the SLA's line, the failures and the time unprotected."""
-    with mpl.rc_context(STYLE):
-        save_svg(exposure_figure(views), path)
+    save_svg(exposure_figure(views), path)
 
 
 def timeline_figure(views: Views) -> Figure:
@@ -50,7 +48,7 @@ def exposure_figure(views: Views) -> Figure:
 def save_svg(figure: Figure, path: Path) -> None:
     """The same figure gives the same bytes."""
     FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         # a name in letters that the font lacks: the picture shows boxes, the screen is not for telling so
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": "dr_sim"})

@@ -38,6 +38,7 @@ ALERT_MARKS = {  # by their event ids in the README
     18: ("o", RED, "logs wait to be restored"),
 }  # fmt: skip
 STYLE: Any = {
+    "text.parse_math": False,  # a name may hold dollar signs
     "svg.hashsalt": "dr_sim", "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
 }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.reading import inside_tree_of, outside_allowed
 from dr_sim.scenario import build, checks
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
@@ -41,9 +42,11 @@ def load_scenario(
     engine: str | None = None,
     timing: str | None = None,
     kinds: tuple[Kind, ...] | None = None,
+    allow_outside: bool = False,
 ) -> Scenario:
     """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in place of its own;
-    kinds: of events, all by default.
+    kinds: of events, all by default; allow_outside: files that it names may lie outside its folder tree
+    (dr_sim/reading.py).
 
     Raises InputError with every mistake that was found.
     """
@@ -52,8 +55,12 @@ def load_scenario(
     given = (
         ("--seed", ("seed",), seed), ("--engine", ("engine", "kind"), engine), ("--timing", ("engine", "timing"), timing),
     )  # fmt: skip
-    options = tuple((f"{name} {value}", path, str(value)) for name, path, value in given if value is not None)
-    scenario, problems = _load(os.fspath(path), tuple(overrides), options, kinds)
+    options = tuple((f"{name} {value}", steps, str(value)) for name, steps, value in given if value is not None)
+    allowed = outside_allowed.set(allow_outside or outside_allowed.get())
+    try:
+        scenario, problems = _load(os.fspath(path), tuple(overrides), options, kinds)
+    finally:
+        outside_allowed.reset(allowed)
     if scenario is None:
         raise InputError(problems)
     return scenario
@@ -77,9 +84,13 @@ def _load(
     path: str, overrides: tuple[str, ...], options: Options, kinds: tuple[Kind, ...] | None
 ) -> tuple[Scenario | None, list[Problem]]:
     problems: list[Problem] = []
-    tree = read_tree(path, overrides, options, problems)
-    copies = multiply(tree, problems) if tree is not None else {}
-    scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems) if tree is not None else None
+    copies: dict[str, str] = {}
+    scenario = None
+    with inside_tree_of(path):
+        tree = read_tree(path, overrides, options, problems)
+        if tree is not None:
+            copies = multiply(tree, problems)
+            scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems)
     ordered = sorted(dict.fromkeys(told_once(problems, copies)), key=lambda problem: (problem.file != path, problem))
     return (None, ordered) if ordered else (scenario, [])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
+
+from dr_sim.reading import read_inside
 
 
 class SeriesError(ValueError):
@@ -20,14 +22,10 @@ def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
     Raises SeriesError if the file cannot be read.
     """
     try:
-        if os.path.getsize(path) > most_bytes:
-            raise SeriesError(f"{path} is larger than {most_bytes // 2**20} MiB, too large for a series")
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            delimiter = max(delimiters, key=file.readline().count)
-            file.seek(0)
-            return [row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row)]
-    except SeriesError:
-        raise
+        text = read_inside(path, most_bytes).decode("utf-8-sig")
+        delimiter = max(delimiters, key=text.partition("\n")[0].count)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        return [row for row in rows if any(cell.strip() for cell in row)]
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SeriesError(f"cannot read the series {path}: {reason}") from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from pathlib import Path as FilePath
 from typing import Any
 
 from dr_sim.errors import Problem
+from dr_sim.reading import read_inside
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
@@ -98,13 +98,9 @@ def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
         problems.append(told)
 
     try:
-        if os.path.getsize(path) > MAX_BYTES:
-            problem(f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario")
-            return None
-        data = FilePath(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        problem(f"cannot be read: {reason}")
+        data = read_inside(path, MAX_BYTES)
+    except OSError as error:
+        problem(f"cannot be read: {error.strerror}")
         return None
     try:
         return data.decode("utf-8-sig")

@@ -7,6 +7,7 @@ fields.py make values of it. Duplicate keys are refused. Nothing here knows what
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MAX_BYTES = 4 * 2**20
 MAX_NODES = 200_000
 MAX_DEPTH = 30
 _NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}"
     for kind in ["str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value"]
@@ -128,7 +130,9 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
         return None
     if composed is None:
         return Node(file, 1, 1, None)
-    return _Composer(file, problems).node(composed, 0)
+    composer = _Composer(file, problems)
+    tree = composer.node(composed, 0)
+    return None if composer.unsafe else tree
 
 
 def _syntax(error: MarkedYAMLError, file: str) -> Problem:
@@ -165,13 +169,28 @@ def _shown_tag(tag: Any) -> str:
     return str(tag).replace("tag:yaml.org,2002:", "!!")[:40]
 
 
-def _is_text(text: str) -> bool:
-    """Whether it can be written to a file: an escape such as \\ud83d is only half a character."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+_LAYOUT = "\n\t"  # a description may have several lines
+
+
+def _wrong_character(text: str) -> str:
+    """Return what is wrong with a text that is shown to people and to build servers; '' if nothing is.
+
+    Control characters act on terminals and in logs of build servers, XML has no room for them, and
+    direction marks make a name look like another one.
+    """
+    for char in text:
+        kind = unicodedata.category(char)
+        if kind == "Cs":
+            return "holds half a character; write the whole one"
+        if kind in ("Zl", "Zp") or (kind == "Cc" and char not in _LAYOUT):
+            return f"holds the control character U+{ord(char):04X}; leave it out"
+        if char in _DIRECTIONS or ord(char) & 0xFFFE == 0xFFFE:
+            return f"holds the invisible character U+{ord(char):04X}; leave it out"
+    return ""
+
+
+_DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
+_ONE_LINE_EXCEPT = ("description",)
 
 
 class _Composer:
@@ -182,6 +201,7 @@ class _Composer:
         self.problems = problems
         self.count = 0
         self.open: set[int] = set()
+        self.unsafe = False  # a text holds what must not be shown: nothing more is said of this file
 
     def node(self, yaml_node: Any, depth: int) -> Node:
         mark = yaml_node.start_mark
@@ -201,8 +221,9 @@ class _Composer:
             node.value = [self.node(child, depth + 1) for child in yaml_node.value if not self.full()]
         elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
             node.value = str(yaml_node.value)
-            if not _is_text(node.value):
-                self.problems.append(node.problem("holds half a character; write the whole one"))
+            if wrong := _wrong_character(node.value):
+                self.problems.append(node.problem(wrong))
+                self.unsafe = True
         self.open.discard(id(yaml_node))
         return node
 
@@ -230,15 +251,22 @@ class _Composer:
                 )
                 continue
             key = str(key_node.value)
+            if key_node.tag == _MERGE:
+                merge = "'<<' (a merge key) is YAML 1.1; write the keys out, or use 'extends: other.yaml'"
+                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, merge))
+                continue
             if yaml_node.flow_style and last is not None and _goes_on(last, key_node, value_node):
                 last.value = f"{last.value},{key}"
                 cut.append(last)
                 continue
-            if not _is_text(key):
-                half = "a key holds half a character; write the whole one"
-                self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, half))
+            if wrong := _wrong_character(key):
+                place = (self.file, mark.line + 1, mark.column + 1)
+                self.problems.append(Problem(*place, f"a key {wrong}"))
+                self.unsafe = True
                 continue
             child = self.node(value_node, depth + 1)
+            if isinstance(child.value, str) and "\n" in child.value and key not in _ONE_LINE_EXCEPT:
+                self.problems.append(child.problem(f"{key}: write it in one line"))
             child.key_line, child.key_column = mark.line + 1, mark.column + 1
             if key in children:
                 first = children[key]

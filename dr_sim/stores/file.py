@@ -6,21 +6,23 @@ the new one, and when `save` has returned it is the new one. An entry holds its 
 both; its file is named by a hash of the key, because keys are longer than file names may be. So an entry that is torn,
 has rotted, or stands under another's name is told from a whole one, and `load` refuses the lot instead of resuming
 without it. Leftovers of a crash are removed when the folder is opened. A lock on the folder keeps a second opener out;
-it goes with its process, however that ends. For POSIX systems: it relies on rename, flock and fsync of folders there.
+it goes with its process, however that ends. For POSIX systems: it relies on rename and fsync of folders there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
+from filelock import FileLock, Timeout
+
 from dr_sim.stores.port import StoreError
 
 LOCK = "lock"
+OWNER = "owner"  # holds the id of the process that has the lock
 PART = ".part"  # of an entry that is being written
 ENTRY = ".entry"
 _MAGIC = "dr_sim entry 1"
@@ -63,7 +65,9 @@ class Disk:
             file.write(data)
 
     def sync(self, path: Path) -> None:
-        """What a file holds, or which names a folder has, is on the disk afterwards."""
+        """Force to the disk what a file holds, or which names a folder has. Windows cannot do it for a folder."""
+        if os.name == "nt" and path.is_dir():
+            return
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -88,7 +92,7 @@ class FileStore:
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
         self._disk = disk or Disk()
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(folder)
@@ -108,7 +112,7 @@ class FileStore:
     def close(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
-            os.close(lock)  # and with it goes the lock
+            lock.release()
 
     def load(self) -> dict[str, str]:
         self._check_open()
@@ -176,18 +180,18 @@ class FileStore:
             raise StoreError(f"the store in {self.folder} has been closed; open it again")
 
 
-def _locked(folder: Path) -> int:
-    """The folder's lock, held. Raises StoreError if another has it."""
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+def _locked(folder: Path) -> FileLock:
+    """Return the folder's lock, held. Raises StoreError if another has it."""
+    lock = FileLock(folder / LOCK)
+    owner = folder / OWNER
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(handle)
-        raise StoreError(f"the store in {folder} is in use by process {owner}; end that one first") from None
+        lock.acquire(timeout=0)
+    except Timeout:
+        pid = owner.read_text(encoding="ascii", errors="replace").strip() if owner.exists() else "unknown"
+        raise StoreError(f"the store in {folder} is in use by process {pid}; end that one first") from None
+    try:
+        owner.write_text(f"{os.getpid()}\n", encoding="ascii")
     except BaseException:
-        os.close(handle)
+        lock.release()
         raise
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode("ascii"))
-    return handle
+    return lock

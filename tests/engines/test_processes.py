@@ -13,11 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from dr_sim.engines import scratch
 from dr_sim.engines.postgres.home import Home, children
 from dr_sim.engines.postgres.notes import LOST
-from dr_sim.engines.scratch import OWNER, PREFIX, began, clear_leftovers, scratch_folder
+from dr_sim.engines.scratch import LOCK, PREFIX, began, clear_leftovers, scratch_folder
 
 from .conftest import verdict_on_skip
 
@@ -67,15 +68,40 @@ def test_interrupted_it_takes_its_servers_along(tmp_path: Path, how: signal.Sign
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
 
 
-def test_killed_it_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+def gone(pids: list[int], within_s: float = 30) -> bool:
+    """Return whether all of them have ended, or end within that time."""
+    until = time.monotonic() + within_s
+    while any(began(pid) is not None for pid in pids) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(began(pid) is not None for pid in pids)
+
+
+def test_killed_its_servers_end_with_it(tmp_path: Path) -> None:
     program = start(tmp_path, "run", LONG, "--out", "out")
     pids = servers(tmp_path, 2)
+    program.kill()
+    program.wait(60)
+    assert gone(pids)
+    until = time.monotonic() + 30
+    while any(tmp_path.glob("tmp/dr-sim-pg-*")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(tmp_path.glob("tmp/dr-sim-pg-*"))
+    after = start(tmp_path, "run", SHORT, "--out", "after")
+    assert after.wait(120) == 0
+    assert left(tmp_path) == [] and not (tmp_path / "out").exists()
+
+
+def test_killed_together_with_its_watcher_it_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    program = start(tmp_path, "run", LONG, "--out", "out")
+    pids = servers(tmp_path, 2)
+    (watcher,) = [pid for pid in children(program.pid) if pid not in pids]
+    os.kill(watcher, signal.SIGKILL)
     program.kill()
     program.wait(60)
     assert [pid for pid in pids if began(pid) is not None] == pids and len(left(tmp_path)) >= 2
     after = start(tmp_path, "run", SHORT, "--out", "after")
     assert after.wait(120) == 0
-    assert [pid for pid in pids if began(pid) is not None] == []
+    assert gone(pids)
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
 
 
@@ -88,7 +114,10 @@ def test_a_program_under_way_is_cleared_away_too(tmp_path: Path, monkeypatch: py
     while len(pids) < 3 and time.monotonic() < until:
         time.sleep(0.02)
         for note in tmp_path.rglob("*.json"):
-            program = json.loads(note.read_text())["programs"]
+            try:
+                program = json.loads(note.read_text())["programs"]
+            except ValueError:  # it is being written
+                continue
             pids = [program[0][0], *children(program[0][0])] if program else []
     dying.kill()
     dying.wait(60)
@@ -157,18 +186,21 @@ def test_an_ordinary_user_runs_servers_as_himself(tmp_path: Path) -> None:
 # ---- temporary folders -----------------------------------------------------------------------------------------------
 def test_a_temporary_folder_goes_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
-    dead, reused, strange = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "reused", "strange"))
-    for folder, owner in ((dead, [2**22 + 1, "1"]), (reused, [os.getpid(), "1"]), (strange, "nobody")):
+    dead, held = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "held"))
+    for folder in (dead, held):
         folder.mkdir()
-        (folder / OWNER).write_text(json.dumps(owner))
+        (folder / LOCK).touch()
     (tmp_path / f"{PREFIX}bare").mkdir()
+    elsewhere = FileLock(held / LOCK)  # as a process of another container holds it
+    elsewhere.acquire()
     with scratch_folder() as mine:
-        assert not dead.exists() and not reused.exists() and strange.exists()
+        assert not dead.exists() and held.exists()
         assert clear_leftovers() == [] and mine.exists()
         with pytest.raises(RuntimeError), scratch_folder() as other:
             raise RuntimeError
         assert not other.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{PREFIX}bare", f"{PREFIX}strange"]
+    elsewhere.release()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{PREFIX}bare", f"{PREFIX}held"]
 
 
 def test_a_removal_that_is_interrupted_is_made_up_for_at_the_end(tmp_path: Path) -> None:

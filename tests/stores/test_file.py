@@ -66,7 +66,7 @@ def test_leftovers_are_removed_and_other_files_are_left_alone(tmp_path: Path) ->
     (tmp_path / "README").write_text("whose folder this is")
     with FileStore(tmp_path) as store:
         assert store.load() == {}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["README", "lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README", "lock", "owner"]
 
 
 def test_all_damage_is_one_error(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Where this process's servers live, as whom they run, and how they are gone afterwards.
 
 All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and its servers are
-stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by the next one (notes.py).
+stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by its watcher, and what the watcher did
+not get to, by the next one (notes.py).
 
 PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can reach.
 """
@@ -30,6 +31,25 @@ from dr_sim.engines.postgres.notes import PREFIX, STOP_S, Note, clear_leftovers
 
 SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
 _LONGEST_BELOW = len("/12345/.s.PGSQL.5432")
+GIVE_BACK_S = 5
+_WATCH = """
+servers=' '
+nl='
+'
+folders=''
+while IFS= read -r line; do
+  case $line in
+    +*) servers="$servers${line#+} " ;;
+    -*) gone=${line#-}; servers="${servers%% $gone *} ${servers#* $gone }" ;;
+    /*) folders="$folders$line$nl" ;;
+    done) exit 0 ;;
+  esac
+done
+for id in $servers; do kill -QUIT "$id"; done
+sleep 1
+for id in $servers; do kill -KILL "$id"; done
+printf '%s' "$folders" | while IFS= read -r folder; do rm -rf -- "$folder"; done
+"""
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 PROGRAM_S = 120  # no program of PostgreSQL may take longer
@@ -98,6 +118,46 @@ def sent(code: int) -> str:
     return f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 and -code not in CRASHES else ""
 
 
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it has started: first so that it gives its shared memory back, then for good."""
+    for how, wait_s in ((signal.SIGTERM, GIVE_BACK_S), (signal.SIGKILL, STOP_S)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(wait_s)
+            return
+
+
+class Watcher:
+    """A shell that ends the servers of this process when this process is gone, however that ended.
+
+    It reads a line for each server that begins (+id) or ends (-id), and one for each folder (/path). Its
+    input ends with this process, since nobody else holds the other end: then it stops what is left, and
+    removes the folders.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, env={"PATH": "/usr/bin:/bin"}, cwd="/",
+        )  # fmt: skip
+
+    def tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # somebody ended it: the notes are still there
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        """Everything has been ended and removed by ourselves."""
+        self.tell("done")
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_S)
+
+
 class Home:
     """This process's folder, programs and servers."""
 
@@ -106,6 +166,7 @@ class Home:
         clear_leftovers()
         self.pid = os.getpid()
         self.note = Note()
+        self.watcher = Watcher()
         self._servers: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
         """By process id; with it what ends with the last of its processes."""
         self._count = 0
@@ -119,6 +180,7 @@ class Home:
     def _temporary(self, candidates: Sequence[Path]) -> Path:
         folder = _temporary(self.user, candidates)
         self.note.add_folder(folder)
+        self.watcher.tell(str(folder))
         return folder
 
     def _for_programs(self) -> Path:
@@ -160,8 +222,7 @@ class Home:
                 self.note.add(process.pid, server=False)
                 output, said = process.communicate(timeout=PROGRAM_S)
             except BaseException as error:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _end_group(process)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise OutsideError(f"{program} was not done after {PROGRAM_S} s: the run ends here, and nothing of it is written") from None
                 raise
@@ -193,6 +254,7 @@ class Home:
             os.close(held)
         self._servers[server.pid] = server, alive
         self.note.add(server.pid, server=True)
+        self.watcher.tell(f"+{server.pid}")
         return server
 
     def stop(self, server: subprocess.Popen[bytes], how: signal.Signals = signal.SIGQUIT) -> None:
@@ -203,6 +265,7 @@ class Home:
             select.select([alive], [], [], STOP_S)  # the processes of one that was killed end by themselves, a little later
             os.close(alive)
             self.note.remove(server.pid)
+            self.watcher.tell(f"-{server.pid}")
 
     @staticmethod
     def _end(server: subprocess.Popen[bytes], how: signal.Signals) -> None:
@@ -235,6 +298,7 @@ class Home:
             self.stop(server)
         for folder in self.note.folders:
             shutil.rmtree(folder, ignore_errors=True)
+        self.watcher.close()
         self.note.close()
 
 

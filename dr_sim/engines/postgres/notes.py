@@ -1,8 +1,9 @@
 """What a process leaves behind if it is killed, and how the next one clears it away.
 
 Each process that starts servers keeps a note, a file in the user's state folder: its folders, and the id of each server and of
-each program under way, with the instant at which that process began. Whoever starts servers next reads these notes: where the
-writer is gone, the processes are stopped, if they are still the ones noted, and the folders removed. Nothing is ever stopped by name.
+each program under way, with the instant at which that process began. Beside it lies a lock that the process holds. Whoever starts
+servers next reads these notes: where the lock is free, the writer is gone; then the processes are stopped, if they are still the ones
+noted, and the folders removed. Nothing is ever stopped by name.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from dr_sim.engines.postgres.errors import ServerError
-from dr_sim.engines.scratch import began
+from dr_sim.engines.scratch import began, is_free
 
 PREFIX = "dr-sim-pg-"
+LOCK = ".lock"
 STOP_S = 10
 LOST = "lost.log"
 """Beside the notes: the last log lines of the server that was last ended from outside."""
@@ -53,6 +58,8 @@ class Note:
         """Raises ServerError."""
         self.place = notes_folder() / f"{os.getpid()}-{next(_numbers)}.json"
         self.folders: list[Path] = []
+        self._lock = FileLock(self.place.with_suffix(LOCK))
+        self._lock.acquire()
         self._file = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._bytes = 0
         self._servers: dict[int, str] = {}
@@ -60,7 +67,7 @@ class Note:
 
     def _write(self) -> None:
         said = {
-            "owner": [os.getpid(), began(os.getpid())], "folders": [str(folder) for folder in self.folders],
+            "folders": [str(folder) for folder in self.folders],
             "servers": list(self._servers.items()), "programs": list(self._programs.items()),
         }  # fmt: skip
         text = json.dumps(said).encode()
@@ -98,6 +105,8 @@ class Note:
         self._programs.clear()
         os.close(self._file)
         self.place.unlink(missing_ok=True)
+        self._lock.release()
+        self.place.with_suffix(LOCK).unlink(missing_ok=True)
 
 
 # ---- of processes that are gone ----------------------------------------------------------------------------------
@@ -105,16 +114,16 @@ def clear_leftovers() -> list[int]:
     """Stop the processes and remove the folders of those that are gone; returns the ids of what was stopped."""
     stopped: list[int] = []
     for note in sorted(notes_folder().glob("*.json")):
-        try:
+        lock = note.with_suffix(LOCK)
+        if not is_free(lock):
+            continue
+        running: list[tuple[Callable[[int, str], None], int, str]] = []
+        folders: list[Path] = []
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # cut off before anything was started
             said: dict[str, Any] = json.loads(note.read_text())
-            owner, folders = said["owner"], [Path(text) for text in said["folders"]]
-            running = [(_end_server, *each) for each in said["servers"]] + [(_end_program, *each) for each in said["programs"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            if began(int(note.name.partition("-")[0])) is None:
-                note.unlink(missing_ok=True)  # cut off before anything was started; else it is being written
-            continue
-        if began(owner[0]) == owner[1]:
-            continue
+            folders = [Path(text) for text in said["folders"]]
+            running = [(_end_server, pid, since) for pid, since in said["servers"]]
+            running += [(_end_program, pid, since) for pid, since in said["programs"]]
         for end, pid, since in running:
             if began(pid) == since:
                 stopped.append(pid)
@@ -123,6 +132,7 @@ def clear_leftovers() -> list[int]:
             if folder.name.startswith(PREFIX):
                 shutil.rmtree(folder, ignore_errors=True)
         note.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
     return stopped
 
 

@@ -1,0 +1,109 @@
+"""Files and folders made whole, beside their places, and then moved there.
+
+Theory of operation. Whatever is written for a user is first made in a hidden folder next to its place
+and moved from there by one rename. The folder holds a lock while its process lives. A process that is
+killed leaves the folder behind, and the lock is free: the next one that makes something there removes
+it. If the killed process had moved an older run aside, to replace it, and nothing has taken its place
+yet, the older run is put back. A lock, unlike a process id, also tells the truth between containers
+that share a folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PREFIX = ".making-"
+_LOCK = "lock"
+_OLD = "old"  # what lay at the place that is being replaced
+_PLACE = "place"  # a file with the name of that place
+_GRACE_S = 60.0  # between making the folder and locking it lie microseconds; a stopped process may take longer
+
+
+@contextmanager
+def making(parent: Path, *, tidy_first: bool = True) -> Iterator[Path]:
+    """Yield an empty folder beside the places in `parent`; remove it afterwards. Raises OSError."""
+    if tidy_first:
+        tidy(parent)
+    outer = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    lock = FileLock(outer / _LOCK)
+    try:
+        lock.acquire()
+        inner = outer / "new"
+        inner.mkdir()
+        yield inner
+    finally:
+        _put_back(outer)
+        lock.release()
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Move a folder made by `making` into a place where an older one may lie. Raises OSError."""
+    outer = new.parent
+    old = outer / _OLD
+    if place.exists():
+        (outer / _PLACE).write_text(place.name, encoding="utf-8")
+        place.rename(old)
+    new.rename(place)
+
+
+def move_to_free_number(new: Path, parent: Path) -> Path:
+    """Move a folder to the first of parent/1, parent/2, ... that is free, and return its place.
+
+    A rename onto a folder with files in it fails, so two processes never get the same number.
+    """
+    number = 1
+    while True:
+        place = parent / str(number)
+        if not place.exists():
+            try:
+                new.rename(place)
+                return place
+            except OSError:
+                if not place.exists():
+                    raise
+        number += 1
+
+
+def tidy(parent: Path) -> None:
+    """Remove what killed processes have left in a folder; put back what they had moved aside."""
+    with suppress(OSError):
+        for outer in sorted(parent.glob(PREFIX + "*")):
+            if outer.is_dir() and not outer.is_symlink():
+                _tidy_one(outer)
+
+
+def _tidy_one(outer: Path) -> None:
+    if not (outer / _LOCK).exists():
+        # it is being made, or was left without a lock
+        if time.time() - outer.stat().st_mtime > _GRACE_S:
+            shutil.rmtree(outer, ignore_errors=True)
+        return
+    lock = FileLock(outer / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return
+    try:
+        _put_back(outer)
+    finally:
+        lock.release()
+    shutil.rmtree(outer, ignore_errors=True)
+
+
+def _put_back(outer: Path) -> None:
+    """Where a replacement was interrupted between its two renames, the older folder returns."""
+    old, named = outer / _OLD, outer / _PLACE
+    if not old.exists() or not named.exists():
+        return
+    place = outer.parent / os.path.basename(named.read_text(encoding="utf-8"))
+    if not place.exists():
+        old.rename(place)
