@@ -307,10 +307,22 @@ def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
         out.append(f"  the recovery manager believed in at most {clock(reported['max_us'])}{_defined(reported, e, scenario)}")
     elif reported["max_us"] is None:
         out.append("  the recovery manager could not say: it never validated a log")
+    out += _outage_if_now(summary)
     lag = summary["replay_lag"]
     if lag["max_us"] is not None:
         out.append(f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  max {clock(lag['max_us'])}")
     return out
+
+
+def _outage_if_now(summary: dict[str, Any]) -> list[str]:
+    """What an outage would have been at any time: one line."""
+    o = summary["outage_if_now"]
+    if not o["time_us"]:
+        return []
+    words = {name: "never" if o[f"{name}_us"] is None else clock(o[f"{name}_us"]) for name in ("p50", "p99", "max")}
+    text = "  ".join(f"{name} {value}" for name, value in words.items())
+    never = f"   (for {clock(o['never_us'])} nothing could be promoted)" if o["never_us"] else ""
+    return [f"OUTAGE IF NOW    {text}{never}"]
 
 
 def _before_and_after(summary: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
+from dr_sim.units import clock
 
 
 class Outcome(IntEnum):
@@ -72,6 +73,8 @@ def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:
     unit = UNITS[kind_of(line.measure)]
     found = _value(summary, line)
     value = found.value
+    if found.never:
+        return Judged(line, Outcome.FAIL if line.at_most else Outcome.PASS, None, unit, found.reason)
     if value is None:
         return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
     met = value <= line.bound if line.at_most else value >= line.bound
@@ -87,6 +90,7 @@ class _Found:
     value: int | None
     reason: str = ""
     at_least: bool = False
+    never: bool = False  # it is without end, and so above every bound
 
 
 def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
@@ -121,7 +125,12 @@ def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: 
     curve = _part(service["other_classes"][line.failure_class] if other else service, line)
     if not curve["time_us"]:
         return _Found(None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL))
-    return _Found(curve["above"][str(limit)]["ppm"] if limit is not None else curve[f"{statistic}_us"])
+    if limit is not None:
+        return _Found(curve["above"][str(limit)]["ppm"])
+    value = curve[f"{statistic}_us"]
+    if value is None:  # longer than any bound
+        return _Found(None, f"for {clock(curve['never_us'])} nothing could have been promoted at all", never=True)
+    return _Found(value)
 
 
 def _part(service: dict[str, Any], line: SlaLine) -> dict[str, Any]:

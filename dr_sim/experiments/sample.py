@@ -17,13 +17,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dr_sim.measures.exposure import CLASSES, Curve
+from dr_sim.measures.exposure import CLASSES
+from dr_sim.measures.outage_now import NO_WAY_US
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.curves import limits_us
 from dr_sim.measures.tenants import asked_of, asked_of_class
-from dr_sim.measures.whole import Whole
+from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import CURVES, PHASES, STATISTICS, split
+from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, PHASES, STATISTICS, split
 from dr_sim.world.play import play
 
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
@@ -158,12 +159,13 @@ def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> S
 def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     named = _named(scenario)
     yield from _of_failovers(summary["failovers"], named)
-    for head in ("exposure", "replay_lag"):
-        yield from _of_curve(head, summary[head], "", "site" if head == "exposure" else "")
+    for head in ("exposure", "replay_lag", "outage_if_now"):
+        of = "site" if head in CLASSED_CURVES else ""
+        yield from _of_curve(head, summary[head], "", of)
         for name in named:
-            yield from _of_curve(head, summary[head]["by_database"][name], name, "site" if head == "exposure" else "")
+            yield from _of_curve(head, summary[head]["by_database"][name], name, of)
         for tenant, curve in summary[head]["by_tenant"].items():
-            yield from _of_curve(head, curve, "", "site" if head == "exposure" else "", tenant)
+            yield from _of_curve(head, curve, "", of, tenant)
     for other, curve in summary["exposure"]["other_classes"].items():
         yield from _of_class("exposure", curve, other)
     for head in ("exposure_before", "exposure_after"):
@@ -249,6 +251,9 @@ def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: st
         return
     for statistic in STATISTICS:
         value = curve[f"{statistic}_us"]
+        if value is None:  # without end
+            yield Value(f"{head}.{statistic}", database, failure_class, "us", NO_WAY_US, None, tenant)
+            continue
         yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value, tenant)
     for limit, above in curve["above"].items():
         yield Value(f"{head}.above_{limit}_us", database, failure_class, "ppm", above["ppm"], above["ppm"], tenant)
@@ -280,10 +285,11 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
             yield _sampled("exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant)
     for line in scenario.sla:
         head = split(line.measure)[0]
-        if head in ("exposure_before", "exposure_after"):
+        if head in ("exposure_before", "exposure_after") or (head == "outage_if_now" and (line.database or line.tenant)):
             about = (line.database, line.failure_class or "site")
             curve = whole.curve(head, *about, line.tenant)
             yield _sampled(head, *about, curve, scenario, end, line.tenant)
+    yield _sampled("outage_if_now", "", "site", whole.outage_if_now(), scenario, end)
     yield _sampled("replay_lag", "", "", whole.replay_lag(), scenario, end)
     for name in named:
         yield _sampled("replay_lag", name, "", whole.replay_lag(name), scenario, end)
@@ -292,7 +298,7 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
 
 
 def _sampled(
-    measure: str, database: str, failure_class: str, curve: Curve, scenario: Scenario, end: int, tenant: str = ""
+    measure: str, database: str, failure_class: str, curve: AnyCurve, scenario: Scenario, end: int, tenant: str = ""
 ) -> CurveSample:
     curve = curve.window(scenario.measure_from_us, end)
     whole = curve.duration_us

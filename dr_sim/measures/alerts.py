@@ -1,7 +1,10 @@
 """Alerts judged by danger: was everyone told who had to be, in time, and was anyone told for nothing?
 
-Danger is true exposure (class 'site') of a database above scenario.danger_us, an episode of it a maximal interval. Where
-backups come no more often than that, exposure is above it by design: then it counts from when the next one is due.
+Danger has two limbs. *Data*: true exposure (class 'site') of a database above scenario.danger_us. Where backups come no
+more often than that, exposure is above it by design: then it counts from when the next one is due. *Time*:
+`outage_if_now` (outage_now.py) above the limit of outage_limit_us while the standby is behind by more than danger_us, or
+the standby behind by more than scenario.danger_behind_us in any case. An episode is a maximal interval in which a
+database is in danger by either limb.
 - An episode is *due* an alert once it has lasted danger_grace_us; one that ends earlier, by itself or because the
   primary failed, asks for none.
 - It was *answered* by the first alert for that database (or for the whole service) from so long before its onset as the
@@ -9,22 +12,31 @@ backups come no more often than that, exposure is above it by design: then it co
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
-  [t - danger_us, t + danger_us]. From a failure to the end of the run all is danger.
-- One that says that the primary's log is full (event 10) is of another danger: it is false if no commit was refused there.
+  [t - danger_us, t + danger_us], and what it says is not true either (rightness.py: a clock is wrong, a full is hollow,
+  a restore was refused). From a failure to the end of the run all is danger.
+- One that says that the primary's log is full (event 10) is of another danger: it is right if a commit was refused there.
 Alerts about a failover itself (events 12 to 14) are neither an answer to a danger nor false: nobody's data is in question.
 So a mute system misses every due episode, and one that always cries has a false alert for every quiet hour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.outage_now import outage_if_now, way_over
+from dr_sim.measures.rightness import says_the_truth
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.measures.writes import refusals
 from dr_sim.scenario.model import Scenario, Schedule
+from dr_sim.scenario.sla import split
+from dr_sim.units import HOUR_US
 
 DAY_US = 86_400_000_000
+DEFAULT_OUTAGE_US = HOUR_US
+"""Amazon Web Services' disaster recovery paper: a warm standby is back within minutes, a restore of backups within hours."""
 
 ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
 ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
@@ -50,7 +62,7 @@ class Alert:
 
 @dataclass(slots=True)
 class Episode:
-    """One lasting danger of one database: [onset_us, end_us)."""
+    """One lasting danger of one database: [onset_us, end_us). limbs: 'data', 'time' or 'data and time'."""
 
     database: int
     onset_us: int
@@ -58,6 +70,7 @@ class Episode:
     ended_by_failure: bool
     due_us: int | None  # None: too short to ask for an alert
     alert: Alert | None
+    limbs: str = "data"
 
     @property
     def missed(self) -> bool:
@@ -133,10 +146,11 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
-        spans, failed_us = _danger(t, scenario, database, limit)
-        quality.episodes += [_episode(scenario, alerts, database, span, limit, failed_us) for span in spans]
+        found, failed_us = _danger(t, scenario, database, limit)
+        quality.episodes += [_episode(scenario, alerts, database, span, limit, failed_us) for span in found]
+        spans = [(onset, end) for onset, end, _ in found]
         if failed_us is not None:
-            spans = [*spans, (failed_us, run_end_us(t, scenario) + 1)]
+            spans.append((failed_us, run_end_us(t, scenario) + 1))
         dangers.append(spans)
     refused = refusals(t, scenario)
     everywhere = [span for spans in dangers for span in spans]
@@ -144,11 +158,17 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
         near = everywhere if alert.database < 0 else dangers[alert.database]
         if alert.event_id == ABOUT_WRITES:
             near = [*near, *((r.begin_us, r.end_us) for r in refused if r.database == alert.database)]
-        reach = danger_us(scenario, alert.database)
-        alert.false_alarm = not any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near)
-        alert.false_alarm &= alert.event_id not in ABOUT_FAILOVER
+        alert.false_alarm = _is_false(t, scenario, alert, near)
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
+
+
+def _is_false(t: Tables, scenario: Scenario, alert: Alert, near: Sequence[tuple[int, int]]) -> bool:
+    """near: the dangers that it may be about."""
+    reach = danger_us(scenario, alert.database)
+    if alert.event_id in ABOUT_FAILOVER or any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near):
+        return False
+    return not says_the_truth(t, scenario, alert.event_id, alert.database, alert.time_us, alert.file_name)
 
 
 def danger_us(scenario: Scenario, database: int) -> int:
@@ -166,17 +186,76 @@ def _between_us(schedule: Schedule) -> int:
     return {"every": schedule.interval_us, "daily": DAY_US, "weekly": 7 * DAY_US}[schedule.kind]
 
 
-def _danger(t: Tables, scenario: Scenario, database: int, limit_us: int) -> tuple[list[tuple[int, int]], int | None]:
+def behind_us(scenario: Scenario, database: int) -> int:
+    """How far the standby may be behind: danger.behind, and where its backups come no more often than that, so long after the
+    next is due."""
+    beyond = danger_us(replace(scenario, danger_us=scenario.danger_behind_us), database)
+    return beyond + scenario.replay.every_us
+
+
+def outage_limit_us(scenario: Scenario, least_us: int) -> int:
+    """The outage above which a database is in danger: danger.outage_above; without it the tightest outage that the SLA allows,
+    or DEFAULT_OUTAGE_US. least_us: what a failover takes in any case; where that is above the limit by design, danger
+    begins so far beyond it."""
+    limit = scenario.danger_outage_us
+    if limit is None:
+        allowed = [
+            line.bound for line in scenario.sla
+            if line.at_most and split(line.measure)[0] == "outage" and line.failure_class in ("", "site")
+        ]  # fmt: skip
+        limit = min(allowed, default=DEFAULT_OUTAGE_US)
+    return limit if least_us <= limit else least_us + limit
+
+
+Span = tuple[int, int, str]
+"""Onset, end and limbs of a danger."""
+
+
+def _danger(t: Tables, scenario: Scenario, database: int, limit_us: int) -> tuple[list[Span], int | None]:
     """The episodes of a database, and the instant from which it was no longer up (None: up to the end)."""
-    curve = true_exposure(t, scenario, database).window(scenario.measure_from_us, run_end_us(t, scenario))
+    window = (scenario.measure_from_us, run_end_us(t, scenario))
+    data = true_exposure(t, scenario, database).window(*window).above(limit_us)
+    time = [*_behind(t, scenario, database, window), *_long_outage(t, scenario, database, window)]
     up_until = up_until_us(t, scenario, database)
-    return curve.above(limit_us), up_until if up_until < run_end_us(t, scenario) else None
+    found: list[Span] = []
+    for onset, end, limb in sorted([*((*span, "data") for span in data), *((*span, "time") for span in time)]):
+        if found and onset <= found[-1][1]:
+            before = found[-1]
+            limbs = before[2] if limb in before[2] else "data and time"
+            found[-1] = (before[0], max(before[1], end), limbs)
+        else:
+            found.append((onset, end, limb))
+    return found, up_until if up_until < run_end_us(t, scenario) else None
+
+
+def _behind(t: Tables, scenario: Scenario, database: int, window: tuple[int, int]) -> list[tuple[int, int]]:
+    return replay_lag(t, scenario, database).window(*window).above(behind_us(scenario, database))
+
+
+def _long_outage(t: Tables, scenario: Scenario, database: int, window: tuple[int, int]) -> list[tuple[int, int]]:
+    """While what the standby lacks is older than the danger limit, too: nobody can know that a restore will take three hours
+    when it begins. Before the first copy there is nothing to promote: that is no news, and exposure tells of it."""
+    curve = outage_if_now(t, scenario, database, usual=True).window(*window)
+    if not len(curve.start_us):
+        return []
+    way = way_over(t, scenario, usual=True)
+    limit = outage_limit_us(scenario, way.shortest_us + way.after_us)
+    restored = t.of("truth.restored", database)["time_us"]
+    first = 0 if scenario.databases[database].seeded else int(restored[0]) if len(restored) else window[1]
+    behind = replay_lag(t, scenario, database).window(*window).above(danger_us(scenario, database))
+    return [(max(onset, first), end) for onset, end in _both(curve.above(limit), behind) if end > first]
+
+
+def _both(a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The intervals in which one of each holds."""
+    found = [(max(begin, other), min(end, until)) for begin, end in a for other, until in b]
+    return [(begin, end) for begin, end in found if begin < end]
 
 
 def _episode(
-    scenario: Scenario, alerts: list[Alert], database: int, span: tuple[int, int], limit_us: int, failed_us: int | None
+    scenario: Scenario, alerts: list[Alert], database: int, span: Span, limit_us: int, failed_us: int | None
 ) -> Episode:
-    onset, end = span
+    onset, end, limbs = span
     due = onset + scenario.danger_grace_us
     answer = next(
         (
@@ -184,4 +263,4 @@ def _episode(
             if a.database in (database, -1) and onset - limit_us <= a.time_us <= end and a.event_id not in ABOUT_FAILOVER
         ), None,
     )  # fmt: skip
-    return Episode(database, onset, end, failed_us is not None and end >= failed_us, due if due < end else None, answer)
+    return Episode(database, onset, end, failed_us is not None and end >= failed_us, due if due < end else None, answer, limbs)

@@ -17,12 +17,15 @@ import numpy as np
 
 from dr_sim.legs import Leg
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
+from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.outage_now import NO_WAY_US, outage_if_now, outage_of_service
 from dr_sim.measures.outcome import Failover
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
 from dr_sim.scenario.model import Scenario
 
+AnyCurve = Curve | Falling
 Measure = Callable[[Tables, Scenario, int], Curve]
 
 
@@ -36,6 +39,7 @@ class Whole:
         self.scenario = self.legs[0].scenario
         self.end_us = run_end_us(self.opened[0], self.scenario)
         self._kept: dict[tuple[int, str, int], Curve] = {}  # by leg, measure and database
+        self._outages: dict[tuple[int, int], Falling] = {}  # by leg and database
 
     def after(self, leg: Leg) -> tuple[Leg, Tables] | None:
         """The leg that follows that one."""
@@ -59,9 +63,11 @@ class Whole:
         """When the first of the databases took no more writes at the first primary; the run's end if none ever did."""
         return service_up_until_us(self.opened[0], self.scenario)
 
-    def curve(self, head: str, database: str = "", failure_class: str = "site", tenant: str = "") -> Curve:
+    def curve(self, head: str, database: str = "", failure_class: str = "site", tenant: str = "") -> AnyCurve:
         """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the measured part of the run."""
         begin, end = self.scenario.measure_from_us, self.end_us
+        if head == "outage_if_now":
+            return self.outage_if_now(database, tenant).window(begin, end)
         if head == "replay_lag":
             return self.replay_lag(database, tenant).window(begin, end)
         found = self.exposure(database, failure_class, tenant)
@@ -82,6 +88,26 @@ class Whole:
     def replay_lag(self, database: str = "", tenant: str = "") -> Curve:
         """Of the time in which there is a copy at a secondary."""
         return self._over("lag", replay_lag, (database, tenant), alone=False)
+
+    def outage_if_now(self, database: str = "", tenant: str = "") -> Falling:
+        """Of the time in which a primary is up; where no second side ever comes again, there is no way over."""
+        found = [self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs]
+        alone = self._never_again((database, tenant))
+        if alone.duration_us:
+            stop = alone.stops_us()
+            found.append(Falling(alone.start_us, stop, np.full(len(stop), NO_WAY_US, np.int64), np.zeros(len(stop), np.int64)))
+        return joined_falling(found)
+
+    def outage_in(self, leg: Leg, database: int) -> Falling:
+        """Of one database in one leg, in that leg's time."""
+        key = (leg.number, database)
+        if key not in self._outages:
+            self._outages[key] = outage_if_now(self.opened[leg.number - 1], leg.scenario, database)
+        return self._outages[key]
+
+    def _outage_in(self, leg: Leg, of: tuple[str, str]) -> Falling:
+        curves = [self.outage_in(leg, i) for i in _databases(leg.scenario, of)]
+        return outage_of_service(self.opened[leg.number - 1], leg.scenario, curves)
 
     def _over(self, what: str, measure: Measure, of: tuple[str, str], alone: bool) -> Curve:
         found = [self._in_leg(leg, what, measure, of).shifted(leg.begins_us) for leg in self.legs]

@@ -138,6 +138,11 @@ def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]
     if summary["failovers"] and before["time_us"]:
         words = f"p50 {clock(before['p50_us'])}, p99 {clock(before['p99_us'])}, at most {clock(before['max_us'])}"
         facts.append(("exposure before the first failure", words))
+    o = summary["outage_if_now"]
+    if o["time_us"]:
+        most = "without end" if o["max_us"] is None else f"at most {clock(o['max_us'])}"
+        half, nearly = ("never" if o[key] is None else clock(o[key]) for key in ("p50_us", "p99_us"))
+        facts.append(("outage, had the site been lost", f"p50 {half}, p99 {nearly}, {most}"))
     if lag["max_us"] is not None:
         facts.append(("replay lag", f"p50 {clock(lag['p50_us'])}, p99 {clock(lag['p99_us'])}, at most {clock(lag['max_us'])}"))
     if len(summary["legs"]) > 1:

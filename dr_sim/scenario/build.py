@@ -172,6 +172,8 @@ def scenario(
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
+        danger_outage_us=None if root.danger.outage_above == fields.NEVER else root.danger.outage_above,
+        danger_behind_us=root.danger.behind,
         directory=model.Directory(
             *root.directory.changes, schedule(root.directory.replicate, root.time_zone), root.directory.lag,
             root.directory.provision,

@@ -110,6 +110,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("users.utilisation", "60 %", "assumed"),
     ("manager.restart_after", "30 s", "assumed"),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
+    (
+        "danger.outage_above", "none",
+        "the scenario's own SLA; else 1 h: Amazon Web Services' disaster recovery paper has minutes for a warm standby, hours for a restore",
+    ),
+    ("danger.behind", "45 min", "built-in SQL Server log shipping: restore_threshold, above which it alerts (14421)"),
     ("danger.grace", "6 min", "the recovery service's own limits: one retry, and a minute for a log backup to finish"),
     ("recorded.link", "none", "assumed: the link is as link says"),
     ("recorded.outages", "none", "assumed: only those under events and faults"),

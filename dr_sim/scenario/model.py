@@ -346,6 +346,8 @@ class Scenario:
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
+    danger_outage_us: int | None = None  # so is an outage_if_now above this; None: above what the SLA allows
+    danger_behind_us: int = 45 * 60_000_000  # so is a standby that is further behind
     secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
     carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
     directory: Directory = Directory(0, 1, Schedule("none"), 0, 0)

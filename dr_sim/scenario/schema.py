@@ -201,6 +201,10 @@ class ManagerKeys(Section):
 
 class DangerKeys(Section):
     above: Duration = about("true exposure above this is danger that someone must be told of")
+    outage_above: DurationOrNone = about(
+        "so is an outage, should the site be lost now, above this; none: above the tightest outage that the SLA allows, or 1 h"
+    )
+    behind: Duration = about("so is a standby that lags by more than this, what it has landed and not restored included")
     grace: Duration = about("time to tell them in")
 
 

@@ -19,8 +19,8 @@ COUNTS = ("alerts_missed", "alerts_late", "alerts_false")
 COUNTED = (*COUNTS, *(f"{measure}.{statistic}" for measure in COUNTS for statistic in STATISTICS if statistic != "mean"))
 EXPOSURES = ("exposure", "exposure_before", "exposure_after")
 """Exposure over all the measured time, before the run's first failure, and from it on."""
-CURVES = (*EXPOSURES, "replay_lag")
-CLASSED_CURVES = EXPOSURES
+CURVES = (*EXPOSURES, "replay_lag", "outage_if_now")
+CLASSED_CURVES = (*EXPOSURES, "outage_if_now")
 """Curves that depend on what died; without a class in the line it is the site."""
 DURATIONS = (
     *VALUES,
@@ -33,7 +33,7 @@ _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
 _UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, exposure_before.p99 (before the first failure), " \
-    "exposure_after.p99, replay_lag.p99, alerts_missed, alerts_late or alerts_false"  # fmt: skip
+    "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, alerts_missed, alerts_late or alerts_false"  # fmt: skip
 
 
 def split(measure: str) -> tuple[str, str]:
@@ -124,6 +124,8 @@ def _check_names(
 
 def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]) -> None:
     """Whether that measure is taken of what a line is about."""
+    if head == "outage_if_now" and words.get("class", "site") in ("database", "host"):
+        problems.append(line["class"].problem("sla: outage_if_now is known for the loss of the site; leave 'class' out"))
     if "class" in words and head not in CLASSED:
         problems.append(line["class"].problem(f"sla: {head[:60]} is the same for every class; leave 'class' out"))
     if "tenant" in words and "database" in words:

@@ -9,7 +9,8 @@ import pytest
 from dr_sim.journal import Journal
 from dr_sim.measures.alerts import danger_us, judge
 from dr_sim.scenario.model import Schedule
-from tests.measures.make import HOUR, MIN, S, a_database, a_scenario, alert, survivable
+from tests.measures.make import DAY, HOUR, MIN, S, a_database, a_scenario, alert, survivable
+from tests.world.build import ran
 
 
 def outage(journal: Journal, begin_us: int, length_us: int, entity: int = 0, before: int = 5 * MIN) -> None:
@@ -177,3 +178,96 @@ def test_that_the_log_is_full_is_false_only_where_no_commit_was_refused() -> Non
     alert(journal, 4 * HOUR, event_id=10)
     end(journal)
     assert [a.false_alarm for a in judge(journal, a_scenario()).alerts] == [False, True, True]
+
+
+# ---- the other limb: time ---------------------------------------------------------------------------------------------
+STANDS = """\
+run_for: 12 h
+databases: {crm: {size: 20 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+replay: {age: %s}
+events:
+  - {at: 1 h, %s}
+"""
+EVENTS = {
+    "a restore hangs": "slow_restore: {by: 1000000, duration: 6 min}",
+    "a restore takes five hours": "slow_restore: {by: 17000, duration: 6 min}",
+    "readers hold it open": "readers: {database: crm, duration: 8 h}",
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_standby_that_is_hours_behind_is_danger_though_all_its_files_have_landed(event: str) -> None:
+    world = ran(STANDS % ("15 min", EVENTS[event]))
+    scenario = world.context.scenario
+    found = judge(world.journal, scenario)
+    assert [e.limbs for e in found.episodes] == ["time"]
+    assert (found.due, found.missed, found.late, found.false) == (1, 0, 0, 0)
+    assert len(found.alerts) > 10
+
+
+def test_silence_about_it_is_a_miss() -> None:
+    world = ran(STANDS % ("15 min", EVENTS["a restore hangs"]))
+    found = judge(world.journal, world.context.scenario, of=[])
+    assert (found.due, found.missed) == (1, 1)
+    short = ran(STANDS % ("15 min", "readers: {database: crm, duration: 20 min}"))
+    assert judge(short.journal, short.context.scenario, of=[]).due == 0
+
+
+def test_the_limit_is_the_outage_that_the_sla_allows() -> None:
+    """Restores take ten minutes each and fall behind. By the default of an hour that is no danger yet, by the SLA it is."""
+    slow = "slow_restore: {by: 570, duration: 40 min}"
+    by_default = ran(STANDS % ("15 min", slow), "danger.behind=10 h")
+    assert [e.limbs for e in judge(by_default.journal, by_default.context.scenario).episodes] == []
+    own = ran((STANDS % ("15 min", slow)) + "sla: {outage: at most 20 min}\n", "danger.behind=10 h")
+    assert {e.limbs for e in judge(own.journal, own.context.scenario).episodes} == {"time"}
+    written = ran(STANDS % ("15 min", slow), "danger.behind=10 h", "danger.outage_above=15 min")
+    assert {e.limbs for e in judge(written.journal, written.context.scenario).episodes} == {"time"}
+
+
+def test_an_sla_below_what_any_failover_takes_makes_no_danger_of_every_day() -> None:
+    quiet_day = ran("run_for: 1 day\ndatabases: {crm: {size: 20 GB, full: none, incremental: none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+                    "sla: {outage: at most 2 min}\n")  # fmt: skip
+    assert judge(quiet_day.journal, quiet_day.context.scenario).episodes == []
+
+
+CLOCK = """\
+run_for: 6 h
+databases: {crm: {size: 20 GB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+"""
+
+
+def test_a_warning_of_a_wrong_clock_is_right_while_it_is_wrong_and_false_otherwise() -> None:
+    world = ran(CLOCK + "events: [{at: 2 h, wrong_clock: {side: primary, ahead: 30 min, duration: 1 h}}]\n")
+    told = [a for a in judge(world.journal, world.context.scenario).alerts if a.event_id == 16]
+    assert told
+    assert not any(a.false_alarm for a in told)
+    journal = Journal()
+    quiet(journal, 0, 6 * HOUR)
+    alert(journal, 3 * HOUR, event_id=16)
+    end(journal)
+    assert [a.false_alarm for a in judge(journal, a_scenario()).alerts] == [True]
+
+
+def test_what_is_said_of_a_hollow_full_is_right() -> None:
+    """It is weekly, so that exposure by itself is no danger for days."""
+    world = ran(
+        "run_for: 4 days\ndatabases: {crm: {size: 1 GB, full: daily 01:00, incremental: none, log: none}}\nlink: {bandwidth: 1 Gbit/s}\n"
+        "danger: {above: 3 days}\nevents: [{at: 12 h, silent_backups: {database: crm, kind: full, duration: 20 days}}]\n"
+    )
+    found = judge(world.journal, world.context.scenario)
+    assert found.alerts
+    assert found.false == 0
+    assert world.context.scenario.run_for_us == 4 * DAY
+
+
+@pytest.mark.parametrize("event_id", [3, 4, 8, 9, 11, 16, 17, 18])
+def test_what_is_not_true_is_false_on_a_quiet_day(event_id: int) -> None:
+    """Each is raised of a file that was made, landed and restored as it should."""
+    world = ran(CLOCK)
+    row = list(world.journal.rows("truth.restored"))[20]
+    name = next(r.values["name"] for r in world.journal.rows("truth.landed") if r.values["file"] == row.values["file"])
+    alert(world.journal, row.time_us + MIN, event_id=event_id, name=name)
+    (told,) = judge(world.journal, world.context.scenario).alerts
+    assert told.false_alarm

@@ -14,7 +14,14 @@ from typing import Any
 from dr_sim.measures.conservation import Conservation, conservation
 from dr_sim.measures.lag import LinkUse, backlog, backups_made, link_use
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
-from dr_sim.measures.summary.curves import EXPOSED_CLASS, curve_summary, exposure_part, exposure_summary, lag_summary
+from dr_sim.measures.summary.curves import (
+    EXPOSED_CLASS,
+    curve_summary,
+    exposure_part,
+    exposure_summary,
+    lag_summary,
+    outage_if_now_summary,
+)
 from dr_sim.measures.summary.failovers import failovers_summary, orders_refused
 from dr_sim.measures.summary.values import half_up
 from dr_sim.measures.tables import run_end_us, service_up_until_us
@@ -49,6 +56,7 @@ def summarise(whole: Whole) -> dict[str, Any]:
         "exposure_before": exposure_part(whole, "exposure_before"),
         "exposure_after": exposure_part(whole, "exposure_after"),
         "replay_lag": lag_summary(whole),
+        "outage_if_now": outage_if_now_summary(whole),
         "backlog": _backlog(whole),
         "alerts": alerts_summary(whole, qualities),
         "link": _link(whole),

@@ -70,6 +70,7 @@ def _episode(scenario: Scenario, e: Episode) -> dict[str, Any]:
         "delay_us": e.delay_us,
         "missed": e.missed,
         "late": e.late,
+        "limbs": e.limbs,
     }
 
 

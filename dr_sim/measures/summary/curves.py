@@ -6,10 +6,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from dr_sim.measures.exposure import Curve
+from dr_sim.measures.falling import Falling
+from dr_sim.measures.outage_now import NO_WAY_US
 from dr_sim.measures.summary.values import half_up, seconds
 from dr_sim.measures.tenants import asked_of, asked_of_class
-from dr_sim.measures.whole import Whole
+from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSES, limit_of, split
 
@@ -64,11 +65,16 @@ def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:
     return {**of(), "by_database": by_database, "by_tenant": by_tenant}
 
 
+def outage_if_now_summary(whole: Whole) -> dict[str, Any]:
+    """never_us: for how long nothing could have been promoted, whatever the time; a value that falls there is None."""
+    return {**_with_parts(whole.outage_if_now, whole), "class": EXPOSED_CLASS}
+
+
 def lag_summary(whole: Whole) -> dict[str, Any]:
     return _with_parts(whole.replay_lag, whole)
 
 
-def _with_parts(of: Callable[..., Curve], whole: Whole) -> dict[str, Any]:
+def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> dict[str, Any]:
     """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA names."""
     scenario, end = whole.scenario, whole.end_us
     return {
@@ -78,7 +84,7 @@ def _with_parts(of: Callable[..., Curve], whole: Whole) -> dict[str, Any]:
     }
 
 
-def curve_summary(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
+def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> dict[str, Any]:
     """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger name. A curve with no
     time in the measured part of the run has none of them: None."""
     curve = curve.window(scenario.measure_from_us, end)
@@ -86,12 +92,16 @@ def curve_summary(curve: Curve, scenario: Scenario, end: int) -> dict[str, Any]:
     out: dict[str, Any] = {"time_us": total, "mean_us": None, "max_us": None, "mean_s": None, "max_s": None}
     out |= {f"p{q}_us": None for q in QUANTILES}
     out["above"] = {}
+    never = curve.above_us(NO_WAY_US // 2) if isinstance(curve, Falling) else 0
+    if isinstance(curve, Falling):
+        out["never_us"] = never
     if not total:
         return out
-    out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
-    out["mean_s"], out["max_s"] = seconds(out["mean_us"]), seconds(out["max_us"])
+    if not never:
+        out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
+        out["mean_s"], out["max_s"] = seconds(out["mean_us"]), seconds(out["max_us"])
     for q, value in zip(QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True):
-        out[f"p{q}_us"] = half_up(value)
+        out[f"p{q}_us"] = half_up(value) if value < NO_WAY_US // 2 else None
     for limit in limits_us(scenario):
         above = curve.above_us(limit)
         # rounded up: a share that is not nothing is not shown as nothing

@@ -1,0 +1,196 @@
+"""A curve that falls as time goes by, or stands: what an outage would be if a failure came now.
+
+Theory of operation. Work that is under way ends at an instant that does not move, so what is left of it falls by one
+microsecond each microsecond, down to what a failover takes in any case. So value(t) = max(floor, until - t) in pieces
+that the record gives exactly, and nothing is sampled. The maximum of two such curves has the same form: the larger
+floor and the later end, piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from operator import mul
+
+import numpy as np
+
+from dr_sim.measures.spans import maximal
+from dr_sim.measures.tables import Ints
+
+
+@dataclass(slots=True)
+class Falling:
+    """value(t) = max(floor_us[i], until_us[i] - t) for t in [start_us[i], stop_us[i]). Microseconds; start_us ascends
+    strictly and pieces do not overlap."""
+
+    start_us: Ints
+    stop_us: Ints
+    floor_us: Ints
+    until_us: Ints
+
+    @property
+    def begin_us(self) -> int:
+        return int(self.start_us[0]) if len(self.start_us) else 0
+
+    @property
+    def end_us(self) -> int:
+        return int(self.stop_us[-1]) if len(self.stop_us) else 0
+
+    @property
+    def duration_us(self) -> int:
+        return int(np.sum(self.stop_us - self.start_us))
+
+    def window(self, from_us: int, until_us: int) -> Falling:
+        """The part of the curve in [from_us, until_us)."""
+        there = (self.stop_us > from_us) & (self.start_us < until_us)
+        start = np.maximum(self.start_us[there], from_us)
+        stop = np.minimum(self.stop_us[there], until_us)
+        return Falling(start, stop, self.floor_us[there], self.until_us[there])
+
+    def shifted(self, by_us: int) -> Falling:
+        """The same curve, that much later."""
+        return Falling(self.start_us + by_us, self.stop_us + by_us, self.floor_us, self.until_us + by_us)
+
+    def parts(self) -> list[Falling]:
+        """Each stretch of time in which it is defined without a gap."""
+        if not len(self.start_us):
+            return [self]
+        cuts = [0, *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(), len(self.start_us)]
+        return [
+            Falling(self.start_us[a:b], self.stop_us[a:b], self.floor_us[a:b], self.until_us[a:b])
+            for a, b in pairwise(cuts)
+        ]
+
+    def at(self, t_us: int) -> int:
+        """The value that a failure at t_us meets: what changes at that very instant comes after it."""
+        if not len(self.start_us):
+            return 0
+        i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
+        return int(max(int(self.floor_us[i]), int(self.until_us[i]) - t_us))
+
+    def _ends(self) -> tuple[Ints, Ints]:
+        """The value at the begin and at the end of each piece."""
+        return (
+            np.maximum(self.floor_us, self.until_us - self.start_us),
+            np.maximum(self.floor_us, self.until_us - self.stop_us),
+        )
+
+    def mean_us(self) -> Fraction:
+        """The exact time average. Raises ValueError if the curve has no duration."""
+        if not self.duration_us:
+            raise ValueError("the mean of a curve without duration is not defined")
+        return Fraction(self.twice_area(), 2 * self.duration_us)
+
+    def twice_area(self) -> int:
+        """Twice the integral of the value over time, microseconds squared: a whole number."""
+        high, low = self._ends()
+        falling: int = sum(map(mul, (high - low).tolist(), (high + low).tolist()))
+        standing = (self.stop_us - self.start_us) - (high - low)
+        at_floor: int = sum(map(mul, standing.tolist(), low.tolist()))
+        return falling + 2 * at_floor
+
+    def max_us(self) -> int:
+        """The largest value."""
+        high, _ = self._ends()
+        return int(high.max()) if len(high) else 0
+
+    def above_us(self, limit_us: int) -> int:
+        """For how long the value is above the limit."""
+        high, low = self._ends()
+        falling = np.maximum(high - np.maximum(low, limit_us), 0)
+        standing = (self.stop_us - self.start_us) - (high - low)
+        return int(np.sum(falling) + np.sum(standing[low > limit_us]))
+
+    def above_each_us(self, limits_us: Ints) -> Ints:
+        """For how long the value is above each of many limits, which ascend."""
+        knots, _, up_to = self._spent(limits_us)
+        below = up_to[np.searchsorted(knots, limits_us)]
+        return np.asarray(self.duration_us - below)
+
+    def _spent(self, more: Ints) -> tuple[Ints, Ints, Ints]:
+        """Values, and for each the time spent below it, and at or below it."""
+        high, low = self._ends()
+        standing = (self.stop_us - self.start_us) - (high - low)
+        knots = np.unique(np.concatenate((low, high, more)))
+        falling = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        np.add.at(falling, np.searchsorted(knots, low), 1)
+        np.add.at(falling, np.searchsorted(knots, high), -1)
+        passing = np.append(np.int64(0), np.cumsum(np.cumsum(falling)[:-1] * np.diff(knots)))
+        at = np.zeros(len(knots), np.int64)
+        np.add.at(at, np.searchsorted(knots, low), standing)
+        up_to = passing + np.cumsum(at)
+        return knots, up_to - at, up_to
+
+    def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
+        """For each share the smallest x such that the time spent at or below x is at least that share of all time."""
+        if not self.duration_us:
+            raise ValueError("a quantile of a curve without duration is not defined")
+        knots, below, up_to = self._spent(np.empty(0, np.int64))
+        found = []
+        for share in shares:
+            target = share * self.duration_us
+            i = int(np.searchsorted(up_to, -((-target.numerator) // target.denominator), side="left"))
+            i = min(i, len(knots) - 1)
+            if i == 0 or target > int(below[i]):
+                found.append(Fraction(int(knots[i])))
+                continue
+            rate = Fraction(int(below[i]) - int(up_to[i - 1]), int(knots[i]) - int(knots[i - 1]))
+            missing = target - int(up_to[i - 1])
+            found.append(int(knots[i - 1]) + missing / rate if rate else Fraction(int(knots[i - 1])))
+        return found
+
+    def points(self) -> tuple[Ints, Ints]:
+        """The curve as a line to draw: instants and values, microseconds, with both ends of every jump."""
+        bend = np.clip(self.until_us - self.floor_us, self.start_us, self.stop_us)  # where a piece reaches its floor
+        time = np.stack((self.start_us, bend, self.stop_us), axis=1).ravel()
+        return time, np.maximum(np.repeat(self.floor_us, 3), np.repeat(self.until_us, 3) - time)
+
+    def above(self, limit_us: int) -> list[tuple[int, int]]:
+        """The maximal intervals [onset, end) in which the value is above the limit."""
+        stop = np.where(self.floor_us > limit_us, self.stop_us, np.minimum(self.stop_us, self.until_us - limit_us))
+        over = stop > self.start_us
+        return maximal(zip(self.start_us[over].tolist(), stop[over].tolist(), strict=True))
+
+
+def no_curve() -> Falling:
+    none = np.empty(0, np.int64)
+    return Falling(none, none, none, none)
+
+
+def joined_falling(curves: Iterable[Falling]) -> Falling:
+    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there are any."""
+    there = [curve for curve in curves if len(curve.start_us)]
+    if not there:
+        return no_curve()
+    return Falling(
+        np.concatenate([c.start_us for c in there]), np.concatenate([c.stop_us for c in there]),
+        np.concatenate([c.floor_us for c in there]), np.concatenate([c.until_us for c in there]),
+    )  # fmt: skip
+
+
+def worst_falling(curves: Iterable[Falling]) -> Falling:
+    """The pointwise maximum, over the time that all of them cover."""
+    level = list(curves)
+    if not level:
+        return no_curve()
+    while len(level) > 1:
+        paired = [_worse(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[len(paired) * 2 :]
+    return level[0]
+
+
+def _worse(a: Falling, b: Falling) -> Falling:
+    """Both without gaps."""
+    begin, end = max(a.begin_us, b.begin_us), min(a.end_us, b.end_us)
+    a, b = a.window(begin, end), b.window(begin, end)
+    if not len(a.start_us) or not len(b.start_us):
+        return no_curve()
+    start = np.union1d(a.start_us, b.start_us)
+    of_a = np.searchsorted(a.start_us, start, side="right") - 1
+    of_b = np.searchsorted(b.start_us, start, side="right") - 1
+    return Falling(
+        start, np.append(start[1:], np.int64(end)),
+        np.maximum(a.floor_us[of_a], b.floor_us[of_b]), np.maximum(a.until_us[of_a], b.until_us[of_b]),
+    )  # fmt: skip

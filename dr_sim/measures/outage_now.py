@@ -1,0 +1,507 @@
+"""`outage_if_now`: what the outage would be if the primary's site were lost at this instant and the standby promoted.
+
+Theory of operation. A failover that begins at t ends after
+  detect      the machines have been silent for long enough; a recovery manager that is dead must be back first
+  decide      nothing if automatic, else the operator's time to answer
+  fence       the old primary's site answers nothing, so a fence runs into its timeout
+  drain       whatever has landed whole is restored, in order; replay goes on during detect, decide and fence
+  recover, redirect, warm up
+All but the drain are set by the scenario (and the operator's draw of that hour). The drain ends when the last log that has
+landed by t is restored. Each restore takes what it took in the run, or, if it never came to that, what its size
+costs. The first one that waits begins when it did in the run, or when the drain begins if that is earlier (a replay
+delay, a retry or readers hold no longer then). So value(t) = max(floor, until - t) between the instants at which
+something lands, begins or is restored (falling.py), and nothing is sampled.
+Without a restored copy there is no way over until a full has landed; its restore comes before the logs'.
+
+Stated differences from a failover that is played: the curve counts a whole heartbeat for detect (the failure comes just
+after a beat), so it lies at most one beat above. Restores of several databases share the workers: the service's
+curve takes the larger of its longest database and the sum of all divided by the workers, which is off by up to one
+restore. Accounts that a directory lacks (provision) are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.exposure import NEVER_US
+from dr_sim.measures.falling import Falling, no_curve, worst_falling
+from dr_sim.measures.spans import maximal
+from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
+from dr_sim.scenario.model import Law, Scenario
+from dr_sim.streams import Streams
+from dr_sim.units import HOUR_US
+
+Bools = NDArray[np.bool_]
+NO_WAY_US = 1 << 60
+"""The outage where nothing can be promoted: longer than any run."""
+SERVED_AGAIN_PPM = 990_000
+_ALL_PPM = 1_000_000
+
+
+# ---- what every failover takes ------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Way:
+    """What a failover takes beside its drain. before_us[i]: detect, decide and fence from start_us[i] on."""
+
+    start_us: Ints
+    before_us: Ints
+    after_us: int  # recover, redirect, warm up
+    down: list[tuple[int, int]]  # when the recovery manager was dead
+    slow: Slowness
+    silent_us: int
+    recover_us: int = 0
+    readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
+
+    def reading(self, at_us: Ints) -> Bools:
+        """Whether readers hold the copy open when the drain begins. They are noticed by the first restore, or else by the
+        recovery, which is then begun again."""
+        found = np.zeros(len(at_us), np.bool_)
+        then = at_us + self.before(at_us)
+        for begin, end in self.readers:
+            found |= (then >= begin) & (then < end)
+        return found
+
+    def before(self, at_us: Ints) -> Ints:
+        return self.before_us[np.searchsorted(self.start_us, at_us, side="right") - 1]
+
+    @property
+    def shortest_us(self) -> int:
+        return int(self.before_us.min())
+
+    def back_us(self, at_us: Ints) -> Ints:
+        """For each instant when the drain can begin at the earliest, as the manager was dead then; 0 if it was not."""
+        found = np.zeros(len(at_us), np.int64)
+        for begin, end in self.down:
+            dead = (at_us >= begin) & (at_us < end)
+            # silence has been long enough by then, or it is waited for
+            found[dead] = end + self.before(np.array([end]))[0] - self.silent_us
+        return found
+
+
+def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int = -1) -> Way:
+    """usual: the operator takes his usual time, as nobody can know how long he would take in this hour."""
+    f = scenario.failover
+    fixed = f.silent_for_us + f.fence_timeout_us
+    start, before = [0], [fixed]
+    if f.mode == "manual":
+        if not f.approves:
+            before = [NO_WAY_US]
+        elif usual or f.answers_in.kind == "fixed":
+            before = [fixed + usual_us(f.answers_in)]
+        else:
+            start, before = _by_the_hour(scenario, fixed)
+    down = _manager_down(t, run_end_us(t, scenario))
+    return Way(
+        np.array(start, np.int64), np.array(before, np.int64), after_the_drain_us(scenario), down, Slowness.of(t, scenario),
+        f.silent_for_us, f.recover_fixed_us, _readers(t, scenario, database),
+    )  # fmt: skip
+
+
+def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+    """When events let readers hold that database's copy open; faults that are drawn may name it, too."""
+    if database < 0:
+        return []
+    name = scenario.databases[database].name
+    mine = {e.number for e in scenario.events if e.kind == "readers" and e.params.database == name}
+    if any(fault.kind == "readers" and fault.params.database == name for fault in scenario.faults):
+        mine.add(0)
+    found, since = [], None
+    for row in t.rows("truth.event"):
+        if row.values["what"] == "readers" and row.values["number"] in mine:
+            if row.values["begins"]:
+                since = row.time_us
+            elif since is not None:
+                found.append((since, row.time_us))
+                since = None
+    return [*found, (since, NO_WAY_US)] if since is not None else found
+
+
+def _by_the_hour(scenario: Scenario, fixed_us: int) -> tuple[list[int], list[int]]:
+    """The operator is paged when the silence is long enough; how long he takes is drawn by the hour."""
+    f = scenario.failover
+    draws = Streams(scenario.seed, scenario.replication_no, leg=scenario.leg_no).of("operator", "answers in")
+    hours = range((scenario.run_for_us + f.silent_for_us) // HOUR_US + 1)
+    start = [max(0, hour * HOUR_US - f.silent_for_us) for hour in hours]
+    return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
+
+
+def usual_us(law: Law) -> int:
+    """A law's median, for an exponential one its mean."""
+    return (law.a + law.b) // 2 if law.kind == "uniform" else law.a
+
+
+def after_the_drain_us(scenario: Scenario) -> int:
+    """From the last restore until 99 % of requests succeed again, all databases online."""
+    f = scenario.failover
+    spread = f.ttl_us + f.reconnect_us
+    arrived = -(-SERVED_AGAIN_PPM * spread // _ALL_PPM)
+    load = max(1, scenario.users.utilisation_ppm)
+    needed = -(-SERVED_AGAIN_PPM * load // _ALL_PPM)
+    cold = f.warm_up_from_ppm
+    warm = 0
+    if f.warm_up_us and needed > cold:
+        warm = -(-(needed - cold) * f.warm_up_us // (_ALL_PPM - cold))
+    return f.recover_fixed_us + f.switch_us + max(arrived, warm)
+
+
+def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    since = None
+    for row in t.rows("truth.manager"):
+        if not row.values["up"]:
+            since = row.time_us
+        elif since is not None:
+            found.append((since, row.time_us))
+            since = None
+    return [*found, (since, NO_WAY_US)] if since is not None else found
+
+
+@dataclass(slots=True)
+class Slowness:
+    """By what restores take longer from each instant on, in millionths, where events or faults make them slow. A law counts
+    by its usual value."""
+
+    at_us: Ints
+    factor_ppm: Ints
+
+    @classmethod
+    def of(cls, t: Tables, scenario: Scenario) -> Slowness:
+        at, factor = [0], [_ALL_PPM]
+        drawn = [fault.params.by for fault in scenario.faults if fault.kind == "slow_restore"]
+        scripted = {e.number: e.params.by for e in scenario.events if e.kind == "slow_restore"}
+        for row in t.rows("truth.event"):
+            if row.values["what"] != "slow_restore":
+                continue
+            law = scripted.get(row.values["number"]) or (drawn[0] if drawn else None)
+            if law is None:
+                continue
+            by = max(1, usual_us(law))
+            at.append(row.time_us)
+            factor.append(factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by)
+        return cls(np.array(at, np.int64), np.array(factor, np.int64))
+
+    def at(self, times: Ints) -> Ints:
+        return np.maximum(1, self.factor_ppm[np.searchsorted(self.at_us, times, side="right") - 1])
+
+
+# ---- what waits for its restore -------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Jobs:
+    """Restores of one database in the order in which they must come. landed_us ascends: when it and all before it were
+    there. begun_us, done_us: of its restore; NEVER_US if it never came to that. takes_us: as long as that took in the run;
+    plain_us: what it would have taken had restores not been slow just then. due_us: a replay delay holds it until then."""
+
+    landed_us: Ints
+    begun_us: Ints
+    done_us: Ints
+    takes_us: Ints
+    plain_us: Ints
+    due_us: Ints
+
+
+@dataclass(slots=True)
+class Life:
+    """From begin_us on until end_us the copy is one: it was there from the beginning (whole), or a full was restored first."""
+
+    begin_us: int
+    end_us: int
+    whole: bool
+    jobs: Jobs
+
+
+def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
+    """The copies that there were of a database, one after the other."""
+    end = run_end_us(t, scenario)
+    lost = [at for at in t.of("truth.copy_gone", database)["time_us"].tolist() if at < end]
+    begins = [0, *lost]
+    whole = [scenario.databases[database].seeded] + [False] * len(lost)
+    return [
+        Life(begin, stop, there, _jobs(t, scenario, database, begin, stop, there))
+        for begin, stop, there in zip(begins, [*begins[1:], NEVER_US], whole, strict=True)
+    ]
+
+
+def _jobs(t: Tables, scenario: Scenario, database: int, begin_us: int, end_us: int, whole: bool) -> Jobs:
+    restored = t.of("truth.restored", database)
+    restored = pick(restored, (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us))
+    files = _files(t, database)
+    reached = np.maximum.accumulate(restored["redo_lsn"]) if len(restored["redo_lsn"]) else restored["redo_lsn"]
+    logs = files["kind"] == Kind.LOG
+    first = np.isin(files["file"], restored["file"]) & ~logs  # fulls and incrementals count if they were restored
+    if not whole:
+        first |= _a_full_that_could_be(files, restored, begin_us, end_us)
+    from_lsn = _begins_at(files, restored, first, whole)
+    wanted = (logs & (files["last_lsn"] > from_lsn)) | first
+    files = pick(files, wanted)
+    order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
+    files = pick(files, np.zeros(0, np.bool_)) if not len(order) else {k: v[order] for k, v in files.items()}
+    return _timed(t, scenario, database, files, restored, reached, (begin_us, end_us))
+
+
+def _files(t: Tables, database: int) -> dict[str, Ints]:
+    """Finished backups, and when each first lay whole at the secondary."""
+    f = t.of("truth.backup_finished", database)
+    landed = t.of("truth.landed", database)
+    landed = pick(landed, landed["intact"] == 1)
+    names = ("file", "kind", "first_lsn", "last_lsn", "nominal_bytes", "time_us", "name")
+    return {**{key: f[key] for key in names}, "landed_us": _first_of(landed["file"], landed["time_us"], f["file"])}
+
+
+def _first_of(keys: Ints, values: Ints, wanted: Ints) -> Ints:
+    """The first value of each wanted key; NEVER_US if there is none."""
+    if not len(keys):
+        return np.full(len(wanted), NEVER_US, np.int64)
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], values[order]
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], NEVER_US)
+
+
+def _a_full_that_could_be(files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int) -> Bools:
+    """Where no full was restored after the copy was gone: the newest that has landed, if any."""
+    fulls = files["kind"] == Kind.FULL
+    none = np.zeros(len(fulls), np.bool_)
+    if np.isin(files["file"][fulls], restored["file"]).any():
+        return none
+    landed = fulls & (files["landed_us"] < end_us)
+    if landed.any():
+        none[np.flatnonzero(landed)[0]] = True
+    return none
+
+
+def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, whole: bool) -> int:
+    """Where the first log begins that this copy needs."""
+    if whole or not first.any():
+        return -1 if whole else NEVER_US
+    return int(files["last_lsn"][np.flatnonzero(first)[0]])
+
+
+def _timed(
+    t: Tables, scenario: Scenario, database: int, files: dict[str, Ints], restored: dict[str, Ints], reached: Ints,
+    span: tuple[int, int],
+) -> Jobs:  # fmt: skip
+    commands = t.of("seen.Restore", database)
+    at = np.searchsorted(reached, files["last_lsn"])
+    there = at < len(reached)
+    row = np.minimum(at, max(0, len(reached) - 1))
+    done = np.full(len(at), NEVER_US, np.int64)
+    begun, takes = done.copy(), _cost_us(scenario, files)
+    if len(reached):
+        done[there] = restored["time_us"][row[there]]
+        own = there & (restored["file"][row] == files["file"])
+        asked = np.searchsorted(commands["time_us"], done[own], side="left") - 1
+        begun[there] = done[there]
+        asked_us = commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+        took = done[own] - asked_us
+        if len(scenario.databases) > scenario.replay.workers:  # some of that it waited for a worker
+            took = np.minimum(took, takes[own])
+        begun[own] = done[own] - took
+        takes = np.where(there, 0, takes)
+        takes[own] = took
+    _under_way(t, database, files, (begun, done, takes), span)
+    landed = np.maximum.accumulate(np.minimum(files["landed_us"], done)) if len(done) else done
+    delay = scenario.replay.delay_us
+    due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
+    plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
+    plain = np.where(there, plain, _cost_us(scenario, files))
+    return Jobs(landed, begun, np.maximum.accumulate(done) if len(done) else done, takes, plain, due)
+
+
+def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
+    """What each restore costs by its kind and size."""
+    spec = scenario.secondary
+    takes = np.zeros(len(files["file"]), np.int64)
+    for kind in Kind:
+        cost = spec.restore[kind]
+        rate = min(cost.rate_bytes_s, spec.disk_bytes_s)
+        mine = files["kind"] == kind
+        size = files["nominal_bytes"][mine]
+        takes[mine] = cost.fixed_us + -(-size * _ALL_PPM // rate)
+    return takes
+
+
+def _under_way(
+    t: Tables, database: int, files: dict[str, Ints], of: tuple[Ints, Ints, Ints], span: tuple[int, int]
+) -> None:
+    """A restore that had been begun and had not ended when the run did: it ends when its cost says, or hangs."""
+    begun, done, takes = of
+    commands = t.of("seen.Restore", database)
+    commands = pick(commands, (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]))
+    if not len(commands["time_us"]):
+        return
+    since, name = int(commands["time_us"][-1]), int(commands["name"][-1])
+    over = [t.of(kind, database)["time_us"] for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")]
+    over += [t["truth.manager"]["time_us"][t["truth.manager"]["up"] == 0]]
+    if any((times > since).any() for times in over):
+        return
+    mine = np.flatnonzero((files["name"] == name) & (done == NEVER_US))
+    if len(mine):
+        i = mine[0]
+        begun[i] = since
+        ends = since + int(takes[i])
+        done[i] = ends if ends >= t["truth.end"]["time_us"].max(initial=0) else NEVER_US - 1
+
+
+# ---- the curve --------------------------------------------------------------------------------------------------------
+def outage_if_now(record: Record, scenario: Scenario, database: int, usual: bool = False) -> Falling:
+    """Of one database by itself, to the loss of the site, for as long as it was up at the primary."""
+    t = tables(record)
+    end = up_until_us(t, scenario, database)
+    way = way_over(t, scenario, usual, database)
+    lives = [life for life in lives_of(t, scenario, database) if life.begin_us < end]
+    found = [_of_life(life, way, min(end, life.end_us)) for life in lives]
+    return _joined_pieces(found)
+
+
+def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
+    """The value that a failure at exactly t_us meets: without the part of a heartbeat that the curve counts in full."""
+    if not len(curve.start_us):
+        return 0
+    i = max(0, int(np.searchsorted(curve.start_us, t_us, side="left")) - 1)
+    since_beat = t_us % scenario.heartbeat.every_us
+    return max(int(curve.floor_us[i]) - since_beat, int(curve.until_us[i]) - t_us)
+
+
+def _of_life(life: Life, way: Way, end_us: int) -> Falling:
+    jobs = life.jobs
+    near = np.array(life.begin_us, np.int64)
+    cuts = [np.atleast_1d(near), way.start_us, *(np.array(span, np.int64) for span in way.down)]
+    for span in way.readers:
+        held = np.array(span, np.int64)
+        cuts.append(held - way.before(np.maximum(held, 0)))
+    busy = _busy(jobs, way.shortest_us, end_us)
+    for times in (jobs.landed_us, jobs.begun_us, jobs.done_us, jobs.begun_us - way.before(jobs.begun_us)):
+        cuts.append(_within(times, busy))
+    if jobs.due_us.any():
+        cuts.append(_within(jobs.due_us - way.before(jobs.due_us), busy))
+    cuts += [np.array(span, np.int64) for span in busy]
+    if not life.whole:
+        cuts += [jobs.landed_us[:1], jobs.done_us[:1]]
+    start = np.unique(np.concatenate(cuts))
+    start = start[(start >= life.begin_us) & (start < end_us)]
+    floor, until = _values(life, way, start, busy)
+    return Falling(start, np.append(start[1:], np.int64(end_us)), floor + way.after_us, until + way.after_us)
+
+
+def _busy(jobs: Jobs, shortest_us: int, end_us: int) -> list[tuple[int, int]]:
+    """When something waits, or is restored, for longer than a failover takes before its drain: elsewhere nothing is left to
+    be restored then, and the jobs need not be looked at."""
+    waits = (jobs.done_us - jobs.landed_us > shortest_us) & (jobs.landed_us < end_us)
+    begin, stop = jobs.landed_us[waits], np.minimum(jobs.done_us[waits], end_us)
+    return maximal(zip(begin.tolist(), stop.tolist(), strict=True))
+
+
+def _within(times: Ints, spans: Sequence[tuple[int, int]]) -> Ints:
+    if not spans:
+        return times[:0]
+    begins = np.array([begin for begin, _ in spans], np.int64)
+    ends = np.array([end for _, end in spans], np.int64)
+    of = np.searchsorted(begins, times, side="right") - 1
+    return times[(of >= 0) & (times <= ends[np.maximum(of, 0)])]
+
+
+def _values(life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+    """Floor and until of each piece, without what comes after the drain."""
+    jobs = life.jobs
+    before, back = way.before(start), way.back_us(start)
+    floor, until = before.copy(), back.copy()
+    passed = np.searchsorted(jobs.done_us, start, side="right")
+    landed = np.searchsorted(jobs.landed_us, start, side="right")
+    waits = landed > passed
+    floor += np.where(~waits & way.reading(start), way.recover_us, 0)
+    if waits.any():
+        i = np.flatnonzero(waits)
+        f, u = _with_a_drain(jobs, way, start[i], passed[i], landed[i])
+        floor[i], until[i] = f, u
+    if not life.whole:  # until a full has landed there is nothing to promote
+        there = jobs.landed_us[0] if len(jobs.landed_us) else NEVER_US
+        floor[start < there] = NO_WAY_US
+    return floor, until
+
+
+def _with_a_drain(
+    jobs: Jobs, way: Way, start: Ints, passed: Ints, landed: Ints
+) -> tuple[Ints, Ints]:
+    before, back = way.before(start), way.back_us(start)
+    total, plain = (np.append(np.int64(0), np.cumsum(x)) for x in (jobs.takes_us, jobs.plain_us))
+    slow = way.slow.at(start + before)  # restores that only the drain begins are as slow as they are then
+    due = np.searchsorted(jobs.due_us, start + before, side="right") if jobs.due_us.any() else landed
+    prompt = np.clip(due, passed, landed)
+    begins = jobs.begun_us[passed]
+    hangs = jobs.done_us[passed] == NEVER_US - 1
+    drained_from = np.maximum(start + before, back)
+    by_itself = (begins <= drained_from) & (prompt > passed)
+    last = np.maximum(prompt - 1, 0)  # the last one that is due by itself may come later than those before it end
+    last_ends = jobs.due_us[last] + jobs.takes_us[last]
+    work = total[prompt] - total[passed]
+    held = (plain[landed] - plain[prompt]) * slow // _ALL_PPM
+    all_of_it = (plain[landed] - plain[passed]) * slow // _ALL_PPM
+    floor = np.where(by_itself, before + held, before + all_of_it)
+    until = np.where(by_itself, np.maximum(np.maximum(begins + work, last_ends), back) + held, np.where(back > 0, back + all_of_it, 0))
+    floor[hangs & (begins <= start)] = NO_WAY_US
+    return floor, until
+
+
+def _joined_pieces(found: Sequence[Falling]) -> Falling:
+    there = [f for f in found if len(f.start_us)]
+    if not there:
+        return no_curve()
+    parts = [np.concatenate([getattr(f, name) for f in there]) for name in ("start_us", "stop_us", "floor_us", "until_us")]
+    return Falling(*parts)
+
+
+def outage_of_service(record: Record, scenario: Scenario, curves: Sequence[Falling], usual: bool = False) -> Falling:
+    """The worst of databases, and where they share the restore workers, all that waits divided by these."""
+    workers = scenario.replay.workers
+    found = list(curves)
+    if len(found) > workers:
+        t = tables(record)
+        found.append(_shared(t, scenario, way_over(t, scenario, usual)))
+    return worst_falling(found)
+
+
+def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
+    """The sum of what waits in all databases, as steps, done by all workers at once. What is held back until the drain
+    begins comes after all that goes on by itself."""
+    end = min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))
+    prompt, held = _Steps(), _Steps()
+    for i in range(len(scenario.databases)):
+        for life in lives_of(t, scenario, i):
+            jobs = life.jobs
+            long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (jobs.landed_us < end)
+            landed, done = jobs.landed_us[long], jobs.done_us[long]
+            free = np.maximum(jobs.due_us[long], np.minimum(jobs.begun_us[long], done)) - way.shortest_us
+            free = np.clip(free, landed, done)
+            held.add(landed, free, jobs.plain_us[long] * way.slow.at(landed) // _ALL_PPM)
+            prompt.add(free, done, jobs.takes_us[long])
+    workers = scenario.replay.workers
+    start = np.unique(np.concatenate((np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)))
+    start = start[start < end]
+    floor = np.maximum(way.before(start), prompt.sum_at(start) // workers) + held.sum_at(start) // workers
+    return Falling(start, np.append(start[1:], np.int64(end)), floor + way.after_us, np.zeros(len(start), np.int64))
+
+
+class _Steps:
+    """A sum of amounts, each there from one instant to another."""
+
+    def __init__(self) -> None:
+        self.at: list[Ints] = []
+        self.by: list[Ints] = []
+
+    def add(self, from_us: Ints, until_us: Ints, amount: Ints) -> None:
+        self.at += [from_us, until_us]
+        self.by += [amount, -amount]
+
+    def sum_at(self, times: Ints) -> Ints:
+        """At each instant; what begins or ends there is counted."""
+        if not self.at:
+            return np.zeros(len(times), np.int64)
+        at, by = np.concatenate(self.at), np.concatenate(self.by)
+        order = np.argsort(at, kind="stable")
+        total = np.append(np.int64(0), np.cumsum(by[order]))
+        return np.asarray(total[np.searchsorted(at[order], times, side="right")])

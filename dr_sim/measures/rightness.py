@@ -1,0 +1,143 @@
+"""Whether what an alert says was true when it was raised, by what really happened (`truth.*`) and what engines answered.
+
+An alert that names a real trouble is no false alarm even where nobody's data or outage was in danger: a clock that is
+wrong, a full that is hollow, a file that is damaged, a restore that the engine refused. What an alert says of the
+chain (a log is missing, none came) is judged by danger alone (alerts.py): that is what it warns of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.tables import Tables
+from dr_sim.scenario.model import Scenario
+
+ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = 3, 4, 8, 9, 11, 16, 17, 18
+"""Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
+
+
+def says_the_truth(t: Tables, scenario: Scenario, event_id: int, database: int, time_us: int, name: str) -> bool:
+    """Is what that alert says true at that instant? name: of the file that it is about, '' if it is about none."""
+    check = _CHECKS.get(event_id)
+    return database >= 0 and check is not None and check(_Said(t, scenario, database, time_us, name))
+
+
+class _Said:
+    """One alert to be checked."""
+
+    def __init__(self, t: Tables, scenario: Scenario, database: int, time_us: int, name: str) -> None:
+        self.t = t
+        self.scenario = scenario
+        self.database = database
+        self.time_us = time_us
+        self.name = name
+
+    def times(self, kind: str) -> list[int]:
+        """When rows of that kind of the database were written, up to the alert."""
+        times = self.t.of(kind, self.database)["time_us"]
+        return [int(at) for at in times[times <= self.time_us]]
+
+    def files(self) -> list[int]:
+        """The files that bear the name."""
+        found = self.t.journal.texts.get(self.name, -1)
+        kinds = ("truth.backup_finished", "truth.landed")
+        return sorted({int(f) for kind in kinds for f in self._where(kind, "name", found)})
+
+    def _where(self, kind: str, column: str, value: int) -> list[int]:
+        rows = self.t.of(kind, self.database)
+        return [int(f) for f in rows["file"][rows[column] == value]]
+
+    def happened_to(self, kind: str, files: list[int]) -> bool:
+        rows = self.t.of(kind, self.database)
+        return bool((np.isin(rows["file"], files) & (rows["time_us"] <= self.time_us)).any())
+
+
+def _clock_is_wrong(said: _Said) -> bool:
+    """A clock of either side is wrong, or was less than an age limit ago: what it stamped is still looked at."""
+    since: dict[int, int] = {}
+    for row in said.t.rows("truth.event"):
+        if row.values["what"] == "wrong_clock" and row.time_us <= said.time_us:
+            number = row.values["number"]
+            since[number] = 0 if row.values["begins"] else row.time_us
+    reach = said.scenario.replay.age_us + said.scenario.replay.retry_us
+    return any(not ended or said.time_us - ended <= reach for ended in since.values())
+
+
+def _file_is_bad(said: _Said) -> bool:
+    """It landed damaged, was cut off or is empty, or is not there."""
+    files = said.files()
+    landed = said.t.of("truth.landed", said.database)
+    mine = np.isin(landed["file"], files) & (landed["time_us"] <= said.time_us)
+    if (landed["intact"][mine] == 0).any():
+        return True
+    kinds = ("truth.damaged", "truth.backup_cut_off", "truth.backup_empty", "truth.file_gone")
+    return any(said.happened_to(kind, files) for kind in kinds) or _was_never_made(said, files)
+
+
+def _was_never_made(said: _Said, files: list[int]) -> bool:
+    """A backup that reported success without a file of that name that is whole."""
+    finished = said.t.of("truth.backup_finished", said.database)
+    return bool(said.name) and not np.isin(finished["file"], files).any()
+
+
+def _restore_was_refused(said: _Said) -> bool:
+    """The engine refused it, or its bytes are not those that were made, and it has not been restored since."""
+    refused = [at for kind in ("seen.RestoreFailed", "seen.NoRoom") for at in said.times(kind)]
+    if not refused:
+        return _file_is_bad(said)
+    restored = said.t.of("truth.restored", said.database)
+    mine = np.isin(restored["file"], said.files()) & (restored["time_us"] <= said.time_us)
+    return not mine.any()
+
+
+def _replay_is_behind(said: _Said) -> bool:
+    """What the copy lacks is older than the age limit, or was until a moment ago."""
+    t, scenario = said.t, said.scenario
+    curve = replay_lag(t, scenario, said.database)
+    around = curve.window(said.time_us - scenario.replay.retry_us, said.time_us + 1)
+    return around.max_us() >= scenario.replay.age_us
+
+
+def _a_backup_failed(said: _Said) -> bool:
+    """One failed, was refused or cut off since a retry interval and the danger limit ago."""
+    since = said.time_us - said.scenario.danger_us
+    kinds = ("truth.backup_failed", "truth.backup_skipped", "truth.backup_cut_off", "truth.backup_empty")
+    return any(at >= since for kind in kinds for at in said.times(kind))
+
+
+def _no_room(said: _Said) -> bool:
+    """A full did not fit, and none has been restored since."""
+    refused = said.times("seen.NoRoom")
+    restored = said.t.of("truth.restored", said.database)
+    files = said.t.of("truth.backup_finished", said.database)
+    fulls = files["file"][files["kind"] == Kind.FULL]
+    since = restored["time_us"][np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)]
+    return bool(refused) and not (since >= refused[-1]).any()
+
+
+def _fell_short(said: _Said) -> bool:
+    """A restore ended before the end of its file, or another backup than the file's name says was restored."""
+    restored = said.t.of("truth.restored", said.database)
+    made = said.t.of("truth.backup_finished", said.database)
+    files = said.files()
+    ends = made["last_lsn"][np.isin(made["file"], files)]
+    stands = restored["redo_lsn"][restored["time_us"] <= said.time_us]
+    if not len(ends) or not len(stands):
+        return _file_is_bad(said)
+    return int(stands[-1]) < int(ends.max()) or _file_is_bad(said)
+
+
+_CHECKS: dict[int, Callable[[_Said], bool]] = {
+    ERRORS: _restore_was_refused,
+    DAMAGED: _file_is_bad,
+    LAGGING: _replay_is_behind,
+    BACKUP_FAILED: _a_backup_failed,
+    NO_ROOM: _no_room,
+    CLOCKS_DIFFER: _clock_is_wrong,
+    FELL_SHORT: _fell_short,
+    WAITING: _replay_is_behind,
+}
