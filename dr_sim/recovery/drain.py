@@ -8,6 +8,8 @@ A planned failover loses nothing, so its drain is patient: it asks again until t
 Of a database without logs it takes one last incremental, or a full where that does not fit. If that cannot be begun
 because another one is running, it is asked for again when that lands. One that is damaged at the primary or that the
 engine refuses is taken anew, at once within the attempts limit, then whenever the drain's alarm rings.
+A refusal that passes (refusals.py) is no reason to take another remedy: the same one is tried again at every retry, until
+the drain's limit ends the wait.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING
 from dr_sim.backups.chain import Fit, applies
 from dr_sim.recovery import events, landing
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
-from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, TakeBackup
-from dr_sim.recovery.files import BAD, CHECKING, FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, File, kind_of
+from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, SetAlarm, TakeBackup
+from dr_sim.recovery.files import BAD, CHECKING, FULL, INCREMENTAL, LOG, LOST, File, kind_of
+from dr_sim.recovery.refusals import IN_USE_ERRORS, Refusal, passes_here
 from dr_sim.recovery.waiting import behind
 
 if TYPE_CHECKING:
@@ -35,10 +38,12 @@ class Drain:
     left: how many were still on their way when they were given up; given_up: damaged files that nobody sends again.
     asked, last, refused_last: the last backup of a database without logs is being taken, its name once it is finished,
     and the kind that has to be asked for again (-1: none); taken_anew: how often one was taken in place of another.
+    held: files whose refusal passes, by name; they are tried again at the next retry.
     """
 
     __slots__ = (
-        "asked", "db", "given_up", "last", "left", "patient", "reachable", "refused_last", "shut_us", "taken_anew", "waiting",
+        "asked", "db", "given_up", "held", "last", "left", "patient", "reachable", "refused_last", "shut_us", "taken_anew",
+        "waiting",
         "without_tail",
     )  # fmt: skip
 
@@ -51,6 +56,7 @@ class Drain:
         self.shut_us = -1  # when readers were last disconnected
         self.left = 0
         self.given_up: list[File] = []
+        self.held: dict[str, File] = {}
         self.asked = False
         self.last = ""
         self.refused_last = -1
@@ -111,20 +117,26 @@ class Drain:
         file.state = LOST
 
     def refused(self, file: File, mono_us: int, out: list[Command]) -> None:
-        """Tried again at once while its attempts allow, and then no more. Readers are disconnected whenever they are in the
-        way: this copy is about to be promoted, and nothing is wrong with the file. Where that does not help at all, the
-        attempts count as for any other refusal."""
+        """Tried again at once while its attempts allow, and then no more; at every retry if the refusal passes. Readers are
+        disconnected whenever they are in the way: this copy is about to be promoted, and nothing is wrong with the file."""
         if file.error_number in IN_USE_ERRORS and mono_us > self.shut_us:
             self.shut_us = mono_us
             out.append(Disconnect(self.db.name))
             file.retry_at_mono_us = mono_us
             return
-        self.put_off(file, mono_us)
-        if file.attempts > self.db.rules.attempts and self._is_last(file):
+        if passes_here(file.error_number):
+            file.retry_at_mono_us = mono_us + self.db.rules.retry_us
+            self.hold(file)
+            out.append(SetAlarm(self.db.name, "room", file.retry_at_mono_us))
+            return
+        hopeless = file.hopeless(self.db.rules.attempts)
+        file.retry_at_mono_us = NEVER_US if hopeless else mono_us
+        if hopeless and self._is_last(file):
             self.take_anew(file, out)
 
-    def put_off(self, file: File, mono_us: int) -> None:
-        file.retry_at_mono_us = mono_us if file.attempts <= self.db.rules.attempts else NEVER_US
+    def hold(self, file: File) -> None:
+        """Keep a file whose refusal passes until its next retry."""
+        self.held[file.name] = file
 
     def called_off(self, out: list[Command]) -> None:
         """The copy stays a standby: people may read it again."""
@@ -142,6 +154,13 @@ class Drain:
         for file in [f for f in db.bad.values() if f.state == BAD]:
             self.give_up(file)
 
+    def wait_no_longer(self, tail: bool) -> None:
+        """The limit: what has not come by now stays behind, and so does what is refused still."""
+        self.abandon_waiting(tail)
+        for file in self.held.values():
+            file.retry_at_mono_us = NEVER_US
+        self.held.clear()
+
     # ---- the last backup of a database without logs ------------------------------------------------------------------
     def take_last(self, kind: int, out: list[Command]) -> None:
         self.asked, self.refused_last = True, -1
@@ -158,7 +177,7 @@ class Drain:
             self.refused_last = file.kind
 
     def again(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """The drain's alarm rings: whatever was in the way of the last backup may be over by now."""
+        """A retry, or the drain's alarm: whatever was in the way of the last backup may be over by now."""
         file = self.db.files.get(self.last)
         if self.refused_last >= 0:
             self.take_last(self.refused_last, out)
@@ -173,6 +192,11 @@ class Drain:
         here = file is not None and not file.done and file.name not in self.db.recopying
         passed = file is not None and file.header is not None and behind(self.db, file.header)
         return self.asked or self.refused_last >= 0 or (here and not passed)
+
+    @property
+    def holds(self) -> bool:
+        """Is any file yet to be tried again, as its refusal passes?"""
+        return any(not (f.done or ((h := f.header) is not None and behind(self.db, h))) for f in self.held.values())
 
     def _is_last(self, file: File) -> bool:
         return self.patient and file.name == self.last
@@ -190,10 +214,20 @@ class Drain:
             if e.name not in self.db.files:
                 self.waiting[e.name] = e.utc_us
 
-    def failed(self, e: events.BackupFailed) -> None:
-        """Asked for again when one of its kind lands, or when the drain's alarm rings."""
-        if self.asked:
-            self.asked, self.refused_last = False, e.kind
+    def failed(self, e: events.BackupFailed, out: list[Command]) -> None:
+        """Asked for again when one of its kind lands, and at every retry. Where an incremental cannot help, a full does."""
+        if not self.asked:
+            return
+        self.asked = False
+        if e.kind == INCREMENTAL and not Refusal.of(e.reason).passes:
+            self.take_last(FULL, out)
+            return
+        self.ask_later(e.kind, e.mono_us, out)
+
+    def ask_later(self, kind: int, mono_us: int, out: list[Command]) -> None:
+        """Ask for the last backup at the next retry."""
+        self.refused_last = kind
+        out.append(SetAlarm(self.db.name, "last", mono_us + self.db.rules.retry_us))
 
     def validated(self, file: File, out: list[Command]) -> None:
         """An incremental on another full than the one here does not help."""
@@ -211,11 +245,11 @@ class Drain:
         if self.reachable is None or db.restoring is not None:
             return False
         stuck = bool(db.pending) or not db.state.exists
-        if (stuck and self.patient) or self.lacks_last:
+        if (stuck and self.patient) or self.lacks_last or self.holds:
             return False
         needed = stuck or not db.config.log_interval_us
         further_utc_us = self._reached_utc_us() if self.without_tail and db.last is not None else NEVER_US
-        if any(needed or kind_of(name) == LOG or at > further_utc_us for name, at in self.waiting.items()):
+        if any(needed or kind_of(name) == LOG or at > further_utc_us or name == self.last for name, at in self.waiting.items()):
             return False
         for file in db.files.values():
             owed = needed or file.kind == LOG or file.modified_utc_us > further_utc_us

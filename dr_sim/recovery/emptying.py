@@ -14,6 +14,7 @@ from dr_sim.recovery.commands import AskShare, Command, SetAlarm, TakeTail
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import INCREMENTAL
 from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.refusals import Refusal
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -23,11 +24,12 @@ class Emptying:
     """since: when draining began, on both clocks: its limit counts from there. emptied: databases whose drain is done:
     their tails have been asked for. tails: those that are still awaited. tail_tries: how often one was cut off."""
 
-    __slots__ = ("databases", "emptied", "limit_us", "since", "tail_tries", "tails")
+    __slots__ = ("databases", "emptied", "limit_us", "retry_us", "since", "tail_tries", "tails")
 
-    def __init__(self, databases: dict[str, DatabaseReplay], limit_us: int) -> None:
+    def __init__(self, databases: dict[str, DatabaseReplay], limit_us: int, retry_us: int) -> None:
         self.databases = databases
         self.limit_us = limit_us
+        self.retry_us = retry_us
         self.since = (0, 0)
         self.emptied: set[str] = set()
         self.tails: set[str] = set()
@@ -62,29 +64,39 @@ class Emptying:
                 db.drain.take_last(INCREMENTAL, out)
 
     def tail(self, e: events.TailTaken | events.TailFailed, planned: bool, out: list[Command]) -> None:
-        """One that was cut off truncated nothing: it is taken again at once. A planned failover does not go on without it."""
+        """One that was cut off truncated nothing: it is taken again at once. A planned failover does not go on without it,
+        unless no log backup can be taken at all: then a last incremental does instead."""
         db = self.databases.get(e.database)
         if isinstance(e, events.TailFailed) and e.reason == "cut off" and e.database in self.tails and db is not None:
             tries = self.tail_tries[e.database] = self.tail_tries.get(e.database, 0) + 1
             if tries <= db.rules.attempts:
                 out.append(TakeTail(e.database))
                 return
-        if planned and isinstance(e, events.TailFailed):
-            return  # taken again when the drain's alarm rings
+        if planned and isinstance(e, events.TailFailed) and Refusal.of(e.reason).passes:
+            if e.database in self.tails:
+                out.append(SetAlarm("", "tail", e.mono_us + self.retry_us))
+            return
+        awaited = e.database in self.tails
         self.tails.discard(e.database)
         if db is None or db.drain is None:
             return
+        if planned and awaited and isinstance(e, events.TailFailed):
+            db.drain.take_last(INCREMENTAL, out)
         if isinstance(e, events.TailFailed):
             db.drain.without_tail = True
         elif e.name and e.name not in db.files:
             db.drain.waiting[e.name] = e.utc_us
+
+    def tails_again(self, out: list[Command]) -> None:
+        """A retry: whatever was in the way of the tails of a planned failover may be over by now."""
+        out.extend(TakeTail(name) for name in self.databases if name in self.tails)
 
     # ---- the limit --------------------------------------------------------------------------------------------------
     def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
         """What has not come by now stays behind; no time is left for the tails of the others."""
         for name, db in self.databases.items():
             if db.drain is not None:
-                db.drain.abandon_waiting(name in self.tails)
+                db.drain.wait_no_longer(name in self.tails)
             db.advance(e.mono_us, e.utc_us, out)
         self.tails.clear()
         self.emptied.update(self.databases)

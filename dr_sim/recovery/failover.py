@@ -93,7 +93,7 @@ class Failover:
         self.by_silence = False  # begun because machines were silent, not because someone ordered it
         self.fencing = Fencing(alerts, retry_us)
         self.silence = Silence(config)
-        self.emptying = Emptying(databases, config.drain_limit_us)
+        self.emptying = Emptying(databases, config.drain_limit_us, retry_us)
         self.online = Online(databases, retry_us)
         if saved:
             values = json.loads(saved)
@@ -233,6 +233,8 @@ class Failover:
             self.planned = False  # if it was, the primary died in the middle of it
             self.emptying.wait_no_longer(e, out)
             self.progress(e, out)
+        elif e.what == "tail" and self.state in (State.DRAINING, State.TAIL) and self.planned:
+            self.emptying.tails_again(out)
         elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
             self._fence(out)
         elif e.what == "recover":

@@ -8,9 +8,6 @@ UNKNOWN, CHECKING, VALID, BAD, LOST = range(5)
 """UNKNOWN: seen after a restart, taken for restored, its header not read. CHECKING: a Validate is out.
 VALID: the hash agreed. BAD: it did not, or the file is gone. LOST: and it cannot be copied again."""
 
-IN_USE_ERRORS = (3101, 60027)
-"""What engines say of a restore into a database that is being read: nothing is wrong with the file."""
-
 _KINDS = {kind.word: int(kind) for kind in Kind}
 LOG = int(Kind.LOG)
 INCREMENTAL = int(Kind.INCREMENTAL)
@@ -27,7 +24,7 @@ class File:
     """A landed file. done: restored, or its range is behind the database's position: nothing waits for it.
 
     attempts is the read counter (R5); failures counts validations that failed in a row; contradictions how often the
-    primary has said of one that had passed that it is another file; the monotonic instants retry_at and due say when it
+    primary has said of one that had passed that it is another file; passing how many of its refusals said nothing about it; the monotonic instants retry_at and due say when it
     may be handed over again, and when the replay delay lets it.
     """
 
@@ -45,6 +42,7 @@ class File:
         "modified_utc_us",
         "name",
         "outcome",
+        "passing",
         "refused",
         "retry_at_mono_us",
         "size_bytes",
@@ -65,12 +63,17 @@ class File:
         self.attempts = 0
         self.failures = 0
         self.contradictions = 0
+        self.passing = 0
         self.refused = False
         self.retry_at_mono_us = 0
         self.due_mono_us = 0
         self.outcome = ""
         self.error_number = 0
         self.error_text = ""
+
+    def hopeless(self, attempts: int) -> bool:
+        """Has the engine refused it too often, for reasons of its own? attempts: the limit (R8)."""
+        return self.attempts - self.passing > attempts
 
     def order(self) -> tuple[int, int, str]:
         """Logs are kept in this order: by where they begin, the longer one later."""

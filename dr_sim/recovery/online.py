@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dr_sim.recovery import events
 from dr_sim.recovery.alerts import NOT_RECOVERED, not_recovered_text
 from dr_sim.recovery.commands import Command, Disconnect, Recover, SetAlarm, TakeInventory
-from dr_sim.recovery.files import IN_USE_ERRORS
+from dr_sim.recovery.refusals import IN_USE_ERRORS
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay

@@ -4,7 +4,8 @@ Theory of operation. A repair is begun at a limit and ends when the database's p
 state is durable, so that a restart neither forgets it nor asks for the same backup twice. `candidate` says what to
 restore next, if it is there; if it is not, `bridge` and `resync` ask the primary for it and wait for it to land and to be
 validated; the old copy stays until the engine has taken the new one (`replace`). Where the policy cannot work, the
-repair switches to `otherwise`, and from there to resync, which always can while the primary lives.
+repair switches to `otherwise`, and from there to resync, which always can while the primary lives. A refusal that passes
+(refusals.py) says nothing about the policy: the same backup is asked for again at every retry.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
-from dr_sim.recovery.files import FULL, IN_USE_ERRORS, INCREMENTAL, LOG, LOST, VALID, File, kind_of
+from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.refusals import Refusal, passes_here
 from dr_sim.recovery.waiting import behind, forget_covered
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ _ABSENT_TWICE = 2  # a file may be landing while the primary's share is looked a
 
 
 class Repair:
-    """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is awaited."""
+    """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is awaited;
+    failures: how often in a row it was refused."""
 
     __slots__ = (
         "absent", "asked", "asked_mono_us", "asked_utc_us", "db", "failures", "fork", "kind", "looking", "lsn", "name", "policy",
@@ -247,7 +250,7 @@ class Repair:
     def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The engine did not take it."""
         self.steps = []
-        if file.error_number in IN_USE_ERRORS:
+        if passes_here(file.error_number) and self.db.state.exists:
             return
         if self.db.drain is not None:
             return
@@ -258,7 +261,7 @@ class Repair:
             self._save(out)
         if file.kind == LOG:
             return
-        hopeless = file.attempts > self.db.rules.attempts
+        hopeless = file.hopeless(self.db.rules.attempts)
         if self.policy == BRIDGE and (hopeless or file.error_number in WRONG_BASE_ERRORS):
             self._switch(mono_us, utc_us, out)
         elif self.policy and hopeless:
@@ -274,14 +277,14 @@ class Repair:
             self.db.advance(e.mono_us, e.utc_us, out)
 
     def failed(self, e: events.BackupFailed, out: list[Command]) -> None:
-        """Tried again at the next retry; a primary that could be reached and failed too often is asked otherwise."""
+        """Tried again at the next retry, unless the refusal says that this backup cannot help."""
         if not (self.policy and self.asked and e.kind == self.kind):
             return
+        refusal = Refusal.of(e.reason)
         self.asked = False
-        if e.reason != "unreachable":
-            self.failures += 1
+        self.failures += refusal is not Refusal.UNREACHABLE
         self._save(out)
-        if self.failures > self.db.rules.attempts and self.policy != RESYNC:
+        if not refusal.passes and self.policy != RESYNC:
             self._switch(e.mono_us, e.utc_us, out)
 
     def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:

@@ -19,6 +19,7 @@ from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID
 from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.progress import Progress
+from dr_sim.recovery.refusals import passes_here
 from dr_sim.recovery.repair import Repair
 from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
 from dr_sim.recovery.watch import Watch
@@ -191,6 +192,7 @@ class DatabaseReplay:
         self.keeping.shelf.spoil()
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text
+        file.passing += passes_here(e.error_number)
         file.state = CHECKING
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
@@ -219,10 +221,11 @@ class DatabaseReplay:
             waiting.rebuild(self)
         self.repair.steps = []
         file.refused = True
+        file.passing += 1
         file.error_number, file.error_text = e.error_number, e.error_text
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
-            self.drain.put_off(file, e.mono_us)
+            self.drain.hold(file)
         minutes = self.minutes(e.mono_us, e.utc_us)
         text = no_room_text(self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text)
         self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)
@@ -246,7 +249,7 @@ class DatabaseReplay:
         if e.kind == LOG:
             self.watch.log_requested = False
         elif self.drain is not None:
-            self.drain.failed(e)
+            self.drain.failed(e, out)
         else:
             self.repair.failed(e, out)
 
@@ -285,6 +288,8 @@ class DatabaseReplay:
             self.progress.look(e.mono_us, e.utc_us, out)
         elif what == "delay" or what == "room":
             self.advance(e.mono_us, e.utc_us, out)
+        elif what == "last" and self.drain is not None:
+            self.drain.again(e.mono_us, e.utc_us, out)
         elif what == "job":
             self.job_open = True
             self.advance(e.mono_us, e.utc_us, out)

@@ -28,8 +28,9 @@ from dr_sim.recovery.alerts import (
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
-from dr_sim.recovery.files import BAD, CHECKING, IN_USE_ERRORS, LOG, LOST, VALID, File
+from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
+from dr_sim.recovery.refusals import passes_here
 from dr_sim.recovery.waiting import rebuild, strayed
 
 if TYPE_CHECKING:
@@ -226,10 +227,10 @@ class Watch:
             db.repair.start(mono_us, utc_us, out)
 
     def _may_come(self, stuck: Stuck) -> bool:
-        """It is on its way again, or is refused for readers' sake alone: no other backup would fare better."""
+        """It is on its way again, or its refusal passes (readers, no room): no other backup would fare better."""
         file = stuck.file
         return file is not None and (
-            file.name in self.db.recopying or (file.refused and file.error_number in IN_USE_ERRORS)
+            file.name in self.db.recopying or (file.refused and passes_here(file.error_number))
         )
 
     def _up_to_primary(self) -> bool:

@@ -94,6 +94,8 @@ class FakeWorld:
     engine_refuses: int = 0
     read_by: int = 0  # people who read the standby
     come_back: int = 0  # so often they are back a second after they were disconnected
+    refusal: int = 3101  # the error that it refuses with
+    backups_refused: str = ""  # why the primary takes no full or incremental, if it does not
     falls_short: bool = False  # the next log is applied up to its middle, and that is called a success
     restoring: str = ""
     landed_mono_us: int = 0  # when a file last landed
@@ -262,6 +264,8 @@ class FakeWorld:
             case c.TakeBackup(_, kind):
                 if not self.reachable:
                     self.answer(e.BackupFailed, DB, kind, "unreachable")
+                elif self.backups_refused and kind != Kind.LOG:
+                    self.answer(e.BackupFailed, DB, kind, self.backups_refused)
                 else:
                     self.answer(e.BackupTaken, DB, kind, self.backup(Kind(kind)))
             case c.AskShare(_):
@@ -392,7 +396,7 @@ class FakeWorld:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
         if self.engine_refuses:
             self.engine_refuses -= 1
-            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3101, False, IN_USE)
+            return e.RestoreFailed(0, 0, self.incarnation, DB, name, self.refusal, False, IN_USE)
         if self.share[name].damaged:
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3183, False, "RESTORE detected an error on page (1:1).")
         if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != self.base:

@@ -302,7 +302,7 @@ def test_what_stays_damaged_in_a_drain_is_copied_again_within_its_attempts() -> 
 
 
 def test_what_the_engine_refuses_in_a_drain_is_tried_again_at_once_within_its_attempts() -> None:
-    world = shipped(begun(FakeWorld(config(attempts=3))))
+    world = shipped(begun(FakeWorld(config(attempts=3), refusal=4319)))
     name = world.backup(Kind.LOG)
     world.engine_refuses = 99
     dies(world)
@@ -314,6 +314,36 @@ def test_what_the_engine_refuses_in_a_drain_is_tried_again_at_once_within_its_at
     assert world.counted[name] == 4
     assert phases(world) == WAY
     assert world.redo == 300
+
+
+@pytest.mark.parametrize("refusal, tries", [(3101, 7), (60027, 7), (60007, 7), (4319, 4)])
+def test_a_refusal_that_passes_is_waited_for_in_a_drain_one_that_does_not_is_not(refusal: int, tries: int) -> None:
+    """The log is refused six times. The drain waits for readers and for room, at every retry, within its limit."""
+    world = shipped(begun(FakeWorld(config(retry_us=MINUTE), refusal=refusal)))
+    name = world.backup(Kind.LOG)
+    world.engine_refuses = 6
+    dies(world)
+    world.on_way.append(name)
+    world.land(name)
+    world.settle()
+    world.wait(world.config.failover.drain_limit_us - MINUTE)
+    assert world.counted[name] == tries
+    assert phases(world) == WAY and world.redo == (400 if tries == 7 else 300)
+
+
+def test_a_refusal_that_never_passes_is_waited_for_no_longer_than_the_limit() -> None:
+    world = shipped(begun(FakeWorld(config(retry_us=MINUTE))))
+    name = world.backup(Kind.LOG)
+    world.engine_refuses = 99
+    dies(world)
+    world.on_way.append(name)
+    world.land(name)
+    world.settle()
+    world.wait(world.config.failover.drain_limit_us - MINUTE)
+    assert phases(world)[-1] == "draining"
+    world.wait(2 * MINUTE)
+    assert phases(world) == WAY and world.redo == 300
+    assert 6 in events_of(world)
 
 
 def test_draining_goes_past_a_hole_if_a_landed_incremental_reaches_further() -> None:
@@ -802,12 +832,44 @@ def test_a_last_backup_that_was_cut_off_is_taken_anew_and_not_gone_without() -> 
 
 
 def test_a_last_backup_that_the_engine_refuses_is_not_gone_without() -> None:
-    """Refused by other readers again and again: within its attempts it is tried, then another is taken."""
-    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    """Refused again and again: within its attempts it is tried, then another is taken."""
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0), refusal=4319)))
     world.engine_refuses = 5
     world.land_all()
     assert asked_for(world) == [Kind.INCREMENTAL] * 2
     assert phases(world) == WAY and world.redo == world.written
+
+
+@pytest.mark.parametrize(
+    "reason, after", [("paused: upgrade", Kind.INCREMENTAL), ("cut off", Kind.INCREMENTAL), ("refused by the engine", Kind.FULL)]
+)
+def test_a_last_backup_is_of_the_same_kind_once_a_refusal_has_passed(reason: str, after: Kind) -> None:
+    world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
+    world.answers.clear()
+    world.on_way.clear()
+    world.backups_refused = reason
+    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), reason))
+    world.settle()
+    world.wait(8 * MINUTE)  # the drain's limit is 10 minutes: it is asked again before
+    world.backups_refused = ""
+    assert phases(world)[-1] == "tail"
+    world.wait(MINUTE + 5 * MINUTE)
+    world.land_all()
+    assert asked_for(world)[1:] == [after] * (len(asked_for(world)) - 1)
+    assert phases(world) == WAY and world.redo == world.written
+
+
+def test_a_planned_failover_takes_an_incremental_where_no_tail_can_be_taken() -> None:
+    world = shipped(begun(FakeWorld(config())))
+    order(world, "anna", planned=True)
+    while not any(isinstance(x, c.TakeTail) for x in world.done):
+        world.tell(world.answers.pop(0))
+    world.answers.clear()
+    world.on_way.clear()
+    world.tell(e.TailFailed(world.mono_us, world.utc_us, world.incarnation, DB, "4208 The statement BACKUP LOG"))
+    world.settle()
+    world.land_all()
+    assert asked_for(world) == [Kind.INCREMENTAL] and phases(world) == WAY and world.redo == world.written
 
 
 def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_it() -> None:

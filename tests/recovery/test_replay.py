@@ -621,6 +621,51 @@ def test_a_landed_incremental_is_used_before_another_is_asked_for() -> None:
     assert world.redo >= 400
 
 
+PASSING = ["unreachable", "paused: upgrade", "overrun", "cut off", "fenced", "primary lost"]
+
+
+@pytest.mark.parametrize("reason", [*PASSING, "refused by the engine"])
+def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremental(reason: str) -> None:
+    world = begun(FakeWorld(config("bridge")))
+    for _ in range(3):
+        world.backup(Kind.LOG)
+        world.land_all()
+    lost = world.backup(Kind.LOG)
+    world.on_way.clear()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+    world.backups_refused = reason
+    world.land_all()
+    world.wait(90 * MINUTE)
+    asked = [Kind(x.kind) for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG]
+    assert len(asked) > 12 and asked[0] is Kind.INCREMENTAL
+    assert set(asked[1:]) == {Kind.INCREMENTAL if reason in PASSING else Kind.FULL}
+    world.backups_refused = ""
+    world.wait(5 * MINUTE)
+    world.land_all()
+    assert world.redo == world.written
+
+
+@pytest.mark.parametrize("refusal, kinds", [(3101, 1), (60007, 1), (4319, 2)])
+def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(refusal: int, kinds: int) -> None:
+    world = begun(FakeWorld(config("bridge"), refusal=refusal))
+    for _ in range(3):
+        world.backup(Kind.LOG)
+        world.land_all()
+    lost = world.backup(Kind.LOG)
+    world.on_way.clear()
+    world.backups[lost].at_primary = False
+    world.backup(Kind.LOG)
+    world.land_all()
+    world.wait(15 * MINUTE)
+    world.engine_refuses = 8
+    for _ in range(14):
+        world.land_all()
+        world.wait(5 * MINUTE)
+    assert len({x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG}) == kinds
+    assert world.redo == world.written
+
+
 def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
     world = unbridgeable(otherwise="resync")
     assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [Kind.INCREMENTAL, Kind.FULL]

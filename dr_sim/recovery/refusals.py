@@ -1,0 +1,56 @@
+"""Why a remedy was refused, and whether the refusal passes.
+
+A refusal that passes says nothing about the remedy (R8, R11): the jobs are paused, the primary cannot be reached, there is
+no room just now, another backup is running, someone reads the database. The same remedy is asked for again. Only a refusal
+that says that this remedy cannot fit makes the repair take another one.
+
+What the primary's side answers is a word, with details after it (`Refusal.of`); what the engine at the secondary
+answers is an error number (`passes_here`).
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Refusal(enum.Enum):
+    """Why the primary's side took no backup. The value is the word that its answer begins with."""
+
+    UNREACHABLE = "unreachable"
+    PAUSED = "paused"
+    RUNNING = "overrun"  # one of its kind is being taken already
+    CUT_OFF = "cut off"  # it died: no room, or the database was needed for something else
+    FENCED = "fenced"
+    LOST = "primary lost"
+    SIMPLE_MODEL = "4208"  # the recovery model keeps no log
+    NO_CHAIN = "4214"  # there is no full that a log could follow
+    ENGINE = "refused by the engine"  # no full to build on, or the wrong one
+    NO_LOGS = "takes no log backups"
+    OTHER = ""
+
+    @property
+    def passes(self) -> bool:
+        """Does it say nothing about whether the backup would help?"""
+        return self not in _FOR_GOOD
+
+    @staticmethod
+    def of(reason: str) -> Refusal:
+        """Return the refusal that an answer's text names."""
+        return next(refusal for refusal in Refusal if reason.startswith(refusal.value))
+
+
+_FOR_GOOD = (Refusal.SIMPLE_MODEL, Refusal.NO_CHAIN, Refusal.ENGINE, Refusal.NO_LOGS)
+
+IN_USE_ERRORS = (3101, 60027)
+"""What engines say of a restore into a database that is being read: nothing is wrong with the file."""
+
+NO_ROOM_ERRORS = (3257, 60007)
+"""What engines, and the restore folder, say when there is no room for the file or for what it holds."""
+
+GONE_ERROR = 60028
+"""The database that a file was being restored into was dropped meanwhile."""
+
+
+def passes_here(error_number: int) -> bool:
+    """Does a refusal at the secondary say nothing about the file?"""
+    return error_number in IN_USE_ERRORS or error_number in NO_ROOM_ERRORS or error_number == GONE_ERROR
