@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__, cli_experiments
+from dr_sim import __version__, cli_experiments, cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.output import mute, printable, show
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engines(commands)
     _add_import(commands)
     _add_lists(commands)
+    cli_reference.add_commands(commands)
     for name in _READS_SCENARIOS:
         commands.choices[name].add_argument(
             "--allow-outside", action="store_true",
@@ -170,9 +171,6 @@ def _add_lists(commands: Any) -> None:
     policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
     policies.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each")
     policies.set_defaults(command=_policies)
-
-    faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
-    faults.set_defaults(command=_faults)
 
 
 def _run(a: argparse.Namespace) -> int:
@@ -330,14 +328,6 @@ def _policies(a: argparse.Namespace) -> int:
     from dr_sim.policies import policy_table
 
     show(policy_table(a.scenarios, a.set, a.seed))
-    return 0
-
-
-def _faults(a: argparse.Namespace) -> int:
-    from dr_sim.faults import KINDS
-
-    for kind in KINDS:
-        print(f"{kind.name}\n    models  {kind.models}\n    source  {kind.source}")
     return 0
 
 

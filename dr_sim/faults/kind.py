@@ -105,3 +105,4 @@ class Kind:
     needs_primary: bool = False
     place: Callable[[Any], str] = lambda params: ""
     turned: Callable[[Any], Any | None] = lambda params: params
+    example: str = ""  # of its keys, where the required ones alone say too little

@@ -1,0 +1,106 @@
+"""The face of the reference: which keys a scenario has, what can happen in one."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.errors import InputError, Problem
+from dr_sim.output import show
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.reference import Key
+
+_NARROW, _WIDE = 60, 100
+
+
+def add_commands(commands: Any) -> None:
+    keys = commands.add_parser("keys", help="list the keys of a scenario file, with defaults and sources")
+    keys.add_argument("key", nargs="?", default="", metavar="KEY", help="only this key and those inside it, e.g. link")
+    keys.set_defaults(command=_keys)
+
+    faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
+    faults.add_argument("name", nargs="?", default="", metavar="NAME", help="only this kind, with its keys and an example")
+    faults.set_defaults(command=_faults)
+
+
+def _keys(a: argparse.Namespace) -> int:
+    from dr_sim.scenario.reference import keys
+
+    found = keys()
+    wanted = [key for key in found if not a.key or _inside(key.path, a.key)]
+    if not wanted:
+        raise _unknown("keys", a.key, sorted({part for key in found for part in _prefixes(key.path)}))
+    for key in wanted:
+        show(_key_text(key, ""))
+    return 0
+
+
+def _inside(path: str, wanted: str) -> bool:
+    """Return whether a key is the wanted one or lies inside it. A name may stand for '*'."""
+    steps, asked = path.split("."), wanted.strip(".").split(".")
+    if len(asked) > len(steps):
+        return False
+    return all(step in ("*", other) for step, other in zip(steps, asked, strict=False))
+
+
+def _prefixes(path: str) -> list[str]:
+    steps = path.split(".")
+    return [".".join(steps[: i + 1]) for i in range(len(steps))]
+
+
+def _key_text(key: Key, indent: str) -> str:
+    head = f"{indent}{key.path}"
+    if key.same_as:
+        return f"{head}\n{indent}    another word for {key.same_as}"
+    rows = [("", key.about), ("write", "  or  ".join(key.forms)), ("default", default_text(key))]
+    lines = [head]
+    for word, text in rows:
+        if text:
+            lines += _wrapped(f"{indent}    {word:<9}" if word else f"{indent}    ", text)
+    return "\n".join(lines)
+
+
+def default_text(key: Key) -> str:
+    """Return the default with its source, or what it means that there is none."""
+    if key.default:
+        return f"{key.default}  ({key.source})" if key.source else key.default
+    if key.required:
+        return "none: it must be written"
+    return key.source or "none: it may be left out"
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns))
+    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head))
+
+
+def _faults(a: argparse.Namespace) -> int:
+    from dr_sim.faults import BY_NAME, KINDS
+    from dr_sim.scenario.reference import kind_reference
+
+    if not a.name:
+        for kind in KINDS:
+            lines = [kind.name, *_wrapped("    models  ", kind.models), *_wrapped("    source  ", kind.source)]
+            show("\n".join(lines))
+        return 0
+    if a.name not in BY_NAME:
+        raise _unknown("faults", a.name, list(BY_NAME))
+    found = kind_reference(BY_NAME[a.name])
+    out = [found.name, *_wrapped("    models  ", found.models), *_wrapped("    source  ", found.source)]
+    out += ["", "    keys"]
+    out += [_key_text(key, "      ") for key in found.keys]
+    out += ["", "    at an instant", "      events:", f"        {found.event}"]
+    if found.fault:
+        out += ["", "    at a rate", "      faults:", f"        {found.fault}"]
+    show("\n".join(out))
+    return 0
+
+
+def _unknown(command: str, name: str, known: list[str]) -> InputError:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"`dr-sim {command}` lists all of them"
+    return InputError([Problem(f"dr-sim {command}", 0, 0, f"there is no {name[:60]!r}; {hint}")])

@@ -1,0 +1,151 @@
+"""The reference of scenario files, made from their schema: every key, every kind of event and fault.
+
+The same rows make `dr-sim keys`, `dr-sim faults NAME` and the pages of the documentation, so that none
+of them can say something else than the loader does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.scenario.defaults import DEFAULTS, DERIVED
+from dr_sim.scenario.editor import json_schema
+from dr_sim.scenario.schema import EXAMPLES
+
+if TYPE_CHECKING:
+    from dr_sim.faults import Kind
+
+_MOST_FORMS = 4
+_SAME = "the same as "
+_APART = ("events", "faults", "sla", "sweep", "replications", "answer")
+"""Keys with a form of their own, explained in words: no list of the keys inside would say more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a scenario file. path: '*' stands for a name of the user's own. default: '' if there is none.
+
+    required: it must be written. same_as: the key for which this is another word, or ''.
+    """
+
+    path: str
+    about: str
+    forms: tuple[str, ...]
+    default: str
+    source: str
+    required: bool = False
+    same_as: str = ""
+
+
+def keys() -> list[Key]:
+    """Return every key, in the order of the schema."""
+    schema = json_schema()
+    defaults = {path: (text, source) for path, text, source in DEFAULTS}
+    derived = dict(DERIVED)
+    found = []
+    for path, node in _walk(schema, ()):
+        name = ".".join(path)
+        text, source = defaults.get(name, ("", derived.get(name, "")))
+        about = str(node.get("description", "")).partition("; default: ")[0]
+        same_as = ""
+        if about.startswith(_SAME):
+            same_as, _, about = about.removeprefix(_SAME).partition(": ")
+        forms = _with_default(tuple(_forms(node)), text)
+        found.append(Key(name, about, forms, text, source, name in EXAMPLES, same_as))
+    return found
+
+
+def _with_default(forms: tuple[str, ...], default: str) -> tuple[str, ...]:
+    """Show the default as the first example, where the first one is an example and no choice."""
+    plain = default and default not in ("none", "0 s", "0 %", "{}", '""')
+    choice = forms and (" | " in forms[0] or forms[0].startswith(("a whole", "[")))
+    return (default, *forms[1:]) if plain and forms and not choice else forms
+
+
+def _walk(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Yield every key that has a value of its own, and the mappings that hold them."""
+    for name, node in schema.get("properties", {}).items():
+        here = (*path, name)
+        if len(here) == 1 and name in _APART:
+            yield here, node
+            continue
+        inside = node.get("additionalProperties")
+        if isinstance(inside, dict) and "properties" in inside:
+            yield from _walk(inside, (*here, "*"))
+        elif "properties" in node:
+            yield from _walk(node, here)
+        else:
+            yield here, node
+
+
+def _forms(node: dict[str, Any]) -> Iterator[str]:
+    """Yield examples of what may be written there."""
+    yield from list(dict.fromkeys(_all_forms(node)))[:_MOST_FORMS]
+
+
+def _all_forms(node: dict[str, Any]) -> Iterator[str]:
+    if "enum" in node:
+        yield " | ".join(str(value) for value in node["enum"])
+    elif "const" in node:
+        yield str(node["const"])
+    elif node.get("examples"):
+        yield str(node["examples"][0])
+    elif node.get("type") == "boolean":
+        yield "true | false"
+    elif node.get("type") == "integer":
+        yield f"a whole number of at least {node['minimum']}" if "minimum" in node else "a whole number"
+    elif node.get("type") == "array":
+        yield "[a, b]"
+    elif node.get("type") == "object" and node.get("properties"):
+        yield "{" + ", ".join(f"{k}: ..." for k in node["properties"]) + "}"
+    elif node.get("type") == "string":
+        yield "a text"
+    for one in node.get("anyOf", ()):
+        yield from _all_forms(one)
+
+
+# ---- events and faults -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class KindReference:
+    """What a user needs to know to write one kind of event. event, fault: a line that may stand in a scenario; fault
+    is '' if the kind cannot be drawn at a rate."""
+
+    name: str
+    models: str
+    source: str
+    keys: tuple[Key, ...]
+    event: str
+    fault: str
+
+
+def kind_reference(kind: Kind) -> KindReference:
+    """Return the reference of one kind of event or fault."""
+    schema = json_schema((kind,))
+    node = schema["properties"]["events"]["items"]["properties"][kind.name]
+    mapping = node["anyOf"][0] if "anyOf" in node else node
+    required = mapping.get("required", [])
+    found = []
+    for name, child in mapping.get("properties", {}).items():
+        about, _, default = str(child.get("description", "")).partition("; default: ")
+        value, _, source = default.partition(" (")
+        forms = _with_default(tuple(_forms(child)), value)
+        found.append(Key(name, about, forms, value, source.removesuffix(")"), name in required))
+    values = [f"{key.path}: {_example(key)}" for key in found if key.required]
+    if kind.example:
+        values = [kind.example]
+    params = "{" + ", ".join(values) + "}"
+    event = f"- {{at: Tue 10:02, {kind.name}: {params}}}"
+    drawn = ", ".join(["rate: 1 per week", *values])
+    fault = f"{kind.name}: {{{drawn}}}" if kind.drawable else ""
+    return KindReference(kind.name, kind.models, kind.source, tuple(found), event, fault)
+
+
+def _example(key: Key) -> str:
+    """Return a value that may stand there; a database is called crm in every example."""
+    if key.path == "database":
+        return "crm"
+    form = key.forms[0] if key.forms else "..."
+    first = form.partition(" | ")[0]
+    return {"a text": "dba", "[a, b]": "[crm]"}.get(first, "3" if first.startswith("a whole") else first)
