@@ -75,7 +75,10 @@ def default_text(key: Key) -> str:
 
 def _wrapped(head: str, text: str) -> list[str]:
     width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns))
-    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head))
+    return textwrap.wrap(
+        text, width, initial_indent=head, subsequent_indent=" " * len(head),
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
 
 
 def _faults(a: argparse.Namespace) -> int:
