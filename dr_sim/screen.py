@@ -164,7 +164,8 @@ def _of(judged: Judged) -> str:
 
 def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
     label = f"  ({f['events']})" if f["events"] else ""
-    out = [f"FAILOVER {f['number']}  {headed(f, scenario)}{label}"]
+    word = "OUTAGE" if f["by_itself"] else "FAILOVER"
+    out = [f"{word} {f['number']}  {headed(f, scenario)}{label}"]
     out += _loss(f, summary, verdict) + _outage(f, verdict)
     if f["requests_failed"]:
         part = f["requests_failed"] / max(1, f["requests_offered"])
@@ -185,6 +186,10 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
 def headed(f: dict[str, Any], scenario: Scenario) -> str:
     """What began a failover. One that a person ordered is headed by that, and what had failed comes after it."""
     failed = "nothing had failed" if f["class"] in ("planned", "none") else f"{f['class']} lost {instant(f['failed_us'], scenario)}"
+    if f["fell"]:
+        failed = f"the database server fell {instant(f['failed_us'], scenario)}"
+    if f["by_itself"]:
+        return f"{failed} and came back by itself, without a failover"
     if f["ordered_by"]:
         how = "planned" if f["ordered_planned"] else "unplanned"
         begun = f"ordered by {f['ordered_by']} {instant(f['ordered_us'], scenario)}, {how}"
@@ -286,7 +291,8 @@ def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An outage of writes alone: a transaction log was full."""
     refused = summary["writes_refused"]
     since = instant(refused["first_us"], scenario)
-    out = [f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   {refused['transactions']:,} tx  (9002: the log was full)"]
+    full = "the log's disk was full, the server down" if scenario.engine.postgres_rules else "9002: the log was full"
+    out = [f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   {refused['transactions']:,} tx  ({full})"]
     many = {name: x for name, x in refused["by_database"].items() if x["time_us"]}
     if len(summary["databases"]) > 1:
         out += [f"  {name:<20} {clock(x['time_us']):>9}   {x['transactions']:,} tx" for name, x in many.items()]

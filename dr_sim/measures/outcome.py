@@ -3,6 +3,10 @@
 A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being stopped (planned)
 or with the promotion (needless: the primary was alive and only silent). A run that ends too early leaves None, which
 means unknown, never zero.
+
+A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a failure of class 'database', whose data
+and log survive. If it was taken over, the failover began when it fell. If it came back by itself it is an outage without a
+failover: it loses nothing, and is listed with the others (`by_itself`).
 """
 
 from __future__ import annotations
@@ -65,6 +69,8 @@ class Failover:
     requests_offered: int
     two_primaries_us: int
     spans: list[tuple[int, int, str]] = field(default_factory=list)  # (begin, end, phase), the phases in order
+    by_itself: bool = False  # nobody failed over: the servers that had fallen came back
+    fell: bool = False  # it began with a server that fell
 
     @property
     def outage_us(self) -> int | None:
@@ -86,9 +92,13 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     primary is out of service, whatever happens to it."""
     t = tables(record)
     first = _beginning(t)
-    if first is None:
-        return []
-    failed_us, failure_class = first
+    found = _came_back(t, scenario, None if first is None else first[0])
+    if first is not None:
+        found.append(_failover(t, scenario, *first, number=len(found) + 1))
+    return found
+
+
+def _failover(t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int) -> Failover:
     s = served(t, scenario)
     losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
@@ -99,15 +109,53 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     until = s.end_us if again is None else again
     spans = phase_spans(t, outage_from, until, lacking(s, losses))
     users = scenario.users
-    return [
-        Failover(
-            number=1, failed_us=failed_us, failure_class=failure_class, losses=losses, outage_from_us=outage_from,
-            served_again_us=again, until_us=until, phases_us=lengths_us(spans), promoted_us=max(promoted, default=None),
-            requests_failed=int(s.failed(users, outage_from, until)),
-            requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
-            two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
-        )
-    ]  # fmt: skip
+    return Failover(
+        number=number, failed_us=failed_us, failure_class=failure_class, losses=losses, outage_from_us=outage_from,
+        served_again_us=again, until_us=until, phases_us=lengths_us(spans), promoted_us=max(promoted, default=None),
+        requests_failed=int(s.failed(users, outage_from, until)),
+        requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
+        two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
+        fell=any(begin == failed_us for begin, _ in _down(t)),
+    )  # fmt: skip
+
+
+def _down(t: Tables) -> list[tuple[int, int | None]]:
+    """(from when, until when) servers were down, stretches that overlap joined. None: they did not come back by themselves."""
+    found: list[tuple[int, int | None]] = []
+    begun: dict[int, int] = {}
+    since = 0
+    for row in t.rows("truth.down"):
+        if row.values["begins"]:
+            since = row.time_us if not begun else since
+            begun[row.entity] = row.time_us
+        else:
+            del begun[row.entity]
+            if not begun:
+                found.append((since, row.time_us))
+    return [*found, (since, None)] if begun else found
+
+
+def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Failover]:
+    """The outages that ended without a failover, before the failover of this leg."""
+    s = served(t, scenario)
+    users = scenario.users
+    found: list[Failover] = []
+    for begin, end in _down(t):
+        if end is None or (before_us is not None and begin >= before_us):
+            continue
+        spans = phase_spans(t, begin, end)
+        each = range(len(scenario.databases))
+        losses = [DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0) for i in each]
+        found.append(
+            Failover(
+                number=len(found) + 1, failed_us=begin, failure_class="database", losses=losses, outage_from_us=begin,
+                served_again_us=end, until_us=end, phases_us=lengths_us(spans), promoted_us=None,
+                requests_failed=int(s.failed(users, begin, end)),
+                requests_offered=(end - begin) * users.requests_num // users.requests_den_us,
+                two_primaries_us=0, spans=spans, by_itself=True, fell=True,
+            )
+        )  # fmt: skip
+    return found
 
 
 def exact(t: Tables, computed_us: int | None) -> int | None:
@@ -124,7 +172,8 @@ def _beginning(t: Tables) -> tuple[int, str] | None:
     failed, promoted = t["truth.failed"], t["truth.promoted"]
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
     dead = [(time, t.text(c)) for time, c in zip(failed["time_us"].tolist(), failed["class"].tolist(), strict=True)]
-    dead = [d for d in dead if before is None or d[0] <= before]
+    dead += [(begin, "database") for begin, end in _down(t) if end is None]
+    dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
         return dead[0][0], max((c for _, c in dead), key=SEVERITY.index)
     fenced = t["truth.fenced"]["time_us"][t["truth.fenced"]["writes_stop"] == 1].tolist()
@@ -144,6 +193,8 @@ def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
 def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     """failed_us of a database that did not fail itself: when its writes stopped, at the latest at its promotion."""
     own = [r.time_us for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)]
+    down = t.of("truth.down", database)
+    own += down["time_us"][-1:].tolist() if len(down["seq"]) and down["begins"][-1] else []
     fenced = [r.time_us for r in t.rows("truth.fenced") if r.values["writes_stop"]]
     promoted = next((r for r in t.rows("truth.promoted") if r.entity == database), None)
     if promoted is None:

@@ -63,6 +63,9 @@ def _outage(
     """(from when, until when, by phase)."""
     end = run_end_us(t, scenario)
     begin = s.first_below(f.outage_from_us)
+    if f.by_itself:  # what comes later is another outage
+        end = min(end, f.until_us + 1)
+        begin = None if begin is None or begin >= f.until_us else begin
     again = None if begin is None else exact(t, s.again(begin, end))
     spans = [] if begin is None else phase_spans(t, begin, end if again is None else again, lacking(s, losses))
     return begin, again, lengths_us(spans)

@@ -100,6 +100,9 @@ def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
         concerned = (kind["entity"] == database) | (kind["entity"] == WHOLE_SERVICE)
         ends.extend(kind["time_us"][concerned][:1].tolist())
     ends.extend(fenced["time_us"][fenced["writes_stop"] == 1][:1].tolist())
+    down = t.of("truth.down", database)
+    if len(down["seq"]) and down["begins"][-1]:  # it did not come back by itself
+        ends.append(int(down["time_us"][-1]))
     return min(ends)
 
 

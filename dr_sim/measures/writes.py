@@ -1,7 +1,8 @@
-"""When a database took no writes although it was up: its transaction log was full (9002). Reads went on.
+"""When a database took no writes because its transaction log was full.
 
-Apart from the outage of a failover: nothing failed, nobody is sent anywhere, and it ends by itself with the next log
-backup. Commits that were refused are no data loss, as nobody was told that they are safe.
+By SQL Server's rules (9002) it was up and reads went on: apart from the outage of a failover nothing failed, nobody is sent
+anywhere, and it ends by itself with the next log backup. By PostgreSQL's rules the server had fallen: the same time is an
+outage too, see outcome.py. Commits that were refused are no data loss, as nobody was told that they are safe.
 """
 
 from __future__ import annotations

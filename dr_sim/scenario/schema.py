@@ -65,7 +65,7 @@ class DatabaseKeys(Section):
     log: ScheduleField = about("when log backups start; none: it has no log backups")
     serial: YesNo = about("its backup jobs never run side by side")
     seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
-    log_capacity: Capacity = about("the most its transaction log may hold; when it is full commits are refused (9002)")
+    log_capacity: Capacity = about("the most its transaction log may hold; when it is full commits are refused (9002), and by PostgreSQL's rules the server falls")
     tenants: Tenants = about("whose data it holds, one name or several: tenants share databases, and one may have several")
 
 

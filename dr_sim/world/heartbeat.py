@@ -25,6 +25,7 @@ class Heartbeats:
         self._lost = lost
         self._back = back
         self._machines_down: set[str] = set()
+        self._servers_down: list[str] = []  # the machine of each server that has fallen
         self._last_seen: dict[str, int] = {}
         self._due: dict[str, Entry] = {}
         self.silent: dict[str, int] = {}  # told of: machine -> last seen
@@ -38,12 +39,24 @@ class Heartbeats:
     def is_down(self, machine: str) -> bool:
         return machine in self._machines_down
 
+    def server_down(self, machine: str) -> None:
+        """A database server there has fallen, and may be up again."""
+        self._servers_down.append(machine)
+        self.changed()
+
+    def server_up(self, machine: str) -> None:
+        self._servers_down.remove(machine)
+        self.changed()
+
+    def _beats(self, machine: str) -> bool:
+        return machine not in self._machines_down and machine not in self._servers_down
+
     def changed(self) -> None:
         """The path or a machine has changed."""
         path = self._spec.own_path or self._link.forward_up
         now, every = self._context.now_us, self._spec.every_us
         for machine in self._context.scenario.machines:
-            heard = path and machine not in self._machines_down
+            heard = path and self._beats(machine)
             if not heard and machine not in self._last_seen:
                 self._last_seen[machine] = now // every * every
                 self._plan(machine, self._last_seen[machine] + every, self._missed)
@@ -64,7 +77,7 @@ class Heartbeats:
 
     def _heard(self, machine: str) -> None:
         del self._due[machine]
-        if not (self._spec.own_path or self._link.forward_up) or machine in self._machines_down:
+        if not (self._spec.own_path or self._link.forward_up) or not self._beats(machine):
             if machine not in self.silent:  # it was back and went again before this beat: the beat is missed
                 self.silent[machine] = self._last_seen[machine]
                 self._lost(machine, self._last_seen[machine])

@@ -1,9 +1,15 @@
-"""Transaction logs of limited size: when they are full, what that refuses, and what frees them (SQL Server: 9002).
+"""Transaction logs of limited size: when they are full, what that refuses, and what frees them.
 
 A log holds what was written since the cut of the last log backup that finished; only that truncates it. It is full at the
 last instant at which what it holds is no more than it may: commits are refused from then on, users' and maintenance's
 alike, and are not made up for later. It is known beforehand, so one entry stands on the agenda and nothing ticks. What
 the primary's error log says of it is sent on at once, and again at each time of a log backup until commits go on.
+
+By SQL Server's rules that is all: commits are refused (9002), and reads go on. By PostgreSQL's rules the server falls: it
+panics, since it can no longer write its log. Readers are refused too, its backup jobs die, and its machine's heartbeats
+stop. What it acknowledged is whole, on its disk and in the share. A log backup is still tried at its time: whoever wants
+the log makes a little room and has the closed segments archived. When one has succeeded the server is started again, which
+takes as long as bringing a database online elsewhere (failover.recover).
 """
 
 from __future__ import annotations
@@ -28,6 +34,10 @@ class LogSpace:
         self._alarms: dict[int, Entry] = {}
         self._caps: dict[int, list[int]] = {}  # by database: what something else has left of its log's disk
         self._full_from_us: dict[int, int] = {}
+        self._restarts: dict[int, Entry] = {}
+        self._falls = context.scenario.engine.postgres_rules
+        self.fallen: Callable[[PrimaryDatabase, bool], None] = lambda db, down: None
+        """Told when the server of a database falls, and when it is up again."""
 
     def limit_bytes(self, db: PrimaryDatabase) -> int:
         """The most its log holds; 0: not limited, or kept for nobody (recovery model SIMPLE, or no full since)."""
@@ -59,6 +69,9 @@ class LogSpace:
         now = self._context.now_us
         if self.full(db):
             if limit and self.used_bytes(db, now) >= limit:
+                return
+            if self._falls:
+                self._start_again(db)
                 return
             self._resume(db)
         if not limit:
@@ -92,7 +105,21 @@ class LogSpace:
         self._context.workloads[db.index].refuse_from(now)
         self._context.note("truth.writes", db.index, 1, 0)
         self._context.witness.writes_changed(now, db.index)
+        if self._falls:
+            self.fallen(db, True)
         self.tell(db)
+
+    def _start_again(self, db: PrimaryDatabase) -> None:
+        """There is room: the server will be up in a while, unless that is under way."""
+        if db.index not in self._restarts:
+            at = self._context.now_us + self._context.scenario.failover.recover_fixed_us
+            self._restarts[db.index] = self._context.agenda.at(at, Class.FAULT, db.index, self._started, db)
+
+    def _started(self, db: PrimaryDatabase) -> None:
+        del self._restarts[db.index]
+        self._resume(db)
+        self.fallen(db, False)
+        self.changed(db)
 
     def tell(self, db: PrimaryDatabase) -> None:
         error = self._context.primary_engine.no_space("log", db=db.spec.name)
@@ -110,6 +137,9 @@ class LogSpace:
         entry = self._alarms.pop(db.index, None)
         if entry is not None:
             entry.cancel()
+        restart = self._restarts.pop(db.index, None)
+        if restart is not None:
+            restart.cancel()
         if self.full(db):
             self._resume(db)
 

@@ -133,6 +133,8 @@ class Primary:
             return "primary lost"
         if db.writes_until_us is not None and not self.quiesced:
             return "fenced"
+        if db.down and (kind is not Kind.LOG or order.elsewhere):
+            return "its server is down"
         if db.paused and not order.elsewhere:
             return f"paused: {db.paused[-1]}"
         if kind in db.running:
@@ -206,12 +208,18 @@ class Primary:
             mishaps.show_early(self, job, cost, db.show_next_ppm)
         disk = self.disks[db.spec.machine]
         job.flow = disk.start(db.index, job.amount, cost.rate_bytes_s, done, job, 0, cost.fixed_us)
-        if ours:
+        if self._needs_room(job):
             self.share.begin(number, disk, job.flow, job.amount, job)
+
+    def _needs_room(self, job: Job) -> bool:
+        """Someone else's backup needs none here, nor does a tail by PostgreSQL's rules: its segments lie in pg_wal, and are
+        sent from there."""
+        tail = job.order.tail and self.context.scenario.engine.postgres_rules
+        return not (job.order.elsewhere or tail)
 
     def _finish(self, job: Job) -> None:
         ours = not job.order.elsewhere
-        if self.share.overfull and ours:
+        if self.share.overfull and self._needs_room(job):
             mishaps.no_room(self, job)
             return
         context = self.context
@@ -366,6 +374,14 @@ class Primary:
             mishaps.cut_off(self, job)
         if wrote_until_now:
             self.catch_up(db)
+
+    def fallen(self, db: PrimaryDatabase, down: bool) -> None:
+        """Its server has fallen, and its jobs with it; or it is up again."""
+        db.down = down
+        if down:
+            db.waiting.clear()
+            for job in list(db.running.values()):
+                mishaps.cut_off(self, job)
 
     def stop_writes(self, db: PrimaryDatabase) -> None:
         """Fenced or quiesced: nothing is acknowledged from now on."""

@@ -49,7 +49,7 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "believed", "committed_us", "cut_next_ppm", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
+        "believed", "committed_us", "cut_next_ppm", "down", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
         "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
@@ -73,6 +73,7 @@ class PrimaryDatabase:
         self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
         self.log_broken = False  # it was: there are none until a full or an incremental begins a new chain (4214)
         self.failed = ""  # the failure class that took it
+        self.down = False  # its server has fallen: its data and its log are whole
         self.writes_until_us: int | None = None
 
     def names_taken(self, now_us: int) -> dict[str, int]:

@@ -39,11 +39,19 @@ class Users:
         """Requests to this database fail from now on."""
         if self._up[database]:
             self._up[database] = False
-            if not self.redirected:
-                part = ALL_PPM * sum(self._up) // self._databases
-                self._context.note("truth.served", -1, part, part)
-                if self._each:
-                    self._context.note("truth.served", database, 0, 0)
+            self._note_at_primary(database, 0)
+
+    def back(self, database: int) -> None:
+        """The old primary serves this database again."""
+        self._up[database] = True
+        self._note_at_primary(database, ALL_PPM)
+
+    def _note_at_primary(self, database: int, served_ppm: int) -> None:
+        if not self.redirected:
+            part = ALL_PPM * sum(self._up) // self._databases
+            self._context.note("truth.served", -1, part, part)
+            if self._each:
+                self._context.note("truth.served", database, served_ppm, served_ppm)
 
     def online(self, database: int) -> None:
         """It takes requests at the new primary from now on, or as soon as they come."""

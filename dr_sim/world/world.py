@@ -92,6 +92,7 @@ class World:
         self.hands.heartbeats = self.heartbeats
         self.hands.directory = Directory(context, self.link, self.primary)
         self.primary.error_hook = self._primary_error
+        self.primary.log_space.fallen = self._fallen
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
@@ -243,6 +244,17 @@ class World:
         for db in hit:
             self.primary.fail(db, what)
             self.users.lost(db.index)
+
+    def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
+        """The server of a database falls: nobody is served, and its machine's beats stop. Or it is up again."""
+        self.context.note("truth.down", db.index, int(down))
+        self.primary.fallen(db, down)
+        if down:
+            self.users.lost(db.index)
+            self.heartbeats.server_down(db.spec.machine)
+        else:
+            self.users.back(db.index)
+            self.heartbeats.server_up(db.spec.machine)
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
         self.hands.primary_error(db.spec.name, what, number, text)

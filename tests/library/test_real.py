@@ -147,7 +147,9 @@ def test_a_disk_full_of_log_fells_the_server_which_says_so_and_is_started_again(
     assert len(failed) >= 8 and all("No space left on device" in text for text in failed)
     writes = [(row.time_us, row.values["refused"]) for row in rows(result, "truth.writes")]
     assert [refused for _, refused in writes] == [1, 0]
-    assert abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 3_000_000
+    assert abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 13_000_000
+    (fell,) = result.summary["failovers"]
+    assert fell["by_itself"] and fell["outage_us"] == writes[1][0] - writes[0][0]
 
 
 def test_a_real_server_refuses_damage_in_its_own_words() -> None:

@@ -13,6 +13,7 @@ from dr_sim.results import Result
 from .runs import (
     SECOND,
     at,
+    ceil_div,
     failover,
     fault,
     peak_us,
@@ -177,3 +178,90 @@ def test_a_hollow_full_that_the_server_believes_in_moves_the_base() -> None:
     assert [r.values["kind"] for r in rows(moved, "seen.TakeBackup")][:2] == [Kind.INCREMENTAL, Kind.FULL]
     kept = ran("faults/silent_backups_truncating", f"events={events}", scheduled)
     assert [r.values["kind"] for r in rows(kept, "seen.TakeBackup")] == [Kind.INCREMENTAL]
+
+
+# ---- a log's disk that is full, by PostgreSQL's rules -----------------------------------------------------------------------
+FULL_AT = at(1, "10:45")
+"""200 MB after the cut of 09:55."""
+
+
+def test_the_server_falls_and_automatic_failover_sees_silence() -> None:
+    result = fault_free("capacity/log_full_postgres")
+    assert [(r.time_us, r.values["begins"]) for r in rows(result, "truth.down")] == [(FULL_AT, 1)]
+    assert [r.values["from_ppm"] for r in rows(result, "truth.served") if r.time_us == FULL_AT] == [0]
+    assert times(result, "seen.Fence") == [FULL_AT + 30 * SECOND]
+    found = failover(result)
+    assert (found["class"], found["fell"], found["by_itself"]) == ("database", True, False)
+    assert (found["failed_us"], found["outage_from_us"], found["data_loss_us"]) == (FULL_AT, FULL_AT, 0)
+    tail_us = 28 * SECOND + 400_000 + SECOND + ceil_div(200_000_000, 356_000_000)
+    assert found["phases_us"]["drain"] == tail_us
+    assert found["outage_us"] == (30 + 5 + 10 + 60) * SECOND + tail_us + 8_460_000
+
+
+def fault_free(name: str, *overrides: str) -> Result:
+    result = ran(name, *overrides)
+    assert result.summary["violations"] == []
+    return result
+
+
+PAUSED = ("engine.imitates=postgres", "failover.operator.approves=false")
+
+
+def test_without_a_failover_it_comes_back_when_room_is_made() -> None:
+    """The log of 11:00 takes 20 s, and starting the server 10 s."""
+    result = fault_free("capacity/log_full", *PAUSED)
+    up = at(1, "11:00:30")
+    assert [(r.time_us, r.values["begins"]) for r in rows(result, "truth.down")] == [(FULL_AT, 1), (up, 0)]
+    (found,) = result.summary["failovers"]
+    assert (found["by_itself"], found["outage_us"], found["data_loss_us"]) == (True, up - FULL_AT, 0)
+    assert found["requests_failed"] == 930 * 100
+    assert result.summary["writes_refused"]["time_us"] == up - FULL_AT
+    assert sum(found["phases_us"].values()) == found["outage_us"]
+    # by SQL Server's rules it refuses writes and lives
+    assert ran("capacity/log_full").summary["failovers"] == []
+
+
+def test_backups_of_a_server_that_is_down_are_refused_but_for_the_log() -> None:
+    result = fault_free("capacity/log_full", *PAUSED, "databases.crm.full=daily 10:50")
+    skipped = [str(r.values["reason"]) for r in rows(result, "truth.backup_skipped", kind=0)]
+    assert skipped == ["its server is down"]
+
+
+def test_one_of_two_databases_falls() -> None:
+    """Its users fail, the others are served. Both live on one machine, whose beat says that all of it is up."""
+    two = ("databases.erp={size: 10 GB, full: none, differential: none, log: every 5 min}",)
+    result = fault_free("capacity/log_full", *PAUSED, *two)
+    (found,) = result.summary["failovers"]
+    assert found["outage_us"] == at(1, "11:00:30") - FULL_AT
+    assert [x["outage_us"] for x in found["databases"]] == [found["outage_us"], 0]
+    assert found["requests_failed"] == 930 * 100 // 2
+    assert silent(result)[0] == (FULL_AT + 10 * SECOND, "sql1")
+    apart = fault_free("capacity/log_full", *PAUSED, *two, "machines=[sql1, sql2]", "databases.erp.machine=sql2")
+    assert {machine for _, machine in silent(apart)} == {"sql1"}
+
+
+def test_a_server_that_falls_twice_has_two_outages_and_a_later_loss_is_a_failover() -> None:
+    events = (
+        "[{at: Mon 09:58, paused_backups: {database: crm, duration: 1 h}},"
+        " {at: Mon 14:58, paused_backups: {database: crm, duration: 1 h}}, {at: 'Mon 20:02', lose: site}]"
+    )
+    result = fault_free("capacity/log_full", "engine.imitates=postgres", "failover.machines_silent=2", f"events={events}", "machines=[sql1, sql2]",
+                        "failover.mode=automatic")  # fmt: skip
+    shown = [(f["number"], f["by_itself"], f["class"], f["outage_us"]) for f in result.summary["failovers"]]
+    assert [s[:3] for s in shown] == [(1, True, "database"), (2, True, "database"), (3, False, "site")]
+    assert shown[0][3] == shown[1][3] == at(1, "11:00:30") - FULL_AT
+
+
+def test_the_host_of_a_fallen_server_dies() -> None:
+    events = "[{at: Mon 09:58, paused_backups: {database: crm, duration: 1 h}}, {at: Mon 10:50, lose: host}]"
+    result = fault_free("capacity/log_full", *PAUSED, f"events={events}")
+    (found,) = result.summary["failovers"]
+    assert (found["class"], found["failed_us"], found["outage_us"]) == ("host", FULL_AT, None)
+
+
+@pytest.mark.parametrize("rules", ["postgres", "sql_server"])
+def test_whatever_fills_its_disk(rules: str) -> None:
+    events = "[{at: Mon 10:02, log_full: {database: crm, duration: 30 min, room: 2 MB}}, {at: Mon 10:01, paused_backups: {database: crm, duration: 30 min}}]"
+    result = fault_free("capacity/log_full", f"engine.imitates={rules}", "failover.operator.approves=false", f"events={events}")
+    assert len(rows(result, "truth.writes")) == 2
+    assert len(rows(result, "truth.down")) == (2 if rules == "postgres" else 0)

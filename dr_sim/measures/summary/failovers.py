@@ -52,6 +52,8 @@ def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, A
     return {
         "number": f.number,
         "class": f.failure_class,
+        "by_itself": f.by_itself,
+        "fell": f.fell,
         "mode": scenario.failover.mode,
         "ordered_by": None if order is None else order[1],
         "ordered_us": None if order is None else order[0],
