@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__, cli_experiments, cli_reference
+from dr_sim import __version__, cli_experiments, cli_plan, cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.output import mute, printable, show
@@ -163,6 +163,7 @@ def _add_import(commands: Any) -> None:
     sqlserver.add_argument("-o", "--out", type=Path, help="scenario file to write; its series lie beside it")
     sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports each of them")
     sqlserver.set_defaults(command=_import_sqlserver)
+    cli_plan.add_imports(kinds)
 
 
 def _add_lists(commands: Any) -> None:

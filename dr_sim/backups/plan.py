@@ -23,7 +23,7 @@ from dr_sim.backups.chain import Hole, forks_of, leads_to, on_path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.target import NEWEST_SET, NOTHING_ELSE, THE_END, Choice, Policy, Target, Told, fork_for
 
-Rank = tuple[int, int, int, int]  # set, incremental, cost, steps: the smaller the better
+Rank = tuple[int, int, int, int]  # newest full or incremental, its full, cost, steps: the smaller the better
 
 
 @dataclass(slots=True)
@@ -80,8 +80,8 @@ class _Ways:
         return self.ways[index] if index < len(self.ways) else None
 
 
-def _rank_of_start(way: _Way) -> tuple[int, int, int]:
-    return (way.rank[0], way.rank[2], way.rank[3])
+def _rank_of_start(way: _Way) -> tuple[int, ...]:
+    return way.rank[1:]
 
 
 def plan(
@@ -154,7 +154,7 @@ class _Search:
         """The best way to the furthest position that is wanted; True if that meets the target."""
         usable, target = self.usable, self.target
         if start is not None and self.choice.policy is Policy.NEWEST_SET:
-            start.rank = (self.rank_of_state, 0, 0, 0)
+            start.rank = (self.rank_of_state, self.rank_of_state, 0, 0)
         best: _Way | None = None
         index, count = 0, len(usable)
         pending = start
@@ -189,7 +189,7 @@ class _Search:
     def _ways_by(self, header: BackupHeader) -> list[_Way]:
         """The ways whose last step is this backup, at most one for each base; by_base holds all that end before it."""
         if header.kind is Kind.FULL:
-            rank = self._rank((-1 - header.last_lsn, 0, 0, 0), header)
+            rank = self._rank((-1 - header.last_lsn, -1 - header.last_lsn, 0, 0), header)
             first = _Way(header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None)
             self.by_last[header.backup_id] = first
             return [first]
@@ -218,8 +218,8 @@ class _Search:
         if before is None:
             return None
         way = self._step(before, header, before.base_lsn if named is not None else header.differential_base_lsn, True)
-        if way.rank[0] not in (0, self.rank_of_state):  # newer than any before; from a state on, cost alone counts
-            way.rank = (way.rank[0], -header.last_lsn, way.rank[2], way.rank[3])
+        if way.rank[1] not in (0, self.rank_of_state):  # from a state on, cost alone counts
+            way.rank = (-1 - header.last_lsn, *way.rank[1:])
         self.by_last[header.backup_id] = way
         return way
 
@@ -228,13 +228,13 @@ class _Search:
 
     def _rank(self, before: Rank, header: BackupHeader) -> Rank:
         """The rank of a way that goes on with this backup; only the policy that prefers new sets looks at them."""
-        newest, incremental, cost, steps = before
+        newest, full, cost, steps = before
         if self.choice.policy is Policy.LEAST_BYTES:
             return (0, 0, cost + header.nominal_bytes, steps + 1)
         cost += self.choice.duration_us(header.nominal_bytes)
         if self.choice.policy is Policy.LEAST_TIME:
             return (0, 0, cost, steps + 1)
-        return (newest, incremental, cost, steps + 1)
+        return (newest, full, cost, steps + 1)
 
 
 def _preference(way: _Way) -> tuple[Rank, bool, int]:

@@ -29,7 +29,7 @@ class Reading(enum.Enum):
 class Policy(enum.Enum):
     """Which of several ways to one position is taken.
 
-    NEWEST_SET: the newest full that leads there, the newest incremental on it, then logs. LEAST_TIME: by the fixed cost
+    NEWEST_SET: the newest full or incremental that leads there, with what it stands on, then logs. LEAST_TIME: by the fixed cost
     of each file and the rate. LEAST_BYTES: fewest bytes.
     """
 

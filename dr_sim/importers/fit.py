@@ -47,11 +47,12 @@ class DatabaseFit:
     incremental: Fitted
     log: Fitted
     size: Fitted
-    interval_us: int
+    interval_us: int  # of the series
     series_bytes: list[int] = field(default_factory=list)  # log written in each interval; empty: no logs
     series_guess: str = ""
     plain_log_bytes: int = 0  # of logs whose compressed size is known too
     stored_log_bytes: int = 0  # of the same logs, compressed
+    log_interval_us: int = 0  # of log backups, where the series has another; 0: as the series
     holes: list[Hole] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -72,8 +73,8 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
         entries=len(distinct),
         begins_utc_us=distinct[0].header.started_utc_us,
         ends_utc_us=max(e.header.finished_utc_us for e in distinct),
-        full=_slow_schedule(fulls, "weekly", "weekly Sun 01:00"),
-        incremental=_slow_schedule(incrementals, "daily", "none"),
+        full=slow_schedule(fulls, "weekly", "weekly Sun 01:00"),
+        incremental=slow_schedule(incrementals, "daily", "none"),
         log=log,
         size=_size(fulls or [e.header for e in distinct if e.header.kind is Kind.FULL]),
         interval_us=interval_us,
@@ -112,11 +113,15 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
     if abs(interval_us - step) > 5 * SECOND_US:  # backups start a little late, but not that much
         interval_us = max(round(step / SECOND_US) * SECOND_US, SECOND_US)
     guess = "" if len(steps) >= 5 else f"from {len(steps)} intervals only"
-    return Fitted(f"every {_duration(interval_us)}", guess), interval_us
+    return Fitted(f"every {duration_text(interval_us)}", guess), interval_us
 
 
-def _slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str) -> Fitted:
-    """weekly, daily or every so often, from the median distance of the starts; at the most frequent time of day."""
+def slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str, span_us: int = 0) -> Fitted:
+    """weekly, daily or every so often, from the median distance of the starts; at the most frequent time of day.
+
+    span_us: length of the whole history, 0 if the headers cover it. Where they stand in a small part of it, made by
+    hand say, one in so long counts.
+    """
     if not headers:
         return Fitted(without, "" if without == "none" else "the history holds none; weekly is usual")
     starts = [_EPOCH + timedelta(microseconds=header.started_utc_us) for header in headers]
@@ -128,12 +133,16 @@ def _slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str) ->
         return Fitted(weekly if alone == "weekly" else daily, f"from a single one; {alone} is usual")
     step = median_low(steps)
     guess = "" if len(steps) >= 2 else "from two only"
+    apart = timedelta(microseconds=span_us // len(starts))
+    if apart > 3 * step:
+        step = apart
+        guess = f"{len(starts)} in {span_us / (24 * HOUR_US):.1f} days, most of them close together"
     if abs(step - timedelta(days=7)) < timedelta(hours=12):
         return Fitted(weekly, guess)
     if abs(step - timedelta(days=1)) < timedelta(hours=2):
         return Fitted(daily, guess)
     minutes = max(round(step / timedelta(minutes=1)), 1)
-    return Fitted(f"every {_duration(minutes * MINUTE_US)}", guess or "neither daily nor weekly: median distance")
+    return Fitted(f"every {duration_text(minutes * MINUTE_US)}", guess or "neither daily nor weekly: median distance")
 
 
 def _most_frequent(starts: Sequence[datetime], of: Callable[[datetime], str]) -> str:
@@ -160,7 +169,7 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
     first = min(slots)
     fit.begins_utc_us = (first - 1) * interval_us
     if max(slots) - first >= MOST_INTERVALS:
-        raise ValueError(f"its logs span more than {MOST_INTERVALS} intervals of {_duration(interval_us)}")
+        raise ValueError(f"its logs span more than {MOST_INTERVALS} intervals of {duration_text(interval_us)}")
     fit.series_bytes = [0] * (max(slots) - first + 1)
     near_exact = assumed = 0
     for log, slot in zip(logs, slots, strict=True):
@@ -240,7 +249,7 @@ def _place(entry: HistoryEntry) -> tuple[int, str, str]:
     return (device, folder, entry.server)
 
 
-def _duration(us: int) -> str:
+def duration_text(us: int) -> str:
     for unit, name in ((HOUR_US, "h"), (MINUTE_US, "min")):
         if us % unit == 0:
             return f"{us // unit} {name}"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.importers.fit import DatabaseFit, Fitted, fit_database, utc_text
+from dr_sim.importers.fit import DatabaseFit, Fitted, duration_text, fit_database, utc_text
 from dr_sim.importers.monitor import MonitorFit, read_monitor
 from dr_sim.importers.restores import RestoreFit, fit_restores, parse_restores
-from dr_sim.importers.sqlserver_history import History, HistoryEntry, read_history
+from dr_sim.importers.sqlserver_history import HistoryEntry, read_history
 from dr_sim.scenario.values import is_name
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
@@ -67,12 +67,12 @@ def import_history(
     settings = _settings(entries, {each: fit.interval_us for each, fit in zip(sorted(by_database), fits, strict=True)}, restores, monitor)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
     files = {fit.name: f"{stem}_log_{number}.csv" for number, fit in enumerate(fits, 1) if fit.series_bytes}
-    series = {files[fit.name]: _series(fit) for fit in fits if fit.series_bytes}
-    return Imported(_scenario(fits, files, file, stem, settings), series, _report(fits, history, file, settings))
+    series = {files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes}
+    return Imported(scenario_of(fits, files, file, stem, settings), series, report_of(fits, len(entries), history.remarks, file, settings))
 
 
 @dataclass(slots=True)
-class _Settings:
+class Settings:
     """Of the service as a whole: values by their keys in the scenario, and remarks."""
 
     values: dict[tuple[str, str], Fitted]
@@ -81,7 +81,7 @@ class _Settings:
 
 def _settings(
     entries: Sequence[HistoryEntry], intervals_us: dict[str, int], restores: Table | None, monitor: Sequence[Table]
-) -> _Settings:  # fmt: skip
+) -> Settings:  # fmt: skip
     """What was configured beats what the restores tell, and the report says where the two disagree."""
     told, configured = RestoreFit(), MonitorFit()
     if restores is not None:
@@ -104,19 +104,24 @@ def _settings(
     for words, wanted, seen in (("restore job", configured.restore_every, told.every), ("delay", configured.delay, told.delay)):
         if wanted is not None and seen is not None and wanted.text != seen.text:
             remarks.append(f"{words}: {wanted.text} configured, taken; the restores look like {seen.text} ({seen.guess})")
-    return _Settings({key: value for key, value in found.items() if value is not None}, remarks)
+    return Settings({key: value for key, value in found.items() if value is not None}, remarks)
 
 
-def _series(fit: DatabaseFit) -> str:
+def series_of(fit: DatabaseFit) -> str:
     lines = ["begins_utc,log_bytes"]
     for number, size in enumerate(fit.series_bytes):
         lines.append(f"{utc_text(fit.begins_utc_us + number * fit.interval_us)},{size}")
     return "\n".join(lines) + "\n"
 
 
-def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str, settings: _Settings) -> str:
+def scenario_of(
+    fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str, settings: Settings, engine: str = ""
+) -> str:  # fmt: skip
+    """The scenario's text. files: name of each database's series; engine: a line of its own, '' for the default."""
     begins_us = min(fit.begins_utc_us for fit in fits)
     hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // HOUR_US), 1)
+    worst = max((_worst(fit, begins_us, _compression(fits)) for fit in fits), key=lambda each: each.lost_us)
+    hours = max(hours, -(-worst.at_s // 3600) + 1)  # an hour at least for what follows
     if hours > 48:
         hours = -(-hours // 24) * 24
     length = f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"
@@ -125,14 +130,15 @@ def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, ste
         f"name: {json.dumps(stem, ensure_ascii=False)}",
         f'start: "{utc_text(begins_us).rstrip("Z")}"  # UTC: when the history begins',
         "time_zone: UTC",
-        f"run_for: {length}  # as long as the history",
+        f"run_for: {length}  # as long as the history, and an hour after the loss of the site",
+        *([engine] if engine else []),
         "databases:",
     ]
     for fit in fits:
         lines.append(f"  {json.dumps(fit.name, ensure_ascii=False)}:")
         lines.append(_line("size", fit.size.text, fit.size.guess))
         if fit.name in files:
-            value = f"{{series: {files[fit.name]}, column: log_bytes, interval: {fit.log.text.removeprefix('every ')}}}"
+            value = f"{{series: {files[fit.name]}, column: log_bytes, interval: {duration_text(fit.interval_us)}}}"
             lines.append(_line("log_volume", value, fit.series_guess))
         else:
             lines.append(_line("log_volume", "1 MB per 5 min", "the history holds no logs"))
@@ -148,7 +154,7 @@ def _scenario(fits: Sequence[DatabaseFit], files: dict[str, str], file: str, ste
     lines += [
         _link(_compression(fits)),
         "failover: {mode: automatic, silent_for: 30 s}  # guessed: put your own",
-        *_events(fits, begins_us, hours, _compression(fits)),
+        *_events(worst, hours),
     ]
     return "\n".join(lines) + "\n"
 
@@ -170,9 +176,8 @@ def _link(tenths: int) -> str:
     )
 
 
-def _events(fits: Sequence[DatabaseFit], begins_us: int, hours: int, tenths: int) -> list[str]:
+def _events(worst: _Worst, hours: int) -> list[str]:
     """The questions: a link that is down for a while, then the site lost at the worst instant of the history."""
-    worst = max((_worst(fit, begins_us, tenths) for fit in fits), key=lambda each: each.lost_us)
     at_s, why = worst.at_s, f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of {worst.log_bytes} bytes crosses the link"
     if not worst.lost_us:
         at_s, why = hours * 2700 + 120, "the history holds no logs: three quarters into it"
@@ -198,6 +203,8 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
     Logs cross the guessed link one after the other, each cut at the end of its interval.
     """
     worst = _Worst(0, 0, 0)
+    if fit.log_interval_us:
+        return _busiest(fit, begins_us)
     landed_us = 0
     for number, size in enumerate(fit.series_bytes):
         cut_us = (number + 1) * fit.interval_us
@@ -208,13 +215,28 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
     return worst
 
 
+def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
+    """Just before a log is cut at the end of the busiest interval of a series that does not tell of single logs."""
+    if not any(fit.series_bytes):
+        return _Worst(0, 0, 0)
+    number = max(range(len(fit.series_bytes)), key=lambda i: (fit.series_bytes[i], -i))
+    per_log = fit.series_bytes[number] * fit.log_interval_us // fit.interval_us
+    crossing_us = per_log * 8 // LINK_MBIT_S
+    cut_us = (number + 1) * fit.interval_us // fit.log_interval_us * fit.log_interval_us
+    at_us = fit.begins_utc_us - begins_us + cut_us + crossing_us
+    return _Worst(at_us // SECOND_US, fit.log_interval_us + crossing_us, per_log)
+
+
 def _line(key: str, value: str, guess: str) -> str:
     return f"    {key}: {value}" + (f"  # guessed: {guess}" if guess else "")
 
 
-def _report(fits: Sequence[DatabaseFit], history: History, file: str, settings: _Settings) -> str:
-    lines = [f"{_one_line(file)}: {len(history.entries)} rows, {len(fits)} databases"]
-    lines += [f"  - {_one_line(remark)}" for remark in history.remarks]
+def report_of(
+    fits: Sequence[DatabaseFit], rows: int, remarks: Sequence[str], file: str, settings: Settings
+) -> str:  # fmt: skip
+    """The report's text. rows: of the history; remarks: on the history as a whole."""
+    lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
+    lines += [f"  - {_one_line(remark)}" for remark in remarks]
     for fit in fits:
         span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
         lines.append(f"{_one_line(fit.name)}: {fit.entries} backups, {span}")

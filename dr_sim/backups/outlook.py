@@ -1,0 +1,145 @@
+"""What a plan leaves open: what is missing before the target, what cannot be used and why, and what is newer.
+
+A stretch of log that is missing is lost if some backup at hand lies beyond it, and late if none does: then it may be on
+its way, which only a current position can tell.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dr_sim.backups.chain import forks_of, is_possible, leads_to, on_path, type_forks
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.plan import Plan, plan
+from dr_sim.backups.target import NEWEST_SET, NOTHING_ELSE, THE_END, Choice, Target, Told, newest_fork
+
+
+class State(enum.Enum):
+    LOST = "lost"
+    LATE = "late"
+
+
+class Why(enum.Enum):
+    """Why a backup at hand is of no use."""
+
+    BEFORE_ITS_FORK = "begins below the point at which its recovery fork began: no such backup can be"
+    NO_BASE = "the backup on which it stands is not at hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """[first_lsn, last_lsn) of the log of a fork, which no backup at hand covers."""
+
+    fork: int
+    first_lsn: int
+    last_lsn: int
+    state: State
+
+
+@dataclass(slots=True)
+class Outlook:
+    """plan, and beside it: missing log before the target, in order; unusable backups; newer_fork: one that was born
+    later than the one that is followed (None: that is the newest)."""
+
+    plan: Plan
+    missing: list[Missing] = field(default_factory=list)
+    unusable: list[tuple[BackupHeader, Why]] = field(default_factory=list)
+    newer_fork: int | None = None
+
+
+def look_ahead(
+    headers: Iterable[BackupHeader],
+    *,
+    fork: int | None = None,
+    target: Target = THE_END,
+    told: Told = NOTHING_ELSE,
+    choice: Choice = NEWEST_SET,
+    current: tuple[int, int] | None = None,
+) -> Outlook:
+    """Plan a restore from nothing, and say what it leaves open. current: the position (fork, LSN) of the primary now,
+    where it is known: what lies between the last backup at hand and it is late, and no part of the plan."""
+    known = list({header.backup_id: header for header in headers}.values())
+    if not known:
+        return Outlook(Plan())
+    forks = forks_of(known, told.forks)
+    found = plan(known, fork=fork, target=target, told=told, choice=choice)
+    outlook = Outlook(found, unusable=_unusable(known, forks, told))
+    newest = newest_fork(known, told.forks)
+    followed = found.fork if found.fork is not None else newest
+    if newest != followed:
+        outlook.newer_fork = newest
+    if found.reaches is None:
+        return outlook
+    path = on_path(known, followed, forks)
+    ahead = [h for h in path if h.kind is Kind.LOG and h.last_lsn > found.reaches[1]]
+    if not found.met:
+        goal = _goal(path, ahead, found.reaches[1], target)
+        outlook.missing += _uncovered(ahead, found.reaches[1], goal, followed, forks)
+    if current is not None and leads_to(*current, followed, forks):
+        end = max([found.reaches[1], *(h.last_lsn for h in path)])
+        if current[1] > end and (target.lsn is None or target.lsn > end):
+            tail = _by_fork(end, current[1], followed, forks)
+            outlook.missing += [Missing(*stretch, State.LATE) for stretch in tail]
+    return outlook
+
+
+def _goal(path: Sequence[BackupHeader], ahead: Sequence[BackupHeader], reached: int, target: Target) -> int:
+    """Up to which LSN log is wanted that cannot be had."""
+    if target.lsn is not None:
+        return min(target.lsn, max((h.last_lsn for h in path), default=reached))
+    if target.utc_us is not None:
+        meeting = [log.first_lsn for log in ahead if target.is_met_by(log)]
+        if meeting:
+            return min(meeting)
+        return max([reached, *(h.last_lsn for h in path if not target.is_overshot_by(h))])
+    return max([reached, *(h.last_lsn for h in path)])
+
+
+def _uncovered(
+    logs: Sequence[BackupHeader], reached: int, goal: int, end: int, forks: type_forks
+) -> list[Missing]:  # fmt: skip
+    """The stretches from a position to the goal that no log covers, cut at the fork points between them."""
+    found: list[Missing] = []
+    stretches = sorted((log.first_lsn, log.last_lsn) for log in logs if log.first_lsn < log.last_lsn)
+    for first, last in [*stretches, (goal, goal)]:
+        if first > reached and reached < goal:
+            found += [Missing(*piece, State.LOST) for piece in _by_fork(reached, min(first, goal), end, forks)]
+        reached = max(reached, last)
+    return found
+
+
+def _by_fork(first: int, last: int, end: int, forks: type_forks) -> list[tuple[int, int, int]]:
+    """A stretch on the path to fork `end`, as (fork, first LSN, last LSN) of each fork that it crosses."""
+    pieces: list[tuple[int, int, int]] = []
+    fork, seen = end, set()
+    while last > first and fork not in seen:
+        seen.add(fork)
+        parent, point = forks.get(fork, (fork, first))
+        begin = max(first, point) if parent != fork else first
+        if last > begin:
+            pieces.append((fork, begin, last))
+        fork, last = parent, min(last, begin)
+    return pieces[::-1]
+
+
+def _unusable(headers: Sequence[BackupHeader], forks: type_forks, told: Told) -> list[tuple[BackupHeader, Why]]:
+    """Fulls and incrementals that no plan could use, whatever its target: in the order of their ends."""
+    at_hand = {header.backup_id for header in headers}
+    bases = {h.first_lsn for h in headers if h.kind is Kind.FULL and not h.copy_only and is_possible(h, forks)}
+    broken: set[int] = set()
+    found: list[tuple[BackupHeader, Why]] = []
+    for header in sorted(headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)):
+        if not is_possible(header, forks):
+            found.append((header, Why.BEFORE_ITS_FORK))
+        elif header.kind is Kind.INCREMENTAL:
+            named = told.bases.get(header.backup_id)
+            by_name = named is not None and (named not in at_hand or named in broken)
+            if not by_name and (named is not None or header.differential_base_lsn in bases):
+                continue
+            found.append((header, Why.NO_BASE))
+        else:
+            continue
+        broken.add(header.backup_id)
+    return found
