@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dr_sim.measures.alerts import AlertQuality, judge
+from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
 from dr_sim.measures.incumbent import judge_incumbent
-from dr_sim.results import run
+from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.units import clock
 
@@ -30,10 +30,15 @@ def policy_table(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int
             (
                 scenario.name, *(clock(exposure[key]) for key in ("mean_us", "p99_us", "max_us")), f"{in_danger / 10_000:.2f} %",
                 f"{result.summary['link']['bytes_sent'] / 1e9:.0f} GB",
-                *_told(judge(result.journal, scenario), judge_incumbent(result.journal, scenario)),
+                *_told(judge(result.journal, scenario, _managers(result)), judge_incumbent(result.journal, scenario)),
             )
         )  # fmt: skip
     return _markdown(lines)
+
+
+def _managers(result: Result) -> list[Alert]:
+    """The recovery manager's own alerts: the monitor beside it has the incumbent's thresholds, which are judged by themselves."""
+    return [alert for alert in raised(result.journal, result.scenario) if alert.source != MONITOR]
 
 
 def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:

@@ -60,6 +60,8 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
     # ---- what the world tells the journal of the machines ----
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
+    # an alert of the monitor's, on a machine of its own: the fields of seen.RaiseAlert
+    ("seen.MonitorAlert", (("source", "str"), ("database", "str"), ("event_id", "int"), ("level", "str"), ("minutes", "int"), ("name", "str"), ("text", "seen-text"))),
     # ---- added later ----
     ("truth.machine_lost", (("machine", "str"),)),  # one that no database lives on: truth.failed does not tell of it
     # beside its cut_off: the job reported success, and the file holds nothing

@@ -136,6 +136,7 @@ run_for: 4 h
 databases: {%s}
 link: {bandwidth: 100 Mbit/s}
 events: [{at: 1 h, link_outage: 40 min}]
+monitor: {enabled: false}
 """
 
 

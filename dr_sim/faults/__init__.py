@@ -31,6 +31,7 @@ from dr_sim.faults import (
     recovery_model,
     replication_off,
     replication_stopped,
+    restore_job_off,
     second_log_job,
     silent_backups,
     slow_restore,
@@ -77,6 +78,7 @@ KINDS: tuple[Kind, ...] = (
     staging_full.KIND,
     disk_full.KIND,
     log_full.KIND,
+    restore_job_off.KIND,
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -38,6 +38,7 @@ DAY_US = 86_400_000_000
 DEFAULT_OUTAGE_US = HOUR_US
 """Amazon Web Services' disaster recovery paper: a warm standby is back within minutes, a restore of backups within hours."""
 
+MONITOR = "DR Monitor"  # the source of alerts from outside of the recovery manager (monitor/database.py)
 ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
 ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
 
@@ -121,11 +122,12 @@ class AlertQuality:
 
 
 def raised(record: Record, scenario: Scenario) -> list[Alert]:
-    """Every alert of the run, in order."""
+    """Every alert of the run, of the recovery manager and of the monitor outside of it, in order."""
     index = {d.name: i for i, d in enumerate(scenario.databases)}
     lost = {(row.time_us, row.entity) for row in tables(record).rows("truth.alert_lost")}
     found = []
-    for number, row in enumerate(tables(record).rows("seen.RaiseAlert"), 1):
+    rows = [row for kind in ("seen.RaiseAlert", "seen.MonitorAlert") for row in tables(record).rows(kind)]
+    for number, row in enumerate(sorted(rows, key=lambda row: row.seq), 1):
         v = row.values
         database = index.get(v["database"], -1)
         delivered = (row.time_us, database) not in lost

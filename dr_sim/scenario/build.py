@@ -178,6 +178,10 @@ def scenario(
             *root.directory.changes, schedule(root.directory.replicate, root.time_zone), root.directory.lag,
             root.directory.provision,
         ),
+        monitor=model.Monitor(
+            root.monitor.enabled, root.monitor.every, root.monitor.backup_threshold, root.monitor.restore_threshold,
+            root.monitor.repeat,
+        ),
         recorded_link=recorded["link"],
         recorded_outages=recorded["outages"],
         recorded_restores=recorded["restores"],

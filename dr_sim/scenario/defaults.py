@@ -109,6 +109,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),
     ("manager.restart_after", "30 s", "assumed"),
+    ("monitor.enabled", "true", "built-in SQL Server log shipping: the alert job is there by default"),
+    ("monitor.every", "2 min", "built-in SQL Server log shipping: the alert job"),
+    ("monitor.backup_threshold", "60 min", "built-in SQL Server log shipping"),
+    ("monitor.restore_threshold", "45 min", "built-in SQL Server log shipping"),
+    ("monitor.repeat", "5 min", _LIMITS),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
     (
         "danger.outage_above", "none",

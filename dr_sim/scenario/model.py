@@ -321,6 +321,17 @@ class ChangeWindows:
 
 
 @dataclass(frozen=True, slots=True)
+class Monitor:
+    """The monitor on a third machine (dr_sim/monitor). repeat_us: an alert that is up is raised again after so long."""
+
+    enabled: bool
+    every_us: int = 120_000_000
+    backup_threshold_us: int = 3_600_000_000
+    restore_threshold_us: int = 2_700_000_000
+    repeat_us: int = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     name: str
     description: str
@@ -351,6 +362,7 @@ class Scenario:
     secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
     carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
     directory: Directory = Directory(0, 1, Schedule("none"), 0, 0)
+    monitor: Monitor = Monitor(False)
     recorded_link: Recorded = Recorded()
     recorded_outages: Outages = Outages()
     recorded_restores: Recorded = Recorded()

@@ -199,6 +199,14 @@ class ManagerKeys(Section):
     restart_after: Duration = about("a crashed recovery manager is back after so long")
 
 
+class MonitorKeys(Section):
+    enabled: YesNo = about("a monitor on a third machine watches the histories of backups and restores")
+    every: Annotated[Duration, Positive] = about("its alert job runs at whole multiples of this")
+    backup_threshold: Duration = about("no backup for so long: alert 14420")
+    restore_threshold: Duration = about("no restore for so long, or what is not restored is older: alert 14421")
+    repeat: Annotated[Duration, Positive] = about("an alert that is up is raised again after so long")
+
+
 class DangerKeys(Section):
     above: Duration = about("true exposure above this is danger that someone must be told of")
     outage_above: DurationOrNone = about(
@@ -253,6 +261,7 @@ class Root(Section):
     after_failover: AfterFailoverKeys
     users: UsersKeys
     manager: ManagerKeys
+    monitor: MonitorKeys
     danger: DangerKeys
     engine: EngineKeys
     change_windows: ChangeWindowKeys

@@ -243,6 +243,8 @@ class ExpressLane:
         for file, (_, data) in zip(files, made, strict=True):
             self._at_files[context.at_primary(file)] = self._to_files[context.at_secondary(file)] = data
         self.secondary.took(files)
+        self.secondary.last_restored[index] = lives.restored[-1], files[-1].ends_us
+        self.primary.last_finished_us[index] = lives.finished[-1]
         headers, names = [header for header, _ in made], [file.name for file in files]
         counter, clocks = absorb(
             self.replay(db), list(zip(names, headers, strict=True)), lives.landed, lives.restored, start

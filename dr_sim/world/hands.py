@@ -51,6 +51,7 @@ class Hands:
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
         self.down = 0  # reasons for it to stay down after a crash
+        self.death_hook: Callable[[], None] = lambda: None  # the manager has died
         self.dead_channels = 0  # reasons for alerts and pages to reach nobody
         self.on_alert: list[Callable[[], None]] = []  # who acts once an alert is delivered
         self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
@@ -63,7 +64,7 @@ class Hands:
             c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore,
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
             c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
-            c.RefuseOrder: _recorded_only, c.EnterPhase: _recorded_only, c.Fence: self._fence,
+            c.RefuseOrder: _recorded_only, c.EnterPhase: self._enter_phase, c.Fence: self._fence,
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
             c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect, c.AdmitReaders: self._admit,
         }  # fmt: skip
@@ -93,6 +94,7 @@ class Hands:
         self._secondary.abort_all()
         at = self._context.now_us + self._context.scenario.manager_restart_us
         self._context.agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
+        self.death_hook()
 
     def attempts_in_store(self, database: str, name: str) -> int:
         return int(self.store.get(f"attempts/{database}/{name}") or 0)
@@ -343,8 +345,12 @@ class Hands:
 
     def _alert(self, command: c.RaiseAlert) -> None:
         """The record is all there is to it, but somebody may act on what he is told."""
+        self.deliver(self._index.get(command.database, -1))
+
+    def deliver(self, database: int) -> None:
+        """An alert about that database (-1: the service) has been raised, by the manager or by the monitor."""
         if self.dead_channels:
-            self._context.note("truth.alert_lost", self._index.get(command.database, -1))
+            self._context.note("truth.alert_lost", database)
             return
         for act in list(self.on_alert):
             act()
@@ -393,6 +399,11 @@ class Hands:
     def _provision(self, command: c.Provision) -> None:
         takes_us, entries = self.directory.provision()
         self._later(takes_us, e.Provisioned, entries)
+
+    def _enter_phase(self, command: c.EnterPhase) -> None:
+        """Phases are read from the journal. From the drain on a failover restores by its own script."""
+        if command.phase in ("draining", "abandoned"):
+            self._secondary.by_hand(command.phase == "draining")
 
     def _redirect(self, command: c.Redirect) -> None:
         incarnation = self.incarnation

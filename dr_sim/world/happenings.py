@@ -49,6 +49,7 @@ class Happenings:
             occurrence.nothing(f"database {database} is not in service")
             return
         BY_NAME[event.kind].happen(occurrence, event.params)
+        self._world.outside.turn()
 
     def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""

@@ -16,6 +16,7 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
+from dr_sim.units import MINUTE_US
 from dr_sim.world import backup_mishaps as mishaps
 from dr_sim.world import naming, recovery_model
 from dr_sim.world.agenda import Class, Entry
@@ -61,6 +62,9 @@ class Primary:
         self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
         self._log_dues: dict[int, tuple[int, Entry]] = {}  # by database: when its next log is due, on the agenda
         self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
+        self.stepped_hook: Callable[[int], None] = lambda database: None  # a backup of that database takes the steps
+        self.finished_hook: Callable[[int], None] = lambda database: None  # a long backup of that database has ended
+        self.last_finished_us: dict[int, int] = {}  # by database: when its last backup (of the log, if it has any) ended
 
     def _watch_rates(self) -> None:
         """A limited share plans anew when a disk's rates change. A fault may limit it later."""
@@ -94,6 +98,7 @@ class Primary:
         taken_until_us = self.express(db) if kind is Kind.LOG and self.express is not None else -1
         self._schedule_next(db, kind, max(now, taken_until_us))
         if taken_until_us < 0:
+            self.stepped_hook(db.index)
             self.begin(db, kind)
 
     # ---- one backup -----------------------------------------------------------------------------------------------
@@ -269,6 +274,10 @@ class Primary:
             return
         self.share.end(file.number)
         self._keep(file)
+        if file.made is not None and (file.kind is Kind.LOG or db.spec.log.kind == "none"):
+            self.last_finished_us[db.index] = now = self.context.agenda._now
+            if now - file.begun_us > MINUTE_US:
+                self.finished_hook(db.index)
         if self.share.limited:
             self.share.plan()
         self.next_of(db)

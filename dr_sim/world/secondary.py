@@ -75,6 +75,11 @@ class Secondary:
         self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
         self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
         self._shut: set[int] = set()  # databases that the recovery manager holds for itself: nobody else gets in
+        self.jobs_off: list[int] = []  # databases whose restore job does not run: no restore begins
+        self._held: list[Work] = []  # restores that it would have begun
+        self._by_hand = False  # a failover restores by its own script
+        self.full_hook: Callable[[int], None] = lambda database: None  # a full of that database has been restored
+        self.last_restored: dict[int, tuple[int, int]] = {}  # by database: when the last restore ended; up to when that backup holds what was written
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -166,10 +171,39 @@ class Secondary:
     ) -> None:  # fmt: skip
         """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work, None, number, text)."""
         work = Work(file, incarnation, done, replace)
+        if file.database in self.jobs_off and not self._by_hand:
+            self._held.append(work)
+        else:
+            self._start(work)
+
+    def _start(self, work: Work) -> None:
         if len(self._restoring) < self._workers:
             self._begin(work)
         else:
             self._waiting.append(work)
+
+    def job_off(self, databases: Sequence[int]) -> None:
+        """The restore job of these does not run any more. A restore that has begun, or waits for a worker, goes on."""
+        self.jobs_off += databases
+
+    def job_on(self, databases: Sequence[int]) -> None:
+        """It runs again, unless there is another reason for it not to."""
+        for database in databases:
+            self.jobs_off.remove(database)
+        self._release()
+
+    def by_hand(self, failover: bool) -> None:
+        """A failover restores whatever its databases need without the job, until it is over or called off."""
+        self._by_hand = failover
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for work in held:
+            if work.file.database in self.jobs_off and not self._by_hand:
+                self._held.append(work)
+            else:
+                self._start(work)
 
     def _begin(self, work: Work) -> None:
         file = work.file
@@ -290,7 +324,7 @@ class Secondary:
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
-        return not (self._restoring or self._hashing or self._waiting or self.readers)
+        return not (self._restoring or self._hashing or self._waiting or self.readers or self.jobs_off)
 
     def lone_rates(self) -> tuple[int, int]:
         """At which a log alone here would be hashed and restored; 0: it would not be alone."""
@@ -357,8 +391,11 @@ class Secondary:
         self.restore_folder.drop(file)
         reading = context.secondary_engine.read_witness(file.database_name)
         number = work.content.number
+        self.last_restored[file.database] = now, work.content.ends_us
         context.witness.restored(now, file.database, number, state, reading)
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
+        if file.kind is Kind.FULL:
+            self.full_hook(file.database)
 
     def _over(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         del self._restoring[work.file.database]
@@ -384,6 +421,7 @@ class Secondary:
         """The recovery manager died: its sessions are killed, what was half restored is undone by the engine's rules."""
         self._waiting.clear()
         self._shut.clear()
+        self._held.clear()
         for work in self._hashing:
             if work.flow is not None:
                 self.disk.stop(work.flow)

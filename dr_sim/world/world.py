@@ -28,6 +28,7 @@ from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.manager_config import manager_config
+from dr_sim.world.outside import Outside
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.promotion import Promotion
@@ -93,6 +94,10 @@ class World:
         self.hands.directory = Directory(context, self.link, self.primary)
         self.primary.error_hook = self._primary_error
         self.primary.log_space.fallen = self._fallen
+        self.outside = Outside(context, self.primary, self.secondary, self.hands)
+        self.primary.stepped_hook = self.outside.stir
+        self.hands.death_hook = self.outside.turn
+        self.primary.finished_hook = self.secondary.full_hook = self.outside.turn
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
@@ -157,6 +162,8 @@ class World:
             for db in self.primary.databases:
                 self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
         self.context.agenda.at(now, Class.ANSWER, -1, self.hands.start)
+        if self.context.scenario.monitor.enabled:
+            self.outside.start()
 
     def _seed_anew(self, db: PrimaryDatabase) -> None:
         if not db.failed and db.writes_until_us is None:

@@ -19,7 +19,7 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
         quality = judge(t, leg.scenario)
         for alert in quality.alerts:
             alert.number += before
-        before += len(t["seen.RaiseAlert"]["seq"])
+        before += len(t["seen.RaiseAlert"]["seq"]) + len(t["seen.MonitorAlert"]["seq"])
         found.append(quality)
     return found
 

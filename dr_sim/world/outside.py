@@ -1,0 +1,116 @@
+"""The monitor's server: a third machine that reads both sides' histories and raises alerts of its own.
+
+It stands at neither side, so the loss of one side does not silence it. Of a primary that is lost it keeps what it read
+last. Nothing ticks: an entry stands on the agenda only where an alert may become due. As long as logs take the lanes they
+are restored at once, and there is none; `stir` sets it when a log takes the steps. `turn` looks anew when something
+happens that can make an alert due at once: an event, the death of the recovery manager, the restore of a full, a long
+backup. The records are the same with and without the lanes: an entry that finds nothing leaves no row.
+"""
+
+from __future__ import annotations
+
+from dr_sim.backups.model import Kind
+from dr_sim.monitor.database import SOURCE, DatabaseMonitor, MonitorConfig, Sight
+from dr_sim.scenario.model import Database, Scenario
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.context import Context
+from dr_sim.world.hands import Hands
+from dr_sim.world.primary import Primary
+from dr_sim.world.schedule import period_us
+from dr_sim.world.secondary import Secondary
+
+
+def monitor_config(scenario: Scenario, database: Database) -> MonitorConfig:
+    """A threshold no longer than the schedule would alert constantly: then it counts from when the next one is due."""
+    spec, replay = scenario.monitor, scenario.replay
+    logs = database.log.kind != "none"
+    schedules = [database.log] if logs else [database.full, database.incremental]
+    interval = min((period_us(s) for s in schedules if s.kind != "none"), default=0)
+
+    def threshold(us: int) -> int:
+        return us if interval < us else interval + us
+
+    restore_us = threshold(spec.restore_threshold_us) + replay.delay_us + replay.every_us
+    return MonitorConfig(
+        name=database.name, backup_us=threshold(spec.backup_threshold_us), restore_us=restore_us, every_us=spec.every_us,
+        repeat_us=spec.repeat_us, critical_after_us=replay.critical_after_us, interval_us=interval, logs=logs,
+    )  # fmt: skip
+
+
+class Outside:
+    """The alert job. Databases without any backup schedule are not watched."""
+
+    def __init__(self, context: Context, primary: Primary, secondary: Secondary, hands: Hands) -> None:
+        self._context = context
+        self._primary = primary
+        self._secondary = secondary
+        self._hands = hands
+        self._monitors: dict[int, DatabaseMonitor] = {}
+        self._entries: dict[int, tuple[int, Entry]] = {}  # when, and what stands on the agenda
+
+    def start(self) -> None:
+        """Both sides are in place from now on."""
+        scenario, now = self._context.scenario, self._context.now_us
+        for index, database in enumerate(scenario.databases):
+            config = monitor_config(scenario, database)
+            if not config.interval_us:
+                continue
+            self._monitors[index] = DatabaseMonitor(config, now)
+            if self._context.secondary_engine.state(database.name).exists:
+                self._secondary.last_restored.setdefault(index, (now, now))  # what it was seeded with
+
+    def stir(self, database: int = -1) -> None:
+        """Something is not as always, of that database or (-1) of any: an alert may become due."""
+        for index in [database] if database >= 0 else list(self._monitors):
+            if index in self._monitors and index not in self._entries:
+                self._plan(index)
+
+    def turn(self, database: int = -1) -> None:
+        """What the histories show may have turned at once, not by time passing: an alert may be due earlier."""
+        for index in [database] if database >= 0 else list(self._monitors):
+            if index in self._monitors:
+                self._plan(index)
+
+    def _plan(self, index: int) -> None:
+        """An entry where the next alert may be due, unless there is one before it."""
+        now = self._context.now_us
+        at = self._monitors[index].next_us(now, self._sight(index))
+        if index in self._entries:
+            before_us, entry = self._entries[index]
+            if before_us <= at:
+                return
+            entry.cancel()
+        self._entries[index] = at, self._context.agenda.at(at, Class.HOUSEKEEPING, index, self._look, index)
+
+    def _look(self, index: int) -> None:
+        del self._entries[index]
+        monitor, now = self._monitors[index], self._context.now_us
+        name = monitor.config.name
+        state = self._context.secondary_engine.state(name)
+        if state.exists and not state.restoring:
+            del self._monitors[index]  # it has been promoted: log shipping between the two has ended
+            return
+        sight = self._sight(index)
+        for alert in monitor.look(now, sight):
+            values = (SOURCE, name, alert.event_id, alert.level, alert.minutes, "", alert.text)
+            self._context.note("seen.MonitorAlert", index, *values)
+            self._hands.deliver(index)
+        if not monitor.flows(now, sight):
+            self._plan(index)
+
+    def _sight(self, index: int) -> Sight:
+        restored_us, up_to_us = self._secondary.last_restored.get(index, (-1, -1))
+        missing = self._missing_us(index, up_to_us)
+        return Sight(self._primary.last_finished_us.get(index, -1), restored_us, up_to_us, missing)
+
+    def _missing_us(self, index: int, up_to_us: int) -> int:
+        """Up to when the oldest backup that is finished and not restored holds what was written."""
+        context = self._context
+        state = context.secondary_engine.state(context.scenario.databases[index].name)
+        logs = self._monitors[index].config.logs
+        ends = [
+            file.ends_us for file in context.by_name[index].values()
+            if file.ends_us > up_to_us and file.whole and file.header.last_lsn > state.redo_lsn
+            and (file.kind is Kind.LOG or not logs)
+        ]  # fmt: skip
+        return min(ends, default=-1)
