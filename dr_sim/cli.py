@@ -124,9 +124,11 @@ def _add_results(commands: Any) -> None:
     what = explain.add_mutually_exclusive_group(required=True)
     what.add_argument("--failover", type=int, metavar="N", help="data loss and outage of the N-th failover")
     what.add_argument("--at", metavar="T", help="exposure at an instant, as under events: 'Wed 02:40', '2 h 5 min', ...")
+    what.add_argument("--lag", metavar="T", help="how far the secondary's replay was behind at an instant")
     what.add_argument("--alert", type=int, metavar="N", help="the minutes in the N-th alert")
     what.add_argument("--alerts", action="store_true", help="list every alert: its number, time, event, level and text")
     explain.add_argument("--database", help="of this database (default: the worst)")
+    explain.add_argument("--stretches", action="store_true", help="every stretch of time, not the sum of each cause")
     explain.set_defaults(command=_explain)
 
     report = commands.add_parser("report", help="look into which assumed inputs would flip a run's verdict; renew its report.html")
@@ -227,7 +229,8 @@ def _explain(a: argparse.Namespace) -> int:
     if a.alerts:
         show(alerts_of(a.results, a.database))
         return 0
-    show(explain(a.results, failover=a.failover, at=a.at, alert=a.alert, database=a.database))
+    asked = {"failover": a.failover, "at": a.at, "alert": a.alert, "lag": a.lag}
+    show(explain(a.results, **asked, database=a.database, stretches=a.stretches))
     return 0
 
 

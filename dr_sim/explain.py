@@ -7,9 +7,10 @@ from pathlib import Path
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
-from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
+from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover, explain_lag
 from dr_sim.measures.life import Line
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.sums import summed
 from dr_sim.results import Stored, read_results
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
@@ -24,9 +25,11 @@ def explain(
     failover: int | None = None,
     at: str | None = None,
     alert: int | None = None,
+    lag: str | None = None,
     database: str | None = None,
+    stretches: bool = False,
 ) -> str:
-    """The ledgers asked for, as text. InputError if there is no such failover, alert, instant or database."""
+    """The ledgers asked for, as text, equal causes summed; stretches: every stretch of time by itself. InputError if there is no such failover, alert, instant or database."""
     stored = read_results(folder)
     scenario = stored.scenario
     index = _database(scenario, database)
@@ -35,11 +38,13 @@ def explain(
             ledgers = _failover(stored, failover, index)
         elif alert is not None:
             ledgers = _alert(stored, alert)
+        elif lag is not None:
+            ledgers = _lag(stored, _instant(scenario, lag, "--lag"), database)
         else:
-            ledgers = _at(stored, _instant(scenario, at or ""), database)
+            ledgers = _at(stored, _instant(scenario, at or "", "--at"), database)
     except NoSuchThing as error:
         raise InputError([Problem(str(folder), 0, 0, str(error))]) from None
-    return "\n\n".join(_text(ledger) for ledger in ledgers)
+    return "\n\n".join(_text(ledger, stretches) for ledger in ledgers)
 
 
 def _failover(stored: Stored, n: int, database: int | None) -> list[Ledger]:
@@ -68,6 +73,15 @@ def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
     return explain_at(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
 
 
+def _lag(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
+    """Replay lag at an instant of the whole run: of the leg whose secondary replayed then."""
+    leg = max((each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)), key=lambda leg: leg.number)
+    names = [d.name for d in leg.scenario.databases]
+    if database is not None and database not in names:
+        raise NoSuchThing(f"{database} was not replayed at that instant: it was never brought online again")
+    return explain_lag(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+
+
 def _alert(stored: Stored, n: int) -> list[Ledger]:
     """The n-th alert of all legs together."""
     before = 0
@@ -90,12 +104,12 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
     return names.index(name)
 
 
-def _instant(scenario: Scenario, text: str) -> int:
+def _instant(scenario: Scenario, text: str, option: str) -> int:
     """As under `events:`: 'Wed 02:40', '2 h 5 min' from the start, a date and time of the scenario's zone."""
     try:
         return times.parse_instant(text).resolve(scenario.start_utc_us, scenario.time_zone)
     except units.UnitError as error:
-        raise InputError([Problem("--at", 0, 0, str(error))]) from None
+        raise InputError([Problem(option, 0, 0, str(error))]) from None
 
 
 def alerts_of(folder: Path, database: str | None = None) -> str:
@@ -119,9 +133,11 @@ def alerts_of(folder: Path, database: str | None = None) -> str:
     )
 
 
-def _text(ledger: Ledger) -> str:
+def _text(ledger: Ledger, stretches: bool) -> str:
     lines = [f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"]
-    lines += [f"  {_exact(line.duration_us):>16}  {line.cause}{f'  ({line.detail})' if line.detail else ''}" for line in ledger.lines]
+    each = [(line.cause, line.duration_us, line.detail) for line in ledger.lines]
+    shown = [(x.cause, x.duration_us, x.detail) for x in summed(each)] if not stretches else each
+    lines += [f"  {_exact(us):>16}  {cause}{f'  ({detail})' if detail else ''}" for cause, us, detail in shown]
     if ledger.note:
         lines.append(f"  {ledger.note}")
     if ledger.total_us is not None and ledger.lines:

@@ -69,4 +69,5 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by a restore that failed
     ("truth.copy_gone", (("why", "str"),)),
     ("truth.down", (("begins", "int"),)),  # 1: the server of that database has fallen, its data whole; 0: it is up again by itself
+    ("truth.backup_waits", (("kind", "int"),)),  # its job is due, and waits until another of the database is over
 )  # fmt: skip

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dr_sim.measures.outcome import SEVERITY
+from dr_sim.measures.sums import summed
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
@@ -229,14 +230,9 @@ def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[
     if f["maintenance_bytes_lost"]:
         amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
     out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
-    merged: dict[str, tuple[int, list[str]]] = {}
-    for line in f["loss_ledger"]["lines"]:
-        duration, details = merged.get(line["cause"], (0, []))
-        merged[line["cause"]] = (duration + line["duration_us"], [*details, line["detail"]])
-    shown = adding_up(duration for duration, _ in merged.values())
-    for us, (cause, (_, details)) in zip(shown, merged.items(), strict=True):
-        same = len(set(details)) == 1
-        out.append(f"   {clock(us):>7} {_cause(cause, details[0] if same else f'in {len(details)} stretches')}"[:_WIDTH])
+    causes = summed((line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"])
+    for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
+        out.append(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"[:_WIDTH])
     return out
 
 

@@ -160,12 +160,18 @@ def test_a_known_loss_has_no_excuse_and_an_unknown_one_its_own() -> None:
 
 
 def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
-    """The 01:00 log is cut off, so the next one's interval comes again."""
-    torn = ONE + "failover: {mode: automatic}\nevents: [{at: 59 min, backup_cut_off: crm}, {at: 63 min, lose: site}]\n"
-    text, summary, _ = of_run(torn)
-    intervals = [x for x in summary["failovers"][0]["loss_ledger"]["lines"] if x["cause"] == "log interval"]
-    assert len(intervals) == 2
-    assert re.search(r" log interval +in 2 stretches\n", text)
+    """Twelve causes by turns, each twice: the eight that took longest, in the order of time, and the rest as one line."""
+    _, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 63 min, lose: site}]\n")
+    ledger = summary["failovers"][0]["loss_ledger"]
+    ledger["lines"] = [
+        {"begin_us": 0, "duration_us": (i % 12 + 1) * S, "cause": f"cause {i % 12}", "detail": f"file {i}"} for i in range(24)
+    ]
+    scenario = ran(ONE).context.scenario
+    text = screen(summary, scenario, judge(summary, scenario), Path("x.yaml"), 0.1, Path("results"))
+    shown = re.findall(r"^ +(\d+:\d\d) (cause \d+|\d+ other causes) +(.+)$", text, re.MULTILINE)
+    assert shown == [(f"0:{2 * n + 2:02d}", f"cause {n}", "in 2 stretches") for n in range(4, 12)] + [
+        ("0:20", "4 other causes", "the largest: cause 3")
+    ]
 
 
 def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() -> None:

@@ -40,7 +40,7 @@ from dr_sim.faults import (
     torn_copy,
     wrong_clock,
 )
-from dr_sim.faults.kind import Effect, Kind, Occurrence
+from dr_sim.faults.kind import Effect, Explains, Kind, Occurrence
 
 KINDS: tuple[Kind, ...] = (
     link_outage.KIND,
@@ -82,5 +82,10 @@ KINDS: tuple[Kind, ...] = (
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}
+RECORDED_OUTAGE = "recorded_outage"
+"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:` brings it."""
+EXPLAINS: dict[str, tuple[Explains, ...]] = {kind.name: kind.explains for kind in KINDS} | {
+    RECORDED_OUTAGE: (Explains.LINK_DOWN,)
+}
 
-__all__ = ["BY_NAME", "KINDS", "Effect", "Kind", "Occurrence"]
+__all__ = ["BY_NAME", "EXPLAINS", "KINDS", "RECORDED_OUTAGE", "Effect", "Explains", "Kind", "Occurrence"]

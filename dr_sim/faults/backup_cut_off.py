@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
 from dr_sim.world.backup_mishaps import cut_off
 
@@ -31,4 +31,5 @@ KIND = Kind(
     "the backup process or its connection dies, or a local failover falls into it (R10); one under way is cut off at once",
     "mission R10; SQL Server's 3256 is what such a file gives",
     happen, needs_log=True, needs_primary=True,
+    explains=(Explains.CUT_OFF,),
 )  # fmt: skip

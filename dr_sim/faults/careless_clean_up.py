@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params
 
 
@@ -34,4 +34,5 @@ KIND = Kind(
     "a clean-up script or a retention by age that takes the base of a chain, or what has not been copied or replayed yet",
     "operators' threads: retention that deletes the base of a chain",
     happen,
+    explains=(Explains.FILE_LOST, Explains.COPY_LOST),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt_file
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -39,4 +39,5 @@ KIND = Kind(
     "latent sector errors and silent corruption of a disk, clustered",
     "FAST 2008: over 400,000 checksum mismatches on 1.53 million disks in 41 months, clustered by disk; sizes: CERN 2007",
     happen,
+    explains=(Explains.DAMAGED_COPY, Explains.FILE_LOST),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -44,4 +44,5 @@ KIND = Kind(
     "damage on the way that TCP's checksum misses, or a faulty network card or proxy",
     "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
     happen,
+    explains=(Explains.DAMAGED_COPY,),
 )  # fmt: skip

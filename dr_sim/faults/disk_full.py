@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
 from dr_sim.world.volume import Volume
 
@@ -43,4 +43,5 @@ KIND = Kind(
     "a dump, a forgotten copy or another service's files take the room: backups fail with 3202, copies wait, restores with 3257",
     "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS Replication events 4004 and 4502",
     happen, place=lambda params: "primary" if params.disk == "primary_share" else "secondary", turned=turned,
+    explains=(Explains.NO_ROOM,),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from dr_sim.backups.names import backup_name
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -63,4 +63,5 @@ KIND = Kind(
     "a replicator that sends twice, or a conflict that leaves a second copy under a name of its own",
     "operators' threads: duplicates after retries; Barman moves differing duplicates aside and alerts",
     happen,
+    explains=(Explains.DAMAGED_COPY,),
 )  # fmt: skip

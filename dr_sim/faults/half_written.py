@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
 
 
@@ -23,4 +23,5 @@ KIND = Kind(
     "a file that is open with read-sharing is shipped half-written; the whole file follows once it is closed",
     "Windows DFS Replication FAQ: a file opened with read-sharing can be replicated half-written",
     happen, needs_log=True, needs_primary=True,
+    explains=(Explains.DAMAGED_COPY,),
 )  # fmt: skip

@@ -5,6 +5,7 @@ A fault changes bytes, times or reachability, never a flag that the recovery log
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,29 @@ from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
+
+
+class Explains(enum.Enum):
+    """What a kind of event is the reason of, in a ledger of causes: a line of that cause names the event."""
+
+    LINK_DOWN = "link down"
+    SLOW_LINK = "the link is slower"
+    STOPPED = "replication stands still"
+    SWITCHED_OFF = "a membership is switched off"
+    STAGING_FULL = "nothing more can be staged"
+    HELD_BACK = "a file is held back on its way"
+    DAMAGED_COPY = "a copy lands damaged, or is damaged where it lies"
+    FILE_LOST = "a backup is not where the others are looked for"
+    COPY_LOST = "the secondary's copy of a database, or its files, are lost"
+    CUT_OFF = "a backup is cut off"
+    EMPTY_BACKUP = "a backup holds nothing"
+    PAUSED = "backup jobs are paused"
+    REFUSED = "the engine refuses a log backup"
+    NO_ROOM = "a disk has no room"
+    RESTORE_REFUSED = "nothing can be restored"
+    SLOW_RESTORE = "a restore takes longer"
+    LOSS = "the primary, or part of it, is lost"
+    ORDER = "a person orders a failover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +88,18 @@ class Occurrence:
         self.begins(f"nothing: {why}")
         self.ends(f"nothing: {why}")
 
-    def for_a_time(self, law: Law, start: Callable[[], None], stop: Callable[[], None], detail: str) -> None:
-        """Start now, stop after a time by that law, both recorded."""
-        self.begins(detail)
+    def for_a_time(
+        self, law: Law, start: Callable[[], None], stop: Callable[[], None], detail: str, database: int = -1
+    ) -> None:  # fmt: skip
+        """Start now, stop after a time by that law, both recorded. database: the one that it concerns, -1: the service."""
+        self.begins(detail, database)
         start()
         lasts_us = self.law(law, "duration")
         self.lasts(lasts_us)
 
         def end() -> None:
             stop()
-            self.ends(detail)
+            self.ends(detail, database)
 
         self.world.later(lasts_us, end)
 
@@ -92,7 +118,8 @@ class Kind:
     models: what it stands for in the world outside; source: where its figures come from.
     place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link', 'alerts', 'primary' or
     'secondary' for the site on that side, '' for what it befell and ends with. turned: the parameters by which it is the
-    same when the two sides have changed places; None: it is not felt there."""
+    same when the two sides have changed places; None: it is not felt there.
+    explains: the causes in a ledger whose reason it is."""
 
     name: str
     params: type[Params]
@@ -106,3 +133,4 @@ class Kind:
     place: Callable[[Any], str] = lambda params: ""
     turned: Callable[[Any], Any | None] = lambda params: params
     example: str = ""  # of its keys, where the required ones alone say too little
+    explains: tuple[Explains, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -40,4 +40,5 @@ KIND = Kind(
     "a replicator that delivers out of order: a gap followed by a late arrival is normal and no hole",
     "Windows DFS Replication FAQ: files may arrive out of order",
     happen,
+    explains=(Explains.HELD_BACK,),
 )  # fmt: skip

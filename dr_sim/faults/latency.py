@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Duration, Law, Params
 
 
@@ -23,4 +23,5 @@ KIND = Kind(
     "a detour: so much is added to the round trip, and a stream carries MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; round trips between cloud regions: 0.93 / 153 / 491 ms (min, median, max of 8,010; Skyplane)",
     happen, place=lambda params: "link",
+    explains=(Explains.SLOW_LINK,),
 )  # fmt: skip

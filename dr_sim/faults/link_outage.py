@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
 
 
@@ -20,4 +20,5 @@ KIND = Kind(
     "a carrier's or router's outage: nothing passes either way",
     "two public uptime logs: endpoint outages of 1.8 / 12.8 / 117 min (min, median, max of 47) and 3.4 / 25.5 / 317 min (of 27)",
     happen, place=lambda params: "link",
+    explains=(Explains.LINK_DOWN,),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
 
 if TYPE_CHECKING:
@@ -47,4 +47,5 @@ KIND = Kind(
     " with a host or the site every machine of it falls silent, one without a database too",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years, 9 % a serious one",
     happen,
+    explains=(Explains.LOSS,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
 
 
@@ -35,4 +35,5 @@ KIND = Kind(
     " survives elsewhere, the databases are seeded again",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years; either site may be the one",
     happen,
+    explains=(Explains.STOPPED, Explains.COPY_LOST),
 )  # fmt: skip

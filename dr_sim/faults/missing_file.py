@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -33,4 +33,5 @@ KIND = Kind(
     "a second job, a clean-up script or a person takes a log away: the hole cannot be filled from the primary's log",
     "operators' threads: a second log-backup job elsewhere steals log; retention that deletes what is still needed",
     happen, needs_log=True,
+    explains=(Explains.FILE_LOST,),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -47,4 +47,5 @@ KIND = Kind(
     "script, or two files that claim one name. Size and time of last write tell (replay.validate: [hash, properties])",
     "operators' threads: names that collide when clocks fall back; Barman moves differing duplicates aside and alerts",
     happen,
+    explains=(Explains.DAMAGED_COPY,),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 
 
@@ -36,4 +36,5 @@ KIND = Kind(
     " DROP DATABASE on the wrong side",
     "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of those: procedure not followed",
     happen,
+    explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),
 )  # fmt: skip

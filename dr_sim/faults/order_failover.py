@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Params
 
 
@@ -24,4 +24,5 @@ KIND = Kind(
     "a planned failover, or an order given by hand",
     "mission R14",
     happen,
+    explains=(Explains.ORDER,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Loss, Params
 
 
@@ -23,4 +23,5 @@ KIND = Kind(
     "a congested or faulty path: loss caps each stream at MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; carriers promise below 0.1 % and call above 1 % excess",
     happen, place=lambda params: "link",
+    explains=(Explains.SLOW_LINK,),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
 
 
@@ -36,4 +36,5 @@ KIND = Kind(
     "a half-broken route or firewall rule: one side hears the other and is not heard",
     "assumed; one-way partitions are a staple of distributed-systems testing (Jepsen)",
     happen, place=lambda params: "link", turned=turned,
+    explains=(Explains.LINK_DOWN,),
 )  # fmt: skip

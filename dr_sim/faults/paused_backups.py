@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 
 
@@ -18,7 +18,7 @@ def happen(event: Occurrence, params: PausedBackups) -> None:
     index = event.world.index_of(params.database)
     paused = event.world.primary.databases[index].paused
     event.for_a_time(
-        params.duration, lambda: paused.append(params.reason), lambda: paused.remove(params.reason), "backups paused"
+        params.duration, lambda: paused.append(params.reason), lambda: paused.remove(params.reason), "backups paused", index
     )
 
 
@@ -27,4 +27,5 @@ KIND = Kind(
     "jobs paused by a database move or an upgrade (R9), and perhaps forgotten",
     "mission R9; operators: schedules change, thresholds and people are left behind",
     happen, needs_primary=True,
+    explains=(Explains.PAUSED,),
 )  # fmt: skip

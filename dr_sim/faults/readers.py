@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 
 
@@ -20,7 +20,7 @@ def happen(event: Occurrence, params: Readers) -> None:
             secondary.readers.remove(index)
 
     if secondary.enter(index):
-        event.for_a_time(params.duration, lambda: None, leave, "readers hold it open")
+        event.for_a_time(params.duration, lambda: None, leave, "readers hold it open", index)
     else:
         event.nothing("readers are turned away: the recovery manager holds the database for itself")
 
@@ -30,4 +30,5 @@ KIND = Kind(
     "a report runs on the standby: restores fail with 3101 until it is done",
     "vendor's list of messages, 3101: exclusive access could not be obtained because the database is in use",
     happen,
+    explains=(Explains.RESTORE_REFUSED,),
 )  # fmt: skip

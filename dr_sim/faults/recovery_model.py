@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 from dr_sim.world.recovery_model import set_simple
 
@@ -20,7 +20,7 @@ def happen(event: Occurrence, params: RecoveryModel) -> None:
         if not db.failed and db.writes_until_us is None and db.simple is not simple:
             set_simple(world.primary, db, simple)
 
-    event.for_a_time(params.duration, lambda: switch(True), lambda: switch(False), "recovery model SIMPLE")
+    event.for_a_time(params.duration, lambda: switch(True), lambda: switch(False), "recovery model SIMPLE", db.index)
 
 
 KIND = Kind(
@@ -29,4 +29,5 @@ KIND = Kind(
     " full or incremental",
     "vendor documentation: switching to SIMPLE breaks the chain until the next full or incremental",
     happen, needs_log=True, needs_primary=True,
+    explains=(Explains.REFUSED,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
 
 
@@ -20,4 +20,5 @@ KIND = Kind(
     "an operator disables a membership of a replicated folder (R2); what is finished meanwhile is sent when it is on again",
     "mission R2; Windows DFS Replication: memberships are enabled and disabled folder by folder",
     happen,
+    explains=(Explains.SWITCHED_OFF,),
 )  # fmt: skip

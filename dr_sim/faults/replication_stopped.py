@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params, default
 
 
@@ -41,4 +41,5 @@ KIND = Kind(
     "an unclean stop of the replication service that waits for a human (event 2213); he comes when an alert has told him",
     "Windows DFS Replication event pages: 2213, the default in the 2012 release",
     happen,
+    explains=(Explains.STOPPED,),
 )  # fmt: skip

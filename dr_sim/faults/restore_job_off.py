@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 
 
@@ -32,4 +32,5 @@ KIND = Kind(
     " and copies go on, a restore that runs ends, none begins; a failover replays by its own script",
     "vendor's list of messages, 14421; EnterpriseDB/repmgr issue 540 (a replay paused and forgotten)",
     happen, place=lambda params: "secondary", turned=lambda params: None,
+    explains=(Explains.RESTORE_REFUSED,),
 )  # fmt: skip

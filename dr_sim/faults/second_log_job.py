@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Count, DatabaseName, Duration, Params, default
 from dr_sim.world.primary_database import Order
 
@@ -36,4 +36,5 @@ KIND = Kind(
     "a maintenance plan or another product backs up the log elsewhere: our chain has a hole that no file of ours fills",
     "operators' threads: a second job stealing log backups; vendor documentation: a log backup truncates the log it took",
     happen, needs_log=True, needs_primary=True,
+    explains=(Explains.FILE_LOST,),
 )  # fmt: skip

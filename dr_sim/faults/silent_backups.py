@@ -16,7 +16,7 @@ from pydantic import Field
 
 from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params, YesNo
 
 
@@ -32,7 +32,8 @@ class SilentBackups(Params):
 
 
 def happen(event: Occurrence, params: SilentBackups) -> None:
-    db = event.world.primary.databases[event.world.index_of(params.database)]
+    index = event.world.index_of(params.database)
+    db = event.world.primary.databases[index]
     postgres = event.world.context.scenario.engine.postgres_rules
     kinds = list(BackupKind) if params.kind == "any" else [KIND_OF_WORD[params.kind]]
     believed = [k for k in kinds if k is BackupKind.LOG or not postgres]
@@ -49,7 +50,7 @@ def happen(event: Occurrence, params: SilentBackups) -> None:
         for kind in believed:
             db.believed.remove(kind)
 
-    event.for_a_time(params.duration, start, stop, "backups fail silently")
+    event.for_a_time(params.duration, start, stop, "backups fail silently", index)
 
 
 KIND = Kind(
@@ -59,4 +60,5 @@ KIND = Kind(
     "operators' threads: exit 0 with an empty file, set-ups that report success while nothing works; WAL-G issues 619 and 1578:"
     " an archive command that reports success and stored nothing; vendor documentation: BACKUP LOG to NUL truncates the log",
     happen, needs_primary=True,
+    explains=(Explains.EMPTY_BACKUP,),
 )  # fmt: skip

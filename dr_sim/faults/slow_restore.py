@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import FactorLaw, Law, Params, default
 
 
@@ -27,4 +27,5 @@ KIND = Kind(
     "a disk that others use, or replay that is slow by itself; a law gives it a heavy tail",
     "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from under 1 to 20-25 min",
     happen, place=lambda params: "secondary", turned=lambda params: None,
+    explains=(Explains.SLOW_RESTORE,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
 
 
@@ -20,4 +20,5 @@ KIND = Kind(
     "files that no clean-up removes fill the staging area: what is being sent goes on, nothing else can be staged and so sent",
     "Windows DFS Replication event pages: 4206, clean-up of the staging area failed; 4212, it cannot be used",
     happen,
+    explains=(Explains.STAGING_FULL,),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Bandwidth, Law, Params
 
 
@@ -21,4 +21,5 @@ KIND = Kind(
     "other traffic or a carrier's shaping takes most of the bandwidth",
     "assumed; cloud region pairs differ 250-fold (Skyplane profiles, min 0.11, max 28.7 Gbit/s)",
     happen, place=lambda params: "link",
+    explains=(Explains.SLOW_LINK,),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
 from dr_sim.world.backup_file import BackupFile
 
@@ -57,4 +57,5 @@ KIND = Kind(
     "a copier that dies and leaves half a file, or one that allocates the whole size first and leaves zeros",
     "operators' threads: half-copied files picked up; PostgreSQL: a full-size segment with a zero tail passes the size check",
     happen,
+    explains=(Explains.DAMAGED_COPY,),
 )  # fmt: skip

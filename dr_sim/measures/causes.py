@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.faults import EXPLAINS, Explains
 from dr_sim.measures.lag import link_down
 from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
 from dr_sim.scenario.model import Scenario
 
-LINK_KINDS = ("link_outage", "partition", "recorded_outage")  # what takes the link away, as faults name themselves
-SLOW_KINDS = ("throttle", "packet_loss", "latency")
-STOP_KINDS = ("replication_stopped", "lose_secondary")
-COPY_KINDS = ("corrupt_in_transit", "corrupt_at_rest", "torn_copy")
-HOLE_KINDS = ("missing_file", "corrupt_at_rest", "second_log_job", "careless_clean_up", "silent_backups")
+FILE_BITS = 32  # a file's number is (the database's index << 32) + its number there
 
 
 @dataclass(slots=True)
@@ -50,11 +47,20 @@ class File:
     name: str
     nominal_bytes: int
     error: str = ""  # why it failed, in the engine's words
-    believed: bool = False  # it holds nothing, and the server truncated the log all the same
+    empty: bool = False  # its job reported success, and it holds nothing
 
     @property
     def word(self) -> str:
         return Kind(self.kind).word
+
+
+@dataclass(slots=True)
+class Kept:
+    """A time in which something was safe at the secondary, and why that ended: '' if it did not in this run."""
+
+    begin_us: int
+    end_us: int
+    why: str
 
 
 class Causes:
@@ -68,14 +74,16 @@ class Causes:
         self.link_down = link_down(t, scenario)
         self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())  # what ended then was ended by the failure
         self._files: dict[int, list[File]] = {}
+        self._based: dict[int, list[Kept]] = {}
+        self.restores: dict[int, list[tuple[int, int, str]]] = {}  # kept by dr_sim/measures/waits.py
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
 
-    def during(self, begin_us: int, end_us: int, kinds: tuple[str, ...], database: int = -1) -> str:
-        """'event 2, event 5': the events of these kinds that overlap an interval, '' if none does."""
+    def during(self, begin_us: int, end_us: int, why: Explains, database: int = -1) -> str:
+        """'event 2, event 5': the events that explain such a thing and overlap an interval, '' if none does."""
         found = [
             h.label
             for h in self.happenings
-            if h.what in kinds and h.begin_us < end_us and max(h.end_us, h.begin_us + 1) > begin_us and (h.database < 0 or h.database == database)
+            if why in EXPLAINS.get(h.what, ()) and h.begin_us < end_us and max(h.end_us, h.begin_us + 1) > begin_us and (h.database < 0 or h.database == database)
         ]
         return ", ".join(dict.fromkeys(found))
 
@@ -83,7 +91,7 @@ class Causes:
         """The event that gave an order that was heard at an instant (later than given, if the manager was down)."""
         given = [
             h.label for h in self.happenings
-            if h.what == "order_failover" and h.begin_us <= time_us and h.detail.endswith(f" by {operator}")
+            if Explains.ORDER in EXPLAINS.get(h.what, ()) and h.begin_us <= time_us and h.detail.endswith(f" by {operator}")
         ]  # fmt: skip
         return given[-1] if given else ""
 
@@ -114,6 +122,50 @@ class Causes:
         rows = self.t[kind_name]
         return [int(x) for x in rows["time_us"][self.t.has_text(rows["name"], file_name)]]
 
+    def turns(self, begin_us: int, end_us: int, why: Explains, database: int) -> set[int]:
+        """The instants within an interval at which an event that explains such a thing begins or ends."""
+        mine = [
+            h for h in self.happenings if why in EXPLAINS.get(h.what, ()) and (h.database < 0 or h.database == database)
+        ]
+        return {x for h in mine for x in (h.begin_us, h.end_us) if begin_us < x < end_us}
+
+    # ---- what is safe at the secondary -----------------------------------------------------------------------------
+    def lies(self, file: File) -> list[Kept]:
+        """When a copy of the file lay whole at the secondary."""
+        rows = self.t["truth.landed"]
+        mine = rows["file"] == file.number
+        turns = [(time, "" if intact else "damaged") for time, intact in zip(
+            rows["time_us"][mine].tolist(), rows["intact"][mine].tolist(), strict=True)]  # fmt: skip
+        turns += [(x, "damaged") for x in self._befell("truth.damaged", file.number, "secondary")]
+        gone = self.t["truth.file_gone"]
+        mine = (gone["file"] == file.number) & self.t.has_text(gone["where"], "secondary")
+        turns += [(time, self.t.text(why)) for time, why in zip(
+            gone["time_us"][mine].tolist(), gone["why"][mine].tolist(), strict=True)]  # fmt: skip
+        return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
+
+    def holds(self, database: int, commits: int) -> list[Kept]:
+        """When the secondary's copy of a database existed and held more than so many commits; with -1: when it existed."""
+        turns: list[tuple[int, str]] = []
+        if self.scenario.databases[database].seeded and commits < 0:
+            turns.append((0, ""))
+        rows = self.t.of("truth.restored", database)
+        for time, held in zip(rows["time_us"].tolist(), rows["commits"].tolist(), strict=True):
+            turns.append((time, "" if held > commits else "an older backup was restored over it"))
+        turns += [(r.time_us, r.values["why"]) for r in self.t.rows("truth.copy_gone") if r.entity == database]
+        return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
+
+    def based(self, database: int) -> list[Kept]:
+        """When there was anything at the secondary to restore a log onto: a copy of the database, or a whole full."""
+        if database not in self._based:
+            fulls = [f for f in self.files(database) if f.kind == Kind.FULL]
+            self._based[database] = joined([*self.holds(database, -1), *(kept for f in fulls for kept in self.lies(f))])
+        return self._based[database]
+
+    def truncated(self, database: int) -> list[int]:
+        """The instants at which log was truncated that is in no backup."""
+        return [int(x) for x in self.t.of("truth.log_truncated", database)["time_us"]]
+
+    # ---- one file --------------------------------------------------------------------------------------------------
     def gone_unlanded(self, file: File) -> int | None:
         """When a file went from the primary's share before any copy of it had landed; None if it did not."""
         landed = min(self.times("truth.landed", file.number), default=self.end_us)
@@ -140,27 +192,57 @@ class Causes:
             self._in_state[state] = _spans(self.t, self.end_us, state)
         return self._in_state[state]
 
-    def any_in(self, state: str, begin_us: int, end_us: int) -> list[tuple[int, int]]:
-        """The intervals within [begin_us, end_us), each cut to it, in which some file was in that state."""
-        _, begin, end = self._spans(state)
+    def any_in(
+        self, state: str, begin_us: int, end_us: int, databases: frozenset[int] | None = None
+    ) -> list[tuple[int, int]]:  # fmt: skip
+        """The intervals within [begin_us, end_us), each cut to it, in which some file (of these databases) was in that state."""
+        number, begin, end = self._spans(state)
         near = (begin < end_us) & (end > begin_us)
+        if databases is not None:
+            near &= np.isin(number >> FILE_BITS, sorted(databases))
         cut = zip(np.maximum(begin[near], begin_us).tolist(), np.minimum(end[near], end_us).tolist(), strict=True)
         return sorted(cut)
 
-    def crossing(self, file: File, begin_us: int, end_us: int) -> int:
-        """How many bytes of a file crossed the link in a transfer of its from begin_us on; all of it if that was not ended."""
-        rows = self.t["truth.transfer_bytes"]
-        mine = (rows["file"] == file.number) & (rows["time_us"] > begin_us) & (rows["time_us"] <= end_us)
-        return int(rows["bytes"][mine][0]) if mine.any() else file.nominal_bytes
-
-    def beside(self, file: int, begin_us: int, end_us: int) -> str:
-        """The name of the largest other file that was sent in an interval, '' if the link was this file's alone."""
+    def sent_beside(self, file: int, begin_us: int, end_us: int) -> list[tuple[int, int, int]]:
+        """(begin, end, file) of the other files that crossed the link in an interval, each cut to it."""
         number, begin, end = self._spans("sending")
-        shared = set(number[(begin < end_us) & (end > begin_us) & (number != file)].tolist())
-        if not shared:
-            return ""
-        made = [f for i in range(len(self.scenario.databases)) for f in self.files(i) if f.number in shared]
-        return max(made, key=lambda f: f.nominal_bytes).name
+        near = (begin < end_us) & (end > begin_us) & (number != file)
+        found = []
+        for other, since, until in zip(number[near].tolist(), begin[near].tolist(), end[near].tolist(), strict=True):
+            crossed = [x for x in self.times("truth.transfer_bytes", other) if since < x <= until]
+            until = min([until, *crossed])  # after its last byte it may be held back, and takes nothing of the link
+            if until > begin_us:
+                found.append((max(since, begin_us), min(until, end_us), other))
+        return found
+
+    def file(self, number: int) -> File | None:
+        """The backup of that number, of any database."""
+        return next((f for f in self.files(number >> FILE_BITS) if f.number == number), None)
+
+
+def _kept(turns: list[tuple[int, str]], end_us: int) -> list[Kept]:
+    """From each turn to the better ('') until the next one to the worse, which says why."""
+    found: list[Kept] = []
+    since: int | None = None
+    for time, why in turns:
+        if not why:
+            since = time if since is None else since
+        elif since is not None:
+            found.append(Kept(since, time, why))
+            since = None
+    return found if since is None else [*found, Kept(since, end_us, "")]
+
+
+def joined(kept: list[Kept]) -> list[Kept]:
+    """The maximal times in which at least one of them holds; why is that of the last one to end."""
+    found: list[Kept] = []
+    for one in sorted(kept, key=lambda k: (k.begin_us, k.end_us)):
+        if found and one.begin_us <= found[-1].end_us:
+            if one.end_us >= found[-1].end_us:
+                found[-1] = Kept(found[-1].begin_us, one.end_us, one.why)
+        else:
+            found.append(one)
+    return found
 
 
 def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
@@ -207,12 +289,10 @@ def _files(t: Tables, database: int) -> list[File]:
     for row in t.rows("truth.backup_cut_off"):
         if row.entity == database:
             files[row.values["file"]].cut_off_us = row.time_us
+    for row in t.rows("truth.backup_empty"):
+        if row.entity == database:
+            files[row.values["file"]].empty = True
     for row in t.rows("truth.backup_failed"):
         if row.entity == database:
             files[row.values["file"]].error = f"{row.values['number']} {row.values['text']}"
-    truncated = {(row.time_us, row.values["last_lsn"]) for row in t.rows("truth.log_truncated") if row.entity == database}
-    if truncated:
-        ends = dict(zip(begin["file"].tolist(), begin["last_lsn"].tolist(), strict=True))
-        for number, file in files.items():
-            file.believed = (file.cut_off_us, ends[number]) in truncated
     return list(files.values())

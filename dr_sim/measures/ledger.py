@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
-from dr_sim.backups.model import Kind
 from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import true_exposure
-from dr_sim.measures.life import Line, cut_up
+from dr_sim.measures.lag import replay_lag
+from dr_sim.measures.life import Line, cut_up, seeded_anew
 from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
+from dr_sim.units import format_duration
 
 
 @dataclass(slots=True)
@@ -62,6 +64,29 @@ def explain_at(record: Record, scenario: Scenario, t_us: int, database: int | No
     return [_exposure_ledger(t, scenario, worst, t_us)]
 
 
+def explain_lag(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
+    """The ledger of the true replay lag at one instant, for the worst database or the one asked for. A replay delay that was
+    asked for is no part of the lag. Raises NoSuchThing if nothing had been restored at the secondary by then."""
+    t = tables(record)
+    curves = {i: replay_lag(t, scenario, i) for i in range(len(scenario.databases)) if database in (None, i)}
+    for i, curve in curves.items():
+        if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
+            raise NoSuchThing(f"{scenario.databases[i].name} had no copy at the secondary at that instant")
+    worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
+    lag_us = curves[worst].at(t_us)
+    title = f"replay lag of {scenario.databases[worst].name}"
+    if not lag_us:
+        return [Ledger(title, 0)]
+    restored = t.of("truth.restored", worst)
+    before = restored["commits"][restored["time_us"] < t_us]
+    held = int(before[-1]) if len(before) else 0
+    lacking_us = t_us - lag_us - scenario.replay.delay_us
+    lines = cut_up(Causes(t, scenario), worst, held, t_us - lag_us, t_us, lacking_us)
+    delay = format_duration(scenario.replay.delay_us)
+    note = f"the replay delay of {delay} that was asked for is no part of it" if scenario.replay.delay_us else ""
+    return [Ledger(title, lag_us, lines, note)]
+
+
 def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
     """The ledger of the exposure of the alert's database when the n-th alert (1-based) was raised. An alert after the
     primary failed is explained by the exposure at the failure. Raises NoSuchThing if there is no such alert."""
@@ -101,24 +126,17 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
     if scenario.leg_no > 1 and not int(rows["commits"][last]):  # see dr_sim/measures/whole.py
-        return Ledger(title, t_us - lacking, _alone(t, scenario, database, lacking, t_us))
+        return Ledger(title, t_us - lacking, _alone(Causes(t, scenario), database, lacking, t_us))
     lines = cut_up(Causes(t, scenario), database, int(rows["commits"][last]), lacking, t_us)
     return Ledger(title, t_us - lacking, lines)
 
 
-def _alone(t: Tables, scenario: Scenario, database: int, from_us: int, until_us: int) -> list[Line]:
+def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[Line]:
     """The way of the first full to a new secondary, from the promotion on."""
-    files = [f for f in Causes(t, scenario).files(database) if f.kind == Kind.FULL and f.cut_off_us is None]
-    in_place = min(max(scenario.secondary_from_us, from_us), until_us)
-    made = min([until_us, *(f.finished_us for f in files if f.finished_us is not None and f.finished_us > in_place)])
-    begun = min([made, *(max(f.begin_us, in_place) for f in files)])
-    cuts = [
-        (from_us, in_place, "no second side", "until a new secondary was in place"),
-        (in_place, begun, "waits for a full", "the new recovery network is seeded with one"),
-        (begun, made, "full backup", "what the new recovery network is seeded with"),
-        (made, until_us, "seeding", "the full is on its way, and was not whole at the new secondary"),
-    ]
-    return [Line(a, b - a, cause, detail) for a, b, cause, detail in cuts if b > a]
+    in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
+    none_yet = Line(from_us, in_place - from_us, "no second side", "until a new secondary was in place")
+    seeding = seeded_anew(causes, database, in_place, until_us)
+    return [line for line in (none_yet, *seeding) if line.duration_us]
 
 
 # ---- outage ----------------------------------------------------------------------------------------------------------
@@ -133,6 +151,11 @@ def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
             lines.append(Line(left, right - left, phase, why))
     note = "" if failover.outage_us is not None else "not served again by the end of the run: unknown, at least the sum"
     return Ledger("outage", failover.outage_us, lines, note)
+
+
+def _recovering(t: Tables) -> Any:
+    """Which rows of seen.EnterPhase begin the recovery of databases."""
+    return t.has_text(t["seen.EnterPhase"]["phase"], "recovering")
 
 
 def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str:
@@ -154,6 +177,8 @@ def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str
         return "the old primary was told to stop" if count("seen.Fenced") else "no answer yet"
     if phase == "drain":
         return f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log backups taken"
+    if phase == "recover" and not (t["seen.EnterPhase"]["time_us"][_recovering(t)] < end).any():
+        return "there is no copy of a database to promote: it waits for a re-seed"
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision":

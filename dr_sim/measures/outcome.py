@@ -32,6 +32,8 @@ PHASE_OF = {  # the state of recovery/failover.py that the time is spent in -> p
     "serving": "warm_up",
 }
 ROUNDING_US = 1_000  # two millionths of a rise that takes up to ten minutes
+NOTHING_TO_PROMOTE = 15  # event id of the alert that says so
+NOTHING_THERE = "nothing there"
 SEVERITY = ("database", "host", "site")
 
 
@@ -284,10 +286,15 @@ def phase_spans(
 def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
     rows = t["seen.EnterPhase"]
     cuts = list(zip(rows["time_us"].tolist(), (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()), strict=True))
+    cuts = sorted([*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))], key=lambda cut: cut[0])
     current = "detect"
     spans: list[tuple[int, int, str]] = []
     begin = from_us
     for time, phase in [*cuts, (until_us, "")]:
+        if phase == NOTHING_THERE:
+            if current != "detect" or time < from_us:
+                continue
+            phase = "recover"  # it was detected, and what is waited for is a copy to recover
         if phase == "detect" and current == "decide" and time > from_us:
             phase = "decide"  # it was detected, and nobody decided to fail over
         stop = min(max(time, from_us), until_us)
@@ -299,6 +306,11 @@ def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]
             begin = stop
         current = phase
     return spans
+
+
+def nothing_there(t: Tables) -> list[int]:
+    """The instants at which it was told that the primary is silent and that there is no copy to promote."""
+    return [r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == NOTHING_TO_PROMOTE]
 
 
 def two_primaries_us(t: Tables, end_us: int) -> int:

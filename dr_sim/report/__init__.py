@@ -13,6 +13,7 @@ from typing import Any
 from dr_sim import __version__
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
+from dr_sim.measures.sums import summed
 from dr_sim.number_text import value_and_bound
 from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, share_below, waterfall
@@ -101,7 +102,8 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     else:
         lost = f"{clock(f['data_loss_us'])} of data are lost: {size(f['user_bytes_lost'])}, {f['transactions_lost']:,} transactions"
         lines.insert(0, lost + (f" ({f['worst_database']} is the worst)." if len(summary["databases"]) > 1 else "."))
-        ledger = [(line["cause"], line["duration_us"]) for line in f["loss_ledger"]["lines"]]
+        lines_of = ((line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"])
+        ledger = [(each.cause, each.duration_us) for each in summed(lines_of)]
         if ledger:
             words = "; ".join(f"{cause} {clock(us)}" for cause, us in ledger)
             charts.append(waterfall(f"loss_{number}", "Data loss: what it is made of", ledger, f"Data loss {clock(f['data_loss_us'])}: {words}."))

@@ -116,6 +116,7 @@ class Primary:
         reason = self._obstacle(db, order)
         if reason == "waits":
             db.waiting.append(order)
+            self.context.note("truth.backup_waits", db.index, int(order.kind))
             return ""
         if reason:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")

@@ -91,8 +91,7 @@ def test_a_backup_that_was_cut_off_leaves_it_to_the_next() -> None:
     begin(journal, 3, 15 * MIN, 900)
     assert lost(journal, 15 * MIN + S, 5 * MIN, 300) == [
         (5 * MIN, "log interval"),
-        (S, "log backup cut off (event 4)"),
-        (299 * S, "log interval"),
+        (300 * S, "log backup cut off (event 4)"),
         (S, "log backup"),
     ]
 
@@ -288,7 +287,7 @@ def test_a_stream_that_loss_and_distance_cap_is_not_said_to_share_the_link() -> 
     wide = explained(two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=0 s")
     assert "transfer, sharing the link" not in [line.cause for line in wide.lines]
     narrow = explained(two, "link.loss=1 %", "link.bandwidth=5 Mbit/s", "databases.crm.log_volume=61 MB per 5 min")
-    assert [line.cause for line in narrow.lines][-2:] == ["transfer, capped by loss", "transfer, sharing the link"]
+    assert {line.cause for line in narrow.lines if "transfer" in line.cause} == {"transfer, sharing the link"}
 
 
 def test_a_database_without_logs_waits_for_its_next_full_or_incremental() -> None:

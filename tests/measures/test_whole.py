@@ -115,7 +115,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize(
     ("run_of", "at", "told"),
     [
-        ("run", "1 h 21 min 1 s", ["0:20:00.000000", "full backup", "seeding"]),
+        ("run", "1 h 21 min 1 s", ["0:20:00.000000", "seed: full backup", "seed: full transfer"]),
         ("run", "11 h 1 min", ["log interval"]),
         ("alone", "3 h 1 min 1 s", ["2:00:00.000000", "no second side"]),
     ],

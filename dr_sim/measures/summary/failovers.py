@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dr_sim.faults import Explains
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
@@ -112,7 +113,7 @@ def _outage(of: PartOutcome) -> dict[str, Any]:
 
 def _events_of(causes: Causes, f: Failover, order: tuple[int, str] | None) -> str:
     """'event 3, event 5': what was lost, and the order that was obeyed."""
-    found = [causes.during(f.failed_us, f.failed_us + 1, ("lose",))]
+    found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
     found += [] if order is None else [causes.order(*order)]
     return ", ".join(dict.fromkeys(label for label in found if label))
 
