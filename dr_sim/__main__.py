@@ -35,12 +35,14 @@ def run() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        return main()
+        return main(None, lambda: interrupted)
     except KeyboardInterrupt:  # a second one, in the middle of what the first one made it say
         return 130
-    except Exception:
+    except Exception as error:
         if not interrupted:
-            raise
+            from dr_sim.bugs import report
+
+            return report(error)
         os.write(2, b"interrupted; what is not finished was not written\n")  # a module being loaded made another error of it
         return 130
     finally:

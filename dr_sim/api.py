@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim import api_input, frames
+from dr_sim.bugs import BrokenReplicationError
 from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import Question, answer
@@ -137,7 +138,7 @@ def replicate(
     plan = plan_of(of, n)
     course = Course(of, None if folder is None else Store(Path(folder), of))
     with executor(workers, on) as playing:
-        return replicate_until(course, plan, playing, progress)
+        return some_of(replicate_until(course, plan, playing, progress))
 
 
 def plan_of(scenario: Scenario, n: int | None) -> Replications:
@@ -166,11 +167,20 @@ def replicate_until(
     total = len(looks(plan))
     found = Distribution(course.scenario, [], total, lines)
     for _, n, _ in look_by_look([course], plan, playing, progress):
-        found = Distribution(course.scenario, course.first(n), total, lines)
+        found = course.found(n, total, lines)
+        if found.broken and not found.n:
+            break
         if not plan.until and not until_judged:
             continue
         if all(_narrow(found, u.measure, u.within_ppm) for u in plan.until) and not (until_judged and undecided(found, lines, total)):
             break
+    return found
+
+
+def some_of(found: Distribution) -> Distribution:
+    """found itself. BrokenReplicationError if every replication of it broke, so that there is no number at all."""
+    if found.broken and not found.n:
+        raise BrokenReplicationError(found.told_broken)
     return found
 
 
@@ -208,7 +218,7 @@ def compare(
     n = n if n is not None else max(plan_of(of, None).at_most for of in (a, b))
     with executor(workers, on) as playing:
         play_all(courses, n, playing, progress)
-    first, second = (Distribution(c.scenario, c.first(n)) for c in courses)
+    first, second = (some_of(c.found(n)) for c in courses)
     return Comparison(first, second)
 
 

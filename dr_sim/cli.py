@@ -14,14 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__, cli_experiments, cli_plan, cli_reference
+from dr_sim import __version__, bugs, cli_experiments, cli_plan, cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.output import mute, printable, show
 from dr_sim.reading import outside_allowed
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
-here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short; 130 interrupted"""
+here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short;
+70 an error that nobody caught, a bug in dr_sim or in recovery logic of your own; 130 interrupted"""
 
 
 _READS_SCENARIOS = (
@@ -29,8 +30,8 @@ _READS_SCENARIOS = (
 )  # fmt: skip
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one subcommand and return its exit code."""
+def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda: False) -> int:
+    """Run one subcommand and return its exit code. interrupted: whether an interrupt may have made the error that is met."""
     for name in ("stdout", "stderr"):  # closed from the start (>&-): nobody wants to read it
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
@@ -55,11 +56,17 @@ def main(argv: list[str] | None = None) -> int:
         mute()
         return 0
     except OSError as error:
-        if not _in_printing(error):
+        if interrupted():
             raise
+        if not _in_printing(error):
+            return bugs.report(error)
         mute()
         print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
         return 2
+    except Exception as error:
+        if interrupted():
+            raise
+        return bugs.report(error)
 
 
 def _in_printing(error: OSError) -> bool:
@@ -91,11 +98,13 @@ def _parser() -> argparse.ArgumentParser:
             "--allow-outside", action="store_true",
             help="let scenarios name files outside the folder that the command is run from",
         )  # fmt: skip
+    for each in set(commands.choices.values()):
+        each.epilog = EPILOG
     return parser
 
 
 def _add_run(commands: Any) -> None:
-    run = commands.add_parser("run", help="simulate a scenario; print one screen; write results", epilog=EPILOG)
+    run = commands.add_parser("run", help="simulate a scenario; print one screen; write results")
     run.add_argument("scenario", type=Path, help="scenario file (YAML)")
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key, e.g. link.loss=1%%")
@@ -331,7 +340,12 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
 def _policies(a: argparse.Namespace) -> int:
     from dr_sim.policies import policy_table
 
-    show(policy_table(a.scenarios, a.set, a.seed))
+    broken: list[bugs.Broken] = []
+    show(policy_table(a.scenarios, a.set, a.seed, broken))
+    for each in broken:
+        print(bugs.told([each]), file=sys.stderr)
+    if broken:
+        return bugs.EXIT_BUG
     return 0
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dr_sim.bugs import EXIT_BUG
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments import tolerance as tolerances
 from dr_sim.output import show
@@ -59,6 +60,7 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     began = time.monotonic()
     with kept(course, folder), api.shown_progress(scenario.name) as progress, api.executor(a.workers, a.on) as playing:
         found = api.replicate_until(course, api.plan_of(scenario, a.replications), playing, progress)
+    api.some_of(found)
     write_distribution(found, folder)
     if a.json:
         show(json.dumps(found.summary(), indent=1, ensure_ascii=False))
@@ -200,6 +202,8 @@ def _compare(a: argparse.Namespace) -> int:
         show(found.differences.to_json(orient="records", indent=1))
     else:
         show(comparison(found, str(a.a), str(a.b), everything=a.all))
+    if found.a.broken or found.b.broken:
+        return EXIT_BUG
     return 4 if found.a.violations or found.b.violations else 0
 
 
@@ -229,6 +233,12 @@ def _sweep(a: argparse.Namespace) -> int:
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
     pictures = write_sweep(found, measures, found_out, folder)
     show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
+    broken = [(point, d) for point, d in zip(found.points, found.distributions, strict=True) if d.broken]
+    broken += found.without
+    for point, of in broken:
+        show(f"BROKEN at {', '.join(f'{key}={value}' for key, value in point.values.items())}: {of.told_broken}")
     drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
     show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
+    if broken:
+        return EXIT_BUG
     return 4 if any(d.violations for d in found.distributions) else 0

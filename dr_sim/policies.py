@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dr_sim.bugs import Broken, broken_by
+from dr_sim.errors import DrSimError
 from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
 from dr_sim.measures.incumbent import judge_incumbent
 from dr_sim.results import Result, run
@@ -14,16 +16,28 @@ from dr_sim.units import clock
 HEADS = ("policy", "exposure mean", "p99", "max", "in danger", "sent", "told in time", "false", "built-in: in time", "false")
 
 
-def policy_table(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None) -> str:
+def policy_table(
+    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None, broken: list[Broken] | None = None
+) -> str:
     """A table of the scenarios in these files, each run once with the same seed: by default that of the first. In danger:
-    the part of the time in which true exposure was above danger.above."""
+    the part of the time in which true exposure was above danger.above. broken: takes the errors of scenarios that ended in
+    one; the others go on. Without it such an error is raised."""
     lines = []
     for path in paths:
         scenario = load_scenario(path, overrides, seed)
         seed = scenario.seed if seed is None else seed
         if scenario.seed != seed:
             scenario = load_scenario(path, overrides, seed)
-        result = run(scenario)
+        try:
+            result = run(scenario)
+        except DrSimError:
+            raise
+        except Exception as error:
+            if broken is None:
+                raise
+            broken.append(broken_by(error))
+            lines.append((scenario.name, "BROKEN", *[""] * (len(HEADS) - 2)))
+            continue
         exposure = result.summary["exposure"]
         in_danger = exposure["above"][str(scenario.danger_us)]["ppm"]
         lines.append(

@@ -76,6 +76,18 @@ class ScenarioFile(pytest.File):
         return self._found
 
 
+_BUG = pytest.StashKey[bool]()  # a scenario ended in an error that is no verdict
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A bug is no missed SLA: the session leaves with the exit code of a bug, where it would with that of failed tests."""
+    if session.config.stash.get(_BUG, False) and exitstatus == pytest.ExitCode.TESTS_FAILED:
+        from dr_sim.bugs import EXIT_BUG
+
+        session.exitstatus = EXIT_BUG
+
+
 class Missed(Exception):  # noqa: N818  (what a report calls it)
     """An SLA line that is not met, or could not be judged."""
 
@@ -94,6 +106,8 @@ class SlaItem(pytest.Item):
         file = self.parent
         assert isinstance(file, ScenarioFile)
         found = file.played()
+        if found.broken:
+            self.config.stash[_BUG] = True
         if told := broken(found):
             raise Missed(f"{told}; trust no number of it")
         verdict = found.verdict[self.index]
@@ -103,6 +117,12 @@ class SlaItem(pytest.Item):
             raise Missed(_told(verdict))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        from dr_sim.bugs import broken_by, told
+        from dr_sim.errors import DrSimError
+
+        if isinstance(excinfo.value, Exception) and not isinstance(excinfo.value, (Missed, DrSimError, pytest.fail.Exception)):
+            self.config.stash[_BUG] = True
+            return f"{told([broken_by(excinfo.value)])}\n{super().repr_failure(excinfo, style)}"
         if isinstance(excinfo.value, Missed):
             file, line, _ = self.reportinfo()
             return f"{file}:{line + 1}: {excinfo.value}"

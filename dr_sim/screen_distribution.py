@@ -36,6 +36,8 @@ _HEAD = len(" exposure database ")
 def screen(found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False) -> str:
     """The whole screen as text. source: the scenario file; folder: where the results lie; colour: verdicts in colour."""
     parts = [[_head(found, source, took_s)]]
+    if found.broken:
+        parts.append([f"BROKEN: {found.told_broken}"])
     if found.violations:
         parts.append([f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust no number below"])
     if found.silent:
@@ -49,7 +51,7 @@ def screen(found: Distribution, source: Path, took_s: float, folder: Path | None
 
 def _head(found: Distribution, source: Path, took_s: float) -> str:
     scenario = found.scenario
-    word = found.outcome.name if scenario.sla or found.violations or found.silent else "DONE"
+    word = found.outcome.name if scenario.sla or found.violations or found.silent or found.broken else "DONE"
     databases = counted(len(scenario.databases), "database")
     return f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x {span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
 
@@ -169,6 +171,8 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     if not shown:
         out.append("no measure differs in any replication")
     for name, of in (("A", found.a), ("B", found.b)):
+        if of.broken:
+            out.append(f"BROKEN in {name}: {of.told_broken}")
         if of.violations:
             out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, a bug in dr_sim")
     return "\n".join(line.rstrip() for line in out)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import dr_sim.api  # noqa: F401 - a session in this process would otherwise load numpy anew, and more than once
+from dr_sim.bugs import EXIT_BUG
 from tests.experiments.worlds import SMALL
 
 pytest_plugins = ["pytester"]
@@ -121,3 +122,19 @@ def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> Non
 def test_beside_xdist(session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_PLUGINS", "dr_sim.pytest_plugin,xdist.plugin")
     run(session, "--dr-sim", "-n", "2", apart=True).assert_outcomes(passed=2, failed=2)
+
+
+def test_a_bug_is_no_missed_sla(session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session leaves with a code of its own, and says where the traceback is."""
+    monkeypatch.setattr("tempfile.tempdir", str(session.path))
+
+    def broken(scenario: object, number: int) -> object:
+        raise KeyError("erp")
+
+    monkeypatch.setattr("dr_sim.experiments.executor.take", broken)
+    result = run(session, "--dr-sim", "s.yaml")
+    assert result.ret == EXIT_BUG
+    result.stdout.fnmatch_lines(["*KeyError: 'erp'; a bug in dr_sim*its traceback is in *"])
+    monkeypatch.setattr("dr_sim.api.replicate_until", broken)
+    result = run(session, "--dr-sim", "s.yaml")
+    assert result.ret == EXIT_BUG

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dr_sim import __version__
+from dr_sim.bugs import BrokenReplicationError
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
@@ -93,6 +94,8 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
     asked = 0
     for (file, scenario), course, n in zip(loaded, courses, numbers, strict=True):
         samples = course.first(max(LEAST, n))
+        if not samples:
+            continue  # every replication broke
         certain = not has_luck(scenario, samples)
         name = _name(file, path.parent)
         about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
@@ -101,6 +104,9 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
             rows += [(name, s.number, v.measure, v.database, v.tenant, v.failure_class, v.unit, v.low, v.high) for v in kept]
         asked += 0 if certain else sum(_judged(key) for key in table_of(samples) if not key[2] or key[2] in asked_of(scenario))
     write(rows, about, path)
+    broken = [(file, course.found(n)) for (file, _), course, n in zip(loaded, courses, numbers, strict=True) if course.broken]
+    if broken:
+        raise BrokenReplicationError("\n".join(f"{file}: {of.told_broken}" for file, of in broken))
     needed = pairs_needed(FALSE_ALARM / max(1, asked))
     few = [name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed]
     return [f"{name}: fewer than {needed} replications cannot tell a change from chance; write 'replications: {needed}' or more" for name in few]

@@ -14,7 +14,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from dr_sim import api
-from dr_sim.errors import InputError, Problem
+from dr_sim.bugs import EXIT_BUG, broken_by
+from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.baseline import Baseline, Change, changes
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
@@ -38,6 +39,7 @@ class Exit(IntEnum):
     FAIL = 1
     SILENT = EXIT_SILENT
     VIOLATION = EXIT_VIOLATION
+    BROKEN = EXIT_BUG
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ class Checked:
 
     @property
     def exit(self) -> Exit:
+        if self.distribution.broken:
+            return Exit.BROKEN
         if self.distribution.violations:
             return Exit.VIOLATION
         if self.distribution.silent:
@@ -153,18 +157,40 @@ def check(
     for path, scenario in judged:
         started = time.monotonic()
         plan = _within(plans[path], None if ends is None else ends - started)
-        found = api.replicate_until(courses[path], plan, playing, progress, until_judged=True, lines=lines)
+        found = _judged(courses[path], plan, playing, progress, lines)
         done.append(Checked(path, scenario, found, share + time.monotonic() - started))
     if against is not None:
         asked = sum(against.comparisons(p) for p, _ in judged)
         for item in done:
             if against.has(item.path):
                 started = time.monotonic()
-                item.changes = changes(against, item.path, courses[item.path], playing, asked, tolerance)
+                try:
+                    item.changes = changes(against, item.path, courses[item.path], playing, asked, tolerance)
+                except DrSimError:
+                    raise
+                except Exception as error:
+                    item.distribution = _ended(item.scenario, error)
                 item.seconds += time.monotonic() - started
     without = [p for p, s in loaded if p not in courses]
     unmatched = [p for p, _ in loaded if against is not None and not against.has(p)]
     return Check(done, without, unmatched, tolerance if against is not None else None)
+
+
+def _judged(course: Course, plan: Replications, playing: Executor, progress: Progress | None, lines: int) -> Distribution:
+    """What the replications of one scenario give. An error in judging them is that scenario's result, and no other's."""
+    try:
+        found = api.replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
+        found.verdict  # noqa: B018 - judged here, where an error concerns this scenario alone
+    except DrSimError:
+        raise
+    except Exception as error:
+        return _ended(course.scenario, error)
+    return found
+
+
+def _ended(scenario: Scenario, error: Exception) -> Distribution:
+    """Of a scenario whose numbers could not be had: nothing but the error."""
+    return Distribution(scenario, [], broken=(broken_by(error),))
 
 
 def _within(plan: Replications, left_s: float | None) -> Replications:
@@ -176,6 +202,8 @@ def _within(plan: Replications, left_s: float | None) -> Replications:
 
 def broken(found: Distribution) -> str:
     """What makes every number of a scenario suspect, '' if nothing does."""
+    if found.broken:
+        return found.told_broken
     if found.violations:
         return f"{found.violations} violations of an invariant, a bug in dr_sim"
     return f"{found.silent} recoveries were silently short of what they claimed" if found.silent else ""

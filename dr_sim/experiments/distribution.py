@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dr_sim.api_input import part_of
+from dr_sim.bugs import EXIT_BUG, Broken, told
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
     Answer,
@@ -54,6 +55,7 @@ class Distribution:
     samples: list[Sample]
     looks: int = 1  # how many times the SLA may have been looked at
     lines: int = 0  # of the whole check that this is part of; 0: the scenario's own
+    broken: tuple[Broken, ...] = ()  # replications that ended in an error, and so are not among the samples
     _verdicts: list[LineVerdict] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -168,6 +170,11 @@ class Distribution:
         last = int(np.flatnonzero(above)[-1]) + 2 if above.any() else 1
         return pd.DataFrame({"above": GRID_US[:last] / SECOND_US, "share": above[:last] / whole})
 
+    @cached_property
+    def told_broken(self) -> str:
+        """One line about the replications that broke, and where their tracebacks are; '' if none did."""
+        return told(self.broken, self.n + len(self.broken)) if self.broken else ""
+
     @property
     def silent(self) -> int:
         """Recoveries that were short of what they claimed and told nobody, in all replications together."""
@@ -176,7 +183,9 @@ class Distribution:
     # ---- verdict -----------------------------------------------------------------------------------------------------
     @property
     def verdict(self) -> list[LineVerdict]:
-        """Every SLA line of the scenario, judged."""
+        """Every SLA line of the scenario, judged. None where every replication broke: there is nothing to judge them by."""
+        if self.broken and not self.samples:
+            return []
         if self._verdicts is None:
             errors = Errors.shared(self.lines or len(self.scenario.sla), self.looks)
             self._verdicts = [judge_line(self.samples, line, errors, luck=self.luck) for line in self.scenario.sla]
@@ -184,11 +193,14 @@ class Distribution:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of all lines; pass if there are none. A broken invariant is a fail whatever the lines say."""
-        return Outcome.FAIL if self.violations or self.silent else max((v.outcome for v in self.verdict), default=Outcome.PASS)
+        """The worst of all lines; pass if there are none. A broken invariant is a fail whatever the lines say, and so is a
+        replication that broke: it may be the one that would have missed them."""
+        return Outcome.FAIL if self.violations or self.silent or self.broken else max((v.outcome for v in self.verdict), default=Outcome.PASS)
 
     @property
     def exit_code(self) -> int:
+        if self.broken:
+            return EXIT_BUG
         if self.violations:
             return EXIT_VIOLATION
         return EXIT_SILENT if self.silent else EXIT_CODES[self.outcome]
@@ -202,6 +214,7 @@ class Distribution:
             "replications": self.n,
             "violations": self.violations,
             "silent_recoveries": self.silent,
+            **({"broken": [{"replication": b.number, "error": b.error} for b in self.broken]} if self.broken else {}),
             "verdict": {
                 "outcome": self.outcome.name.lower(),
                 "exit_code": self.exit_code,

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dr_sim.bugs import Broken, BrokenReplicationError, broken_by
 from dr_sim.errors import DrSimError
 from dr_sim.experiments.batches import Batches, Job, Part
 from dr_sim.experiments.sample import Sample, pack, take
@@ -28,13 +29,8 @@ END_S = 15  # stopping a real server may take ten
 AHEAD = 2  # batches a worker has in hand: it begins the next while this process, which shares its cores, hears of the last
 
 
-class BrokenReplicationError(DrSimError):
-    """A replication raised or ended its process: a bug in dr_sim."""
-
-    exit_code = 4
-
-
-Batch = tuple[str, bytes]  # key of the job, replications as sample.pack makes them
+Batch = tuple[str, bytes | Broken]
+"""Key of the job, and replications as sample.pack makes them, or one that broke: the others go on."""
 
 
 class Executor(Protocol):
@@ -86,24 +82,32 @@ class Processes:
         scenarios = {job.key: job.scenario for job in jobs}
         alone = Batches(timed, 1)
         while alone.left:
-            yield self._here(alone, scenarios)
+            yield from self._here(alone, scenarios)
         hands = AHEAD * self.workers if self.workers > 1 else 1
         batches = Batches([job for job in jobs if job not in timed], hands)
         while batches.left:
             if self._pool or (self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S):
                 yield from self._in_processes(batches, scenarios)
                 return
-            yield self._here(batches, scenarios)
+            yield from self._here(batches, scenarios)
 
-    def _here(self, batches: Batches, scenarios: dict[str, Scenario]) -> Batch:
+    def _here(self, batches: Batches, scenarios: dict[str, Scenario]) -> Iterator[Batch]:
         """The next batch, played in this process."""
         batch = batches.next()
         assert batch is not None
         key, first, count = batch
         began = time.perf_counter()
-        done = [_taken(scenarios[key], number) for number in range(first, first + count)]
+        done: list[Sample] = []
+        broken: list[Broken] = []
+        for number in range(first, first + count):
+            try:
+                done.append(take(scenarios[key], number))
+            except DrSimError:
+                raise
+            except Exception as error:
+                broken.append(broken_by(error, number))
         batches.took(key, (time.perf_counter() - began) / count)
-        return key, pack(done)
+        yield from parts_of(key, pack(done) if done else b"", broken)
 
     def close(self) -> None:
         """Ends the processes, which leave no files and no servers of real engines behind."""
@@ -149,13 +153,12 @@ class Processes:
             message = receive(_out(worker))
         except (EOFError, OSError):
             waiting.unregister(event.fileobj)
-            fresh = self._replace(worker, batches)
+            fresh, lost = self._replace(worker, batches)
             waiting.register(_out(fresh), selectors.EVENT_READ, fresh)
+            yield from lost
             return
         if message[0] == "refused":
             raise message[1]
-        if message[0] == "broken":
-            raise BrokenReplicationError(f"replication {message[1]} broke; a bug in dr_sim\n{message[2]}")
         worker.ready = True
         if message[0] == "ready":
             self._give(worker, batches, scenarios)
@@ -163,7 +166,7 @@ class Processes:
         finished = worker.batches.popleft()
         batches.took(finished[0], message[2] / finished[2])
         self._give(worker, batches, scenarios)  # before this one is kept
-        yield finished[0], message[1]
+        yield from parts_of(finished[0], message[1], message[3])
 
     def _give(self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]) -> None:
         """As many batches as it may have in hand. A scenario may be longer than a pipe holds, so it is only told to a worker
@@ -181,7 +184,10 @@ class Processes:
                     worker.knows.add(batch[0])
                 send(stdin, ("run", *batch))
 
-    def _replace(self, worker: _Worker, batches: Batches) -> _Worker:
+    def _replace(self, worker: _Worker, batches: Batches) -> tuple[_Worker, list[Batch]]:
+        """Another process in its place, and the replications that end every process. Of a batch that does, each is played
+        by itself, so that the others are not lost with it."""
+        lost: list[Batch] = []
         worker.process.kill()
         code = worker.process.wait()
         if not worker.ready:
@@ -193,22 +199,24 @@ class Processes:
                 tries = self._tries[batch] = self._tries.get(batch, 0) + 1
                 if tries >= TRIES:
                     key, first, count = batch
-                    raise BrokenReplicationError(
-                        f"replications {first} to {first + count - 1} of {key} ended {tries} processes (exit code {code})"
-                    )
+                    if count > 1:
+                        for number in reversed(range(first, first + count)):
+                            batches.again((key, number, 1))
+                    else:
+                        lost.append((key, Broken(first, f"it ended {tries} processes (exit code {code})")))
+                    continue
             batches.again(batch)
         fresh = _Worker(start())
         self._pool[self._pool.index(worker)] = fresh
-        return fresh
+        return fresh, lost
 
 
-def _taken(scenario: Scenario, number: int) -> Sample:
-    try:
-        return take(scenario, number)
-    except DrSimError:
-        raise
-    except Exception as error:
-        raise BrokenReplicationError(f"replication {number} broke; a bug in dr_sim\n{type(error).__name__}: {error}") from error
+def parts_of(key: str, packed: bytes, broken: Sequence[Broken]) -> Iterator[Batch]:
+    """What came of a batch."""
+    if packed:
+        yield key, packed
+    for each in broken:
+        yield key, each
 
 
 def _out(worker: _Worker) -> Any:

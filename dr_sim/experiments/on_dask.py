@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from subprocess import Popen
 from typing import Any
 
+from dr_sim.bugs import Broken, BrokenReplicationError
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.batches import Batches, Job, Part
-from dr_sim.experiments.executor import Batch, BrokenReplicationError
+from dr_sim.experiments.executor import Batch, parts_of
 from dr_sim.experiments.store import code_digest
 from dr_sim.experiments.worker import receive, send, start
 from dr_sim.scenario.model import Scenario
@@ -29,8 +30,8 @@ KEPT_S = 30.0  # a process that no task has asked for so long ends
 _idle: list[Popen[bytes]] = []  # of this Dask worker; its threads share it
 
 
-def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[bytes, float]:
-    """The task: so many replications from `first` on, packed, and the seconds they took. One string of bytes passes through
+def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[bytes, float, list[Broken]]:
+    """The task: so many replications from `first` on, packed, the seconds they took, and those that broke. One string of bytes passes through
     Dask untouched; of lists it would look at every element on every hop, half a millisecond a replication.
 
     They are played in a process beside the Dask worker, one for each of its threads: threads take turns at the interpreter,
@@ -40,9 +41,7 @@ def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[b
     message = _played(scenario, first, count)
     if message[0] == "refused":
         raise message[1]
-    if message[0] == "broken":
-        raise RuntimeError(message[2])
-    return message[1], message[2]
+    return message[1], message[2], message[3]
 
 
 def _played(scenario: Scenario, first: int, count: int) -> Any:
@@ -123,11 +122,11 @@ class DaskExecutor:
                     if isinstance(error, DrSimError):
                         raise error
                     raise BrokenReplicationError(f"replications {first} to {first + count - 1} of {key}: {error!r}")
-                samples, took = future.result()
+                samples, took, broken = future.result()
                 future.release()
                 batches.took(key, took / count)
                 give()
-                yield key, samples
+                yield from parts_of(key, samples, broken)
         finally:
             if under_way:
                 client.cancel(list(under_way))

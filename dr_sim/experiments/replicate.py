@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dr_sim.bugs import Broken
 from dr_sim.experiments.batches import Job
+from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.experiments.store import Store
@@ -36,20 +38,29 @@ class Course:
     scenario: Scenario
     store: Store | None = None
     samples: dict[int, Sample] = field(default_factory=dict)
+    broken: dict[int, Broken] = field(default_factory=dict)  # replications that ended in an error; the others go on
 
     def __post_init__(self) -> None:
         if self.store is not None:
             self.samples = self.store.samples
 
     def first(self, n: int) -> list[Sample]:
-        """Replications 0 to n - 1."""
-        return [self.samples[i] for i in range(n)]
+        """Replications 0 to n - 1, without those that broke."""
+        return [self.samples[i] for i in range(n) if i not in self.broken]
+
+    def found(self, n: int, looks: int = 1, lines: int = 0) -> Distribution:
+        """Those, and what broke among them."""
+        broken = tuple(self.broken[i] for i in sorted(self.broken) if i < n)
+        return Distribution(self.scenario, self.first(n), looks, lines, broken)
 
     def missing(self, n: int) -> list[int]:
-        return [i for i in range(n) if i not in self.samples]
+        return [i for i in range(n) if i not in self.samples and i not in self.broken]
 
-    def keep(self, packed: bytes) -> int:
-        """A finished batch; how many replications it holds."""
+    def keep(self, packed: bytes | Broken) -> int:
+        """A finished batch, or a replication that broke; how many replications it is."""
+        if isinstance(packed, Broken):
+            self.broken[packed.number] = packed
+            return 1
         batch = unpack(packed)
         if self.store is not None:
             self.store.keep(batch, packed)

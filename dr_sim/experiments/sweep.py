@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dr_sim.bugs import BrokenReplicationError
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.edge import Best, Edge, edge_of, met
@@ -48,6 +49,7 @@ class Swept:
     keys: tuple[str, ...]
     points: list[Point]
     distributions: list[Distribution] = field(repr=False)
+    without: list[tuple[Point, Distribution]] = field(default_factory=list, repr=False)  # points at which every replication broke
 
     @property
     def table(self) -> pd.DataFrame:
@@ -198,9 +200,14 @@ def play_sweep(
         Course(p.scenario, None if folder is None else Store(folder / key_of(p.scenario), p.scenario)) for p in points
     ]
     play_all(courses, n, executor, progress)
-    found = [Distribution(c.scenario, c.first(n)) for c in courses]
+    found = [c.found(n) for c in courses]
     keys = tuple(points[0].values) if points else ()
-    return Swept(keys, points, found)
+    both = list(zip(points, found, strict=True))
+    swept = [(point, of) for point, of in both if of.n or not of.broken]
+    without = [(point, of) for point, of in both if of.broken and not of.n]
+    if without and not swept:
+        raise BrokenReplicationError(without[0][1].told_broken)
+    return Swept(keys, [point for point, _ in swept], [of for _, of in swept], without)
 
 
 

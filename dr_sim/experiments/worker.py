@@ -13,13 +13,13 @@ import struct
 import subprocess
 import sys
 import time
-import traceback
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
 import dr_sim
+from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
 
 HEAD = struct.Struct("<Q")
@@ -76,7 +76,7 @@ def main() -> None:
 
 def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
-    ('done', packed samples, seconds), ('refused', DrSimError) or ('broken', number, traceback)."""
+    ('done', packed samples (b'' if there are none), seconds, list of Broken) or ('refused', DrSimError)."""
     from dr_sim.experiments.sample import pack, take
 
     send(talk, ("ready",))
@@ -91,17 +91,19 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
         _, key, first, count = message
         began = time.perf_counter()
         done = []
-        number = first
+        broken: list[Broken] = []
         try:
             for number in range(first, first + count):
-                done.append(take(scenarios[key], number))
+                try:
+                    done.append(take(scenarios[key], number))
+                except DrSimError:
+                    raise
+                except Exception as error:
+                    broken.append(broken_by(error, number))
         except DrSimError as error:
             send(talk, ("refused", error))
             continue
-        except Exception:
-            send(talk, ("broken", number, traceback.format_exc()))
-            continue
-        send(talk, ("done", pack(done), time.perf_counter() - began))
+        send(talk, ("done", pack(done) if done else b"", time.perf_counter() - began, broken))
 
 
 if __name__ == "__main__":

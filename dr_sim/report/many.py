@@ -55,6 +55,8 @@ def distribution_html(found: Distribution) -> str:
 def _verdict(found: Distribution) -> tuple[str, str]:
     scenario = found.scenario
     runs = f"{found.n:,} independent runs of {span(scenario.run_for_us)}"
+    if found.broken:
+        return "fail", f"{len(found.broken)} of {found.n + len(found.broken):,} runs ended in an error: {found.broken[0].error}."
     if found.violations:
         return "fail", f"In {runs} an invariant broke: this is a bug in dr_sim, and no number below can be trusted."
     if found.silent:

@@ -25,7 +25,7 @@ from dr_sim.experiments import executor as executors
 from dr_sim.experiments.batches import Batches, Job, stretches
 from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
-from dr_sim.experiments.sample import Sample, pack, take, unpack
+from dr_sim.experiments.sample import pack, take, unpack
 from dr_sim.experiments.store import BATCHES, Store, key_of
 from dr_sim.experiments.worker import receive, start
 from dr_sim.scenario import load_scenario
@@ -169,15 +169,6 @@ def test_a_worker_that_is_told_nothing_ends() -> None:
         for process in (forgotten, waits):
             process.kill()
             process.communicate()
-
-
-def test_a_replication_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(scenario: object, number: int) -> Sample:
-        raise RuntimeError("made")
-
-    monkeypatch.setattr(executors, "take", broken)
-    with api.executor(1) as playing, pytest.raises(BrokenReplicationError, match=r"replication 0 broke(?s:.*)made"):
-        play_all([Course(small(tmp_path))], 2, playing)
 
 
 def test_what_is_kept_is_not_played_again(tmp_path: Path) -> None:
