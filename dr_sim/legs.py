@@ -1,11 +1,13 @@
 """A run in legs: from its start to the failover, and from each promotion on until the next, the roles taken anew.
 
 After a promotion the survivor is the primary, and users write to it. As soon as a new secondary is in place it takes backups
-on its own schedule, and a new recovery network is seeded over the link with a full (R16). Until that is restored the service
-is unprotected. No file of an earlier leg can reach a later one (new shares, a new recovery manager with an empty store, new
-machines), so a leg is a world of its own that begins at the promotion: the same databases, schedules and link, the rest
-of the scenario's events and time. Each leg numbers its forks and commits from the beginning. Failback is a failover of
-a later leg, ordered (planned or not) or forced by a loss.
+on its own schedule: log backups go on from those before. Where the old primary ended exactly where the new one begins, as
+it does after a planned failover, it follows: the new primary's logs are restored there, and a new recovery network is
+established as soon as the first of them is. Any other database is seeded over the link with a full (R16). Until then the
+service is unprotected. A leg is a world of its own that begins at the promotion: the same databases, schedules and link,
+the rest of the scenario's events and time. What goes over is in world/succession.py: both servers with their databases,
+forks, LSNs and commits numbered on. No backup file does (new shares, a new recovery manager with an empty store). Failback
+is a failover of a later leg, ordered (planned or not) or forced by a loss.
 
 The sites have names: A and B at first. At each failover the primary and the secondary change places; a site that was lost
 is not used again, and the new secondary is at one with the next letter. What lasts longer than a leg goes on in the next
@@ -16,6 +18,7 @@ until the site is on its old side again. What befell the old primary's databases
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +54,19 @@ class Leg:
     sites: int = 2  # that were used so far
     waiting: list[Waiting] = field(default_factory=list)
 
+    def follow(self, databases: Collection[str]) -> None:
+        """The old primary's copies of these go on as the new secondary's: they need no seed."""
+        of = self.scenario
+        self.scenario = replace(
+            of, databases=tuple(replace(d, seeded=d.name in databases) for d in of.databases)
+        )
+
+    def follow_as_recorded(self) -> None:
+        """As `follow`, of a leg that was played before and whose journal is there."""
+        rows = self.journal.rows("truth.begins")
+        names = [d.name for d in self.scenario.databases]
+        self.follow([names[row.entity] for row in rows if row.values["follows"]])
+
 
 def first_leg(scenario: Scenario, journal: Journal, effects: list[Effect] | None = None) -> Leg:
     return Leg(1, 0, scenario, journal, effects or [])
@@ -81,7 +97,7 @@ def next_leg(leg: Leg) -> Leg | None:
         leg_no=leg.number + 1,
         start_utc_us=scenario.start_utc_us + begins_us,
         run_for_us=scenario.run_for_us - begins_us,
-        secondary_from_us=scenario.new_secondary_us,
+        secondary_from_us=0 if _stands_ready(leg.journal, begins_us) else scenario.new_secondary_us,
         measure_from_us=max(0, scenario.measure_from_us - begins_us),
         databases=databases,
         recorded_link=_turned(scenario.recorded_link, begins_us),
@@ -93,6 +109,12 @@ def next_leg(leg: Leg) -> Leg | None:
     return following
 
 
+def _stands_ready(journal: Journal, at_us: int) -> bool:
+    """Is the old primary there, stopped and with its machines? Then it is the new secondary at once."""
+    lost = any(r.time_us <= at_us and r.values["class"] != "database" for r in journal.rows("truth.failed"))
+    return not lost and any(r.time_us <= at_us for r in journal.rows("truth.fenced"))
+
+
 def site_name(number: int) -> str:
     """The number-th site's, from 0 on: A, B, ... Z, site 27, ..."""
     return _LETTERS[number] if number < len(_LETTERS) else f"site {number + 1}"
@@ -100,7 +122,8 @@ def site_name(number: int) -> str:
 
 # ---- what goes on ---------------------------------------------------------------------------------------------------------
 def _goes_on(database: Database, elapsed_us: int) -> Database:
-    """The same database later: nothing of it is at the secondary, and a recorded series goes on where it was."""
+    """The same database later: nothing of it is at the secondary as far as is known, and a recorded series goes on where it
+    was."""
     volume = database.log_volume
     if volume.shape == "series":
         steps = elapsed_us // volume.series_interval_us % len(volume.series_bytes)

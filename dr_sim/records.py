@@ -58,6 +58,9 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
+    # in a leg after a failover, of each database: the new primary's fork, where it begins, and whether the old primary's
+    # copy stands at that very place and goes on with the new primary's logs
+    ("truth.begins", (("fork", "int"), ("lsn", "int"), ("commits", "int"), ("follows", "int"))),
     # ---- what the world tells the journal of the machines ----
     ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
     # an alert of the monitor's, on a machine of its own: the fields of seen.RaiseAlert

@@ -260,6 +260,7 @@ def read_results(folder: Path) -> Stored:
         if following is None:
             raise InputError([Problem(str(manifest_path), 0, 0, "names more journals than the run has legs; run the scenario again")])
         following.journal, checks = journal_file.load(folder / journal_name(following.number))
+        following.follow_as_recorded()
         legs.append(StoredLeg(following, checks, str(later)))
     return Stored(scenario, legs[0].leg.journal, legs)
 

@@ -178,9 +178,7 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
         )
     if f["unprotected_us"] is not None:
         at_least = "at least " if f["unprotected_censored"] else ""
-        seeded = sum(d.size_bytes for d in scenario.databases)
-        why = f" (seeding {size(seeded)} anew)" if scenario.new_secondary_us is not None else " (no new secondary)"
-        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])}{why}")
+        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])} ({_new_secondary(f, scenario)})")
     return out
 
 
@@ -210,6 +208,16 @@ def met_no_danger(summary: dict[str, Any], f: dict[str, Any]) -> str:
     if f["outage_us"] is None:
         found += "; users were not served again"
     return found
+
+
+def _new_secondary(f: dict[str, Any], scenario: Scenario) -> str:
+    """How a failover's new recovery network came to be."""
+    if scenario.new_secondary_us is None:
+        return "no new secondary"
+    seeded = sum(d.size_bytes for d in scenario.databases if d.name in f["seeded_anew"])
+    if seeded:
+        return f"seeding {size(seeded)} anew"
+    return "the old primary follows, no new seed"
 
 
 def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:

@@ -83,7 +83,7 @@ class History:
     show(time_us, history, front) is called each time a front has reached another commit.
     """
 
-    __slots__ = ("base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
+    __slots__ = ("anchors", "base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
                  "index", "keeps_log", "log_lsn", "log_whole", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound",
                  "strays", "whole")  # fmt: skip
 
@@ -92,6 +92,7 @@ class History:
         self.name = name
         self.show = show
         self.parents: dict[int, tuple[int, int, int]] = {}  # fork -> fork it left, LSN and commits there
+        self.anchors: dict[int, int] = {}  # fork -> the digest with which it really began, where that is known
         self.primary_fork = 1
         self.log_lsn = 0  # where the primary's log begins: all before it has been backed up
         self.keeps_log = True  # until a backup has it; else (recovery model SIMPLE, no log backups) no tail can be taken
@@ -136,6 +137,8 @@ class History:
             if commits > begins:
                 digest += content(self.name, fork, begins, commits)
                 commits = begins
+            if commits == begins and fork in self.anchors:
+                return digest + self.anchors[fork] & MASK
             fork = parent
         return digest + mark(self.name, fork, commits) & MASK
 

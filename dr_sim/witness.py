@@ -43,6 +43,18 @@ class Reading(Protocol):
     digest: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a primary that a failover has brought online comes from: its fork, where that begins and with what digest, and
+    for each fork on its path and off it the fork that it left, the LSN and the commits there."""
+
+    fork: int
+    lsn: int
+    commits: int
+    digest: int
+    parents: dict[int, tuple[int, int, int]]
+
+
 @dataclass(slots=True)
 class Violation:
     time_us: int
@@ -204,6 +216,24 @@ class Witness:
         d.promoted, d.primary_fork = False, fork
         d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = True, fork, lsn, commits, base_lsn, True
         self._afresh(t, d)
+
+    def succeeded(self, t: int, db: int, of: Lineage, copy: RestoreState | None) -> None:
+        """The watch begins over a new pair, after a promotion. copy: the old primary's database, left restoring exactly where
+        the new primary's fork begins; None: nothing is restored at the new secondary."""
+        d = self._databases[db]
+        d.clear()
+        d.parents, d.anchors = dict(of.parents), {of.fork: of.digest}
+        d.promoted, d.primary_fork, d.log_lsn = False, of.fork, of.lsn
+        if copy is not None:
+            d.exists, d.fork, d.lsn, d.commits, d.claimed = True, copy.fork, copy.redo_lsn, of.commits, of.commits
+            d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
+        self._afresh(t, d)
+
+    def lineage(self, db: int, fork: int, lsn: int, reading: Reading) -> Lineage:
+        """What the next witness is told of a database that was promoted on that fork, which begins at that LSN."""
+        parents = dict(self._databases[db].parents)
+        parents[fork] = (parents[fork][0], lsn, reading.commits)
+        return Lineage(fork, lsn, reading.commits, reading.digest, parents)
 
     def handed_over(
         self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool, content: int = -1

@@ -59,6 +59,8 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
         return Fit.NOT_RESTORING
     redo = state.redo_lsn
     empty = header.kind is Kind.LOG and header.first_lsn == header.last_lsn
+    if empty and header.first_lsn == redo and header.first_fork == state.fork != header.fork:
+        return Fit.APPLIES  # it holds nothing, and brings the database onto the new fork
     if empty and (header.first_lsn <= redo or header.fork != state.fork):
         return Fit.EMPTY
     if header.fork != state.fork and not _leads_to(state.fork, redo, header, forks):

@@ -104,6 +104,10 @@ class MemoryFiles(_Faults):
     def exists(self, path: str) -> bool:
         return path in self.data
 
+    def clear(self) -> None:
+        """Nothing is left."""
+        self.data.clear()
+
 
 class DiskFiles(_Faults):
     """port.Files in a folder of the real file system; paths, with a leading slash or not, are relative to it and may
@@ -153,3 +157,8 @@ class DiskFiles(_Faults):
 
     def exists(self, path: str) -> bool:
         return self.place(path).is_file()
+
+    def clear(self) -> None:
+        """Nothing is left."""
+        shutil.rmtree(self.root)
+        self.root.mkdir()

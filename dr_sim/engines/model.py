@@ -250,7 +250,7 @@ class ModelEngine:
             return RestoreState(0, 0, 0, exists=False)
         return RestoreState(db.path[-1][0], db.lsn, db.base_lsn if db.has_base else 0, not db.online)
 
-    def recover(self, database: str, fork: int) -> int:
+    def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self.databases.get(database)
         if db is None:
             raise refusal(3118, db=database)

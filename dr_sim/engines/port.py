@@ -107,8 +107,10 @@ class Engine(Protocol):
 
     def state(self, database: str) -> RestoreState: ...
 
-    def recover(self, database: str, fork: int) -> int:
-        """Bring online on a new fork; returns the LSN at which it begins. Raises EngineError if nothing is restored."""
+    def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
+        """Bring online on a new fork; returns the LSN at which it begins. Raises EngineError if nothing is restored.
+
+        size_bytes: as for `create`, so that what is written here from now on weighs what it did at the old primary."""
 
     def read_witness(self, database: str) -> WitnessReading: ...
 

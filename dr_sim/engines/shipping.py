@@ -19,11 +19,11 @@ _LOG = Kind.LOG
 
 
 def fits(at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int) -> tuple[int, int] | None:
-    """(fork, first LSN) of the log that holds everything up to (commits, lsn), if `to` stands just where it begins;
-    both on their first fork. None: it takes the engines' own ways."""
+    """(fork, first LSN) of the log that holds everything up to (commits, lsn), if `to` stands just where it begins.
+    None: it takes the engines' own ways, as a log that crosses a fork point always does."""
     p = at.databases.get(database)
     s = to.databases.get(database)
-    if p is None or s is None or not p.online or s.online or not p.has_base or len(p.path) > 1 or s.path != p.path:
+    if p is None or s is None or not p.online or s.online or not p.has_base or s.path != p.path or p.log_fork != p.fork:
         return None
     if s.base_lsn < p.base_lsn and at.carries_base:
         return None  # the first log after a full moves the differential base

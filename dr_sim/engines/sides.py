@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,33 @@ class Sides:
     secondary_files: Any
     primary: Engine
     secondary: Engine
+    another: Callable[[], tuple[Any, Engine]]  # a server at a place of its own, and its files
+
+    def turned(self, lost: bool) -> Sides:
+        """The roles after a failover: the secondary's server is the primary's now. lost: the old primary's site is gone,
+        so the new secondary is another one; else it is the old primary, with the databases that it has. No file stays in
+        either share."""
+        if lost:
+            close = getattr(self.primary, "close", None)
+            if close is not None:
+                close()
+            files, engine = self.another()
+        else:
+            files, engine = self.primary_files, self.primary
+            files.clear()
+        self.secondary_files.clear()
+        return Sides(self.secondary_files, files, self.secondary, engine, self.another)
 
 
 def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
     """Everything in memory. Backups are made with checksums: what goes bad between validation and read is refused."""
-    files = MemoryFiles(), MemoryFiles()
-    return Sides(*files, *(ModelEngine(f, checksum=checksum, imitates=imitates) for f in files))
+
+    def another() -> tuple[MemoryFiles, ModelEngine]:
+        files = MemoryFiles()
+        return files, ModelEngine(files, checksum=checksum, imitates=imitates)
+
+    (primary_files, primary), (secondary_files, secondary) = another(), another()
+    return Sides(primary_files, secondary_files, primary, secondary, another)
 
 
 def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum: bool) -> Any:
@@ -55,10 +77,14 @@ def open_sides(
         yield model_sides(checksum, imitates)
         return
     with scratch_folder() as home, ExitStack() as opened:
-        primary, secondary = DiskFiles(home / "primary"), DiskFiles(home / "secondary")
-        servers: list[Engine] = []
-        for side, files in (("primary", primary), ("secondary", secondary)):
-            server = open_server(engine, files, home / f"{side} databases", scale, checksum)
+        names = chain(("primary", "secondary"), (f"another {n}" for n in count(1)))
+
+        def another() -> tuple[DiskFiles, Engine]:
+            side = next(names)
+            files = DiskFiles(home / side)
+            server: Any = open_server(engine, files, home / f"{side} databases", scale, checksum)
             opened.callback(server.close)
-            servers.append(server)
-        yield Sides(primary, secondary, servers[0], servers[1])
+            return files, server
+
+        (primary_files, primary), (secondary_files, secondary) = another(), another()
+        yield Sides(primary_files, secondary_files, primary, secondary, another)

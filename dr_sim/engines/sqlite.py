@@ -348,7 +348,7 @@ class SqliteEngine:
         at = db.store.position
         return RestoreState(at.forks[-1][0], at.lsn, db.base_lsn if db.has_base else 0, not db.online)
 
-    def recover(self, database: str, fork: int) -> int:
+    def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self._known(database)
         if db.online:
             raise refusal(60019, db=database)
@@ -359,6 +359,8 @@ class SqliteEngine:
         db.store.open()
         db.store.commit_to(database, at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
         db.truncate_log(len(db.segments))
+        if size_bytes and db.store.payload is None:
+            db.store.payload = Payload.of(size_bytes, self.scale)
         db.online = True
         return at.lsn
 

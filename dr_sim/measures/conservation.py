@@ -26,7 +26,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Record, Tables, pick, tables
 from dr_sim.scenario.model import Scenario
 
-FIRST_LSN = 1  # where every database's log begins (world/primary.py)
+FIRST_LSN = 1  # where every database's log begins (world/primary.py), but for what a failover has brought online
 
 
 @dataclass(slots=True)
@@ -41,6 +41,8 @@ class Conservation:
     lost: int = 0
     discarded: int = 0
     wrong: list[str] = field(default_factory=list)
+    first_lsn: int = FIRST_LSN  # where the log of this leg begins
+    commits_before: int = 0  # of earlier legs
 
     @property
     def unaccounted(self) -> int:
@@ -63,7 +65,10 @@ def _of(t: Tables, database: int) -> Conservation:
     total = next((r.values for r in t.rows("truth.commits_total") if r.entity == database), None)
     if total is None:
         return Conservation(database, 0, wrong=["nothing tells how much was written"])
-    found = Conservation(database, total["user_bytes"] + total["maintenance_bytes"])
+    begins = next((r.values for r in t.rows("truth.begins") if r.entity == database), {"lsn": FIRST_LSN, "commits": 0})
+    found = Conservation(
+        database, total["user_bytes"] + total["maintenance_bytes"], first_lsn=begins["lsn"], commits_before=begins["commits"]
+    )
     logs = _tiles(t, database, found)
     promoted = next((r.values for r in t.rows("truth.promoted") if r.entity == database), None)
     if promoted is None:
@@ -80,12 +85,13 @@ def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, I
     """(first, end, file) of every stretch of the log that left it, in order; file -1: by truncation."""
     made, cut = t.of("truth.backup_finished", database), t.of("truth.log_truncated", database)
     made = pick(made, made["kind"] == Kind.LOG)
-    first = np.maximum(np.concatenate((made["first_lsn"], cut["first_lsn"])), FIRST_LSN)
-    end = np.maximum(np.concatenate((made["last_lsn"], cut["last_lsn"])), FIRST_LSN)
+    begins = found.first_lsn
+    first = np.maximum(np.concatenate((made["first_lsn"], cut["first_lsn"])), begins)
+    end = np.maximum(np.concatenate((made["last_lsn"], cut["last_lsn"])), begins)
     file = np.concatenate((made["file"], np.full(len(cut["seq"]), -1, np.int64)))
     order = np.lexsort((-file, first, end))
     first, end, file = first[order], end[order], file[order]
-    due = np.concatenate((np.full(1, FIRST_LSN, np.int64), end))[:-1] if len(end) else end
+    due = np.concatenate((np.full(1, begins, np.int64), end))[:-1] if len(end) else end
     # a truncation may overtake the log backup that is being made: it takes the same bytes away once more
     for i in np.flatnonzero((first > due) | ((first < due) & (file >= 0)))[:3].tolist():
         found.wrong.append(f"the log in file {file[i]} begins at {first[i]}, the one before ended at {due[i]}")
@@ -93,22 +99,22 @@ def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, I
 
 
 def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]) -> None:
-    database, (first, end, file) = found.database, logs
-    copy = _copy_reaches(t, database)
-    if copy > FIRST_LSN and copy not in t.of("truth.backup_finished", database)["last_lsn"]:
+    database, (first, end, file), begins = found.database, logs, found.first_lsn
+    copy = _copy_reaches(t, database, begins)
+    if copy > begins and copy not in t.of("truth.backup_finished", database)["last_lsn"]:
         found.wrong.append(f"the secondary's copy stands at {copy}, where no backup ends")
-    found.restored = copy - FIRST_LSN
+    found.restored = copy - begins
     holding = _landed(t, database)
-    here_first = np.maximum(np.concatenate((holding["first_lsn"], [FIRST_LSN])), FIRST_LSN)
-    here_first = np.where(np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL, FIRST_LSN, here_first)
+    here_first = np.maximum(np.concatenate((holding["first_lsn"], [begins])), begins)
+    here_first = np.where(np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL, begins, here_first)
     here_end = np.concatenate((holding["last_lsn"], [copy]))
     found.landed = _covered(here_first, here_end) - found.restored
     share, log = _primary_holds(t, database)
     backed_up = _covered(np.concatenate((here_first, first)), np.concatenate((here_end, end)))
     kept = np.isin(file, share)
     in_share = _covered(np.concatenate((here_first, first[kept])), np.concatenate((here_end, end[kept])))
-    beyond = max(int(end[-1]) if len(end) else FIRST_LSN, int(here_end.max()))
-    uncut = FIRST_LSN + found.acknowledged - beyond
+    beyond = max(int(end[-1]) if len(end) else begins, int(here_end.max()))
+    uncut = begins + found.acknowledged - beyond
     if uncut < 0:
         found.wrong.append(f"a backup reaches to {beyond}, only {found.acknowledged} bytes were written")
     only_there = in_share - found.restored - found.landed
@@ -117,14 +123,14 @@ def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]
     found.lost = 0 if log else elsewhere
 
 
-def _copy_reaches(t: Tables, database: int) -> int:
+def _copy_reaches(t: Tables, database: int, begins: int) -> int:
     """The position of the secondary's copy; the log's beginning if it has been dropped (what then survives is less)."""
     restored, left = t.of("truth.restored", database), t.of("truth.survivable", database)
     if not len(restored["seq"]):
-        return FIRST_LSN
+        return begins
     left_commits = left["commits"][t.has_text(left["class"], "site")]
     dropped = len(left_commits) and left_commits[-1] < restored["commits"][-1]
-    return FIRST_LSN if dropped else int(restored["redo_lsn"][-1])
+    return begins if dropped else int(restored["redo_lsn"][-1])
 
 
 def _landed(t: Tables, database: int) -> dict[str, Ints]:
@@ -168,7 +174,7 @@ def _covered(first: Ints, end: Ints) -> int:
 
 def _as_reported(t: Tables, found: Conservation, promoted: dict[str, int], commits: int) -> None:
     thrown = [r.values for r in t.rows("truth.discarded") if r.entity == found.database]
-    found.restored = promoted["fork_point_lsn"] - FIRST_LSN
+    found.restored = promoted["fork_point_lsn"] - found.first_lsn
     found.lost = promoted["user_bytes_lost"] + promoted["maintenance_bytes_lost"]
     found.discarded = sum(v["user_bytes"] + v["maintenance_bytes"] for v in thrown)
     transactions = promoted["commits"] + promoted["transactions_lost"] + sum(v["transactions"] for v in thrown)
@@ -181,8 +187,9 @@ def _rolled_back(t: Tables, found: Conservation, total: dict[str, int]) -> None:
     lost, but the position stays: of the bytes up to there at most one transaction's are held no more, nor those of the
     microsecond in which it was acknowledged."""
     silent = any(r.entity == found.database for r in t.rows("truth.silent_recovery"))
-    if silent and total["commits"]:
+    commits = total["commits"] - found.commits_before
+    if silent and commits > 0:
         end_us = max(1, int(t["truth.end"]["time_us"][-1]))
-        most = -(-total["user_bytes"] // total["commits"]) - (-total["user_bytes"] // end_us)
+        most = -(-total["user_bytes"] // commits) - (-total["user_bytes"] // end_us)
         if 0 < -found.unaccounted <= most:
             found.restored += found.unaccounted

@@ -25,9 +25,15 @@ def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
     known = as_of >= 0
     time, since = r["time_us"][known], np.maximum.accumulate(as_of[known]) if known.any() else as_of[known]
     if scenario.databases[database].seeded and (not len(time) or time[0] > 0):  # seeded: all of it, up to instant 0
-        seeded_us = np.maximum(_first_lacking(t, database, np.zeros(1, np.int64)), 0)
+        seeded_us = np.maximum(_first_lacking(t, database, _commits_before(t, database)), 0)
         time, since = np.append(np.int64(0), time), np.append(seeded_us, since)
     return step_curve(time, since + scenario.replay.delay_us, up_until_us(t, scenario, database))
+
+
+def _commits_before(t: Tables, database: int) -> Ints:
+    """How many commits both sides held when the record began: those of earlier legs."""
+    begins = t.of("truth.begins", database)["commits"][:1]
+    return begins if len(begins) else np.zeros(1, np.int64)
 
 
 def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:

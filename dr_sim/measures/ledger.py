@@ -125,7 +125,8 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
         return Ledger(title, 0)
     last = mine.nonzero()[0][-1]
     lacking = min(int(rows["lacking_us"][last]), t_us)
-    if scenario.leg_no > 1 and not int(rows["commits"][last]):  # see dr_sim/measures/whole.py
+    alone = scenario.leg_no > 1 and not scenario.databases[database].seeded
+    if alone and not int(rows["commits"][last]):  # see dr_sim/measures/whole.py
         return Ledger(title, t_us - lacking, _alone(Causes(t, scenario), database, lacking, t_us))
     lines = cut_up(Causes(t, scenario), database, int(rows["commits"][last]), lacking, t_us)
     return Ledger(title, t_us - lacking, lines)

@@ -64,8 +64,9 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
     t = tables(record)
     told = _told(t, database)
     believed = _Believed(scenario.databases[database].seeded)
-    time_us: list[int] = [] if believed.seeded else [0]
-    since_us: list[int] = [] if believed.seeded else [0]
+    known = not believed.seeded or scenario.leg_no > 1  # nothing is there, or all that the new primary began with
+    time_us: list[int] = [0] if known else []
+    since_us: list[int] = [0] if known else []
     before = None
     for _, at, is_validated, name, kind, fork, first, last, started, finished in told:
         if is_validated:

@@ -18,7 +18,7 @@ from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
-from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
+from dr_sim.recovery.files import CHECKING, FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.refusals import Refusal, passes_here
 from dr_sim.recovery.waiting import behind, forget_covered
@@ -117,6 +117,8 @@ class Repair:
         elif self.policy == BRIDGE:
             self._request(INCREMENTAL, mono_us, utc_us, out)
         elif self.policy == RESYNC:
+            if not db.state.exists and self._being_checked():
+                return  # one is here, and is handed over as soon as its hash has agreed
             if not db.state.exists and not self.looking:
                 self.looking = True  # its first full may be on its way already
                 out.append(AskShare(db.name))
@@ -124,6 +126,9 @@ class Repair:
                 self._request(FULL, mono_us, utc_us, out)
         elif not db.config.full_scheduled:
             self._switch(mono_us, utc_us, out)
+
+    def _being_checked(self) -> bool:
+        return any(file.kind == FULL and file.state == CHECKING and not file.refused for file in self.db.files.values())
 
     def _request(self, kind: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
         if self.asked or self.unanswered:
@@ -282,6 +287,8 @@ class Repair:
             return
         refusal = Refusal.of(e.reason)
         self.asked = False
+        if refusal is Refusal.RUNNING and not self.db.state.exists:
+            self.looking = False  # its first full is being made: it is looked for before another is asked for
         self.failures += refusal is not Refusal.UNREACHABLE
         self._save(out)
         if not refusal.passes and self.policy != RESYNC:

@@ -115,7 +115,8 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario) ->
     lines.insert(1, f"Outage {total}; {served}.")
     if f["unprotected_us"] is not None:
         at_least = "at least " if f["unprotected_censored"] else ""
-        lines.append(f"After that the service was unprotected for {at_least}{clock(f['unprotected_us'])}, until a new recovery network was seeded.")
+        until = "a new recovery network was seeded" if f["seeded_anew"] else "the old primary had restored the new one's first log"
+        lines.append(f"After that the service was unprotected for {at_least}{clock(f['unprotected_us'])}, until {until}.")
     lines += [f"Of tenant {x['name']}: outage {'unknown' if x['outage_us'] is None else clock(x['outage_us'])}." for x in f["tenants"]]
     if f["two_primaries_us"]:
         lines.append(f"Two primaries took writes for {clock(f['two_primaries_us'])}; {size(f['discarded_bytes'])} were thrown away.")

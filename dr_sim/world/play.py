@@ -6,10 +6,9 @@ import gc
 from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
-from dr_sim.faults import Effect
-from dr_sim.journal import Journal
 from dr_sim.legs import Leg, first_leg, next_leg
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.succession import heirs_of
 from dr_sim.world.world import World
 
 
@@ -21,20 +20,19 @@ def play(scenario: Scenario, progress: Callable[[float], None] | None = None) ->
     """
     was_on = gc.isenabled()
     gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
+    spec = scenario.engine
     try:
-        legs = [first_leg(scenario, *_played(scenario, progress))]
-        while (following := next_leg(legs[-1])) is not None:
-            following.journal, following.effects = _played(following.scenario, None)
-            legs.append(following)
-        return legs
+        with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
+            world = World(scenario, sides=sides)
+            legs = [first_leg(scenario, world.run(progress), world.effects)]
+            while (following := next_leg(legs[-1])) is not None:
+                heirs = heirs_of(world, following.begins_us - legs[-1].begins_us)
+                following.follow([name for name, heir in heirs.items() if heir.copy is not None])
+                sides = sides.turned(following.sites > legs[-1].sites)
+                world = World(following.scenario, sides=sides, heirs=heirs)
+                following.journal, following.effects = world.run(), world.effects
+                legs.append(following)
+            return legs
     finally:
         if was_on:
             gc.enable()
-
-
-def _played(scenario: Scenario, progress: Callable[[float], None] | None) -> tuple[Journal, list[Effect]]:
-    spec = scenario.engine
-    with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
-        world = World(scenario, sides=sides)
-        journal = world.run(progress)
-        return journal, world.effects

@@ -252,6 +252,8 @@ class Primary:
             file.ends_us = now
         if kind is Kind.FULL and not header.copy_only:
             db.last_full_lsn = header.first_lsn
+        if kind is Kind.LOG and not header.copy_only:
+            db.crosses_fork = False
         context.witness.made(now, db.index, file.number, header, commits)
         context.journal.append(
             _FINISHED, now, db.index,

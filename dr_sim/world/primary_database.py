@@ -49,7 +49,7 @@ class PrimaryDatabase:
     """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
 
     __slots__ = (
-        "believed", "committed_us", "cut_next_ppm", "down", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
+        "believed", "committed_us", "crosses_fork", "cut_next_ppm", "down", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
         "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
     )  # fmt: skip
 
@@ -66,6 +66,7 @@ class PrimaryDatabase:
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
         self.committed_us = 0  # up to when a real engine has committed
+        self.crosses_fork = False  # its next log is the first one since it was promoted
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
         self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
         self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing

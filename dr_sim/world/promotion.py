@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.engines.port import EngineError
-from dr_sim.scenario.model import Scenario
+from dr_sim.witness import Lineage
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -13,30 +13,24 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.remote import Remote
 from dr_sim.world.users import Users
 
-
-def begins_promoted(scenario: Scenario) -> bool:
-    """Does the primary begin as what a failover brought online, on a second fork? It does where that makes a difference: by
-    PostgreSQL's rules its incrementals may be refused until it has a full of its own, and its logs go on. By SQL Server's it
-    begins as a database without a full."""
-    engine = scenario.engine
-    return scenario.leg_no > 1 and "postgres" in (engine.kind, engine.imitates if engine.kind == "model" else "")
-
-
 Online = tuple[int, str, int, int]
 """(0, '', fork, the LSN at which it begins), or (error number, text, 0, 0)."""
 
 
 class Promotion:
-    def __init__(self, context: Context, primary: Primary, remote: Remote, users: Users) -> None:
+    """fork: the one on which it brings databases online; the primary is on the one before."""
+
+    def __init__(self, context: Context, primary: Primary, remote: Remote, users: Users, fork: int) -> None:
         self._context = context
         self._primary = primary
         self._remote = remote
         self._users = users
         self._cut_us = [0] * len(context.scenario.databases)  # up to where each database's restored state reaches
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
+        self.lineages: dict[int, Lineage] = {}  # database -> where it comes from as the next primary
         self._two_primaries = False
         self._excused: set[int] = set()
-        self._fork = 3 if begins_promoted(context.scenario) else 2  # the next after the primary's: it fails over once a leg
+        self._fork = fork
 
     def excuse(self, database: int = -1) -> None:
         """Something in a failover keeps recovery from what has survived: the primary's side does not answer, a file
@@ -83,9 +77,9 @@ class Promotion:
     # ---- promote ------------------------------------------------------------------------------------------------------
     def bring_online(self, database: int) -> Online:
         """Have the engine do it."""
-        name = self._primary.databases[database].spec.name
+        spec, fork = self._primary.databases[database].spec, self._fork
         try:
-            return 0, "", self._fork, self._context.secondary_engine.recover(name, self._fork)
+            return 0, "", fork, self._context.secondary_engine.recover(spec.name, fork, spec.size_bytes)
         except EngineError as error:
             return error.number, error.text, 0, 0
 
@@ -102,6 +96,7 @@ class Promotion:
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
         context.witness.promoted(now, database, self._fork, reading, self.drained_class(database), acknowledged)
+        self.lineages[database] = context.witness.lineage(database, self._fork, lsn, reading)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
         if reading.commits < workload.commits(cut):  # it holds less than was restored, and said nothing
@@ -148,4 +143,4 @@ class Promotion:
                 discarded = workload.user_bytes(until) - workload.user_bytes(since)
                 last = workload.ack_instant(commits + more - 1)
                 maintenance = workload.maintenance_bytes(until) - workload.maintenance_bytes(since)
-                context.note("truth.discarded", database, 1, discarded, maintenance, more, last)
+                context.note("truth.discarded", database, self._fork - 1, discarded, maintenance, more, last)

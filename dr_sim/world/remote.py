@@ -98,7 +98,7 @@ class Remote:
             self._tail_asked[database].append(answer)
             return ""
         _, lsn = self._primary.written(db)
-        if lsn <= self._primary.log_space.log_from(db):
+        if lsn <= self._primary.log_space.log_from(db) and not db.crosses_fork:
             on_way = [f for f in self._replication.waiting(database) if f.kind is Kind.LOG and f.whole]
             if not on_way:
                 return "nothing new"

@@ -339,6 +339,7 @@ class Secondary:
         """Files landed, were hashed, copied and restored."""
         for file in files:
             self.share.put(file.nominal_bytes)
+            file.landings += 1
             file.at_secondary = file.validated = True
 
     # ---- readers ------------------------------------------------------------------------------------------------------------

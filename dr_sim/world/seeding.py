@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dr_sim.backups.model import Kind
 from dr_sim.world.backup_file import FILE_BITS
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
-from dr_sim.world.promotion import begins_promoted
 from dr_sim.world.secondary import Secondary
+from dr_sim.world.succession import Heir
 
 SEED_NUMBER = (1 << FILE_BITS) - 1
 """Of a seed among its database's files: no other gets that far."""
 
 
-def seed(context: Context, databases: list[PrimaryDatabase], secondary: Secondary) -> None:
-    """Every database is created. Where it is seeded both sides begin with the same full, taken and restored before the run."""
+def seed(
+    context: Context, databases: list[PrimaryDatabase], secondary: Secondary, heirs: Mapping[str, Heir]
+) -> None:
+    """Every database is created, but for those that an earlier leg leaves: they are there. Where it is seeded both sides
+    begin with the same full, taken and restored before the run."""
     for db in databases:
         name, size = db.spec.name, db.spec.size_bytes
+        if name in heirs:
+            _take_over(context, db, secondary, heirs[name])
+            continue
         context.primary_engine.create(name, size)
         context.primary_engine.commit_to(name, 0, FIRST_LSN)
         if db.spec.log.kind == "none":
             context.witness.log_kept(0, db.index, False)
         if not db.spec.seeded:
-            context.witness.opened(0, db.index, _promoted_before(context, name))
+            context.witness.opened(0, db.index, 1)
             continue
         utc = context.scenario.start_utc_us
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
@@ -37,13 +45,17 @@ def seed(context: Context, databases: list[PrimaryDatabase], secondary: Secondar
         context.witness.seeded(0, db.index, state.fork, state.redo_lsn, 0, made.header.first_lsn)
 
 
-def _promoted_before(context: Context, name: str) -> int:
-    """The fork that the primary's database begins on. After a failover it has been restored from a full, and brought online."""
-    if not begins_promoted(context.scenario):
-        return 1
-    engine, path, utc = context.primary_engine, "//primary/restored from", context.scenario.start_utc_us
-    engine.begin_backup(name, Kind.FULL, path, utc, 0, backup_id=0).finish(0, FIRST_LSN, utc)
-    engine.begin_restore(name, path, replace=True).finish()
-    context.primary_files.delete(path)
-    engine.recover(name, 2)
-    return 2
+def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:
+    """The database is online at the new primary; the old primary's copy follows it or is dropped."""
+    name, of, copy = db.spec.name, heir.lineage, heir.copy
+    db.files_made = heir.files_made
+    db.crosses_fork = True
+    db.last_full_lsn = context.primary_engine.state(name).differential_base_lsn
+    if db.spec.log.kind == "none":
+        context.witness.log_kept(0, db.index, False)
+    if copy is None:
+        context.secondary_engine.destroy(name)
+    else:
+        secondary.copy_of(db.index, db.spec.size_bytes)
+    context.witness.succeeded(0, db.index, of, copy)
+    context.note("truth.begins", db.index, of.fork, of.lsn, of.commits, int(copy is not None))

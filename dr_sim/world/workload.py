@@ -9,6 +9,9 @@ The LSN at t is U(t) + M(t).
 While a log is full nothing is written and no commit is acknowledged: what was offered in such a gap is left out of U, M and
 the commits, and everything after it follows with the numbers that it would have had. Then t_n is still the last
 instant at which U holds no more than pos(n) bytes.
+
+After a failover the numbers go on where the new primary began: commits and LSNs are those of this time on top of what was
+there before. A commit that was there before counts as acknowledged at instant 0.
 """
 
 from __future__ import annotations
@@ -42,9 +45,15 @@ class _Gap:
 class Workload:
     """One database's writes."""
 
-    __slots__ = ("_bursts", "_bytes", "_cum", "_gaps", "_last_ack", "_lengths", "_period_us", "_starts", "_steady", "_tx_den", "_tx_num")
+    __slots__ = (
+        "_bursts", "_bytes", "_commits_before", "_cum", "_gaps", "_last_ack", "_lengths", "_lsn_before",
+        "_period_us", "_starts", "_steady", "_tx_den", "_tx_num",
+    )  # fmt: skip
 
-    def __init__(self, database: Database, scenario: Scenario) -> None:
+    def __init__(
+        self, database: Database, scenario: Scenario, commits_before: int = 0, lsn_before: int = 0
+    ) -> None:
+        self._commits_before, self._lsn_before = commits_before, lsn_before
         volume = database.log_volume
         self._starts, self._lengths, self._cum = _segments(volume, scenario)
         self._period_us = self._starts[-1] + self._lengths[-1]
@@ -123,7 +132,7 @@ class Workload:
         return total
 
     def lsn(self, t: int) -> int:
-        return self.user_bytes(t) + (self.maintenance_bytes(t) if self._bursts else 0)
+        return self._lsn_before + self.user_bytes(t) + (self.maintenance_bytes(t) if self._bursts else 0)
 
     def commits(self, t: int) -> int:
         """How many commits are acknowledged before t: the number of the first that is not."""
@@ -132,10 +141,12 @@ class Workload:
     def written(self, t: int) -> tuple[int, int]:
         """(commits acknowledged before t, LSN at t)."""
         u = self.user_bytes(t) if self._gaps else self._offered_bytes(t)
-        lsn = u + self.maintenance_bytes(t) if self._bursts else u
+        lsn = u + self._lsn_before
+        if self._bursts:
+            lsn += self.maintenance_bytes(t)
         if u <= 0 or not self._tx_num:
-            return 0, lsn
-        return (u - 1) * self._tx_den // self._tx_num + 1, lsn
+            return self._commits_before, lsn
+        return (u - 1) * self._tx_den // self._tx_num + 1 + self._commits_before, lsn
 
     def _commits_in(self, user_bytes: int) -> int:
         """How many begin within so many bytes."""
@@ -150,6 +161,9 @@ class Workload:
         return at
 
     def _ack_instant(self, n: int) -> int:
+        n -= self._commits_before
+        if n < 0:
+            return 0
         if not self._bytes:
             return NEVER_US
         byte = self.commit_start(n)
@@ -166,7 +180,7 @@ class Workload:
         return periods * self._period_us + self._starts[j] + dt
 
     def commit_start(self, n: int) -> int:
-        """pos(n): the user log byte at which commit n begins."""
+        """pos(n): the user log byte at which commit n of this time begins."""
         return -(-n * self._tx_num // self._tx_den)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dr_sim.backups.model import Kind
@@ -11,7 +11,7 @@ from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.faults import Effect
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import Database, Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.units import DAY_US
@@ -30,7 +30,7 @@ from dr_sim.world.link import Link
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.outside import Outside
 from dr_sim.world.primary import Primary
-from dr_sim.world.primary_database import PrimaryDatabase
+from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
 from dr_sim.world.recorded import Recordings
@@ -38,6 +38,7 @@ from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.seeding import seed
+from dr_sim.world.succession import Heir
 from dr_sim.world.users import Users
 from dr_sim.world.waves import WaveLane
 from dr_sim.world.workload import Workload
@@ -48,16 +49,18 @@ class World:
 
     def __init__(
         self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
-        store: Store | None = None,
+        store: Store | None = None, heirs: Mapping[str, Heir] | None = None,
     ) -> None:  # fmt: skip
         """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together (world/pruning.py); the records
         are the same without it.
-        sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory)."""
+        sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory).
+        heirs: the databases that an earlier leg leaves, by name (world/succession.py); the others are created."""
+        heirs = heirs or {}
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
         journal = Journal()
         agenda = Agenda()
         names = [d.name for d in scenario.databases]
-        workloads = [Workload(d, scenario) for d in scenario.databases]
+        workloads = [_workload(d, scenario, heirs.get(d.name)) for d in scenario.databases]
         acks = [w.ack_instant for w in workloads]
         folders = folders_of(scenario)
         self.context = context = Context(
@@ -87,7 +90,9 @@ class World:
         self.replication = Replication(context, self.link, self.secondary.land, self.secondary.share)
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
-        promotion = Promotion(context, self.primary, remote, self.users)
+        fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
+        self.promotion = promotion = Promotion(context, self.primary, remote, self.users, fork + 1)
+        self._heirs = heirs
         self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
@@ -124,7 +129,7 @@ class World:
         scenario, agenda = self.context.scenario, self.context.agenda
         engine = self.context.primary_engine
         self.context.note("truth.engine", -1, engine.name, engine.version)
-        seed(self.context, self.primary.databases, self.secondary)
+        seed(self.context, self.primary.databases, self.secondary, self._heirs)
         if scenario.secondary_from_us:
             self._alone()
             agenda.at(scenario.secondary_from_us, Class.HOUSEKEEPING, -1, self._no_longer_alone)
@@ -160,7 +165,8 @@ class World:
         self.primary.start()
         if self.context.scenario.leg_no > 1:  # a new recovery network is established: nothing waits for the schedule's next full
             for db in self.primary.databases:
-                self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
+                if not db.spec.seeded:
+                    self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
         self.context.agenda.at(now, Class.ANSWER, -1, self.hands.start)
         if self.context.scenario.monitor.enabled:
             self.outside.start()
@@ -282,6 +288,12 @@ class World:
 
     def _heard(self, machine: str) -> None:
         self.hands.tell(HeartbeatBack(self.context.now_us, self.context.utc_us(), 0, machine))
+
+
+def _workload(database: Database, scenario: Scenario, heir: Heir | None) -> Workload:
+    if heir is None:
+        return Workload(database, scenario)
+    return Workload(database, scenario, heir.lineage.commits, heir.lineage.lsn - FIRST_LSN)
 
 
 def _emitter(journal: Journal) -> Callable[[str, int, int, tuple[Any, ...]], None]:

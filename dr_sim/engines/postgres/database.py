@@ -370,7 +370,10 @@ class Database:
         """Through SQL. A standby's rows are checked once, as they come; a primary's all, each time."""
         if self.online and not self.server.running:
             raise refusal(60026, db=self.name)
+        was_stopped = not self.server.running
         server = self.up()
+        if was_stopped:  # it answers before it has replayed all that its own log holds
+            server.wait(lambda: contents.position(server) == self.at, REPLAY_S)
         since = _NOTHING if self.online else self.verified
         reading, sound = contents.read(server, self.name, self.at.forks, since)
         if sound and reading.commits == self.at.commits:

@@ -285,7 +285,7 @@ class PostgresEngine:
             return RestoreState(0, 0, 0, exists=False)
         return RestoreState(db.at.forks[-1][0], db.redo_lsn, db.base_lsn if db.has_base else 0, not db.online)
 
-    def recover(self, database: str, fork: int) -> int:
+    def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self._known(database)
         if db.online:
             raise refusal(60019, db=database)
@@ -293,6 +293,8 @@ class PostgresEngine:
             raise ValueError(f"fork {fork} is on the path of {database} already")
         db.log_fork = db.at.forks[-1][0]
         native = db.promote(fork)
+        if size_bytes and db.payload is None:
+            db.payload = Payload.of(size_bytes, self.scale)
         db.log_lsn, db.log_commits = db.at.lsn, db.at.commits
         self.recoveries[database] = Recovery(native, db.at.lsn, max(db.offered_lsn, db.at.lsn))
         return db.at.lsn

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dr_sim.faults import Explains
+from dr_sim.legs import Leg
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
@@ -26,6 +27,7 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[d
         for f in failovers(t, leg.scenario):
             told = _failover(Causes(t, leg.scenario), f, quality)
             _add_unprotected(told, unprotected(whole, leg, f))
+            told["seeded_anew"] = _seeded_anew(whole, leg)
             found.append({**in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number, "primary": leg.primary})
     return found
 
@@ -42,6 +44,12 @@ def _add_unprotected(told: dict[str, Any], found: dict[str, tuple[int, bool]]) -
         known = len(each) == len(of["databases"])
         of["unprotected_us"] = max(us for us, _ in each) if known else None
         of["unprotected_censored"] = known and any(censored for _, censored in each)
+
+
+def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
+    """The databases for which a full was needed after that failover. The others' old primary went on as the new secondary."""
+    following = whole.after(leg)
+    return [] if following is None else [d.name for d in following[0].scenario.databases if not d.seeded]
 
 
 def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""What goes on from one leg of a run to the next: the databases, their numbers, and the old primary where it can follow.
+
+After a failover both sides keep the servers that they have, and change roles (engines/sides.py). The new primary goes on
+where it was brought online: its fork, its LSNs and its commits are numbered on, its log backups follow on those before,
+and so does its differential base. By SQL Server's rules the log chain goes on over RESTORE ... WITH RECOVERY; PostgreSQL
+archives on at once, on the new timeline.
+
+The old primary's database becomes the copy behind it, without a new seed, if four things hold: it was not lost; it took no
+more writes when the new one began; it takes log backups; and it ended exactly where the new primary begins, in LSN, fork and content. By SQL Server's rules it was left
+restoring by its tail; where no tail was needed, as the last log backup held everything, an empty one is taken now (BACKUP
+LOG ... WITH NORECOVERY). By PostgreSQL's rules it is started as a standby that follows the newest timeline. Whatever else
+the old primary has is dropped and seeded anew: each database is decided on by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import Kind, RestoreState
+from dr_sim.engines.port import EngineError
+from dr_sim.witness import Lineage
+from dr_sim.world.context import Context
+from dr_sim.world.primary_database import PrimaryDatabase
+
+if TYPE_CHECKING:
+    from dr_sim.world.world import World
+
+_EMPTY_TAIL = "//primary/empty tail"
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """One database as the next leg takes it over. copy: the old primary's, if it goes on as a copy."""
+
+    lineage: Lineage
+    files_made: int
+    copy: RestoreState | None
+
+
+def heirs_of(world: World, until_us: int) -> dict[str, Heir]:
+    """By name, the databases that a failover brought online. until_us: when the next leg begins; what befalls the old
+    primary in this leg's world after that is not of this run."""
+    found: dict[str, Heir] = {}
+    lost = _lost_by(world, until_us)
+    for index, lineage in sorted(world.promotion.lineages.items()):
+        db = world.primary.databases[index]
+        stopped = db.writes_until_us is not None and db.writes_until_us <= until_us
+        follows = stopped and index not in lost and _stands_at(world.context, db, lineage)
+        copy = world.context.primary_engine.state(db.spec.name) if follows else None
+        found[db.spec.name] = Heir(lineage, db.files_made, copy)
+    return found
+
+
+def _lost_by(world: World, until_us: int) -> set[int]:
+    """The databases that the old primary had lost by then."""
+    everything = range(len(world.primary.databases))
+    found: set[int] = set()
+    for row in world.journal.rows("truth.failed"):
+        if row.time_us <= until_us:
+            found.update(everything if row.entity < 0 else (row.entity,))
+    return found
+
+
+def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
+    """Is the old primary's database left restoring exactly where the new one begins?"""
+    engine, name = context.primary_engine, db.spec.name
+    if db.spec.log.kind == "none":
+        return False
+    parent = lineage.parents[lineage.fork][0]
+    state = engine.state(name)
+    if not state.exists or (state.fork, state.redo_lsn) != (parent, lineage.lsn):
+        return False
+    try:
+        reading = engine.read_witness(name)
+        if (reading.commits, reading.digest) != (lineage.commits, lineage.digest):
+            return False
+        if not state.restoring:
+            _take_empty_tail(context, db, lineage)
+    except EngineError:
+        return False
+    return True
+
+
+def _take_empty_tail(context: Context, db: PrimaryDatabase, lineage: Lineage) -> None:
+    engine, utc = context.primary_engine, context.primary_utc_us()
+    number = db.next_number
+    tail = engine.begin_backup(db.spec.name, Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True)
+    tail.finish(lineage.commits, lineage.lsn, utc)
+    context.primary_files.delete(_EMPTY_TAIL)
