@@ -1,0 +1,105 @@
+"""The documentation is true: its commands run, its scenarios load, its generated pages are up to date.
+
+Blocks marked `sh` and `python` are executed, page by page, in a folder beside the library. Blocks marked `yaml`
+are loaded. Blocks without a mark are not for running.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from dr_sim.recovery import alerts
+from dr_sim.scenario import validate
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BASE = "run_for: 14 days\ndatabases: {crm: {size: 500 GB}}\nlink: {bandwidth: 200 Mbit/s}\n"
+NOT_OURS = ("# GitHub workflow", "# GitLab pipeline")
+QUICK = ("README.md", "first-scenario.md")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, *words: str) -> list[tuple[str, str]]:
+    return [(m[1], m[2]) for m in BLOCK.finditer(page.read_text(encoding="utf-8")) if m[1] in words]
+
+
+def of(page: Path) -> str:
+    return page.name
+
+
+RUNNING = [
+    pytest.param(page, id=page.name, marks=[] if page.name in QUICK else [pytest.mark.long])
+    for page in PAGES
+    if blocks(page, "sh", "python")
+]
+
+
+@pytest.fixture
+def beside_the_library(tmp_path: Path) -> Path:
+    for name in ("scenarios", "notebooks", "Makefile"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, module in (("dr-sim", "dr_sim"), ("pytest", "pytest")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n')
+        program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", RUNNING)
+def test_what_a_page_says_can_be_run(page: Path, beside_the_library: Path) -> None:
+    here = beside_the_library
+    path = os.pathsep.join([str(here / "bin"), os.environ["PATH"]])
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    for word, text in blocks(page, "sh", "python"):
+        command = ["sh", "-e", "-c", text] if word == "sh" else [sys.executable, "-c", text]
+        done = subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of)
+def test_what_a_page_shows_as_a_scenario_loads(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _, text in blocks(page, "yaml"):
+        if text.startswith(NOT_OURS):
+            YAML(typ="safe").load(text)
+            continue
+        whole = text if "run_for" in text or "extends" in text else BASE + text
+        Path("s.yaml").write_text(whole, encoding="utf-8")
+        assert [str(problem) for problem in validate("s.yaml")] == [], text
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of)
+def test_scenarios_and_tests_that_are_named_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"`((?:scenarios|tests|benchmarks|notebooks|dr_sim)/[\w./*-]+)`", text):
+        assert list(ROOT.glob(target.rstrip("/"))), target
+
+
+def test_every_alert_is_documented() -> None:
+    ids = {x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100}
+    text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    told = {int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+    assert ids <= told
