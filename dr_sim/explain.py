@@ -9,6 +9,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover, explain_lag
 from dr_sim.measures.life import Line
+from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.sums import summed
 from dr_sim.results import Stored, read_results
@@ -70,7 +71,8 @@ def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
         title = f"exposure of {names[promoted[-1].entity]} (site)"
         line = Line(alone_us, t_us - alone_us, "no second side", "none is ever put in place: all since the promotion would be lost")
         return [Ledger(title, t_us - alone_us, [line])]
-    return explain_at(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+    about = (leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+    return [*explain_at(*about), *explain_outage_at(*about)]
 
 
 def _lag(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:

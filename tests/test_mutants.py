@@ -24,6 +24,7 @@ from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.reach import Reach
 from dr_sim.world.world import World
 
 TEXT = """\
@@ -148,6 +149,78 @@ def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
         work.done(work, "ok", work.file.header, 0, "")
 
     patch.setattr(secondary.Secondary, "_hashed", blind)
+
+
+# ---- those of a drain: each is what an excuse of the witness might hide ------------------------------------------------------
+def give_up_what_is_on_its_way(patch: Patch) -> None:
+    """The share has answered, and what it told is not waited for."""
+    answered = Drain.share_answered
+
+    def careless(self: Drain, e: events.ShareAnswered, out: list[Any]) -> None:
+        answered(self, e, out)
+        self.abandon_waiting()
+
+    patch.setattr(Drain, "share_answered", careless)
+
+
+def stop_draining_before_the_limit(patch: Patch) -> None:
+    """The drain's alarm rings after a second."""
+    begin = emptying.Emptying.start
+
+    def hasty(self: emptying.Emptying, mono_us: int, *more: Any) -> None:
+        limit, self.limit_us = self.limit_us, SECOND
+        begin(self, mono_us, *more)
+        self.limit_us = limit
+
+    patch.setattr(emptying.Emptying, "start", hasty)
+
+
+def never_ask_the_share(patch: Patch) -> None:
+    """It is taken for dead."""
+
+    def mute(self: Drain, mono_us: int, utc_us: int, out: list[Any]) -> None:
+        self.reachable = self.patient = False
+        self.db.advance(mono_us, utc_us, out)
+
+    patch.setattr(Drain, "start", mute)
+
+
+def call_what_is_whole_damaged(patch: Patch) -> None:
+    """What lands in a drain is given up, as if its hash did not agree."""
+    passed = landing.validated
+
+    def harsh(db: DatabaseReplay, e: events.Validated, out: list[Any]) -> None:
+        if db.drain is None:
+            passed(db, e, out)
+            return
+        file = db.files[e.name]
+        db.drain.waiting.pop(e.name, None)
+        db.drain.give_up(file)
+
+    patch.setitem(manager._OF_DATABASE, events.Validated, harsh)
+
+
+def end_the_drain_at_once(patch: Patch) -> None:
+    """Nothing is waited for, nothing is replayed any more."""
+    patch.setattr(Drain, "idle", lambda self: True)
+
+
+def ask_for_no_second_copy(patch: Patch) -> None:
+    """A file that the way there has damaged is given up at the first try."""
+    patch.setattr(Drain, "damaged", lambda self, file, out: self.give_up(file))
+
+
+def restore_in_the_wrong_order(patch: Patch) -> None:
+    """In a drain the last log is handed over first; the engine refuses it, and all is given up."""
+
+    def wrong(db: DatabaseReplay, mono_us: int, out: list[Any]) -> Any:
+        if db.drain is None or len(db.pending) < 2:
+            return usual(db, mono_us, out)
+        last = db.pending[-1]
+        return None if last.refused else last
+
+    usual = waiting.next_log
+    patch.setattr(waiting, "next_log", wrong)
 
 
 # ---- those of a restart: what the store holds is not read ---------------------------------------------------------------
@@ -299,6 +372,45 @@ def with_a_lost_host() -> set[str]:
     return broken(text + "events: [{at: 85 min 20 s, lose: host}]\n")
 
 
+def with_a_lost_host_and_damage_on_the_way() -> set[str]:
+    """The log of 1:25 is damaged on its way; the share has it whole."""
+    text = TEXT.replace("100 Mbit/s", "2 Mbit/s")
+    return broken(text + "events: [{at: 85 min, corrupt_in_transit: crm}, {at: 85 min 20 s, lose: host}]\n")
+
+
+def with_a_lost_host_behind_a_dead_link() -> set[str]:
+    """Nothing comes over the data link before the drain's limit is over: what the share has is not to be had."""
+    return broken(TEXT + "events: [{at: 84 min, link_outage: 30 min}, {at: 86 min, lose: host}]\n")
+
+
+def with_a_lost_host_and_no_path() -> set[str]:
+    """Questions go over the data link as well: the share does not answer."""
+    text = TEXT.replace("100 Mbit/s", "2 Mbit/s") + "heartbeat: {path: data link}\n"
+    return broken(text + "events: [{at: 85 min 20 s, link_outage: 30 min}, {at: 85 min 20 s, lose: host}]\n")
+
+
+def with_damage_on_every_way() -> set[str]:
+    """Each copy of the log of 1:25 lands damaged."""
+    text = TEXT.replace("100 Mbit/s", "2 Mbit/s")
+    return broken(text + "events: [{at: 85 min, corrupt_in_transit: {database: crm, files: 20}}, {at: 85 min 20 s, lose: host}]\n")
+
+
+EXCUSED = [with_a_lost_host_behind_a_dead_link, with_a_lost_host_and_no_path, with_damage_on_every_way]
+
+
+@pytest.mark.parametrize("world", EXCUSED, ids=lambda w: w.__name__)
+def test_what_nobody_could_have_had_is_not_asked_for(world: Callable[[], set[str]]) -> None:
+    assert world() == set()
+
+
+@pytest.mark.parametrize("world", EXCUSED, ids=lambda w: w.__name__)
+def test_without_its_excuse_it_would_be(world: Callable[[], set[str]]) -> None:
+    """Else the excuse is of no use, and may hide something."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reach, "due_class", lambda self, database: self._primary.databases[database].failed or "site")
+        assert "short_recovery" in world()
+
+
 MUTANTS = [
     (skip_the_gap_check, with_a_hole, "gap"),
     (replay_twice, with_a_hole, "replayed_twice"),
@@ -310,6 +422,14 @@ MUTANTS = [
     (promote_over_a_hole, with_a_lost_host, "short_recovery"),
     (go_without_the_tail, with_a_lost_database, "short_recovery"),
     (go_without_the_tail, with_a_planned_failover, "short_recovery"),
+    (give_up_what_is_on_its_way, with_a_lost_host, "short_recovery"),
+    (stop_draining_before_the_limit, with_a_lost_host, "short_recovery"),
+    (never_ask_the_share, with_a_lost_host, "short_recovery"),
+    (call_what_is_whole_damaged, with_a_lost_host, "short_recovery"),
+    (end_the_drain_at_once, with_a_lost_host, "short_recovery"),
+    (end_the_drain_at_once, with_a_slow_restore_and_a_lost_site, "short_recovery"),
+    (ask_for_no_second_copy, with_a_lost_host_and_damage_on_the_way, "short_recovery"),
+    (restore_in_the_wrong_order, with_a_slow_restore_and_a_lost_site, "short_recovery"),
     (skip_the_hash, with_damage_on_the_way, "damaged_file"),
     (skip_the_hash_where_it_is_computed, with_damage_on_the_way, "damaged_file"),
 ]

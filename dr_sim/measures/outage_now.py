@@ -297,19 +297,44 @@ def _timed(
         asked = np.searchsorted(commands["time_us"], done[own], side="left") - 1
         begun[there] = done[there]
         asked_us = commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+        for off_us, on_us in _job_off(t, scenario, database):
+            asked_us = np.where((asked_us >= off_us) & (asked_us < on_us), np.minimum(on_us, done[own]), asked_us)
         took = done[own] - asked_us
         if len(scenario.databases) > scenario.replay.workers:  # some of that it waited for a worker
             took = np.minimum(took, takes[own])
         begun[own] = done[own] - took
         takes = np.where(there, 0, takes)
         takes[own] = took
-    _under_way(t, database, files, (begun, done, takes), span)
+    last_us = int(commands["time_us"][-1]) if len(commands["time_us"]) else 0
+    if not any(off_us <= last_us < on_us for off_us, on_us in _job_off(t, scenario, database)):
+        _under_way(t, database, files, (begun, done, takes), span)
     landed = np.maximum.accumulate(np.minimum(files["landed_us"], done)) if len(done) else done
     delay = scenario.replay.delay_us
     due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
     plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
     plain = np.where(there, plain, _cost_us(scenario, files))
     return Jobs(landed, begun, np.maximum.accumulate(done) if len(done) else done, takes, plain, due)
+
+
+def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
+    """When no restore of that database began, as its job did not run: until it ran again, or a failover drained by its own
+    script."""
+    name = scenario.databases[database].name
+    kind = "restore_job_off"
+    mine = {e.number for e in scenario.events if e.kind == kind and e.params.database in (None, name)}
+    mine |= {0 for fault in scenario.faults if fault.kind == kind and fault.params.database in (None, name)}
+    drains = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "draining"]
+    found: list[tuple[int, int]] = []
+    since: list[int] = []
+    for row in t.rows("truth.event"):
+        if row.values["what"] != kind or row.values["number"] not in mine:
+            continue
+        if row.values["begins"]:
+            since.append(row.time_us)
+        elif since:
+            found.append((since.pop(0), row.time_us))
+    found += [(begin, NO_WAY_US) for begin in since]
+    return [(begin, min([end, *(at for at in drains if at >= begin)])) for begin, end in found]
 
 
 def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:

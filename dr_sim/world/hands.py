@@ -190,8 +190,6 @@ class Hands:
 
     def _validated(self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
         file = work.file
-        if header is None:
-            self._promotion.excuse(file.database)
         now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
         self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
@@ -215,8 +213,6 @@ class Hands:
         context, file = self._context, work.file
         now = context.agenda._now
         who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
-        if state is None:
-            self._promotion.excuse(file.database)
         if state is not None:
             self._promotion.restored(work.content)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
@@ -284,8 +280,6 @@ class Hands:
     def alarm(self, scope: str, what: str) -> None:
         del self.alarms[scope, what]
         context = self._context
-        if what == "drain":
-            self._promotion.excuse()
         event = e.Alarm(context.now_us, context.utc_us(), self.incarnation, scope, what)
         manager = self.manager
         assert manager is not None, "alarms die with the manager"
@@ -314,7 +308,6 @@ class Hands:
         file = self._file(command)
         reason = self._remote.recopy(file)
         if reason:
-            self._promotion.excuse(self._index[command.database])
             self._soon(e.RecopyFailed, command.database, command.name, reason)
 
     def _take_backup(self, command: c.TakeBackup) -> None:
@@ -330,8 +323,6 @@ class Hands:
 
     def _ask_share(self, command: c.AskShare) -> None:
         reachable, waiting = self._remote.ask_share(self._index[command.database])
-        if not reachable:
-            self._promotion.excuse(self._index[command.database])
         self._soon(e.ShareAnswered, command.database, reachable, json.dumps({f.name: f.modified_utc_us for f in waiting}))
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
@@ -385,15 +376,13 @@ class Hands:
         def answer(file: BackupFile | None) -> None:
             make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
             if file is None:
-                self._promotion.excuse(index)
+                self._promotion.reach.tail_cut_off(index)
             self._soon_to(incarnation, make, database, text)
 
         reason = self._remote.take_tail(index, answer)
         if reason == "nothing new":
             self._soon(e.TailTaken, database, "")
         elif reason:
-            if self._promotion.drained_class(index) == "database":
-                self._promotion.excuse(index)  # after a lost host that is as it must be
             self._soon(e.TailFailed, database, reason)
 
     def _provision(self, command: c.Provision) -> None:
@@ -402,6 +391,7 @@ class Hands:
 
     def _enter_phase(self, command: c.EnterPhase) -> None:
         """Phases are read from the journal. From the drain on a failover restores by its own script."""
+        self._promotion.reach.phase(command.phase)
         if command.phase in ("draining", "abandoned"):
             self._secondary.by_hand(command.phase == "draining")
 
@@ -414,6 +404,6 @@ _OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database"
 
 
 def _recorded_only(command: c.Command) -> None:
-    """The record is all there is to it: phases and refusals are read from the journal."""
+    """The record is all there is to it: refusals are read from the journal."""
 
 

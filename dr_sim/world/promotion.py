@@ -10,6 +10,7 @@ from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.primary import Primary
+from dr_sim.world.reach import Reach
 from dr_sim.world.remote import Remote
 from dr_sim.world.users import Users
 
@@ -20,7 +21,9 @@ Online = tuple[int, str, int, int]
 class Promotion:
     """fork: the one on which it brings databases online; the primary is on the one before."""
 
-    def __init__(self, context: Context, primary: Primary, remote: Remote, users: Users, fork: int) -> None:
+    def __init__(
+        self, context: Context, primary: Primary, remote: Remote, users: Users, reach: Reach, fork: int
+    ) -> None:
         self._context = context
         self._primary = primary
         self._remote = remote
@@ -29,22 +32,8 @@ class Promotion:
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
         self.lineages: dict[int, Lineage] = {}  # database -> where it comes from as the next primary
         self._two_primaries = False
-        self._excused: set[int] = set()
+        self.reach = reach
         self._fork = fork
-
-    def excuse(self, database: int = -1) -> None:
-        """Something in a failover keeps recovery from what has survived: the primary's side does not answer, a file
-        or the tail cannot be had, the drain's limit is reached. Before the failure it excuses nothing. -1: every database."""
-        for db in self._primary.databases:
-            if database in (-1, db.index) and db.writes_until_us is not None:
-                self._excused.add(db.index)
-
-    def drained_class(self, database: int) -> str:
-        """What recovery could lay its hands on: all that survived a failure of that class. With an excuse, and where
-        nothing had failed or been stopped by plan, only what had landed is due."""
-        db = self._primary.databases[database]
-        stopped = "database" if self._primary.quiesced else "site"
-        return "site" if database in self._excused or not self._primary.share_up else db.failed or stopped
 
     def restored(self, file: BackupFile) -> None:
         self._cut_us[file.database] = max(0, file.ends_us)
@@ -95,7 +84,7 @@ class Promotion:
         workload = context.workloads[database]
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
-        context.witness.promoted(now, database, self._fork, reading, self.drained_class(database), acknowledged)
+        context.witness.promoted(now, database, self._fork, reading, self.reach.due_class(database), acknowledged)
         self.lineages[database] = context.witness.lineage(database, self._fork, lsn, reading)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.port import EngineError, RestoreOp
@@ -21,6 +22,9 @@ from dr_sim.world.context import Context
 from dr_sim.world.restore_folder import RestoreFolder
 from dr_sim.world.sharing import Flow, SharedRate
 from dr_sim.world.volume import Volume
+
+if TYPE_CHECKING:
+    from dr_sim.world.reach import Reach
 
 _LANDED = KIND_ID["truth.landed"]
 _RESTORED = KIND_ID["truth.restored"]
@@ -80,6 +84,7 @@ class Secondary:
         self._by_hand = False  # a failover restores by its own script
         self.full_hook: Callable[[int], None] = lambda database: None  # a full of that database has been restored
         self.last_restored: dict[int, tuple[int, int]] = {}  # by database: when the last restore ended; up to when that backup holds what was written
+        self.reach: Reach  # it looks at all there is, so it is given later
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
     # ---- landing --------------------------------------------------------------------------------------------------------
@@ -98,6 +103,7 @@ class Secondary:
             file.number, file.kind, h.fork, h.first_lsn, h.last_lsn, intact, context.journal.texts[file.name],
         )  # fmt: skip
         context.witness.landed(now, file.database, file.number, intact)
+        self.reach.landed(file, intact)
         self.landed_hook(file)
 
     def delete(self, file: BackupFile, why: str) -> None:
@@ -249,6 +255,7 @@ class Secondary:
             work.claimed_bytes = 0
             work.flow = None
             number, text = error.number, error.text
+            self._refused(work, intact and in_use is None)
             work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._over, work, None, number, text)
             return
         rate = self._spec.restore[file.kind].rate_bytes_s
@@ -258,8 +265,22 @@ class Secondary:
             fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
         work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
 
+    def _refused(self, work: Work, whole: bool) -> None:
+        """Nobody could have done better with it if it is whole and fits the copy, or there is no room for it."""
+        header = work.content.header
+        state = self._context.secondary_engine.state(work.file.database_name)
+        fits = header.kind is Kind.FULL
+        if header.kind is Kind.INCREMENTAL:
+            fits = state.exists and header.differential_base_lsn == state.differential_base_lsn
+        elif header.kind is Kind.LOG:
+            fits = state.exists and header.fork == state.fork and header.first_lsn <= state.redo_lsn < header.last_lsn
+        if work.lacks is not None or (whole and fits):
+            self.reach.refused(work.file.database)
+
     def _not_copied(self, work: Work, why: tuple[int, str]) -> None:
         agenda = self._context.agenda
+        if why is NO_ROOM:
+            self.reach.refused(work.file.database)
         work.flow = None
         work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._over, work, None, *why)
 
@@ -341,6 +362,7 @@ class Secondary:
             self.share.put(file.nominal_bytes)
             file.landings += 1
             file.at_secondary = file.validated = True
+            file.landings += 1
 
     # ---- readers ------------------------------------------------------------------------------------------------------------
     def enter(self, database: int) -> bool:
@@ -377,6 +399,7 @@ class Secondary:
         except EngineError as error:
             self._unclaim(work)
             context.witness.restore_failed(now, file.database, engine.state(file.database_name))
+            self._refused(work, work.content.agrees(self._bytes_of(work)))
             self._over(work, None, error.number, error.text)
             return
         self._restored(work, state)
@@ -390,6 +413,7 @@ class Secondary:
             self.data.remove(work.claimed_bytes)
             self.copy_of(file.database, work.claimed_bytes)
         self.restore_folder.drop(file)
+        self.reach.restored(file.database)
         reading = context.secondary_engine.read_witness(file.database_name)
         number = work.content.number
         self.last_restored[file.database] = now, work.content.ends_us
@@ -397,6 +421,14 @@ class Secondary:
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
         if file.kind is Kind.FULL:
             self.full_hook(file.database)
+
+    def _bytes_of(self, work: Work) -> bytes:
+        """What was read; nothing if it is not there any more."""
+        path = self.restore_folder.path_of(work.file)
+        try:
+            return self._context.secondary_files.read(path) if path else b""
+        except KeyError:
+            return b""
 
     def _over(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         del self._restoring[work.file.database]

@@ -33,6 +33,7 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import RETENTION, Pruning, due_at_primary
+from dr_sim.world.reach import Reach
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
@@ -91,7 +92,8 @@ class World:
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
-        self.promotion = promotion = Promotion(context, self.primary, remote, self.users, fork + 1)
+        reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
+        self.promotion = promotion = Promotion(context, self.primary, remote, self.users, reach, fork + 1)
         self._heirs = heirs
         self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)

@@ -48,6 +48,8 @@ BACKLOGS = {
     "a dead manager": BASE + "manager: {restart_after: 1 h}\nevents:\n  - {at: 60 min, manager_crash: {}}\n",
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
     "nothing lands": BASE + "events:\n  - {at: 70 min, link_outage: 1 h}\n",
+    "the restore job is off": BASE + "events:\n  - {at: 61 min, restore_job_off: {duration: 100 min}}\n",
+    "the restore job is off to the end": BASE + "events:\n  - {at: 61 min, restore_job_off: {}}\n",
     "a restore job": BASE + "replay: {every: 30 min}\nfailover: {mode: automatic, silent_for: 1 min}\n".replace(
         "failover: {mode: automatic, silent_for: 1 min}\n", ""
     ),

@@ -1,0 +1,56 @@
+"""One instant of `outage_if_now` as a ledger that adds up to it: what a failover from then on would be spent on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dr_sim.measures.ledger import Ledger
+from dr_sim.measures.life import Line
+from dr_sim.measures.outage_now import NO_WAY_US, Way, outage_at, outage_if_now, outage_of_service, way_over
+from dr_sim.measures.tables import Record, tables
+from dr_sim.scenario.model import Scenario
+
+
+def explain_outage_at(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
+    """Of the service, or of one database by itself. Empty where no primary was up."""
+    t = tables(record)
+    wanted = [i for i in range(len(scenario.databases)) if database in (None, i)]
+    curves = [outage_if_now(t, scenario, i) for i in wanted]
+    curve = outage_of_service(t, scenario, curves)
+    if not len(curve.start_us) or not curve.begin_us <= t_us <= curve.end_us:
+        return []
+    of = f" of {scenario.databases[wanted[0]].name}" if database is not None else ""
+    title = f"outage{of} if the site were lost now"
+    total = outage_at(curve, scenario, t_us)
+    if total >= NO_WAY_US // 2:
+        return [Ledger(title, None, [], "nothing could be promoted: no copy has been restored and no full has landed")]
+    lines: list[Line] = []
+    at = t_us
+    for cause, us, detail in _parts(scenario, t_us, total, way_over(t, scenario)):
+        if us:
+            lines.append(Line(at, us, cause, detail))
+            at += us
+    return [Ledger(title, total, lines)]
+
+
+def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple[str, int, str]]:
+    f = scenario.failover
+    before = int(way.before(np.array([t_us]))[0])
+    since_beat = t_us % scenario.heartbeat.every_us
+    back = int(way.back_us(np.array([t_us]))[0])
+    dead = max(0, back - t_us - (before - since_beat))
+    detect = f.silent_for_us - since_beat
+    decide = before - f.silent_for_us - f.fence_timeout_us
+    after = way.after_us
+    users = after - f.recover_fixed_us - f.switch_us
+    drain = total_us - before + since_beat - dead - after
+    return [
+        ("detect", detect, "silent for long enough"),
+        ("manager down", dead, "it must be back before anything is decided"),
+        ("decide", decide, f"{f.on_duty} answers"),
+        ("fence", f.fence_timeout_us, "a lost site does not answer"),
+        ("drain", drain, "what has landed and waits is restored"),
+        ("recover", f.recover_fixed_us, ""),
+        ("redirect", f.switch_us, ""),
+        ("users and warm up", users, "until 99 % of requests succeed"),
+    ]
