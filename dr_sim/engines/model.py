@@ -15,25 +15,27 @@ and nowhere else, so the engine's own checks are exactly SQL Server's and no bet
 - without checksums a damaged log is applied up to the damage, as PostgreSQL and SQLite do, and the restore succeeds;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
 
-imitates="postgres": the same but where PostgreSQL's rules are others, as its conformance suite declares them: a log tells
+imitates="postgres": the same, in PostgreSQL's words, but where PostgreSQL's rules are others, as its conformance suite declares them: a log tells
 of no base; after a promotion an incremental on the older full is refused (3035) until the new primary has a full of its
 own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or
 the standby had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
 
 Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world knows, and asks
 for the words (`no_space`). And one rule is stricter: a backup is restored only under the database name it holds (3154),
-even with replace. Databases, and what a restore makes of them: model_database.py; errors: sql_server_errors.py.
+even with replace. Databases, and what a restore makes of them: model_database.py; errors: sql_server_errors.py, and those
+of PostgreSQL postgres_words.py.
 """
 
 from __future__ import annotations
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.commits import MASK, mark
-from dr_sim.engines import backup_set
+from dr_sim.engines import backup_set, postgres_words
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.model_database import (
     MAGIC,
     Database,
+    Words,
     content_of,
     odd_page,
     pages,
@@ -123,17 +125,17 @@ class ModelRestore(Restoring["ModelEngine"]):
         except DamagedError as damage:
             raise self._damage(damage) from None
         if s.database != name:
-            raise refusal(3154, db=name)
+            raise self._engine.refusal(3154, db=name)
         if s.kind == _FULL:
             if db is not None and db.online and not self._replace:
-                raise refusal(3159, db=name)
+                raise self._engine.refusal(3159, db=name)
             db = self._engine.databases[name] = restored_full(s, content_of(body))
         elif db is None or db.online:
-            raise refusal(3117)
+            raise self._engine.refusal(3117)
         elif s.kind == _LOG:
-            restore_log(db, s, body)
+            restore_log(db, s, body, self._engine.refusal)
         else:
-            restore_incremental(db, s, content_of(body))
+            restore_incremental(db, s, content_of(body), self._engine.refusal)
         return self._engine.state(name)
 
     def _damage(self, damage: DamagedError) -> EngineError:
@@ -141,8 +143,8 @@ class ModelRestore(Restoring["ModelEngine"]):
             s = backup_set.decode(MAGIC, self._data)
             if s.kind != _LOG:  # logs have no pages
                 page = odd_page(self._data[s.body_at : s.body_at + s.body_bytes])
-                return refusal(3183, file=1, page=page, db=s.database)
-        return refusal(_DAMAGE[damage.what], path=self._path)
+                return self._engine.refusal(3183, file=1, page=page, db=s.database)
+        return self._engine.refusal(_DAMAGE[damage.what], path=self._path, size=len(self._data))
 
 
 class ModelEngine:
@@ -155,6 +157,7 @@ class ModelEngine:
     def __init__(self, files: Files, *, checksum: bool = False, imitates: str = "sql_server") -> None:
         self.files = files
         self.carries_base = imitates != "postgres"
+        self.refusal: Words = postgres_words.refusal if imitates == "postgres" else refusal
         self.checksum = checksum
         self.databases: dict[str, Database] = {}
         self._parsed: tuple[bytes, BackupSet] | None = None
@@ -169,15 +172,15 @@ class ModelEngine:
 
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
-            raise refusal(1801, db=database)
+            raise self.refusal(1801, db=database)
         self.databases[database] = Database(database, ((1, 0, 0),))
 
     def _online(self, database: str) -> Database:
         db = self.databases.get(database)
         if db is None:
-            raise refusal(911, db=database)
+            raise self.refusal(911, db=database)
         if not db.online:
-            raise refusal(927, db=database)
+            raise self.refusal(927, db=database)
         return db
 
     def commit_to(self, database: str, commits: int, lsn: int) -> None:
@@ -195,7 +198,7 @@ class ModelEngine:
         fork, lsn = db.path[-1][0], db.lsn
         if kind is _LOG:
             if not db.has_base:
-                raise refusal(4214)
+                raise self.refusal(4214)
             first_fork = db.log_fork
             header = BackupHeader(
                 database, backup_id, kind, fork, db.log_lsn, lsn, db.base_checkpoint_lsn,
@@ -207,7 +210,7 @@ class ModelEngine:
             if tail:
                 raise ValueError("only a log backup can be a tail")
             if kind is _INCREMENTAL and (not db.has_base or db.needs_full):
-                raise refusal(3035, db=database)
+                raise self.refusal(3035, db=database)
             header = BackupHeader(
                 database, backup_id, kind, fork, lsn, lsn, lsn, db.base_checkpoint_lsn,
                 db.base_lsn if kind is _INCREMENTAL else 0, fork, 0, started_utc_us, 0, copy_only, False,
@@ -222,7 +225,7 @@ class ModelEngine:
     def log_starts_at(self, database: str) -> int:
         db = self.databases.get(database)
         if db is None:
-            raise refusal(911, db=database)
+            raise self.refusal(911, db=database)
         return db.log_lsn
 
     def read_header(self, path: str) -> BackupHeader:
@@ -232,7 +235,7 @@ class ModelEngine:
             s = self.parse(data)
             backup_set.check_length(s, data)
         except DamagedError as damage:
-            raise refusal(_DAMAGE[damage.what], path=path) from None
+            raise self.refusal(_DAMAGE[damage.what], path=path, size=len(data)) from None
         return s.header()
 
     def begin_restore(self, database: str, path: str, *, replace: bool = False) -> ModelRestore:
@@ -242,7 +245,7 @@ class ModelEngine:
         try:
             return self.files.read(path)
         except KeyError:
-            raise refusal(3201, path=path) from None
+            raise self.refusal(3201, path=path) from None
 
     def state(self, database: str) -> RestoreState:
         db = self.databases.get(database)
@@ -253,9 +256,9 @@ class ModelEngine:
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self.databases.get(database)
         if db is None:
-            raise refusal(3118, db=database)
+            raise self.refusal(3118, db=database)
         if db.online:
-            raise refusal(3153)
+            raise self.refusal(3153)
         if any(step[0] == fork for step in db.path):
             raise ValueError(f"fork {fork} is on the path of {database} already")
         digest = db.digest
@@ -269,11 +272,11 @@ class ModelEngine:
     def read_witness(self, database: str) -> WitnessReading:
         db = self.databases.get(database)
         if db is None:
-            raise refusal(911, db=database)
+            raise self.refusal(911, db=database)
         return WitnessReading(db.commits, db.digest)
 
     def destroy(self, database: str) -> None:
         self.databases.pop(database, None)
 
     def no_space(self, what: str, **holes: object) -> EngineError:
-        return refusal(_NO_SPACE[what], **holes)
+        return self.refusal(_NO_SPACE[what], **holes)

@@ -5,17 +5,20 @@ The rules are told in model.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, Path, obstacle, path_digest
-from dr_sim.engines.sql_server_errors import refusal
+from dr_sim.engines.port import EngineError
 
 _OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}
 MAGIC = b"DRBM"
 PAGES = 16
+Words = Callable[..., EngineError]
+"""The error of a number of SQL Server's, in the words of whom the engine imitates."""
 
 
 def pages(content: int) -> bytes:
@@ -97,25 +100,26 @@ def restored_full(s: BackupSet, held: int) -> Database:
     return db
 
 
-def _check(db: Database, s: BackupSet) -> None:
+def _check(db: Database, s: BackupSet, refusal: Words) -> None:
     what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
-        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn)
+        base, carried = s.differential_base_lsn, db.base_lsn
+        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn, base=base, carried=carried, fork=s.fork)
 
 
-def restore_incremental(db: Database, s: BackupSet, held: int) -> None:
-    _check(db, s)
+def restore_incremental(db: Database, s: BackupSet, held: int, refusal: Words) -> None:
+    _check(db, s, refusal)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + held) & MASK
     db.rebuilt, db.mid_segment = True, False
 
 
-def restore_log(db: Database, s: BackupSet, body: bytes) -> None:
-    _check(db, s)
+def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
+    _check(db, s, refusal)
     held = content_of(body)
     if body != pages(held):
-        _part_of_log(db, s, body)
+        _part_of_log(db, s, body, refusal)
         return
     digest = db.restored_digest + held
     if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
@@ -127,7 +131,7 @@ def restore_log(db: Database, s: BackupSet, body: bytes) -> None:
         _move_base(db, s)
 
 
-def _part_of_log(db: Database, s: BackupSet, body: bytes) -> None:
+def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
     """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
     Refused if it gets the database nowhere. The position told is where it stands."""
     whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK

@@ -208,7 +208,7 @@ def _of_skipped(causes: Causes, database: int, word: str, time: int, why: tuple[
     reason, words = why
     if reason.startswith("paused"):
         return f"{word} backups paused" + _of(causes.during(time, time + 1, Explains.PAUSED, database)), reason
-    if reason.startswith(("4208", "4214")):
+    if reason.startswith(("4208", "4214", "55000")):
         return f"{word} backup refused" + _of(causes.during(time, time + 1, Explains.REFUSED, database)), reason
     if reason == "overrun":
         return f"{word} backup skipped", "the one before it was still running"

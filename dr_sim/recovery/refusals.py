@@ -24,6 +24,7 @@ class Refusal(enum.Enum):
     LOST = "primary lost"
     SIMPLE_MODEL = "4208"  # the recovery model keeps no log
     NO_CHAIN = "4214"  # there is no full that a log could follow
+    WAL_LEVEL = "55000"  # PostgreSQL: wal_level keeps, or kept, too little log
     ENGINE = "refused by the engine"  # no full to build on, or the wrong one
     NO_LOGS = "takes no log backups"
     OTHER = ""
@@ -39,12 +40,12 @@ class Refusal(enum.Enum):
         return next(refusal for refusal in Refusal if reason.startswith(refusal.value))
 
 
-_FOR_GOOD = (Refusal.SIMPLE_MODEL, Refusal.NO_CHAIN, Refusal.ENGINE, Refusal.NO_LOGS)
+_FOR_GOOD = (Refusal.SIMPLE_MODEL, Refusal.NO_CHAIN, Refusal.WAL_LEVEL, Refusal.ENGINE, Refusal.NO_LOGS)
 
-IN_USE_ERRORS = (3101, 60027)
-"""What engines say of a restore into a database that is being read: nothing is wrong with the file."""
+IN_USE_ERRORS = (3101, 60027, int("55006", 36))
+"""What engines (SQL Server, dr_sim where one is silent, PostgreSQL by its SQLSTATE to base 36) say of a restore into a database that is being read: nothing is wrong with the file."""
 
-NO_ROOM_ERRORS = (3257, 60007)
+NO_ROOM_ERRORS = (3257, 60007, int("53100", 36))
 """What engines, and the restore folder, say when there is no room for the file or for what it holds."""
 
 GONE_ERROR = 60028

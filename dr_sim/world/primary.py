@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.engines import postgres_words
 from dr_sim.engines.files import Unread
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
@@ -129,8 +130,7 @@ class Primary:
     def _obstacle(self, db: PrimaryDatabase, order: Order) -> str:
         kind = order.kind
         if kind is Kind.LOG and (db.simple or db.log_broken):
-            number = 4208 if db.simple else 4214
-            return f"{number} {ERRORS[number]}"
+            return self._log_refused(4208 if db.simple else 4214)
         if order.tail:
             for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
                 mishaps.cut_off(self, job)  # the tail takes the database for itself
@@ -148,6 +148,12 @@ class Primary:
         if db.spec.serial and not order.elsewhere and db.runs_ours:
             return "overrun" if any(waiting.kind is kind for waiting in db.waiting) else "waits"
         return ""
+
+    def _log_refused(self, number: int) -> str:
+        """What the engine says to a log backup of a log that is not kept. number: SQL Server's."""
+        if not self.context.scenario.engine.postgres_rules:
+            return f"{number} {ERRORS[number]}"
+        return postgres_words.refusal(number).text  # it begins with the SQLSTATE
 
     def _open(self, db: PrimaryDatabase, order: Order) -> str:
         context = self.context

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, RestoreOp
-from dr_sim.engines.sql_server_errors import refusal
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost
 from dr_sim.units import MINUTE_US
@@ -376,7 +376,10 @@ class Secondary:
         """What the engine says of a restore or a recovery while it is being read; None: it is not."""
         if database not in self.readers:
             return None
-        return EngineError(*IN_USE) if self._context.secondary_engine.name != "model" else refusal(3101)
+        engine = self._context.secondary_engine
+        if not isinstance(engine, ModelEngine):
+            return EngineError(*IN_USE)
+        return engine.refusal(3101, db=self._context.scenario.databases[database].name)
 
     def disconnect(self, database: int) -> None:
         """Who reads it is disconnected, and nobody else gets in (single user)."""

@@ -12,6 +12,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.engines import model, postgres, sqlite
 from dr_sim.engines.backup_set import END_MARK, decode
 from dr_sim.engines.files import DiskFiles, MemoryFiles
+from dr_sim.engines.postgres.errors import sqlstate_number
+from dr_sim.engines.postgres_words import WORDS
 
 from .conformance import Behaviour, Conformance, Server, Servers
 
@@ -32,6 +34,15 @@ def zone(magic: bytes) -> Callable[[bytes, str], range]:
     return of
 
 
+def in_postgres_words(refusals: dict[str, set[int]]) -> dict[str, set[int]]:
+    """The numbers that the model gives in the same situations when it imitates PostgreSQL."""
+    told = {number: state if isinstance(state, int) else sqlstate_number(state) for number, (state, _) in WORDS.items()}
+    found = {situation: {told[number] for number in numbers} for situation, numbers in refusals.items()}
+    for situation in ("cut_in_header", "cut_off_in_backup"):
+        found[situation].add(told[3203])  # of which nothing is left: an empty file has the wrong size
+    return found
+
+
 def model_servers(folder: Path, *, checksum: bool, disk: bool = False, imitates: str = "sql_server") -> Servers:
     count = iter(range(100))
 
@@ -42,7 +53,8 @@ def model_servers(folder: Path, *, checksum: bool, disk: bool = False, imitates:
     damage = {kind: {"refused" if checksum else "shows"} for kind in Kind}
     damage[Kind.LOG].add("refused")  # at its very beginning: nothing of it could be applied
     own = imitates != "postgres"
-    return Servers(Behaviour(MODEL_REFUSALS, zone(model.MAGIC), damage, carries_base=own, old_base_after_failover=own), server)
+    refusals = MODEL_REFUSALS if own else in_postgres_words(MODEL_REFUSALS)
+    return Servers(Behaviour(refusals, zone(model.MAGIC), damage, carries_base=own, old_base_after_failover=own), server)
 
 
 SQLITE_REFUSALS = {

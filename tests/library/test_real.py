@@ -128,7 +128,7 @@ def test_a_promoted_server_refuses_incrementals_until_it_has_a_full_of_its_own(e
     (leg,) = on(engine, "after_failover").following
     (refused,) = [r for r in leg.journal.rows("truth.backup_skipped") if r.values["reason"] == "refused by the engine"]
     assert (refused.time_us, refused.values["kind"]) == (30 * MINUTE, Kind.INCREMENTAL)
-    words = {"model": "3035 Cannot perform a differential backup", "postgres": "WAL summaries are required on timeline 2"}
+    words = {"model": "55000 WAL summaries are required", "postgres": "WAL summaries are required on timeline 2"}
     assert words[engine] in str(refused.values["words"])
     made = [(row.time_us // MINUTE, row.values["kind"], row.values["fork"]) for row in leg.journal.rows("truth.backup_finished")]
     assert {fork for _, _, fork in made} == {2}

@@ -6,6 +6,9 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.backups.model import Kind
+from dr_sim.engines import postgres_words
+from dr_sim.engines.postgres.errors import sqlstate
+from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
 from dr_sim.journal import Row
 from dr_sim.measures.ledger import explain_at
 from dr_sim.results import Result
@@ -19,6 +22,7 @@ from .runs import (
     peak_us,
     ran,
     rows,
+    texts,
     times,
 )
 
@@ -265,3 +269,46 @@ def test_whatever_fills_its_disk(rules: str) -> None:
     result = fault_free("capacity/log_full", f"engine.imitates={rules}", "failover.operator.approves=false", f"events={events}")
     assert len(rows(result, "truth.writes")) == 2
     assert len(rows(result, "truth.down")) == (2 if rules == "postgres" else 0)
+
+
+# ---- errors by PostgreSQL's rules ---------------------------------------------------------------------------------------------
+SQL_SERVER = {str(number) for number in SQL_SERVER_ERRORS}
+"""Numbers that PostgreSQL never says, and words of SQL Server's messages."""
+ITS_WORDS = ("RESTORE ", "BACKUP ", "backup set", "media family", "recovery model", "Operating system error", "differential")
+TROUBLES = (
+    "silent_backups: {database: crm, kind: log, duration: 20 min}", "corrupt_at_rest: {database: crm, where: secondary, kind: log}", "backup_cut_off: crm",
+    "recovery_model: {database: crm, duration: 1 h}", "disk_full: {disk: primary_share, duration: 1 h}",
+    "disk_full: {disk: secondary_data, duration: 2 h}", "log_full: {database: crm, duration: 1 h}", "readers: {database: crm, duration: 1 h}",
+    "missing_file: crm", "ad_hoc_full: crm", "torn_copy: crm", "older_version: crm", "second_log_job: crm", "half_written: crm",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("validated", ["[hash]", "none"])
+@pytest.mark.parametrize("on_hole", ["bridge", "resync"])
+def test_by_postgres_rules_no_error_is_sql_servers(on_hole: str, validated: str) -> None:
+    """Many troubles one after the other: every error number and text that anyone is told."""
+    lines = ", ".join(f"{{at: 'Mon {2 + i:02d}:01', {trouble}}}" for i, trouble in enumerate(TROUBLES))
+    result = ran(
+        "faults/base", "engine.imitates=postgres", f"events=[{lines}]", f"replay.on_hole={on_hole}", f"replay.validate={validated}",
+        "databases.crm.size=5 GB", "databases.crm.incremental=every 4 h", "failover.operator.approves=false", "sla=[]",
+    )  # fmt: skip
+    found: list[tuple[str, str]] = []
+    for kind in ("seen.ValidationFailed", "seen.RestoreFailed", "seen.NoRoom", "seen.PrimaryError"):
+        found += [(str(r.values["error_number"]), str(r.values["error_text"])) for r in rows(result, kind)]
+    found += [("", str(r.values["reason"]) + str(r.values["words"])) for r in rows(result, "truth.backup_skipped")]
+    found += [("", text.split("error provided", 1)[-1]) for text in texts(result)]
+    assert len(found) > 20
+    for number, text in found:
+        assert number not in SQL_SERVER, (number, text)
+        assert not any(word in text for word in ITS_WORDS), text
+        assert not any(f" {other} " in f" {text}" for other in SQL_SERVER), text
+    assert any("53100 could not write to file" in text for _, text in found)
+
+
+def test_an_sqlstate_is_told_as_a_number_and_begins_the_text() -> None:
+    error = postgres_words.refusal(9002, db="crm")
+    assert sqlstate(error.number) == "53100"
+    assert error.text == '53100 PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'
+    for number in SQL_SERVER_ERRORS:  # each of the model's situations has words
+        assert number in postgres_words.WORDS
+    assert postgres_words.refusal(3241, path="x", size=0).text == 'XX000 archive file "x" has wrong size: 0 instead of 16777216'
