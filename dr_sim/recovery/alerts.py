@@ -15,6 +15,7 @@ Source is `DR Log Replay`. Event ids:
  16  the clocks of the two sides differ, so that ages of logs say nothing
  17  the engine has taken a backup without an error, and stands before the end of it
  18  logs that have landed wait to be restored, the oldest for longer than the age limit
+ 19  the secondary holds no restored copy of the database: its first full has not come, or its copy is lost
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -38,6 +39,7 @@ NOT_FENCED, TWO_PRIMARIES, HEARD_AGAIN, NOTHING_HERE = 12, 13, 14, 15
 CLOCKS_DIFFER = 16
 FELL_SHORT = 17
 WAITING = 18
+NOT_PROTECTED = 19
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -137,6 +139,19 @@ def fell_short_text(database: str, path: str, lsn: int, last_lsn: int) -> str:
     return (
         f"For database [{database}] backup file [{path}] was restored without an error, but the database stands at "
         f"[{lsn}] and the file ends at [{last_lsn}]: what lies between is missing."
+    )
+
+
+def not_protected_text(database: str, minutes: int, first: bool) -> str:
+    """Text of event 19. first: nothing has been restored yet since the secondary was put in place, [minutes] ago."""
+    if first:
+        return (
+            f"Database [{database}] is not protected yet: no full backup of it has been restored in the [{minutes}] "
+            f"minutes since the secondary was put in place."
+        )
+    return (
+        f"Database [{database}] is not protected: its copy at the secondary is lost. "
+        f"[{minutes}] minutes have passed since the last successful restore."
     )
 
 

@@ -84,7 +84,7 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
     if file.kind != LOG:
         if first_time:
             out.append(Save(f"header/{db.name}/{file.name}", header_text(header)))
-        db.alerts.clear(file.name, out)
+        db.remake.validated(file.kind, header, out)
         db.repair.validated(file, e.mono_us, e.utc_us, out)
         if db.drain is not None:
             db.drain.validated(file, out)
@@ -203,7 +203,9 @@ def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]
             del db.bad[e.name]
             file.state = LOST
             file.error_number, file.error_text = FILE_MISSING, "the file is missing in the primary's share"
-            if file.done or file.kind != LOG:
+            if file.kind != LOG:
+                db.remake.give_up(file, e.mono_us, e.utc_us, out)
+            elif file.done:
                 db.watch.tell_damaged(e.mono_us, e.utc_us, file, out)
     db.watch.look(e.mono_us, e.utc_us, out)
     db.advance(e.mono_us, e.utc_us, out)

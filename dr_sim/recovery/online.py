@@ -47,7 +47,7 @@ class Online:
         db.promoted = True
         db.state.restoring = False
         db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
-        for danger in ("recover", "chain", "silence", "left behind"):
+        for danger in ("recover", "chain", "silence", "left behind", "unprotected"):
             db.alerts.clear(danger, out)
         self.unanswered.discard(e.database)
         self.unrecovered.discard(e.database)

@@ -20,6 +20,7 @@ from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.progress import Progress
 from dr_sim.recovery.refusals import passes_here
+from dr_sim.recovery.remake import Remake
 from dr_sim.recovery.repair import Repair
 from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
 from dr_sim.recovery.watch import Watch
@@ -29,9 +30,33 @@ class DatabaseReplay:
     """The replay of one database. Methods take an event and append commands to `out`."""
 
     __slots__ = (
-        "_attempts_key", "_clock_key", "alerts", "bad", "clock_off_us", "config", "counts", "drain", "files", "job_open", "keeping",
-        "last", "late_since_us", "late_told_us", "name", "pending", "progress", "promoted", "recopying", "recovering", "repair",
-        "restoring", "rules", "saved_headers", "state", "watch",
+        "_attempts_key",
+        "_clock_key",
+        "alerts",
+        "bad",
+        "clock_off_us",
+        "config",
+        "counts",
+        "drain",
+        "files",
+        "job_open",
+        "keeping",
+        "last",
+        "late_since_us",
+        "late_told_us",
+        "name",
+        "pending",
+        "progress",
+        "promoted",
+        "recopying",
+        "recovering",
+        "remake",
+        "repair",
+        "restoring",
+        "rules",
+        "saved_headers",
+        "state",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
@@ -56,6 +81,7 @@ class DatabaseReplay:
         self.alerts = AlertBook(name, rules.critical_after_us, saved.get(f"alert/{name}", ""))
         self.watch = Watch(self)
         self.progress = Progress(self)
+        self.remake = Remake(self)
         self.repair = Repair(self, saved.get(f"repair/{name}", ""))
         self.keeping = Keeping(self)
         self.drain: Drain | None = None
@@ -108,6 +134,8 @@ class DatabaseReplay:
         if not self.promoted:
             self.watch.begin(mono_us, utc_us, out)
             self.progress.begin()
+            if not state.exists:
+                self.watch.begin_unprotected(mono_us, utc_us, out)
             self.keeping.begin(mono_us, out)
             self.repair.moved(out)  # the engine may have gone on since its state was saved
 
@@ -128,7 +156,7 @@ class DatabaseReplay:
             self._hand_over(file, replace, out)
             return
         self.job_open = False
-        if self.pending or self.bad or self.watch.stuck is not None:
+        if self.pending or self.bad or self.watch.stuck is not None or self.remake.lost:
             self.watch.look(mono_us, utc_us, out)
 
     def _hand_over(self, file: File, replace: bool, out: list[Command]) -> None:
@@ -171,6 +199,7 @@ class DatabaseReplay:
         else:
             state.exists = True
             self.alerts.clear("room", out)
+            self.alerts.clear("unprotected", out)
             if not self.config.log_interval_us:
                 self.alerts.clear("lag", out)
             self.repair.stepped(file, out)
@@ -243,6 +272,7 @@ class DatabaseReplay:
         elif self.drain is not None:
             self.drain.taken(e)
         else:
+            self.remake.taken(e)
             self.repair.taken(e, out)
 
     def backup_failed(self, e: events.BackupFailed, out: list[Command]) -> None:
@@ -251,6 +281,7 @@ class DatabaseReplay:
         elif self.drain is not None:
             self.drain.failed(e, out)
         else:
+            self.remake.failed(e)
             self.repair.failed(e, out)
 
     def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
@@ -284,6 +315,9 @@ class DatabaseReplay:
             self.watch.retry(e.mono_us, e.utc_us, out)
         elif what == "window":
             self.watch.window(e.mono_us, e.utc_us, out)
+        elif what == "unprotected":
+            if not self.state.exists and self.drain is None:
+                self.watch.tell_unprotected(e.mono_us, e.utc_us, out)
         elif what == "waits":
             self.progress.look(e.mono_us, e.utc_us, out)
         elif what == "delay" or what == "room":

@@ -20,17 +20,20 @@ from dr_sim.recovery.alerts import (
     HOLE,
     MISSING,
     NO_NEW_LOGS,
+    NOT_PROTECTED,
     damaged_text,
     errors_text,
     missing_text,
     no_new_logs_text,
+    not_protected_text,
     utc_text,
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
-from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us
+from dr_sim.recovery.limits import DAY_US, age_us, elapsed_us, limit_at_us
 from dr_sim.recovery.refusals import passes_here
+from dr_sim.recovery.remake import danger_of
 from dr_sim.recovery.waiting import rebuild, strayed
 
 if TYPE_CHECKING:
@@ -249,12 +252,35 @@ class Watch:
             text = errors_text(db.name, path, minutes, file.error_number, file.error_text)
             db.alerts.tell(mono_us, utc_us, "chain", ERRORS, minutes, file.name, text, out)
             return
+        if not db.state.exists:
+            self.tell_unprotected(mono_us, utc_us, out)
+            return
         after = next((f for f in db.pending if (h := f.header) is not None and h.fork == db.state.fork), db.pending[0])
         assert after.header is not None
         message = f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {db.state.redo_lsn}."
         since = utc_text(last.started_utc_us) if last.name else "none"
         text = missing_text(db.name, since, db.config.share_path + after.name, minutes, HOLE, message)
         db.alerts.tell(mono_us, utc_us, "chain", MISSING, minutes, after.name, text, out)
+
+    def tell_unprotected(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """There is no copy here that logs could be missing from. Of a first full on its way once, until it is restored."""
+        db = self.db
+        assert db.last is not None
+        first = not db.last.name
+        if first and "unprotected" in db.alerts.begun:
+            return
+        minutes = db.minutes(mono_us, utc_us)
+        text = not_protected_text(db.name, minutes, first)
+        db.alerts.tell(mono_us, utc_us, "unprotected", NOT_PROTECTED, minutes, "", text, out)
+
+    def begin_unprotected(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """After a start that finds no copy here: it is told once the age limit has passed. Of a database without logs, whose
+        files come once a day, a day later."""
+        db = self.db
+        assert db.last is not None
+        passed_us = elapsed_us(mono_us, utc_us, db.last.mono_us, db.last.utc_us)
+        limit_us = db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)
+        out.append(SetAlarm(db.name, "unprotected", mono_us + max(0, limit_us - passed_us)))
 
     # ---- retries (R8, R12) --------------------------------------------------------------------------------------------
     def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
@@ -279,15 +305,18 @@ class Watch:
         for file in sorted(db.bad.values(), key=File.age_order):
             if file.retry_at_mono_us <= mono_us and file.state == BAD:
                 self._retry_damaged(file, mono_us, utc_us, out)
+        if db.remake.lost:
+            db.remake.retry(mono_us, utc_us, out)
         db.advance(mono_us, utc_us, out)
         self._arm(mono_us, out)
 
     def _retry_damaged(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Copied again while its attempts allow (R8). Then a log that the chain waits for is left to the repair; any other
-        file is told of for the last time."""
+        log is told of for the last time, and a full or an incremental is asked for anew (remake.py)."""
         db = self.db
         file.retry_at_mono_us = mono_us + db.rules.retry_us
         hopeless = file.failures > db.rules.attempts
+        arrives = file.name in db.recopying  # the copy that was asked for is on its way
         waited_for = file.kind == LOG and not file.done
         if file.outcome == "no_manifest":
             file.failures += not waited_for  # no copy of it will ever be whole
@@ -295,12 +324,17 @@ class Watch:
             landing.recopy(db, file.name, out)
         if waited_for:
             return
-        if hopeless or age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us:
+        too_old = age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us
+        told_at_the_end = hopeless and file.kind == LOG
+        if told_at_the_end or (too_old and not hopeless and not arrives and file.kind not in db.remake.lost):
             self.tell_damaged(mono_us, utc_us, file, out)
         if hopeless:
             del db.bad[file.name]
             file.state = LOST
-            db.alerts.clear(file.name, out)
+            if file.kind == LOG:
+                db.alerts.clear(file.name, out)
+            else:
+                db.remake.give_up(file, mono_us, utc_us, out)
 
     def tell_damaged(self, mono_us: int, utc_us: int, file: File, out: list[Command]) -> None:
         """Raise event 4 for a file that the chain does not wait for now, but may need later."""
@@ -308,13 +342,15 @@ class Watch:
         minutes = db.minutes(mono_us, utc_us)
         path = db.config.share_path + file.name
         text = damaged_text(db.name, path, minutes, file.error_number, file.error_text)
-        db.alerts.tell(mono_us, utc_us, file.name, DAMAGED, minutes, file.name, text, out)
+        danger = file.name if file.kind == LOG else danger_of(file.kind)
+        db.alerts.tell(mono_us, utc_us, danger, DAMAGED, minutes, file.name, text, out)
 
     def _arm(self, mono_us: int, out: list[Command]) -> None:
         if self.armed_at_us == mono_us:
             return  # it is about to go off at this very instant, and arms itself anew
         stuck = self.stuck
-        due = [f.retry_at_mono_us for f in self.db.bad.values()]
+        remake = self.db.remake
+        due = [f.retry_at_mono_us for f in self.db.bad.values()] + [remake.retry_at_us[kind] for kind in remake.lost]
         if stuck is not None:
             due.append(stuck.retry_at_us)
             if not stuck.over:

@@ -1,0 +1,103 @@
+"""No alert says what is not so: while a first full is on its way, while a copy arrives, while fulls are empty."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from dr_sim.backups.model import Kind
+from dr_sim.journal import Row
+from dr_sim.results import Result, run
+from dr_sim.scenario import load_scenario
+
+from .runs import MINUTE, SECOND, at, ran, rows, times
+
+
+def alerts(result: Result, leg: int, event_id: int | None = None) -> list[Row]:
+    found = list(result.whole.legs[leg].journal.rows("seen.RaiseAlert"))
+    return [row for row in found if event_id in (None, row.values["event_id"])]
+
+
+def made(tmp_path: Path, text: str) -> Result:
+    path = tmp_path / "made.yaml"
+    path.write_text(text, encoding="utf-8")
+    return run(load_scenario(path))
+
+
+@pytest.mark.parametrize("imitates", ["sql_server", "postgres"])
+@pytest.mark.parametrize("size", ["50 GB", "500 GB"])
+@pytest.mark.parametrize("lost", ["site", "host", "database"])
+def test_while_the_first_full_is_on_its_way_that_is_told_and_told_once(lost: str, size: str, imitates: str) -> None:
+    """No log is missing from a chain that has not begun, and no restore was made that minutes could have passed since."""
+    result = ran("quickstart", f"events.6.lose={lost}", f"databases.crm.size={size}", "run_for=13 days", f"engine.imitates={imitates}")
+    assert len(result.whole.legs) == 2
+    (not_yet,) = alerts(result, 1, 19)
+    assert not_yet.values["level"] == "error" and "[15] minutes since the secondary was put in place" in not_yet.values["text"]
+    first_restore = next(iter(result.whole.legs[1].journal.rows("truth.restored"))).time_us
+    assert not_yet.time_us < first_restore
+    before = [row for row in alerts(result, 1) if row.time_us < first_restore]
+    assert not [row for row in before if row.values["event_id"] in (1, 3, 8, 18)]
+    assert not [row for row in before if "since the last successful restore" in row.values["text"]]
+
+
+def test_a_first_full_that_comes_soon_is_no_news() -> None:
+    result = ran("quickstart", "databases.crm.size=5 GB", "run_for=13 days")
+    assert alerts(result, 1, 19) == []
+
+
+def test_a_restart_does_not_tell_of_the_first_full_again(tmp_path: Path) -> None:
+    result = made(tmp_path, """
+name: seeding
+run_for: 12 h
+databases: {a: {size: 500 GB, seeded: false, full: daily 01:00}}
+link: {bandwidth: 200 Mbit/s}
+replication: {staging: 1 TB}
+events:
+  - {at: 2 h, manager_crash: {}}
+  - {at: 3 h, manager_crash: {}}
+""")  # fmt: skip
+    assert len(alerts(result, 0, 19)) == 1
+
+
+# ---- event 4 ------------------------------------------------------------------------------------------------------------------
+def test_a_full_whose_copy_arrives_is_not_said_to_be_lost() -> None:
+    """500 GB cross again for five and a half hours: that it could not be copied again would be untrue."""
+    result = ran(
+        "faults/base", "databases.crm.size=500 GB", "databases.crm.full=daily 01:00", "replication.staging=1 TB", "run_for=2 days",
+        "events=[{at: Mon 01:30, corrupt_in_transit: {database: crm, kind: full}}]",
+    )  # fmt: skip
+    assert rows(result, "truth.damaged") != []
+    assert rows(result, "seen.RaiseAlert", event_id=4) == []
+
+
+def test_empty_fulls_are_told_of_at_every_retry_and_another_is_asked_for() -> None:
+    result = ran("faults/empty_fulls")
+    told = rows(result, "seen.RaiseAlert", event_id=4)
+    first = told[0].time_us
+    assert at(2, "01:19") < first < at(2, "01:20")
+    assert all(b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told))
+    assert {r.values["level"] for r in told if r.time_us < first + 30 * MINUTE} == {"error"}
+    assert {r.values["level"] for r in told if r.time_us >= first + 30 * MINUTE} == {"critical"}
+    asked = times(result, "seen.TakeBackup", kind=Kind.FULL)
+    assert asked[0] == first and all(b - a >= 60 * MINUTE for a, b in pairwise(asked))
+    full = next(r.time_us for r in rows(result, "truth.restored") if r.time_us > at(3, "12:00"))
+    assert full < at(3, "13:30") and told[-1].time_us < full
+    assert not rows(result, "seen.RaiseAlert", event_id=19)
+
+
+def test_with_logs_beside_them_too() -> None:
+    """Logs go on as always; but a base that is not there is a danger to the next repair."""
+    result = ran("faults/empty_fulls", "databases.crm.log=every 5 min")
+    told = rows(result, "seen.RaiseAlert", event_id=4)
+    assert told[-1].values["level"] == "critical" and all(b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told))
+    assert times(result, "seen.TakeBackup", kind=Kind.FULL)[0] == told[0].time_us
+    assert told[-1].time_us < at(3, "13:30")
+
+
+def test_a_backup_that_fails_is_told_of_once() -> None:
+    result = ran("capacity/share_full")
+    failed = times(result, "truth.backup_failed")
+    assert failed and times(result, "seen.RaiseAlert", event_id=9) == failed
+    assert max(failed) > SECOND
