@@ -154,3 +154,16 @@ def test_built_in_log_shipping() -> None:
     result = ran("sanity/log_shipping_15_15_15")
     assert peak_us(result) == 30 * MINUTE + TRANSFER == 1_800_800_000
     assert peak_lag_us(result) == 45 * MINUTE + ceil_div(20_000_000, 20_000_000) == 2_701_000_000
+
+
+def test_one_restore_of_an_hour_makes_an_outage_an_hour_longer() -> None:
+    """The log lands, is hashed, and takes 3,408 times as long as usual; 78.5 s come after the drain of any failover."""
+    result = ran("sanity/outage_if_now")
+    hashed, warm_up = ceil_div(20_000_000, 500_000_000), 8_460_000
+    restore = 3408 * SECOND + ceil_div(20_000_000 * 3408, 356_000_000)
+    after = (10 + 60) * SECOND + warm_up
+    o = result.summary["outage_if_now"]
+    assert abs(o["max_us"] - (hashed + restore + after)) <= 2
+    assert o["p50_us"] == (30 + 21) * SECOND + after == 129_460_000
+    assert peak_us(result) < 304 * SECOND
+    assert (result.summary["alerts"]["missed"], result.summary["alerts"]["false"]) == (0, 0)
