@@ -9,7 +9,7 @@ from dr_sim.scenario.fields import DatabaseName, Duration, Params
 
 
 class CarelessCleanUp(Params):
-    where: Literal["primary", "secondary"] = "primary"
+    where: Literal["primary", "secondary", "both"] = "primary"
     database: DatabaseName
     kind: Literal["any", "full", "incremental", "log"] = "any"
     older_than: Duration
@@ -18,15 +18,16 @@ class CarelessCleanUp(Params):
 def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     world = event.world
     index = world.index_of(params.database)
-    event.begins(f"clean-up at the {params.where}", index)
+    what = "clean-up at both sides" if params.where == "both" else f"clean-up at the {params.where}"
+    event.begins(what, index)
     before_us = world.context.now_us - params.older_than
-    for file in world.files_at(params.where, index):
-        if params.kind in ("any", file.kind.word) and file.ends_us < before_us and file.made is not None:
-            if params.where == "primary":
-                world.primary.delete(file, "clean-up")
-            else:
-                world.secondary.delete(file, "clean-up")
-    event.ends(f"clean-up at the {params.where}", index)
+    places = ("primary", "secondary") if params.where == "both" else (params.where,)
+    for place in places:
+        delete = world.primary.delete if place == "primary" else world.secondary.delete
+        for file in world.files_at(place, index):
+            if params.kind in ("any", file.kind.word) and file.ends_us < before_us and file.made is not None:
+                delete(file, "clean-up")
+    event.ends(what, index)
 
 
 KIND = Kind(

@@ -1,8 +1,16 @@
-"""The next log backup's file vanishes from the primary's share before it is copied; its log is truncated all the same."""
+"""The next backup's file of a kind vanishes: from the primary's share before it is copied, from the secondary's as soon as it
+has landed, or from both, as a deletion in one replicated share deletes the file in the other.
+
+Its log is truncated all the same. A file that is lost at the secondary alone can be copied again.
+"""
 
 from __future__ import annotations
 
-from dr_sim.backups.model import Kind as BackupKind
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
@@ -10,28 +18,54 @@ from dr_sim.world.backup_file import BackupFile
 
 class MissingFile(Params):
     database: DatabaseName
+    kind: Literal["full", "incremental", "log"] = Field("log", description="whose file vanishes: the next backup of this kind")
+    where: Literal["primary", "secondary", "both"] = Field(
+        "primary",
+        description="primary: before it is copied; secondary: as soon as it has landed; both: then, at both sides at once",
+    )
 
 
 def happen(event: Occurrence, params: MissingFile) -> None:
     world = event.world
     index = world.index_of(params.database)
+    kind = KIND_OF_WORD[params.kind]
     event.begins("file lost", index)
+    chosen: list[BackupFile] = []
 
-    def take(file: BackupFile) -> bool:
-        if file.database != index or file.kind is not BackupKind.LOG or not file.whole:
+    def offered(file: BackupFile) -> bool:
+        """Is the file lost before anybody copies it?"""
+        if chosen or file.database != index or file.kind is not kind or not file.whole:
             return False
-        world.on_offer.remove(take)
+        chosen.append(file)
+        if params.where != "primary":
+            world.on_landing.append(landed)
+            return False  # and this stays in the list until then: nothing about it is quiet
         world.primary.delete(file, "lost")
-        event.ends(f"file lost: {file.name}", index)
+        over(file)
         return True
 
-    world.on_offer.append(take)
+    def landed(file: BackupFile) -> None:
+        if file is not chosen[0]:
+            return
+        world.on_landing.remove(landed)
+        if params.where == "both":
+            world.primary.delete(file, "lost")
+        world.secondary.delete(file, "lost")
+        over(file)
+
+    def over(file: BackupFile) -> None:
+        world.on_offer.remove(offered)
+        event.ends(f"file lost: {file.name}", index)
+
+    world.on_offer.append(offered)
 
 
 KIND = Kind(
     "missing_file", MissingFile, "database", True,
-    "a second job, a clean-up script or a person takes a log away: the hole cannot be filled from the primary's log",
-    "operators' threads: a second log-backup job elsewhere steals log; retention that deletes what is still needed",
+    "a second job, a clean-up script or a person takes a backup away: a log's hole cannot be filled from the primary's log; a"
+    " deletion in one replicated share deletes the file in the other",
+    "operators' threads: a second log-backup job elsewhere steals log; retention that deletes what is still needed; Windows DFS"
+    " Replication replicates deletions",
     happen, needs_log=True,
     explains=(Explains.FILE_LOST,),
 )  # fmt: skip

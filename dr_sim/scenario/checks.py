@@ -245,7 +245,8 @@ def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any, needing: 
     problems = []
     for line in lines:
         name = getattr(line.params, "database", None)
-        log = _of((databases or {}).get(name), "log") if line.kind in needing else None
+        about_logs = line.kind in needing and getattr(line.params, "kind", "log") == "log"
+        log = _of((databases or {}).get(name), "log") if about_logs else None
         if log is not None and log.kind == "none":
             where = f"event {line.number}: {line.kind}" if isinstance(line, EventLine) else f"faults.{line.kind}"
             told = f"{where}: {name} takes no log backups (log: none), so nothing can happen to one; name a database that does"

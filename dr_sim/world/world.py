@@ -85,10 +85,11 @@ class World:
         self._happenings = Happenings(self)
         self.effects: list[Effect] = []  # what was to last
         self.on_offer: list[Callable[[BackupFile], bool]] = []
+        self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
         self.secondary = Secondary(context, lambda database, name: self.hands.attempts_in_store(database, name))
-        self.replication = Replication(context, self.link, self.secondary.land, self.secondary.share)
+        self.replication = Replication(context, self.link, self._land, self.secondary.share)
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
@@ -223,6 +224,11 @@ class World:
             if take(file):
                 return
         self.replication.offer(file)
+
+    def _land(self, file: BackupFile, data: bytes) -> None:
+        self.secondary.land(file, data)
+        for take in list(self.on_landing):
+            take(file)
 
     def lose_primary(self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()) -> None:
         """The failure itself: from this instant nothing is acknowledged there.

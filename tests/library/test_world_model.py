@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import KIND_OF_WORD, Kind
 from dr_sim.engines import postgres_words
 from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
@@ -19,6 +19,7 @@ from .runs import (
     ceil_div,
     failover,
     fault,
+    log_name,
     peak_us,
     ran,
     rows,
@@ -312,3 +313,51 @@ def test_an_sqlstate_is_told_as_a_number_and_begins_the_text() -> None:
     for number in SQL_SERVER_ERRORS:  # each of the model's situations has words
         assert number in postgres_words.WORDS
     assert postgres_words.refusal(3241, path="x", size=0).text == 'XX000 archive file "x" has wrong size: 0 instead of 16777216'
+
+
+# ---- files that vanish, anywhere -------------------------------------------------------------------------------------------------
+def vanished(result: Result) -> list[tuple[int, str]]:
+    return [(r.time_us, str(r.values["where"])) for r in rows(result, "truth.file_gone", why="lost")]
+
+
+def test_a_deletion_that_replicates_takes_both_files() -> None:
+    result = fault("missing_file_both")
+    landed = at(1, "10:00:02.8")
+    assert vanished(result) == [(landed, "primary"), (landed, "secondary")]
+    assert rows(result, "seen.Restore", name=log_name("10:00")) == []
+    assert Kind.INCREMENTAL in [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
+
+
+def test_a_file_that_is_lost_at_the_secondary_alone_is_copied_again() -> None:
+    result = ran("faults/missing_file_both", "events.1.missing_file.where=secondary")
+    assert vanished(result) == [(at(1, "10:00:02.8"), "secondary")]
+    assert rows(result, "seen.TakeBackup") == []
+    assert len(rows(result, "truth.landed", name=log_name("10:00"))) == 2
+    assert len(rows(result, "seen.Restored", name=log_name("10:00"))) == 1
+
+
+@pytest.mark.parametrize("where", ["primary", "secondary", "both"])
+@pytest.mark.parametrize("kind", ["full", "incremental"])
+@pytest.mark.parametrize("logs", ["every 5 min", "none"])
+def test_backups_of_every_kind_vanish_at_every_place(kind: str, where: str, logs: str) -> None:
+    """The next of its kind alone is lost; logs go on beside it."""
+    result = fault_free(
+        "faults/missing_file_both", f"events.1.missing_file.kind={kind}", f"events.1.missing_file.where={where}", f"databases.crm.log={logs}",
+        "databases.crm.size=5 GB", "databases.crm.full=every 8 h", "databases.crm.incremental=every 3 h", "link.bandwidth=1 Gbit/s",
+    )  # fmt: skip
+    places = ["primary", "secondary"] if where == "both" else [where]
+    assert [place for _, place in vanished(result)] == places
+    number = KIND_OF_WORD[kind]
+    files = {r.values["file"] for r in rows(result, "truth.file_gone", why="lost")}
+    (begun,) = [r for r in rows(result, "truth.backup_begin") if r.values["file"] in files]
+    due_hour = {"full": 16, "incremental": 12}[kind]
+    assert (begun.values["kind"], begun.time_us) == (number, due_hour * 3600 * SECOND)
+    landings = [r.time_us for r in rows(result, "truth.landed") if r.values["file"] in files]
+    assert len(landings) == {"primary": 0, "secondary": 2, "both": 1}[where]
+
+
+@pytest.mark.parametrize("where", ["primary", "secondary", "both"])
+def test_a_careless_clean_up_can_befall_two_places_at_once(where: str) -> None:
+    result = fault_free("faults/careless_clean_up_secondary", f"events.1.careless_clean_up.where={where}")
+    places = {str(r.values["where"]) for r in rows(result, "truth.file_gone", why="clean-up")}
+    assert places == ({"primary", "secondary"} if where == "both" else {where})
