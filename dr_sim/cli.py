@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(commands)
     _add_engines(commands)
     _add_import(commands)
+    cli_plan.add_plan(commands)
     _add_lists(commands)
     cli_reference.add_commands(commands)
     for name in _READS_SCENARIOS:

@@ -1,0 +1,437 @@
+"""`dr-sim plan`: real histories against a planner written anew here, by trying every chain; targets, exits, texts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dr_sim.backups.outlook import look_ahead
+from dr_sim.backups.target import ASSUMED_FIXED_US, ASSUMED_RATE_BYTES_S
+from dr_sim.cli import main
+from dr_sim.importers.plan_sources import Forks, sources_in
+from dr_sim.results import read_results, run, write_results
+from dr_sim.scenario import load_scenario
+from dr_sim.scenario.defaults import DEFAULTS
+from dr_sim.units import format_disk_rate, format_duration
+
+DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="no ../shared/data beside the project")
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+def planned(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """(exit code, the first database's plan) of a plan as JSON."""
+    code = main(["plan", *arguments, "--json"])
+    out = json.loads(capsys.readouterr().out)
+    assert out["exit_code"] == code
+    return code, out["databases"][0]
+
+
+def files_of(answer: dict[str, Any], *kinds: str) -> list[str]:
+    return [step["file"] for step in answer["steps"] if not kinds or step["kind"] in kinds]
+
+
+# ---- a planner of its own: SQL Server ------------------------------------------------------------------------------
+Row = dict[str, Any]
+
+
+def raw_rows(path: Path) -> list[Row]:
+    data = path.read_bytes()
+    rows = json.loads(data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8-sig"))
+    return [{key.lower(): value for key, value in row.items()} for row in rows]
+
+
+def name_of(row: Row) -> str:
+    path = row.get("backuppath")
+    return str(path).replace("\\", "/").rpartition("/")[2] if path else str(row["backupsetguid"])
+
+
+def by_logs(start: int, logs: list[Row]) -> tuple[int, int]:
+    """(furthest LSN, number of logs) from a position, by always taking the log that covers it and reaches furthest."""
+    count, best = 0, start
+    for log in [*sorted(logs, key=lambda log: log["firstlsn"]), {"firstlsn": 10**30, "lastlsn": 0}]:
+        if log["firstlsn"] > start and best > start:
+            start, count = best, count + 1
+        if log["firstlsn"] <= start:
+            best = max(best, log["lastlsn"])
+    return start, count
+
+
+def every_chain(rows: list[Row]) -> tuple[int, list[str], int]:
+    """(furthest LSN, full and differential of the best chain, its logs): all fulls, all differentials on each."""
+    kinds = {kind: [row for row in rows if row["type"] == kind] for kind in ("Database", "Database Differential", "Transaction Log")}
+    chains = []
+    for full in kinds["Database"]:
+        on_it = [d for d in kinds["Database Differential"] if d["databasebackuplsn"] == full["checkpointlsn"] and d["lastlsn"] > full["lastlsn"]]
+        for last in [full, *on_it]:
+            lsn, count = by_logs(last["lastlsn"], kinds["Transaction Log"])
+            names = [name_of(full)] if last is full else [name_of(full), name_of(last)]
+            chains.append((lsn, last["lastlsn"], full["lastlsn"], -count, names))
+    if not chains:
+        return 0, [], 0
+    lsn, _, _, count, names = max(chains, key=lambda chain: chain[:4])
+    return lsn, names, -count
+
+
+def holds_for_every_file(path: Path, stride: int) -> None:
+    rows = raw_rows(path)
+    (source,) = sources_in(path.read_bytes(), path.name)
+    logs = [row for row in rows if row["type"] == "Transaction Log"]
+    others = [row for row in rows if row["type"] != "Transaction Log"]
+    for gone in [None, *others, *logs[::stride]]:
+        left = [row for row in rows if row is not gone]
+        opened = source.open([name_of(gone)] if gone is not None else [], Forks())
+        found = look_ahead(opened.headers, told=opened.told).plan
+        lsn, names, count = every_chain(left)
+        what = f"without {name_of(gone)}" if gone is not None else "with everything"
+        if not names:
+            assert found.reaches is None, what
+            continue
+        assert found.reaches is not None and found.reaches[1] == lsn, what
+        assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == names, what
+        assert len(found.steps) == len(names) + count, what
+
+
+SQL_SERVER = sorted((DATA / "dbatools").glob("*.json")) if DATA.exists() else []
+
+
+@needs_data
+@pytest.mark.parametrize("path", SQL_SERVER, ids=lambda path: path.stem)
+def test_sql_server_without_each_file_once(path: Path) -> None:
+    holds_for_every_file(path, 1 if path.stat().st_size < 10**5 else 37)
+
+
+@needs_data
+@pytest.mark.long
+@pytest.mark.parametrize("path", [p for p in SQL_SERVER if p.stat().st_size > 10**5], ids=lambda path: path.stem)
+def test_sql_server_without_each_file_once_in_full(path: Path) -> None:
+    holds_for_every_file(path, 1)
+
+
+# ---- a planner of its own: base backups and what they stand on -----------------------------------------------------
+def newest_chain(backups: dict[str, tuple[str, float]], until: float | None = None) -> list[str]:
+    """backups: label -> (label of the parent or '', end). The labels up to the newest backup whose chain is whole."""
+    best: list[str] = []
+    for label, (_, end) in sorted(backups.items(), key=lambda item: item[1][1]):
+        chain, at = [label], backups[label][0]
+        while at and at in backups:
+            chain.append(at)
+            at = backups[at][0]
+        if not at and (until is None or end <= until):
+            best = chain[::-1]
+    return best
+
+
+def walg_backups() -> dict[str, tuple[str, float]]:
+    rows = json.loads((DATA / "walg" / "backup-list.json").read_text())
+    by_segment = {row["wal_file_name"]: row["backup_name"] for row in rows}
+    return {
+        row["backup_name"]: (
+            by_segment[row["backup_name"].partition("_D_")[2]] if "_D_" in row["backup_name"] else "",
+            datetime.fromisoformat(row["finish_time"]).timestamp(),
+        )
+        for row in rows
+    }
+
+
+@needs_data
+def test_walg_without_each_one_and_each_two() -> None:
+    backups = walg_backups()
+    path = DATA / "walg" / "backup-list.json"
+    (source,) = sources_in(path.read_bytes(), path.name)
+    choices = [(), *combinations(backups, 1), *combinations(backups, 2)]
+    for gone in choices:
+        left = {label: backup for label, backup in backups.items() if label not in gone}
+        opened = source.open(list(gone), Forks())
+        found = look_ahead(opened.headers, told=opened.told).plan
+        assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == newest_chain(left), gone
+
+
+@needs_data
+def test_walg_until_just_after_each_backup(capsys: pytest.CaptureFixture[str]) -> None:
+    backups = walg_backups()
+    path = str(DATA / "walg" / "backup-list.json")
+    for label, (_, end) in backups.items():
+        until = datetime.fromtimestamp(end + 0.5).astimezone().isoformat()
+        code, answer = planned(capsys, path, "--until", until)
+        assert files_of(answer, "full", "incremental") == newest_chain(backups, end + 0.5)
+        is_last = end == max(e for _, e in backups.values())
+        assert code == (1 if is_last else 0), label  # beyond the last one nothing tells of WAL
+
+
+PGBACKREST = sorted((DATA / "pgbackrest").glob("*.json")) if DATA.exists() else []
+
+
+@needs_data
+@pytest.mark.parametrize("path", PGBACKREST, ids=lambda path: path.stem)
+def test_pgbackrest_without_each_backup_once(path: Path) -> None:
+    stanzas = json.loads(path.read_text())
+    for source in sources_in(path.read_bytes(), path.name):
+        name, _, system = source.database.partition(" (")
+        (stanza,) = [s for s in stanzas if s["name"] == name]
+        ids = {(db["id"], db["repo-key"]): str(db["system-id"]) for db in stanza["db"]}
+        backups = {
+            row["label"]: (row["prior"] or "", row["timestamp"]["stop"])
+            for row in stanza["backup"]
+            if not system or ids[row["database"]["id"], row["database"]["repo-key"]] == system.rstrip(")")
+        }
+        for gone in ["", *backups]:
+            left = {label: backup for label, backup in backups.items() if label != gone}
+            opened = source.open([gone] if gone else [], Forks())
+            found = look_ahead(opened.headers, told=opened.told).plan
+            assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == newest_chain(left), gone
+
+
+BARMAN = sorted((DATA / "barman").glob("*.json")) if DATA.exists() else []
+
+
+@needs_data
+@pytest.mark.parametrize("path", BARMAN, ids=lambda path: path.stem)
+def test_barman_without_each_backup_once(path: Path) -> None:
+    """All of these are fulls: the newest that is left."""
+    for source in sources_in(path.read_bytes(), path.name):
+        labels = [name for name in source.open([], Forks()).names.values() if "WAL" not in name]
+        assert labels
+        for gone in ["", *labels]:
+            opened = source.open([gone] if gone else [], Forks())
+            found = look_ahead(opened.headers, told=opened.told).plan
+            left = [label for label in labels if label != gone]
+            assert [opened.names[s.backup_id] for s in found.steps if s.kind.word == "full"] == left[-1:], gone
+
+
+# ---- the command ---------------------------------------------------------------------------------------------------
+def sql_row(number: int, kind: str, first: int, last: int, **more: Any) -> dict[str, Any]:
+    return {
+        "DatabaseName": "crm", "Type": kind, "BackupSetGUID": f"set-{number}", "FirstLSN": first, "LastLSN": last,
+        "CheckpointLSN": first, "DatabaseBackupLSN": 0 if kind == "D" else 100, "BackupPath": f"D:\\b\\{number}.bak",
+        "BackupStartDate": f"2024-05-01T{number:02}:00:00Z", "BackupFinishDate": f"2024-05-01T{number:02}:10:00Z",
+        "BackupSize": 712_000_000, "CompressedBackupSize": 100_000_000,
+    } | more  # fmt: skip
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, "L", 300, 400), sql_row(4, "I", 400, 450),
+            sql_row(5, "L", 400, 500), sql_row(6, "L", 500, 600)]  # fmt: skip
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_the_end(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer = planned(capsys, str(history))
+    assert code == 0 and files_of(answer) == ["1.bak", "4.bak", "5.bak", "6.bak"]
+    assert answer["duration_s"] == 4 * (1 + 2) and answer["costs"]["source"].startswith("assumed")
+    assert answer["reaches"]["utc"] == "2024-05-01T06:00:00Z" and answer["lost_s"] == 0
+    assert any("2848000000 plain bytes drive the time; 400000000 bytes" in remark for remark in answer["remarks"])
+
+
+@pytest.mark.parametrize(
+    ("until", "reading", "code", "files"),
+    [
+        ("2024-05-01 03:00", "start", 0, "123"), ("2024-05-01 03:05", "start", 0, "1235"), ("2024-05-01 03:05", "finish", 0, "123"),
+        ("2024-05-01T05:30:00+02:00", "start", 0, "1235"), ("2024-05-01 06:05", "start", 1, "1456"),
+        ("2024-05-01 06:05", "finish", 0, "1456"), ("2024-05-01 00:30", "start", 1, ""), ("350", "start", 0, "123"),
+        ("450", "start", 0, "14"), ("601", "start", 1, "1456"), ("00000000:00000000:015e", "start", 0, "123"),
+    ],
+)  # fmt: skip
+def test_targets(history: Path, capsys: pytest.CaptureFixture[str], until: str, reading: str, code: int, files: str) -> None:
+    found, answer = planned(capsys, str(history), "--until", until, "--reading", reading)
+    assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
+
+
+def test_a_missed_instant_says_what_is_lost(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, answer = planned(capsys, str(history), "--until", "2024-05-01 07:00")
+    assert answer["lost_s"] == 3600 and not answer["reached"]
+    assert main(["plan", str(history), "--until", "2024-05-01 06:05"]) == 1
+    shown = capsys.readouterr().out
+    assert "the target is missed" in shown and "by its finish (--reading finish) it would do" in shown
+
+
+@pytest.mark.parametrize(
+    ("gone", "code", "files", "missing"),
+    [
+        (["6.bak"], 0, "145", []), (["D:\\b\\5.bak"], 1, "14", ["lost"]), (["4.bak"], 0, "12356", []),
+        (["set-4", "3.bak"], 1, "12", ["lost"]), (["1.bak"], 1, "", []), (["d:/b/5.bak", "4.bak"], 1, "123", ["lost"]),
+    ],
+)  # fmt: skip
+def test_without(
+    history: Path, capsys: pytest.CaptureFixture[str], gone: list[str], code: int, files: str, missing: list[str]
+) -> None:  # fmt: skip
+    arguments = [part for name in gone for part in ("--without", name)]
+    found, answer = planned(capsys, str(history), *arguments)
+    assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
+    assert [gap["state"] for gap in answer["missing"]] == missing
+    assert answer["lost_s"] is None if not files else answer["lost_s"] >= 0
+
+
+def test_what_the_loss_of_the_last_file_costs(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, answer = planned(capsys, str(history), "--without", "6.bak")
+    assert answer["lost_s"] == 3600
+
+
+def test_a_missing_tail_is_late(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer = planned(capsys, str(history), "--current", "900")
+    assert code == 0 and [(gap["state"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]] == [("late", "600", "900")]
+
+
+def test_costs_that_are_given(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, answer = planned(capsys, str(history), "--restore-rate", "71.2 MB/s", "--restore-fixed", "0 s")
+    assert answer["duration_s"] == 40 and answer["costs"]["source"] == "given"
+
+
+def test_assumed_costs_are_the_scenarios_own() -> None:
+    defaults = {key: value for key, value, *_ in DEFAULTS}
+    assert defaults["secondary.restore_rate"] == format_disk_rate(ASSUMED_RATE_BYTES_S)
+    assert defaults["secondary.restore_fixed"] == format_duration(ASSUMED_FIXED_US)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--without", "7.bak"], "--without: '7.bak' is no file in"), (["--until", "soon"], "--until: 'soon' is no LSN"),
+        (["--until", "2024-99-01"], "--until: '2024-99-01' is not a date"), (["--database", "erp"], "it holds crm"),
+        (["--fork", "zz"], "is no recovery fork"), (["--current", "x"], "is no LSN"), (["--restore-rate", "fast"], "--restore-rate: "),
+        (["--restore-fixed", "soon"], "--restore-fixed: "), (["--forks", "nowhere"], "nowhere: cannot be read"),
+        (["--until", "9" * 400], "is no LSN"), (["--until", ""], "is no LSN"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(history: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main(["plan", str(history), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", "nonsense", "[[]]", '{"a": []}', "<Objs/>", '[{"backup_name": 1', "\x00"])
+def test_what_is_no_history_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    path = tmp_path / "h.json"
+    path.write_text(text)
+    assert main(["plan", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(str(path)) and told.count("\n") == 1
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2), st.integers(0, 900), st.integers(0, 12), st.text(max_size=4))
+def test_a_damaged_history_never_ends_in_a_traceback(tmp_path: Path, which: int, at: int, length: int, inserted: str) -> None:
+    whole: list[Any] = [
+        [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300)], [walg_row(5, 1, 0), walg_row(5, 4, 10, wal(5, 1))],
+        {"pg": [{"backup_id": "A", "status": "DONE", "end_time_timestamp": "1714557600", "size_bytes": 5}]},
+    ]  # fmt: skip
+    text = json.dumps(whole[which])
+    path = tmp_path / "h.json"
+    path.write_text(text[: at % len(text)] + inserted + text[at % len(text) + length :], encoding="utf-8", errors="ignore")
+    assert main(["plan", str(path)]) in (0, 1, 2)
+
+
+def test_a_name_that_is_too_long_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "a" * 5000]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(tmp_path)]) == 2
+    assert "holds no manifest.json" in capsys.readouterr().err
+
+
+def test_two_databases_are_two_plans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300, DatabaseName="erp")]
+    (tmp_path / "h.json").write_text(json.dumps(rows))
+    assert main(["plan", str(tmp_path / "h.json")]) == 1  # erp has no full
+    assert "erp" in capsys.readouterr().out
+    assert main(["plan", str(tmp_path / "h.json"), "--database", "crm"]) == 0
+
+
+# ---- forks ---------------------------------------------------------------------------------------------------------
+def test_recovery_forks_of_sql_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The log across the fork is lost: without its history the new fork cannot be reached, with it the hole shows."""
+    old, new = {"RecoveryForkID": "aaaa"}, {"RecoveryForkID": "bbbb"}
+    rows = [sql_row(1, "D", 100, 200, **old), sql_row(2, "L", 50, 300, **old), sql_row(3, "L", 350, 500, **new)]
+    path, forks = tmp_path / "h.json", tmp_path / "forks.csv"
+    path.write_text(json.dumps(rows))
+    code, answer = planned(capsys, str(path))
+    assert code == 0 and answer["newer_fork"] == "fork bbbb"
+    forks.write_text("recovery_fork_guid,first_recovery_fork_guid,fork_point_lsn\nBBBB,aaaa,320\n")
+    code, answer = planned(capsys, str(path), "--forks", str(forks))
+    assert code == 1 and answer["newer_fork"] is None
+    assert [(gap["fork"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]] == [
+        ("fork aaaa", "300", "320"), ("fork bbbb", "320", "350"),
+    ]  # fmt: skip
+    code, answer = planned(capsys, str(path), "--forks", str(forks), "--fork", "aaaa")
+    assert code == 0 and answer["newer_fork"] == "fork bbbb"
+
+
+def wal(timeline: int, number: int) -> str:
+    return f"{timeline:08X}{0:08X}{number:08X}"
+
+
+def walg_row(timeline: int, segment: int, minute: int, base: str = "") -> dict[str, Any]:
+    start = segment * 2**24 + 40
+    return {
+        "backup_name": f"base_{wal(timeline, segment)}" + (f"_D_{base}" if base else ""), "wal_file_name": wal(timeline, segment),
+        "start_time": f"2024-05-01T10:{minute:02}:00Z", "finish_time": f"2024-05-01T10:{minute + 1:02}:00Z",
+        "start_lsn": start, "finish_lsn": start + 100, "system_identifier": 7, "uncompressed_size": 10**9, "compressed_size": 10**8,
+    }  # fmt: skip
+
+
+def test_timeline_files_and_wal_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Full 5/1, and one on timeline 6; the switch lies inside 5/5. Gone are 5/3 and 6/{5,6} and the second full."""
+    path, forks = tmp_path / "list.json", tmp_path / "00000006.history"
+    path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(5, 4, 10), walg_row(6, 8, 30)]))
+    forks.write_text("4\t0/100\tno recovery target specified\n\n5\t0/5001234\tbefore 2024\n")
+    gone = [f"base_{wal(5, 4)}", f"base_{wal(6, 8)}", wal(5, 3), wal(6, 5), wal(6, 6)]
+    arguments = [part for name in gone for part in ("--without", name)]
+    code, answer = planned(capsys, str(path), "--forks", str(forks), *arguments)
+    assert code == 1 and files_of(answer, "full") == [f"base_{wal(5, 1)}"]
+    assert answer["reaches"]["lsn"] == str(3 * 2**24)
+    assert answer["missing"][0]["what"] == f"WAL {wal(5, 3)}"
+    assert answer["missing"][-1]["what"] == f"WAL {wal(6, 5)} to {wal(6, 6)}"
+    code, answer = planned(capsys, str(path), "--forks", str(forks), "--without", f"base_{wal(6, 8)}")
+    assert code == 0 and files_of(answer, "full") == [f"base_{wal(5, 4)}"]
+    code, answer = planned(capsys, str(path), "--current", wal(6, 12))
+    assert [gap["state"] for gap in answer["missing"]] == ["late"]
+    code, answer = planned(capsys, str(path), "--until", "0/4000028", "--fork", "5")
+    assert code == 0 and answer["reaches"]["fork"] == "timeline 5"
+
+
+def test_a_wrong_timeline_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, forks = tmp_path / "list.json", tmp_path / "00000006.history"
+    path.write_text(json.dumps([walg_row(5, 1, 0)]))
+    forks.write_text("5\t0/5001234\nrubbish\n")
+    assert main(["plan", str(path), "--forks", str(forks)]) == 2
+    assert f"{forks}:2:1: is no timeline history" in capsys.readouterr().err
+
+
+# ---- runs of dr_sim ------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart, whose site is lost."""
+    place = tmp_path_factory.mktemp("plan") / "run"
+    write_results(run(load_scenario(SCENARIOS / "quickstart.yaml")), place)
+    return place
+
+
+def test_the_folder_of_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the files at the secondary reach is what the failover reached: the data loss of both is the same."""
+    summary = json.loads((folder / "summary.json").read_text())
+    (failover,) = summary["failovers"]
+    code, answer = planned(capsys, str(folder))
+    assert code == 0 and answer["steps"][0]["kind"] == "full"
+    assert answer["costs"]["source"] == "secondary.restore_rate and restore_fixed of the run's scenario"
+    failed_us = next(row.time_us for row in read_results(folder).journal.rows("truth.failed"))
+    start = datetime.fromisoformat("2026-01-05T00:00:00+00:00").timestamp()
+    reached = datetime.fromisoformat(answer["reaches"]["utc"]).timestamp()
+    assert start + failed_us / 1e6 - reached == pytest.approx(failover["data_loss_s"], abs=1)
+    last = answer["steps"][-1]["file"]
+    code, without = planned(capsys, str(folder), "--without", last)
+    assert code == 0 and without["lost_s"] == 300
+    middle = answer["steps"][-2]["file"]
+    code, without = planned(capsys, str(folder), "--without", middle)
+    assert code == 1 and [gap["state"] for gap in without["missing"]] == ["lost"]
