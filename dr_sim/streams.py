@@ -17,6 +17,7 @@ import numpy as np
 from dr_sim.scenario.model import Law
 
 BLOCK_WORDS = 256
+MOST_DRAWN = 2**53  # 285 years, or a factor of nine billion: no run lasts so long, and sums of it stay within 64 bits
 _Z95 = NormalDist().inv_cdf(0.95)  # 1.6449: the lognormal's 95th percentile lies so many sigmas above its median
 _NORMAL = NormalDist()
 
@@ -51,17 +52,17 @@ class Stream:
         return (self.word(occurrence) * n) >> 64
 
     def law(self, occurrence: int, law: Law) -> int:
-        """A value of a law, as its unit's whole number."""
+        """A value of a law, as its unit's whole number. A tail that has no end is cut off at MOST_DRAWN."""
         if law.kind == "fixed":
             return law.a
         u = self.uniform(occurrence)
         if law.kind == "exponential":
-            return half_up(-law.a * math.log(u))
+            return min(MOST_DRAWN, half_up(-law.a * math.log(u)))
         if law.kind == "uniform":
             return half_up(law.a + (law.b - law.a) * u)
         if law.kind == "lognormal":
             sigma = math.log(law.b / law.a) / _Z95
-            return half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u)))
+            return min(MOST_DRAWN, half_up(law.a * math.exp(sigma * _NORMAL.inv_cdf(u))))
         raise ValueError(f"no such law: {law.kind}")
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt_file
 from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -17,7 +18,7 @@ class CorruptAtRest(Params):
     machine: MachineName | None = Field(None, description="at the primary, with no database: whose; all if left out")
     where: Literal["secondary", "primary"] = "secondary"
     kind: Literal["any", "full", "incremental", "log"] = "any"
-    files: int = Field(1, ge=1, description="the newest so many of each database, side by side on the disk")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="the newest so many of each database, side by side on the disk")
 
 
 def happen(event: Occurrence, params: CorruptAtRest) -> None:

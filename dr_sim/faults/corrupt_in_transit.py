@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
 from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -15,7 +16,7 @@ from dr_sim.world.backup_file import BackupFile
 class CorruptInTransit(Params):
     database: DatabaseName | None = Field(None, description="only this database's files; any if left out")
     kind: Literal["any", "full", "incremental", "log"] = "any"
-    files: int = Field(1, ge=1, description="so many arrivals in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
 
 
 def happen(event: Occurrence, params: CorruptInTransit) -> None:

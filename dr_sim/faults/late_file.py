@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Law, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -12,7 +13,7 @@ from dr_sim.world.backup_file import BackupFile
 class LateFile(Params):
     database: DatabaseName
     by: Law = Field(description="how much later than sent")
-    files: int = Field(1, ge=1, description="so many, each by a draw of its own")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="so many, each by a draw of its own")
 
 
 def happen(event: Occurrence, params: LateFile) -> None:

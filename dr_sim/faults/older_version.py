@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
 from dr_sim.world.backup_file import BackupFile
 
@@ -14,7 +15,7 @@ from dr_sim.world.backup_file import BackupFile
 class OlderVersion(Params):
     database: DatabaseName
     kind: Literal["full", "incremental", "log"] = "log"
-    files: int = Field(1, ge=1, description="so many arrivals in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
 
 
 def happen(event: Occurrence, params: OlderVersion) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
 from dr_sim.faults.kind import Explains, Kind, Occurrence
-from dr_sim.scenario.fields import Count, DatabaseName, Duration, Params, default
+from dr_sim.scenario.fields import Count, DatabaseName, Params, Period, default
 from dr_sim.world.primary_database import Order
 
 
 class SecondLogJob(Params):
     database: DatabaseName
     times: Count = default("1", "assumed: found at once", "how often it runs")
-    every: Duration = default("1 h", "assumed", "between its runs")
+    every: Period = default("1 h", "assumed", "between its runs")
 
 
 def happen(event: Occurrence, params: SecondLogJob) -> None:

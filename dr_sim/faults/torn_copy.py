@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
 from dr_sim.world.backup_file import BackupFile
 
@@ -16,7 +17,7 @@ class TornCopy(Params):
     kind: Literal["any", "full", "incremental", "log"] = "any"
     after: Ppm = default("50 %", "assumed", "part of its bytes that crosses")
     leaves: Literal["the part", "whole size"] = "the part"
-    files: int = Field(1, ge=1, description="so many copies in a row")
+    files: int = Field(1, ge=1, le=MOST_FILES, description="so many copies in a row")
 
 
 def happen(event: Occurrence, params: TornCopy) -> None:

@@ -29,10 +29,7 @@ def happen(event: Occurrence, params: WrongClock) -> None:
     detail = f"clock of the {params.side} is wrong"
 
     def move(us: int) -> None:
-        if params.side == "primary":
-            context.primary_clock_us += us
-        else:
-            context.secondary_clock_us += us
+        context.move_clock(params.side, us)
 
     if params.duration is not None:
         event.for_a_time(params.duration, lambda: move(by_us), lambda: move(-by_us), detail)

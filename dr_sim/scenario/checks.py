@@ -5,16 +5,20 @@ A value that could not be read is absent here (None), so a mistake in one place 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import NEVER, did_you_mean
-from dr_sim.scenario.model import LogVolume, Schedule
+from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.tree import Node
 
+MOST_BYTES = 10**17  # of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
+MOST_COUNTED = 10**17  # transactions and requests of one run
+MOST_TRIES = 5_000_000  # retries and the like in one run, were it in trouble from beginning to end: about 2 GB of records
+OFTEN_US = units.MINUTE_US  # what is tried less often than this is not counted: its default is not refused for a long run
 MOST_JOBS = 50_000_000  # backups in one run: 475 database-years of five-minute logs
 MOST_FAULTS = 1_000_000
 
@@ -177,6 +181,121 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
     return problems
 
 
+# ---- what a run adds up to -------------------------------------------------------------------------------------------
+def check_totals(
+    root: Any, tree: Node, series: dict[str, tuple[int, ...]], events: list[EventLine], faults: list[FaultLine]
+) -> list[Problem]:
+    """Bytes, transactions, requests and tries of the whole run. Each value may be possible by itself, and their sum may
+    leave 64 bits or take more memory than there is."""
+    run_for = _of(root, "run_for")
+    if run_for is None:
+        return []
+    problems = []
+    bytes_in_all, most, where = 0, 0, tree
+    for name, database in (_of(root, "databases") or {}).items():
+        node = tree.at(("databases", name))
+        total = _backed_up(database, run_for, series.get(name, ()))
+        bytes_in_all += total
+        if total > most:
+            most, where = total, _shown(node, "log_volume", "size")
+        rate = _of(database, "transactions")
+        if rate and rate[0] * run_for > MOST_COUNTED * rate[1]:
+            problems.append(_too_many(node.at(("transactions",)), f"databases.{name}.transactions", "transactions", rate, run_for))
+    for node, log_bytes, times in _bursts(events, faults, run_for):
+        bytes_in_all += log_bytes * times
+        if log_bytes * times > most:
+            most, where = log_bytes * times, node
+    if bytes_in_all > MOST_BYTES:
+        told = f"the run would back up about {bytes_in_all // 10**15:,} PB, more than {MOST_BYTES // 10**15:,} PB"
+        problems.append(where.problem(f"{told}; write less, or a shorter run_for"))
+    rate = _of(_of(root, "users"), "requests")
+    if rate and rate[0] * run_for > MOST_COUNTED * rate[1]:
+        problems.append(_too_many(tree.at(("users", "requests")), "users.requests", "requests", rate, run_for))
+    return problems + _tries(root, tree, run_for)
+
+
+def _too_many(node: Node, where: str, what: str, rate: tuple[int, int], run_for: int) -> Problem:
+    return node.problem(f"{where}: would be about {rate[0] * run_for // rate[1]:,} {what} in the run, more than {MOST_COUNTED:,}; write fewer")
+
+
+def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
+    """Bytes of all fulls, and of the log once in logs and at the most once a day in incrementals."""
+    size, volume, full = (_of(database, key) for key in ("size", "log_volume", "full"))
+    fulls = 1 if full is None else 1 + run_for // max(1, _interval_us(full) or run_for)
+    numbers = series or getattr(volume, "series_bytes", ())
+    if numbers:
+        period_us = len(numbers) * max(1, getattr(volume, "series_interval_us", 0) or getattr(volume, "interval_us", 1))
+        log = sum(numbers) * (run_for // period_us + 1)
+    else:
+        log = getattr(volume, "num_bytes", 0) * run_for // max(1, getattr(volume, "den_us", 1))
+    return (size or 0) * fulls + 2 * log
+
+
+def _interval_us(schedule: Schedule) -> int:
+    """Of a schedule; 0: it has none."""
+    days = {"daily": units.DAY_US, "weekly": units.WEEK_US}
+    return schedule.interval_us if schedule.kind == "every" else days.get(schedule.kind, 0)
+
+
+def _bursts(events: list[EventLine], faults: list[FaultLine], run_for: int) -> Iterator[tuple[Node, int, int]]:
+    """Where log is written in bursts: the line, bytes of each, about how many."""
+    for event in events:
+        yield event.node, int(getattr(event.params, "log", 0) or 0), 1
+    for fault in faults:
+        yield fault.node, int(getattr(fault.params, "log", 0) or 0), 1 + _times(fault, run_for)
+
+
+def _times(fault: FaultLine, run_for: int) -> int:
+    """About how often it happens, each with those of its cluster."""
+    num, den_us = fault.rate
+    again = fault.together.again
+    return num * run_for // den_us * 1_000_000 // (1_000_000 - (again.chance if again is not None else 0))
+
+
+def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
+    """Whatever is tried again and again as long as something is wrong, or by the clock."""
+    databases = max(1, len(_of(root, "databases") or {}))
+    asked = (
+        (("replay", "retry"), databases, OFTEN_US, "retries"),
+        (("replay", "reverify"), databases, units.HOUR_US, "checks of all files"),
+        (("replication", "retry"), 1, OFTEN_US, "retries"),
+        (("directory", "replicate"), 1, OFTEN_US, "replications"),
+        (("change_windows", "start"), 1, OFTEN_US, "change windows"),
+        (("monitor", "every"), databases, OFTEN_US, "jobs"),
+        (("monitor", "repeat"), databases, OFTEN_US, "alerts"),
+    )  # fmt: skip
+    problems = []
+    for path, each, often_us, what in asked:
+        value = _of(_of(root, path[0]), path[1])
+        every_us = _interval_us(value) if isinstance(value, Schedule) else value
+        if every_us and every_us < often_us and each * run_for > MOST_TRIES * every_us:
+            problems.append(tree.at(path).problem(_would_have(".".join(path), each * run_for // every_us, what)))
+    changes = _of(_of(root, "directory"), "changes")
+    if changes and changes[0] * run_for > MOST_TRIES * changes[1]:
+        told = _would_have("directory.changes", changes[0] * run_for // changes[1], "changes")
+        problems.append(tree.at(("directory", "changes")).problem(told))
+    return problems
+
+
+def _would_have(where: str, count: int, what: str) -> str:
+    return f"{where}: this run may have about {count:,} {what}, more than {MOST_TRIES:,}; write a longer time, or a shorter run_for"
+
+
+def check_recorded(root: Any, tree: Node, read: dict[str, Any]) -> list[Problem]:
+    """How often recorded conditions change in the run. read: what lay in files, by key."""
+    run_for, problems = _of(root, "run_for"), []
+    for key in ("link", "restores", "outages"):
+        found = read.get(key, _of(_of(root, "recorded"), key))
+        changes = 0
+        if run_for is not None and isinstance(found, Recorded) and found.values:
+            changes = run_for // max(1, found.step_us)
+        elif run_for is not None and isinstance(found, Outages) and found.spans:
+            changes = (run_for // max(1, found.period_us) + 1) * len(found.spans)
+        if changes > MOST_TRIES:
+            problems.append(tree.at(("recorded", key)).problem(_would_have(f"recorded.{key}", changes, "changes")))
+    return problems
+
+
 def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int) -> tuple[list[int], list[Problem]]:
     """The instant of each event, and what is wrong with them."""
     instants, problems = [], []
@@ -261,8 +380,7 @@ def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Pro
         if line.together.in_change_windows is not None and start is not None and start.kind == "none":
             told = f"faults.{line.kind}.in_change_windows: there are no change windows; write change_windows: {{start: weekly Tue 21:00}}"
             problems.append(line.node.problem(told))
-        num, den_us = line.rate
-        if num * run_for > MOST_FAULTS * den_us:
-            told = f"faults.{line.kind}.rate: would draw about {num * run_for // den_us:,} faults, more than {MOST_FAULTS:,}; write fewer"
+        if _times(line, run_for) > MOST_FAULTS:
+            told = f"faults.{line.kind}.rate: would draw about {_times(line, run_for):,} faults, more than {MOST_FAULTS:,}; write fewer"
             problems.append(line.node.problem(told))
     return problems

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from dr_sim import units
 from dr_sim.errors import Problem
-from dr_sim.scenario import times
+from dr_sim.scenario import bounds, times
 from dr_sim.scenario.fields import Law, Names, Params, Ppm, Quantity, refuse
 from dr_sim.scenario.problems import keys_of, told
 from dr_sim.scenario.tree import Node, Path, beside
@@ -150,7 +150,7 @@ def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Prob
         rate_node = beside(item, "0 per week", "none by itself")
     rate = None
     try:
-        rate = units.parse_rate(rate_node.value if isinstance(rate_node.value, str) else "")
+        rate = bounds.rate(rate_node.value if isinstance(rate_node.value, str) else "")
     except units.UnitError as error:
         problems.append(rate_node.problem(f"{where}.rate: {error}"))
     apart = {key: child for key, child in item.value.items() if key in Together.model_fields}

@@ -10,6 +10,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
+from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Replications, SlaLine, Sweep, SweepAnswer, Until
 from dr_sim.scenario.sla import COUNTED, CURVES, DURATIONS, VALUES, kind_of, parse_bound, split
@@ -116,7 +117,7 @@ def _budget(node: Node | None, problems: list[Problem]) -> int | None:
     if node is None or node.value is None:
         return None
     try:
-        return units.parse_duration(node.value if isinstance(node.value, str) else "")
+        return bounds.duration(node.value if isinstance(node.value, str) else "")
     except units.UnitError as error:
         problems.append(node.problem(f"replications.budget: {error}"))
         return None

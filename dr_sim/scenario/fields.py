@@ -25,6 +25,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dr_sim import units
+from dr_sim.scenario import bounds
+from dr_sim.scenario.bounds import Bound
 from dr_sim.scenario.model import Law as LawValue
 
 T = TypeVar("T")
@@ -98,15 +100,30 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
 
 
 # ---- quantities ----------------------------------------------------------------------------------------------------
-def _reader(parse: Callable[[str], int]) -> BeforeValidator:
+def _reader(parse: Callable[[str], int], bound: Bound | None = None) -> BeforeValidator:
+    """bound: for a value from Python code, which `parse` never sees; 0 and the marks below it are left as they are."""
+
     def read(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             return from_text(parse, value)
         if value < 0:
             raise refuse(f"{value} is negative")
+        if bound is not None and value:
+            from_text(lambda text: bound.check(value, text), str(value))
         return value
 
     return BeforeValidator(read)
+
+
+def _within(bound: Bound, or_none_at_all: bool = False) -> AfterValidator:
+    """For a quantity that has closer bounds than its kind. or_none_at_all: 0 is allowed, it means something else."""
+
+    def check(value: int) -> int:
+        if value or not or_none_at_all:
+            from_text(lambda text: bound.check(value, text), bound.write(value))
+        return value
+
+    return AfterValidator(check)
 
 
 _DECIMAL = r"^\s*[0-9][0-9,]*(\.[0-9]+)?"
@@ -122,17 +139,24 @@ _SIZE_UNITS = "B|bytes?|[kKMGT]B|[KMGT]iB"
 
 Duration = Annotated[
     int,
-    _reader(units.parse_duration),
+    _reader(bounds.duration, bounds.DURATION),
     Quantity("duration", units.format_duration),
-    _text("a duration", _DURATION_PATTERN, "15 min", "30 s", "1 h 30 min", "14 days"),
+    _text(f"a duration, {bounds.DURATION.told()}", _DURATION_PATTERN, "15 min", "30 s", "1 h 30 min", "14 days"),
 ]
 """Microseconds."""
 
+Period = Annotated[Duration, _within(bounds.PERIOD)]
+"""Microseconds between two tries, or two of anything that repeats."""
+PeriodOrAtOnce = Annotated[Duration, _within(bounds.PERIOD, or_none_at_all=True)]
+"""Likewise; 0: at once."""
+Reverify = Annotated[Duration, _within(bounds.REVERIFY, or_none_at_all=True)]
+Beat = Annotated[Duration, _within(bounds.BEAT)]
+
 Size = Annotated[
     int,
-    _reader(units.parse_size),
+    _reader(bounds.size, bounds.SIZE),
     Quantity("size", units.format_size),
-    _text("a size in bytes", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$", "500 GB", "64 KiB", "1460 B"),
+    _text(f"a size in bytes, {bounds.SIZE.told()}", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$", "500 GB", "64 KiB", "1460 B"),
 ]
 """Bytes."""
 
@@ -142,7 +166,7 @@ NO_LIMIT = "none"
 def _parse_capacity(text: str) -> int:
     if text.strip().lower() == NO_LIMIT:
         return 0
-    found = units.parse_size(text)
+    found = bounds.size(text)
     if not found:
         raise units.UnitError("a capacity of 0 B holds nothing; write a size above it, or none for no limit")
     return found
@@ -160,7 +184,7 @@ NEVER = -1
 
 DurationOrNone = Annotated[
     int,
-    _reader(lambda text: NEVER if text.strip().lower() == NO_LIMIT else units.parse_duration(text)),
+    _reader(lambda text: NEVER if text.strip().lower() == NO_LIMIT else bounds.duration(text)),
     Quantity("duration or none", lambda value: NO_LIMIT if value == NEVER else units.format_duration(value)),
     _text("a duration, or none: never", rf"{_DURATION_PATTERN}|^\s*none\s*$", "4 h", "none"),
 ]
@@ -170,7 +194,7 @@ ALL = -1
 
 
 def _parse_amount(text: str) -> int:
-    return ALL if text.strip().lower() == "all" else units.parse_size(text)
+    return ALL if text.strip().lower() == "all" else bounds.size(text)
 
 
 AmountOrAll = Annotated[
@@ -183,17 +207,17 @@ AmountOrAll = Annotated[
 
 Bandwidth = Annotated[
     int,
-    _reader(units.parse_bandwidth),
+    _reader(bounds.bandwidth, bounds.BANDWIDTH),
     Quantity("bandwidth", units.format_bandwidth),
-    _text("a bandwidth", rf"{_DECIMAL}\s*([kMGT]?(bit/s|bps)|({_SIZE_UNITS})/s)\s*$", "200 Mbit/s", "10 Gbps"),
+    _text(f"a bandwidth, {bounds.BANDWIDTH.told()}", rf"{_DECIMAL}\s*([kMGT]?(bit/s|bps)|({_SIZE_UNITS})/s)\s*$", "200 Mbit/s", "10 Gbps"),
 ]
 """Bits per second."""
 
 DiskRate = Annotated[
     int,
-    _reader(units.parse_disk_rate),
+    _reader(bounds.disk_rate, bounds.DISK_RATE),
     Quantity("disk rate", units.format_disk_rate),
-    _text("a rate in bytes", rf"{_DECIMAL}\s*({_SIZE_UNITS})/s\s*$", "400 MB/s", "350 KiB/s"),
+    _text(f"a rate in bytes, {bounds.DISK_RATE.told()}", rf"{_DECIMAL}\s*({_SIZE_UNITS})/s\s*$", "400 MB/s", "350 KiB/s"),
 ]
 """Bytes per second."""
 
@@ -245,11 +269,19 @@ def _parse_yes_no(text: str) -> bool:
 
 Count = Annotated[
     int,
-    _reader(_parse_count),
+    _reader(lambda text: bounds.COUNT.check(_parse_count(text), text), bounds.COUNT),
     Quantity("count", str),
-    WithJsonSchema({"type": "integer", "minimum": 0}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": bounds.COUNT.most}),
 ]
 """A whole number, not negative, without a unit."""
+
+Seed = Annotated[
+    int,
+    _reader(_parse_count, bounds.SEED),
+    Quantity("count", str),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": bounds.SEED.most}),
+]
+"""A count that may have 18 digits."""
 
 YesNo = Annotated[
     bool,
@@ -319,7 +351,7 @@ def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
 
 Law = Annotated[
     LawValue,
-    _law_reader(units.parse_duration, "4 min"),
+    _law_reader(bounds.duration, "4 min"),
     Quantity("law of a duration", _law_writer(units.format_duration)),
     _law_schema(
         "a duration or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, to} uniform",
@@ -330,7 +362,7 @@ Law = Annotated[
 
 FactorLaw = Annotated[
     LawValue,
-    _law_reader(units.parse_factor_ppm, "1.5"),
+    _law_reader(bounds.factor_ppm, "1.5"),
     Quantity("law of a factor", _law_writer(units.format_factor_ppm)),
     _law_schema(
         "a factor or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, to} uniform",

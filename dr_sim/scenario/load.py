@@ -110,6 +110,8 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     recorded = _recorded(root, tree, problems)
     needing = {kind.name for kind in kinds if kind.needs_log}
     problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
+    problems.extend(checks.check_totals(root, tree, series, events, faults))
+    problems.extend(checks.check_recorded(root, tree, recorded))
     instants = _times(root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems)
     if problems:
         return None

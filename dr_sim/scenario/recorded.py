@@ -22,6 +22,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from dr_sim import units
+from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import did_you_mean, from_text, refuse
 from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.scenario.series import SeriesError, csv_rows
@@ -29,6 +30,8 @@ from dr_sim.units import SECOND_US
 
 MOST_BYTES = 64 * 2**20
 MOST_STEPS = 1_000_000
+LARGEST_VALUE = 10**15  # bit/s, or millionths: as bounds.py says of both
+LONGEST_NUMBER = 40  # characters; a number with a large exponent would fill the memory
 LOWEST_BIT_S = 1_000  # a link that is up carries something
 _FILE_KEYS = ("file", "at", "value", "every", "only", "step", "mean", "down")
 
@@ -78,21 +81,25 @@ def _file(what: str, value: dict[str, Any]) -> RecordedFile:
         raise refuse("a recorded link is a shape: write how much it carries on average, as in mean: 150 Mbit/s")
     if what == "outages" and "down" not in value:
         raise refuse("write which text in the column of values means an outage, as in down: down")
-    every, step = (from_text(units.parse_duration, value[key], key) if key in value else 0 for key in ("every", "step"))
+    every, step = (from_text(bounds.duration, value[key], key) if key in value else 0 for key in ("every", "step"))
     return RecordedFile(
         what, value["file"], value.get("at", ""), value.get("value", "2"), every, tuple(only.items()),
         step or every or 60 * SECOND_US,
-        from_text(units.parse_bandwidth, value["mean"], "mean") if "mean" in value else 0, value.get("down", ""),
+        from_text(bounds.bandwidth, value["mean"], "mean") if "mean" in value else 0, value.get("down", ""),
     )  # fmt: skip
+
+
+def _is_value(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 16 and 1 <= int(word) <= LARGEST_VALUE
 
 
 def _values(value: dict[str, Any]) -> Recorded:
     if set(value) != {"values", "step"}:
         raise refuse("a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}")
     words = str(value["values"]).split()
-    if not 1 <= len(words) <= MOST_STEPS or not all(word.isascii() and word.isdecimal() and int(word) for word in words):
-        raise refuse(f"write 1 to {MOST_STEPS} whole numbers above 0, with spaces between", "values")
-    step_us = from_text(units.parse_duration, value["step"], "step")
+    if not 1 <= len(words) <= MOST_STEPS or not all(_is_value(word) for word in words):
+        raise refuse(f"write 1 to {MOST_STEPS} whole numbers above 0 and at most {LARGEST_VALUE:,}, with spaces between", "values")
+    step_us = from_text(bounds.duration, value["step"], "step")
     if step_us <= 0:
         raise refuse("must be above 0, as in 1 min", "step")
     return Recorded(step_us, tuple(map(int, words)))
@@ -105,14 +112,14 @@ def _outages(value: dict[str, Any]) -> Outages:
     reached = 0
     for word in str(value["spans"]).split():
         try:
-            begin, end = (int(Fraction(part) * SECOND_US) for part in word.split("-"))
-        except (ValueError, ZeroDivisionError):
+            begin, end = (int(_number(part) * SECOND_US) for part in word.split("-"))
+        except ValueError:
             raise refuse(f"{word[:20]!r} is no span; write 600-1368, in seconds", "spans") from None
         if not reached <= begin < end:
             raise refuse(f"{word[:20]!r} does not come after the one before it", "spans")
         spans.append((begin, end))
         reached = end
-    period_us = from_text(units.parse_duration, value["period"], "period")
+    period_us = from_text(bounds.duration, value["period"], "period")
     if period_us <= reached:
         raise refuse("must be longer than the last span's end", "period")
     return Outages(period_us, tuple(spans))
@@ -189,9 +196,17 @@ def _column(path: str, names: list[str], wanted: str) -> int:
     raise SeriesError(f"{path} has no column {wanted[:40]!r}; {did_you_mean(wanted, names)}")
 
 
+def _number(text: str) -> Fraction:
+    """A decimal number as CSV files hold it. Raises ValueError."""
+    mantissa, _, exponent = text.strip().lower().partition("e")
+    if len(text) > LONGEST_NUMBER or "/" in text or (exponent and not -30 <= int(exponent) <= 30):
+        raise ValueError(f"{text[:30]!r} is no number")
+    return Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
+
+
 def _is_number(text: str) -> bool:
     try:
-        Fraction(text)
+        _number(text)
     except (ValueError, ZeroDivisionError):
         return False
     return True
@@ -207,7 +222,7 @@ def _is_instant(text: str) -> bool:
 
 def _instant(path: str, number: int, text: str) -> int:
     if _is_number(text):
-        return int(Fraction(text) * SECOND_US)
+        return int(_number(text) * SECOND_US)
     if not _is_instant(text):
         raise SeriesError(f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or 2024-03-08 03:47:03")
     when = datetime.fromisoformat(text)
@@ -219,9 +234,9 @@ def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> l
     """The mean in each whole step; each value holds until the next, the last as long as the one before it."""
     numbers = []
     for number, (_, text) in enumerate(rows, start=1):
-        if not _is_number(text) or Fraction(text) < 0:
+        if not _is_number(text) or _number(text) < 0:
             raise SeriesError(f"{path} row {number}: {text[:30]!r} is no number from 0 up")
-        numbers.append(Fraction(text))
+        numbers.append(_number(text))
     instants = [at for at, _ in rows]
     instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
     steps = max(1, instants[-1] // wanted.step_us)

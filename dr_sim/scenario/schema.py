@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dr_sim.scenario.fields import (
     Bandwidth,
+    Beat,
     Capacity,
     Count,
     DiskRate,
@@ -21,7 +22,11 @@ from dr_sim.scenario.fields import (
     Law,
     Loss,
     MachineName,
+    Period,
+    PeriodOrAtOnce,
     Ppm,
+    Reverify,
+    Seed,
     Size,
     YesNo,
 )
@@ -111,9 +116,9 @@ class ReplicationKeys(Section):
     high_watermark: Ppm = about("staging above this part of its quota is purged, and replication pauses meanwhile")
     low_watermark: Ppm = about("purging stops at this part of the quota")
     purge_rate: Annotated[DiskRate, Positive] = about("speed of purging")
-    retry: Duration = about("back-off after a cut transfer; 0 s: goes on as soon as the link is back")
+    retry: PeriodOrAtOnce = about("back-off after a cut transfer; 0 s: goes on as soon as the link is back")
     resume_above: Size = about("larger files resume after a cut, others start again")
-    every: Duration = about("a copy job at whole multiples; 0 s: as soon as a file is finished")
+    every: PeriodOrAtOnce = about("a copy job at whole multiples; 0 s: as soon as a file is finished")
     delta: Ppm = about("part of a changed file that crosses the link")
     groups: dict[str, GroupKeys] = about("replication groups by name; none: one folder of all databases")
 
@@ -138,20 +143,20 @@ class ReplayKeys(Section):
     on_hole: Literal["bridge", "skip_ahead", "resync"] = about("what to do about a log that cannot be had again")
     otherwise: Literal["bridge", "skip_ahead", "resync"] = about("what to do when on_hole cannot")
     delay: Duration = about("replay lags on purpose by so much, a defence against mistakes")
-    every: Duration = about("a restore job at whole multiples; 0 s: as soon as a log has landed")
+    every: PeriodOrAtOnce = about("a restore job at whole multiples; 0 s: as soon as a log has landed")
     attempts: Annotated[Count, Positive] = about("reads of one log before it is in trouble")
     age: Duration = about("time since its backup finished after which a log is in trouble")
-    retry: Annotated[Duration, Positive] = about("time between retries, and between alerts")
-    window: Annotated[Duration, Positive] = about("no new log for so long: alert")
+    retry: Annotated[Period, Positive] = about("time between retries, and between alerts")
+    window: Annotated[Period, Positive] = about("no new log for so long: alert")
     critical_after: Duration = about("an alert turns critical after so long without a successful restore")
     validation: Validation = about(
         "what is compared on arrival; none: the engine meets whatever has landed", alias="validate"
     )
-    reverify: Duration = about("time between checks of what has landed; 0 s: on arrival only")
+    reverify: Reverify = about("time between checks of what has landed; 0 s: on arrival only")
 
 
 class HeartbeatKeys(Section):
-    every: Annotated[Duration, Positive] = about("time between heartbeats of a machine")
+    every: Annotated[Beat, Positive] = about("time between heartbeats of a machine")
     path: Literal["own", "data link"] = about("whether heartbeats share the link with the data")
 
 
@@ -173,14 +178,14 @@ class WarmUpKeys(Section):
 
 class FailoverKeys(Section):
     mode: Literal["manual", "automatic"] = about("who decides")
-    silent_for: Annotated[Duration, Positive] = about("silence of heartbeats that counts as a failure")
+    silent_for: Annotated[Period, Positive] = about("silence of heartbeats that counts as a failure")
     machines_silent: MachinesSilent = about("how many machines must be silent; a machine is, if any database on it is lost, and the service fails over as a whole")
     operators: NameList = about("who may order a failover")
     on_duty: str = about("the operator who is paged")
     operator: OperatorKeys
     fence: Duration = about("a fence that is obeyed takes so long")
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
-    drain_limit: Duration = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
+    drain_limit: Period = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
     recover: Duration = about("time to bring a database online")
     redirect: RedirectKeys
     warm_up: WarmUpKeys
@@ -201,10 +206,10 @@ class ManagerKeys(Section):
 
 class MonitorKeys(Section):
     enabled: YesNo = about("a monitor on a third machine watches the histories of backups and restores")
-    every: Annotated[Duration, Positive] = about("its alert job runs at whole multiples of this")
+    every: Annotated[Period, Positive] = about("its alert job runs at whole multiples of this")
     backup_threshold: Duration = about("no backup for so long: alert 14420")
     restore_threshold: Duration = about("no restore for so long, or what is not restored is older: alert 14421")
-    repeat: Annotated[Duration, Positive] = about("an alert that is up is raised again after so long")
+    repeat: Annotated[Period, Positive] = about("an alert that is up is raised again after so long")
 
 
 class DangerKeys(Section):
@@ -244,7 +249,7 @@ class RecordedKeys(Section):
 class Root(Section):
     name: Name = about("the scenario's name")
     description: str = about("what it shows")
-    seed: Count = about("seed of every random draw")
+    seed: Seed = about("seed of every random draw")
     start: Moment = about("instant 0, local in time_zone")
     time_zone: ZoneName = about("the zone of schedules and instants")
     run_for: RunLength = about("length of the run")

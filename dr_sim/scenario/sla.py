@@ -8,6 +8,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
+from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.tree import Node
@@ -167,7 +168,7 @@ def kind_of(measure: str) -> str:
 
 def _parse(kind: str, text: str) -> int:
     if kind == "duration":
-        return units.parse_duration(text)
+        return bounds.duration(text)
     if kind == "part":
         return units.parse_ppm(text)
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from dr_sim import units
+from dr_sim.scenario import bounds
 from dr_sim.scenario.model import Schedule
 from dr_sim.units import UnitError
 
@@ -54,8 +55,8 @@ def parse_schedule(text: str) -> Schedule:
     if match := _DAILY.fullmatch(text):
         return Schedule("daily", at_us=_time_us(match, 1), zone=_zone_name(match[5]))
     if match := _EVERY.fullmatch(text):
-        interval_us = units.parse_duration(match[1])
-        offset_us = units.parse_duration(match[2]) if match[2] else 0
+        interval_us = bounds.duration(match[1])
+        offset_us = bounds.duration(match[2]) if match[2] else 0
         if interval_us < SHORTEST_INTERVAL_US:
             raise UnitError(f"{text!r}: an interval is at least 1 s; write none for no such backups")
         if offset_us >= interval_us:
@@ -110,7 +111,7 @@ def parse_instant(text: str) -> Instant:
     if re.match(r"\d+:\d", text):
         raise UnitError(f"{text[:60]!r} does not say which day; write {_INSTANTS}")
     try:
-        return Instant("offset", us=units.parse_duration(text))
+        return Instant("offset", us=bounds.duration(text))
     except UnitError as error:
         if re.match(r"[+-]?\d", text):
             raise

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from dr_sim import units
-from dr_sim.scenario import times
+from dr_sim.scenario import bounds, times
 from dr_sim.scenario.fields import Duration, Quantity, did_you_mean, from_text, refuse
 from dr_sim.scenario.model import BackupCost, Schedule
 
-LONGEST_RUN_US = 100 * units.YEAR_US
+LONGEST_RUN_US = bounds.LONGEST_US
 CLONE = "clone"  # how a copy that takes no time is written
 LONGEST_NAME = 128  # SQL Server's limit for a database's name
 NOT_ABOVE_0 = "must be above 0"  # what would be right is the field's own example (problems.py)
@@ -93,7 +93,7 @@ def _copy_rate(value: Any) -> int:
         return 0
     if isinstance(value, str) and not value.strip()[:1].isdecimal():
         raise refuse(f"{value[:40]!r} is no rate; write {CLONE}, or for example 300 MB/s")
-    rate: int = from_text(units.parse_disk_rate, value)
+    rate: int = from_text(bounds.disk_rate, value)
     if rate == 0:
         raise refuse(f"must be above 0, as in 300 MB/s; {CLONE} takes no time")
     return rate
@@ -114,10 +114,10 @@ def _restore_cost(value: Any) -> BackupCost | None:
             raise refuse(f"unknown key {key!r}; {did_you_mean(key, _COST_KEYS)}", key)
     if set(value) != set(_COST_KEYS):
         raise refuse("write both, as in {fixed: 2 s, rate: 300 MB/s}")
-    rate: int = from_text(units.parse_disk_rate, value["rate"], "rate")
+    rate: int = from_text(bounds.disk_rate, value["rate"], "rate")
     if rate == 0:
         raise refuse("must be above 0, as in 300 MB/s", "rate")
-    return BackupCost(from_text(units.parse_duration, value["fixed"], "fixed"), rate)
+    return BackupCost(from_text(bounds.duration, value["fixed"], "fixed"), rate)
 
 
 def _cost_text(cost: BackupCost | None) -> Any:
@@ -176,7 +176,7 @@ def _share(value: Any) -> str:
 ShareName = Annotated[str, PlainValidator(_share), _json("string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"])]
 Rate = Annotated[
     tuple[int, int],
-    PlainValidator(lambda value: from_text(units.parse_rate, value)),
+    PlainValidator(lambda value: from_text(bounds.rate, value)),
     _json("string", pattern=r"^\s*[0-9].* per .+$", examples=["3 per week", "10 per s"]),
 ]
 _SCHEDULE_TEXT = {

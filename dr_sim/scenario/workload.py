@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dr_sim import units
+from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import did_you_mean, from_text, refuse
 from dr_sim.scenario.model import LogVolume
 from dr_sim.scenario.series import SeriesError, csv_rows
@@ -35,7 +35,7 @@ def _read(value: Any) -> LogVolume | SeriesFile:
     if isinstance(value, LogVolume | SeriesFile):
         return value
     if isinstance(value, str):
-        return LogVolume("steady", *from_text(units.parse_volume, value))
+        return LogVolume("steady", *from_text(bounds.volume, value))
     if not isinstance(value, dict):
         raise refuse(
             "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}"
@@ -52,11 +52,11 @@ def _read(value: Any) -> LogVolume | SeriesFile:
         raise refuse("a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}")
     if way == "mean":
         return _mean(value)
-    interval_us = from_text(units.parse_duration, value.get("interval", "5 min"), "interval")
+    interval_us = from_text(bounds.duration, value.get("interval", "5 min"), "interval")
     if interval_us <= 0:
         raise refuse("must be above 0, as in 5 min", "interval")
     if way == "series":
-        mean = from_text(units.parse_volume, value["mean"], "mean") if "mean" in value else None
+        mean = from_text(bounds.volume, value["mean"], "mean") if "mean" in value else None
         return SeriesFile(value["series"], value.get("column", ""), interval_us, mean)
     return LogVolume("series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"]))
 
@@ -65,7 +65,7 @@ def _mean(value: dict[str, str]) -> LogVolume:
     profile = value.get("profile", "steady")
     if profile not in PROFILES:
         raise refuse(f"unknown profile {profile!r}; {did_you_mean(profile, PROFILES)}", "profile")
-    return LogVolume(profile, *from_text(units.parse_volume, value["mean"], "mean"))
+    return LogVolume(profile, *from_text(bounds.volume, value["mean"], "mean"))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

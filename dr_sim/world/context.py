@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.engines.port import Engine
 from dr_sim.journal import KIND_ID, Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
+from dr_sim.units import YEAR_US
 from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
@@ -16,6 +17,8 @@ from dr_sim.world.clock import Clock
 from dr_sim.world.workload import Workload
 
 _FILE_GONE = KIND_ID["truth.file_gone"]
+FARTHEST_US = 100 * YEAR_US
+"""That a wall clock is off at the most: a clock that has lost its battery shows 1970, 1980 or 2000."""
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Context:
     secondary_shares: list[str]
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
+    moved_us: dict[str, int] = field(default_factory=dict)  # by how much all that moved each clock have moved it
 
     def at_primary(self, file: BackupFile) -> str:
         """Its path there."""
@@ -43,6 +47,16 @@ class Context:
 
     def at_secondary(self, file: BackupFile) -> str:
         return f"{self.secondary_shares[file.database]}/{file.name}"
+
+    def move_clock(self, side: str, by_us: int) -> None:
+        """The wall clock of 'primary' or 'secondary' shows so much more from now on. It stays within the calendar: what moves
+        it beyond FARTHEST_US leaves it there until enough is taken back."""
+        moved = self.moved_us[side] = self.moved_us.get(side, 0) + by_us
+        shown = max(-FARTHEST_US, min(FARTHEST_US, moved))
+        if side == "primary":
+            self.primary_clock_us = shown
+        else:
+            self.secondary_clock_us = shown
 
     @property
     def now_us(self) -> int:
