@@ -367,3 +367,17 @@ def test_the_case_that_was_reported() -> None:
     (found,) = failovers(result)
     assert found["ordered_us"] == at(1, "10:02")
     assert (found["data_loss_us"], found["unprotected_us"] < 15 * MINUTE) == (0, True)
+
+
+# ---- real servers -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
+    result = run(load_scenario(SCENARIOS / "real/role_swap.yaml", engine=engine, timing="modelled"))
+    assert [f["seeded_anew"] for f in failovers(result)] == [[], []]
+    assert [f["data_loss_us"] for f in failovers(result)] == [0, 0]
+    assert all(f["unprotected_us"] < 11 * MINUTE for f in failovers(result))
+    assert result.summary["violations"] == result.summary["silent_recoveries"] == []
+    assert [r.values["fork"] for r in in_leg(result, 3, "truth.begins")] == [3]
+    if engine == "postgres":  # whose rules the model follows there
+        model = legs(ran("real/role_swap"))
+        assert [leg.journal.digest() for leg in legs(result)] == [leg.journal.digest() for leg in model]
