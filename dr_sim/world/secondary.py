@@ -362,7 +362,6 @@ class Secondary:
             self.share.put(file.nominal_bytes)
             file.landings += 1
             file.at_secondary = file.validated = True
-            file.landings += 1
 
     # ---- readers ------------------------------------------------------------------------------------------------------------
     def enter(self, database: int) -> bool:
