@@ -85,7 +85,7 @@ class History:
 
     __slots__ = ("anchors", "base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
                  "index", "keeps_log", "log_lsn", "log_whole", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound",
-                 "strays", "whole")  # fmt: skip
+                 "stops_lsn", "strays", "whole")  # fmt: skip
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
         self.index = index
@@ -114,6 +114,7 @@ class History:
         self.base_lsn = 0  # of the full that it carries; without has_base that is copy-only
         self.has_base = False
         self.claimed = 0  # commits that it should hold, by what was restored without an error
+        self.stops_lsn = -1  # no backup that ends past it can be restored at the secondary, as that is set up
         self.due_commits = -1  # what a promotion owes, once recovery has begun
 
     # ---- forks -----------------------------------------------------------------------------------------------
@@ -223,6 +224,21 @@ class History:
         front.lsn, front.commits, front.fork = lsn, commits, fork
         front.stuck = any(f.last_lsn > lsn for f in there)
         self._show(t, front)
+
+    def commits_before(self, limit_lsn: int) -> int:
+        """What can be restored at the secondary from backups there that end no further than that LSN."""
+        fork, lsn, commits = self.primary_fork, -1, 0
+        there = [
+            f for f in self.files.values()
+            if f.secondary and f.last_lsn <= limit_lsn and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
+        ]  # fmt: skip
+        if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
+            lsn, commits, fork = self.lsn, self.commits, self.fork
+        bases = self._bases(self.site)
+        for f in there:
+            if f.last_lsn > lsn and (f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)):
+                lsn, commits, fork = f.last_lsn, f.commits, f.fork
+        return self._replayed(there, lsn, commits, fork)[1]
 
     def _replayed(self, there: list[File], lsn: int, commits: int, fork: int) -> tuple[int, int, int]:
         """Where every log that fits leads from that position (an LSN of -1: there is none)."""

@@ -324,6 +324,11 @@ class Witness:
             moved = f"{d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
             self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
 
+    def stops_at(self, db: int, lsns: Iterable[int]) -> None:
+        """The secondary is not set up for what the primary's log holds from these LSNs on: no backup that ends past the
+        first of them can be restored there, whoever tries."""
+        self._databases[db].stops_lsn = min(lsns, default=-1)
+
     def recovery_begins(self, db: int) -> None:
         """From here on nothing more is restored before the promotion: it answers for what had landed by now."""
         d = self._databases[db]
@@ -346,6 +351,8 @@ class Witness:
         _, could = self.survivable(db, drained_class, acknowledged_commits)
         if drained_class == "site" and d.due_commits >= 0:
             could = min(could, d.due_commits)
+        if d.stops_lsn >= 0:
+            could = min(could, d.commits_before(d.stops_lsn))
         if n < could:
             self._fault(t, d, "short_recovery", f"promoted with {n} commits, {could} had survived ({drained_class})")
         if n > acknowledged_commits:

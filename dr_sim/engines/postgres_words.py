@@ -40,6 +40,7 @@ WORDS: dict[int, tuple[str | int, str]] = {
     4305: (60004, "waiting for WAL to become available at {redo}"),
     4326: (60016, OWN[60016]),
     4330: ("XX000", "requested timeline {fork} is not a child of this server's history"),
+    5133: ("58P01", 'FATAL: directory "{path}" does not exist'),
     9002: ("53100", 'PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'),
 }
 """SQL Server's number -> the SQLSTATE, or a number of dr_sim's own, and the text."""

@@ -41,6 +41,12 @@ ERRORS: dict[int, str] = {
     4326: "The log in this backup set terminates at LSN {lsn}, which is too early to apply to the database. A more recent"
     " log backup that includes LSN {redo} can be restored.",
     4330: "This backup set cannot be applied because it is on a recovery path that is inconsistent with the database.",
+    3169: "The database was backed up on a server running version {there}. That version is incompatible with this server,"
+    " which is running version {here}. Either restore the database on a server that supports the backup, or use a backup"
+    " that is compatible with this server.",
+    5133: 'Directory lookup for the file "{path}" failed with the operating system error {why}.'
+    " 3156 File '{file}' cannot be restored to '{path}'. Use WITH MOVE to identify a valid location for the file.",
+    33111: "Cannot find server certificate with thumbprint '{thumbprint}'.",
     9002: "The transaction log for database '{db}' is full due to 'LOG_BACKUP'.",
 }
 """Number -> text. 911, 927, 1801, 3035, 3118, 3153 and 3159 are not in the facts' table: misuse of the engine, not damage."""

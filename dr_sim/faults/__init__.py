@@ -33,6 +33,7 @@ from dr_sim.faults import (
     replication_stopped,
     restore_job_off,
     second_log_job,
+    setup_differs,
     silent_backups,
     slow_restore,
     staging_full,
@@ -79,6 +80,7 @@ KINDS: tuple[Kind, ...] = (
     disk_full.KIND,
     log_full.KIND,
     restore_job_off.KIND,
+    setup_differs.KIND,
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

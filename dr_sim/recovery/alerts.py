@@ -16,6 +16,7 @@ Source is `DR Log Replay`. Event ids:
  17  the engine has taken a backup without an error, and stands before the end of it
  18  logs that have landed wait to be restored, the oldest for longer than the age limit
  19  the secondary holds no restored copy of the database: its first full has not come, or its copy is lost
+ 20  a full or an incremental is refused until somebody sets the secondary up as the primary is
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -40,6 +41,7 @@ CLOCKS_DIFFER = 16
 FELL_SHORT = 17
 WAITING = 18
 NOT_PROTECTED = 19
+SET_UP = 20
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -152,6 +154,15 @@ def not_protected_text(database: str, minutes: int, first: bool) -> str:
     return (
         f"Database [{database}] is not protected: its copy at the secondary is lost. "
         f"[{minutes}] minutes have passed since the last successful restore."
+    )
+
+
+def set_up_text(database: str, path: str, minutes: int, number: int, message: str) -> str:
+    """Text of event 20."""
+    return (
+        f"For database [{database}] the secondary is not set up for what backup file [{path}] holds: somebody has to act. "
+        f"[{minutes}] minutes have passed since the last successful restore. "
+        f"The SQL error provided while restoring is: {number} {message}"
     )
 
 

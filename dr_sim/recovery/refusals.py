@@ -4,6 +4,9 @@ A refusal that passes says nothing about the remedy (R8, R11): the jobs are paus
 no room just now, another backup is running, someone reads the database. The same remedy is asked for again. Only a refusal
 that says that this remedy cannot fit makes the repair take another one.
 
+A third class of refusals lasts until somebody acts at the secondary (`needs_somebody`): it is set up otherwise than what the
+log holds. Then neither waiting nor any remedy helps; it is told of at every retry, and nothing else is asked for.
+
 What the primary's side answers is a word, with details after it (`Refusal.of`); what the engine at the secondary
 answers is an error number (`passes_here`).
 """
@@ -50,6 +53,20 @@ NO_ROOM_ERRORS = (3257, 60007, int("53100", 36))
 
 GONE_ERROR = 60028
 """The database that a file was being restored into was dropped meanwhile."""
+
+SETUP_ERRORS = frozenset((
+    5105, 5110, 5120, 5123, 5133, 3156,  # SQL Server: the place of a file is not there, or cannot be used
+    909, 933, 948, 3169,  # its version or edition is not the primary's
+    15507, 15581, 33111,  # a key or a certificate is not there
+    int("58P01", 36),  # PostgreSQL: the directory of a tablespace is not there
+))  # fmt: skip
+"""What engines say when the secondary is set up otherwise than what the backup holds. Somebody has to act there: no other
+copy, incremental or full holds less of it."""
+
+
+def needs_somebody(error_number: int) -> bool:
+    """Does the refusal last until somebody sets the secondary up as the primary is?"""
+    return error_number in SETUP_ERRORS
 
 
 def passes_here(error_number: int) -> bool:

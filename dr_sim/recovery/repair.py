@@ -20,7 +20,7 @@ from dr_sim.recovery import events
 from dr_sim.recovery.commands import AskShare, Command, Save, TakeBackup
 from dr_sim.recovery.files import CHECKING, FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.limits import elapsed_us
-from dr_sim.recovery.refusals import Refusal, passes_here
+from dr_sim.recovery.refusals import Refusal, needs_somebody, passes_here
 from dr_sim.recovery.waiting import behind, forget_covered
 
 if TYPE_CHECKING:
@@ -256,6 +256,10 @@ class Repair:
         """The engine did not take it."""
         self.steps = []
         if passes_here(file.error_number) and self.db.state.exists:
+            return
+        if needs_somebody(file.error_number):
+            if file.kind != LOG and self.db.drain is None:
+                self.db.watch.tell_set_up(file, mono_us, utc_us, out)
             return
         if self.db.drain is not None:
             return

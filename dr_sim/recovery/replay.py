@@ -19,7 +19,7 @@ from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID
 from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.progress import Progress
-from dr_sim.recovery.refusals import passes_here
+from dr_sim.recovery.refusals import needs_somebody, passes_here
 from dr_sim.recovery.remake import Remake
 from dr_sim.recovery.repair import Repair
 from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
@@ -200,6 +200,7 @@ class DatabaseReplay:
             state.exists = True
             self.alerts.clear("room", out)
             self.alerts.clear("unprotected", out)
+            self.alerts.clear("set-up", out)
             if not self.config.log_interval_us:
                 self.alerts.clear("lag", out)
             self.repair.stepped(file, out)
@@ -221,7 +222,7 @@ class DatabaseReplay:
         self.keeping.shelf.spoil()
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text
-        file.passing += passes_here(e.error_number)
+        file.passing += passes_here(e.error_number) or (self.drain is None and needs_somebody(e.error_number))
         file.state = CHECKING
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:

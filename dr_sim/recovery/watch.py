@@ -21,18 +21,20 @@ from dr_sim.recovery.alerts import (
     MISSING,
     NO_NEW_LOGS,
     NOT_PROTECTED,
+    SET_UP,
     damaged_text,
     errors_text,
     missing_text,
     no_new_logs_text,
     not_protected_text,
+    set_up_text,
     utc_text,
     whole_minutes,
 )  # fmt: skip
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import DAY_US, age_us, elapsed_us, limit_at_us
-from dr_sim.recovery.refusals import passes_here
+from dr_sim.recovery.refusals import needs_somebody, passes_here
 from dr_sim.recovery.remake import danger_of
 from dr_sim.recovery.waiting import rebuild, strayed
 
@@ -230,10 +232,12 @@ class Watch:
             db.repair.start(mono_us, utc_us, out)
 
     def _may_come(self, stuck: Stuck) -> bool:
-        """It is on its way again, or its refusal passes (readers, no room): no other backup would fare better."""
+        """It is on its way again, its refusal passes (readers, no room), or somebody has to act here: no other backup would
+        fare better."""
         file = stuck.file
         return file is not None and (
-            file.name in self.db.recopying or (file.refused and passes_here(file.error_number))
+            file.name in self.db.recopying
+            or (file.refused and (passes_here(file.error_number) or needs_somebody(file.error_number)))
         )
 
     def _up_to_primary(self) -> bool:
@@ -272,6 +276,15 @@ class Watch:
         minutes = db.minutes(mono_us, utc_us)
         text = not_protected_text(db.name, minutes, first)
         db.alerts.tell(mono_us, utc_us, "unprotected", NOT_PROTECTED, minutes, "", text, out)
+
+    def tell_set_up(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Raise event 20 for a full or an incremental that is refused until somebody acts; it is tried at every retry."""
+        db = self.db
+        minutes = db.minutes(mono_us, utc_us)
+        path = db.config.share_path + file.name
+        text = set_up_text(db.name, path, minutes, file.error_number, file.error_text)
+        db.alerts.tell(mono_us, utc_us, "set-up", SET_UP, minutes, file.name, text, out)
+        out.append(SetAlarm(db.name, "room", file.retry_at_mono_us))
 
     def begin_unprotected(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """After a start that finds no copy here: it is told once the age limit has passed. Of a database without logs, whose

@@ -373,6 +373,23 @@ def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any, needing: 
     return problems
 
 
+def check_setup(lines: Sequence[EventLine | FaultLine], engine: Any) -> list[Problem]:
+    """What the engine at hand cannot refuse, because it does not know the thing."""
+    problems = []
+    for line in lines:
+        if line.kind != "setup_differs":
+            continue
+        where = f"event {line.number}: {line.kind}" if isinstance(line, EventLine) else f"faults.{line.kind}"
+        told = ""
+        if _of(engine, "kind") not in (None, "model"):
+            told = f"{where}: real servers here are set up alike on both sides; write engine: {{kind: model}}"
+        elif _of(engine, "imitates") == "postgres" and _of(line.params, "because") in ("newer_version", "key_missing"):
+            told = f"{where}: by PostgreSQL's rules a standby stumbles over file_added or disk_missing; write one of them"
+        if told:
+            problems.append(line.node.problem(told))
+    return problems
+
+
 def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
     problems = []
     start = _of(windows, "start")

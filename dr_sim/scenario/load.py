@@ -109,6 +109,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     needing = {kind.name for kind in kinds if kind.needs_log}
+    problems.extend(checks.check_setup([*events, *faults], getattr(root, "engine", None)))
     problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))

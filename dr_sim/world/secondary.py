@@ -20,6 +20,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import DoneRestore, pace
 from dr_sim.world.context import Context
 from dr_sim.world.restore_folder import RestoreFolder
+from dr_sim.world.setup import Difference
 from dr_sim.world.sharing import Flow, SharedRate
 from dr_sim.world.volume import Volume
 
@@ -79,6 +80,7 @@ class Secondary:
         self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
         self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
         self._shut: set[int] = set()  # databases that the recovery manager holds for itself: nobody else gets in
+        self.differences: list[Difference] = []  # what it is not set up for
         self.jobs_off: list[int] = []  # databases whose restore job does not run: no restore begins
         self._held: list[Work] = []  # restores that it would have begun
         self._by_hand = False  # a failover restores by its own script
@@ -246,6 +248,9 @@ class Secondary:
             in_use = self.in_use(file.database)
             if in_use is not None:
                 raise in_use
+            differs = self._not_set_up(content)
+            if differs is not None:
+                raise differs
             if file.kind is Kind.FULL:
                 self._claim(work)
             op: RestoreOp = context.secondary_engine.begin_restore(name, path, replace=work.replace)
@@ -264,6 +269,26 @@ class Secondary:
             cost = pace(amount, work.op.took_us)
             fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
         work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
+
+    def differs(self, difference: Difference) -> None:
+        """The primary was changed, and nobody has set this side up for it."""
+        self.differences.append(difference)
+        self._context.witness.stops_at(difference.database, [d.lsn for d in self._of(difference.database)])
+
+    def set_right(self, difference: Difference) -> None:
+        """Somebody has acted."""
+        self.differences.remove(difference)
+        self._context.witness.stops_at(difference.database, [d.lsn for d in self._of(difference.database)])
+
+    def _of(self, database: int) -> list[Difference]:
+        return [difference for difference in self.differences if difference.database == database]
+
+    def _not_set_up(self, content: BackupFile) -> EngineError | None:
+        """What the engine says of a backup that holds a change that it is not set up for."""
+        for difference in self._of(content.database):
+            if content.header.last_lsn > difference.lsn:
+                return difference.error(content.database_name, self._context.scenario.engine.imitates)
+        return None
 
     def _refused(self, work: Work, whole: bool) -> None:
         """Nobody could have done better with it if it is whole and fits the copy, or there is no room for it."""
@@ -345,7 +370,7 @@ class Secondary:
     # ---- for the express lane ---------------------------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
-        return not (self._restoring or self._hashing or self._waiting or self.readers or self.jobs_off)
+        return not (self._restoring or self._hashing or self._waiting or self.readers or self.jobs_off or self.differences)
 
     def lone_rates(self) -> tuple[int, int]:
         """At which a log alone here would be hashed and restored; 0: it would not be alone."""

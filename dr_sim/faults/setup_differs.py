@@ -1,0 +1,57 @@
+"""The primary is changed in a way that the secondary is not set up for: replay stands until somebody acts there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.world.setup import Difference, Reason
+
+
+class SetupDiffers(Params):
+    database: DatabaseName
+    because: Literal["file_added", "disk_missing", "newer_version", "key_missing"] = Field(
+        "file_added",
+        description="file_added: a data file or tablespace in a folder that the secondary does not have; disk_missing: on"
+        " a disk that it does not have; newer_version: the primary was patched; key_missing: its backups are encrypted"
+        " with a certificate that the secondary does not have",
+    )
+    repaired_after: Law | None = Field(
+        None, description="until somebody sets the secondary up as the primary is; left out: never"
+    )
+
+
+def happen(event: Occurrence, params: SetupDiffers) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    db = world.primary.databases[index]
+    if db.failed or db.writes_until_us is not None:
+        event.nothing("nothing is changed at a primary that is lost or stopped")
+        return
+    _, lsn = world.primary.written(db)
+    difference = Difference(index, lsn, Reason(params.because))
+    detail = f"set-up differs: {params.because.replace('_', ' ')}"
+
+    def begin() -> None:
+        world.secondary.differs(difference)
+
+    if params.repaired_after is None:
+        event.begins(detail, index)
+        begin()
+        event.lasts(None)
+    else:
+        event.for_a_time(params.repaired_after, begin, lambda: world.secondary.set_right(difference), detail, index)
+
+
+KIND = Kind(
+    "setup_differs", SetupDiffers, "database", True,
+    "a file or tablespace added at the primary where the secondary has no such place, a disk or a key that is not there, a"
+    " version that is not: the log that records it is refused, and every later log, incremental and full that contains it",
+    "vendor's list of messages, 5133 and 3156, 3169, 33111; PostgreSQL's source, tblspc_redo: FATAL, directory does not exist;"
+    " cloudnative-pg issue 4407",
+    happen, needs_primary=True, example="database: crm, because: file_added, repaired_after: 4 h",
+    explains=(Explains.RESTORE_REFUSED,),
+)  # fmt: skip

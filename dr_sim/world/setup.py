@@ -1,0 +1,50 @@
+"""How the secondary is set up otherwise than the primary, and what its engine makes of backups because of that.
+
+A change at the primary is a record in the log, at one LSN. As long as the secondary is not set up for it, every backup
+that ends past that LSN is refused there: the log that holds the record, each later one, and incrementals and fulls that
+hold what it did. Files land as always. The errors are the engine's own.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from dr_sim.engines.port import EngineError
+from dr_sim.engines.postgres_words import refusal as postgres_refusal
+from dr_sim.engines.sql_server_errors import refusal
+
+
+class Reason(enum.Enum):
+    FILE_ADDED = "file_added"
+    DISK_MISSING = "disk_missing"
+    NEWER_VERSION = "newer_version"
+    KEY_MISSING = "key_missing"
+
+
+POSTGRES_REASONS = (Reason.FILE_ADDED, Reason.DISK_MISSING)
+"""What a PostgreSQL standby can stumble over in the log: versions are those of the whole server, and backups are encrypted by
+tools of their own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """lsn: where the change is recorded in the primary's log."""
+
+    database: int
+    lsn: int
+    reason: Reason
+
+    def error(self, database: str, imitates: str) -> EngineError:
+        """What the secondary's engine says of a backup that holds the change."""
+        if imitates == "postgres":
+            return postgres_refusal(5133, path=f"/data/tablespaces/{database}_2")
+        if self.reason is Reason.NEWER_VERSION:
+            return refusal(3169, there="16.00.4165", here="16.00.4085")
+        if self.reason is Reason.KEY_MISSING:
+            return refusal(33111, thumbprint="0x7E3A5C1D90B2")
+        file = f"{database}_2"
+        drive, why = ("F", "3(The system cannot find the path specified.)")
+        if self.reason is Reason.DISK_MISSING:
+            drive, why = "G", "21(The device is not ready.)"
+        return refusal(5133, path=rf"{drive}:\data\{file}.ndf", why=why, file=file)
