@@ -36,6 +36,7 @@ class Explains(enum.Enum):
     REFUSED = "the engine refuses a log backup"
     NO_ROOM = "a disk has no room"
     RESTORE_REFUSED = "nothing can be restored"
+    RESTORES_OFF = "restores that are ordered are not begun"
     SLOW_RESTORE = "a restore takes longer"
     LOSS = "the primary, or part of it, is lost"
     ORDER = "a person orders a failover"

@@ -32,5 +32,5 @@ KIND = Kind(
     " and copies go on, a restore that runs ends, none begins; a failover replays by its own script",
     "vendor's list of messages, 14421; EnterpriseDB/repmgr issue 540 (a replay paused and forgotten)",
     happen, place=lambda params: "secondary", turned=lambda params: None,
-    explains=(Explains.RESTORE_REFUSED,),
+    explains=(Explains.RESTORES_OFF,),
 )  # fmt: skip

@@ -178,7 +178,7 @@ def _came_to_nothing(causes: Causes, database: int, kinds: tuple[Kind, ...]) -> 
     for time, seq, kind, reason_id, words_id in zip(
         *(skipped[column].tolist() for column in ("time_us", "seq", "kind", "reason", "words")), strict=True
     ):
-        if kind in kinds:
+        if kind in kinds and not _said_already(causes, database, kind, time):
             words = causes.t.journal.seen_texts.all[words_id]
             found.append((time, seq, *_of_skipped(causes, database, Kind(kind).word, time, (causes.t.text(reason_id), words))))
     waits = causes.t.of("truth.backup_waits", database)
@@ -188,6 +188,17 @@ def _came_to_nothing(causes: Causes, database: int, kinds: tuple[Kind, ...]) -> 
     turns = [(time, cause, detail) for time, _, cause, detail in sorted(found)]
     turns += [_of_dead(causes, f, database) for f in causes.files(database) if f.kind in kinds and _dead(causes, f)]
     return sorted(turns, key=lambda turn: turn[0])
+
+
+def _said_already(causes: Causes, database: int, kind: int, time: int) -> bool:
+    """Does the job before it wait for another one at that instant, or is it one that comes to nothing?"""
+    if any(f.kind == kind and _dead(causes, f) and f.begin_us < time < _or(f.cut_off_us, 0) for f in causes.files(database)):
+        return True
+    waits = causes.t.of("truth.backup_waits", database)
+    since = waits["time_us"][(waits["kind"] == kind) & (waits["time_us"] <= time)]
+    if not len(since):
+        return False
+    return not any(f.kind == kind and since[-1] <= f.begin_us < time for f in causes.files(database))
 
 
 def _of_dead(causes: Causes, file: File, database: int) -> tuple[int, str, str]:
@@ -217,11 +228,13 @@ def _of_skipped(causes: Causes, database: int, word: str, time: int, why: tuple[
     return f"{word} backup skipped", reason
 
 
-def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str) -> Hopes:
-    """From the end of a backup to its copy lying whole at the secondary, and being of use there."""
+def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str, since_us: int = 0) -> Hopes:
+    """From the end of a backup, or from an instant on, to its copy lying whole at the secondary, and being of use there."""
     gone = causes.gone_unlanded(file)
     limit = until_us if gone is None else min(gone, until_us)
     states = [s for s in causes.states(file.number) if s[0] < limit]
+    current = max((i for i, (begin, _) in enumerate(states) if begin <= since_us), default=0)
+    states = states[current:]
     offered = None  # since when it has been on its way
     lost = None
     for i, (begin, state) in enumerate(states):
@@ -233,7 +246,7 @@ def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str) -
         if state == "landed":
             offered = None
             last = i + 1 == len(states)
-            lost = yield from _landed(causes, file, commits, (begin, end, until_us, last), prefix)
+            lost = yield from _landed(causes, file, commits, (begin, max(begin, since_us), end, until_us, last), prefix)
             if lost is not None and not lost.based:
                 return lost
             prefix = prefix if prefix.endswith("recopy: ") else prefix + "recopy: "
@@ -347,19 +360,20 @@ def _crossing(causes: Causes, span: tuple[int, int], beside: list[int], bit_s: i
     return "transfer", ""
 
 
-def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int, bool], prefix: str) -> Hopes:
+def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int, int, bool], prefix: str) -> Hopes:
     """A copy that lies at the secondary and did not help: it landed damaged, was lost again, was not restored, or there is
-    nothing to restore it onto. times: begin and end of this state, the end of the ledger, and whether no other state follows."""
-    begin, end, until_us, last = times
+    nothing to restore it onto. times: when it landed, since when that is asked, the end of this state, the end of the ledger, and
+    whether no other state follows."""
+    landed, begin, end, until_us, last = times
     database = file.number >> FILE_BITS
-    if _at(causes.lies(file), begin) is None:
-        return (yield from _landed_damaged(causes, file, begin, end, prefix))
+    lies = _at(causes.lies(file), landed)
+    if lies is None:
+        return (yield from _landed_damaged(causes, file, landed, end, prefix))
     kept = _at(joined([*causes.lies(file), *causes.holds(database, commits)]), begin)
-    assert kept is not None
     base = kept if file.kind == Kind.FULL else _at(causes.based(database), begin)
     if base is None:  # it is whole, and of no use
         return Lost(begin, False)
-    lost_us = min(kept.end_us, base.end_us)
+    lost_us = begin if kept is None else min(kept.end_us, base.end_us)
     if lost_us >= until_us:
         yield from unrestored(causes, file, begin, end, prefix)
         return None
@@ -368,8 +382,8 @@ def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int
         return None
     if _at(causes.based(database), lost_us) is None:
         return Lost(lost_us, False)
-    word = "damaged at rest" if kept.why == "damaged" else "deleted at the secondary"
-    cause = (prefix + word + _of(_loser(causes, file, lost_us)), file.name)
+    word = "damaged at rest" if (kept or lies).why == "damaged" else "deleted at the secondary"
+    cause = (prefix + word + _of(_loser(causes, file, lost_us if kept is not None else lies.end_us)), file.name)
     asked = next((x for x in causes.told("seen.Recopy", file.name) if lost_us <= x < end), None)
     if asked is None and last:
         return Lost(lost_us, True, cause)
@@ -413,13 +427,13 @@ def _repair(causes: Causes, database: int, lost: Lost, of: tuple[int, File | Non
     at = lost.at_us
     what = _what(causes, database, lost)
     hole = lost.cause or _hole(causes, database, lost, of[1])
-    tried: set[int] = set()
+    tried: set[tuple[int, int]] = set()
     while at < until_us:
         chosen = _next_way_out(causes, database, (at, of[0], what != "repair"), tried)
         if chosen is None or chosen[0] >= until_us:
             break
         begin, backup = chosen
-        tried.add(backup.number)
+        tried.add((begin, backup.number))
         yield begin, *hole
         at = max(at, begin)
         if _dead(causes, backup):
@@ -434,13 +448,28 @@ def _repair(causes: Causes, database: int, lost: Lost, of: tuple[int, File | Non
             return
         yield backup.finished_us, f"{what}: {backup.word} backup", _name(causes, backup)
         at = max(at, backup.finished_us)
-        again = yield from _way(causes, backup, backup.commits - 1, until_us, f"{what}: {backup.word} ")
+        way = _way(causes, backup, backup.commits - 1, until_us, f"{what}: {backup.word} ", at)
+        onto = None if backup.commits > of[0] else next((k.begin_us for k in causes.lies(backup) if k.end_us > at), None)
+        if onto is not None and onto < until_us and of[1] is not None:  # an older full: onto it what was lacking can be restored
+            yield from _until(way, onto)
+            at = max(at, onto)
+            again = yield from _way(causes, of[1], of[0], until_us, "", at)
+        else:
+            again = yield from way
         if again is None:
             return
         at = max(at, again.at_us)
         what = what if again.based else _what(causes, database, again)
         hole = again.cause or _hole(causes, database, again, backup)
     yield until_us, *hole
+
+
+def _until(pieces: Hopes, until_us: int) -> Iterator[Piece]:
+    """The pieces as far as an instant."""
+    for stop, cause, detail in pieces:
+        yield min(stop, until_us), cause, detail
+        if stop >= until_us:
+            return
 
 
 def _what(causes: Causes, database: int, lost: Lost) -> str:
@@ -466,19 +495,19 @@ def _hole(causes: Causes, database: int, lost: Lost, of: File | None) -> tuple[s
 
 
 def _next_way_out(
-    causes: Causes, database: int, of: tuple[int, int, bool], tried: set[int]
+    causes: Causes, database: int, of: tuple[int, int, bool], tried: set[tuple[int, int]]
 ) -> tuple[int, File] | None:  # fmt: skip
     """(instant, backup) of the first that is on its way, or is begun, from an instant on and would help. of: that instant, the
     first lacking commit, and whether nothing but a full helps."""
     at, commits, full = of
     found: list[tuple[int, int, File]] = []
     for f in causes.files(database):
-        if f.number in tried or f.kind == Kind.LOG or (full and f.kind != Kind.FULL):
+        if f.kind == Kind.LOG or (full and f.kind != Kind.FULL):
             continue
         if not full and f.finished_us is not None and f.commits <= commits:
             continue  # it ends before what is lost
         active = _active_from(causes, f, at)
-        if active is not None:
+        if active is not None and (active, f.number) not in tried:
             found.append((active, f.begin_us, f))
     if not found:
         return None
@@ -492,6 +521,9 @@ def _active_from(causes: Causes, f: File, at: int) -> int | None:
     if f.begin_us >= at or made is None or made > at:
         return max(at, f.begin_us)
     if _dead(causes, f):
+        return None
+    gone = causes.gone_unlanded(f)
+    if gone is not None and gone <= at:
         return None
     states = causes.states(f.number)
     current = next((state for time, state in reversed(states) if time <= at), "")

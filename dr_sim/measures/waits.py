@@ -24,6 +24,7 @@ def unrestored(causes: Causes, file: File, begin: int, end: int, prefix: str) ->
         key=lambda turn: turn[0],
     )
     turns = [turn for turn in turns if begin <= turn[0] < end]
+    turns = [turn for i, turn in enumerate(turns) if not (i and turn[1] == "validated" and turns[i - 1][1] == "refused")]
     down = manager_down(causes.t, begin, end)
     spans = [(begin, "landed", ""), *turns, (end, "", "")]
     for (left, state, words), (right, _, _) in pairwise(spans):
@@ -48,15 +49,16 @@ def _in_state(
     delayed = file.begin_us + causes.scenario.replay.delay_us if file.kind == Kind.LOG else left
     queue = _served_before(causes, database, left) if state == "ordered" else []
     cuts = {left, right, delayed, *(x for span in down for x in span), *(x for b, e, _ in before for x in (b, e)), *queue}
+    cuts |= causes.turns(left, right, Explains.RESTORES_OFF, database)
     for a, b in pairwise(sorted(x for x in cuts if left <= x <= right)):
-        yield b, *_cause(causes, file, (a, state, words, delayed), (down, before, queue), prefix)
+        yield b, *_cause(causes, file, (a, left, state, words, delayed), (down, before, queue), prefix)
 
 
 def _cause(
-    causes: Causes, file: File, at: tuple[int, str, str, int], of: tuple[list[tuple[int, int]], list[tuple[int, int, str]], list[int]],
+    causes: Causes, file: File, at: tuple[int, int, str, str, int], of: tuple[list[tuple[int, int]], list[tuple[int, int, str]], list[int]],
     prefix: str,
 ) -> tuple[str, str]:  # fmt: skip
-    a, state, words, delayed = at
+    a, ordered, state, words, delayed = at
     down, before, queue = of
     database = file.number >> FILE_BITS
     if any(b <= a < e for b, e in down):
@@ -66,6 +68,9 @@ def _cause(
     if state == "ordered":
         if queue and a < queue[-1]:
             return prefix + "landed, waits for a restore worker", f"{causes.scenario.replay.workers} are busy"
+        off = causes.during(a, a + 1, Explains.RESTORES_OFF, database)
+        if off and causes.during(ordered, ordered + 1, Explains.RESTORES_OFF, database):
+            return prefix + f"landed, restores are off ({off})", file.name
         label = causes.during(a, a + 1, Explains.SLOW_RESTORE, database)
         return prefix + "being restored" + (f" ({label})" if label else ""), file.name
     if state == "restored":

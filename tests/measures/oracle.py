@@ -204,7 +204,14 @@ class Oracle:
 
     def _marker(self, database: int, kinds: tuple[int, ...], since: int, time: int, own: str) -> str:
         """The last thing that went wrong with a backup that was due."""
-        turns = [(t, cause) for t, kind, cause in self.skips[database] if kind in kinds]
+        turns = []
+        for t, kind, cause in self.skips[database]:
+            waited = [w for w, k, c in self.skips[database] if k == kind and c.endswith(" waits") and w <= t]
+            begun = [b.begin for b in self.backups[database].values() if b.kind == kind and b.begin < t]
+            if any(b.kind == kind and self._came_to_nothing(b) and b.begin < t < b.end for b in self.backups[database].values()):
+                continue
+            if kind in kinds and (cause.endswith(" waits") or not waited or max(waited) <= max(begun, default=-1)):
+                turns.append((t, cause))
         for b in self.backups[database].values():
             if b.kind in kinds and self._came_to_nothing(b):
                 word = WORD[b.kind]
@@ -237,7 +244,12 @@ class Oracle:
         if lost[1]:
             return self._way_out(database, commits, until, time, "repair", lost[2])
         never = not self._based_before(database, lost[0])
-        return self._way_out(database, commits, until, time, "re-seed", {"waits for a full"} if never else {"waits for a re-seed"})
+        waits = {"waits for a full"} if never else {"waits for a re-seed"}
+        found = self._way_out(database, commits, until, time, "re-seed", waits)
+        if self._based(database, time):  # an older full is there again: onto it the carrier can be restored
+            again = self._on_the_way(b, commits, until, time)
+            found |= again | {cause.removeprefix("recopy: ") for cause in again}
+        return found
 
     # ---- is it lost? -------------------------------------------------------------------------------------------------
     def _based(self, database: int, time: int) -> bool:
@@ -373,7 +385,7 @@ class Oracle:
             return {"landed whole, lost later"}
         return {
             "landed, being validated", "landed, the recovery manager is down", "landed, waits for a restore worker",
-            "being restored", "landed, restore refused", "landed, waits behind another restore", "replay delay",
+            "being restored", "landed, restores are off", "landed, restore refused", "landed, waits behind another restore", "replay delay",
             "landed, not restored",
         }  # fmt: skip
 
@@ -381,20 +393,24 @@ class Oracle:
     def _way_out(self, database: int, commits: int, until: int, time: int, what: str, waits: set[str]) -> set[str]:
         """While nothing is done: waits. Else what any backup that would help is doing then."""
         found = set()
-        idle = set(waits)
+        idle = set(waits) | {"waits for a full", "waits for a re-seed", "hole in the chain"}
+        busy = False  # one that would help is being made, or is on its way
         for b in self.backups[database].values():
             if b.kind == LOG or b.begin > time or (b.made and b.commits <= commits and what == "repair"):
                 continue
+            if b.made and b.commits > commits and (b.kind == FULL or what == "repair"):
+                busy = busy or time < b.end or (bool(b.share.when(time)) and b.state.when(time) in (*WAITS, "sending"))
             for word in (what, "re-seed", "seed"):
                 if b.kind != FULL and word != "repair":
                     continue
                 prefix = f"{word}: "
                 kind = WORD[b.kind]
                 if self._came_to_nothing(b):
-                    idle.add(prefix + (f"empty {kind} backups" if b.dead == "empty" else f"{kind} backup {b.dead}"))
+                    nothing = prefix + (f"empty {kind} backups" if b.dead == "empty" else f"{kind} backup {b.dead}")
+                    (found if time < b.end else idle).add(nothing)
                 elif time < b.end:
                     found.add(f"{prefix}{kind} backup")
                 elif b.made:
                     for recopy in ("", "recopy: "):
                         found |= self._on_the_way(b, b.commits - 1, until, time, f"{prefix}{kind} {recopy}")
-        return found | idle | {"waits for a full", "waits for a re-seed", "hole in the chain"}
+        return found if busy else found | idle

@@ -284,7 +284,7 @@ def test_a_stream_that_loss_and_distance_cap_is_not_said_to_share_the_link() -> 
     assert capped.cause == "transfer, capped by loss"
     assert capped.detail == "one stream carries 4.75 Mbit/s at 1 % and 30 ms"
     two = ONE.replace("}}\nlink", "}, other: {size: 1 GB, log_volume: 60 MB per 5 min}}\nlink") + LOST
-    wide = explained(two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=0 s")
+    wide = explained(two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=1 s")
     assert "transfer, sharing the link" not in [line.cause for line in wide.lines]
     narrow = explained(two, "link.loss=1 %", "link.bandwidth=5 Mbit/s", "databases.crm.log_volume=61 MB per 5 min")
     assert {line.cause for line in narrow.lines if "transfer" in line.cause} == {"transfer, sharing the link"}
