@@ -72,5 +72,9 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by a restore that failed
     ("truth.copy_gone", (("why", "str"),)),
     ("truth.down", (("begins", "int"),)),  # 1: the server of that database has fallen, its data whole; 0: it is up again by itself
+    # a wrong change was committed: it is the commit of that number (the first that is acknowledged from then on)
+    ("truth.mistake", (("commit", "int"), ("what", "str"))),
+    # an operator ordered a failover that stops before that many commits; -1: none
+    ("truth.stop_ordered", (("operator", "str"), ("commits", "int"), ("stop_us", "int"))),
     ("truth.backup_waits", (("kind", "int"),)),  # its job is due, and waits until another of the database is over
 )  # fmt: skip

@@ -41,6 +41,7 @@ def screen(
     parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
     parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
+    parts += [_mistakes(summary, scenario)] if summary["mistakes"] else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
@@ -180,6 +181,15 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
         at_least = "at least " if f["unprotected_censored"] else ""
         out.append(f" unprotected {at_least}{clock(f['unprotected_us'])} ({_new_secondary(f, scenario)})")
     return out
+
+
+def _mistakes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+    """One line for each wrong change that was committed: gone, or still there."""
+    return [
+        f"MISTAKE  {instant(m['time_us'], scenario)} in {m['database']}, {m['what']}: "
+        + ("gone, replay stopped before it" if m["gone"] else "still there")
+        for m in summary["mistakes"]
+    ]
 
 
 def headed(f: dict[str, Any], scenario: Scenario) -> str:

@@ -83,9 +83,36 @@ class History:
     show(time_us, history, front) is called each time a front has reached another commit.
     """
 
-    __slots__ = ("anchors", "base_lsn", "bases", "claimed", "commits", "due_commits", "exists", "files", "foreign", "fork", "has_base", "host",
-                 "index", "keeps_log", "log_lsn", "log_whole", "lsn", "name", "parents", "primary_fork", "promoted", "show", "site", "sound",
-                 "stops_lsn", "strays", "whole")  # fmt: skip
+    __slots__ = (
+        "anchors",
+        "base_lsn",
+        "bases",
+        "claimed",
+        "commits",
+        "due_commits",
+        "exists",
+        "files",
+        "foreign",
+        "fork",
+        "has_base",
+        "host",
+        "index",
+        "keeps_log",
+        "log_lsn",
+        "log_whole",
+        "lsn",
+        "name",
+        "parents",
+        "primary_fork",
+        "promoted",
+        "show",
+        "site",
+        "sound",
+        "stop_commits",
+        "stops_lsn",
+        "strays",
+        "whole",
+    )  # fmt: skip
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
         self.index = index
@@ -116,6 +143,7 @@ class History:
         self.claimed = 0  # commits that it should hold, by what was restored without an error
         self.stops_lsn = -1  # no backup that ends past it can be restored at the secondary, as that is set up
         self.due_commits = -1  # what a promotion owes, once recovery has begun
+        self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
 
     # ---- forks -----------------------------------------------------------------------------------------------
     def on_path(self, of: int, fork: int, lsn: int) -> bool:

@@ -265,8 +265,12 @@ class Witness:
         elif f.first_lsn > d.lsn and f.kind is _LOG:
             self._fault(t, d, "gap", f"file {file}: begins at {f.first_lsn}, position {d.lsn}")
 
-    def restored(self, t: int, db: int, file: int, state: RestoreState, reading: Reading) -> None:
-        """The engine says that it has taken the file; state and reading are its own."""
+    def restored(
+        self, t: int, db: int, file: int, state: RestoreState, reading: Reading,
+        stop_commits: int | None = None,
+    ) -> None:  # fmt: skip
+        """The engine says that it has taken the file; state and reading are its own. stop_commits: it was asked to stop
+        there, in the middle of a log."""
         d = self._databases[db]
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: restored")
@@ -278,15 +282,16 @@ class Witness:
         ):
             self._fault(t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}")
         if f is not None:
-            self._check_file(t, d, file, f, state)
-            d.claimed = f.commits if full else max(d.claimed, f.commits)
+            reaches = f.commits if stop_commits is None else min(f.commits, stop_commits)
+            self._check_file(t, d, file, f, state, reaches)
+            d.claimed = f.commits if full else max(d.claimed, reaches)
         sound = reading.digest == d.digest(state.fork, reading.commits)
         if not self._validated:
             pass
         elif not sound:
             self._fault(t, d, "prefix", f"file {file}: {reading.commits} commits, but not the primary's")
-        elif f is not None and reading.commits != f.commits:
-            self._fault(t, d, "short_restore", f"file {file}: {reading.commits} commits of {f.commits}")
+        elif f is not None and reading.commits != reaches:
+            self._fault(t, d, "short_restore", f"file {file}: {reading.commits} commits of {reaches}")
             sound = False
         quiet = (
             sound and d.sound and not full and d.exists and state.redo_lsn <= d.site.lsn
@@ -303,10 +308,13 @@ class Witness:
         if not quiet:
             self._afresh(t, d)
 
-    def _check_file(self, t: int, d: History, file: int, f: File, state: RestoreState) -> None:
+    def _check_file(
+        self, t: int, d: History, file: int, f: File, state: RestoreState, reaches: int
+    ) -> None:
         if f.restored and f.kind is not _FULL and f.first_lsn < f.last_lsn <= d.lsn:
             self._fault(t, d, "replayed_twice", f"file {file}: restored again, position {d.lsn}")
-        if self._validated and (state.redo_lsn != f.last_lsn or state.fork != f.fork):
+        short = state.redo_lsn != f.last_lsn and reaches == f.commits
+        if self._validated and (short or state.redo_lsn > f.last_lsn or state.fork != f.fork):
             ends = f"file ends at {f.fork, f.last_lsn}"
             self._fault(t, d, "position", f"file {file}: database at {state.fork, state.redo_lsn}, {ends}")
         f.restored = True
@@ -353,6 +361,8 @@ class Witness:
             could = min(could, d.due_commits)
         if d.stops_lsn >= 0:
             could = min(could, d.commits_before(d.stops_lsn))
+        if d.stop_commits >= 0:
+            could = min(could, d.stop_commits)
         if n < could:
             self._fault(t, d, "short_recovery", f"promoted with {n} commits, {could} had survived ({drained_class})")
         if n > acknowledged_commits:
@@ -361,6 +371,10 @@ class Witness:
         d.log_lsn = d.lsn
         d.clear()
         d.promoted, d.primary_fork = True, fork
+
+    def stop_ordered(self, db: int, commits: int) -> None:
+        """An operator who may has ordered a failover that holds so many commits and no more: no more are due."""
+        self._databases[db].stop_commits = commits
 
     def writes_changed(self, t: int, db: int) -> None:
         """Commits are refused from now on, or go on: the first one that a survivor would lack comes at another instant."""

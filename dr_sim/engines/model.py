@@ -42,6 +42,7 @@ from dr_sim.engines.model_database import (
     restore_incremental,
     restore_log,
     restored_full,
+    stop_log,
 )
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
@@ -114,8 +115,15 @@ class ModelBackup:
 
 
 class ModelRestore(Restoring["ModelEngine"]):
-    __slots__ = ()
+    __slots__ = ("_stop_at",)
     magic = MAGIC
+
+    def __init__(
+        self, engine: ModelEngine, name: str, path: str, data: bytes, replace: bool,
+        stop_at: tuple[int, int] | None,
+    ) -> None:  # fmt: skip
+        super().__init__(engine, name, path, data, replace)
+        self._stop_at = stop_at
 
     def finish(self) -> RestoreState:
         name, db = self._name, self._engine.databases.get(self._name)
@@ -134,6 +142,8 @@ class ModelRestore(Restoring["ModelEngine"]):
             raise self._engine.refusal(3117)
         elif s.kind == _LOG:
             restore_log(db, s, body, self._engine.refusal)
+            if self._stop_at is not None:
+                stop_log(db, s, *self._stop_at)
         else:
             restore_incremental(db, s, content_of(body), self._engine.refusal)
         return self._engine.state(name)
@@ -238,8 +248,10 @@ class ModelEngine:
             raise self.refusal(_DAMAGE[damage.what], path=path, size=len(data)) from None
         return s.header()
 
-    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> ModelRestore:
-        return ModelRestore(self, database, path, self._read(path), replace)
+    def begin_restore(
+        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+    ) -> ModelRestore:
+        return ModelRestore(self, database, path, self._read(path), replace, stop_at)
 
     def _read(self, path: str) -> bytes:
         try:

@@ -131,6 +131,15 @@ def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None
         _move_base(db, s)
 
 
+def stop_log(db: Database, s: BackupSet, commits: int, lsn: int) -> None:
+    """Take back what a log brought after a place in it: the log was applied up to there only (STOPAT)."""
+    if not s.n0 <= commits < s.n1 or not s.first_lsn <= lsn < s.last_lsn:
+        return  # the place is not in this log
+    later = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, commits)
+    db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest - later) & MASK
+    db.mid_segment = True
+
+
 def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
     """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
     Refused if it gets the database nowhere. The position told is where it stands."""

@@ -102,8 +102,13 @@ class Engine(Protocol):
     def read_header(self, path: str) -> BackupHeader:
         """RESTORE HEADERONLY. Raises EngineError 3241 (header unreadable), 3201 (no file), 3203 (cut off)."""
 
-    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> RestoreOp:
-        """Open the file for restore. Raises EngineError 3201 if there is none; all else is told at finish."""
+    def begin_restore(
+        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+    ) -> RestoreOp:
+        """Open the file for restore. Raises EngineError 3201 if there is none; all else is told at finish.
+
+        stop_at: of a log, (commits, LSN): stop where the database holds so many commits, up to that LSN. The model
+        alone can do it; the loader refuses scenarios that ask it of another engine."""
 
     def state(self, database: str) -> RestoreState: ...
 

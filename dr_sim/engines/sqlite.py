@@ -314,7 +314,10 @@ class SqliteEngine:
             raise refusal(DAMAGE[damage.what], path=path) from None
         return s.header()
 
-    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> SqliteRestore:
+    def begin_restore(
+        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+    ) -> SqliteRestore:
+        assert stop_at is None, "the loader refuses it of this engine"
         return SqliteRestore(self, database, path, self._read(path), replace)
 
     def take_full(self, s: BackupSet, body: bytes, replace: bool) -> None:

@@ -21,6 +21,7 @@ from dr_sim.faults import (
     lose_secondary,
     manager_crash,
     missing_file,
+    mistake,
     older_version,
     operator_mistake,
     order_failover,
@@ -79,6 +80,7 @@ KINDS: tuple[Kind, ...] = (
     staging_full.KIND,
     disk_full.KIND,
     log_full.KIND,
+    mistake.KIND,
     restore_job_off.KIND,
     setup_differs.KIND,
 )

@@ -2,27 +2,79 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
-from dr_sim.scenario.fields import Params
+from dr_sim.scenario.fields import DatabaseName, Params, from_text, refuse
+from dr_sim.scenario.times import Instant, parse_instant
+
+LAST_MISTAKE = "mistake"
+
+
+def _point(value: Any) -> Instant | str:
+    if isinstance(value, Instant):
+        return value
+    if value == LAST_MISTAKE:
+        return LAST_MISTAKE
+    return from_text(parse_instant, value)
+
+
+Point = Annotated[
+    Instant | str,
+    PlainValidator(_point),
+    WithJsonSchema({"type": "string", "examples": ["Mon 14:00", LAST_MISTAKE]}),
+]
 
 
 class OrderFailover(Params):
     by: str = Field(description="who orders it; obeyed if among failover.operators")
     planned: bool = Field(True, description="planned: the primary is quiesced first and nothing is lost")
+    stop_before: Point | None = Field(
+        None,
+        description="replay stops just before this instant, or before the last event `mistake`; what was"
+        " committed after it is lost, so such a failover is not planned",
+    )
+    database: DatabaseName | None = Field(
+        None, description="with stop_before: the database that stops there; all of them if left out"
+    )
+    _stop_before_utc_us: int | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _loses_something(self) -> OrderFailover:
+        if self.stop_before is not None and self.planned:
+            raise refuse(
+                "a failover that stops before an instant loses what came after it: write planned: false"
+            )
+        if self.database is not None and self.stop_before is None:
+            raise refuse("a failover is of the whole service; with database write stop_before", "database")
+        return self
+
+    def placed(self, start_utc_us: int, zone: str) -> OrderFailover:
+        """Return the same order with its instant on the calendar, whatever stretch of the run it is given in."""
+        if not isinstance(self.stop_before, Instant):
+            return self
+        found = self.model_copy()
+        found._stop_before_utc_us = start_utc_us + self.stop_before.resolve(start_utc_us, zone)
+        return found
 
 
 def happen(event: Occurrence, params: OrderFailover) -> None:
     event.begins(f"failover ordered by {params.by}")
-    event.world.hands.order_failover(params.by, params.planned)
+    world = event.world
+    if params.stop_before is None:
+        world.hands.order_failover(params.by, params.planned)
+    else:
+        world.order_failover_to_point(params.by, params.database, params._stop_before_utc_us)
     event.ends(f"failover ordered by {params.by}")
 
 
 KIND = Kind(
     "order_failover", OrderFailover, "by", False,
-    "a planned failover, or an order given by hand",
-    "mission R14",
+    "a planned failover, or an order given by hand; with stop_before, replay stops just before an instant, to leave a"
+    " mistake behind",
+    "mission R14; RESTORE LOG WITH STOPAT; PostgreSQL's recovery_target_time",
     happen,
     explains=(Explains.ORDER,),
 )  # fmt: skip

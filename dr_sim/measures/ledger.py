@@ -111,10 +111,23 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
         return Ledger(title, None, note=why_unknown(t, scenario, loss.database))
     end = loss.recovery_point_us + loss.data_loss_us
     stop = min(max(loss.failed_us, loss.recovery_point_us), end)
-    lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
+    ordered = _stop_ordered(t, loss)
+    if ordered:
+        whole = stop - loss.recovery_point_us
+        lines = [Line(loss.recovery_point_us, whole, "stopped before an instant", ordered)]
+    else:
+        lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
     if end > stop:
         lines.append(Line(stop, end - stop, "split brain", "the old primary went on acknowledging what was thrown away"))
     return Ledger(title, loss.data_loss_us, lines)
+
+
+def _stop_ordered(t: Tables, loss: DatabaseLoss) -> str:
+    """Return who ordered that replay stops where it did; '' if it reached further or not so far."""
+    for row in t.rows("truth.stop_ordered"):
+        if row.entity == loss.database and row.values["commits"] == loss.survivor_commits:
+            return f"as {row.values['operator']} ordered: what came after it is left behind"
+    return ""
 
 
 def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) -> Ledger:

@@ -93,6 +93,16 @@ class Restore(Command):
 
 
 @dataclass(slots=True)
+class RestoreUntil(Command):
+    """As Restore, of a log, but the engine stops just before the first commit at or after an instant, by the primary's
+    clock (STOPAT). Answered likewise."""
+
+    database: str
+    name: str
+    stop_before_utc_us: int
+
+
+@dataclass(slots=True)
 class Recover(Command):
     """Bring the database online here on a new fork; answered by Recovered or RecoverFailed."""
 
@@ -219,7 +229,7 @@ class AdmitReaders(Command):
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders,
+    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

@@ -23,7 +23,7 @@ from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
 from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, FULL, INCREMENTAL, LOG, LOST, File, kind_of
 from dr_sim.recovery.refusals import IN_USE_ERRORS, Refusal, passes_here
-from dr_sim.recovery.waiting import behind
+from dr_sim.recovery.waiting import behind, reached_utc_us, stopped
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -242,13 +242,15 @@ class Drain:
         """Everything that can be replayed has been. Fulls and incrementals are waited for where the chain of logs does not
         lead on, and where no tail can be had and they were finished after the last log restored was cut."""
         db = self.db
+        if stopped(db):
+            return db.restoring is None
         if self.reachable is None or db.restoring is not None:
             return False
         stuck = bool(db.pending) or not db.state.exists
         if (stuck and self.patient) or self.lacks_last or self.holds:
             return False
         needed = stuck or not db.config.log_interval_us
-        further_utc_us = self._reached_utc_us() if self.without_tail and db.last is not None else NEVER_US
+        further_utc_us = reached_utc_us(self.db) if self.without_tail and db.last is not None else NEVER_US
         if any(needed or kind_of(name) == LOG or at > further_utc_us or name == self.last for name, at in self.waiting.items()):
             return False
         for file in db.files.values():
@@ -260,6 +262,8 @@ class Drain:
     def tell_left(self, e: events.Event, out: list[Command]) -> None:
         """Everything that can be restored has been: tell what stays behind, and the first cause of it."""
         db, watch = self.db, self.db.watch
+        if stopped(db):
+            return  # what stays behind does so by order
         lost = sorted((f for f in self.given_up if self._lacks(f)), key=File.age_order)
         refused = [f for f in db.pending if f.refused]
         here = len({f.name for f in (*lost, *db.pending)})
@@ -276,10 +280,4 @@ class Drain:
     def _lacks(self, file: File) -> bool:
         """Does the database lack what this damaged file held? Not if it was made before the last one restored was cut."""
         chain = file.kind == LOG or not self.db.config.log_interval_us
-        return chain and file.state == LOST and not file.done and file.modified_utc_us > self._reached_utc_us()
-
-    def _reached_utc_us(self) -> int:
-        """Until then the database holds all writes, by the clock of who made the backup that was restored last."""
-        last = self.db.last
-        assert last is not None
-        return last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
+        return chain and file.state == LOST and not file.done and file.modified_utc_us > reached_utc_us(self.db)

@@ -15,6 +15,7 @@ from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import INCREMENTAL
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.refusals import Refusal
+from dr_sim.recovery.waiting import stopped
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -55,7 +56,7 @@ class Emptying:
             if name in self.emptied or not (db.drain is None or db.promoted or db.drain.idle()):
                 continue
             self.emptied.add(name)
-            if db.drain is None or db.promoted:
+            if db.drain is None or db.promoted or stopped(db):
                 continue
             if db.config.log_interval_us:
                 self.tails.add(name)

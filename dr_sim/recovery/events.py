@@ -177,6 +177,16 @@ class FailoverOrdered(Event):
 
 
 @dataclass(slots=True)
+class FailoverOrderedToPoint(Event):
+    """An unplanned failover in which replay stops just before an instant, by the primary's clock. target: the database
+    that stops there; '': every one."""
+
+    operator: str
+    target: str
+    stop_before_utc_us: int
+
+
+@dataclass(slots=True)
 class OperatorAnswered(Event):
     """Answer to PageOperator."""
 
@@ -278,6 +288,6 @@ EVENTS: tuple[type[Event], ...] = (
     Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
     PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
     OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
-    NoRoom, PrimaryError, Provisioned,
+    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint,
 )  # fmt: skip
 """Every event there is, in an order that journals rely on: add at the end."""

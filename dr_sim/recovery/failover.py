@@ -18,7 +18,7 @@ import enum
 import json
 
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import NOTHING_HERE, AlertBook, nothing_here_text
+from dr_sim.recovery.alerts import NOTHING_HERE, AlertBook, nothing_here_text, utc_text
 from dr_sim.recovery.commands import (
     CancelAlarm,
     Command,
@@ -38,6 +38,7 @@ from dr_sim.recovery.files import BAD, FULL, LOST
 from dr_sim.recovery.online import Online
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.silence import Silence
+from dr_sim.recovery.waiting import reached_utc_us
 
 
 class State(enum.Enum):
@@ -103,6 +104,9 @@ class Failover:
             self.fencing.status = values["fence"]
             self.emptying.since = (values["drain_since"][0], values["drain_since"][1])
             self.silence.declined = set(values["declined"])
+            for name, at in values.get("stop_before", {}).items():
+                if name in databases:
+                    databases[name].stop_before_utc_us = at
 
     # ---- states -----------------------------------------------------------------------------------------------------
     def move(self, state: State, out: list[Command]) -> None:
@@ -113,10 +117,13 @@ class Failover:
         out.append(EnterPhase(state.value))
 
     def _save(self, out: list[Command]) -> None:
-        values = {
+        values: dict[str, object] = {
             "state": self.state.value, "planned": self.planned, "by_silence": self.by_silence,
             "fence": self.fencing.status, "drain_since": self.emptying.since, "declined": sorted(self.silence.declined),
         }  # fmt: skip
+        stops = {name: db.stop_before_utc_us for name, db in self.databases.items() if db.stop_before_utc_us}
+        if stops:
+            values["stop_before"] = stops
         out.append(Save("failover", json.dumps(values, ensure_ascii=False)))
 
     @property
@@ -258,6 +265,25 @@ class Failover:
         else:
             self._begin(e.planned, False, out)
 
+    def ordered_to_point(self, e: events.FailoverOrderedToPoint, out: list[Command]) -> None:
+        """Replay stops just before an instant. A copy that holds later writes already cannot go back."""
+        at = e.stop_before_utc_us
+        concerned = [db for name, db in self.databases.items() if e.target in ("", name)]
+        past = [db.name for db in concerned if db.state.exists and _holds_later(db, at)]
+        if e.operator not in self.config.operators:
+            out.append(RefuseOrder(e.operator, "not authorised"))
+        elif self.state not in (State.WATCHING, State.DECIDING):
+            out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
+        elif not self._something_here():
+            out.append(RefuseOrder(e.operator, "no database has been restored here yet"))
+        elif past:
+            why = f"the copy of database [{past[0]}] holds what was written after {utc_text(at)} already"
+            out.append(RefuseOrder(e.operator, why))
+        else:
+            for db in concerned:
+                db.stop_before_utc_us = at
+            self._begin(False, False, out)
+
     def answered(self, e: events.OperatorAnswered, out: list[Command]) -> None:
         if self.state is not State.DECIDING:
             return
@@ -320,6 +346,8 @@ class Failover:
         self.fencing.over(out)
         out.append(CancelAlarm("", "drain"))
         self.planned = False
+        for db in self.databases.values():
+            db.stop_before_utc_us = 0
         self.emptying.called_off()
         self._abandon(out)
         for db in self.databases.values():
@@ -388,3 +416,11 @@ class Failover:
     def redirected(self, e: events.Redirected, out: list[Command]) -> None:
         if self.state is State.REDIRECTING:
             self.move(State.SERVING, out)
+
+
+def _holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
+    """Return whether the copy holds, or is being given, what was written at that instant or later."""
+    restoring = db.restoring.header if db.restoring is not None else None
+    return reached_utc_us(db) > at_utc_us or (
+        restoring is not None and restoring.started_utc_us > at_utc_us
+    )

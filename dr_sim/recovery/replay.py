@@ -12,7 +12,7 @@ from __future__ import annotations
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events, notices, waiting
 from dr_sim.recovery.alerts import NO_ROOM, AlertBook, no_room_text, whole_minutes
-from dr_sim.recovery.commands import Command, Drop, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
+from dr_sim.recovery.commands import Command, Drop, RenameWorkingCopy, Restore, RestoreUntil, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
@@ -55,7 +55,7 @@ class DatabaseReplay:
         "restoring",
         "rules",
         "saved_headers",
-        "state",
+        "state", "stop_before_utc_us",
         "watch",
     )  # fmt: skip
 
@@ -85,6 +85,7 @@ class DatabaseReplay:
         self.repair = Repair(self, saved.get(f"repair/{name}", ""))
         self.keeping = Keeping(self)
         self.drain: Drain | None = None
+        self.stop_before_utc_us = 0  # a failover replays up to just before this instant; 0: everything
         self.promoted = False
         self.recovering = False  # it is being brought online: nothing more is handed over, whatever lands
         self.job_open = False
@@ -142,7 +143,7 @@ class DatabaseReplay:
     # ---- the engine -----------------------------------------------------------------------------------------------
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
-        if self.restoring is not None or self.promoted or self.recovering:
+        if self.restoring is not None or self.promoted or self.recovering or waiting.stopped(self):
             return
         file = self.repair.next_step(mono_us) if self.repair.steps else None
         replace = file is not None and file.kind == FULL and self.state.exists
@@ -152,6 +153,9 @@ class DatabaseReplay:
             self.repair.policy or self.drain is not None or not self.state.exists or not self.config.log_interval_us
         ):
             file, replace = self.repair.candidate(mono_us)
+        stop = self.stop_before_utc_us
+        if stop and file is not None and file.kind != LOG and file.modified_utc_us > stop:
+            file = None  # it holds what was written after the instant, and cannot be restored in part
         if file is not None:
             self._hand_over(file, replace, out)
             return
@@ -166,7 +170,11 @@ class DatabaseReplay:
         name = file.name
         out.append(Save(self._attempts_key + name, str(attempts)))
         out.append(RenameWorkingCopy(self.name, name, attempts))
-        out.append(Restore(self.name, name, replace))
+        stop, header = self.stop_before_utc_us, file.header
+        if stop and file.kind == LOG and header is not None and header.started_utc_us > stop:
+            out.append(RestoreUntil(self.name, name, stop))
+        else:
+            out.append(Restore(self.name, name, replace))
 
     def restored(self, e: events.Restored, out: list[Command]) -> None:
         file = self.restoring
@@ -188,7 +196,7 @@ class DatabaseReplay:
         last.started_utc_us = header.started_utc_us
         last.name = file.name
         out.append(Save(self._clock_key, last.text()))
-        if e.redo_lsn != header.last_lsn or self.alerts.begun:
+        if (e.redo_lsn != header.last_lsn or self.alerts.begun) and not waiting.stopped(self):
             notices.watch_end(self, e, file, header, out)
         if file.kind == LOG:
             notices.watch_lag(self, e, file, out)

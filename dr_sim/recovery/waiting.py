@@ -12,7 +12,7 @@ from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader
 from dr_sim.recovery import notices
 from dr_sim.recovery.commands import Command, SetAlarm
-from dr_sim.recovery.files import CHECKING, LOG, VALID, File
+from dr_sim.recovery.files import CHECKING, LOG, VALID, File, kind_of
 from dr_sim.recovery.limits import next_multiple_us
 
 if TYPE_CHECKING:
@@ -83,6 +83,18 @@ def rebuild(db: DatabaseReplay) -> None:
             if not file.done:
                 db.pending.append(file)
     db.pending.sort(key=File.order)
+
+
+def reached_utc_us(db: DatabaseReplay) -> int:
+    """Return up to when the database holds all writes, by the clock of whoever made the last backup restored."""
+    last = db.last
+    assert last is not None
+    return last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
+
+
+def stopped(db: DatabaseReplay) -> bool:
+    """Return whether a failover is to stop before an instant, and the database stands there."""
+    return bool(db.stop_before_utc_us) and db.state.exists and reached_utc_us(db) >= db.stop_before_utc_us
 
 
 def behind(db: DatabaseReplay, header: BackupHeader) -> bool:

@@ -390,6 +390,25 @@ def check_setup(lines: Sequence[EventLine | FaultLine], engine: Any) -> list[Pro
     return problems
 
 
+def check_points(lines: list[EventLine], engine: Any) -> list[Problem]:
+    """The model alone can stop in the middle of a log. Before a mistake there must be one."""
+    problems = []
+    kind = _of(engine, "kind")
+    mistaken = {_of(line.params, "database") for line in lines if line.kind == "mistake"}
+    for line in lines:
+        point = _of(line.params, "stop_before") if line.kind == "order_failover" else None
+        if point is None:
+            continue
+        target = _of(line.params, "database")
+        if kind not in (None, "model"):
+            told = f"event {line.number}: stop_before works on the model only, not on {kind}"
+            problems.append(line.node.problem(f"{told}; leave out engine.kind, or stop_before"))
+        if point == "mistake" and not (mistaken & {target} if target else mistaken):
+            told = f"event {line.number}: there is no event 'mistake' to stop before"
+            problems.append(line.node.problem(f"{told}; add one, or write an instant, as in Mon 14:00"))
+    return problems
+
+
 def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
     problems = []
     start = _of(windows, "start")

@@ -113,6 +113,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
+    problems.extend(checks.check_points(events, getattr(root, "engine", None)))
     instants = _times(root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems)
     if problems:
         return None
@@ -140,11 +141,18 @@ def _whole(
         node.value = from_plain(node, plain(found), node.source).value
     conditions = {key: getattr(root.recorded, key) for key in ("link", "outages", "restores")} | recorded
     scripted = tuple(
-        ScriptedEvent(line.number, at_us, line.kind, line.params) for line, at_us in zip(events, instants, strict=True)
+        ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root))
+        for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line.kind, line.rate, line.params, line.together) for line in faults]
     resolved: Resolved = resolved_of(tree)
     return build.scenario(root, series, conditions, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
+
+
+def _placed(params: Any, root: Root) -> Any:
+    """Params whose instants are on the calendar, so that they mean the same in every stretch of the run."""
+    placed = getattr(params, "placed", None)
+    return params if placed is None else placed(build.start_utc_us(root), root.time_zone)
 
 
 def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:

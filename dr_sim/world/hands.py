@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -24,10 +25,11 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.primary_database import FIRST_LSN
 from dr_sim.world.promotion import Online, Promotion
 from dr_sim.world.pruning import RETENTION, Pruning
 from dr_sim.world.remote import Remote
-from dr_sim.world.secondary import Secondary, Work
+from dr_sim.world.secondary import Secondary, StopAt, Work
 
 
 class Hands:
@@ -46,7 +48,7 @@ class Hands:
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
         self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
-        self._orders: list[tuple[str, bool]] = []  # those that nobody was there to take
+        self._orders: list[Callable[[], None]] = []  # those that nobody was there to take
         self.store = store
         self.incarnation = 0
         self.manager: RecoveryManager | None = None
@@ -61,7 +63,7 @@ class Hands:
         self._do: dict[type, Callable[[Any], None]] = {
             c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
             c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
-            c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore,
+            c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore, c.RestoreUntil: self._restore_until,
             c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
             c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: self._enter_phase, c.Fence: self._fence,
@@ -80,7 +82,7 @@ class Hands:
         self._run(self.manager.resume())
         orders, self._orders = self._orders, []
         for order in orders:
-            self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, self.order_failover, *order)
+            self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, order)
 
     def crash(self) -> None:
         """The manager dies now; it is started again after manager_restart."""
@@ -209,12 +211,24 @@ class Hands:
             return
         self._secondary.restore(file, command.replace, self.incarnation, self._restored)
 
+    def _restore_until(self, command: c.RestoreUntil) -> None:
+        """The instant is by the primary's clock, as in the log itself; the engine stops at a place in the log."""
+        context = self._context
+        file = self._file(command)
+        if file is None:
+            self._restore(c.Restore(command.database, command.name, False))
+            return
+        at_us = command.stop_before_utc_us - context.scenario.start_utc_us - context.primary_clock_us
+        commits, written = context.workloads[file.database].written(at_us)
+        stop = StopAt(commits, written + FIRST_LSN, at_us)
+        self._secondary.restore(file, False, self.incarnation, self._restored, stop)
+
     def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         context, file = self._context, work.file
         now = context.agenda._now
         who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
         if state is not None:
-            self._promotion.restored(work.content)
+            self._promotion.restored(work.content, work.stop)
             self.tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
         elif work.lacks is not None:
             self.tell(e.NoRoom(*who, number, *work.lacks, text))
@@ -332,7 +346,17 @@ class Hands:
         if self.manager is not None:
             self.tell(e.FailoverOrdered(context.now_us, context.utc_us(), 0, operator, planned))
         if self.manager is None:
-            self._orders.append((operator, planned))
+            self._orders.append(partial(self.order_failover, operator, planned))
+
+    def order_failover_to_point(self, operator: str, target: str, stop_before_utc_us: int) -> None:
+        """As order_failover, unplanned; replay stops before an instant. target: the database, or '' for all."""
+        context = self._context
+        if self.manager is not None:
+            now, utc = context.now_us, context.utc_us()
+            self.tell(e.FailoverOrderedToPoint(now, utc, 0, operator, target, stop_before_utc_us))
+        if self.manager is None:
+            again = partial(self.order_failover_to_point, operator, target, stop_before_utc_us)
+            self._orders.append(again)
 
     def _alert(self, command: c.RaiseAlert) -> None:
         """The record is all there is to it, but somebody may act on what he is told."""

@@ -12,6 +12,7 @@ from dr_sim.world.context import Context
 from dr_sim.world.primary import Primary
 from dr_sim.world.reach import Reach
 from dr_sim.world.remote import Remote
+from dr_sim.world.secondary import StopAt
 from dr_sim.world.users import Users
 
 Online = tuple[int, str, int, int]
@@ -35,8 +36,8 @@ class Promotion:
         self.reach = reach
         self._fork = fork
 
-    def restored(self, file: BackupFile) -> None:
-        self._cut_us[file.database] = max(0, file.ends_us)
+    def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
+        self._cut_us[file.database] = max(0, file.ends_us if stop is None else stop.at_us)
 
     # ---- fence --------------------------------------------------------------------------------------------------------
     def fence(self, planned: bool) -> tuple[int, str]:

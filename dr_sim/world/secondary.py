@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
@@ -39,19 +40,32 @@ CHANGED = (60029, "The file was written again after it was validated; it is not 
 NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
 
+@dataclass(frozen=True, slots=True)
+class StopAt:
+    """Where a restore of a log stops: the database then holds so many commits, up to that LSN. at_us: the instant."""
+
+    commits: int
+    lsn: int
+    at_us: int
+
+
 class Work:
     """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
     recovery manager's that asked for it. A restore whose op is None has not been handed over: it is being copied."""
 
-    __slots__ = ("claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace")
+    __slots__ = ("claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace", "stop")
 
-    def __init__(self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False) -> None:
+    def __init__(
+        self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False,
+        stop: StopAt | None = None,
+    ) -> None:  # fmt: skip
         self.file = file
         self.content = file.content  # the backup that was read, whatever lands under its name meanwhile
         self.landings = file.landings
         self.incarnation = incarnation
         self.done = done
         self.replace = replace
+        self.stop = stop
         self.op: RestoreOp | None = None
         self.flow: Flow | None = None
         self.entry: Entry | None = None
@@ -175,10 +189,10 @@ class Secondary:
     # ---- restore --------------------------------------------------------------------------------------------------------
     def restore(
         self, file: BackupFile, replace: bool, incarnation: int,
-        done: Callable[[Work, RestoreState | None, int, str], None],
+        done: Callable[[Work, RestoreState | None, int, str], None], stop: StopAt | None = None,
     ) -> None:  # fmt: skip
         """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work, None, number, text)."""
-        work = Work(file, incarnation, done, replace)
+        work = Work(file, incarnation, done, replace, stop)
         if file.database in self.jobs_off and not self._by_hand:
             self._held.append(work)
         else:
@@ -253,7 +267,10 @@ class Secondary:
                 raise differs
             if file.kind is Kind.FULL:
                 self._claim(work)
-            op: RestoreOp = context.secondary_engine.begin_restore(name, path, replace=work.replace)
+            op: RestoreOp = context.secondary_engine.begin_restore(
+                name, path, replace=work.replace,
+                stop_at=None if work.stop is None else (work.stop.commits, work.stop.lsn),
+            )  # fmt: skip
             work.op = DoneRestore(context.clock, op) if context.clock.measured else op
         except EngineError as error:
             self.data.remove(work.claimed_bytes)
@@ -444,7 +461,7 @@ class Secondary:
         reading = context.secondary_engine.read_witness(file.database_name)
         number = work.content.number
         self.last_restored[file.database] = now, work.content.ends_us
-        context.witness.restored(now, file.database, number, state, reading)
+        context.witness.restored(now, file.database, number, state, reading, work.stop.commits if work.stop else None)
         context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
         if file.kind is Kind.FULL:
             self.full_hook(file.database)

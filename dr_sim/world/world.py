@@ -83,6 +83,7 @@ class World:
         self.journal = journal
         self._index = {name: i for i, name in enumerate(names)}
         self._happenings = Happenings(self)
+        self.mistakes: dict[str, int] = {}  # of each database the last, when by the primary's clock
         self.effects: list[Effect] = []  # what was to last
         self.on_offer: list[Callable[[BackupFile], bool]] = []
         self.on_landing: list[Callable[[BackupFile], None]] = []
@@ -290,6 +291,28 @@ class World:
             return  # it has been promoted: it is no copy any more
         self.secondary.abort(database)
         self.secondary.drop(database, why)
+
+    def commit_mistake(self, database: str, what: str) -> None:
+        """A wrong change is the first commit that is acknowledged from now on."""
+        context, index = self.context, self._index[database]
+        context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
+        self.mistakes[database] = context.utc_us()
+
+    def order_failover_to_point(self, operator: str, target: str | None, stop_before_utc_us: int | None) -> None:
+        """stop_before_utc_us None: before the last mistake, where there was one."""
+        context = self.context
+        if stop_before_utc_us is None:
+            at = [utc for name, utc in self.mistakes.items() if target in (None, name)]
+            if not at:
+                return  # there is nothing to stop before
+            stop_before_utc_us = max(at)
+        stop_us = stop_before_utc_us - context.scenario.start_utc_us - context.primary_clock_us
+        for name, index in self._index.items():
+            if target in (None, name) and operator in context.scenario.failover.operators:
+                commits = context.workloads[index].commits(stop_us)
+                context.note("truth.stop_ordered", index, operator, commits, stop_us)
+                context.witness.stop_ordered(index, commits)
+        self.hands.order_failover_to_point(operator, target or "", stop_before_utc_us)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
         self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))

@@ -249,7 +249,10 @@ class PostgresEngine:
             raise refusal(DAMAGE[damage.what], path=path) from None
         return s.header()
 
-    def begin_restore(self, database: str, path: str, *, replace: bool = False) -> PostgresRestore:
+    def begin_restore(
+        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+    ) -> PostgresRestore:
+        assert stop_at is None, "the loader refuses it of this engine"
         return PostgresRestore(self, database, path, self._read(path), replace)
 
     def take_full(self, s: BackupSet, native: Native, replace: bool) -> None:

@@ -23,6 +23,7 @@ from dr_sim.measures.summary.curves import (
     outage_if_now_summary,
 )
 from dr_sim.measures.summary.failovers import failovers_summary, orders_refused
+from dr_sim.measures.summary.mistakes import mistakes_summary
 from dr_sim.measures.summary.values import half_up
 from dr_sim.measures.tables import run_end_us, service_up_until_us
 from dr_sim.measures.tenants import asked_of
@@ -52,6 +53,7 @@ def summarise(whole: Whole) -> dict[str, Any]:
         "legs": _legs(whole),
         "failovers": failovers_summary(whole, qualities),
         "orders_refused": orders_refused(whole),
+        "mistakes": mistakes_summary(whole),
         "exposure": exposure_summary(whole),
         "exposure_before": exposure_part(whole, "exposure_before"),
         "exposure_after": exposure_part(whole, "exposure_after"),

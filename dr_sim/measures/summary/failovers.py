@@ -188,7 +188,8 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
     """(instant, operator, why it was refused or '') of every order to fail over, in order."""
     refused = [(r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")]
     orders = []
-    for r in t.rows("seen.FailoverOrdered"):
+    given = [*t.rows("seen.FailoverOrdered"), *t.rows("seen.FailoverOrderedToPoint")]
+    for r in sorted(given, key=lambda row: row.seq):
         mine = next((x for x in refused if x[:2] == (r.time_us, r.values["operator"])), None)
         if mine is not None:
             refused.remove(mine)
