@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+_CHECKOUT = (".git", ".hg")
 _tree: ContextVar[Path | None] = ContextVar("tree", default=None)
 outside_allowed: ContextVar[bool] = ContextVar("outside_allowed", default=False)
 """Whether files outside the folder tree may be read: the command line's --allow-outside."""
@@ -44,10 +45,14 @@ def size_text(size_bytes: int) -> str:
 def tree_of(scenario: str | os.PathLike[str]) -> Path:
     """Return the folder whose files a scenario may read.
 
-    It is the folder from which the command is run, where the scenario lies below that; otherwise the
+    It is the checkout that the scenario lies in (whoever may change the scenario may change the rest of
+    it too); else the folder from which the command is run, where the scenario lies below that; else the
     scenario's own folder. The root of the file system is no such folder.
     """
     own = Path(os.path.abspath(scenario)).parent.resolve()
+    for folder in (own, *own.parents):
+        if any((folder / mark).exists() for mark in _CHECKOUT) and folder != Path(folder.anchor):
+            return folder
     here = Path.cwd().resolve()
     below = here != Path(here.anchor) and own.is_relative_to(here)
     return here if below else own

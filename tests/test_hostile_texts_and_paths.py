@@ -101,6 +101,15 @@ def test_outside_is_read_where_it_is_allowed(here: Path, secret: Path) -> None:
     assert main(["validate", name]) == 2
 
 
+def test_a_checkout_is_one_tree_from_wherever_it_is_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".git", "a", "b"):
+        Path(name).mkdir()
+    written(BASE, "a/base.yaml")
+    name = str(Path(written("extends: ../a/base.yaml\n", "b/s.yaml")).absolute())
+    monkeypatch.chdir("a")
+    assert load_scenario(name).databases
+
+
 @pytest.mark.parametrize("key", ["log_volume", "recorded"])
 def test_series_do_not_lead_out(here: Path, secret: Path, key: str) -> None:
     text = BASE + f"recorded: {{restores: {{file: {secret}, at: '1'}}}}\n"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.commits import mark
@@ -28,7 +29,7 @@ from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
 from dr_sim.engines.postgres.home import Home, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
-from dr_sim.engines.postgres.notes import LOST, PREFIX, clear_leftovers, notes_folder
+from dr_sim.engines.postgres.notes import LOCK, LOST, PREFIX, clear_leftovers, notes_folder
 from dr_sim.engines.scratch import began
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
@@ -491,8 +492,11 @@ def test_a_note_that_is_being_written_is_left_alone(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     half = [notes_folder() / f"{pid}-1.json" for pid in (os.getpid(), 2**22 + 1)]
     for note in half:
-        note.write_text('{"owner": [')
+        note.write_text('{"folders": [')
+    writer = FileLock(half[0].with_suffix(LOCK))  # the first one's writer lives
+    writer.acquire()
     assert clear_leftovers() == [] and [note.exists() for note in half] == [True, False]
+    writer.release()
 
 
 def test_servers_listen_on_a_private_socket_only(pair: tuple[Server, Server]) -> None:

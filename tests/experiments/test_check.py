@@ -328,16 +328,22 @@ def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixtu
     assert "no measure differs in any replication" in capsys.readouterr().out
 
 
-# ---- the README ------------------------------------------------------------------------------------------------------
-def test_the_readmes_commands_and_workflows_are_understood() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("## More than one run")[2].partition("\n## ")[0]
-    commands = re.findall(r"dr-sim ((?:run|check|baseline|compare|sweep) [^`\n]+)", text)
-    assert len(commands) >= 8
+# ---- the documentation -------------------------------------------------------------------------------------------------
+def test_the_documented_commands_and_workflows_are_understood() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join((docs / name).read_text(encoding="utf-8") for name in ("ci.md", "python.md", "measures.md"))
+    commands = re.findall(r"(?m)^dr-sim ((?:run|check|baseline|compare|sweep) [^`\n]+)", text)
+    assert len(commands) >= 6
     for command in commands:
         _parser().parse_args(shlex.split(command))
-    blocks = [parse_yaml(block, "README.md", []) for block in blocks_of(text)]
-    assert len(blocks) == 3 and all(block is not None and isinstance(block.value, dict) for block in blocks)
-    path = scenario("readme", blocks_of(text)[0])
+    workflows = blocks_of((docs / "ci.md").read_text(encoding="utf-8"))
+    assert len(workflows) == 2
+    for block in workflows:
+        read = parse_yaml(block, "ci.md", [])
+        assert read is not None and isinstance(read.value, dict)
+    lines = blocks_of((docs / "measures.md").read_text(encoding="utf-8"))[0]
+    path = Path("documented.yaml")
+    path.write_text(lines, encoding="utf-8")
     assert len(api.load_scenario(path).sla) == 6
 
 

@@ -47,6 +47,6 @@ def test_it_meets_the_same_luck_and_costs_more() -> None:
     assert rows(runs[3], "seen.Restore", replace=1) != []
 
 
-def test_the_readme_shows_what_the_command_prints() -> None:
+def test_the_documentation_shows_what_the_command_prints() -> None:
     table = policy_table([SCENARIOS / f"policies/{name}.yaml" for name in POLICIES])
-    assert table in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert table in (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")

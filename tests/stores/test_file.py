@@ -81,10 +81,10 @@ def test_all_damage_is_one_error(tmp_path: Path) -> None:
             store.get("c")
 
 
-def test_the_readme_s_way_to_live_without_the_simulation(tmp_path: Path) -> None:
+def test_the_documented_way_to_live_without_the_simulation(tmp_path: Path) -> None:
     """Two lives: the second resumes from what the first has saved, and a log is read once more, not for the first time."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (code,) = [c for c in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "def live(" in c]
+    page = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def live(" in c]
     names: dict[str, Any] = {}
     exec(code, names)
     scenario = tmp_path / "mine.yaml"
