@@ -1,4 +1,4 @@
-"""What is no mistake of the user's: a bug in dr_sim, or in recovery logic of his own that it was given.
+"""Errors that are not the user's: a bug in dr_sim, or in recovery logic of his own that it was given.
 
 An SLA that is missed leaves with exit code 1, so an uncaught exception needs a code of its own. Its traceback is put into
 a file, and one line says where.

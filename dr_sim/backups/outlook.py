@@ -1,4 +1,4 @@
-"""What a plan leaves open: what is missing before the target, what cannot be used and why, and what is newer.
+"""The open questions of a plan: what is missing before the target, what cannot be used and why, and what is newer.
 
 A stretch of log that is missing is lost if some backup at hand lies beyond it, and late if none does: then it may be on
 its way, which only a current position can tell.

@@ -1,4 +1,4 @@
-"""What to restore: the furthest position that can be reached from what is at hand, and the best way to it.
+"""The planner: the furthest position that can be reached from what is at hand, and the best way to it.
 
 Theory of operation. First a path of forks is chosen; along one path LSNs alone give the order, and everything not
 wholly on it is put aside. Then each backup ends at a position, and each may be the last step to it: a full from

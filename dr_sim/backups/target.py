@@ -1,4 +1,4 @@
-"""What a restore is to reach, by which policy among several ways, and which recovery fork that means.
+"""The target of a restore, by which policy among several ways, and which recovery fork that means.
 
 A target is the end of the history, an instant, or an LSN. At an instant two readings are in use. A log holds what was
 written before it was cut, at its start: so it reaches an instant only if it started at or after it (Microsoft's rule).
@@ -84,7 +84,7 @@ NEWEST_SET = Choice()
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known beside the headers.
+    """Facts beside the headers.
 
     forks: fork histories, child -> (parent, fork point). bases: the backup on which an incremental stands, by
     backup_id, where a tool names it (PostgreSQL 17, pgBackRest, WAL-G: it may be an incremental itself). One that is

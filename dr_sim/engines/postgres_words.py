@@ -1,4 +1,4 @@
-"""What a PostgreSQL server or its programs say where SQL Server has a message, for the model that imitates PostgreSQL.
+"""The words that a PostgreSQL server or its programs say where SQL Server has a message, for the model that imitates PostgreSQL.
 
 The key is SQL Server's number, under which the model knows the situation. Where the server raises an error its number is
 the SQLSTATE's five characters read to base 36 (as the real engine's, see postgres/errors.py), and the text begins with the
