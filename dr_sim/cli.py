@@ -12,13 +12,16 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim import __version__, bugs, cli_experiments, cli_plan, cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.output import mute, printable, show
 from dr_sim.reading import outside_allowed
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.model import Scenario
 
 EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
 here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short;
@@ -199,6 +202,7 @@ def _run(a: argparse.Namespace) -> int:
         scenario = replace(scenario, replication_no=a.replication)
     parent = runs.results_parent(scenario, Path("results"))
     runs.check_target(a.out or parent / "1", replaced=a.out is not None)
+    _warn_of_overload(scenario)
     with progress_bar(scenario.name) as (progress, seconds):
         result = runs.run(scenario, progress)
         took = seconds()
@@ -215,13 +219,24 @@ def _run(a: argparse.Namespace) -> int:
     return result.verdict.exit_code
 
 
+def _warn_of_overload(scenario: Scenario) -> None:
+    """One line on standard error where the link is offered more than it carries."""
+    from dr_sim.scenario.offered import overload
+
+    line = overload(scenario)
+    if line:
+        print(printable(f"{scenario.name}: {line}"), file=sys.stderr)
+
+
 def _validate(a: argparse.Namespace) -> int:
-    from dr_sim.scenario import validate
+    from dr_sim.scenario import load_scenario, validate
 
     problems = [p for path in a.scenarios for p in validate(path)]
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
+        for path in a.scenarios:
+            _warn_of_overload(load_scenario(path))
         print(f"{len(a.scenarios)} scenario{'s' * (len(a.scenarios) > 1)}: no mistakes")
     return 2 if problems else 0
 

@@ -44,6 +44,7 @@ def screen(
     parts += [_mistakes(summary, scenario)] if summary["mistakes"] else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
     parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
+    parts += [_overloaded(summary)] if summary["link"]["overloaded"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  report.html  timeline.svg exposure.svg summary.json"]]
@@ -299,6 +300,12 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
     first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
     return [first, f"       {clock(told['before_failure_us'])} before the loss.  {score}"]
+
+
+def _overloaded(summary: dict[str, Any]) -> list[str]:
+    """The backups of the run were more than the link could carry in it."""
+    link = summary["link"]
+    return [f"LINK OVERLOADED  offered {size(link['offered_bytes'])}, it could carry {size(link['could_carry_bytes'])} in the run"]
 
 
 def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:

@@ -153,6 +153,15 @@ def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
     return LinkUse(total, capacity, down)
 
 
+def bytes_offered(record: Record) -> int:
+    """What our finished backups hold: all of it is to cross the link."""
+    t = tables(record)
+    gone = t["truth.file_gone"]
+    elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]
+    finished = t["truth.backup_finished"]
+    return int(finished["nominal_bytes"][~np.isin(finished["file"], elsewhere)].sum())
+
+
 def backups_made(record: Record) -> dict[str, int]:
     """Finished backups by kind, and those that were cut off or skipped. Someone else's backups are not counted."""
     t = tables(record)

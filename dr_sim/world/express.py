@@ -137,7 +137,7 @@ class ExpressLane:
         hands, context = self.hands, self.context
         return not (
             hands.manager is None or self._on_offer or hands.before_command is not None or type(hands.store) is not MemoryStore
-            or not self.secondary.idle or not self.replication.idle or not self.link.forward_up
+            or not self.secondary.idle or not self.replication.idle or not self.link.forward_up or self.link.wait_us
             or context.primary_clock_us or context.secondary_clock_us
         )  # fmt: skip
 

@@ -247,6 +247,13 @@ class Hands:
     def primary_error(self, database: str, what: str, number: int, text: str) -> None:
         """The primary's error log tells, if it can be heard here."""
         if self._remote.path_up():
+            half_us = self._remote.round_trip_us // 2
+            if half_us:
+                self._context.agenda.at(
+                    self._context.now_us + half_us, Class.ANSWER, self._index[database], self._answer, e.PrimaryError, 0,
+                    (database, what, number, text),
+                )  # fmt: skip
+                return
             self.tell(e.PrimaryError(self._context.now_us, self._context.utc_us(), 0, database, what, number, text))
 
     def _recover(self, command: c.Recover) -> None:
@@ -314,30 +321,65 @@ class Hands:
         self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(self.heartbeats.silent))
 
     # ---- the primary, over the management path -------------------------------------------------------------------------------
+    def _ask(self, question: Callable[[int], None]) -> None:
+        """Ask the other site: question(half of a round trip) is carried out when it has got there. Where nothing gets
+        there that is known at once."""
+        half_us = self._remote.round_trip_us // 2
+        if half_us and self._remote.path_up():
+            self._context.agenda.at(self._context.now_us + half_us, Class.ANSWER, -1, question, half_us)
+        else:
+            question(0)
+
+    def _reply(self, incarnation: int, back_us: int, make: Callable[..., e.Event], *args: Any) -> None:
+        """Tell what the other site answers to what that incarnation asked, when the answer has come back."""
+        if back_us:
+            at = self._context.now_us + back_us
+            self._context.agenda.at(at, Class.ANSWER, self._index[args[0]], self._answer, make, incarnation, args)
+        else:
+            self._soon_to(incarnation, make, *args)
+
     def _ask_primary(self, command: c.AskPrimary) -> None:
-        answer = self._remote.ask_primary(self._index[command.database], command.fork, command.lsn)
-        self._soon(e.PrimaryAnswered, command.database, *answer)
+        incarnation = self.incarnation
+
+        def asked(back_us: int) -> None:
+            answer = self._remote.ask_primary(self._index[command.database], command.fork, command.lsn)
+            self._reply(incarnation, back_us, e.PrimaryAnswered, command.database, *answer)
+
+        self._ask(asked)
 
     def _recopy(self, command: c.Recopy) -> None:
-        file = self._file(command)
-        reason = self._remote.recopy(file)
-        if reason:
-            self._soon(e.RecopyFailed, command.database, command.name, reason)
+        incarnation = self.incarnation
+
+        def asked(back_us: int) -> None:
+            reason = self._remote.recopy(self._file(command))
+            if reason:
+                self._reply(incarnation, back_us, e.RecopyFailed, command.database, command.name, reason)
+
+        self._ask(asked)
 
     def _take_backup(self, command: c.TakeBackup) -> None:
         incarnation, database, kind = self.incarnation, command.database, command.kind
 
-        def answer(file: BackupFile | None) -> None:
-            make, text = (e.BackupTaken, file.name) if file else (e.BackupFailed, "cut off")
-            self._soon_to(incarnation, make, database, kind, text)
+        def asked(back_us: int) -> None:
+            def answer(file: BackupFile | None) -> None:
+                make, text = (e.BackupTaken, file.name) if file else (e.BackupFailed, "cut off")
+                self._reply(incarnation, back_us, make, database, kind, text)
 
-        reason = self._remote.take_backup(self._index[database], Kind(kind), answer)
-        if reason:
-            self._soon(e.BackupFailed, database, kind, reason)
+            reason = self._remote.take_backup(self._index[database], Kind(kind), answer)
+            if reason:
+                self._reply(incarnation, back_us, e.BackupFailed, database, kind, reason)
+
+        self._ask(asked)
 
     def _ask_share(self, command: c.AskShare) -> None:
-        reachable, waiting = self._remote.ask_share(self._index[command.database])
-        self._soon(e.ShareAnswered, command.database, reachable, json.dumps({f.name: f.modified_utc_us for f in waiting}))
+        incarnation = self.incarnation
+
+        def asked(back_us: int) -> None:
+            reachable, waiting = self._remote.ask_share(self._index[command.database])
+            listed = json.dumps({f.name: f.modified_utc_us for f in waiting})
+            self._reply(incarnation, back_us, e.ShareAnswered, command.database, reachable, listed)
+
+        self._ask(asked)
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
     def order_failover(self, operator: str, planned: bool) -> None:
@@ -397,17 +439,20 @@ class Hands:
         incarnation, database = self.incarnation, command.database
         index = self._index[database]
 
-        def answer(file: BackupFile | None) -> None:
-            make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
-            if file is None:
-                self._promotion.reach.tail_cut_off(index)
-            self._soon_to(incarnation, make, database, text)
+        def asked(back_us: int) -> None:
+            def answer(file: BackupFile | None) -> None:
+                make, text = (e.TailTaken, file.name) if file else (e.TailFailed, "cut off")
+                if file is None:
+                    self._promotion.reach.tail_cut_off(index)
+                self._reply(incarnation, back_us, make, database, text)
 
-        reason = self._remote.take_tail(index, answer)
-        if reason == "nothing new":
-            self._soon(e.TailTaken, database, "")
-        elif reason:
-            self._soon(e.TailFailed, database, reason)
+            reason = self._remote.take_tail(index, answer)
+            if reason == "nothing new":
+                self._reply(incarnation, back_us, e.TailTaken, database, "")
+            elif reason:
+                self._reply(incarnation, back_us, e.TailFailed, database, reason)
+
+        self._ask(asked)
 
     def _provision(self, command: c.Provision) -> None:
         takes_us, entries = self.directory.provision()

@@ -51,18 +51,23 @@ class Heartbeats:
     def _beats(self, machine: str) -> bool:
         return machine not in self._machines_down and machine not in self._servers_down
 
+    @property
+    def _on_way_us(self) -> int:
+        """How long a beat is on its way, beyond what is usual."""
+        return (self._link.distance_us if self._spec.own_path else self._link.wait_us) // 2
+
     def changed(self) -> None:
         """The path or a machine has changed."""
-        path = self._spec.own_path or self._link.forward_up
+        path, on_way_us = self._spec.own_path or self._link.forward_up, self._on_way_us
         now, every = self._context.now_us, self._spec.every_us
         for machine in self._context.scenario.machines:
             heard = path and self._beats(machine)
             if not heard and machine not in self._last_seen:
-                self._last_seen[machine] = now // every * every
+                self._last_seen[machine] = now // every * every + on_way_us
                 self._plan(machine, self._last_seen[machine] + every, self._missed)
             elif heard and machine in self._last_seen:
                 # a beat that is due is not missed if the path is back in time; this instant's was over before
-                self._plan(machine, now // every * every + every, self._heard)
+                self._plan(machine, now // every * every + every + on_way_us, self._heard)
 
     def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
         pending = self._due.pop(machine, None)

@@ -1,6 +1,13 @@
 """The link from the primary's site to the secondary's: capacity, loss, outages, one-way partitions.
 
 Packet loss slows a stream before it loses a file (dr_sim/throughput.py).
+
+A round trip of up to 30 ms is within the figures that a scenario gives: those for transfers, answers and fences are what
+people measure over such a link, and 30 ms is one part in ten thousand of a log's interval. What a round trip lasts beyond
+that comes on top, once for each exchange that waits for the other side: a file's first byte comes a round trip after it is
+offered (the receiver asks for it, as Windows' DFS Replication does), a question or an order takes half of one and its answer
+the other half, a heartbeat and a line of the primary's error log half of one. That is the physics of distance alone: what a
+protocol chats beside it is not modelled.
 """
 
 from __future__ import annotations
@@ -15,6 +22,8 @@ from dr_sim.world.context import Context
 from dr_sim.world.sharing import SharedRate
 
 _LINK = KIND_ID["truth.link"]
+USUAL_RTT_US = 30_000
+"""Within the figures that a scenario gives (assumed; the default of link.rtt)."""
 
 
 class Link:
@@ -40,6 +49,16 @@ class Link:
     @property
     def back_up(self) -> bool:
         return not self._down_back
+
+    @property
+    def wait_us(self) -> int:
+        """What a round trip lasts beyond the usual one."""
+        return max(0, self._spec.rtt_us + sum(self._latencies) - USUAL_RTT_US)
+
+    @property
+    def distance_us(self) -> int:
+        """The same of a path of its own: the sites are as far apart, but what befalls the link is not felt there."""
+        return max(0, self._spec.rtt_us - USUAL_RTT_US)
 
     def down(self, forward: bool = True, back: bool = True) -> None:
         """One more reason for it to be down; `up` takes one away."""

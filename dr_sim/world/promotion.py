@@ -43,14 +43,16 @@ class Promotion:
     def fence(self, planned: bool) -> tuple[int, str]:
         """(how long until the answer, '' or why it failed). A fence that arrives works even if its answer does not."""
         spec = self._context.scenario.failover
+        takes_us = spec.fence_us + self._remote.round_trip_us
         alive = [db for db in self._primary.databases if not db.failed]
         if self._remote.order_arrives() and any(db.failed != "host" for db in self._primary.databases):
-            self._context.agenda.at(self._context.now_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned)
+            arrived_us = self._context.now_us + self._remote.round_trip_us // 2
+            self._context.agenda.at(arrived_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned)
             if self._remote.path_up():
-                return spec.fence_us, ""
+                return takes_us, ""
             return spec.fence_timeout_us, "no answer"
         if not alive and self._primary.share_up and self._remote.path_up():
-            return spec.fence_us, ""  # the machines are dead and their power switch says so
+            return takes_us, ""  # the machines are dead and their power switch says so
         return spec.fence_timeout_us, "unreachable"
 
     def _fenced(self, planned: bool) -> None:

@@ -31,6 +31,11 @@ class Remote:
         own = self._context.scenario.heartbeat.own_path
         return self._primary.share_up and (own or (self._link.forward_up and self._link.back_up))
 
+    @property
+    def round_trip_us(self) -> int:
+        """What a question and its answer take there, beyond the usual round trip."""
+        return self._link.distance_us if self._context.scenario.heartbeat.own_path else self._link.wait_us
+
     def order_arrives(self) -> bool:
         """An order gets there; whether its answer comes back is another matter."""
         return self._primary.share_up and (self._context.scenario.heartbeat.own_path or self._link.back_up)

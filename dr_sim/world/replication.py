@@ -210,7 +210,7 @@ class Replication:
             amount = cut(file, amount)
         self._set(file, "sending")
         flow = self._link.shared.start(
-            file.database, amount * 8, self._link.cap_bit_s, self._arrived, file, _PRIORITY[file.kind]
+            file.database, amount * 8, self._link.cap_bit_s, self._arrived, file, _PRIORITY[file.kind], self._link.wait_us
         )
         self._sending[file.number] = (file, flow, amount)
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from dr_sim.measures.conservation import Conservation, conservation
-from dr_sim.measures.lag import LinkUse, backlog, backups_made, link_use
+from dr_sim.measures.lag import LinkUse, backlog, backups_made, bytes_offered, link_use
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.curves import (
     EXPOSED_CLASS,
@@ -175,7 +175,11 @@ def _link(whole: Whole) -> dict[str, Any]:
     uses = [link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.each]
     use = LinkUse(sum(u.bytes_sent for u in uses), sum((u.capacity_bits for u in uses), Fraction(0)), sum(u.down_us for u in uses))
     share = use.share
+    offered = sum(bytes_offered(t) for t in whole.opened)
     return {
+        "offered_bytes": offered,
+        "could_carry_bytes": int(use.capacity_bits // 8),
+        "overloaded": offered * 8 > use.capacity_bits,
         "bytes_sent": use.bytes_sent,
         "used_ppm": None if share is None else half_up(share * 1_000_000),
         "down_us": use.down_us,

@@ -1,0 +1,95 @@
+"""What the backups offer to the link on average, by their schedules and volumes, beside what it carries.
+
+A full offers its size each period. A log offers what is written. An incremental holds a part of the log written since the
+last full: on average half of what a period of fulls writes, and never more than the database. Resends, seeds after a
+failover and what a person orders come on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dr_sim.scenario.model import Database, LogVolume, Scenario, Schedule
+from dr_sim.throughput import stream_cap_bit_s
+from dr_sim.units import DAY_US, SECOND_US, WEEK_US
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Bit/s on average, rounded to whole ones."""
+
+    logs: int
+    incrementals: int
+    fulls: int
+    carries: int
+
+    @property
+    def total(self) -> int:
+        return self.logs + self.incrementals + self.fulls
+
+
+def offered(scenario: Scenario) -> Offered:
+    """Bits a second that the scheduled backups of all databases offer, and that the link carries."""
+    logs = incrementals = fulls = Fraction(0)
+    for database in scenario.databases:
+        written = _bytes_per_us(database.log_volume)
+        if database.log.kind != "none":
+            logs += written
+        if period := _period_us(database.full):
+            fulls += Fraction(database.size_bytes, period)
+        incrementals += _incremental(database, written, scenario.run_for_us)
+    return Offered(_bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario))
+
+
+def _bit_s(bytes_per_us: Fraction) -> int:
+    return round(bytes_per_us * 8 * SECOND_US)
+
+
+def overload(scenario: Scenario) -> str:
+    """One line that says that the link is offered more than it carries; '' if it is not."""
+    found = offered(scenario)
+    if found.total <= found.carries:
+        return ""
+    parts = ", ".join(
+        f"{word} {_mbit(bits)}"
+        for word, bits in (("logs", found.logs), ("incrementals", found.incrementals), ("fulls", found.fulls))
+        if bits
+    )
+    return (
+        f"warning: link.bandwidth: the backups offer {_mbit(found.total)} Mbit/s on average ({parts}) and the link carries"
+        f" {_mbit(found.carries)} Mbit/s: what it cannot carry piles up without end"
+    )
+
+
+def _incremental(database: Database, written: Fraction, run_for_us: int) -> Fraction:
+    period = _period_us(database.incremental)
+    if not period:
+        return Fraction(0)
+    since_us = Fraction(_period_us(database.full) or run_for_us, 2)
+    held = min(Fraction(database.size_bytes), written * since_us * database.incremental_share_ppm / 1_000_000)
+    return held / period
+
+
+def _period_us(schedule: Schedule) -> int:
+    """0: never."""
+    return {"none": 0, "every": schedule.interval_us, "daily": DAY_US, "weekly": WEEK_US}[schedule.kind]
+
+
+def _bytes_per_us(volume: LogVolume) -> Fraction:
+    if volume.shape == "series":
+        return Fraction(sum(volume.series_bytes), len(volume.series_bytes) * volume.series_interval_us)
+    return Fraction(volume.num_bytes, volume.den_us)
+
+
+def _carries(scenario: Scenario) -> int:
+    """By its bandwidth, or the mean of a recorded one, and by what packet loss leaves of so many streams."""
+    link, recorded = scenario.link, scenario.recorded_link.values
+    bandwidth = sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
+    return min(bandwidth, scenario.replication.slots * stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb))
+
+
+def _mbit(bit_s: int) -> str:
+    """Three figures."""
+    value = bit_s / 1e6
+    return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"
