@@ -35,6 +35,7 @@ WORDS: dict[int, tuple[str | int, str]] = {
     3241: (60011, 'invalid magic number 0000 in WAL segment "{path}"'),
     3256: (60013, 'pg_verifybackup: error: could not open file "{path}/backup_manifest": No such file or directory'),
     3257: ("53100", 'could not extend file "{volume}": No space left on device'),
+    3456: ("XX000", "PANIC: WAL contains references to invalid pages"),
     4208: ("55000", "WAL level not sufficient for making an online backup"),
     4214: ("55000", 'WAL was generated with "wal_level=minimal", cannot continue recovering'),
     4305: (60004, "waiting for WAL to become available at {redo}"),

@@ -33,6 +33,7 @@ ERRORS: dict[int, str] = {
     " {required} additional free bytes, while only {free} bytes are available.",
     3035: 'Cannot perform a differential backup for database "{db}", because a current database backup does not exist.',
     3101: "Exclusive access could not be obtained because the database is in use.",
+    3456: "Could not redo a log record of database '{db}'. Restore from a backup of the database, or repair the database.",
     4208: "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE. Use BACKUP DATABASE or change the"
     " recovery model using ALTER DATABASE.",
     4214: "BACKUP LOG cannot be performed because there is no current database backup.",

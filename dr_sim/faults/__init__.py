@@ -38,6 +38,7 @@ from dr_sim.faults import (
     silent_backups,
     slow_restore,
     staging_full,
+    standby_broken,
     throttle,
     torn_copy,
     wrong_clock,
@@ -83,6 +84,7 @@ KINDS: tuple[Kind, ...] = (
     mistake.KIND,
     restore_job_off.KIND,
     setup_differs.KIND,
+    standby_broken.KIND,
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -8,10 +8,13 @@ from pydantic import Field
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.world.secondary import Break
 
 
 class OperatorMistake(Params):
-    what: Literal["promotes over a hole", "fails over the wrong way", "wipes the primary", "wipes the secondary"]
+    what: Literal[
+        "promotes over a hole", "fails over the wrong way", "wipes the primary", "wipes the secondary", "wipes the secondary host"
+    ]
     by: str = Field("dba", description="who orders it; obeyed if among failover.operators")
     database: DatabaseName | None = Field(None, description="to wipe: which; all of them if left out")
 
@@ -24,6 +27,9 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
         world.lose_primary("host", hit)  # the log goes with the database, the backups in the share stay
     elif params.what == "wipes the secondary":
         for db in hit:
+            world.break_standby(db.index, Break.DROPPED, "wiped")
+    elif params.what == "wipes the secondary host":
+        for db in hit:
             world.wipe_secondary(db.index, "wiped")
     else:
         world.hands.order_failover(params.by, False)
@@ -33,7 +39,7 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
 KIND = Kind(
     "operator_mistake", OperatorMistake, "what", False,
     "a promotion although logs are missing or replication stands still: the good side is fenced, the stale one serves; or"
-    " DROP DATABASE on the wrong side",
+    " DROP DATABASE on the wrong side (the backup files stay), or the secondary's databases and files deleted",
     "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of those: procedure not followed",
     happen,
     explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),

@@ -35,7 +35,9 @@ ALERT_MARKS = {  # by their event ids in the README
     9: ("<", GREEN, "backup failed"), 10: (">", RED, "log full"), 11: ("h", PURPLE, "no room for a full"),
     12: ("d", BLACK, "not fenced for certain"), 13: ("*", RED, "old primary heard again"), 14: ("H", SKY, "silence ended"),
     15: ("8", ORANGE, "nothing to fail over to"), 16: ("s", BLUE, "the primary's clock differs"), 17: ("v", BLACK, "restored short of its end"),
-    18: ("o", RED, "logs wait to be restored"), 19: ("X", RED, "not protected"), 20: ("P", ORANGE, "not set up for it"), 14420: ("s", ORANGE, "monitor: no backup"), 14421: ("D", RED, "monitor: out of sync"),
+    18: ("o", RED, "logs wait to be restored"), 19: ("X", RED, "not protected"), 20: ("P", ORANGE, "not set up for it"),
+    21: ("p", BLACK, "waits for the only way back"),
+    14420: ("s", ORANGE, "monitor: no backup"), 14421: ("D", RED, "monitor: out of sync"),
 }  # fmt: skip
 STYLE: Any = {
     "text.parse_math": False,  # a name may hold dollar signs

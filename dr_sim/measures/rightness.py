@@ -17,6 +17,7 @@ from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import Scenario
 
 ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = 3, 4, 8, 9, 11, 16, 17, 18
+NOT_PROTECTED = 19
 """Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
 
 
@@ -119,6 +120,16 @@ def _no_room(said: _Said) -> bool:
     return bool(refused) and not (since >= refused[-1]).any()
 
 
+def _copy_is_gone(said: _Said) -> bool:
+    """The copy was dropped or broken, and no full has been restored since."""
+    gone = said.times("truth.copy_gone")
+    restored = said.t.of("truth.restored", said.database)
+    files = said.t.of("truth.backup_finished", said.database)
+    fulls = files["file"][files["kind"] == Kind.FULL]
+    since = restored["time_us"][np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)]
+    return bool(gone) and not (since >= gone[-1]).any()
+
+
 def _fell_short(said: _Said) -> bool:
     """A restore ended before the end of its file, or another backup than the file's name says was restored."""
     restored = said.t.of("truth.restored", said.database)
@@ -140,4 +151,5 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     CLOCKS_DIFFER: _clock_is_wrong,
     FELL_SHORT: _fell_short,
     WAITING: _replay_is_behind,
+    NOT_PROTECTED: _copy_is_gone,
 }

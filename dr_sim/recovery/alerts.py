@@ -17,6 +17,7 @@ Source is `DR Log Replay`. Event ids:
  18  logs that have landed wait to be restored, the oldest for longer than the age limit
  19  the secondary holds no restored copy of the database: its first full has not come, or its copy is lost
  20  a full or an incremental is refused until somebody sets the secondary up as the primary is
+ 21  a failover waits beyond its limit for the only way back to a database
 and of the service as a whole, without a database's name:
  12  the old primary could not be fenced for certain
  13  two primaries: one that was not fenced is heard again after the failover
@@ -42,6 +43,7 @@ FELL_SHORT = 17
 WAITING = 18
 NOT_PROTECTED = 19
 SET_UP = 20
+ONLY_WAY = 21
 
 PROPERTIES_MISMATCH, HOLE, FILE_MISSING = 60002, 60004, 60005
 """dr_sim's own error numbers that the recovery manager gives itself; the others come with what it is told."""
@@ -133,6 +135,14 @@ def no_room_text(database: str, path: str, minutes: int, number: int, message: s
         f"For database [{database}] there is no room at the secondary to restore backup file [{path}]. "
         f"[{minutes}] minutes have passed since the last successful restore. "
         f"The SQL error provided while restoring is: {number} {message}"
+    )
+
+
+def only_way_text(database: str, names: int) -> str:
+    """Text of event 21."""
+    return (
+        f"For database [{database}] nothing has been restored at the secondary: the failover waits beyond its limit for "
+        f"[{names}] files that are the only way back."
     )
 
 

@@ -226,10 +226,27 @@ class AdmitReaders(Command):
     database: str
 
 
+@dataclass(slots=True)
+class ListShare(Command):
+    """Read the headers of all whole backups in the primary's share; answered by ShareListed. A share may answer while its
+    machine is dead."""
+
+    database: str
+
+
+@dataclass(slots=True)
+class Fetch(Command):
+    """Send these files of the primary's share, in this order (a JSON list of names), and nothing else of the database before
+    them; each is answered by a new Landed, or by RecopyFailed."""
+
+    database: str
+    names: type_json
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil,
+    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil, ListShare, Fetch,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

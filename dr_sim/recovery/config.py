@@ -15,6 +15,7 @@ class DatabaseConfig:
     log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail is taken.
     full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to wait for.
     share_path: what stands before a replicated name in a full path at the secondary, its last separator included.
+    machine: where it lives; while that is silent nobody asks it for a backup.
     retention_us, keep_fulls: how long files stay in the secondary's share, and how many fulls at the least.
     """
 
@@ -24,6 +25,7 @@ class DatabaseConfig:
     retention_us: int
     keep_fulls: int
     share_path: str
+    machine: str
 
 
 @dataclass(frozen=True, slots=True)

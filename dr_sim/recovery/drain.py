@@ -18,10 +18,10 @@ import json
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
-from dr_sim.recovery import events, landing
+from dr_sim.recovery import events, landing, standby
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
 from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, SetAlarm, TakeBackup
-from dr_sim.recovery.files import BAD, CHECKING, FULL, INCREMENTAL, LOG, LOST, File, kind_of
+from dr_sim.recovery.files import BAD, CHECKING, FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
 from dr_sim.recovery.refusals import IN_USE_ERRORS, Refusal, passes_here
 from dr_sim.recovery.waiting import behind, reached_utc_us, stopped
 
@@ -38,11 +38,12 @@ class Drain:
     left: how many were still on their way when they were given up; given_up: damaged files that nobody sends again.
     asked, last, refused_last: the last backup of a database without logs is being taken, its name once it is finished,
     and the kind that has to be asked for again (-1: none); taken_anew: how often one was taken in place of another.
+    rebuilds: there was no copy here.
     held: files whose refusal passes, by name; they are tried again at the next retry.
     """
 
     __slots__ = (
-        "asked", "db", "given_up", "held", "last", "left", "patient", "reachable", "refused_last", "shut_us", "taken_anew",
+        "asked", "db", "given_up", "held", "last", "left", "patient", "reachable", "rebuilds", "refused_last", "shut_us", "taken_anew",
         "waiting",
         "without_tail",
     )  # fmt: skip
@@ -57,6 +58,7 @@ class Drain:
         self.left = 0
         self.given_up: list[File] = []
         self.held: dict[str, File] = {}
+        self.rebuilds = False
         self.asked = False
         self.last = ""
         self.refused_last = -1
@@ -69,6 +71,8 @@ class Drain:
                 self.refused(file, mono_us, out)
         if self.db.pending:
             landing.look_into_unknown(self.db, out)
+        elif not self.db.state.exists:
+            standby.look_into_logs(self.db, out)
         out.append(AskShare(self.db.name))
         self.db.advance(mono_us, utc_us, out)
 
@@ -148,6 +152,7 @@ class Drain:
         db = self.db
         self.left += len(self.waiting.keys() | db.recopying) + (tail or self.lacks_last)
         self.reachable = self.patient = False
+        db.fetching.coming.clear()
         self.asked, self.last, self.refused_last = False, "", -1
         self.waiting.clear()
         db.recopying.clear()
@@ -237,6 +242,31 @@ class Drain:
         if applies(header, self.db.state) not in (Fit.APPLIES, Fit.STALE):
             self.take_last(FULL, out)
 
+    # ---- what lies in the primary's share ----------------------------------------------------------------------------
+    def look_further(self, mono_us: int, out: list[Command]) -> None:
+        """Nothing more comes by itself, and the chain does not lead on, or is restored from its beginning: does the primary's
+        share hold what does? Where no full is here that is asked at once, so that nothing else is sent before it."""
+        db = self.db
+        self.rebuilds = self.rebuilds or not db.state.exists
+        if not self.reachable or db.looking or db.restoring is not None or db.fetching.busy:
+            return
+        if db.stop_before_utc_us and db.state.exists:
+            return  # nothing that lies further is wanted
+        full_here = any(file.kind == FULL and file.state == VALID for file in db.files.values())
+        if (db.state.exists or full_here) and not (self.idle() and (db.pending or self.rebuilds)):
+            return
+        if db.fetching.there is None:
+            db.fetching.ask(out)
+            return
+        self.waiting.update(dict.fromkeys(db.fetching.fetch(out), 0))
+
+    @property
+    def only_way(self) -> bool:
+        """Is there nothing here to be brought online, and is something awaited?"""
+        db = self.db
+        awaited = bool(self.waiting or db.recopying or db.fetching.asked or self.holds or self.reachable is None)
+        return not db.state.exists and awaited
+
     # ---- the end -----------------------------------------------------------------------------------------------------
     def idle(self) -> bool:
         """Everything that can be replayed has been. Fulls and incrementals are waited for where the chain of logs does not
@@ -244,7 +274,7 @@ class Drain:
         db = self.db
         if stopped(db):
             return db.restoring is None
-        if self.reachable is None or db.restoring is not None:
+        if self.reachable is None or db.restoring is not None or db.looking or db.fetching.asked:
             return False
         stuck = bool(db.pending) or not db.state.exists
         if (stuck and self.patient) or self.lacks_last or self.holds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import WAITS, waits_text
+from dr_sim.recovery.alerts import ONLY_WAY, WAITS, only_way_text, waits_text
 from dr_sim.recovery.commands import AskShare, Command, SetAlarm, TakeTail
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import INCREMENTAL
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 class Emptying:
     """since: when draining began, on both clocks: its limit counts from there. emptied: databases whose drain is done:
-    their tails have been asked for. tails: those that are still awaited. tail_tries: how often one was cut off."""
+    their tails have been asked for. tails: those that are still awaited. tail_tries: how often one was cut off.
+    later: databases that the others do not wait for, as nothing could be brought online of them yet; waits_on: those whose only
+    way back is waited for beyond the limit."""
 
-    __slots__ = ("databases", "emptied", "limit_us", "retry_us", "since", "tail_tries", "tails")
+    __slots__ = ("databases", "emptied", "later", "limit_us", "retry_us", "since", "tail_tries", "tails", "waits_on")
 
     def __init__(self, databases: dict[str, DatabaseReplay], limit_us: int, retry_us: int) -> None:
         self.databases = databases
@@ -35,6 +37,8 @@ class Emptying:
         self.emptied: set[str] = set()
         self.tails: set[str] = set()
         self.tail_tries: dict[str, int] = {}
+        self.later: set[str] = set()
+        self.waits_on: set[str] = set()
 
     def start(self, mono_us: int, utc_us: int, planned: bool, out: list[Command]) -> None:
         """One limit for draining and the tails, and no other for a restart in the middle of them."""
@@ -47,13 +51,21 @@ class Emptying:
 
     def idle(self) -> bool:
         """Is there nothing to replay or to wait for, but for tails?"""
-        return all(db.drain is None or db.promoted or db.drain.idle() for db in self.databases.values())
+        return all(name in self.later or self._is_empty(db) for name, db in self.databases.items())
+
+    def done(self) -> bool:
+        """Are the tails there too?"""
+        return self.idle() and not self.tails - self.later
+
+    @staticmethod
+    def _is_empty(db: DatabaseReplay) -> bool:
+        return db.drain is None or db.promoted or db.drain.idle()
 
     def take_tails(self, planned: bool, out: list[Command]) -> None:
         """Of each database that has been emptied. A planned failover takes a last incremental of one without logs, so that
         it loses nothing either."""
         for name, db in self.databases.items():
-            if name in self.emptied or not (db.drain is None or db.promoted or db.drain.idle()):
+            if name in self.emptied or not self._is_empty(db) or (name in self.later and not db.state.exists):
                 continue
             self.emptied.add(name)
             if db.drain is None or db.promoted or stopped(db):
@@ -94,13 +106,68 @@ class Emptying:
 
     # ---- the limit --------------------------------------------------------------------------------------------------
     def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
-        """What has not come by now stays behind; no time is left for the tails of the others."""
-        for name, db in self.databases.items():
-            if db.drain is not None:
-                db.drain.wait_no_longer(name in self.tails)
+        """What has not come by now stays behind; no time is left for the tails of the others. But the only way back to a
+        database is waited for, and that is told: by that database alone, if others can be brought online."""
+        open_ones = {n: db for n, db in self.databases.items() if db.drain is not None and not (db.promoted or db.recovering)}
+        kept = {name for name, db in open_ones.items() if db.drain is not None and db.drain.only_way}
+        for name, db in open_ones.items():
+            assert db.drain is not None
+            if name in kept:
+                self._tell_only_way(db, e, out)
+                continue
+            db.drain.wait_no_longer(name in self.tails)
+            self.tails.discard(name)
+            self.emptied.add(name)
             db.advance(e.mono_us, e.utc_us, out)
-        self.tails.clear()
-        self.emptied.update(self.databases)
+        self.waits_on |= kept
+        if kept:
+            out.append(SetAlarm("", "drain", e.mono_us + self.retry_us))
+        if any(db.state.exists or db.restoring is not None for name, db in open_ones.items() if name not in kept):
+            self.later |= kept
+
+    def _tell_only_way(self, db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
+        assert db.drain is not None
+        names = len(db.drain.waiting.keys() | db.recopying | db.drain.held.keys())
+        minutes = db.minutes(e.mono_us, e.utc_us)
+        db.alerts.tell(e.mono_us, e.utc_us, "only way", ONLY_WAY, minutes, "", only_way_text(db.name, names), out)
+
+    def look_further(self, e: events.Event, out: list[Command]) -> bool:
+        """Look for what does not come by itself. Once the base of an only way back is restored, the limit counts anew for
+        the rest of it; True then."""
+        restored = {name for name in self.waits_on if self.databases[name].state.exists}
+        for name in restored:
+            self.databases[name].alerts.clear("only way", out)
+        if restored:
+            self.waits_on -= restored
+            self.since = (e.mono_us, e.utc_us)
+            out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+        for db in self.databases.values():
+            if db.drain is not None and not (db.promoted or db.recovering):
+                db.drain.look_further(e.mono_us, out)
+        return bool(restored)
+
+    # ---- databases of which nothing could be brought online ----------------------------------------------------------
+    def restore_first(self, name: str, e: events.Event, out: list[Command]) -> None:
+        """There is no copy of it here: restore what is here, what lands, and what the primary's share holds."""
+        db = self.databases[name]
+        self.later.add(name)
+        self.emptied.discard(name)
+        db.recovering = False
+        db.fetching.there = None
+        db.drain = Drain(db, False)
+        db.drain.start(e.mono_us, e.utc_us, out)
+        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+
+    def restored_by_now(self) -> list[str]:
+        """Databases of which there is a copy by now, with all that could be had."""
+        return [
+            name for name, db in self.databases.items()
+            if name in self.later and db.state.exists and self._is_empty(db) and name in self.emptied and name not in self.tails
+        ]  # fmt: skip
+
+    def without_a_way(self) -> list[str]:
+        """Those for which nothing is here and nothing is awaited."""
+        return [n for n, db in self.databases.items() if n in self.later and not db.state.exists and self._is_empty(db)]
 
     def wait_on(self, e: events.Alarm, out: list[Command]) -> None:
         """A planned failover waits for what it would lose, asks again, and tells that it waits."""
@@ -137,3 +204,5 @@ class Emptying:
     def called_off(self) -> None:
         self.tails.clear()
         self.emptied.clear()
+        self.later.clear()
+        self.waits_on.clear()

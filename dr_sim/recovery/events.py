@@ -284,10 +284,20 @@ class PrimaryError(Event):
     error_text: str = observed()
 
 
+@dataclass(slots=True)
+class ShareListed(Event):
+    """Answer to ListShare: the whole backups in the primary's share, name to header as saved.header_text writes it (JSON
+    object). A backup that was cut off has no header and is not in the list; damage further inside does not show."""
+
+    database: str
+    reachable: bool
+    files: type_json
+
+
 EVENTS: tuple[type[Event], ...] = (
     Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
     PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
     OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
-    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint,
+    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint, ShareListed,
 )  # fmt: skip
 """Every event there is, in an order that journals rely on: add at the end."""

@@ -2,7 +2,8 @@
 
 Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
 as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough.
-Where no database has been restored yet nothing begins, by order or by silence: it is told (event 15), at every retry.
+Where nothing is restored here and the primary's share holds no way back either (fetching.py), nothing begins, by order or
+by silence: it is told (event 15), at every retry.
 The databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point
 of no return is a fence that is confirmed, or else the first order to bring a database online here: before it a
 failover that silence began is called off when the machines are heard again, and a planned one when nothing can be
@@ -34,7 +35,7 @@ from dr_sim.recovery.commands import (
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.fencing import OPEN, Fencing
-from dr_sim.recovery.files import BAD, FULL, LOST
+from dr_sim.recovery.files import FULL, VALID
 from dr_sim.recovery.online import Online
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.silence import Silence
@@ -70,6 +71,7 @@ MOVES: dict[State, tuple[State, ...]] = {
 
 _OFF = (State.WATCHING, State.DECIDING, State.ABANDONED)
 _NOTHING = "nothing here"
+_NONE_RESTORED = "no database has been restored here yet"
 _BEFORE_RECOVERY = (State.FENCING, State.DRAINING, State.TAIL)
 
 
@@ -79,7 +81,7 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "by_silence", "config", "databases", "emptying", "fencing", "online", "planned", "retry_us", "silence", "state",
+        "by_silence", "config", "databases", "emptying", "fencing", "online", "order", "planned", "retry_us", "seeking", "silence", "state",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +93,8 @@ class Failover:
         self.retry_us = retry_us
         self.state = State.WATCHING
         self.planned = False
+        self.seeking = False  # a way back in the primary's share, as there is none here
+        self.order: events.FailoverOrdered | None = None  # it waits for what comes of that
         self.by_silence = False  # begun because machines were silent, not because someone ordered it
         self.fencing = Fencing(alerts, retry_us)
         self.silence = Silence(config)
@@ -133,6 +137,8 @@ class Failover:
     def resume(self, mono_us: int, utc_us: int, silent: dict[str, int], out: list[Command]) -> None:
         """Go on in the state that was saved; what the engines show to be recovered is not recovered again."""
         self.silence.observed(silent)
+        for machine in silent:
+            self._mark_silent(machine, True)
         state = self.state
         if state is not State.WATCHING:
             out.append(EnterPhase(state.value))
@@ -146,13 +152,13 @@ class Failover:
         elif state in (State.DRAINING, State.TAIL):
             self.emptying.start(mono_us, utc_us, self.planned, out)
         elif state is State.RECOVERING:
-            self._recover(out)
+            self._recover(out, again=True)
         elif state is State.PROVISIONING:
             out.append(Provision())
         elif state is State.REDIRECTING:
             out.append(Redirect())
         elif state is State.SERVING:
-            self._recover(out)
+            self._recover(out, again=True)
         if state in _BEFORE_RECOVERY and self.fencing.status == OPEN and self._needless():
             self._call_off(events.Event(mono_us, utc_us, 0), out)
         elif state is State.FENCING or (self.on and not self.fencing.confirmed):
@@ -161,10 +167,17 @@ class Failover:
 
     # ---- detection ----------------------------------------------------------------------------------------------------
     def lost(self, e: events.HeartbeatLost, out: list[Command]) -> None:
+        self._mark_silent(e.machine, True)
         if self.silence.lost(e.machine, e.last_seen_mono_us):
             self._watch_silence(e.mono_us, out)
 
+    def _mark_silent(self, machine: str, silent: bool) -> None:
+        for db in self.databases.values():
+            if db.config.machine == machine:
+                db.machine_silent = silent
+
     def back(self, e: events.HeartbeatBack, out: list[Command]) -> None:
+        self._mark_silent(e.machine, False)
         if not self.silence.back(e.machine):
             return
         if self.state is State.DECIDING and self.silence.at_us() is None:
@@ -206,9 +219,10 @@ class Failover:
             out.append(SetAlarm("", "silent", max(at, mono_us)))
 
     def _something_here(self) -> bool:
-        """Could any database be brought online here? Otherwise a failover would only stop a primary that may be alive."""
+        """Could any database be brought online here? Otherwise a failover would only stop a primary that may be alive. A full
+        that has not been validated opens no gate: it may have been cut off."""
         return any(
-            db.state.exists or any(file.kind == FULL and file.state not in (BAD, LOST) for file in db.files.values())
+            db.state.exists or any(file.kind == FULL and file.state == VALID for file in db.files.values())
             for db in self.databases.values()
         )
 
@@ -222,18 +236,13 @@ class Failover:
             at = self.silence.at_us()
             if at is None or at > e.mono_us:
                 self._watch_silence(e.mono_us, out)
-            elif not self._something_here():
-                text = nothing_here_text()
-                self.fencing.alerts.tell(e.mono_us, e.utc_us, _NOTHING, NOTHING_HERE, self._minutes(e), "", text, out)
-                out.append(SetAlarm("", "silent", e.mono_us + self.retry_us))
-            elif self.config.mode == "automatic":
-                self._begin(False, True, out)
+            elif self._something_here():
+                self._silent_for_long(True, e, out)
             else:
-                self.move(State.DECIDING, out)
-                self._page(e.mono_us, out)
+                self._look_elsewhere(None, out)
         elif e.what == "page" and self.state is State.DECIDING:
             self._page(e.mono_us, out)
-        elif e.what == "drain" and self.state in (State.DRAINING, State.TAIL):
+        elif e.what == "drain" and (self.state in (State.DRAINING, State.TAIL) or self.emptying.later):
             if self.planned and not self.silence.is_long(e.mono_us):
                 self.emptying.wait_on(e, out)
                 return
@@ -245,7 +254,56 @@ class Failover:
         elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
             self._fence(out)
         elif e.what == "recover":
-            self.online.again(out)
+            self._recover_again(e, out)
+
+    def _recover_again(self, e: events.Alarm, out: list[Command]) -> None:
+        """A retry: what could not be brought online is ordered again; where nothing is here, it is looked for again."""
+        self.online.again(out)
+        for name in self.emptying.without_a_way():
+            self.online.tell(name, e, out)
+            self.emptying.restore_first(name, e, out)
+        if self.emptying.later:
+            out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
+
+    # ---- what lies in the primary's share ---------------------------------------------------------------------------
+    def _look_elsewhere(self, order: events.FailoverOrdered | None, out: list[Command]) -> None:
+        """Nothing is here: a failover begins only if the primary's share holds a way back."""
+        self.order = order
+        self.seeking = True
+        for db in self.databases.values():
+            db.fetching.ask(out)
+
+    def share_listed(self, e: events.ShareListed, out: list[Command]) -> None:
+        db = self.databases.get(e.database)
+        if db is None or db.promoted:
+            return
+        db.share_listed(e, out)
+        if not self.seeking or any(one.fetching.asked for one in self.databases.values()):
+            return
+        self.seeking = False
+        order, self.order = self.order, None
+        found = any(one.fetching.busy or one.fetching.lacking() for one in self.databases.values())
+        if self.state is not State.WATCHING:
+            return
+        if order is not None:
+            if found:
+                self._begin(order.planned, False, out)
+            else:
+                out.append(RefuseOrder(order.operator, _NONE_RESTORED))
+        elif self.silence.is_long(e.mono_us):
+            self._silent_for_long(found, e, out)
+
+    def _silent_for_long(self, found: bool, e: events.Event, out: list[Command]) -> None:
+        """Begin, if there is anything to be brought online; else tell, at every retry."""
+        if not found:
+            text = nothing_here_text()
+            self.fencing.alerts.tell(e.mono_us, e.utc_us, _NOTHING, NOTHING_HERE, self._minutes(e), "", text, out)
+            out.append(SetAlarm("", "silent", e.mono_us + self.retry_us))
+        elif self.config.mode == "automatic":
+            self._begin(False, True, out)
+        else:
+            self.move(State.DECIDING, out)
+            self._page(e.mono_us, out)
 
     # ---- orders -------------------------------------------------------------------------------------------------------
     def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:
@@ -259,7 +317,10 @@ class Failover:
         elif self.state not in (State.WATCHING, State.DECIDING):
             out.append(RefuseOrder(e.operator, f"a failover is {self.state.value} already"))
         elif not self._something_here():
-            out.append(RefuseOrder(e.operator, "no database has been restored here yet"))
+            if e.planned or self.silence.at_us() is None:
+                out.append(RefuseOrder(e.operator, _NONE_RESTORED))
+            else:
+                self._look_elsewhere(e, out)
         elif e.planned and broken:
             out.append(RefuseOrder(e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"))
         else:
@@ -365,12 +426,19 @@ class Failover:
     def progress(self, e: events.Event, out: list[Command]) -> None:
         """After every event of a failover: is this state's work done?"""
         emptying = self.emptying
+        draining = self.state in (State.DRAINING, State.TAIL)
+        if (draining or emptying.later) and emptying.look_further(e, out):
+            self._save(out)
         if self.state is State.DRAINING and emptying.idle():
             self.move(State.TAIL, out)
-        if self.state in (State.DRAINING, State.TAIL):
+        if draining or emptying.later:
             emptying.take_tails(self.planned, out)
+        if self.brings_online:
+            for name in emptying.restored_by_now():
+                emptying.later.discard(name)
+                self.online.order(name, out)
         undecided = self._needless() and not self.fencing.confirmed  # until the old primary has said whether it stopped
-        if self.state is State.TAIL and not emptying.tails and emptying.idle() and not undecided:
+        if self.state is State.TAIL and emptying.done() and not undecided:
             out.append(CancelAlarm("", "drain"))
             emptying.tell_left(e, out)
             self.move(State.RECOVERING, out)
@@ -379,8 +447,8 @@ class Failover:
     def tail(self, e: events.TailTaken | events.TailFailed, out: list[Command]) -> None:
         self.emptying.tail(e, self.planned, out)
 
-    def _recover(self, out: list[Command]) -> None:
-        self.online.begin(out)
+    def _recover(self, out: list[Command], again: bool = False) -> None:
+        self.online.begin(self.emptying.later, again, out)
         self._recovered_all(out)
 
     def recovered(self, e: events.Recovered, out: list[Command]) -> None:
@@ -392,9 +460,17 @@ class Failover:
         self._recovered_all(out)
 
     def observed(self, e: events.Inventory, out: list[Command]) -> None:
-        if self.state in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING):
+        if self.brings_online:
             for recovered in self.online.observed(e):
                 self.recovered(recovered, out)
+            for name in self.online.of_nothing():
+                self.online.unrecovered.discard(name)
+                self.emptying.restore_first(name, e, out)
+
+    @property
+    def brings_online(self) -> bool:
+        """Has the first database been ordered to be brought online here?"""
+        return self.state in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING)
 
     def _recovered_all(self, out: list[Command]) -> None:
         if self.state is not State.RECOVERING or self.online.unanswered:

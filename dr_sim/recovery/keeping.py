@@ -51,6 +51,8 @@ class Keeping:
         Old files whose headers a restart has lost are looked into first, and go the next time."""
         db = self.db
         out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
+        if db.drain is not None:
+            return  # what lies here may be the way back
         retention_us = db.config.retention_us
         old_us = utc_us - retention_us
         names = None

@@ -53,6 +53,7 @@ def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
         return  # it is being read already, or taken for restored
     if db.recopying:
         db.recopying.discard(name)
+    db.fetching.landed(name)
     if db.drain is not None:
         db.drain.landed(file, out)
     out.append(Validate(db.name, name))
@@ -194,6 +195,10 @@ def recopy(db: DatabaseReplay, name: str, out: list[Command]) -> None:
 
 def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]) -> None:
     db.recopying.discard(e.name)
+    if e.name in db.fetching.coming:
+        db.fetching.not_sent(e.name)
+        if db.drain is not None:
+            db.drain.waiting.pop(e.name, None)
     file = db.bad.get(e.name)
     if file is not None:
         file.retry_at_mono_us = e.mono_us + db.rules.retry_us

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, landing, notices
+from dr_sim.recovery import events, landing, notices, standby
 from dr_sim.recovery.absorb import quiet
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
@@ -56,6 +56,7 @@ _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], 
     events.Redirected: Failover.redirected,
     events.Provisioned: Failover.provisioned,
     events.Inventory: Failover.observed,
+    events.ShareListed: Failover.share_listed,
 }
 
 
@@ -114,6 +115,8 @@ class RecoveryManager:
             else:
                 failover.alarm(event, out)
         elif kind in _OF_FAILOVER:
+            if isinstance(event, events.Inventory):
+                self._look_again(event, out)
             _OF_FAILOVER[kind](failover, event, out)
         if failover.on:
             failover.progress(event, out)
@@ -121,8 +124,24 @@ class RecoveryManager:
     def _inventory(self, event: events.Inventory, out: list[Command]) -> None:
         """What is observed beats what is stored."""
         self.ready = True
+        for database, state, found in self._seen(event):
+            if state.exists and not state.restoring and not self.failover.brings_online:
+                state = RestoreState(0, 0, 0, exists=False)  # somebody brought it online by mistake
+                database.replaces = True
+            database.observe(event.mono_us, event.utc_us, state, found, out)
+        self.failover.resume(event.mono_us, event.utc_us, json.loads(event.silent), out)
+        for database in self.databases.values():
+            if not database.state.exists and database.last is not None and database.last.name and not self.failover.on:
+                standby.begin_again(database, event, out)
+        early, self._early = self._early, []
+        for kept in early:
+            self._route(kept, out)
+
+    def _seen(self, event: events.Inventory) -> list[tuple[DatabaseReplay, RestoreState, list[tuple[str, int, int]]]]:
+        """What an inventory says of each database and of its files."""
         states: dict[str, dict[str, Any]] = json.loads(event.databases)
         files: dict[str, list[list[Any]]] = json.loads(event.files)
+        found = []
         for name, database in self.databases.items():
             seen = states.get(name, {"exists": False})
             state = RestoreState(0, 0, 0, exists=False)
@@ -130,9 +149,15 @@ class RecoveryManager:
                 state = RestoreState(
                     seen["fork"], seen["redo_lsn"], seen["differential_base_lsn"], bool(seen["restoring"]), True
                 )  # fmt: skip
-            found = [(str(file), int(modified), int(size)) for file, modified, size in files.get(name, [])]
-            database.observe(event.mono_us, event.utc_us, state, found, out)
-        self.failover.resume(event.mono_us, event.utc_us, json.loads(event.silent), out)
-        early, self._early = self._early, []
-        for kept in early:
-            self._route(kept, out)
+            there = [(str(file), int(modified), int(size)) for file, modified, size in files.get(name, [])]
+            found.append((database, state, there))
+        return found
+
+    def _look_again(self, event: events.Inventory, out: list[Command]) -> None:
+        """A look in the middle of things, as a copy here has turned out to be gone."""
+        for database, state, found in self._seen(event):
+            if database.looking and not database.promoted:
+                if database.name in self.failover.online.ordered_before and state.exists:
+                    database.looking = False  # online by our own order, perhaps: Failover.observed looks at that
+                    continue
+                standby.looked(database, event, state, found, out)

@@ -57,7 +57,7 @@ class Remake:
 
     def _ask(self, kind: int, mono_us: int, out: list[Command]) -> None:
         db = self.db
-        if db.repair.policy or db.drain is not None or kind in self.asked or mono_us < self.ask_at_us.get(kind, 0):
+        if db.repair.policy or db.drain is not None or db.machine_silent or kind in self.asked or mono_us < self.ask_at_us.get(kind, 0):
             return
         self.asked.add(kind)
         out.append(TakeBackup(db.name, kind))

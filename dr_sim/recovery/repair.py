@@ -5,7 +5,8 @@ state is durable, so that a restart neither forgets it nor asks for the same bac
 restore next, if it is there; if it is not, `bridge` and `resync` ask the primary for it and wait for it to land and to be
 validated; the old copy stays until the engine has taken the new one (`replace`). Where the policy cannot work, the
 repair switches to `otherwise`, and from there to resync, which always can while the primary lives. A refusal that passes
-(refusals.py) says nothing about the policy: the same backup is asked for again at every retry.
+(refusals.py) says nothing about the policy: the same backup is asked for again at every retry. Where there is no copy
+here and the primary does not take a full now, or is silent, the newest chain in its share is fetched (fetching.py).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _ABSENT_TWICE = 2  # a file may be landing while the primary's share is looked a
 
 class Repair:
     """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is awaited;
-    failures: how often in a row it was refused."""
+    failures: how often it was refused, though none of its kind was being taken."""
 
     __slots__ = (
         "absent", "asked", "asked_mono_us", "asked_utc_us", "db", "failures", "fork", "kind", "looking", "lsn", "name", "policy",
@@ -81,7 +82,7 @@ class Repair:
         self.lsn = db.state.redo_lsn if db.state.exists else -1
         self.kind, self.name, self.asked, self.failures = -1, "", False, 0
         self._save(out)
-        self._pursue(mono_us, utc_us, out)
+        self.pursue(mono_us, utc_us, out)
 
     def moved(self, out: list[Command]) -> None:
         """The database's position has changed: is the place behind it?"""
@@ -105,11 +106,12 @@ class Repair:
         self.policy = other if other != self.policy else RESYNC
         self.kind, self.name, self.asked, self.unanswered, self.failures = -1, "", False, False, 0
         self._save(out)
-        self._pursue(mono_us, utc_us, out)
+        self.pursue(mono_us, utc_us, out)
 
-    def _pursue(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def pursue(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Restore what is here, or ask for what is not."""
         db = self.db
-        if db.restoring is not None:
+        if db.restoring is not None or db.looking:
             return
         file, _ = self.candidate(mono_us)
         if file is not None:
@@ -131,8 +133,12 @@ class Repair:
         return any(file.kind == FULL and file.state == CHECKING and not file.refused for file in self.db.files.values())
 
     def _request(self, kind: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        if self.asked or self.unanswered:
+        if self.asked or self.unanswered or self.db.fetching.busy:
             return
+        if not self.db.state.exists and (self.failures or self.db.machine_silent):
+            self.db.fetching.ask(out)
+        if self.db.machine_silent:
+            return  # nobody asks the dead for a backup
         self.kind, self.name, self.asked, self.absent = kind, "", True, 0
         self.asked_mono_us, self.asked_utc_us = mono_us, utc_us
         self._save(out)
@@ -276,7 +282,7 @@ class Repair:
         elif self.policy and hopeless:
             file.state = LOST
             self.name = ""
-            self._pursue(mono_us, utc_us, out)
+            self.pursue(mono_us, utc_us, out)
 
     def taken(self, e: events.BackupTaken, out: list[Command]) -> None:
         if self.policy and self.asked and e.kind == self.kind:
@@ -293,7 +299,7 @@ class Repair:
         self.asked = False
         if refusal is Refusal.RUNNING and not self.db.state.exists:
             self.looking = False  # its first full is being made: it is looked for before another is asked for
-        self.failures += refusal is not Refusal.UNREACHABLE
+        self.failures += refusal not in (Refusal.UNREACHABLE, Refusal.RUNNING)
         self._save(out)
         if not refusal.passes and self.policy != RESYNC:
             self._switch(e.mono_us, e.utc_us, out)
@@ -312,7 +318,7 @@ class Repair:
                 if self.unanswered and self._overdue(mono_us, utc_us):
                     self.unanswered = False
         if not self.name:
-            self._pursue(mono_us, utc_us, out)
+            self.pursue(mono_us, utc_us, out)
 
     def _overdue(self, mono_us: int, utc_us: int) -> bool:
         """Nothing came of a request whose answer was lost, twice as long as the last such backup took."""
@@ -336,12 +342,12 @@ class Repair:
                 self.name, self.kind, self.unanswered = found[-1], sought, False
                 self._save(out)
             elif self.looking and not self.asked:
-                self._pursue(e.mono_us, e.utc_us, out)
+                self.pursue(e.mono_us, e.utc_us, out)
         elif self.name and self.name not in self.db.files:
             self.absent = 0 if self.name in waiting else self.absent + 1
             if self.absent >= _ABSENT_TWICE:
                 self.name = ""
-                self._pursue(e.mono_us, e.utc_us, out)
+                self.pursue(e.mono_us, e.utc_us, out)
 
 
 def _usable(file: File, mono_us: int) -> bool:

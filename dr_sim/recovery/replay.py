@@ -10,11 +10,12 @@ what is stuck, silent or damaged, `repair` gets past what cannot be restored, `k
 from __future__ import annotations
 
 from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, notices, waiting
+from dr_sim.recovery import events, notices, standby, waiting
 from dr_sim.recovery.alerts import NO_ROOM, AlertBook, no_room_text, whole_minutes
 from dr_sim.recovery.commands import Command, Drop, RenameWorkingCopy, Restore, RestoreUntil, Save, SetAlarm, Validate
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.fetching import Fetching
 from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
 from dr_sim.recovery.keeping import Keeping
 from dr_sim.recovery.limits import elapsed_us
@@ -38,12 +39,15 @@ class DatabaseReplay:
         "config",
         "counts",
         "drain",
+        "fetching",
         "files",
         "job_open",
         "keeping",
         "last",
         "late_since_us",
         "late_told_us",
+        "looking",
+        "machine_silent",
         "name",
         "pending",
         "progress",
@@ -52,6 +56,7 @@ class DatabaseReplay:
         "recovering",
         "remake",
         "repair",
+        "replaces",
         "restoring",
         "rules",
         "saved_headers",
@@ -84,8 +89,12 @@ class DatabaseReplay:
         self.remake = Remake(self)
         self.repair = Repair(self, saved.get(f"repair/{name}", ""))
         self.keeping = Keeping(self)
+        self.fetching = Fetching(self)
         self.drain: Drain | None = None
         self.stop_before_utc_us = 0  # a failover replays up to just before this instant; 0: everything
+        self.looking = False  # at what is really there, since the copy here has turned out to be gone
+        self.replaces = False  # something that is of no use may lie in the next full's place
+        self.machine_silent = False  # its machine at the primary is not heard
         self.promoted = False
         self.recovering = False  # it is being brought online: nothing more is handed over, whatever lands
         self.job_open = False
@@ -143,7 +152,7 @@ class DatabaseReplay:
     # ---- the engine -----------------------------------------------------------------------------------------------
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
-        if self.restoring is not None or self.promoted or self.recovering or waiting.stopped(self):
+        if self.restoring is not None or self.promoted or self.recovering or self.looking or waiting.stopped(self):
             return
         file = self.repair.next_step(mono_us) if self.repair.steps else None
         replace = file is not None and file.kind == FULL and self.state.exists
@@ -157,7 +166,7 @@ class DatabaseReplay:
         if stop and file is not None and file.kind != LOG and file.modified_utc_us > stop:
             file = None  # it holds what was written after the instant, and cannot be restored in part
         if file is not None:
-            self._hand_over(file, replace, out)
+            self._hand_over(file, replace or (self.replaces and file.kind == FULL), out)
             return
         self.job_open = False
         if self.pending or self.bad or self.watch.stuck is not None or self.remake.lost:
@@ -206,6 +215,7 @@ class DatabaseReplay:
                 self.pending.remove(file)
         else:
             state.exists = True
+            self.replaces = False
             self.alerts.clear("room", out)
             self.alerts.clear("unprotected", out)
             self.alerts.clear("set-up", out)
@@ -237,8 +247,10 @@ class DatabaseReplay:
             self.drain.refused(file, e.mono_us, out)
         out.append(Validate(self.name, file.name))
         if e.position_lost:
-            self.state.exists = False
-            waiting.rebuild(self)
+            if file.kind != FULL:  # nothing is wrong with the file
+                file.passing += not passes_here(e.error_number)
+                file.refused = False
+            standby.lost(self, out)
         self.repair.refused(file, e.mono_us, e.utc_us, out)
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
@@ -299,6 +311,11 @@ class DatabaseReplay:
         else:
             self.repair.share_answered(e, out)
 
+    def share_listed(self, e: events.ShareListed, out: list[Command]) -> None:
+        self.fetching.listed(e)
+        if self.drain is None and self.repair.policy and not self.state.exists:
+            self.fetching.fetch(out)
+
     def stop_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The failover has been called off: what was given up is tried again, delays and limits hold as before."""
         drain, self.drain = self.drain, None
@@ -331,6 +348,8 @@ class DatabaseReplay:
             self.progress.look(e.mono_us, e.utc_us, out)
         elif what == "delay" or what == "room":
             self.advance(e.mono_us, e.utc_us, out)
+        elif what == standby.ALARM:
+            standby.alarm(self, e, out)
         elif what == "last" and self.drain is not None:
             self.drain.again(e.mono_us, e.utc_us, out)
         elif what == "job":

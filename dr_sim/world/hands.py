@@ -18,6 +18,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.saved import header_text
 from dr_sim.stores import MemoryStore, Store, StoreError
 from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class, Entry
@@ -68,6 +69,7 @@ class Hands:
             c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
             c.RefuseOrder: _recorded_only, c.EnterPhase: self._enter_phase, c.Fence: self._fence,
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
+            c.ListShare: self._list_share, c.Fetch: self._fetch,
             c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect, c.AdmitReaders: self._admit,
         }  # fmt: skip
 
@@ -233,7 +235,8 @@ class Hands:
         elif work.lacks is not None:
             self.tell(e.NoRoom(*who, number, *work.lacks, text))
         else:
-            lost = not context.secondary_engine.state(file.database_name).exists
+            there = context.secondary_engine.state(file.database_name)
+            lost = not (there.exists and there.restoring)
             self.tell(e.RestoreFailed(*who, number, lost, text))
 
     def _delete(self, command: c.Delete) -> None:
@@ -259,7 +262,7 @@ class Hands:
     def _recover(self, command: c.Recover) -> None:
         context, index = self._context, self._index[command.database]
         context.witness.recovery_begins(index)
-        outcome, took_us = context.clock.time(lambda: self._promotion.bring_online(index)) if context.clock.measured else (None, 0)
+        outcome, took_us = context.clock.time(lambda: self._bring_online(index)) if context.clock.measured else (None, 0)
         if outcome is not None:
             context.clock.note(context.now_us, index, -1, "recover", took_us)
         at = context.now_us + (took_us or context.scenario.failover.recover_fixed_us)
@@ -270,12 +273,19 @@ class Hands:
         in_use = self._secondary.in_use(index)
         if in_use is not None and outcome is None:
             outcome = (in_use.number, in_use.text, 0, 0)
-        number, text, fork, lsn = self._promotion.recover(index, outcome or self._promotion.bring_online(index))
+        number, text, fork, lsn = self._promotion.recover(index, outcome or self._bring_online(index))
         now, utc = self._context.now_us, self._context.utc_us()
         if number:
             self.tell(e.RecoverFailed(now, utc, incarnation, database, number, text))
         else:
             self.tell(e.Recovered(now, utc, incarnation, database, fork, lsn))
+
+    def _bring_online(self, index: int) -> Online:
+        error = self._secondary.unusable.get(index)
+        return self._promotion.bring_online(index) if error is None else (error.number, error.text, 0, 0)
+
+    def is_promoted(self, index: int) -> bool:
+        return self._promotion.is_promoted(index)
 
     def _disconnect(self, command: c.Disconnect) -> None:
         self._secondary.disconnect(self._index[command.database])
@@ -380,6 +390,16 @@ class Hands:
             self._reply(incarnation, back_us, e.ShareAnswered, command.database, reachable, listed)
 
         self._ask(asked)
+
+    def _list_share(self, command: c.ListShare) -> None:
+        reachable, headers = self._remote.list_share(self._index[command.database])
+        files = {name: header_text(header) for name, header in headers.items()}
+        self._soon(e.ShareListed, command.database, reachable, json.dumps(files, ensure_ascii=False))
+
+    def _fetch(self, command: c.Fetch) -> None:
+        index = self._index[command.database]
+        for name, reason in self._remote.fetch(index, json.loads(command.names)).items():
+            self._soon(e.RecopyFailed, command.database, name, reason)
 
     # ---- people and failover --------------------------------------------------------------------------------------------------
     def order_failover(self, operator: str, planned: bool) -> None:

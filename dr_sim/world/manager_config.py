@@ -19,6 +19,7 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
             retention_us=s.retention_us,
             keep_fulls=s.retention_count,
             share_path=folder.secondary_share + "/",
+            machine=d.machine,
         )
         for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
     )

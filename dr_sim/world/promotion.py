@@ -67,6 +67,10 @@ class Promotion:
         self._end_two_primaries()
 
     # ---- promote ------------------------------------------------------------------------------------------------------
+    def is_promoted(self, database: int) -> bool:
+        """Has a failover brought it online here?"""
+        return database in self._promoted
+
     def bring_online(self, database: int) -> Online:
         """Have the engine do it."""
         spec, fork = self._primary.databases[database].spec, self._fork

@@ -5,9 +5,11 @@ The path is the heartbeats': their own, or the data link. A dead site answers no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from dr_sim.backups.model import Kind
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.engines.port import EngineError
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -80,7 +82,30 @@ class Remote:
     def ask_share(self, database: int) -> tuple[bool, list[BackupFile]]:
         if not self.path_up():
             return False, []
-        return True, self._replication.waiting(database)
+        waiting = self._replication.waiting(database)
+        return True, [file for file in waiting if file.whole or file.kind is Kind.LOG]  # a full that was cut off is not finished
+
+    def list_share(self, database: int) -> tuple[bool, dict[str, BackupHeader]]:
+        """The headers of the whole backups that lie in the primary's share, oldest first, read out of their bytes."""
+        if not self.path_up():
+            return False, {}
+        context, found = self._context, {}
+        for file in sorted(context.by_name[database].values(), key=lambda f: f.number):
+            if not file.at_primary or not file.whole:
+                continue
+            with suppress(EngineError):  # a header that is damaged tells nothing
+                found[file.name] = context.primary_engine.read_header(context.at_primary(file))
+        return True, found
+
+    def fetch(self, database: int, names: Sequence[str]) -> dict[str, str]:
+        """Send these first and in that order; returns why not, by name."""
+        if not self.path_up():
+            return dict.fromkeys(names, "unreachable")
+        by_name = self._context.by_name[database]
+        files = [file for name in names if (file := by_name.get(name)) is not None and file.at_primary]
+        self._replication.prefer(database, files)
+        there = {file.name for file in files}
+        return {name: "missing" for name in names if name not in there}
 
     def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
         """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is lost.

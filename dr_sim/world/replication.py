@@ -55,6 +55,7 @@ class Replication:
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         self._stops = 0  # reasons for the replicator to stand still
+        self._preferred: dict[int, set[int]] = {}  # by database: files that are sent before any other of it
         self._again: set[int] = set()  # files that have changed while they were being sent
         self._purged_for: dict[Folder, BackupFile] = {}  # whose staging area is being purged, and for which file
         self._lacks_room: BackupFile | None = None  # the last file that found no room at the other side
@@ -103,6 +104,34 @@ class Replication:
             state = self._waits_for(file)
             if state != file.state and not (state == "queued" and file.state == "no_room"):
                 self._set(file, state)
+
+    def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
+        """Send these of a database first and in that order; whatever else of it waits is sent once they have landed."""
+        wanted = {file.number for file in files}
+        for number, (file, flow, amount) in list(self._sending.items()):
+            if file.database == database and number not in wanted:
+                del self._sending[number]
+                self._cut(file, flow, amount)
+                self._set(file, self._waits_for(file))
+        if wanted:
+            self._preferred[database] = wanted
+        first = [file for file in files if file.number not in self._sending and file.number not in self._held]
+        rest = [file for file in self._queue if file.number not in wanted]
+        self._not_due = [file for file in self._not_due if file.number not in wanted]
+        for file in first:
+            if file.state in _AT_REST:
+                file.sent_bytes = 0
+                self._set(file, self._waits_for(file))
+        self._queue = deque([*first, *rest])
+        self._pump()
+
+    def _no_longer_preferred(self, file: BackupFile) -> None:
+        wanted = self._preferred.get(file.database)
+        if wanted is None:
+            return
+        wanted.discard(file.number)
+        if not wanted:
+            del self._preferred[file.database]
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
@@ -176,10 +205,11 @@ class Replication:
         blocked = [folder.blocked for folder in self._folders]
         if all(blocked):
             return None
-        if not any(blocked):
+        if not any(blocked) and not self._preferred:
             return 0 if self._queue else None
         for place, file in enumerate(self._queue):
-            if not self._of(file).blocked:
+            wanted = self._preferred.get(file.database)
+            if not self._of(file).blocked and (wanted is None or file.number in wanted):
                 return place
         return None
 
@@ -241,12 +271,14 @@ class Replication:
 
     def _gone(self, file: BackupFile) -> None:
         self._set(file, "gone")
+        self._no_longer_preferred(file)
         self._landing.remove(self._claimed.pop(file.number, 0))
 
     def _landed(self, file: BackupFile, data: bytes) -> None:
         if self._claimed.pop(file.number, None) is None and not file.at_secondary:
             self._landing.put(file.nominal_bytes)  # sent over a copy that was deleted meanwhile
         self._set(file, "landed")
+        self._no_longer_preferred(file)
         self._land(file, data)
         if file.number in self._again:
             self._again.discard(file.number)
@@ -312,6 +344,7 @@ class Replication:
 
     def hold(self) -> None:
         """Nothing is sent any more: the site is gone, and with it what had not been delivered."""
+        self._preferred.clear()
         self._queue.clear()
         self._not_due.clear()
         for file, entry in self._held.values():

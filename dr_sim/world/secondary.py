@@ -4,6 +4,7 @@ which its worker makes first if no earlier attempt has left one."""
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.model import ModelEngine
+from dr_sim.engines.own_errors import refusal as own_refusal
 from dr_sim.engines.port import EngineError, RestoreOp
 from dr_sim.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost
@@ -47,6 +49,18 @@ class StopAt:
     commits: int
     lsn: int
     at_us: int
+
+
+class Break(enum.Enum):
+    """What makes a standby's database unusable while its backup files stay."""
+
+    DROPPED = "dropped"
+    ONLINE = "brought online"  # nothing can be restored into it any more, and it has left the primary's history
+    REDO = "redo fails"  # its undo file is gone, or a page of it: it cannot be rolled forward
+
+
+MISTAKEN_FORK = 1 << 20
+"""The first of the forks on which a standby goes on that was brought online by mistake."""
 
 
 class Work:
@@ -87,6 +101,8 @@ class Secondary:
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
+        self.unusable: dict[int, EngineError] = {}  # copies whose redo fails, and how the engine says so
+        self._mistakes = 0  # copies that were brought online by mistake
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
@@ -267,6 +283,8 @@ class Secondary:
                 raise differs
             if file.kind is Kind.FULL:
                 self._claim(work)
+            elif file.database in self.unusable:
+                raise self.unusable[file.database]
             op: RestoreOp = context.secondary_engine.begin_restore(
                 name, path, replace=work.replace,
                 stop_at=None if work.stop is None else (work.stop.commits, work.stop.lsn),
@@ -371,8 +389,28 @@ class Secondary:
         name = context.scenario.databases[database].name
         engine = context.secondary_engine
         engine.destroy(name)
+        self.unusable.pop(database, None)
         self.copy_of(database, 0)
         context.witness.restore_failed(context.now_us, database, engine.state(name))
+
+    def break_copy(self, database: int, how: Break, why: str) -> None:
+        """The copy of a database becomes unusable; what lies in the landing share stays."""
+        context = self._context
+        engine, name = context.secondary_engine, context.scenario.databases[database].name
+        self.abort(database)
+        state = engine.state(name)
+        if how is Break.DROPPED or not (state.exists and state.restoring):
+            self.drop(database, why)
+            return
+        context.note("truth.copy_gone", database, why)
+        if how is Break.ONLINE:
+            engine.recover(name, MISTAKEN_FORK + self._mistakes)
+            self._mistakes += 1
+        else:
+            engine.destroy(name)  # its disk space stays taken, like that of any suspect database
+            error = engine.refusal(3456, db=name) if isinstance(engine, ModelEngine) else own_refusal(60030, db=name)
+            self.unusable[database] = error
+        context.witness.restore_failed(context.now_us, database, RestoreState(0, 0, 0, exists=False))
 
     def _unclaim(self, work: Work) -> None:
         """It was not restored; what the attempt has cost the old copy of, goes too."""
@@ -456,6 +494,8 @@ class Secondary:
         if work.claimed_bytes:
             self.data.remove(work.claimed_bytes)
             self.copy_of(file.database, work.claimed_bytes)
+        if file.kind is Kind.FULL:
+            self.unusable.pop(file.database, None)
         self.restore_folder.drop(file)
         self.reach.restored(file.database)
         reading = context.secondary_engine.read_witness(file.database_name)

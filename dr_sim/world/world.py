@@ -37,7 +37,7 @@ from dr_sim.world.reach import Reach
 from dr_sim.world.recorded import Recordings
 from dr_sim.world.remote import Remote
 from dr_sim.world.replication import Replication
-from dr_sim.world.secondary import Secondary
+from dr_sim.world.secondary import Break, Secondary
 from dr_sim.world.seeding import seed
 from dr_sim.world.succession import Heir
 from dr_sim.world.users import Users
@@ -186,6 +186,8 @@ class World:
         self._daily(at_us + DAY_US)
         self.journal.pack()
         for db in self.primary.databases:
+            if db.failed in ("host", "site"):
+                continue  # who would delete there is dead
             files = due_at_primary(self.context, db, self.replication)
             if self.hands.pruning is not None:
                 self.hands.pruning.at_primary(files)
@@ -282,15 +284,16 @@ class World:
         self.hands.primary_error(db.spec.name, what, number, text)
 
     def wipe_secondary(self, database: int, why: str) -> None:
-        """The secondary's copy of a database and all its files there are gone."""
-        context = self.context
+        """The secondary's copy of a database and all its files there are gone: its host is lost, or its disks are."""
         for file in self.files_at("secondary", database):
             self.secondary.delete(file, why)
-        engine, name = context.secondary_engine, context.scenario.databases[database].name
-        if self.users.redirected or not engine.state(name).restoring:
-            return  # it has been promoted: it is no copy any more
-        self.secondary.abort(database)
-        self.secondary.drop(database, why)
+        self.break_standby(database, Break.DROPPED, why)
+
+    def break_standby(self, database: int, how: Break, why: str) -> None:
+        """The secondary's copy of a database is of no use any more; the files in the landing share stay."""
+        if self.users.redirected or self.hands.is_promoted(database):
+            return  # it is no copy any more
+        self.secondary.break_copy(database, how, why)
 
     def commit_mistake(self, database: str, what: str) -> None:
         """A wrong change is the first commit that is acknowledged from now on."""

@@ -17,6 +17,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.recovery.saved import header_text
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -35,7 +36,7 @@ def config(
         "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0, **replay,
     }  # fmt: skip
     return ManagerConfig(
-        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\") for name in databases),
+        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\", "sql1") for name in databases),
         ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
         FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE, False),
     )
@@ -251,6 +252,12 @@ class FakeWorld:
                 self.validate(name)
             case c.Recopy(_, name):
                 self.recopy(name)
+            case c.ListShare(_):
+                whole = {b.name: header_text(b.header) for b in self.backups.values() if b.at_primary and not b.cut_off}
+                self.answer(e.ShareListed, DB, self.reachable, json.dumps(whole if self.reachable else {}))
+            case c.Fetch(_, names):
+                for name in json.loads(names):
+                    self.recopy(name)
             case c.Delete(_, name):
                 self.share.pop(name, None)
             case c.Restore(_, name, replace):

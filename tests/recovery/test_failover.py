@@ -473,6 +473,7 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
     for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
         manager.failover.move(state, out)
     manager.failover.online.unanswered = {DB}
+    manager.failover.online.ordered_before = {DB}
     world.promoted = True  # at the engine; its answer went to an incarnation that is no more
     world.tell(e.RecoverFailed(world.mono_us, world.utc_us, 1, DB, 3117, "no files are ready to rollforward"))
     world.settle()

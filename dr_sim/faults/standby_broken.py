@@ -1,0 +1,31 @@
+"""A standby's database becomes unusable by itself or by a mistake. Its backup files stay as they are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.world.secondary import Break
+
+
+class StandbyBroken(Params):
+    database: DatabaseName
+    how: Literal["dropped", "brought online", "redo fails"] = Field("redo fails", description="what becomes of it")
+
+
+def happen(event: Occurrence, params: StandbyBroken) -> None:
+    event.begins(f"standby {params.how}")
+    event.world.break_standby(event.world.index_of(params.database), Break(params.how), params.how)
+    event.ends(f"standby {params.how}")
+
+
+KIND = Kind(
+    "standby_broken", StandbyBroken, "database", True,
+    "a standby that was dropped, brought online by mistake, or whose redo fails (undo file deleted, a page damaged): logs are"
+    " refused (3118, 3117, 3456) until it has been restored from a full",
+    "vendor's KB 940126 and list of messages, 3456: restore from a backup of the database, or repair the database",
+    happen,
+)  # fmt: skip
