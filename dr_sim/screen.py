@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -296,7 +297,7 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
         since = instant(told["onset_us"], scenario)
         return [f"TOLD?  no: {told['database']} had been in danger since {since}", f"       {score}"]
     alert = told["alert"]
-    words = ALERT_WORDS.get(alert["event_id"]) or alert["text"][:50]
+    words = ALERT_WORDS.get(alert["event_id"]) or shorten(alert["text"], 60, placeholder=" ...")
     after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
     first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
     return [first, f"       {clock(told['before_failure_us'])} before the loss.  {score}"]
