@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dr_sim.faults.kind import Explains, Kind, Occurrence
-from dr_sim.scenario.fields import DatabaseName, MachineName, Params
+from dr_sim.scenario.fields import DatabaseName, MachineName, Params, refuse
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
@@ -17,6 +17,16 @@ class Lose(Params):
     what: Literal["site", "host", "database"]
     database: DatabaseName | None = Field(None, description="for 'database': which; all of them if left out")
     machine: MachineName | None = Field(None, description="for 'host': which; all of them if left out")
+
+    @model_validator(mode="after")
+    def _place_of_its_kind(self) -> Lose:
+        """A key that would say nothing misleads."""
+        if self.database is not None and self.what != "database":
+            instead = "; a host is named by machine" if self.what == "host" else ""
+            raise refuse(f"only a lost database is named by database{instead}", "database")
+        if self.machine is not None and self.what != "host":
+            raise refuse("only a lost host is named by machine", "machine")
+        return self
 
 
 def happen(event: Occurrence, params: Lose) -> None:
