@@ -167,7 +167,7 @@ def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
 
 def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[int, bool]]:
     """By database that was promoted, (for how long the new primary had nothing of it restored behind it, whether the run ended
-    before it had); and of the service under '': from the first promotion until every one of them is restored at the new
+    before it had; the primary's own failure ends that time too); and of the service under '': from the first promotion until every one of them is restored at the new
     secondary. Empty if nothing was promoted."""
     names = [d.name for d in leg.scenario.databases]
     promoted = {names[x.database]: x.promoted_us for x in failover.losses if x.promoted_us is not None}
@@ -181,7 +181,9 @@ def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[i
         later, t = following
         at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
         first = {d.name: t.of("truth.restored", i)["time_us"][:1].tolist() for i, d in enumerate(later.scenario.databases)}
-        until = {name: (at + (us[0] if us else end), not us) for name, us in first.items()}
+        again = next((r.time_us for kind in ("truth.failed", "truth.promoted") for r in t.rows(kind)), None)
+        none = (at + end, True) if again is None else (at + again, False)  # it failed before anything was restored
+        until = {name: (at + us[0], False) if us else none for name, us in first.items()}
     last, censored = max(until.values())  # what is not restored counts to the end
     each = {name: (us - promoted[name], open_end) for name, (us, open_end) in until.items()}
     return {"": (last - min(promoted.values()), censored), **each}

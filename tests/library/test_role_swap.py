@@ -381,3 +381,16 @@ def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
     if engine == "postgres":  # whose rules the model follows there
         model = legs(ran("real/role_swap"))
         assert [leg.journal.digest() for leg in legs(result)] == [leg.journal.digest() for leg in model]
+
+
+def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_until_then(tmp_path: Path) -> None:
+    """The swap promotes at 4:02:12; four minutes after the order its site is lost, before its first log."""
+    text = (
+        "run_for: 8 h\ndatabases: {app: {size: 5 GB, full: none, incremental: none}}\nlink: {bandwidth: 200 Mbit/s}\n"
+        "failover: {mode: automatic}\nevents:\n  - {at: Mon 04:02, order_failover: dba}\n  - {at: Mon 04:06, lose: site}\n"
+    )
+    path = tmp_path / "s.yaml"
+    path.write_text(text, encoding="utf-8")
+    first, second = run(load_scenario(path)).summary["failovers"]
+    assert 3 * MINUTE < first["unprotected_us"] < 4 * MINUTE
+    assert not first["unprotected_censored"] and not second["unprotected_censored"]
