@@ -39,6 +39,7 @@ class Context:
     secondary_shares: list[str]
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
+    primary_clock_was: list[tuple[int, int]] = field(default_factory=list)  # until when it showed how much beyond the truth
     moved_us: dict[str, int] = field(default_factory=dict)  # by how much all that moved each clock have moved it
 
     def at_primary(self, file: BackupFile) -> str:
@@ -54,6 +55,7 @@ class Context:
         moved = self.moved_us[side] = self.moved_us.get(side, 0) + by_us
         shown = max(-FARTHEST_US, min(FARTHEST_US, moved))
         if side == "primary":
+            self.primary_clock_was.append((self.now_us, self.primary_clock_us))
             self.primary_clock_us = shown
         else:
             self.secondary_clock_us = shown
@@ -69,6 +71,17 @@ class Context:
     def primary_utc_us(self) -> int:
         """What the primary's wall clock shows: it goes into names, headers and the files' times."""
         return self.scenario.start_utc_us + self.agenda._now + self.primary_clock_us
+
+    def first_stamped_us(self, utc_us: int) -> int:
+        """The first instant at which the primary's wall clock, which stamps commits, showed that time or a later one."""
+        shown_us = utc_us - self.scenario.start_utc_us
+        since_us = 0
+        for until_us, beyond_us in self.primary_clock_was:
+            at_us = max(since_us, shown_us - beyond_us)
+            if at_us < until_us:
+                return at_us
+            since_us = until_us
+        return max(since_us, shown_us - self.primary_clock_us)
 
     def note(self, kind_name: str, database: int, *values: int | str) -> None:
         """One record at this instant; for rows that are rare."""

@@ -220,7 +220,7 @@ class Hands:
         if file is None:
             self._restore(c.Restore(command.database, command.name, False))
             return
-        at_us = command.stop_before_utc_us - context.scenario.start_utc_us - context.primary_clock_us
+        at_us = context.first_stamped_us(command.stop_before_utc_us)
         commits, written = context.workloads[file.database].written(at_us)
         stop = StopAt(commits, written + FIRST_LSN, at_us)
         self._secondary.restore(file, False, self.incarnation, self._restored, stop)

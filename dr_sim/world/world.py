@@ -299,7 +299,7 @@ class World:
         """A wrong change is the first commit that is acknowledged from now on."""
         context, index = self.context, self._index[database]
         context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
-        self.mistakes[database] = context.utc_us()
+        self.mistakes[database] = context.primary_utc_us()  # as its log says
 
     def order_failover_to_point(self, operator: str, target: str | None, stop_before_utc_us: int | None) -> None:
         """stop_before_utc_us None: before the last mistake, where there was one."""
@@ -309,7 +309,7 @@ class World:
             if not at:
                 return  # there is nothing to stop before
             stop_before_utc_us = max(at)
-        stop_us = stop_before_utc_us - context.scenario.start_utc_us - context.primary_clock_us
+        stop_us = context.first_stamped_us(stop_before_utc_us)
         for name, index in self._index.items():
             if target in (None, name) and operator in context.scenario.failover.operators:
                 commits = context.workloads[index].commits(stop_us)

@@ -150,3 +150,29 @@ def test_engines_that_cannot_stop_in_a_log_are_named(tmp_path: Path) -> None:
     line = "{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: Mon 14:00}}"
     with pytest.raises(InputError, match="works on the model only, not on sqlite"):
         outcome(tmp_path, f"{BASE}engine: {{kind: sqlite}}\nevents: [{line}]\n")
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "{side: primary, ahead: 7 min, duration: 12 h}",
+        "{side: primary, behind: 7 min, duration: 12 h}",
+        "{side: primary, ahead: 7 min, duration: 6 h}",  # set right between the mistake and the order
+        "{side: primary, behind: 7 min, duration: 6 h}",
+        "{side: secondary, behind: 7 min, duration: 12 h}",
+    ],
+)
+def test_a_wrong_clock_moves_no_mistake(tmp_path: Path, clock: str) -> None:
+    """The instant is read from the log, whose clock stamped it: what was committed before the mistake is kept, and it is
+    not."""
+    events = (
+        f"events:\n  - {{at: Mon 09:00, wrong_clock: {clock}}}\n"
+        "  - {at: Mon 14:01, mistake: app}\n"
+        "  - {at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake}}\n"
+    )
+    result = outcome(tmp_path, BASE + "replay: {delay: 3 h}\n" + events)
+    assert result.summary["violations"] == []
+    assert result.summary["mistakes"][0]["gone"]
+    promoted = next(result.journal.rows("truth.promoted")).values
+    wrong = next(result.journal.rows("truth.mistake")).values
+    assert promoted["commits"] == wrong["commit"]
