@@ -435,3 +435,78 @@ def test_the_folder_of_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -
     middle = answer["steps"][-2]["file"]
     code, without = planned(capsys, str(folder), "--without", middle)
     assert code == 1 and [gap["state"] for gap in without["missing"]] == ["lost"]
+
+
+# ---- WAL that is gone, lists that are empty or damaged -------------------------------------------------------------
+def pgbackrest_row(label: str, segment: int, prior: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "label": label, "type": "incr" if prior else "full", "prior": prior, "database": {"id": 1, "repo-key": 1},
+        "timestamp": {"start": 1714557600 + segment * 1000, "stop": 1714557700 + segment * 1000},
+        "archive": {"start": wal(1, segment), "stop": wal(1, segment)},
+        "lsn": {"start": f"0/{segment:X}000028", "stop": f"0/{segment:X}000130"},
+        "info": {"size": 10**9, "delta": 10**8, "repository": {"delta": 10**7}},
+    } | more  # fmt: skip
+
+
+def pgbackrest(tmp_path: Path, oldest: int, *rows: dict[str, Any]) -> Path:
+    archive = [{"database": {"id": 1, "repo-key": 1}, "min": wal(1, oldest), "max": wal(1, 9)}]
+    stanza = {"name": "main", "db": [{"id": 1, "repo-key": 1, "system-id": 7}], "backup": list(rows), "archive": archive}
+    (tmp_path / "info.json").write_text(json.dumps([stanza]))
+    return tmp_path / "info.json"
+
+
+@pytest.mark.parametrize(
+    ("gone", "code", "files", "unusable"),
+    [
+        ([5], 1, "13", "5"), ([1], 0, "5", "1"), ([1, 5], 1, "13", "15"), ([1, 3], 0, "5", "13"), ([1, 3, 5], 1, "", "135"), ([4], 0, "5", ""),
+    ],
+)  # fmt: skip
+def test_a_base_backup_needs_the_wal_of_its_own_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gone: list[int], code: int, files: str, unusable: str
+) -> None:
+    """Full at segment 1, delta on it at 3, full at 5: without that WAL a backup is never consistent, but is still a base."""
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([walg_row(1, 1, 0), walg_row(1, 3, 10, wal(1, 1)), walg_row(1, 5, 20)]))
+    found, answer = planned(capsys, str(path), *(part for n in gone for part in ("--without", wal(1, n))))
+    assert (found, "".join(name[28] for name in files_of(answer, "full", "incremental"))) == (code, files)
+    assert "".join(each["file"][28] for each in answer["unusable"]) == unusable
+
+
+@pytest.mark.parametrize(("oldest", "code", "unusable"), [(1, 0, ""), (2, 0, ""), (3, 0, "F"), (5, 0, "FA"), (7, 1, "FAB")])
+def test_wal_before_the_archives_first_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], oldest: int, code: int, unusable: str
+) -> None:
+    rows = [pgbackrest_row("F", 2), pgbackrest_row("A", 4, "F"), pgbackrest_row("B", 6, "A")]
+    found, answer = planned(capsys, str(pgbackrest(tmp_path, oldest, *rows)))
+    assert (found, "".join(each["file"] for each in answer["unusable"])) == (code, unusable)
+    assert "".join(files_of(answer, "full", "incremental")) == ("FAB" if code == 0 else "")
+
+
+def test_incrementals_that_stand_on_each_other_stand_on_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [pgbackrest_row("A", 2, "B"), pgbackrest_row("B", 4, "A"), pgbackrest_row("C", 6, "C")]
+    code, answer = planned(capsys, str(pgbackrest(tmp_path, 1, *rows)))
+    assert code == 1 and [each["file"] for each in answer["unusable"]] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "files"),
+    [({"timestamp": {"start": None, "stop": 1714559700}}, "FI"), ({"timestamp": None}, "F"), ({"type": None}, "FI"), ({"lsn": None}, "FI")],
+)
+def test_nulls_in_one_backup_spoil_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], files: str
+) -> None:
+    rows = [pgbackrest_row("F", 1), pgbackrest_row("I", 2, "F", **changes)]
+    code, answer = planned(capsys, str(pgbackrest(tmp_path, 1, *rows)))
+    assert code == 0 and "".join(files_of(answer, "full", "incremental")) == files
+
+
+def test_a_server_without_backups_is_not_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "list.json"
+    backup = {"backup_id": "A", "status": "DONE", "end_time_timestamp": "1714557600", "size_bytes": 5}
+    path.write_text(json.dumps({"empty": [], "pg": [backup]}))
+    assert main(["plan", str(path)]) == 1
+    assert "the list holds no backup of it" in capsys.readouterr().out
+    for nothing in ({"empty": []}, {"backups_list": []}):
+        path.write_text(json.dumps(nothing))
+        assert main(["plan", str(path)]) == 2
+        assert "holds no backups of barman" in capsys.readouterr().err

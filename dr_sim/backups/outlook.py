@@ -7,7 +7,7 @@ its way, which only a current position can tell.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.backups.chain import forks_of, is_possible, leads_to, on_path, type_forks
@@ -26,6 +26,7 @@ class Why(enum.Enum):
 
     BEFORE_ITS_FORK = "begins below the point at which its recovery fork began: no such backup can be"
     NO_BASE = "the backup on which it stands is not at hand"
+    INCOMPLETE = "log that was written while it ran is not at hand: a restore cannot end with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +127,29 @@ def _by_fork(first: int, last: int, end: int, forks: type_forks) -> list[tuple[i
 
 def _unusable(headers: Sequence[BackupHeader], forks: type_forks, told: Told) -> list[tuple[BackupHeader, Why]]:
     """Fulls and incrementals that no plan could use, whatever its target: in the order of their ends."""
-    at_hand = {header.backup_id for header in headers}
-    bases = {h.first_lsn for h in headers if h.kind is Kind.FULL and not h.copy_only and is_possible(h, forks)}
-    broken: set[int] = set()
+    at_hand = {header.backup_id: header for header in headers if is_possible(header, forks)}
+    bases = {h.first_lsn for h in at_hand.values() if h.kind is Kind.FULL and not h.copy_only}
     found: list[tuple[BackupHeader, Why]] = []
     for header in sorted(headers, key=lambda h: (h.last_lsn, h.kind, h.backup_id)):
-        if not is_possible(header, forks):
+        if header.backup_id not in at_hand:
             found.append((header, Why.BEFORE_ITS_FORK))
-        elif header.kind is Kind.INCREMENTAL:
-            named = told.bases.get(header.backup_id)
-            by_name = named is not None and (named not in at_hand or named in broken)
-            if not by_name and (named is not None or header.differential_base_lsn in bases):
-                continue
+        elif header.kind is Kind.INCREMENTAL and not _stands(header, at_hand, bases, told):
             found.append((header, Why.NO_BASE))
-        else:
-            continue
-        broken.add(header.backup_id)
+        elif header.backup_id in told.incomplete:
+            found.append((header, Why.INCOMPLETE))
     return found
+
+
+def _stands(
+    header: BackupHeader, at_hand: Mapping[int, BackupHeader], bases: set[int], told: Told
+) -> bool:  # fmt: skip
+    """Does an incremental stand on a full, be it by other incrementals? Damaged lists may name them in a circle."""
+    seen: set[int] = set()
+    below: BackupHeader | None = header
+    while below is not None and below.kind is Kind.INCREMENTAL and below.backup_id not in seen:
+        named = told.bases.get(below.backup_id)
+        if named is None:
+            return below.differential_base_lsn in bases
+        seen.add(below.backup_id)
+        below = at_hand.get(named)
+    return below is not None and below.kind is Kind.FULL

@@ -142,6 +142,7 @@ class _Search:
         self.usable = usable
         self.target = target
         self.named_base = told.bases
+        self.incomplete = told.incomplete
         self.choice = choice
         self.by_base: dict[tuple[int, bool], _Ways] = {}
         self.by_last: dict[int, _Way] = {}
@@ -192,10 +193,10 @@ class _Search:
             rank = self._rank((-1 - header.last_lsn, -1 - header.last_lsn, 0, 0), header)
             first = _Way(header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None)
             self.by_last[header.backup_id] = first
-            return [first]
+            return [] if header.backup_id in self.incomplete else [first]
         if header.kind is Kind.INCREMENTAL:
             way = self._by_incremental(header)
-            return [] if way is None else [way]
+            return [] if way is None or header.backup_id in self.incomplete else [way]
         found: dict[tuple[int, bool], _Way] = {}
         named = self.bases.get(header.database_backup_lsn, header.database_backup_lsn)
         for (base, is_base), ways in self.by_base.items():

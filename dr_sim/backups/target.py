@@ -89,10 +89,13 @@ class Told:
     forks: fork histories, child -> (parent, fork point). bases: the backup on which an incremental stands, by
     backup_id, where a tool names it (PostgreSQL 17, pgBackRest, WAL-G: it may be an incremental itself). One that is
     named is needed; without a name SQL Server's rule holds, the full that the differential base LSN names.
+    incomplete: backup_ids of fulls and incrementals that lack the log which was written while they ran. A restore
+    cannot end with one of them, but an incremental that names one as its base can still stand on it.
     """
 
     forks: type_forks = field(default_factory=dict)
     bases: Mapping[int, int] = field(default_factory=dict)
+    incomplete: frozenset[int] = frozenset()
 
 
 NOTHING_ELSE = Told()

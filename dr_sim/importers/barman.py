@@ -18,7 +18,17 @@ Row = Mapping[str, object]
 
 
 def is_barman(values: Sequence[object]) -> bool:
-    return any(True for value in values for _ in _backups(value))
+    return any(True for value in values for _ in _backups(value)) or any(_empty_servers(value) for value in values)
+
+
+def _empty_servers(value: object) -> list[str]:
+    """The servers of one output that have no backup at all."""
+    if not isinstance(value, Mapping):
+        return []
+    if value.get("backups_list") == []:
+        return ["server"]
+    lists = all(isinstance(own, list) and all(isinstance(row, Mapping) and "backup_id" in row for row in own) for own in value.values())
+    return [str(server) for server, own in value.items() if not own] if lists else []
 
 
 def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
@@ -43,6 +53,10 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
             cluster.backups.append(backup)
     if problems:
         raise refusal(problems)
+    named = {cluster.place for cluster in found.values()}
+    for server in dict.fromkeys(server for value in values for server in _empty_servers(value)):
+        if named and server not in named:
+            found[f"{server} "] = Cluster(server, "", server, remarks=["the list holds no backup of it"])
     clusters = [cluster for key, cluster in found.items() if cluster.backups or not _named_elsewhere(cluster, found)]
     for cluster in clusters:
         if sum(other.name == cluster.name for other in clusters) > 1:

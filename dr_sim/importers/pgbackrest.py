@@ -16,6 +16,7 @@ from dr_sim.importers.json_values import at_path, instant_of, lsn_of, number_of,
 from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
 
 _KINDS = {"full": Kind.FULL, "diff": Kind.INCREMENTAL, "incr": Kind.INCREMENTAL}
+_TYPES = {"F": "full", "D": "diff", "I": "incr"}  # by the last letter of a label, where a type is absent
 
 
 def is_pgbackrest(values: Sequence[object]) -> bool:
@@ -55,6 +56,7 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
         key = (number_of(row, "id") or 0, number_of(row, "repo-key") or 1)
         system_id = text_of(row, "system-id")
         by_key[key] = found.setdefault(system_id or f"{key}", Cluster(name, system_id, name))
+    taken: set[tuple[int, str]] = set()
     for number, row in enumerate(_rows(stanza, "backup"), 1):
         try:
             cluster = cluster_of(row, "database")
@@ -64,14 +66,17 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
             continue
         if backup is None:
             cluster.remarks.append(f"{text_of(row, 'label') or number} has no stop: unfinished, skipped")
-        elif any(other.label == backup.label for other in cluster.backups):
+        elif (id(cluster), backup.label) in taken:
             cluster.remarks.append(f"{backup.label} lies in two repositories: counted once")
         else:
+            taken.add((id(cluster), backup.label))
             cluster.backups.append(backup)
     for row in _rows(stanza, "archive"):
         first, last = wal_name_of(row, "min"), wal_name_of(row, "max")
         if first and last:
-            cluster_of(row, "database").archive.append((first, last))
+            cluster = cluster_of(row, "database")
+            cluster.archive.append((first, last))
+            cluster.oldest_wal = min(cluster.oldest_wal or first, first)
     clusters = list(found.values())
     for cluster in clusters:
         if len(clusters) > 1:
@@ -89,19 +94,19 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
     label = text_of(row, "label")
     if not label:
         raise BadValueError("it has no label")
-    kind = _KINDS.get(text_of(row, "type"))
+    kind = _KINDS.get(text_of(row, "type") or _TYPES.get(label[-1], ""))
     if kind is None:
         raise BadValueError(f"type is {text_of(row, 'type')[:40]!r}, one of full, diff, incr is needed")
     started, finished = instant_of(row, "timestamp", "start"), instant_of(row, "timestamp", "stop")
-    if started is None:
-        raise BadValueError("it has no timestamp.start")
     if finished is None:
         return None
+    starts_are_known = started is not None
+    started = finished if started is None else started
     if finished < started:
         raise BadValueError("it ends before it starts: timestamp.stop lies before timestamp.start")
     first_wal, last_wal = wal_name_of(row, "archive", "start"), wal_name_of(row, "archive", "stop")
     return BaseBackup(
-        label, kind, "" if kind is Kind.FULL else _parent(row), started, finished,
+        label, kind, "" if kind is Kind.FULL else _parent(row), started, finished, starts_are_known,
         first_timeline=wal_timeline(first_wal), timeline=wal_timeline(last_wal or first_wal),
         first_lsn=lsn_of(row, "lsn", "start"), last_lsn=lsn_of(row, "lsn", "stop"),
         first_wal=first_wal, last_wal=last_wal,

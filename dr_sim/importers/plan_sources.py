@@ -167,6 +167,10 @@ class PostgresSource:
     cluster: Cluster
     kind: str
     costs: Costs = field(default_factory=Costs)
+    positions: Positions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.positions = self.cluster.positions()
 
     @property
     def database(self) -> str:
@@ -175,13 +179,15 @@ class PostgresSource:
     def knows(self, name: str) -> bool:
         if any(backup.label == name for backup in self.cluster.backups):
             return True
-        return bool(_WAL_NAME.fullmatch(name)) and self.cluster.positions() is not Positions.TIME
+        return bool(_WAL_NAME.fullmatch(name)) and self.positions is not Positions.TIME
 
     def open(self, without: Sequence[str], forks: Forks) -> Opened:
         gone = frozenset(name.upper() for name in without if _WAL_NAME.fullmatch(name))
         placed = place(self.cluster, forks.timelines, gone)
         left = {label: header for label, header in placed.backups.items() if label not in without}
-        opened = Opened([*left.values(), *placed.wal], {}, Told(placed.forks, placed.bases))
+        opened = Opened(
+            [*left.values(), *placed.wal], {}, Told(placed.forks, placed.bases, frozenset(placed.incomplete))
+        )  # fmt: skip
         opened.remarks = [*self.cluster.remarks, *placed.remarks]
         if placed.wal:
             opened.remarks.append("the list names no WAL files: WAL is taken as whole up to its last known end")
@@ -195,7 +201,7 @@ class PostgresSource:
         return opened
 
     def _wal_text(self, fork: int, first_lsn: int, last_lsn: int) -> str:
-        if self.cluster.positions() is Positions.TIME:
+        if self.positions is Positions.TIME:
             return f"the WAL of timeline {fork} in between"
         return "WAL " + " to ".join(wal_names(fork, first_lsn, last_lsn, self.cluster.segment_bytes))
 
@@ -208,14 +214,14 @@ class PostgresSource:
         return f"timeline {fork}"
 
     def lsn(self, text: str) -> int:
-        if self.cluster.positions() is Positions.TIME:
+        if self.positions is Positions.TIME:
             raise BadValueError("the history has no LSNs: write an instant, or latest")
         if _WAL_NAME.fullmatch(text):
             return wal_start(text.upper(), self.cluster.segment_bytes)
         return int(text) if re.fullmatch(r"\d{1,20}", text) else parse_lsn(text, "the target")
 
     def position_text(self, fork: int, lsn: int) -> str:
-        if self.cluster.positions() is Positions.TIME:
+        if self.positions is Positions.TIME:
             return f"timeline {fork}"
         return f"timeline {fork}, LSN {lsn_text(lsn)}"
 

@@ -61,6 +61,7 @@ class Cluster:
     place: str = ""
     backups: list[BaseBackup] = field(default_factory=list)
     archive: list[tuple[str, str]] = field(default_factory=list)  # first and last WAL name of each archive
+    oldest_wal: str = ""  # the first segment that any archive holds, where the tool tells it: what lies before is gone
     segment_bytes: int = 0  # 0: to be found out
     remarks: list[str] = field(default_factory=list)
 
@@ -127,6 +128,7 @@ class Placed:
     wal: list[BackupHeader] = field(default_factory=list)
     bases: dict[int, int] = field(default_factory=dict)
     forks: dict[int, tuple[int, int]] = field(default_factory=dict)
+    incomplete: set[int] = field(default_factory=set)  # backups whose own WAL is gone, by backup_id
     remarks: list[str] = field(default_factory=list)
 
     def position_text(self, fork: int, lsn: int) -> str:
@@ -143,6 +145,8 @@ def place(cluster: Cluster, histories: Mapping[int, tuple[int, int]], without_wa
     without_wal: names of segments that are gone.
     """
     placed = Placed(cluster, cluster.positions())
+    if not cluster.backups:
+        return placed
     if placed.positions is Positions.TIME:
         placed.remarks.append("the history has neither LSNs nor WAL names of all backups: ordered by their instants")
     elif placed.positions is Positions.WAL and any(b.first_lsn is not None for b in cluster.backups):
@@ -162,8 +166,49 @@ def place(cluster: Cluster, histories: Mapping[int, tuple[int, int]], without_wa
         if backup.kind is Kind.INCREMENTAL:
             placed.bases[header.backup_id] = base
     _place_forks(placed, histories)
-    _place_wal(placed, without_wal)
+    gone = _Gone.of(placed, without_wal)
+    _place_wal(placed, gone)
+    placed.incomplete = {header.backup_id for header in placed.backups.values() if gone.touches(header)}
     return placed
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Segments of WAL that are not at hand: those of some names, and all before the archive's first.
+
+    starts: by timeline, in order. A backup without the WAL that was written while it ran can never be consistent.
+    """
+
+    size: int
+    starts: Mapping[int, list[int]]
+    oldest: tuple[int, int] = (0, 0)  # timeline and start of the first segment of the archive
+
+    @classmethod
+    def of(cls, placed: Placed, names: frozenset[str]) -> _Gone:
+        size = placed.cluster.segment_bytes
+        starts: dict[int, list[int]] = {}
+        if placed.positions is Positions.TIME:
+            return cls(size, starts)
+        for name in sorted(names):
+            starts.setdefault(wal_timeline(name), []).append(wal_start(name, size))
+        oldest = placed.cluster.oldest_wal
+        return cls(size, starts, (wal_timeline(oldest), wal_start(oldest, size)) if oldest else (0, 0))
+
+    def left_of(self, timeline: int, first: int, last: int) -> list[tuple[int, int]]:
+        """The pieces of a stretch of WAL that are at hand."""
+        if timeline < self.oldest[0]:
+            return []
+        if timeline == self.oldest[0]:
+            first = max(first, self.oldest[1])
+        return _without(first, last, self.starts.get(timeline, []), self.size)
+
+    def touches(self, header: BackupHeader) -> bool:
+        """Is WAL gone that was written while this backup ran?"""
+        point = header.fork_point_lsn if header.first_fork != header.fork else header.first_lsn
+        stretches = [(header.fork, point, max(header.last_lsn, point + 1))]
+        if header.first_fork != header.fork and point > header.first_lsn:
+            stretches.append((header.first_fork, header.first_lsn, point))
+        return any(self.left_of(*stretch) != [stretch[1:]] for stretch in stretches)
 
 
 def _ends(cluster: Cluster, positions: Positions) -> dict[str, tuple[int, int]]:
@@ -215,7 +260,7 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
             header.fork_point_lsn = placed.forks[header.fork][1]
 
 
-def _place_wal(placed: Placed, without: frozenset[str]) -> None:
+def _place_wal(placed: Placed, gone: _Gone) -> None:
     """Pieces of WAL between the instants that are known, on each timeline, less the segments that are gone."""
     cluster = placed.cluster
     size = cluster.segment_bytes
@@ -242,12 +287,10 @@ def _place_wal(placed: Placed, without: frozenset[str]) -> None:
             if own and end > max(own):
                 own[end] = max(own.values())
     number = len(placed.backups)
-    gone = sorted((wal_timeline(name), wal_start(name, size)) for name in without)
     for timeline in sorted(marks):
         known = sorted(marks[timeline].items())
-        lost = [start for of, start in gone if of == timeline]
         for (first, begun), (last, ended) in pairwise(known):
-            for begin, end in _without(first, last, lost, size):
+            for begin, end in gone.left_of(timeline, first, last):
                 number += 1
                 at = max(ended, begun) if end == last else begun
                 placed.wal.append(BackupHeader(

@@ -23,6 +23,7 @@ def is_walg(values: Sequence[object]) -> bool:
 def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
     """The clusters in the list. Raises InputError with every kind of mistake found."""
     found: dict[str, Cluster] = {}
+    taken: set[tuple[str, str]] = set()
     problems: list[Problem] = []
     rows = [row for value in values for row in (value if isinstance(value, list) else [value])]
     for number, row in enumerate(rows, 1):
@@ -35,9 +36,10 @@ def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
             problems.append(Problem(file, 0, 0, f"backup {number}: {wrong}"))
             continue
         cluster = found.setdefault(system_id, Cluster(f"cluster {system_id or '(no system identifier)'}", system_id))
-        if any(other.label == backup.label for other in cluster.backups):
+        if (system_id, backup.label) in taken:
             cluster.remarks.append(f"{backup.label} is listed twice (in two storages, say): counted once")
         else:
+            taken.add((system_id, backup.label))
             cluster.backups.append(backup)
     if problems:
         raise refusal(problems)
