@@ -5,11 +5,13 @@ where it was brought online: its fork, its LSNs and its commits are numbered on,
 and so does its differential base. By SQL Server's rules the log chain goes on over RESTORE ... WITH RECOVERY; PostgreSQL
 archives on at once, on the new timeline.
 
-The old primary's database becomes the copy behind it, without a new seed, if four things hold: it was not lost; it took no
-more writes when the new one began; it takes log backups; and it ended exactly where the new primary begins, in LSN, fork and content. By SQL Server's rules it was left
-restoring by its tail; where no tail was needed, as the last log backup held everything, an empty one is taken now (BACKUP
-LOG ... WITH NORECOVERY). By PostgreSQL's rules it is started as a standby that follows the newest timeline. Whatever else
-the old primary has is dropped and seeded anew: each database is decided on by itself.
+The old primary's database becomes the copy behind it, without a new seed, if five things hold: it was not lost; its server
+had not fallen over a full disk, in the middle of a write (what lies behind its last whole record is not trusted); it took
+no more writes when the new one began; it takes log backups; and it ended exactly where the new primary begins, in LSN,
+fork and content. By SQL Server's rules it was left restoring by its tail; where no tail was needed, as the last log backup
+held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By PostgreSQL's rules it is started as a standby
+that follows the newest timeline. Whatever else the old primary has is dropped and seeded anew: each database is decided on
+by itself.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def heirs_of(world: World, until_us: int) -> dict[str, Heir]:
     lost = _lost_by(world, until_us)
     for index, lineage in sorted(world.promotion.lineages.items()):
         db = world.primary.databases[index]
-        stopped = db.writes_until_us is not None and db.writes_until_us <= until_us
+        stopped = not db.down and db.writes_until_us is not None and db.writes_until_us <= until_us
         follows = stopped and index not in lost and _stands_at(world.context, db, lineage)
         copy = world.context.primary_engine.state(db.spec.name) if follows else None
         found[db.spec.name] = Heir(lineage, db.files_made, copy)

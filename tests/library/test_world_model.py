@@ -214,6 +214,8 @@ def test_the_server_falls_and_automatic_failover_sees_silence() -> None:
     tail_us = 28 * SECOND + 400_000 + SECOND + ceil_div(200_000_000, 356_000_000)
     assert found["phases_us"]["drain"] == tail_us
     assert found["outage_us"] == (30 + 5 + 10 + 60) * SECOND + tail_us + 8_460_000
+    begins = [r.values["follows"] for leg in result.following for r in leg.journal.rows("truth.begins")]
+    assert begins == [0], "a server that fell in the middle of a write is seeded anew"
 
 
 def fault_free(name: str, *overrides: str) -> Result:
