@@ -96,6 +96,7 @@ class History:
         "fork",
         "has_base",
         "host",
+        "hung_commits",
         "index",
         "keeps_log",
         "log_lsn",
@@ -143,6 +144,7 @@ class History:
         self.claimed = 0  # commits that it should hold, by what was restored without an error
         self.stops_lsn = -1  # no backup that ends past it can be restored at the secondary, as that is set up
         self.due_commits = -1  # what a promotion owes, once recovery has begun
+        self.hung_commits = -1  # a restore hung and was ended, and no other has come since: what it holds
         self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
 
     # ---- forks -----------------------------------------------------------------------------------------------

@@ -275,6 +275,7 @@ class Witness:
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: restored")
             return
+        d.hung_commits = -1
         f = d.files.get(file)
         full = f is not None and f.kind is _FULL
         if not full and d.exists and (
@@ -337,6 +338,12 @@ class Witness:
         first of them can be restored there, whoever tries."""
         self._databases[db].stops_lsn = min(lsns, default=-1)
 
+    def restore_hung(self, db: int) -> None:
+        """A restore went on for as long as the scenario lets one go on in a failover, and was ended: no more is due than what
+        the database holds, until a restore moves it on."""
+        d = self._databases[db]
+        d.hung_commits = d.commits
+
     def recovery_begins(self, db: int) -> None:
         """From here on nothing more is restored before the promotion: it answers for what had landed by now."""
         d = self._databases[db]
@@ -361,6 +368,8 @@ class Witness:
             could = min(could, d.due_commits)
         if d.stops_lsn >= 0:
             could = min(could, d.commits_before(d.stops_lsn))
+        if d.hung_commits >= 0:
+            could = min(could, d.hung_commits)
         if d.stop_commits >= 0:
             could = min(could, d.stop_commits)
         if n < could:

@@ -26,6 +26,7 @@ ERRORS: dict[int, str] = {
     60025: "The server had not replayed up to {native} after {seconds} s; it stands at {stands}.",
     60026: "The server of database '{db}' is stopped.",
     60030: "The copy of database '{db}' cannot be rolled forward any more: redo failed.",
+    60031: "The restore was ended.",
 }
 DAMAGE = {"header": 60011, "cut": 60012, "not_ended": 60013, "mark": 60014, "checksum": 60001}
 """By what a DamagedError says."""

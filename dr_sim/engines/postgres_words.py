@@ -16,6 +16,7 @@ _WRONG_SIZE = 'archive file "{path}" has wrong size: {size} instead of 16777216'
 _NO_SUMMARIES = "WAL summaries are required, but no summaries for that timeline and LSN range exist"
 
 WORDS: dict[int, tuple[str | int, str]] = {
+    596: ("57P01", "terminating connection due to administrator command"),
     911: ("3D000", 'database "{db}" does not exist'),
     927: ("57P03", "the database system is not accepting connections"),
     1801: ("42P04", 'database "{db}" already exists'),

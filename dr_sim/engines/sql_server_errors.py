@@ -8,6 +8,7 @@ from __future__ import annotations
 from dr_sim.engines.port import EngineError
 
 ERRORS: dict[int, str] = {
+    596: "Cannot continue the execution because the session is in the kill state.",
     911: "Database '{db}' does not exist. Make sure that the name is entered correctly.",
     927: "Database '{db}' cannot be opened. It is in the middle of a restore.",
     1801: "Database '{db}' already exists. Choose a different database name.",

@@ -243,10 +243,20 @@ class Fetch(Command):
     names: type_json
 
 
+@dataclass(slots=True)
+class EndRestore(Command):
+    """Kill the engine's session that restores that file, if it began before an instant; answered by RestoreFailed, or by
+    RestoreGoesOn if it did not."""
+
+    database: str
+    name: str
+    begun_before_mono_us: int
+
+
 COMMANDS: tuple[type[Command], ...] = (
     Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
     AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil, ListShare, Fetch,
+    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil, ListShare, Fetch, EndRestore,
 )  # fmt: skip
 """Every command there is, in an order that journals rely on: add at the end."""
 

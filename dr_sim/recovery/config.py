@@ -58,7 +58,7 @@ class FailoverConfig:
     mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them must have been
     silent for silent_for_us (0: all); operators: who may order a failover; on_duty: who is paged;
     drain_limit_us: how long draining and the tails, all together, may wait for files on their way. Replaying what has
-    landed has no limit. A planned failover waits on and says so at every limit. directory: there is one that replicates apart
+    landed has no limit, but one restore has: restore_limit_us; then it is taken to hang. A planned failover waits on and says so at every limit. directory: there is one that replicates apart
     from the databases, and users need what it lacks.
     """
 
@@ -69,6 +69,7 @@ class FailoverConfig:
     operators: tuple[str, ...]
     on_duty: str
     drain_limit_us: int
+    restore_limit_us: int
     directory: bool
 
 

@@ -22,7 +22,7 @@ from dr_sim.recovery import events, landing, standby
 from dr_sim.recovery.alerts import LEFT_BEHIND, left_behind_text
 from dr_sim.recovery.commands import AdmitReaders, AskShare, Command, Disconnect, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, FULL, INCREMENTAL, LOG, LOST, VALID, File, kind_of
-from dr_sim.recovery.refusals import IN_USE_ERRORS, Refusal, passes_here
+from dr_sim.recovery.refusals import ENDED_ERRORS, IN_USE_ERRORS, Refusal, passes_here
 from dr_sim.recovery.waiting import behind, reached_utc_us, stopped
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ class Drain:
     and the kind that has to be asked for again (-1: none); taken_anew: how often one was taken in place of another.
     rebuilds: there was no copy here.
     held: files whose refusal passes, by name; they are tried again at the next retry.
+    ended: files whose restore hung and was ended; each is tried again once.
     """
 
     __slots__ = (
-        "asked", "db", "given_up", "held", "last", "left", "patient", "reachable", "rebuilds", "refused_last", "shut_us", "taken_anew",
+        "asked", "db", "ended", "given_up", "held", "last", "left", "patient", "reachable", "rebuilds", "refused_last", "shut_us", "taken_anew",
         "waiting",
         "without_tail",
     )  # fmt: skip
@@ -59,6 +60,7 @@ class Drain:
         self.given_up: list[File] = []
         self.held: dict[str, File] = {}
         self.rebuilds = False
+        self.ended: set[str] = set()
         self.asked = False
         self.last = ""
         self.refused_last = -1
@@ -134,6 +136,9 @@ class Drain:
             out.append(SetAlarm(self.db.name, "room", file.retry_at_mono_us))
             return
         hopeless = file.hopeless(self.db.rules.attempts)
+        if file.error_number in ENDED_ERRORS:
+            hopeless = file.name in self.ended
+            self.ended.add(file.name)
         file.retry_at_mono_us = NEVER_US if hopeless else mono_us
         if hopeless and self._is_last(file):
             self.take_anew(file, out)

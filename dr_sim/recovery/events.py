@@ -294,10 +294,19 @@ class ShareListed(Event):
     files: type_json
 
 
+@dataclass(slots=True)
+class RestoreGoesOn(Event):
+    """Answer to EndRestore: the session was left alone. begun_mono_us: when it began; -1: it waits for a worker."""
+
+    database: str
+    name: str
+    begun_mono_us: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
     PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
     OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
-    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint, ShareListed,
+    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint, ShareListed, RestoreGoesOn,
 )  # fmt: skip
 """Every event there is, in an order that journals rely on: add at the end."""

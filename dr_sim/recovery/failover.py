@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import json
 
-from dr_sim.recovery import events
+from dr_sim.recovery import events, hanging
 from dr_sim.recovery.alerts import NOTHING_HERE, AlertBook, nothing_here_text, utc_text
 from dr_sim.recovery.commands import (
     CancelAlarm,
@@ -36,6 +36,7 @@ from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.fencing import OPEN, Fencing
 from dr_sim.recovery.files import FULL, VALID
+from dr_sim.recovery.hanging import Hanging
 from dr_sim.recovery.online import Online
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.silence import Silence
@@ -81,7 +82,7 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "by_silence", "config", "databases", "emptying", "fencing", "online", "order", "planned", "retry_us", "seeking", "silence", "state",
+        "by_silence", "config", "databases", "emptying", "fencing", "hanging", "online", "order", "planned", "retry_us", "seeking", "silence", "state",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +100,7 @@ class Failover:
         self.fencing = Fencing(alerts, retry_us)
         self.silence = Silence(config)
         self.emptying = Emptying(databases, config.drain_limit_us, retry_us)
+        self.hanging = Hanging(databases, config.restore_limit_us, config.drain_limit_us, retry_us)
         self.online = Online(databases, retry_us)
         if saved:
             values = json.loads(saved)
@@ -248,7 +250,10 @@ class Failover:
                 return
             self.planned = False  # if it was, the primary died in the middle of it
             self.emptying.wait_no_longer(e, out)
+            self.hanging.look(e, out)
             self.progress(e, out)
+        elif e.what == hanging.ALARM and self.on:
+            self.hanging.look(e, out)
         elif e.what == "tail" and self.state in (State.DRAINING, State.TAIL) and self.planned:
             self.emptying.tails_again(out)
         elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
@@ -304,6 +309,9 @@ class Failover:
         else:
             self.move(State.DECIDING, out)
             self._page(e.mono_us, out)
+
+    def restore_goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
+        self.hanging.goes_on(e, out)
 
     # ---- orders -------------------------------------------------------------------------------------------------------
     def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:

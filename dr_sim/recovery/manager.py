@@ -57,6 +57,7 @@ _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], 
     events.Provisioned: Failover.provisioned,
     events.Inventory: Failover.observed,
     events.ShareListed: Failover.share_listed,
+    events.RestoreGoesOn: Failover.restore_goes_on,
 }
 
 

@@ -75,18 +75,19 @@ class Progress:
             return
         at = max(self._limit_at_us(file, mono_us, utc_us), db.late_told_us + db.rules.retry_us if db.late_told_us else 0)
         if at <= mono_us:
-            self._tell(file, mono_us, utc_us, out)
+            self.tell(file, mono_us, utc_us, out)
             at = mono_us + db.rules.retry_us
         self.armed_at_us = at
         out.append(SetAlarm(db.name, "waits", at))
 
-    def _tell(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def tell(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
+        """Raise event 18 for that file, the oldest that waits."""
         db = self.db
         db.late_told_us = mono_us
         minutes = db.minutes(mono_us, utc_us)
         path = db.config.share_path + file.name
         age = whole_minutes(age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us))
-        text = waiting_text(db.name, path, age, len(self._waiting()), minutes)
+        text = waiting_text(db.name, path, age, max(1, len(self._waiting())), minutes)
         db.alerts.tell(mono_us, utc_us, "lag", WAITING, minutes, file.name, text, out)
 
     def _limit_at_us(self, file: File, mono_us: int, utc_us: int) -> int:

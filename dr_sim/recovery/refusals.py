@@ -51,6 +51,9 @@ IN_USE_ERRORS = (3101, 60027, int("55006", 36))
 NO_ROOM_ERRORS = (3257, 60007, int("53100", 36))
 """What engines, and the restore folder, say when there is no room for the file or for what it holds."""
 
+ENDED_ERRORS = (596, 60031, int("57P01", 36))
+"""What engines say of a restore whose session was killed."""
+
 GONE_ERROR = 60028
 """The database that a file was being restored into was dropped meanwhile."""
 

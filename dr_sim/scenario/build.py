@@ -127,6 +127,7 @@ def failover(keys: schema.FailoverKeys) -> model.Failover:
         fence_us=keys.fence,
         fence_timeout_us=keys.fence_timeout,
         drain_limit_us=keys.drain_limit,
+        restore_limit_us=keys.restore_limit,
         recover_fixed_us=keys.recover,
         switch_us=keys.redirect.switch,
         ttl_us=keys.redirect.ttl,

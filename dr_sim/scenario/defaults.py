@@ -93,6 +93,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("failover.fence", "5 s", "assumed"),
     ("failover.fence_timeout", "21 s", "Microsoft: a TCP attempt takes 21 s"),
     ("failover.drain_limit", "10 min", "assumed"),
+    ("failover.restore_limit", "4 h", "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)"),
     ("failover.recover", "10 s", "assumed"),
     ("failover.redirect.switch", "60 s", "AWS: managed failover 60-120 s typical"),
     ("failover.redirect.ttl", "0 s", "assumed: a virtual IP moves, no name changes"),

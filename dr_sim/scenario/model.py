@@ -170,6 +170,7 @@ class Failover:
     fence_us: int  # a fence that is obeyed
     fence_timeout_us: int  # one that cannot reach anything
     drain_limit_us: int
+    restore_limit_us: int
     recover_fixed_us: int
     switch_us: int
     ttl_us: int

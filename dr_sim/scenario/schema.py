@@ -186,6 +186,7 @@ class FailoverKeys(Section):
     fence: Duration = about("a fence that is obeyed takes so long")
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
     drain_limit: Period = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
+    restore_limit: Annotated[Period, Positive] = about("once the drain limit is over, a restore of a log or an incremental that has gone on for longer hangs: it is ended and tried once more")
     recover: Duration = about("time to bring a database online")
     redirect: RedirectKeys
     warm_up: WarmUpKeys

@@ -71,6 +71,7 @@ class Hands:
             c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
             c.ListShare: self._list_share, c.Fetch: self._fetch,
             c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect, c.AdmitReaders: self._admit,
+            c.EndRestore: self._end_restore,
         }  # fmt: skip
 
     # ---- the life of the manager ------------------------------------------------------------------------------------------
@@ -238,6 +239,11 @@ class Hands:
             there = context.secondary_engine.state(file.database_name)
             lost = not (there.exists and there.restoring)
             self.tell(e.RestoreFailed(*who, number, lost, text))
+
+    def _end_restore(self, command: c.EndRestore) -> None:
+        begun_us = self._secondary.end_restore(self._index[command.database], command.begun_before_mono_us)
+        if begun_us is not None:
+            self._soon(e.RestoreGoesOn, command.database, command.name, begun_us)
 
     def _delete(self, command: c.Delete) -> None:
         file = self._file(command)

@@ -31,6 +31,6 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
     failover = FailoverConfig(
         mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
         operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
-        directory=scenario.directory.changes_num > 0,
+        restore_limit_us=f.restore_limit_us, directory=scenario.directory.changes_num > 0,
     )  # fmt: skip
     return ManagerConfig(databases=databases, replay=replay, failover=failover)

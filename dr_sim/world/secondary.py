@@ -67,7 +67,7 @@ class Work:
     """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
     recovery manager's that asked for it. A restore whose op is None has not been handed over: it is being copied."""
 
-    __slots__ = ("claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace", "stop")
+    __slots__ = ("begun_us", "claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace", "stop")
 
     def __init__(
         self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False,
@@ -81,6 +81,7 @@ class Work:
         self.replace = replace
         self.stop = stop
         self.op: RestoreOp | None = None
+        self.begun_us = -1  # when a worker took it up
         self.flow: Flow | None = None
         self.entry: Entry | None = None
         self.claimed_bytes = 0  # of the data disk, for what is being restored
@@ -246,6 +247,7 @@ class Secondary:
     def _begin(self, work: Work) -> None:
         file = work.file
         self._restoring[file.database] = work
+        work.begun_us = self._context.now_us
         rate = self._spec.copy_bytes_s
         if not rate or self.restore_folder.path_of(file):
             self._hand_over(work)
@@ -532,6 +534,32 @@ class Secondary:
         work.op = None
         self._unclaim(work)
         work.entry = self._context.agenda.at(self._context.now_us, Class.DISK, database, self._over, work, None, *GONE)
+
+    def end_restore(self, database: int, begun_before_us: int) -> int | None:
+        """Kill the session that restores into a database, if it began before that instant; it then fails. Returns when it
+        began if it goes on, -1 if it waits for a worker; None: it was killed."""
+        work = self._restoring.get(database)
+        if work is None:
+            return -1
+        context = self._context
+        now = context.now_us
+        if work.begun_us >= begun_before_us or work.entry is not None:
+            return work.begun_us
+        assert work.flow is not None
+        self.disk.stop(work.flow)
+        if isinstance(work.op, DoneRestore):  # the server itself has finished
+            work.entry = context.agenda.at(now, Class.DISK, database, self._finish, work)
+            return None
+        if work.op is not None:
+            work.op.abort(500_000)
+        self._unclaim(work)
+        engine = context.secondary_engine
+        context.witness.restore_failed(now, database, engine.state(work.file.database_name))
+        if now - work.begun_us >= context.scenario.failover.restore_limit_us:
+            context.witness.restore_hung(database)
+        error = engine.refusal(596) if isinstance(engine, ModelEngine) else own_refusal(60031)
+        work.entry = context.agenda.at(now, Class.DISK, database, self._over, work, None, error.number, error.text)
+        return None
 
     # ---- the end of a manager ----------------------------------------------------------------------------------------------
     def abort_all(self) -> None:

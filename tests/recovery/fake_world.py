@@ -38,7 +38,7 @@ def config(
     return ManagerConfig(
         tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\", "sql1") for name in databases),
         ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
-        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE, False),
+        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE, 4 * 60 * MINUTE, False),
     )
 
 
@@ -99,6 +99,9 @@ class FakeWorld:
     backups_refused: str = ""  # why the primary takes no full or incremental, if it does not
     falls_short: bool = False  # the next log is applied up to its middle, and that is called a success
     restoring: str = ""
+    hangs: int = 0  # so many restores, from the next on, never end by themselves
+    hung_since_us: int = -1  # when the one that hangs began; -1: none does
+    no_worker: bool = False  # what hangs only waits for a worker
     landed_mono_us: int = 0  # when a file last landed
     broken: bool = False
     whole: dict[str, bool] = field(default_factory=dict)  # by name, whether it was when it was last validated
@@ -174,6 +177,7 @@ class FakeWorld:
     def start(self) -> None:
         self.incarnation += 1
         self.restoring = ""
+        self.hung_since_us = -1
         self.alarms.clear()
         self.manager = RecoveryManager(self.config, self.incarnation, dict(self.store))
         self.run(self.manager.resume())
@@ -264,6 +268,8 @@ class FakeWorld:
                 self.begin_restore(name, replace)
             case c.Drop(_):
                 self.drop()
+            case c.EndRestore(_, name, begun_before):
+                self.end_restore(name, begun_before)
             case c.RaiseAlert():
                 self.alerts.append((self.mono_us, command))
             case c.AskPrimary(_, fork, lsn):
@@ -385,6 +391,22 @@ class FakeWorld:
         if header.kind is not Kind.FULL and not self.exists:
             self.fail(f"{name} is restored over nothing")
         self.restoring = name
+        if self.hangs:
+            self.hangs -= 1
+            self.hung_since_us = self.mono_us
+            return
+        self.answer(e.Restored, DB, name, 0, 0, 0)
+
+    def end_restore(self, name: str, begun_before_us: int) -> None:
+        if self.restoring != name or self.hung_since_us < 0:
+            return  # its answer is on its way
+        if self.no_worker or self.hung_since_us >= begun_before_us:
+            self.answer(e.RestoreGoesOn, DB, name, -1 if self.no_worker else self.hung_since_us)
+            return
+        if self.share[name].backup.header.kind is Kind.FULL:
+            self.fail(f"the restore of {name}, a full, is ended: nothing would be left")
+        self.hung_since_us = -1
+        self.engine_refuses, self.refusal = 1, 596
         self.answer(e.Restored, DB, name, 0, 0, 0)
 
     def drop(self) -> None:

@@ -1,0 +1,79 @@
+"""Restores that hang in a failover: told of, and at last ended, so that the failover goes on (R12, R15).
+
+Theory of operation. What has landed is replayed, however long that takes; but one restore that never ends would hold
+the service down for ever. From the drain's limit on the restores under way are looked at, at every retry. One that goes
+on for longer than an age limit is told of (event 18). One that has gone on for longer than `restore_limit` hangs: its
+session is ended, which leaves the database where it stood. It is tried again once, as what held it up may be over, and
+this time for no longer than the drain's limit; if it hangs again, what it held stays behind and is told.
+The restore of a full is never ended: it leaves nothing that could be brought online. One that waits for a worker does not
+hang: its time begins when it gets one. A planned failover loses nothing, so it ends none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.recovery import events
+from dr_sim.recovery.commands import Command, EndRestore, SetAlarm
+from dr_sim.recovery.files import FULL
+from dr_sim.recovery.limits import age_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+ALARM = "hangs"
+NEVER_BEGUN_US = -1
+
+
+class Hanging:
+    """limit_us: for how long one restore may go on; again_us: the same when it is tried again. waits_since: by database,
+    the file that waits for a worker, and when it was first seen to."""
+
+    __slots__ = ("again_us", "databases", "limit_us", "retry_us", "waits_since")
+
+    def __init__(
+        self, databases: dict[str, DatabaseReplay], limit_us: int, again_us: int, retry_us: int
+    ) -> None:
+        self.databases = databases
+        self.limit_us = limit_us
+        self.again_us = again_us
+        self.retry_us = retry_us
+        self.waits_since: dict[str, tuple[str, int]] = {}
+
+    def look(self, e: events.Event, out: list[Command]) -> None:
+        """After the drain's limit, and at every retry while anything is being restored."""
+        unfinished = False
+        for name, db in self.databases.items():
+            if db.drain is None or db.promoted or db.drain.idle():
+                continue
+            unfinished = True
+            file = db.restoring
+            if file is not None:
+                begun_before_us = NEVER_BEGUN_US
+                if file.kind != FULL:
+                    begun_before_us = e.mono_us - self._limit_of(db, file.name)
+                out.append(EndRestore(name, file.name, max(NEVER_BEGUN_US, begun_before_us)))
+        if unfinished:
+            out.append(SetAlarm("", ALARM, e.mono_us + self.retry_us))
+
+    def _limit_of(self, db: DatabaseReplay, name: str) -> int:
+        ended = db.drain is not None and name in db.drain.ended
+        return self.again_us if ended else self.limit_us
+
+    def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
+        """It has not gone on for long enough, or waits for a worker. Tell, if it takes longer than an age limit."""
+        db = self.databases[e.database]
+        file = db.restoring
+        if file is None or file.name != e.name or db.drain is None:
+            return
+        since_us = e.begun_mono_us
+        if since_us < 0:
+            seen, since_us = self.waits_since.get(db.name, ("", e.mono_us))
+            since_us = since_us if seen == file.name else e.mono_us
+            self.waits_since[db.name] = file.name, since_us
+        elif file.kind != FULL:
+            ends_us = since_us + self._limit_of(db, file.name) + 1
+            if e.mono_us < ends_us < e.mono_us + self.retry_us:
+                out.append(SetAlarm("", ALARM, ends_us))
+        if age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us:
+            db.progress.tell(file, e.mono_us, e.utc_us, out)
