@@ -75,6 +75,7 @@ def _all_kinds() -> tuple[RecordKind, ...]:
 KINDS = _all_kinds()
 KIND_ID: dict[str, int] = {k.name: k.id for k in KINDS}
 SEEN_CLASS: dict[int, type] = {KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)}
+_KIND_OF_CLASS = {cls: kind_id for kind_id, cls in SEEN_CLASS.items()}
 
 
 class Texts(dict[str, int]):
@@ -101,6 +102,18 @@ class Texts(dict[str, int]):
         return list(numbers)
 
 
+class _Known:
+    """Interned texts that grow by no text that is asked for."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def __getitem__(self, text: str) -> int:
+        return self._texts.get(text, -1)
+
+
 @functools.cache
 def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for speed."""
@@ -125,6 +138,7 @@ class Pattern:
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
         self._rows = [(KIND_ID[kind_name], [_sum_of(text, place) for text in columns]) for kind_name, *columns in rows]
+        self._rows_of_line: list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None = None
         self._blocks: list[Ints] = []  # lines, a column each field
         self._read = {kind_id: 0 for kind_id, _ in self._rows}  # how many of the blocks
         for kind_id, sums in self._rows:
@@ -135,6 +149,16 @@ class Pattern:
         """Lines in any order, by columns: of each field its values, or repeat(value), but one at the least that ends.
         Raises struct.error for what does not fit 63 bits."""
         self.lines += b"".join(map(self._pack, *self._in_order(columns)))
+
+    def lately(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
+        """The rows, (kind id, seq, time_us, entity, fields ...), that each of some lines stands for. Lines are counted back
+        from the end of what was written since it was last read: first -3, last -1 are the last line but two and the next."""
+        size = 8 * self._width
+        end = len(self.lines)
+        lines = struct.iter_unpack(f"={self._width}q", self.lines[end + first * size : end + last * size])
+        if self._rows_of_line is None:
+            self._rows_of_line = [_row_of_line(kind_id, sums) for kind_id, sums in self._rows]
+        return [[row(line) for row in self._rows_of_line] for line in lines]
 
     def unread(self, kind_id: int) -> Iterator[Ints]:
         """The rows of a kind that lines stand for, of those written since it was last asked for that kind."""
@@ -164,6 +188,16 @@ def _spread(sums: list[_Sum], lines: Ints) -> Ints:
         if constant:
             column += constant
     return columns.T
+
+
+def _row_of_line(kind_id: int, sums: list[_Sum]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
+    """A function from a line to the row of that kind, written out once for speed, as `_encoder` is."""
+    columns = []
+    for constant, plus, minus in sums:
+        terms = [f"+v[{i}]" for i in plus] + [f"-v[{i}]" for i in minus]
+        columns.append(f"{constant}{''.join(terms)}")
+    row: Callable[[tuple[int, ...]], tuple[int, ...]] = eval(f"lambda v: ({kind_id}, {', '.join(columns)})")
+    return row
 
 
 def _sum_of(text: str, place: dict[str, int]) -> _Sum:
@@ -243,6 +277,16 @@ class Journal:
         table = {"str": self.texts, "seen-text": self.seen_texts}
         encoded = [v if isinstance(v, int) else table[t][v] for v, (_, t) in zip(values, kind.fields, strict=True)]
         self.append(kind.id, time_us, entity, *encoded)
+
+    def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
+        """The row that `record` would write of it, after its kind's id; -1 for a text that no row has."""
+        _, encode = self._encoders[told.__class__]
+        texts, seen_texts = _Known(self.texts), _Known(self.seen_texts)
+        return (_KIND_OF_CLASS[told.__class__], *encode(told, seq, time_us, entity, texts, seen_texts))
+
+    def as_told(self, row: tuple[int, ...]) -> Any:
+        """The event or command that such a row stands for."""
+        return _rebuilt(SEEN_CLASS[row[0]], self._row(KINDS[row[0]], list(row[1:])).values, "")
 
     def record(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command, whole."""

@@ -33,6 +33,7 @@ INVARIANTS = {
     "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
     "unacknowledged": "a promoted database holds no commit that the primary never acknowledged",
     "after_promotion": "nothing is restored into a promoted database, nor is it promoted again",
+    "fast_path": "what a fast path recorded is what the recovery machine does, step by step",
 }
 
 
@@ -424,6 +425,10 @@ class Witness:
         if not d.log_whole:
             row = ("database", front.fork, front.commits, self._ack_instant(d.index, front.fork, front.commits))
         self._emit("truth.survivable", t, d.index, row)
+
+    def told_otherwise(self, t: int, db: int, difference: str) -> None:
+        """A spot check has found that a fast path records what the machine does not do."""
+        self._fault(t, self._databases[db], "fast_path", difference)
 
     def _fault(self, t: int, d: History, invariant: str, detail: str) -> None:
         self.violations.append(Violation(t, d.index, invariant, detail))

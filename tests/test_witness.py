@@ -235,6 +235,11 @@ def break_after_promotion_again(w: Watch) -> None:
     w.promote(1)
 
 
+def break_fast_path(w: Watch) -> None:
+    """What finds it is a spot check: tests/world/test_spot_check.py."""
+    w.witness.told_otherwise(1, 0, "row 7: one thing was recorded; another is what the machine did")
+
+
 BREAKS = {name.removeprefix("break_"): f for name, f in list(globals().items()) if name.startswith("break_")}
 
 

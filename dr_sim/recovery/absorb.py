@@ -2,16 +2,19 @@
 
 The world may know that nothing else can happen until a log is restored, and so for the next one. If replay is quiet too,
 Landed, Validated and Restored would each be answered as always: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb`
-leaves the state that they would leave. A test steps both ways through the same runs and compares the records of every event and command.
+leaves the state that they would leave. `usual_answers` are those commands. Each run compares them, and some of what was
+absorbed, with what a fresh machine does that stands at the same place (`Standing`, world/spot_check.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
-from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.backups.retention import Stored
+from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
 from dr_sim.recovery.files import LOG, VALID, File
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.saved import last_restore_from_text, restore_text
@@ -68,3 +71,78 @@ def absorb(
     db.state.redo_lsn = logs[-1][1].last_lsn
     db.last = last_restore_from_text(clocks[-1])
     return "1", clocks
+
+
+# ---- for spot checks ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class QuietLog:
+    """A quiet log, and the monotonic instants at which it landed, its hash was known and it was restored."""
+
+    name: str
+    header: BackupHeader
+    landed_us: int
+    hashed_us: int
+    restored_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the replay of a quiet database stands: all that the next log's answers depend on.
+
+    clock: of the last restore, as the store has it.
+    """
+
+    state: RestoreState
+    clock: str
+    landed_mono_us: int
+
+    def after(self, header: BackupHeader, clock: str, landed_mono_us: int) -> Standing:
+        """Where it stands when a log has been restored."""
+        return Standing(replace(self.state, redo_lsn=header.last_lsn), clock, landed_mono_us)
+
+
+def standing(db: DatabaseReplay) -> Standing:
+    assert db.last is not None
+    return Standing(replace(db.state), db.last.text(), db.watch.landed_mono_us)
+
+
+def stand(db: DatabaseReplay, at: Standing) -> None:
+    """A new replay, which knows of no file, stands there."""
+    db.state = replace(at.state)
+    db.last = last_restore_from_text(at.clock)
+    db.watch.landed_mono_us = at.landed_mono_us
+
+
+def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> list[list[Command]]:
+    """The commands that Landed, Validated, Restored, and then the alarm 'window', of a quiet log are answered with."""
+    database, name, header, restored_us = db.name, log.name, log.header, log.restored_us
+    clock = restore_text(
+        restored_us, restored_us + utc_minus_mono_us, header.finished_utc_us, header.started_utc_us, name
+    )
+    return [
+        [Validate(database, name)],
+        [Save(f"attempts/{database}/{name}", "1"), RenameWorkingCopy(database, name, 1), Restore(database, name, False)],
+        [Save(f"restored/{database}", clock)],
+        [SetAlarm(database, "window", window_alarm_goes_to_us(db, restored_us, log.landed_us))],
+    ]
+
+
+def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
+    """What differs between a replay that has absorbed that log, its last, and one that has taken the steps; '' if nothing."""
+    for replay in (db, stepped):
+        if name not in replay.files:
+            return f"the machine {'after the steps ' if replay is stepped else ''}knows of no such log"
+    pairs = {
+        "state": (db.state, stepped.state),
+        "last restore": (db.last, stepped.last),
+        "last landing": (db.watch.landed_mono_us, stepped.watch.landed_mono_us),
+        "files that wait": ([f.name for f in db.pending], [f.name for f in stepped.pending]),
+        "file that is being restored": (db.restoring, stepped.restoring),
+        "alerts": (db.alerts.begun, stepped.alerts.begun),
+    }
+    mine, theirs = db.files[name], stepped.files[name]
+    pairs.update({f"{field} of the file": (getattr(mine, field), getattr(theirs, field)) for field in File.__slots__})
+    for what, (absorbed, after_steps) in pairs.items():
+        if absorbed != after_steps:
+            return f"{what} is {absorbed!r} in the machine, {after_steps!r} after the steps"
+    return ""

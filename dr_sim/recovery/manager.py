@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events, landing, notices, standby
-from dr_sim.recovery.absorb import quiet
+from dr_sim.recovery.absorb import Standing, quiet, stand
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
 from dr_sim.recovery.config import ManagerConfig
@@ -97,6 +98,15 @@ class RecoveryManager:
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
         """May a log that begins at that position be absorbed (recovery/absorb.py)?"""
         return self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
+
+    def stand_in(self, database: str, at: Standing) -> RecoveryManager:
+        """A fresh machine for that database alone, which stands there and knows of no file."""
+        config = self.config
+        alone = replace(config, databases=(self.databases[database].config,))
+        machine = type(self)(alone, self.incarnation, {})
+        stand(machine.databases[database], at)
+        machine.ready = True
+        return machine
 
     def _route(self, event: events.Event, out: list[Command]) -> None:
         kind = type(event)

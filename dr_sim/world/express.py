@@ -39,6 +39,7 @@ from dr_sim.world.replication import Replication
 from dr_sim.world.schedule import next_start
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.sharing import MICRO
+from dr_sim.world.spot_check import SpotCheck, Written
 from dr_sim.world.volume import NO_LIMIT_BYTES
 
 _LOG = Kind.LOG
@@ -113,6 +114,7 @@ class ExpressLane:
         self.promotion = promotion
         self._on_offer = on_offer
         self.rows = QuietRows(context.journal, self._at.carries_base)
+        self.spot = SpotCheck(context, hands, self.rows)
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
@@ -122,11 +124,14 @@ class ExpressLane:
         if stretch is None:
             return -1
         lives = self._lives(stretch, self.context.agenda._now)
-        if lives is None:
+        if lives is None or not self.spot.usual(db, lives.lsn[0] - stretch.state.redo_lsn, lives.cut[0]):
             return -1
+        spots = self.spot.choose(db, len(lives.cut), list(lives.rings))
         left = self.leave(db, lives)
         self.replication.sent(db.index, left.files)
         self._show(stretch, lives, left)
+        if spots is not None:
+            self.spot.look(spots, lives, left, Written(-len(lives.cut), -len(lives.rings), len(lives.rings)))
         self.taken += len(left.files)
         self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
         return lives.cut[-1]
@@ -136,7 +141,7 @@ class ExpressLane:
         """Is nothing under way, planned or wrong between the two sides?"""
         hands, context = self.hands, self.context
         return not (
-            hands.manager is None or self._on_offer or hands.before_command is not None or type(hands.store) is not MemoryStore
+            hands.manager is None or self.spot.closed or self._on_offer or hands.before_command is not None or type(hands.store) is not MemoryStore
             or not self.secondary.idle or not self.replication.idle or not self.link.forward_up or self.link.wait_us
             or context.primary_clock_us or context.secondary_clock_us
         )  # fmt: skip

@@ -498,6 +498,11 @@ class Hands:
 _OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database" in cls.__dataclass_fields__)  # type: ignore[attr-defined]
 
 
+def entity_of(told: e.Event | c.Command, database: int) -> int:
+    """The entity of a row about something that concerns that database."""
+    return database if told.__class__ in _OF_A_DATABASE else -1
+
+
 def _recorded_only(command: c.Command) -> None:
     """The record is all there is to it: refusals are read from the journal."""
 

@@ -2,9 +2,10 @@
 
 It stands at neither side, so the loss of one side does not silence it. Of a primary that is lost it keeps what it read
 last. Nothing ticks: an entry stands on the agenda only where an alert may become due. As long as logs take the lanes they
-are restored at once, and there is none; `stir` sets it when a log takes the steps. `turn` looks anew when something
-happens that can make an alert due at once: an event, the death of the recovery manager, the restore of a full, a long
-backup. The records are the same with and without the lanes: an entry that finds nothing leaves no row.
+are restored at once, and there is none; `stir` sets it when a log takes the steps. Where no log will come any more, one
+stands until the end. `turn` looks anew when something happens that can make an alert due at once: an event, the death of
+the recovery manager, the restore of a full, a long backup. The records are the same with and without the lanes: an entry
+that finds nothing leaves no row.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Outside:
             values = (SOURCE, name, alert.event_id, alert.level, alert.minutes, "", alert.text)
             self._context.note("seen.MonitorAlert", index, *values)
             self._hands.deliver(index)
-        if not monitor.flows(now, sight):
+        if self._primary.stands(index) or not monitor.flows(now, sight):
             self._plan(index)
 
     def _sight(self, index: int) -> Sight:

@@ -90,8 +90,13 @@ class Primary:
             if kind is Kind.LOG:
                 self._log_dues[db.index] = at, entry
 
+    def stands(self, database: int) -> bool:
+        """Is nothing backed up here any more by that database's schedule?"""
+        db = self.databases[database]
+        return bool(db.failed) or db.writes_until_us is not None
+
     def _due(self, db: PrimaryDatabase, kind: Kind) -> None:
-        if db.failed or db.writes_until_us is not None:
+        if self.stands(db.index):
             return  # nothing is backed up here any more
         now = self.context.agenda._now
         if kind is Kind.LOG and self.log_space.full(db):

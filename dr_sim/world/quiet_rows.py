@@ -135,9 +135,19 @@ class QuietRows:
         self._survivable = journal.pattern(_SURVIVABLE[1:], [_SURVIVABLE])
         self._rings = journal.pattern(_RING, _RING_ROWS)
         self._sent = journal.pattern(_SENT[1:], [_SENT])
+        self._lately = self._logs  # what was written to last
+
+    def written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
+        """The rows of some of the logs written last, a list a log: see journal.Pattern.lately."""
+        return self._lately.lately(first, last)
+
+    def rings_written(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
+        """Likewise, of alarms."""
+        return self._rings.lately(first, last)
 
     def logs(self, columns: Mapping[str, Iterable[int]]) -> None:
         """columns: by the names in _LINE."""
+        self._lately = self._logs
         self._logs.write(columns)
 
     def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
@@ -147,6 +157,7 @@ class QuietRows:
     def moving_logs(self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]) -> None:
         """Logs of which each shows that another commit would survive, of both classes; columns: as of `logs`."""
         texts = self._texts
+        self._lately = self._moving
         self._moving.write({**columns, "host": repeat(texts["host"]), "site": repeat(texts["site"]), "lacking": lacking_us})
 
     def survivable(self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]) -> None:

@@ -9,7 +9,7 @@ row, is left to the steps: an overlapping job, a full staging area, a log withou
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -25,6 +25,7 @@ from dr_sim.world.express import ExpressLane, Left, Lives
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_rows import Ring
 from dr_sim.world.schedule import next_start
+from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 
 Ints = NDArray[np.int64]
@@ -83,6 +84,9 @@ class WaveLane:
         cuts, waves = self._waves(members, now) if members else ([], [])
         if not cuts:
             self._refused_us = now  # and so are the others that are due now
+            return -1
+        if not all(self._usual(member, cuts[0]) for member in members):
+            self._refused_us = now
             return -1
         left = self._leave(members, cuts, waves)
         self.taken += len(cuts) * len(members)
@@ -213,17 +217,42 @@ class WaveLane:
 
     # ---- what they leave behind -------------------------------------------------------------------------------------------
     def _leave(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> list[Left]:
+        spots = [self._spots(member, cuts) for member in members]
+        all_lives = []
         at_us = np.stack([wave.at_us + cut for cut, wave in zip(cuts, waves, strict=True)], axis=1)
         left = []
         for i, member in enumerate(members):
             del member.commits[len(cuts) :], member.reached[len(cuts) :]
             cut, finished, _, landed, hashed, restored = at_us[:, :, i].tolist()
             lives = Lives({}, member.commits, member.reached, cut, finished, landed, hashed, restored)
+            all_lives.append(lives)
             left.append(self._lane.leave(member.db, lives))
         order = self._order(members, cuts, waves, left)
         ids = self._in_turn(members, waves, left, order)
         self._show(members, waves, left, order, ids, at_us)
+        self._look(members, spots, all_lives, left)
         return left
+
+    # ---- spot checks -----------------------------------------------------------------------------------------------------
+    def _usual(self, member: _Member, cut_us: int) -> bool:
+        """Is its first log answered as the rows would say?"""
+        return self._lane.spot.usual(member.db, member.reached[0] - member.state.redo_lsn, cut_us)
+
+    def _spots(self, member: _Member, cuts: list[int]) -> Spots | None:
+        rung = [max(0, bisect_right(cuts, ring.at_us) - 1) for ring in member.rings]
+        return self._lane.spot.choose(member.db, len(cuts), rung)
+
+    def _look(
+        self, members: list[_Member], spots: list[Spots | None], lives: list[Lives], left: list[Left]
+    ) -> None:  # fmt: skip
+        """Lines were written member after member."""
+        first_log = -sum(len(each.cut) for each in lives)
+        first_ring = -sum(len(member.rings) for member in members)
+        for member, some, its_lives, its in zip(members, spots, lives, left, strict=True):
+            if some is not None and not self._lane.spot.closed:
+                self._lane.spot.look(some, its_lives, its, Written(first_log, first_ring, len(member.rings)))
+            first_log += len(its_lives.cut)
+            first_ring += len(member.rings)
 
     def _order(self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]) -> _Order:
         """Steps and alarms in their order, with the rows that each writes."""
