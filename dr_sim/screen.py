@@ -171,6 +171,12 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
     word = "OUTAGE" if f["by_itself"] else "FAILOVER"
     out = [f"{word} {f['number']}  {headed(f, scenario)}{label}"]
     out += _loss(f, summary, verdict) + _outage(f, verdict)
+    if f["limit_ended_the_wait"] is not None:
+        ended = f["limit_ended_the_wait"]
+        out.append(
+            f" drain limit ended the wait {instant(ended['time_us'], scenario)} ({clock(scenario.failover.drain_limit_us)}): "
+            f"{counted(ended['files'], 'file')} still on the way, left behind"
+        )
     if f["requests_failed"]:
         part = f["requests_failed"] / max(1, f["requests_offered"])
         out.append(f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered until served again")

@@ -10,6 +10,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
+from dr_sim.screen import screen
 from dr_sim.verdict import Outcome
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, failover, fault, peak_us, ran, rows, times
@@ -212,3 +213,18 @@ def test_a_full_that_was_cut_off_opens_no_gate(tmp_path: Path) -> None:
     assert {event for _, event, *_ in alerts(result)} >= {15}
 
 
+
+
+# ---- the drain limit ----------------------------------------------------------------------------------------------------
+def test_the_screen_says_when_the_drain_limit_decided_the_result() -> None:
+    result = ran("faults/operator_wrong_way")
+    ended = failover(result)["limit_ended_the_wait"]
+    (rang,) = times(result, "seen.Alarm", what="drain")
+    assert ended == {"time_us": rang, "files": 2}
+    text = screen(result.summary, result.scenario, result.verdict, Path("x.yaml"), 0.0, Path("out"))
+    assert "drain limit ended the wait Mon 10:24:05 (10:00): 2 files still on the way, left behind" in text
+
+
+@pytest.mark.parametrize("name", ["standby/many_chains", "faults/lose_host", "faults/corrupt_in_drain"])
+def test_the_drain_limit_is_not_named_where_it_decided_nothing(name: str) -> None:
+    assert all(f["limit_ended_the_wait"] is None for f in ran(name).summary["failovers"])

@@ -88,12 +88,39 @@ def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, A
         "phases_us": f.phases_us,
         "manager_down_us": sum(end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)),
         "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
+        "limit_ended_the_wait": _limit_ended_the_wait(t, f),
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
         "two_primaries_us": f.two_primaries_us,
         "tenants": [_tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()],
         "told": _told(causes, f, quality),
     }
+
+
+LEFT_BEHIND = 6
+"""Event id as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
+
+
+def _limit_ended_the_wait(t: Tables, f: Failover) -> dict[str, int] | None:
+    """Where the drain limit decided what was lost: the instant, and how many files of databases that were then brought online
+    without them were still on their way. None where nothing that was left behind could have come."""
+    left = [r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == LEFT_BEHIND and r.time_us >= f.failed_us]
+    if not left:
+        return None
+    rang = [
+        r.time_us
+        for r in t.rows("seen.Alarm")
+        if (r.values["scope"], r.values["what"]) == ("", "drain") and f.failed_us <= r.time_us <= left[-1]
+    ]
+    if not rang:
+        return None
+    behind = {r.entity for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == LEFT_BEHIND and r.time_us >= rang[-1]}
+    states: dict[tuple[int, int], str] = {}
+    for row in t.rows("truth.file_state"):
+        if row.time_us <= rang[-1] and row.entity in behind:
+            states[row.entity, row.values["file"]] = row.values["state"]
+    on_their_way = sum(state not in ("landed", "gone") for state in states.values())
+    return {"time_us": rang[-1], "files": on_their_way} if on_their_way else None
 
 
 def _not_online(t: Tables, scenario: Scenario, f: Failover) -> str:
