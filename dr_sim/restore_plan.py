@@ -180,7 +180,9 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
         outlook = look_ahead(
             opened.headers, fork=fork, target=target, told=opened.told, choice=choice, current=current
         )  # fmt: skip
-    complete = look_ahead(whole.headers, fork=fork, target=target, told=whole.told, choice=choice)
+    complete = outlook
+    if whole is not opened:
+        complete = look_ahead(whole.headers, fork=fork, target=target, told=whole.told, choice=choice)
     reached = _reached_utc_us(outlook, target, opened)
     answer = Answer(
         source, opened, outlook, target, question.until, reached, _lost_us(outlook, target, reached, complete, whole),
@@ -195,12 +197,15 @@ def _target(source: Source, question: Question) -> Target:
     if text.lower() in _LATEST:
         return Target(reading=question.reading)
     try:
+        if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
+            date = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+            raise _refused("--until", f"{text!r} may be a date or an LSN; write '{date} 00:00' (UTC), or the LSN with a 0 before it")
         if re.match(r"\d{4}-\d", text):
             moment = parse_moment(text)
             return Target(utc_us=to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), reading=question.reading)
         return Target(lsn=source.lsn(text), reading=question.reading)
     except (UnitError, BadValueError) as wrong:
-        raise _refused("--until", f"{wrong}; an instant ('2024-05-01 10:00', in UTC), an LSN or latest is needed") from None
+        raise _refused("--until", f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest") from None
 
 
 def _current(source: Source, text: str) -> tuple[int | None, int | None]:
@@ -238,7 +243,8 @@ def _lost_us(
         return None
     if target.utc_us is not None:
         return max(target.utc_us - reached, 0)
-    ends = [h.started_utc_us if h.kind is Kind.LOG else h.finished_utc_us for h in whole.headers if h.fork == complete.plan.fork]
+    forks = {complete.plan.fork, complete.newer_fork if target.is_end and not complete.plan.met else None}
+    ends = [h.started_utc_us if h.kind is Kind.LOG else h.finished_utc_us for h in whole.headers if h.fork in forks]
     known = _reached_utc_us(complete, target, whole) if target.lsn is not None else max(ends, default=None)
     return None if known is None else max(known - reached, 0)
 
@@ -248,9 +254,11 @@ def _remark(answer: Answer, current: tuple[int, int] | None) -> None:
     if outlook.newer_fork is not None:
         answer.remarks.append(f"a newer fork than the one that is followed exists: {source.fork_text(outlook.newer_fork)}")
     if current is not None and outlook.plan.fork not in (None, current[0]) and outlook.plan.fork is not None:
-        answer.remarks.append(
-            f"the current position is on {source.fork_text(current[0])}; a newer one exists: {source.fork_text(outlook.plan.fork)}"
-        )
+        where = f"the current position is on {source.fork_text(current[0])}"
+        if any(current[0] in (h.fork, h.first_fork) for h in answer.opened.headers):
+            answer.remarks.append(f"{where}; a newer one exists: {source.fork_text(outlook.plan.fork)}")
+        else:
+            answer.remarks.append(f"{where}, of which nothing is at hand: what was written there cannot be had yet")
     target = answer.target
     if target.utc_us is not None and not answer.is_met and target.reading is Reading.START and outlook.plan.steps:
         last = outlook.plan.steps[-1]
@@ -287,10 +295,11 @@ def _json(answer: Answer) -> dict[str, Any]:
         "database": source.database,
         "tool": source.kind,
         "until": answer.until,
+        "target": _target_json(answer),
         "reached": answer.is_met,
         "steps": [
             {
-                "file": names[step.backup_id], "kind": step.kind.word, "fork": source.fork_text(step.fork),
+                "file": names[step.backup_id], "paths": answer.opened.paths.get(step.backup_id, []), "kind": step.kind.word, "fork": source.fork_text(step.fork),
                 "first_lsn": str(step.first_lsn), "last_lsn": str(step.last_lsn), "started": utc_text(step.started_utc_us),
                 "finished": utc_text(step.finished_utc_us), "bytes": step.nominal_bytes,
                 "stored_bytes": answer.opened.stored_bytes.get(step.backup_id, step.nominal_bytes),
@@ -327,7 +336,7 @@ def as_text(answers: Sequence[Answer]) -> str:
 
 def _text(answer: Answer) -> str:
     source, outlook = answer.source, answer.outlook
-    lines = [f"{_line(source.database)}  ({source.kind})  until {answer.until}, {answer.policy.value}"]
+    lines = [f"{_line(source.database)}  ({source.kind})  until {_until(answer)}, {answer.policy.value}"]
     width = len(str(len(outlook.plan.steps)))
     for number, step in enumerate(outlook.plan.steps, 1):
         size = units.format_size(units.three_figures(step.nominal_bytes)) if step.nominal_bytes else ""
@@ -349,10 +358,34 @@ def _text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
+def _until(answer: Answer) -> str:
+    """The target as it was understood."""
+    target = answer.target
+    if target.utc_us is not None:
+        return utc_text(target.utc_us)
+    return "latest" if target.lsn is None else f"LSN {answer.source.lsn_text(target.lsn)}"
+
+
+def _target_json(answer: Answer) -> dict[str, Any]:
+    target = answer.target
+    if target.utc_us is not None:
+        return {"kind": "instant", "utc": utc_text(target.utc_us)}
+    return {"kind": "end"} if target.lsn is None else {"kind": "lsn", "lsn": str(target.lsn)}
+
+
 def _reaches(answer: Answer) -> str:
     reached = answer.outlook.plan.reaches
     if reached is None:
-        return "nothing: no full backup is at hand from which a restore could start"
+        fulls = [h for h in answer.opened.headers if h.kind is Kind.FULL and h.backup_id not in answer.opened.told.incomplete]
+        if not fulls:
+            return "nothing: no full backup is at hand from which a restore could start"
+        first = min(fulls, key=lambda h: (h.finished_utc_us, h.backup_id))
+        if not answer.target.is_end and all(answer.target.is_overshot_by(full) for full in fulls):
+            name = _line(answer.opened.names[first.backup_id])
+            return f"nothing: the target lies before the end of the first full at hand, {name} at {utc_text(first.finished_utc_us)}"
+        followed = answer.outlook.plan.fork
+        on = f" on {answer.source.fork_text(followed)}" if followed is not None else ""
+        return f"nothing: no full backup at hand leads to the target{on}"
     at = f"{utc_text(answer.reached_utc_us)} " if answer.reached_utc_us is not None else ""
     position = f"{at}({answer.source.position_text(*reached)})"
     return position if answer.is_met else f"{position}: the target is missed"

@@ -357,7 +357,7 @@ def test_recovery_forks_of_sql_server(tmp_path: Path, capsys: pytest.CaptureFixt
     path, forks = tmp_path / "h.json", tmp_path / "forks.csv"
     path.write_text(json.dumps(rows))
     code, answer = planned(capsys, str(path))
-    assert code == 0 and answer["newer_fork"] == "fork bbbb"
+    assert code == 1 and answer["newer_fork"] == "fork bbbb" and answer["missing"] == []
     forks.write_text("recovery_fork_guid,first_recovery_fork_guid,fork_point_lsn\nBBBB,aaaa,320\n")
     code, answer = planned(capsys, str(path), "--forks", str(forks))
     assert code == 1 and answer["newer_fork"] is None
@@ -510,3 +510,85 @@ def test_a_server_without_backups_is_not_passed_over(tmp_path: Path, capsys: pyt
         path.write_text(json.dumps(nothing))
         assert main(["plan", str(path)]) == 2
         assert "holds no backups of barman" in capsys.readouterr().err
+
+
+# ---- forks as exports tell them ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("old", "crossing", "new"),
+    [
+        ({"LastRecoveryForkGuid": "a"}, {"LastRecoveryForkGuid": "b"}, {"LastRecoveryForkGuid": "b"}),  # dbatools: the last fork only
+        ({"RecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "b"}),
+        ({"FirstRecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "a", "ForkPointLSN": 310}, {"FirstRecoveryForkID": "b"}),
+    ],
+)  # fmt: skip
+def test_latest_goes_across_a_failover(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: dict[str, str], crossing: dict[str, str], new: dict[str, str]
+) -> None:
+    rows = [sql_row(1, "D", 100, 200, **old), sql_row(2, "L", 50, 300, **old), sql_row(3, "L", 300, 500, **crossing),
+            sql_row(4, "L", 500, 600, **new), sql_row(5, "L", 300, 900, **old)]  # fmt: skip
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows[:4]))
+    code, answer = planned(capsys, str(path))
+    assert code == 0 and files_of(answer) == ["1.bak", "2.bak", "3.bak", "4.bak"]
+    path.write_text(json.dumps(rows))  # the old primary writes on: that makes its fork no newer
+    code, answer = planned(capsys, str(path))
+    assert code == 0 and files_of(answer) == ["1.bak", "2.bak", "3.bak", "4.bak"]
+
+
+def test_an_old_fork_is_not_the_latest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing leads to the newest fork: the end is missed, and what is lost counts up to that fork's last backup."""
+    rows = [sql_row(1, "D", 100, 200, RecoveryForkID="a"), sql_row(2, "L", 50, 300, RecoveryForkID="a"), sql_row(4, "L", 350, 500, RecoveryForkID="b")]
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps(rows))
+    code, answer = planned(capsys, str(path))
+    assert code == 1 and answer["newer_fork"] == "fork b" and answer["lost_s"] == 2 * 3600
+    code, answer = planned(capsys, str(path), "--fork", "a")
+    assert code == 0 and answer["newer_fork"] == "fork b"
+
+
+# ---- what a tired engineer reads -----------------------------------------------------------------------------------
+def test_a_target_before_the_first_full_names_that_full(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(history), "--until", "2024-05-01T02:30+02:00"]) == 1
+    shown = capsys.readouterr().out
+    assert "until 2024-05-01T00:30:00Z" in shown
+    assert "nothing: the target lies before the end of the first full at hand, 1.bak at 2024-05-01T01:10:00Z" in shown
+    assert main(["plan", str(history), "--until", "20240501"]) == 2
+    assert "may be a date or an LSN; write '2024-05-01 00:00' (UTC)" in capsys.readouterr().err
+
+
+def test_the_target_is_in_the_json_as_it_was_understood(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for until, target in (("latest", {"kind": "end"}), ("350", {"kind": "lsn", "lsn": "350"}),
+                          ("2024-05-01T05:30:00+02:00", {"kind": "instant", "utc": "2024-05-01T03:30:00Z"})):  # fmt: skip
+        assert planned(capsys, str(history), "--until", until)[1]["target"] == target
+
+
+def test_a_current_position_on_a_timeline_of_which_nothing_is_at_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(6, 8, 30)]))
+    _, answer = planned(capsys, str(path), "--current", "7@0/9000000")
+    assert any("on timeline 7, of which nothing is at hand" in remark for remark in answer["remarks"])
+    _, answer = planned(capsys, str(path), "--current", "5@0/9000000")
+    assert any("on timeline 5; a newer one exists: timeline 6" in remark for remark in answer["remarks"])
+
+
+def test_all_files_of_a_striped_backup_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As dbatools writes them, a list in one row; as backupmediafamily does, a row for each."""
+    files = ["D:\\b\\a.bak", "E:\\b\\b.bak"]
+    one = [sql_row(1, "D", 100, 200, BackupPath=None, FullName=files)]
+    each = [sql_row(1, "D", 100, 200, BackupPath=file) for file in files]
+    path = tmp_path / "h.json"
+    for rows in (one, each):
+        path.write_text(json.dumps([*rows, sql_row(2, "L", 50, 300)]))
+        _, answer = planned(capsys, str(path))
+        assert files_of(answer) == ["a.bak + b.bak", "2.bak"] and answer["steps"][0]["paths"] == files
+        for gone in ("b.bak", files[1]):
+            assert planned(capsys, str(path), "--without", gone)[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["D", "I", "L"])
+def test_a_row_without_lsns_is_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, kind, 300, 400, FirstLSN=None, LastLSN=None)]
+    (tmp_path / "h.json").write_text(json.dumps(rows))
+    code, answer = planned(capsys, str(tmp_path / "h.json"))
+    assert code == 0 and files_of(answer) == ["1.bak", "2.bak"]
+    assert "1 incomplete (without LSNs) backups: skipped" in answer["remarks"]

@@ -71,6 +71,8 @@ def look_ahead(
     followed = found.fork if found.fork is not None else newest
     if newest != followed:
         outlook.newer_fork = newest
+        if target.is_end and fork is None:
+            found.met = False  # the end is that of the newest fork, to which nothing at hand leads
     if found.reaches is None:
         return outlook
     path = on_path(known, followed, forks)

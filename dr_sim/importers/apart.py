@@ -20,6 +20,7 @@ class Identity:
     family: str
     database: str
     forks: tuple[str, ...] = ()
+    names_first_fork: bool = False  # else the fork on which the row begins is taken as the one on which it ends
 
 
 def keep_apart(rows: Sequence[tuple[BackupHeader, Identity]]) -> list[str]:

@@ -36,13 +36,14 @@ class Costs:
 
 @dataclass(slots=True)
 class Opened:
-    """What is at hand. names and stored bytes by backup_id; sizes that the history does not tell are 0."""
+    """What is at hand. names, stored bytes and whole paths of files by backup_id; sizes that nothing tells are 0."""
 
     headers: list[BackupHeader]
     names: dict[int, str]
     told: Told = field(default_factory=Told)
     stored_bytes: dict[int, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    paths: dict[int, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Source(Protocol):
 
     def lsn(self, text: str) -> int: ...
 
+    def lsn_text(self, lsn: int) -> str: ...
+
     def position_text(self, fork: int, lsn: int) -> str: ...
 
     def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str: ...
@@ -94,9 +97,9 @@ class SqlServerSource:
     def _named(self, name: str) -> list[HistoryEntry]:
         """The backups in a file: by its path, by the set's id, or by a name that one path alone has."""
         wanted = name.replace("\\", "/").lower()
-        for of in (_path, lambda entry: entry.set_id.lower(), lambda entry: entry.name.lower()):
-            found = [entry for entry in self.entries if of(entry) == wanted]
-            if len({_path(entry) for entry in found}) > 1 and of is not _path and any(_path(e) for e in found):
+        for of in (_paths, lambda entry: [entry.set_id.lower()], _names):
+            found = [entry for entry in self.entries if wanted in of(entry)]
+            if of is _names and any(_paths(entry) for entry in found):
                 ids = {entry.header.backup_id for entry in found}
                 if len(ids) > 1:
                     raise BadValueError(f"{name!r} names files in several folders: write the whole path")
@@ -109,10 +112,16 @@ class SqlServerSource:
         left = [entry for entry in self.entries if entry.header.backup_id not in gone]
         opened = Opened([], {}, Told(self._forks(forks)), remarks=list(self.remarks))
         for entry in left:
-            if entry.header.backup_id not in opened.names:
+            number = entry.header.backup_id
+            if number not in opened.names:
                 opened.headers.append(entry.header)
-                opened.names[entry.header.backup_id] = entry.name
-                opened.stored_bytes[entry.header.backup_id] = entry.stored_bytes
+                opened.names[number] = entry.name
+                opened.stored_bytes[number] = entry.stored_bytes
+            paths = opened.paths.setdefault(number, [])
+            paths += [path for path in entry.paths if path not in paths]
+        for number, paths in opened.paths.items():
+            if len(paths) > 1:  # striped: all of them are needed
+                opened.names[number] = " + ".join(_file_name(path) for path in paths)
         if any(entry.utc_guessed for entry in left):
             opened.remarks.append("instants name no time zone: taken as UTC")
         return opened
@@ -150,6 +159,9 @@ class SqlServerSource:
             raise BadValueError(f"{text[:60]!r} is no LSN: write 34000000006900179 or 00000022:00000045:00b3")
         return int(text)
 
+    def lsn_text(self, lsn: int) -> str:
+        return str(lsn)
+
     def position_text(self, fork: int, lsn: int) -> str:
         return f"{self.fork_text(fork)}, LSN {lsn}"
 
@@ -157,8 +169,16 @@ class SqlServerSource:
         return f"log of {self.fork_text(fork)} from LSN {first_lsn} to {last_lsn}"
 
 
-def _path(entry: HistoryEntry) -> str:
-    return entry.path.replace("\\", "/").lower()
+def _paths(entry: HistoryEntry) -> list[str]:
+    return [path.replace("\\", "/").lower() for path in entry.paths]
+
+
+def _names(entry: HistoryEntry) -> list[str]:
+    return [_file_name(path).lower() for path in entry.paths] or [entry.name.lower()]
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 # ---- the tools of PostgreSQL ---------------------------------------------------------------------------------------
@@ -220,6 +240,9 @@ class PostgresSource:
             return wal_start(text.upper(), self.cluster.segment_bytes)
         return int(text) if re.fullmatch(r"\d{1,20}", text) else parse_lsn(text, "the target")
 
+    def lsn_text(self, lsn: int) -> str:
+        return lsn_text(lsn)
+
     def position_text(self, fork: int, lsn: int) -> str:
         if self.positions is Positions.TIME:
             return f"timeline {fork}"
@@ -261,6 +284,9 @@ class RunSource:
         if not re.fullmatch(r"\d{1,25}", text):
             raise BadValueError(f"{text[:60]!r} is no LSN: write a number")
         return int(text)
+
+    def lsn_text(self, lsn: int) -> str:
+        return str(lsn)
 
     def position_text(self, fork: int, lsn: int) -> str:
         return f"fork {fork}, LSN {lsn}"

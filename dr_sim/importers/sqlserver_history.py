@@ -63,6 +63,7 @@ _DEVICES = {
 _UNKNOWN_DEVICE = 0
 NO_BASE = -1  # the differential base LSN of an incremental that names none
 _FINISH = ("BackupFinishDate", "End")
+_PATH = ("physical_device_name", "BackupPath", "FullName", "Path")
 _NO_DATE = ("", "NULL", "/Date(-62135596800000)/")  # the last is .NET's least date
 _NEITHER = "neither JSON, CLIXML nor CSV with the column heads of backupset in its first line"
 
@@ -80,6 +81,7 @@ class HistoryEntry:
     recovery_model: str
     utc_guessed: bool
     identity: Identity
+    paths: tuple[str, ...] = ()  # of each file: a striped backup has several; those of one row
     stored_bytes: int = 0  # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
 
     @property
@@ -129,6 +131,7 @@ def read_history(data: bytes, file: str = "history") -> History:
         raise error(file, f"holds no backup that can be restored ({'; '.join(remarks)}): a full of a whole database is needed")
     headers = [entry.header for entry in entries]
     remarks += keep_apart([(entry.header, entry.identity) for entry in entries])
+    remarks += _name_crossings(entries)
     unknown = _name_bases(headers)
     if unknown:
         remarks.append(f"{unknown} differentials name no full (their base LSN is 0 or absent): no plan uses them")
@@ -157,13 +160,16 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
     finished, finished_known = required(row, lambda v: as_instant(v, offset), *_FINISH)
     if finished < started:
         raise BadValueError("it ends before it starts: BackupFinishDate lies before BackupStartDate")
+    if any(fold(key) in row and row[fold(key)] in (None, "") for key in ("FirstLSN", "LastLSN")):
+        raise _SkippedError("incomplete (without LSNs)")
     first_lsn, last_lsn = required(row, as_lsn, "FirstLSN"), required(row, as_lsn, "LastLSN")
     if first_lsn > last_lsn:
         raise BadValueError(f"FirstLSN {first_lsn} lies behind LastLSN {last_lsn}")
     plain, stored = _sizes(row)
     set_id = optional(row, as_text, "BackupSetGUID", "backup_set_uuid", "BackupSetId") or ""
-    fork = optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid") or ""
-    first_fork = optional(row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid") or fork
+    first_told = optional(row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid") or ""
+    fork = optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid") or first_told
+    first_fork = first_told or fork
     fork_no, first_fork_no = (forks.setdefault(guid.lower(), len(forks) + 1) for guid in (fork, first_fork))
     header = BackupHeader(
         database=database,
@@ -176,7 +182,7 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
         database_backup_lsn=optional(row, as_lsn, "DatabaseBackupLSN") or 0,
         differential_base_lsn=(optional(row, as_lsn, "DifferentialBaseLSN") or 0) if kind is Kind.INCREMENTAL else 0,
         first_fork=first_fork_no,
-        fork_point_lsn=(optional(row, as_lsn, "ForkPointLSN") or 0) if first_fork_no != fork_no else 0,
+        fork_point_lsn=(optional(row, as_lsn, "ForkPointLSN") or first_lsn) if first_fork_no != fork_no else 0,
         started_utc_us=started,
         finished_utc_us=finished,
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
@@ -186,12 +192,13 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
         (optional(row, as_text, "family_guid", "FamilyGUID") or "").lower(),
         (optional(row, as_text, "database_guid") or "").lower(),
         tuple({guid.lower(): None for guid in (fork, first_fork) if guid}),
+        bool(first_told),
     )
     return HistoryEntry(
         number, header, set_id, optional(row, as_text, "ServerName", "ComputerName") or "",
-        optional(row, as_text, "physical_device_name", "BackupPath", "FullName", "Path") or "",
+        optional(row, as_text, *_PATH) or "",
         optional(row, _as_device, "device_type"), optional(row, as_text, "RecoveryModel") or "",
-        not (started_known and finished_known), identity, stored,
+        not (started_known and finished_known), identity, optional(row, _as_texts, *_PATH) or (), stored,
     )  # fmt: skip
 
 
@@ -206,6 +213,39 @@ def _is_open(value: object) -> bool:
     if isinstance(value, dict):  # a date that was exported as an object
         value = next((v for key, v in value.items() if fold(key) == "value"), None)
     return value is None or (isinstance(value, str) and (value.strip() in _NO_DATE or value.startswith("0001-01-01")))
+
+
+def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
+    """Tie forks together where an export tells each row's last fork only, as that of dbatools does.
+
+    After a failover the log chain goes on: the new fork's first log begins where a log of another fork ended. Such a log
+    lies on both. Left alone: ends of two forks at one LSN, and a fork that has an earlier full of its own.
+    """
+    remarks: list[str] = []
+    logs: dict[tuple[str, int], list[HistoryEntry]] = {}
+    told: set[tuple[str, int]] = set()
+    begins: dict[tuple[str, int], int] = {}
+    for entry in entries:
+        key = (entry.header.database, entry.header.fork)
+        if entry.identity.names_first_fork:
+            told.add(key)
+        elif entry.header.kind is Kind.LOG:
+            logs.setdefault(key, []).append(entry)
+        elif entry.header.kind is Kind.FULL:
+            begins[key] = min(begins.get(key, entry.header.first_lsn), entry.header.first_lsn)
+    ends: dict[tuple[str, int], set[int]] = {}
+    for (database, fork), own in logs.items():
+        for entry in own:
+            ends.setdefault((database, entry.header.last_lsn), set()).add(fork)
+    for key, own in logs.items():
+        first = min(own, key=lambda entry: (entry.header.first_lsn, -entry.header.last_lsn))
+        parents = ends.get((key[0], first.header.first_lsn), set()) - {key[1]}
+        if key in told or len(parents) != 1 or begins.get(key, first.header.last_lsn) <= first.header.first_lsn:
+            continue
+        (first.header.first_fork,) = parents
+        first.header.fork_point_lsn = first.header.first_lsn
+        remarks.append(f"{first.name} goes on where a log of another recovery fork ended: taken as the log across the failover")
+    return remarks
 
 
 def _name_bases(headers: list[BackupHeader]) -> int:
@@ -225,6 +265,10 @@ def _name_bases(headers: list[BackupHeader]) -> int:
             header.differential_base_lsn = bases.get((header.database, header.database_backup_lsn), known)
             unknown += header.differential_base_lsn == NO_BASE
     return unknown
+
+
+def _as_texts(value: object) -> tuple[str, ...]:
+    return tuple(as_text(each) for each in value) if isinstance(value, list) else (as_text(value),)
 
 
 def _as_device(value: object) -> int:
