@@ -103,7 +103,7 @@ def test_the_section_says_what_was_measured(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("extends: costs.yaml\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 1 Gbit/s}\n")
     s = load_scenario(tmp_path / "s.yaml")
     assert (s.primary.full.fixed_us, s.primary.log.fixed_us, s.primary.log.rate_bytes_s) == (10_000, 30_000, 10**8)
-    assert (s.secondary.restore[2].fixed_us, s.secondary.hash_bytes_s, s.failover.recover_fixed_us) == (30_000, 4 * 10**8, 200_000)
+    assert (s.secondary.restore[2].fixed_us, s.secondary.hash_bytes_s, s.failover.recover.a) == (30_000, 4 * 10**8, 200_000)
     scaled = load_scenario(tmp_path / "s.yaml", costs.overrides(50))
     assert (scaled.primary.log.fixed_us, scaled.primary.log.rate_bytes_s) == (30_000, 5 * 10**9)
     assert [cost.fixed_us for cost in scaled.secondary.restore] == [10_000, 20_000, 30_000]

@@ -16,14 +16,14 @@ def happen(event: Occurrence, params: IndexMaintenance) -> None:
     index = event.world.index_of(params.database)
     context = event.world.context
     event.begins("index maintenance", index)
-    context.workloads[index].add_burst(context.now_us, params.log, params.over)
+    context.workloads[index].add_burst(context.now_us, params.log, params.over, params.over)
     event.world.primary.log_space.burst(event.world.primary.databases[index])
     event.world.later(params.over, lambda: event.ends("index maintenance", index))
 
 
 KIND = Kind(
     "index_maintenance", IndexMaintenance, None, True,
-    "a rebuild of indexes: one fat log among thin ones",
+    "a rebuild of indexes in one transaction: one fat log among thin ones; in the middle of it a failover must undo it",
     "a real five-minute log series: median 4.27 MB, largest 3,553 MB, that one from index maintenance",
     happen, needs_primary=True,
 )  # fmt: skip

@@ -98,7 +98,7 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
     down = _manager_down(t, run_end_us(t, scenario))
     return Way(
         np.array(start, np.int64), np.array(before, np.int64), after_the_drain_us(scenario), down, Slowness.of(t, scenario),
-        f.silent_for_us, f.recover_fixed_us, _readers(t, scenario, database),
+        f.silent_for_us, usual_us(f.recover), _readers(t, scenario, database),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def usual_us(law: Law) -> int:
 
 
 def after_the_drain_us(scenario: Scenario) -> int:
-    """From the last restore until 99 % of requests succeed again, all databases online."""
+    """From the last restore until 99 % of requests succeed again, all databases online. Undo is not foreseen."""
     f = scenario.failover
     spread = f.ttl_us + f.reconnect_us
     arrived = -(-SERVED_AGAIN_PPM * spread // _ALL_PPM)
@@ -146,7 +146,7 @@ def after_the_drain_us(scenario: Scenario) -> int:
     warm = 0
     if f.warm_up_us and needed > cold:
         warm = -(-(needed - cold) * f.warm_up_us // (_ALL_PPM - cold))
-    return f.recover_fixed_us + f.switch_us + max(arrived, warm)
+    return usual_us(f.recover) + f.switch_us + max(arrived, warm)
 
 
 def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dr_sim.measures.ledger import Ledger
 from dr_sim.measures.life import Line
-from dr_sim.measures.outage_now import NO_WAY_US, Way, outage_at, outage_if_now, outage_of_service, way_over
+from dr_sim.measures.outage_now import NO_WAY_US, Way, outage_at, outage_if_now, outage_of_service, usual_us, way_over
 from dr_sim.measures.tables import Record, tables
 from dr_sim.scenario.model import Scenario
 
@@ -42,7 +42,8 @@ def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple
     detect = f.silent_for_us - since_beat
     decide = before - f.silent_for_us - f.fence_timeout_us
     after = way.after_us
-    users = after - f.recover_fixed_us - f.switch_us
+    recover = usual_us(f.recover)
+    users = after - recover - f.switch_us
     drain = total_us - before + since_beat - dead - after
     return [
         ("detect", detect, "silent for long enough"),
@@ -50,7 +51,7 @@ def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple
         ("decide", decide, f"{f.on_duty} answers"),
         ("fence", f.fence_timeout_us, "a lost site does not answer"),
         ("drain", drain, "what has landed and waits is restored"),
-        ("recover", f.recover_fixed_us, ""),
+        ("recover", recover, ""),
         ("redirect", f.switch_us, ""),
         ("users and warm up", users, "until 99 % of requests succeed"),
     ]

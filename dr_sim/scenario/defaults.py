@@ -95,6 +95,7 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("failover.drain_limit", "10 min", "assumed"),
     ("failover.restore_limit", "4 h", "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)"),
     ("failover.recover", "10 s", "assumed"),
+    ("failover.undo_rate", "85 MB/s", "assumed: half the speed of a log backup, since each page is read and written"),
     ("failover.redirect.switch", "60 s", "AWS: managed failover 60-120 s typical"),
     ("failover.redirect.ttl", "0 s", "assumed: a virtual IP moves, no name changes"),
     ("failover.redirect.reconnect", "0 s", "assumed: connections are closed, so clients come back at once"),

@@ -171,7 +171,8 @@ class Failover:
     fence_timeout_us: int  # one that cannot reach anything
     drain_limit_us: int
     restore_limit_us: int
-    recover_fixed_us: int
+    recover: Law  # time to bring a database online
+    undo_bytes_s: int  # at which open transactions are undone then
     switch_us: int
     ttl_us: int
     reconnect_us: int

@@ -187,7 +187,10 @@ class FailoverKeys(Section):
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
     drain_limit: Period = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
     restore_limit: Annotated[Period, Positive] = about("once the drain limit is over, a restore of a log or an incremental that has gone on for longer hangs: it is ended and tried once more")
-    recover: Duration = about("time to bring a database online")
+    recover: Law = about("time to bring a database online, without what it must undo")
+    undo_rate: Annotated[DiskRate, Positive] = about(
+        "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
+    )
     redirect: RedirectKeys
     warm_up: WarmUpKeys
 

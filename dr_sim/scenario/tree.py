@@ -172,7 +172,7 @@ def _shown_tag(tag: Any) -> str:
 _LAYOUT = "\n\t"  # a description may have several lines
 
 
-def _wrong_character(text: str) -> str:
+def wrong_character(text: str) -> str:
     """Return what is wrong with a text that is shown to people and to build servers; '' if nothing is.
 
     Control characters act on terminals and in logs of build servers, XML has no room for them, and
@@ -221,7 +221,7 @@ class _Composer:
             node.value = [self.node(child, depth + 1) for child in yaml_node.value if not self.full()]
         elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
             node.value = str(yaml_node.value)
-            if wrong := _wrong_character(node.value):
+            if wrong := wrong_character(node.value):
                 self.problems.append(node.problem(wrong))
                 self.unsafe = True
         self.open.discard(id(yaml_node))
@@ -259,7 +259,8 @@ class _Composer:
                 last.value = f"{last.value},{key}"
                 cut.append(last)
                 continue
-            if wrong := _wrong_character(key):
+            wrong = wrong_character(key) or ("holds a line break; leave it out" if "\n" in key else "")
+            if wrong:
                 place = (self.file, mark.line + 1, mark.column + 1)
                 self.problems.append(Problem(*place, f"a key {wrong}"))
                 self.unsafe = True

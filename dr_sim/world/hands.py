@@ -271,7 +271,7 @@ class Hands:
         outcome, took_us = context.clock.time(lambda: self._bring_online(index)) if context.clock.measured else (None, 0)
         if outcome is not None:
             context.clock.note(context.now_us, index, -1, "recover", took_us)
-        at = context.now_us + (took_us or context.scenario.failover.recover_fixed_us)
+        at = context.now_us + (took_us or self._promotion.recover_us(index))
         context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation, outcome)
 
     def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:

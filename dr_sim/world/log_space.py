@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dr_sim.units import HOUR_US
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
@@ -112,7 +113,10 @@ class LogSpace:
     def _start_again(self, db: PrimaryDatabase) -> None:
         """There is room: the server will be up in a while, unless that is under way."""
         if db.index not in self._restarts:
-            at = self._context.now_us + self._context.scenario.failover.recover_fixed_us
+            context = self._context
+            draw = context.streams.of(db.spec.name, "start again", "")
+            takes_us = draw.law(context.now_us // HOUR_US, context.scenario.failover.recover)
+            at = context.now_us + takes_us
             self._restarts[db.index] = self._context.agenda.at(at, Class.FAULT, db.index, self._started, db)
 
     def _started(self, db: PrimaryDatabase) -> None:

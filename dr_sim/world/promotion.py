@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.engines.port import EngineError
+from dr_sim.units import HOUR_US, SECOND_US
 from dr_sim.witness import Lineage
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -78,6 +79,18 @@ class Promotion:
             return 0, "", fork, self._context.secondary_engine.recover(spec.name, fork, spec.size_bytes)
         except EngineError as error:
             return error.number, error.text, 0, 0
+
+    def recover_us(self, database: int) -> int:
+        """How long it takes to bring a database online: by the law, and to undo what open transactions wrote."""
+        context = self._context
+        failover = context.scenario.failover
+        name = self._primary.databases[database].spec.name
+        draw = context.streams.of(name, "recover", "")
+        undo = 0
+        if not context.scenario.engine.postgres_rules:
+            written = context.workloads[database].undo_bytes(self._cut_us[database])
+            undo = written * SECOND_US // failover.undo_bytes_s
+        return draw.law(context.now_us // HOUR_US, failover.recover) + undo
 
     def recover(self, database: int, outcome: Online) -> Online:
         """A database has been brought online, or not; outcome is returned."""

@@ -46,7 +46,7 @@ class Workload:
     """One database's writes."""
 
     __slots__ = (
-        "_bursts", "_bytes", "_commits_before", "_cum", "_gaps", "_last_ack", "_lengths", "_lsn_before",
+        "_bursts", "_bytes", "_commits_before", "_cum", "_gaps", "_last_ack", "_lengths", "_lsn_before", "_open",
         "_period_us", "_starts", "_steady", "_tx_den", "_tx_num",
     )  # fmt: skip
 
@@ -63,12 +63,23 @@ class Workload:
         self._tx_den = database.transactions_num * self._period_us
         self._steady = len(self._starts) == 1
         self._bursts: list[tuple[int, int, int]] = []
+        self._open: list[tuple[int, int, int, int]] = []  # transactions: begin, bytes, how long they write, are open
         self._gaps: list[_Gap] = []
         self._last_ack = (-1, 0)
 
-    def add_burst(self, at_us: int, log_bytes: int, over_us: int) -> None:
-        """Maintenance writes so much log, evenly over that time (all at once if 0)."""
+    def add_burst(self, at_us: int, log_bytes: int, over_us: int, open_us: int) -> None:
+        """One transaction writes so much log, evenly over that time (all at once if 0), and commits after open_us."""
         self._bursts.append((at_us, log_bytes, over_us))
+        self._open.append((at_us, log_bytes, over_us, open_us))
+
+    def undo_bytes(self, t: int) -> int:
+        """Return what open transactions have written by t: a copy that ends there must undo it to come online."""
+        total = 0
+        for at_us, log_bytes, over_us, open_us in self._open:
+            done = t - at_us
+            if 0 < done < open_us:
+                total += log_bytes if done >= over_us else log_bytes * done // over_us
+        return total
 
     # ---- gaps -------------------------------------------------------------------------------------------------------
     def refuse_from(self, t: int) -> None:

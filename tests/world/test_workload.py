@@ -123,8 +123,8 @@ def test_a_database_that_never_writes_never_commits() -> None:
 @given(volumes)
 def test_maintenance_writes_log_and_no_commit(volume: LogVolume) -> None:
     quiet, busy = workload(volume), workload(volume)
-    busy.add_burst(HOUR, 3_500_000_000, 4 * MINUTE)
-    busy.add_burst(HOUR + MINUTE, 7, 0)
+    busy.add_burst(HOUR, 3_500_000_000, 4 * MINUTE, 4 * MINUTE)
+    busy.add_burst(HOUR + MINUTE, 7, 0, 0)
     for t in (0, HOUR, HOUR + 1, HOUR + MINUTE, HOUR + MINUTE + 1, HOUR + 4 * MINUTE, DAY):
         assert busy.commits(t) == quiet.commits(t)
         assert busy.user_bytes(t) == quiet.user_bytes(t)
@@ -187,7 +187,7 @@ def test_what_is_refused_is_left_out_and_all_else_is_as_it_was(
 ) -> None:
     free, w = workload(volume, rate[0], den_us=rate[1]), workload(volume, rate[0], den_us=rate[1])
     for each in (free, w):
-        each.add_burst(DAY // 2, 10**9, HOUR)
+        each.add_burst(DAY // 2, 10**9, HOUR, HOUR)
     for begin, end in gaps:
         w.refuse_from(begin)
         assert w.written(end + DAY) == w.written(begin)  # nothing, as long as it lasts

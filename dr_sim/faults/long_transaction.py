@@ -1,0 +1,34 @@
+"""A transaction writes a lot and stays open: what it wrote must be undone if a failover comes before it commits."""
+
+from __future__ import annotations
+
+from dr_sim.faults.kind import Kind, Occurrence
+from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
+
+
+class LongTransaction(Params):
+    database: DatabaseName
+    log: Size
+    over: Duration = default("4 min", "assumed: within one log interval", "how long it writes")
+    open_for: Duration = default("0 s", "assumed: it commits at once", "how long it stays open after its last write")
+
+
+def happen(event: Occurrence, params: LongTransaction) -> None:
+    world = event.world
+    index = world.index_of(params.database)
+    context = world.context
+    lasts_us = params.over + params.open_for
+    event.begins("a long transaction", index)
+    context.workloads[index].add_burst(context.now_us, params.log, params.over, lasts_us)
+    world.primary.log_space.burst(world.primary.databases[index])
+    world.later(lasts_us, lambda: event.ends("a long transaction", index))
+
+
+KIND = Kind(
+    "long_transaction", LongTransaction, None, True,
+    "a batch job or a forgotten transaction: its log is shipped like any other, and bringing the copy online rolls it"
+    " back for as long as failover.undo_rate takes (SQL Server's rules; PostgreSQL has nothing to undo)",
+    "SQL Server documentation: recovery undoes open transactions; field report: a small log took 3 h 10 (undo of a huge open"
+    " transaction)",
+    happen, needs_primary=True,
+)  # fmt: skip
