@@ -434,7 +434,7 @@ def test_explain_gives_lines_that_add_up(results: Path, capsys: pytest.CaptureFi
     code, out, err = told(capsys, "explain", str(results), *what)
     assert (code, err) == (0, "")
     found = ledgers(out)
-    assert len(found) == (2 if what[0] == "--failover" else 1)
+    assert len(found) == (1 if what[0] == "--alert" else 2)
     for total, lines, stated in found:
         assert lines
         assert sum(lines) == total == stated
