@@ -171,6 +171,12 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
     except BadValueError as wrong:
         raise _refused("--fork or --current", str(wrong)) from None
     opened = source.open([name for name in question.without if source.knows(name)], forks)
+    if fork is not None:
+        everything = source.open([], forks)
+        known = {each for h in everything.headers for each in (h.fork, h.first_fork)} | set(everything.told.forks)
+        if fork not in known:
+            written = ", ".join(source.fork_text(each) for each in sorted(known)[:8])
+            raise _refused("--fork", f"{source.database} has no {source.fork_text(fork)}; it has {written or 'none'}")
     whole = source.open([], forks) if question.without else opened
     outlook = look_ahead(opened.headers, fork=fork, target=target, told=opened.told, choice=choice)
     current = None

@@ -592,3 +592,20 @@ def test_a_row_without_lsns_is_skipped(tmp_path: Path, capsys: pytest.CaptureFix
     code, answer = planned(capsys, str(tmp_path / "h.json"))
     assert code == 0 and files_of(answer) == ["1.bak", "2.bak"]
     assert "1 incomplete (without LSNs) backups: skipped" in answer["remarks"]
+
+
+@pytest.mark.parametrize("around", ["{}\n{}", "WARNING: one server did not answer\n{}\n{}\n(2 rows affected)\n"])
+@pytest.mark.parametrize("lines", [False, True], ids=["two lists", "a backup a line"])
+def test_several_json_values_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], around: str, lines: bool) -> None:
+    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, "L", 300, 400)]
+    second = "\n".join(json.dumps(row) for row in rows[1:]) if lines else json.dumps(rows[1:])
+    (tmp_path / "h.json").write_text(around.format(json.dumps(rows[0] if lines else rows[:1]), second))
+    code, answer = planned(capsys, str(tmp_path / "h.json"))
+    assert code == 0 and files_of(answer) == ["1.bak", "2.bak", "3.bak"]
+
+
+def test_a_timeline_that_is_in_no_history_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(6, 8, 30)]))
+    assert main(["plan", str(path), "--fork", "7"]) == 2
+    assert "--fork: cluster 7 has no timeline 7; it has timeline 5, timeline 6" in capsys.readouterr().err

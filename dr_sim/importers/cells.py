@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dr_sim.errors import InputError, Problem
 from dr_sim.scenario.times import FIRST_YEAR, LAST_YEAR
@@ -29,6 +29,7 @@ _UNKNOWN_ZONE = 127  # msdb's time_zone for a backup that does not know its own
 _ZONES = range(-48, 57)  # the others are quarter hours from UTC: -12 h to +14 h
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUE_OR_NUMBER = re.compile(r"'.*?'|\d+")
+_BLANK = re.compile(r"[ \t\r\n]*")
 _ROWS_AFFECTED = re.compile(r"\(\d+ rows? affected\)")
 _DATE_MS = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/")
 
@@ -72,18 +73,32 @@ def decoded(data: bytes, file: str) -> str:
 def json_rows(text: str, file: str) -> list[Row]:
     """The backups in a JSON list. InputError if it is none."""
     try:
-        found = json.loads(text, parse_float=Decimal)
+        found = _json_lists(text)
     except json.JSONDecodeError as wrong:
         raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
     except (RecursionError, ValueError):
         raise error(file, "is not a backup history: a JSON list of backups is needed") from None
     if isinstance(found, dict) and isinstance(found.get("value"), list) and found.keys() <= {"value", "Count"}:
         found = found["value"]  # Windows PowerShell's way to write some lists
-    rows = found if isinstance(found, list) else [found]
+    rows: list[Any] = found if isinstance(found, list) else [found]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise error(file, f"backup {number} is {json.dumps(row, default=str)[:40]}, an object with keys is needed")
     return [(0, folded(row)) for row in rows]
+
+
+def _json_lists(text: str) -> object:
+    """The JSON value in a text; of several, one after the other (two exports, a backup a line), all their rows."""
+    decoder = json.JSONDecoder(parse_float=Decimal)
+    start = _BLANK.match(text)
+    value, end = decoder.raw_decode(text, start.end() if start else 0)
+    found = [value]
+    while (blank := _BLANK.match(text, end)) is not None and blank.end() < len(text):
+        value, end = decoder.raw_decode(text, blank.end())
+        found.append(value)
+    if len(found) == 1:
+        return found[0]
+    return [row for value in found for row in (value if isinstance(value, list) else [value])]
 
 
 def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:

@@ -143,6 +143,12 @@ def _rows(text: str, file: str) -> list[Row]:
         return json_rows(text, file)
     if is_clixml(text):
         return clixml_rows(text, file)
+    lines = text.split("\n")
+    json_lines = [number for number, line in enumerate(lines) if line[:1] in ("[", "{")]
+    if json_lines and "databasename" not in fold(lines[0]):  # warnings stand around the JSON
+        ends = [number for number, line in enumerate(lines) if line.rstrip()[-1:] in ("]", "}")]
+        last = max([number + 1 for number in ends], default=len(lines))
+        return json_rows("\n" * json_lines[0] + "\n".join(lines[json_lines[0] : last]), file)
     return csv_rows(text, file, "database_name", _NEITHER)
 
 
