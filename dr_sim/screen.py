@@ -250,7 +250,7 @@ def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[str]:
     sla = _beside(verdict, "data_loss")
     if f["data_loss_us"] is None:
-        return [" data loss  unknown".ljust(44) + f" {sla}", f"   {f['loss_ledger']['note']}"[:_WIDTH]]
+        return [" data loss  unknown".ljust(44) + f" {sla}", _fitted(f"   {f['loss_ledger']['note']}")]
     of = f"  ({f['worst_database']})" if len(summary["databases"]) > 1 and f["data_loss_us"] else ""
     amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
     if f["maintenance_bytes_lost"]:
@@ -258,7 +258,7 @@ def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[
     out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
     causes = summed((line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"])
     for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
-        out.append(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"[:_WIDTH])
+        out.append(_fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"))
     return out
 
 
@@ -270,7 +270,7 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
     words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
     if f["outage_note"] and f["outage_note"] != f["loss_ledger"]["note"]:
-        out.append(f"   {f['outage_note']}"[:_WIDTH])
+        out.append(_fitted(f"   {f['outage_note']}"))
     out += [f"   {text}" for text in _tenants(f)]
     if f["manager_down_us"]:
         out.append(f"   for {clock(f['manager_down_us'])} of it the recovery manager was down")
@@ -288,6 +288,13 @@ def _tenants(f: dict[str, Any]) -> list[str]:
         text = "none" if not less_us else clock(-less_us) if known else f"unknown, at least {clock(-less_us)}"
         lines.append(f"of {many}: {text}" if len(names) == 1 else f"of {many}, each: {text}")
     return lines
+
+
+def _fitted(line: str) -> str:
+    """The line as far as it fits the screen, cut between words."""
+    if len(line) <= _WIDTH:
+        return line
+    return line[: _WIDTH - 3].rsplit(None, 1)[0] + " ..."
 
 
 def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:

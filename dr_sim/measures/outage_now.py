@@ -16,7 +16,8 @@ Without a restored copy there is no way over until a full has landed; its restor
 Stated differences from a failover that is played: the curve counts a whole heartbeat for detect (the failure comes just
 after a beat), so it lies at most one beat above. Restores of several databases share the workers: the service's
 curve takes the larger of its longest database and the sum of all divided by the workers, which is off by up to one
-restore. Accounts that a directory lacks (provision) are left out.
+restore. Accounts that a directory lacks (provision) are left out. A failover ends a restore that hangs
+(failover.restore_limit) and leaves behind what it held; the curve counts how long it would take to restore everything.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from dr_sim.scenario.model import Scenario
 
 ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = 3, 4, 8, 9, 11, 16, 17, 18
 NOT_PROTECTED = 19
+OUT_OF_SYNC = 14421  # of the monitor
 """Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
 
 
@@ -103,6 +104,17 @@ def _replay_is_behind(said: _Said) -> bool:
     return around.max_us() >= scenario.replay.age_us
 
 
+def _out_of_sync(said: _Said) -> bool:
+    """Replay is behind, or what was restored last was made longer ago than the age limit: a copy that is being rebuilt begins
+    with a full of days ago."""
+    restored = said.t.of("truth.restored", said.database)
+    before = restored["file"][restored["time_us"] <= said.time_us]
+    made = said.t.of("truth.backup_finished", said.database)
+    ended = made["time_us"][made["file"] == before[-1]] if len(before) else before
+    old = bool(len(ended)) and said.time_us - int(ended[0]) >= said.scenario.replay.age_us
+    return old or _replay_is_behind(said)
+
+
 def _a_backup_failed(said: _Said) -> bool:
     """One failed, was refused or cut off since a retry interval and the danger limit ago."""
     since = said.time_us - said.scenario.danger_us
@@ -121,7 +133,10 @@ def _no_room(said: _Said) -> bool:
 
 
 def _copy_is_gone(said: _Said) -> bool:
-    """The copy was dropped or broken, and no full has been restored since."""
+    """The copy was dropped or broken, and no full has been restored since; or there never was one."""
+    seeded = said.scenario.databases[said.database].seeded
+    if not seeded and not said.times("truth.restored"):
+        return True
     gone = said.times("truth.copy_gone")
     restored = said.t.of("truth.restored", said.database)
     files = said.t.of("truth.backup_finished", said.database)
@@ -152,4 +167,5 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     FELL_SHORT: _fell_short,
     WAITING: _replay_is_behind,
     NOT_PROTECTED: _copy_is_gone,
+    OUT_OF_SYNC: _out_of_sync,
 }

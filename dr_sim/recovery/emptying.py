@@ -106,7 +106,7 @@ class Emptying:
 
     # ---- the limit --------------------------------------------------------------------------------------------------
     def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
-        """What has not come by now stays behind; no time is left for the tails of the others. But the only way back to a
+        """What has not come by now stays behind; no time is left for the tails of those that have nothing to replay. But the only way back to a
         database is waited for, and that is told: by that database alone, if others can be brought online."""
         open_ones = {n: db for n, db in self.databases.items() if db.drain is not None and not (db.promoted or db.recovering)}
         kept = {name for name, db in open_ones.items() if db.drain is not None and db.drain.only_way}
@@ -115,15 +115,26 @@ class Emptying:
             if name in kept:
                 self._tell_only_way(db, e, out)
                 continue
+            tail_was_not_asked_for = name not in self.emptied
             db.drain.wait_no_longer(name in self.tails)
             self.tails.discard(name)
             self.emptied.add(name)
+            if tail_was_not_asked_for and self._replays_on(db):
+                self.tails.add(name)
+                out.append(TakeTail(name))
             db.advance(e.mono_us, e.utc_us, out)
         self.waits_on |= kept
+        if self.tails:
+            out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
         if kept:
             out.append(SetAlarm("", "drain", e.mono_us + self.retry_us))
         if any(db.state.exists or db.restoring is not None for name, db in open_ones.items() if name not in kept):
             self.later |= kept
+
+    @staticmethod
+    def _replays_on(db: DatabaseReplay) -> bool:
+        """Does what has landed take longer than the limit? Then there is time for its tail: for one limit more at the most."""
+        return db.restoring is not None and db.config.log_interval_us > 0 and not stopped(db)
 
     def _tell_only_way(self, db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
         assert db.drain is not None
@@ -197,9 +208,15 @@ class Emptying:
 
     # ---- the end ----------------------------------------------------------------------------------------------------
     def tell_left(self, e: events.Event, out: list[Command]) -> None:
-        for db in self.databases.values():
-            if db.drain is not None and not db.promoted:
-                db.drain.tell_left(e, out)
+        """Of those that are brought online now: the others are not given up."""
+        for name in self.databases:
+            if name not in self.later:
+                self.tell_left_of(name, e, out)
+
+    def tell_left_of(self, name: str, e: events.Event, out: list[Command]) -> None:
+        db = self.databases[name]
+        if db.drain is not None and not db.promoted:
+            db.drain.tell_left(e, out)
 
     def called_off(self) -> None:
         self.tails.clear()

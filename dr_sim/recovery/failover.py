@@ -444,6 +444,7 @@ class Failover:
         if self.brings_online:
             for name in emptying.restored_by_now():
                 emptying.later.discard(name)
+                emptying.tell_left_of(name, e, out)
                 self.online.order(name, out)
         undecided = self._needless() and not self.fencing.confirmed  # until the old primary has said whether it stopped
         if self.state is State.TAIL and emptying.done() and not undecided:
