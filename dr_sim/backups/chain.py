@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 
@@ -172,9 +172,11 @@ def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> l
     return holes
 
 
-def chain_is_valid(headers: Sequence[BackupHeader]) -> bool:
+def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | None = None) -> bool:
     """Is this one unbroken restore: one full (it may stand in several files), incrementals on it, logs without a hole?
 
+    bases: the backup on which an incremental stands, by backup_id, where a tool names it (PostgreSQL): it must be the
+    one just before it in the chain, a full or another incremental.
     Logs that end before the full or incremental they would follow, and empty ones, do no harm.
     """
     fulls = {(h.database, h.fork, h.first_lsn, h.last_lsn, h.checkpoint_lsn) for h in headers if h.kind is Kind.FULL}
@@ -185,9 +187,15 @@ def chain_is_valid(headers: Sequence[BackupHeader]) -> bool:
         return False
     forks = forks_of(headers)
     state = RestoreState(fork, reached, base)
+    last = {header.backup_id for header in headers if header.kind is Kind.FULL}
     for header in sorted(headers, key=order):
         if header.kind is Kind.INCREMENTAL:
-            fit = applies(header, state, forks)
+            named = (bases or {}).get(header.backup_id)
+            if named is not None and named not in last:
+                return False
+            last = {header.backup_id}
+            own = state.differential_base_lsn if named is not None else header.differential_base_lsn
+            fit = applies(replace(header, differential_base_lsn=own), state, forks)
             if fit is not Fit.APPLIES:
                 return False
             state.fork, state.redo_lsn = header.fork, header.last_lsn

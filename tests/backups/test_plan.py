@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups import plan as plan_module
-from dr_sim.backups.chain import Fit, applies, forks_of, gaps, leads_to, order, type_forks
+from dr_sim.backups.chain import Fit, applies, chain_is_valid, forks_of, gaps, leads_to, order, type_forks
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import Choice, Policy, Reading, Target, Told
@@ -435,3 +435,16 @@ def test_ten_thousand_files_take_less_than_two_seconds() -> None:
     found = plan(headers)
     assert time.process_time() - began < 2
     assert found.reaches == (1, 100_000) and found.hole is None
+
+
+def test_a_chain_of_incrementals_on_incrementals() -> None:
+    """Each stands on the one just before it: one that lacks, or stands on another, breaks the chain."""
+    f, a, b, c = full(10, 20), incremental(30, 40, 0), incremental(50, 60, 0), incremental(70, 80, 0)
+    bases = {a.backup_id: f.backup_id, b.backup_id: a.backup_id, c.backup_id: b.backup_id}
+    tail = log(80, 90)
+    assert chain_is_valid([f, a, b, c, tail], bases) and chain_is_valid([tail, c, b, a, f], bases)
+    assert chain_is_valid([f, a, b], bases) and chain_is_valid([f, tail, a, b, c], bases)
+    assert not chain_is_valid([f, b, c, tail], bases) and not chain_is_valid([f, a, c], bases)
+    assert not chain_is_valid([f, a, b, c, log(85, 90)], bases)
+    assert not chain_is_valid([f, a, b], bases | {b.backup_id: f.backup_id}), "b stands on the full alone"
+    assert not chain_is_valid([f, a, b]), "by SQL Server's rule 0 names no base"
