@@ -93,9 +93,10 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
         db.alerts.clear(file.name, out)
         if first_time:  # it was never whole: was its range really behind us?
             file.done = applies(header, db.state) in (Fit.STALE, Fit.EMPTY)
+    if db.rules.delay_us and not file.done:
+        until_utc_us = header.started_utc_us if file.kind == LOG else header.finished_utc_us
+        file.due_mono_us = e.mono_us + max(0, until_utc_us + db.rules.delay_us - e.utc_us)
     if not file.done and file.kind == LOG and file not in db.pending:
-        if db.rules.delay_us:
-            file.due_mono_us = e.mono_us + max(0, header.started_utc_us + db.rules.delay_us - e.utc_us)
         insort(db.pending, file, key=File.order)
     db.advance(e.mono_us, e.utc_us, out)
 

@@ -167,7 +167,7 @@ class Repair:
         """The next step of the plan that is being carried out, unless it has become useless."""
         db = self.db
         file = db.files.get(self.steps[0])
-        header = file.header if file is not None and _usable(file, mono_us) else None
+        header = file.header if file is not None and _usable(file, mono_us) and self._due([file], mono_us) else None
         if header is not None and applies(header, db.state) is Fit.APPLIES:
             return file
         self.steps = []
@@ -196,7 +196,8 @@ class Repair:
         db = self.db
         if db.state.exists and not self._anything_ahead(mono_us):
             return None, False
-        by_id = {f.header.backup_id: f for f in db.files.values() if f.header is not None and _usable(f, mono_us)}
+        usable = [f for f in db.files.values() if f.header is not None and _usable(f, mono_us)]
+        by_id = {f.header.backup_id: f for f in self._due(usable, mono_us) if f.header is not None}
         headers = [file.header for file in by_id.values() if file.header is not None]
         way = Plan()
         if db.state.exists:
@@ -214,6 +215,19 @@ class Repair:
         self.steps = [by_id[step.backup_id].name for step in way.steps if step.kind != LOG]
         first = by_id[way.steps[0].backup_id]
         return first, first.kind == FULL and db.state.exists
+
+    def _due(self, files: list[File], mono_us: int) -> list[File]:
+        """Those that bring the copy no further than it may go. A failover that stops before an instant takes no full or
+        incremental that ends later. A copy that is rebuilt keeps its replay delay: what is not old enough yet is left to
+        the logs, unless there is no older full."""
+        db = self.db
+        stop_utc_us = db.stop_before_utc_us
+        if stop_utc_us:
+            files = [f for f in files if f.kind == LOG or f.modified_utc_us <= stop_utc_us]
+        if not db.rules.delay_us or db.state.exists or db.drain is not None:
+            return files
+        due = [f for f in files if f.kind == LOG or f.due_mono_us <= mono_us]
+        return due if any(f.kind == FULL for f in due) else files
 
     def _anything_ahead(self, mono_us: int) -> bool:
         """Is there a full or an incremental that ends past the position? Where no log applies, a way past needs one; to

@@ -176,3 +176,20 @@ def test_a_wrong_clock_moves_no_mistake(tmp_path: Path, clock: str) -> None:
     promoted = next(result.journal.rows("truth.promoted")).values
     wrong = next(result.journal.rows("truth.mistake")).values
     assert promoted["commits"] == wrong["commit"]
+
+
+@pytest.mark.parametrize(("size", "ordered"), [("10 GB", "14:45"), ("50 GB", "14:41")])
+def test_a_copy_that_is_rebuilt_keeps_its_delay(tmp_path: Path, size: str, ordered: str) -> None:
+    """The standby is dropped after the mistake. An incremental of 14:00, which holds the mistake, lies here; the copy is
+    restored without it, and the order that comes after the rebuild, or in its middle, gets rid of the mistake."""
+    text = (
+        f"run_for: 2 days\nlink: {{bandwidth: 200 Mbit/s}}\nreplay: {{delay: 3 h}}\ndatabases:\n"
+        f"  app: {{size: {size}, log_volume: 20 MB per 5 min, full: daily 01:00, differential: every 2 h, log: every 5 min}}\n"
+        "events:\n  - {at: Tue 13:01, mistake: app}\n  - {at: Tue 14:40, standby_broken: {database: app, how: dropped}}\n"
+        f"  - {{at: Tue {ordered}, order_failover: {{by: dba, planned: false, stop_before: mistake}}}}\n"
+    )
+    result = outcome(tmp_path, text)
+    assert result.summary["violations"] == []
+    assert result.summary["mistakes"][0]["gone"]
+    minutes = int(ordered[:2]) * 60 + int(ordered[3:]) - (13 * 60 + 1)
+    assert result.summary["failovers"][0]["data_loss_us"] == minutes * MIN + 5_000_000
