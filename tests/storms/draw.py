@@ -38,7 +38,8 @@ FAULTS = {
     "dead_alert_channel": lambda r, db: "dead_alert_channel: 2 h",
     "wrong_clock": lambda r, db: f"wrong_clock: {{side: {r.choice(['primary', 'secondary'])}, {r.choice(['ahead: 7 min', 'behind: 1 h'])}, duration: {r.choice([30, 150])} min}}",
     "lose_secondary": lambda r, db: f"lose_secondary: {r.choice([5, 90])} min",
-    "operator_mistake": lambda r, db: "operator_mistake: wipes the secondary",
+    "operator_mistake": lambda r, db: f"operator_mistake: {r.choice(['wipes the secondary', 'wipes the secondary host'])}",
+    "standby_broken": lambda r, db: f"standby_broken: {{database: {db}, how: {r.choice(['dropped', 'brought online', 'redo fails'])}}}",
 }  # fmt: skip
 ENDS = ("lose: site", "lose: host", "lose: database", "order_failover: {by: dba, planned: true}",
         "order_failover: {by: dba, planned: false}", "order_failover: {by: mallory, planned: false}", "")  # fmt: skip
