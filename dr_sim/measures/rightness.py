@@ -165,7 +165,7 @@ _CHECKS: dict[int, Callable[[_Said], bool]] = {
     NO_ROOM: _no_room,
     CLOCKS_DIFFER: _clock_is_wrong,
     FELL_SHORT: _fell_short,
-    WAITING: _replay_is_behind,
+    WAITING: _out_of_sync,
     NOT_PROTECTED: _copy_is_gone,
     OUT_OF_SYNC: _out_of_sync,
 }

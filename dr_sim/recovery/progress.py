@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """newest: the log that landed last, if it was not absorbed. armed_at_us: where the alarm 'waits' stands, -1: nowhere."""
+    """newest: the log that landed last, if it was not absorbed. armed_at_us: where the alarm 'waits' stands, -1: nowhere.
+    copy_since_us: when a full was restored here last: no log could be restored over it before."""
 
-    __slots__ = ("armed_at_us", "db", "newest")
+    __slots__ = ("armed_at_us", "copy_since_us", "db", "newest")
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
         self.newest: File | None = None
         self.armed_at_us = -1
+        self.copy_since_us = 0
 
     def begin(self) -> None:
         """After a start: which of the logs that lie here landed last?"""
@@ -99,7 +101,7 @@ class Progress:
 
     def _ready_us(self, file: File) -> int:
         """From when on nothing holds the log back on purpose."""
-        return max(file.landed_mono_us, file.due_mono_us) + self.db.rules.every_us
+        return max(file.landed_mono_us, file.due_mono_us, self.copy_since_us) + self.db.rules.every_us
 
     def _oldest(self) -> File | None:
         return min(self._waiting(), key=File.age_order, default=None)

@@ -216,6 +216,8 @@ class DatabaseReplay:
         else:
             state.exists = True
             self.replaces = False
+            if file.kind == FULL:
+                self.progress.copy_since_us = e.mono_us
             self.alerts.clear("room", out)
             self.alerts.clear("unprotected", out)
             self.alerts.clear("set-up", out)
