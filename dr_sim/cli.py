@@ -221,7 +221,7 @@ def _run(a: argparse.Namespace) -> int:
 
 def _warn_of_overload(scenario: Scenario) -> None:
     """One line on standard error where the link is offered more than it carries."""
-    from dr_sim.scenario.offered import overload
+    from dr_sim.world.offered import overload
 
     line = overload(scenario)
     if line:

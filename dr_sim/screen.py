@@ -313,7 +313,8 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     words = ALERT_WORDS.get(alert["event_id"]) or shorten(alert["text"], 60, placeholder=" ...")
     after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
     first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
-    return [first, f"       {clock(told['before_failure_us'])} before the loss.  {score}"]
+    what = "outage" if summary["failovers"][0]["by_itself"] else "loss"
+    return [first, f"       {clock(told['before_failure_us'])} before the {what}.  {score}"]
 
 
 def _overloaded(summary: dict[str, Any]) -> list[str]:

@@ -87,7 +87,8 @@ class Way:
 def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int = -1) -> Way:
     """usual: the operator takes his usual time, as nobody can know how long he would take in this hour."""
     f = scenario.failover
-    fixed = f.silent_for_us + f.fence_timeout_us
+    silent_us = f.silent_for_us + beat_on_way_us(scenario)
+    fixed = silent_us + f.fence_timeout_us
     start, before = [0], [fixed]
     if f.mode == "manual":
         if not f.approves:
@@ -95,11 +96,11 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
         elif usual or f.answers_in.kind == "fixed":
             before = [fixed + usual_us(f.answers_in)]
         else:
-            start, before = _by_the_hour(scenario, fixed)
+            start, before = _by_the_hour(scenario, fixed, silent_us)
     down = _manager_down(t, run_end_us(t, scenario))
     return Way(
         np.array(start, np.int64), np.array(before, np.int64), after_the_drain_us(scenario), down, Slowness.of(t, scenario),
-        f.silent_for_us, usual_us(f.recover), _readers(t, scenario, database),
+        silent_us, usual_us(f.recover), _readers(t, scenario, database),
     )  # fmt: skip
 
 
@@ -122,12 +123,17 @@ def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
     return [*found, (since, NO_WAY_US)] if since is not None else found
 
 
-def _by_the_hour(scenario: Scenario, fixed_us: int) -> tuple[list[int], list[int]]:
+def beat_on_way_us(scenario: Scenario) -> int:
+    """How long the last heartbeat is on its way, beyond what is usual."""
+    return scenario.link.distance_us // 2
+
+
+def _by_the_hour(scenario: Scenario, fixed_us: int, silent_us: int) -> tuple[list[int], list[int]]:
     """The operator is paged when the silence is long enough; how long he takes is drawn by the hour."""
     f = scenario.failover
     draws = Streams(scenario.seed, scenario.replication_no, leg=scenario.leg_no).of("operator", "answers in")
-    hours = range((scenario.run_for_us + f.silent_for_us) // HOUR_US + 1)
-    start = [max(0, hour * HOUR_US - f.silent_for_us) for hour in hours]
+    hours = range((scenario.run_for_us + silent_us) // HOUR_US + 1)
+    start = [max(0, hour * HOUR_US - silent_us) for hour in hours]
     return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
 
 

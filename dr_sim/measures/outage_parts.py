@@ -6,7 +6,16 @@ import numpy as np
 
 from dr_sim.measures.ledger import Ledger
 from dr_sim.measures.life import Line
-from dr_sim.measures.outage_now import NO_WAY_US, Way, outage_at, outage_if_now, outage_of_service, usual_us, way_over
+from dr_sim.measures.outage_now import (
+    NO_WAY_US,
+    Way,
+    beat_on_way_us,
+    outage_at,
+    outage_if_now,
+    outage_of_service,
+    usual_us,
+    way_over,
+)
 from dr_sim.measures.tables import Record, tables
 from dr_sim.scenario.model import Scenario
 
@@ -39,8 +48,9 @@ def _parts(scenario: Scenario, t_us: int, total_us: int, way: Way) -> list[tuple
     since_beat = t_us % scenario.heartbeat.every_us
     back = int(way.back_us(np.array([t_us]))[0])
     dead = max(0, back - t_us - (before - since_beat))
-    detect = f.silent_for_us - since_beat
-    decide = before - f.silent_for_us - f.fence_timeout_us
+    silent_us = f.silent_for_us + beat_on_way_us(scenario)
+    detect = silent_us - since_beat
+    decide = before - silent_us - f.fence_timeout_us
     after = way.after_us
     recover = usual_us(f.recover)
     users = after - recover - f.switch_us

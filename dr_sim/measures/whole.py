@@ -60,8 +60,11 @@ class Whole:
 
     @property
     def first_failure_us(self) -> int:
-        """When the first of the databases took no more writes at the first primary; the run's end if none ever did."""
-        return service_up_until_us(self.opened[0], self.scenario)
+        """When the first of the databases took no more writes at the first primary, or its server fell, though it came back by
+        itself; the run's end if none ever did."""
+        t = self.opened[0]
+        fell: list[int] = t["truth.down"]["time_us"][:1].tolist()
+        return min([service_up_until_us(t, self.scenario), *fell])
 
     def curve(self, head: str, database: str = "", failure_class: str = "site", tenant: str = "") -> AnyCurve:
         """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the measured part of the run."""

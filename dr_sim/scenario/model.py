@@ -87,6 +87,10 @@ class Primary:
     share_capacity_bytes: int = 0  # of the disk that holds the backup share; 0: not limited
 
 
+USUAL_RTT_US = 30_000
+"""A round trip that is within the figures that a scenario gives (assumed; the default of link.rtt)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     bandwidth_bit_s: int
@@ -94,6 +98,11 @@ class Link:
     loss_ppb: int  # parts in 10^9
     mss_bytes: int
     sharing: str  # 'fair', 'fifo', 'priority'
+
+    @property
+    def distance_us(self) -> int:
+        """What a round trip lasts beyond the usual one, whatever befalls the link."""
+        return max(0, self.rtt_us - USUAL_RTT_US)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.journal import KIND_ID
+from dr_sim.scenario.model import USUAL_RTT_US
 from dr_sim.scenario.model import Link as LinkSpec
 from dr_sim.throughput import stream_cap_bit_s
 from dr_sim.world.agenda import Class
@@ -22,8 +23,6 @@ from dr_sim.world.context import Context
 from dr_sim.world.sharing import SharedRate
 
 _LINK = KIND_ID["truth.link"]
-USUAL_RTT_US = 30_000
-"""Within the figures that a scenario gives (assumed; the default of link.rtt)."""
 
 
 class Link:
@@ -58,7 +57,7 @@ class Link:
     @property
     def distance_us(self) -> int:
         """The same of a path of its own: the sites are as far apart, but what befalls the link is not felt there."""
-        return max(0, self._spec.rtt_us - USUAL_RTT_US)
+        return self._spec.distance_us
 
     def down(self, forward: bool = True, back: bool = True) -> None:
         """One more reason for it to be down; `up` takes one away."""

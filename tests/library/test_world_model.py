@@ -16,7 +16,8 @@ from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
 from dr_sim.journal import Row
 from dr_sim.measures.ledger import explain_at
 from dr_sim.results import Result
-from dr_sim.scenario.offered import offered, overload
+from dr_sim.screen import screen
+from dr_sim.world.offered import offered, overload
 
 from .runs import (
     QUIET_PEAK,
@@ -241,6 +242,20 @@ def test_without_a_failover_it_comes_back_when_room_is_made() -> None:
     assert ran("capacity/log_full").summary["failovers"] == []
 
 
+def test_an_outage_that_ends_by_itself_met_the_danger_that_was_there() -> None:
+    """Jobs are paused at 09:58 and nothing lands: the server falls at 10:45."""
+    result = fault_free("capacity/log_full", *PAUSED)
+    (found,) = result.summary["failovers"]
+    assert found["told"]["answer"] == "yes"
+    assert found["told"]["before_failure_us"] == FULL_AT - found["told"]["alert"]["time_us"] > 0
+    shown = screen(result.summary, result.scenario, result.verdict, Path("x.yaml"), 1.0, Path("results"))
+    assert "nothing to tell" not in shown
+    assert "before the outage" in shown
+    # the first failure is the fall
+    assert result.summary["exposure_before"]["time_us"] == FULL_AT - result.scenario.measure_from_us
+    assert result.summary["exposure_before"]["max_us"] < result.summary["exposure_after"]["max_us"]
+
+
 def test_backups_of_a_server_that_is_down_are_refused_but_for_the_log() -> None:
     result = fault_free("capacity/log_full", *PAUSED, "databases.crm.full=daily 10:50")
     skipped = [str(r.values["reason"]) for r in rows(result, "truth.backup_skipped", kind=0)]
@@ -446,8 +461,20 @@ def test_what_is_offered_is_reckoned_from_schedules_and_volumes() -> None:
     found = offered(scenario)
     assert found.logs == 800_000
     assert found.fulls == 800 * 10**9 // (7 * 86_400)
-    assert found.incrementals == round(0.6 * 100_000 * 3.5 * 86_400 * 8 / 86_400)
+    # 1 to 7 days after their bases: the one that begins beside a full stands on the full before
+    assert found.incrementals == round(0.6 * 100_000 * 4 * 86_400 * 8 / 86_400)
     assert found.carries == 200_000_000
     lossy = replace(scenario, link=replace(scenario.link, loss_ppb=10_000_000), replication=replace(scenario.replication, slots=1))
     assert offered(lossy).carries == 4_749_866
-    assert "logs 0.8, incrementals 1.68, fulls 1.32" in overload(replace(scenario, link=replace(scenario.link, bandwidth_bit_s=10**6)))
+    assert "logs 0.8, incrementals 1.92, fulls 1.32" in overload(replace(scenario, link=replace(scenario.link, bandwidth_bit_s=10**6)))
+
+
+@pytest.mark.parametrize(
+    ("incremental", "days"), [("daily 01:00", (1, 2, 3, 4, 5, 6, 7)), ("daily 13:00", (0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5))]
+)
+def test_an_incremental_offers_no_more_than_its_database_holds(incremental: str, days: tuple[float, ...]) -> None:
+    """So a link that just suffices is not warned of: 3.456 GB a day, in a database of 10 GB."""
+    text = "databases.crm={size: 10 GB, log_volume: 20 MB per 5 min, full: weekly Sun 01:00, log: every 5 min}"
+    found = offered(ran("faults/base", text, f"databases.crm.incremental={incremental}").scenario)
+    a_day = sum(min(10 * 10**9, 3_456_000_000 * d) for d in days) / len(days)
+    assert found.incrementals == round(a_day * 8 / 86_400)

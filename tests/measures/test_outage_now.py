@@ -47,6 +47,7 @@ BACKLOGS = {
     "  - {at: 1 h, slow_restore: {by: 100, duration: 90 min}}\n",
     "a dead manager": BASE + "manager: {restart_after: 1 h}\nevents:\n  - {at: 60 min, manager_crash: {}}\n",
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
+    "the sites are far apart": BASE.replace("100 Mbit/s}", "100 Mbit/s, rtt: 3 s}"),
     "nothing lands": BASE + "events:\n  - {at: 70 min, link_outage: 1 h}\n",
     "the restore job is off": BASE + "events:\n  - {at: 61 min, restore_job_off: {duration: 100 min}}\n",
     "the restore job is off to the end": BASE + "events:\n  - {at: 61 min, restore_job_off: {}}\n",

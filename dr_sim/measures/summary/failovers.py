@@ -181,12 +181,15 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
 
 def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     """Whether anyone had been told, before the failure, of the danger that it met."""
-    at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
+    if f.by_itself:  # the danger goes on beyond it
+        at_failure = [e for e in quality.episodes if e.due_us is not None and e.due_us <= f.failed_us < e.end_us]
+    else:
+        at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
     if not at_failure:
         return {"answer": "no danger"}
     scenario = causes.scenario
     episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
-    if episode.alert is None:
+    if episode.alert is None or episode.alert.time_us > f.failed_us:
         return {"answer": "no", "database": scenario.databases[episode.database].name, "onset_us": episode.onset_us}
     fault = causes.latest_before(episode.alert.time_us, episode.database)
     return {

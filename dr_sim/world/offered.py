@@ -1,8 +1,8 @@
 """What the backups offer to the link on average, by their schedules and volumes, beside what it carries.
 
 A full offers its size each period. A log offers what is written. An incremental holds a part of the log written since the
-last full: on average half of what a period of fulls writes, and never more than the database. Resends, seeds after a
-failover and what a person orders come on top.
+last full that was finished before it begins, never more than the database: the mean is taken over the incrementals of a
+whole period of fulls. Resends, seeds after a failover and what a person orders come on top.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from fractions import Fraction
 from dr_sim.scenario.model import Database, LogVolume, Scenario, Schedule
 from dr_sim.throughput import stream_cap_bit_s
 from dr_sim.units import DAY_US, SECOND_US, WEEK_US
+from dr_sim.world.schedule import next_start
+
+_MOST = 10_000
+"""Incrementals that are looked at: a month of one every 5 minutes, which is mean enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def offered(scenario: Scenario) -> Offered:
             logs += written
         if period := _period_us(database.full):
             fulls += Fraction(database.size_bytes, period)
-        incrementals += _incremental(database, written, scenario.run_for_us)
+        incrementals += _incremental(scenario, database, written)
     return Offered(_bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario))
 
 
@@ -62,13 +66,33 @@ def overload(scenario: Scenario) -> str:
     )
 
 
-def _incremental(database: Database, written: Fraction, run_for_us: int) -> Fraction:
+def _incremental(scenario: Scenario, database: Database, written: Fraction) -> Fraction:
+    """Bytes a microsecond."""
     period = _period_us(database.incremental)
     if not period:
         return Fraction(0)
-    since_us = Fraction(_period_us(database.full) or run_for_us, 2)
-    held = min(Fraction(database.size_bytes), written * since_us * database.incremental_share_ppm / 1_000_000)
-    return held / period
+    share = written * Fraction(database.incremental_share_ppm, 1_000_000)
+    since = _since_full_us(scenario, database)
+    held = sum((min(Fraction(database.size_bytes), share * us) for us in since), Fraction(0))
+    return held / len(since) / period
+
+
+def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
+    """For each incremental of a period of fulls (of the run, where there are none), how long ago its base began."""
+    start_utc_us = scenario.start_utc_us
+    cost = scenario.primary.full
+    takes_us = cost.fixed_us + database.size_bytes * SECOND_US // cost.rate_bytes_s
+    first = next_start(database.full, -1, start_utc_us) or 0
+    end = first + (_period_us(database.full) or scenario.run_for_us)
+    found: list[int] = []
+    at = next_start(database.incremental, first - 1, start_utc_us)
+    while at is not None and at < end and len(found) < _MOST:
+        since = at - first
+        if database.full.kind != "none" and since < takes_us:
+            since += _period_us(database.full)  # the full is still being taken: the one before is the base
+        found.append(since)
+        at = next_start(database.incremental, at, start_utc_us)
+    return found or [end - first]
 
 
 def _period_us(schedule: Schedule) -> int:
