@@ -154,6 +154,9 @@ def _facts(summary: dict[str, Any], scenario: Scenario) -> list[tuple[str, str]]
     facts.append(("alerts", f"{alerts['raised']} raised; of {alerts['due']} due {alerts['missed']} missed, {alerts['late']} late; {alerts['false']} false"))
     used = "unknown" if link["used_ppm"] is None else f"{link['used_ppm'] / 10_000:.1f} %"
     facts.append(("link", f"{size(link['bytes_sent'])} sent, {used} of its capacity; down for {clock(link['down_us'])}"))
+    if link["overloaded"]:
+        more = f"offered {size(link['offered_bytes'])}, it could carry {size(link['could_carry_bytes'])} in the run"
+        facts.append(("link overloaded", more))
     made = summary["backups"]
     facts.append(("backups", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in made.items())))
     return facts

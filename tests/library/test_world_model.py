@@ -450,6 +450,7 @@ def test_a_link_that_is_offered_more_than_it_carries_is_said(capsys: pytest.Capt
     told = capsys.readouterr()
     assert line in told.err
     assert "LINK OVERLOADED  offered 506 GB, it could carry 432 GB in the run" in told.out
+    assert "offered 506 GB, it could carry 432 GB in the run" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     file.write_text(file.read_text().replace("40 Mbit", "50 Mbit"))
     assert main(["validate", str(file)]) == 0
     assert capsys.readouterr().err == ""

@@ -45,7 +45,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         replay=model.Replay(1, "bridge", "resync", 0, 0, 3, 15 * MIN, 5 * MIN, 15 * MIN, 30 * MIN, True, True, 0),
         heartbeat=model.Heartbeat(5 * S, True),
         failover=model.Failover("manual", 30 * S, 0, ("anna",), "anna", model.Law("fixed", 4 * MIN), True, S, 21 * S,
-                                60 * S, 4 * HOUR, 10 * S, 5 * S, 30 * S, 30 * S, 45 * S, 500_000),
+                                60 * S, 4 * HOUR, model.Law("fixed", 10 * S), 10**8, 5 * S, 30 * S, 30 * S, 45 * S, 500_000),
         users=model.Users(1000, S, 600_000), engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
         new_secondary_us=0, manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
         danger_behind_us=365 * DAY,  # these journals tell of no restores
