@@ -131,7 +131,8 @@ def alerts_of(folder: Path, database: str | None = None) -> str:
         return "no alert was raised in this run"
     wide = len(str(raised[-1][0]))
     return "\n".join(
-        f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  {a.text}" for n, at_us, a in raised
+        f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  {'' if a.delivered else '(reached nobody) '}{a.text}"
+        for n, at_us, a in raised
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.explain import explain
+from dr_sim.explain import alerts_of, explain
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover, explain_lag
 from dr_sim.results import Result, run, write_results
 from dr_sim.scenario import load_scenario
@@ -159,3 +159,15 @@ def test_explain_prints_the_lag_and_each_stretch(tmp_path: Path) -> None:
     assert "replay lag of crm" in text
     assert text.count("being restored") == 1
     assert text.count("\n") < explain(folder, lag="10 h 30 min 30 s", stretches=True).count("\n")
+
+
+def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) -> None:
+    """They count for nothing, so the list must not show them as the others."""
+    events = ("at: 'Mon 10:00', paused_backups: {database: crm, duration: 1 h}", "at: 'Mon 10:00', dead_alert_channel: {duration: 20 min}")
+    result = of(tmp_path, LOGS, *events, run_for="12 h")
+    write_results(result, tmp_path / "out")
+    listed = alerts_of(tmp_path / "out").splitlines()
+    early = [line for line in listed if "Mon 10:15" in line]
+    late = [line for line in listed if "Mon 10:30" in line]
+    assert early and all("(reached nobody)" in line for line in early)
+    assert late and not any("(reached nobody)" in line for line in late)
