@@ -284,7 +284,7 @@ def _verify(a: argparse.Namespace) -> int:
     from dr_sim.verify import verify
     from dr_sim.world.manager_config import manager_config
 
-    stored = read_results(a.results)
+    stored = read_results(a.results, journals_as_written=False)
     rows = events = commands = 0
     for each in stored.legs:
         leg = each.leg

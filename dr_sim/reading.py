@@ -51,7 +51,7 @@ def tree_of(scenario: str | os.PathLike[str]) -> Path:
     """
     own = Path(os.path.abspath(scenario)).parent.resolve()
     for folder in (own, *own.parents):
-        if any((folder / mark).exists() for mark in _CHECKOUT) and folder != Path(folder.anchor):
+        if any(os.path.exists(folder / mark) for mark in _CHECKOUT) and folder != Path(folder.anchor):
             return folder
     here = Path.cwd().resolve()
     below = here != Path(here.anchor) and own.is_relative_to(here)

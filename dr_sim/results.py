@@ -8,6 +8,7 @@ import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,9 @@ def write_next_results(result: Result, parent: Path) -> Path:
 
 
 def _fill(result: Result, folder: Path) -> None:
-    (folder / SCENARIO_FILE).write_text(dump_resolved(result.scenario), encoding="utf-8")
+    resolved = dump_resolved(result.scenario)
+    (folder / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
+    summary = _json_text(full_summary(result))
     manifest = {
         "scenario": result.scenario.name,
         "seed": result.scenario.seed,
@@ -164,16 +167,19 @@ def _fill(result: Result, folder: Path) -> None:
         "effects": [[[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)],
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
+        "scenario_digest": _digest(resolved),
+        "summary_digest": _digest(summary),
     }
-    _write_json(folder / MANIFEST_FILE, manifest)
+    manifest["seal"] = _seal(manifest)
+    _write_text(folder / MANIFEST_FILE, _json_text(manifest))
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     for leg in result.following:
         journal_file.save(leg.journal, folder / journal_name(leg.number))
-    summary, views = full_summary(result), views_of(result.whole)
-    _write_json(folder / SUMMARY_FILE, summary)
+    views = views_of(result.whole)
+    _write_text(folder / SUMMARY_FILE, summary)
     timeline_svg(views, folder / TIMELINE_FILE)
     exposure_svg(views, folder / EXPOSURE_FILE)
-    write_report(views, summary, folder / REPORT_FILE)
+    write_report(views, json.loads(summary), folder / REPORT_FILE)
 
 
 def _that_mattered(result: Result) -> list[list[Effect]]:
@@ -213,8 +219,22 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     return {"outcome": verdict.outcome.name.lower(), "exit_code": verdict.exit_code, "lines": lines}
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _json_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Of a file beside the journal: what is read back is what was written, or it is refused."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """Of the manifest itself, but for the seal."""
+    return _digest(json.dumps({key: value for key, value in manifest.items() if key != "seal"}, sort_keys=True))
 
 
 @dataclass(slots=True)
@@ -239,39 +259,72 @@ class Stored:
         return Whole([each.leg for each in self.legs])
 
 
-def read_results(folder: Path) -> Stored:
-    """A run of this version from its folder. InputError with one clear line if it is not one."""
+def read_results(folder: Path, *, journals_as_written: bool = True) -> Stored:
+    """A run of this version from its folder. InputError with one clear line if it is not one, or if a file of it is not
+    as it was written. journals_as_written: False leaves the journals to who looks at them row by row."""
+    manifest = _manifest(folder)
+    scenario = load_scenario(folder / SCENARIO_FILE)
+    journal, checks = journal_file.load(folder / JOURNAL_FILE)
+    legs = [StoredLeg(first_leg(scenario, journal), checks, str(manifest["journal_digest"]))]
+    for later, effects in zip(manifest["later_digests"], manifest["effects"], strict=True):
+        _as_written(folder, legs[-1], journals_as_written)
+        legs[-1].leg.effects = [Effect(*e) for e in effects]
+        try:
+            following = next_leg(legs[-1].leg)
+        except Exception:
+            if legs[-1].leg.journal.digest() == legs[-1].digest:
+                raise  # a bug: it is what was written
+            following = None
+        if following is None:
+            break
+        following.journal, checks = journal_file.load(folder / journal_name(following.number))
+        following.follow_as_recorded()
+        legs.append(StoredLeg(following, checks, str(later)))
+    _as_written(folder, legs[-1], journals_as_written)
+    if len(legs) <= len(manifest["later_digests"]) and journals_as_written:
+        told = "names more journals than the run has legs; run the scenario again"
+        raise InputError([Problem(str(folder / MANIFEST_FILE), 0, 0, told)])
+    return Stored(scenario, legs[0].leg.journal, legs)
+
+
+def _as_written(folder: Path, stored: StoredLeg, asked: bool) -> None:
+    """InputError if the journal is not the one whose digest the manifest has, and that is asked for."""
+    if asked and stored.leg.journal.digest() != stored.digest:
+        path = folder / journal_name(stored.leg.number)
+        told = "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, and the scenario can be run again"
+        raise InputError([Problem(str(path), 0, 0, told)])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, as it was written, of a folder whose scenario and summary are as they were written."""
     manifest_path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        digest = manifest["journal_digest"]
+        if manifest["seal"] != _seal(manifest):
+            raise ValueError("it has been changed")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError([Problem(str(folder), 0, 0, f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` printed it")]) from None
     except OSError as error:
         raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error.strerror})")]) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError([Problem(str(manifest_path), 0, 0, "is not as dr-sim wrote it; run the scenario again")]) from None
-    scenario = load_scenario(folder / SCENARIO_FILE)
-    journal, checks = journal_file.load(folder / JOURNAL_FILE)
-    legs = [StoredLeg(first_leg(scenario, journal), checks, str(digest))]
-    for later, effects in zip(manifest.get("later_digests", ()), manifest.get("effects", ()), strict=True):
-        legs[-1].leg.effects = [Effect(*e) for e in effects]
-        following = next_leg(legs[-1].leg)
-        if following is None:
-            raise InputError([Problem(str(manifest_path), 0, 0, "names more journals than the run has legs; run the scenario again")])
-        following.journal, checks = journal_file.load(folder / journal_name(following.number))
-        following.follow_as_recorded()
-        legs.append(StoredLeg(following, checks, str(later)))
-    return Stored(scenario, legs[0].leg.journal, legs)
+    _unchanged(folder / SCENARIO_FILE, str(manifest["scenario_digest"]))
+    return dict(manifest)
+
+
+def _unchanged(path: Path, digest: str) -> str:
+    """A file's text. InputError if it cannot be read, or is another than was written."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why}); run the scenario again")]) from None
+    if _digest(text) != digest:
+        raise InputError([Problem(str(path), 0, 0, "has been changed since dr-sim wrote it; run the scenario again")])
+    return text
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """A run's summary.json. InputError with one clear line if it cannot be read."""
-    path = folder / SUMMARY_FILE
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(summary["verdict"], dict):
-            raise TypeError("it holds no verdict")
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({error}); run the scenario again")]) from None
-    return dict(summary)
+    """A run's summary.json. InputError with one clear line if it cannot be read, or is not as it was written."""
+    summary: dict[str, Any] = json.loads(_unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"])))
+    return summary

@@ -18,6 +18,7 @@ from dr_sim.scenario.model import Law
 
 BLOCK_WORDS = 256
 MOST_DRAWN = 2**53  # 285 years, or a factor of nine billion: no run lasts so long, and sums of it stay within 64 bits
+MOST_OPEN = 20_000  # streams that are kept, of about 8 kB each
 _Z95 = NormalDist().inv_cdf(0.95)  # 1.6449: the lognormal's 95th percentile lies so many sigmas above its median
 _NORMAL = NormalDist()
 
@@ -83,6 +84,8 @@ class Streams:
         name = (entity, purpose, lane)
         stream = self._open.get(name)
         if stream is None:
+            if len(self._open) >= MOST_OPEN:
+                self._open.clear()  # any of them can be had again by its name
             text = self._prefix + "\0".join(name)
             key = int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
             stream = self._open[name] = Stream(key, self._block_words)

@@ -96,6 +96,13 @@ def path_digest(database: str, path: Path, n: int) -> int:
     return digest & MASK
 
 
+def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
+    """A full that begins at the LSN of the base, and holds what was written since, is copy-only: incrementals name their
+    base by its LSN, and would be taken for either. It takes an idle database whose first write comes during the full."""
+    if has_base and header.first_lsn == base_lsn and header.last_lsn > header.first_lsn:
+        header.copy_only = True
+
+
 def encode(
     magic: bytes, h: BackupHeader, path: Path, n0: int, n1: int, body: bytes, *, base_lsn: int = 0, base_commits: int = 0,
     ended: bool = True, checksum: bool = False,

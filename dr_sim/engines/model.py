@@ -90,6 +90,8 @@ class ModelBackup:
             if commits > db.commits or lsn > db.lsn:
                 db.commits, db.lsn = max(commits, db.commits), max(lsn, db.lsn)
             header.last_lsn, self._n1, self._digest = db.lsn, db.commits, db.digest
+            if header.kind is _FULL:
+                backup_set.told_apart(header, db.has_base, db.base_lsn)
             data = self._bytes(True)
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn

@@ -113,6 +113,8 @@ class SqliteBackup:
                 db.store.commit_to(db.name, max(commits, at.commits), max(lsn, at.lsn))
             self._take_pages()
             header.last_lsn, self._n1 = db.store.position.lsn, db.store.position.commits
+            if header.kind is _FULL:
+                backup_set.told_apart(header, db.has_base, db.base_lsn)
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
                 db.changed = set()

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.measures.tenants import asked_of
 from dr_sim.output import write_file
+from dr_sim.scenario.bounds import SEED
+from dr_sim.scenario.experiment import MOST_RUNS
 from dr_sim.scenario.model import Scenario
 
 LEAST = 2  # of which it is seen whether there is luck in a scenario
@@ -116,7 +119,8 @@ def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> Non
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     types = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
     table = pa.table({c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)})
-    table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(about).encode()})
+    sealed = {**about, "seal": _seal(about, rows)}
+    table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(sealed).encode()})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
@@ -125,19 +129,47 @@ def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> Non
 
 
 def read(path: Path) -> Baseline:
-    """InputError if it is no baseline."""
+    """InputError if it is no baseline, or is not as it was written."""
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[b"dr_sim_baseline"])
-        kept = {name: Kept(of["seed"], of["n"], of["certain"]) for name, of in about["scenarios"].items()}
+        kept = {str(name): _kept(of) for name, of in about["scenarios"].items()}
         columns = [table.column(c).to_pylist() for c in _COLUMNS]
-        for name, number, measure, database, tenant, failure_class, unit, low, high in zip(*columns, strict=True):
-            kept[name].table.setdefault((measure, database, tenant, failure_class, unit), {})[number] = (low, high)
+        rows = list(zip(*columns, strict=True))
+        if about.get("seal", "") not in ("", _seal(about, rows)):
+            raise ValueError("it has been changed")
+        for name, number, measure, database, tenant, failure_class, unit, low, high in rows:
+            if not (_is_whole(number) and _is_whole(low) and (high is None or _is_whole(high))):
+                raise TypeError("a value is no number")
+            key = (measure, database, tenant, failure_class, unit)
+            if not all(isinstance(text, str) for text in key):
+                raise TypeError("a name is no text")
+            kept[name].table.setdefault(key, {})[number] = (low, high)
     except FileNotFoundError:
         raise InputError([Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
         raise InputError([Problem(str(path), 0, 0, f"is no baseline of dr-sim ({type(error).__name__}); make it again")]) from None
     return Baseline(path.parent, kept)
+
+
+def _kept(of: Any) -> Kept:
+    """What is told of one scenario. Raises TypeError or ValueError."""
+    seed, n, certain = of["seed"], of["n"], of["certain"]
+    if not (_is_whole(seed) and _is_whole(n) and isinstance(certain, bool)):
+        raise TypeError("a number is none")
+    if not (0 <= seed <= SEED.most and 1 <= n <= MOST_RUNS):
+        raise ValueError("a number is out of bounds")
+    return Kept(seed, n, certain)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _seal(about: dict[str, Any], rows: Sequence[tuple[Any, ...]]) -> str:
+    """Of all that the file says, so that what is read is what was written."""
+    said = json.dumps([{key: value for key, value in about.items() if key != "seal"}, [list(row) for row in rows]], sort_keys=True)
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from dr_sim.units import HOUR_US
 Bools = NDArray[np.bool_]
 NO_WAY_US = 1 << 60
 """The outage where nothing can be promoted: longer than any run."""
+_MOST_PPM = 10**12  # a factor of a million, the largest in a scenario
 SERVED_AGAIN_PPM = 990_000
 _ALL_PPM = 1_000_000
 
@@ -190,10 +191,18 @@ class Slowness:
             by = max(1, usual_us(law))
             at.append(row.time_us)
             factor.append(factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by)
-        return cls(np.array(at, np.int64), np.array(factor, np.int64))
+        return cls(np.array(at, np.int64), np.array([min(x, _MOST_PPM) for x in factor], np.int64))
 
     def at(self, times: Ints) -> Ints:
         return np.maximum(1, self.factor_ppm[np.searchsorted(self.at_us, times, side="right") - 1])
+
+    def slowed(self, us: Ints, times: Ints) -> Ints:
+        """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that is more."""
+        whole, rest = us // _ALL_PPM, us % _ALL_PPM
+        factor = self.at(times)
+        fits = np.minimum(factor, NO_WAY_US // np.maximum(1, whole))  # so that the product stays within 64 bits
+        slowed: Ints = whole * fits + rest * factor // _ALL_PPM
+        return slowed
 
 
 # ---- what waits for its restore -------------------------------------------------------------------------------------------
@@ -209,6 +218,11 @@ class Jobs:
     takes_us: Ints
     plain_us: Ints
     due_us: Ints
+
+    def __post_init__(self) -> None:
+        """What takes so long that a sum of it would leave 64 bits is cut off: it never comes to an end."""
+        most = NO_WAY_US // max(1, len(self.takes_us))
+        self.takes_us, self.plain_us = np.minimum(self.takes_us, most), np.minimum(self.plain_us, most)
 
 
 @dataclass(slots=True)
@@ -461,7 +475,7 @@ def _with_a_drain(
 ) -> tuple[Ints, Ints]:
     before, back = way.before(start), way.back_us(start)
     total, plain = (np.append(np.int64(0), np.cumsum(x)) for x in (jobs.takes_us, jobs.plain_us))
-    slow = way.slow.at(start + before)  # restores that only the drain begins are as slow as they are then
+    then = start + before  # restores that only the drain begins are as slow as they are then
     due = np.searchsorted(jobs.due_us, start + before, side="right") if jobs.due_us.any() else landed
     prompt = np.clip(due, passed, landed)
     begins = jobs.begun_us[passed]
@@ -471,8 +485,8 @@ def _with_a_drain(
     last = np.maximum(prompt - 1, 0)  # the last one that is due by itself may come later than those before it end
     last_ends = jobs.due_us[last] + jobs.takes_us[last]
     work = total[prompt] - total[passed]
-    held = (plain[landed] - plain[prompt]) * slow // _ALL_PPM
-    all_of_it = (plain[landed] - plain[passed]) * slow // _ALL_PPM
+    held = way.slow.slowed(plain[landed] - plain[prompt], then)
+    all_of_it = way.slow.slowed(plain[landed] - plain[passed], then)
     floor = np.where(by_itself, before + held, before + all_of_it)
     until = np.where(by_itself, np.maximum(np.maximum(begins + work, last_ends), back) + held, np.where(back > 0, back + all_of_it, 0))
     floor[hangs & (begins <= start)] = NO_WAY_US
@@ -509,7 +523,7 @@ def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
             landed, done = jobs.landed_us[long], jobs.done_us[long]
             free = np.maximum(jobs.due_us[long], np.minimum(jobs.begun_us[long], done)) - way.shortest_us
             free = np.clip(free, landed, done)
-            held.add(landed, free, jobs.plain_us[long] * way.slow.at(landed) // _ALL_PPM)
+            held.add(landed, free, way.slow.slowed(jobs.plain_us[long], landed))
             prompt.add(free, done, jobs.takes_us[long])
     workers = scenario.replay.workers
     start = np.unique(np.concatenate((np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)))

@@ -297,12 +297,13 @@ def _without_commas(text: str) -> str:
 
 
 # ---- --set ---------------------------------------------------------------------------------------------------------
+LONGEST_LABEL = 120  # characters of an override in a message about it
 _STEP = re.compile(r'"([^"]+)"|([^."=]+)')
 
 
 def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | None:
     """'link.loss=1%' -> (('link', 'loss'), node). A step with a dot in it stands in double quotes."""
-    label = f"--set {text}"
+    label = f"--set {text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL] + '...'}"
     steps, position = [], 0
     while match := _STEP.match(text, position):
         steps.append(match[1] or match[2].strip())

@@ -94,6 +94,8 @@ class PostgresBackup:
                 db.commit_to(max(commits, db.at.commits), max(lsn, db.at.lsn))
             self._native = db.base_backup(self._base)
             header.last_lsn, self._n1 = db.at.lsn, db.at.commits
+            if header.kind is _FULL:
+                backup_set.told_apart(header, db.has_base, db.base_lsn)
             if header.kind is _FULL and not header.copy_only:
                 db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
                 db.carry_base(manifest(self._native.parts[0][1]))
