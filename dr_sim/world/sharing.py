@@ -5,8 +5,8 @@ microsecond and everything stays an integer. Shares are rounded down to whole un
 microseconds; with one flow the end is start + ceil(amount / rate), which on a FIFO link is the Lindley recursion.
 
 'fair': max-min fair among all flows, each within its cap. 'fifo': one after the other. 'priority': max-min fair
-within a class, what a class leaves goes to the next. Of 'fair' flows there may be thousands: from CROWD on they are kept
-as columns (crowd.py). Files come in crowds: what begins and ends at one instant is shared out once, when that is over.
+within a class, what a class leaves goes to the next. Files come in crowds: what begins and ends at one instant is shared
+out once, when that is over.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from operator import attrgetter
 from typing import Any
 
 from dr_sim.world.agenda import Agenda, Entry
-from dr_sim.world.crowd import MOST_LEFT, Crowd
 
 MICRO = 1_000_000
 _CAP, _ENTITY = attrgetter("cap"), attrgetter("entity")
-CROWD = 48  # flows: where columns begin to be faster than one flow after the other
 
 
 class Flow:
     """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the sharing has settled."""
 
-    __slots__ = ("arrival", "begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
+    __slots__ = ("begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
 
     def __init__(
         self, entity: int, left: int, cap: int, begins_us: int, priority: int, done: Callable[[Any], None], what: Any
@@ -39,7 +37,6 @@ class Flow:
         self.done = done
         self.what = what
         self.rate = 0
-        self.arrival = 0  # a number that rises while any are under way
 
 
 class SharedRate:
@@ -49,9 +46,6 @@ class SharedRate:
         self._capacity = capacity
         self._sharing = sharing
         self._flows: list[Flow] = []  # in order of arrival
-        self._arrivals = 0
-        self._crowd: Crowd | None = None
-        self._fresh: list[Flow] = []  # those that the crowd has not taken in yet
         self._settled_us = 0
         self._next: Entry | None = None
         self._next_us = -1
@@ -70,10 +64,7 @@ class SharedRate:
         if self._flows or self._due:
             if self._settled_us != now:
                 self._settle()
-            self._arrivals = flow.arrival = self._arrivals + 1
             self._flows.append(flow)
-            if self._crowd is not None:
-                self._fresh.append(flow)
             if not flow.left or self._next_us == now:
                 self._plan()  # something ends at this very instant
             else:
@@ -81,7 +72,6 @@ class SharedRate:
             return flow
         # alone, as nearly always: its end is known at once
         self._flows.append(flow)
-        self._arrivals = 0
         self._settled_us = now
         flow.rate = rate = self._rate_alone(cap)
         if rate or not flow.left:
@@ -128,8 +118,6 @@ class SharedRate:
             flow.done = _never_mind
             return 0
         self._settle()
-        if self._crowd is not None:
-            self._crowd.remove(flow)
         self._flows.remove(flow)
         self._plan()
         return -(-flow.left // MICRO)
@@ -140,8 +128,6 @@ class SharedRate:
             return 0
         self._settle()
         self._plan_due()
-        if self._crowd is not None:
-            self._scatter()  # who asks for one flow's rest and rate asks for all: that is no faster by columns
         return flow.left
 
     def set_capacity(self, capacity: int) -> None:
@@ -154,45 +140,11 @@ class SharedRate:
         self._settle()
         for flow in self._flows:
             flow.cap = cap
-        if self._crowd is not None:
-            self._crowd.set_cap(cap)
         self._plan()
-
-    def _gather(self) -> None:
-        """Into columns or out of them, by how many flows there are: out at half as many, so that it does not go to and fro."""
-        flows = self._flows
-        if self._crowd is not None:
-            if len(flows) * 2 <= CROWD:
-                self._scatter()
-        elif (
-            len(flows) >= CROWD and self._sharing == "fair" and self.replanned is None
-            and all(f.left < MOST_LEFT for f in flows)
-        ):  # fmt: skip
-            self._crowd = Crowd(flows, self._settled_us)
-
-    def _scatter(self) -> None:
-        assert self._crowd is not None
-        self._crowd.dissolve()
-        self._crowd = None
-
-    def _take_in(self) -> None:
-        """Those that have come at this instant join the crowd."""
-        assert self._crowd is not None
-        fresh, self._fresh = self._fresh, []
-        if all(f.left < MOST_LEFT for f in fresh):
-            self._crowd.add(fresh)
-        else:
-            self._scatter()
 
     def _settle(self) -> None:
         now = self._agenda._now
-        if self._fresh:
-            self._take_in()
         if now == self._settled_us:
-            return
-        if self._crowd is not None:
-            self._crowd.settle(now)
-            self._settled_us = now
             return
         for flow in self._flows:
             since = flow.begins_us if flow.begins_us > self._settled_us else self._settled_us
@@ -208,13 +160,7 @@ class SharedRate:
             self._next.cancel()
             self._next = None
         self._next_us = -1
-        if self._fresh:
-            self._take_in()
-        self._gather()
-        if self._crowd is not None:
-            soonest, who = self._crowd.plan(self._capacity)
-        else:
-            soonest, who = self._plan_each()
+        soonest, who = self._plan_each()
         if soonest >= 0:
             self._next_us = soonest
             self._next = self._agenda.at(soonest, self._class, who, self._end)
@@ -274,10 +220,7 @@ class SharedRate:
                 flow.done(flow.what)
                 return
         self._settle()
-        if self._crowd is not None:
-            ended = self._crowd.ended()
-        else:
-            ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
+        ended = [f for f in self._may_end([f for f in flows if f.begins_us <= now]) if not f.left]
         over = set(map(id, ended))
         self._flows = [f for f in flows if id(f) not in over]
         if self._sharing == "fair":
