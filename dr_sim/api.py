@@ -104,18 +104,23 @@ class Run:
         return drawn[what](views_of(self.whole))
 
 
-def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "") -> Run:
+def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "", steps: bool = False) -> Run:
     """One replication of a scenario. seed: in place of the scenario's own; number: which replication; engine:
-    likewise in place of its own."""
+    likewise in place of its own; steps: every fast path is off, which is slower and gives the same records."""
     api_input.a_scenario(scenario)
     api_input.whole("number", number, 0)
     api_input.engine_named(engine)
-    of = replication(scenario if seed is None else replace(scenario, seed=seed), number)
+    of = _stepped(replication(scenario if seed is None else replace(scenario, seed=seed), number), steps)
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
     whole = Whole(play(of))
     summary = summarise(whole)
     return Run(of, whole, summary, judge(summary, of))
+
+
+def _stepped(scenario: Scenario, steps: bool) -> Scenario:
+    """With every fast path off, if that is asked for."""
+    return replace(scenario, steps=True) if steps else scenario
 
 
 def replicate(
@@ -127,13 +132,15 @@ def replicate(
     on: str | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
+    steps: bool = False,
 ) -> Distribution:
     """Replications 0 to n - 1; without n as many as the scenario's `replications:` asks for (1 if it has none).
 
     workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead; folder: keeps finished
-    batches, so that the same call goes on where it was interrupted.
+    batches, so that the same call goes on where it was interrupted; steps: as of run.
     """
     api_input.a_scenario(scenario)
+    scenario = _stepped(scenario, steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
     course = Course(of, None if folder is None else Store(Path(folder), of))
@@ -207,11 +214,13 @@ def compare(
     workers: int | None = None,
     on: str | None = None,
     progress: Progress | None = None,
+    steps: bool = False,
 ) -> Comparison:
     """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default the larger number that
-    they ask for."""
+    they ask for; steps: as of run."""
     for one in (a, b):
         api_input.a_scenario(one)
+    a, b = _stepped(a, steps), _stepped(b, steps)
     api_input.whole("n", n)
     seed = a.seed if seed is None else seed
     courses = [Course(replace(of, seed=seed)) for of in (a, b)]
@@ -234,11 +243,13 @@ def sweep(
     on: str | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
+    steps: bool = False,
 ) -> Swept:
     """Every combination of values of some keys, n replications each (default: what the scenario asks for).
 
     path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps', 'replay.on_hole': ['resync', 'bridge']}, by
     default the file's own `sweep:`. InputError (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies.
+    steps: as of run.
     """
     if isinstance(path, Scenario):
         raise TypeError("sweep takes the path of a scenario file, since each point is read from it anew, not a scenario")
@@ -246,7 +257,7 @@ def sweep(
     sweeps = base.sweep if vary is None else api_input.swept(vary)
     if not sweeps:
         raise ValueError(f"{path} says nothing to vary; give vary={{'link.bandwidth': '10..1000 Mbit/s, 9 log steps'}}, or a 'sweep:' in the file")
-    points = points_of(path, sweeps, overrides, seed)
+    points = [replace(p, scenario=_stepped(p.scenario, steps)) for p in points_of(path, sweeps, overrides, seed)]
     return _play_points(points, plan_of(base, n), workers, on, folder, progress)
 
 

@@ -186,6 +186,7 @@ def _add_lists(commands: Any) -> None:
     policies.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
     policies.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each")
+    cli_experiments.add_steps(policies)
     policies.set_defaults(command=_policies)
 
 
@@ -195,7 +196,7 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.scenario import load_scenario
     from dr_sim.screen import in_colour, screen
 
-    scenario = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
+    scenario = replace(load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing), steps=a.steps)
     if cli_experiments.wants_replications(a, scenario):
         return cli_experiments.run_replications(a, scenario)
     if a.replication is not None:
@@ -357,7 +358,7 @@ def _policies(a: argparse.Namespace) -> int:
     from dr_sim.policies import policy_table
 
     broken: list[bugs.Broken] = []
-    show(policy_table(a.scenarios, a.set, a.seed, broken))
+    show(policy_table(a.scenarios, a.set, a.seed, broken, a.steps))
     for each in broken:
         print(bugs.told([each]), file=sys.stderr)
     if broken:

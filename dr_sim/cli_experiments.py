@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,16 @@ def add_to_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--replications", type=count, metavar="N", help="so many independent runs (default: the scenario's)")
     run.add_argument("--replication", type=int, metavar="I", help="a single run, on the luck of replication I (0 is the usual one)")
     add_executor(run)
+    add_steps(run)
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=count, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--on", metavar="dask://HOST:PORT", help="play replications on a Dask cluster")
+
+
+def add_steps(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", action="store_true", help="with every fast path off: slower, the same records")
 
 
 def count(text: str) -> int:
@@ -97,6 +103,7 @@ def add_commands(commands: Any) -> None:
     check.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a pull request")
     check.add_argument("--github", action="store_true", help="print annotations (by itself where GITHUB_ACTIONS is true)")
     add_executor(check)
+    add_steps(check)
     check.set_defaults(command=_check)
 
     baseline = commands.add_parser("baseline", help="store what every replication gives now, to compare with later")
@@ -114,6 +121,7 @@ def add_commands(commands: Any) -> None:
     compare.add_argument("--all", action="store_true", help="show what does not differ, too")
     compare.add_argument("--json", action="store_true", help="print the differences as JSON")
     add_executor(compare)
+    add_steps(compare)
     compare.set_defaults(command=_compare)
 
     sweep = commands.add_parser("sweep", help="vary keys of a scenario: a table and a picture")
@@ -126,6 +134,7 @@ def add_commands(commands: Any) -> None:
     sweep.add_argument("--answer", metavar="TEXT", help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)")
     sweep.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)")
     add_executor(sweep)
+    add_steps(sweep)
     sweep.set_defaults(command=_sweep)
 
 
@@ -161,7 +170,7 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
-    loaded = load_all(a.paths, a.set)
+    loaded = [(path, replace(scenario, steps=a.steps)) for path, scenario in load_all(a.paths, a.set)]
     check_outputs([a.junit, a.markdown], [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])])
     began = time.monotonic()
     with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
@@ -195,7 +204,7 @@ def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.screen_distribution import comparison
 
-    first, second = (api.load_scenario(path) for path in (a.a, a.b))
+    first, second = (replace(api.load_scenario(path), steps=a.steps) for path in (a.a, a.b))
     with api.shown_progress("compare") as progress:
         found = api.compare(first, second, a.replications, seed=a.seed, workers=a.workers, on=a.on, progress=progress)
     if a.json:
@@ -221,7 +230,7 @@ def _sweep(a: argparse.Namespace) -> int:
         raise InputError([Problem(str(a.scenario), 0, 0, told)])
     sweep.check_measures(a.measure)
     asked = sweep.asked_of(a.answer, base, sweeps)
-    points = sweep.points_of(a.scenario, sweeps, a.set, a.seed)
+    points = [replace(p, scenario=replace(p.scenario, steps=a.steps)) for p in sweep.points_of(a.scenario, sweeps, a.set, a.seed)]
     n = api.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dr_sim.bugs import Broken, broken_by
@@ -17,11 +18,12 @@ HEADS = ("policy", "exposure mean", "p99", "max", "in danger", "sent", "told in 
 
 
 def policy_table(
-    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None, broken: list[Broken] | None = None
-) -> str:
+    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None, broken: list[Broken] | None = None,
+    steps: bool = False,
+) -> str:  # fmt: skip
     """A table of the scenarios in these files, each run once with the same seed: by default that of the first. In danger:
     the part of the time in which true exposure was above danger.above. broken: takes the errors of scenarios that ended in
-    one; the others go on. Without it such an error is raised."""
+    one; the others go on. Without it such an error is raised. steps: every fast path is off."""
     lines = []
     for path in paths:
         scenario = load_scenario(path, overrides, seed)
@@ -29,7 +31,7 @@ def policy_table(
         if scenario.seed != seed:
             scenario = load_scenario(path, overrides, seed)
         try:
-            result = run(scenario)
+            result = run(replace(scenario, steps=steps))
         except DrSimError:
             raise
         except Exception as error:

@@ -27,7 +27,8 @@ _NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description") 
 def key_of(scenario: Scenario) -> str:
     """Names what the replications of a scenario are: two scenarios with one key have the same ones."""
     said = {name: value for name, value in scenario.resolved.items() if name not in _NOT_THE_RUN}
-    text = json.dumps([said or repr(scenario), scenario.seed, code_digest()], sort_keys=True)
+    steps = ["steps"] if scenario.steps else []  # who doubts the fast paths wants each run played
+    text = json.dumps([said or repr(scenario), scenario.seed, code_digest(), *steps], sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -386,3 +386,4 @@ class Scenario:
     sweep: tuple[Sweep, ...] = ()
     answer: SweepAnswer | None = None
     resolved: dict[str, Any] = field(default_factory=dict)  # as written back to results/, defaults filled in
+    steps: bool = False  # every fast path is off (--steps): the records are the same

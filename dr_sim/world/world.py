@@ -52,11 +52,12 @@ class World:
         self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
         store: Store | None = None, heirs: Mapping[str, Heir] | None = None,
     ) -> None:  # fmt: skip
-        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together (world/pruning.py); the records
-        are the same without it.
+        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together (world/pruning.py), unless the
+        scenario asks for steps; the records are the same without it.
         sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory).
         heirs: the databases that an earlier leg leaves, by name (world/succession.py); the others are created."""
         heirs = heirs or {}
+        express = express and not scenario.steps
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
         journal = Journal()
         agenda = Agenda()
