@@ -196,8 +196,13 @@ def _row_of_line(kind_id: int, sums: list[_Sum]) -> Callable[[tuple[int, ...]], 
     for constant, plus, minus in sums:
         terms = [f"+v[{i}]" for i in plus] + [f"-v[{i}]" for i in minus]
         columns.append(f"{constant}{''.join(terms)}")
-    row: Callable[[tuple[int, ...]], tuple[int, ...]] = eval(f"lambda v: ({kind_id}, {', '.join(columns)})")
-    return row
+    return _compiled(f"lambda v: ({kind_id}, {', '.join(columns)})")
+
+
+@functools.cache
+def _compiled(function: str) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
+    made: Callable[[tuple[int, ...]], tuple[int, ...]] = eval(function)
+    return made
 
 
 def _sum_of(text: str, place: dict[str, int]) -> _Sum:

@@ -33,9 +33,9 @@ from dr_sim.world.quiet_rows import QuietRows
 if TYPE_CHECKING:
     from dr_sim.world.express import Left, Lives
 
-FIRST_LOGS = 4  # of the first stretch of a database, beside its last log and the first with an alarm
-SAMPLED_LOGS = 3  # of another stretch that is drawn, beside its last log
-ONE_IN = 8  # of the other stretches
+FIRST_LOGS = 2  # of the first stretch of a database, beside its last log and the first with an alarm
+SAMPLED_LOGS = 1  # of another stretch that is drawn, beside its last log
+ONE_IN = 16  # of the other stretches
 _Row = tuple[int, ...]
 Told = e.Event | Command
 
