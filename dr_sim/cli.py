@@ -45,8 +45,11 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
     try:
         arguments = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
-        outside_allowed.set(getattr(arguments, "allow_outside", False))
-        code = command(arguments)
+        allowed = outside_allowed.set(outside_allowed.get() or getattr(arguments, "allow_outside", False))
+        try:
+            code = command(arguments)
+        finally:
+            outside_allowed.reset(allowed)
         sys.stdout.flush()
         return code
     except DrSimError as error:

@@ -15,6 +15,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.cost_line import FASTEST_BYTES_S, Fit, rate_text, time_text
 from dr_sim.errors import InputError, Problem
 from dr_sim.reading import read_regular
+from dr_sim.scenario import bounds
 from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
 
 RESTORE_KEYS = {
@@ -36,7 +37,7 @@ class Costs:
 
     def overrides(self, scale: int) -> list[str]:
         """As after --set, for a scenario whose databases are so many times larger than they lie on disk."""
-        found = [f"{side}.disk={rate_text(FASTEST_BYTES_S * scale)}" for side in ("primary", "secondary")]
+        found = [f"{side}.disk={rate_text(min(FASTEST_BYTES_S * scale, bounds.DISK_RATE.most))}" for side in ("primary", "secondary")]
         found += [f"secondary.hash_rate={_scaled(self.fits['hash'], scale)}", f"failover.recover={_us(self.recover_us)}"]
         for kind in Kind:
             backup, restore = (self.fits[f"{kind.word} {what}"] for what in ("backup", "restore"))
@@ -105,7 +106,8 @@ class StoredCosts:
     def _at(self, key: str, text: str, scale: int) -> str:
         if not key.endswith(RATES):
             return text
-        return units.format_disk_rate(units.parse_disk_rate(text) * scale)
+        rate = units.parse_disk_rate(text) * scale
+        return units.format_disk_rate(min(rate, bounds.DISK_RATE.most))
 
 
 def read_costs(path: Path) -> StoredCosts:

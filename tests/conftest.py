@@ -4,8 +4,12 @@ And Ctrl-C as on a terminal: a shell's background job ignores it, and so would w
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from dr_sim.reading import outside_allowed
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,3 +19,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("new", deadline=None, print_blob=True)
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def files_from_anywhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Scenarios that tests write extend those of the library, which lies elsewhere; where that is refused is tested in
+    test_hostile_texts_and_paths.py."""
+    allowed = outside_allowed.set("test_hostile_texts_and_paths" not in request.node.nodeid)
+    yield
+    outside_allowed.reset(allowed)

@@ -139,6 +139,8 @@ class Repair:
             self.db.fetching.ask(out)
         if self.db.machine_silent:
             return  # nobody asks the dead for a backup
+        if self._waits_for_somebody(kind):
+            return
         self.kind, self.name, self.asked, self.absent = kind, "", True, 0
         self.asked_mono_us, self.asked_utc_us = mono_us, utc_us
         self._save(out)
@@ -271,6 +273,14 @@ class Repair:
         if self.policy and file.kind == FULL and file.name == self.name:
             self._end(out)
         self.steps = self.steps[1:] if self.steps and self.steps[0] == file.name else []
+
+    def _waits_for_somebody(self, kind: int) -> bool:
+        """Return whether a backup of that kind is here and refused until somebody sets up this side: another one would
+        be refused likewise."""
+        return any(
+            file.kind == kind and file.refused and needs_somebody(file.error_number)
+            for file in self.db.files.values()
+        )
 
     def refused(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The engine did not take it."""

@@ -27,7 +27,7 @@ from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries
 from dr_sim.engines.postgres import server as server_module
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
-from dr_sim.engines.postgres.home import Home, home, server_user
+from dr_sim.engines.postgres.home import Home, children, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
 from dr_sim.engines.postgres.notes import LOCK, LOST, PREFIX, clear_leftovers, notes_folder
 from dr_sim.engines.scratch import began
@@ -469,6 +469,9 @@ def test_no_server_outlives_the_process_that_started_it(end: str, tmp_path: Path
 def test_what_a_killed_process_left_behind_is_cleared_at_the_next_start(tmp_path: Path) -> None:
     program, server, folder = run_program("import time; time.sleep(60)", tmp_path)
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    for child in children(program.pid):
+        if child != server:
+            os.kill(child, signal.SIGKILL)  # its watcher, which would end the server at once
     program.kill()
     program.communicate(timeout=60)
     assert began(server) is not None and folder.exists()

@@ -57,7 +57,7 @@ def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
     found = verify(result.journal, manager_config(result.scenario), result.scenario.start_utc_us)
     assert found.mismatch is None
     assert found.rows == len(result.journal)
-    assert found.commands > 100
+    assert found.commands > 50
 
 
 @pytest.mark.parametrize("path", RUNNING, ids=name_of)
@@ -88,7 +88,8 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
                 if failure_class == "database":
                     would_be = 0  # its log survives
                 refused = any(row.values["what"] == "setup_differs" for row in leg.journal.rows("truth.event"))
-                if refused:  # all has landed, and nobody could restore it there
+                hung = name_of(path) == "faults/restore_hangs"
+                if refused or hung:  # all has landed, and could not be restored there
                     assert database["data_loss_us"] >= would_be
                 else:
                     assert database["data_loss_us"] == would_be

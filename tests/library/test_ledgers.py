@@ -93,7 +93,7 @@ def test_a_log_that_waits_for_a_full_is_said_to_wait(tmp_path: Path) -> None:
 
 
 # ---- what was there and was lost -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("wiped", ["operator_mistake: wipes the secondary", "lose_secondary: 1 h"])
+@pytest.mark.parametrize("wiped", ["operator_mistake: wipes the secondary host", "lose_secondary: 1 h"])
 def test_what_was_wiped_is_not_called_landed(tmp_path: Path, wiped: str) -> None:
     result = of(tmp_path, LOGS, f"at: Mon 10:00, {wiped}")
     found = exposure(result, 10 * HOUR + MINUTE)
@@ -114,7 +114,7 @@ def test_a_file_deleted_before_it_was_copied_is_a_hole(tmp_path: Path) -> None:
 
 
 def test_an_outage_that_waits_for_a_re_seed_is_not_detection(tmp_path: Path) -> None:
-    wiped, lost = "at: Mon 10:00, operator_mistake: wipes the secondary", "at: Mon 10:01, lose: site"
+    wiped, lost = "at: Mon 10:00, operator_mistake: wipes the secondary host", "at: Mon 10:01, lose: site"
     leg = of(tmp_path, LOGS, wiped, lost, run_for="12 h").whole.legs[0]
     outage = explain_failover(leg.journal, leg.scenario, 1)[1]
     assert sum(line.duration_us for line in outage.lines if line.cause == "detect") == 30 * SECOND

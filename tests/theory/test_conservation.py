@@ -109,7 +109,7 @@ def test_an_edit_of_the_record_is_found(edit: str, tmp_path: Path) -> None:
     assert found.wrong
 
 
-def cut_too_early(self: Promotion, file: BackupFile) -> None:
+def cut_too_early(self: Promotion, file: BackupFile, stop: object = None) -> None:
     """Planted: loss is reckoned from a second before the last log was cut."""
     self._cut_us[file.database] = file.ends_us - 1_000_000
 

@@ -200,7 +200,7 @@ def test_a_file_larger_than_the_quota_passes() -> None:
 def test_a_cut_file_is_staged_once() -> None:
     """Cut eight times, its 20 MB are still 20 MB: three more logs pass before a purge is due."""
     cuts = [f"{{at: {301_100 + 1_000 * i} ms, link_outage: 100 ms}}" for i in range(8)]
-    journal = told(*cuts, sets=(*STAGING, "replication.retry=500 ms", "link.bandwidth=20 Mbit/s"))
+    journal = told(*cuts, sets=(*STAGING, "replication.retry=0 s", "link.bandwidth=20 Mbit/s"))
     assert len(sent(journal, 0)) > 4
     assert all("staging" not in {s for _, s in states(journal, n)} for n in range(4))
     assert "staging" in {s for _, s in states(journal, 4)}

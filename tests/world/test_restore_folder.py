@@ -97,7 +97,7 @@ def refusing(times: int) -> Callable[[World], None]:
         engine, left = world.context.secondary_engine, [times]
         begin = engine.begin_restore
 
-        def begin_restore(database: str, path: str, *, replace: bool = False) -> Any:
+        def begin_restore(database: str, path: str, *, replace: bool = False, stop_at: Any = None) -> Any:
             if left[0]:
                 left[0] -= 1
                 raise EngineError(3101, "in use")
@@ -129,7 +129,7 @@ def test_the_engine_is_given_the_copy() -> None:
     def watch(world: World) -> None:
         begin = world.context.secondary_engine.begin_restore
 
-        def begin_restore(database: str, path: str, *, replace: bool = False) -> Any:
+        def begin_restore(database: str, path: str, *, replace: bool = False, stop_at: Any = None) -> Any:
             given.append(path)
             return begin(database, path, replace=replace)
 
