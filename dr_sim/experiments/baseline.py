@@ -153,7 +153,7 @@ def read(path: Path) -> Baseline:
 
 
 def _kept(of: Any) -> Kept:
-    """What is told of one scenario. Raises TypeError or ValueError."""
+    """Return what is told of one scenario. Raises TypeError or ValueError."""
     seed, n, certain = of["seed"], of["n"], of["certain"]
     if not (_is_whole(seed) and _is_whole(n) and isinstance(certain, bool)):
         raise TypeError("a number is none")
@@ -167,7 +167,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _seal(about: dict[str, Any], rows: Sequence[tuple[Any, ...]]) -> str:
-    """Of all that the file says, so that what is read is what was written."""
+    """Return a digest of all that the file says, so that what is read is what was written."""
     said = json.dumps([{key: value for key, value in about.items() if key != "seal"}, [list(row) for row in rows]], sort_keys=True)
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -177,7 +177,7 @@ def check(
 
 
 def _judged(course: Course, plan: Replications, playing: Executor, progress: Progress | None, lines: int) -> Distribution:
-    """What the replications of one scenario give. An error in judging them is that scenario's result, and no other's."""
+    """Return what the replications of one scenario give. An error in judging them is that scenario's result, and no other's."""
     try:
         found = api.replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
         found.verdict  # noqa: B018 - judged here, where an error concerns this scenario alone
@@ -189,7 +189,7 @@ def _judged(course: Course, plan: Replications, playing: Executor, progress: Pro
 
 
 def _ended(scenario: Scenario, error: Exception) -> Distribution:
-    """Of a scenario whose numbers could not be had: nothing but the error."""
+    """Describe a scenario whose numbers could not be had: nothing but the error."""
     return Distribution(scenario, [], broken=(broken_by(error),))
 
 

@@ -212,7 +212,7 @@ class Processes:
 
 
 def parts_of(key: str, packed: bytes, broken: Sequence[Broken]) -> Iterator[Batch]:
-    """What came of a batch."""
+    """The outcome of a batch."""
     if packed:
         yield key, packed
     for each in broken:

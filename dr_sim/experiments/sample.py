@@ -193,7 +193,7 @@ def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
 
 
 def _of_class(head: str, curve: dict[str, Any], failure_class: str) -> Iterator[Value]:
-    """Of the service, and of each database and tenant that the SLA asks it of."""
+    """Values of the service, and of each database and tenant that the SLA asks it of."""
     yield from _of_curve(head, curve, "", failure_class)
     for name, each in curve["by_database"].items():
         yield from _of_curve(head, each, name, failure_class)
