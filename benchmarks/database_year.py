@@ -1,11 +1,13 @@
-"""How much CPU a database-year costs, against a bare SimPy tandem of the same arrivals; both sides in this one run.
+"""How much CPU a database-year costs, against a bare SimPy tandem of the same arrivals; both sides
+in this one run.
 
     python benchmarks/database_year.py [--days 365] [--pairs 3] [--steps] [--fleet]
 
-dr_sim: database_year.yaml (beside this file), the world with its recovery logic, journal and witness. Bare: a process
-per log, Resources for the link and the replay, no logic, no records. The sides alternate; the ratio is the median over
-the pairs. Peak memory is that of a fresh process that does nothing but the run. Wanted: at most 3 times, under 500 MB.
---steps: without the express lane, every log step by step. --fleet: fleet_week.yaml in its place, a week of 100 databases.
+dr_sim: database_year.yaml (beside this file), the world with its recovery logic, journal and
+witness. Bare: a process per log, Resources for the link and the replay, no logic, no records. The
+sides alternate; the ratio is the median over the pairs. Peak memory is that of a fresh process that
+does nothing but the run. Wanted: at most 3 times, under 500 MB. --steps: without the express lane,
+every log step by step. --fleet: fleet_week.yaml in its place, a week of 100 databases.
 """
 
 from __future__ import annotations
@@ -35,13 +37,21 @@ WANTED_RATIO, WANTED_MB = 3.0, 500.0
 
 
 def bare(scenario: Scenario) -> int:
-    """The same logs through the same tandem, as one writes it in SimPy; returns how many were restored. Databases are alike."""
+    """The same logs through the same tandem, as one writes it in SimPy; returns how many were
+    restored. Databases are alike.
+    """
     size = scenario.databases[0].log_volume.num_bytes
     every_s = scenario.databases[0].log.interval_us / SECOND_US
-    cost, there, restore = scenario.primary.log, scenario.secondary, scenario.secondary.restore[Kind.LOG]
+    cost, there, restore = (
+        scenario.primary.log,
+        scenario.secondary,
+        scenario.secondary.restore[Kind.LOG],
+    )
     backup_s = cost.fixed_us / SECOND_US + size / cost.rate_bytes_s
     send_s = size * 8 / scenario.link.bandwidth_bit_s
-    replay_s = size / there.hash_bytes_s + restore.fixed_us / SECOND_US + size / restore.rate_bytes_s
+    replay_s = (
+        size / there.hash_bytes_s + restore.fixed_us / SECOND_US + size / restore.rate_bytes_s
+    )
     env = simpy.Environment()
     link = simpy.Resource(env, 1)
     replay = simpy.Resource(env, min(len(scenario.databases), scenario.replay.workers))
@@ -91,14 +101,23 @@ def peak_mb(options: list[str]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="CPU and memory of a database-year against bare SimPy.")
+    parser = argparse.ArgumentParser(
+        description="CPU and memory of a database-year against bare SimPy."
+    )
     parser.add_argument("--days", help="a shorter run for a quick try")
     parser.add_argument("--pairs", type=int, default=3, help="how often both sides run")
     parser.add_argument("--steps", action="store_true", help="without the express lane")
-    parser.add_argument("--fleet", action="store_true", help="a week of 100 databases that share link, disks and workers")
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="a week of 100 databases that share link, disks and workers",
+    )
     parser.add_argument("--only-run", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    scenario = load_scenario(FLEET if options.fleet else SCENARIO, [f"run_for={options.days} days"] if options.days else [])
+    scenario = load_scenario(
+        FLEET if options.fleet else SCENARIO,
+        [f"run_for={options.days} days"] if options.days else [],
+    )
     express = not options.steps
     if options.only_run:
         gc.disable()
@@ -111,9 +130,15 @@ def main() -> int:
     for _ in range(options.pairs):
         theirs, ours = cpu_s(lambda: bare(scenario)), cpu_s(lambda: dr_sim(scenario, express))
         ratios.append(ours / theirs)
-        print(f"bare {theirs / logs * 1e6:6.1f} us a log, dr_sim {ours / logs * 1e6:6.1f} us a log, ratio {ours / theirs:.2f}")
+        print(
+            f"bare {theirs / logs * 1e6:6.1f} us a log, dr_sim {ours / logs * 1e6:6.1f} "
+            f"us a log, ratio {ours / theirs:.2f}"
+        )
     ratio, memory = statistics.median(ratios), peak_mb(sys.argv[1:])
-    print(f"{logs} logs: {ratio:.2f} times bare SimPy (wanted: at most {WANTED_RATIO:g}), peak {memory:.0f} MB (wanted: under {WANTED_MB:g})")
+    print(
+        f"{logs} logs: {ratio:.2f} times bare SimPy (wanted: at most {WANTED_RATIO:g}), "
+        f"peak {memory:.0f} MB (wanted: under {WANTED_MB:g})"
+    )
     return 0 if ratio <= WANTED_RATIO and memory < WANTED_MB else 1
 
 

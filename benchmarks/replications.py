@@ -1,12 +1,14 @@
-"""Replications in numbers: what handing one over costs, two processes against one, and two Dask workers against one process.
+"""Replications in numbers: what handing one over costs, two processes against one, and two Dask
+workers against one process.
 
-The replications are real ones of about 10 ms. Wanted: overhead below 1 ms a replication, two processes at least 1.8 times
-one, Dask on loopback at least 1.6 times one.
+The replications are real ones of about 10 ms. Wanted: overhead below 1 ms a replication, two
+processes at least 1.8 times one, Dask on loopback at least 1.6 times one.
 
-Two cores share caches, memory and clock, and the machine may have other work, so two processes that share nothing are not
-twice one either. That ceiling is measured beside the rest, turn and turn about: two plain processes, each with half of the
-replications in a loop, against one with all of them. Other work only ever adds to a time, so each figure is a ratio of the
-best times of all rounds; in brackets the ratios of single rounds, which tell how quiet the machine was.
+Two cores share caches, memory and clock, and the machine may have other work, so two processes that
+share nothing are not twice one either. That ceiling is measured beside the rest, turn and turn
+about: two plain processes, each with half of the replications in a loop, against one with all of
+them. Other work only ever adds to a time, so each figure is a ratio of the best times of all
+rounds; in brackets the ratios of single rounds, which tell how quiet the machine was.
 """
 
 from __future__ import annotations
@@ -77,7 +79,13 @@ class Plain:
         command = [sys.executable, "-c", PLAIN, str(path)]
         root = str(Path(__file__).resolve().parents[1])
         self.pair = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root})
+            subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": root},
+            )
             for _ in range(2)
         ]
 
@@ -102,7 +110,9 @@ class Plain:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-n", type=int, default=400, help="replications in each measurement")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--dask", action="store_true", help="two workers on loopback, too")
@@ -118,7 +128,8 @@ def main() -> None:
         dask = _dask(stack) if a.dask else None
         for playing in (one, two, dask):
             if playing is not None:
-                played(scenario, 16, playing)  # they have imported everything, and know how long a replication takes
+                # they have imported everything, and know how long a replication takes
+                played(scenario, 16, playing)
         plain.played(8, 2)
         rounds: list[dict[str, float]] = []
         for i in range(a.rounds):
@@ -140,7 +151,8 @@ def _packing(sample: Sample) -> float:
 
 def _processes(stack: ExitStack, workers: int) -> Processes:
     playing = Processes(workers)
-    playing._pool = [executors._Worker(start()) for _ in range(workers)]  # one alone would stay in this process
+    # one alone would stay in this process
+    playing._pool = [executors._Worker(start()) for _ in range(workers)]
     stack.callback(playing.close)
     return playing
 
@@ -148,25 +160,42 @@ def _processes(stack: ExitStack, workers: int) -> Processes:
 def _dask(stack: ExitStack) -> Executor:
     from distributed import LocalCluster
 
-    cluster = stack.enter_context(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"))
-    return stack.enter_context(api.executor(on=cluster.scheduler_address.replace("tcp://", "dask://")))
+    cluster = stack.enter_context(
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
+        )
+    )
+    return stack.enter_context(
+        api.executor(on=cluster.scheduler_address.replace("tcp://", "dask://"))
+    )
 
 
 def _tell(rounds: list[dict[str, float]], each_s: float, packing_s: float) -> None:
     print(f"one replication        {1000 * each_s:6.2f} ms")
     overhead = min(t["overhead"] for t in rounds) + packing_s
-    print(f"packed, heard and kept {1000 * overhead:6.2f} ms of CPU a replication (wanted: below 1)")
-    print(f"ceiling                {_ratio(rounds, 'plain', 'plain two')} times one: two plain processes that share nothing")
+    print(
+        f"packed, heard and kept {1000 * overhead:6.2f} ms of CPU a replication (wanted: below 1)"
+    )
+    print(
+        f"ceiling                {_ratio(rounds, 'plain', 'plain two')} times one: two "
+        "plain processes that share nothing"
+    )
     for name, words, wanted in (("two", "two processes", 1.8), ("dask", "two Dask workers", 1.6)):
         if name in rounds[0]:
             part = min(t["plain two"] for t in rounds) / min(t[name] for t in rounds)
-            told = f"times one process (wanted: at least {wanted}); {100 * part:.0f} % of what two plain processes do"
+            told = (
+                f"times one process (wanted: at least {wanted}); {100 * part:.0f} % of what "
+                "two plain processes do"
+            )
             print(f"{words:<23}{_ratio(rounds, 'one', name)} {told}")
 
 
 def _ratio(rounds: list[dict[str, float]], one: str, two: str) -> str:
     each = [t[one] / t[two] for t in rounds]
-    return f"{min(t[one] for t in rounds) / min(t[two] for t in rounds):5.2f} [{min(each):.2f}, {max(each):.2f}]"
+    return (
+        f"{min(t[one] for t in rounds) / min(t[two] for t in rounds):5.2f} [{min(each):.2f}, "
+        f"{max(each):.2f}]"
+    )
 
 
 if __name__ == "__main__":

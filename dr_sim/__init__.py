@@ -1,11 +1,26 @@
-"""dr_sim: what a primary's loss costs a log-shipped service, found by running the real recovery logic against a simulated one."""
+"""dr_sim: what a primary's loss costs a log-shipped service, found by running the real recovery
+logic against a simulated one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "__version__", "compare", "load_scenario", "replicate", "run", "side_by_side", "sweep"]
+__all__ = [
+    "Comparison",
+    "Distribution",
+    "Run",
+    "Scenario",
+    "Swept",
+    "__version__",
+    "compare",
+    "load_scenario",
+    "replicate",
+    "run",
+    "side_by_side",
+    "sweep",
+]
 
 if TYPE_CHECKING:
     from dr_sim.api import (

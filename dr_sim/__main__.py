@@ -1,6 +1,7 @@
 """`python -m dr_sim` is `dr-sim`: the process around the face.
 
-Whoever ends it, with Ctrl-C or SIGTERM, at whatever instant, finds exit code 130, one line and nothing half written.
+Whoever ends it, with Ctrl-C or SIGTERM, at whatever instant, finds exit code 130, one line and
+nothing half written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 
 
 def _at_once(number: int, frame: Any) -> None:
-    """While modules are loaded nothing is there to be tidied, and some of them would make another error of an interrupt."""
+    """While modules are loaded nothing is there to be tidied, and some of them would make another
+    error of an interrupt.
+    """
     os.write(2, b"interrupted; nothing was written\n")
     os._exit(130)
 
@@ -43,13 +46,15 @@ def run() -> int:
             from dr_sim.bugs import report
 
             return report(error)
-        os.write(2, b"interrupted; what is not finished was not written\n")  # a module being loaded made another error of it
+        # a module being loaded made another error of it
+        os.write(2, b"interrupted; what is not finished was not written\n")
         return 130
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # what is done is done: its exit code stands
-        # An interrupt that crossed an exec (dataclasses are made by one) makes CPython die by the signal at its very end, though
-        # it was caught; the next exec takes that back (run_eval_code_obj in Python/pythonrun.c).
+        # An interrupt that crossed an exec (dataclasses are made by one) makes CPython die by the
+        # signal at its very end, though it was caught; the next exec takes that back
+        # (run_eval_code_obj in Python/pythonrun.c).
         exec("")
 
 

@@ -2,8 +2,9 @@
 
     Answer(f"**{edge.meets}** is enough.", {"enough": edge.meets}, {"exposure.p99, s": interval})
 
-Jupyter shows the words. The rest is kept in the cell's output under a type of its own (MIME), where answer_in() finds it
-again: so a test, or a papermill run by night, can tell that a conclusion is not what it was.
+Jupyter shows the words. The rest is kept in the cell's output under a type of its own (MIME), where
+answer_in() finds it again: so a test, or a papermill run by night, can tell that a conclusion is
+not what it was.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """words: Markdown. conclusions: what must not change unnoticed, as texts ('200 Mbit/s', 'less'). numbers: what they rest
-    on, with their intervals, the unit in the name."""
+    """words: Markdown. conclusions: what must not change unnoticed, as texts ('200 Mbit/s',
+    'less'). numbers: what they rest on, with their intervals, the unit in the name.
+    """
 
     words: str
     conclusions: Mapping[str, str | None]
@@ -32,13 +34,18 @@ class Answer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What Jupyter asks for."""
-        numbers = {name: [_finite(x) for x in (i.estimate, i.low, i.high)] for name, i in self.numbers.items()}
+        numbers = {
+            name: [_finite(x) for x in (i.estimate, i.low, i.high)]
+            for name, i in self.numbers.items()
+        }
         kept = {"conclusions": dict(self.conclusions), "numbers": numbers}
         return {"text/plain": self.words, "text/markdown": self.words, MIME: kept}
 
 
 def answer_in(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """The conclusions and numbers of an executed notebook (its JSON, or what nbformat reads). ValueError if it has none."""
+    """The conclusions and numbers of an executed notebook (its JSON, or what nbformat reads).
+    ValueError if it has none.
+    """
     found = [
         output["data"][MIME]
         for cell in notebook["cells"]
@@ -51,7 +58,9 @@ def answer_in(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One line for each conclusion that is another now, is gone, or is new; empty if the answer is the same."""
+    """One line for each conclusion that is another now, is gone, or is new; empty if the answer is
+    the same.
+    """
     before, after = then["conclusions"], now["conclusions"]
     return [
         f"{name}: was {before.get(name, 'not there')!r}, is {after.get(name, 'not there')!r}"
@@ -60,7 +69,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-# ---- words -----------------------------------------------------------------------------------------------------------
+# ---- words
 def sign(difference: Interval) -> str:
     """Of b - a: 'more', 'less', or 'no telling' where 0 is in the interval."""
     if difference.low > 0:
@@ -84,15 +93,22 @@ def size(value: float) -> str:
 
 
 def within(interval: Interval, words: Any = seconds, confidence: float = 0.95) -> str:
-    """'5.2 min (95 %: 5.1 to 5.4 min)', by one of the functions above; a side that is not bounded is said."""
-    low, high = words(interval.low), words(interval.high) if math.isfinite(interval.high) else "no limit yet"
+    """'5.2 min (95 %: 5.1 to 5.4 min)', by one of the functions above; a side that is not bounded
+    is said.
+    """
+    low, high = (
+        words(interval.low),
+        words(interval.high) if math.isfinite(interval.high) else "no limit yet",
+    )
     if math.isfinite(interval.high) and low.rpartition(" ")[2] == high.rpartition(" ")[2]:
         low = low.rpartition(" ")[0]
     return f"{words(interval.estimate)} ({100 * confidence:g} %: {low} to {high})"
 
 
 def compared(difference: Interval, words: Any = seconds, confidence: float = 0.95) -> str:
-    """A paired difference: '13.1 min more (95 %: ...)', '11 GB less (95 %: ...)', 'the same in every run', 'no telling, ...'."""
+    """A paired difference: '13.1 min more (95 %: ...)', '11 GB less (95 %: ...)', 'the same in
+    every run', 'no telling, ...'.
+    """
     if difference.low == difference.high == 0:
         return "the same in every run"
     told = sign(difference)

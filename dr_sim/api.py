@@ -1,4 +1,5 @@
-"""The public Python face, as `dr_sim.load_scenario`, `run`, `replicate`, `compare`, `sweep`: objects with tidy DataFrames.
+"""The public Python face, as `dr_sim.load_scenario`, `run`, `replicate`, `compare`, `sweep`:
+objects with tidy DataFrames.
 
     import dr_sim
 
@@ -7,8 +8,9 @@
     found.estimates                        # a row a measure and statistic, with its interval
     found.interval("data_loss.p99")        # Interval(estimate, low, high), seconds
 
-Every object has a picture too: plot() gives a matplotlib Figure. Durations in tables are seconds, shares parts of 1. Progress
-is shown on a terminal. What is no input raises InputError (a file), ValueError or TypeError, in one line.
+Every object has a picture too: plot() gives a matplotlib Figure. Durations in tables are seconds,
+shares parts of 1. Progress is shown on a terminal. What is no input raises InputError (a file),
+ValueError or TypeError, in one line.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class Run:
-    """One replication, whole: its legs (one, and one more after each failover), every measure, the verdict."""
+    """One replication, whole: its legs (one, and one more after each failover), every measure, the
+    verdict.
+    """
 
     scenario: Scenario
     whole: Whole  # its legs opened, and its curves
@@ -58,7 +62,10 @@ class Run:
 
     def __repr__(self) -> str:
         of = self.scenario
-        return f"Run({of.name}, seed {of.seed}, {len(self.summary['failovers'])} failovers, {self.verdict.outcome.name if of.sla else 'no SLA'})"
+        return (
+            f"Run({of.name}, seed {of.seed}, {len(self.summary['failovers'])} failovers, "
+            f"{self.verdict.outcome.name if of.sla else 'no SLA'})"
+        )
 
     @property
     def legs(self) -> list[Leg]:
@@ -84,7 +91,9 @@ class Run:
         return from_summary(self.whole, self.summary, self.scenario)
 
     def records(self, kind: str) -> pd.DataFrame:
-        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start. Of the first leg."""
+        """All records of one kind, as 'truth.failed' or 'seen.RaiseAlert'; time_us since the start.
+        Of the first leg.
+        """
         api_input.kind_of_record(kind)
         return frames.frame(self.journal, kind)
 
@@ -94,7 +103,9 @@ class Run:
         return self.whole.exposure(database, failure_class)
 
     def plot(self, what: str = "timeline") -> Figure:
-        """'timeline': backups, link, replay lag, alerts and failovers; 'exposure': true beside reported, with the SLA's line."""
+        """'timeline': backups, link, replay lag, alerts and failovers; 'exposure': true beside
+        reported, with the SLA's line.
+        """
         from dr_sim.figures import exposure_figure, timeline_figure
         from dr_sim.figures.views import views_of
 
@@ -104,13 +115,23 @@ class Run:
         return drawn[what](views_of(self.whole))
 
 
-def run(scenario: Scenario, seed: int | None = None, number: int = 0, engine: str = "", steps: bool = False) -> Run:
-    """One replication of a scenario. seed: in place of the scenario's own; number: which replication; engine:
-    likewise in place of its own; steps: every fast path is off, which is slower and gives the same records."""
+def run(
+    scenario: Scenario,
+    seed: int | None = None,
+    number: int = 0,
+    engine: str = "",
+    steps: bool = False,
+) -> Run:
+    """One replication of a scenario. seed: in place of the scenario's own; number: which
+    replication; engine: likewise in place of its own; steps: every fast path is off, which is
+    slower and gives the same records.
+    """
     api_input.a_scenario(scenario)
     api_input.whole("number", number, 0)
     api_input.engine_named(engine)
-    of = _stepped(replication(scenario if seed is None else replace(scenario, seed=seed), number), steps)
+    of = _stepped(
+        replication(scenario if seed is None else replace(scenario, seed=seed), number), steps
+    )
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
     whole = Whole(play(of))
@@ -134,10 +155,12 @@ def replicate(
     progress: Progress | None = None,
     steps: bool = False,
 ) -> Distribution:
-    """Replications 0 to n - 1; without n as many as the scenario's `replications:` asks for (1 if it has none).
+    """Replications 0 to n - 1; without n as many as the scenario's `replications:` asks for (1 if
+    it has none).
 
-    workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead; folder: keeps finished
-    batches, so that the same call goes on where it was interrupted; steps: as of run.
+    workers: processes of this machine (default: one a core); on: 'dask://HOST:PORT' instead;
+    folder: keeps finished batches, so that the same call goes on where it was interrupted; steps:
+    as of run.
     """
     api_input.a_scenario(scenario)
     scenario = _stepped(scenario, steps)
@@ -168,9 +191,16 @@ def executor(workers: int | None = None, on: str | None = None) -> Iterator[Exec
 
 
 def replicate_until(
-    course: Course, plan: Replications, playing: Executor, progress: Progress | None = None, until_judged: bool = False, lines: int = 0
+    course: Course,
+    plan: Replications,
+    playing: Executor,
+    progress: Progress | None = None,
+    until_judged: bool = False,
+    lines: int = 0,
 ) -> Distribution:
-    """Look by look, until `until:` is reached (and, until_judged, every SLA line is decided). lines: of a whole check."""
+    """Look by look, until `until:` is reached (and, until_judged, every SLA line is decided).
+    lines: of a whole check.
+    """
     total = len(looks(plan))
     found = Distribution(course.scenario, [], total, lines)
     for _, n, _ in look_by_look([course], plan, playing, progress):
@@ -179,13 +209,17 @@ def replicate_until(
             break
         if not plan.until and not until_judged:
             continue
-        if all(_narrow(found, u.measure, u.within_ppm) for u in plan.until) and not (until_judged and undecided(found, lines, total)):
+        if all(_narrow(found, u.measure, u.within_ppm) for u in plan.until) and not (
+            until_judged and undecided(found, lines, total)
+        ):
             break
     return found
 
 
 def some_of(found: Distribution) -> Distribution:
-    """found itself. BrokenReplicationError if every replication of it broke, so that there is no number at all."""
+    """found itself. BrokenReplicationError if every replication of it broke, so that there is no
+    number at all.
+    """
     if found.broken and not found.n:
         raise BrokenReplicationError(found.told_broken)
     return found
@@ -194,7 +228,9 @@ def some_of(found: Distribution) -> Distribution:
 def undecided(found: Distribution, lines: int, total: int) -> bool:
     """Whether more runs could decide a line."""
     errors = Errors.shared(lines or len(found.scenario.sla), total)
-    verdicts = [judge_line(found.samples, line, errors, luck=found.luck) for line in found.scenario.sla]
+    verdicts = [
+        judge_line(found.samples, line, errors, luck=found.luck) for line in found.scenario.sla
+    ]
     return any(v.outcome is Outcome.UNKNOWN and v.n for v in verdicts)
 
 
@@ -204,7 +240,7 @@ def _narrow(found: Distribution, measure: str, within_ppm: int) -> bool:
     return i.high - i.estimate <= reach and i.estimate - i.low <= reach
 
 
-# ---- comparisons -----------------------------------------------------------------------------------------------------
+# ---- comparisons
 def compare(
     a: Scenario,
     b: Scenario,
@@ -216,8 +252,9 @@ def compare(
     progress: Progress | None = None,
     steps: bool = False,
 ) -> Comparison:
-    """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default the larger number that
-    they ask for; steps: as of run."""
+    """n replications of both, on the same luck: b gets a's seed (or the seed given). n: by default
+    the larger number that they ask for; steps: as of run.
+    """
     for one in (a, b):
         api_input.a_scenario(one)
     a, b = _stepped(a, steps), _stepped(b, steps)
@@ -231,7 +268,7 @@ def compare(
     return Comparison(first, second)
 
 
-# ---- sweeps ----------------------------------------------------------------------------------------------------------
+# ---- sweeps
 def sweep(
     path: Path | str,
     vary: Mapping[str, str | Sequence[object]] | None = None,
@@ -245,19 +282,30 @@ def sweep(
     progress: Progress | None = None,
     steps: bool = False,
 ) -> Swept:
-    """Every combination of values of some keys, n replications each (default: what the scenario asks for).
+    """Every combination of values of some keys, n replications each (default: what the scenario
+    asks for).
 
-    path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps', 'replay.on_hole': ['resync', 'bridge']}, by
-    default the file's own `sweep:`. InputError (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies.
-    steps: as of run.
+    path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps',
+    'replay.on_hole': ['resync', 'bridge']}, by default the file's own `sweep:`. InputError
+    (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies. steps: as
+    of run.
     """
     if isinstance(path, Scenario):
-        raise TypeError("sweep takes the path of a scenario file, since each point is read from it anew, not a scenario")
+        raise TypeError(
+            "sweep takes the path of a scenario file, since each point is read from it "
+            "anew, not a scenario"
+        )
     base = load_scenario(path, overrides, seed)
     sweeps = base.sweep if vary is None else api_input.swept(vary)
     if not sweeps:
-        raise ValueError(f"{path} says nothing to vary; give vary={{'link.bandwidth': '10..1000 Mbit/s, 9 log steps'}}, or a 'sweep:' in the file")
-    points = [replace(p, scenario=_stepped(p.scenario, steps)) for p in points_of(path, sweeps, overrides, seed)]
+        raise ValueError(
+            f"{path} says nothing to vary; give vary={{'link.bandwidth': '10..1000 "
+            f"Mbit/s, 9 log steps'}}, or a 'sweep:' in the file"
+        )
+    points = [
+        replace(p, scenario=_stepped(p.scenario, steps))
+        for p in points_of(path, sweeps, overrides, seed)
+    ]
     return _play_points(points, plan_of(base, n), workers, on, folder, progress)
 
 
@@ -271,8 +319,10 @@ def side_by_side(
     folder: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Swept:
-    """Scenarios that differ in more than a key or two, by name, n replications each on the luck of the first: a sweep whose
-    one key is 'scenario'. n: by default the largest number that they ask for. ValueError if there are none."""
+    """Scenarios that differ in more than a key or two, by name, n replications each on the luck of
+    the first: a sweep whose one key is 'scenario'. n: by default the largest number that they ask
+    for. ValueError if there are none.
+    """
     api_input.named_scenarios(scenarios)
     if not scenarios:
         raise ValueError("no scenarios to put side by side")
@@ -283,10 +333,17 @@ def side_by_side(
 
 
 def _play_points(
-    points: list[Point], plan: Replications, workers: int | None, on: str | None, folder: Path | str | None, progress: Progress | None
+    points: list[Point],
+    plan: Replications,
+    workers: int | None,
+    on: str | None,
+    folder: Path | str | None,
+    progress: Progress | None,
 ) -> Swept:
     with executor(workers, on) as playing:
-        return play_sweep(points, plan.at_most, playing, None if folder is None else Path(folder), progress)
+        return play_sweep(
+            points, plan.at_most, playing, None if folder is None else Path(folder), progress
+        )
 
 
 @contextmanager
@@ -296,4 +353,16 @@ def shown_progress(what: str) -> Iterator[Progress | None]:
         yield None if part is None else lambda done, whole: part(done / whole)
 
 
-__all__ = ["Comparison", "Distribution", "Run", "Scenario", "Swept", "compare", "load_scenario", "replicate", "run", "side_by_side", "sweep"]
+__all__ = [
+    "Comparison",
+    "Distribution",
+    "Run",
+    "Scenario",
+    "Swept",
+    "compare",
+    "load_scenario",
+    "replicate",
+    "run",
+    "side_by_side",
+    "sweep",
+]

@@ -16,34 +16,49 @@ from dr_sim.scenario.sla import CLASSES
 def a_scenario(given: object) -> Scenario:
     """TypeError for anything else."""
     if not isinstance(given, Scenario):
-        raise TypeError(f"takes a scenario, as load_scenario('mine.yaml') gives it, not {_short(given)}")
+        raise TypeError(
+            f"takes a scenario, as load_scenario('mine.yaml') gives it, not {_short(given)}"
+        )
     return given
 
 
 def named_scenarios(given: object) -> None:
     if not isinstance(given, Mapping):
-        raise TypeError(f"takes scenarios by name, as in {{'now': a, 'then': b}}, not {_short(given)}")
+        raise TypeError(
+            f"takes scenarios by name, as in {{'now': a, 'then': b}}, not {_short(given)}"
+        )
     for one in given.values():
         a_scenario(one)
 
 
 def whole(name: str, given: int | None, least: int = 1) -> None:
     """ValueError if it is given, and no whole number from `least` on."""
-    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < least):
+    if given is not None and (
+        isinstance(given, bool) or not isinstance(given, int) or given < least
+    ):
         raise ValueError(f"{name} is a whole number from {least}, not {_short(given)}")
 
 
 def engine_named(given: str) -> None:
     """'' is the scenario's own."""
     if given and given not in ENGINES:
-        raise ValueError(f"engine is {', '.join(repr(e) for e in ENGINES[:-1])} or {ENGINES[-1]!r}, not {_short(given)}")
+        raise ValueError(
+            f"engine is {', '.join(repr(e) for e in ENGINES[:-1])} or {ENGINES[-1]!r}, "
+            f"not {_short(given)}"
+        )
 
 
-def part_of(scenario: Scenario, database: str = "", failure_class: str = "", tenant: str = "") -> None:
+def part_of(
+    scenario: Scenario, database: str = "", failure_class: str = "", tenant: str = ""
+) -> None:
     """ValueError for a database, a class of failure or a tenant that is not there."""
     databases = [d.name for d in scenario.databases]
     tenants = sorted({t for d in scenario.databases for t in d.tenants})
-    for what, given, known in (("database", database, databases), ("class of failure", failure_class, list(CLASSES)), ("tenant", tenant, tenants)):
+    for what, given, known in (
+        ("database", database, databases),
+        ("class of failure", failure_class, list(CLASSES)),
+        ("tenant", tenant, tenants),
+    ):
         if given and given not in known:
             raise ValueError(f"no {what} {given!r}; {did_you_mean(given, known)}")
 
@@ -56,8 +71,14 @@ def kind_of_record(name: str) -> None:
 def swept(vary: Mapping[str, Any]) -> tuple[Sweep, ...]:
     """{'link.bandwidth': '10..1000 Mbit/s, 9 log steps', 'replay.workers': [1, 2]}, read."""
     if not isinstance(vary, Mapping):
-        raise TypeError(f"vary is a mapping, as in {{'link.bandwidth': '10..1000 Mbit/s, 9 log steps'}}, not {_short(vary)}")
-    found = tuple(Sweep(key, sweep_values(v) if isinstance(v, str) else tuple(map(str, _listed(key, v)))) for key, v in vary.items())
+        raise TypeError(
+            f"vary is a mapping, as in {{'link.bandwidth': '10..1000 Mbit/s, 9 log "
+            f"steps'}}, not {_short(vary)}"
+        )
+    found = tuple(
+        Sweep(key, sweep_values(v) if isinstance(v, str) else tuple(map(str, _listed(key, v))))
+        for key, v in vary.items()
+    )
     for of in found:
         if not of.values:
             raise ValueError(f"{of.key} has no values to take")

@@ -1,7 +1,8 @@
-"""Errors that are not the user's: a bug in dr_sim, or in recovery logic of his own that it was given.
+"""Errors that are not the user's: a bug in dr_sim, or in recovery logic of his own that it was
+given.
 
-An SLA that is missed leaves with exit code 1, so an uncaught exception needs a code of its own. Its traceback is put into
-a file, and one line says where.
+An SLA that is missed leaves with exit code 1, so an uncaught exception needs a code of its own. Its
+traceback is put into a file, and one line says where.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class BrokenReplicationError(DrSimError):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One replication, or one scenario (number -1), that ended in an error: what it was in one line, and its traceback."""
+    """One replication, or one scenario (number -1), that ended in an error: what it was in one
+    line, and its traceback.
+    """
 
     number: int
     error: str
@@ -55,7 +58,9 @@ def told(broken: Sequence[Broken], of: int = 0) -> str:
 
 
 def put(trace: str) -> str:
-    """Write a traceback to a new file and return its name. Where none can be written it goes to standard error."""
+    """Write a traceback to a new file and return its name. Where none can be written it goes to
+    standard error.
+    """
     try:
         handle, path = tempfile.mkstemp(prefix=PREFIX, suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as out:

@@ -1,8 +1,10 @@
-"""What backups, hashes, restores and promotions cost on this machine, measured on a real engine: `dr-sim calibrate`.
+"""What backups, hashes, restores and promotions cost on this machine, measured on a real engine:
+`dr-sim calibrate`.
 
-Two servers at scale 1 do what the world would have them do, on databases, logs and incrementals of several sizes, sizes
-taking turns so that a slow minute of the machine falls on all of them. Each kind of operation then gets its line
-(cost_line.py), and all of them together are the cost section of a scenario (cost_section.py).
+Two servers at scale 1 do what the world would have them do, on databases, logs and incrementals of
+several sizes, sizes taking turns so that a slow minute of the machine falls on all of them. Each
+kind of operation then gets its line (cost_line.py), and all of them together are the cost section
+of a scenario (cost_section.py).
 """
 
 from __future__ import annotations
@@ -29,13 +31,17 @@ LOGS = (MB // 1000, MB // 16, MB // 2, 2 * MB, 8 * MB)
 INCREMENTALS = (MB // 100, MB, 4 * MB, 16 * MB)
 LOG_ROUNDS, ROUNDS = 6, 4
 COMMITS_A_LOG = 3000
-"""The witness's rows are a part of what is made and restored: 10 transactions a second for 5 min, as a scenario has by default."""
+"""The witness's rows are a part of what is made and restored: 10 transactions a second for 5 min,
+as a scenario has by default.
+"""
 
 
-# ---- measuring -----------------------------------------------------------------------------------------------------------
+# ---- measuring
 @dataclass(slots=True)
 class Measured:
-    """Durations of one engine's operations, seconds, with what they moved, bytes; and of its promotions."""
+    """Durations of one engine's operations, seconds, with what they moved, bytes; and of its
+    promotions.
+    """
 
     engine: str
     version: str
@@ -46,12 +52,18 @@ class Measured:
     def __add__(self, other: Measured) -> Measured:
         """Both, of the same engine."""
         return Measured(
-            self.engine, self.version, {what: self.sizes[what] + other.sizes[what] for what in self.sizes},
-            {what: self.durations_s[what] + other.durations_s[what] for what in self.sizes}, self.recover_s + other.recover_s,
-        )  # fmt: skip
+            self.engine,
+            self.version,
+            {what: self.sizes[what] + other.sizes[what] for what in self.sizes},
+            {what: self.durations_s[what] + other.durations_s[what] for what in self.sizes},
+            self.recover_s + other.recover_s,
+        )
 
     def costs(self) -> Costs:
-        fits = {what: fit(self.sizes[what], self.durations_s[what], what == "hash") for what in self.sizes}
+        fits = {
+            what: fit(self.sizes[what], self.durations_s[what], what == "hash")
+            for what in self.sizes
+        }
         return Costs(self.engine, self.version, fits, self.recover_s)
 
 
@@ -109,9 +121,12 @@ class _Bench:
 
     def restore(self, path: str, kind: Kind, size: int) -> None:
         self.timed(
-            f"{kind.word} restore", size,
-            lambda: self.secondary.begin_restore(DATABASE, path, replace=kind is Kind.FULL).finish(),
-        )  # fmt: skip
+            f"{kind.word} restore",
+            size,
+            lambda: self.secondary.begin_restore(
+                DATABASE, path, replace=kind is Kind.FULL
+            ).finish(),
+        )
 
     def ship(self, kind: Kind, size: int) -> None:
         path = self.backup(kind, size)
@@ -124,17 +139,23 @@ class _Bench:
         self.measured.recover_s.append(time.perf_counter() - begun)
 
 
-def calibrate(engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS) -> Costs:
+def calibrate(
+    engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
+) -> Costs:
     """What a real engine costs here. Raises DrSimError if there is none."""
     return measure(engine, progress, rounds).costs()
 
 
-def measure(engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS) -> Measured:
+def measure(
+    engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
+) -> Measured:
     """Let it do everything, on databases of several sizes. Raises DrSimError if there is none."""
     with (
         scratch_folder() as home,
         closing(open_server(engine, DiskFiles(home / "p"), home / "primary", 1, True)) as primary,
-        closing(open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)) as secondary,
+        closing(
+            open_server(engine, DiskFiles(home / "s"), home / "secondary", 1, True)
+        ) as secondary,
     ):
         measured = Measured(engine, f"{PRODUCTS[engine]} {primary.version}")
         _do_everything(_Bench(primary, secondary, measured), progress, rounds)

@@ -23,29 +23,44 @@ from dr_sim.reading import outside_allowed
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
 
-EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong, or it cannot be run
-here; 3 could not be judged (censored, unknown); 4 an invariant broke (a bug was found); 5 a recovery was silently short;
-70 an error that nobody caught, a bug in dr_sim or in recovery logic of your own; 130 interrupted"""
+EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong,
+or it cannot be run here; 3 could not be judged (censored, unknown); 4 an invariant broke
+(a bug was found); 5 a recovery reported success but lost data; 70 an error that nobody
+caught, a bug in dr_sim or in recovery logic of your own; 130 interrupted"""
 
 
 _READS_SCENARIOS = (
-    "run", "validate", "check", "baseline", "compare", "sweep", "policies", "compare-engines", "report",
-)  # fmt: skip
+    "run",
+    "validate",
+    "check",
+    "baseline",
+    "compare",
+    "sweep",
+    "policies",
+    "compare-engines",
+    "report",
+)
 
 
 def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda: False) -> int:
-    """Run one subcommand and return its exit code. interrupted: whether an interrupt may have made the error that is met."""
+    """Run one subcommand and return its exit code. interrupted: whether an interrupt may have made
+    the error that is met.
+    """
     for name in ("stdout", "stderr"):  # closed from the start (>&-): nobody wants to read it
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter of a name still shows the rest
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its settings is nothing to tell a user of ours
+            # a terminal that lacks a letter of a name still shows the rest
+            stream.reconfigure(errors="backslashreplace")
+    # where it keeps its settings is nothing to tell a user of ours
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         arguments = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
-        allowed = outside_allowed.set(outside_allowed.get() or getattr(arguments, "allow_outside", False))
+        allowed = outside_allowed.set(
+            outside_allowed.get() or getattr(arguments, "allow_outside", False)
+        )
         try:
             code = command(arguments)
         finally:
@@ -76,15 +91,21 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
 
 
 def _in_printing(error: OSError) -> bool:
-    """The face itself writes nothing but what it prints, so its own errors of that kind are the output's: a full disk."""
+    """The face itself writes nothing but what it prints, so its own errors of that kind are the
+    output's: a full disk.
+    """
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_code is show.__code__ or frame.f_globals["__name__"] in (__name__, cli_experiments.__name__)
+    return frame.f_code is show.__code__ or frame.f_globals["__name__"] in (
+        __name__,
+        cli_experiments.__name__,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dr-sim",
-        description="Simulates disaster recovery by log shipping and measures data loss and outage.",
+        description="Simulates disaster recovery by log "
+        "shipping and measures data loss and outage.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -102,9 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     cli_reference.add_commands(commands)
     for name in _READS_SCENARIOS:
         commands.choices[name].add_argument(
-            "--allow-outside", action="store_true",
+            "--allow-outside",
+            action="store_true",
             help="let scenarios name files outside the folder that the command is run from",
-        )  # fmt: skip
+        )
     for each in set(commands.choices.values()):
         each.epilog = EPILOG
     return parser
@@ -114,10 +136,24 @@ def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="simulate a scenario; print one screen; write results")
     run.add_argument("scenario", type=Path, help="scenario file (YAML)")
     run.add_argument("--seed", type=int, help="in place of the scenario's own")
-    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key, e.g. link.loss=1%%")
-    run.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)")
-    run.add_argument("--engine", choices=ENGINES, help="what holds the databases, in place of the scenario's own")
-    run.add_argument("--timing", choices=TIMINGS, help="durations by the costs in the scenario, or by the clock (real engines)")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key, e.g. link.loss=1%%",
+    )
+    run.add_argument(
+        "--out", type=Path, help="folder for the results (default: results/<scenario>/<run>)"
+    )
+    run.add_argument(
+        "--engine", choices=ENGINES, help="what holds the databases, in place of the scenario's own"
+    )
+    run.add_argument(
+        "--timing",
+        choices=TIMINGS,
+        help="durations by the costs in the scenario, or by the clock (real engines)",
+    )
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
@@ -125,70 +161,129 @@ def _add_run(commands: Any) -> None:
 
 def _add_files(commands: Any) -> None:
     """What looks at scenario files alone."""
-    validate = commands.add_parser("validate", help="check scenario files: one line for each mistake")
+    validate = commands.add_parser(
+        "validate", help="check scenario files: one line for each mistake"
+    )
     validate.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     validate.set_defaults(command=_validate)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of scenario files, for editors")
+    schema = commands.add_parser(
+        "schema", help="print the JSON Schema of scenario files, for editors"
+    )
     schema.set_defaults(command=_schema)
 
 
 def _add_results(commands: Any) -> None:
     """What looks into the results of a run."""
-    explain = commands.add_parser("explain", help="a ledger of causes that adds up to a number of a run")
+    explain = commands.add_parser(
+        "explain", help="a ledger of causes that adds up to a number of a run"
+    )
     explain.add_argument("results", type=Path, help="folder of a run")
     what = explain.add_mutually_exclusive_group(required=True)
-    what.add_argument("--failover", type=int, metavar="N", help="data loss and outage of the N-th failover")
-    what.add_argument("--at", metavar="T", help="exposure at an instant, as under events: 'Wed 02:40', '2 h 5 min', ...")
-    what.add_argument("--lag", metavar="T", help="how far the secondary's replay was behind at an instant")
+    what.add_argument(
+        "--failover", type=int, metavar="N", help="data loss and outage of the N-th failover"
+    )
+    what.add_argument(
+        "--at",
+        metavar="T",
+        help="exposure at an instant, as under events: 'Wed 02:40', '2 h 5 min', ...",
+    )
+    what.add_argument(
+        "--lag", metavar="T", help="how far the secondary's replay was behind at an instant"
+    )
     what.add_argument("--alert", type=int, metavar="N", help="the minutes in the N-th alert")
-    what.add_argument("--alerts", action="store_true", help="list every alert: its number, time, event, level and text")
+    what.add_argument(
+        "--alerts",
+        action="store_true",
+        help="list every alert: its number, time, event, level and text",
+    )
     explain.add_argument("--database", help="of this database (default: the worst)")
-    explain.add_argument("--stretches", action="store_true", help="every stretch of time, not the sum of each cause")
+    explain.add_argument(
+        "--stretches", action="store_true", help="every stretch of time, not the sum of each cause"
+    )
     explain.set_defaults(command=_explain)
 
-    report = commands.add_parser("report", help="look into which assumed inputs would flip a run's verdict; renew its report.html")
+    report = commands.add_parser(
+        "report",
+        help="look into which assumed inputs would flip a run's verdict; renew its report.html",
+    )
     report.add_argument("results", type=Path, help="folder of a run")
     report.set_defaults(command=_report)
 
-    verify = commands.add_parser("verify", help="feed a run's events to fresh recovery objects: same commands?")
+    verify = commands.add_parser(
+        "verify", help="feed a run's events to fresh recovery objects: same commands?"
+    )
     verify.add_argument("results", type=Path, help="folder of a run")
     verify.set_defaults(command=_verify)
 
 
 def _add_engines(commands: Any) -> None:
     """What takes a real engine."""
-    measure = commands.add_parser("calibrate", help="measure what a real engine costs here; write the costs of a scenario")
+    measure = commands.add_parser(
+        "calibrate", help="measure what a real engine costs here; write the costs of a scenario"
+    )
     measure.add_argument("--engine", choices=[e for e in ENGINES if e != "model"], required=True)
-    measure.add_argument("-o", "--out", type=Path, required=True, metavar="COSTS.yaml", help="file for a scenario to extend")
+    measure.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="COSTS.yaml",
+        help="file for a scenario to extend",
+    )
     measure.set_defaults(command=_calibrate)
 
-    beside = commands.add_parser("compare-engines", help="the model's prediction beside what a real engine does by the clock")
-    beside.add_argument("scenarios", type=Path, nargs="+", metavar="scenario", help="scenarios that name a real engine")
+    beside = commands.add_parser(
+        "compare-engines", help="the model's prediction beside what a real engine does by the clock"
+    )
+    beside.add_argument(
+        "scenarios",
+        type=Path,
+        nargs="+",
+        metavar="scenario",
+        help="scenarios that name a real engine",
+    )
     beside.add_argument("--costs", action="append", default=[], metavar="ENGINE=COSTS.yaml",
-                        help="what `dr-sim calibrate` wrote, in place of measuring around each run (may be given twice)")  # fmt: skip
+                        help="what `dr-sim calibrate` wrote, in place of measuring around each "
+                            "run (may be given twice)")  # fmt: skip
     beside.set_defaults(command=_compare_engines)
 
 
 def _add_import(commands: Any) -> None:
     imports = commands.add_parser("import", help="make a scenario of a real backup history")
     kinds = imports.add_subparsers(metavar="KIND", required=True)
-    sqlserver = kinds.add_parser("sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset")
+    sqlserver = kinds.add_parser(
+        "sqlserver", help="from SQL Server's msdb: JSON, or CSV of backupset"
+    )
     sqlserver.add_argument("history", type=Path, nargs="?", help="the exported history")
-    sqlserver.add_argument("--restores", type=Path, metavar="CSV", help="restorehistory of the secondary: rates, jobs, delay")
+    sqlserver.add_argument(
+        "--restores",
+        type=Path,
+        metavar="CSV",
+        help="restorehistory of the secondary: rates, jobs, delay",
+    )
     sqlserver.add_argument("--monitor", type=Path, action="append", default=[], metavar="CSV",
-                           help="log_shipping_monitor_secondary or _primary: thresholds, jobs, delay (may be given twice)")  # fmt: skip
-    sqlserver.add_argument("-o", "--out", type=Path, help="scenario file to write; its series lie beside it")
-    sqlserver.add_argument("--how", action="store_true", help="print the T-SQL that exports each of them")
+                           help="log_shipping_monitor_secondary or _primary: thresholds, jobs, "
+                               "delay (may be given twice)")  # fmt: skip
+    sqlserver.add_argument(
+        "-o", "--out", type=Path, help="scenario file to write; its series lie beside it"
+    )
+    sqlserver.add_argument(
+        "--how", action="store_true", help="print the T-SQL that exports each of them"
+    )
     sqlserver.set_defaults(command=_import_sqlserver)
     cli_plan.add_imports(kinds)
 
 
 def _add_lists(commands: Any) -> None:
-    policies = commands.add_parser("policies", help="run scenarios on the same luck; a table with a row each")
+    policies = commands.add_parser(
+        "policies", help="run scenarios on the same luck; a table with a row each"
+    )
     policies.add_argument("scenarios", type=Path, nargs="+", metavar="scenario")
     policies.add_argument("--seed", type=int, help="in place of the first scenario's own")
-    policies.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each")
+    policies.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each"
+    )
     cli_experiments.add_steps(policies)
     policies.set_defaults(command=_policies)
 
@@ -199,7 +294,9 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.scenario import load_scenario
     from dr_sim.screen import in_colour, screen
 
-    scenario = replace(load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing), steps=a.steps)
+    scenario = replace(
+        load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing), steps=a.steps
+    )
     if cli_experiments.wants_replications(a, scenario):
         return cli_experiments.run_replications(a, scenario)
     if a.replication is not None:
@@ -218,7 +315,9 @@ def _run(a: argparse.Namespace) -> int:
     if a.json:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
-        shown = screen(result.summary, scenario, result.verdict, a.scenario, took, folder, colour=in_colour())
+        shown = screen(
+            result.summary, scenario, result.verdict, a.scenario, took, folder, colour=in_colour()
+        )
     show(shown)
     return result.verdict.exit_code
 
@@ -273,12 +372,24 @@ def _report(a: argparse.Namespace) -> int:
 
     stored, summary = read_results(a.results), read_summary(a.results)
     with progress_bar("assumptions") as (progress, _):
-        examined = examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress) if stored.scenario.sla else None
-    write_together({a.results / REPORT_FILE: report_html(views_of(stored.whole), summary, examined)})
+        examined = (
+            examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress)
+            if stored.scenario.sla
+            else None
+        )
+    write_together(
+        {a.results / REPORT_FILE: report_html(views_of(stored.whole), summary, examined)}
+    )
     for flip in examined.flips if examined else []:
-        show(f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is {flip.outcome} ({flip.words})")
+        show(
+            f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is "
+            f"{flip.outcome} ({flip.words})"
+        )
     if examined and not examined.flips:
-        show(f"none of {examined.tried} assumed numbers flips the verdict, at a tenth or at ten times its value")
+        show(
+            f"none of {examined.tried} assumed numbers flips the verdict, at a tenth or "
+            "at ten times its value"
+        )
     show(f"{a.results}/  {REPORT_FILE}")
     return 0
 
@@ -292,14 +403,20 @@ def _verify(a: argparse.Namespace) -> int:
     rows = events = commands = 0
     for each in stored.legs:
         leg = each.leg
-        found = verify(leg.journal, manager_config(leg.scenario), leg.scenario.start_utc_us, each.checks)
+        found = verify(
+            leg.journal, manager_config(leg.scenario), leg.scenario.start_utc_us, each.checks
+        )
         file = a.results / journal_name(leg.number)
         if found.mismatch is not None:
             m = found.mismatch
             print(f"{file}: row {m.seq} ({m.kind} at {m.time_us} us): {m.what}", file=sys.stderr)
             return 4
         if leg.journal.digest() != each.digest:
-            print(f"{file}: its digest is not the one in {a.results}/manifest.json: rows were added or taken away", file=sys.stderr)
+            print(
+                f"{file}: its digest is not the one in {a.results}/manifest.json: rows "
+                "were added or taken away",
+                file=sys.stderr,
+            )
             return 4
         rows, events, commands = rows + found.rows, events + found.events, commands + found.commands
     print(f"holds: {rows} rows, {events} events gave the same {commands} commands")
@@ -329,7 +446,16 @@ def _compare_engines(a: argparse.Namespace) -> int:
     for text in a.costs:
         engine, _, path = text.partition("=")
         if engine not in ENGINES[1:] or not path:
-            raise InputError([Problem("--costs", 0, 0, f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml")])
+            raise InputError(
+                [
+                    Problem(
+                        "--costs",
+                        0,
+                        0,
+                        f"{text!r}: write the engine and its file, as in {ENGINES[1]}=costs.yaml",
+                    )
+                ]
+            )
         if engine in stored:
             raise InputError([Problem("--costs", 0, 0, f"the costs of {engine} are given twice")])
         stored[engine] = read_costs(Path(path))
@@ -346,11 +472,16 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
         print(HOW_TSQL, end="")
         return 0
     if a.history is None or a.out is None:
-        raise InputError([Problem("import sqlserver", 0, 0, "takes HISTORY and -o SCENARIO.yaml, or --how")])
+        raise InputError(
+            [Problem("import sqlserver", 0, 0, "takes HISTORY and -o SCENARIO.yaml, or --how")]
+        )
     restores = (read_bytes(a.restores), str(a.restores)) if a.restores else None
     monitor = [(read_bytes(path), str(path)) for path in a.monitor]
     imported = import_history(read_bytes(a.history), str(a.history), a.out.stem, restores, monitor)
-    files = {**{a.out.parent / name: text for name, text in imported.series.items()}, a.out: imported.scenario}
+    files = {
+        **{a.out.parent / name: text for name, text in imported.series.items()},
+        a.out: imported.scenario,
+    }
     keep_apart(files, [path for path in (a.history, a.restores, *a.monitor) if path])
     write_together(files)
     show(imported.report)

@@ -1,4 +1,6 @@
-"""The face of everything that takes more than one run: replications, check, baseline, compare, sweep."""
+"""The face of everything that takes more than one run: replications, check, baseline, compare,
+sweep.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,35 @@ from dr_sim.scenario.model import Scenario
 
 def add_to_run(run: argparse.ArgumentParser) -> None:
     """What `run` takes beside a single run's options."""
-    run.add_argument("--replications", type=count, metavar="N", help="so many independent runs (default: the scenario's)")
-    run.add_argument("--replication", type=int, metavar="I", help="a single run, on the luck of replication I (0 is the usual one)")
+    run.add_argument(
+        "--replications",
+        type=count,
+        metavar="N",
+        help="so many independent runs (default: the scenario's)",
+    )
+    run.add_argument(
+        "--replication",
+        type=int,
+        metavar="I",
+        help="a single run, on the luck of replication I (0 is the usual one)",
+    )
     add_executor(run)
     add_steps(run)
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=count, metavar="N", help="processes (default: one a core)")
-    parser.add_argument("--on", metavar="dask://HOST:PORT", help="play replications on a Dask cluster")
+    parser.add_argument(
+        "--workers", type=count, metavar="N", help="processes (default: one a core)"
+    )
+    parser.add_argument(
+        "--on", metavar="dask://HOST:PORT", help="play replications on a Dask cluster"
+    )
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", action="store_true", help="with every fast path off: slower, the same records")
+    parser.add_argument(
+        "--steps", action="store_true", help="with every fast path off: slower, the same records"
+    )
 
 
 def count(text: str) -> int:
@@ -48,7 +66,9 @@ def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
     """Whether `run` is asked for more than one run."""
     if a.replications is not None:
         if a.replication is not None:
-            raise InputError([Problem("--replications", 0, 0, "does not go with --replication: leave one out")])
+            raise InputError(
+                [Problem("--replications", 0, 0, "does not go with --replication: leave one out")]
+            )
         return True
     return scenario.replications is not None and a.replication is None
 
@@ -64,8 +84,14 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     folder = a.out or folder_of(scenario)
     course = Course(scenario, Store(folder, scenario))
     began = time.monotonic()
-    with kept(course, folder), api.shown_progress(scenario.name) as progress, api.executor(a.workers, a.on) as playing:
-        found = api.replicate_until(course, api.plan_of(scenario, a.replications), playing, progress)
+    with (
+        kept(course, folder),
+        api.shown_progress(scenario.name) as progress,
+        api.executor(a.workers, a.on) as playing,
+    ):
+        found = api.replicate_until(
+            course, api.plan_of(scenario, a.replications), playing, progress
+        )
     api.some_of(found)
     write_distribution(found, folder)
     if a.json:
@@ -82,41 +108,90 @@ def kept(course: object, folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         done = len(getattr(course, "samples", ()))
-        print(f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; the same command goes on from there", file=sys.stderr)
+        print(
+            f"{done:,} replication{'s are' if done != 1 else ' is'} kept in {folder}; the "
+            "same command goes on from there",
+            file=sys.stderr,
+        )
         raise
 
 
-# ---- check, baseline, compare, sweep -----------------------------------------------------------------------------------
+# ---- check, baseline, compare, sweep
 def add_commands(commands: Any) -> None:
-    check = commands.add_parser("check", help="judge the SLA of every scenario under some paths, for CI")
-    check.add_argument("paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some")
-    check.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in all of them")
-    check.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
-    check.add_argument("--budget", type=duration, metavar="TIME", help="after so much time, e.g. '5 min', nothing is begun beyond the runs that each asks for at least")
-    check.add_argument("--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails")
+    check = commands.add_parser(
+        "check", help="judge the SLA of every scenario under some paths, for CI"
+    )
     check.add_argument(
-        "--tolerance", type=tolerance, default=tolerances.DEFAULT, metavar="T",
-        help="with --against: the smallest difference that matters, '5 s', '2 %%', or both, '2 %% or 5 s', of which the larger"
+        "paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some"
+    )
+    check.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key in all of them",
+    )
+    check.add_argument(
+        "--replications", type=count, metavar="N", help="of each (default: what it asks for)"
+    )
+    check.add_argument(
+        "--budget",
+        type=duration,
+        metavar="TIME",
+        help="after so much time, e.g. '5 min', nothing is begun beyond the runs that each "
+        "asks for at least",
+    )
+    check.add_argument(
+        "--against", type=Path, metavar="FILE", help="a baseline: what is worse than it fails"
+    )
+    check.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=tolerances.DEFAULT,
+        metavar="T",
+        help="with --against: the smallest difference that matters, '5 s', '2 %%', or both, '2 "
+        "%% or 5 s', of which the larger"
         " counts (default: 1 %% or 1 s: durations are shown to the second)",
-    )  # fmt: skip
+    )
     check.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
-    check.add_argument("--markdown", type=Path, metavar="FILE", help="write a summary for a pull request")
-    check.add_argument("--github", action="store_true", help="print annotations (by itself where GITHUB_ACTIONS is true)")
+    check.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write a summary for a pull request"
+    )
+    check.add_argument(
+        "--github",
+        action="store_true",
+        help="print annotations (by itself where GITHUB_ACTIONS is true)",
+    )
     add_executor(check)
     add_steps(check)
     check.set_defaults(command=_check)
 
-    baseline = commands.add_parser("baseline", help="store what every replication gives now, to compare with later")
-    baseline.add_argument("paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some")
-    baseline.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="Parquet file to write")
-    baseline.add_argument("--replications", type=count, metavar="N", help="of each (default: what it asks for)")
+    baseline = commands.add_parser(
+        "baseline", help="store what every replication gives now, to compare with later"
+    )
+    baseline.add_argument(
+        "paths", type=named, nargs="+", metavar="PATH", help="scenario files, or folders with some"
+    )
+    baseline.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="Parquet file to write"
+    )
+    baseline.add_argument(
+        "--replications", type=count, metavar="N", help="of each (default: what it asks for)"
+    )
     add_executor(baseline)
     baseline.set_defaults(command=_baseline)
 
-    compare = commands.add_parser("compare", help="two scenarios on the same luck: differences with intervals")
+    compare = commands.add_parser(
+        "compare", help="two scenarios on the same luck: differences with intervals"
+    )
     compare.add_argument("a", type=Path, metavar="A.yaml")
     compare.add_argument("b", type=Path, metavar="B.yaml")
-    compare.add_argument("--replications", type=count, metavar="N", help="of each (default: the larger number they ask for)")
+    compare.add_argument(
+        "--replications",
+        type=count,
+        metavar="N",
+        help="of each (default: the larger number they ask for)",
+    )
     compare.add_argument("--seed", type=int, help="of both (default: A's)")
     compare.add_argument("--all", action="store_true", help="show what does not differ, too")
     compare.add_argument("--json", action="store_true", help="print the differences as JSON")
@@ -126,20 +201,48 @@ def add_commands(commands: Any) -> None:
 
     sweep = commands.add_parser("sweep", help="vary keys of a scenario: a table and a picture")
     sweep.add_argument("scenario", type=Path)
-    sweep.add_argument("--vary", action="append", default=[], metavar="KEY=VALUES", help="e.g. link.bandwidth=10..1000Mbit/s:log9, or replay.on_hole=resync,bridge")
-    sweep.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key at every point")
-    sweep.add_argument("--replications", type=count, metavar="N", help="at each point (default: what it asks for)")
+    sweep.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="e.g. link.bandwidth=10..1000Mbit/s:log9, or replay.on_hole=resync,bridge",
+    )
+    sweep.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one key at every point",
+    )
+    sweep.add_argument(
+        "--replications", type=count, metavar="N", help="at each point (default: what it asks for)"
+    )
     sweep.add_argument("--seed", type=int, help="in place of the scenario's own")
-    sweep.add_argument("--measure", action="append", default=[], metavar="M", help="to draw, e.g. exposure.p99 (default: those of the SLA)")
-    sweep.add_argument("--answer", metavar="TEXT", help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)")
-    sweep.add_argument("--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)")
+    sweep.add_argument(
+        "--measure",
+        action="append",
+        default=[],
+        metavar="M",
+        help="to draw, e.g. exposure.p99 (default: those of the SLA)",
+    )
+    sweep.add_argument(
+        "--answer",
+        metavar="TEXT",
+        help="'smallest link.bandwidth with exposure.p99 at most 15 min' (default: the SLA)",
+    )
+    sweep.add_argument(
+        "--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)"
+    )
     add_executor(sweep)
     add_steps(sweep)
     sweep.set_defaults(command=_sweep)
 
 
 def named(text: str) -> Path:
-    """A path that says something: an empty one, of a variable that is not set, would be the folder one happens to be in."""
+    """A path that says something: an empty one, of a variable that is not set, would be the folder
+    one happens to be in.
+    """
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a scenario, or a folder ('.' is this one)")
     return Path(text)
@@ -170,15 +273,30 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
-    loaded = [(path, replace(scenario, steps=a.steps)) for path, scenario in load_all(a.paths, a.set)]
-    check_outputs([a.junit, a.markdown], [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])])
+    loaded = [
+        (path, replace(scenario, steps=a.steps)) for path, scenario in load_all(a.paths, a.set)
+    ]
+    check_outputs(
+        [a.junit, a.markdown],
+        [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
+    )
     began = time.monotonic()
     with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
-        found = check(loaded, playing, n=a.replications, budget_us=a.budget, against=against, tolerance=a.tolerance, progress=progress)
+        found = check(
+            loaded,
+            playing,
+            n=a.replications,
+            budget_us=a.budget,
+            against=against,
+            tolerance=a.tolerance,
+            progress=progress,
+        )
     if files := report.write_reports(found, a.junit, a.markdown):
         write_together(files)
     show(report.text(found, time.monotonic() - began))
-    for line in report.github_lines(found) if a.github or os.environ.get("GITHUB_ACTIONS") == "true" else ():
+    for line in (
+        report.github_lines(found) if a.github or os.environ.get("GITHUB_ACTIONS") == "true" else ()
+    ):
         show(line)
     return found.exit_code
 
@@ -196,7 +314,10 @@ def _baseline(a: argparse.Namespace) -> int:
         told = baseline.make(loaded, numbers, playing, a.out)
     for line in told:
         print(f"note: {line}", file=sys.stderr)
-    print(f"{a.out}: {len(loaded)} scenario{'s' * (len(loaded) > 1)}; dr-sim check {' '.join(map(str, a.paths))} --against {a.out}")
+    print(
+        f"{a.out}: {len(loaded)} scenario{'s' * (len(loaded) > 1)}; dr-sim check "
+        f"{' '.join(map(str, a.paths))} --against {a.out}"
+    )
     return 0
 
 
@@ -206,7 +327,15 @@ def _compare(a: argparse.Namespace) -> int:
 
     first, second = (replace(api.load_scenario(path), steps=a.steps) for path in (a.a, a.b))
     with api.shown_progress("compare") as progress:
-        found = api.compare(first, second, a.replications, seed=a.seed, workers=a.workers, on=a.on, progress=progress)
+        found = api.compare(
+            first,
+            second,
+            a.replications,
+            seed=a.seed,
+            workers=a.workers,
+            on=a.on,
+            progress=progress,
+        )
     if a.json:
         show(found.differences.to_json(orient="records", indent=1))
     else:
@@ -226,26 +355,44 @@ def _sweep(a: argparse.Namespace) -> int:
     base = api.load_scenario(a.scenario, a.set, a.seed)
     sweeps = sweep.vary(a.vary) or base.sweep
     if not sweeps:
-        told = "says nothing to vary; write --vary link.bandwidth=10..1000Mbit/s:log9, or a 'sweep:' in the file"
+        told = (
+            "says nothing to vary; write --vary link.bandwidth=10..1000Mbit/s:log9, or a "
+            "'sweep:' in the file"
+        )
         raise InputError([Problem(str(a.scenario), 0, 0, told)])
     sweep.check_measures(a.measure)
     asked = sweep.asked_of(a.answer, base, sweeps)
-    points = [replace(p, scenario=replace(p.scenario, steps=a.steps)) for p in sweep.points_of(a.scenario, sweeps, a.set, a.seed)]
+    points = [
+        replace(p, scenario=replace(p.scenario, steps=a.steps))
+        for p in sweep.points_of(a.scenario, sweeps, a.set, a.seed)
+    ]
     n = api.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
     try:
-        with api.shown_progress(f"{len(points)} points") as progress, api.executor(a.workers, a.on) as playing:
+        with (
+            api.shown_progress(f"{len(points)} points") as progress,
+            api.executor(a.workers, a.on) as playing,
+        ):
             found = sweep.play_sweep(points, n, playing, folder / "points", progress)
     except KeyboardInterrupt:
-        print(f"what is finished is kept in {folder}; the same command goes on from there", file=sys.stderr)
+        print(
+            f"what is finished is kept in {folder}; the same command goes on from there",
+            file=sys.stderr,
+        )
         raise
     measures, found_out = a.measure or sweep.measures_of(base, asked), answers(found, asked)
     pictures = write_sweep(found, measures, found_out, folder)
     show(f"{sweep.table_text(found, measures)}\n\n{answer_text(found_out, asked, n)}")
-    broken = [(point, d) for point, d in zip(found.points, found.distributions, strict=True) if d.broken]
+    broken = [
+        (point, d) for point, d in zip(found.points, found.distributions, strict=True) if d.broken
+    ]
     broken += found.without
     for point, of in broken:
-        show(f"BROKEN at {', '.join(f'{key}={value}' for key, value in point.values.items())}: {of.told_broken}")
+        show(
+            "BROKEN at "
+            f"{', '.join(f'{key}={value}' for key, value in point.values.items())}: "
+            f"{of.told_broken}"
+        )
     drawn = " ".join(pictures) or "(no picture: it has room for two keys that vary)"
     show(f"\n{folder}/  sweep.parquet measures.parquet answer.json {drawn}")
     if broken:

@@ -18,12 +18,28 @@ _NARROW, _WIDE = 60, 100
 
 
 def add_commands(commands: Any) -> None:
-    keys = commands.add_parser("keys", help="list the keys of a scenario file, with defaults and sources")
-    keys.add_argument("key", nargs="?", default="", metavar="KEY", help="only this key and those inside it, e.g. link")
+    keys = commands.add_parser(
+        "keys", help="list the keys of a scenario file, with defaults and sources"
+    )
+    keys.add_argument(
+        "key",
+        nargs="?",
+        default="",
+        metavar="KEY",
+        help="only this key and those inside it, e.g. link",
+    )
     keys.set_defaults(command=_keys)
 
-    faults = commands.add_parser("faults", help="list what can happen in a scenario, what each models, its source")
-    faults.add_argument("name", nargs="?", default="", metavar="NAME", help="only this kind, with its keys and an example")
+    faults = commands.add_parser(
+        "faults", help="list what can happen in a scenario, what each models, its source"
+    )
+    faults.add_argument(
+        "name",
+        nargs="?",
+        default="",
+        metavar="NAME",
+        help="only this kind, with its keys and an example",
+    )
     faults.set_defaults(command=_faults)
 
 
@@ -33,7 +49,9 @@ def _keys(a: argparse.Namespace) -> int:
     found = keys()
     wanted = [key for key in found if not a.key or _inside(key.path, a.key)]
     if not wanted:
-        raise _unknown("keys", a.key, sorted({part for key in found for part in _prefixes(key.path)}))
+        raise _unknown(
+            "keys", a.key, sorted({part for key in found for part in _prefixes(key.path)})
+        )
     for key in wanted:
         show(_key_text(key, ""))
     return 0
@@ -76,9 +94,13 @@ def default_text(key: Key) -> str:
 def _wrapped(head: str, text: str) -> list[str]:
     width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns))
     return textwrap.wrap(
-        text, width, initial_indent=head, subsequent_indent=" " * len(head),
-        break_on_hyphens=False, break_long_words=False,
-    )  # fmt: skip
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _faults(a: argparse.Namespace) -> int:
@@ -87,13 +109,21 @@ def _faults(a: argparse.Namespace) -> int:
 
     if not a.name:
         for kind in KINDS:
-            lines = [kind.name, *_wrapped("    models  ", kind.models), *_wrapped("    source  ", kind.source)]
+            lines = [
+                kind.name,
+                *_wrapped("    models  ", kind.models),
+                *_wrapped("    source  ", kind.source),
+            ]
             show("\n".join(lines))
         return 0
     if a.name not in BY_NAME:
         raise _unknown("faults", a.name, list(BY_NAME))
     found = kind_reference(BY_NAME[a.name])
-    out = [found.name, *_wrapped("    models  ", found.models), *_wrapped("    source  ", found.source)]
+    out = [
+        found.name,
+        *_wrapped("    models  ", found.models),
+        *_wrapped("    source  ", found.source),
+    ]
     out += ["", "    keys"]
     out += [_key_text(key, "      ") for key in found.keys]
     out += ["", "    at an instant", "      events:", f"        {found.event}"]

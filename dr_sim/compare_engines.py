@@ -1,10 +1,13 @@
-"""Predicted beside observed: the model with this machine's measured costs, and the real engine by the clock.
+"""Predicted beside observed: the model with this machine's measured costs, and the real engine by
+the clock.
 
-For each scenario the costs of its engine are put in place of its own, it is played on the model, and on the real engine with
-durations measured. The costs are those of a file that `dr-sim calibrate` wrote, or measured just before and just after the
-real engine's run: a machine that has other work is not the same a few minutes later. What the clock decides is compared quantity
-by quantity; what the scenario itself lays down (detection, the fence, users' redirection) is the same by construction and
-kept out of the median. Data loss must be the same to the microsecond wherever no operation's duration decides it.
+For each scenario the costs of its engine are put in place of its own, it is played on the model,
+and on the real engine with durations measured. The costs are those of a file that `dr-sim
+calibrate` wrote, or measured just before and just after the real engine's run: a machine that has
+other work is not the same a few minutes later. What the clock decides is compared quantity by
+quantity; what the scenario itself lays down (detection, the fence, users' redirection) is the same
+by construction and kept out of the median. Data loss must be the same to the microsecond wherever
+no operation's duration decides it.
 """
 
 from __future__ import annotations
@@ -49,11 +52,15 @@ class Compared:
 
 class Costs(Protocol):
     def overrides(self, scale: int) -> list[str]:
-        """As after --set, for a scenario whose databases are so many times larger than they lie on disk."""
+        """As after --set, for a scenario whose databases are so many times larger than they lie on
+        disk.
+        """
 
 
 class _Measuring:
-    """What an engine costs here around now: each look is good for the run before it and for the one after it."""
+    """What an engine costs here around now: each look is good for the run before it and for the one
+    after it.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -69,18 +76,28 @@ class _Measuring:
 
 
 def compare(
-    paths: Iterable[Path], say: Callable[[str], None] = lambda text: None, stored: Mapping[str, Costs] | None = None
+    paths: Iterable[Path],
+    say: Callable[[str], None] = lambda text: None,
+    stored: Mapping[str, Costs] | None = None,
 ) -> list[Compared]:
-    """All quantities of these scenarios. stored: costs by engine; measured here if missing. Raises InputError, ServerError."""
+    """All quantities of these scenarios. stored: costs by engine; measured here if missing. Raises
+    InputError, ServerError.
+    """
     scenarios = [(path, load_scenario(path)) for path in paths]
     for path, scenario in scenarios:
         if scenario.engine.kind == "model":
-            what = "names no real engine to compare the model with; write engine: {kind: sqlite} or {kind: postgres}"
+            what = (
+                "names no real engine to compare the model with; write engine: {kind: sqlite} "
+                "or {kind: postgres}"
+            )
             raise InputError([Problem(str(path), 0, 0, what)])
     kinds = sorted({scenario.engine.kind for _, scenario in scenarios})
     for engine in stored or {}:
         if engine not in kinds:
-            what = f"no scenario here runs on {engine}, only on {' and '.join(kinds)}; give the costs of that, or leave them out"
+            what = (
+                f"no scenario here runs on {engine}, only on {' and '.join(kinds)}; give the "
+                "costs of that, or leave them out"
+            )
             raise InputError([Problem("--costs", 0, 0, what)])
     measuring = _Measuring(say)
     out: list[Compared] = []
@@ -93,7 +110,11 @@ def compare(
         if costs is None:
             assert before is not None
             costs = (before + measuring.look(kind)).costs()
-        predicted = run(load_scenario(path, costs.overrides(scenario.engine.scale), engine="model", timing="modelled"))
+        predicted = run(
+            load_scenario(
+                path, costs.overrides(scenario.engine.scale), engine="model", timing="modelled"
+            )
+        )
         out += _quantities(scenario, predicted, observed)
     return out
 
@@ -105,10 +126,24 @@ def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list
         pairs.append(("data loss", before["data_loss_us"], after["data_loss_us"], False))
         for phase, us in after["phases_us"].items():
             if us or before["phases_us"][phase]:
-                pairs.append((f"outage: {phase.replace('_', ' ')}", before["phases_us"][phase], us, phase in BY_THE_CLOCK))
+                pairs.append(
+                    (
+                        f"outage: {phase.replace('_', ' ')}",
+                        before["phases_us"][phase],
+                        us,
+                        phase in BY_THE_CLOCK,
+                    )
+                )
         pairs.append(("outage", before["outage_us"], after["outage_us"], False))
     for quantile in ("p50", "p99", "max"):
-        pairs.append((f"replay lag {quantile}", p["replay_lag"][f"{quantile}_us"], o["replay_lag"][f"{quantile}_us"], False))
+        pairs.append(
+            (
+                f"replay lag {quantile}",
+                p["replay_lag"][f"{quantile}_us"],
+                o["replay_lag"][f"{quantile}_us"],
+                False,
+            )
+        )
     one, two = _spans(predicted.journal), _spans(observed.journal)
     for what in two:
         if what in one:
@@ -117,11 +152,15 @@ def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list
 
 
 def _spans(journal: Journal) -> dict[str, list[int]]:
-    """How long each backup and each restore took, and from a backup's begin until it was restored, by what it was."""
+    """How long each backup and each restore took, and from a backup's begin until it was restored,
+    by what it was.
+    """
     begun: dict[int, tuple[int, int]] = {}
     handed_us: dict[int, int] = {}  # by database: it restores one at a time
     spans: dict[str, list[int]] = {}
-    for row in journal.rows("truth.backup_begin", "truth.backup_finished", "seen.Restore", "truth.restored"):
+    for row in journal.rows(
+        "truth.backup_begin", "truth.backup_finished", "seen.Restore", "truth.restored"
+    ):
         if row.kind == "seen.Restore":
             handed_us[row.entity] = row.time_us
             continue
@@ -140,7 +179,9 @@ def _spans(journal: Journal) -> dict[str, list[int]]:
 
 
 def median_error(compared: Iterable[Compared]) -> float | None:
-    """Of the relative errors, without their sign, of what the clock decides; None if there is none."""
+    """Of the relative errors, without their sign, of what the clock decides; None if there is
+    none.
+    """
     errors = [abs(c.error) for c in compared if c.clocked and c.error is not None]
     return median(errors) if errors else None
 
@@ -152,13 +193,23 @@ def table(compared: list[Compared]) -> str:
     for c in compared:
         if c.scenario != shown:
             shown = c.scenario
-            lines += [*([""] if lines else []), f"{shown:<44} {'predicted':>14} {'observed':>14}   error"]
-        lines.append(f"  {c.quantity:<42} {_time(c.predicted_us):>14} {_time(c.observed_us):>14}   {_error(c)}".rstrip())
+            lines += [
+                *([""] if lines else []),
+                f"{shown:<44} {'predicted':>14} {'observed':>14}   error",
+            ]
+        lines.append(
+            f"  {c.quantity:<42} {_time(c.predicted_us):>14} {_time(c.observed_us):>14}   "
+            f"{_error(c)}".rstrip()
+        )
     found = median_error(compared)
     worse = [c for c in compared if c.clocked and c.error is not None and abs(c.error) > WORSE_THAN]
     count = sum(c.clocked and c.error is not None for c in compared)
     middle = "unknown" if found is None else f"{found:.1%}"
-    lines += ["", f"median error of the {count} that the clock decides: {middle}; {len(worse)} of them worse than {WORSE_THAN:.0%}"]
+    lines += [
+        "",
+        f"median error of the {count} that the clock decides: {middle}; {len(worse)} of "
+        f"them worse than {WORSE_THAN:.0%}",
+    ]
     return "\n".join(lines)
 
 
@@ -170,5 +221,11 @@ def _time(us: int | None) -> str:
 
 def _error(c: Compared) -> str:
     if not c.clocked:
-        return "as written" if c.predicted_us == c.observed_us else "" if c.error is None else f"({c.error:+.2%})"
+        return (
+            "as written"
+            if c.predicted_us == c.observed_us
+            else ""
+            if c.error is None
+            else f"({c.error:+.2%})"
+        )
     return "-" if c.error is None else f"{c.error:+.1%}"

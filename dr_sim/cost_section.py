@@ -1,4 +1,6 @@
-"""The costs of a scenario, measured: the section that `dr-sim calibrate` writes, and that section read again."""
+"""The costs of a scenario, measured: the section that `dr-sim calibrate` writes, and that section
+read again.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,19 @@ from dr_sim.scenario import bounds
 from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
 
 RESTORE_KEYS = {
-    Kind.FULL: ("restore_full.fixed", "restore_full.rate"), Kind.INCREMENTAL: ("restore_incremental.fixed", "restore_incremental.rate"),
+    Kind.FULL: ("restore_full.fixed", "restore_full.rate"),
+    Kind.INCREMENTAL: ("restore_incremental.fixed", "restore_incremental.rate"),
     Kind.LOG: ("restore_fixed", "restore_rate"),
-}  # fmt: skip
+}
 """Where a scenario's `secondary` says what restores cost."""
 RATES = ("rate", ".disk")
 
 
 @dataclass(slots=True)
 class Costs:
-    """All fits of one engine, by operation ('log backup', 'full restore', 'hash', ...), and the promotions."""
+    """All fits of one engine, by operation ('log backup', 'full restore', 'hash', ...), and the
+    promotions.
+    """
 
     engine: str
     version: str
@@ -36,14 +41,28 @@ class Costs:
     recover_s: list[float] = field(default_factory=list)
 
     def overrides(self, scale: int) -> list[str]:
-        """As after --set, for a scenario whose databases are so many times larger than they lie on disk."""
-        found = [f"{side}.disk={rate_text(min(FASTEST_BYTES_S * scale, bounds.DISK_RATE.most))}" for side in ("primary", "secondary")]
-        found += [f"secondary.hash_rate={_scaled(self.fits['hash'], scale)}", f"failover.recover={_us(self.recover_us)}"]
+        """As after --set, for a scenario whose databases are so many times larger than they lie on
+        disk.
+        """
+        found = [
+            f"{side}.disk={rate_text(min(FASTEST_BYTES_S * scale, bounds.DISK_RATE.most))}"
+            for side in ("primary", "secondary")
+        ]
+        found += [
+            f"secondary.hash_rate={_scaled(self.fits['hash'], scale)}",
+            f"failover.recover={_us(self.recover_us)}",
+        ]
         for kind in Kind:
             backup, restore = (self.fits[f"{kind.word} {what}"] for what in ("backup", "restore"))
-            found += [f"primary.{kind.word}.fixed={_us(backup.fixed_us)}", f"primary.{kind.word}.rate={_scaled(backup, scale)}"]
+            found += [
+                f"primary.{kind.word}.fixed={_us(backup.fixed_us)}",
+                f"primary.{kind.word}.rate={_scaled(backup, scale)}",
+            ]
             fixed, rate = RESTORE_KEYS[kind]
-            found += [f"secondary.{fixed}={_us(restore.fixed_us)}", f"secondary.{rate}={_scaled(restore, scale)}"]
+            found += [
+                f"secondary.{fixed}={_us(restore.fixed_us)}",
+                f"secondary.{rate}={_scaled(restore, scale)}",
+            ]
         return found
 
     @property
@@ -60,19 +79,31 @@ def _scaled(fit: Fit, scale: int) -> str:
 
 
 def cost_section(costs: Costs, name: str) -> str:
-    """YAML for a scenario to extend: each figure with its uncertainty beside it. Of databases at scale 1."""
+    """YAML for a scenario to extend: each figure with its uncertainty beside it. Of databases at
+    scale 1.
+    """
     f = costs.fits
     restore = f["log restore"]
-    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
-    recover = f"{len(costs.recover_s)} promotions, {time_text(min(costs.recover_s))} to {time_text(max(costs.recover_s))}; the median"
+    machine = (
+        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+    )
+    recover = (
+        f"{len(costs.recover_s)} promotions, {time_text(min(costs.recover_s))} to "
+        f"{time_text(max(costs.recover_s))}; the median"
+    )
     lines = [
-        f"# {name}: what {costs.version} costs on this machine, measured by dr-sim calibrate; to be extended by a scenario.",
-        f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}, {machine}. Each alone, nothing else beside it; the usual",
-        "# duration = fixed + bytes / rate, and the 95 % interval of each. Bytes are those of the database (scale 1).",
+        f"# {name}: what {costs.version} costs on this machine, measured by dr-sim "
+        "calibrate; to be extended by a scenario.",
+        f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}, {machine}. Each alone, nothing else "
+        "beside it; the usual",
+        "# duration = fixed + bytes / rate, and the 95 % interval of each. Bytes are "
+        "those of the database (scale 1).",
         "primary:",
-        f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: so fast that backups side by side do not wait for each other",
+        f"  disk: {rate_text(FASTEST_BYTES_S)}  # not measured: so fast that backups side "
+        "by side do not wait for each other",
         *(
-            f"  {k.word}: {{fixed: {_us(f[f'{k.word} backup'].fixed_us)}, rate: {rate_text(f[f'{k.word} backup'].rate_bytes_s)}}}"
+            f"  {k.word}: {{fixed: {_us(f[f'{k.word} backup'].fixed_us)}, rate: "
+            f"{rate_text(f[f'{k.word} backup'].rate_bytes_s)}}}"
             f"  # {f[f'{k.word} backup'].words()}"
             for k in Kind
         ),
@@ -82,17 +113,18 @@ def cost_section(costs: Costs, name: str) -> str:
         f"  restore_fixed: {_us(restore.fixed_us)}  # of logs; {restore.words()}",
         f"  restore_rate: {rate_text(restore.rate_bytes_s)}",
         *(
-            f"  restore_{k.word}: {{fixed: {_us(f[f'{k.word} restore'].fixed_us)}, rate: {rate_text(f[f'{k.word} restore'].rate_bytes_s)}}}"
+            f"  restore_{k.word}: {{fixed: {_us(f[f'{k.word} restore'].fixed_us)}, rate: "
+            f"{rate_text(f[f'{k.word} restore'].rate_bytes_s)}}}"
             f"  # {f[f'{k.word} restore'].words()}"
             for k in (Kind.FULL, Kind.INCREMENTAL)
         ),
         "failover:",
         f"  recover: {_us(costs.recover_us)}  # {recover}",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
-# ---- read again --------------------------------------------------------------------------------------------------------------
+# ---- read again
 @dataclass(slots=True)
 class StoredCosts:
     """What stands in such a section: texts by key path."""
@@ -111,7 +143,9 @@ class StoredCosts:
 
 
 def read_costs(path: Path) -> StoredCosts:
-    """The costs in a file that `dr-sim calibrate -o` wrote. Raises InputError with its place where there is another thing."""
+    """The costs in a file that `dr-sim calibrate -o` wrote. Raises InputError with its place where
+    there is another thing.
+    """
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -123,14 +157,28 @@ def read_costs(path: Path) -> StoredCosts:
     if tree is not None and isinstance(tree.value, dict):
         _flatten(tree, "", values, problems)
     elif not problems:
-        problems.append(Problem(str(path), 1, 1, "holds no costs; write one with dr-sim calibrate --engine ENGINE -o FILE"))
+        problems.append(
+            Problem(
+                str(path),
+                1,
+                1,
+                "holds no costs; write one with dr-sim calibrate --engine ENGINE -o FILE",
+            )
+        )
     if problems:
         raise InputError(problems)
-    wanted = [*(f"primary.{kind.word}.{key}" for kind in Kind for key in ("fixed", "rate")), "secondary.hash_rate",
-              *(f"secondary.{key}" for kind in Kind for key in RESTORE_KEYS[kind]), "failover.recover"]  # fmt: skip
+    wanted = [
+        *(f"primary.{kind.word}.{key}" for kind in Kind for key in ("fixed", "rate")),
+        "secondary.hash_rate",
+        *(f"secondary.{key}" for kind in Kind for key in RESTORE_KEYS[kind]),
+        "failover.recover",
+    ]
     missing = [key for key in wanted if key not in values]
     if missing:
-        what = f"holds no {missing[0]}; write a file of costs with dr-sim calibrate --engine ENGINE -o FILE"
+        what = (
+            f"holds no {missing[0]}; write a file of costs with dr-sim calibrate --engine "
+            "ENGINE -o FILE"
+        )
         raise InputError([Problem(str(path), 1, 1, what)])
     return StoredCosts(values)
 
@@ -141,8 +189,14 @@ def _flatten(node: Node, path: str, values: dict[str, str], problems: list[Probl
         if isinstance(child.value, dict):
             _flatten(child, here, values, problems)
             continue
-        if here.partition(".")[0] not in ("primary", "secondary", "failover") or not isinstance(child.value, str):
-            problems.append(child.key_problem(f"{here} is no cost; a file of costs holds primary, secondary and failover"))
+        if here.partition(".")[0] not in ("primary", "secondary", "failover") or not isinstance(
+            child.value, str
+        ):
+            problems.append(
+                child.key_problem(
+                    f"{here} is no cost; a file of costs holds primary, secondary and failover"
+                )
+            )
             continue
         if here.endswith(RATES):
             try:

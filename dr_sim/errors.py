@@ -1,6 +1,7 @@
 """The one family of errors that a user can cause. Each says what is wrong and what would be right.
 
-A face that catches DrSimError prints `str(error)` and leaves with `error.exit_code`; anything else is a bug in dr_sim.
+A face that catches DrSimError prints `str(error)` and leaves with `error.exit_code`; anything else
+is a bug in dr_sim.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ class DrSimError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake at one place. line and column count from 1; line 0 means that file is no file (`--set ...`)."""
+    """One mistake at one place. line and column count from 1; line 0 means that file is no file
+    (`--set ...`).
+    """
 
     file: str
     line: int
@@ -27,9 +30,15 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        message = self.message if len(self.message) <= _LONGEST_LINE else f"{self.message[:_LONGEST_LINE]} ..."
+        message = (
+            self.message
+            if len(self.message) <= _LONGEST_LINE
+            else f"{self.message[:_LONGEST_LINE]} ..."
+        )
         place = self.file if self.line == 0 else f"{self.file}:{self.line}:{self.column}"
-        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in f"{place}: {message}")
+        return "".join(
+            char if char.isprintable() else ascii(char)[1:-1] for char in f"{place}: {message}"
+        )
 
 
 class InputError(DrSimError):

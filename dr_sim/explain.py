@@ -1,4 +1,6 @@
-"""`dr-sim explain`: one number of a stored run as a ledger of causes that adds up to it, to the microsecond."""
+"""`dr-sim explain`: one number of a stored run as a ledger of causes that adds up to it, to the
+microsecond.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from pathlib import Path
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
 from dr_sim.measures import alerts
-from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover, explain_lag
+from dr_sim.measures.ledger import (
+    Ledger,
+    NoSuchThing,
+    explain_alert,
+    explain_at,
+    explain_failover,
+    explain_lag,
+)
 from dr_sim.measures.life import Line
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
@@ -30,7 +39,9 @@ def explain(
     database: str | None = None,
     stretches: bool = False,
 ) -> str:
-    """The ledgers asked for, as text, equal causes summed; stretches: every stretch of time by itself. InputError if there is no such failover, alert, instant or database."""
+    """The ledgers asked for, as text, equal causes summed; stretches: every stretch of time by
+    itself. InputError if there is no such failover, alert, instant or database.
+    """
     stored = read_results(folder)
     scenario = stored.scenario
     index = _database(scenario, database)
@@ -61,27 +72,55 @@ def _failover(stored: Stored, n: int, database: int | None) -> list[Ledger]:
 
 def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
     """Exposure at an instant of the whole run: of the leg whose primary took writes then."""
-    leg = max((each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)), key=lambda leg: leg.number)
+    leg = max(
+        (each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)),
+        key=lambda leg: leg.number,
+    )
     names = [d.name for d in leg.scenario.databases]
     if database is not None and database not in names:
-        raise NoSuchThing(f"{database} was not up at that instant: it was never brought online again")
-    promoted = [r for r in leg.journal.rows("truth.promoted") if database in (None, names[r.entity])]
+        raise NoSuchThing(
+            f"{database} was not up at that instant: it was never brought online again"
+        )
+    promoted = [
+        r for r in leg.journal.rows("truth.promoted") if database in (None, names[r.entity])
+    ]
     alone_us = leg.begins_us + max((r.time_us for r in promoted), default=0)
-    if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:  # no leg follows: there never is a second side
+    # no leg follows: there never is a second side
+    if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:
         title = f"exposure of {names[promoted[-1].entity]} (site)"
-        line = Line(alone_us, t_us - alone_us, "no second side", "none is ever put in place: all since the promotion would be lost")
+        line = Line(
+            alone_us,
+            t_us - alone_us,
+            "no second side",
+            "none is ever put in place: all since the promotion would be lost",
+        )
         return [Ledger(title, t_us - alone_us, [line])]
-    about = (leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+    about = (
+        leg.journal,
+        leg.scenario,
+        t_us - leg.begins_us,
+        None if database is None else names.index(database),
+    )
     return [*explain_at(*about), *explain_outage_at(*about)]
 
 
 def _lag(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
     """Replay lag at an instant of the whole run: of the leg whose secondary replayed then."""
-    leg = max((each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)), key=lambda leg: leg.number)
+    leg = max(
+        (each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)),
+        key=lambda leg: leg.number,
+    )
     names = [d.name for d in leg.scenario.databases]
     if database is not None and database not in names:
-        raise NoSuchThing(f"{database} was not replayed at that instant: it was never brought online again")
-    return explain_lag(leg.journal, leg.scenario, t_us - leg.begins_us, None if database is None else names.index(database))
+        raise NoSuchThing(
+            f"{database} was not replayed at that instant: it was never brought online again"
+        )
+    return explain_lag(
+        leg.journal,
+        leg.scenario,
+        t_us - leg.begins_us,
+        None if database is None else names.index(database),
+    )
 
 
 def _alert(stored: Stored, n: int) -> list[Ledger]:
@@ -102,12 +141,16 @@ def _database(scenario: Scenario, name: str | None) -> int | None:
     if name is None:
         return None
     if name not in names:
-        raise InputError([Problem("--database", 0, 0, f"there is no {name!r}; there is {', '.join(names)}")])
+        raise InputError(
+            [Problem("--database", 0, 0, f"there is no {name!r}; there is {', '.join(names)}")]
+        )
     return names.index(name)
 
 
 def _instant(scenario: Scenario, text: str, option: str) -> int:
-    """As under `events:`: 'Wed 02:40', '2 h 5 min' from the start, a date and time of the scenario's zone."""
+    """As under `events:`: 'Wed 02:40', '2 h 5 min' from the start, a date and time of the
+    scenario's zone.
+    """
     try:
         return times.parse_instant(text).resolve(scenario.start_utc_us, scenario.time_zone)
     except units.UnitError as error:
@@ -115,7 +158,9 @@ def _instant(scenario: Scenario, text: str, option: str) -> int:
 
 
 def alerts_of(folder: Path, database: str | None = None) -> str:
-    """Every alert of a stored run, a line each: its number for --alert, when, event id, level, text."""
+    """Every alert of a stored run, a line each: its number for --alert, when, event id, level,
+    text.
+    """
     stored = read_results(folder)
     scenario = stored.scenario
     _database(scenario, database)
@@ -124,14 +169,17 @@ def alerts_of(folder: Path, database: str | None = None) -> str:
     for each in stored.legs:
         names = {i: d.name for i, d in enumerate(each.leg.scenario.databases)}
         mine = alerts.raised(each.leg.journal, each.leg.scenario)
-        wanted = [a for a in mine if database is None or a.database < 0 or names[a.database] == database]
+        wanted = [
+            a for a in mine if database is None or a.database < 0 or names[a.database] == database
+        ]
         raised += [(before + a.number, each.leg.begins_us + a.time_us, a) for a in wanted]
         before += len(mine)
     if not raised:
         return "no alert was raised in this run"
     wide = len(str(raised[-1][0]))
     return "\n".join(
-        f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  {'' if a.delivered else '(reached nobody) '}{a.text}"
+        f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  "
+        f"{'' if a.delivered else '(reached nobody) '}{a.text}"
         for n, at_us, a in raised
     )
 
@@ -140,7 +188,10 @@ def _text(ledger: Ledger, stretches: bool) -> str:
     lines = [f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"]
     each = [(line.cause, line.duration_us, line.detail) for line in ledger.lines]
     shown = [(x.cause, x.duration_us, x.detail) for x in summed(each)] if not stretches else each
-    lines += [f"  {_exact(us):>16}  {cause}{f'  ({detail})' if detail else ''}" for cause, us, detail in shown]
+    lines += [
+        f"  {_exact(us):>16}  {cause}{f'  ({detail})' if detail else ''}"
+        for cause, us, detail in shown
+    ]
     if ledger.note:
         lines.append(f"  {ledger.note}")
     if ledger.total_us is not None and ledger.lines:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
-    """All rows of one kind as int64 arrays: seq, time_us, entity and each field (texts as ids: journal.text(id))."""
+    """All rows of one kind as int64 arrays: seq, time_us, entity and each field (texts as ids:
+    journal.text(id)).
+    """
     kind = KINDS[KIND_ID[kind_name]]
     rows = journal.of_kind(kind.id)
     out = {"seq": rows[:, 0], "time_us": rows[:, 1], "entity": rows[:, 2]}
@@ -24,7 +26,8 @@ def columns(journal: Journal, kind_name: str) -> dict[str, np.ndarray]:
 
 def frame(journal: Journal, kind_name: str) -> pd.DataFrame:
     """The same as a DataFrame, texts spelled out."""
-    import pandas as pd  # here: workers of many replications read columns only, and start in half the time
+    # here: workers of many replications read columns only, and start in half the time
+    import pandas as pd
 
     kind = KINDS[KIND_ID[kind_name]]
     found = columns(journal, kind_name)

@@ -1,11 +1,14 @@
-"""The journal: typed records, append-only, one row an event of the run; everything a user sees is computed from it.
+"""The journal: typed records, append-only, one row an event of the run; everything a user sees is
+computed from it.
 
-In memory each kind has its rows one after the other, as plain integers: (seq, time, entity, then the kind's fields in
-order), seq counting all rows of the run. They are appended to a list, which is five times as fast as to an array, and
-`pack` turns lists into arrays now and then. Texts are interned, so a field holds a text's id. Texts that real engines
-word differently from run to run (fields marked seen-text) are interned apart, and the numbers of their errors are marked seen-int. The digest is BLAKE2b over the rows of
-each kind and the first table of texts, with seen-text and seen-int fields blanked; it never sees Parquet bytes. LSNs in a simulated
-world are bytes of log since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
+In memory each kind has its rows one after the other, as plain integers: (seq, time, entity, then
+the kind's fields in order), seq counting all rows of the run. They are appended to a list, which is
+five times as fast as to an array, and `pack` turns lists into arrays now and then. Texts are
+interned, so a field holds a text's id. Texts that real engines word differently from run to run
+(fields marked seen-text) are interned apart, and the numbers of their errors are marked seen-int.
+The digest is BLAKE2b over the rows of each kind and the first table of texts, with seen-text and
+seen-int fields blanked; it never sees Parquet bytes. LSNs in a simulated world are bytes of log
+since the start and fit 63 bits (nine exabytes); an append of more raises OverflowError.
 journal_file.py writes it to a Parquet file and reads it back.
 """
 
@@ -53,7 +56,11 @@ def _hints(cls: type) -> tuple[tuple[str, Any], ...]:
 
 def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     """The flat record fields of an event or command class: a header is spread out."""
-    observed = {f.name for f in dataclasses.fields(cls) if f.metadata.get("observed") or f.type == "OwnNumber"}
+    observed = {
+        f.name
+        for f in dataclasses.fields(cls)
+        if f.metadata.get("observed") or f.type == "OwnNumber"
+    }
     flat: list[tuple[str, str]] = []
     for name, hint in _hints(cls):
         if hint is BackupHeader:
@@ -116,19 +123,24 @@ class _Known:
 
 @functools.cache
 def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
-    """A function from an event or command to its row's integers, written out once per class for speed."""
+    """A function from an event or command to its row's integers, written out once per class for
+    speed.
+    """
     form = {"int": "e.{0}", "seen-int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
     parts = "".join(form[kind].format(name) + ", " for name, kind in fields)
-    encode: Callable[..., tuple[int, ...]] = eval(f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {parts})")
+    encode: Callable[..., tuple[int, ...]] = eval(
+        f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {parts})"
+    )
     return encode
 
 
 class Pattern:
-    """Rows of several kinds that always come together: written as one line of integers, spread out by columns when a
-    kind is read. A quiet log's 15 rows cost little more than one that way, and those of kinds that nobody reads no room.
+    """Rows of several kinds that always come together: written as one line of integers, spread out
+    by columns when a kind is read. A quiet log's 15 rows cost little more than one that way, and
+    those of kinds that nobody reads no room.
 
-    fields: of a line. rows: (kind name, seq, time_us, entity, then the kind's fields), each a sum such as
-    'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
+    fields: of a line. rows: (kind name, seq, time_us, entity, then the kind's fields), each a sum
+    such as 'landed+start', 'at_finish+1' or '-1' of whole numbers and of the line's fields.
     """
 
     def __init__(self, fields: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
@@ -137,7 +149,10 @@ class Pattern:
         self._pack = struct.Struct(f"={len(fields)}q").pack
         self._width = len(fields)
         place = {name: i for i, name in enumerate(fields)}
-        self._rows = [(KIND_ID[kind_name], [_sum_of(text, place) for text in columns]) for kind_name, *columns in rows]
+        self._rows = [
+            (KIND_ID[kind_name], [_sum_of(text, place) for text in columns])
+            for kind_name, *columns in rows
+        ]
         self._rows_of_line: list[Callable[[tuple[int, ...]], tuple[int, ...]]] | None = None
         self._blocks: list[Ints] = []  # lines, a column each field
         self._read = {kind_id: 0 for kind_id, _ in self._rows}  # how many of the blocks
@@ -146,27 +161,36 @@ class Pattern:
                 raise ValueError(f"a row of {KINDS[kind_id].name} has not {len(sums)} columns")
 
     def write(self, columns: Mapping[str, Iterable[int]]) -> None:
-        """Lines in any order, by columns: of each field its values, or repeat(value), but one at the least that ends.
-        Raises struct.error for what does not fit 63 bits."""
+        """Lines in any order, by columns: of each field its values, or repeat(value), but one at
+        the least that ends. Raises struct.error for what does not fit 63 bits.
+        """
         self.lines += b"".join(map(self._pack, *self._in_order(columns)))
 
     def lately(self, first: int, last: int) -> list[list[tuple[int, ...]]]:
-        """The rows, (kind id, seq, time_us, entity, fields ...), that each of some lines stands for. Lines are counted back
-        from the end of what was written since it was last read: first -3, last -1 are the last line but two and the next."""
+        """The rows, (kind id, seq, time_us, entity, fields ...), that each of some lines stands
+        for. Lines are counted back from the end of what was written since it was last read: first
+        -3, last -1 are the last line but two and the next.
+        """
         size = 8 * self._width
         end = len(self.lines)
-        lines = struct.iter_unpack(f"={self._width}q", self.lines[end + first * size : end + last * size])
+        lines = struct.iter_unpack(
+            f"={self._width}q", self.lines[end + first * size : end + last * size]
+        )
         if self._rows_of_line is None:
             self._rows_of_line = [_row_of_line(kind_id, sums) for kind_id, sums in self._rows]
         return [[row(line) for row in self._rows_of_line] for line in lines]
 
     def unread(self, kind_id: int) -> Iterator[Ints]:
-        """The rows of a kind that lines stand for, of those written since it was last asked for that kind."""
+        """The rows of a kind that lines stand for, of those written since it was last asked for
+        that kind.
+        """
         mine = [sums for kind, sums in self._rows if kind == kind_id]
         if not mine:
             return
         if self.lines:
-            self._blocks.append(np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy())
+            self._blocks.append(
+                np.frombuffer(bytes(self.lines), dtype=np.int64).reshape(-1, self._width).T.copy()
+            )
             self.lines.clear()
         for lines in self._blocks[self._read[kind_id] :]:
             for sums in mine:
@@ -191,7 +215,9 @@ def _spread(sums: list[_Sum], lines: Ints) -> Ints:
 
 
 def _row_of_line(kind_id: int, sums: list[_Sum]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
-    """A function from a line to the row of that kind, written out once for speed, as `_encoder` is."""
+    """A function from a line to the row of that kind, written out once for speed, as `_encoder`
+    is.
+    """
     columns = []
     for constant, plus, minus in sums:
         terms = [f"+v[{i}]" for i in plus] + [f"-v[{i}]" for i in minus]
@@ -245,7 +271,9 @@ class Journal:
         self._packed_count = 0  # the rows that there were when it was last packed
         self.texts = Texts()
         self.seen_texts = Texts()
-        self._encoders = {c: (self._fresh[i], _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()}
+        self._encoders = {
+            c: (self._fresh[i], _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()
+        }
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns: list[Pattern] = []
 
@@ -280,14 +308,22 @@ class Journal:
         if len(values) != len(kind.fields):
             raise ValueError(f"{kind_name} takes {len(kind.fields)} values, not {len(values)}")
         table = {"str": self.texts, "seen-text": self.seen_texts}
-        encoded = [v if isinstance(v, int) else table[t][v] for v, (_, t) in zip(values, kind.fields, strict=True)]
+        encoded = [
+            v if isinstance(v, int) else table[t][v]
+            for v, (_, t) in zip(values, kind.fields, strict=True)
+        ]
         self.append(kind.id, time_us, entity, *encoded)
 
     def as_row(self, told: Any, seq: int, time_us: int, entity: int) -> tuple[int, ...]:
-        """The row that `record` would write of it, after its kind's id; -1 for a text that no row has."""
+        """The row that `record` would write of it, after its kind's id; -1 for a text that no row
+        has.
+        """
         _, encode = self._encoders[told.__class__]
         texts, seen_texts = _Known(self.texts), _Known(self.seen_texts)
-        return (_KIND_OF_CLASS[told.__class__], *encode(told, seq, time_us, entity, texts, seen_texts))
+        return (
+            _KIND_OF_CLASS[told.__class__],
+            *encode(told, seq, time_us, entity, texts, seen_texts),
+        )
 
     def as_told(self, row: tuple[int, ...]) -> Any:
         """The event or command that such a row stands for."""
@@ -299,7 +335,7 @@ class Journal:
         rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
         self._count += 1
 
-    # ---- reading ----------------------------------------------------------------------------------------------
+    # ---- reading
     def of_kind(self, kind_id: int) -> Ints:
         """All rows of a kind as a table of int64: seq, time_us, entity, then the kind's fields."""
         self.pack()
@@ -346,7 +382,11 @@ class Journal:
     def _row(self, kind: RecordKind, data: list[int]) -> Row:
         values: dict[str, Any] = {}
         for (name, type_), raw in zip(kind.fields, data[ROW_HEAD:], strict=True):
-            values[name] = raw if type_ in ("int", "seen-int") else (self.texts if type_ == "str" else self.seen_texts).all[raw]
+            values[name] = (
+                raw
+                if type_ in ("int", "seen-int")
+                else (self.texts if type_ == "str" else self.seen_texts).all[raw]
+            )
         return Row(data[0], kind.name, data[1], data[2], values)
 
     def rows(self, *kind_names: str) -> Iterator[Row]:
@@ -354,7 +394,8 @@ class Journal:
         if not kind_names:
             yield from (self.row(i) for i in range(len(self)))
             return
-        kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]  # the others are not looked at
+        # the others are not looked at
+        kinds = [KINDS[KIND_ID[name]] for name in dict.fromkeys(kind_names)]
         tables = [self.of_kind(kind.id) for kind in kinds]
         which = np.repeat(np.arange(len(kinds)), [len(table) for table in tables])
         places = np.concatenate([np.arange(len(table)) for table in tables])
@@ -370,9 +411,11 @@ class Journal:
     def text(self, number: int) -> str:
         return self.texts.all[number]
 
-    # ---- digest -------------------------------------------------------------------------------------------------
+    # ---- digest
     def digest(self) -> str:
-        """64 hex digits over the logical rows; the same for one scenario and seed wherever it runs."""
+        """64 hex digits over the logical rows; the same for one scenario and seed wherever it
+        runs.
+        """
         h = hashlib.blake2b(digest_size=32)
         for kind in KINDS:
             rows = self.of_kind(kind.id).copy()

@@ -1,7 +1,8 @@
 """The journal at rest: journal.parquet, one row a record, so that it can be read with pandas alone.
 
-Integer fields are columns v0.., texts s0.., texts outside the digest o0..; a column that a kind has no field for is
-null. `check` is a hash of the row with its place: `dr-sim verify` computes it again and holds the two together.
+Integer fields are columns v0.., texts s0.., texts outside the digest o0..; a column that a kind has
+no field for is null. `check` is a hash of the row with its place: `dr-sim verify` computes it again
+and holds the two together.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
 _COLUMNS = {kind.id: _columns_of(kind) for kind in KINDS}
 _KINDS_WITH: dict[str, Ints] = {  # which kinds have a field in a column
     column: np.array([any(c == column for c, _ in _COLUMNS[kind.id]) for kind in KINDS])
-    for column in sorted({c for columns in _COLUMNS.values() for c, _ in columns}, key=lambda c: (c[0], int(c[1:])))
+    for column in sorted(
+        {c for columns in _COLUMNS.values() for c, _ in columns}, key=lambda c: (c[0], int(c[1:]))
+    )
 }
 
 
@@ -45,8 +48,10 @@ def save(journal: Journal, path: Path) -> None:
 
 
 def load(path: Path) -> tuple[Journal, Ints]:
-    """A journal from its file, and the row hashes that were stored with it (-1 where a row has not the shape of its
-    kind: a field that it lacks or should not have, another place). InputError if it is not one."""
+    """A journal from its file, and the row hashes that were stored with it (-1 where a row has not
+    the shape of its kind: a field that it lacks or should not have, another place). InputError if
+    it is not one.
+    """
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -106,14 +111,25 @@ def checks_of(journal: Journal) -> Ints:
                 total = _mix(total ^ rows[:, j].astype(np.uint64))
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
                 raw = rows[:, j]
-                value = raw.astype(np.uint64) if type_ in ("int", "seen-int") else hashes[type_][raw]
+                value = (
+                    raw.astype(np.uint64) if type_ in ("int", "seen-int") else hashes[type_][raw]
+                )
                 total = _mix(total ^ value)
             out[rows[:, 0]] = (total >> np.uint64(32)).astype(np.uint32)
     return out
 
 
 def _unreadable(path: Path, why: str) -> InputError:
-    return InputError([Problem(str(path), 0, 0, f"is not a journal that can be read ({why}); run the scenario again")])
+    return InputError(
+        [
+            Problem(
+                str(path),
+                0,
+                0,
+                f"is not a journal that can be read ({why}); run the scenario again",
+            )
+        ]
+    )
 
 
 def _mix(x: Ints) -> Ints:
@@ -125,7 +141,10 @@ def _mix(x: Ints) -> Ints:
 
 
 def _text_hashes(texts: Texts) -> Ints:
-    words = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest() for t in texts.all)
+    words = b"".join(
+        hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for t in texts.all
+    )
     return np.frombuffer(words, dtype="<u8").astype(np.uint64)
 
 
@@ -138,7 +157,9 @@ def _wrong_columns(schema: pa.Schema) -> str:
         of_texts = field.name == "kind" or (field.name[0] in "so" and field.name != "seq")
         type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         right = pa.types.is_string(type_) if of_texts else pa.types.is_integer(type_)
-        if not right or not (field.name in _KINDS_WITH or field.name in ("seq", "time_us", "kind", "entity", "check")):
+        if not right or not (
+            field.name in _KINDS_WITH or field.name in ("seq", "time_us", "kind", "entity", "check")
+        ):
             return f"its column {field.name} is none of a journal's, or of another type"
     return ""
 
@@ -153,20 +174,26 @@ def _ints(table: pa.Table, column: str) -> tuple[Ints, Ints]:
 
 
 def _coded(table: pa.Table, column: str, codes: dict[str, int]) -> tuple[Ints, Ints]:
-    """A column of texts as codes (new ones are given), and where it is absent; all of it if there is no such column."""
+    """A column of texts as codes (new ones are given), and where it is absent; all of it if there
+    is no such column.
+    """
     if column not in table.column_names:
         return np.zeros(table.num_rows, np.int64), np.ones(table.num_rows, bool)
     values = table[column].combine_chunks()
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     absent: Ints = values.is_null().to_numpy(zero_copy_only=False)
-    mine = np.array([codes.setdefault(t or "", len(codes)) for t in values.dictionary.to_pylist()] or [0], np.int64)
+    mine = np.array(
+        [codes.setdefault(t or "", len(codes)) for t in values.dictionary.to_pylist()] or [0],
+        np.int64,
+    )
     return mine[values.indices.fill_null(0).to_numpy(zero_copy_only=False)], absent
 
 
 def _fill(journal: Journal, table: pa.Table) -> Ints:
-    """Rows as they lie in the file, into an empty journal. Texts get new ids in order of first use, which is how they
-    got them at first. Returns which rows have not the shape of their kind."""
+    """Rows as they lie in the file, into an empty journal. Texts get new ids in order of first use,
+    which is how they got them at first. Returns which rows have not the shape of their kind.
+    """
     n = table.num_rows
     kind_codes = {kind.name: kind.id for kind in KINDS}
     kinds, odd = _coded(table, "kind", kind_codes)
@@ -196,7 +223,9 @@ def _fill(journal: Journal, table: pa.Table) -> Ints:
         rows = np.flatnonzero(kinds == kind.id)
         if len(rows):
             fields = [columns[column][rows] for column, _ in _COLUMNS[kind.id]]
-            journal.take_columns(kind.id, np.column_stack([place[rows], head[1][rows], head[2][rows], *fields]))
+            journal.take_columns(
+                kind.id, np.column_stack([place[rows], head[1][rows], head[2][rows], *fields])
+            )
     return odd
 
 

@@ -1,19 +1,24 @@
-"""A run in legs: from its start to the failover, and from each promotion on until the next, the roles taken anew.
+"""A run in legs: from its start to the failover, and from each promotion on until the next, the
+roles taken anew.
 
-After a promotion the survivor is the primary, and users write to it. As soon as a new secondary is in place it takes backups
-on its own schedule: log backups go on from those before. Where the old primary ended exactly where the new one begins, as
-it does after a planned failover, it follows: the new primary's logs are restored there, and a new recovery network is
-established as soon as the first of them is. Any other database is seeded over the link with a full (R16). Until then the
-service is unprotected. A leg is a world of its own that begins at the promotion: the same databases, schedules and link,
-the rest of the scenario's events and time. What goes over is in world/succession.py: both servers with their databases,
-forks, LSNs and commits numbered on. No backup file does (new shares, a new recovery manager with an empty store). Failback
-is a failover of a later leg, ordered (planned or not) or forced by a loss.
+After a promotion the survivor is the primary, and users write to it. As soon as a new secondary is
+in place it takes backups on its own schedule: log backups go on from those before. Where the old
+primary ended exactly where the new one begins, as it does after a planned failover, it follows: the
+new primary's logs are restored there, and a new recovery network is established as soon as the
+first of them is. Any other database is seeded over the link with a full (R16). Until then the
+service is unprotected. A leg is a world of its own that begins at the promotion: the same
+databases, schedules and link, the rest of the scenario's events and time. What goes over is in
+world/succession.py: both servers with their databases, forks, LSNs and commits numbered on. No
+backup file does (new shares, a new recovery manager with an empty store). Failback is a failover of
+a later leg, ordered (planned or not) or forced by a loss.
 
-The sites have names: A and B at first. At each failover the primary and the secondary change places; a site that was lost
-is not used again, and the new secondary is at one with the next letter. What lasts longer than a leg goes on in the next
-one where its place is still used: on the link and in the alert channel always, a site's disks and clocks while it is a
-side of the service. An effect that is not felt on the other side (restores are slow, and nothing is restored there) waits
-until the site is on its old side again. What befell the old primary's databases and jobs ends with them.
+The sites have names: A and B at first. At each failover the primary and the secondary change
+places; a site that was lost is not used again, and the new secondary is at one with the next
+letter. What lasts longer than a leg goes on in the next one where its place is still used: on the
+link and in the alert channel always, a site's disks and clocks while it is a side of the service.
+An effect that is not felt on the other side (restores are slow, and nothing is restored there)
+waits until the site is on its old side again. What befell the old primary's databases and jobs ends
+with them.
 """
 
 from __future__ import annotations
@@ -32,7 +37,9 @@ EVERYWHERE = ("link", "alerts")  # places that belong to no site
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An effect at a site that is on the other side now. until_us: in the whole run's time; -1: its end."""
+    """An effect at a site that is on the other side now. until_us: in the whole run's time; -1: its
+    end.
+    """
 
     event: ScriptedEvent
     site: str
@@ -41,8 +48,9 @@ class Waiting:
 
 @dataclass(slots=True)
 class Leg:
-    """One leg. scenario: as it is in this leg, its instant 0 being begins_us of the whole run. primary, secondary: the
-    sites' names. effects: what lasted beyond a moment in it."""
+    """One leg. scenario: as it is in this leg, its instant 0 being begins_us of the whole run.
+    primary, secondary: the sites' names. effects: what lasted beyond a moment in it.
+    """
 
     number: int
     begins_us: int
@@ -75,8 +83,8 @@ def first_leg(scenario: Scenario, journal: Journal, effects: list[Effect] | None
 def next_leg(leg: Leg) -> Leg | None:
     """The leg that follows, its journal and effects empty yet; None if there is none.
 
-    There is one if a failover brought any database online and a new secondary is ever put in place: it begins with the
-    last promotion. Only the databases that came online go on.
+    There is one if a failover brought any database online and a new secondary is ever put in place:
+    it begins with the last promotion. Only the databases that came online go on.
     """
     scenario = leg.scenario
     online = {row.entity: row.time_us for row in leg.journal.rows("truth.promoted")}
@@ -85,12 +93,23 @@ def next_leg(leg: Leg) -> Leg | None:
     begins_us = max(online.values())
     if begins_us >= scenario.run_for_us:
         return None
-    lost = any(r.time_us <= begins_us and r.values["class"] == "site" for r in leg.journal.rows("truth.failed"))
-    databases = tuple(_goes_on(d, begins_us) for i, d in enumerate(scenario.databases) if i in online)
+    lost = any(
+        r.time_us <= begins_us and r.values["class"] == "site"
+        for r in leg.journal.rows("truth.failed")
+    )
+    databases = tuple(
+        _goes_on(d, begins_us) for i, d in enumerate(scenario.databases) if i in online
+    )
     following = Leg(
-        leg.number + 1, leg.begins_us + begins_us, scenario, Journal(), [], leg.secondary,
-        site_name(leg.sites) if lost else leg.primary, leg.sites + lost,
-    )  # fmt: skip
+        leg.number + 1,
+        leg.begins_us + begins_us,
+        scenario,
+        Journal(),
+        [],
+        leg.secondary,
+        site_name(leg.sites) if lost else leg.primary,
+        leg.sites + lost,
+    )
     carried, following.waiting = _carried(leg, following, begins_us, {d.name for d in databases})
     following.scenario = replace(
         scenario,
@@ -104,14 +123,25 @@ def next_leg(leg: Leg) -> Leg | None:
         recorded_restores=_turned(scenario.recorded_restores, begins_us),
         recorded_outages=_later(scenario.recorded_outages, begins_us),
         carried_num=len(carried),
-        events=(*carried, *(replace(e, at_us=e.at_us - begins_us) for e in scenario.events if e.at_us >= begins_us)),
+        events=(
+            *carried,
+            *(
+                replace(e, at_us=e.at_us - begins_us)
+                for e in scenario.events
+                if e.at_us >= begins_us
+            ),
+        ),
     )
     return following
 
 
 def _stands_ready(journal: Journal, at_us: int) -> bool:
-    """Is the old primary there, stopped and with its machines? Then it is the new secondary at once."""
-    lost = any(r.time_us <= at_us and r.values["class"] != "database" for r in journal.rows("truth.failed"))
+    """Is the old primary there, stopped and with its machines? Then it is the new secondary at
+    once.
+    """
+    lost = any(
+        r.time_us <= at_us and r.values["class"] != "database" for r in journal.rows("truth.failed")
+    )
     return not lost and any(r.time_us <= at_us for r in journal.rows("truth.fenced"))
 
 
@@ -120,14 +150,17 @@ def site_name(number: int) -> str:
     return _LETTERS[number] if number < len(_LETTERS) else f"site {number + 1}"
 
 
-# ---- what goes on ---------------------------------------------------------------------------------------------------------
+# ---- what goes on
 def _goes_on(database: Database, elapsed_us: int) -> Database:
-    """The same database later: nothing of it is at the secondary as far as is known, and a recorded series goes on where it
-    was."""
+    """The same database later: nothing of it is at the secondary as far as is known, and a recorded
+    series goes on where it was.
+    """
     volume = database.log_volume
     if volume.shape == "series":
         steps = elapsed_us // volume.series_interval_us % len(volume.series_bytes)
-        volume = replace(volume, series_bytes=volume.series_bytes[steps:] + volume.series_bytes[:steps])
+        volume = replace(
+            volume, series_bytes=volume.series_bytes[steps:] + volume.series_bytes[:steps]
+        )
     return replace(database, seeded=False, log_volume=volume)
 
 
@@ -144,13 +177,21 @@ def _later(outages: Outages, elapsed_us: int) -> Outages:
     if not outages.spans:
         return outages
     period, by = outages.period_us, elapsed_us % outages.period_us
-    shifted = ((begin - by + turn, end - by + turn) for begin, end in outages.spans for turn in (0, period))
-    spans = sorted((max(0, begin), min(period, end)) for begin, end in shifted if begin < period and end > 0)
+    shifted = (
+        (begin - by + turn, end - by + turn) for begin, end in outages.spans for turn in (0, period)
+    )
+    spans = sorted(
+        (max(0, begin), min(period, end)) for begin, end in shifted if begin < period and end > 0
+    )
     return Outages(period, tuple(spans))
 
 
-def _carried(leg: Leg, following: Leg, begins_us: int, databases: set[str]) -> tuple[list[ScriptedEvent], list[Waiting]]:
-    """What of this leg's effects is felt from the beginning of the next one on, and what waits for its site's turn."""
+def _carried(
+    leg: Leg, following: Leg, begins_us: int, databases: set[str]
+) -> tuple[list[ScriptedEvent], list[Waiting]]:
+    """What of this leg's effects is felt from the beginning of the next one on, and what waits for
+    its site's turn.
+    """
     going = list(leg.waiting)
     for effect in leg.effects:
         if effect.began_us > begins_us or 0 <= effect.until_us <= begins_us:
@@ -169,7 +210,9 @@ def _carried(leg: Leg, following: Leg, begins_us: int, databases: set[str]) -> t
         params = _at_its_side(one, following)
         if params is not None:
             left = None if one.until_us < 0 else Law("fixed", one.until_us - following.begins_us)
-            felt.append(replace(one.event, at_us=0, params=params.model_copy(update={"duration": left})))
+            felt.append(
+                replace(one.event, at_us=0, params=params.model_copy(update={"duration": left}))
+            )
         elif one.site in (following.primary, following.secondary):
             waiting.append(one)
     return felt, waiting
@@ -183,11 +226,17 @@ def _event_of(scenario: Scenario, cause: int) -> ScriptedEvent:
 
 
 def _at_its_side(one: Waiting, leg: Leg) -> Any | None:
-    """The effect's parameters in that leg, None if it is not felt there. The link's two ends have changed places."""
+    """The effect's parameters in that leg, None if it is not felt there. The link's two ends have
+    changed places.
+    """
     kind = BY_NAME[one.event.kind]
     if one.site in EVERYWHERE:
         return kind.turned(one.event.params)
-    side = "primary" if one.site == leg.primary else "secondary" if one.site == leg.secondary else ""
+    side = (
+        "primary" if one.site == leg.primary else "secondary" if one.site == leg.secondary else ""
+    )
     if not side:
         return None
-    return one.event.params if kind.place(one.event.params) == side else kind.turned(one.event.params)
+    return (
+        one.event.params if kind.place(one.event.params) == side else kind.turned(one.event.params)
+    )

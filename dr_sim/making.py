@@ -1,11 +1,11 @@
 """Files and folders made whole, beside their places, and then moved there.
 
-Theory of operation. Whatever is written for a user is first made in a hidden folder next to its place
-and moved from there by one rename. The folder holds a lock while its process lives. A process that is
-killed leaves the folder behind, and the lock is free: the next one that makes something there removes
-it. If the killed process had moved an older run aside, to replace it, and nothing has taken its place
-yet, the older run is put back. A lock, unlike a process id, also tells the truth between containers
-that share a folder.
+Theory of operation. Whatever is written for a user is first made in a hidden folder next to its
+place and moved from there by one rename. The folder holds a lock while its process lives. A process
+that is killed leaves the folder behind, and the lock is free: the next one that makes something
+there removes it. If the killed process had moved an older run aside, to replace it, and nothing has
+taken its place yet, the older run is put back. A lock, unlike a process id, also tells the truth
+between containers that share a folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ PREFIX = ".making-"
 _LOCK = "lock"
 _OLD = "old"  # what lay at the place that is being replaced
 _PLACE = "place"  # a file with the name of that place
-_GRACE_S = 60.0  # between making the folder and locking it lie microseconds; a stopped process may take longer
+# between making the folder and locking it lie microseconds; a stopped process may take longer
+_GRACE_S = 60.0
 
 
 @contextmanager

@@ -14,7 +14,9 @@ MOST_FIGURES = 15  # more than a float holds would be made up
 
 
 def figures(x: float, most: int = 3) -> str:
-    """Return a number rounded to `most` significant figures, without an exponent: '1,230', '0.0051'."""
+    """Return a number rounded to `most` significant figures, without an exponent: '1,230',
+    '0.0051'.
+    """
     if x == 0 or not math.isfinite(x):
         return "0" if x == 0 else "?"
     decimals = most - 1 - math.floor(math.log10(abs(x)))
@@ -47,7 +49,8 @@ def signed_text(x: float, unit: str) -> str:
 def number_texts(
     values: Sequence[float], unit: str, usual: Callable[[float], str] | None = None
 ) -> list[str]:
-    """Return the values as texts of one fineness, fine enough that different values have different texts.
+    """Return the values as texts of one fineness, fine enough that different values have different
+    texts.
 
     usual: how one value is written where that is enough (default: number_text).
     """
@@ -67,9 +70,7 @@ def value_text(value: float | None, unit: str) -> str:
     return clock(whole) if unit == "us" else format_ppm(whole) if unit == "ppm" else f"{whole:,}"
 
 
-def value_and_bound(
-    value: float | None, bound: int, at_most: bool, unit: str
-) -> tuple[str, str]:
+def value_and_bound(value: float | None, bound: int, at_most: bool, unit: str) -> tuple[str, str]:
     """Return a measured value and 'at most 15:00', with the digits that tell the two apart."""
     word = "at most" if at_most else "at least"
     if value is None or not math.isfinite(value):
@@ -88,7 +89,9 @@ def _all_apart(texts: Sequence[str], values: Sequence[float]) -> bool:
 
 
 def _duration(us: float, more: int) -> str:
-    """'12.3 s' below a minute; '47:12', '7 h 19' from there on; then seconds, and decimals of them."""
+    """'12.3 s' below a minute; '47:12', '7 h 19' from there on; then seconds, and decimals of
+    them.
+    """
     sign = "-" if us < 0 else ""
     us = abs(us)
     if us < MINUTE_US:

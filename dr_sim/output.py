@@ -1,8 +1,9 @@
-"""Files read and written for the user: whole or not at all, with one clear line where that cannot be.
+"""Files read and written for the user: whole or not at all, with one clear line where that cannot
+be.
 
-A file is written in place of a regular file or where nothing is. A link is followed: what it leads to is
-written. The process's own streams (/dev/stdout and the like) are written through. Any other device, pipe
-or socket is refused: replacing it by a file would break whoever uses it.
+A file is written in place of a regular file or where nothing is. A link is followed: what it leads
+to is written. The process's own streams (/dev/stdout and the like) are written through. Any other
+device, pipe or socket is refused: replacing it by a file would break whoever uses it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.making import making
 from dr_sim.reading import read_regular
 
-MOST_BYTES = 2**30  # of one file that is read whole: a history of a million backups has a third of that
+# of one file that is read whole: a history of a million backups has a third of that
+MOST_BYTES = 2**30
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/null")
 
 
@@ -48,7 +50,9 @@ def printable(text: str) -> str:
 
 
 def show(text: str) -> None:
-    """Print it; a reader who has gone away (| head) changes nothing of what was found, nor of its exit code."""
+    """Print it; a reader who has gone away (| head) changes nothing of what was found, nor of its
+    exit code.
+    """
     try:
         print(printable(text), flush=True)
     except BrokenPipeError:
@@ -56,7 +60,9 @@ def show(text: str) -> None:
 
 
 def mute() -> None:
-    """Nobody listens any more: what is still said goes nowhere, and is no error at the end of the process."""
+    """Nobody listens any more: what is still said goes nowhere, and is no error at the end of the
+    process.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -67,7 +73,9 @@ def _is_stream(path: Path) -> bool:
 
 
 def check_place(path: Path) -> None:
-    """InputError if a file cannot be written there: before the work that would be lost. Nothing is left there."""
+    """InputError if a file cannot be written there: before the work that would be lost. Nothing is
+    left there.
+    """
     if _is_stream(path):
         return
     try:
@@ -119,21 +127,35 @@ def keep_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
     sources = {path.resolve() for path in read}
     for path in written:
         if path.resolve() in sources:
-            raise InputError([Problem(str(path), 0, 0, "is what was read: another name is needed for what is written")])
+            raise InputError(
+                [
+                    Problem(
+                        str(path),
+                        0,
+                        0,
+                        "is what was read: another name is needed for what is written",
+                    )
+                ]
+            )
 
 
 def check_outputs(written: Iterable[Path | None], read: Iterable[Path]) -> None:
-    """Before work that takes long: InputError if a file that was read, or one place twice, would be written, or could not be."""
+    """Before work that takes long: InputError if a file that was read, or one place twice, would be
+    written, or could not be.
+    """
     places = [path for path in written if path is not None]
     keep_apart(places, read)
     for i, path in enumerate(places):
         if path.resolve() in (other.resolve() for other in places[:i]):
-            raise InputError([Problem(str(path), 0, 0, "is written twice: each file needs a name of its own")])
+            raise InputError(
+                [Problem(str(path), 0, 0, "is written twice: each file needs a name of its own")]
+            )
         check_place(path)
 
 
 def write_together(files: Mapping[Path, str]) -> None:
-    """Write every file, or none: all are made beside their places first and then moved there, the last one last.
+    """Write every file, or none: all are made beside their places first and then moved there, the
+    last one last.
 
     InputError if a place cannot be written.
     """

@@ -1,4 +1,6 @@
-"""Policies side by side: scenarios run on the same luck, a row each, our alerts and the incumbent's held against one danger."""
+"""Policies side by side: scenarios run on the same luck, a row each, our alerts and the incumbent's
+held against one danger.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,32 @@ from dr_sim.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.units import clock
 
-HEADS = ("policy", "exposure mean", "p99", "max", "in danger", "sent", "told in time", "false", "built-in: in time", "false")
+HEADS = (
+    "policy",
+    "exposure mean",
+    "p99",
+    "max",
+    "in danger",
+    "sent",
+    "told in time",
+    "false",
+    "built-in: in time",
+    "false",
+)
 
 
 def policy_table(
-    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None, broken: list[Broken] | None = None,
+    paths: Iterable[Path],
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    broken: list[Broken] | None = None,
     steps: bool = False,
-) -> str:  # fmt: skip
-    """A table of the scenarios in these files, each run once with the same seed: by default that of the first. In danger:
-    the part of the time in which true exposure was above danger.above. broken: takes the errors of scenarios that ended in
-    one; the others go on. Without it such an error is raised. steps: every fast path is off."""
+) -> str:
+    """A table of the scenarios in these files, each run once with the same seed: by default that of
+    the first. In danger: the part of the time in which true exposure was above danger.above.
+    broken: takes the errors of scenarios that ended in one; the others go on. Without it such an
+    error is raised. steps: every fast path is off.
+    """
     lines = []
     for path in paths:
         scenario = load_scenario(path, overrides, seed)
@@ -44,24 +62,35 @@ def policy_table(
         in_danger = exposure["above"][str(scenario.danger_us)]["ppm"]
         lines.append(
             (
-                scenario.name, *(clock(exposure[key]) for key in ("mean_us", "p99_us", "max_us")), f"{in_danger / 10_000:.2f} %",
+                scenario.name,
+                *(clock(exposure[key]) for key in ("mean_us", "p99_us", "max_us")),
+                f"{in_danger / 10_000:.2f} %",
                 f"{result.summary['link']['bytes_sent'] / 1e9:.0f} GB",
-                *_told(judge(result.journal, scenario, _managers(result)), judge_incumbent(result.journal, scenario)),
+                *_told(
+                    judge(result.journal, scenario, _managers(result)),
+                    judge_incumbent(result.journal, scenario),
+                ),
             )
-        )  # fmt: skip
+        )
     return _markdown(lines)
 
 
 def _managers(result: Result) -> list[Alert]:
-    """The recovery manager's own alerts: the monitor beside it has the incumbent's thresholds, which are judged by themselves."""
+    """The recovery manager's own alerts: the monitor beside it has the incumbent's thresholds,
+    which are judged by themselves.
+    """
     return [alert for alert in raised(result.journal, result.scenario) if alert.source != MONITOR]
 
 
 def _told(ours: AlertQuality, theirs: AlertQuality) -> tuple[str, ...]:
-    """How many of the dangers that lasted were told before they fell due, and how many alerts were for nothing."""
+    """How many of the dangers that lasted were told before they fell due, and how many alerts were
+    for nothing.
+    """
     return tuple(
-        text for q in (ours, theirs) for text in (f"{q.due - q.missed - q.late} of {q.due}", str(q.false))
-    )  # fmt: skip
+        text
+        for q in (ours, theirs)
+        for text in (f"{q.due - q.missed - q.late} of {q.due}", str(q.false))
+    )
 
 
 def _markdown(lines: list[tuple[str, ...]]) -> str:
@@ -69,7 +98,15 @@ def _markdown(lines: list[tuple[str, ...]]) -> str:
 
     def row(cells: Sequence[str]) -> str:
         first, *rest = zip(cells, widths, strict=True)
-        return "| " + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]) + " |"
+        return (
+            "| "
+            + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)])
+            + " |"
+        )
 
-    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
+    rule = (
+        "| "
+        + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+        + " |"
+    )
     return "\n".join([row(HEADS), rule, *(row(line) for line in lines)])

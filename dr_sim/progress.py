@@ -21,9 +21,13 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Ca
         yield None, lambda: time.monotonic() - began
         return
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
     task = bar.add_task(what, total=1.0)
 
     def progress(part: float) -> None:

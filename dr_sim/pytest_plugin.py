@@ -1,10 +1,12 @@
-"""pytest: scenario files as tests, one test an SLA line; fixtures to build worlds and assert on measures.
+"""pytest: scenario files as tests, one test an SLA line; fixtures to build worlds and assert on
+measures.
 
-    pytest --dr-sim scenarios/             # or `dr_sim = true` in the ini file, for what lies under testpaths
+    pytest --dr-sim scenarios/             # or `dr_sim = true` in the ini file, for what lies under
+    testpaths
 
-Collection is opt-in, so a session without it neither reads YAML nor imports anything of dr_sim but this file. The
-id of a test is file::line of the SLA line it judges (`scenarios/ci.yaml::12 rto`), and its failure says what `dr-sim
-check` says. The fixtures are there without any option:
+Collection is opt-in, so a session without it neither reads YAML nor imports anything of dr_sim but
+this file. The id of a test is file::line of the SLA line it judges (`scenarios/ci.yaml::12 rto`),
+and its failure says what `dr-sim check` says. The fixtures are there without any option:
 
     def test_a_smaller_link(dr_sim_scenario):
         scenario = dr_sim_scenario("scenarios/ci.yaml", "link.bandwidth=50 Mbit/s")
@@ -31,9 +33,24 @@ SUFFIXES = (".yaml", ".yml")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dr_sim")
-    group.addoption("--dr-sim", action="store_true", help="collect dr_sim scenarios: one test a line of their SLA")
-    group.addoption("--dr-sim-replications", type=int, metavar="N", help="of each scenario, in place of what it asks for")
-    group.addoption("--dr-sim-workers", type=int, metavar="N", default=1, help="processes for each scenario (default: 1)")
+    group.addoption(
+        "--dr-sim",
+        action="store_true",
+        help="collect dr_sim scenarios: one test a line of their SLA",
+    )
+    group.addoption(
+        "--dr-sim-replications",
+        type=int,
+        metavar="N",
+        help="of each scenario, in place of what it asks for",
+    )
+    group.addoption(
+        "--dr-sim-workers",
+        type=int,
+        metavar="N",
+        default=1,
+        help="processes for each scenario (default: 1)",
+    )
     parser.addini("dr_sim", "collect dr_sim scenarios", type="bool", default=False)
 
 
@@ -72,7 +89,9 @@ class ScenarioFile(pytest.File):
 
             plan = api.plan_of(self.scenario, self.config.getoption("--dr-sim-replications"))
             with api.executor(self.config.getoption("--dr-sim-workers")) as playing:
-                self._found = api.replicate_until(Course(self.scenario), plan, playing, until_judged=True)
+                self._found = api.replicate_until(
+                    Course(self.scenario), plan, playing, until_judged=True
+                )
         return self._found
 
 
@@ -81,7 +100,9 @@ _BUG = pytest.StashKey[bool]()  # a scenario ended in an error that is no verdic
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A bug is no missed SLA: the session leaves with the exit code of a bug, where it would with that of failed tests."""
+    """A bug is no missed SLA: the session leaves with the exit code of a bug, where it would with
+    that of failed tests.
+    """
     if session.config.stash.get(_BUG, False) and exitstatus == pytest.ExitCode.TESTS_FAILED:
         from dr_sim.bugs import EXIT_BUG
 
@@ -120,7 +141,9 @@ class SlaItem(pytest.Item):
         from dr_sim.bugs import broken_by, told
         from dr_sim.errors import DrSimError
 
-        if isinstance(excinfo.value, Exception) and not isinstance(excinfo.value, (Missed, DrSimError, pytest.fail.Exception)):
+        if isinstance(excinfo.value, Exception) and not isinstance(
+            excinfo.value, (Missed, DrSimError, pytest.fail.Exception)
+        ):
             self.config.stash[_BUG] = True
             return f"{told([broken_by(excinfo.value)])}\n{super().repr_failure(excinfo, style)}"
         if isinstance(excinfo.value, Missed):
@@ -141,11 +164,12 @@ def _told(verdict: LineVerdict) -> str:
     return line_text(verdict).strip()
 
 
-# ---- fixtures --------------------------------------------------------------------------------------------------------
+# ---- fixtures
 @pytest.fixture
 def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
-    """dr_sim_scenario(path or YAML text, *overrides): a scenario. A path is taken from the test's own folder first, then from
-    pytest's root; a text of several lines is a scenario itself."""
+    """dr_sim_scenario(path or YAML text, *overrides): a scenario. A path is taken from the test's
+    own folder first, then from pytest's root; a text of several lines is a scenario itself.
+    """
 
     def load(source: str | Path, *overrides: str, seed: int | None = None) -> Scenario:
         from dr_sim.scenario import load_scenario
@@ -164,7 +188,9 @@ def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
 
 @pytest.fixture(scope="session")
 def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    """Worker processes, started once a session when the first replications are long enough to want them."""
+    """Worker processes, started once a session when the first replications are long enough to want
+    them.
+    """
     from dr_sim import api
 
     with api.executor(request.config.getoption("--dr-sim-workers")) as playing:
@@ -173,8 +199,9 @@ def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 @pytest.fixture
 def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
-    """dr_sim_replicate(scenario, n): its replications, on the session's workers. n: by default what the scenario asks for, or
-    --dr-sim-replications."""
+    """dr_sim_replicate(scenario, n): its replications, on the session's workers. n: by default what
+    the scenario asks for, or --dr-sim-replications.
+    """
 
     def replicate(scenario: Scenario, n: int | None = None) -> Distribution:
         from dr_sim import api
@@ -187,7 +214,9 @@ def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
 
 @pytest.fixture
 def dr_sim_run() -> Callable[..., Run]:
-    """dr_sim_run(scenario, seed=None, number=0): one run, whole. AssertionError if an invariant broke in it."""
+    """dr_sim_run(scenario, seed=None, number=0): one run, whole. AssertionError if an invariant
+    broke in it.
+    """
 
     def run(scenario: Scenario, seed: int | None = None, number: int = 0) -> Run:
         from dr_sim import api

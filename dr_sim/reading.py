@@ -1,7 +1,9 @@
-"""Files read for the user: regular files only, of a bounded size, and inside the scenario's folder tree.
+"""Files read for the user: regular files only, of a bounded size, and inside the scenario's folder
+tree.
 
-A scenario may come from somebody else (a pull request that a build server runs). So a path in it must
-not lead to a device without end, to a pipe that never answers, or to a file of the machine that runs it.
+A scenario may come from somebody else (a pull request that a build server runs). So a path in it
+must not lead to a device without end, to a pipe that never answers, or to a file of the machine
+that runs it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ outside_allowed: ContextVar[bool] = ContextVar("outside_allowed", default=False)
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     """Return the bytes of a regular file of at most that size. OSError with a reason otherwise."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
     except ValueError as error:  # a path with a zero byte in it
         raise OSError(22, str(error)) from None
     with os.fdopen(handle, "rb") as file:
@@ -45,13 +49,15 @@ def size_text(size_bytes: int) -> str:
 def tree_of(scenario: str | os.PathLike[str]) -> Path:
     """Return the folder whose files a scenario may read.
 
-    It is the checkout that the scenario lies in (whoever may change the scenario may change the rest of
-    it too); else the folder from which the command is run, where the scenario lies below that; else the
-    scenario's own folder. The root of the file system is no such folder.
+    It is the checkout that the scenario lies in (whoever may change the scenario may change the
+    rest of it too); else the folder from which the command is run, where the scenario lies below
+    that; else the scenario's own folder. The root of the file system is no such folder.
     """
     own = Path(os.path.abspath(scenario)).parent.resolve()
     for folder in (own, *own.parents):
-        if any(os.path.exists(folder / mark) for mark in _CHECKOUT) and folder != Path(folder.anchor):
+        if any(os.path.exists(folder / mark) for mark in _CHECKOUT) and folder != Path(
+            folder.anchor
+        ):
             return folder
     here = Path.cwd().resolve()
     below = here != Path(here.anchor) and own.is_relative_to(here)
@@ -69,7 +75,9 @@ def inside_tree_of(scenario: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_inside(path: str | os.PathLike[str], most_bytes: int) -> bytes:
-    """Return the bytes of a regular file in the folder tree, links followed. OSError with a reason otherwise."""
+    """Return the bytes of a regular file in the folder tree, links followed. OSError with a reason
+    otherwise.
+    """
     tree = _tree.get()
     if tree is not None and not outside_allowed.get() and not _lies_in(path, tree):
         remedy = "run the command from a folder above both, or add --allow-outside"

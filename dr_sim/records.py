@@ -1,10 +1,11 @@
 """Every kind of record the journal can hold, as a literal table: (name, fields).
 
-Field types: 'int' (also bools and enums), 'str' (interned), 'seen-text' (interned apart, outside the digest), 'seen-int'
-(an engine's own number, outside the digest).
-`truth.*` is what really happened; machines never see it. `seen.*` is what they were told (one kind for each event
-class) and what they commanded (one kind for each command class); those are derived from the dataclasses.
-Every row carries time_us (the world's true time) and entity: the database's index, or -1 for the whole service.
+Field types: 'int' (also bools and enums), 'str' (interned), 'seen-text' (interned apart, outside
+the digest), 'seen-int' (an engine's own number, outside the digest). `truth.*` is what really
+happened; machines never see it. `seen.*` is what they were told (one kind for each event class) and
+what they commanded (one kind for each command class); those are derived from the dataclasses. Every
+row carries time_us (the world's true time) and entity: the database's index, or -1 for the whole
+service.
 """
 
 from __future__ import annotations
@@ -12,69 +13,167 @@ from __future__ import annotations
 TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # ---- databases and backups at the primary ----
     # the log of `database` was cut (or a full/incremental begun): a file is being made
-    ("truth.backup_begin", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"))),
+    (
+        "truth.backup_begin",
+        (
+            ("file", "int"),
+            ("kind", "int"),
+            ("fork", "int"),
+            ("first_lsn", "int"),
+            ("last_lsn", "int"),
+            ("commits", "int"),
+        ),
+    ),
     # name is the replicated name; last_lsn and commits as of the end for fulls and incrementals
-    ("truth.backup_finished", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("commits", "int"), ("nominal_bytes", "int"), ("name", "str"))),
+    (
+        "truth.backup_finished",
+        (
+            ("file", "int"),
+            ("kind", "int"),
+            ("fork", "int"),
+            ("first_lsn", "int"),
+            ("last_lsn", "int"),
+            ("commits", "int"),
+            ("nominal_bytes", "int"),
+            ("name", "str"),
+        ),
+    ),
     ("truth.backup_cut_off", (("file", "int"), ("kind", "int"))),
-    ("truth.backup_failed", (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text"))),  # beside its cut_off: the engine's own words
-    ("truth.backup_skipped", (("kind", "int"), ("reason", "str"), ("words", "seen-text"))),  # overrun, paused, 4214 ...; the engine's own words
-    ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),  # of the log, in no backup: recovery model SIMPLE, or a backup that the server believed in
-    # ---- the way of a file to the secondary: from each row to the file's next one it is in this state ----
-    # state: queued (no slot or copy job not due), staging (paused by staging), no_room (none at the secondary), off (a membership is), sending, backoff, waiting (link down, no back-off), landed, gone
+    # beside its cut_off: the engine's own words
+    (
+        "truth.backup_failed",
+        (("file", "int"), ("kind", "int"), ("number", "seen-int"), ("text", "seen-text")),
+    ),
+    # overrun, paused, 4214 ...; the engine's own words
+    ("truth.backup_skipped", (("kind", "int"), ("reason", "str"), ("words", "seen-text"))),
+    # of the log, in no backup: recovery model SIMPLE, or a backup that the server believed in
+    ("truth.log_truncated", (("first_lsn", "int"), ("last_lsn", "int"))),
+    # ---- the way of a file to the secondary: from each row to the file's next one it is in this
+    # state ---- state: queued (no slot or copy job not due), staging (paused by staging), no_room
+    # (none at the secondary), off (a membership is), sending, backoff, waiting (link down, no
+    # back-off), landed, gone
     ("truth.file_state", (("file", "int"), ("state", "str"))),
-    ("truth.landed", (("file", "int"), ("kind", "int"), ("fork", "int"), ("first_lsn", "int"), ("last_lsn", "int"), ("intact", "int"), ("name", "str"))),
-    ("truth.damaged", (("file", "int"), ("where", "str"), ("offset", "int"), ("length", "int"))),  # where: transit, primary, secondary
-    ("truth.file_gone", (("file", "int"), ("where", "str"), ("why", "str"))),  # where: primary, secondary
-    ("truth.transfer_bytes", (("file", "int"), ("bytes", "int"))),  # one a finished or cut transfer: what crossed the link
+    (
+        "truth.landed",
+        (
+            ("file", "int"),
+            ("kind", "int"),
+            ("fork", "int"),
+            ("first_lsn", "int"),
+            ("last_lsn", "int"),
+            ("intact", "int"),
+            ("name", "str"),
+        ),
+    ),
+    # where: transit, primary, secondary
+    ("truth.damaged", (("file", "int"), ("where", "str"), ("offset", "int"), ("length", "int"))),
+    # where: primary, secondary
+    ("truth.file_gone", (("file", "int"), ("where", "str"), ("why", "str"))),
+    # one a finished or cut transfer: what crossed the link
+    ("truth.transfer_bytes", (("file", "int"), ("bytes", "int"))),
     # ---- the secondary ----
     ("truth.restored", (("file", "int"), ("fork", "int"), ("redo_lsn", "int"), ("commits", "int"))),
-    # what would survive a failure of class at this instant: the fork, the commits and the instant of the first
-    # acknowledged commit that would be lacking (a future instant if none is lacking yet). Holds until the next such row.
-    ("truth.survivable", (("class", "str"), ("fork", "int"), ("commits", "int"), ("lacking_us", "int"))),
+    # what would survive a failure of class at this instant: the fork, the commits and the instant
+    # of the first acknowledged commit that would be lacking (a future instant if none is lacking
+    # yet). Holds until the next such row.
+    (
+        "truth.survivable",
+        (("class", "str"), ("fork", "int"), ("commits", "int"), ("lacking_us", "int")),
+    ),
     # ---- faults, machines, people ----
-    ("truth.event", (("number", "int"), ("what", "str"), ("begins", "int"), ("detail", "str"))),  # begins 1, ends 0; number 0: drawn
+    # begins 1, ends 0; number 0: drawn
+    ("truth.event", (("number", "int"), ("what", "str"), ("begins", "int"), ("detail", "str"))),
     ("truth.link", (("up", "int"), ("bit_s", "int"))),  # capacity from now on
     ("truth.failed", (("class", "str"),)),  # entity: the database, -1: all of the primary
-    ("truth.directory", (("missing", "int"),)),  # entries that a failover found missing, and had made by hand
+    # entries that a failover found missing, and had made by hand
+    ("truth.directory", (("missing", "int"),)),
     ("truth.alert_lost", ()),  # the alert of that database raised at this instant reached nobody
     ("truth.manager", (("incarnation", "int"), ("up", "int"))),
-    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),  # a Save that failed; ok: it is there all the same
-    ("truth.commands_done", (("done", "int"), ("of", "int"))),  # a crash fell between two commands of a list
+    # a Save that failed; ok: it is there all the same
+    ("truth.store_write", (("key", "str"), ("value", "str"), ("ok", "int"))),
+    # a crash fell between two commands of a list
+    ("truth.commands_done", (("done", "int"), ("of", "int"))),
     ("truth.fenced", (("writes_stop", "int"),)),  # the primary takes no more writes from now on
-    ("truth.promoted", (("fork", "int"), ("fork_point_lsn", "int"), ("commits", "int"), ("lacking_us", "int"), ("user_bytes_lost", "int"), ("maintenance_bytes_lost", "int"), ("transactions_lost", "int"))),
-    ("truth.discarded", (("fork", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"), ("transactions", "int"), ("last_ack_us", "int"))),  # split brain: acknowledged after the promotion, thrown away
+    (
+        "truth.promoted",
+        (
+            ("fork", "int"),
+            ("fork_point_lsn", "int"),
+            ("commits", "int"),
+            ("lacking_us", "int"),
+            ("user_bytes_lost", "int"),
+            ("maintenance_bytes_lost", "int"),
+            ("transactions_lost", "int"),
+        ),
+    ),
+    # split brain: acknowledged after the promotion, thrown away
+    (
+        "truth.discarded",
+        (
+            ("fork", "int"),
+            ("user_bytes", "int"),
+            ("maintenance_bytes", "int"),
+            ("transactions", "int"),
+            ("last_ack_us", "int"),
+        ),
+    ),
     ("truth.two_primaries", (("begins", "int"),)),
-    # the part of offered requests that succeed, in ppm, is linear from (time, from_ppm) to the next row's (time, to_ppm)
+    # the part of offered requests that succeed, in ppm, is linear from (time, from_ppm) to the next
+    # row's (time, to_ppm)
     ("truth.served", (("from_ppm", "int"), ("to_ppm", "int"))),
     ("truth.served_again", ()),  # 99 % from here on
-    ("truth.commits_total", (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int"))),  # at the end of the run
-    # the log is full and commits are refused from here on (refused 1), or they go on and so many were (0)
+    # at the end of the run
+    (
+        "truth.commits_total",
+        (("commits", "int"), ("user_bytes", "int"), ("maintenance_bytes", "int")),
+    ),
+    # the log is full and commits are refused from here on (refused 1), or they go on and so many
+    # were (0)
     ("truth.writes", (("refused", "int"), ("transactions", "int"))),
-    # a promotion that reported success: what had been restored without an error reaches to `claimed` commits, the database
-    # itself says that it holds `held`; sound 0: and those are not the primary's
+    # a promotion that reported success: what had been restored without an error reaches to
+    # `claimed` commits, the database itself says that it holds `held`; sound 0: and those are not
+    # the primary's
     ("truth.silent_recovery", (("claimed", "int"), ("held", "int"), ("sound", "int"))),
     # a real engine's operation took so long by the clock; file -1: none
     ("truth.measured", (("file", "int"), ("what", "str"), ("duration_us", "int"))),
     ("truth.violation", (("invariant", "str"), ("detail", "str"))),
     ("truth.end", ()),
     ("truth.engine", (("name", "seen-text"), ("version", "seen-text"))),  # what held the databases
-    # in a leg after a failover, of each database: the new primary's fork, where it begins, and whether the old primary's
-    # copy stands at that very place and goes on with the new primary's logs
+    # in a leg after a failover, of each database: the new primary's fork, where it begins, and
+    # whether the old primary's copy stands at that very place and goes on with the new primary's
+    # logs
     ("truth.begins", (("fork", "int"), ("lsn", "int"), ("commits", "int"), ("follows", "int"))),
     # ---- what the world tells the journal of the machines ----
-    ("seen.ignored", (("event", "str"), ("incarnation", "int"))),  # a late answer to an older incarnation
+    # a late answer to an older incarnation
+    ("seen.ignored", (("event", "str"), ("incarnation", "int"))),
     # an alert of the monitor's, on a machine of its own: the fields of seen.RaiseAlert
-    ("seen.MonitorAlert", (("source", "str"), ("database", "str"), ("event_id", "int"), ("level", "str"), ("minutes", "int"), ("name", "str"), ("text", "seen-text"))),
+    (
+        "seen.MonitorAlert",
+        (
+            ("source", "str"),
+            ("database", "str"),
+            ("event_id", "int"),
+            ("level", "str"),
+            ("minutes", "int"),
+            ("name", "str"),
+            ("text", "seen-text"),
+        ),
+    ),
     # ---- added later ----
-    ("truth.machine_lost", (("machine", "str"),)),  # one that no database lives on: truth.failed does not tell of it
+    # one that no database lives on: truth.failed does not tell of it
+    ("truth.machine_lost", (("machine", "str"),)),
     # beside its cut_off: the job reported success, and the file holds nothing
     ("truth.backup_empty", (("file", "int"), ("kind", "int"))),
-    # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by a restore that failed
+    # the secondary's copy of the database is there no more: wiped, dropped to make room, broken by
+    # a restore that failed
     ("truth.copy_gone", (("why", "str"),)),
-    ("truth.down", (("begins", "int"),)),  # 1: the server of that database has fallen, its data whole; 0: it is up again by itself
-    # a wrong change was committed: it is the commit of that number (the first that is acknowledged from then on)
+    # 1: the server of that database has fallen, its data whole; 0: it is up again by itself
+    ("truth.down", (("begins", "int"),)),
+    # a wrong change was committed: it is the commit of that number (the first that is acknowledged
+    # from then on)
     ("truth.mistake", (("commit", "int"), ("what", "str"))),
     # an operator ordered a failover that stops before that many commits; -1: none
     ("truth.stop_ordered", (("operator", "str"), ("commits", "int"), ("stop_us", "int"))),
-    ("truth.backup_waits", (("kind", "int"),)),  # its job is due, and waits until another of the database is over
-)  # fmt: skip
+    # its job is due, and waits until another of the database is over
+    ("truth.backup_waits", (("kind", "int"),)),
+)

@@ -1,4 +1,6 @@
-"""`dr-sim plan`: from a history or a run to the files to restore, what is missing, what is lost, and how long it takes."""
+"""`dr-sim plan`: from a history or a run to the files to restore, what is missing, what is lost,
+and how long it takes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,15 @@ from dr_sim.backups.outlook import Outlook, State, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
 from dr_sim.errors import InputError, Problem
 from dr_sim.importers.cells import BadValueError
-from dr_sim.importers.plan_sources import Costs, Forks, Opened, RunSource, Source, read_forks, sources_in
+from dr_sim.importers.plan_sources import (
+    Costs,
+    Forks,
+    Opened,
+    RunSource,
+    Source,
+    read_forks,
+    sources_in,
+)
 from dr_sim.output import read_bytes
 from dr_sim.results import MANIFEST_FILE, read_results
 from dr_sim.scenario.times import parse_moment, to_utc_us
@@ -44,9 +54,11 @@ class Question:
 
 @dataclass(slots=True)
 class Answer:
-    """The plan of one database. reached_utc_us: all that was committed before is there; None: nothing can be had.
+    """The plan of one database. reached_utc_us: all that was committed before is there; None:
+    nothing can be had.
 
-    lost_us: from there to the instant asked for, or for another target to what every file of the history reaches.
+    lost_us: from there to the instant asked for, or for another target to what every file of the
+    history reaches.
     """
 
     source: Source
@@ -71,7 +83,8 @@ class Answer:
 
 
 def plan_restore(history: Path, question: Question) -> list[Answer]:
-    """Answer for each database in a history file or the folder of a run, or for the one that is asked for.
+    """Answer for each database in a history file or the folder of a run, or for the one that is
+    asked for.
 
     Raises InputError for anything that cannot be read, or that nothing in the history bears.
     """
@@ -87,7 +100,9 @@ def plan_restore(history: Path, question: Question) -> list[Answer]:
         sources = [source for source in sources if source.database == question.database]
         if not sources:
             known = ", ".join(names[:8])
-            raise _refused("--database", f"{question.database[:60]!r} is not in {history}; it holds {known}")
+            raise _refused(
+                "--database", f"{question.database[:60]!r} is not in {history}; it holds {known}"
+            )
     _check_names(sources, question, history)
     return [_answer(source, question, forks) for source in sources]
 
@@ -103,7 +118,9 @@ def _sources(history: Path) -> list[Source]:
 
 
 def _of_run(folder: Path) -> list[Source]:
-    """The files in the secondary's share when the primary first failed, or at the end of the run."""
+    """The files in the secondary's share when the primary first failed, or at the end of the
+    run.
+    """
     stored = read_results(folder)
     journal, scenario = stored.journal, stored.scenario
     end_us = min((row.time_us for row in journal.rows("truth.failed")), default=None)
@@ -124,7 +141,11 @@ def _of_run(folder: Path) -> list[Source]:
             gone = own.pop(names[row.entity].get(values["file"], ""), None)
             damaged[row.entity] += gone is not None and row.kind == "truth.damaged"
     cost = scenario.secondary.restore[Kind.FULL]
-    costs = Costs(cost.fixed_us, cost.rate_bytes_s, "secondary.restore_rate and restore_fixed of the run's scenario")
+    costs = Costs(
+        cost.fixed_us,
+        cost.rate_bytes_s,
+        "secondary.restore_rate and restore_fixed of the run's scenario",
+    )
     when = "when the primary failed" if end_us is not None else "at the end of the run"
     sources: list[Source] = []
     for number, database in enumerate(scenario.databases):
@@ -136,7 +157,11 @@ def _of_run(folder: Path) -> list[Source]:
 
 
 def _header(values: dict[str, Any]) -> BackupHeader:
-    own = {key.removeprefix("header."): value for key, value in values.items() if key.startswith("header.")}
+    own = {
+        key.removeprefix("header."): value
+        for key, value in values.items()
+        if key.startswith("header.")
+    }
     own["kind"] = Kind(own["kind"])
     own["copy_only"], own["is_tail"] = bool(own["copy_only"]), bool(own["is_tail"])
     return BackupHeader(**own)
@@ -173,10 +198,15 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
     opened = source.open([name for name in question.without if source.knows(name)], forks)
     if fork is not None:
         everything = source.open([], forks)
-        known = {each for h in everything.headers for each in (h.fork, h.first_fork)} | set(everything.told.forks)
+        known = {each for h in everything.headers for each in (h.fork, h.first_fork)} | set(
+            everything.told.forks
+        )
         if fork not in known:
             written = ", ".join(source.fork_text(each) for each in sorted(known)[:8])
-            raise _refused("--fork", f"{source.database} has no {source.fork_text(fork)}; it has {written or 'none'}")
+            raise _refused(
+                "--fork",
+                f"{source.database} has no {source.fork_text(fork)}; it has {written or 'none'}",
+            )
     whole = source.open([], forks) if question.without else opened
     outlook = look_ahead(opened.headers, fork=fork, target=target, told=opened.told, choice=choice)
     current = None
@@ -184,16 +214,31 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
         followed = current_fork if current_fork is not None else outlook.plan.fork
         current = (followed if followed is not None else 1, current_lsn)
         outlook = look_ahead(
-            opened.headers, fork=fork, target=target, told=opened.told, choice=choice, current=current
-        )  # fmt: skip
+            opened.headers,
+            fork=fork,
+            target=target,
+            told=opened.told,
+            choice=choice,
+            current=current,
+        )
     complete = outlook
     if whole is not opened:
-        complete = look_ahead(whole.headers, fork=fork, target=target, told=whole.told, choice=choice)
+        complete = look_ahead(
+            whole.headers, fork=fork, target=target, told=whole.told, choice=choice
+        )
     reached = _reached_utc_us(outlook, target, opened)
     answer = Answer(
-        source, opened, outlook, target, question.until, reached, _lost_us(outlook, target, reached, complete, whole),
-        costs, question.policy, list(opened.remarks),
-    )  # fmt: skip
+        source,
+        opened,
+        outlook,
+        target,
+        question.until,
+        reached,
+        _lost_us(outlook, target, reached, complete, whole),
+        costs,
+        question.policy,
+        list(opened.remarks),
+    )
     _remark(answer, current)
     return answer
 
@@ -205,13 +250,22 @@ def _target(source: Source, question: Question) -> Target:
     try:
         if re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text):
             date = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-            raise _refused("--until", f"{text!r} may be a date or an LSN; write '{date} 00:00' (UTC), or the LSN with a 0 before it")
+            raise _refused(
+                "--until",
+                f"{text!r} may be a date or an LSN; write '{date} 00:00' (UTC), or the "
+                "LSN with a 0 before it",
+            )
         if re.match(r"\d{4}-\d", text):
             moment = parse_moment(text)
-            return Target(utc_us=to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), reading=question.reading)
+            return Target(
+                utc_us=to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)),
+                reading=question.reading,
+            )
         return Target(lsn=source.lsn(text), reading=question.reading)
     except (UnitError, BadValueError) as wrong:
-        raise _refused("--until", f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest") from None
+        raise _refused(
+            "--until", f"{wrong}; or write an instant ('2024-05-01 10:00', in UTC) or latest"
+        ) from None
 
 
 def _current(source: Source, text: str) -> tuple[int | None, int | None]:
@@ -225,7 +279,9 @@ def _current(source: Source, text: str) -> tuple[int | None, int | None]:
 
 
 def _reached_utc_us(outlook: Outlook, target: Target, opened: Opened) -> int | None:
-    """The instant up to which everything is there, for certain: the target's where it is met by one."""
+    """The instant up to which everything is there, for certain: the target's where it is met by
+    one.
+    """
     steps = outlook.plan.steps
     if not steps:
         return None
@@ -236,57 +292,102 @@ def _reached_utc_us(outlook: Outlook, target: Target, opened: Opened) -> int | N
     last = steps[-1]
     own = last.started_utc_us if last.kind is Kind.LOG else last.finished_utc_us
     empty = [  # logs that hold nothing beyond: nothing was written until they were cut
-        h.started_utc_us for h in opened.headers if h.kind is Kind.LOG and h.fork == reached[0] and h.first_lsn == h.last_lsn == reached[1]
-    ]  # fmt: skip
+        h.started_utc_us
+        for h in opened.headers
+        if h.kind is Kind.LOG and h.fork == reached[0] and h.first_lsn == h.last_lsn == reached[1]
+    ]
     return max([own, *empty])
 
 
 def _lost_us(
     outlook: Outlook, target: Target, reached: int | None, complete: Outlook, whole: Opened
-) -> int | None:  # fmt: skip
+) -> int | None:
     """0 where the target is met; None where nothing is left, or nothing tells what there was."""
     if reached is None:
         return None
     if target.utc_us is not None:
         return max(target.utc_us - reached, 0)
-    forks = {complete.plan.fork, complete.newer_fork if target.is_end and not complete.plan.met else None}
-    ends = [h.started_utc_us if h.kind is Kind.LOG else h.finished_utc_us for h in whole.headers if h.fork in forks]
-    known = _reached_utc_us(complete, target, whole) if target.lsn is not None else max(ends, default=None)
+    forks = {
+        complete.plan.fork,
+        complete.newer_fork if target.is_end and not complete.plan.met else None,
+    }
+    ends = [
+        h.started_utc_us if h.kind is Kind.LOG else h.finished_utc_us
+        for h in whole.headers
+        if h.fork in forks
+    ]
+    known = (
+        _reached_utc_us(complete, target, whole)
+        if target.lsn is not None
+        else max(ends, default=None)
+    )
     return None if known is None else max(known - reached, 0)
 
 
 def _remark(answer: Answer, current: tuple[int, int] | None) -> None:
     source, outlook = answer.source, answer.outlook
     if outlook.newer_fork is not None:
-        answer.remarks.append(f"a newer fork than the one that is followed exists: {source.fork_text(outlook.newer_fork)}")
-    if current is not None and outlook.plan.fork not in (None, current[0]) and outlook.plan.fork is not None:
+        answer.remarks.append(
+            "a newer fork than the one that is followed exists: "
+            f"{source.fork_text(outlook.newer_fork)}"
+        )
+    if (
+        current is not None
+        and outlook.plan.fork not in (None, current[0])
+        and outlook.plan.fork is not None
+    ):
         where = f"the current position is on {source.fork_text(current[0])}"
         if any(current[0] in (h.fork, h.first_fork) for h in answer.opened.headers):
-            answer.remarks.append(f"{where}; a newer one exists: {source.fork_text(outlook.plan.fork)}")
+            answer.remarks.append(
+                f"{where}; a newer one exists: {source.fork_text(outlook.plan.fork)}"
+            )
         else:
-            answer.remarks.append(f"{where}, of which nothing is at hand: what was written there cannot be had yet")
+            answer.remarks.append(
+                f"{where}, of which nothing is at hand: what was written there cannot be had yet"
+            )
     target = answer.target
-    if target.utc_us is not None and not answer.is_met and target.reading is Reading.START and outlook.plan.steps:
+    if (
+        target.utc_us is not None
+        and not answer.is_met
+        and target.reading is Reading.START
+        and outlook.plan.steps
+    ):
         last = outlook.plan.steps[-1]
         if last.kind is Kind.LOG and last.started_utc_us < target.utc_us <= last.finished_utc_us:
-            answer.remarks.append("the instant lies while the last log's backup ran: by its finish (--reading finish) it would do")
+            answer.remarks.append(
+                "the instant lies while the last log's backup ran: by its finish "
+                "(--reading finish) it would do"
+            )
     plain = sum(step.nominal_bytes for step in outlook.plan.steps)
-    stored = sum(answer.opened.stored_bytes.get(step.backup_id, step.nominal_bytes) for step in outlook.plan.steps)
+    stored = sum(
+        answer.opened.stored_bytes.get(step.backup_id, step.nominal_bytes)
+        for step in outlook.plan.steps
+    )
     if plain and stored and plain != stored:
-        answer.remarks.append(f"{plain} plain bytes drive the time; {stored} bytes of files have to be fetched first")
+        answer.remarks.append(
+            f"{plain} plain bytes drive the time; {stored} bytes of files have to be fetched first"
+        )
     if not plain and outlook.plan.steps:
-        answer.remarks.append("the history tells no sizes: only the fixed cost of each file is counted")
+        answer.remarks.append(
+            "the history tells no sizes: only the fixed cost of each file is counted"
+        )
 
 
-# ---- as JSON and as text -------------------------------------------------------------------------------------------
+# ---- as JSON and as text
 def utc_text(us: int) -> str:
     when = _EPOCH + timedelta(microseconds=us)
-    return when.isoformat(timespec="seconds" if us % SECOND_US == 0 else "milliseconds").replace("+00:00", "Z")
+    return when.isoformat(timespec="seconds" if us % SECOND_US == 0 else "milliseconds").replace(
+        "+00:00", "Z"
+    )
 
 
 def as_json(answers: Sequence[Answer], history: Path) -> dict[str, Any]:
     """Everything that the text says, for scripts."""
-    return {"history": str(history), "exit_code": exit_code(answers), "databases": [_json(answer) for answer in answers]}
+    return {
+        "history": str(history),
+        "exit_code": exit_code(answers),
+        "databases": [_json(answer) for answer in answers],
+    }
 
 
 def exit_code(answers: Sequence[Answer]) -> int:
@@ -305,35 +406,52 @@ def _json(answer: Answer) -> dict[str, Any]:
         "reached": answer.is_met,
         "steps": [
             {
-                "file": names[step.backup_id], "paths": answer.opened.paths.get(step.backup_id, []), "kind": step.kind.word, "fork": source.fork_text(step.fork),
-                "first_lsn": str(step.first_lsn), "last_lsn": str(step.last_lsn), "started": utc_text(step.started_utc_us),
-                "finished": utc_text(step.finished_utc_us), "bytes": step.nominal_bytes,
+                "file": names[step.backup_id],
+                "paths": answer.opened.paths.get(step.backup_id, []),
+                "kind": step.kind.word,
+                "fork": source.fork_text(step.fork),
+                "first_lsn": str(step.first_lsn),
+                "last_lsn": str(step.last_lsn),
+                "started": utc_text(step.started_utc_us),
+                "finished": utc_text(step.finished_utc_us),
+                "bytes": step.nominal_bytes,
                 "stored_bytes": answer.opened.stored_bytes.get(step.backup_id, step.nominal_bytes),
             }
             for step in outlook.plan.steps
         ],
-        "reaches": None if reached is None else {
-            "fork": source.fork_text(reached[0]), "lsn": str(reached[1]), "position": source.position_text(*reached),
+        "reaches": None
+        if reached is None
+        else {
+            "fork": source.fork_text(reached[0]),
+            "lsn": str(reached[1]),
+            "position": source.position_text(*reached),
             "utc": None if answer.reached_utc_us is None else utc_text(answer.reached_utc_us),
         },
         "missing": [
             {
-                "fork": source.fork_text(gap.fork), "first_lsn": str(gap.first_lsn), "last_lsn": str(gap.last_lsn),
-                "what": source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn), "state": gap.state.value,
+                "fork": source.fork_text(gap.fork),
+                "first_lsn": str(gap.first_lsn),
+                "last_lsn": str(gap.last_lsn),
+                "what": source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn),
+                "state": gap.state.value,
             }
             for gap in outlook.missing
         ],
-        "unusable": [{"file": names[header.backup_id], "why": why.value} for header, why in outlook.unusable],
+        "unusable": [
+            {"file": names[header.backup_id], "why": why.value} for header, why in outlook.unusable
+        ],
         "newer_fork": None if outlook.newer_fork is None else source.fork_text(outlook.newer_fork),
         "lost_s": None if answer.lost_us is None else answer.lost_us / SECOND_US,
         "duration_s": answer.duration_us / SECOND_US,
         "costs": {
-            "fixed_s": answer.costs.fixed_us / SECOND_US, "bytes_per_s": answer.costs.rate_bytes_s, "source": answer.costs.source,
+            "fixed_s": answer.costs.fixed_us / SECOND_US,
+            "bytes_per_s": answer.costs.rate_bytes_s,
+            "source": answer.costs.source,
         },
         "policy": answer.policy.value,
         "reading": answer.target.reading.value,
         "remarks": answer.remarks,
-    }  # fmt: skip
+    }
 
 
 def as_text(answers: Sequence[Answer]) -> str:
@@ -342,20 +460,35 @@ def as_text(answers: Sequence[Answer]) -> str:
 
 def _text(answer: Answer) -> str:
     source, outlook = answer.source, answer.outlook
-    lines = [f"{_line(source.database)}  ({source.kind})  until {_until(answer)}, {answer.policy.value}"]
+    lines = [
+        f"{_line(source.database)}  ({source.kind})  until {_until(answer)}, {answer.policy.value}"
+    ]
     width = len(str(len(outlook.plan.steps)))
     for number, step in enumerate(outlook.plan.steps, 1):
-        size = units.format_size(units.three_figures(step.nominal_bytes)) if step.nominal_bytes else ""
+        size = (
+            units.format_size(units.three_figures(step.nominal_bytes)) if step.nominal_bytes else ""
+        )
         name = _line(answer.opened.names[step.backup_id])
-        lines.append(f"  {number:>{width}}  {step.kind.word:<11}  {name}  {utc_text(step.finished_utc_us)}  {size}".rstrip())
+        lines.append(
+            f"  {number:>{width}}  {step.kind.word:<11}  {name}  "
+            f"{utc_text(step.finished_utc_us)}  {size}".rstrip()
+        )
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
         words = "lost" if gap.state is State.LOST else "late: not here yet"
-        lines.append(f"  missing   {source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn)} ({words})")
+        lines.append(
+            f"  missing   {source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn)} ({words})"
+        )
     lines.append(f"  loses     {_loses(answer)}")
     if outlook.plan.steps:
-        fixed, rate = units.format_duration(answer.costs.fixed_us), units.format_disk_rate(answer.costs.rate_bytes_s)
-        lines.append(f"  takes     about {units.clock(answer.duration_us)}, at {fixed} a file and {rate} ({answer.costs.source})")
+        fixed, rate = (
+            units.format_duration(answer.costs.fixed_us),
+            units.format_disk_rate(answer.costs.rate_bytes_s),
+        )
+        lines.append(
+            f"  takes     about {units.clock(answer.duration_us)}, at {fixed} a file and "
+            f"{rate} ({answer.costs.source})"
+        )
     for header, why in outlook.unusable[:_MOST_UNUSABLE]:
         lines.append(f"  unusable  {_line(answer.opened.names[header.backup_id])}: {why.value}")
     if len(outlook.unusable) > _MOST_UNUSABLE:
@@ -382,13 +515,20 @@ def _target_json(answer: Answer) -> dict[str, Any]:
 def _reaches(answer: Answer) -> str:
     reached = answer.outlook.plan.reaches
     if reached is None:
-        fulls = [h for h in answer.opened.headers if h.kind is Kind.FULL and h.backup_id not in answer.opened.told.incomplete]
+        fulls = [
+            h
+            for h in answer.opened.headers
+            if h.kind is Kind.FULL and h.backup_id not in answer.opened.told.incomplete
+        ]
         if not fulls:
             return "nothing: no full backup is at hand from which a restore could start"
         first = min(fulls, key=lambda h: (h.finished_utc_us, h.backup_id))
         if not answer.target.is_end and all(answer.target.is_overshot_by(full) for full in fulls):
             name = _line(answer.opened.names[first.backup_id])
-            return f"nothing: the target lies before the end of the first full at hand, {name} at {utc_text(first.finished_utc_us)}"
+            return (
+                f"nothing: the target lies before the end of the first full at hand, {name} "
+                f"at {utc_text(first.finished_utc_us)}"
+            )
         followed = answer.outlook.plan.fork
         on = f" on {answer.source.fork_text(followed)}" if followed is not None else ""
         return f"nothing: no full backup at hand leads to the target{on}"
@@ -402,8 +542,16 @@ def _loses(answer: Answer) -> str:
         return "everything"
     since = utc_text(answer.reached_utc_us)
     if not answer.lost_us:
-        return "nothing that was asked for" if answer.target.utc_us is not None else f"what was committed after {since}"
-    until = "the instant asked for" if answer.target.utc_us is not None else "the last instant that the history knows"
+        return (
+            "nothing that was asked for"
+            if answer.target.utc_us is not None
+            else f"what was committed after {since}"
+        )
+    until = (
+        "the instant asked for"
+        if answer.target.utc_us is not None
+        else "the last instant that the history knows"
+    )
     return f"what was committed after {since}: {units.clock(answer.lost_us)} up to {until}"
 
 

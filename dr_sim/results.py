@@ -1,4 +1,6 @@
-"""One run from a scenario to its results: the world, the measures, the verdict, and the files that hold them."""
+"""One run from a scenario to its results: the world, the measures, the verdict, and the files that
+hold them.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,31 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.verdict import Verdict, judge
 from dr_sim.world.play import play
 
-SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = "scenario.yaml", "manifest.json", "journal.parquet", "summary.json"
+SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
+    "scenario.yaml",
+    "manifest.json",
+    "journal.parquet",
+    "summary.json",
+)
 TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE = "timeline.svg", "exposure.svg", "report.html"
-RUN_FILES = (SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE, TIMELINE_FILE, EXPOSURE_FILE, REPORT_FILE)
+RUN_FILES = (
+    SCENARIO_FILE,
+    MANIFEST_FILE,
+    JOURNAL_FILE,
+    SUMMARY_FILE,
+    TIMELINE_FILE,
+    EXPOSURE_FILE,
+    REPORT_FILE,
+)
 _LATER_JOURNAL = re.compile(r"journal-[0-9]+\.parquet")
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
 
 
 @dataclass(slots=True)
 class Result:
-    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to its first failover's
-    end; following: the legs after that (dr_sim/legs.py)."""
+    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to
+    its first failover's end; following: the legs after that (dr_sim/legs.py).
+    """
 
     whole: Whole
     summary: dict[str, Any]
@@ -60,7 +76,9 @@ class Result:
 
 
 def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
-    """Simulate a scenario and measure it, on the engine that it names. progress is told the part that is done, 0 to 1."""
+    """Simulate a scenario and measure it, on the engine that it names. progress is told the part
+    that is done, 0 to 1.
+    """
     whole = Whole(play(scenario, progress))
     summary = summarise(whole)
     return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())
@@ -71,7 +89,7 @@ def journal_name(leg_no: int) -> str:
     return JOURNAL_FILE if leg_no == 1 else f"journal-{leg_no}.parquet"
 
 
-# ---- files --------------------------------------------------------------------------------------------------------------
+# ---- files
 def results_parent(scenario: Scenario, root: Path) -> Path:
     """Return results/<scenario>: its runs lie in 1, 2, ... there."""
     return root / safe_name(scenario.name)
@@ -79,7 +97,11 @@ def results_parent(scenario: Scenario, root: Path) -> Path:
 
 def safe_name(name: str) -> str:
     """A scenario's name as a folder's: at most 200 bytes of letters, digits and -_. and spaces."""
-    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).encode()[:200].decode(errors="ignore")
+    safe = (
+        "".join(c if c.isalnum() or c in "-_. " else "_" for c in name)
+        .encode()[:200]
+        .decode(errors="ignore")
+    )
     return safe.strip(". ") or "scenario"
 
 
@@ -128,7 +150,9 @@ def _refused(folder: Path, why: str) -> InputError:
 
 
 def write_results(result: Result, folder: Path) -> None:
-    """Write all files of a run, whole or not at all: made beside the folder, then moved into its place."""
+    """Write all files of a run, whole or not at all: made beside the folder, then moved into its
+    place.
+    """
     check_target(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +164,9 @@ def write_results(result: Result, folder: Path) -> None:
 
 
 def write_next_results(result: Result, parent: Path) -> Path:
-    """Write all files of a run into the first of parent/1, parent/2, ... that is free; return which."""
+    """Write all files of a run into the first of parent/1, parent/2, ... that is free; return
+    which.
+    """
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for other in parent.parent.iterdir():  # runs of other scenarios may have been killed
@@ -164,7 +190,9 @@ def _fill(result: Result, folder: Path) -> None:
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
         "later_digests": [leg.journal.digest() for leg in result.following],
-        "effects": [[[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)],
+        "effects": [
+            [[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)
+        ],
         "python": platform.python_version(),
         "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
         "scenario_digest": _digest(resolved),
@@ -184,13 +212,19 @@ def _fill(result: Result, folder: Path) -> None:
 
 def _that_mattered(result: Result) -> list[list[Effect]]:
     """Of each leg but the last, what lasted beyond its end: the next one was made of it."""
-    lasted = [(leg.effects, result.whole.until_us(leg) - leg.begins_us) for leg in result.whole.legs[:-1]]
-    return [[e for e in effects if e.began_us <= end and (e.until_us < 0 or e.until_us > end)] for effects, end in lasted]
+    lasted = [
+        (leg.effects, result.whole.until_us(leg) - leg.begins_us) for leg in result.whole.legs[:-1]
+    ]
+    return [
+        [e for e in effects if e.began_us <= end and (e.until_us < 0 or e.until_us > end)]
+        for effects, end in lasted
+    ]
 
 
 def write_report(views: Views, summary: dict[str, Any], path: Path) -> None:
     """report.html of one run, from its whole summary."""
-    from dr_sim.report import report_html  # here: its library takes longer to import than all the rest
+    # here: its library takes longer to import than all the rest
+    from dr_sim.report import report_html
 
     path.write_text(report_html(views, summary), encoding="utf-8")
 
@@ -203,19 +237,31 @@ def _engine(journal: Journal) -> dict[str, str]:
 
 def full_summary(result: Result) -> dict[str, Any]:
     """The summary with the verdict and the digest: what summary.json and --json hold."""
-    return {"journal_digest": result.digest, "verdict": verdict_json(result.verdict), **result.summary}
+    return {
+        "journal_digest": result.digest,
+        "verdict": verdict_json(result.verdict),
+        **result.summary,
+    }
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     lines = [
         {
-            "id": j.line.id, "measure": j.line.measure, "database": j.line.database or None, "tenant": j.line.tenant or None,
-            "class": j.line.failure_class or None, "fault": j.line.fault or None,
-            "at_most": j.line.at_most, "bound": j.line.bound, "value": j.value, "unit": j.unit,
-            "outcome": j.outcome.name.lower(), "reason": j.reason,
+            "id": j.line.id,
+            "measure": j.line.measure,
+            "database": j.line.database or None,
+            "tenant": j.line.tenant or None,
+            "class": j.line.failure_class or None,
+            "fault": j.line.fault or None,
+            "at_most": j.line.at_most,
+            "bound": j.line.bound,
+            "value": j.value,
+            "unit": j.unit,
+            "outcome": j.outcome.name.lower(),
+            "reason": j.reason,
         }
         for j in verdict.lines
-    ]  # fmt: skip
+    ]
     return {"outcome": verdict.outcome.name.lower(), "exit_code": verdict.exit_code, "lines": lines}
 
 
@@ -234,12 +280,16 @@ def _digest(text: str) -> str:
 
 def _seal(manifest: dict[str, Any]) -> str:
     """Of the manifest itself, but for the seal."""
-    return _digest(json.dumps({key: value for key, value in manifest.items() if key != "seal"}, sort_keys=True))
+    return _digest(
+        json.dumps({key: value for key, value in manifest.items() if key != "seal"}, sort_keys=True)
+    )
 
 
 @dataclass(slots=True)
 class StoredLeg:
-    """A leg read back from its journal; checks: the row hashes stored with it; digest: as the manifest has it."""
+    """A leg read back from its journal; checks: the row hashes stored with it; digest: as the
+    manifest has it.
+    """
 
     leg: Leg
     checks: Any
@@ -260,8 +310,10 @@ class Stored:
 
 
 def read_results(folder: Path, *, journals_as_written: bool = True) -> Stored:
-    """A run of this version from its folder. InputError with one clear line if it is not one, or if a file of it is not
-    as it was written. journals_as_written: False leaves the journals to who looks at them row by row."""
+    """A run of this version from its folder. InputError with one clear line if it is not one, or if
+    a file of it is not as it was written. journals_as_written: False leaves the journals to who
+    looks at them row by row.
+    """
     manifest = _manifest(folder)
     scenario = load_scenario(folder / SCENARIO_FILE)
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
@@ -288,26 +340,47 @@ def read_results(folder: Path, *, journals_as_written: bool = True) -> Stored:
 
 
 def _as_written(folder: Path, stored: StoredLeg, asked: bool) -> None:
-    """InputError if the journal is not the one whose digest the manifest has, and that is asked for."""
+    """InputError if the journal is not the one whose digest the manifest has, and that is asked
+    for.
+    """
     if asked and stored.leg.journal.digest() != stored.digest:
         path = folder / journal_name(stored.leg.number)
-        told = "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, and the scenario can be run again"
+        told = (
+            "is not as dr-sim wrote it: its digest is another; `dr-sim verify` says where, "
+            "and the scenario can be run again"
+        )
         raise InputError([Problem(str(path), 0, 0, told)])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, as it was written, of a folder whose scenario and summary are as they were written."""
+    """The manifest, as it was written, of a folder whose scenario and summary are as they were
+    written.
+    """
     manifest_path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         if manifest["seal"] != _seal(manifest):
             raise ValueError("it has been changed")
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError([Problem(str(folder), 0, 0, f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` printed it")]) from None
+        raise InputError(
+            [
+                Problem(
+                    str(folder),
+                    0,
+                    0,
+                    f"holds no {MANIFEST_FILE}; name the folder of a run, as `dr-sim run` "
+                    "printed it",
+                )
+            ]
+        ) from None
     except OSError as error:
-        raise InputError([Problem(str(manifest_path), 0, 0, f"cannot be read ({error.strerror})")]) from None
+        raise InputError(
+            [Problem(str(manifest_path), 0, 0, f"cannot be read ({error.strerror})")]
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError([Problem(str(manifest_path), 0, 0, "is not as dr-sim wrote it; run the scenario again")]) from None
+        raise InputError(
+            [Problem(str(manifest_path), 0, 0, "is not as dr-sim wrote it; run the scenario again")]
+        ) from None
     _unchanged(folder / SCENARIO_FILE, str(manifest["scenario_digest"]))
     return dict(manifest)
 
@@ -318,13 +391,28 @@ def _unchanged(path: Path, digest: str) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise InputError([Problem(str(path), 0, 0, f"cannot be read ({why}); run the scenario again")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be read ({why}); run the scenario again")]
+        ) from None
     if _digest(text) != digest:
-        raise InputError([Problem(str(path), 0, 0, "has been changed since dr-sim wrote it; run the scenario again")])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    "has been changed since dr-sim wrote it; run the scenario again",
+                )
+            ]
+        )
     return text
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """A run's summary.json. InputError with one clear line if it cannot be read, or is not as it was written."""
-    summary: dict[str, Any] = json.loads(_unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"])))
+    """A run's summary.json. InputError with one clear line if it cannot be read, or is not as it
+    was written.
+    """
+    summary: dict[str, Any] = json.loads(
+        _unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"]))
+    )
     return summary

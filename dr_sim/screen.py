@@ -1,7 +1,7 @@
 """The one screen after a run, from its summary. Computes nothing: every number is there already.
 
-Durations on the screen are rounded to seconds such that the lines of a ledger still add up to its total. Instants are
-in the scenario's time zone, with the date where the run is longer than a week.
+Durations on the screen are rounded to seconds such that the lines of a ledger still add up to its
+total. Instants are in the scenario's time zone, with the date where the run is longer than a week.
 """
 
 from __future__ import annotations
@@ -25,18 +25,29 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
 from dr_sim.verdict import Judged, Verdict
 
-ALERT_WORDS = {1: "missing transaction log", 2: "no new transaction logs", 3: "errors while restoring"}
+ALERT_WORDS = {
+    1: "missing transaction log",
+    2: "no new transaction logs",
+    3: "errors while restoring",
+}
 _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
 
 def screen(
-    summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float, folder: Path,
-    *, colour: bool = False,
-) -> str:  # fmt: skip
-    """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder: where the results
-    lie. colour: with the terminal's codes around the verdicts."""
+    summary: dict[str, Any],
+    scenario: Scenario,
+    verdict: Verdict,
+    source: Path,
+    took_s: float,
+    folder: Path,
+    *,
+    colour: bool = False,
+) -> str:
+    """The whole screen as text. source: the scenario file; took_s: seconds of wall clock; folder:
+    where the results lie. colour: with the terminal's codes around the verdicts.
+    """
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary["violations"] else []
     parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
@@ -68,10 +79,12 @@ def coloured(text: str) -> str:
     return capture.get()
 
 
-# ---- words -------------------------------------------------------------------------------------------------------------
+# ---- words
 def instant(us: int, scenario: Scenario, with_day: bool = True) -> str:
     """'Wed 02:47:12', in the scenario's time zone, rounded down to seconds."""
-    utc = datetime.fromtimestamp(0, UTC) + timedelta(seconds=(scenario.start_utc_us + us) // SECOND_US)
+    utc = datetime.fromtimestamp(0, UTC) + timedelta(
+        seconds=(scenario.start_utc_us + us) // SECOND_US
+    )
     local = utc.astimezone(ZoneInfo(scenario.time_zone))
     if not with_day:
         return local.strftime("%H:%M:%S")
@@ -98,8 +111,9 @@ def span(us: int) -> str:
 
 
 def adding_up(durations_us: Iterable[int]) -> list[int]:
-    """The durations rounded to whole seconds such that they add up to their rounded sum: each is the difference of two
-    rounded running sums, so none is off by as much as a second."""
+    """The durations rounded to whole seconds such that they add up to their rounded sum: each is
+    the difference of two rounded running sums, so none is off by as much as a second.
+    """
     out, total, shown = [], 0, 0
     for duration in durations_us:
         total += duration
@@ -118,8 +132,10 @@ def counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'s' * (n != 1)}"
 
 
-# ---- sections ------------------------------------------------------------------------------------------------------------
-def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float) -> str:
+# ---- sections
+def _head(
+    summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float
+) -> str:
     word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
     length = span(summary["measured_us"]["end"])
     many = counted(len(summary["databases"]), "database")
@@ -128,20 +144,34 @@ def _head(summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source:
 
 def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
-    out = [f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, a bug in dr_sim; trust no number below"]
-    out += [f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}" for v in summary["violations"][:5]]
+    out = [
+        f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, a bug in "
+        "dr_sim; trust no number below"
+    ]
+    out += [
+        f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}"
+        for v in summary["violations"][:5]
+    ]
     return out
 
 
 def _silent(summary: dict[str, Any], scenario: Scenario) -> list[str]:
-    """Recoveries that called themselves a success, and were none: nobody is told of these but here."""
+    """Recoveries that called themselves a success, and were none: nobody is told of these but
+    here.
+    """
     out = []
     for s in summary["silent_recoveries"]:
         what = "SILENT SHORT RECOVERY" if s["sound"] else "SILENT CORRUPTION"
-        lacks = f"{s['claimed'] - s['held']:,} of them are not there" if s["sound"] else "and they are not the primary's"
+        lacks = (
+            f"{s['claimed'] - s['held']:,} of them are not there"
+            if s["sound"]
+            else "and they are not the primary's"
+        )
         out += [
-            f"{what}  {s['database']} {instant(s['time_us'], scenario)}: its promotion reported success",
-            f"   restored without an error: commits up to {s['claimed']:,}; held, read from the database: {s['held']:,}; {lacks}",
+            f"{what}  {s['database']} {instant(s['time_us'], scenario)}: its promotion "
+            "reported success",
+            f"   restored without an error: commits up to {s['claimed']:,}; held, read "
+            f"from the database: {s['held']:,}; {lacks}",
         ]
     return out
 
@@ -159,14 +189,20 @@ def _beside(verdict: Verdict, measure: str) -> str:
 
 
 def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
-    return bool(summary["failovers"]) and judged.line.measure in ("data_loss", "outage") and not _of(judged)
+    return (
+        bool(summary["failovers"])
+        and judged.line.measure in ("data_loss", "outage")
+        and not _of(judged)
+    )
 
 
 def _of(judged: Judged) -> str:
     return judged.line.database or judged.line.tenant
 
 
-def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict) -> list[str]:
+def _failover(
+    f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict
+) -> list[str]:
     label = f"  ({f['events']})" if f["events"] else ""
     word = "OUTAGE" if f["by_itself"] else "FAILOVER"
     out = [f"{word} {f['number']}  {headed(f, scenario)}{label}"]
@@ -174,12 +210,16 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
     if f["limit_ended_the_wait"] is not None:
         ended = f["limit_ended_the_wait"]
         out.append(
-            f" drain limit ended the wait {instant(ended['time_us'], scenario)} ({clock(scenario.failover.drain_limit_us)}): "
+            f" drain limit ended the wait {instant(ended['time_us'], scenario)} "
+            f"({clock(scenario.failover.drain_limit_us)}): "
             f"{counted(ended['files'], 'file')} still on the way, left behind"
         )
     if f["requests_failed"]:
         part = f["requests_failed"] / max(1, f["requests_offered"])
-        out.append(f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered until served again")
+        out.append(
+            f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered "
+            "until served again"
+        )
     if f["two_primaries_us"]:
         out.append(
             f" SPLIT BRAIN two primaries took writes for {clock(f['two_primaries_us'])}; "
@@ -187,7 +227,9 @@ def _failover(f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, ve
         )
     if f["unprotected_us"] is not None:
         at_least = "at least " if f["unprotected_censored"] else ""
-        out.append(f" unprotected {at_least}{clock(f['unprotected_us'])} ({_new_secondary(f, scenario)})")
+        out.append(
+            f" unprotected {at_least}{clock(f['unprotected_us'])} ({_new_secondary(f, scenario)})"
+        )
     return out
 
 
@@ -201,8 +243,14 @@ def _mistakes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 
 
 def headed(f: dict[str, Any], scenario: Scenario) -> str:
-    """What began a failover. One that a person ordered is headed by that, and what had failed comes after it."""
-    failed = "nothing had failed" if f["class"] in ("planned", "none") else f"{f['class']} lost {instant(f['failed_us'], scenario)}"
+    """What began a failover. One that a person ordered is headed by that, and what had failed comes
+    after it.
+    """
+    failed = (
+        "nothing had failed"
+        if f["class"] in ("planned", "none")
+        else f"{f['class']} lost {instant(f['failed_us'], scenario)}"
+    )
     if f["fell"]:
         failed = f"the database server fell {instant(f['failed_us'], scenario)}"
     if f["by_itself"]:
@@ -216,8 +264,14 @@ def headed(f: dict[str, Any], scenario: Scenario) -> str:
 
 
 def met_no_danger(summary: dict[str, Any], f: dict[str, Any]) -> str:
-    """What is said of a failure that met no lasting danger. 'Nothing to tell' is said only where everything was told, and ended."""
-    at_other_times = [n for n in (f"{summary['alerts']['missed']} at another time",) if summary["alerts"]["missed"]]
+    """What is said of a failure that met no lasting danger. 'Nothing to tell' is said only where
+    everything was told, and ended.
+    """
+    at_other_times = [
+        n
+        for n in (f"{summary['alerts']['missed']} at another time",)
+        if summary["alerts"]["missed"]
+    ]
     if not at_other_times and f["outage_us"] is not None and f["data_loss_us"] is not None:
         return "there was nothing to tell: no lasting danger was met by the failure"
     found = "no lasting danger was met by the failure"
@@ -243,20 +297,27 @@ def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     for order in summary["orders_refused"]:
         label = f"  ({order['events']})" if order["events"] else ""
         at = instant(order["time_us"], scenario)
-        out.append(f"ORDER REFUSED  {at}, to fail over, by {order['operator']}: {order['reason']}{label}")
+        out.append(
+            f"ORDER REFUSED  {at}, to fail over, by {order['operator']}: {order['reason']}{label}"
+        )
     return out
 
 
 def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[str]:
     sla = _beside(verdict, "data_loss")
     if f["data_loss_us"] is None:
-        return [" data loss  unknown".ljust(44) + f" {sla}", _fitted(f"   {f['loss_ledger']['note']}")]
+        return [
+            " data loss  unknown".ljust(44) + f" {sla}",
+            _fitted(f"   {f['loss_ledger']['note']}"),
+        ]
     of = f"  ({f['worst_database']})" if len(summary["databases"]) > 1 and f["data_loss_us"] else ""
     amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
     if f["maintenance_bytes_lost"]:
         amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
     out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
-    causes = summed((line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"])
+    causes = summed(
+        (line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"]
+    )
     for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
         out.append(_fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"))
     return out
@@ -267,7 +328,10 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
     total = f["outage_us"]
     text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
     out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
-    words = [f"{name.replace('_', ' ')} {clock(us)}" for name, us in zip(phases, adding_up(phases.values()), strict=True)]
+    words = [
+        f"{name.replace('_', ' ')} {clock(us)}"
+        for name, us in zip(phases, adding_up(phases.values()), strict=True)
+    ]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
     if f["outage_note"] and f["outage_note"] != f["loss_ledger"]["note"]:
         out.append(_fitted(f"   {f['outage_note']}"))
@@ -278,14 +342,26 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
 
 
 def _tenants(f: dict[str, Any]) -> list[str]:
-    """'of acme, globex, each: 2:08': those who are served again together in one line, the worst first."""
+    """'of acme, globex, each: 2:08': those who are served again together in one line, the worst
+    first.
+    """
     found: dict[tuple[bool, int], list[str]] = {}
     for of in f["tenants"]:
-        found.setdefault((of["outage_us"] is not None, -sum(of["phases_us"].values())), []).append(of["name"])
+        found.setdefault((of["outage_us"] is not None, -sum(of["phases_us"].values())), []).append(
+            of["name"]
+        )
     lines = []
     for (known, less_us), names in sorted(found.items()):
-        many = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
-        text = "none" if not less_us else clock(-less_us) if known else f"unknown, at least {clock(-less_us)}"
+        many = ", ".join(names[:MOST_NAMED]) + (
+            f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        )
+        text = (
+            "none"
+            if not less_us
+            else clock(-less_us)
+            if known
+            else f"unknown, at least {clock(-less_us)}"
+        )
         lines.append(f"of {many}: {text}" if len(names) == 1 else f"of {many}, each: {text}")
     return lines
 
@@ -299,7 +375,10 @@ def _fitted(line: str) -> str:
 
 def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     alerts = summary["alerts"]
-    score = f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of {counted(alerts['raised'], 'alert')}"
+    score = (
+        f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of "
+        f"{counted(alerts['raised'], 'alert')}"
+    )
     if not summary["failovers"]:
         due = counted(alerts["due"], "lasting danger")
         return [f"ALERTS  {due}, {score}"]
@@ -308,10 +387,17 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
         return [f"TOLD?  {met_no_danger(summary, summary['failovers'][0])}", f"       {score}"]
     if told["answer"] == "no":
         since = instant(told["onset_us"], scenario)
-        return [f"TOLD?  no: {told['database']} had been in danger since {since}", f"       {score}"]
+        return [
+            f"TOLD?  no: {told['database']} had been in danger since {since}",
+            f"       {score}",
+        ]
     alert = told["alert"]
     words = ALERT_WORDS.get(alert["event_id"]) or shorten(alert["text"], 60, placeholder=" ...")
-    after = "" if told["after_fault_us"] is None else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
+    after = (
+        ""
+        if told["after_fault_us"] is None
+        else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
+    )
     first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
     what = "outage" if summary["failovers"][0]["by_itself"] else "loss"
     return [first, f"       {clock(told['before_failure_us'])} before the {what}.  {score}"]
@@ -320,18 +406,31 @@ def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
 def _overloaded(summary: dict[str, Any]) -> list[str]:
     """The backups of the run were more than the link could carry in it."""
     link = summary["link"]
-    return [f"LINK OVERLOADED  offered {size(link['offered_bytes'])}, it could carry {size(link['could_carry_bytes'])} in the run"]
+    return [
+        f"LINK OVERLOADED  offered {size(link['offered_bytes'])}, it could carry "
+        f"{size(link['could_carry_bytes'])} in the run"
+    ]
 
 
 def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     """An outage of writes alone: a transaction log was full."""
     refused = summary["writes_refused"]
     since = instant(refused["first_us"], scenario)
-    full = "the log's disk was full, the server down" if scenario.engine.postgres_rules else "9002: the log was full"
-    out = [f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   {refused['transactions']:,} tx  ({full})"]
+    full = (
+        "the log's disk was full, the server down"
+        if scenario.engine.postgres_rules
+        else "9002: the log was full"
+    )
+    out = [
+        f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   "
+        f"{refused['transactions']:,} tx  ({full})"
+    ]
     many = {name: x for name, x in refused["by_database"].items() if x["time_us"]}
     if len(summary["databases"]) > 1:
-        out += [f"  {name:<20} {clock(x['time_us']):>9}   {x['transactions']:,} tx" for name, x in many.items()]
+        out += [
+            f"  {name:<20} {clock(x['time_us']):>9}   {x['transactions']:,} tx"
+            for name, x in many.items()
+        ]
     return out
 
 
@@ -339,20 +438,29 @@ def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
     e = summary["exposure"]
     if not e["time_us"]:
         return [f"EXPOSURE ({e['class']})  nothing was measured"]
-    out = [f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  max {clock(e['max_us'])}"]
+    out = [
+        f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  "
+        f"max {clock(e['max_us'])}"
+    ]
     for limit, above in e["above"].items():
         if above["time_us"]:
             out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")
     out += _before_and_after(summary)
     reported = summary["exposure"]["reported"]
     if reported["max_us"] is not None and abs(e["max_us"] - reported["max_us"]) >= MINUTE_US:
-        out.append(f"  the recovery manager believed in at most {clock(reported['max_us'])}{_defined(reported, e, scenario)}")
+        out.append(
+            "  the recovery manager believed in at most "
+            f"{clock(reported['max_us'])}{_defined(reported, e, scenario)}"
+        )
     elif reported["max_us"] is None:
         out.append("  the recovery manager could not say: it never validated a log")
     out += _outage_if_now(summary)
     lag = summary["replay_lag"]
     if lag["max_us"] is not None:
-        out.append(f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  max {clock(lag['max_us'])}")
+        out.append(
+            f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  "
+            f"max {clock(lag['max_us'])}"
+        )
     return out
 
 
@@ -361,7 +469,10 @@ def _outage_if_now(summary: dict[str, Any]) -> list[str]:
     o = summary["outage_if_now"]
     if not o["time_us"]:
         return []
-    words = {name: "never" if o[f"{name}_us"] is None else clock(o[f"{name}_us"]) for name in ("p50", "p99", "max")}
+    words = {
+        name: "never" if o[f"{name}_us"] is None else clock(o[f"{name}_us"])
+        for name in ("p50", "p99", "max")
+    }
     text = "  ".join(f"{name} {value}" for name, value in words.items())
     never = f"   (for {clock(o['never_us'])} nothing could be promoted)" if o["never_us"] else ""
     return [f"OUTAGE IF NOW    {text}{never}"]
@@ -372,20 +483,29 @@ def _before_and_after(summary: dict[str, Any]) -> list[str]:
     if not summary["failovers"]:
         return []
     out = []
-    for word, head in (("before the first failure", "exposure_before"), ("from then on", "exposure_after")):
+    for word, head in (
+        ("before the first failure", "exposure_before"),
+        ("from then on", "exposure_after"),
+    ):
         part = summary[head]
         if part["time_us"]:
-            values = "  ".join(f"{name} {clock(part[f'{name}_us'])}" for name in ("p50", "p99", "max"))
+            values = "  ".join(
+                f"{name} {clock(part[f'{name}_us'])}" for name in ("p50", "p99", "max")
+            )
             out.append(f"  {word:<25} {values}")
     return out
 
 
 def _defined(reported: dict[str, Any], true: dict[str, Any], scenario: Scenario) -> str:
-    """' (of 23:54:58 from Mon 00:05:02 on, of 24:00:00)': where it could say nothing, that is said."""
+    """' (of 23:54:58 from Mon 00:05:02 on, of 24:00:00)': where it could say nothing, that is
+    said.
+    """
     if reported["time_us"] == true["time_us"]:
         return ""
     since = instant(reported["defined_us"][0][0], scenario)
-    return f" (defined for {clock(reported['time_us'])} of {clock(true['time_us'])}, from {since} on)"
+    return (
+        f" (defined for {clock(reported['time_us'])} of {clock(true['time_us'])}, from {since} on)"
+    )
 
 
 def _sla(lines: Sequence[Judged]) -> list[str]:
@@ -394,6 +514,10 @@ def _sla(lines: Sequence[Judged]) -> list[str]:
         of = f" of {_of(j)}" if _of(j) else ""
         value, bound = value_and_bound(j.value, j.line.bound, j.line.at_most, j.unit)
         why = f"  ({j.reason})" if j.reason else ""
-        name = f"{j.line.measure}{of}" if j.line.id == j.line.measure else f"{j.line.id}: {j.line.measure}{of}"
+        name = (
+            f"{j.line.measure}{of}"
+            if j.line.id == j.line.measure
+            else f"{j.line.id}: {j.line.measure}{of}"
+        )
         out.append(f"  {name:<36} {value:>9}  {bound:<20} {j.outcome.name}{why}")
     return out

@@ -33,27 +33,57 @@ _WIDE = 21
 _HEAD = len(" exposure database ")
 
 
-def screen(found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False) -> str:
-    """The whole screen as text. source: the scenario file; folder: where the results lie; colour: verdicts in colour."""
+def screen(
+    found: Distribution, source: Path, took_s: float, folder: Path | None, *, colour: bool = False
+) -> str:
+    """The whole screen as text. source: the scenario file; folder: where the results lie; colour:
+    verdicts in colour.
+    """
     parts = [[_head(found, source, took_s)]]
     if found.broken:
         parts.append([f"BROKEN: {found.told_broken}"])
     if found.violations:
-        parts.append([f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust no number below"])
+        parts.append(
+            [
+                f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust "
+                "no number below"
+            ]
+        )
     if found.silent:
-        parts.append([f"SILENTLY SHORT: {found.silent} recoveries held less than they claimed, and told nobody"])
-    parts += [list(_per_run(found)), list(_over_time(found)), list(_missed(found)), list(_alerts(found))]
+        parts.append(
+            [
+                f"SILENTLY SHORT: {found.silent} recoveries held less than they claimed, "
+                "and told nobody"
+            ]
+        )
+    parts += [
+        list(_per_run(found)),
+        list(_over_time(found)),
+        list(_missed(found)),
+        list(_alerts(found)),
+    ]
     parts += [["SLA", *(line_text(v) for v in found.verdict)]] if found.verdict else []
-    parts += [[f"{folder}/  report.html  measures.parquet summary.json distribution.svg"]] if folder is not None else []
+    parts += (
+        [[f"{folder}/  report.html  measures.parquet summary.json distribution.svg"]]
+        if folder is not None
+        else []
+    )
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
     return coloured(text) if colour else text
 
 
 def _head(found: Distribution, source: Path, took_s: float) -> str:
     scenario = found.scenario
-    word = found.outcome.name if scenario.sla or found.violations or found.silent or found.broken else "DONE"
+    word = (
+        found.outcome.name
+        if scenario.sla or found.violations or found.silent or found.broken
+        else "DONE"
+    )
     databases = counted(len(scenario.databases), "database")
-    return f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x {span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
+    return (
+        f"{word}  {source.name}  seed {scenario.seed}  {found.n:,} x "
+        f"{span(scenario.run_for_us)}  {databases}  ({took_s:.1f} s)"
+    )
 
 
 def _row(head: str, cells: list[str]) -> str:
@@ -61,7 +91,11 @@ def _row(head: str, cells: list[str]) -> str:
 
 
 def _per_run(found: Distribution) -> Iterator[str]:
-    classes = list(dict.fromkeys(v.failure_class for v in values_of(found.samples, "outage", Question("outage"))))
+    classes = list(
+        dict.fromkeys(
+            v.failure_class for v in values_of(found.samples, "outage", Question("outage"))
+        )
+    )
     for failure_class in classes:
         runs = len(values_of(found.samples, "outage", Question("outage", "", failure_class)))
         yield _row(f"FAILOVERS  {failure_class}, in {runs:,} of {found.n:,} runs", [])
@@ -70,7 +104,9 @@ def _per_run(found: Distribution) -> Iterator[str]:
             if not values_of(found.samples, measure, Question(measure, "", failure_class)):
                 continue
             cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
-            most = answer(found.samples, Question(f"{measure}.max", "", failure_class)).interval.estimate
+            most = answer(
+                found.samples, Question(f"{measure}.max", "", failure_class)
+            ).interval.estimate
             if "." in measure and not most:
                 continue
             name = measure.replace("outage.", "  ").replace("_", " ")
@@ -78,13 +114,17 @@ def _per_run(found: Distribution) -> Iterator[str]:
 
 
 def _over_time(found: Distribution) -> Iterator[str]:
-    rows = [("exposure", c, f" exposure {c}") for c in ("site", "host", "database")] + [("replay_lag", "", " replay lag")]
+    rows = [("exposure", c, f" exposure {c}") for c in ("site", "host", "database")] + [
+        ("replay_lag", "", " replay lag")
+    ]
     shown = [r for r in rows if curves_of(found.samples, r[0], Question(r[0], "", r[1]))]
     if not shown:
         return
     yield _row("OVER ALL TIME", [*_STATISTICS, "most"])
     for measure, failure_class, name in shown:
-        most = answer(found.samples, Question(f"{measure}.max", "", failure_class)).interval.estimate
+        most = answer(
+            found.samples, Question(f"{measure}.max", "", failure_class)
+        ).interval.estimate
         cells = [_cell(found, f"{measure}.{s}", failure_class) for s in _STATISTICS]
         yield _row(name, [*cells, clock(round(most))])
 
@@ -106,7 +146,10 @@ def _missed(found: Distribution) -> Iterator[str]:
         year = miss_in_a_year(found.samples, rpo, rate).interval
         how = f"{figures(rate)} a year, as drawn" if of in rates else "if 1 comes a year, at random"
         whose = f" of {rpo.database or rpo.tenant}" if rpo.database or rpo.tenant else ""
-        yield f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): {_percent(year)} in a year"
+        yield (
+            f"RPO {clock(rpo.bound_us)}{whose} missed by a lost {of} ({how}): "
+            f"{_percent(year)} in a year"
+        )
 
 
 def _percent(i: Interval) -> str:
@@ -121,7 +164,11 @@ def _figures(part: float) -> str:
 
 def _alerts(found: Distribution) -> Iterator[str]:
     words = []
-    for measure, word in (("alerts_missed", "missed"), ("alerts_late", "late"), ("alerts_false", "false")):
+    for measure, word in (
+        ("alerts_missed", "missed"),
+        ("alerts_late", "late"),
+        ("alerts_false", "false"),
+    ):
         of = any_of(found.samples, measure, Question(measure))
         words.append(f"{word} in {_percent(of.interval)} of runs")
     yield "ALERTS  " + "   ".join(words)
@@ -130,14 +177,20 @@ def _alerts(found: Distribution) -> Iterator[str]:
 def line_text(v: LineVerdict) -> str:
     """'PASS  rto: outage.p95 at most 30:00   2:08 [2:07, 2:09]  n 25  reason'."""
     line = v.line
-    what = " ".join(filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault)))
+    what = " ".join(
+        filter(None, (line.measure, line.database, line.tenant, line.failure_class, line.fault))
+    )
     name = "" if line.id in (what, line.measure) else f"{line.id}: "
     value, bound = shown_value_and_bound(v)
-    return f" {v.outcome.name:<8} {name}{what} {bound}   {value}" + (f"   {v.reason}" if v.reason else "")
+    return f" {v.outcome.name:<8} {name}{what} {bound}   {value}" + (
+        f"   {v.reason}" if v.reason else ""
+    )
 
 
 def shown_value_and_bound(v: LineVerdict) -> tuple[str, str]:
-    """Return the estimate, with its interval where it has one, and the bound, with the digits that tell them apart."""
+    """Return the estimate, with its interval where it has one, and the bound, with the digits that
+    tell them apart.
+    """
     value, bound = value_and_bound(v.value, v.line.bound, v.line.at_most, v.unit)
     if math.isnan(v.value):
         return value, bound
@@ -152,22 +205,33 @@ def _number(x: float, unit: str) -> str:
     return value_text(x, unit) if math.isfinite(x) else "?"
 
 
-
-
-# ---- comparisons -----------------------------------------------------------------------------------------------------
+# ---- comparisons
 def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -> str:
-    """Every measure that differs between the two, largest part of its value first told as it stands in the record."""
+    """Every measure that differs between the two, largest part of its value first told as it stands
+    in the record.
+    """
     n, scenario = found.a.n, found.a.scenario
-    out = [f"A {a}", f"B {b}", f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}", ""]
+    out = [
+        f"A {a}",
+        f"B {b}",
+        f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}",
+        "",
+    ]
     out.append(f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance")
     shown = [d for d in found.found if everything or d.differing]
     for d in shown:
         i = d.interval
         name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
-        change = f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, {signed_text(i.high, d.unit)}]"
+        change = (
+            f"{signed_text(i.estimate, d.unit)} [{signed_text(i.low, d.unit)}, "
+            f"{signed_text(i.high, d.unit)}]"
+        )
         chance = "" if d.differing == 0 else "< 1 in 10^9" if d.p < 1e-9 else figures(d.p, 2)
         a_text, b_text = number_texts([d.a, d.b], d.unit)
-        out.append(f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} {f'{d.differing} of {d.pairs}':<18}{chance}")
+        out.append(
+            f"{name:<31} {a_text:>10}{b_text:>10}   {change:<32} "
+            f"{f'{d.differing} of {d.pairs}':<18}{chance}"
+        )
     if not shown:
         out.append("no measure differs in any replication")
     for name, of in (("A", found.a), ("B", found.b)):

@@ -1,9 +1,11 @@
-"""Named random streams: a draw is a function of (seed, replication, entity, purpose, lane, occurrence) and of nothing else.
+"""Named random streams: a draw is a function of (seed, replication, entity, purpose, lane,
+occurrence) and of nothing else.
 
-Each name keys a counter-based generator (Philox 4x64, its key the BLAKE2b of the name); occurrence i is the i-th raw
-64-bit word of that generator, turned into a value by inverse transform. Nothing is drawn by order of consumption: one
-more fault, database or retry shifts nobody's draws, and words come in blocks of any size with the same result.
-Values are computed with `math` and rounded to an integer once, halves up.
+Each name keys a counter-based generator (Philox 4x64, its key the BLAKE2b of the name); occurrence
+i is the i-th raw 64-bit word of that generator, turned into a value by inverse transform. Nothing
+is drawn by order of consumption: one more fault, database or retry shifts nobody's draws, and words
+come in blocks of any size with the same result. Values are computed with `math` and rounded to an
+integer once, halves up.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ import numpy as np
 from dr_sim.scenario.model import Law
 
 BLOCK_WORDS = 256
-MOST_DRAWN = 2**53  # 285 years, or a factor of nine billion: no run lasts so long, and sums of it stay within 64 bits
+# 285 years, or a factor of nine billion: no run lasts so long, and sums of it stay within 64 bits
+MOST_DRAWN = 2**53
 MOST_OPEN = 20_000  # streams that are kept, of about 8 kB each
-_Z95 = NormalDist().inv_cdf(0.95)  # 1.6449: the lognormal's 95th percentile lies so many sigmas above its median
+# 1.6449: the lognormal's 95th percentile lies so many sigmas above its median
+_Z95 = NormalDist().inv_cdf(0.95)
 _NORMAL = NormalDist()
 
 
@@ -53,7 +57,9 @@ class Stream:
         return (self.word(occurrence) * n) >> 64
 
     def law(self, occurrence: int, law: Law) -> int:
-        """A value of a law, as its unit's whole number. A tail that has no end is cut off at MOST_DRAWN."""
+        """A value of a law, as its unit's whole number. A tail that has no end is cut off at
+        MOST_DRAWN.
+        """
         if law.kind == "fixed":
             return law.a
         u = self.uniform(occurrence)
@@ -74,7 +80,9 @@ def half_up(x: float) -> int:
 class Streams:
     """All the streams of one leg of one replication of one seed."""
 
-    def __init__(self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS, leg: int = 1) -> None:
+    def __init__(
+        self, seed: int, replication: int = 0, block_words: int = BLOCK_WORDS, leg: int = 1
+    ) -> None:
         self._prefix = f"{seed}\0{replication}\0" + (f"leg {leg}\0" if leg > 1 else "")
         self._block_words = block_words
         self._open: dict[tuple[str, str, str], Stream] = {}

@@ -1,13 +1,15 @@
-"""What would survive: per database the furthest position that any legal restore reaches, kept up to date by the witness.
+"""What would survive: per database the furthest position that any legal restore reaches, kept up to
+date by the witness.
 
-From the secondary's present state, or from scratch, through every intact file: for failures of class 'site' what lies
-at the secondary, for 'host' what lies in the primary's share as well. Among positions on one path of forks the
-furthest is always the best start for logs, and whether an incremental fits depends on its base alone, so one *front*
-per class is enough: quiet files move it in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a
-missing base); only then, and after damage, is it computed afresh from all files.
-A base is there if its full is, if the secondary's copy carries it, or if logs bring it that can be replayed (a log
-carries the base under which it was cut): the last is searched for only if an incremental would get further by it.
-Part of the independent oracle: no code shared with recovery/ or with the chain logic.
+From the secondary's present state, or from scratch, through every intact file: for failures of
+class 'site' what lies at the secondary, for 'host' what lies in the primary's share as well. Among
+positions on one path of forks the furthest is always the best start for logs, and whether an
+incremental fits depends on its base alone, so one *front* per class is enough: quiet files move it
+in O(1). A front is *stuck* while an intact file lies beyond it (a hole, a missing base); only then,
+and after damage, is it computed afresh from all files. A base is there if its full is, if the
+secondary's copy carries it, or if logs bring it that can be replayed (a log carries the base under
+which it was cut): the last is searched for only if an incremental would get further by it. Part of
+the independent oracle: no code shared with recovery/ or with the chain logic.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from dr_sim.commits import MASK, content, mark
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 
 KEPT_CHAINS = 2
-"""Files that end before the last but one full that was intact on both sides are forgotten (assumed: should both of the
-newest fulls be damaged later, the answer is too low, never too high)."""
+"""Files that end before the last but one full that was intact on both sides are forgotten (assumed:
+should both of the newest fulls be damaged later, the answer is too low, never too high).
+"""
 
 
 _BEGIN, _END = attrgetter("first_lsn"), attrgetter("last_lsn")
@@ -32,8 +35,21 @@ _BEGIN, _END = attrgetter("first_lsn"), attrgetter("last_lsn")
 class File:
     """A finished backup and where intact bytes of it lie."""
 
-    __slots__ = ("attempts", "base_lsn", "carries_lsn", "commits", "copy_only", "first_lsn", "fork", "kind", "last_lsn",
-                 "primary", "restored", "secondary", "spoilt")  # fmt: skip
+    __slots__ = (
+        "attempts",
+        "base_lsn",
+        "carries_lsn",
+        "commits",
+        "copy_only",
+        "first_lsn",
+        "fork",
+        "kind",
+        "last_lsn",
+        "primary",
+        "restored",
+        "secondary",
+        "spoilt",
+    )
 
     def __init__(self, header: BackupHeader, commits: int) -> None:
         self.kind = header.kind
@@ -41,7 +57,8 @@ class File:
         self.first_lsn = header.first_lsn
         self.last_lsn = header.last_lsn
         self.base_lsn = header.differential_base_lsn
-        self.carries_lsn = header.database_backup_lsn  # a log's base: in dr_sim a full's checkpoint is its first LSN
+        # a log's base: in dr_sim a full's checkpoint is its first LSN
+        self.carries_lsn = header.database_backup_lsn
         self.copy_only = header.copy_only
         self.commits = commits  # 0..commits-1 are acknowledged at last_lsn
         self.primary = True  # intact in the primary's share
@@ -54,7 +71,16 @@ class File:
 class Front:
     """The furthest position that would survive one class of failure."""
 
-    __slots__ = ("by_logs", "commits", "fork", "lsn", "name", "shown_commits", "shown_fork", "stuck")
+    __slots__ = (
+        "by_logs",
+        "commits",
+        "fork",
+        "lsn",
+        "name",
+        "shown_commits",
+        "shown_fork",
+        "stuck",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -66,8 +92,9 @@ class Front:
         self.shown_fork = self.shown_commits = -1
 
     def follows(self, f: File) -> bool:
-        """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on to where f ends. Has it
-        reached another commit?"""
+        """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on
+        to where f ends. Has it reached another commit?
+        """
         if f.last_lsn <= self.lsn:
             return False
         self.lsn, self.commits = f.last_lsn, f.commits
@@ -113,26 +140,32 @@ class History:
         "stops_lsn",
         "strays",
         "whole",
-    )  # fmt: skip
+    )
 
     def __init__(self, index: int, name: str, show: Callable[[int, History, Front], None]) -> None:
         self.index = index
         self.name = name
         self.show = show
-        self.parents: dict[int, tuple[int, int, int]] = {}  # fork -> fork it left, LSN and commits there
-        self.anchors: dict[int, int] = {}  # fork -> the digest with which it really began, where that is known
+        # fork -> fork it left, LSN and commits there
+        self.parents: dict[int, tuple[int, int, int]] = {}
+        # fork -> the digest with which it really began, where that is known
+        self.anchors: dict[int, int] = {}
         self.primary_fork = 1
         self.log_lsn = 0  # where the primary's log begins: all before it has been backed up
-        self.keeps_log = True  # until a backup has it; else (recovery model SIMPLE, no log backups) no tail can be taken
-        self.log_whole = True  # what the files reach to and the log after it leave nothing out, as far as has been shown
+        # until a backup has it; else (recovery model SIMPLE, no log backups) no tail can be taken
+        self.keeps_log = True
+        # what the files reach to and the log after it leave nothing out, as far as has been shown
+        self.log_whole = True
         self.promoted = False
         self.clear()
 
     def clear(self) -> None:
         self.files: dict[int, File] = {}
         self.bases: list[File] = []  # those of them that are fulls and not copy-only
-        self.whole: list[int] = []  # first_lsn of the newest fulls that once were intact on both sides
-        self.strays: dict[int, int] = {}  # attempts of files that never were finished, or are none of this history
+        # first_lsn of the newest fulls that once were intact on both sides
+        self.whole: list[int] = []
+        # attempts of files that never were finished, or are none of this history
+        self.strays: dict[int, int] = {}
         self.foreign: dict[int, int] = {}  # the forks of files that are none of this history
         self.site = Front("site")
         self.host = Front("host")
@@ -142,12 +175,14 @@ class History:
         self.base_lsn = 0  # of the full that it carries; without has_base that is copy-only
         self.has_base = False
         self.claimed = 0  # commits that it should hold, by what was restored without an error
-        self.stops_lsn = -1  # no backup that ends past it can be restored at the secondary, as that is set up
+        # no backup that ends past it can be restored at the secondary, as that is set up
+        self.stops_lsn = -1
         self.due_commits = -1  # what a promotion owes, once recovery has begun
-        self.hung_commits = -1  # a restore hung and was ended, and no other has come since: what it holds
+        # a restore hung and was ended, and no other has come since: what it holds
+        self.hung_commits = -1
         self.stop_commits = -1  # a failover was ordered that holds no more than these; -1: none was
 
-    # ---- forks -----------------------------------------------------------------------------------------------
+    # ---- forks
     def on_path(self, of: int, fork: int, lsn: int) -> bool:
         """Does the position (fork, lsn) lie in the history of fork `of`?"""
         limit = lsn
@@ -173,7 +208,7 @@ class History:
             fork = parent
         return digest + mark(self.name, fork, commits) & MASK
 
-    # ---- files come and go -----------------------------------------------------------------------------------
+    # ---- files come and go
     def usable(self, t: int, front: Front, f: File) -> None:
         """One more intact file for that front."""
         same = f.fork == front.fork
@@ -198,11 +233,15 @@ class History:
     def _fits(self, front: Front, f: File, same: bool) -> bool:
         """Can f, which ends past the front, be restored from there (or from its base)?"""
         if f.kind is _LOG:
-            return f.first_lsn <= front.lsn and (same or self.on_path(f.fork, front.fork, front.lsn))
+            return f.first_lsn <= front.lsn and (
+                same or self.on_path(f.fork, front.fork, front.lsn)
+            )
         return f.kind is _FULL or f.base_lsn in self._bases(front)
 
     def _bases(self, front: Front) -> set[int]:
-        """Bases on which an incremental can be restored: those of intact fulls, and the one that is restored."""
+        """Bases on which an incremental can be restored: those of intact fulls, and the one that is
+        restored.
+        """
         host = front is self.host
         bases = {f.first_lsn for f in self.bases if f.secondary or (host and f.primary)}
         if self.sound and self.has_base:
@@ -222,14 +261,22 @@ class History:
 
     def needless(self, f: File) -> bool:
         """What the secondary holds reaches further than f, and f is no base."""
-        return self.exists and self.sound and f.fork == self.fork and f.last_lsn <= self.lsn and f.kind is not _FULL
+        return (
+            self.exists
+            and self.sound
+            and f.fork == self.fork
+            and f.last_lsn <= self.lsn
+            and f.kind is not _FULL
+        )
 
     def afresh(self, t: int) -> None:
         self.compute(t, self.site)
         self.compute(t, self.host)
 
     def log_follows(self) -> bool:
-        """Does the primary's log go on from where the front of class 'host' ends? Then a tail makes it whole."""
+        """Does the primary's log go on from where the front of class 'host' ends? Then a tail makes
+        it whole.
+        """
         return self.keeps_log and self.host.lsn >= self.log_lsn
 
     def compute(self, t: int, front: Front) -> None:
@@ -242,11 +289,15 @@ class History:
             lsn, commits, fork = self.lsn, self.commits, self.fork
         bases = self._bases(front)
         for f in there:
-            if f.last_lsn > lsn and (f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)):
+            if f.last_lsn > lsn and (
+                f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)
+            ):
                 lsn, commits, fork = f.last_lsn, f.commits, f.fork
         lsn, commits, fork = self._replayed(there, lsn, commits, fork)
         front.by_logs = False
-        if any(f.kind is _INCREMENTAL and f.last_lsn > lsn and f.base_lsn not in bases for f in there):
+        if any(
+            f.kind is _INCREMENTAL and f.last_lsn > lsn and f.base_lsn not in bases for f in there
+        ):
             far = self._by_logs(there)
             if far is not None and far.last_lsn > lsn:
                 front.by_logs = True
@@ -256,21 +307,30 @@ class History:
         self._show(t, front)
 
     def commits_before(self, limit_lsn: int) -> int:
-        """What can be restored at the secondary from backups there that end no further than that LSN."""
+        """What can be restored at the secondary from backups there that end no further than that
+        LSN.
+        """
         fork, lsn, commits = self.primary_fork, -1, 0
         there = [
-            f for f in self.files.values()
-            if f.secondary and f.last_lsn <= limit_lsn and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
-        ]  # fmt: skip
+            f
+            for f in self.files.values()
+            if f.secondary
+            and f.last_lsn <= limit_lsn
+            and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
+        ]
         if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
             lsn, commits, fork = self.lsn, self.commits, self.fork
         bases = self._bases(self.site)
         for f in there:
-            if f.last_lsn > lsn and (f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)):
+            if f.last_lsn > lsn and (
+                f.kind is _FULL or (f.kind is _INCREMENTAL and f.base_lsn in bases)
+            ):
                 lsn, commits, fork = f.last_lsn, f.commits, f.fork
         return self._replayed(there, lsn, commits, fork)[1]
 
-    def _replayed(self, there: list[File], lsn: int, commits: int, fork: int) -> tuple[int, int, int]:
+    def _replayed(
+        self, there: list[File], lsn: int, commits: int, fork: int
+    ) -> tuple[int, int, int]:
         """Where every log that fits leads from that position (an LSN of -1: there is none)."""
         if lsn >= 0:
             for f in sorted((f for f in there if f.kind is _LOG and f.last_lsn >= lsn), key=_BEGIN):
@@ -281,10 +341,12 @@ class History:
         return lsn, commits, fork
 
     def _by_logs(self, there: list[File]) -> File | None:
-        """The file that gets furthest, bases that logs bring included; None if none can be restored.
+        """The file that gets furthest, bases that logs bring included; None if none can be
+        restored.
 
-        In the order of their ends: what leads to a position ends before it. For each base that a database may carry
-        (a copy-only full's is none, and gives way to newer ones only) the furthest position with it counts.
+        In the order of their ends: what leads to a position ends before it. For each base that a
+        database may carry (a copy-only full's is none, and gives way to newer ones only) the
+        furthest position with it counts.
         """
         tops: dict[tuple[int, bool], int] = {}
         held = self.exists and self.sound and self.on_path(self.primary_fork, self.fork, self.lsn)
@@ -301,7 +363,9 @@ class History:
                     found = [(f.base_lsn, True)] if (f.base_lsn, True) in tops else []
                 else:
                     over = [base for base, top in tops.items() if f.first_lsn <= top]
-                    found = [(f.carries_lsn, True) if f.carries_lsn > base[0] else base for base in over]
+                    found = [
+                        (f.carries_lsn, True) if f.carries_lsn > base[0] else base for base in over
+                    ]
                 if found:
                     far = f
                     here += found
@@ -319,5 +383,7 @@ class History:
         if len(self.whole) > KEPT_CHAINS:
             self.whole = sorted(self.whole)[-KEPT_CHAINS:]
             cut = self.whole[0]
-            self.files = {i: f for i, f in self.files.items() if f.last_lsn > cut or f.first_lsn >= cut}
+            self.files = {
+                i: f for i, f in self.files.items() if f.last_lsn > cut or f.first_lsn >= cut
+            }
             self.bases = [f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut]

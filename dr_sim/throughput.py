@@ -1,6 +1,7 @@
 """What packet loss and distance leave of one TCP stream's throughput.
 
-One stream carries at most MSS / RTT * 1.22 / sqrt(p) (Mathis, Semke, Mahdavi, Ott 1997), rounded down to whole bit/s.
+One stream carries at most MSS / RTT * 1.22 / sqrt(p) (Mathis, Semke, Mahdavi, Ott 1997), rounded
+down to whole bit/s.
 """
 
 from __future__ import annotations

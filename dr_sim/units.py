@@ -1,10 +1,12 @@
 """Quantities as people write them <-> integers, both ways, exactly.
 
-`parse_*` take a text and return integers: microseconds, bytes, bit/s, bytes/s, parts per million or per billion, or a
-pair (num, den_us) for 'num every den_us'. `format_*` give the shortest text that parses back to the same integers.
-No float anywhere: numbers are decimal fractions. Every parse raises UnitError, whose text says what would be right.
+`parse_*` take a text and return integers: microseconds, bytes, bit/s, bytes/s, parts per million or
+per billion, or a pair (num, den_us) for 'num every den_us'. `format_*` give the shortest text that
+parses back to the same integers. No float anywhere: numbers are decimal fractions. Every parse
+raises UnitError, whose text says what would be right.
 
-1 GB = 10^9 bytes, 1 GiB = 2^30. A day has 24 h, a year 365 days, a month a twelfth of a year (rates only).
+1 GB = 10^9 bytes, 1 GiB = 2^30. A day has 24 h, a year 365 days, a month a twelfth of a year (rates
+only).
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ BIT_UNITS: dict[str, int] = {"bit": 1, "kbit": 10**3, "Mbit": 10**6, "Gbit": 10*
 BIT_RATES: dict[str, int] = {f"{unit}/s": factor for unit, factor in BIT_UNITS.items()} | {
     "bps": 1, "kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9, "Tbps": 10**12,
 }  # fmt: skip
-FRACTION_UNITS: dict[str, Fraction] = {"%": Fraction(1, 100), "ppm": Fraction(1, PPM), "ppb": Fraction(1, PPB)}
+FRACTION_UNITS: dict[str, Fraction] = {
+    "%": Fraction(1, 100),
+    "ppm": Fraction(1, PPM),
+    "ppb": Fraction(1, PPB),
+}
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _QUANTITY = re.compile(rf"([+-]?)({_NUMBER})\s*([^\s\d,.+-][^\s\d,.+-]*)?")
@@ -56,18 +62,24 @@ class UnitError(ValueError):
 
 
 def parse_duration(text: str) -> int:
-    """'15 min', '1 h 30 min', '0.5 s', '47:12' (minutes:seconds), '1:02:03' (hours) -> microseconds."""
+    """'15 min', '1 h 30 min', '0.5 s', '47:12' (minutes:seconds), '1:02:03' (hours) ->
+    microseconds.
+    """
     text = _clean(text, "a duration", "15 min")
     if clock_match := _CLOCK.fullmatch(text):
         return _parse_clock(text, clock_match)
     total, position, last_factor = Fraction(0), 0, LARGEST
     while position < len(text):
-        number, unit, position = _take(text, position, "a duration", "15 min", ("s", "min", "h", "days"))
+        number, unit, position = _take(
+            text, position, "a duration", "15 min", ("s", "min", "h", "days")
+        )
         factor = DURATION_UNITS.get(unit)
         if factor is None:
             raise UnitError(_unknown_duration_unit(text, unit))
         if factor >= last_factor:
-            raise UnitError(f"{text!r}: write the larger units first and each once, as in '1 h 30 min'")
+            raise UnitError(
+                f"{text!r}: write the larger units first and each once, as in '1 h 30 min'"
+            )
         total, last_factor = total + number * factor, factor
     return _whole(total, text, "a duration", "microseconds")
 
@@ -78,11 +90,16 @@ def parse_size(text: str) -> int:
     number, unit = _single(text, "a size", "500 GB", ("MB", "GB", "GiB"))
     if unit in BIT_UNITS:
         as_bytes = number * BIT_UNITS[unit] / 8
-        right = f", write {format_size(int(as_bytes))}" if as_bytes.denominator == 1 and as_bytes <= LARGEST else ""
+        right = (
+            f", write {format_size(int(as_bytes))}"
+            if as_bytes.denominator == 1 and as_bytes <= LARGEST
+            else ""
+        )
         raise UnitError(f"{text!r} is in bits, and a size is in bytes: 8 bits are a byte{right}")
     if unit not in SIZE_UNITS:
         raise UnitError(
-            f"{text!r}: {unit!r} is no unit of size; {_hint(unit, SIZE_UNITS, 'B, kB, MB, GB, TB, KiB, MiB, GiB or TiB')}"
+            f"{text!r}: {unit!r} is no unit of size; "
+            f"{_hint(unit, SIZE_UNITS, 'B, kB, MB, GB, TB, KiB, MiB, GiB or TiB')}"
         )
     return _whole(number * SIZE_UNITS[unit], text, "a size", "bytes")
 
@@ -96,9 +113,12 @@ def parse_bandwidth(text: str) -> int:
     if unit.endswith("/s") and unit[:-2] in SIZE_UNITS:
         return _whole(number * SIZE_UNITS[unit[:-2]] * 8, text, "a bandwidth", "bit/s")
     if unit in BIT_UNITS or unit in SIZE_UNITS:
-        raise UnitError(f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'")
+        raise UnitError(
+            f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'"
+        )
     raise UnitError(
-        f"{text!r}: {unit!r} is no unit of bandwidth; {_hint(unit, BIT_RATES, 'bit/s, kbit/s, Mbit/s or Gbit/s')}"
+        f"{text!r}: {unit!r} is no unit of bandwidth; "
+        f"{_hint(unit, BIT_RATES, 'bit/s, kbit/s, Mbit/s or Gbit/s')}"
     )
 
 
@@ -111,14 +131,19 @@ def parse_disk_rate(text: str) -> int:
     if unit in BIT_RATES:
         as_bytes = number * BIT_RATES[unit] / 8
         right = (
-            f", write {format_disk_rate(int(as_bytes))}" if as_bytes.denominator == 1 and as_bytes <= LARGEST else ""
+            f", write {format_disk_rate(int(as_bytes))}"
+            if as_bytes.denominator == 1 and as_bytes <= LARGEST
+            else ""
         )
         raise UnitError(f"{text!r} is in bits, and this rate is in bytes: 8 bits are a byte{right}")
     if unit in SIZE_UNITS:
-        raise UnitError(f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'")
+        raise UnitError(
+            f"{text!r} says how much but not how fast; write '{_plain(number)} {unit}/s'"
+        )
     known = {f"{size}/s": factor for size, factor in SIZE_UNITS.items()}
     raise UnitError(
-        f"{text!r}: {unit!r} is no such unit; {_hint(unit, known, 'kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s')}"
+        f"{text!r}: {unit!r} is no such unit; "
+        f"{_hint(unit, known, 'kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s')}"
     )
 
 
@@ -160,7 +185,7 @@ def parse_volume(text: str) -> tuple[int, int]:
     return _per(Fraction(parse_size(left)), right, text, "a volume in time")
 
 
-# ---- the way back ------------------------------------------------------------------------------------------------
+# ---- the way back
 _DURATION_NAMES = (
     ("weeks", WEEK_US),
     ("days", DAY_US),
@@ -170,7 +195,9 @@ _DURATION_NAMES = (
     ("ms", 1_000),
     ("us", 1),
 )
-_SIZE_NAMES = tuple((unit, SIZE_UNITS[unit]) for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B"))
+_SIZE_NAMES = tuple(
+    (unit, SIZE_UNITS[unit]) for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "kB", "KiB", "B")
+)
 _BIT_RATE_NAMES = tuple((unit, BIT_RATES[unit]) for unit in ("Gbit/s", "Mbit/s", "kbit/s", "bit/s"))
 
 
@@ -188,11 +215,19 @@ def format_duration(us: int) -> str:
 
 
 def format_size(size: int) -> str:
-    return _shortest([f"{value} {name}" for value, name in _decimals(size, _SIZE_NAMES)]) if size else "0 B"
+    return (
+        _shortest([f"{value} {name}" for value, name in _decimals(size, _SIZE_NAMES)])
+        if size
+        else "0 B"
+    )
 
 
 def format_bandwidth(bit_s: int) -> str:
-    return _shortest([f"{value} {name}" for value, name in _decimals(bit_s, _BIT_RATE_NAMES)]) if bit_s else "0 bit/s"
+    return (
+        _shortest([f"{value} {name}" for value, name in _decimals(bit_s, _BIT_RATE_NAMES)])
+        if bit_s
+        else "0 bit/s"
+    )
 
 
 def format_disk_rate(bytes_s: int) -> str:
@@ -217,7 +252,9 @@ def format_factor_ppm(ppm: int) -> str:
 
 
 def clock(us: int) -> str:
-    """For screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an hour, '7 h 19' from there on."""
+    """For screens, rounded half up: '0:30', '47:12' (minutes:seconds) below an hour, '7 h 19' from
+    there on.
+    """
     sign, us = ("-", -us) if us < 0 else ("", us)
     seconds = (us + SECOND_US // 2) // SECOND_US
     if seconds < 3600:
@@ -226,7 +263,7 @@ def clock(us: int) -> str:
     return f"{sign}{minutes // 60} h {minutes % 60:02d}"
 
 
-# ---- reading -----------------------------------------------------------------------------------------------------
+# ---- reading
 def _clean(text: str, what: str, example: str) -> str:
     text = text.strip()
     if not text:
@@ -239,10 +276,14 @@ def _clean(text: str, what: str, example: str) -> str:
 def _take(
     text: str, position: int, what: str, example: str, units: tuple[str, ...] | None
 ) -> tuple[Fraction, str, int]:
-    """One number and its unit from position on; units: what to offer if there is none (None: it may be bare)."""
+    """One number and its unit from position on; units: what to offer if there is none (None: it may
+    be bare).
+    """
     match = _QUANTITY.match(text, position)
     if comma := _DECIMAL_COMMA.match(text, position):
-        raise UnitError(f"{text!r}: decimals are written with a point, {comma[0].replace(',', '.')}")
+        raise UnitError(
+            f"{text!r}: decimals are written with a point, {comma[0].replace(',', '.')}"
+        )
     if match is None:
         raise UnitError(f"{text!r} is not {what}; write for example {example}")
     sign, digits, unit = match[1], match[2], match[3] or ""
@@ -253,7 +294,9 @@ def _take(
     while end < len(text) and text[end].isspace():
         end += 1
     if not unit and match.end() < len(text) and text[match.end()] in ",.":
-        raise UnitError(f"{text!r} is not {what}; write for example {example} (decimals with a point)")
+        raise UnitError(
+            f"{text!r} is not {what}; write for example {example} (decimals with a point)"
+        )
     if units is not None and not unit:
         offers = [f"'{digits} {offer}'" for offer in units]
         raise UnitError(f"{text!r} has no unit; write {', '.join(offers[:-1])} or {offers[-1]}")
@@ -270,7 +313,9 @@ def _single(text: str, what: str, example: str, units: tuple[str, ...]) -> tuple
 def _parse_clock(text: str, match: re.Match[str]) -> int:
     hours, minutes, seconds, decimals = match.groups()
     if int(seconds) > 59 or (hours is not None and int(minutes) > 59):
-        raise UnitError(f"{text!r} is no duration; after a colon comes at most 59, as in 47:12 or 1:02:03")
+        raise UnitError(
+            f"{text!r} is no duration; after a colon comes at most 59, as in 47:12 or 1:02:03"
+        )
     whole = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
     return whole * SECOND_US + int(Fraction("0" + (decimals or "")) * SECOND_US)
 
@@ -280,20 +325,29 @@ def _unknown_duration_unit(text: str, unit: str) -> str:
         return f"{text!r}: 'm' could be minutes or months; write min"
     if unit in ("month", "months", "year", "years"):
         return f"{text!r}: months and years differ in length; write days, as in '30 days'"
-    return f"{text!r}: {unit!r} is no unit of time; {_hint(unit, DURATION_UNITS, 'us, ms, s, min, h, days or weeks')}"
+    return (
+        f"{text!r}: {unit!r} is no unit of time; "
+        f"{_hint(unit, DURATION_UNITS, 'us, ms, s, min, h, days or weeks')}"
+    )
 
 
 def _hint(unit: str, known: dict[str, int], otherwise: str) -> str:
-    same = [name for name in known if name.lower() == unit.lower() or name.lower() == unit.lower() + "b"]
+    same = [
+        name for name in known if name.lower() == unit.lower() or name.lower() == unit.lower() + "b"
+    ]
     near = same[-1:] or difflib.get_close_matches(unit, known, 1, 0.7)
     return f"did you mean {near[0]}?" if near else f"write {otherwise}"
 
 
 def _whole(value: Fraction, text: str, what: str, unit: str) -> int:
     if value.denominator != 1:
-        raise UnitError(f"{text!r} is finer than whole {unit}; write {what} that is a whole number of {unit}")
+        raise UnitError(
+            f"{text!r} is finer than whole {unit}; write {what} that is a whole number of {unit}"
+        )
     if value > LARGEST:
-        raise UnitError(f"{text!r} is more than dr_sim can count ({LARGEST:.0e} {unit}); write a smaller one")
+        raise UnitError(
+            f"{text!r} is more than dr_sim can count ({LARGEST:.0e} {unit}); write a smaller one"
+        )
     return int(value)
 
 
@@ -302,12 +356,15 @@ def _parse_fraction(text: str, parts: int, example: str) -> int:
     number, unit = _single(text, "a part of something", example, ("%", "ppm", "ppb"))
     if unit not in FRACTION_UNITS:
         raise UnitError(
-            f"{text!r}: {unit!r} is no unit for a part of something; write %, ppm or ppb, as in '{example}'"
+            f"{text!r}: {unit!r} is no unit for a part of something; write %, ppm or ppb, "
+            f"as in '{example}'"
         )
     value = number * FRACTION_UNITS[unit]
     if value > 1:
         raise UnitError(f"{text!r} is more than all of it; write at most 100 %")
-    return _whole(value * parts, text, "a part", "parts in a million" if parts == PPM else "parts in 10^9")
+    return _whole(
+        value * parts, text, "a part", "parts in a million" if parts == PPM else "parts in 10^9"
+    )
 
 
 def _split_per(text: str, what: str, example: str) -> tuple[str, str]:
@@ -325,7 +382,7 @@ def _per(number: Fraction, period: str, text: str, what: str) -> tuple[int, int]
     return num, _whole(Fraction(den_us * number.denominator), text, what, "microseconds")
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------
+# ---- writing
 def _decimals(value: int, names: tuple[tuple[str, int], ...]) -> list[tuple[str, str]]:
     """value in each unit in which it is an exact decimal of at most nine places."""
     exact = []
@@ -348,7 +405,9 @@ def _plain(value: Fraction) -> str:
 
 
 def _one(value: str, name: str) -> str:
-    return f"{value} {name[:-1]}" if value == "1" and name in ("weeks", "days") else f"{value} {name}"
+    return (
+        f"{value} {name[:-1]}" if value == "1" and name in ("weeks", "days") else f"{value} {name}"
+    )
 
 
 def _shortest(candidates: list[str]) -> str:

@@ -1,10 +1,13 @@
-"""Pass, fail or unknown against the SLA in the scenario: three values, of which the worse wins, and unknown is not pass.
+"""Pass, fail or unknown against the SLA in the scenario: three values, of which the worse wins, and
+unknown is not pass.
 
-A measure that has no value in this run (no failover happened, the run ended before users were served again, no time was
-measured) is unknown, with the reason: an SLA on a number that nobody took must not look met.
+A measure that has no value in this run (no failover happened, the run ended before users were
+served again, no time was measured) is unknown, with the reason: an SLA on a number that nobody took
+must not look met.
 
-Which measures there are, and what their bounds are in, is said in dr_sim/scenario/sla.py, where they are read. All are
-for the whole service (its worst database) unless the line names a database or a tenant.
+Which measures there are, and what their bounds are in, is said in dr_sim/scenario/sla.py, where
+they are read. All are for the whole service (its worst database) unless the line names a database
+or a tenant.
 """
 
 from __future__ import annotations
@@ -28,14 +31,17 @@ class Outcome(IntEnum):
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 3}
 EXIT_VIOLATION = 4  # an invariant broke: no number of this run can be trusted
-EXIT_SILENT = 5  # a promotion reported success and the database holds less than was restored, or something else
+# a promotion reported success and the database holds less than was restored, or something else
+EXIT_SILENT = 5
 
 UNITS = {"duration": "us", "part": "ppm", "count": "count", "": ""}
 
 
 @dataclass(slots=True)
 class Judged:
-    """One SLA line held against a run. value is None if it is unknown; reason says why it is unknown or only a lower bound."""
+    """One SLA line held against a run. value is None if it is unknown; reason says why it is
+    unknown or only a lower bound.
+    """
 
     line: SlaLine
     outcome: Outcome
@@ -52,9 +58,14 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of all lines; pass if the scenario has none. A violation is a fail whatever the lines say, and so is a
-        silent short recovery."""
-        return Outcome.FAIL if self.violations or self.silent else max((j.outcome for j in self.lines), default=Outcome.PASS)
+        """The worst of all lines; pass if the scenario has none. A violation is a fail whatever the
+        lines say, and so is a silent short recovery.
+        """
+        return (
+            Outcome.FAIL
+            if self.violations or self.silent
+            else max((j.outcome for j in self.lines), default=Outcome.PASS)
+        )
 
     @property
     def exit_code(self) -> int:
@@ -74,11 +85,14 @@ def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:
     found = _value(summary, line)
     value = found.value
     if found.never:
-        return Judged(line, Outcome.FAIL if line.at_most else Outcome.PASS, None, unit, found.reason)
+        return Judged(
+            line, Outcome.FAIL if line.at_most else Outcome.PASS, None, unit, found.reason
+        )
     if value is None:
         return Judged(line, Outcome.UNKNOWN, None, unit, found.reason)
     met = value <= line.bound if line.at_most else value >= line.bound
-    if found.at_least and met == line.at_most:  # a lower bound can only prove that a value is too large or large enough
+    # a lower bound can only prove that a value is too large or large enough
+    if found.at_least and met == line.at_most:
         return Judged(line, Outcome.UNKNOWN, value, unit, found.reason)
     return Judged(line, Outcome.PASS if met else Outcome.FAIL, value, unit, found.reason)
 
@@ -100,7 +114,9 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     if base in CURVES:
         return _of_curve(summary[base], statistic, limit_of(line.measure), line)
     if statistic not in ("", "max"):
-        return _Found(None, f"one run has no {statistic} of its own; ask for more with --replications")
+        return _Found(
+            None, f"one run has no {statistic} of its own; ask for more with --replications"
+        )
     if base.startswith("alert"):
         return _of_alerts(_part(summary["alerts"], line), base)
     if base == "writes_refused":
@@ -108,9 +124,15 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     met = [f for f in summary["failovers"] if line.failure_class in ("", f["class"])]
     if not met:
         which = f" of class {line.failure_class}" if summary["failovers"] else ""
-        return _Found(None, f"no failover{which} happened in this run; exposure says what one would have cost")
+        return _Found(
+            None, f"no failover{which} happened in this run; exposure says what one would have cost"
+        )
     head, _, phase = base.partition(".")
-    each = [_of_failover(of, head, phase, failover) for failover in met for of in _concerned(failover, line)]
+    each = [
+        _of_failover(of, head, phase, failover)
+        for failover in met
+        for of in _concerned(failover, line)
+    ]
     unknown = next((f for f in each if f.value is None), None)
     known = [f for f in each if f.value is not None]
     worst = max(known, key=lambda f: f.value or 0, default=None)
@@ -129,13 +151,23 @@ def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: 
         return _Found(curve["above"][str(limit)]["ppm"])
     value = curve[f"{statistic}_us"]
     if value is None:  # longer than any bound
-        return _Found(None, f"for {clock(curve['never_us'])} nothing could have been promoted at all", never=True)
+        return _Found(
+            None,
+            f"for {clock(curve['never_us'])} nothing could have been promoted at all",
+            never=True,
+        )
     return _Found(value)
 
 
 def _part(service: dict[str, Any], line: SlaLine) -> dict[str, Any]:
     """Of the database or tenant that the line is about."""
-    found = service["by_database"][line.database] if line.database else service["by_tenant"][line.tenant] if line.tenant else service
+    found = (
+        service["by_database"][line.database]
+        if line.database
+        else service["by_tenant"][line.tenant]
+        if line.tenant
+        else service
+    )
     return dict(found)
 
 
@@ -143,12 +175,18 @@ def _of_alerts(score: dict[str, Any], head: str) -> _Found:
     if head == "alert_delay":
         if not score["due"]:
             return _Found(None, "no danger lasted long enough to ask for an alert")
-        return _Found(score["max_delay_us"], "an alert was missed: at least this long" if score["missed"] else "", score["missed"] > 0)
+        return _Found(
+            score["max_delay_us"],
+            "an alert was missed: at least this long" if score["missed"] else "",
+            score["missed"] > 0,
+        )
     return _Found(score[head.removeprefix("alerts_")])
 
 
 def _concerned(failover: dict[str, Any], line: SlaLine) -> list[dict[str, Any]]:
-    """What the failover was to whom the line is about; a database that was never brought online is in no later failover."""
+    """What the failover was to whom the line is about; a database that was never brought online is
+    in no later failover.
+    """
     if not line.database and not line.tenant:
         return [failover]
     parts = failover["databases"] if line.database else failover["tenants"]
@@ -156,7 +194,9 @@ def _concerned(failover: dict[str, Any], line: SlaLine) -> list[dict[str, Any]]:
 
 
 def _of_failover(of: dict[str, Any], head: str, phase: str, failover: dict[str, Any]) -> _Found:
-    """of: the failover itself, or what it was to one database or tenant (dr_sim/measures/parts.py)."""
+    """of: the failover itself, or what it was to one database or tenant
+    (dr_sim/measures/parts.py).
+    """
     note = of.get("note") or failover["outage_note"]
     if head == "data_loss":
         worst = next(d for d in failover["databases"] if d["name"] == failover["worst_database"])
@@ -165,10 +205,18 @@ def _of_failover(of: dict[str, Any], head: str, phase: str, failover: dict[str, 
     if head == "unprotected":
         if of["unprotected_us"] is None:
             return _Found(None, note or _NOT_ONLINE)
-        return _Found(of["unprotected_us"], _NOT_PROTECTED if of["unprotected_censored"] else "", of["unprotected_censored"])
+        return _Found(
+            of["unprotected_us"],
+            _NOT_PROTECTED if of["unprotected_censored"] else "",
+            of["unprotected_censored"],
+        )
     censored = of["outage_us"] is None
     phases = of["phases_us"]
-    return _Found(phases[phase] if phase else sum(phases.values()), note or _NOT_AGAIN if censored else "", censored)
+    return _Found(
+        phases[phase] if phase else sum(phases.values()),
+        note or _NOT_AGAIN if censored else "",
+        censored,
+    )
 
 
 _NO_TIME_AT_ALL = "no time was measured: the service was not up after the start of the measurement"

@@ -1,6 +1,7 @@
-"""Does a recorded run hold together? Every row against its stored hash; every recorded event into fresh recovery
-machines, which must give the recorded commands, across crashes too: the store is rebuilt from the recorded Saves, and
-each incarnation resumes from it."""
+"""Does a recorded run hold together? Every row against its stored hash; every recorded event into
+fresh recovery machines, which must give the recorded commands, across crashes too: the store is
+rebuilt from the recorded Saves, and each incarnation resumes from it.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +40,23 @@ class Verified:
     mismatch: Mismatch | None
 
 
-def verify(journal: Journal, config: ManagerConfig, start_utc_us: int, stored_checks: np.ndarray | None = None) -> Verified:
-    """Replay the machines over the journal; stored_checks: the row hashes that came with the file."""
+def verify(
+    journal: Journal,
+    config: ManagerConfig,
+    start_utc_us: int,
+    stored_checks: np.ndarray | None = None,
+) -> Verified:
+    """Replay the machines over the journal; stored_checks: the row hashes that came with the
+    file.
+    """
     edited = _first_edit(journal, stored_checks)
     replay = _Replay(journal, config, start_utc_us)
     mismatch = replay.run(len(journal) if edited is None else edited)
     if edited is not None and mismatch is None:
         row = journal.row(edited)
-        mismatch = Mismatch(edited, row.kind, row.time_us, "is not the row that was written: its hash differs")
+        mismatch = Mismatch(
+            edited, row.kind, row.time_us, "is not the row that was written: its hash differs"
+        )
     return Verified(len(journal), replay.events, replay.commands, mismatch)
 
 
@@ -80,7 +90,9 @@ class _Replay:
                 row = journal.row(seq)
                 return Mismatch(seq, row.kind, row.time_us, what)
         if rows == len(journal) and self._next < len(self._expected):
-            return Mismatch(rows, "end", 0, f"the machine also commands {self._expected[self._next]}")
+            return Mismatch(
+                rows, "end", 0, f"the machine also commands {self._expected[self._next]}"
+            )
         return None
 
     def _row(self, seq: int, kind_id: int) -> str:
@@ -105,7 +117,10 @@ class _Replay:
     def _life(self, seq: int) -> str:
         row = self._journal.row(seq)
         if self._next < len(self._expected):
-            return f"before it the machine commands {self._expected[self._next]}, which is not recorded"
+            return (
+                f"before it the machine commands {self._expected[self._next]}, which is not "
+                "recorded"
+            )
         if not row.values["up"]:
             self._manager = None
             return ""
@@ -115,7 +130,10 @@ class _Replay:
 
     def _event(self, event: Any) -> str:
         if self._next < len(self._expected):
-            return f"before it the machine commands {self._expected[self._next]}, which is not recorded"
+            return (
+                f"before it the machine commands {self._expected[self._next]}, which is not "
+                "recorded"
+            )
         if self._manager is None:
             return "no recovery manager was up to be told this"
         self.events += 1

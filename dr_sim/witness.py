@@ -1,12 +1,14 @@
-"""The independent oracle: knows every commit and every file, and checks the recovery logic against them.
+"""The independent oracle: knows every commit and every file, and checks the recovery logic against
+them.
 
-The world tells it the truth as it happens. It shares no code with recovery/ or with the chain logic and never speaks
-to them. After each restore and promotion the database's own reading must be the mark of a prefix of the primary's
-history along its forks (dr_sim/commits.py); before each hand-over the read counter must have gone up, and so on:
-INVARIANTS. What fails is a Violation and a truth.violation row: a bug has been found.
-Beside that it says what would survive a failure now (survival.py), in a truth.survivable row each time that changes.
-Of class 'database' nothing is lost as long as the log goes on from where the files end; so that quiet logs cost no row
-more, there are rows of it only while that is not so, and one (no commit lacking, -1) when it is so again.
+The world tells it the truth as it happens. It shares no code with recovery/ or with the chain logic
+and never speaks to them. After each restore and promotion the database's own reading must be the
+mark of a prefix of the primary's history along its forks (dr_sim/commits.py); before each hand-over
+the read counter must have gone up, and so on: INVARIANTS. What fails is a Violation and a
+truth.violation row: a bug has been found. Beside that it says what would survive a failure now
+(survival.py), in a truth.survivable row each time that changes. Of class 'database' nothing is lost
+as long as the log goes on from where the files end; so that quiet logs cost no row more, there are
+rows of it only while that is not so, and one (no commit lacking, -1) when it is so again.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ INVARIANTS = {
     "damaged_file": "nothing is handed over that validation should have caught (R6)",
     "gap": "no log is handed over that begins past the position (R7)",
     "wrong_fork": "nothing is handed over that lies on another path of forks than the position",
-    "replayed_twice": "no log or incremental that is restored already is handed over or restored again",
+    "replayed_twice": "no log or incremental that is restored "
+    "already is handed over or restored again",
     "regression": "the position goes back by the restore of a full only",
-    "position": "after a restore the database stands where the file ends; a failed one moves nothing",
+    "position": "after a restore the database stands where "
+    "the file ends; a failed one moves nothing",
     "prefix": "what the database holds is exactly a prefix of the primary's history",
     "short_restore": "after a restore the database holds all commits that the file reaches to",
     "short_recovery": "a promotion leaves nothing behind that had survived and could be replayed",
@@ -46,8 +50,10 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a primary that a failover has brought online comes from: its fork, where that begins and with what digest, and
-    for each fork on its path and off it the fork that it left, the LSN and the commits there."""
+    """Where a primary that a failover has brought online comes from: its fork, where that begins
+    and with what digest, and for each fork on its path and off it the fork that it left, the LSN
+    and the commits there.
+    """
 
     fork: int
     lsn: int
@@ -65,28 +71,35 @@ class Violation:
 
 
 class Witness:
-    """See the module. Instants are microseconds since the scenario's start, databases and files their indexes.
+    """See the module. Instants are microseconds since the scenario's start, databases and files
+    their indexes.
 
-    emit(kind name, time_us, db, values) writes a record; ack_instant(db, fork, commits) is the instant at which commit
-    number `commits` of that fork's history is acknowledged: the first that a survivor holding so many lacks.
-    validated: what lands is validated before it is restored. Where it is not, what engines make of damaged files is
-    theirs, and no bug: it shows in what a promoted database holds (truth.silent_recovery).
+    emit(kind name, time_us, db, values) writes a record; ack_instant(db, fork, commits) is the
+    instant at which commit number `commits` of that fork's history is acknowledged: the first that
+    a survivor holding so many lacks. validated: what lands is validated before it is restored.
+    Where it is not, what engines make of damaged files is theirs, and no bug: it shows in what a
+    promoted database holds (truth.silent_recovery).
     """
 
     def __init__(
-        self, database_names: list[str], emit: Callable[[str, int, int, tuple[int | str, ...]], object],
-        ack_instant: Callable[[int, int, int], int], validated: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        database_names: list[str],
+        emit: Callable[[str, int, int, tuple[int | str, ...]], object],
+        ack_instant: Callable[[int, int, int], int],
+        validated: bool = True,
+    ) -> None:
         self.violations: list[Violation] = []
         self._databases = [History(i, name, self._show) for i, name in enumerate(database_names)]
         self._emit = emit
         self._ack_instant = ack_instant
         self._validated = validated
 
-    # ---- what happened to files ------------------------------------------------------------------------------
+    # ---- what happened to files
     def made(self, t: int, db: int, file: int, header: BackupHeader, commits: int) -> None:
-        """A backup is finished: whole in the primary's share. An old primary's after a promotion counts no more, nor does
-        one of a fork that the primary is not on (a rehearsal's, say): it is none of this history."""
+        """A backup is finished: whole in the primary's share. An old primary's after a promotion
+        counts no more, nor does one of a fork that the primary is not on (a rehearsal's, say): it
+        is none of this history.
+        """
         d = self._databases[db]
         if d.promoted:
             return
@@ -104,7 +117,9 @@ class Witness:
             self._log_turned(t, d)
 
     def landed(self, t: int, db: int, file: int, intact: bool) -> None:
-        """It lies at the secondary; again, perhaps, and perhaps not intact. Files that never were finished: nothing."""
+        """It lies at the secondary; again, perhaps, and perhaps not intact. Files that never were
+        finished: nothing.
+        """
         d = self._databases[db]
         f = d.files.get(file)
         if f is None:
@@ -123,7 +138,9 @@ class Witness:
                 d.forget(f)
 
     def damaged(self, t: int, db: int, file: int, where: str) -> None:
-        """where: 'primary', 'secondary'; 'transit' says nothing yet: what lands then is not intact."""
+        """where: 'primary', 'secondary'; 'transit' says nothing yet: what lands then is not
+        intact.
+        """
         f = self._databases[db].files.get(file)
         if f is not None and where != "transit":
             self._databases[db].lost(t, f, where)
@@ -137,10 +154,17 @@ class Witness:
             self._log_turned(t, self._databases[db])
 
     def not_missed(self, db: int, files: Iterable[int], where: str) -> bool:
-        """Files are deleted at once, as `gone` says of each, if nothing is shown of that; False: it is, and they are not."""
+        """Files are deleted at once, as `gone` says of each, if nothing is shown of that; False: it
+        is, and they are not.
+        """
         d = self._databases[db]
         known = [f for f in map(d.files.get, files) if f is not None]
-        if d.host.by_logs or d.site.by_logs or d.log_follows() is not d.log_whole or not all(map(d.needless, known)):
+        if (
+            d.host.by_logs
+            or d.site.by_logs
+            or d.log_follows() is not d.log_whole
+            or not all(map(d.needless, known))
+        ):
             return False
         for f in known:
             if where == "primary":
@@ -150,36 +174,61 @@ class Witness:
         return True
 
     def log_kept(self, t: int, db: int, kept: bool) -> None:
-        """The primary keeps the database's log until a backup has it, or (not kept) truncates it at its checkpoints."""
+        """The primary keeps the database's log until a backup has it, or (not kept) truncates it at
+        its checkpoints.
+        """
         d = self._databases[db]
         d.keeps_log = kept
         if d.host.lsn >= 0:
             self._log_turned(t, d)
 
-    # ---- for the express lane ----------------------------------------------------------------------------------
+    # ---- for the express lane
     def quiet(self, db: int, state: RestoreState, reading: Reading) -> bool:
-        """Would whole logs from that state on, each made, landed and restored before the next, move the fronts and show
-        nothing else? state and reading are the database's at the secondary."""
+        """Would whole logs from that state on, each made, landed and restored before the next, move
+        the fronts and show nothing else? state and reading are the database's at the secondary.
+        """
         d = self._databases[db]
         fork, lsn, base_lsn = state.fork, state.redo_lsn, state.differential_base_lsn
         return (
-            not d.promoted and d.exists and d.sound and d.primary_fork == d.fork == fork and d.lsn == lsn
-            and d.commits == reading.commits and reading.digest == d.digest(fork, reading.commits)
+            not d.promoted
+            and d.exists
+            and d.sound
+            and d.primary_fork == d.fork == fork
+            and d.lsn == lsn
+            and d.commits == reading.commits
+            and reading.digest == d.digest(fork, reading.commits)
             and (base_lsn == d.base_lsn or not (base_lsn or d.has_base))
-            and d.log_whole and d.log_follows()
-            and all(f.fork == fork and f.lsn >= lsn and not (f.stuck or f.by_logs) for f in (d.host, d.site))
-        )  # fmt: skip
+            and d.log_whole
+            and d.log_follows()
+            and all(
+                f.fork == fork and f.lsn >= lsn and not (f.stuck or f.by_logs)
+                for f in (d.host, d.site)
+            )
+        )
 
     def shipped(
-        self, db: int, headers: Sequence[BackupHeader], commits: Sequence[int], hashed_us: int, restored_us: int,
-        state: RestoreState, reading: Reading,
-    ) -> tuple[list[int], list[int]]:  # fmt: skip
-        """Quiet logs were made, landed intact and were restored at the first attempt, each before the next was made; the
-        last was handed over and restored at those instants and left that state and reading. As digests telescope, what
-        it leaves is right only if each one before it was. For failures of class 'host', as each was made, and of class
-        'site', as each landed: the instant of the first commit that a survivor lacks from then on, -1 where that stays."""
+        self,
+        db: int,
+        headers: Sequence[BackupHeader],
+        commits: Sequence[int],
+        hashed_us: int,
+        restored_us: int,
+        state: RestoreState,
+        reading: Reading,
+    ) -> tuple[list[int], list[int]]:
+        """Quiet logs were made, landed intact and were restored at the first attempt, each before
+        the next was made; the last was handed over and restored at those instants and left that
+        state and reading. As digests telescope, what it leaves is right only if each one before it
+        was. For failures of class 'host', as each was made, and of class 'site', as each landed:
+        the instant of the first commit that a survivor lacks from then on, -1 where that stays.
+        """
         d = self._databases[db]
-        files, ack_instant, at_host, at_site = d.files, self._ack_instant, d.host.follows, d.site.follows
+        files, ack_instant, at_host, at_site = (
+            d.files,
+            self._ack_instant,
+            d.host.follows,
+            d.site.follows,
+        )
         host_us, site_us, made = [], [], []
         for header, reached in zip(headers, commits, strict=True):
             f = files[header.backup_id] = File(header, reached)
@@ -202,7 +251,7 @@ class Witness:
         self.restored(restored_us, db, last.backup_id, state, reading)
         return host_us, site_us
 
-    # ---- what happened at the secondary ----------------------------------------------------------------------
+    # ---- what happened at the secondary
     def opened(self, t: int, db: int, fork: int) -> None:
         """The run begins with nothing restored at the secondary; the primary is on that fork."""
         d = self._databases[db]
@@ -211,67 +260,114 @@ class Witness:
         self._afresh(t, d)
 
     def seeded(self, t: int, db: int, fork: int, lsn: int, commits: int, base_lsn: int) -> None:
-        """The run, or after a promotion the watch over a new pair, begins with a full restored at the secondary."""
+        """The run, or after a promotion the watch over a new pair, begins with a full restored at
+        the secondary.
+        """
         d = self._databases[db]
         d.clear()
         d.promoted, d.primary_fork = False, fork
-        d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = True, fork, lsn, commits, base_lsn, True
+        d.exists, d.fork, d.lsn, d.commits, d.base_lsn, d.has_base = (
+            True,
+            fork,
+            lsn,
+            commits,
+            base_lsn,
+            True,
+        )
         self._afresh(t, d)
 
     def succeeded(self, t: int, db: int, of: Lineage, copy: RestoreState | None) -> None:
-        """The watch begins over a new pair, after a promotion. copy: the old primary's database, left restoring exactly where
-        the new primary's fork begins; None: nothing is restored at the new secondary."""
+        """The watch begins over a new pair, after a promotion. copy: the old primary's database,
+        left restoring exactly where the new primary's fork begins; None: nothing is restored at the
+        new secondary.
+        """
         d = self._databases[db]
         d.clear()
         d.parents, d.anchors = dict(of.parents), {of.fork: of.digest}
         d.promoted, d.primary_fork, d.log_lsn = False, of.fork, of.lsn
         if copy is not None:
-            d.exists, d.fork, d.lsn, d.commits, d.claimed = True, copy.fork, copy.redo_lsn, of.commits, of.commits
+            d.exists, d.fork, d.lsn, d.commits, d.claimed = (
+                True,
+                copy.fork,
+                copy.redo_lsn,
+                of.commits,
+                of.commits,
+            )
             d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
         self._afresh(t, d)
 
     def lineage(self, db: int, fork: int, lsn: int, reading: Reading) -> Lineage:
-        """What the next witness is told of a database that was promoted on that fork, which begins at that LSN."""
+        """What the next witness is told of a database that was promoted on that fork, which begins
+        at that LSN.
+        """
         parents = dict(self._databases[db].parents)
         parents[fork] = (parents[fork][0], lsn, reading.commits)
         return Lineage(fork, lsn, reading.commits, reading.digest, parents)
 
     def handed_over(
-        self, t: int, db: int, file: int, attempts_in_store: int, bytes_intact: bool, validated: bool, content: int = -1
+        self,
+        t: int,
+        db: int,
+        file: int,
+        attempts_in_store: int,
+        bytes_intact: bool,
+        validated: bool,
+        content: int = -1,
     ) -> None:
-        """The engine is about to open the file for restore. validated: these bytes have passed validation. content: the
-        backup that they are, if it is another than the file was made as."""
+        """The engine is about to open the file for restore. validated: these bytes have passed
+        validation. content: the backup that they are, if it is another than the file was made as.
+        """
         d = self._databases[db]
         f = d.files.get(file)
         before = d.strays.get(file, 0) if f is None else f.attempts
         if attempts_in_store <= before:
-            self._fault(t, d, "attempts", f"file {file}: {attempts_in_store} in the store, {before} at the last read")
+            self._fault(
+                t,
+                d,
+                "attempts",
+                f"file {file}: {attempts_in_store} in the store, {before} at the last read",
+            )
         if not bytes_intact and self._validated and (not validated or f is None or f.spoilt):
-            self._fault(t, d, "damaged_file", f"file {file}: handed over, validated {int(validated)}")
+            self._fault(
+                t, d, "damaged_file", f"file {file}: handed over, validated {int(validated)}"
+            )
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: handed over")
         if f is None:
             d.strays[file] = attempts_in_store
             if file in d.foreign:
-                self._fault(t, d, "wrong_fork", f"file {file}: fork {d.foreign[file]}, the primary is on {d.primary_fork}")
+                self._fault(
+                    t,
+                    d,
+                    "wrong_fork",
+                    f"file {file}: fork {d.foreign[file]}, the primary is on {d.primary_fork}",
+                )
             return
         f.attempts = attempts_in_store
         f = d.files.get(content, f)
         if f.kind is _FULL or not d.exists:
             return
         if f.restored and f.last_lsn <= d.lsn:
-            self._fault(t, d, "replayed_twice", f"file {file}: ends at {f.last_lsn}, position {d.lsn}")
+            self._fault(
+                t, d, "replayed_twice", f"file {file}: ends at {f.last_lsn}, position {d.lsn}"
+            )
         elif f.fork != d.fork and not d.on_path(f.fork, d.fork, d.lsn):
             self._fault(t, d, "wrong_fork", f"file {file}: fork {f.fork}, position {d.fork, d.lsn}")
         elif f.first_lsn > d.lsn and f.kind is _LOG:
             self._fault(t, d, "gap", f"file {file}: begins at {f.first_lsn}, position {d.lsn}")
 
     def restored(
-        self, t: int, db: int, file: int, state: RestoreState, reading: Reading,
+        self,
+        t: int,
+        db: int,
+        file: int,
+        state: RestoreState,
+        reading: Reading,
         stop_commits: int | None = None,
-    ) -> None:  # fmt: skip
-        """The engine says that it has taken the file; state and reading are its own. stop_commits: it was asked to stop
-        there, in the middle of a log."""
+    ) -> None:
+        """The engine says that it has taken the file; state and reading are its own. stop_commits:
+        it was asked to stop there, in the middle of a log.
+        """
         d = self._databases[db]
         if d.promoted:
             self._fault(t, d, "after_promotion", f"file {file}: restored")
@@ -279,10 +375,17 @@ class Witness:
         d.hung_commits = -1
         f = d.files.get(file)
         full = f is not None and f.kind is _FULL
-        if not full and d.exists and (
-            state.redo_lsn < d.lsn or (state.fork != d.fork and not d.on_path(state.fork, d.fork, d.lsn))
+        if (
+            not full
+            and d.exists
+            and (
+                state.redo_lsn < d.lsn
+                or (state.fork != d.fork and not d.on_path(state.fork, d.fork, d.lsn))
+            )
         ):
-            self._fault(t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}")
+            self._fault(
+                t, d, "regression", f"file {file}: {d.fork, d.lsn} -> {state.fork, state.redo_lsn}"
+            )
         if f is not None:
             reaches = f.commits if stop_commits is None else min(f.commits, stop_commits)
             self._check_file(t, d, file, f, state, reaches)
@@ -291,15 +394,30 @@ class Witness:
         if not self._validated:
             pass
         elif not sound:
-            self._fault(t, d, "prefix", f"file {file}: {reading.commits} commits, but not the primary's")
+            self._fault(
+                t, d, "prefix", f"file {file}: {reading.commits} commits, but not the primary's"
+            )
         elif f is not None and reading.commits != reaches:
-            self._fault(t, d, "short_restore", f"file {file}: {reading.commits} commits of {reaches}")
+            self._fault(
+                t, d, "short_restore", f"file {file}: {reading.commits} commits of {reaches}"
+            )
             sound = False
         quiet = (
-            sound and d.sound and not full and d.exists and state.redo_lsn <= d.site.lsn
-            and not d.site.by_logs and not d.host.by_logs
-        )  # fmt: skip
-        d.exists, d.sound, d.fork, d.lsn, d.commits = True, sound, state.fork, state.redo_lsn, reading.commits
+            sound
+            and d.sound
+            and not full
+            and d.exists
+            and state.redo_lsn <= d.site.lsn
+            and not d.site.by_logs
+            and not d.host.by_logs
+        )
+        d.exists, d.sound, d.fork, d.lsn, d.commits = (
+            True,
+            sound,
+            state.fork,
+            state.redo_lsn,
+            reading.commits,
+        )
         base_lsn = state.differential_base_lsn
         if full:
             assert f is not None
@@ -318,11 +436,15 @@ class Witness:
         short = state.redo_lsn != f.last_lsn and reaches == f.commits
         if self._validated and (short or state.redo_lsn > f.last_lsn or state.fork != f.fork):
             ends = f"file ends at {f.fork, f.last_lsn}"
-            self._fault(t, d, "position", f"file {file}: database at {state.fork, state.redo_lsn}, {ends}")
+            self._fault(
+                t, d, "position", f"file {file}: database at {state.fork, state.redo_lsn}, {ends}"
+            )
         f.restored = True
 
     def restore_failed(self, t: int, db: int, state: RestoreState) -> None:
-        """The engine refused, or the restore was killed: the database stands where it stood, or is no more."""
+        """The engine refused, or the restore was killed: the database stands where it stood, or is
+        no more.
+        """
         d = self._databases[db]
         if d.promoted or not d.exists:
             return
@@ -335,25 +457,37 @@ class Witness:
             self._fault(t, d, "position", f"a failed restore moved the database: {moved}")
 
     def stops_at(self, db: int, lsns: Iterable[int]) -> None:
-        """The secondary is not set up for what the primary's log holds from these LSNs on: no backup that ends past the
-        first of them can be restored there, whoever tries."""
+        """The secondary is not set up for what the primary's log holds from these LSNs on: no
+        backup that ends past the first of them can be restored there, whoever tries.
+        """
         self._databases[db].stops_lsn = min(lsns, default=-1)
 
     def restore_hung(self, db: int) -> None:
-        """A restore went on for as long as the scenario lets one go on in a failover, and was ended: no more is due than what
-        the database holds, until a restore moves it on."""
+        """A restore went on for as long as the scenario lets one go on in a failover, and was
+        ended: no more is due than what the database holds, until a restore moves it on.
+        """
         d = self._databases[db]
         d.hung_commits = d.commits
 
     def recovery_begins(self, db: int) -> None:
-        """From here on nothing more is restored before the promotion: it answers for what had landed by now."""
+        """From here on nothing more is restored before the promotion: it answers for what had
+        landed by now.
+        """
         d = self._databases[db]
         d.due_commits = d.site.commits
 
     def promoted(
-        self, t: int, db: int, fork: int, reading: Reading, drained_class: str, acknowledged_commits: int
+        self,
+        t: int,
+        db: int,
+        fork: int,
+        reading: Reading,
+        drained_class: str,
+        acknowledged_commits: int,
     ) -> None:
-        """Brought online at the secondary, on a new fork. drained_class: what recovery could still lay its hands on."""
+        """Brought online at the secondary, on a new fork. drained_class: what recovery could still
+        lay its hands on.
+        """
         d = self._databases[db]
         if d.promoted:
             self._fault(t, d, "after_promotion", f"promoted again, fork {fork}")
@@ -374,30 +508,44 @@ class Witness:
         if d.stop_commits >= 0:
             could = min(could, d.stop_commits)
         if n < could:
-            self._fault(t, d, "short_recovery", f"promoted with {n} commits, {could} had survived ({drained_class})")
+            self._fault(
+                t,
+                d,
+                "short_recovery",
+                f"promoted with {n} commits, {could} had survived ({drained_class})",
+            )
         if n > acknowledged_commits:
-            self._fault(t, d, "unacknowledged", f"promoted with {n} commits, {acknowledged_commits} acknowledged")
+            self._fault(
+                t,
+                d,
+                "unacknowledged",
+                f"promoted with {n} commits, {acknowledged_commits} acknowledged",
+            )
         d.parents[fork] = (d.fork, d.lsn, n)
         d.log_lsn = d.lsn
         d.clear()
         d.promoted, d.primary_fork = True, fork
 
     def stop_ordered(self, db: int, commits: int) -> None:
-        """An operator who may has ordered a failover that holds so many commits and no more: no more are due."""
+        """An operator who may has ordered a failover that holds so many commits and no more: no
+        more are due.
+        """
         self._databases[db].stop_commits = commits
 
     def writes_changed(self, t: int, db: int) -> None:
-        """Commits are refused from now on, or go on: the first one that a survivor would lack comes at another instant."""
+        """Commits are refused from now on, or go on: the first one that a survivor would lack comes
+        at another instant.
+        """
         d = self._databases[db]
         for front in (d.site, d.host):
             self._show(t, d, front)
 
-    # ---- answers ---------------------------------------------------------------------------------------------
+    # ---- answers
     def survivable(self, db: int, cls: str, acknowledged_commits: int = 0) -> tuple[int, int]:
         """(fork, commits) that would survive a failure of class 'site', 'host' or 'database' now.
 
-        'database': the log survives, so all that is acknowledged does, as long as the files reach to where the log
-        begins; over a hole in the chain no tail helps, and it is as 'host'.
+        'database': the log survives, so all that is acknowledged does, as long as the files reach
+        to where the log begins; over a hole in the chain no tail helps, and it is as 'host'.
         """
         d = self._databases[db]
         front = d.site if cls == "site" else d.host
@@ -409,7 +557,9 @@ class Witness:
         lacking = self._ack_instant(d.index, front.fork, front.commits)
         self._emit("truth.survivable", t, d.index, (front.name, front.fork, front.commits, lacking))
         if front is d.host and not d.log_whole:
-            self._emit("truth.survivable", t, d.index, ("database", front.fork, front.commits, lacking))
+            self._emit(
+                "truth.survivable", t, d.index, ("database", front.fork, front.commits, lacking)
+            )
 
     def _afresh(self, t: int, d: History) -> None:
         d.afresh(t)
@@ -423,7 +573,12 @@ class Witness:
         front = d.host
         row = ("database", d.primary_fork, -1, -1)
         if not d.log_whole:
-            row = ("database", front.fork, front.commits, self._ack_instant(d.index, front.fork, front.commits))
+            row = (
+                "database",
+                front.fork,
+                front.commits,
+                self._ack_instant(d.index, front.fork, front.commits),
+            )
         self._emit("truth.survivable", t, d.index, row)
 
     def told_otherwise(self, t: int, db: int, difference: str) -> None:

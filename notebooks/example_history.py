@@ -1,9 +1,11 @@
-"""A made-up backup history, for your_history.ipynb until it is given a real one: what msdb would hold of fifteen days.
+"""A made-up backup history, for your_history.ipynb until it is given a real one: what msdb would
+hold of fifteen days.
 
     python example_history.py > history.csv
 
-One database of 40 GB: logs every 15 min that follow the office hours, a rebuild of indexes in two nights, a differential
-a day, a full on Sunday. Nobody's data: every number is made here, the same each time.
+One database of 40 GB: logs every 15 min that follow the office hours, a rebuild of indexes in two
+nights, a differential a day, a full on Sunday. Nobody's data: every number is made here, the same
+each time.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ START = datetime(2026, 3, 1)  # a Sunday
 DAYS = 15
 STEP = timedelta(minutes=15)
 REBUILDS = {datetime(2026, 3, 4, 22), datetime(2026, 3, 11, 22)}
-HEAD = "database_name,type,backup_start_date,backup_finish_date,time_zone,first_lsn,last_lsn,checkpoint_lsn,database_backup_lsn,backup_size,recovery_model"
+HEAD = (
+    "database_name,type,backup_start_date,backup_finish_date,time_zone,"
+    "first_lsn,last_lsn,checkpoint_lsn,database_backup_lsn,backup_size,recovery_model"
+)
 
 
 def log_bytes(until: datetime) -> int:
-    """What the quarter of an hour up to then has written: 4 MB at night, 60 MB at noon, 6 GB by a rebuild."""
+    """What the quarter of an hour up to then has written: 4 MB at night, 60 MB at noon, 6 GB by a
+    rebuild.
+    """
     if until in REBUILDS:
         return 6_000_000_000
     hour = until.hour + until.minute / 60
@@ -29,12 +36,18 @@ def log_bytes(until: datetime) -> int:
 
 
 def rows() -> list[str]:
-    """CSV with the column heads of msdb's backupset. LSNs count bytes here: only their order and their gaps matter."""
+    """CSV with the column heads of msdb's backupset. LSNs count bytes here: only their order and
+    their gaps matter.
+    """
     lsn, base, out = 1_000_000, 0, [HEAD]
 
     def row(kind: str, at: datetime, size: int, seconds: float, first: int, last: int) -> None:
         ended = at + timedelta(seconds=math.ceil(seconds))
-        out.append(f"crm,{kind},{at.isoformat()},{ended.isoformat()},0,{first},{last},{first},{base if kind == 'I' else 0},{size},FULL")
+        base_lsn = base if kind == "I" else 0
+        out.append(
+            f"crm,{kind},{at.isoformat()},{ended.isoformat()},0,"
+            f"{first},{last},{first},{base_lsn},{size},FULL"
+        )
 
     for number in range(DAYS * 96):
         at = START + number * STEP

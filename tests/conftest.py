@@ -1,5 +1,7 @@
-"""How Hypothesis draws its examples: the same ones in every run of `make test`, new ones in every run of `make test-all`.
-And Ctrl-C as on a terminal: a shell's background job ignores it, and so would what the tests start and interrupt."""
+"""How Hypothesis draws its examples: the same ones in every run of `make test`, new ones in every
+run of `make test-all`. And Ctrl-C as on a terminal: a shell's background job ignores it, and so
+would what the tests start and interrupt.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from dr_sim.reading import outside_allowed
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A submission must not fail for what somebody else's draw would have found; the long suite does the finding. No deadlines:
-# a shared machine may be slow.
+# A submission must not fail for what somebody else's draw would have found; the long suite does the
+# finding. No deadlines: a shared machine may be slow.
 settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("new", deadline=None, print_blob=True)
 settings.load_profile("same")
@@ -23,8 +25,9 @@ settings.load_profile("same")
 
 @pytest.fixture(autouse=True)
 def files_from_anywhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Scenarios that tests write extend those of the library, which lies elsewhere; where that is refused is tested in
-    test_hostile_texts_and_paths.py."""
+    """Scenarios that tests write extend those of the library, which lies elsewhere; where that is
+    refused is tested in test_hostile_texts_and_paths.py.
+    """
     allowed = outside_allowed.set("test_hostile_texts_and_paths" not in request.node.nodeid)
     yield
     outside_allowed.reset(allowed)

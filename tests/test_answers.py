@@ -1,4 +1,6 @@
-"""Answers of notebooks: words with their uncertainty, kept for machines, and a changed conclusion is told."""
+"""Answers of notebooks: words with their uncertainty, kept for machines, and a changed conclusion
+is told.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,18 @@ import math
 
 import pytest
 
-from dr_sim.answers import MIME, Answer, answer_in, changes, compared, seconds, share, sign, size, within
+from dr_sim.answers import (
+    MIME,
+    Answer,
+    answer_in,
+    changes,
+    compared,
+    seconds,
+    share,
+    sign,
+    size,
+    within,
+)
 from dr_sim.experiments.edge import Edge, edge_of, met
 from dr_sim.experiments.intervals import Interval
 
@@ -21,31 +34,52 @@ VALUES = ("10", "20", "50", "100")
         ("yes yes yes yes", "last", ("10", (), None)),
         ("no no no no", "last", (None, (), "100")),
         ("unknown unknown unknown unknown", "last", (None, VALUES[::-1], None)),
-        ("no yes unknown yes", "last", ("100", ("50", "20"), "10")),  # a lucky point behind one that is unknown counts for nothing
+        # a lucky point behind one that is unknown counts for nothing
+        ("no yes unknown yes", "last", ("100", ("50", "20"), "10")),
         ("yes yes no no", "first", ("20", (), "50")),
         ("yes unknown no no", "first", ("10", ("20",), "50")),
         ("no yes yes yes", "first", (None, VALUES, None)),
     ],
 )
-def test_where_a_bound_is_met(verdicts: str, best: str, edge: tuple[str | None, tuple[str, ...], str | None]) -> None:
+def test_where_a_bound_is_met(
+    verdicts: str, best: str, edge: tuple[str | None, tuple[str, ...], str | None]
+) -> None:
     assert edge_of("k", VALUES, verdicts.split(), best) == Edge("k", *edge)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(1, 5, "yes"), (1, 5.1, "unknown"), (5, 9, "unknown"), (5.1, 9, "no"), (-math.inf, math.inf, "unknown"), (6, math.inf, "no"), (math.nan, math.nan, "unknown")],
+    [
+        (1, 5, "yes"),
+        (1, 5.1, "unknown"),
+        (5, 9, "unknown"),
+        (5.1, 9, "no"),
+        (-math.inf, math.inf, "unknown"),
+        (6, math.inf, "no"),
+        (math.nan, math.nan, "unknown"),
+    ],
 )
 def test_met(low: float, high: float, verdict: str) -> None:
     assert met(low, high, 5) == verdict
 
 
 def test_an_answer_is_found_again_and_compared() -> None:
-    told = Answer("**50** is enough", {"enough": "50", "sign": "less"}, {"x, s": Interval(2.0, 1.0, math.inf)})
+    told = Answer(
+        "**50** is enough", {"enough": "50", "sign": "less"}, {"x, s": Interval(2.0, 1.0, math.inf)}
+    )
     bundle = told._repr_mimebundle_()
     assert bundle["text/markdown"] == "**50** is enough"
-    notebook = {"cells": [{"cell_type": "markdown"}, {"outputs": [{"name": "stdout", "text": "x"}, {"data": bundle}]}]}
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown"},
+            {"outputs": [{"name": "stdout", "text": "x"}, {"data": bundle}]},
+        ]
+    }
     kept = answer_in(notebook)
-    assert kept == {"conclusions": {"enough": "50", "sign": "less"}, "numbers": {"x, s": [2.0, 1.0, None]}}
+    assert kept == {
+        "conclusions": {"enough": "50", "sign": "less"},
+        "numbers": {"x, s": [2.0, 1.0, None]},
+    }
     assert changes(kept, kept) == []
     other = Answer("", {"enough": "50", "sign": "more", "new": None})._repr_mimebundle_()[MIME]
     assert changes(kept, other) == ["sign: was 'less', is 'more'", "new: was 'not there', is None"]
@@ -61,7 +95,11 @@ def test_words() -> None:
     assert within(Interval(130, 125, 140)) == "2.17 min (95 %: 2.08 to 2.33 min)"
     assert within(Interval(130, 30, math.inf)) == "2.17 min (95 %: 30 s to no limit yet)"
     assert within(Interval(0.01, 0.005, 0.02), share) == "1 % (95 %: 0.5 to 2 %)"
-    assert [sign(Interval(0, *x)) for x in ((1, 2), (-2, -1), (-1, 1))] == ["more", "less", "no telling"]
+    assert [sign(Interval(0, *x)) for x in ((1, 2), (-2, -1), (-1, 1))] == [
+        "more",
+        "less",
+        "no telling",
+    ]
     assert compared(Interval(130, 125, 140)) == "2.17 min more (95 %: 2.08 to 2.33 min)"
     assert compared(Interval(-2e9, -3e9, -1e9), size) == "2 GB less (95 %: 1 to 3 GB)"
     assert compared(Interval(0, 0, 0)) == "the same in every run"

@@ -1,4 +1,6 @@
-"""The public Python face: tidy tables, a picture of everything, and one clear line for what is no input."""
+"""The public Python face: tidy tables, a picture of everything, and one clear line for what is no
+input.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,18 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from tests.experiments.worlds import small, small_file
 
-QUIET = "name: quiet\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB, full: none, incremental: none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+QUIET = (
+    "name: quiet\nrun_for: 1 h\ndatabases: {crm: {size: 1 GB, full: none, incremental: "
+    "none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+)
 
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> dr_sim.Scenario:
-    return small(tmp_path_factory.mktemp("api"), "sla: {exposure.p95: at most 10 min, outage.p95: at most 5 min}\n")
+    return small(
+        tmp_path_factory.mktemp("api"),
+        "sla: {exposure.p95: at most 10 min, outage.p95: at most 5 min}\n",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +40,9 @@ def text_of(figure: Any) -> str:
     return "\n".join(t.get_text() for ax in figure.axes for t in ax.findobj(Text))
 
 
-def test_everything_has_tables_and_a_picture(scenario: dr_sim.Scenario, found: Distribution) -> None:
+def test_everything_has_tables_and_a_picture(
+    scenario: dr_sim.Scenario, found: Distribution
+) -> None:
     one = dr_sim.run(scenario)
     assert set(one.measures.columns) == set(found.measures.columns)
     assert isinstance(one.plot(), Figure) and "small: the run" in text_of(one.plot())
@@ -52,33 +62,123 @@ def test_what_they_are_fits_a_line(scenario: dr_sim.Scenario, found: Distributio
 
 
 WRONG: list[tuple[str, Callable[[dr_sim.Scenario, Path], object], type[Exception], str]] = [
-    ("no file", lambda s, p: dr_sim.load_scenario("nowhere.yaml"), InputError, "cannot be read: No such file"),
-    ("one text", lambda s, p: dr_sim.load_scenario(p, "link.loss=1 %"), TypeError, r"overrides is a list of texts, as in \['link.loss=1%'\]"),
-    ("a mapping", lambda s, p: dr_sim.load_scenario(p, {"link.loss": "1 %"}), TypeError, "overrides is a list of texts"),  # type: ignore[arg-type]
-    ("run a path", lambda s, p: dr_sim.run(p), TypeError, r"takes a scenario, as load_scenario\('mine.yaml'\) gives it, not "),  # type: ignore[arg-type]
+    (
+        "no file",
+        lambda s, p: dr_sim.load_scenario("nowhere.yaml"),
+        InputError,
+        "cannot be read: No such file",
+    ),
+    (
+        "one text",
+        lambda s, p: dr_sim.load_scenario(p, "link.loss=1 %"),
+        TypeError,
+        r"overrides is a list of texts, as in \['link.loss=1%'\]",
+    ),
+    (
+        "a mapping",
+        lambda s, p: dr_sim.load_scenario(p, {"link.loss": "1 %"}),
+        TypeError,
+        "overrides is a list of texts",
+    ),  # type: ignore[arg-type]
+    (
+        "run a path",
+        lambda s, p: dr_sim.run(p),
+        TypeError,
+        r"takes a scenario, as load_scenario\('mine.yaml'\) gives it, not ",
+    ),  # type: ignore[arg-type]
     ("replicate a path", lambda s, p: dr_sim.replicate(str(p), 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
     ("compare a path", lambda s, p: dr_sim.compare(s, str(p), 2), TypeError, "takes a scenario"),  # type: ignore[arg-type]
-    ("side by side", lambda s, p: dr_sim.side_by_side([s, s], 2), TypeError, "takes scenarios by name"),  # type: ignore[arg-type]
-    ("a path by name", lambda s, p: dr_sim.side_by_side({"a": p}, 2), TypeError, "takes a scenario"),  # type: ignore[dict-item]
-    ("engine", lambda s, p: dr_sim.run(s, engine="oracle"), ValueError, "engine is 'model', 'sqlite' or 'postgres', not 'oracle'"),
-    ("number", lambda s, p: dr_sim.run(s, number=-1), ValueError, "number is a whole number from 0, not -1"),
-    ("none of them", lambda s, p: dr_sim.replicate(s, 0), ValueError, "n is a whole number from 1, not 0"),
-    ("compare none", lambda s, p: dr_sim.compare(s, s, -3), ValueError, "n is a whole number from 1, not -3"),
-    ("workers", lambda s, p: dr_sim.replicate(s, 2, workers=0), ValueError, "workers is a whole number from 1, not 0"),
+    (
+        "side by side",
+        lambda s, p: dr_sim.side_by_side([s, s], 2),
+        TypeError,
+        "takes scenarios by name",
+    ),  # type: ignore[arg-type]
+    (
+        "a path by name",
+        lambda s, p: dr_sim.side_by_side({"a": p}, 2),
+        TypeError,
+        "takes a scenario",
+    ),  # type: ignore[dict-item]
+    (
+        "engine",
+        lambda s, p: dr_sim.run(s, engine="oracle"),
+        ValueError,
+        "engine is 'model', 'sqlite' or 'postgres', not 'oracle'",
+    ),
+    (
+        "number",
+        lambda s, p: dr_sim.run(s, number=-1),
+        ValueError,
+        "number is a whole number from 0, not -1",
+    ),
+    (
+        "none of them",
+        lambda s, p: dr_sim.replicate(s, 0),
+        ValueError,
+        "n is a whole number from 1, not 0",
+    ),
+    (
+        "compare none",
+        lambda s, p: dr_sim.compare(s, s, -3),
+        ValueError,
+        "n is a whole number from 1, not -3",
+    ),
+    (
+        "workers",
+        lambda s, p: dr_sim.replicate(s, 2, workers=0),
+        ValueError,
+        "workers is a whole number from 1, not 0",
+    ),
     ("on", lambda s, p: dr_sim.replicate(s, 2, on="nowhere"), InputError, "write dask://HOST:PORT"),
-    ("sweep a scenario", lambda s, p: dr_sim.sweep(s, {"replay.workers": "1,2"}, 1), TypeError, "sweep takes the path of a scenario file"),  # type: ignore[arg-type]
-    ("sweep texts", lambda s, p: dr_sim.sweep(p, ["replay.workers=1,2"], 1), TypeError, "vary is a mapping, as in"),  # type: ignore[arg-type]
+    (
+        "sweep a scenario",
+        lambda s, p: dr_sim.sweep(s, {"replay.workers": "1,2"}, 1),
+        TypeError,
+        "sweep takes the path of a scenario file",
+    ),  # type: ignore[arg-type]
+    (
+        "sweep texts",
+        lambda s, p: dr_sim.sweep(p, ["replay.workers=1,2"], 1),
+        TypeError,
+        "vary is a mapping, as in",
+    ),  # type: ignore[arg-type]
     ("sweep nothing", lambda s, p: dr_sim.sweep(p, n=1), ValueError, "says nothing to vary"),
-    ("no values", lambda s, p: dr_sim.sweep(p, {"replay.workers": []}, 1), ValueError, "replay.workers has no values"),
-    ("no database", lambda s, p: dr_sim.run(s).exposure("erp"), ValueError, "no database 'erp'; there is 'crm'"),
-    ("no class", lambda s, p: dr_sim.run(s).exposure("", "rack"), ValueError, "no class of failure 'rack'; there is"),
-    ("no record", lambda s, p: dr_sim.run(s).records("truth.fail"), ValueError, "no records 'truth.fail'; did you mean 'truth.failed'"),
+    (
+        "no values",
+        lambda s, p: dr_sim.sweep(p, {"replay.workers": []}, 1),
+        ValueError,
+        "replay.workers has no values",
+    ),
+    (
+        "no database",
+        lambda s, p: dr_sim.run(s).exposure("erp"),
+        ValueError,
+        "no database 'erp'; there is 'crm'",
+    ),
+    (
+        "no class",
+        lambda s, p: dr_sim.run(s).exposure("", "rack"),
+        ValueError,
+        "no class of failure 'rack'; there is",
+    ),
+    (
+        "no record",
+        lambda s, p: dr_sim.run(s).records("truth.fail"),
+        ValueError,
+        "no records 'truth.fail'; did you mean 'truth.failed'",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "told"), [x[1:] for x in WRONG], ids=[x[0] for x in WRONG])
+@pytest.mark.parametrize(
+    ("call", "error", "told"), [x[1:] for x in WRONG], ids=[x[0] for x in WRONG]
+)
 def test_what_is_no_input_is_one_line(
-    tmp_path: Path, call: Callable[[dr_sim.Scenario, Path], object], error: type[Exception], told: str
+    tmp_path: Path,
+    call: Callable[[dr_sim.Scenario, Path], object],
+    error: type[Exception],
+    told: str,
 ) -> None:
     path = tmp_path / "quiet.yaml"
     path.write_text(QUIET, encoding="utf-8")
@@ -88,7 +188,11 @@ def test_what_is_no_input_is_one_line(
 
 
 def test_a_measure_of_what_is_not_there(found: Distribution) -> None:
-    for ask in (lambda: found.interval("exposure.p95", "erp"), lambda: found.values("outage", "erp"), lambda: found.exposure_curve("site", "erp")):
+    for ask in (
+        lambda: found.interval("exposure.p95", "erp"),
+        lambda: found.values("outage", "erp"),
+        lambda: found.exposure_curve("site", "erp"),
+    ):
         with pytest.raises(ValueError, match="no database 'erp'"):
             ask()
     with pytest.raises(ValueError, match="no class of failure 'rack'"):
@@ -98,7 +202,13 @@ def test_a_measure_of_what_is_not_there(found: Distribution) -> None:
 
 
 def test_values_of_a_sweep_may_be_numbers(tmp_path: Path) -> None:
-    swept = dr_sim.sweep(small_file(tmp_path), {"replay.workers": [1, 2]}, 1, overrides=["run_for=1 h", "faults="], workers=1)
+    swept = dr_sim.sweep(
+        small_file(tmp_path),
+        {"replay.workers": [1, 2]},
+        1,
+        overrides=["run_for=1 h", "faults="],
+        workers=1,
+    )
     assert list(swept.curve("exposure.mean")["replay.workers"]) == ["1", "2"]
     with pytest.raises(ValueError, match="the SLA of small has no lines"):
         swept.answer("largest replay.workers")

@@ -40,22 +40,30 @@ def test_a_text_with_a_number_is_scaled(text: str, factor: float, said: str) -> 
 
 
 def test_what_flips_the_verdict_is_found_at_the_nearest_value_that_does(found: Examined) -> None:
-    """Outage is detect 30-40 s, fence 21 s, recover 10 s, redirect 60 s, warm up: a second over two minutes. 160 s are
-    missed when redirect takes 60 s more, and when the fence or recovery takes ten times its time, not twice."""
+    """Outage is detect 30-40 s, fence 21 s, recover 10 s, redirect 60 s, warm up: a second over two
+    minutes. 160 s are missed when redirect takes 60 s more, and when the fence or recovery takes
+    ten times its time, not twice.
+    """
     flips = {flip.key: flip for flip in found.flips}
     assert flips["failover.redirect.switch"].tried == "120 s"
     assert flips["failover.fence_timeout"].tried == "210 s"
     assert flips["failover.recover"].tried == "100 s"
     assert {flip.outcome for flip in found.flips} == {"fail"}
     assert "outage" in flips["failover.recover"].words
-    assert flips["users.utilisation"].tried == "100 %"  # a cold cache that serves half of them is full for 45 s more
-    assert not any(key.startswith(("databases", "secondary.retention", "sla", "events")) for key in flips)
+    # a cold cache that serves half of them is full for 45 s more
+    assert flips["users.utilisation"].tried == "100 %"
+    assert not any(
+        key.startswith(("databases", "secondary.retention", "sla", "events")) for key in flips
+    )
     assert found.tried > 40
     assert found.left_out > 10
 
 
 def test_the_report_tells_of_them(
-    found: Examined, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    found: Examined,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def examined(path: Path, verdict: str, *_: object) -> Examined:
         assert load_scenario(path) == load_scenario(tmp_path / "s.yaml") and verdict == "pass"
@@ -66,13 +74,18 @@ def test_the_report_tells_of_them(
     assert cli.main(["run", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "r")]) == 0
     assert "has not been looked into" in (tmp_path / "r/report.html").read_text(encoding="utf-8")
     assert cli.main(["report", str(tmp_path / "r")]) == 0
-    assert "failover.redirect.switch: 60 s was assumed; at 120 s the verdict is fail" in capsys.readouterr().out
+    assert (
+        "failover.redirect.switch: 60 s was assumed; at 120 s the verdict is fail"
+        in capsys.readouterr().out
+    )
     page = (tmp_path / "r/report.html").read_text(encoding="utf-8")
     assert "<td>failover.redirect.switch</td>" in page
     assert "has not been looked into" not in page
 
 
-def test_a_folder_that_holds_no_run_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_holds_no_run_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["report", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,9 @@
 """One scenario and seed, one digest; and what one more fault leaves as it was.
 
-The two databases of the scenario share the link, the staging area, the secondary's disk and its workers. The staging area
-is never full; their logs are cut two minutes apart and each is through within seconds, so a fault that slows or repeats
-files of one of them within those two minutes touches nothing that the other needs.
+The two databases of the scenario share the link, the staging area, the secondary's disk and its
+workers. The staging area is never full; their logs are cut two minutes apart and each is through
+within seconds, so a fault that slows or repeats files of one of them within those two minutes
+touches nothing that the other needs.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def run(text: str) -> World:
     return world
 
 
-# ---- one digest ------------------------------------------------------------------------------------------------------
+# ---- one digest
 def digest(**how: Any) -> str:
     world = World(scenario(TEXT + BUSY), **how)
     world.run()
@@ -68,7 +69,13 @@ def digest(**how: Any) -> str:
 
 def test_the_run_is_not_a_quiet_one() -> None:
     kinds = [r.kind for r in run(TEXT + BUSY).journal.rows()]
-    for kind in ("truth.damaged", "truth.backup_cut_off", "truth.promoted", "seen.TakeBackup", "seen.OperatorAnswered"):
+    for kind in (
+        "truth.damaged",
+        "truth.backup_cut_off",
+        "truth.promoted",
+        "seen.TakeBackup",
+        "seen.OperatorAnswered",
+    ):
         assert kind in kinds
     assert kinds.count("truth.event") > 40
 
@@ -92,7 +99,9 @@ def test_with_and_without_the_express_lane() -> None:
     "replication.every=15 min", "secondary.restore_tail={p50: 9, p95: 400}",
 ])  # fmt: skip
 def test_the_lane_takes_no_log_that_another_overtakes_or_holds_up(slow: str) -> None:
-    with_it, without = (World(scenario(TEXT, slow), express=express).run().digest() for express in (True, False))
+    with_it, without = (
+        World(scenario(TEXT, slow), express=express).run().digest() for express in (True, False)
+    )
     assert with_it == without
 
 
@@ -112,7 +121,12 @@ def test_in_other_processes_with_other_hash_seeds() -> None:
     for seed in ("0", "4242"):
         env = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env=env,
         )
         found.add(done.stdout.strip())
     assert found == {run(TEXT + BUSY).journal.digest()}
@@ -123,7 +137,7 @@ def test_another_seed_or_replication_is_another_run() -> None:
     assert len(digests) == 2
 
 
-# ---- one more fault ----------------------------------------------------------------------------------------------------
+# ---- one more fault
 def rows_of(journal: Journal, entity: int) -> list[tuple[Any, ...]]:
     """A database's rows as they read: texts spelled out, without their place among all rows."""
     return [(r.kind, r.time_us, *r.values.items()) for r in journal.rows() if r.entity == entity]
@@ -152,13 +166,15 @@ def test_one_more_fault_leaves_the_records_of_the_other_database(event: str) -> 
 def test_one_more_database_leaves_the_records_of_the_others() -> None:
     """A third database, on a machine of its own, its logs two minutes from both."""
     text = TEXT.replace("[one, two]", "[one, two, three]").replace(
-        "link:", '  c: {size: 1 GB, "on": three, full: none, incremental: none, log: every 5 min offset 3.5 min}\nlink:'
+        "link:",
+        '  c: {size: 1 GB, "on": three, full: none, incremental: none, log: every 5 min '
+        "offset 3.5 min}\nlink:",
     )
     for entity in (0, 1):
         assert rows_of(run(text).journal, entity) == rows_of(run(TEXT).journal, entity)
 
 
-# ---- all draws stay ----------------------------------------------------------------------------------------------------
+# ---- all draws stay
 class Drawn(Streams):
     """Remembers every draw that a run makes."""
 
@@ -207,13 +223,24 @@ EXTRA = [
 
 @pytest.mark.parametrize("extra", EXTRA)
 def test_with_one_more_fault_all_draws_stay(extra: str) -> None:
-    """Every draw of the quieter run that is made in the other too has the same word: it is a function of its name. What
-    the first asks for of faults, operators and backups by the schedule, the other asks for under the same names."""
+    """Every draw of the quieter run that is made in the other too has the same word: it is a
+    function of its name. What the first asks for of faults, operators and backups by the schedule,
+    the other asks for under the same names.
+    """
     before = draws(TEXT + BUSY)
     after = draws(TEXT + BUSY.replace("events:\n", f"events:\n{extra}"))
-    assert {name: after[name] for name in before if name in after} == {n: w for n, w in before.items() if n in after}
+    assert {name: after[name] for name in before if name in after} == {
+        n: w for n, w in before.items() if n in after
+    }
     gone = [name for name in before if name not in after]
-    allowed = {"late 1", "damage size 0", "damage place 0", "damage size 1", "damage place 1", "restore tail"}
+    allowed = {
+        "late 1",
+        "damage size 0",
+        "damage place 0",
+        "damage size 1",
+        "damage place 1",
+        "restore tail",
+    }
     assert {purpose for _, purpose, _, _ in gone} <= allowed
     # of restores only some are missing: of files that the fault itself took, and of retries
     first_reads = [n for n in gone if n[1] == "restore tail" and not n[2]]

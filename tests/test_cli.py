@@ -1,4 +1,6 @@
-"""The face: every subcommand and every exit code, results whole or not at all, and never a traceback."""
+"""The face: every subcommand and every exit code, results whole or not at all, and never a
+traceback.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,16 @@ from dr_sim.faults import KINDS
 from dr_sim.recovery.drain import Drain
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = {"scenario.yaml", "manifest.json", "journal.parquet", "journal-2.parquet", "summary.json", "timeline.svg", "exposure.svg", "report.html"}
+FILES = {
+    "scenario.yaml",
+    "manifest.json",
+    "journal.parquet",
+    "journal-2.parquet",
+    "summary.json",
+    "timeline.svg",
+    "exposure.svg",
+    "report.html",
+}
 
 SCENARIO = """\
 name: short
@@ -47,10 +58,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures cost most of a short run and have tests of their own: an outline stands for them here."""
+    """Pictures cost most of a short run and have tests of their own: an outline stands for them
+    here.
+    """
     for name in ("timeline_svg", "exposure_svg"):
         monkeypatch.setattr(run_files, name, lambda views, path: path.write_text("<svg/>"))
-    monkeypatch.setattr(run_files, "write_report", lambda views, summary, path: path.write_text("<html>"))
+    monkeypatch.setattr(
+        run_files, "write_report", lambda views, summary, path: path.write_text("<html>")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +92,17 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]
 def process(*argv: str, cwd: Path, **how: Any) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), **how.pop("env", {})}
     return subprocess.run(
-        [sys.executable, "-m", "dr_sim", *argv], capture_output=True, text=True, cwd=cwd, env=env, check=False, **how
+        [sys.executable, "-m", "dr_sim", *argv],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env,
+        check=False,
+        **how,
     )
 
 
-# ---- run: exit codes -----------------------------------------------------------------------------------------------------
+# ---- run: exit codes
 def test_0_an_sla_that_is_met(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = told(capsys, "run", "short.yaml")
     assert (code, err) == (0, "")
@@ -102,7 +123,9 @@ def test_1_an_sla_that_is_missed(here: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_2_a_scenario_that_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "wrong.yaml").write_text(SCENARIO.replace("crm: {size: 1 GB", "crm: {size: 1 parsec"), encoding="utf-8")
+    (here / "wrong.yaml").write_text(
+        SCENARIO.replace("crm: {size: 1 GB", "crm: {size: 1 parsec"), encoding="utf-8"
+    )
     code, out, err = told(capsys, "run", "wrong.yaml")
     assert (code, out) == (2, "")
     assert err.startswith("wrong.yaml:3:")
@@ -110,7 +133,9 @@ def test_2_a_scenario_that_is_wrong(here: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_3_what_could_not_be_judged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run ends before users are served again; and where nothing fails, a data loss is not known."""
+    """The run ends before users are served again; and where nothing fails, a data loss is not
+    known.
+    """
     code, out, _ = told(capsys, "run", "short.yaml", "--set", "run_for=71 min")
     assert code == 3
     assert out.startswith("UNKNOWN")
@@ -134,17 +159,24 @@ def test_4_an_invariant_that_broke(
 def test_130_interrupted_in_mid_run_leaves_nothing_behind(here: Path) -> None:
     """A run that takes minutes, and Ctrl-C once it is simulating."""
     code = (
-        "import sys; from dr_sim import cli; from dr_sim.world.world import World; plain = World.run\n"
+        "import sys; from dr_sim import cli; from dr_sim.world.world import World; plain "
+        "= World.run\n"
         "def begun(self, progress=None):\n"
         "    self.context.agenda.at(86_400_000_000, 0, -1, print, 'simulating')\n"
         "    self.context.agenda.at(86_400_000_000, 1, -1, sys.stdout.flush)\n"
         "    return plain(self, progress)\n"
         "World.run = begun\n"
-        "sys.exit(cli.main(['run', 'short.yaml', '--set', 'run_for=30000 days', '--set', 'events=[]', '--out', 'x/y']))\n"
+        "sys.exit(cli.main(['run', 'short.yaml', '--set', 'run_for=30000 days', '--set', "
+        "'events=[]', '--out', 'x/y']))\n"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=here, env=env
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=here,
+        env=env,
     ) as running:
         assert running.stdout is not None and running.stderr is not None
         assert running.stdout.readline() == "simulating\n"
@@ -167,24 +199,39 @@ LATER = "threading.Timer(0.7, lambda: os.kill(os.getpid(), NUMBER)).start()\n"
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("when", [WHEN_LOADING, LATER])
-def test_130_interrupted_while_it_is_loaded_and_while_it_runs(here: Path, number: int, when: str) -> None:
-    run_it = "sys.argv = ['dr-sim', 'run', 'short.yaml', '--set', 'run_for=30000 days', '--out', 'x/y']\nsys.exit(run())\n"
+def test_130_interrupted_while_it_is_loaded_and_while_it_runs(
+    here: Path, number: int, when: str
+) -> None:
+    run_it = (
+        "sys.argv = ['dr-sim', 'run', 'short.yaml', '--set', 'run_for=30000 days', '--out', "
+        "'x/y']\nsys.exit(run())\n"
+    )
     imports = "import builtins, os, sys, threading\nfrom dr_sim.__main__ import run\n"
     code = imports + when.replace("NUMBER", str(int(number))) + run_it
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, env=env, timeout=60)
-    assert (done.returncode, done.stderr.count("\n"), "interrupted" in done.stderr) == (130, 1, True), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=here, env=env, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("\n"), "interrupted" in done.stderr) == (
+        130,
+        1,
+        True,
+    ), done.stderr
     assert {p.name for p in here.iterdir()} == {"short.yaml"}
 
 
 @pytest.mark.parametrize(
     "what",
     [
-        'exec("os.kill(os.getpid(), 2)\\nwhile True: pass")',  # CPython ends by the signal after one that has crossed an exec
-        "try:\n        os.kill(os.getpid(), 2)\n        time.sleep(9)\n    except KeyboardInterrupt:\n        raise ImportError('numpy')",
+        # CPython ends by the signal after one that has crossed an exec
+        'exec("os.kill(os.getpid(), 2)\\nwhile True: pass")',
+        "try:\n        os.kill(os.getpid(), 2)\n        time.sleep(9)\n    except "
+        "KeyboardInterrupt:\n        raise ImportError('numpy')",
     ],
 )
-def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(what: str, tmp_path: Path) -> None:
+def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(
+    what: str, tmp_path: Path
+) -> None:
     code = (
         "import os, sys, time\nfrom dr_sim import cli\nfrom dr_sim.__main__ import run\n"
         f"def schema(arguments):\n    {what}\n"
@@ -192,13 +239,23 @@ def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(what: st
     )
     (tmp_path / "as_a_module.py").write_text(code, encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
-    done = subprocess.run([sys.executable, "-m", "as_a_module"], capture_output=True, text=True, env=env, timeout=60)
-    assert (done.returncode, done.stderr) == (130, "interrupted; what is not finished was not written\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "as_a_module"], capture_output=True, text=True, env=env, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (
+        130,
+        "interrupted; what is not finished was not written\n",
+    )
 
 
-# ---- run: options ----------------------------------------------------------------------------------------------------------
+# ---- run: options
 def test_seed_and_set_are_in_the_results(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, "run", "short.yaml", "--seed", "8", "--set", "link.loss=0.1 %", "--out", "a")[0] == 0
+    assert (
+        told(capsys, "run", "short.yaml", "--seed", "8", "--set", "link.loss=0.1 %", "--out", "a")[
+            0
+        ]
+        == 0
+    )
     manifest = json.loads((here / "a/manifest.json").read_text())
     assert manifest["seed"] == 8
     assert manifest["versions"]["dr-sim"] == __version__
@@ -206,28 +263,35 @@ def test_seed_and_set_are_in_the_results(here: Path, capsys: pytest.CaptureFixtu
     assert "0.1 %" in text and "seed: 8" in text
 
 
-def test_the_resolved_scenario_gives_the_same_run_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_resolved_scenario_gives_the_same_run_again(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     told(capsys, "run", "short.yaml", "--seed", "8", "--set", "link.loss=0.1 %", "--out", "a")
     told(capsys, "run", "a/scenario.yaml", "--out", "b")
     digests = [json.loads((here / r / "manifest.json").read_text())["journal_digest"] for r in "ab"]
     assert digests[0] == digests[1]
 
 
-def test_json_is_one_object_and_the_same_as_in_the_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_and_the_same_as_in_the_file(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = told(capsys, "run", "short.yaml", "--json")
     shown = json.loads(out)
     assert shown == json.loads((here / "results/short/1/summary.json").read_text())
     assert shown["verdict"]["exit_code"] == code == 0
 
 
-def test_another_engine_is_another_way_to_the_same_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_engine_is_another_way_to_the_same_record(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for engine in ("model", "sqlite"):
         assert told(capsys, "run", "short.yaml", "--engine", engine, "--out", engine)[0] == 0
     manifests = [json.loads((here / e / "manifest.json").read_text()) for e in ("model", "sqlite")]
     assert len({manifest["journal_digest"] for manifest in manifests}) == 1
     assert [manifest["engine"] for manifest in manifests] == [
-        {"name": "model", "version": __version__}, {"name": "sqlite", "version": sqlite3.sqlite_version},
-    ]  # fmt: skip
+        {"name": "model", "version": __version__},
+        {"name": "sqlite", "version": sqlite3.sqlite_version},
+    ]
     assert told(capsys, "verify", "sqlite")[0] == 0
 
 
@@ -235,24 +299,33 @@ def test_another_engine_is_another_way_to_the_same_record(here: Path, capsys: py
     ["--set", "link.bandwith=1 Gbit/s"], ["--set", "link.loss"], ["--set", "link.loss=much"], ["--set", "=1"],
     ["--seed", "x"], ["--engine", "oracle"], ["--nonsense"],
 ])  # fmt: skip
-def test_2_options_that_are_wrong(here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
+def test_2_options_that_are_wrong(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
     code, out, err = told(capsys, "run", "short.yaml", *argv)
     assert (code, out) == (2, "")
     assert err
     assert {p.name for p in here.iterdir()} == {"short.yaml"}
 
 
-# ---- run: where results go -----------------------------------------------------------------------------------------------------
-def test_a_second_run_has_a_folder_of_its_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+# ---- run: where results go
+def test_a_second_run_has_a_folder_of_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for n in (1, 2):
         assert told(capsys, "run", "short.yaml")[0] == 0
         assert {p.name for p in (here / f"results/short/{n}").iterdir()} == FILES
-    digests = {json.loads((here / f"results/short/{n}/manifest.json").read_text())["journal_digest"] for n in (1, 2)}
+    digests = {
+        json.loads((here / f"results/short/{n}/manifest.json").read_text())["journal_digest"]
+        for n in (1, 2)
+    }
     assert len(digests) == 1
     assert {p.name for p in (here / "results/short").iterdir()} == {"1", "2"}
 
 
-def test_over_an_old_run_the_new_one_takes_its_place(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_over_an_old_run_the_new_one_takes_its_place(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     told(capsys, "run", "short.yaml", "--out", "r")
     assert told(capsys, "run", "short.yaml", "--seed", "2", "--out", "r")[0] == 0
     assert json.loads((here / "r/manifest.json").read_text())["seed"] == 2
@@ -307,7 +380,10 @@ def far_too_long_a_name(here: Path) -> str:
     a_folder, a_web_project, a_run_with_notes_beside_it, a_file, below_a_file, the_working_folder, far_too_long_a_name,
 ])  # fmt: skip
 def test_2_what_is_no_run_of_ours_is_never_replaced(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, target: Callable[[Path], str]
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    target: Callable[[Path], str],
 ) -> None:
     """And that is said at once, before anything is simulated."""
     monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
@@ -329,11 +405,19 @@ def test_2_a_folder_that_may_not_be_written(here: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("broken", ["timeline_svg", "exposure_svg", "full_summary"])
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"]
+)
 def test_results_appear_whole_or_not_at_all(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broken: str, error: BaseException
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+    error: BaseException,
 ) -> None:
-    """Whatever goes wrong while they are written, nothing is there; and an old run stays as it was."""
+    """Whatever goes wrong while they are written, nothing is there; and an old run stays as it
+    was.
+    """
     told(capsys, "run", "short.yaml", "--out", "old")
     before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
 
@@ -366,15 +450,22 @@ def test_an_interruption_between_old_and_new_puts_the_old_run_back(
     assert {p.name for p in here.iterdir()} == {"short.yaml", "old"}
 
 
-def test_a_scenarios_name_is_made_fit_for_a_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, folder in (("../up", "_up"), ("a/b", "a_b"), ("..", "scenario"), ("日" * 100, "日" * 66)):
+def test_a_scenarios_name_is_made_fit_for_a_folder(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, folder in (
+        ("../up", "_up"),
+        ("a/b", "a_b"),
+        ("..", "scenario"),
+        ("日" * 100, "日" * 66),
+    ):
         text = SCENARIO.replace("name: short", f'name: "{name}"')
         (here / "named.yaml").write_text(text, encoding="utf-8")
         assert told(capsys, "run", "named.yaml")[0] == 0
         assert (here / "results" / folder / "1/manifest.json").is_file()
 
 
-# ---- verify, explain ----------------------------------------------------------------------------------------------------------
+# ---- verify, explain
 def test_verify_holds(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = told(capsys, "verify", str(results))
     assert (code, err) == (0, "")
@@ -385,7 +476,9 @@ def copied(results: Path, here: Path) -> Path:
     return Path(shutil.copytree(results, here / "copy"))
 
 
-def test_4_verify_names_the_row(results: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_4_verify_names_the_row(
+    results: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -409,7 +502,9 @@ EXACT = re.compile(r"^ *(-?)(\d+):(\d\d):(\d\d)\.(\d{6})  (.*)$")
 
 def microseconds(text: str) -> int:
     sign, h, m, s, part = re.fullmatch(r"(-?)(\d+):(\d\d):(\d\d)\.(\d{6})", text).groups()  # type: ignore[union-attr]
-    return int(f"{sign}1") * ((int(h) * 60 + int(m)) * 60 + int(s)) * 1_000_000 + int(f"{sign}1") * int(part)
+    return int(f"{sign}1") * ((int(h) * 60 + int(m)) * 60 + int(s)) * 1_000_000 + int(
+        f"{sign}1"
+    ) * int(part)
 
 
 def ledgers(out: str) -> list[tuple[int, list[int], int]]:
@@ -430,7 +525,9 @@ def ledgers(out: str) -> list[tuple[int, list[int], int]]:
     ["--failover", "1"], ["--at", "33 min"], ["--at", "Mon 01:00"], ["--at", "4000 s"], ["--at", "2026-01-05T00:59:59.5"],
     ["--at", "2026-01-05T01:30:00+01:00"], ["--alert", "1"], ["--failover", "1", "--database", "crm"],
 ])  # fmt: skip
-def test_explain_gives_lines_that_add_up(results: Path, capsys: pytest.CaptureFixture[str], what: list[str]) -> None:
+def test_explain_gives_lines_that_add_up(
+    results: Path, capsys: pytest.CaptureFixture[str], what: list[str]
+) -> None:
     code, out, err = told(capsys, "explain", str(results), *what)
     assert (code, err) == (0, "")
     found = ledgers(out)
@@ -441,25 +538,35 @@ def test_explain_gives_lines_that_add_up(results: Path, capsys: pytest.CaptureFi
         assert all(us > 0 for us in lines)
 
 
-def test_explain_explains_the_numbers_of_the_summary(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_explains_the_numbers_of_the_summary(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     summary = json.loads((results / "summary.json").read_text())
     loss, outage = ledgers(told(capsys, "explain", str(results), "--failover", "1")[1])
     assert loss[0] == summary["failovers"][0]["data_loss_us"]
-    assert outage[0] == summary["failovers"][0]["outage_us"] == sum(summary["failovers"][0]["phases_us"].values())
+    assert (
+        outage[0]
+        == summary["failovers"][0]["outage_us"]
+        == sum(summary["failovers"][0]["phases_us"].values())
+    )
 
 
 @pytest.mark.parametrize("what", [
     ["--failover", "2"], ["--failover", "0"], ["--alert", "99"], ["--at", "soon"], ["--at", "99 days"],
     ["--at", "2020-01-01"], ["--failover", "1", "--database", "hr"], [], ["--failover", "1", "--at", "1 h"],
 ])  # fmt: skip
-def test_2_explain_what_there_is_not(results: Path, capsys: pytest.CaptureFixture[str], what: list[str]) -> None:
+def test_2_explain_what_there_is_not(
+    results: Path, capsys: pytest.CaptureFixture[str], what: list[str]
+) -> None:
     code, out, err = told(capsys, "explain", str(results), *what)
     assert (code, out) == (2, "")
     assert err
 
 
 def locked(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """As for a user who may not look into what is called so: the tests' own may look anywhere if they are root's."""
+    """As for a user who may not look into what is called so: the tests' own may look anywhere if
+    they are root's.
+    """
     stat = os.stat
 
     def refused(path: Any, *a: Any, **how: Any) -> os.stat_result:
@@ -470,32 +577,44 @@ def locked(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(os, "stat", refused)
 
 
-def test_2_results_that_nobody_may_look_into(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_2_results_that_nobody_may_look_into(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     locked(monkeypatch, "results")
     assert told(capsys, "run", "short.yaml") == (
-        2, "", "results/short: cannot be written (Permission denied); name another folder with --out\n",
+        2, "", "results/short: cannot be written (Permission denied); name another folder with "
+            "--out\n",
     )  # fmt: skip
 
 
 def test_2_an_empty_folder_in_one_that_may_not_be_written(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Told before anything is simulated: the results are moved into their place, and nothing may be moved there."""
+    """Told before anything is simulated: the results are moved into their place, and nothing may be
+    moved there.
+    """
     (here / "locked" / "r").mkdir(parents=True)
     access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode)
+    )
     monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
     code, _, err = told(capsys, "run", "short.yaml", "--out", "locked/r")
-    assert (code, err) == (2, f"locked/r: cannot be written (nothing may be put into {here / 'locked'}); name another folder with --out\n")
+    assert (code, err) == (
+        2,
+        f"locked/r: cannot be written (nothing may be put into {here / 'locked'}); name "
+        "another folder with --out\n",
+    )
 
 
 def test_2_a_file_is_no_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "verify", "short.yaml") == (
-        2, "", "short.yaml: holds no manifest.json; name the folder of a run, as `dr-sim run` printed it\n",
+        2, "", "short.yaml: holds no manifest.json; name the folder of a run, as `dr-sim run` "
+            "printed it\n",
     )  # fmt: skip
 
 
-# ---- results that cannot be read --------------------------------------------------------------------------------------------------
+# ---- results that cannot be read
 def nothing_there(folder: Path) -> None:
     shutil.rmtree(folder)
 
@@ -523,7 +642,9 @@ def half_a_journal(folder: Path) -> None:
 
 def flipped_journal(folder: Path) -> None:
     data = bytearray((folder / "journal.parquet").read_bytes())
-    data[len(data) // 3 : len(data) // 3 + 64] = bytes(b ^ 0xFF for b in data[len(data) // 3 : len(data) // 3 + 64])
+    data[len(data) // 3 : len(data) // 3 + 64] = bytes(
+        b ^ 0xFF for b in data[len(data) // 3 : len(data) // 3 + 64]
+    )
     (folder / "journal.parquet").write_bytes(bytes(data))
 
 
@@ -541,7 +662,11 @@ def another_scenario(folder: Path) -> None:
     no_scenario, another_scenario,
 ])  # fmt: skip
 def test_2_results_that_cannot_be_read(
-    results: Path, here: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], command: list[str]
+    results: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    command: list[str],
 ) -> None:
     folder = copied(results, here)
     damage(folder)
@@ -551,8 +676,10 @@ def test_2_results_that_cannot_be_read(
     assert "copy" in err
 
 
-# ---- the others -----------------------------------------------------------------------------------------------------------------
-def test_validate_says_every_mistake_of_every_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+# ---- the others
+def test_validate_says_every_mistake_of_every_file(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert told(capsys, "validate", "short.yaml")[:2] == (0, "1 scenario: no mistakes\n")
     assert told(capsys, "validate", "short.yaml", "short.yaml")[1] == "2 scenarios: no mistakes\n"
     (here / "wrong.yaml").write_text("run_for: 3 parsecs\nlink: {bandwidth: 1 Mbit/s, los: 1 %}\n")
@@ -575,11 +702,14 @@ def test_faults_lists_every_kind_with_its_source(capsys: pytest.CaptureFixture[s
     for kind in KINDS:
         assert f"\n{kind.name}\n" in f"\n{out}"
         told_words = " ".join(out.split())
-        assert " ".join(f"{kind.name} models {kind.models} source {kind.source}".split()) in told_words
+        assert (
+            " ".join(f"{kind.name} models {kind.models} source {kind.source}".split()) in told_words
+        )
 
 
 @pytest.mark.parametrize(
-    ("argv", "code"), [([], 2), (["fly"], 2), (["run"], 2), (["--version"], 0), (["run", "--help"], 0)]
+    ("argv", "code"),
+    [([], 2), (["fly"], 2), (["run"], 2), (["--version"], 0), (["run", "--help"], 0)],
 )
 def test_usage(capsys: pytest.CaptureFixture[str], argv: list[str], code: int) -> None:
     found, out, err = told(capsys, *argv)
@@ -592,7 +722,7 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"{n} " in out for n in (0, 1, 2, 3, 4, 130))
 
 
-# ---- as a process ----------------------------------------------------------------------------------------------------------------
+# ---- as a process
 def test_python_dash_m(here: Path) -> None:
     done = process("run", "short.yaml", "--set", "sla.data_loss=at most 10 s", cwd=here)
     assert (done.returncode, done.stderr) == (1, "")
@@ -602,44 +732,89 @@ def test_python_dash_m(here: Path) -> None:
 
 def test_a_reader_that_goes_away_is_no_mistake(here: Path) -> None:
     """| head -1: of much output and of little, and the verdict stands."""
-    for argv, code in ((["schema"], 0), (["faults"], 0), (["run", "short.yaml", "--set", "sla.outage=at most 1 s"], 1)):
+    for argv, code in (
+        (["schema"], 0),
+        (["faults"], 0),
+        (["run", "short.yaml", "--set", "sla.outage=at most 1 s"], 1),
+    ):
         reading, writing = os.pipe()
         os.close(reading)  # nobody reads at all
         with os.fdopen(writing, "w") as out:
             env = {**os.environ, "PYTHONPATH": str(ROOT)}
             done = subprocess.run(
-                [sys.executable, "-m", "dr_sim", *argv], stdout=out, stderr=subprocess.PIPE, text=True, cwd=here, env=env,
+                [sys.executable, "-m", "dr_sim", *argv],
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=here,
+                env=env,
                 check=False,
-            )  # fmt: skip
+            )
         assert (done.returncode, done.stderr) == (code, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
-@pytest.mark.parametrize("argv", [["schema"], ["validate", "short.yaml"], ["run", "short.yaml", "--json"]], ids=lambda argv: argv[0])
+@pytest.mark.parametrize(
+    "argv",
+    [["schema"], ["validate", "short.yaml"], ["run", "short.yaml", "--json"]],
+    ids=lambda argv: argv[0],
+)
 def test_2_what_cannot_be_printed_is_one_line(here: Path, argv: list[str]) -> None:
     with open("/dev/full", "w") as full:
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run([sys.executable, "-m", "dr_sim", *argv], stdout=full, stderr=subprocess.PIPE, text=True, cwd=here, env=env, check=False)
-    assert (done.returncode, done.stderr) == (2, "standard output: cannot be written (No space left on device)\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "dr_sim", *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=here,
+            env=env,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "standard output: cannot be written (No space left on device)\n",
+    )
 
 
 def test_no_standard_output_at_all_is_no_mistake(here: Path) -> None:
     """dr-sim ... >&- 2>&-: the exit code is all that is asked for."""
     command = f'"{sys.executable}" -m dr_sim validate "$0" >&- 2>&-'
     for name, code in (("short.yaml", 0), ("nope.yaml", 2)):
-        assert subprocess.run(["sh", "-c", command, name], cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode == code
+        assert (
+            subprocess.run(
+                ["sh", "-c", command, name],
+                cwd=here,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                check=False,
+            ).returncode
+            == code
+        )
 
 
 def test_a_home_that_cannot_be_written_is_nothing_to_tell(here: Path) -> None:
     (here / "home").write_text("no folder")
-    env = {"HOME": str(here / "home"), "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": "", "MPLCONFIGDIR": ""}
+    env = {
+        "HOME": str(here / "home"),
+        "XDG_CONFIG_HOME": "",
+        "XDG_CACHE_HOME": "",
+        "MPLCONFIGDIR": "",
+    }
     done = process("run", "short.yaml", cwd=here, env=env)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("term", "terminal", "codes"), [("xterm", True, True), ("dumb", True, False), ("xterm", False, False)])
+@pytest.mark.parametrize(
+    ("term", "terminal", "codes"),
+    [("xterm", True, True), ("dumb", True, False), ("xterm", False, False)],
+)
 def test_colours_are_for_terminals_that_know_them(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str, terminal: bool, codes: bool
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    term: str,
+    terminal: bool,
+    codes: bool,
 ) -> None:
     monkeypatch.setenv("TERM", term)
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -649,7 +824,9 @@ def test_colours_are_for_terminals_that_know_them(
 
 def test_a_terminal_that_lacks_letters_shows_the_rest(here: Path) -> None:
     (here / "named.yaml").write_text(SCENARIO.replace("crm:", "Bücher 数:"), encoding="utf-8")
-    done = process("run", "named.yaml", cwd=here, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    done = process(
+        "run", "named.yaml", cwd=here, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("PASS  named.yaml")
 
@@ -666,14 +843,21 @@ def test_at_takes_what_events_take_in_the_scenarios_zone(
     assert (code, err.count("\n")) == (2, 1) and "a time of day" in err
 
 
-def test_alerts_are_listed_by_the_numbers_that_alert_takes(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_alerts_are_listed_by_the_numbers_that_alert_takes(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = told(capsys, "explain", str(results), "--alerts")
     lines = out.splitlines()
     assert code == 0 and len(lines) > 1
     for n, line in enumerate(lines, 1):
         number, rest = line.split(maxsplit=1)
-        assert int(number) == n and re.match(r"Mon \d\d:\d\d:\d\d  event +\d+  (error|critical|warning) ", rest)
-    assert lines[0].partition("error")[2].strip() in told(capsys, "explain", str(results), "--alert", "1")[1]
+        assert int(number) == n and re.match(
+            r"Mon \d\d:\d\d:\d\d  event +\d+  (error|critical|warning) ", rest
+        )
+    assert (
+        lines[0].partition("error")[2].strip()
+        in told(capsys, "explain", str(results), "--alert", "1")[1]
+    )
 
 
 def test_a_star_in_set_is_every_database(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

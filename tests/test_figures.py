@@ -1,4 +1,6 @@
-"""The pictures are the same bytes for the same record, name what is in it, and stay small however long the run is."""
+"""The pictures are the same bytes for the same record, name what is in it, and stay small however
+long the run is.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def seen(journal: Journal, scenario: Scenario | None = None) -> Views:
 
 
 def text_of(path: Path) -> str:
-    return "\n".join("".join(e.itertext()) for e in ET.parse(path).iter() if e.tag.endswith("}text"))
+    return "\n".join(
+        "".join(e.itertext()) for e in ET.parse(path).iter() if e.tag.endswith("}text")
+    )
 
 
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -45,8 +49,22 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_the_timeline_names_what_happened(tmp_path: Path) -> None:
     timeline_svg(seen(sketch()), tmp_path / "t.svg")
     text = text_of(tmp_path / "t.svg")
-    for word in ("events", "2 link outage", "3 lose", "backups", "Mbit/s", "replay lag", "true exposure (site)", "DR Log Replay 2: no new logs (1)",
-                 "lost: 47:12", "back-off", "link down", "outage 7:02", "detect 0:30", "decide"):  # fmt: skip
+    for word in (
+        "events",
+        "2 link outage",
+        "3 lose",
+        "backups",
+        "Mbit/s",
+        "replay lag",
+        "true exposure (site)",
+        "DR Log Replay 2: no new logs (1)",
+        "lost: 47:12",
+        "back-off",
+        "link down",
+        "outage 7:02",
+        "detect 0:30",
+        "decide",
+    ):
         assert word in text, f"{word!r} is not in the picture"
 
 
@@ -95,22 +113,40 @@ def test_a_dense_curve_keeps_its_peaks() -> None:
     assert low.min() == 0
 
 
-def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotected(tmp_path: Path) -> None:
+def test_the_time_after_a_failover_is_drawn_with_its_sites_and_the_time_unprotected(
+    tmp_path: Path,
+) -> None:
     result = ran("after_failover/failback")
     timeline_svg(views_of(result.whole), tmp_path / "t.svg")
     text = text_of(tmp_path / "t.svg")
-    for word in ("primary A, secondary B", "primary B, secondary C", "dotted: unprotected", "1 lose", "2 order failover",
-                 "Around the failover 1", "Around the failover 2", "outage 1:21", "Sat 10 Jan"):  # fmt: skip
+    for word in (
+        "primary A, secondary B",
+        "primary B, secondary C",
+        "dotted: unprotected",
+        "1 lose",
+        "2 order failover",
+        "Around the failover 1",
+        "Around the failover 2",
+        "outage 1:21",
+        "Sat 10 Jan",
+    ):
         assert word in text, f"{word!r} is not in the picture"
     exposure_svg(views_of(result.whole), tmp_path / "e.svg")
     text = text_of(tmp_path / "e.svg")
     assert "unprotected" in text and "300" in text.split()  # minutes: it rises for hours
-    exposure_svg(seen(result.journal, replace(result.scenario, new_secondary_us=0)), tmp_path / "first.svg")
-    assert "unprotected" in text_of(tmp_path / "first.svg") and "300" not in text_of(tmp_path / "first.svg").split()
+    exposure_svg(
+        seen(result.journal, replace(result.scenario, new_secondary_us=0)), tmp_path / "first.svg"
+    )
+    assert (
+        "unprotected" in text_of(tmp_path / "first.svg")
+        and "300" not in text_of(tmp_path / "first.svg").split()
+    )
 
 
 def test_a_long_piece_of_a_dense_curve_is_a_slope_and_not_a_box() -> None:
-    """Of 2,000 short pieces and one that is half of the time, each slice shows what the curve is there."""
+    """Of 2,000 short pieces and one that is half of the time, each slice shows what the curve is
+    there.
+    """
     start = np.append(np.arange(2000), 2000)
     curve = Curve(start, start, 4000)
     edges, low, high = slices(*curve.points(), curve)
@@ -119,9 +155,17 @@ def test_a_long_piece_of_a_dense_curve_is_a_slope_and_not_a_box() -> None:
 
 
 def test_every_alert_that_there_is_has_a_mark_and_a_word() -> None:
-    ids = {x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100}
-    assert set(ALERT_MARKS) == ids | {BACKUP_OVERDUE, OUT_OF_SYNC} and ids == set(range(1, 1 + len(ids)))
-    assert len({(mark, colour) for mark, colour, _ in ALERT_MARKS.values()}) == len({word for *_, word in ALERT_MARKS.values()}) == len(ALERT_MARKS)
+    ids = {
+        x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100
+    }
+    assert set(ALERT_MARKS) == ids | {BACKUP_OVERDUE, OUT_OF_SYNC} and ids == set(
+        range(1, 1 + len(ids))
+    )
+    assert (
+        len({(mark, colour) for mark, colour, _ in ALERT_MARKS.values()})
+        == len({word for *_, word in ALERT_MARKS.values()})
+        == len(ALERT_MARKS)
+    )
 
 
 def test_the_same_figure_gives_the_same_bytes_wherever_it_was_drawn(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Texts that act, and paths that lead elsewhere: refused when they are read, harmless when they are shown."""
+"""Texts that act, and paths that lead elsewhere: refused when they are read, harmless when they are
+shown.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,10 @@ def written(text: str, name: str = "s.yaml") -> str:
     return name
 
 
-# ---- texts -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("char", ["\\x1b", "\\n", "\\r", "\\x07", "\\u2028", "\\u202e", "\\ufffe", "\\x85"])
+# ---- texts
+@pytest.mark.parametrize(
+    "char", ["\\x1b", "\\n", "\\r", "\\x07", "\\u2028", "\\u202e", "\\ufffe", "\\x85"]
+)
 @pytest.mark.parametrize(
     "line",
     ['name: "a{}b"', 'sla: {{outage: at most 3 min, id: "a{}b"}}', 'sla: [{{outage: at most 3 min, id: "a{}b"}}]',
@@ -50,13 +54,20 @@ def test_a_description_may_have_lines(here: Path) -> None:
 
 
 def test_a_merge_key_is_named(here: Path) -> None:
-    problems = validate(written(BASE.replace("databases:", "x: &x {size: 1 GB}\ndatabases:") + "machines: {<<: *x}\n"))
+    problems = validate(
+        written(
+            BASE.replace("databases:", "x: &x {size: 1 GB}\ndatabases:") + "machines: {<<: *x}\n"
+        )
+    )
     assert any("merge key" in p.message and "extends" in p.message for p in problems)
 
 
 def test_dollar_signs_are_no_mathematics(here: Path) -> None:
     hostile = "a$\\frac{$b"
-    text = BASE.replace("crm", f"'{hostile}'") + "events: [{at: 30 min, lose: site}]\nfailover: {mode: automatic}\n"
+    text = (
+        BASE.replace("crm", f"'{hostile}'")
+        + "events: [{at: 30 min, lose: site}]\nfailover: {mode: automatic}\n"
+    )
     assert main(["run", written(text), "--out", "out"]) == 0
     for picture in ("timeline.svg", "exposure.svg"):
         Xml.parse(here / "out" / picture)
@@ -67,7 +78,7 @@ def test_what_is_printed_does_not_act() -> None:
     assert printable("\x1b[1mPASS\x1b[0m\n\tcafé 日本") == "\x1b[1mPASS\x1b[0m\n\tcafé 日本"
 
 
-# ---- paths that are read ---------------------------------------------------------------------------------------------
+# ---- paths that are read
 @pytest.fixture
 def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("elsewhere") / "secret"
@@ -101,7 +112,9 @@ def test_outside_is_read_where_it_is_allowed(here: Path, secret: Path) -> None:
     assert main(["validate", name]) == 2
 
 
-def test_a_checkout_is_one_tree_from_wherever_it_is_run(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkout_is_one_tree_from_wherever_it_is_run(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in (".git", "a", "b"):
         Path(name).mkdir()
     written(BASE, "a/base.yaml")
@@ -129,7 +142,7 @@ def test_devices_and_pipes_are_no_files(here: Path, capsys: pytest.CaptureFixtur
     assert main(["check", "."]) == 2  # it holds no scenario
 
 
-# ---- paths that are written --------------------------------------------------------------------------------------------
+# ---- paths that are written
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_what_is_no_regular_file_is_not_replaced(here: Path) -> None:
     os.mkfifo("pipe")
@@ -147,24 +160,33 @@ def test_a_link_is_followed_and_stays(here: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="/dev/stdout is not of Windows")
 def test_streams_are_written_through(here: Path) -> None:
-    words = "from pathlib import Path; from dr_sim.output import write_together; write_together({Path('/dev/stdout'): 'said'})"
+    words = (
+        "from pathlib import Path; from dr_sim.output import write_together; "
+        "write_together({Path('/dev/stdout'): 'said'})"
+    )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert done.stdout == "said"
     write_whole(Path("/dev/null"), "nothing")
     assert not Path("/dev/null").is_file()
 
 
-def test_results_do_not_replace_a_link_nor_the_folder_one_is_in(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_do_not_replace_a_link_nor_the_folder_one_is_in(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = written(BASE)
     Path("target").mkdir()
     Path("link").symlink_to("target")
-    for out, why in (("link", "is a link"), (".", "is the folder that you are in"), ("..", "one above it")):
+    for out, why in (
+        ("link", "is a link"),
+        (".", "is the folder that you are in"),
+        ("..", "one above it"),
+    ):
         assert main(["run", name, "--out", out]) == 2
         assert why in capsys.readouterr().err
     assert Path("link").is_symlink()
 
 
-# ---- side by side, and after a kill ------------------------------------------------------------------------------------
+# ---- side by side, and after a kill
 def test_runs_side_by_side_get_a_number_each(here: Path) -> None:
     def one() -> None:
         with making(here) as new:
@@ -232,7 +254,7 @@ def test_one_scenario_runs_after_a_killed_run_of_another(here: Path) -> None:
     assert not left.exists()
 
 
-# ---- systems that lack things of Linux ---------------------------------------------------------------------------------
+# ---- systems that lack things of Linux
 def test_commands_work_without_what_windows_lacks(here: Path) -> None:
     """fcntl, pwd, resource, termios and some signals do not exist on Windows."""
     words = """

@@ -1,4 +1,6 @@
-"""The journal: what goes in comes out, at rest too; and one digest that hears everything but what engines word anew."""
+"""The journal: what goes in comes out, at rest too; and one digest that hears everything but what
+engines word anew.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from dr_sim.errors import InputError
 from dr_sim.journal import KIND_ID, KINDS, Journal
 from dr_sim.recovery import commands, events
 
-HEADER = BackupHeader("crm", 7, Kind.LOG, 1, 10, 20, 10, 10, 0, 1, 0, 5, 6, True, False, 4_000_000_000_000)
+HEADER = BackupHeader(
+    "crm", 7, Kind.LOG, 1, 10, 20, 10, 10, 0, 1, 0, 5, 6, True, False, 4_000_000_000_000
+)
 TEXTS = st.sampled_from(["", "crm", "a_b c", "Lohn und Gehalt", "数据库", "\U0001f600", "x" * 300])
 INTS = st.one_of(st.integers(-5, 5), st.integers(-(2**63), 2**63 - 1))
 
@@ -33,7 +37,10 @@ def value_of(field: tuple[str, str]) -> st.SearchStrategy[Any]:
 def any_row(kind_id: int) -> st.SearchStrategy[tuple[Any, ...]]:
     kind = KINDS[kind_id]
     return st.tuples(
-        st.just(kind.name), st.integers(0, 10**15), st.integers(-1, 2**20), *(value_of(f) for f in kind.fields)
+        st.just(kind.name),
+        st.integers(0, 10**15),
+        st.integers(-1, 2**20),
+        *(value_of(f) for f in kind.fields),
     )
 
 
@@ -65,7 +72,9 @@ def test_any_rows_come_back_from_the_file_with_their_digest(
 
 
 def test_a_whole_run_comes_back(tmp_path: Path) -> None:
-    journal = ran(ONE + "events: [{at: 301 s, corrupt_in_transit: crm}, {at: 1 h, lose: site}]\n").journal
+    journal = ran(
+        ONE + "events: [{at: 301 s, corrupt_in_transit: crm}, {at: 1 h, lose: site}]\n"
+    ).journal
     journal_file.save(journal, tmp_path / "j.parquet")
     loaded, checks = journal_file.load(tmp_path / "j.parquet")
     assert len(loaded) == len(journal) == len(checks)
@@ -116,11 +125,23 @@ def test_every_class_of_event_and_command_has_a_kind_with_its_fields_in_order() 
     assert len(KIND_ID) == len(KINDS)
 
 
-# ---- the digest ------------------------------------------------------------------------------------------------------
+# ---- the digest
 BASE: list[tuple[Any, ...]] = [
     ("truth.manager", 0, -1, 1, 1),
     ("truth.landed", 10, 0, 1, 2, 1, 100, 200, 1, "a_log"),
-    ("seen.ValidationFailed", 11, 0, 11, 1011, 1, "crm", "a_log", "hash_mismatch", 60001, "engine says A"),
+    (
+        "seen.ValidationFailed",
+        11,
+        0,
+        11,
+        1011,
+        1,
+        "crm",
+        "a_log",
+        "hash_mismatch",
+        60001,
+        "engine says A",
+    ),
     ("truth.landed", 20, 1, 2, 2, 1, 200, 300, 1, "b_log"),
 ]
 
@@ -143,7 +164,8 @@ def test_what_engines_word_anew_is_outside_the_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "place"), [(r, p) for r in range(4) for p in range(1, len(BASE[r])) if (r, p) not in ((2, 9), (2, 10))]
+    ("row", "place"),
+    [(r, p) for r in range(4) for p in range(1, len(BASE[r])) if (r, p) not in ((2, 9), (2, 10))],
 )
 def test_everything_else_changes_it(row: int, place: int) -> None:
     value = BASE[row][place]
@@ -155,10 +177,16 @@ def test_order_kind_number_and_who_is_who_change_it() -> None:
     digests = [
         digest_of(rows)
         for rows in (
-            BASE, BASE[:-1], [*BASE, BASE[-1]], [BASE[1], BASE[0], *BASE[2:]], [BASE[0], BASE[3], BASE[2], BASE[1]], [],
-            [("truth.fenced", 0, -1, 1)], [("truth.two_primaries", 0, -1, 1)],
+            BASE,
+            BASE[:-1],
+            [*BASE, BASE[-1]],
+            [BASE[1], BASE[0], *BASE[2:]],
+            [BASE[0], BASE[3], BASE[2], BASE[1]],
+            [],
+            [("truth.fenced", 0, -1, 1)],
+            [("truth.two_primaries", 0, -1, 1)],
         )
-    ]  # fmt: skip
+    ]
     assert len(set(digests)) == len(digests)
 
 
@@ -174,7 +202,9 @@ def test_packing_now_and_then_changes_nothing() -> None:
 
 @given(any_rows.filter(bool), st.data())
 @settings(max_examples=60)
-def test_any_single_change_of_a_row_changes_its_check(written: list[tuple[Any, ...]], data: st.DataObject) -> None:
+def test_any_single_change_of_a_row_changes_its_check(
+    written: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(written) - 1))
     row = written[at]
     changed = data.draw(any_row(KIND_ID[row[0]]).filter(lambda r: r != row))
@@ -183,7 +213,7 @@ def test_any_single_change_of_a_row_changes_its_check(written: list[tuple[Any, .
     assert np.flatnonzero(before != after).tolist() == [at]
 
 
-# ---- misuse and rubbish ------------------------------------------------------------------------------------------------
+# ---- misuse and rubbish
 def test_a_row_has_all_its_fields_or_is_refused() -> None:
     with pytest.raises(ValueError, match="takes 2 values, not 1"):
         Journal().note("truth.link", 0, -1, 1)
@@ -226,7 +256,7 @@ def test_another_table_gives_one_clear_line(tmp_path: Path, change: Any, why: st
         journal_file.load(path)
 
 
-# ---- frames ------------------------------------------------------------------------------------------------------------
+# ---- frames
 def test_a_frame_spells_texts_out_and_columns_keep_ids() -> None:
     journal = journal_of(BASE)
     frame = frames.frame(journal, "truth.landed")

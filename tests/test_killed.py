@@ -1,4 +1,6 @@
-"""Long commands are killed at random instants: nothing is left running, nothing is lost, and the next run gives the same."""
+"""Long commands are killed at random instants: nothing is left running, nothing is lost, and the
+next run gives the same.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,13 @@ sla: {outage: at most 10 min}
 
 def command(here: Path, name: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "dr_sim", *COMMANDS[name]], cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "dr_sim", *COMMANDS[name]],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def result(here: Path) -> object:
@@ -42,7 +48,9 @@ def result(here: Path) -> object:
     summary = here / "out/summary.json"
     if summary.exists():
         found = json.loads(summary.read_text(encoding="utf-8"))
-        return {key: found[key] for key in sorted(found) if key not in ("python", "seconds", "took_s")}
+        return {
+            key: found[key] for key in sorted(found) if key not in ("python", "seconds", "took_s")
+        }
     return (here / "out.xml").exists()
 
 

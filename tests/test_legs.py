@@ -1,4 +1,6 @@
-"""After a failover: a new recovery network is seeded, the time without one is measured, and failback is a failover."""
+"""After a failover: a new recovery network is seeded, the time without one is measured, and
+failback is a failover.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +31,31 @@ after_failover: {{new_secondary: {new_secondary}}}
 events: {events}
 """
 LOSE = "[{at: 1 h, lose: site}]"
-SEEDING_US = (  # a full is read, sent, hashed and restored: 500 GB at 191 MB/s, 200 Mbit/s, 500 MB/s and 356 MB/s
-    5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US + 1_000 * SECOND_US + SECOND_US + -(-500_000 * SECOND_US // 356)
+# a full is read, sent, hashed and restored: 500 GB at 191 MB/s, 200 Mbit/s, 500 MB/s and 356 MB/s
+SEEDING_US = (
+    5 * SECOND_US
+    + -(-500_000 * SECOND_US // 191)
+    + 20_000 * SECOND_US
+    + 1_000 * SECOND_US
+    + SECOND_US
+    + -(-500_000 * SECOND_US // 356)
 )
 
 FAILBACK = "[{at: 1 h, lose: site}, {at: 20 h, order_failover: dba}]"
 
 
-def written(tmp_path: Path, run_for: str = "12 h", new_secondary: str = "0 s", events: str = LOSE, log: str = "none") -> Path:
+def written(
+    tmp_path: Path,
+    run_for: str = "12 h",
+    new_secondary: str = "0 s",
+    events: str = LOSE,
+    log: str = "none",
+) -> Path:
     path = tmp_path / "s.yaml"
-    path.write_text(SCENARIO.format(run_for=run_for, new_secondary=new_secondary, events=events, log=log), encoding="utf-8")
+    path.write_text(
+        SCENARIO.format(run_for=run_for, new_secondary=new_secondary, events=events, log=log),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -89,20 +106,27 @@ def test_failback_is_a_failover_of_the_next_leg_in_the_run_s_time(tmp_path: Path
 
 
 def test_lost_before_it_was_seeded_it_cannot_take_over(tmp_path: Path) -> None:
-    _, second = failovers(ran(tmp_path, "24 h", events="[{at: 1 h, lose: site}, {at: 3 h, lose: site}]"))
+    _, second = failovers(
+        ran(tmp_path, "24 h", events="[{at: 1 h, lose: site}, {at: 3 h, lose: site}]")
+    )
     assert second["data_loss_us"] is None
     assert second["outage_us"] is None
 
 
-def test_a_loss_before_the_new_secondary_is_in_place_is_dated_when_it_happens(tmp_path: Path) -> None:
-    """By hand: the site is lost at 1 h, the new primary's at 2 h, and the run ends at 24 h; nothing can take over at 5 h."""
+def test_a_loss_before_the_new_secondary_is_in_place_is_dated_when_it_happens(
+    tmp_path: Path,
+) -> None:
+    """By hand: the site is lost at 1 h, the new primary's at 2 h, and the run ends at 24 h; nothing
+    can take over at 5 h.
+    """
     result = ran(tmp_path, "24 h", "4 h", "[{at: 1 h, lose: site}, {at: 2 h, lose: site}]")
     first, second = failovers(result)
     assert (first["failed_us"], second["failed_us"]) == (HOUR_US, 2 * HOUR_US)
     assert sum(second["phases_us"].values()) == 22 * HOUR_US  # and served again never
     assert second["outage_us"] is None
     assert second["data_loss_us"] is None
-    assert not first["unprotected_censored"] and first["unprotected_us"] < HOUR_US  # until it was lost itself
+    # until it was lost itself
+    assert not first["unprotected_censored"] and first["unprotected_us"] < HOUR_US
     assert result.summary["violations"] == []
 
 
@@ -117,7 +141,12 @@ def test_before_the_new_secondary_is_in_place_nobody_backs_up_or_watches(tmp_pat
 
 def test_a_recorded_series_goes_on_where_it_was(tmp_path: Path) -> None:
     leg = first_leg(ran(tmp_path).scenario, ran(tmp_path).journal)
-    volume = replace(leg.scenario.databases[0].log_volume, shape="series", series_interval_us=1800 * SECOND_US, series_bytes=(1, 2, 3, 4, 5))
+    volume = replace(
+        leg.scenario.databases[0].log_volume,
+        shape="series",
+        series_interval_us=1800 * SECOND_US,
+        series_bytes=(1, 2, 3, 4, 5),
+    )
     of = replace(leg.scenario, databases=(replace(leg.scenario.databases[0], log_volume=volume),))
     found = next_leg(Leg(1, 0, of, leg.journal))
     assert found is not None
@@ -129,9 +158,13 @@ def test_so_do_a_recorded_link_and_its_outages(tmp_path: Path) -> None:
     result = ran(tmp_path)
     begins_us = result.following[0].begins_us  # 1 h 01 min 01 s
     of = replace(
-        result.scenario, recorded_link=Recorded(1800 * SECOND_US, (1, 2, 3)), recorded_restores=Recorded(begins_us + 1, (7, 8)),
-        recorded_outages=Outages(2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))),
-    )  # fmt: skip
+        result.scenario,
+        recorded_link=Recorded(1800 * SECOND_US, (1, 2, 3)),
+        recorded_restores=Recorded(begins_us + 1, (7, 8)),
+        recorded_outages=Outages(
+            2 * HOUR_US, ((0, 60 * SECOND_US), (HOUR_US, HOUR_US + 600 * SECOND_US))
+        ),
+    )
     found = next_leg(Leg(1, 0, of, result.journal))
     assert found is not None
     assert found.scenario.recorded_link.values == (3, 1, 2)
@@ -143,32 +176,53 @@ def test_so_do_a_recorded_link_and_its_outages(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-LASTING = [  # (what begins at 50 min and lasts 3 h, what the next leg's record says of it: kind, fields, place)
+# (what begins at 50 min and lasts 3 h, what the next leg's record says of it: kind, fields, place)
+LASTING = [
     ("link_outage: 3 h", ("link_outage", "link down")),
     ("dead_alert_channel: 3 h", ("dead_alert_channel", "alerts reach nobody")),
-    ("disk_full: {disk: secondary_share, duration: 3 h}", ("disk_full", "something else fills the primary's share")),
-    ("wrong_clock: {side: secondary, ahead: 7 min, duration: 3 h}", ("wrong_clock", "clock of the primary is wrong")),
-    ("partition: {cut: to_secondary, duration: 3 h}", ("partition", "link down towards the primary")),
+    (
+        "disk_full: {disk: secondary_share, duration: 3 h}",
+        ("disk_full", "something else fills the primary's share"),
+    ),
+    (
+        "wrong_clock: {side: secondary, ahead: 7 min, duration: 3 h}",
+        ("wrong_clock", "clock of the primary is wrong"),
+    ),
+    (
+        "partition: {cut: to_secondary, duration: 3 h}",
+        ("partition", "link down towards the primary"),
+    ),
 ]
 BEFORE_US, LASTS_US = 50 * 60 * SECOND_US, 3 * HOUR_US
 
 
 @pytest.mark.parametrize(("what", "told"), LASTING, ids=[told[0] for _, told in LASTING])
-def test_what_lasts_goes_on_where_its_place_is_still_used(tmp_path: Path, what: str, told: tuple[str, str]) -> None:
+def test_what_lasts_goes_on_where_its_place_is_still_used(
+    tmp_path: Path, what: str, told: tuple[str, str]
+) -> None:
     result = ran(tmp_path, events=f"[{{at: 50 min, {what}}}, {{at: 1 h, lose: site}}]")
     leg = result.following[0]
-    spans = [(r.time_us, r.values["begins"], r.values["number"]) for r in leg.journal.rows("truth.event") if (r.values["what"], r.values["detail"]) == told]
-    assert spans == [(0, 1, 1), (BEFORE_US + LASTS_US - leg.begins_us, 0, 1)]  # to the microsecond when it would have ended
+    spans = [
+        (r.time_us, r.values["begins"], r.values["number"])
+        for r in leg.journal.rows("truth.event")
+        if (r.values["what"], r.values["detail"]) == told
+    ]
+    # to the microsecond when it would have ended
+    assert spans == [(0, 1, 1), (BEFORE_US + LASTS_US - leg.begins_us, 0, 1)]
     assert result.summary["happened"] == {told[0]: 1, "lose": 1}
     assert result.summary["violations"] == []
 
 
 def test_nothing_is_sent_over_a_link_that_was_down_before_the_failover(tmp_path: Path) -> None:
-    down, up = ran(tmp_path, events="[{at: 50 min, link_outage: 3 h}, {at: 1 h, lose: site}]"), ran(tmp_path)
+    down, up = (
+        ran(tmp_path, events="[{at: 50 min, link_outage: 3 h}, {at: 1 h, lose: site}]"),
+        ran(tmp_path),
+    )
     more_us = failovers(down)[0]["unprotected_us"] - failovers(up)[0]["unprotected_us"]
     leg = down.following[0]
     read_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191)
-    assert abs(more_us - (BEFORE_US + LASTS_US - leg.begins_us - read_us)) <= 3 + 180 * SECOND_US  # and perhaps a back-off
+    # and perhaps a back-off
+    assert abs(more_us - (BEFORE_US + LASTS_US - leg.begins_us - read_us)) <= 3 + 180 * SECOND_US
 
 
 @pytest.mark.parametrize(
@@ -187,26 +241,45 @@ def test_what_else_lasts_ends_with_what_it_befell(tmp_path: Path, what: str) -> 
 
 
 def test_a_slow_disk_is_felt_again_when_its_site_is_the_secondary_again(tmp_path: Path) -> None:
-    """B is slow from the first leg on; it is the primary in the second, and restores again after the planned failover."""
-    slow = "[{at: 30 min, slow_restore: {by: 3, duration: 40 h}}, {at: 1 h, order_failover: dba}, {at: 20 h, order_failover: dba}]"
+    """B is slow from the first leg on; it is the primary in the second, and restores again after
+    the planned failover.
+    """
+    slow = (
+        "[{at: 30 min, slow_restore: {by: 3, duration: 40 h}}, {at: 1 h, order_failover: "
+        "dba}, {at: 20 h, order_failover: dba}]"
+    )
     result = ran(tmp_path, "48 h", events=slow, log="every 5 min")
     second, third = result.following
     assert (second.primary, second.secondary) == ("B", "A")
     assert (third.primary, third.secondary) == ("A", "B")
     assert next(iter(second.journal.rows("truth.event"))).values["what"] != "slow_restore"
-    ends = [third.begins_us + r.time_us for r in third.journal.rows("truth.event") if not r.values["begins"]]
+    ends = [
+        third.begins_us + r.time_us
+        for r in third.journal.rows("truth.event")
+        if not r.values["begins"]
+    ]
     assert ends == [30 * 60 * SECOND_US + 40 * HOUR_US]
 
 
 def test_a_wrong_clock_that_nobody_sets_right_is_wrong_to_the_end(tmp_path: Path) -> None:
-    events = "[{at: 50 min, wrong_clock: {side: secondary, behind: 7 min}}, {at: 1 h, lose: site}, {at: 20 h, order_failover: dba}]"
+    events = (
+        "[{at: 50 min, wrong_clock: {side: secondary, behind: 7 min}}, {at: 1 h, lose: site}, "
+        "{at: 20 h, order_failover: dba}]"
+    )
     result = ran(tmp_path, "30 h", events=events, log="every 5 min")
-    assert [leg.scenario.events[0].params.side for leg in result.following] == ["primary", "secondary"]
+    assert [leg.scenario.events[0].params.side for leg in result.following] == [
+        "primary",
+        "secondary",
+    ]
 
 
 def test_what_was_drawn_goes_on_too(tmp_path: Path) -> None:
     path = written(tmp_path, "60 h", events="[{at: 24 h, lose: site}]")
-    path.write_text(path.read_text(encoding="utf-8") + "faults: {latency: {rate: 1 per 2 h, more: 20 ms, duration: 23 h}}\n", encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8")
+        + "faults: {latency: {rate: 1 per 2 h, more: 20 ms, duration: 23 h}}\n",
+        encoding="utf-8",
+    )
     leg = run(load_scenario(path)).following[0]
     assert leg.scenario.carried_num >= 3
     assert {e.number for e in leg.scenario.events[: leg.scenario.carried_num]} == {0}
@@ -221,7 +294,8 @@ def test_each_leg_has_draws_of_its_own() -> None:
 def test_verify_and_explain_reach_into_every_leg(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("timeline_svg", "exposure_svg", "write_report"):  # pictures have tests of their own
+    # pictures have tests of their own
+    for name in ("timeline_svg", "exposure_svg", "write_report"):
         monkeypatch.setattr(results, name, lambda *a: None)
     path, folder = written(tmp_path, "24 h", events=FAILBACK, log="every 5 min"), tmp_path / "r"
     assert cli.main(["run", str(path), "--out", str(folder)]) == 0
@@ -232,23 +306,32 @@ def test_verify_and_explain_reach_into_every_leg(
     (folder / "journal-2.parquet").write_bytes((folder / "journal-2.parquet").read_bytes()[:-100])
     assert cli.main(["verify", str(folder)]) == 2
     assert "journal-2.parquet" in capsys.readouterr().err
-    assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0  # it is still a run of ours
+    # it is still a run of ours
+    assert cli.main(["run", str(path), "--seed", "2", "--out", str(folder)]) == 0
 
 
 def test_an_alert_that_was_missed_after_a_failover_is_a_missed_alert(tmp_path: Path) -> None:
-    silence = "[{at: 1 h, lose: site}, {at: 20 h, dead_alert_channel: 3 h}, {at: 20 h, paused_backups: {database: crm, duration: 2 h}}]"
+    silence = (
+        "[{at: 1 h, lose: site}, {at: 20 h, dead_alert_channel: 3 h}, {at: 20 h, "
+        "paused_backups: {database: crm, duration: 2 h}}]"
+    )
     path = written(tmp_path, "24 h", events=silence, log="every 5 min")
-    result = run(load_scenario(path, ["sla={alerts_missed: at most 0, exposure.max: at most 15 min}"]))
+    result = run(
+        load_scenario(path, ["sla={alerts_missed: at most 0, exposure.max: at most 15 min}"])
+    )
     missed, exposed = result.verdict.lines
     assert (missed.value, missed.outcome) == (1, Outcome.FAIL)
     assert result.summary["alerts"]["by_database"]["crm"]["missed"] == 1
-    seeded_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US  # when the new full has landed, by itself
+    # when the new full has landed, by itself
+    seeded_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US
     assert exposed.outcome is Outcome.FAIL
     assert seeded_us <= exposed.value < seeded_us * 11 // 10  # logs cross beside it
 
 
 def test_what_was_refused_or_silently_short_after_a_failover_counts(tmp_path: Path) -> None:
-    full = "[{at: 1 h, lose: site}, {at: 20 h, log_full: {database: crm, duration: 1 h, room: 0 B}}]"
+    full = (
+        "[{at: 1 h, lose: site}, {at: 20 h, log_full: {database: crm, duration: 1 h, room: 0 B}}]"
+    )
     result = ran(tmp_path, "24 h", events=full, log="every 5 min")
     refused = result.summary["writes_refused"]
     assert refused["time_us"] == refused["by_database"]["crm"]["time_us"] > 0

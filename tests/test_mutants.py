@@ -1,5 +1,6 @@
-"""Planted bugs: each is put into the real recovery logic, run through the world, and caught by the witness; the same run
-without it has nothing to catch. The six of the house, and those of a restart."""
+"""Planted bugs: each is put into the real recovery logic, run through the world, and caught by the
+witness; the same run without it has nothing to catch. The six of the house, and those of a restart.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +40,14 @@ failover: {mode: automatic}
 Patch = pytest.MonkeyPatch
 
 
-def caught(*happenings: str, during: tuple[tuple[int, Callable[[World], object]], ...] = ()) -> set[str]:
+def caught(
+    *happenings: str, during: tuple[tuple[int, Callable[[World], object]], ...] = ()
+) -> set[str]:
     """The invariants that broke in a run with these events."""
-    return broken(TEXT + ("events:\n" + "".join(f"  - {h}\n" for h in happenings) if happenings else ""), during)
+    return broken(
+        TEXT + ("events:\n" + "".join(f"  - {h}\n" for h in happenings) if happenings else ""),
+        during,
+    )
 
 
 def broken(text: str, during: tuple[tuple[int, Callable[[World], object]], ...] = ()) -> set[str]:
@@ -56,7 +62,7 @@ def broken(text: str, during: tuple[tuple[int, Callable[[World], object]], ...] 
     return {v.invariant for v in world.context.witness.violations}
 
 
-# ---- the bugs --------------------------------------------------------------------------------------------------------
+# ---- the bugs
 def skip_the_gap_check(patch: Patch) -> None:
     """A log that begins past the position is as good as any."""
 
@@ -130,11 +136,19 @@ def skip_the_hash(patch: Patch) -> None:
         if e.outcome != "hash_mismatch":
             failed(self, e, out)
             return
-        before = max((f for f in self.files.values() if f.header), key=lambda f: f.modified_utc_us).header
+        before = max(
+            (f for f in self.files.values() if f.header), key=lambda f: f.modified_utc_us
+        ).header
         assert before is not None
         size = before.last_lsn - before.first_lsn
-        header = dataclasses.replace(before, first_lsn=before.last_lsn, last_lsn=before.last_lsn + size)
-        landing.validated(self, events.Validated(e.mono_us, e.utc_us, e.incarnation, e.database, e.name, header), out)
+        header = dataclasses.replace(
+            before, first_lsn=before.last_lsn, last_lsn=before.last_lsn + size
+        )
+        landing.validated(
+            self,
+            events.Validated(e.mono_us, e.utc_us, e.incarnation, e.database, e.name, header),
+            out,
+        )
 
     patch.setitem(manager._OF_DATABASE, events.ValidationFailed, credulous)
 
@@ -151,7 +165,7 @@ def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
     patch.setattr(secondary.Secondary, "_hashed", blind)
 
 
-# ---- those of a drain: each is what an excuse of the witness might hide ------------------------------------------------------
+# ---- those of a drain: each is what an excuse of the witness might hide
 def give_up_what_is_on_its_way(patch: Patch) -> None:
     """The share has answered, and what it told is not waited for."""
     answered = Drain.share_answered
@@ -223,14 +237,18 @@ def restore_in_the_wrong_order(patch: Patch) -> None:
     patch.setattr(waiting, "next_log", wrong)
 
 
-# ---- those of a restart: what the store holds is not read ---------------------------------------------------------------
+# ---- those of a restart: what the store holds is not read
 def forget_saved(patch: Patch, cls: type, place: int, key: str = "") -> None:
     """The machine's part is begun with nothing saved (or without one key of it)."""
     begin = cls.__init__
 
     def forgetful(self: Any, *args: Any) -> None:
         saved = args[place]
-        kept = {k: v for k, v in saved.items() if not k.startswith(key)} if isinstance(saved, dict) else ""
+        kept = (
+            {k: v for k, v in saved.items() if not k.startswith(key)}
+            if isinstance(saved, dict)
+            else ""
+        )
         begin(self, *args[:place], kept, *args[place + 1 :])
 
     patch.setattr(cls, "__init__", forgetful)
@@ -264,7 +282,9 @@ SILENT = 75 * MINUTE  # nothing has landed for long, and that has been told
         (forget_the_failover, "skip ahead, planned", "fence"),
     ],
 )
-def test_the_tests_of_restarts_catch(mutant: Callable[[Patch], None], story: str, crash_at: int | str) -> None:
+def test_the_tests_of_restarts_catch(
+    mutant: Callable[[Patch], None], story: str, crash_at: int | str
+) -> None:
     usual = test_restart.undisturbed(story)
     if isinstance(crash_at, str):
         begin, end = test_restart.spans(usual.journal, *test_restart.OPERATIONS[crash_at])[-1]
@@ -275,18 +295,22 @@ def test_the_tests_of_restarts_catch(mutant: Callable[[Patch], None], story: str
         test_restart.check(story, test_restart.run(story, crash_at=(crash_at,)))
 
 
-# ---- the worlds in which they show --------------------------------------------------------------------------------------
+# ---- the worlds in which they show
 def crash_in_mid_restore(world: World) -> None:
     """The first restore that is under way from now on is killed."""
     if world.secondary._restoring:
         world.hands.crash()
     else:
-        world.context.agenda.at(world.context.now_us + SECOND // 2, Class.FAULT, -1, crash_in_mid_restore, world)
+        world.context.agenda.at(
+            world.context.now_us + SECOND // 2, Class.FAULT, -1, crash_in_mid_restore, world
+        )
 
 
 @dataclass
 class Rehearsal:
-    """Someone brings a copy of the standby online at 12 minutes, on a fork of its own; its logs end up in the share."""
+    """Someone brings a copy of the standby online at 12 minutes, on a fork of its own; its logs end
+    up in the share.
+    """
 
     clone: ModelEngine | None = None
 
@@ -308,7 +332,9 @@ class Rehearsal:
         number = (1 << 31) + utc % (1 << 30)
         op = clone.begin_backup("crm", Kind.LOG, name, utc, log_bytes, backup_id=number)
         header = op.finish(database.commits, database.lsn, utc + SECOND).header
-        file = BackupFile(number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us)
+        file = BackupFile(
+            number, 0, "crm", Kind.LOG, name, header, database.commits, context.now_us
+        )
         data = clone.files.read(name)
         file.finished(header, data, database.commits)
         context.by_name[0][name] = file
@@ -318,18 +344,25 @@ class Rehearsal:
 
 
 def with_a_second_fork() -> set[str]:
-    """The fork's first log ends before the standby's position, its second begins there and is wholly on the fork."""
+    """The fork's first log ends before the standby's position, its second begins there and is
+    wholly on the fork.
+    """
     rehearsal = Rehearsal()
 
     def first(world: World) -> None:
-        behind = world.context.secondary_engine.state("crm").redo_lsn - rehearsal.clone.databases["crm"].lsn  # type: ignore[union-attr]
+        behind = (
+            world.context.secondary_engine.state("crm").redo_lsn
+            - rehearsal.clone.databases["crm"].lsn
+        )  # type: ignore[union-attr]
         rehearsal.back_up(world, behind)
         assert behind > 0
 
     def second(world: World) -> None:
         rehearsal.back_up(world, 20_000_000)
 
-    return caught(during=((12 * MINUTE, rehearsal.begin), (17 * MINUTE, first), (18 * MINUTE, second)))
+    return caught(
+        during=((12 * MINUTE, rehearsal.begin), (17 * MINUTE, first), (18 * MINUTE, second))
+    )
 
 
 def with_a_hole() -> set[str]:
@@ -345,9 +378,12 @@ def with_a_crash() -> set[str]:
 
 
 def with_a_hole_that_an_incremental_bridges() -> set[str]:
-    """Nobody has repaired the hole of 1:15 when the site goes at 1:29; the incremental of 1:20 gets past it."""
+    """Nobody has repaired the hole of 1:15 when the site goes at 1:29; the incremental of 1:20 gets
+    past it.
+    """
     text = TEXT.replace("daily 00:10", "daily 01:10") + (
-        "replay: {on_hole: skip_ahead, age: 1 h}\nevents: [{at: 74 min, missing_file: crm}, {at: 89 min, lose: site}]\n"
+        "replay: {on_hole: skip_ahead, age: 1 h}\nevents: [{at: 74 min, missing_file: "
+        "crm}, {at: 89 min, lose: site}]\n"
     )
     return broken(text)
 
@@ -375,27 +411,40 @@ def with_a_lost_host() -> set[str]:
 def with_a_lost_host_and_damage_on_the_way() -> set[str]:
     """The log of 1:25 is damaged on its way; the share has it whole."""
     text = TEXT.replace("100 Mbit/s", "2 Mbit/s")
-    return broken(text + "events: [{at: 85 min, corrupt_in_transit: crm}, {at: 85 min 20 s, lose: host}]\n")
+    return broken(
+        text + "events: [{at: 85 min, corrupt_in_transit: crm}, {at: 85 min 20 s, lose: host}]\n"
+    )
 
 
 def with_a_lost_host_behind_a_dead_link() -> set[str]:
-    """Nothing comes over the data link before the drain's limit is over: what the share has is not to be had."""
+    """Nothing comes over the data link before the drain's limit is over: what the share has is not
+    to be had.
+    """
     return broken(TEXT + "events: [{at: 84 min, link_outage: 30 min}, {at: 86 min, lose: host}]\n")
 
 
 def with_a_lost_host_and_no_path() -> set[str]:
     """Questions go over the data link as well: the share does not answer."""
     text = TEXT.replace("100 Mbit/s", "2 Mbit/s") + "heartbeat: {path: data link}\n"
-    return broken(text + "events: [{at: 85 min 20 s, link_outage: 30 min}, {at: 85 min 20 s, lose: host}]\n")
+    return broken(
+        text + "events: [{at: 85 min 20 s, link_outage: 30 min}, {at: 85 min 20 s, lose: host}]\n"
+    )
 
 
 def with_damage_on_every_way() -> set[str]:
     """Each copy of the log of 1:25 lands damaged."""
     text = TEXT.replace("100 Mbit/s", "2 Mbit/s")
-    return broken(text + "events: [{at: 85 min, corrupt_in_transit: {database: crm, files: 20}}, {at: 85 min 20 s, lose: host}]\n")
+    return broken(
+        text + "events: [{at: 85 min, corrupt_in_transit: {database: crm, files: 20}}, {at: 85 "
+        "min 20 s, lose: host}]\n"
+    )
 
 
-EXCUSED = [with_a_lost_host_behind_a_dead_link, with_a_lost_host_and_no_path, with_damage_on_every_way]
+EXCUSED = [
+    with_a_lost_host_behind_a_dead_link,
+    with_a_lost_host_and_no_path,
+    with_damage_on_every_way,
+]
 
 
 @pytest.mark.parametrize("world", EXCUSED, ids=lambda w: w.__name__)
@@ -407,7 +456,11 @@ def test_what_nobody_could_have_had_is_not_asked_for(world: Callable[[], set[str
 def test_without_its_excuse_it_would_be(world: Callable[[], set[str]]) -> None:
     """Else the excuse is of no use, and may hide something."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Reach, "due_class", lambda self, database: self._primary.databases[database].failed or "site")
+        patch.setattr(
+            Reach,
+            "due_class",
+            lambda self, database: self._primary.databases[database].failed or "site",
+        )
         assert "short_recovery" in world()
 
 
@@ -435,8 +488,12 @@ MUTANTS = [
 ]
 
 
-@pytest.mark.parametrize(("mutant", "world", "invariant"), MUTANTS, ids=lambda f: getattr(f, "__name__", f))
-def test_the_witness_catches(mutant: Callable[[Patch], None], world: Callable[[], set[str]], invariant: str) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "world", "invariant"), MUTANTS, ids=lambda f: getattr(f, "__name__", f)
+)
+def test_the_witness_catches(
+    mutant: Callable[[Patch], None], world: Callable[[], set[str]], invariant: str
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         mutant(patch)
         assert invariant in world()
@@ -451,5 +508,11 @@ def test_without_the_bug_there_is_nothing_to_catch(world: Callable[[], set[str]]
 
 def test_all_six_of_the_house_are_here() -> None:
     names = {mutant.__name__ for mutant, _, _ in MUTANTS}
-    assert {"skip_the_gap_check", "replay_twice", "forget_the_counter", "choose_by_lsn_across_forks",
-            "promote_over_a_hole", "skip_the_hash"} <= names  # fmt: skip
+    assert {
+        "skip_the_gap_check",
+        "replay_twice",
+        "forget_the_counter",
+        "choose_by_lsn_across_forks",
+        "promote_over_a_hole",
+        "skip_the_hash",
+    } <= names

@@ -35,7 +35,9 @@ def test_two_values_are_told_apart(a: float, b: float, unit: str, texts: list[st
     assert number_texts([a, b], unit) == texts
 
 
-@given(st.integers(0, 10**12), st.integers(0, 10**12), st.sampled_from(["us", "ppm", "bytes", "count"]))
+@given(
+    st.integers(0, 10**12), st.integers(0, 10**12), st.sampled_from(["us", "ppm", "bytes", "count"])
+)
 def test_values_that_differ_never_look_the_same(a: int, b: int, unit: str) -> None:
     first, second = number_texts([a, b], unit)
     assert (first == second) is (a == b)

@@ -1,4 +1,6 @@
-"""The pytest plugin in sessions of its own: off unless asked for, a test for each SLA line, ids that say where."""
+"""The pytest plugin in sessions of its own: off unless asked for, a test for each SLA line, ids
+that say where.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ def test_each_line_of_the_sla_is_a_test(session: pytest.Pytester, by: str) -> No
     if by == "ini":
         session.makeini("[pytest]\ndr_sim = true\n")
     result = run(session, "-rA", *(["--dr-sim"] if by == "option" else []))
-    result.assert_outcomes(passed=2, failed=2)  # one is the Python test; no failover happened: unknown is not pass
+    # one is the Python test; no failover happened: unknown is not pass
+    result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines_random([
         "PASSED s.yaml::8 peak", "FAILED s.yaml::9 typical*", "FAILED s.yaml::10 outage*",
         "*s.yaml:9: FAIL*exposure.p99 at most 1:00*", "*s.yaml:10: UNKNOWN*no failover happened*",
@@ -69,10 +72,15 @@ def test_each_line_of_the_sla_is_a_test(session: pytest.Pytester, by: str) -> No
 
 def test_a_line_of_a_tenant_is_a_test(session: pytest.Pytester) -> None:
     body = QUIET.replace("crm: {", "crm: {tenants: [acme], ")
-    (session.path / "s.yaml").write_text(body + "sla:\n  - {exposure.max: at most 6 min, tenant: acme}\n  - {alerts_missed: at most 0, tenant: acme}\n")
+    (session.path / "s.yaml").write_text(
+        body + "sla:\n  - {exposure.max: at most 6 min, tenant: acme}\n  - {alerts_missed: at "
+        "most 0, tenant: acme}\n"
+    )
     result = run(session, "-rA", "--dr-sim", "s.yaml")
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines_random(["PASSED s.yaml::8 exposure.max acme", "PASSED s.yaml::9 alerts_missed acme"])
+    result.stdout.fnmatch_lines_random(
+        ["PASSED s.yaml::8 exposure.max acme", "PASSED s.yaml::9 alerts_missed acme"]
+    )
 
 
 def test_a_line_is_run_by_its_id(session: pytest.Pytester) -> None:
@@ -96,7 +104,9 @@ def test_a_mistake_in_a_scenario_is_an_error_with_its_line(session: pytest.Pytes
 
 
 def test_more_replications_decide_what_one_cannot(session: pytest.Pytester) -> None:
-    (session.path / "s.yaml").write_text(QUIET + LINES.replace("exposure.p99: at most 1 min", "alerts_missed.p50: at most 0"))
+    (session.path / "s.yaml").write_text(
+        QUIET + LINES.replace("exposure.p99: at most 1 min", "alerts_missed.p50: at most 0")
+    )
     run(session, "--dr-sim", "s.yaml::9 typical").assert_outcomes(failed=1)
     result = run(session, "--dr-sim", "--dr-sim-replications", "25")
     result.assert_outcomes(passed=3, failed=1)
@@ -104,7 +114,7 @@ def test_more_replications_decide_what_one_cannot(session: pytest.Pytester) -> N
 
 def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> None:
     session.makepyfile(
-        test_nothing=f'''
+        test_nothing=f"""
         TEXT = {SMALL!r}
         def test_one(dr_sim_scenario, dr_sim_run):
             run = dr_sim_run(dr_sim_scenario("s.yaml", "link.bandwidth=1 Gbit/s"))
@@ -113,7 +123,7 @@ def test_fixtures_build_worlds_and_measure_them(session: pytest.Pytester) -> Non
             found = dr_sim_replicate(dr_sim_scenario(TEXT, seed=3), 4)
             assert found.n == 4 and found.scenario.seed == 3
             assert set(found.measures["replication"]) == {{0, 1, 2, 3}}
-        '''
+        """
     )
     run(session).assert_outcomes(passed=2)
 

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.report import CHARTS_DRAWN, CHROMIUM, DRIVER, MOST_BYTES, MOST_MS, open_browser, times
+from benchmarks.report import (
+    CHARTS_DRAWN,
+    CHROMIUM,
+    DRIVER,
+    MOST_BYTES,
+    MOST_MS,
+    open_browser,
+    times,
+)
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sample import take
 from dr_sim.figures.views import views_of
@@ -49,7 +57,7 @@ def a_page(tmp_path: Path, text: str) -> str:
     return report_html(views_of(result.whole), full_summary(result))
 
 
-# ---- what stands on it ---------------------------------------------------------------------------------------------------
+# ---- what stands on it
 def test_it_is_one_file_of_a_bearable_size_that_fetches_nothing(two_weeks: Path) -> None:
     page = two_weeks.read_text(encoding="utf-8")
     assert len(page.encode()) < MOST_BYTES
@@ -61,7 +69,9 @@ def test_numbers_are_the_summary_s(two_weeks: Path) -> None:
     summary = json.loads((two_weeks.parent / "summary.json").read_text(encoding="utf-8"))
     assert summary["journal_digest"] in page
     assert "5:01 of data are lost: 20.1 MB, 3,010 transactions." in page
-    assert "Outage 2:08: detect 0:29; fence 0:21; recover 0:10; redirect 1:00; warm up 0:08." in page
+    assert (
+        "Outage 2:08: detect 0:29; fence 0:21; recover 0:10; redirect 1:00; warm up 0:08." in page
+    )
     assert page.count("For database [crm] no new transaction logs") >= 2
     assert page.count("<td>DR Log Replay</td>") == summary["alerts"]["raised"]
     assert "(UTC)" in page or "Times are in UTC" in page
@@ -76,7 +86,13 @@ def test_its_colours_are_those_that_colour_blind_readers_tell_apart(two_weeks: P
     found = {colour.upper() for colour in re.findall(r"#[0-9A-Fa-f]{6}", data)}
     assert {"#0072B2", "#D55E00", "#009E73"} <= found
     tints = {"#A6DCC8", "#DCE6F2"}
-    grey = {c for c in found if max(int(c[i : i + 2], 16) for i in (1, 3, 5)) - min(int(c[i : i + 2], 16) for i in (1, 3, 5)) <= 8}
+    grey = {
+        c
+        for c in found
+        if max(int(c[i : i + 2], 16) for i in (1, 3, 5))
+        - min(int(c[i : i + 2], 16) for i in (1, 3, 5))
+        <= 8
+    }
     assert found - SAFE - tints - grey == set()
 
 
@@ -103,7 +119,8 @@ def test_every_chart_is_told_in_words(two_weeks: Path) -> None:
 def test_the_verdict_comes_first(tmp_path: Path, sla: str, said: str) -> None:
     page = a_page(
         tmp_path,
-        "run_for: 1 h\ndatabases: {crm: {size: 1 GB, full: none, incremental: none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+        "run_for: 1 h\ndatabases: {crm: {size: 1 GB, full: none, incremental: "
+        "none}}\nlink: {bandwidth: 100 Mbit/s}\n"
         f"failover: {{mode: automatic}}\nevents: [{{at: 32 min, lose: site}}]\nsla: {sla}\n",
     )
     assert said in page
@@ -111,12 +128,32 @@ def test_the_verdict_comes_first(tmp_path: Path, sla: str, said: str) -> None:
 
 
 def test_the_order_is_from_the_verdict_to_how_to_get_it_again(two_weeks: Path) -> None:
-    """Verdict, SLA, numbers; the timeline; what the failover cost; distribution; backlog; alerts; what it rests on; again."""
+    """Verdict, SLA, numbers; the timeline; what the failover cost; distribution; backlog; alerts;
+    what it rests on; again.
+    """
     page = two_weeks.read_text(encoding="utf-8")
     main = page[page.index("<header>") :]
-    order = ["The SLA is met", ">SLA<", "The run in numbers", "5:01 of data lost, outage 2:08", ">Timeline<", ">Backups<", ">Link<", ">What happened<",
-             ">Replay: how far", ">Exposure: true beside reported<", ">Failover 1: site lost", ">Data loss: what", ">Outage: phase by phase<",
-             ">How exposure was distributed", ">Backlog and staging<", "4 alerts, with their texts", "What the verdict rests on", "This run again", "The resolved scenario"]  # fmt: skip
+    order = [
+        "The SLA is met",
+        ">SLA<",
+        "The run in numbers",
+        "5:01 of data lost, outage 2:08",
+        ">Timeline<",
+        ">Backups<",
+        ">Link<",
+        ">What happened<",
+        ">Replay: how far",
+        ">Exposure: true beside reported<",
+        ">Failover 1: site lost",
+        ">Data loss: what",
+        ">Outage: phase by phase<",
+        ">How exposure was distributed",
+        ">Backlog and staging<",
+        "4 alerts, with their texts",
+        "What the verdict rests on",
+        "This run again",
+        "The resolved scenario",
+    ]
     order.remove(">What happened<")  # among the lanes
     assert ">What happened<" in main
     places = [main.index(word) for word in order]
@@ -124,11 +161,19 @@ def test_the_order_is_from_the_verdict_to_how_to_get_it_again(two_weeks: Path) -
 
 
 def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
-    """A database is gone for good and its tenant is never served again; the SLA asks about the others."""
+    """A database is gone for good and its tenant is never served again; the SLA asks about the
+    others.
+    """
     result = ran("after_failover/tenants")
     page = report_html(views_of(result.whole), full_summary(result))
-    assert "The SLA is met in this run. But after failover 1 it is not known how much was lost (no copy of erp was ever restored at the secondary" in page
-    assert "; the outage of failover 1 was not over by the end of the run: no line of it asks about that." in page
+    assert (
+        "The SLA is met in this run. But after failover 1 it is not known how much was "
+        "lost (no copy of erp was ever restored at the secondary" in page
+    )
+    assert (
+        "; the outage of failover 1 was not over by the end of the run: no line of it "
+        "asks about that." in page
+    )
 
 
 MANY_NAMES = """\
@@ -142,11 +187,17 @@ monitor: {enabled: false}
 
 def test_names_of_any_length_and_number_leave_room_for_the_charts(tmp_path: Path) -> None:
     long = [f"a_database_of_a_name_that_is_longer_than_any_axis_{i}" for i in range(2)]
-    few = a_page(tmp_path, MANY_NAMES % ", ".join(f"{name}: {{size: 1 GB, full: none, incremental: none}}" for name in long))
+    few = a_page(
+        tmp_path,
+        MANY_NAMES
+        % ", ".join(f"{name}: {{size: 1 GB, full: none, incremental: none}}" for name in long),
+    )
     factors = re.findall(r'"factors":(\[[^\]]*a_data[^\]]*\])', few.replace("\\\\u2026", "…"))
     assert factors and all(len(label) <= 18 for label in json.loads(factors[0]))
     assert len(set(json.loads(factors[0]))) == 2  # shortened, and still two
-    many = a_page(tmp_path, MANY_NAMES % "crm: {copies: 20, size: 1 GB, full: none, incremental: none}")
+    many = a_page(
+        tmp_path, MANY_NAMES % "crm: {copies: 20, size: 1 GB, full: none, incremental: none}"
+    )
     assert "They are about 20 subjects, so they are drawn by kind." in many
     assert '"factors":["2 no new logs"]' in many and '"limit":5' in many
 
@@ -154,19 +205,27 @@ def test_names_of_any_length_and_number_leave_room_for_the_charts(tmp_path: Path
 @pytest.mark.parametrize("lines", [(), (SlaLine("rpo", "data_loss", True, 3600 * 10**6),)])
 def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]) -> None:
     journal = Journal()
-    for row in (("truth.failed", 10, -1, "site"), ("truth.promoted", 20, 0, 2, 1, 1, 10, 0, 0, 0), ("truth.silent_recovery", 20, 0, 5, 1, 1)):
+    for row in (
+        ("truth.failed", 10, -1, "site"),
+        ("truth.promoted", 20, 0, 2, 1, 1, 10, 0, 0, 0),
+        ("truth.silent_recovery", 20, 0, 5, 1, 1),
+    ):
         journal.note(*row)
     journal.note("truth.end", 60 * 10**6, -1)
     scenario = replace(a_scenario(), sla=lines)
     summary = summarise(whole_of(journal, scenario))
-    outcome, said = _verdict({**summary, "verdict": verdict_json(judge(summary, scenario))}, scenario)
+    outcome, said = _verdict(
+        {**summary, "verdict": verdict_json(judge(summary, scenario))}, scenario
+    )
     assert outcome == "fail"
     assert said.startswith("A recovery was silently short")
 
 
 def test_a_run_without_failover_and_a_name_that_is_no_html(tmp_path: Path) -> None:
     page = a_page(
-        tmp_path, "name: 'a <b> & c'\nrun_for: 20 min\ndatabases: {'x<y': {size: 1 GB, log: none}}\nlink: {bandwidth: 1 Mbit/s}\n"
+        tmp_path,
+        "name: 'a <b> & c'\nrun_for: 20 min\ndatabases: {'x<y': {size: 1 GB, log: "
+        "none}}\nlink: {bandwidth: 1 Mbit/s}\n",
     )
     assert "<h1>a &lt;b&gt; &amp; c</h1>" in page
     assert "<b>" not in page.split("<main>")[1].split("</main>")[0]
@@ -204,7 +263,9 @@ faults: {lose: {rate: 100 per day, what: site}}
         ("{}", 8, "the scenario names no SLA to be judged by"),
     ],
 )
-def test_a_page_of_many_runs_says_what_they_say(tmp_path: Path, sla: str, runs: int, said: str) -> None:
+def test_a_page_of_many_runs_says_what_they_say(
+    tmp_path: Path, sla: str, runs: int, said: str
+) -> None:
     (tmp_path / "s.yaml").write_text(f"{REPLICATED}sla: {sla}\n", encoding="utf-8")
     scenario = load_scenario(tmp_path / "s.yaml")
     found = Distribution(scenario, [take(scenario, number) for number in range(runs)])
@@ -212,26 +273,45 @@ def test_a_page_of_many_runs_says_what_they_say(tmp_path: Path, sla: str, runs: 
     assert said in page
     assert page.index(said) < page.index("<h2")
     interval = found.interval("data_loss.p50")
-    assert f"p50 {seconds(interval.estimate)} (from {seconds(interval.low)} to {seconds(interval.high)})" in page
+    assert (
+        f"p50 {seconds(interval.estimate)} (from {seconds(interval.low)} to "
+        f"{seconds(interval.high)})" in page
+    )
     assert "--replications" in page
     mean = found.interval("outage.mean")
     assert f"Mean outage {seconds(mean.estimate)}: detect 0:" in page  # as a waterfall of phases
-    worst = max(found.samples, key=lambda s: max((v.low for v in s.values if v.measure == "data_loss"), default=-1))
-    assert f"data loss {seconds(found.values('data_loss').max())} in replication {worst.number};" in page
+    worst = max(
+        found.samples,
+        key=lambda s: max((v.low for v in s.values if v.measure == "data_loss"), default=-1),
+    )
+    assert (
+        f"data loss {seconds(found.values('data_loss').max())} in replication {worst.number};"
+        in page
+    )
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", page)
 
 
 def test_a_duration_without_a_limit_has_none() -> None:
-    assert [seconds(x) for x in (-np.inf, -0.2, 0.0, 75.0, np.inf)] == ["0:00", "0:00", "0:00", "1:15", "no known limit"]
+    assert [seconds(x) for x in (-np.inf, -0.2, 0.0, 75.0, np.inf)] == [
+        "0:00",
+        "0:00",
+        "0:00",
+        "1:15",
+        "no known limit",
+    ]
 
 
-# ---- in a browser ----------------------------------------------------------------------------------------------------------
+# ---- in a browser
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if CHROMIUM is None or DRIVER is None:
         if os.environ.get("CI"):
-            pytest.fail("no chromium and chromedriver here, and in CI this test must not be skipped")
-        pytest.skip("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
+            pytest.fail(
+                "no chromium and chromedriver here, and in CI this test must not be skipped"
+            )
+        pytest.skip(
+            "needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
+        )
     with open_browser(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
@@ -241,7 +321,10 @@ const done = arguments[arguments.length - 1]
 const look = () => {{ if ({CHARTS_DRAWN}) done(true); else setTimeout(look, 20) }}
 look()
 """
-TIME_RANGE = "for (const d of Bokeh.documents) { const r = d.get_model_by_name('time'); if (r) return [r.start, r.end] }"
+TIME_RANGE = (
+    "for (const d of Bokeh.documents) { const r = d.get_model_by_name('time'); if (r) return "
+    "[r.start, r.end] }"
+)
 
 
 def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> None:
@@ -266,14 +349,20 @@ def test_it_lives_offline_in_a_real_browser(browser: Any, two_weeks: Path) -> No
 
     exposure = next(c for c in charts if "Exposure: true" in c.text)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", exposure)
-    ActionChains(browser).move_to_element_with_offset(exposure, -100, 0).click_and_hold().move_by_offset(200, 0).release().perform()
+    ActionChains(browser).move_to_element_with_offset(
+        exposure, -100, 0
+    ).click_and_hold().move_by_offset(200, 0).release().perform()
     zoomed = browser.execute_script(TIME_RANGE)
     assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
     assert (zoomed[1] - zoomed[0]) * 1000 < 5 * DAY_US  # 200 of about 1,000 pixels of two weeks
 
-    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    assert [
+        entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ] == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    asked = [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
     assert asked
     assert [url[:60] for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
@@ -288,19 +377,30 @@ return found.join(' ')
 """
 
 
-def test_hovering_tells_the_curve_and_not_where_the_pointer_is(browser: Any, two_weeks: Path) -> None:
+def test_hovering_tells_the_curve_and_not_where_the_pointer_is(
+    browser: Any, two_weeks: Path
+) -> None:
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.by import By
 
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
-    for title, words in (("Link", "sent: "), ("Exposure: true", "true: "), ("Replay", "replay lag: "), ("Backlog", "not landed: ")):
-        chart = next(c for c in browser.find_elements(By.CSS_SELECTOR, "main figure") if title in c.text)
+    for title, words in (
+        ("Link", "sent: "),
+        ("Exposure: true", "true: "),
+        ("Replay", "replay lag: "),
+        ("Backlog", "not landed: "),
+    ):
+        chart = next(
+            c for c in browser.find_elements(By.CSS_SELECTOR, "main figure") if title in c.text
+        )
         canvas = chart.find_element(By.CSS_SELECTOR, '[role="img"]')
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
         told = []
         for below_px in (5, 25):  # a quiet week-end: nothing is above 6 minutes, and the pointer is
-            ActionChains(browser).move_to_element_with_offset(canvas, -42, below_px).move_by_offset(2, 0).perform()
+            ActionChains(browser).move_to_element_with_offset(canvas, -42, below_px).move_by_offset(
+                2, 0
+            ).perform()
             for _ in range(30):
                 if words in (shown := browser.execute_script(SHOWN_NEARBY)):
                     break
@@ -319,23 +419,39 @@ def test_it_opens_soon(browser: Any, two_weeks: Path) -> None:
 
 def test_on_paper_nothing_is_cut_off(browser: Any, two_weeks: Path) -> None:
     """What scrolls on a screen, or is folded up, is all there."""
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 760, "height": 1000, "deviceScaleFactor": 1, "mobile": False})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 760, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+    )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
-    wide = "return [...document.querySelectorAll('html, .scroll, pre')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    wide = (
+        "return [...document.querySelectorAll('html, .scroll, pre')].filter(e => "
+        "e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    )
     assert browser.execute_script(wide) == []
-    assert browser.execute_script("return [...document.querySelectorAll('pre')].every(e => e.checkVisibility({contentVisibilityAuto: true}) && e.offsetHeight > 100)")
+    assert browser.execute_script(
+        "return [...document.querySelectorAll('pre')].every(e => "
+        "e.checkVisibility({contentVisibilityAuto: true}) && e.offsetHeight > 100)"
+    )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Path) -> None:
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True},
+    )
     browser.get(two_weeks.as_uri())
     assert browser.execute_async_script(WAIT_FOR_CHARTS)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
-    texts = "return [...document.querySelectorAll('.alerts td:last-child')].map(e => e.getBoundingClientRect()).filter(r => r.left < 0 || r.right > 390 || r.width < 200).length"
+    texts = (
+        "return [...document.querySelectorAll('.alerts td:last-child')].map(e => "
+        "e.getBoundingClientRect()).filter(r => r.left < 0 || r.right > 390 || r.width < "
+        "200).length"
+    )
     assert browser.execute_script(texts) == 0  # an alert's text is read without scrolling sideways
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
@@ -343,5 +459,12 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
 def test_the_page_shows_every_leg_of_a_run() -> None:
     result = ran("after_failover/failback")
     page = report_html(views_of(result.whole), full_summary(result))
-    for word in ("Which site is the primary", "primary B, secondary C", "around failover 2", "unprotected 2", "A until Tue 00:01:01", "Failover 2: ordered by"):
+    for word in (
+        "Which site is the primary",
+        "primary B, secondary C",
+        "around failover 2",
+        "unprotected 2",
+        "A until Tue 00:01:01",
+        "Failover 2: ordered by",
+    ):
         assert word in page, f"{word!r} is not on the page"

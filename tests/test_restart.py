@@ -1,5 +1,6 @@
-"""Restart: the recovery manager dies after every command, in the middle of every kind of operation, and at every failing
-Save. It comes back, and the end is the undisturbed run's but for attempts."""
+"""Restart: the recovery manager dies after every command, in the middle of every kind of operation,
+and at every failing Save. It comes back, and the end is the undisturbed run's but for attempts.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ databases:
 
 STORIES = {
     # a torn copy, silence, a hole that is bridged, and the site gone while a log is under way
-    "bridge, site": COMMON.replace("POLICY", "bridge") + TWO + """\
+    "bridge, site": COMMON.replace("POLICY", "bridge")
+    + TWO
+    + """\
 failover: {mode: automatic}
 events:
   - {at: 16 min, corrupt_in_transit: {database: crm}}
@@ -53,7 +56,9 @@ events:
   - {at: 115 min 2 s, lose: site}
 """,
     # a hole that takes a new full, an operator who is asked, and a tail from the log that survives
-    "resync, database": COMMON.replace("POLICY", "resync") + ONE + """\
+    "resync, database": COMMON.replace("POLICY", "resync")
+    + ONE
+    + """\
 failover: {mode: manual, operator: {answers_in: 90 s}}
 events:
   - {at: 26 min, missing_file: crm}
@@ -62,17 +67,19 @@ events:
   - {at: 96 min 30 s, lose: database}
 """,
     # damage at rest at the moment of replay, silence, and a planned failover that loses nothing
-    "skip ahead, planned": COMMON.replace("POLICY", "skip_ahead") + ONE.replace("full: none", "full: daily 00:40") + """\
+    "skip ahead, planned": COMMON.replace("POLICY", "skip_ahead")
+    + ONE.replace("full: none", "full: daily 00:40")
+    + """\
 failover: {mode: manual}
 events:
   - {at: 21 min, missing_file: crm}
   - {at: 70 min, paused_backups: {database: crm, duration: 14 min}}
   - {at: 100 min 2 s, order_failover: dba}
 """,
-}  # fmt: skip
+}
 
 
-# ---- running -----------------------------------------------------------------------------------------------------------
+# ---- running
 @dataclass
 class Run:
     world: World
@@ -102,7 +109,9 @@ class FailingStore(MemoryStore):
 def run(
     story: str, crash_before: int = -1, crash_at: tuple[int, ...] = (), store: Store | None = None
 ) -> Run:  # fmt: skip
-    """One run; crash_before: the number of the command, counted from 0, before which the manager dies."""
+    """One run; crash_before: the number of the command, counted from 0, before which the manager
+    dies.
+    """
     done = Run(World(scenario(STORIES[story]), store=store))
 
     def before(command: Command) -> bool:
@@ -121,9 +130,11 @@ def undisturbed(story: str) -> Run:
     return run(story)
 
 
-# ---- what the end is -----------------------------------------------------------------------------------------------------
+# ---- what the end is
 def covered(ranges: list[tuple[int, int]]) -> list[list[int]]:
-    """The union of ranges: a log made on request shifts where others begin, not what they hold together."""
+    """The union of ranges: a log made on request shifts where others begin, not what they hold
+    together.
+    """
     union: list[list[int]] = []
     for first, last in sorted(ranges):
         if union and first <= union[-1][1]:
@@ -134,7 +145,9 @@ def covered(ranges: list[tuple[int, int]]) -> list[list[int]]:
 
 
 def end_of(world: World) -> dict[str, Any]:
-    """Positions, promotions, commits held, logs held: what must not depend on the manager's life."""
+    """Positions, promotions, commits held, logs held: what must not depend on the manager's
+    life.
+    """
     engine = world.context.secondary_engine
     end: dict[str, Any] = {}
     for d in world.context.scenario.databases:
@@ -148,17 +161,23 @@ def end_of(world: World) -> dict[str, Any]:
         end[d.name] = {
             "position": (state.fork, state.redo_lsn, state.restoring, state.exists),
             "commits": (reading.commits, reading.digest),
-            "log held": covered([(f.header.first_lsn, f.header.last_lsn) for f in logs if f.manifest is not None]),
-        }  # fmt: skip
+            "log held": covered(
+                [(f.header.first_lsn, f.header.last_lsn) for f in logs if f.manifest is not None]
+            ),
+        }
     lost = ("fork_point_lsn", "commits", "lacking_us", "transactions_lost", "user_bytes_lost")
-    end["promoted"] = {r.entity: [r.values[name] for name in lost] for r in world.journal.rows("truth.promoted")}
+    end["promoted"] = {
+        r.entity: [r.values[name] for name in lost] for r in world.journal.rows("truth.promoted")
+    }
     end["phase"] = [r.values["phase"] for r in world.journal.rows("seen.EnterPhase")][-1]
     end["served again"] = len(list(world.journal.rows("truth.served_again")))
     return end
 
 
 def planned_end(end: dict[str, Any]) -> dict[str, Any]:
-    """Of a planned failover: when the fence falls depends on when it is ordered; that nothing is lost does not."""
+    """Of a planned failover: when the fence falls depends on when it is ordered; that nothing is
+    lost does not.
+    """
     return {
         "lost": {entity: values[3] for entity, values in end["promoted"].items()},
         "phase": end["phase"],
@@ -174,16 +193,26 @@ def saved(row: Row) -> bool:
 SAVES = ("seen.Save", "truth.store_write")
 
 
-# ---- what must hold in between ---------------------------------------------------------------------------------------------
+# ---- what must hold in between
 def alarm_clocks(journal: Journal) -> Iterator[str]:
-    """Every alert against the instants of the restores and the clocks in the store: minutes and levels go on (R12)."""
+    """Every alert against the instants of the restores and the clocks in the store: minutes and
+    levels go on (R12).
+    """
     restored: dict[str, list[int]] = {}
     clocks: dict[str, dict[str, list[int]]] = {}
     names = {0: "crm", 1: "b_2"}
     danger_of = {
-        1: "chain", 2: "silence", 3: "chain", 5: "recover", 6: "left behind", 7: "left behind", 8: "lag", 12: "fence",
-        13: "two primaries", 14: "heard again",
-    }  # fmt: skip
+        1: "chain",
+        2: "silence",
+        3: "chain",
+        5: "recover",
+        6: "left behind",
+        7: "left behind",
+        8: "lag",
+        12: "fence",
+        13: "two primaries",
+        14: "heard again",
+    }
     for row in journal.rows("truth.restored", *SAVES, "seen.RaiseAlert"):
         t, v = row.time_us, row.values
         if row.kind == "truth.restored":
@@ -205,11 +234,15 @@ def alarm_clocks(journal: Journal) -> Iterator[str]:
             level = "critical" if t - since[0] >= CRITICAL_US else "error"
             if v["level"] != level:
                 yield f"{t}: alert {v['event_id']} is {v['level']}, since {since[0]}"
-            # a restore whose answer died with the manager is not known to the next: then it is the one before
+            # a restore whose answer died with the manager is not known to the next: then it is the
+            # one before
             known = restored.get(database, [0])[-2:]
-            if not database:  # of the whole service: since the restore of the database that waits longest
+            # of the whole service: since the restore of the database that waits longest
+            if not database:
                 known = [at for name in names.values() for at in restored.get(name, [0])[-2:]]
-            if v["minutes"] not in {(t - at) // MINUTE for at in [*known, *([0] if len(known) < 2 else [])]}:
+            if v["minutes"] not in {
+                (t - at) // MINUTE for at in [*known, *([0] if len(known) < 2 else [])]
+            }:
                 yield f"{t}: alert {v['event_id']} says {v['minutes']} minutes, restored {known}"
 
 
@@ -235,7 +268,9 @@ def alerts_of(journal: Journal) -> dict[tuple[str, int], list[int]]:
 
 
 def attempts_forgotten(journal: Journal) -> Iterator[str]:
-    """The counter of a file only rises, one for each read that began, and is in the store before it."""
+    """The counter of a file only rises, one for each read that began, and is in the store before
+    it.
+    """
     counts: dict[str, int] = {}
     reads: dict[str, int] = {}
     for row in journal.rows(*SAVES, "seen.Restore"):
@@ -274,14 +309,16 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     raised = alerts_of(journal)
     for alert, instants in alerts_of(usual.journal).items():
         for t in instants:  # it is raised again at every retry, crash or no crash (R12)
-            assert any(abs(t - again) <= slack for again in raised.get(alert, [])), f"{alert} of {t} is not raised again"
+            assert any(abs(t - again) <= slack for again in raised.get(alert, [])), (
+                f"{alert} of {t} is not raised again"
+            )
     kept = crashed.world.hands.store.load()
     for key, value in usual.world.hands.store.load().items():
         if key.startswith("attempts/") and key in kept:
             assert int(value) <= int(kept[key]) <= int(value) + crashes
 
 
-# ---- the undisturbed runs are what they are meant to be ---------------------------------------------------------------------
+# ---- the undisturbed runs are what they are meant to be
 @pytest.mark.parametrize("story", STORIES)
 def test_the_undisturbed_run_has_a_hole_a_repair_alerts_and_a_failover(story: str) -> None:
     usual = undisturbed(story)
@@ -296,7 +333,7 @@ def test_the_undisturbed_run_has_a_hole_a_repair_alerts_and_a_failover(story: st
     assert 140 < len(usual.commands) < 700
 
 
-# ---- after every command ------------------------------------------------------------------------------------------------------
+# ---- after every command
 def crashed_before(story: str, nth: int) -> Run:
     return run(story, crash_before=nth)
 
@@ -304,9 +341,14 @@ def crashed_before(story: str, nth: int) -> Run:
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("part", range(8))
 def test_a_crash_at_every_eighth_command(story: str, part: int) -> None:
-    """A sample that visits each kind of command: the first of its kind, and one in eighty of all."""
+    """A sample that visits each kind of command: the first of its kind, and one in eighty of
+    all.
+    """
     commands = undisturbed(story).commands
-    firsts = {next(i for i, c in enumerate(commands) if type(c) is kind) for kind in {type(c) for c in commands}}
+    firsts = {
+        next(i for i, c in enumerate(commands) if type(c) is kind)
+        for kind in {type(c) for c in commands}
+    }
     chosen = sorted(firsts | set(range(7, len(commands), 41)))
     for nth in chosen[part::8]:
         check(story, crashed_before(story, nth))
@@ -319,7 +361,7 @@ def test_a_crash_after_every_command(story: str) -> None:
         check(story, crashed_before(story, nth))
 
 
-# ---- at a failing Save ----------------------------------------------------------------------------------------------------------
+# ---- at a failing Save
 def saves(story: str) -> list[Save]:
     return [c for c in undisturbed(story).commands if isinstance(c, Save)]
 
@@ -350,9 +392,11 @@ def test_every_save_that_fails(story: str) -> None:
         check_a_failing_save(story, nth)
 
 
-# ---- a store on disk --------------------------------------------------------------------------------------------------------------
+# ---- a store on disk
 @pytest.mark.parametrize("story", STORIES)
-def test_over_a_store_on_disk_the_run_is_the_same_with_a_crash_and_without(story: str, tmp_path: Path) -> None:
+def test_over_a_store_on_disk_the_run_is_the_same_with_a_crash_and_without(
+    story: str, tmp_path: Path
+) -> None:
     crash_at = (31 * MINUTE + 7 * SECOND,)
     for name, at in (("undisturbed", ()), ("crashed", crash_at)):
         with FileStore(tmp_path / name) as store:
@@ -361,7 +405,7 @@ def test_over_a_store_on_disk_the_run_is_the_same_with_a_crash_and_without(story
             assert store.load() == in_memory.world.hands.store.load() != {}
 
 
-# ---- in the middle of every operation ---------------------------------------------------------------------------------------------
+# ---- in the middle of every operation
 OPERATIONS = {
     "restore": ("seen.Restore", "seen.Restored"),
     "validation": ("seen.Validate", "seen.Validated"),

@@ -1,4 +1,6 @@
-"""`dr-sim plan`: real histories against a planner written anew here, by trying every chain; targets, exits, texts."""
+"""`dr-sim plan`: real histories against a planner written anew here, by trying every chain;
+targets, exits, texts.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def files_of(answer: dict[str, Any], *kinds: str) -> list[str]:
     return [step["file"] for step in answer["steps"] if not kinds or step["kind"] in kinds]
 
 
-# ---- a planner of its own: SQL Server ------------------------------------------------------------------------------
+# ---- a planner of its own: SQL Server
 Row = dict[str, Any]
 
 
@@ -54,7 +56,9 @@ def name_of(row: Row) -> str:
 
 
 def by_logs(start: int, logs: list[Row]) -> tuple[int, int]:
-    """(furthest LSN, number of logs) from a position, by always taking the log that covers it and reaches furthest."""
+    """(furthest LSN, number of logs) from a position, by always taking the log that covers it and
+    reaches furthest.
+    """
     count, best = 0, start
     for log in [*sorted(logs, key=lambda log: log["firstlsn"]), {"firstlsn": 10**30, "lastlsn": 0}]:
         if log["firstlsn"] > start and best > start:
@@ -65,11 +69,20 @@ def by_logs(start: int, logs: list[Row]) -> tuple[int, int]:
 
 
 def every_chain(rows: list[Row]) -> tuple[int, list[str], int]:
-    """(furthest LSN, full and differential of the best chain, its logs): all fulls, all differentials on each."""
-    kinds = {kind: [row for row in rows if row["type"] == kind] for kind in ("Database", "Database Differential", "Transaction Log")}
+    """(furthest LSN, full and differential of the best chain, its logs): all fulls, all
+    differentials on each.
+    """
+    kinds = {
+        kind: [row for row in rows if row["type"] == kind]
+        for kind in ("Database", "Database Differential", "Transaction Log")
+    }
     chains = []
     for full in kinds["Database"]:
-        on_it = [d for d in kinds["Database Differential"] if d["databasebackuplsn"] == full["checkpointlsn"] and d["lastlsn"] > full["lastlsn"]]
+        on_it = [
+            d
+            for d in kinds["Database Differential"]
+            if d["databasebackuplsn"] == full["checkpointlsn"] and d["lastlsn"] > full["lastlsn"]
+        ]
         for last in [full, *on_it]:
             lsn, count = by_logs(last["lastlsn"], kinds["Transaction Log"])
             names = [name_of(full)] if last is full else [name_of(full), name_of(last)]
@@ -95,7 +108,9 @@ def holds_for_every_file(path: Path, stride: int) -> None:
             assert found.reaches is None, what
             continue
         assert found.reaches is not None and found.reaches[1] == lsn, what
-        assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == names, what
+        assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == names, (
+            what
+        )
         assert len(found.steps) == len(names) + count, what
 
 
@@ -110,14 +125,18 @@ def test_sql_server_without_each_file_once(path: Path) -> None:
 
 @needs_data
 @pytest.mark.long
-@pytest.mark.parametrize("path", [p for p in SQL_SERVER if p.stat().st_size > 10**5], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in SQL_SERVER if p.stat().st_size > 10**5], ids=lambda path: path.stem
+)
 def test_sql_server_without_each_file_once_in_full(path: Path) -> None:
     holds_for_every_file(path, 1)
 
 
-# ---- a planner of its own: base backups and what they stand on -----------------------------------------------------
+# ---- a planner of its own: base backups and what they stand on
 def newest_chain(backups: dict[str, tuple[str, float]], until: float | None = None) -> list[str]:
-    """backups: label -> (label of the parent or '', end). The labels up to the newest backup whose chain is whole."""
+    """backups: label -> (label of the parent or '', end). The labels up to the newest backup whose
+    chain is whole.
+    """
     best: list[str] = []
     for label, (_, end) in sorted(backups.items(), key=lambda item: item[1][1]):
         chain, at = [label], backups[label][0]
@@ -134,7 +153,9 @@ def walg_backups() -> dict[str, tuple[str, float]]:
     by_segment = {row["wal_file_name"]: row["backup_name"] for row in rows}
     return {
         row["backup_name"]: (
-            by_segment[row["backup_name"].partition("_D_")[2]] if "_D_" in row["backup_name"] else "",
+            by_segment[row["backup_name"].partition("_D_")[2]]
+            if "_D_" in row["backup_name"]
+            else "",
             datetime.fromisoformat(row["finish_time"]).timestamp(),
         )
         for row in rows
@@ -151,7 +172,9 @@ def test_walg_without_each_one_and_each_two() -> None:
         left = {label: backup for label, backup in backups.items() if label not in gone}
         opened = source.open(list(gone), Forks())
         found = look_ahead(opened.headers, told=opened.told).plan
-        assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == newest_chain(left), gone
+        assert [
+            opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"
+        ] == newest_chain(left), gone
 
 
 @needs_data
@@ -180,13 +203,16 @@ def test_pgbackrest_without_each_backup_once(path: Path) -> None:
         backups = {
             row["label"]: (row["prior"] or "", row["timestamp"]["stop"])
             for row in stanza["backup"]
-            if not system or ids[row["database"]["id"], row["database"]["repo-key"]] == system.rstrip(")")
+            if not system
+            or ids[row["database"]["id"], row["database"]["repo-key"]] == system.rstrip(")")
         }
         for gone in ["", *backups]:
             left = {label: backup for label, backup in backups.items() if label != gone}
             opened = source.open([gone] if gone else [], Forks())
             found = look_ahead(opened.headers, told=opened.told).plan
-            assert [opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"] == newest_chain(left), gone
+            assert [
+                opened.names[s.backup_id] for s in found.steps if s.kind.word != "log"
+            ] == newest_chain(left), gone
 
 
 BARMAN = sorted((DATA / "barman").glob("*.json")) if DATA.exists() else []
@@ -203,23 +229,39 @@ def test_barman_without_each_backup_once(path: Path) -> None:
             opened = source.open([gone] if gone else [], Forks())
             found = look_ahead(opened.headers, told=opened.told).plan
             left = [label for label in labels if label != gone]
-            assert [opened.names[s.backup_id] for s in found.steps if s.kind.word == "full"] == left[-1:], gone
+            assert [
+                opened.names[s.backup_id] for s in found.steps if s.kind.word == "full"
+            ] == left[-1:], gone
 
 
-# ---- the command ---------------------------------------------------------------------------------------------------
+# ---- the command
 def sql_row(number: int, kind: str, first: int, last: int, **more: Any) -> dict[str, Any]:
     return {
-        "DatabaseName": "crm", "Type": kind, "BackupSetGUID": f"set-{number}", "FirstLSN": first, "LastLSN": last,
-        "CheckpointLSN": first, "DatabaseBackupLSN": 0 if kind == "D" else 100, "BackupPath": f"D:\\b\\{number}.bak",
-        "BackupStartDate": f"2024-05-01T{number:02}:00:00Z", "BackupFinishDate": f"2024-05-01T{number:02}:10:00Z",
-        "BackupSize": 712_000_000, "CompressedBackupSize": 100_000_000,
-    } | more  # fmt: skip
+        "DatabaseName": "crm",
+        "Type": kind,
+        "BackupSetGUID": f"set-{number}",
+        "FirstLSN": first,
+        "LastLSN": last,
+        "CheckpointLSN": first,
+        "DatabaseBackupLSN": 0 if kind == "D" else 100,
+        "BackupPath": f"D:\\b\\{number}.bak",
+        "BackupStartDate": f"2024-05-01T{number:02}:00:00Z",
+        "BackupFinishDate": f"2024-05-01T{number:02}:10:00Z",
+        "BackupSize": 712_000_000,
+        "CompressedBackupSize": 100_000_000,
+    } | more
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, "L", 300, 400), sql_row(4, "I", 400, 450),
-            sql_row(5, "L", 400, 500), sql_row(6, "L", 500, 600)]  # fmt: skip
+    rows = [
+        sql_row(1, "D", 100, 200),
+        sql_row(2, "L", 50, 300),
+        sql_row(3, "L", 300, 400),
+        sql_row(4, "I", 400, 450),
+        sql_row(5, "L", 400, 500),
+        sql_row(6, "L", 500, 600),
+    ]
     path = tmp_path / "history.json"
     path.write_text(json.dumps(rows))
     return path
@@ -230,7 +272,10 @@ def test_the_end(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0 and files_of(answer) == ["1.bak", "4.bak", "5.bak", "6.bak"]
     assert answer["duration_s"] == 4 * (1 + 2) and answer["costs"]["source"].startswith("assumed")
     assert answer["reaches"]["utc"] == "2024-05-01T06:00:00Z" and answer["lost_s"] == 0
-    assert any("2848000000 plain bytes drive the time; 400000000 bytes" in remark for remark in answer["remarks"])
+    assert any(
+        "2848000000 plain bytes drive the time; 400000000 bytes" in remark
+        for remark in answer["remarks"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -242,17 +287,28 @@ def test_the_end(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("450", "start", 0, "14"), ("601", "start", 1, "1456"), ("00000000:00000000:015e", "start", 0, "123"),
     ],
 )  # fmt: skip
-def test_targets(history: Path, capsys: pytest.CaptureFixture[str], until: str, reading: str, code: int, files: str) -> None:
+def test_targets(
+    history: Path,
+    capsys: pytest.CaptureFixture[str],
+    until: str,
+    reading: str,
+    code: int,
+    files: str,
+) -> None:
     found, answer = planned(capsys, str(history), "--until", until, "--reading", reading)
     assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
 
 
-def test_a_missed_instant_says_what_is_lost(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_instant_says_what_is_lost(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, answer = planned(capsys, str(history), "--until", "2024-05-01 07:00")
     assert answer["lost_s"] == 3600 and not answer["reached"]
     assert main(["plan", str(history), "--until", "2024-05-01 06:05"]) == 1
     shown = capsys.readouterr().out
-    assert "the target is missed" in shown and "by its finish (--reading finish) it would do" in shown
+    assert (
+        "the target is missed" in shown and "by its finish (--reading finish) it would do" in shown
+    )
 
 
 @pytest.mark.parametrize(
@@ -263,8 +319,13 @@ def test_a_missed_instant_says_what_is_lost(history: Path, capsys: pytest.Captur
     ],
 )  # fmt: skip
 def test_without(
-    history: Path, capsys: pytest.CaptureFixture[str], gone: list[str], code: int, files: str, missing: list[str]
-) -> None:  # fmt: skip
+    history: Path,
+    capsys: pytest.CaptureFixture[str],
+    gone: list[str],
+    code: int,
+    files: str,
+    missing: list[str],
+) -> None:
     arguments = [part for name in gone for part in ("--without", name)]
     found, answer = planned(capsys, str(history), *arguments)
     assert (found, "".join(name[0] for name in files_of(answer))) == (code, files)
@@ -272,18 +333,24 @@ def test_without(
     assert answer["lost_s"] is None if not files else answer["lost_s"] >= 0
 
 
-def test_what_the_loss_of_the_last_file_costs(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_loss_of_the_last_file_costs(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, answer = planned(capsys, str(history), "--without", "6.bak")
     assert answer["lost_s"] == 3600
 
 
 def test_a_missing_tail_is_late(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, answer = planned(capsys, str(history), "--current", "900")
-    assert code == 0 and [(gap["state"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]] == [("late", "600", "900")]
+    assert code == 0 and [
+        (gap["state"], gap["first_lsn"], gap["last_lsn"]) for gap in answer["missing"]
+    ] == [("late", "600", "900")]
 
 
 def test_costs_that_are_given(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, answer = planned(capsys, str(history), "--restore-rate", "71.2 MB/s", "--restore-fixed", "0 s")
+    _, answer = planned(
+        capsys, str(history), "--restore-rate", "71.2 MB/s", "--restore-fixed", "0 s"
+    )
     assert answer["duration_s"] == 40 and answer["costs"]["source"] == "given"
 
 
@@ -303,14 +370,32 @@ def test_assumed_costs_are_the_scenarios_own() -> None:
         (["--until", "9" * 400], "is no LSN"), (["--until", ""], "is no LSN"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_line(history: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+def test_bad_input_is_one_line(
+    history: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     assert main(["plan", str(history), *arguments]) == 2
     told = capsys.readouterr().err
     assert words in told and told.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", "nonsense", "[[]]", '{"a": []}', "<Objs/>", '[{"backup_name": 1', "\x00"])
-def test_what_is_no_history_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "[1]",
+        "nonsense",
+        "[[]]",
+        '{"a": []}',
+        "<Objs/>",
+        '[{"backup_name": 1',
+        "\x00",
+    ],
+)
+def test_what_is_no_history_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
     path = tmp_path / "h.json"
     path.write_text(text)
     assert main(["plan", str(path)]) == 2
@@ -318,16 +403,34 @@ def test_what_is_no_history_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert told.startswith(str(path)) and told.count("\n") == 1
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.integers(0, 2), st.integers(0, 900), st.integers(0, 12), st.text(max_size=4))
-def test_a_damaged_history_never_ends_in_a_traceback(tmp_path: Path, which: int, at: int, length: int, inserted: str) -> None:
+def test_a_damaged_history_never_ends_in_a_traceback(
+    tmp_path: Path, which: int, at: int, length: int, inserted: str
+) -> None:
     whole: list[Any] = [
-        [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300)], [walg_row(5, 1, 0), walg_row(5, 4, 10, wal(5, 1))],
-        {"pg": [{"backup_id": "A", "status": "DONE", "end_time_timestamp": "1714557600", "size_bytes": 5}]},
-    ]  # fmt: skip
+        [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300)],
+        [walg_row(5, 1, 0), walg_row(5, 4, 10, wal(5, 1))],
+        {
+            "pg": [
+                {
+                    "backup_id": "A",
+                    "status": "DONE",
+                    "end_time_timestamp": "1714557600",
+                    "size_bytes": 5,
+                }
+            ]
+        },
+    ]
     text = json.dumps(whole[which])
     path = tmp_path / "h.json"
-    path.write_text(text[: at % len(text)] + inserted + text[at % len(text) + length :], encoding="utf-8", errors="ignore")
+    path.write_text(
+        text[: at % len(text)] + inserted + text[at % len(text) + length :],
+        encoding="utf-8",
+        errors="ignore",
+    )
     assert main(["plan", str(path)]) in (0, 1, 2)
 
 
@@ -336,7 +439,9 @@ def test_a_name_that_is_too_long_is_one_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_run_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["plan", str(tmp_path)]) == 2
     assert "holds no manifest.json" in capsys.readouterr().err
 
@@ -349,11 +454,17 @@ def test_two_databases_are_two_plans(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["plan", str(tmp_path / "h.json"), "--database", "crm"]) == 0
 
 
-# ---- forks ---------------------------------------------------------------------------------------------------------
+# ---- forks
 def test_recovery_forks_of_sql_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The log across the fork is lost: without its history the new fork cannot be reached, with it the hole shows."""
+    """The log across the fork is lost: without its history the new fork cannot be reached, with it
+    the hole shows.
+    """
     old, new = {"RecoveryForkID": "aaaa"}, {"RecoveryForkID": "bbbb"}
-    rows = [sql_row(1, "D", 100, 200, **old), sql_row(2, "L", 50, 300, **old), sql_row(3, "L", 350, 500, **new)]
+    rows = [
+        sql_row(1, "D", 100, 200, **old),
+        sql_row(2, "L", 50, 300, **old),
+        sql_row(3, "L", 350, 500, **new),
+    ]
     path, forks = tmp_path / "h.json", tmp_path / "forks.csv"
     path.write_text(json.dumps(rows))
     code, answer = planned(capsys, str(path))
@@ -375,14 +486,24 @@ def wal(timeline: int, number: int) -> str:
 def walg_row(timeline: int, segment: int, minute: int, base: str = "") -> dict[str, Any]:
     start = segment * 2**24 + 40
     return {
-        "backup_name": f"base_{wal(timeline, segment)}" + (f"_D_{base}" if base else ""), "wal_file_name": wal(timeline, segment),
-        "start_time": f"2024-05-01T10:{minute:02}:00Z", "finish_time": f"2024-05-01T10:{minute + 1:02}:00Z",
-        "start_lsn": start, "finish_lsn": start + 100, "system_identifier": 7, "uncompressed_size": 10**9, "compressed_size": 10**8,
-    }  # fmt: skip
+        "backup_name": f"base_{wal(timeline, segment)}" + (f"_D_{base}" if base else ""),
+        "wal_file_name": wal(timeline, segment),
+        "start_time": f"2024-05-01T10:{minute:02}:00Z",
+        "finish_time": f"2024-05-01T10:{minute + 1:02}:00Z",
+        "start_lsn": start,
+        "finish_lsn": start + 100,
+        "system_identifier": 7,
+        "uncompressed_size": 10**9,
+        "compressed_size": 10**8,
+    }
 
 
-def test_timeline_files_and_wal_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Full 5/1, and one on timeline 6; the switch lies inside 5/5. Gone are 5/3 and 6/{5,6} and the second full."""
+def test_timeline_files_and_wal_that_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Full 5/1, and one on timeline 6; the switch lies inside 5/5. Gone are 5/3 and 6/{5,6} and the
+    second full.
+    """
     path, forks = tmp_path / "list.json", tmp_path / "00000006.history"
     path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(5, 4, 10), walg_row(6, 8, 30)]))
     forks.write_text("4\t0/100\tno recovery target specified\n\n5\t0/5001234\tbefore 2024\n")
@@ -393,7 +514,9 @@ def test_timeline_files_and_wal_that_is_gone(tmp_path: Path, capsys: pytest.Capt
     assert answer["reaches"]["lsn"] == str(3 * 2**24)
     assert answer["missing"][0]["what"] == f"WAL {wal(5, 3)}"
     assert answer["missing"][-1]["what"] == f"WAL {wal(6, 5)} to {wal(6, 6)}"
-    code, answer = planned(capsys, str(path), "--forks", str(forks), "--without", f"base_{wal(6, 8)}")
+    code, answer = planned(
+        capsys, str(path), "--forks", str(forks), "--without", f"base_{wal(6, 8)}"
+    )
     assert code == 0 and files_of(answer, "full") == [f"base_{wal(5, 4)}"]
     code, answer = planned(capsys, str(path), "--current", wal(6, 12))
     assert [gap["state"] for gap in answer["missing"]] == ["late"]
@@ -401,7 +524,9 @@ def test_timeline_files_and_wal_that_is_gone(tmp_path: Path, capsys: pytest.Capt
     assert code == 0 and answer["reaches"]["fork"] == "timeline 5"
 
 
-def test_a_wrong_timeline_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_timeline_file_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, forks = tmp_path / "list.json", tmp_path / "00000006.history"
     path.write_text(json.dumps([walg_row(5, 1, 0)]))
     forks.write_text("5\t0/5001234\nrubbish\n")
@@ -409,7 +534,7 @@ def test_a_wrong_timeline_file_is_one_line(tmp_path: Path, capsys: pytest.Captur
     assert f"{forks}:2:1: is no timeline history" in capsys.readouterr().err
 
 
-# ---- runs of dr_sim ------------------------------------------------------------------------------------------------
+# ---- runs of dr_sim
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The quickstart, whose site is lost."""
@@ -419,12 +544,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_folder_of_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the files at the secondary reach is what the failover reached: the data loss of both is the same."""
+    """What the files at the secondary reach is what the failover reached: the data loss of both is
+    the same.
+    """
     summary = json.loads((folder / "summary.json").read_text())
     (failover,) = summary["failovers"]
     code, answer = planned(capsys, str(folder))
     assert code == 0 and answer["steps"][0]["kind"] == "full"
-    assert answer["costs"]["source"] == "secondary.restore_rate and restore_fixed of the run's scenario"
+    assert (
+        answer["costs"]["source"]
+        == "secondary.restore_rate and restore_fixed of the run's scenario"
+    )
     failed_us = next(row.time_us for row in read_results(folder).journal.rows("truth.failed"))
     start = datetime.fromisoformat("2026-01-05T00:00:00+00:00").timestamp()
     reached = datetime.fromisoformat(answer["reaches"]["utc"]).timestamp()
@@ -437,20 +567,30 @@ def test_the_folder_of_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert code == 1 and [gap["state"] for gap in without["missing"]] == ["lost"]
 
 
-# ---- WAL that is gone, lists that are empty or damaged -------------------------------------------------------------
-def pgbackrest_row(label: str, segment: int, prior: str | None = None, **more: Any) -> dict[str, Any]:
+# ---- WAL that is gone, lists that are empty or damaged
+def pgbackrest_row(
+    label: str, segment: int, prior: str | None = None, **more: Any
+) -> dict[str, Any]:
     return {
-        "label": label, "type": "incr" if prior else "full", "prior": prior, "database": {"id": 1, "repo-key": 1},
+        "label": label,
+        "type": "incr" if prior else "full",
+        "prior": prior,
+        "database": {"id": 1, "repo-key": 1},
         "timestamp": {"start": 1714557600 + segment * 1000, "stop": 1714557700 + segment * 1000},
         "archive": {"start": wal(1, segment), "stop": wal(1, segment)},
         "lsn": {"start": f"0/{segment:X}000028", "stop": f"0/{segment:X}000130"},
         "info": {"size": 10**9, "delta": 10**8, "repository": {"delta": 10**7}},
-    } | more  # fmt: skip
+    } | more
 
 
 def pgbackrest(tmp_path: Path, oldest: int, *rows: dict[str, Any]) -> Path:
     archive = [{"database": {"id": 1, "repo-key": 1}, "min": wal(1, oldest), "max": wal(1, 9)}]
-    stanza = {"name": "main", "db": [{"id": 1, "repo-key": 1, "system-id": 7}], "backup": list(rows), "archive": archive}
+    stanza = {
+        "name": "main",
+        "db": [{"id": 1, "repo-key": 1, "system-id": 7}],
+        "backup": list(rows),
+        "archive": archive,
+    }
     (tmp_path / "info.json").write_text(json.dumps([stanza]))
     return tmp_path / "info.json"
 
@@ -462,17 +602,34 @@ def pgbackrest(tmp_path: Path, oldest: int, *rows: dict[str, Any]) -> Path:
     ],
 )  # fmt: skip
 def test_a_base_backup_needs_the_wal_of_its_own_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], gone: list[int], code: int, files: str, unusable: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    gone: list[int],
+    code: int,
+    files: str,
+    unusable: str,
 ) -> None:
-    """Full at segment 1, delta on it at 3, full at 5: without that WAL a backup is never consistent, but is still a base."""
+    """Full at segment 1, delta on it at 3, full at 5: without that WAL a backup is never
+    consistent, but is still a base.
+    """
     path = tmp_path / "list.json"
-    path.write_text(json.dumps([walg_row(1, 1, 0), walg_row(1, 3, 10, wal(1, 1)), walg_row(1, 5, 20)]))
-    found, answer = planned(capsys, str(path), *(part for n in gone for part in ("--without", wal(1, n))))
-    assert (found, "".join(name[28] for name in files_of(answer, "full", "incremental"))) == (code, files)
+    path.write_text(
+        json.dumps([walg_row(1, 1, 0), walg_row(1, 3, 10, wal(1, 1)), walg_row(1, 5, 20)])
+    )
+    found, answer = planned(
+        capsys, str(path), *(part for n in gone for part in ("--without", wal(1, n)))
+    )
+    assert (found, "".join(name[28] for name in files_of(answer, "full", "incremental"))) == (
+        code,
+        files,
+    )
     assert "".join(each["file"][28] for each in answer["unusable"]) == unusable
 
 
-@pytest.mark.parametrize(("oldest", "code", "unusable"), [(1, 0, ""), (2, 0, ""), (3, 0, "F"), (5, 0, "FA"), (7, 1, "FAB")])
+@pytest.mark.parametrize(
+    ("oldest", "code", "unusable"),
+    [(1, 0, ""), (2, 0, ""), (3, 0, "F"), (5, 0, "FA"), (7, 1, "FAB")],
+)
 def test_wal_before_the_archives_first_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], oldest: int, code: int, unusable: str
 ) -> None:
@@ -482,7 +639,9 @@ def test_wal_before_the_archives_first_is_gone(
     assert "".join(files_of(answer, "full", "incremental")) == ("FAB" if code == 0 else "")
 
 
-def test_incrementals_that_stand_on_each_other_stand_on_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_incrementals_that_stand_on_each_other_stand_on_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [pgbackrest_row("A", 2, "B"), pgbackrest_row("B", 4, "A"), pgbackrest_row("C", 6, "C")]
     code, answer = planned(capsys, str(pgbackrest(tmp_path, 1, *rows)))
     assert code == 1 and [each["file"] for each in answer["unusable"]] == ["A", "B", "C"]
@@ -490,7 +649,12 @@ def test_incrementals_that_stand_on_each_other_stand_on_nothing(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("changes", "files"),
-    [({"timestamp": {"start": None, "stop": 1714559700}}, "FI"), ({"timestamp": None}, "F"), ({"type": None}, "FI"), ({"lsn": None}, "FI")],
+    [
+        ({"timestamp": {"start": None, "stop": 1714559700}}, "FI"),
+        ({"timestamp": None}, "F"),
+        ({"type": None}, "FI"),
+        ({"lsn": None}, "FI"),
+    ],
 )
 def test_nulls_in_one_backup_spoil_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], files: str
@@ -500,9 +664,16 @@ def test_nulls_in_one_backup_spoil_no_other(
     assert code == 0 and "".join(files_of(answer, "full", "incremental")) == files
 
 
-def test_a_server_without_backups_is_not_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_without_backups_is_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "list.json"
-    backup = {"backup_id": "A", "status": "DONE", "end_time_timestamp": "1714557600", "size_bytes": 5}
+    backup = {
+        "backup_id": "A",
+        "status": "DONE",
+        "end_time_timestamp": "1714557600",
+        "size_bytes": 5,
+    }
     path.write_text(json.dumps({"empty": [], "pg": [backup]}))
     assert main(["plan", str(path)]) == 1
     assert "the list holds no backup of it" in capsys.readouterr().out
@@ -512,20 +683,30 @@ def test_a_server_without_backups_is_not_passed_over(tmp_path: Path, capsys: pyt
         assert "holds no backups of barman" in capsys.readouterr().err
 
 
-# ---- forks as exports tell them ------------------------------------------------------------------------------------
+# ---- forks as exports tell them
 @pytest.mark.parametrize(
     ("old", "crossing", "new"),
     [
-        ({"LastRecoveryForkGuid": "a"}, {"LastRecoveryForkGuid": "b"}, {"LastRecoveryForkGuid": "b"}),  # dbatools: the last fork only
+        # dbatools: the last fork only
+        ({"LastRecoveryForkGuid": "a"}, {"LastRecoveryForkGuid": "b"}, {"LastRecoveryForkGuid": "b"}),
         ({"RecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "b"}),
         ({"FirstRecoveryForkID": "a"}, {"RecoveryForkID": "b", "FirstRecoveryForkID": "a", "ForkPointLSN": 310}, {"FirstRecoveryForkID": "b"}),
     ],
 )  # fmt: skip
 def test_latest_goes_across_a_failover(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: dict[str, str], crossing: dict[str, str], new: dict[str, str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: dict[str, str],
+    crossing: dict[str, str],
+    new: dict[str, str],
 ) -> None:
-    rows = [sql_row(1, "D", 100, 200, **old), sql_row(2, "L", 50, 300, **old), sql_row(3, "L", 300, 500, **crossing),
-            sql_row(4, "L", 500, 600, **new), sql_row(5, "L", 300, 900, **old)]  # fmt: skip
+    rows = [
+        sql_row(1, "D", 100, 200, **old),
+        sql_row(2, "L", 50, 300, **old),
+        sql_row(3, "L", 300, 500, **crossing),
+        sql_row(4, "L", 500, 600, **new),
+        sql_row(5, "L", 300, 900, **old),
+    ]
     path = tmp_path / "h.json"
     path.write_text(json.dumps(rows[:4]))
     code, answer = planned(capsys, str(path))
@@ -536,8 +717,14 @@ def test_latest_goes_across_a_failover(
 
 
 def test_an_old_fork_is_not_the_latest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing leads to the newest fork: the end is missed, and what is lost counts up to that fork's last backup."""
-    rows = [sql_row(1, "D", 100, 200, RecoveryForkID="a"), sql_row(2, "L", 50, 300, RecoveryForkID="a"), sql_row(4, "L", 350, 500, RecoveryForkID="b")]
+    """Nothing leads to the newest fork: the end is missed, and what is lost counts up to that
+    fork's last backup.
+    """
+    rows = [
+        sql_row(1, "D", 100, 200, RecoveryForkID="a"),
+        sql_row(2, "L", 50, 300, RecoveryForkID="a"),
+        sql_row(4, "L", 350, 500, RecoveryForkID="b"),
+    ]
     path = tmp_path / "h.json"
     path.write_text(json.dumps(rows))
     code, answer = planned(capsys, str(path))
@@ -546,32 +733,50 @@ def test_an_old_fork_is_not_the_latest(tmp_path: Path, capsys: pytest.CaptureFix
     assert code == 0 and answer["newer_fork"] == "fork b"
 
 
-# ---- what a tired engineer reads -----------------------------------------------------------------------------------
-def test_a_target_before_the_first_full_names_that_full(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+# ---- what a tired engineer reads
+def test_a_target_before_the_first_full_names_that_full(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["plan", str(history), "--until", "2024-05-01T02:30+02:00"]) == 1
     shown = capsys.readouterr().out
     assert "until 2024-05-01T00:30:00Z" in shown
-    assert "nothing: the target lies before the end of the first full at hand, 1.bak at 2024-05-01T01:10:00Z" in shown
+    assert (
+        "nothing: the target lies before the end of the first full at hand, 1.bak at "
+        "2024-05-01T01:10:00Z" in shown
+    )
     assert main(["plan", str(history), "--until", "20240501"]) == 2
     assert "may be a date or an LSN; write '2024-05-01 00:00' (UTC)" in capsys.readouterr().err
 
 
-def test_the_target_is_in_the_json_as_it_was_understood(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for until, target in (("latest", {"kind": "end"}), ("350", {"kind": "lsn", "lsn": "350"}),
-                          ("2024-05-01T05:30:00+02:00", {"kind": "instant", "utc": "2024-05-01T03:30:00Z"})):  # fmt: skip
+def test_the_target_is_in_the_json_as_it_was_understood(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for until, target in (
+        ("latest", {"kind": "end"}),
+        ("350", {"kind": "lsn", "lsn": "350"}),
+        ("2024-05-01T05:30:00+02:00", {"kind": "instant", "utc": "2024-05-01T03:30:00Z"}),
+    ):
         assert planned(capsys, str(history), "--until", until)[1]["target"] == target
 
 
-def test_a_current_position_on_a_timeline_of_which_nothing_is_at_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_current_position_on_a_timeline_of_which_nothing_is_at_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "list.json"
     path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(6, 8, 30)]))
     _, answer = planned(capsys, str(path), "--current", "7@0/9000000")
-    assert any("on timeline 7, of which nothing is at hand" in remark for remark in answer["remarks"])
+    assert any(
+        "on timeline 7, of which nothing is at hand" in remark for remark in answer["remarks"]
+    )
     _, answer = planned(capsys, str(path), "--current", "5@0/9000000")
-    assert any("on timeline 5; a newer one exists: timeline 6" in remark for remark in answer["remarks"])
+    assert any(
+        "on timeline 5; a newer one exists: timeline 6" in remark for remark in answer["remarks"]
+    )
 
 
-def test_all_files_of_a_striped_backup_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_files_of_a_striped_backup_are_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As dbatools writes them, a list in one row; as backupmediafamily does, a row for each."""
     files = ["D:\\b\\a.bak", "E:\\b\\b.bak"]
     one = [sql_row(1, "D", 100, 200, BackupPath=None, FullName=files)]
@@ -580,32 +785,51 @@ def test_all_files_of_a_striped_backup_are_needed(tmp_path: Path, capsys: pytest
     for rows in (one, each):
         path.write_text(json.dumps([*rows, sql_row(2, "L", 50, 300)]))
         _, answer = planned(capsys, str(path))
-        assert files_of(answer) == ["a.bak + b.bak", "2.bak"] and answer["steps"][0]["paths"] == files
+        assert (
+            files_of(answer) == ["a.bak + b.bak", "2.bak"] and answer["steps"][0]["paths"] == files
+        )
         for gone in ("b.bak", files[1]):
             assert planned(capsys, str(path), "--without", gone)[0] == 1
 
 
 @pytest.mark.parametrize("kind", ["D", "I", "L"])
-def test_a_row_without_lsns_is_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, kind, 300, 400, FirstLSN=None, LastLSN=None)]
+def test_a_row_without_lsns_is_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    rows = [
+        sql_row(1, "D", 100, 200),
+        sql_row(2, "L", 50, 300),
+        sql_row(3, kind, 300, 400, FirstLSN=None, LastLSN=None),
+    ]
     (tmp_path / "h.json").write_text(json.dumps(rows))
     code, answer = planned(capsys, str(tmp_path / "h.json"))
     assert code == 0 and files_of(answer) == ["1.bak", "2.bak"]
     assert "1 incomplete (without LSNs) backups: skipped" in answer["remarks"]
 
 
-@pytest.mark.parametrize("around", ["{}\n{}", "WARNING: one server did not answer\n{}\n{}\n(2 rows affected)\n"])
+@pytest.mark.parametrize(
+    "around", ["{}\n{}", "WARNING: one server did not answer\n{}\n{}\n(2 rows affected)\n"]
+)
 @pytest.mark.parametrize("lines", [False, True], ids=["two lists", "a backup a line"])
-def test_several_json_values_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], around: str, lines: bool) -> None:
+def test_several_json_values_in_one_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], around: str, lines: bool
+) -> None:
     rows = [sql_row(1, "D", 100, 200), sql_row(2, "L", 50, 300), sql_row(3, "L", 300, 400)]
     second = "\n".join(json.dumps(row) for row in rows[1:]) if lines else json.dumps(rows[1:])
-    (tmp_path / "h.json").write_text(around.format(json.dumps(rows[0] if lines else rows[:1]), second))
+    (tmp_path / "h.json").write_text(
+        around.format(json.dumps(rows[0] if lines else rows[:1]), second)
+    )
     code, answer = planned(capsys, str(tmp_path / "h.json"))
     assert code == 0 and files_of(answer) == ["1.bak", "2.bak", "3.bak"]
 
 
-def test_a_timeline_that_is_in_no_history_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_timeline_that_is_in_no_history_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "list.json"
     path.write_text(json.dumps([walg_row(5, 1, 0), walg_row(6, 8, 30)]))
     assert main(["plan", str(path), "--fork", "7"]) == 2
-    assert "--fork: cluster 7 has no timeline 7; it has timeline 5, timeline 6" in capsys.readouterr().err
+    assert (
+        "--fork: cluster 7 has no timeline 7; it has timeline 5, timeline 6"
+        in capsys.readouterr().err
+    )

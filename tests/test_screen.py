@@ -16,7 +16,18 @@ from dr_sim.measures.summary import summarise
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.screen import adding_up, instant, screen, size, span
 from dr_sim.verdict import Verdict, judge
-from tests.measures.make import DAY, HOUR, MIN, S, a_log, a_scenario, alert, phase, survivable, whole_of
+from tests.measures.make import (
+    DAY,
+    HOUR,
+    MIN,
+    S,
+    a_log,
+    a_scenario,
+    alert,
+    phase,
+    survivable,
+    whole_of,
+)
 from tests.world.build import ONE, ran
 
 ALL = 1_000_000
@@ -32,7 +43,19 @@ def sketch(*, alerted: bool = True, promoted: bool = True) -> Journal:
     journal.note("truth.backup_begin", 125 * MIN, 0, 99, 2, 1, 7200, 7500, 7500)
     journal.note("truth.event", 125 * MIN, -1, 2, "link_outage", 1, "link down")
     journal.note("truth.link", 125 * MIN, -1, 0, 200_000_000)
-    journal.note("truth.backup_finished", 125 * MIN + 2 * S, 0, 99, 2, 1, 7200, 7500, 7500, 20_000_000, "log99")
+    journal.note(
+        "truth.backup_finished",
+        125 * MIN + 2 * S,
+        0,
+        99,
+        2,
+        1,
+        7200,
+        7500,
+        7500,
+        20_000_000,
+        "log99",
+    )
     journal.note("truth.file_state", 125 * MIN + 2 * S, 0, 99, "backoff")
     if alerted:
         alert(journal, 135 * MIN + 3 * S)
@@ -45,18 +68,31 @@ def sketch(*, alerted: bool = True, promoted: bool = True) -> Journal:
     phase(journal, lost + 30 * S, "deciding")
     phase(journal, lost + 280 * S, "fencing")
     if promoted:
-        journal.note("truth.promoted", lost + 317 * S, 0, 2, 7200, 7200, 120 * MIN, 189_000_000, 0, 28_320)
+        journal.note(
+            "truth.promoted", lost + 317 * S, 0, 2, 7200, 7200, 120 * MIN, 189_000_000, 0, 28_320
+        )
         journal.note("truth.served", lost + 422 * S, -1, ALL, ALL)
     journal.note("truth.end", 12 * HOUR, -1)
     return journal
 
 
-SLA = (SlaLine("rpo", "data_loss", True, 15 * MIN), SlaLine("rto", "outage", True, 30 * MIN), SlaLine("p99", "exposure.p99", True, HOUR))
+SLA = (
+    SlaLine("rpo", "data_loss", True, 15 * MIN),
+    SlaLine("rto", "outage", True, 30 * MIN),
+    SlaLine("p99", "exposure.p99", True, HOUR),
+)
 
 
 def shown(journal: Journal, scenario: Scenario) -> str:
     summary = summarise(whole_of(journal, scenario))
-    return screen(summary, scenario, judge(summary, scenario), Path("x/nightly.yaml"), 0.4, Path("results/nightly/1"))
+    return screen(
+        summary,
+        scenario,
+        judge(summary, scenario),
+        Path("x/nightly.yaml"),
+        0.4,
+        Path("results/nightly/1"),
+    )
 
 
 def test_the_sketch() -> None:
@@ -80,13 +116,18 @@ def test_the_sketch() -> None:
 
 
 def test_who_was_not_told_is_said() -> None:
-    assert "TOLD?  no: crm had been in danger since Mon 02:15:00" in shown(sketch(alerted=False), a_scenario())
+    assert "TOLD?  no: crm had been in danger since Mon 02:15:00" in shown(
+        sketch(alerted=False), a_scenario()
+    )
 
 
 def test_unknown_is_said_and_not_guessed() -> None:
     text = shown(sketch(promoted=False), replace(a_scenario(), sla=SLA[:2]))
     assert "UNKNOWN" in text.splitlines()[0] or "FAIL" in text.splitlines()[0]
-    assert " data loss  unknown                          SLA 15:00  UNKNOWN\n   the run ended before the promotion\n" in text
+    assert (
+        " data loss  unknown                          SLA 15:00  UNKNOWN\n   the run "
+        "ended before the promotion\n" in text
+    )
     assert " outage     unknown: at least" in text
 
 
@@ -109,7 +150,14 @@ def test_a_broken_invariant_comes_first() -> None:
 def test_colour_adds_codes_and_changes_no_word() -> None:
     scenario = replace(a_scenario(), sla=SLA)
     summary = summarise(whole_of(sketch(), scenario))
-    arguments = (summary, scenario, judge(summary, scenario), Path("nightly.yaml"), 0.4, Path("results"))
+    arguments = (
+        summary,
+        scenario,
+        judge(summary, scenario),
+        Path("nightly.yaml"),
+        0.4,
+        Path("results"),
+    )
     plain, colour = screen(*arguments), screen(*arguments, colour=True)
     assert "\x1b[1;31mFAIL\x1b[0m" in colour
     assert re.sub(r"\x1b\[[0-9;]*m", "", colour) == plain
@@ -123,8 +171,20 @@ def test_rounded_lines_still_add_up(durations: list[int]) -> None:
 
 
 def test_words() -> None:
-    assert [size(n) for n in (0, 999, 1000, 189_400_000, 3_553_000_000, 999_600)] == ["0 B", "999 B", "1.00 kB", "189 MB", "3.55 GB", "1.00 MB"]
-    assert [span(n) for n in (14 * DAY, 6 * HOUR, 90 * MIN, 95 * S)] == ["14 d", "6 h", "90 min", "1:35"]
+    assert [size(n) for n in (0, 999, 1000, 189_400_000, 3_553_000_000, 999_600)] == [
+        "0 B",
+        "999 B",
+        "1.00 kB",
+        "189 MB",
+        "3.55 GB",
+        "1.00 MB",
+    ]
+    assert [span(n) for n in (14 * DAY, 6 * HOUR, 90 * MIN, 95 * S)] == [
+        "14 d",
+        "6 h",
+        "90 min",
+        "1:35",
+    ]
     berlin = a_scenario(time_zone="Europe/Berlin")
     assert instant(HOUR, berlin) == "Mon 02:00:00"
     assert instant(HOUR, replace(berlin, run_for_us=14 * DAY)) == "Mon 02 Mar 02:00:00"
@@ -135,24 +195,45 @@ def of_run(text: str, *overrides: str) -> tuple[str, dict[str, Any], Verdict]:
     scenario = world.context.scenario
     summary = summarise(whole_of(world.journal, scenario))
     verdict = judge(summary, scenario)
-    return screen(summary, scenario, verdict, Path("x.yaml"), 0.1, Path("results")), summary, verdict
+    return (
+        screen(summary, scenario, verdict, Path("x.yaml"), 0.1, Path("results")),
+        summary,
+        verdict,
+    )
 
 
 def test_an_order_is_named_with_its_event_and_so_is_one_that_was_refused() -> None:
-    ordered = "events:\n  - {at: 20 min, order_failover: stranger}\n  - {at: 30 min, order_failover: {by: dba, planned: false}}\n"
+    ordered = (
+        "events:\n  - {at: 20 min, order_failover: stranger}\n  - {at: 30 min, "
+        "order_failover: {by: dba, planned: false}}\n"
+    )
     text, _, _ = of_run(ONE + ordered)
-    assert "FAILOVER 1  ordered by dba Mon 00:30:00, unplanned; nothing had failed  (event 2)" in text
-    assert "ORDER REFUSED  Mon 00:20:00, to fail over, by stranger: not authorised  (event 1)" in text
+    assert (
+        "FAILOVER 1  ordered by dba Mon 00:30:00, unplanned; nothing had failed  (event 2)" in text
+    )
+    assert (
+        "ORDER REFUSED  Mon 00:20:00, to fail over, by stranger: not authorised  (event 1)" in text
+    )
     text, _, _ = of_run(ONE + "events:\n  - {at: 30 min, order_failover: dba}\n")
     assert "FAILOVER 1  ordered by dba Mon 00:30:00, planned  (event 1)" in text
 
 
 def test_a_known_loss_has_no_excuse_and_an_unknown_one_its_own() -> None:
-    lost = ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\nsla: {data_loss: at most 15 min}\n"
+    lost = (
+        ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\nsla: {data_loss: "
+        "at most 15 min}\n"
+    )
     assert of_run(lost)[2].lines[0].reason == ""
-    assert of_run(lost, "run_for=62 min")[2].lines[0].reason == ""  # promoted after 61 s, though not served again
-    assert of_run(lost, "run_for=60 min 55 s")[2].lines[0].reason == "the run ended before the promotion"
-    assert of_run(lost, "run_for=60 min 20 s")[2].lines[0].reason == "no failover had been begun when the run ended"
+    # promoted after 61 s, though not served again
+    assert of_run(lost, "run_for=62 min")[2].lines[0].reason == ""
+    assert (
+        of_run(lost, "run_for=60 min 55 s")[2].lines[0].reason
+        == "the run ended before the promotion"
+    )
+    assert (
+        of_run(lost, "run_for=60 min 20 s")[2].lines[0].reason
+        == "no failover had been begun when the run ended"
+    )
     no = of_run(lost, "failover.mode=manual", "failover.operator.approves=false")[2].lines[0]
     assert no.reason == "the operator did not agree to fail over"
     bare = of_run(lost, "databases.crm.seeded=false", "databases.crm.log=none")[2].lines[0]
@@ -160,26 +241,42 @@ def test_a_known_loss_has_no_excuse_and_an_unknown_one_its_own() -> None:
 
 
 def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
-    """Twelve causes by turns, each twice: the eight that took longest, in the order of time, and the rest as one line."""
-    _, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 63 min, lose: site}]\n")
+    """Twelve causes by turns, each twice: the eight that took longest, in the order of time, and
+    the rest as one line.
+    """
+    _, summary, _ = of_run(
+        ONE + "failover: {mode: automatic}\nevents: [{at: 63 min, lose: site}]\n"
+    )
     ledger = summary["failovers"][0]["loss_ledger"]
     ledger["lines"] = [
-        {"begin_us": 0, "duration_us": (i % 12 + 1) * S, "cause": f"cause {i % 12}", "detail": f"file {i}"} for i in range(24)
+        {
+            "begin_us": 0,
+            "duration_us": (i % 12 + 1) * S,
+            "cause": f"cause {i % 12}",
+            "detail": f"file {i}",
+        }
+        for i in range(24)
     ]
     scenario = ran(ONE).context.scenario
     text = screen(summary, scenario, judge(summary, scenario), Path("x.yaml"), 0.1, Path("results"))
     shown = re.findall(r"^ +(\d+:\d\d) (cause \d+|\d+ other causes) +(.+)$", text, re.MULTILINE)
-    assert shown == [(f"0:{2 * n + 2:02d}", f"cause {n}", "in 2 stretches") for n in range(4, 12)] + [
-        ("0:20", "4 other causes", "the largest: cause 3")
-    ]
+    assert shown == [
+        (f"0:{2 * n + 2:02d}", f"cause {n}", "in 2 stretches") for n in range(4, 12)
+    ] + [("0:20", "4 other causes", "the largest: cause 3")]
 
 
 def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() -> None:
-    text, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n")
+    text, summary, _ = of_run(
+        ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"
+    )
     assert "there was nothing to tell" in text
     assert summary["alerts"]["missed"] == 0
     muted = [
-        ("missed", "TOLD?  no lasting danger was met by the failure, but nobody was told of 1 at another time"),
+        (
+            "missed",
+            "TOLD?  no lasting danger was met by the failure, but nobody was told of 1 at "
+            "another time",
+        ),
         ("endless", "TOLD?  no lasting danger was met by the failure; users were not served again"),
     ]
     scenario = ran(ONE).context.scenario
@@ -189,14 +286,18 @@ def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() 
             told["alerts"]["missed"] = 1
         else:
             told["failovers"][0]["outage_us"] = None
-        shown_text = screen(told, scenario, judge(told, scenario), Path("x.yaml"), 0.1, Path("results"))
+        shown_text = screen(
+            told, scenario, judge(told, scenario), Path("x.yaml"), 0.1, Path("results")
+        )
         assert words in shown_text
         assert "nothing to tell" not in shown_text
 
 
 def test_a_loss_in_the_file_is_kept_apart_from_normal_days() -> None:
     """After the loss nothing is in two places until a new network has been seeded."""
-    text, summary, _ = of_run(ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n")
+    text, summary, _ = of_run(
+        ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"
+    )
     before, after = summary["exposure_before"], summary["exposure_after"]
     assert before["time_us"] + after["time_us"] == summary["exposure"]["time_us"]
     assert before["max_us"] < summary["exposure"]["max_us"] or not after["time_us"]
@@ -207,4 +308,5 @@ def test_reported_exposure_says_for_which_part_of_the_run_it_is_defined() -> Non
     _, summary, _ = of_run(ONE)
     reported = summary["exposure"]["reported"]
     assert sum(end - begin for begin, end in reported["defined_us"]) == reported["time_us"]
-    assert reported["defined_us"][0][0] > 0  # nothing is known until the first log has been validated
+    # nothing is known until the first log has been validated
+    assert reported["defined_us"][0][0] > 0

@@ -22,7 +22,12 @@ link: {bandwidth: 100 Mbit/s}
 events: [{at: 5 h, lose: site}]
 sla: {exposure.p99: at most 1 h}
 """
-LANES: list[tuple[type, str]] = [(ExpressLane, "take"), (WaveLane, "take"), (Pruning, "at_primary"), (Pruning, "at_secondary")]
+LANES: list[tuple[type, str]] = [
+    (ExpressLane, "take"),
+    (WaveLane, "take"),
+    (Pruning, "at_primary"),
+    (Pruning, "at_secondary"),
+]
 
 
 @pytest.fixture
@@ -58,7 +63,8 @@ def test_a_run_in_steps_has_the_same_digest(there: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("command", [
     "run a.yaml --replications 2 --workers 1", "check a.yaml --workers 1", "compare a.yaml b.yaml --replications 2 --workers 1",
-    "sweep a.yaml --vary replay.age=10min,20min --replications 1 --workers 1", "policies a.yaml b.yaml",
+    "sweep a.yaml --vary replay.age=10min,20min "
+        "--replications 1 --workers 1", "policies a.yaml b.yaml",
 ])  # fmt: skip
 def test_so_does_every_command_that_runs(
     there: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -83,7 +89,9 @@ def test_so_does_python(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda steps: dr_sim.run(a, steps=steps).digest,
         lambda steps: dr_sim.replicate(a, 2, workers=1, steps=steps).summary(),
         lambda steps: dr_sim.compare(a, b, 2, workers=1, steps=steps).differences.to_json(),
-        lambda steps: dr_sim.sweep("a.yaml", {"replay.age": ["10 min", "20 min"]}, 1, workers=1, steps=steps).table.to_json(),
+        lambda steps: dr_sim.sweep(
+            "a.yaml", {"replay.age": ["10 min", "20 min"]}, 1, workers=1, steps=steps
+        ).table.to_json(),
     ]
     quick = [call(False) for call in calls]
     shut(monkeypatch)

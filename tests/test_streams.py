@@ -1,4 +1,6 @@
-"""Draws: each has a name, and nothing but its name decides it. Intervals are computed, not tuned."""
+"""Draws: each has a name, and nothing but its name decides it. Intervals are computed, not
+tuned.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def draws(law: Law, n: int = N) -> list[int]:
     return [stream.law(i, law) for i in range(n)]
 
 
-# ---- names ---------------------------------------------------------------------------------------------------------
+# ---- names
 @given(st.integers(0, 10**6), st.sampled_from([4, 8, 64, 256, 1024]))
 def test_a_word_is_the_same_for_any_size_of_blocks(occurrence: int, block_words: int) -> None:
     assert Stream(77, block_words).word(occurrence) == Stream(77, 4).word(occurrence)
@@ -40,7 +42,9 @@ def test_a_word_does_not_depend_on_what_was_asked_before() -> None:
 
 
 def test_words_are_those_of_philox_keyed_by_the_hash_of_the_name() -> None:
-    key = int.from_bytes(blake2b(b"7\x003\x00crm\x00restore tail\x00retry", digest_size=16).digest(), "little")
+    key = int.from_bytes(
+        blake2b(b"7\x003\x00crm\x00restore tail\x00retry", digest_size=16).digest(), "little"
+    )
     expected = np.random.Philox(key=key).random_raw(600).tolist()
     stream = Streams(7, 3).of("crm", "restore tail", "retry")
     assert [stream.word(i) for i in range(600)] == expected
@@ -66,14 +70,20 @@ def test_no_draw_is_shared_between_names() -> None:
 def test_a_stream_is_opened_once_and_asking_twice_gives_the_same() -> None:
     streams = Streams(1)
     assert streams.of("a", "b") is streams.of("a", "b")
-    assert [streams.of("a", "b").word(i) for i in range(9)] == [Streams(1).of("a", "b").word(i) for i in range(9)]
+    assert [streams.of("a", "b").word(i) for i in range(9)] == [
+        Streams(1).of("a", "b").word(i) for i in range(9)
+    ]
 
 
 def test_another_process_with_another_hash_seed_draws_the_same() -> None:
     code = "from dr_sim.streams import Streams; print(Streams(1).of('crm', 'x').word(300))"
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("0", "12345")
     }
@@ -85,7 +95,7 @@ def test_blocks_are_whole_philox_blocks() -> None:
         Stream(1, 6)
 
 
-# ---- values ----------------------------------------------------------------------------------------------------------
+# ---- values
 def test_uniform_has_the_mean_and_the_spread_that_it_must() -> None:
     stream = Streams(1).of("crm", "u")
     u = [stream.uniform(i) for i in range(N)]
@@ -131,9 +141,13 @@ def test_a_uniform_law_stays_within_its_bounds_and_fills_them() -> None:
     assert all(abs(c - N / 9) < bound for c in inner)  # the two ends round half as often
 
 
-@pytest.mark.parametrize(("p50", "p95"), [(240_000_000, 1_200_000_000), (1_000_000, 5_000_000), (1000, 1001)])
+@pytest.mark.parametrize(
+    ("p50", "p95"), [(240_000_000, 1_200_000_000), (1_000_000, 5_000_000), (1000, 1001)]
+)
 def test_a_lognormal_law_has_the_percentiles_that_are_written(p50: int, p95: int) -> None:
-    """Each word is turned by the exact quantile function, so its percentile is the law's at that u, rounded once."""
+    """Each word is turned by the exact quantile function, so its percentile is the law's at that u,
+    rounded once.
+    """
     stream, law = Streams(1).of("crm", "test"), Law("lognormal", p50, p95)
     got = draws(law)
     normal = NormalDist()

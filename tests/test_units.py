@@ -83,33 +83,48 @@ def test_other_quantities(parse: Callable[[str], object], text: str, value: obje
         (units.parse_duration, "5 m", "'5 m': 'm' could be minutes or months; write min"),
         (units.parse_duration, "5 mins", "'5 mins': 'mins' is no unit of time; did you mean min?"),
         (units.parse_duration, "-3 s", "'-3 s' is negative; a duration must not be"),
-        (units.parse_duration, "3 months", "'3 months': months and years differ in length; write days, as in '30 days'"),
-        (units.parse_duration, "1 min 2 h", "'1 min 2 h': write the larger units first and each once, as in '1 h 30 min'"),
+        (units.parse_duration, "3 months", "'3 months': months and years differ "
+            "in length; write days, as in '30 days'"),
+        (units.parse_duration, "1 min 2 h", "'1 min 2 h': write the larger units "
+            "first and each once, as in '1 h 30 min'"),
         (units.parse_duration, "0,5 s", "'0,5 s': decimals are written with a point, 0.5"),
-        (units.parse_duration, "7 h 19", "'7 h 19' has no unit; write '19 s', '19 min', '19 h' or '19 days'"),
+        (units.parse_duration, "7 h 19", "'7 h 19' has no unit; write '19 "
+            "s', '19 min', '19 h' or '19 days'"),
         (units.parse_duration, "", "a duration is missing here; write for example 15 min"),
         (units.parse_duration, "soon", "'soon' is not a duration; write for example 15 min"),
-        (units.parse_duration, "1.2.3 s", "'1.2.3 s' is not a duration; write for example 15 min (decimals with a point)"),
-        (units.parse_duration, "1:75", "'1:75' is no duration; after a colon comes at most 59, as in 47:12 or 1:02:03"),
+        (units.parse_duration, "1.2.3 s", "'1.2.3 s' is not a duration; write for "
+            "example 15 min (decimals with a point)"),
+        (units.parse_duration, "1:75", "'1:75' is no duration; after a colon "
+            "comes at most 59, as in 47:12 or 1:02:03"),
         (units.parse_size, "500", "'500' has no unit; write '500 MB', '500 GB' or '500 GiB'"),
-        (units.parse_size, "100 Mbit", "'100 Mbit' is in bits, and a size is in bytes: 8 bits are a byte, write 12.5 MB"),
+        (units.parse_size, "100 Mbit", "'100 Mbit' is in bits, and a size is in "
+            "bytes: 8 bits are a byte, write 12.5 MB"),
         (units.parse_size, "5 gb", "'5 gb': 'gb' is no unit of size; did you mean GB?"),
         (units.parse_size, "5 G", "'5 G': 'G' is no unit of size; did you mean GB?"),
-        (units.parse_size, "0.5 B", "'0.5 B' is finer than whole bytes; write a size that is a whole number of bytes"),
-        (units.parse_size, "9999999999 TB", "'9999999999 TB' is more than dr_sim can count (5e+18 bytes); write a smaller one"),
-        (units.parse_bandwidth, "200 Mbit", "'200 Mbit' says how much but not how fast; write '200 Mbit/s'"),
+        (units.parse_size, "0.5 B", "'0.5 B' is finer than whole bytes; write "
+            "a size that is a whole number of bytes"),
+        (units.parse_size, "9999999999 TB", "'9999999999 TB' is more than dr_sim can "
+            "count (5e+18 bytes); write a smaller one"),
+        (units.parse_bandwidth, "200 Mbit", "'200 Mbit' says how much but "
+            "not how fast; write '200 Mbit/s'"),
         (units.parse_bandwidth, "200", "'200' has no unit; write '200 Mbit/s' or '200 Gbit/s'"),
-        (units.parse_bandwidth, "2 mbit/s", "'2 mbit/s': 'mbit/s' is no unit of bandwidth; did you mean Mbit/s?"),
-        (units.parse_disk_rate, "8 Mbit/s", "'8 Mbit/s' is in bits, and this rate is in bytes: 8 bits are a byte, write 1 MB/s"),
+        (units.parse_bandwidth, "2 mbit/s", "'2 mbit/s': 'mbit/s' is no unit "
+            "of bandwidth; did you mean Mbit/s?"),
+        (units.parse_disk_rate, "8 Mbit/s", "'8 Mbit/s' is in bits, and this rate is "
+            "in bytes: 8 bits are a byte, write 1 MB/s"),
         (units.parse_disk_rate, "8 MB", "'8 MB' says how much but not how fast; write '8 MB/s'"),
         (units.parse_ppm, "0.3", "'0.3' has no unit; write '0.3 %', '0.3 ppm' or '0.3 ppb'"),
         (units.parse_ppm, "101 %", "'101 %' is more than all of it; write at most 100 %"),
         (units.parse_rate, "3", "'3' is not a rate; write for example 3 per week"),
-        (units.parse_rate, "3 per 0 s", "'3 per 0 s': nothing can happen every 0 s; write a longer time after 'per'"),
-        (units.parse_volume, "20 MB per 5", "'5' has no unit; write '5 s', '5 min', '5 h' or '5 days'"),
+        (units.parse_rate, "3 per 0 s", "'3 per 0 s': nothing can happen every "
+            "0 s; write a longer time after 'per'"),
+        (units.parse_volume, "20 MB per 5", "'5' has no unit; write '5 "
+            "s', '5 min', '5 h' or '5 days'"),
     ],
 )  # fmt: skip
-def test_refusals_say_what_would_be_right(parse: Callable[[str], object], text: str, told: str) -> None:
+def test_refusals_say_what_would_be_right(
+    parse: Callable[[str], object], text: str, told: str
+) -> None:
     with pytest.raises(UnitError) as caught:
         parse(text)
     assert str(caught.value) == told
@@ -170,7 +185,9 @@ def test_round_trips(data: st.DataObject) -> None:
         round_number = st.builds(
             lambda n, unit: n * unit, st.integers(0, 10**6), st.sampled_from([1, 10**6, 60 * 10**6])
         )
-        value = data.draw(values if write in (units.format_ppm, units.format_ppb) else values | round_number)
+        value = data.draw(
+            values if write in (units.format_ppm, units.format_ppb) else values | round_number
+        )
         assert parse(write(value)) == value
 
 
@@ -186,7 +203,10 @@ def test_decimals_are_exact(number: object, unit: str) -> None:
 
 
 @settings(deadline=None)  # a shared machine may be slow
-@given(st.text(max_size=40) | st.from_regex(r"[-+0-9., ]{1,8}[a-zA-Z%/]{0,6}( per [a-z0-9 ]{1,8})?", fullmatch=True))
+@given(
+    st.text(max_size=40)
+    | st.from_regex(r"[-+0-9., ]{1,8}[a-zA-Z%/]{0,6}( per [a-z0-9 ]{1,8})?", fullmatch=True)
+)
 def test_any_text_is_read_or_refused(text: str) -> None:
     for parse in (*(parse for parse, _, _ in ROUND_TRIPS), units.parse_rate, units.parse_volume):
         try:

@@ -18,7 +18,9 @@ ALL = 1_000_000
 
 
 def journal_of_a_failover(promoted: bool = True, served: bool = True) -> Journal:
-    """The site dies at 1:00 with 40 min lacking, told at 0:50; promoted after 2 min, served after 3."""
+    """The site dies at 1:00 with 40 min lacking, told at 0:50; promoted after 2 min, served after
+    3.
+    """
     journal = Journal()
     journal.note("truth.served", 0, -1, ALL, ALL)
     survivable(journal, 0, 0)
@@ -45,11 +47,22 @@ def line(measure: str, bound: int, at_most: bool = True, database: str = "") -> 
 
 
 VALUES: dict[str, int] = {
-    "data_loss": 40 * MIN, "outage": 3 * MIN, "outage.detect": 30 * S, "outage.fence": 150 * S, "outage.drain": 0,
-    "exposure.mean": (20 * 10 + 40 * 20) * MIN // 60, "exposure.p50": 15 * MIN, "exposure.p99": 39 * MIN + 24 * S,
-    "exposure.max": 40 * MIN, "exposure.above_30_min": 166_667, "alerts_missed": 0, "alerts_false": 0,
-    "alert_delay.max": 15 * MIN, "replay_lag.max": HOUR, "exposure_before.max": 40 * MIN,
-}  # fmt: skip
+    "data_loss": 40 * MIN,
+    "outage": 3 * MIN,
+    "outage.detect": 30 * S,
+    "outage.fence": 150 * S,
+    "outage.drain": 0,
+    "exposure.mean": (20 * 10 + 40 * 20) * MIN // 60,
+    "exposure.p50": 15 * MIN,
+    "exposure.p99": 39 * MIN + 24 * S,
+    "exposure.max": 40 * MIN,
+    "exposure.above_30_min": 166_667,
+    "alerts_missed": 0,
+    "alerts_false": 0,
+    "alert_delay.max": 15 * MIN,
+    "replay_lag.max": HOUR,
+    "exposure_before.max": 40 * MIN,
+}
 
 
 @pytest.mark.parametrize("measure", VALUES)
@@ -68,7 +81,8 @@ def test_every_measure_that_a_scenario_may_name_is_judged(measure: str) -> None:
     (judged,) = verdict_of(journal_of_a_failover(), line(measure, 10**15)).lines
     base, statistic = split(measure)
     none = base not in CURVES and statistic not in ("", "max")  # one run has no quantiles
-    assert (judged.value is None) == (none or base == "exposure_after")  # and nothing was up again in this one
+    # and nothing was up again in this one
+    assert (judged.value is None) == (none or base == "exposure_after")
     (again,) = verdict_of(journal_of_a_failover(), line(measure, 10**15, database="crm")).lines
     assert (again.value, again.outcome) == (judged.value, judged.outcome)
 
@@ -100,7 +114,8 @@ def test_without_a_failover_its_measures_are_unknown_and_not_met() -> None:
 def test_a_run_that_ended_too_early_cannot_pass_but_can_fail() -> None:
     journal = journal_of_a_failover(served=False)
     assert verdict_of(journal, line("outage", 90 * MIN)).outcome is Outcome.UNKNOWN
-    assert verdict_of(journal, line("outage", 59 * MIN)).outcome is Outcome.FAIL  # an hour has passed already
+    # an hour has passed already
+    assert verdict_of(journal, line("outage", 59 * MIN)).outcome is Outcome.FAIL
     assert verdict_of(journal, line("data_loss", 40 * MIN)).outcome is Outcome.PASS
     journal = journal_of_a_failover(promoted=False, served=False)
     assert verdict_of(journal, line("data_loss", 10**15)).outcome is Outcome.UNKNOWN
@@ -110,10 +125,19 @@ def test_a_line_about_a_fault_or_a_class_that_did_not_come_is_unknown() -> None:
     journal = journal_of_a_failover()
     journal.note("truth.event", HOUR, -1, 1, "lose", 1, "site lost")
     for changes in ({"fault": "link_outage"}, {"failure_class": "host"}):
-        assert verdict_of(journal, replace(line("data_loss", 10**15), **changes)).outcome is Outcome.UNKNOWN
+        assert (
+            verdict_of(journal, replace(line("data_loss", 10**15), **changes)).outcome
+            is Outcome.UNKNOWN
+        )
     for changes in ({"fault": "lose"}, {"failure_class": "site"}):
-        assert verdict_of(journal, replace(line("data_loss", 40 * MIN), **changes)).outcome is Outcome.PASS
-        assert verdict_of(journal, replace(line("data_loss", 40 * MIN - 1), **changes)).outcome is Outcome.FAIL
+        assert (
+            verdict_of(journal, replace(line("data_loss", 40 * MIN), **changes)).outcome
+            is Outcome.PASS
+        )
+        assert (
+            verdict_of(journal, replace(line("data_loss", 40 * MIN - 1), **changes)).outcome
+            is Outcome.FAIL
+        )
 
 
 def test_unprotected_is_a_lower_bound() -> None:
@@ -146,16 +170,33 @@ def test_a_broken_invariant_is_worse_than_all() -> None:
 
 def test_nothing_measured_is_unknown() -> None:
     journal = journal_of_a_failover()
-    scenario: Any = replace(a_scenario(measure_from_us=90 * MIN), sla=(line("exposure.max", 10**15),))
+    scenario: Any = replace(
+        a_scenario(measure_from_us=90 * MIN), sla=(line("exposure.max", 10**15),)
+    )
     verdict = judge(summarise(whole_of(journal, scenario)), scenario)
     assert verdict.outcome is Outcome.UNKNOWN
 
 
 def test_a_loss_that_is_too_large_is_not_hidden_by_one_that_is_unknown() -> None:
-    scenario: Any = replace(a_scenario("crm", "web"), sla=(line("data_loss", 39 * MIN), line("data_loss", 40 * MIN), line("data_loss", 1, database="web")))
-    summary = summarise(whole_of(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1])))
+    scenario: Any = replace(
+        a_scenario("crm", "web"),
+        sla=(
+            line("data_loss", 39 * MIN),
+            line("data_loss", 40 * MIN),
+            line("data_loss", 1, database="web"),
+        ),
+    )
+    summary = summarise(
+        whole_of(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1]))
+    )
     (known,) = summary["failovers"]
-    unknown = {**known, "data_loss_us": None, "databases": [{**d, "data_loss_us": None, "note": "the run ended first"} for d in known["databases"]]}
+    unknown = {
+        **known,
+        "data_loss_us": None,
+        "databases": [
+            {**d, "data_loss_us": None, "note": "the run ended first"} for d in known["databases"]
+        ],
+    }
     web = {**known, "databases": [*known["databases"], {**known["databases"][0], "name": "web"}]}
     for both in ([web, unknown], [unknown, web]):
         lines = judge({**summary, "failovers": both}, scenario).lines

@@ -69,15 +69,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_has_all_sorts_of_rows_and_holds(folder: Path) -> None:
     kinds = {r.kind for r in world().journal.rows()}
-    assert {"truth.restored", "truth.promoted", "truth.manager", "seen.ValidationFailed", "seen.RaiseAlert",
-            "seen.TakeBackup", "seen.RefuseOrder", "seen.Recopy", "seen.Redirected"} <= kinds  # fmt: skip
+    assert {
+        "truth.restored",
+        "truth.promoted",
+        "truth.manager",
+        "seen.ValidationFailed",
+        "seen.RaiseAlert",
+        "seen.TakeBackup",
+        "seen.RefuseOrder",
+        "seen.Recopy",
+        "seen.Redirected",
+    } <= kinds
     found = verified(table(), folder)
     assert found.mismatch is None
     assert found.rows == len(world().journal)
-    assert found.commands == sum(len(world().journal.of_kind(KIND_ID[f"seen.{c.__name__}"])) for c in COMMANDS)
+    assert found.commands == sum(
+        len(world().journal.of_kind(KIND_ID[f"seen.{c.__name__}"])) for c in COMMANDS
+    )
 
 
-# ---- one cell --------------------------------------------------------------------------------------------------------
+# ---- one cell
 @dataclass(frozen=True)
 class Edit:
     row: int
@@ -96,9 +107,13 @@ def edited(edit: Edit) -> pa.Table:
 def other_values(column: str, row: int) -> st.SearchStrategy[Any]:
     now = table()[column][row].as_py()
     if column == "kind":
-        values: st.SearchStrategy[Any] = st.sampled_from([*(k.name for k in KINDS), "truth.nothing", ""])
+        values: st.SearchStrategy[Any] = st.sampled_from(
+            [*(k.name for k in KINDS), "truth.nothing", ""]
+        )
     elif column[0] in "so" and column != "seq":
-        values = st.one_of(st.none(), st.sampled_from(["", "crm", "b_2", f"{now}x"]), st.text(max_size=5))
+        values = st.one_of(
+            st.none(), st.sampled_from(["", "crm", "b_2", f"{now}x"]), st.text(max_size=5)
+        )
     elif column == "check":
         values = st.one_of(st.none(), st.integers(0, 2**32 - 1))
     elif column == "entity":
@@ -141,7 +156,11 @@ def test_any_edit_of_one_cell_is_caught_at_its_row_tried_often(folder: Path, edi
 @pytest.mark.parametrize("kind", sorted({r.kind for r in world().journal.rows()}))
 def test_in_rows_of_every_kind_time_entity_and_a_field_are_watched(kind: str, folder: Path) -> None:
     row = next(world().journal.rows(kind))
-    cells = ["time_us", "entity", *(c for c in ("v0", "s0") if table()[c][row.seq].as_py() is not None)]
+    cells = [
+        "time_us",
+        "entity",
+        *(c for c in ("v0", "s0") if table()[c][row.seq].as_py() is not None),
+    ]
     for column in cells:
         now = table()[column][row.seq].as_py()
         caught(Edit(row.seq, column, now + 1 if isinstance(now, int) else f"{now}."), folder)
@@ -153,7 +172,7 @@ def test_a_field_that_a_kind_does_not_have_cannot_be_smuggled_in(folder: Path) -
     caught(Edit(row, "o0", "x"), folder)
 
 
-# ---- rows that go and come ---------------------------------------------------------------------------------------------
+# ---- rows that go and come
 def renumbered(rows: pa.Table) -> pa.Table:
     return rows.set_column(0, "seq", pa.array(range(len(rows)), pa.int64()))
 
@@ -161,18 +180,24 @@ def renumbered(rows: pa.Table) -> pa.Table:
 @pytest.mark.parametrize("renumber", [False, True])
 @given(data=st.data())
 @settings(max_examples=25, **shared)  # type: ignore[arg-type]
-def test_a_row_taken_away_or_put_in_is_caught_where_it_was(folder: Path, data: st.DataObject, renumber: bool) -> None:
+def test_a_row_taken_away_or_put_in_is_caught_where_it_was(
+    folder: Path, data: st.DataObject, renumber: bool
+) -> None:
     whole = table()
     at = data.draw(st.integers(0, len(whole) - 2))
     source = data.draw(st.integers(0, len(whole) - 1))
     without = pa.concat_tables([whole[:at], whole[at + 1 :]])
     with_one = pa.concat_tables([whole[:at], whole[source : source + 1], whole[at:]])
-    swapped = pa.concat_tables([whole[:at], whole[at + 1 : at + 2], whole[at : at + 1], whole[at + 2 :]])
+    swapped = pa.concat_tables(
+        [whole[:at], whole[at + 1 : at + 2], whole[at : at + 1], whole[at + 2 :]]
+    )
     for changed in (without, with_one, swapped):
         mismatch = verified(renumbered(changed) if renumber else changed, folder).mismatch
         assert mismatch is not None
         # a row put in before its like is seen where the two become one too many
-        assert mismatch.seq == at or (changed is with_one and source == at and mismatch.seq == at + 1)
+        assert mismatch.seq == at or (
+            changed is with_one and source == at and mismatch.seq == at + 1
+        )
 
 
 def test_rows_cut_off_at_the_end_change_the_digest(folder: Path) -> None:
@@ -189,7 +214,7 @@ def test_a_record_cut_off_within_the_machines_commands_misses_them(folder: Path)
     assert mismatch.kind == "end"
 
 
-# ---- forged rows: the hash made anew -------------------------------------------------------------------------------------
+# ---- forged rows: the hash made anew
 def forged(seq: int, field: str) -> Journal:
     """The journal with one field of one row changed, its hash and all."""
     source = world().journal
@@ -197,7 +222,9 @@ def forged(seq: int, field: str) -> Journal:
     for row in source.rows():
         values = dict(row.values)
         if row.seq == seq:
-            values[field] = values[field] + 1 if isinstance(values[field], int) else f"{values[field]}."
+            values[field] = (
+                values[field] + 1 if isinstance(values[field], int) else f"{values[field]}."
+            )
         copy.note(row.kind, row.time_us, row.entity, *values.values())
     return copy
 
@@ -233,7 +260,9 @@ def test_no_forged_event_makes_it_stumble(data: st.DataObject) -> None:
     for each in world().journal.rows():
         values = dict(each.values)
         if each.seq == row.seq:
-            values[name] = data.draw(st.integers(-(2**63), 2**63 - 1) if type_ == "int" else st.text(max_size=9))
+            values[name] = data.draw(
+                st.integers(-(2**63), 2**63 - 1) if type_ == "int" else st.text(max_size=9)
+            )
         copy.note(each.kind, each.time_us, each.entity, *values.values())
     mismatch = held(copy).mismatch
     assert mismatch is None or mismatch.seq >= row.seq

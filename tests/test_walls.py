@@ -1,5 +1,6 @@
-"""The walls of the house: the recovery logic is pure and knows no fault, the witness and the engines share no chain logic
-with it, and nobody changes what was told."""
+"""The walls of the house: the recovery logic is pure and knows no fault, the witness and the
+engines share no chain logic with it, and nobody changes what was told.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +20,33 @@ from tests.world.build import ONE, ran
 
 ROOT = Path(__file__).parents[1]
 PURE_STDLIB = {
-    "__future__", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "json", "typing",
-}  # fmt: skip
-"""hashlib computes; none of these reads a clock, a file, the network or a random number unless it is asked to by a
-method that BANNED_CALLS names."""
-BANNED_CALLS = {"now", "utcnow", "today", "open", "input", "print", "eval", "exec", "__import__", "hash", "id"}
+    "__future__",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "hashlib",
+    "json",
+    "typing",
+}
+"""hashlib computes; none of these reads a clock, a file, the network or a random number unless it
+is asked to by a method that BANNED_CALLS names.
+"""
+BANNED_CALLS = {
+    "now",
+    "utcnow",
+    "today",
+    "open",
+    "input",
+    "print",
+    "eval",
+    "exec",
+    "__import__",
+    "hash",
+    "id",
+}
 
 
 def module_path(name: str) -> Path | None:
@@ -35,8 +58,9 @@ def module_path(name: str) -> Path | None:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports anywhere in it, by full name; names imported from a package count as modules
-    where such modules exist."""
+    """Every module that a file imports anywhere in it, by full name; names imported from a package
+    count as modules where such modules exist.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -44,15 +68,23 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                package = path.relative_to(ROOT).parent.parts[: len(path.relative_to(ROOT).parts) - node.level]
+                package = path.relative_to(ROOT).parent.parts[
+                    : len(path.relative_to(ROOT).parts) - node.level
+                ]
                 base = ".".join([*package, *([node.module] if node.module else [])])
             found.add(base)
-            found.update(f"{base}.{alias.name}" for alias in node.names if module_path(f"{base}.{alias.name}"))
+            found.update(
+                f"{base}.{alias.name}"
+                for alias in node.names
+                if module_path(f"{base}.{alias.name}")
+            )
     return found
 
 
 def reached_from(*rooms: str) -> dict[str, str]:
-    """Every module that is imported from these, transitively within dr_sim -> the file that imports it."""
+    """Every module that is imported from these, transitively within dr_sim -> the file that imports
+    it.
+    """
     todo = [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))] if rooms else []
     todo += [ROOT / room for room in rooms if room.endswith(".py")]
     seen: dict[str, str] = {}
@@ -77,12 +109,18 @@ def test_decisions_are_pure(room: str) -> None:
     for name, importer in reached.items():
         top = name.split(".")[0]
         if top == "dr_sim":
-            assert name == "dr_sim" or name.split(".")[1] in ("recovery", "backups"), f"{importer} imports {name}"
+            assert name == "dr_sim" or name.split(".")[1] in ("recovery", "backups"), (
+                f"{importer} imports {name}"
+            )
         else:
-            assert top in PURE_STDLIB and top in sys.stdlib_module_names, f"{importer} imports {name}"
+            assert top in PURE_STDLIB and top in sys.stdlib_module_names, (
+                f"{importer} imports {name}"
+            )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name
+)
 def test_decisions_ask_no_clock_and_no_one_else(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
@@ -95,9 +133,9 @@ def test_the_witness_and_the_engines_share_no_chain_logic() -> None:
     assert "dr_sim.commits" in reached
     for name, importer in reached.items():
         assert not name.startswith("dr_sim.recovery"), f"{importer} imports {name}"
-        assert name in ("dr_sim.backups", "dr_sim.backups.model") or not name.startswith("dr_sim.backups"), (
-            f"{importer} imports {name}"
-        )
+        assert name in ("dr_sim.backups", "dr_sim.backups.model") or not name.startswith(
+            "dr_sim.backups"
+        ), f"{importer} imports {name}"
 
 
 def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,14 +149,24 @@ def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.Monkey
     assert reached_from("dr_sim/recovery")["time"].endswith("c.py")
 
 
-# ---- what decides knows no fault -------------------------------------------------------------------------------------
+# ---- what decides knows no fault
 def names_in(path: Path) -> set[str]:
-    """Every name, keyword argument, attribute and text in the code of a file, comments and docstrings left out."""
+    """Every name, keyword argument, attribute and text in the code of a file, comments and
+    docstrings left out.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    documents = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
     found: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documents
+        ):
             found.add(node.value)
         for field in ("name", "id", "attr", "arg"):
             value = getattr(node, field, None)
@@ -130,10 +178,16 @@ def names_in(path: Path) -> set[str]:
 def faults_named_in(path: Path) -> list[str]:
     words = {word for name in names_in(path) for word in re.findall(r"[a-z]+(?:_[a-z]+)*", name)}
     text = path.read_text(encoding="utf-8")
-    return [kind.name for kind in KINDS if kind.name in words or ("_" in kind.name and kind.name in text)]
+    return [
+        kind.name
+        for kind in KINDS
+        if kind.name in words or ("_" in kind.name and kind.name in text)
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "dr_sim" / "recovery").glob("*.py")), ids=lambda p: p.name
+)
 def test_no_fault_is_named_where_it_is_decided(path: Path) -> None:
     """A fault changes bytes, times or reachability, never a flag that the logic could read."""
     assert faults_named_in(path) == []
@@ -164,8 +218,10 @@ def test_events_and_commands_have_slots_and_nothing_else(cls: type) -> None:
 
 
 def test_nobody_changes_what_was_told_or_commanded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are immutable by convention (freezing them costs a third of the run): through a run with damage, a repair and
-    a failover each event and command reads at the end as it did when it was given."""
+    """They are immutable by convention (freezing them costs a third of the run): through a run with
+    damage, a repair and a failover each event and command reads at the end as it did when it was
+    given.
+    """
     given: list[tuple[object, str]] = []
     handle = RecoveryManager.handle
 
@@ -177,7 +233,8 @@ def test_nobody_changes_what_was_told_or_commanded(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(RecoveryManager, "handle", watched)
     faults = (
-        "{at: 12 min, missing_file: crm}, {at: 50 min, corrupt_in_transit: crm}, {at: 58 min, manager_crash: {}}, "
+        "{at: 12 min, missing_file: crm}, {at: 50 min, corrupt_in_transit: crm}, {at: 58 "
+        "min, manager_crash: {}}, "
         "{at: 63 min, lose: database}"
     )
     ran(f"{ONE}events: [{faults}]\n")

@@ -1,5 +1,6 @@
-"""The oracle itself: each invariant is broken once on purpose, and what would survive is compared with a search of
-everything that could be restored."""
+"""The oracle itself: each invariant is broken once on purpose, and what would survive is compared
+with a search of everything that could be restored.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +22,31 @@ FULL, INCREMENTAL, LOG = Kind
 
 
 def header(
-    kind: Kind, first: int, last: int, *, base: int = 0, fork: int = 1, first_fork: int = 0, copy_only: bool = False,
+    kind: Kind,
+    first: int,
+    last: int,
+    *,
+    base: int = 0,
+    fork: int = 1,
+    first_fork: int = 0,
+    copy_only: bool = False,
     carries: int = 0,
-) -> BackupHeader:  # fmt: skip
-    return BackupHeader(DB, 0, kind, fork, first, last, first, carries, base, first_fork or fork, 0, 0, 0, copy_only)
+) -> BackupHeader:
+    return BackupHeader(
+        DB, 0, kind, fork, first, last, first, carries, base, first_fork or fork, 0, 0, 0, copy_only
+    )
 
 
 class Watch:
-    """A witness of one database in which commit n ends at LSN 10 n; seeded with 1 commit. Files are numbered from 0."""
+    """A witness of one database in which commit n ends at LSN 10 n; seeded with 1 commit. Files are
+    numbered from 0.
+    """
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int, int, tuple[int | str, ...]]] = []
-        self.witness = Witness([DB], lambda *row: self.rows.append(row), lambda db, fork, n: 1000 * n + fork)
+        self.witness = Witness(
+            [DB], lambda *row: self.rows.append(row), lambda db, fork, n: 1000 * n + fork
+        )
         self.witness.seeded(0, 0, 1, 10, 1, 10)
         self.headers: list[BackupHeader] = []
         self.base = 10
@@ -47,11 +61,15 @@ class Watch:
             self.witness.landed(self.clock, 0, file, True)
         return file
 
-    def hand_over(self, file: int, attempts: int = 1, *, intact: bool = True, validated: bool = True) -> None:
+    def hand_over(
+        self, file: int, attempts: int = 1, *, intact: bool = True, validated: bool = True
+    ) -> None:
         self.clock += 1
         self.witness.handed_over(self.clock, 0, file, attempts, intact, validated)
 
-    def restored(self, file: int, *, commits: int = -1, digest: int = -1, lsn: int = -1, fork: int = 0) -> None:
+    def restored(
+        self, file: int, *, commits: int = -1, digest: int = -1, lsn: int = -1, fork: int = 0
+    ) -> None:
         self.clock += 1
         h = self.headers[file]
         n = h.last_lsn // 10 if commits < 0 else commits
@@ -71,7 +89,9 @@ class Watch:
 
     @property
     def broken(self) -> list[str]:
-        assert [v.invariant for v in self.witness.violations] == [r[3][0] for r in self.rows if r[0] == "truth.violation"]
+        assert [v.invariant for v in self.witness.violations] == [
+            r[3][0] for r in self.rows if r[0] == "truth.violation"
+        ]
         return [v.invariant for v in self.witness.violations]
 
 
@@ -80,7 +100,7 @@ def w() -> Watch:
     return Watch()
 
 
-# ---- what must not be objected to ----------------------------------------------------------------------------
+# ---- what must not be objected to
 def test_an_undisturbed_run_breaks_nothing(w: Watch) -> None:
     for i in range(1, 6):
         w.restore(w.made(LOG, i, i + 1))
@@ -116,7 +136,7 @@ def test_after_a_skip_back_to_an_old_full_its_logs_are_replayed_again(w: Watch) 
     assert w.broken == []
 
 
-# ---- each invariant, broken ----------------------------------------------------------------------------------
+# ---- each invariant, broken
 def break_attempts(w: Watch) -> None:
     log = w.made(LOG, 1, 2)
     w.hand_over(log, 1)
@@ -135,7 +155,8 @@ def break_damaged_file_landed(w: Watch) -> None:
 
 
 def break_damaged_file_unfinished(w: Watch) -> None:
-    w.hand_over(77, intact=False, validated=True)  # its backup never finished: there is no hash to agree with
+    # its backup never finished: there is no hash to agree with
+    w.hand_over(77, intact=False, validated=True)
 
 
 def break_gap(w: Watch) -> None:
@@ -151,7 +172,8 @@ def break_wrong_fork(w: Watch) -> None:
     w.headers.append(header(LOG, 10, 30, fork=2))
     w.hand_over(0)
     w.restored(0, commits=3, digest=after)
-    w.witness._databases[0].files[1] = survival.File(header(LOG, 20, 40, fork=1), 4)  # the old primary's own
+    # the old primary's own
+    w.witness._databases[0].files[1] = survival.File(header(LOG, 20, 40, fork=1), 4)
     w.hand_over(1)
 
 
@@ -240,7 +262,11 @@ def break_fast_path(w: Watch) -> None:
     w.witness.told_otherwise(1, 0, "row 7: one thing was recorded; another is what the machine did")
 
 
-BREAKS = {name.removeprefix("break_"): f for name, f in list(globals().items()) if name.startswith("break_")}
+BREAKS = {
+    name.removeprefix("break_"): f
+    for name, f in list(globals().items())
+    if name.startswith("break_")
+}
 
 
 @pytest.mark.parametrize("case", BREAKS)
@@ -256,7 +282,7 @@ def test_every_invariant_has_a_case() -> None:
         assert any(case.startswith(invariant) for case in BREAKS), invariant
 
 
-# ---- what would survive --------------------------------------------------------------------------------------
+# ---- what would survive
 def test_rows_are_written_when_the_number_of_commits_changes_and_only_then(w: Watch) -> None:
     log = w.made(LOG, 1, 2, land=False)
     w.made(LOG, 2, 2)
@@ -278,7 +304,9 @@ def test_with_its_log_a_database_keeps_everything_unless_the_chain_has_a_hole(w:
     assert w.witness.survivable(0, "database", 7) == (1, 1)
 
 
-def test_rows_of_class_database_are_written_only_while_the_log_does_not_go_on_from_the_files(w: Watch) -> None:
+def test_rows_of_class_database_are_written_only_while_the_log_does_not_go_on_from_the_files(
+    w: Watch,
+) -> None:
     def rows() -> list[tuple[int, tuple[int | str, ...]]]:
         return [(row[1], row[3]) for row in w.rows if row[3][0] == "database"]
 
@@ -290,7 +318,11 @@ def test_rows_of_class_database_are_written_only_while_the_log_does_not_go_on_fr
     w.made(LOG, 6, 7)  # beyond the hole
     w.clock = 29
     w.made(INCREMENTAL, 7, 8, base=10)
-    assert rows() == [(20, ("database", 1, 4, 4001)), (30, ("database", 1, 8, 8001)), (30, ("database", 1, -1, -1))]
+    assert rows() == [
+        (20, ("database", 1, 4, 4001)),
+        (30, ("database", 1, 8, 8001)),
+        (30, ("database", 1, -1, -1)),
+    ]
     w.witness.log_kept(40, 0, False)
     w.witness.log_kept(50, 0, True)
     assert rows()[3:] == [(40, ("database", 1, 8, 8001)), (50, ("database", 1, -1, -1))]
@@ -321,7 +353,9 @@ def test_a_log_across_a_failover_carries_the_front_to_the_new_fork(w: Watch) -> 
     assert w.witness.survivable(0, "host") == (2, 6)
 
 
-def test_a_full_that_is_lost_takes_its_incrementals_with_it_even_if_the_position_is_past_it(w: Watch) -> None:
+def test_a_full_that_is_lost_takes_its_incrementals_with_it_even_if_the_position_is_past_it(
+    w: Watch,
+) -> None:
     for i in range(1, 5):
         w.restore(w.made(LOG, i, i + 1))
     w.made(FULL, 3, 4)
@@ -347,7 +381,9 @@ def test_a_copy_only_full_is_no_base_even_where_a_full_was() -> None:
     assert w.witness.survivable(0, "site") == (1, 0)
 
 
-def test_the_base_that_logs_bring_counts_once_they_can_be_replayed_and_after_they_have_been(w: Watch) -> None:
+def test_the_base_that_logs_bring_counts_once_they_can_be_replayed_and_after_they_have_been(
+    w: Watch,
+) -> None:
     late = w.made(LOG, 1, 2, land=False, carries=10)
     full = w.made(FULL, 2, 3, land=False)
     log = w.made(LOG, 2, 4, carries=20)
@@ -372,7 +408,9 @@ def test_the_base_that_logs_bring_counts_once_they_can_be_replayed_and_after_the
     assert w.broken == []
 
 
-def test_the_copy_that_has_moved_on_to_the_next_base_is_past_incrementals_on_the_last(w: Watch) -> None:
+def test_the_copy_that_has_moved_on_to_the_next_base_is_past_incrementals_on_the_last(
+    w: Watch,
+) -> None:
     log = w.made(LOG, 1, 3, carries=20)
     w.made(INCREMENTAL, 4, 5, base=10)  # begun before that full had ended
     assert w.witness.survivable(0, "site") == (1, 5)
@@ -400,7 +438,8 @@ def test_ways_over_logs_that_the_copy_has_passed_open_and_close(w: Watch) -> Non
 
 
 def test_holes_close_in_whatever_order_the_late_files_come(w: Watch) -> None:
-    logs = [w.made(LOG, i, i + 1, land=i % 2 == 0) for i in range(1, 7)]  # 1-2, 3-4 and 5-6 are late
+    # 1-2, 3-4 and 5-6 are late
+    logs = [w.made(LOG, i, i + 1, land=i % 2 == 0) for i in range(1, 7)]
     assert w.witness.survivable(0, "site") == (1, 1)
     for file, reaches in ((logs[2], 1), (logs[0], 5), (logs[4], 7)):
         w.witness.landed(50, 0, file, True)
@@ -425,13 +464,15 @@ def test_the_witness_shares_no_code_with_what_it_watches() -> None:
         assert ours <= {"dr_sim.backups.model", "dr_sim.commits", "dr_sim.survival"}
 
 
-# ---- against a search of everything --------------------------------------------------------------------------
+# ---- against a search of everything
 State = tuple[int, int, bool]
 """Position, first_lsn of the full that is carried, and whether that is a base."""
 
 
 class Exhaustive:
-    """A primary and its files by the plainest rules, and all positions that any order of restores reaches."""
+    """A primary and its files by the plainest rules, and all positions that any order of restores
+    reaches.
+    """
 
     def __init__(self) -> None:
         self.n = 1
@@ -448,10 +489,16 @@ class Exhaustive:
         if state is None or h.last_lsn <= state[0]:
             return None
         if h.kind is INCREMENTAL:
-            return (h.last_lsn, *state[1:]) if (h.differential_base_lsn, True) == state[1:] else None
+            return (
+                (h.last_lsn, *state[1:]) if (h.differential_base_lsn, True) == state[1:] else None
+            )
         if h.first_lsn > state[0]:
             return None
-        return (h.last_lsn, h.database_backup_lsn, True) if h.database_backup_lsn > state[1] else (h.last_lsn, *state[1:])
+        return (
+            (h.last_lsn, h.database_backup_lsn, True)
+            if h.database_backup_lsn > state[1]
+            else (h.last_lsn, *state[1:])
+        )
 
     def furthest(self, sides: tuple[str, ...]) -> int:
         there = [h for h, where in self.files if any(where[s] for s in sides)]
@@ -467,10 +514,16 @@ class Exhaustive:
 
 
 ACTS = st.one_of(
-    st.tuples(st.sampled_from(["log", "log", "log", "full", "copy", "incremental"]), st.integers(0, 2), st.booleans()),
-    st.tuples(st.sampled_from(["land", "spoil", "damage", "gone"]), st.integers(0, 30), st.booleans()),
+    st.tuples(
+        st.sampled_from(["log", "log", "log", "full", "copy", "incremental"]),
+        st.integers(0, 2),
+        st.booleans(),
+    ),
+    st.tuples(
+        st.sampled_from(["land", "spoil", "damage", "gone"]), st.integers(0, 30), st.booleans()
+    ),
     st.tuples(st.sampled_from(["restore", "restore", "kill"]), st.integers(0, 30), st.booleans()),
-)  # fmt: skip
+)
 
 
 def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None:
@@ -480,7 +533,9 @@ def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None
         end = truth.n * 10
         if what == "log":
             h, truth.log_lsn = header(LOG, truth.log_lsn, end, carries=truth.base), end
-        elif what == "incremental":  # on the last base but one: it was begun before the last full ended
+        elif (
+            what == "incremental"
+        ):  # on the last base but one: it was begun before the last full ended
             h = header(INCREMENTAL, begin, end, base=truth.last_base if flag else truth.base)
         else:
             h = header(FULL, begin, end, copy_only=what == "copy")
@@ -512,21 +567,41 @@ def act(w: Watch, truth: Exhaustive, what: str, number: int, flag: bool) -> None
     elif where["secondary"] and (after := truth.step(truth.state, h)) is not None:
         truth.state = after
         n = after[0] // 10
-        w.witness.restored(0, 0, file, RestoreState(1, after[0], after[1] * after[2]), WitnessReading(n, mark(DB, 1, n)))
+        w.witness.restored(
+            0,
+            0,
+            file,
+            RestoreState(1, after[0], after[1] * after[2]),
+            WitnessReading(n, mark(DB, 1, n)),
+        )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(acts=st.lists(ACTS, min_size=12, max_size=40))
-def test_survivable_is_what_an_exhaustive_search_finds(monkeypatch: pytest.MonkeyPatch, acts: list[tuple[str, int, bool]]) -> None:
+def test_survivable_is_what_an_exhaustive_search_finds(
+    monkeypatch: pytest.MonkeyPatch, acts: list[tuple[str, int, bool]]
+) -> None:
     monkeypatch.setattr(survival, "KEPT_CHAINS", 1000)
     w, truth = Watch(), Exhaustive()
     for what, number, flag in acts:
         act(w, truth, what, number, flag)
-        assert w.witness.survivable(0, "site")[1] == truth.furthest(("secondary",)), (what, number, flag)
-        assert w.witness.survivable(0, "host")[1] == truth.furthest(("primary", "secondary")), (what, number, flag)
+        assert w.witness.survivable(0, "site")[1] == truth.furthest(("secondary",)), (
+            what,
+            number,
+            flag,
+        )
+        assert w.witness.survivable(0, "host")[1] == truth.furthest(("primary", "secondary")), (
+            what,
+            number,
+            flag,
+        )
         shown = {row[3][0]: row[3][2] for row in w.rows if row[0] == "truth.survivable"}
         reached, host = shown.pop("database", -1), w.witness.survivable(0, "host")[1]
-        assert reached == (-1 if host >= truth.log_lsn // 10 else host), "by the log, or where the files end before it"
+        assert reached == (-1 if host >= truth.log_lsn // 10 else host), (
+            "by the log, or where the files end before it"
+        )
         assert w.witness.survivable(0, "database", truth.n)[1] == (truth.n if reached < 0 else host)
         assert shown == {cls: w.witness.survivable(0, cls)[1] for cls in ("site", "host")}
     assert set(w.broken) <= {"replayed_twice"}

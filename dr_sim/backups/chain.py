@@ -1,16 +1,20 @@
-"""The log chain: does a backup fit a database that is being restored, where are its holes, is a set unbroken?
+"""The log chain: does a backup fit a database that is being restored, where are its holes, is a set
+unbroken?
 
 Rules (facts about SQL Server's backupset and restore headers; error numbers are that engine's):
-- a log covers [first_lsn, last_lsn) and applies if it holds the position: first_lsn <= redo_lsn < last_lsn. Overlap is
-  fine, a log that ends before is stale (4326, harmless), one that begins after leaves a gap (4305). An empty one
-  (first_lsn == last_lsn) brings nothing, but it says that the log goes on from there: beyond the position it shows a gap;
-- an incremental fits if the database carries its base (3136) and it ends past the position, however much log has been
-  replayed already;
-- forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its parent at its fork
-  point; up to there the parent's backups are its own. The first log made after a failover lies on both;
-- what tells how forks hang together is the log that crosses the fork point, or a fork history that the engine keeps
-  apart from the backups (PostgreSQL's timeline files, SQL Server's recovery_fork_points). If that log is lost, the
-  history alone shows the hole: from the fork point to the first log at hand;
+- a log covers [first_lsn, last_lsn) and applies if it holds the position: first_lsn <= redo_lsn <
+last_lsn. Overlap is fine, a log that ends before is stale (4326, harmless), one that begins after
+leaves a gap (4305). An empty one (first_lsn == last_lsn) brings nothing, but it says that the log
+goes on from there: beyond the position it shows a gap;
+- an incremental fits if the database carries its base (3136) and it ends past the position, however
+much log has been replayed already;
+- forks come before LSNs: the same LSN means different things on two forks (4330). A fork leaves its
+parent at its fork point; up to there the parent's backups are its own. The first log made after a
+failover lies on both;
+- what tells how forks hang together is the log that crosses the fork point, or a fork history that
+the engine keeps apart from the backups (PostgreSQL's timeline files, SQL Server's
+recovery_fork_points). If that log is lost, the history alone shows the hole: from the fork point to
+the first log at hand;
 - a full or an incremental cannot begin below the fork point of the fork on which it lies.
 """
 
@@ -22,12 +26,15 @@ from dataclasses import dataclass, replace
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 
-type_forks = Mapping[int, tuple[int, int]]  # fork -> (the fork it left, the LSN at which it left it)
+# fork -> (the fork it left, the LSN at which it left it)
+type_forks = Mapping[int, tuple[int, int]]
 NO_FORKS: type_forks = {}
 
 
 class Fit(enum.Enum):
-    """What the engine would say to a backup now. The value is its error number, 0 or less where it has none."""
+    """What the engine would say to a backup now. The value is its error number, 0 or less where it
+    has none.
+    """
 
     APPLIES = 0
     EMPTY = -1  # a log without content, where nothing lacks before it: ignore it
@@ -40,7 +47,9 @@ class Fit(enum.Enum):
 
 @dataclass(slots=True)
 class Hole:
-    """[first_lsn, last_lsn) on a fork, which no log at hand covers. after: the first log beyond it."""
+    """[first_lsn, last_lsn) on a fork, which no log at hand covers. after: the first log beyond
+    it.
+    """
 
     fork: int
     first_lsn: int
@@ -64,9 +73,14 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
     if empty and (header.first_lsn <= redo or header.fork != state.fork):
         return Fit.EMPTY
     if header.fork != state.fork and not _leads_to(state.fork, redo, header, forks):
-        behind = header.last_lsn <= redo and leads_to(header.fork, header.last_lsn, state.fork, forks)
+        behind = header.last_lsn <= redo and leads_to(
+            header.fork, header.last_lsn, state.fork, forks
+        )
         return Fit.STALE if behind else Fit.WRONG_FORK
-    if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != state.differential_base_lsn:
+    if (
+        header.kind is Kind.INCREMENTAL
+        and header.differential_base_lsn != state.differential_base_lsn
+    ):
         return Fit.WRONG_BASE
     if header.last_lsn <= redo:
         return Fit.STALE
@@ -75,9 +89,13 @@ def applies(header: BackupHeader, state: RestoreState, forks: type_forks = NO_FO
     return Fit.APPLIES
 
 
-def forks_of(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> dict[int, tuple[int, int]]:
-    """What the headers tell of forks: child -> (parent, fork point). A log across two failovers names the fork before
-    the last but one: the latest fork point counts. histories: the engine's own, which beat what headers tell."""
+def forks_of(
+    headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS
+) -> dict[int, tuple[int, int]]:
+    """What the headers tell of forks: child -> (parent, fork point). A log across two failovers
+    names the fork before the last but one: the latest fork point counts. histories: the engine's
+    own, which beat what headers tell.
+    """
     forks: dict[int, tuple[int, int]] = {}
     for header in headers:
         if header.first_fork != header.fork and header.fork not in histories:
@@ -90,14 +108,18 @@ def forks_of(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) 
 
 
 def is_possible(header: BackupHeader, forks: type_forks) -> bool:
-    """Return False for a full or an incremental that begins before its fork existed: no engine makes one."""
+    """Return False for a full or an incremental that begins before its fork existed: no engine
+    makes one.
+    """
     if header.kind is Kind.LOG or header.first_fork != header.fork or header.fork not in forks:
         return True
     return header.first_lsn >= forks[header.fork][1]
 
 
 def leads_to(fork: int, lsn: int, end: int, forks: type_forks) -> bool:
-    """Does position (fork, lsn) lie on the path that leads to fork `end`? A fork point lies on both its forks."""
+    """Does position (fork, lsn) lie on the path that leads to fork `end`? A fork point lies on both
+    its forks.
+    """
     seen = set()  # headers of damaged origin may name forks in a circle
     while end != fork:
         if end in seen or end not in forks:
@@ -116,7 +138,9 @@ def _leads_to(fork: int, lsn: int, header: BackupHeader, forks: type_forks) -> b
 
 
 def ends_of_history(headers: Sequence[BackupHeader], forks: type_forks) -> list[int]:
-    """The forks on which some history ends: those that no other fork continues from their last position at hand."""
+    """The forks on which some history ends: those that no other fork continues from their last
+    position at hand.
+    """
     ends: dict[int, int] = {}
     for header in headers:
         ends[header.fork] = max(ends.get(header.fork, header.last_lsn), header.last_lsn)
@@ -125,31 +149,39 @@ def ends_of_history(headers: Sequence[BackupHeader], forks: type_forks) -> list[
 
 
 def on_path(headers: Iterable[BackupHeader], end: int, forks: type_forks) -> list[BackupHeader]:
-    """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the order.
+    """The headers that lie wholly on the path to fork `end`, in order; along it LSNs alone give the
+    order.
 
     What cannot be (is_possible) is left out.
     """
     found = [
         header
         for header in headers
-        if is_possible(header, forks) and leads_to(header.fork, header.last_lsn, end, forks)
-        and (header.first_fork == header.fork or leads_to(header.first_fork, header.first_lsn, end, forks))
+        if is_possible(header, forks)
+        and leads_to(header.fork, header.last_lsn, end, forks)
+        and (
+            header.first_fork == header.fork
+            or leads_to(header.first_fork, header.first_lsn, end, forks)
+        )
     ]
     found.sort(key=order)
     return found
 
 
 def order(header: BackupHeader) -> tuple[int, int, int, int]:
-    """Sort key along one path: by end; a full before an incremental before a log; then the longer log."""
+    """Sort key along one path: by end; a full before an incremental before a log; then the longer
+    log.
+    """
     return (header.last_lsn, header.kind, header.first_lsn, header.backup_id)
 
 
 def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> list[Hole]:
     """The holes between the logs of each fork (one database's), by fork and LSN.
 
-    What lies before the first or after the last log at hand is no hole; a log across a fork point counts on both sides.
-    histories: forks that the engine tells of (forks_of). A fork whose parent has logs at hand begins at its fork point:
-    the stretch from there to its first log is a hole too, which shows where the log across the fork point is lost.
+    What lies before the first or after the last log at hand is no hole; a log across a fork point
+    counts on both sides. histories: forks that the engine tells of (forks_of). A fork whose parent
+    has logs at hand begins at its fork point: the stretch from there to its first log is a hole
+    too, which shows where the log across the fork point is lost.
     """
     pieces: dict[int, list[tuple[int, int, int, BackupHeader]]] = {}
     for header in headers:
@@ -158,9 +190,13 @@ def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> l
         begin = header.first_lsn
         if header.first_fork != header.fork:
             point = header.fork_point_lsn
-            pieces.setdefault(header.first_fork, []).append((begin, point, header.backup_id, header))
+            pieces.setdefault(header.first_fork, []).append(
+                (begin, point, header.backup_id, header)
+            )
             begin = point
-        pieces.setdefault(header.fork, []).append((begin, header.last_lsn, header.backup_id, header))
+        pieces.setdefault(header.fork, []).append(
+            (begin, header.last_lsn, header.backup_id, header)
+        )
     holes: list[Hole] = []
     for fork in sorted(pieces):
         parent, point = histories.get(fork, (fork, 0))
@@ -173,13 +209,18 @@ def gaps(headers: Iterable[BackupHeader], histories: type_forks = NO_FORKS) -> l
 
 
 def chain_is_valid(headers: Sequence[BackupHeader], bases: Mapping[int, int] | None = None) -> bool:
-    """Is this one unbroken restore: one full (it may stand in several files), incrementals on it, logs without a hole?
+    """Is this one unbroken restore: one full (it may stand in several files), incrementals on it,
+    logs without a hole?
 
-    bases: the backup on which an incremental stands, by backup_id, where a tool names it (PostgreSQL): it must be the
-    one just before it in the chain, a full or another incremental.
+    bases: the backup on which an incremental stands, by backup_id, where a tool names it
+    (PostgreSQL): it must be the one just before it in the chain, a full or another incremental.
     Logs that end before the full or incremental they would follow, and empty ones, do no harm.
     """
-    fulls = {(h.database, h.fork, h.first_lsn, h.last_lsn, h.checkpoint_lsn) for h in headers if h.kind is Kind.FULL}
+    fulls = {
+        (h.database, h.fork, h.first_lsn, h.last_lsn, h.checkpoint_lsn)
+        for h in headers
+        if h.kind is Kind.FULL
+    }
     if len(fulls) != 1 or any(h.first_lsn > h.last_lsn for h in headers):
         return False
     ((database, fork, base, reached, _),) = fulls

@@ -1,8 +1,8 @@
 """The words of a log chain: kinds of backup, positions, headers.
 
 Pure values, shared by the recovery logic, the engines and the importers. LSNs are unbounded Python
-integers here (a real SQL Server LSN needs 74 bits); a position is (fork, lsn) and forks are only ever
-compared for equality: two forks have no order.
+integers here (a real SQL Server LSN needs 74 bits); a position is (fork, lsn) and forks are only
+ever compared for equality: two forks have no order.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ class BackupHeader:
     first_lsn: int
     last_lsn: int
     checkpoint_lsn: int
-    database_backup_lsn: int  # checkpoint_lsn of the latest full before it that was not copy-only (0: none)
+    # checkpoint_lsn of the latest full before it that was not copy-only (0: none)
+    database_backup_lsn: int
     differential_base_lsn: int  # incrementals: first_lsn of their base full; 0 for others
-    first_fork: int  # fork on which first_lsn lies; differs from fork in the log that crosses a failover
+    # fork on which first_lsn lies; differs from fork in the log that crosses a failover
+    first_fork: int
     fork_point_lsn: int  # where fork left first_fork; 0 if first_fork == fork
     started_utc_us: int  # when the log was cut; when a full or incremental began
     finished_utc_us: int

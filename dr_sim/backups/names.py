@@ -1,14 +1,16 @@
 """Names of backup files: database_year_month_day_hour_minutes_seconds_kind_attempts, in UTC (R4).
 
-Theory of operation. The eight fields after the database's name have fixed places from the right, so the name itself
-may hold underscores. Every number is zero-padded, so a plain sort of one database's names is the order in time. A name
-has to survive Windows and POSIX, file systems that fold case, that normalise Unicode and that reserve device names;
-so only a-z, 0-9, '_' and '-' stand for themselves, an ASCII capital becomes '!' and its small letter, and every other
-byte of the UTF-8 text becomes '%' and two hex digits. Beyond 180 bytes the text is cut and '~' with a 128-bit hash
-of the whole name ends it: then the whole name is known from the backup's header only.
+Theory of operation. The eight fields after the database's name have fixed places from the right, so
+the name itself may hold underscores. Every number is zero-padded, so a plain sort of one database's
+names is the order in time. A name has to survive Windows and POSIX, file systems that fold case,
+that normalise Unicode and that reserve device names; so only a-z, 0-9, '_' and '-' stand for
+themselves, an ASCII capital becomes '!' and its small letter, and every other byte of the UTF-8
+text becomes '%' and two hex digits. Beyond 180 bytes the text is cut and '~' with a 128-bit hash of
+the whole name ends it: then the whole name is known from the backup's header only.
 
-Two backups in one second: the later one moves to the next second that is free. The exact start stands in the header,
-and what to restore is never planned by name (dr_sim/backups/plan.py), so a second costs nothing.
+Two backups in one second: the later one moves to the next second that is free. The exact start
+stands in the header, and what to restore is never planned by name (dr_sim/backups/plan.py), so a
+second costs nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ from hashlib import blake2b
 
 from dr_sim.backups.model import KIND_OF_WORD, Kind
 
-MAX_DATABASE_BYTES = 180  # R4; with 35 bytes at most for the other fields a name stays under the usual limit of 255
-ATTEMPTS_DIGITS = 3  # retries every 5 minutes (R8) stay below 1,000 for more than three days; more digits still parse
+# R4; with 35 bytes at most for the other fields a name stays under the usual limit of 255
+MAX_DATABASE_BYTES = 180
+# retries every 5 minutes (R8) stay below 1,000 for more than three days; more digits still parse
+ATTEMPTS_DIGITS = 3
 
 _HASH_DIGITS = 32
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _DEVICES = frozenset(
-    ["con", "prn", "aux", "nul"] + [f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)]
+    ["con", "prn", "aux", "nul"]
+    + [f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)]
 )  # names that Windows keeps for devices, with any extension, as a file or as a folder
 _SECOND_US = 1_000_000
 _DAY_S = 86_400
@@ -35,15 +40,19 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _TWO = tuple(f"_{value:02d}" for value in range(60))
 _FIRST_ATTEMPT = "_" + "0" * ATTEMPTS_DIGITS
 _KIND_ENDS = tuple(f"_{kind.word}{_FIRST_ATTEMPT}" for kind in Kind)
-# Kind words sort full < incremental < log. A name given later must sort later, so a full also avoids
-# a second in which an incremental or a log already has a name.
-_KINDS_NOT_BEFORE = tuple(tuple(_KIND_ENDS[other] for other in Kind if other >= kind) for kind in Kind)
+# Kind words sort full < incremental < log. A name given later must sort later, so a full also
+# avoids a second in which an incremental or a log already has a name.
+_KINDS_NOT_BEFORE = tuple(
+    tuple(_KIND_ENDS[other] for other in Kind if other >= kind) for kind in Kind
+)
 
 
 @dataclass(slots=True)
 class ParsedName:
-    """What a file name says. started_utc_us is a whole second; if shortened, database is the cut and hashed
-    text (the same for all files of that database) and the real name has to be read from the header."""
+    """What a file name says. started_utc_us is a whole second; if shortened, database is the cut
+    and hashed text (the same for all files of that database) and the real name has to be read from
+    the header.
+    """
 
     database: str
     started_utc_us: int
@@ -54,12 +63,14 @@ class ParsedName:
 
 def backup_name(
     database: str, started_utc_us: int, kind: int, attempts: int = 0, taken: Collection[str] = ()
-) -> str:  # fmt: skip
-    """Name of a backup that started at started_utc_us (microseconds since 1970 UTC, years 1 to 9999).
+) -> str:
+    """Name of a backup that started at started_utc_us (microseconds since 1970 UTC, years 1 to
+    9999).
 
-    taken holds the names (attempts 0) already given to this database, at least the recent ones: the name is in the
-    first second from the start on in which it is new and sorts after those of the same second. Raises ValueError for
-    an empty database name, a date out of range or negative attempts.
+    taken holds the names (attempts 0) already given to this database, at least the recent ones: the
+    name is in the first second from the start on in which it is new and sorts after those of the
+    same second. Raises ValueError for an empty database name, a date out of range or negative
+    attempts.
     """
     prefix = encode_database(database)
     second = started_utc_us // _SECOND_US
@@ -67,7 +78,8 @@ def backup_name(
     if taken:
         blockers = _KINDS_NOT_BEFORE[kind]
         following = _stem(prefix, second + 1)
-        # a name in the following second was moved there from this one, or this one would sort before it
+        # a name in the following second was moved there from this one, or this one would sort
+        # before it
         while _any_taken(stem, blockers, taken) or _any_taken(following, _KIND_ENDS, taken):
             second += 1
             stem, following = following, _stem(prefix, second + 1)
@@ -76,7 +88,9 @@ def backup_name(
 
 
 def names_apart(database: str, started_utc_us: Iterable[int], kind: int) -> list[str]:
-    """What backup_name gives each of several backups that start so far apart that no name is in another's way."""
+    """What backup_name gives each of several backups that start so far apart that no name is in
+    another's way.
+    """
     prefix, end = encode_database(database), _KIND_ENDS[kind]
     return [_stem(prefix, at_us // _SECOND_US) + end for at_us in started_utc_us]
 
@@ -89,7 +103,9 @@ def with_attempts(name: str, attempts: int) -> str:
 
 
 def parse_name(text: str) -> ParsedName:
-    """The parts of a name, the inverse of backup_name. Raises ValueError if backup_name never made this text."""
+    """The parts of a name, the inverse of backup_name. Raises ValueError if backup_name never made
+    this text.
+    """
     parts = text.rsplit("_", 8)
     if len(parts) != 9:
         raise ValueError(f"not a backup's name: {text!r}")
@@ -97,7 +113,9 @@ def parse_name(text: str) -> ParsedName:
     kind = KIND_OF_WORD.get(word)
     if kind is None or [len(number) for number in numbers] != [4, 2, 2, 2, 2, 2]:
         raise ValueError(f"not a backup's name: {text!r}")
-    padded = len(attempts) == ATTEMPTS_DIGITS or (len(attempts) > ATTEMPTS_DIGITS and attempts[0] != "0")
+    padded = len(attempts) == ATTEMPTS_DIGITS or (
+        len(attempts) > ATTEMPTS_DIGITS and attempts[0] != "0"
+    )
     digits = "".join(numbers) + attempts
     if not padded or not digits.isascii() or not digits.isdigit():
         raise ValueError(f"not a backup's name: {text!r}")
@@ -115,7 +133,8 @@ def parse_name(text: str) -> ParsedName:
 
 @lru_cache(maxsize=4096)
 def encode_database(database: str) -> str:
-    """A database's name as it stands in file and folder names, with the '_' that follows it in a file's name.
+    """A database's name as it stands in file and folder names, with the '_' that follows it in a
+    file's name.
 
     Raises ValueError if the name is empty.
     """
@@ -159,7 +178,9 @@ def _any_taken(stem: str, ends: tuple[str, ...], taken: Collection[str]) -> bool
 
 
 def _hash(database: str) -> str:
-    return blake2b(database.encode("utf-8", "surrogatepass"), digest_size=_HASH_DIGITS // 2).hexdigest()
+    return blake2b(
+        database.encode("utf-8", "surrogatepass"), digest_size=_HASH_DIGITS // 2
+    ).hexdigest()
 
 
 @lru_cache(maxsize=1024)
@@ -167,16 +188,22 @@ def _day_text(day: int) -> str:
     try:
         when = date.fromordinal(day + _EPOCH_DAY)
     except (ValueError, OverflowError):
-        raise ValueError(f"a backup's start lies outside the years 1 to 9999: day {day} since 1970") from None
+        raise ValueError(
+            f"a backup's start lies outside the years 1 to 9999: day {day} since 1970"
+        ) from None
     return f"{when.year:04d}_{when.month:02d}_{when.day:02d}"
 
 
 @lru_cache(maxsize=4096)
 def _decoded(encoded: str) -> tuple[str, bool]:
-    """(database's name, False), or (encoded, True) if it was shortened. Raises ValueError if it was not made here."""
+    """(database's name, False), or (encoded, True) if it was shortened. Raises ValueError if it was
+    not made here.
+    """
     kept, mark, digest = encoded.partition("~")
     if mark:
-        wrong = len(digest) != _HASH_DIGITS or any(digit not in "0123456789abcdef" for digit in digest)
+        wrong = len(digest) != _HASH_DIGITS or any(
+            digit not in "0123456789abcdef" for digit in digest
+        )
         # the cut leaves no room for one more character, the longest of which takes 12 bytes
         wrong = wrong or not MAX_DATABASE_BYTES - 12 < len(encoded) <= MAX_DATABASE_BYTES
         if wrong or encode_database(_text(kept)) != kept + "_":

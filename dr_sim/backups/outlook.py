@@ -1,7 +1,8 @@
-"""The open questions of a plan: what is missing before the target, what cannot be used and why, and what is newer.
+"""The open questions of a plan: what is missing before the target, what cannot be used and why, and
+what is newer.
 
-A stretch of log that is missing is lost if some backup at hand lies beyond it, and late if none does: then it may be on
-its way, which only a current position can tell.
+A stretch of log that is missing is lost if some backup at hand lies beyond it, and late if none
+does: then it may be on its way, which only a current position can tell.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from dataclasses import dataclass, field
 from dr_sim.backups.chain import forks_of, is_possible, leads_to, on_path, type_forks
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.plan import Plan, plan
-from dr_sim.backups.target import NEWEST_SET, NOTHING_ELSE, THE_END, Choice, Target, Told, newest_fork
+from dr_sim.backups.target import (
+    NEWEST_SET,
+    NOTHING_ELSE,
+    THE_END,
+    Choice,
+    Target,
+    Told,
+    newest_fork,
+)
 
 
 class State(enum.Enum):
@@ -24,7 +33,9 @@ class State(enum.Enum):
 class Why(enum.Enum):
     """Why a backup at hand is of no use."""
 
-    BEFORE_ITS_FORK = "begins below the point at which its recovery fork began: no such backup can be"
+    BEFORE_ITS_FORK = (
+        "begins below the point at which its recovery fork began: no such backup can be"
+    )
     NO_BASE = "the backup on which it stands is not at hand"
     INCOMPLETE = "log that was written while it ran is not at hand: a restore cannot end with it"
 
@@ -41,8 +52,9 @@ class Missing:
 
 @dataclass(slots=True)
 class Outlook:
-    """plan, and beside it: missing log before the target, in order; unusable backups; newer_fork: one that was born
-    later than the one that is followed (None: that is the newest)."""
+    """plan, and beside it: missing log before the target, in order; unusable backups; newer_fork:
+    one that was born later than the one that is followed (None: that is the newest).
+    """
 
     plan: Plan
     missing: list[Missing] = field(default_factory=list)
@@ -59,8 +71,10 @@ def look_ahead(
     choice: Choice = NEWEST_SET,
     current: tuple[int, int] | None = None,
 ) -> Outlook:
-    """Plan a restore from nothing, and say what it leaves open. current: the position (fork, LSN) of the primary now,
-    where it is known: what lies between the last backup at hand and it is late, and no part of the plan."""
+    """Plan a restore from nothing, and say what it leaves open. current: the position (fork, LSN)
+    of the primary now, where it is known: what lies between the last backup at hand and it is late,
+    and no part of the plan.
+    """
     known = list({header.backup_id: header for header in headers}.values())
     if not known:
         return Outlook(Plan())
@@ -88,7 +102,9 @@ def look_ahead(
     return outlook
 
 
-def _goal(path: Sequence[BackupHeader], ahead: Sequence[BackupHeader], reached: int, target: Target) -> int:
+def _goal(
+    path: Sequence[BackupHeader], ahead: Sequence[BackupHeader], reached: int, target: Target
+) -> int:
     """Up to which LSN log is wanted that cannot be had."""
     if target.lsn is not None:
         return min(target.lsn, max((h.last_lsn for h in path), default=reached))
@@ -102,19 +118,28 @@ def _goal(path: Sequence[BackupHeader], ahead: Sequence[BackupHeader], reached: 
 
 def _uncovered(
     logs: Sequence[BackupHeader], reached: int, goal: int, end: int, forks: type_forks
-) -> list[Missing]:  # fmt: skip
-    """The stretches from a position to the goal that no log covers, cut at the fork points between them."""
+) -> list[Missing]:
+    """The stretches from a position to the goal that no log covers, cut at the fork points between
+    them.
+    """
     found: list[Missing] = []
-    stretches = sorted((log.first_lsn, log.last_lsn) for log in logs if log.first_lsn < log.last_lsn)
+    stretches = sorted(
+        (log.first_lsn, log.last_lsn) for log in logs if log.first_lsn < log.last_lsn
+    )
     for first, last in [*stretches, (goal, goal)]:
         if first > reached and reached < goal:
-            found += [Missing(*piece, State.LOST) for piece in _by_fork(reached, min(first, goal), end, forks)]
+            found += [
+                Missing(*piece, State.LOST)
+                for piece in _by_fork(reached, min(first, goal), end, forks)
+            ]
         reached = max(reached, last)
     return found
 
 
 def _by_fork(first: int, last: int, end: int, forks: type_forks) -> list[tuple[int, int, int]]:
-    """A stretch on the path to fork `end`, as (fork, first LSN, last LSN) of each fork that it crosses."""
+    """A stretch on the path to fork `end`, as (fork, first LSN, last LSN) of each fork that it
+    crosses.
+    """
     pieces: list[tuple[int, int, int]] = []
     fork, seen = end, set()
     while last > first and fork not in seen:
@@ -127,8 +152,12 @@ def _by_fork(first: int, last: int, end: int, forks: type_forks) -> list[tuple[i
     return pieces[::-1]
 
 
-def _unusable(headers: Sequence[BackupHeader], forks: type_forks, told: Told) -> list[tuple[BackupHeader, Why]]:
-    """Fulls and incrementals that no plan could use, whatever its target: in the order of their ends."""
+def _unusable(
+    headers: Sequence[BackupHeader], forks: type_forks, told: Told
+) -> list[tuple[BackupHeader, Why]]:
+    """Fulls and incrementals that no plan could use, whatever its target: in the order of their
+    ends.
+    """
     at_hand = {header.backup_id: header for header in headers if is_possible(header, forks)}
     bases = {h.first_lsn for h in at_hand.values() if h.kind is Kind.FULL and not h.copy_only}
     found: list[tuple[BackupHeader, Why]] = []
@@ -144,8 +173,10 @@ def _unusable(headers: Sequence[BackupHeader], forks: type_forks, told: Told) ->
 
 def _stands(
     header: BackupHeader, at_hand: Mapping[int, BackupHeader], bases: set[int], told: Told
-) -> bool:  # fmt: skip
-    """Does an incremental stand on a full, be it by other incrementals? Damaged lists may name them in a circle."""
+) -> bool:
+    """Does an incremental stand on a full, be it by other incrementals? Damaged lists may name them
+    in a circle.
+    """
     seen: set[int] = set()
     below: BackupHeader | None = header
     while below is not None and below.kind is Kind.INCREMENTAL and below.backup_id not in seen:

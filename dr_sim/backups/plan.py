@@ -1,16 +1,19 @@
-"""The planner: the furthest position that can be reached from what is at hand, and the best way to it.
+"""The planner: the furthest position that can be reached from what is at hand, and the best way to
+it.
 
-Theory of operation. First a path of forks is chosen; along one path LSNs alone give the order, and everything not
-wholly on it is put aside. Then each backup ends at a position, and each may be the last step to it: a full from
-nothing, an incremental from any earlier position with its base, a log from any position that it covers. Backups are
-taken in the order of their ends, so every position before is settled: for each a best way is kept for each base that
-the database may carry there. Ways have a rank: by the policy the set that they start from, then their cost. A log looks
-for the best position in its range: that is the minimum of a suffix, kept as a stack of ever dearer positions. So n
-backups cost O(n log n) for each base alive.
+Theory of operation. First a path of forks is chosen; along one path LSNs alone give the order, and
+everything not wholly on it is put aside. Then each backup ends at a position, and each may be the
+last step to it: a full from nothing, an incremental from any earlier position with its base, a log
+from any position that it covers. Backups are taken in the order of their ends, so every position
+before is settled: for each a best way is kept for each base that the database may carry there. Ways
+have a rank: by the policy the set that they start from, then their cost. A log looks for the best
+position in its range: that is the minimum of a suffix, kept as a stack of ever dearer positions. So
+n backups cost O(n log n) for each base alive.
 
-Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full before it (0: it names
-none). A copy-only full is no base and moves none. An incremental whose base a tool names stands on that backup alone,
-which may be an incremental itself: the whole chain is needed, and nothing else comes in between.
+Replaying logs carries the base forward: a log names by its database_backup_lsn the latest full
+before it (0: it names none). A copy-only full is no base and moves none. An incremental whose base
+a tool names stands on that backup alone, which may be an incremental itself: the whole chain is
+needed, and nothing else comes in between.
 """
 
 from __future__ import annotations
@@ -21,17 +24,29 @@ from dataclasses import dataclass, field
 
 from dr_sim.backups.chain import Hole, forks_of, leads_to, on_path
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.backups.target import NEWEST_SET, NOTHING_ELSE, THE_END, Choice, Policy, Target, Told, fork_for
+from dr_sim.backups.target import (
+    NEWEST_SET,
+    NOTHING_ELSE,
+    THE_END,
+    Choice,
+    Policy,
+    Target,
+    Told,
+    fork_for,
+)
 
-Rank = tuple[int, int, int, int]  # newest full or incremental, its full, cost, steps: the smaller the better
+# newest full or incremental, its full, cost, steps: the smaller the better
+Rank = tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
 class Plan:
-    """steps in order (empty: nothing helps), the position (fork, LSN) after them, and the hole that ends it there.
+    """steps in order (empty: nothing helps), the position (fork, LSN) after them, and the hole that
+    ends it there.
 
-    reaches: None if there is nothing to start from. hole: None if no log at hand lies beyond. fork: the one whose
-    history is followed. met: is the target reached? For the end: does nothing at hand on that path lie beyond?
+    reaches: None if there is nothing to start from. hole: None if no log at hand lies beyond. fork:
+    the one whose history is followed. met: is the target reached? For the end: does nothing at hand
+    on that path lie beyond?
     """
 
     steps: list[BackupHeader] = field(default_factory=list)
@@ -54,9 +69,11 @@ class _Way:
 
 
 class _Ways:
-    """The ways with one base, in order of position, each dearer than all before it: those that nothing later beats.
+    """The ways with one base, in order of position, each dearer than all before it: those that
+    nothing later beats.
 
-    start: the way from which an incremental on this base goes on, whatever other incremental that took.
+    start: the way from which an incremental on this base goes on, whatever other incremental that
+    took.
     """
 
     __slots__ = ("lsns", "start", "ways")
@@ -93,14 +110,14 @@ def plan(
     told: Told = NOTHING_ELSE,
     choice: Choice = NEWEST_SET,
 ) -> Plan:
-    """The steps to the target or the furthest position before it, from state on or starting over from a full; never
-    over a hole.
+    """The steps to the target or the furthest position before it, from state on or starting over
+    from a full; never over a hole.
 
-    headers: of one database, in any order, one twice does no harm. For a way without starting over leave the fulls out.
-    fork: the one whose history is wanted; by default fork_for chooses it. Fulls and incrementals that hold more than
-    the target are left out; the first log that meets it is the last step.
-    choice: among ways to one position. A way that goes on from the state is the newest set of all: what is restored
-    already is not read again.
+    headers: of one database, in any order, one twice does no harm. For a way without starting over
+    leave the fulls out. fork: the one whose history is wanted; by default fork_for chooses it.
+    Fulls and incrementals that hold more than the target are left out; the first log that meets it
+    is the last step. choice: among ways to one position. A way that goes on from the state is the
+    newest set of all: what is restored already is not read again.
     """
     known = list({header.backup_id: header for header in headers}.values())
     forks = forks_of(known, told.forks)
@@ -111,7 +128,11 @@ def plan(
     if not target.is_end:
         usable = [h for h in usable if h.kind is Kind.LOG or not target.is_overshot_by(h)]
     start = None
-    if state is not None and _goes_on(state, target) and leads_to(state.fork, state.redo_lsn, end, forks):
+    if (
+        state is not None
+        and _goes_on(state, target)
+        and leads_to(state.fork, state.redo_lsn, end, forks)
+    ):
         start = _Way(state.redo_lsn, state.differential_base_lsn, True, (0, 0, 0, 0), None, None)
     way, met = _Search(usable, target, told, choice).furthest(start)
     if way is None:
@@ -135,10 +156,13 @@ def _goes_on(state: RestoreState, target: Target) -> bool:
 
 
 class _Search:
-    """The search for one plan. by_base: ways by the base that they carry; by_last: ways that end with a full or an
-    incremental, by its backup_id."""
+    """The search for one plan. by_base: ways by the base that they carry; by_last: ways that end
+    with a full or an incremental, by its backup_id.
+    """
 
-    def __init__(self, usable: Sequence[BackupHeader], target: Target, told: Told, choice: Choice) -> None:
+    def __init__(
+        self, usable: Sequence[BackupHeader], target: Target, told: Told, choice: Choice
+    ) -> None:
         self.usable = usable
         self.target = target
         self.named_base = told.bases
@@ -146,10 +170,19 @@ class _Search:
         self.choice = choice
         self.by_base: dict[tuple[int, bool], _Ways] = {}
         self.by_last: dict[int, _Way] = {}
-        self.bases = {h.checkpoint_lsn: h.first_lsn for h in usable if h.kind is Kind.FULL and not h.copy_only}
-        self.bases.update({h.database_backup_lsn: h.differential_base_lsn for h in usable if h.kind is Kind.INCREMENTAL})
+        self.bases = {
+            h.checkpoint_lsn: h.first_lsn for h in usable if h.kind is Kind.FULL and not h.copy_only
+        }
+        self.bases.update(
+            {
+                h.database_backup_lsn: h.differential_base_lsn
+                for h in usable
+                if h.kind is Kind.INCREMENTAL
+            }
+        )
         self.bases.pop(0, None)  # 0 names no full
-        self.rank_of_state = -2 - max((h.last_lsn for h in usable), default=0)  # newer than any full
+        # newer than any full
+        self.rank_of_state = -2 - max((h.last_lsn for h in usable), default=0)
 
     def furthest(self, start: _Way | None) -> tuple[_Way | None, bool]:
         """The best way to the furthest position that is wanted; True if that meets the target."""
@@ -169,12 +202,15 @@ class _Search:
             final: list[_Way] = []
             while index < count and usable[index].last_lsn == lsn:
                 header = usable[index]
-                is_final = header.kind is Kind.LOG and not target.is_end and target.is_met_by(header)
+                is_final = (
+                    header.kind is Kind.LOG and not target.is_end and target.is_met_by(header)
+                )
                 (final if is_final else here).extend(self._ways_by(header))
                 index += 1
             if final:
                 return min(final, key=_preference), True
-            for way in sorted(here, key=_preference, reverse=True):  # so that the best is added last and stays
+            # so that the best is added last and stays
+            for way in sorted(here, key=_preference, reverse=True):
                 self.by_base.setdefault((way.base_lsn, way.is_base), _Ways()).add(way)
             best = min(here, key=_preference, default=best)
             if target.lsn is not None and best is not None and best.lsn >= target.lsn:
@@ -182,16 +218,22 @@ class _Search:
         return best, best is not None and self._nothing_was_written_after(best.lsn)
 
     def _nothing_was_written_after(self, lsn: int) -> bool:
-        """Does a log that meets the target hold nothing beyond this position? Then nothing was written until then."""
+        """Does a log that meets the target hold nothing beyond this position? Then nothing was
+        written until then.
+        """
         target = self.target
         logs = (h for h in self.usable if h.kind is Kind.LOG and h.last_lsn <= lsn)
         return not target.is_end and any(target.is_met_by(log) for log in logs)
 
     def _ways_by(self, header: BackupHeader) -> list[_Way]:
-        """The ways whose last step is this backup, at most one for each base; by_base holds all that end before it."""
+        """The ways whose last step is this backup, at most one for each base; by_base holds all
+        that end before it.
+        """
         if header.kind is Kind.FULL:
             rank = self._rank((-1 - header.last_lsn, -1 - header.last_lsn, 0, 0), header)
-            first = _Way(header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None)
+            first = _Way(
+                header.last_lsn, header.first_lsn, not header.copy_only, rank, header, None
+            )
             self.by_last[header.backup_id] = first
             return [] if header.backup_id in self.incomplete else [first]
         if header.kind is Kind.INCREMENTAL:
@@ -218,17 +260,26 @@ class _Search:
             before = None if ways is None else ways.start
         if before is None:
             return None
-        way = self._step(before, header, before.base_lsn if named is not None else header.differential_base_lsn, True)
+        way = self._step(
+            before,
+            header,
+            before.base_lsn if named is not None else header.differential_base_lsn,
+            True,
+        )
         if way.rank[1] not in (0, self.rank_of_state):  # from a state on, cost alone counts
             way.rank = (-1 - header.last_lsn, *way.rank[1:])
         self.by_last[header.backup_id] = way
         return way
 
     def _step(self, before: _Way, header: BackupHeader, base_lsn: int, is_base: bool) -> _Way:
-        return _Way(header.last_lsn, base_lsn, is_base, self._rank(before.rank, header), header, before)
+        return _Way(
+            header.last_lsn, base_lsn, is_base, self._rank(before.rank, header), header, before
+        )
 
     def _rank(self, before: Rank, header: BackupHeader) -> Rank:
-        """The rank of a way that goes on with this backup; only the policy that prefers new sets looks at them."""
+        """The rank of a way that goes on with this backup; only the policy that prefers new sets
+        looks at them.
+        """
         newest, full, cost, steps = before
         if self.choice.policy is Policy.LEAST_BYTES:
             return (0, 0, cost + header.nominal_bytes, steps + 1)

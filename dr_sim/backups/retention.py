@@ -1,14 +1,16 @@
-"""Which backup files may be deleted: by age and count, never one that a chain or an uncopied file still needs (R18).
+"""Which backup files may be deleted: by age and count, never one that a chain or an uncopied file
+still needs (R18).
 
-Theory of operation. A file is young until retention_us after it finished. Every position at which a young file ends and
-that could be restored before must be restorable afterwards. What that takes from the old files, on each path of forks:
-the young logs are followed back through logs without a hole; the newest full, or incremental with its base, that ends
-in there is the anchor. The anchor and the old logs after it stay; a hole in the young logs is bridged by young files
-only, so nothing older helps. Every incremental that stays keeps its base. Beside that stay: the newest file and the way
-to the last position that can be restored on its fork, however old (backups may have stopped); the newest fulls up to a
-count; what has not been copied yet; what a standby at a given position may still need; and, where backups of a fork
-and of one that it came from stay, the logs across the failovers between them, as nothing else tells that they belong
-together.
+Theory of operation. A file is young until retention_us after it finished. Every position at which a
+young file ends and that could be restored before must be restorable afterwards. What that takes
+from the old files, on each path of forks: the young logs are followed back through logs without a
+hole; the newest full, or incremental with its base, that ends in there is the anchor. The anchor
+and the old logs after it stay; a hole in the young logs is bridged by young files only, so nothing
+older helps. Every incremental that stays keeps its base. Beside that stay: the newest file and the
+way to the last position that can be restored on its fork, however old (backups may have stopped);
+the newest fulls up to a count; what has not been copied yet; what a standby at a given position may
+still need; and, where backups of a fork and of one that it came from stay, the logs across the
+failovers between them, as nothing else tells that they belong together.
 """
 
 from __future__ import annotations
@@ -54,9 +56,10 @@ def prunable(
 ) -> list[str]:
     """Names of the files that may be deleted, the oldest first.
 
-    files: all intact files of one database on one side (leave damaged ones out: they anchor nothing).
-    keep_fulls: at least so many fulls stay that are not copy-only, whatever their age.
-    standby: where the database stands that is fed from these files: what it may still have to restore stays.
+    files: all intact files of one database on one side (leave damaged ones out: they anchor
+    nothing). keep_fulls: at least so many fulls stay that are not copy-only, whatever their age.
+    standby: where the database stands that is fed from these files: what it may still have to
+    restore stays.
     """
     old_before_us = now_utc_us - retention_us
     gone = Shelf.of(files).gone(old_before_us, keep_fulls, standby)
@@ -71,10 +74,11 @@ def _in_order(gone: list[Stored]) -> list[str]:
 
 
 class Shelf:
-    """The whole files of one database in one share, kept from day to day so that retention need not look at each.
+    """The whole files of one database in one share, kept from day to day so that retention need not
+    look at each.
 
-    usual: each log begins where the one before it ended, on one fork, and was finished after it. If that is not so the
-    shelf is empty and says nothing, until a new one is made.
+    usual: each log begins where the one before it ended, on one fork, and was finished after it. If
+    that is not so the shelf is empty and says nothing, until a new one is made.
     """
 
     __slots__ = ("_finished_utc_us", "_fork", "_logs", "_others", "_reached", "usual")
@@ -111,16 +115,31 @@ class Shelf:
             self._others[file.name] = file
             return
         first, fork = header.first_lsn, header.fork
-        if header.first_fork != fork or header.last_lsn < first or (self._logs and (
-            first != self._reached or fork != self._fork or header.finished_utc_us < self._finished_utc_us
-        )):
+        if (
+            header.first_fork != fork
+            or header.last_lsn < first
+            or (
+                self._logs
+                and (
+                    first != self._reached
+                    or fork != self._fork
+                    or header.finished_utc_us < self._finished_utc_us
+                )
+            )
+        ):
             self.spoil()
         else:
             self._logs.append(file)
-            self._fork, self._reached, self._finished_utc_us = fork, header.last_lsn, header.finished_utc_us
+            self._fork, self._reached, self._finished_utc_us = (
+                fork,
+                header.last_lsn,
+                header.finished_utc_us,
+            )
 
     def add_logs(self, logs: Sequence[Stored]) -> None:
-        """Logs of one fork are here, and whole; each begins where the one before it ended, and was finished after it."""
+        """Logs of one fork are here, and whole; each begins where the one before it ended, and was
+        finished after it.
+        """
         self.add(logs[0])
         if self.usual and len(logs) > 1:
             self._logs.extend(logs[1:])
@@ -137,15 +156,24 @@ class Shelf:
                 self.spoil()
 
     def prunable(
-        self, now_utc_us: int, retention_us: int, keep_fulls: int, standby: RestoreState | None = None
-    ) -> list[str] | None:  # fmt: skip
-        """As the function of that name says of all files here. None: they must be looked at one by one."""
+        self,
+        now_utc_us: int,
+        retention_us: int,
+        keep_fulls: int,
+        standby: RestoreState | None = None,
+    ) -> list[str] | None:
+        """As the function of that name says of all files here. None: they must be looked at one by
+        one.
+        """
         gone = self.gone(now_utc_us - retention_us, keep_fulls, standby)
         return None if gone is None else _in_order(gone)
 
-    def gone(self, old_before_us: int, keep_fulls: int, standby: RestoreState | None) -> list[Stored] | None:
-        """What goes, where a full or incremental among the old is one from which the logs lead on to the end, and every
-        incremental that stays has its base. None: that is not so."""
+    def gone(
+        self, old_before_us: int, keep_fulls: int, standby: RestoreState | None
+    ) -> list[Stored] | None:
+        """What goes, where a full or incremental among the old is one from which the logs lead on
+        to the end, and every incremental that stays has its base. None: that is not so.
+        """
         if not self._logs:
             return None
         old_logs: list[Stored] = []
@@ -157,7 +185,9 @@ class Shelf:
             old_logs.append(file)
         known = sorted((file.header for file in self._others.values()), key=order)
         fork, reached = self._fork, self._reached
-        if first_end < 0 or any(h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known):
+        if first_end < 0 or any(
+            h.fork != fork or h.first_fork != fork or h.last_lsn > reached for h in known
+        ):
             return None
         old = {h.backup_id for h in known if h.finished_utc_us < old_before_us}
         old_end = old_logs[-1].header.last_lsn if old_logs else self._logs[0].header.first_lsn
@@ -182,10 +212,11 @@ class Shelf:
 
 def _needed_from(
     known: Sequence[BackupHeader], old: set[int], begin: int, first_end: int, old_end: int
-) -> int | None:  # fmt: skip
-    """Where the anchor ends: the newest old full, or incremental with its base, that ends in there. Beyond all old logs if
-    there is none and nothing old can be needed: nothing restores from the start before the first young full ends. None:
-    it is not that simple."""
+) -> int | None:
+    """Where the anchor ends: the newest old full, or incremental with its base, that ends in there.
+    Beyond all old logs if there is none and nothing old can be needed: nothing restores from the
+    start before the first young full ends. None: it is not that simple.
+    """
     for header in reversed(known):
         if header.backup_id not in old or not begin <= header.last_lsn <= first_end:
             continue
@@ -209,15 +240,18 @@ def _may_be_led_to(incremental: BackupHeader, known: Sequence[BackupHeader]) -> 
 
 def _fulls_under(incremental: BackupHeader, known: Sequence[BackupHeader]) -> list[int]:
     return [
-        h.backup_id for h in known
-        if h.kind is Kind.FULL and not h.copy_only
-        and h.first_lsn == incremental.differential_base_lsn and h.last_lsn < incremental.last_lsn
-    ]  # fmt: skip
+        h.backup_id
+        for h in known
+        if h.kind is Kind.FULL
+        and not h.copy_only
+        and h.first_lsn == incremental.differential_base_lsn
+        and h.last_lsn < incremental.last_lsn
+    ]
 
 
 def _generally_gone(
     files: Sequence[Stored], old_before_us: int, keep_fulls: int, standby: RestoreState | None
-) -> list[Stored]:  # fmt: skip
+) -> list[Stored]:
     headers = {file.header.backup_id: file.header for file in files}
     old = {i for i, header in headers.items() if header.finished_utc_us < old_before_us}
     if not old:
@@ -233,7 +267,9 @@ def _generally_gone(
         anchor = _anchor(path, old, known)
         if anchor is not None:
             kept.add(anchor.backup_id)
-            kept.update(h.backup_id for h in path if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn)
+            kept.update(
+                h.backup_id for h in path if h.kind is Kind.LOG and h.last_lsn > anchor.last_lsn
+            )
         is_newest = leads_to(newest.fork, newest.last_lsn, end, forks)
         if is_newest and (anchor is None or not _unbroken(anchor, path)):
             kept.update(step.backup_id for step in plan(known, fork=end).steps)
@@ -250,7 +286,9 @@ def _newest_fulls(headers: Sequence[BackupHeader], count: int) -> set[int]:
     return {full.backup_id for full in fulls[max(len(fulls) - count, 0) :]}
 
 
-def _anchor(path: Sequence[BackupHeader], old: set[int], headers: Sequence[BackupHeader]) -> BackupHeader | None:
+def _anchor(
+    path: Sequence[BackupHeader], old: set[int], headers: Sequence[BackupHeader]
+) -> BackupHeader | None:
     """The newest old backup from which logs without a hole lead into the young logs of a path."""
     logs = [header for header in path if header.kind is Kind.LOG]
     young = [log for log in logs if log.backup_id not in old]
@@ -271,7 +309,10 @@ def _anchor(path: Sequence[BackupHeader], old: set[int], headers: Sequence[Backu
             break
         if anchor.last_lsn > first_end or anchor.backup_id not in old or anchor.kind is Kind.LOG:
             continue
-        if anchor.kind is Kind.FULL or bases.get(anchor.differential_base_lsn, anchor.last_lsn) < anchor.last_lsn:
+        if (
+            anchor.kind is Kind.FULL
+            or bases.get(anchor.differential_base_lsn, anchor.last_lsn) < anchor.last_lsn
+        ):
             return anchor
         if _way_to(anchor, headers):
             return anchor
@@ -279,7 +320,9 @@ def _anchor(path: Sequence[BackupHeader], old: set[int], headers: Sequence[Backu
 
 
 def _way_to(incremental: BackupHeader, headers: Sequence[BackupHeader]) -> list[BackupHeader]:
-    """A way to where an incremental ends although its base is lost: logs after an older full carry the base forward."""
+    """A way to where an incremental ends although its base is lost: logs after an older full carry
+    the base forward.
+    """
     way = plan([h for h in headers if h.last_lsn <= incremental.last_lsn], fork=incremental.fork)
     return way.steps if way.reaches == (incremental.fork, incremental.last_lsn) else []
 
@@ -296,12 +339,20 @@ def _unbroken(anchor: BackupHeader, path: Sequence[BackupHeader]) -> bool:
 
 
 def _ahead(headers: Sequence[BackupHeader], standby: RestoreState) -> set[int]:
-    """Logs and incrementals past a standby's position, on any fork: whatever goes on from there has higher LSNs."""
-    return {h.backup_id for h in headers if h.kind is not Kind.FULL and h.last_lsn > standby.redo_lsn}
+    """Logs and incrementals past a standby's position, on any fork: whatever goes on from there has
+    higher LSNs.
+    """
+    return {
+        h.backup_id for h in headers if h.kind is not Kind.FULL and h.last_lsn > standby.redo_lsn
+    }
 
 
-def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks) -> set[int]:
-    """What the incrementals among the kept stand on: their fulls, or where those are lost the way by older ones."""
+def _bases_of(
+    kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], forks: type_forks
+) -> set[int]:
+    """What the incrementals among the kept stand on: their fulls, or where those are lost the way
+    by older ones.
+    """
     needed: set[int] = set()
     fulls: dict[int, list[BackupHeader]] = {}
     for header in headers:
@@ -313,7 +364,8 @@ def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], for
         bases = [
             full.backup_id
             for full in fulls.get(incremental.differential_base_lsn, ())
-            if full.last_lsn < incremental.last_lsn and leads_to(full.fork, full.last_lsn, incremental.fork, forks)
+            if full.last_lsn < incremental.last_lsn
+            and leads_to(full.fork, full.last_lsn, incremental.fork, forks)
         ]
         if not bases:
             bases = [step.backup_id for step in _way_to(incremental, headers)]
@@ -321,19 +373,25 @@ def _bases_of(kept: Sequence[BackupHeader], headers: Sequence[BackupHeader], for
     return needed
 
 
-def _tellers_of_forks(headers: Sequence[BackupHeader], kept: set[int], forks: type_forks) -> set[int]:
+def _tellers_of_forks(
+    headers: Sequence[BackupHeader], kept: set[int], forks: type_forks
+) -> set[int]:
     """The logs that tell how the forks of kept files hang together."""
     if not forks:
         return set()
     tellers: dict[int, int] = {}
     for header in sorted(headers, key=order):
-        if header.first_fork != header.fork and forks[header.fork] == (header.first_fork, header.fork_point_lsn):
+        if header.first_fork != header.fork and forks[header.fork] == (
+            header.first_fork,
+            header.fork_point_lsn,
+        ):
             tellers.setdefault(header.fork, header.backup_id)
     present = {header.fork for header in headers if header.backup_id in kept}
     needed: set[int] = set()
     for fork in present:
         way: list[int] = []
-        while fork in tellers and tellers[fork] not in way:  # headers of damaged origin may name forks in a circle
+        # headers of damaged origin may name forks in a circle
+        while fork in tellers and tellers[fork] not in way:
             way.append(tellers[fork])
             fork = forks[fork][0]
             if fork in present:

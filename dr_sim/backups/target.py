@@ -1,9 +1,10 @@
 """The target of a restore, by which policy among several ways, and which recovery fork that means.
 
-A target is the end of the history, an instant, or an LSN. At an instant two readings are in use. A log holds what was
-written before it was cut, at its start: so it reaches an instant only if it started at or after it (Microsoft's rule).
-Some tools go by the finish instead, and stop a log too early where the instant lies while a log's backup ran. The start
-is the safe reading: where the two differ, it takes the next log too.
+A target is the end of the history, an instant, or an LSN. At an instant two readings are in use. A
+log holds what was written before it was cut, at its start: so it reaches an instant only if it
+started at or after it (Microsoft's rule). Some tools go by the finish instead, and stop a log too
+early where the instant lies while a log's backup ran. The start is the safe reading: where the two
+differ, it takes the next log too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from dr_sim.backups.chain import ends_of_history, forks_of, leads_to, type_forks
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 
-ASSUMED_FIXED_US = 1_000_000  # a file; as secondary.restore_fixed where a scenario gives none: assumed
+# a file; as secondary.restore_fixed where a scenario gives none: assumed
+ASSUMED_FIXED_US = 1_000_000
 ASSUMED_RATE_BYTES_S = 356_000_000  # as secondary.restore_rate: 500 GB in 23 min 24 s
 
 
@@ -29,8 +31,8 @@ class Reading(enum.Enum):
 class Policy(enum.Enum):
     """Which of several ways to one position is taken.
 
-    NEWEST_SET: the newest full or incremental that leads there, with what it stands on, then logs. LEAST_TIME: by the fixed cost
-    of each file and the rate. LEAST_BYTES: fewest bytes.
+    NEWEST_SET: the newest full or incremental that leads there, with what it stands on, then logs.
+    LEAST_TIME: by the fixed cost of each file and the rate. LEAST_BYTES: fewest bytes.
     """
 
     NEWEST_SET = "newest-set"
@@ -40,7 +42,9 @@ class Policy(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The end, if both are None; else an instant or a position's LSN (all before it is wanted), never both."""
+    """The end, if both are None; else an instant or a position's LSN (all before it is wanted),
+    never both.
+    """
 
     utc_us: int | None = None
     lsn: int | None = None
@@ -54,7 +58,9 @@ class Target:
         return self.lsn is not None and log.last_lsn >= self.lsn
 
     def is_overshot_by(self, header: BackupHeader) -> bool:
-        """Return True for a full or an incremental that already holds more than is wanted: it cannot stop earlier."""
+        """Return True for a full or an incremental that already holds more than is wanted: it
+        cannot stop earlier.
+        """
         if self.utc_us is not None:
             return header.finished_utc_us > self.utc_us
         return self.lsn is not None and header.last_lsn > self.lsn
@@ -86,11 +92,12 @@ NEWEST_SET = Choice()
 class Told:
     """Facts beside the headers.
 
-    forks: fork histories, child -> (parent, fork point). bases: the backup on which an incremental stands, by
-    backup_id, where a tool names it (PostgreSQL 17, pgBackRest, WAL-G: it may be an incremental itself). One that is
-    named is needed; without a name SQL Server's rule holds, the full that the differential base LSN names.
-    incomplete: backup_ids of fulls and incrementals that lack the log which was written while they ran. A restore
-    cannot end with one of them, but an incremental that names one as its base can still stand on it.
+    forks: fork histories, child -> (parent, fork point). bases: the backup on which an incremental
+    stands, by backup_id, where a tool names it (PostgreSQL 17, pgBackRest, WAL-G: it may be an
+    incremental itself). One that is named is needed; without a name SQL Server's rule holds, the
+    full that the differential base LSN names. incomplete: backup_ids of fulls and incrementals that
+    lack the log which was written while they ran. A restore cannot end with one of them, but an
+    incremental that names one as its base can still stand on it.
     """
 
     forks: type_forks = field(default_factory=dict)
@@ -103,19 +110,23 @@ NOTHING_ELSE = Told()
 
 def fork_for(
     headers: Sequence[BackupHeader], state: RestoreState | None, target: Target, forks: type_forks
-) -> int | None:  # fmt: skip
-    """The fork whose history a plan follows when nobody says which; None if there is nothing to start from.
+) -> int | None:
+    """The fork whose history a plan follows when nobody says which; None if there is nothing to
+    start from.
 
-    From a state: the one that continues it; if two do, its own. Else, among the forks to which a full leads: for a
-    target, one whose history covers it (for an instant: a log of it met the instant), of several the one with the
-    greatest LSN; for the end, or a target that none covers, the newest.
+    From a state: the one that continues it; if two do, its own. Else, among the forks to which a
+    full leads: for a target, one whose history covers it (for an instant: a log of it met the
+    instant), of several the one with the greatest LSN; for the end, or a target that none covers,
+    the newest.
     """
     ends = ends_of_history(headers, forks)
     if state is not None and state.exists:
         onward = [end for end in ends if leads_to(state.fork, state.redo_lsn, end, forks)]
         return onward[0] if len(onward) == 1 else state.fork
     fulls = [header for header in headers if header.kind is Kind.FULL]
-    reachable = [end for end in ends if any(leads_to(full.fork, full.last_lsn, end, forks) for full in fulls)]
+    reachable = [
+        end for end in ends if any(leads_to(full.fork, full.last_lsn, end, forks) for full in fulls)
+    ]
     if len(reachable) < 2:
         return reachable[0] if reachable else None
     covering = [end for end in reachable if _covers(headers, end, target, forks)]
@@ -131,7 +142,9 @@ def newest_fork(headers: Sequence[BackupHeader], histories: type_forks) -> int:
 
 
 def birth(headers: Sequence[BackupHeader], fork: int) -> tuple[int, int]:
-    """Sort key of forks: by the start of the first backup on each. An old primary that writes on is no newer for it."""
+    """Sort key of forks: by the start of the first backup on each. An old primary that writes on is
+    no newer for it.
+    """
     return (min(h.started_utc_us for h in headers if h.fork == fork), fork)
 
 

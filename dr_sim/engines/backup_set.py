@@ -1,12 +1,15 @@
-"""The backup files of engines that have no format of their own: real bytes in three zones, header, body, end mark.
+"""The backup files of engines that have no format of their own: real bytes in three zones, header,
+body, end mark.
 
-Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the differential base that a log carries,
-the path of forks, the body's length, a CRC-32. Body: the engine's own. With checksums (an option of the backup) a CRC-32 of the body follows.
-End mark: written when a backup is ended. The header's `ended` bit is written then as well, so a backup that was cut
-off while it was made and a file that was cut off later can be told apart, as they can on SQL Server (3256, 3203).
+Header: magic, version, the fields of BackupHeader, the range of commits n0..n1, the differential
+base that a log carries, the path of forks, the body's length, a CRC-32. Body: the engine's own.
+With checksums (an option of the backup) a CRC-32 of the body follows. End mark: written when a
+backup is ended. The header's `ended` bit is written then as well, so a backup that was cut off
+while it was made and a file that was cut off later can be told apart, as they can on SQL Server
+(3256, 3203).
 
-Integers that fit 64 bits are packed (version 1, about 170 bytes); others, and databases that have been through a
-failover, take version 2, which writes them as decimal text: LSNs have no bound.
+Integers that fit 64 bits are packed (version 1, about 170 bytes); others, and databases that have
+been through a failover, take version 2, which writes them as decimal text: LSNs have no bound.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ _KINDS = tuple(Kind)
 
 
 class DamagedError(Exception):
-    """The bytes are not a whole backup set; what: 'header', 'cut', 'not_ended', 'mark', 'checksum'."""
+    """The bytes are not a whole backup set; what: 'header', 'cut', 'not_ended', 'mark',
+    'checksum'.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -66,16 +71,29 @@ class BackupSet(NamedTuple):
     nominal_bytes: int
     n0: int
     n1: int
-    base_lsn: int  # logs: first_lsn of the full that was the differential base when it was cut; 0: none
+    # logs: first_lsn of the full that was the differential base when it was cut; 0: none
+    base_lsn: int
     base_commits: int  # at that full's end
 
     def header(self) -> BackupHeader:
         return BackupHeader(
-            self.database, self.backup_id, _KINDS[self.kind], self.fork, self.first_lsn, self.last_lsn,
-            self.checkpoint_lsn, self.database_backup_lsn, self.differential_base_lsn, self.first_fork,
-            self.fork_point_lsn, self.started_utc_us, self.finished_utc_us, bool(self.flags & _COPY_ONLY),
-            bool(self.flags & _TAIL), self.nominal_bytes,
-        )  # fmt: skip
+            self.database,
+            self.backup_id,
+            _KINDS[self.kind],
+            self.fork,
+            self.first_lsn,
+            self.last_lsn,
+            self.checkpoint_lsn,
+            self.database_backup_lsn,
+            self.differential_base_lsn,
+            self.first_fork,
+            self.fork_point_lsn,
+            self.started_utc_us,
+            self.finished_utc_us,
+            bool(self.flags & _COPY_ONLY),
+            bool(self.flags & _TAIL),
+            self.nominal_bytes,
+        )
 
 
 def is_copy_only(s: BackupSet) -> bool:
@@ -97,16 +115,27 @@ def path_digest(database: str, path: Path, n: int) -> int:
 
 
 def told_apart(header: BackupHeader, has_base: bool, base_lsn: int) -> None:
-    """A full that begins at the LSN of the base, and holds what was written since, is copy-only: incrementals name their
-    base by its LSN, and would be taken for either. It takes an idle database whose first write comes during the full."""
+    """A full that begins at the LSN of the base, and holds what was written since, is copy-only:
+    incrementals name their base by its LSN, and would be taken for either. It takes an idle
+    database whose first write comes during the full.
+    """
     if has_base and header.first_lsn == base_lsn and header.last_lsn > header.first_lsn:
         header.copy_only = True
 
 
 def encode(
-    magic: bytes, h: BackupHeader, path: Path, n0: int, n1: int, body: bytes, *, base_lsn: int = 0, base_commits: int = 0,
-    ended: bool = True, checksum: bool = False,
-) -> bytes:  # fmt: skip
+    magic: bytes,
+    h: BackupHeader,
+    path: Path,
+    n0: int,
+    n1: int,
+    body: bytes,
+    *,
+    base_lsn: int = 0,
+    base_commits: int = 0,
+    ended: bool = True,
+    checksum: bool = False,
+) -> bytes:
     """A whole backup set; not ended: what would lie there had it been cut off just before its end.
 
     base_lsn, base_commits: the differential base that a log carries, see BackupSet.
@@ -114,17 +143,33 @@ def encode(
     name = h.database.encode()
     flags = h.copy_only * _COPY_ONLY | h.is_tail * _TAIL | ended * _ENDED | checksum * _CHECKSUM
     integers = (
-        h.backup_id, h.fork, h.first_fork, h.fork_point_lsn, h.first_lsn, h.last_lsn, h.checkpoint_lsn,
-        h.database_backup_lsn, h.differential_base_lsn, h.started_utc_us, h.finished_utc_us, h.nominal_bytes, n0, n1,
-        base_lsn, base_commits,
-    )  # fmt: skip
+        h.backup_id,
+        h.fork,
+        h.first_fork,
+        h.fork_point_lsn,
+        h.first_lsn,
+        h.last_lsn,
+        h.checkpoint_lsn,
+        h.database_backup_lsn,
+        h.differential_base_lsn,
+        h.started_utc_us,
+        h.finished_utc_us,
+        h.nominal_bytes,
+        n0,
+        n1,
+        base_lsn,
+        base_commits,
+    )
     try:
         if len(path) > 1:
             raise struct.error
         head = _NARROW.pack(magic, 1, h.kind, flags, len(name), 0, len(body), *integers) + name
     except struct.error:
         forks = [value for step in path for value in step]
-        text = b"%b;%b" % (",".join(map(str, integers)).encode(), ",".join(map(str, forks)).encode())
+        text = b"%b;%b" % (
+            ",".join(map(str, integers)).encode(),
+            ",".join(map(str, forks)).encode(),
+        )
         head = _PREFIX.pack(magic, 2, h.kind, flags, len(name), len(text), len(body)) + text + name
     if checksum:
         return b"".join((head, _CRC.pack(crc32(head)), body, _CRC.pack(crc32(body)), END_MARK))
@@ -143,7 +188,10 @@ def decode(magic: bytes, data: bytes) -> BackupSet:
         if version == 1:
             integers = _INTEGERS.unpack_from(data, _PREFIX_BYTES)
             # not BackupSet(...): its Python-level __new__ costs a microsecond a log
-            return _tuple(BackupSet, (name, kind, flags, ((integers[1], 0, 0),), head + 4, body_bytes, *integers))
+            return _tuple(
+                BackupSet,
+                (name, kind, flags, ((integers[1], 0, 0),), head + 4, body_bytes, *integers),
+            )
         first, _, second = data[_PREFIX_BYTES:fixed].decode().partition(";")
         forks = [int(word) for word in second.split(",")]
         path = tuple(zip(forks[0::3], forks[1::3], forks[2::3], strict=True))
@@ -181,7 +229,9 @@ def read_body(s: BackupSet, data: bytes) -> bytes:
 
 
 def on_path(path: Path, fork: int, lsn: int) -> bool:
-    """Does the position (fork, lsn) lie on that path of forks? The LSN where a fork begins lies on both."""
+    """Does the position (fork, lsn) lie on that path of forks? The LSN where a fork begins lies on
+    both.
+    """
     for i, step in enumerate(path):
         if step[0] == fork:
             return i + 1 == len(path) or lsn <= path[i + 1][1]
@@ -194,13 +244,21 @@ def left_at(path: Path, first_fork: int) -> int:
 
 
 def obstacle(s: BackupSet, path: Path, redo_lsn: int, base_lsn: int | None) -> str | None:
-    """Why a log or an incremental does not fit a database that is being restored and stands at redo_lsn on that path.
+    """Why a log or an incremental does not fit a database that is being restored and stands at
+    redo_lsn on that path.
 
-    'wrong_fork', 'wrong_base' (incrementals; base_lsn None: it carries none), 'gap' (logs), 'stale'; None: it fits.
-    Forks come before LSNs. A log fits if it covers the position; an empty one at the position fits and does nothing.
+    'wrong_fork', 'wrong_base' (incrementals; base_lsn None: it carries none), 'gap' (logs),
+    'stale'; None: it fits. Forks come before LSNs. A log fits if it covers the position; an empty
+    one at the position fits and does nothing.
     """
-    if (len(s.path) > 1 or len(path) > 1 or s.fork != path[0][0]) and not on_path(s.path, path[-1][0], redo_lsn):
-        return "stale" if s.last_lsn <= redo_lsn and on_path(path, s.fork, s.last_lsn) else "wrong_fork"
+    if (len(s.path) > 1 or len(path) > 1 or s.fork != path[0][0]) and not on_path(
+        s.path, path[-1][0], redo_lsn
+    ):
+        return (
+            "stale"
+            if s.last_lsn <= redo_lsn and on_path(path, s.fork, s.last_lsn)
+            else "wrong_fork"
+        )
     if s.kind == Kind.LOG:
         if s.first_lsn > redo_lsn:
             return "gap"

@@ -1,7 +1,8 @@
 """Where one side's files lie: in memory for the model, in a folder for real engines.
 
-Beside what engines need (port.Files) they carry what faults need: real bytes are flipped and cut off.
-Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actual_span` maps one to the other.
+Beside what engines need (port.Files) they carry what faults need: real bytes are flipped and cut
+off. Faults speak of nominal offsets (a 500 GB full), files hold actual bytes: `actual_span` maps
+one to the other.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from typing import Any
 
 
 def actual_span(offset: int, length: int, nominal_bytes: int, actual_bytes: int) -> tuple[int, int]:
-    """(offset, length) in a file of actual_bytes for a span of a nominal one, in proportion; at least one byte.
+    """(offset, length) in a file of actual_bytes for a span of a nominal one, in proportion; at
+    least one byte.
 
     Raises ValueError if the span does not lie within the nominal file or the actual file is empty.
     """
     if not 0 <= offset < offset + length <= nominal_bytes or actual_bytes <= 0:
-        raise ValueError(f"no span of {length} bytes at {offset} in a file of {nominal_bytes} (actual {actual_bytes})")
+        raise ValueError(
+            f"no span of {length} bytes at {offset} in a file of {nominal_bytes} (actual "
+            f"{actual_bytes})"
+        )
     begin = offset * actual_bytes // nominal_bytes
     end = -(-(offset + length) * actual_bytes // nominal_bytes)
     return begin, max(1, end - begin)
 
 
 def flipped(data: bytes, offset: int, length: int, mask: int = 0xFF) -> bytes:
-    """data with each byte of the span XORed with mask (1..255), so every byte of it differs from what it was."""
+    """data with each byte of the span XORed with mask (1..255), so every byte of it differs from
+    what it was.
+    """
     if not 0 <= offset < len(data) or length < 1 or not 1 <= mask <= 255:
         raise ValueError(f"cannot flip {length} bytes at {offset} of {len(data)} with mask {mask}")
     end = min(offset + length, len(data))
@@ -45,7 +52,9 @@ class _Faults:
         raise NotImplementedError
 
     def flip(self, path: str, offset: int, length: int, mask: int = 0xFF) -> None:
-        """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file, ValueError if no span."""
+        """XOR the bytes of a span (cut at the file's end). Raises KeyError if there is no file,
+        ValueError if no span.
+        """
         self.write(path, flipped(self.read(path), offset, length, mask))
 
     def truncate(self, path: str, size: int) -> None:
@@ -57,7 +66,8 @@ class _Faults:
 
 
 class Unread:
-    """Bytes of a file that nobody has looked at yet: made by the first who does, and the same object for all.
+    """Bytes of a file that nobody has looked at yet: made by the first who does, and the same
+    object for all.
 
     make(*args) depends on nothing that changes.
     """
@@ -110,8 +120,9 @@ class MemoryFiles(_Faults):
 
 
 class DiskFiles(_Faults):
-    """port.Files in a folder of the real file system; paths, with a leading slash or not, are relative to it and may
-    not leave it."""
+    """port.Files in a folder of the real file system; paths, with a leading slash or not, are
+    relative to it and may not leave it.
+    """
 
     __slots__ = ("root",)
 

@@ -1,29 +1,35 @@
 """The model engine: behaves like SQL Server in full recovery model, on real bytes, in microseconds.
 
-A database is a number of commits, an LSN and a digest that telescopes (dr_sim/commits.py). Backups hold ranges of
-commits as contents (backup_set.py), restores add those up: what was skipped, repeated or changed shows in the digest
-and nowhere else, so the engine's own checks are exactly SQL Server's and no better:
+A database is a number of commits, an LSN and a digest that telescopes (dr_sim/commits.py). Backups
+hold ranges of commits as contents (backup_set.py), restores add those up: what was skipped,
+repeated or changed shows in the digest and nowhere else, so the engine's own checks are exactly SQL
+Server's and no better:
 
-- a log applies if it covers the position, first_lsn <= redo_lsn < last_lsn (4305, 4326); overlap is fine; an empty log
-  at the position restores and changes nothing; on another recovery path: 4330;
-- an incremental applies over whatever has been replayed, if its base is the one the database carries (3136) and it
-  ends past the position (4326). A copy-only full is no base. Its pages replace those changed since the base;
-- a full's range begins and its base is taken at its begin (first_lsn = checkpoint_lsn); it holds everything up to its
-  end, moves the differential base when it finishes and does not touch the log chain;
-- the log carries the base: once a log is restored that was cut after such a full had finished, that full is the base;
+- a log applies if it covers the position, first_lsn <= redo_lsn < last_lsn (4305, 4326); overlap is
+fine; an empty log at the position restores and changes nothing; on another recovery path: 4330;
+- an incremental applies over whatever has been replayed, if its base is the one the database
+carries (3136) and it ends past the position (4326). A copy-only full is no base. Its pages replace
+those changed since the base;
+- a full's range begins and its base is taken at its begin (first_lsn = checkpoint_lsn); it holds
+everything up to its end, moves the differential base when it finishes and does not touch the log
+chain;
+- the log carries the base: once a log is restored that was cut after such a full had finished, that
+full is the base;
 - a log backup truncates the log when it finishes; one that was cut off truncates nothing;
-- without checksums a damaged log is applied up to the damage, as PostgreSQL and SQLite do, and the restore succeeds;
+- without checksums a damaged log is applied up to the damage, as PostgreSQL and SQLite do, and the
+restore succeeds;
 - restoring a log or an incremental over a recovered or a missing database: 3117.
 
-imitates="postgres": the same, in PostgreSQL's words, but where PostgreSQL's rules are others, as its conformance suite declares them: a log tells
-of no base; after a promotion an incremental on the older full is refused (3035) until the new primary has a full of its
-own, if the promotion fell on a segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or
-the standby had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
+imitates="postgres": the same, in PostgreSQL's words, but where PostgreSQL's rules are others, as
+its conformance suite declares them: a log tells of no base; after a promotion an incremental on the
+older full is refused (3035) until the new primary has a full of its own, if the promotion fell on a
+segment's first byte (as it does after closed logs: only a tail ends in mid-segment) or the standby
+had been rebuilt from an incremental: the summaries of the log that it needs do not reach back.
 
-Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the world knows, and asks
-for the words (`no_space`). And one rule is stricter: a backup is restored only under the database name it holds (3154),
-even with replace. Databases, and what a restore makes of them: model_database.py; errors: sql_server_errors.py, and those
-of PostgreSQL postgres_words.py.
+Left out: standby mode and its undo, simple recovery model (4208), 3101; how much room there is the
+world knows, and asks for the words (`no_space`). And one rule is stricter: a backup is restored
+only under the database name it holds (3154), even with replace. Databases, and what a restore makes
+of them: model_database.py; errors: sql_server_errors.py, and those of PostgreSQL postgres_words.py.
 """
 
 from __future__ import annotations
@@ -57,8 +63,18 @@ class ModelBackup:
     """A backup that is being made."""
 
     __slots__ = (
-        "_base_commits", "_base_lsn", "_before", "_db", "_digest", "_engine", "_forks", "_n0", "_n1", "_path", "header",
-    )  # fmt: skip
+        "_base_commits",
+        "_base_lsn",
+        "_before",
+        "_db",
+        "_digest",
+        "_engine",
+        "_forks",
+        "_n0",
+        "_n1",
+        "_path",
+        "header",
+    )
 
     def __init__(self, engine: ModelEngine, db: Database, path: str, header: BackupHeader) -> None:
         self._engine = engine
@@ -94,7 +110,11 @@ class ModelBackup:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             data = self._bytes(True)
             if header.kind is _FULL and not header.copy_only:
-                db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
+                db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+                    True,
+                    header.first_lsn,
+                    header.checkpoint_lsn,
+                )
                 db.base_commits, db.base_digest = self._n1, self._digest
                 db.needs_full = False
         self._engine.files.write(self._path, data)
@@ -111,9 +131,17 @@ class ModelBackup:
         checksum = self._engine.checksum
         n0, n1 = self._n0, self._n1
         return backup_set.encode(
-            MAGIC, self.header, self._forks, n0, n1, pages(changed), base_lsn=self._base_lsn,
-            base_commits=self._base_commits, ended=ended, checksum=checksum,
-        )  # fmt: skip
+            MAGIC,
+            self.header,
+            self._forks,
+            n0,
+            n1,
+            pages(changed),
+            base_lsn=self._base_lsn,
+            base_commits=self._base_commits,
+            ended=ended,
+            checksum=checksum,
+        )
 
 
 class ModelRestore(Restoring["ModelEngine"]):
@@ -121,9 +149,14 @@ class ModelRestore(Restoring["ModelEngine"]):
     magic = MAGIC
 
     def __init__(
-        self, engine: ModelEngine, name: str, path: str, data: bytes, replace: bool,
+        self,
+        engine: ModelEngine,
+        name: str,
+        path: str,
+        data: bytes,
+        replace: bool,
         stop_at: tuple[int, int] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(engine, name, path, data, replace)
         self._stop_at = stop_at
 
@@ -160,13 +193,16 @@ class ModelRestore(Restoring["ModelEngine"]):
 
 
 class ModelEngine:
-    """port.Engine over any port.Files. checksum: backups are made WITH CHECKSUM, so damaged pages are noticed.
-    imitates: whose rules it follows, see the module."""
+    """port.Engine over any port.Files. checksum: backups are made WITH CHECKSUM, so damaged pages
+    are noticed. imitates: whose rules it follows, see the module.
+    """
 
     name = "model"
     version = ""  # it is a part of dr_sim
 
-    def __init__(self, files: Files, *, checksum: bool = False, imitates: str = "sql_server") -> None:
+    def __init__(
+        self, files: Files, *, checksum: bool = False, imitates: str = "sql_server"
+    ) -> None:
         self.files = files
         self.carries_base = imitates != "postgres"
         self.refusal: Words = postgres_words.refusal if imitates == "postgres" else refusal
@@ -175,7 +211,9 @@ class ModelEngine:
         self._parsed: tuple[bytes, BackupSet] | None = None
 
     def parse(self, data: bytes) -> BackupSet:
-        """The header. These very bytes (not a copy, not a path) are not parsed twice in a row. Raises DamagedError."""
+        """The header. These very bytes (not a copy, not a path) are not parsed twice in a row.
+        Raises DamagedError.
+        """
         if self._parsed is not None and self._parsed[0] is data:
             return self._parsed[1]
         s = backup_set.decode(MAGIC, data)
@@ -198,14 +236,24 @@ class ModelEngine:
     def commit_to(self, database: str, commits: int, lsn: int) -> None:
         db = self._online(database)
         if commits < db.commits or lsn < db.lsn:
-            raise ValueError(f"{database}: commits never go back, from {db.commits, db.lsn} to {commits, lsn}")
+            raise ValueError(
+                f"{database}: commits never go back, from {db.commits, db.lsn} to {commits, lsn}"
+            )
         db.commits = commits
         db.lsn = lsn
 
     def begin_backup(
-        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
-        *, backup_id: int, copy_only: bool = False, tail: bool = False,
-    ) -> ModelBackup:  # fmt: skip
+        self,
+        database: str,
+        kind: Kind,
+        path: str,
+        started_utc_us: int,
+        nominal_bytes: int,
+        *,
+        backup_id: int,
+        copy_only: bool = False,
+        tail: bool = False,
+    ) -> ModelBackup:
         db = self._online(database)
         fork, lsn = db.path[-1][0], db.lsn
         if kind is _LOG:
@@ -213,21 +261,46 @@ class ModelEngine:
                 raise self.refusal(4214)
             first_fork = db.log_fork
             header = BackupHeader(
-                database, backup_id, kind, fork, db.log_lsn, lsn, db.base_checkpoint_lsn,
-                db.base_checkpoint_lsn if self.carries_base else 0, 0,
-                first_fork, 0 if first_fork == fork else left_at(db.path, first_fork), started_utc_us, 0, copy_only,
-                tail, nominal_bytes,
-            )  # fmt: skip
+                database,
+                backup_id,
+                kind,
+                fork,
+                db.log_lsn,
+                lsn,
+                db.base_checkpoint_lsn,
+                db.base_checkpoint_lsn if self.carries_base else 0,
+                0,
+                first_fork,
+                0 if first_fork == fork else left_at(db.path, first_fork),
+                started_utc_us,
+                0,
+                copy_only,
+                tail,
+                nominal_bytes,
+            )
         else:
             if tail:
                 raise ValueError("only a log backup can be a tail")
             if kind is _INCREMENTAL and (not db.has_base or db.needs_full):
                 raise self.refusal(3035, db=database)
             header = BackupHeader(
-                database, backup_id, kind, fork, lsn, lsn, lsn, db.base_checkpoint_lsn,
-                db.base_lsn if kind is _INCREMENTAL else 0, fork, 0, started_utc_us, 0, copy_only, False,
+                database,
+                backup_id,
+                kind,
+                fork,
+                lsn,
+                lsn,
+                lsn,
+                db.base_checkpoint_lsn,
+                db.base_lsn if kind is _INCREMENTAL else 0,
+                fork,
+                0,
+                started_utc_us,
+                0,
+                copy_only,
+                False,
                 nominal_bytes,
-            )  # fmt: skip
+            )
         backup = ModelBackup(self, db, path, header)
         if tail:
             db.restored_digest = db.digest
@@ -251,7 +324,12 @@ class ModelEngine:
         return s.header()
 
     def begin_restore(
-        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+        self,
+        database: str,
+        path: str,
+        *,
+        replace: bool = False,
+        stop_at: tuple[int, int] | None = None,
     ) -> ModelRestore:
         return ModelRestore(self, database, path, self._read(path), replace, stop_at)
 
@@ -265,7 +343,9 @@ class ModelEngine:
         db = self.databases.get(database)
         if db is None:
             return RestoreState(0, 0, 0, exists=False)
-        return RestoreState(db.path[-1][0], db.lsn, db.base_lsn if db.has_base else 0, not db.online)
+        return RestoreState(
+            db.path[-1][0], db.lsn, db.base_lsn if db.has_base else 0, not db.online
+        )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self.databases.get(database)

@@ -27,11 +27,26 @@ def pages(content: int) -> bytes:
 
 
 def log_bytes(
-    header: BackupHeader, path: Path, n0: int, n1: int, content: int, base_lsn: int, base_commits: int, checksum: bool
-) -> bytes:  # fmt: skip
+    header: BackupHeader,
+    path: Path,
+    n0: int,
+    n1: int,
+    content: int,
+    base_lsn: int,
+    base_commits: int,
+    checksum: bool,
+) -> bytes:
     """A whole log backup."""
     return backup_set.encode(
-        MAGIC, header, path, n0, n1, pages(content), base_lsn=base_lsn, base_commits=base_commits, checksum=checksum
+        MAGIC,
+        header,
+        path,
+        n0,
+        n1,
+        pages(content),
+        base_lsn=base_lsn,
+        base_commits=base_commits,
+        checksum=checksum,
     )
 
 
@@ -54,9 +69,26 @@ class Database:
     """One database; online: it takes writes and backups; otherwise restoring."""
 
     __slots__ = (
-        "base_checkpoint_lsn", "base_commits", "base_digest", "base_lsn", "commits", "has_base", "log_commits",
-        "log_digest", "log_fork", "log_lsn", "lsn", "mid_segment", "name", "needs_full", "offset", "online", "path", "rebuilt", "restored_digest",
-    )  # fmt: skip
+        "base_checkpoint_lsn",
+        "base_commits",
+        "base_digest",
+        "base_lsn",
+        "commits",
+        "has_base",
+        "log_commits",
+        "log_digest",
+        "log_fork",
+        "log_lsn",
+        "lsn",
+        "mid_segment",
+        "name",
+        "needs_full",
+        "offset",
+        "online",
+        "path",
+        "rebuilt",
+        "restored_digest",
+    )
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
@@ -64,14 +96,18 @@ class Database:
         self.online = True
         self.commits = 0
         self.lsn = 0  # online: end of the log; restoring: the redo LSN
-        self.offset = 0  # online: what its digest differs from the mark of as many commits of the path's last fork
+        # online: what its digest differs from the mark of as many commits of the path's last fork
+        self.offset = 0
         self.restored_digest = 0  # restoring: its digest
         self.has_base = False
-        self.base_lsn = 0  # first_lsn of the full that incrementals are taken against (or restored: of a copy-only one)
+        # first_lsn of the full that incrementals are taken against (or restored: of a copy-only
+        # one)
+        self.base_lsn = 0
         self.base_checkpoint_lsn = 0
         self.base_commits = 0  # at that full's end, like its digest
         self.base_digest = 0
-        self.mid_segment = self.rebuilt = self.needs_full = False  # what PostgreSQL's incrementals ask for
+        # what PostgreSQL's incrementals ask for
+        self.mid_segment = self.rebuilt = self.needs_full = False
         self.log_fork = path[-1][0]  # where the log begins: fork, LSN, commits and digest there
         self.log_lsn = 0
         self.log_commits = 0
@@ -105,7 +141,9 @@ def _check(db: Database, s: BackupSet, refusal: Words) -> None:
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
         base, carried = s.differential_base_lsn, db.base_lsn
-        raise refusal(_OBSTACLES[what], lsn=lsn, redo=db.lsn, base=base, carried=carried, fork=s.fork)
+        raise refusal(
+            _OBSTACLES[what], lsn=lsn, redo=db.lsn, base=base, carried=carried, fork=s.fork
+        )
 
 
 def restore_incremental(db: Database, s: BackupSet, held: int, refusal: Words) -> None:
@@ -123,7 +161,9 @@ def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None
         return
     digest = db.restored_digest + held
     if s.n0 != db.commits:  # redo begins inside this log: its first commits are there already
-        digest -= path_digest(s.database, s.path, db.commits) - path_digest(s.database, s.path, s.n0)
+        digest -= path_digest(s.database, s.path, db.commits) - path_digest(
+            s.database, s.path, s.n0
+        )
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, digest & MASK
     db.mid_segment = bool(backup_set.is_tail(s))
@@ -132,7 +172,9 @@ def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None
 
 
 def stop_log(db: Database, s: BackupSet, commits: int, lsn: int) -> None:
-    """Take back what a log brought after a place in it: the log was applied up to there only (STOPAT)."""
+    """Take back what a log brought after a place in it: the log was applied up to there only
+    (STOPAT).
+    """
     if not s.n0 <= commits < s.n1 or not s.first_lsn <= lsn < s.last_lsn:
         return  # the place is not in this log
     later = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, commits)
@@ -141,8 +183,10 @@ def stop_log(db: Database, s: BackupSet, commits: int, lsn: int) -> None:
 
 
 def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
-    """Nobody has validated this log: its records are applied up to the first damaged one, and that is called a success.
-    Refused if it gets the database nowhere. The position told is where it stands."""
+    """Nobody has validated this log: its records are applied up to the first damaged one, and that
+    is called a success. Refused if it gets the database nowhere. The position told is where it
+    stands.
+    """
     whole = (path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.n0)) & MASK
     good = next(i for i in range(PAGES) if body[8 * i : 8 * i + 8] != whole.to_bytes(8, "little"))
     lsn = s.first_lsn + (s.last_lsn - s.first_lsn) * good // PAGES
@@ -155,8 +199,9 @@ def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> Non
 
 
 def _move_base(db: Database, s: BackupSet) -> None:
-    """The log tells of a newer full. What that held is what is here now less what came since: should anything be wrong
-    here, an incremental on that full leaves it wrong."""
+    """The log tells of a newer full. What that held is what is here now less what came since:
+    should anything be wrong here, an incremental on that full leaves it wrong.
+    """
     since = path_digest(s.database, s.path, s.n1) - path_digest(s.database, s.path, s.base_commits)
     db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, s.base_lsn, s.database_backup_lsn
     db.base_commits, db.base_digest = s.base_commits, (db.restored_digest - since) & MASK

@@ -1,4 +1,6 @@
-"""dr_sim's own errors, from 60001 on: what real engines have no words for, since none of them knows a chain of backups."""
+"""dr_sim's own errors, from 60001 on: what real engines have no words for, since none of them knows
+a chain of backups.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """The port every database engine stands behind: a contract in a few methods.
 
-An operation has a begin and an end in virtual time. `begin_backup` snapshots at begin and writes the file's bytes
-at finish (or a truncated part of them at abort); `begin_restore` reads the file and changes the database at finish,
-in part or not at all at abort. Callers may rely on: an operation that raised changed nothing; EngineError carries
-the engine's own number and text; nothing here knows virtual time, it is the world's business how long it took.
+An operation has a begin and an end in virtual time. `begin_backup` snapshots at begin and writes
+the file's bytes at finish (or a truncated part of them at abort); `begin_restore` reads the file
+and changes the database at finish, in part or not at all at abort. Callers may rely on: an
+operation that raised changed nothing; EngineError carries the engine's own number and text; nothing
+here knows virtual time, it is the world's business how long it took.
 
-Engines know bytes and their own rules, nothing else: they import neither recovery nor the chain logic, trust no
-metadata handed beside a file, and parse what they are given.
+Engines know bytes and their own rules, nothing else: they import neither recovery nor the chain
+logic, trust no metadata handed beside a file, and parse what they are given.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class EngineError(Exception):
 
 
 class Files(Protocol):
-    """Where one side's files lie: bytes by path. Paths are plain strings with '/' between folders."""
+    """Where one side's files lie: bytes by path. Paths are plain strings with '/' between
+    folders.
+    """
 
     def read(self, path: str) -> bytes: ...  # KeyError if it is not there
     def write(self, path: str, data: bytes) -> None: ...
@@ -39,38 +42,50 @@ class Files(Protocol):
 
 @dataclass(slots=True)
 class Made:
-    """A finished backup: its header and the bytes that lie at its path (actual size, not nominal)."""
+    """A finished backup: its header and the bytes that lie at its path (actual size, not
+    nominal).
+    """
 
     header: BackupHeader
     actual_bytes: int
 
 
 class Backup(Protocol):
-    header: BackupHeader  # all but finished_utc_us is known at begin; for fulls and incrementals last_lsn too
+    # all but finished_utc_us is known at begin; for fulls and incrementals last_lsn too
+    header: BackupHeader
 
     def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
-        """Write the whole file. commits and lsn: how far the database has come by now; a full or an incremental
-        holds everything up to its end (SQL Server reads the log written meanwhile), a log what was cut at begin."""
+        """Write the whole file. commits and lsn: how far the database has come by now; a full or an
+        incremental holds everything up to its end (SQL Server reads the log written meanwhile), a
+        log what was cut at begin.
+        """
 
     def abort(self, fraction_ppm: int) -> None:
-        """Cut off: the first fraction of the file's bytes is left at its path. The log is not truncated."""
+        """Cut off: the first fraction of the file's bytes is left at its path. The log is not
+        truncated.
+        """
 
 
 class RestoreOp(Protocol):
     def finish(self) -> RestoreState:
         """The backup is applied. Raises EngineError with the database where it stood.
 
-        A log that was cut after a full (not copy-only) had finished carries that base: the database has it from then on.
-        An engine that cannot declares so in the conformance suite, and its logs have database_backup_lsn 0."""
+        A log that was cut after a full (not copy-only) had finished carries that base: the database
+        has it from then on. An engine that cannot declares so in the conformance suite, and its
+        logs have database_backup_lsn 0.
+        """
 
     def abort(self, fraction_ppm: int) -> None:
-        """The restore was killed in the middle. A log or incremental leaves the database where it stood; a full
-        with replace leaves it not existing."""
+        """The restore was killed in the middle. A log or incremental leaves the database where it
+        stood; a full with replace leaves it not existing.
+        """
 
 
 @dataclass(slots=True)
 class WitnessReading:
-    """What the database itself says it holds: the number of commits and a digest over exactly those."""
+    """What the database itself says it holds: the number of commits and a digest over exactly
+    those.
+    """
 
     commits: int
     digest: int
@@ -85,42 +100,70 @@ class Engine(Protocol):
     def create(self, database: str, size_bytes: int = 0) -> None:
         """A database in full recovery model, on a fork of its own (1), at LSN 0, no commits.
 
-        size_bytes: nominal size of its data; real engines that were given a scale keep that many times less on disk."""
+        size_bytes: nominal size of its data; real engines that were given a scale keep that many
+        times less on disk.
+        """
 
     def commit_to(self, database: str, commits: int, lsn: int) -> None:
-        """The database has now acknowledged commits 0..commits-1 and its log ends at lsn. Never goes back."""
+        """The database has now acknowledged commits 0..commits-1 and its log ends at lsn. Never
+        goes back.
+        """
 
     def begin_backup(
-        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
-        *, backup_id: int, copy_only: bool = False, tail: bool = False,
-    ) -> Backup:  # fmt: skip
-        """Snapshot. Raises EngineError 4214 (log before any full), 4208. tail: leaves the database restoring."""
+        self,
+        database: str,
+        kind: Kind,
+        path: str,
+        started_utc_us: int,
+        nominal_bytes: int,
+        *,
+        backup_id: int,
+        copy_only: bool = False,
+        tail: bool = False,
+    ) -> Backup:
+        """Snapshot. Raises EngineError 4214 (log before any full), 4208. tail: leaves the database
+        restoring.
+        """
 
     def log_starts_at(self, database: str) -> int:
         """The oldest LSN the log still holds: the next log backup begins here."""
 
     def read_header(self, path: str) -> BackupHeader:
-        """RESTORE HEADERONLY. Raises EngineError 3241 (header unreadable), 3201 (no file), 3203 (cut off)."""
+        """RESTORE HEADERONLY. Raises EngineError 3241 (header unreadable), 3201 (no file), 3203
+        (cut off).
+        """
 
     def begin_restore(
-        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+        self,
+        database: str,
+        path: str,
+        *,
+        replace: bool = False,
+        stop_at: tuple[int, int] | None = None,
     ) -> RestoreOp:
-        """Open the file for restore. Raises EngineError 3201 if there is none; all else is told at finish.
+        """Open the file for restore. Raises EngineError 3201 if there is none; all else is told at
+        finish.
 
-        stop_at: of a log, (commits, LSN): stop where the database holds so many commits, up to that LSN. The model
-        alone can do it; the loader refuses scenarios that ask it of another engine."""
+        stop_at: of a log, (commits, LSN): stop where the database holds so many commits, up to that
+        LSN. The model alone can do it; the loader refuses scenarios that ask it of another engine.
+        """
 
     def state(self, database: str) -> RestoreState: ...
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
-        """Bring online on a new fork; returns the LSN at which it begins. Raises EngineError if nothing is restored.
+        """Bring online on a new fork; returns the LSN at which it begins. Raises EngineError if
+        nothing is restored.
 
-        size_bytes: as for `create`, so that what is written here from now on weighs what it did at the old primary."""
+        size_bytes: as for `create`, so that what is written here from now on weighs what it did at
+        the old primary.
+        """
 
     def read_witness(self, database: str) -> WitnessReading: ...
 
     def destroy(self, database: str) -> None: ...
 
     def no_space(self, what: str, **holes: object) -> EngineError:
-        """What it says where a disk is full, in its own words or, if it was not asked, dr_sim's: of a 'backup' (path), of
-        a 'restore' (db, volume, required and free bytes), of a 'log' (db) that has reached its most."""
+        """What it says where a disk is full, in its own words or, if it was not asked, dr_sim's: of
+        a 'backup' (path), of a 'restore' (db, volume, required and free bytes), of a 'log' (db)
+        that has reached its most.
+        """

@@ -1,10 +1,12 @@
-"""The words that a PostgreSQL server or its programs say where SQL Server has a message, for the model that imitates PostgreSQL.
+"""The words that a PostgreSQL server or its programs say where SQL Server has a message, for the
+model that imitates PostgreSQL.
 
-The key is SQL Server's number, under which the model knows the situation. Where the server raises an error its number is
-the SQLSTATE's five characters read to base 36 (as the real engine's, see postgres/errors.py), and the text begins with the
-SQLSTATE. Where only a program or a line of the server's log speaks, or nobody, there is no SQLSTATE: the number is dr_sim's
-own (own_errors.py), and the text theirs as far as there is one. From the facts about real servers of version 15 to 18, and
-the source of versions 17 and 18.
+The key is SQL Server's number, under which the model knows the situation. Where the server raises
+an error its number is the SQLSTATE's five characters read to base 36 (as the real engine's, see
+postgres/errors.py), and the text begins with the SQLSTATE. Where only a program or a line of the
+server's log speaks, or nobody, there is no SQLSTATE: the number is dr_sim's own (own_errors.py),
+and the text theirs as far as there is one. From the facts about real servers of version 15 to 18,
+and the source of versions 17 and 18.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ WORDS: dict[int, tuple[str | int, str]] = {
     3101: ("55006", 'database "{db}" is being accessed by other users'),
     3117: ("55000", "recovery is not in progress"),
     3118: ("3D000", 'database "{db}" does not exist'),
-    3136: (60017, "pg_combinebackup: error: backup at \"base\" starts at LSN {carried}, but expected {base}"),
+    3136: (
+        60017,
+        'pg_combinebackup: error: backup at "base" starts at LSN {carried}, but expected {base}',
+    ),
     3153: ("55000", "recovery is not in progress"),
     3154: (60015, "WAL file is from different database system"),
     3159: (60023, 'pg_basebackup: error: directory "{db}" exists but is not empty'),
@@ -34,7 +39,11 @@ WORDS: dict[int, tuple[str | int, str]] = {
     3202: ("53100", 'could not write to file "{path}": No space left on device'),
     3203: ("XX000", _WRONG_SIZE),
     3241: (60011, 'invalid magic number 0000 in WAL segment "{path}"'),
-    3256: (60013, 'pg_verifybackup: error: could not open file "{path}/backup_manifest": No such file or directory'),
+    3256: (
+        60013,
+        'pg_verifybackup: error: could not open file "{path}/backup_manifest": No such '
+        "file or directory",
+    ),
     3257: ("53100", 'could not extend file "{volume}": No space left on device'),
     3456: ("XX000", "PANIC: WAL contains references to invalid pages"),
     4208: ("55000", "WAL level not sufficient for making an online backup"),
@@ -56,9 +65,17 @@ def refusal(number: int, **holes: object) -> EngineError:
         number = 3203  # an empty file has the wrong size before anybody looks for a header
     state, text = WORDS[number]
     filled = text.format(**{key: _shown(key, value) for key, value in holes.items()})
-    return EngineError(state, filled) if isinstance(state, int) else EngineError(int(state, 36), f"{state} {filled}")
+    return (
+        EngineError(state, filled)
+        if isinstance(state, int)
+        else EngineError(int(state, 36), f"{state} {filled}")
+    )
 
 
 def _shown(key: str, value: object) -> object:
     """A position as PostgreSQL writes it: 0/8F0D1801."""
-    return f"{value >> 32:X}/{value & 0xFFFFFFFF:X}" if key in _POSITIONS and isinstance(value, int) else value
+    return (
+        f"{value >> 32:X}/{value & 0xFFFFFFFF:X}"
+        if key in _POSITIONS and isinstance(value, int)
+        else value
+    )

@@ -32,11 +32,17 @@ class Restoring(Generic[E]):
         self._replace = replace
 
     def abort(self, fraction_ppm: int) -> None:
-        """A full that had begun to take the place of what was there leaves nothing; all else has changed nothing."""
+        """A full that had begun to take the place of what was there leaves nothing; all else has
+        changed nothing.
+        """
         try:
             s = backup_set.decode(self.magic, self._data)
         except DamagedError:
             return
         db = self._engine.databases.get(self._name)
-        if s.kind == Kind.FULL and s.database == self._name and (db is None or self._replace or not db.online):
+        if (
+            s.kind == Kind.FULL
+            and s.database == self._name
+            and (db is None or self._replace or not db.online)
+        ):
             self._engine.destroy(self._name)

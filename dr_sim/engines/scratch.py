@@ -1,7 +1,9 @@
-"""Temporary folders of real engines: gone when they are left, and, of a process that was killed, at the next start.
+"""Temporary folders of real engines: gone when they are left, and, of a process that was killed, at
+the next start.
 
-In each lies a lock that its process holds. A folder whose lock is free is removed by the next process that makes one. A lock
-tells the truth between containers that share a folder, where the id of a process means nothing.
+In each lies a lock that its process holds. A folder whose lock is free is removed by the next
+process that makes one. A lock tells the truth between containers that share a folder, where the id
+of a process means nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _open: dict[Path, int] = {}
 
 
 def began(pid: int) -> str | None:
-    """When that process began, in the system's own terms; None if there is none (or only its remains)."""
+    """When that process began, in the system's own terms; None if there is none (or only its
+    remains).
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if fields[0] in "ZX" else fields[19]  # state and starttime, proc(5)
@@ -32,13 +36,17 @@ def began(pid: int) -> str | None:
         pass
     if Path("/proc/self/stat").exists():
         return None
-    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=30)
+    told = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=30
+    )
     return told.stdout.strip() or None
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder, removed afterwards, whatever happens: if the removal itself is interrupted, when the process ends."""
+    """A new folder, removed afterwards, whatever happens: if the removal itself is interrupted,
+    when the process ends.
+    """
     clear_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     _open[folder] = os.getpid()

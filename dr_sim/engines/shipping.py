@@ -1,7 +1,9 @@
-"""Quiet logs between two model engines in one step: made at one, restored at the other, their bytes never looked at.
+"""Quiet logs between two model engines in one step: made at one, restored at the other, their bytes
+never looked at.
 
-`fits` says whether nothing could refuse them, `ship` leaves both engines exactly as begin_backup, finish, a copy of the
-bytes, begin_restore and finish of each would, and their bytes as what they would be, for whoever reads them later.
+`fits` says whether nothing could refuse them, `ship` leaves both engines exactly as begin_backup,
+finish, a copy of the bytes, begin_restore and finish of each would, and their bytes as what they
+would be, for whoever reads them later.
 """
 
 from __future__ import annotations
@@ -18,16 +20,34 @@ from dr_sim.engines.model_database import Database, log_bytes
 _LOG = Kind.LOG
 
 
-def fits(at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int) -> tuple[int, int] | None:
-    """(fork, first LSN) of the log that holds everything up to (commits, lsn), if `to` stands just where it begins.
-    None: it takes the engines' own ways, as a log that crosses a fork point always does."""
+def fits(
+    at: ModelEngine, to: ModelEngine, database: str, commits: int, lsn: int
+) -> tuple[int, int] | None:
+    """(fork, first LSN) of the log that holds everything up to (commits, lsn), if `to` stands just
+    where it begins. None: it takes the engines' own ways, as a log that crosses a fork point always
+    does.
+    """
     p = at.databases.get(database)
     s = to.databases.get(database)
-    if p is None or s is None or not p.online or s.online or not p.has_base or s.path != p.path or p.log_fork != p.fork:
+    if (
+        p is None
+        or s is None
+        or not p.online
+        or s.online
+        or not p.has_base
+        or s.path != p.path
+        or p.log_fork != p.fork
+    ):
         return None
     if s.base_lsn < p.base_lsn and at.carries_base:
         return None  # the first log after a full moves the differential base
-    if s.lsn != p.log_lsn or s.commits != p.log_commits or lsn <= s.lsn or lsn < p.lsn or commits < p.commits:
+    if (
+        s.lsn != p.log_lsn
+        or s.commits != p.log_commits
+        or lsn <= s.lsn
+        or lsn < p.lsn
+        or commits < p.commits
+    ):
         return None
     if p.log_digest != _digest(p, p.log_commits):
         return None  # what the next log holds is not told by the numbers of its commits
@@ -42,8 +62,10 @@ def _digest(p: Database, commits: int) -> int:
 def ship(
     at: ModelEngine, to: ModelEngine, database: str, logs: Iterable[tuple[int, int, int, int, int]]
 ) -> list[tuple[BackupHeader, Unread]]:
-    """Make and restore logs, each before the next, the first of which fits: (commits, LSN, backup_id, when it was cut and
-    when finished, by the primary's clock) of each. Their headers and their bytes."""
+    """Make and restore logs, each before the next, the first of which fits: (commits, LSN,
+    backup_id, when it was cut and when finished, by the primary's clock) of each. Their headers and
+    their bytes.
+    """
     p = at.databases[database]
     s = to.databases[database]
     fork, first_lsn, before, base = p.log_fork, p.log_lsn, p.log_commits, p.base_checkpoint_lsn
@@ -52,9 +74,23 @@ def ship(
     made = []
     for commits, lsn, backup_id, started_utc_us, finished_utc_us in logs:
         header = BackupHeader(
-            database, backup_id, _LOG, fork, first_lsn, lsn, base, told, 0, fork, 0, started_utc_us, finished_utc_us, False, False,
+            database,
+            backup_id,
+            _LOG,
+            fork,
+            first_lsn,
+            lsn,
+            base,
+            told,
+            0,
+            fork,
+            0,
+            started_utc_us,
+            finished_utc_us,
+            False,
+            False,
             lsn - first_lsn,
-        )  # fmt: skip
+        )
         made.append((header, Unread(_log_bytes, header, p.path, before, commits, *rest)))
         first_lsn, before = lsn, commits
     digest = _digest(p, before)
@@ -66,6 +102,14 @@ def ship(
     return made
 
 
-def _log_bytes(header: BackupHeader, path: Path, n0: int, n1: int, base_lsn: int, base_commits: int, checksum: bool) -> bytes:
+def _log_bytes(
+    header: BackupHeader,
+    path: Path,
+    n0: int,
+    n1: int,
+    base_lsn: int,
+    base_commits: int,
+    checksum: bool,
+) -> bytes:
     held = content(header.database, header.fork, n0, n1)
     return log_bytes(header, path, n0, n1, held, base_lsn, base_commits, checksum)

@@ -1,4 +1,6 @@
-"""Both sides' engines and the files they share with the world, opened by the engine's name and closed again."""
+"""Both sides' engines and the files they share with the world, opened by the engine's name and
+closed again.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,10 @@ class Sides:
     another: Callable[[], tuple[Any, Engine]]  # a server at a place of its own, and its files
 
     def turned(self, lost: bool) -> Sides:
-        """The roles after a failover: the secondary's server is the primary's now. lost: the old primary's site is gone,
-        so the new secondary is another one; else it is the old primary, with the databases that it has. No file stays in
-        either share."""
+        """The roles after a failover: the secondary's server is the primary's now. lost: the old
+        primary's site is gone, so the new secondary is another one; else it is the old primary,
+        with the databases that it has. No file stays in either share.
+        """
         if lost:
             close = getattr(self.primary, "close", None)
             if close is not None:
@@ -46,7 +49,9 @@ class Sides:
 
 
 def model_sides(checksum: bool = True, imitates: str = "sql_server") -> Sides:
-    """Everything in memory. Backups are made with checksums: what goes bad between validation and read is refused."""
+    """Everything in memory. Backups are made with checksums: what goes bad between validation and
+    read is refused.
+    """
 
     def another() -> tuple[MemoryFiles, ModelEngine]:
         files = MemoryFiles()
@@ -69,9 +74,11 @@ def open_server(engine: str, files: DiskFiles, home: Path, scale: int, checksum:
 def open_sides(
     engine: str, scale: int = 0, checksum: bool = True, imitates: str = "sql_server"
 ) -> Iterator[Sides]:
-    """Engines by name, on real files in a temporary folder that is gone afterwards, whatever happens.
+    """Engines by name, on real files in a temporary folder that is gone afterwards, whatever
+    happens.
 
-    imitates: whose rules the model follows. scale: nominal bytes for each on disk, 0: none but the witness's rows. checksum: they validate what they restore.
+    imitates: whose rules the model follows. scale: nominal bytes for each on disk, 0: none but the
+    witness's rows. checksum: they validate what they restore.
     """
     if engine == "model":
         yield model_sides(checksum, imitates)

@@ -1,18 +1,23 @@
-"""A real engine on the standard library: SQLite files, shipped as copies, changed pages and write-ahead log frames.
+"""A real engine on the standard library: SQLite files, shipped as copies, changed pages and
+write-ahead log frames.
 
-- Full: SQLite's backup API, at finish. Incremental: the pages that the log has touched since the last full that was
-  not copy-only. Log: the write-ahead log's segments since the last log backup (sqlite_store.py); finishing it lets
-  them go. Tail: a log, after which the database is closed for good.
-- Restore: fulls and incrementals are assembled beside the database and put in its place if SQLite can open them;
-  segments are given to SQLite's own recovery one by one. A killed restore has changed nothing, a killed full with
-  replace has taken the old copy away.
-- SQLite knows no chain and checks no copy. The rules of the chain are those of the other engines (backup_set.py),
-  refused with dr_sim's own numbers from 60001 on; numbers below 100 are SQLite's own result codes and texts.
-- SQLite is silent about damaged frames: without `checksum` a damaged log replays up to the damage and reports success,
-  and the position the database then gives is where it really stands. With `checksum` the body is validated first.
+- Full: SQLite's backup API, at finish. Incremental: the pages that the log has touched since the
+last full that was not copy-only. Log: the write-ahead log's segments since the last log backup
+(sqlite_store.py); finishing it lets them go. Tail: a log, after which the database is closed for
+good.
+- Restore: fulls and incrementals are assembled beside the database and put in its place if SQLite
+can open them; segments are given to SQLite's own recovery one by one. A killed restore has changed
+nothing, a killed full with replace has taken the old copy away.
+- SQLite knows no chain and checks no copy. The rules of the chain are those of the other engines
+(backup_set.py), refused with dr_sim's own numbers from 60001 on; numbers below 100 are SQLite's own
+result codes and texts.
+- SQLite is silent about damaged frames: without `checksum` a damaged log replays up to the damage
+and reports success, and the position the database then gives is where it really stands. With
+`checksum` the body is validated first.
 
-All bytes of a database lie under `home`. One connection stays open per database that is online. With a scale (nominal
-bytes for each on disk) databases and logs weigh what they should; without one only the witness's rows are there.
+All bytes of a database lie under `home`. One connection stays open per database that is online.
+With a scale (nominal bytes for each on disk) databases and logs weigh what they should; without one
+only the witness's rows are there.
 """
 
 from __future__ import annotations
@@ -47,8 +52,21 @@ class _Segment:
 
 
 class _Database:
-    __slots__ = ("base_checkpoint_lsn", "base_lsn", "changed", "folder", "has_base", "log_commits", "log_fork", "log_lsn",
-                 "name", "online", "segments", "store", "written")  # fmt: skip
+    __slots__ = (
+        "base_checkpoint_lsn",
+        "base_lsn",
+        "changed",
+        "folder",
+        "has_base",
+        "log_commits",
+        "log_fork",
+        "log_lsn",
+        "name",
+        "online",
+        "segments",
+        "store",
+        "written",
+    )
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -56,7 +74,8 @@ class _Database:
         self.store = Store(folder)
         self.online = True
         self.has_base = False
-        self.base_lsn = self.base_checkpoint_lsn = 0  # of the full that incrementals are taken against, or restored
+        # of the full that incrementals are taken against, or restored
+        self.base_lsn = self.base_checkpoint_lsn = 0
         self.changed: set[int] = set()  # pages touched since the base
         self.log_fork, self.log_lsn, self.log_commits = 1, 0, 0
         self.segments: list[_Segment] = []
@@ -81,16 +100,30 @@ class _Database:
 class SqliteBackup:
     """A backup that is being made; a log's bytes are those cut at its begin."""
 
-    __slots__ = ("_base_lsn", "_body", "_changed", "_db", "_engine", "_n0", "_n1", "_path", "_segments", "header")
+    __slots__ = (
+        "_base_lsn",
+        "_body",
+        "_changed",
+        "_db",
+        "_engine",
+        "_n0",
+        "_n1",
+        "_path",
+        "_segments",
+        "header",
+    )
 
-    def __init__(self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader) -> None:
+    def __init__(
+        self, engine: SqliteEngine, db: _Database, path: str, header: BackupHeader
+    ) -> None:
         self._engine = engine
         self._db = db
         self._path = path
         self.header = header
         self._n0 = db.log_commits if header.kind is _LOG else 0
         self._n1 = db.store.position.commits
-        self._changed = set(db.changed) if header.kind is _INCREMENTAL else set()  # a full may finish meanwhile
+        # a full may finish meanwhile
+        self._changed = set(db.changed) if header.kind is _INCREMENTAL else set()
         self._body = b""
         self._segments: list[_Segment] = []
         self._base_lsn = 0
@@ -116,7 +149,11 @@ class SqliteBackup:
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             if header.kind is _FULL and not header.copy_only:
-                db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
+                db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+                    True,
+                    header.first_lsn,
+                    header.checkpoint_lsn,
+                )
                 db.changed = set()
         data = self._bytes(True)
         self._engine.files.write(self._path, data)
@@ -139,12 +176,24 @@ class SqliteBackup:
             return
         total, pages = db.store.pages(self._changed | db.changed)
         numbers = struct.pack(f"<{len(pages)}I", *(n for n, _ in pages))
-        self._body = _PAGES.pack(PAGE_BYTES, total, len(pages)) + numbers + b"".join(page for _, page in pages)
+        self._body = (
+            _PAGES.pack(PAGE_BYTES, total, len(pages))
+            + numbers
+            + b"".join(page for _, page in pages)
+        )
 
     def _bytes(self, ended: bool) -> bytes:
         forks, checksum = self._db.store.position.forks, self._engine.checksum
         return backup_set.encode(
-            MAGIC, self.header, forks, self._n0, self._n1, self._body, base_lsn=self._base_lsn, ended=ended, checksum=checksum
+            MAGIC,
+            self.header,
+            forks,
+            self._n0,
+            self._n1,
+            self._body,
+            base_lsn=self._base_lsn,
+            ended=ended,
+            checksum=checksum,
         )
 
 
@@ -176,18 +225,23 @@ class SqliteRestore(Restoring["SqliteEngine"]):
 
 
 def _log_body(segments: list[_Segment]) -> bytes:
-    """Where each segment ends and how long it is, as text (LSNs have no bound), then the segments."""
+    """Where each segment ends and how long it is, as text (LSNs have no bound), then the
+    segments.
+    """
     parts = [segment.file.read_bytes() for segment in segments]
-    table = ";".join(f"{segment.last_lsn},{len(part)}" for segment, part in zip(segments, parts, strict=True)).encode()
+    table = ";".join(
+        f"{segment.last_lsn},{len(part)}" for segment, part in zip(segments, parts, strict=True)
+    ).encode()
     return b"".join((struct.pack("<I", len(table)), table, *parts))
 
 
 def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
-    """Apply the segments that the database lacks, as long as each brings it to where that segment ends.
+    """Apply the segments that the database lacks, as long as each brings it to where that segment
+    ends.
 
-    Once all are in, the base that the log tells of is the database's, if it is newer than its own; `changed` then holds
-    pages that were touched before it too: too many do no harm.
-    Raises DamagedError 'mark' if the table of segments does not add up to the body.
+    Once all are in, the base that the log tells of is the database's, if it is newer than its own;
+    `changed` then holds pages that were touched before it too: too many do no harm. Raises
+    DamagedError 'mark' if the table of segments does not add up to the body.
     """
     segments: list[tuple[int, bytes]] = []
     try:
@@ -212,7 +266,9 @@ def _replay(db: _Database, s: BackupSet, body: bytes) -> None:
 
 
 def _put_pages(db: _Database, s: BackupSet, body: bytes) -> None:
-    """Raises DamagedError 'mark' if the body does not add up, EngineError if SQLite cannot open the outcome."""
+    """Raises DamagedError 'mark' if the body does not add up, EngineError if SQLite cannot open the
+    outcome.
+    """
     try:
         size, total, count = _PAGES.unpack_from(body)
         begin = _PAGES.size + 4 * count
@@ -276,14 +332,24 @@ class SqliteEngine:
         db = self._online(database)
         at = db.store.position
         if commits < at.commits or lsn < at.lsn:
-            raise ValueError(f"{database}: commits never go back, from {at.commits, at.lsn} to {commits, lsn}")
+            raise ValueError(
+                f"{database}: commits never go back, from {at.commits, at.lsn} to {commits, lsn}"
+            )
         if commits > at.commits or lsn > at.lsn:
             db.store.commit_to(database, commits, lsn)
 
     def begin_backup(
-        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
-        *, backup_id: int, copy_only: bool = False, tail: bool = False,
-    ) -> SqliteBackup:  # fmt: skip
+        self,
+        database: str,
+        kind: Kind,
+        path: str,
+        started_utc_us: int,
+        nominal_bytes: int,
+        *,
+        backup_id: int,
+        copy_only: bool = False,
+        tail: bool = False,
+    ) -> SqliteBackup:
         db = self._online(database)
         if tail and kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
@@ -292,12 +358,23 @@ class SqliteEngine:
         at, log = db.store.position, kind is _LOG
         fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
         header = BackupHeader(
-            database, backup_id, kind, fork, db.log_lsn if log else at.lsn, at.lsn,
-            db.base_checkpoint_lsn if log else at.lsn, db.base_checkpoint_lsn,
-            db.base_lsn if kind is _INCREMENTAL else 0, first_fork,
-            0 if first_fork == fork else left_at(at.forks, first_fork), started_utc_us, 0, copy_only, tail,
+            database,
+            backup_id,
+            kind,
+            fork,
+            db.log_lsn if log else at.lsn,
+            at.lsn,
+            db.base_checkpoint_lsn if log else at.lsn,
+            db.base_checkpoint_lsn,
+            db.base_lsn if kind is _INCREMENTAL else 0,
+            first_fork,
+            0 if first_fork == fork else left_at(at.forks, first_fork),
+            started_utc_us,
+            0,
+            copy_only,
+            tail,
             nominal_bytes,
-        )  # fmt: skip
+        )
         backup = SqliteBackup(self, db, path, header)
         if tail:
             db.store.close()
@@ -317,13 +394,20 @@ class SqliteEngine:
         return s.header()
 
     def begin_restore(
-        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+        self,
+        database: str,
+        path: str,
+        *,
+        replace: bool = False,
+        stop_at: tuple[int, int] | None = None,
     ) -> SqliteRestore:
         assert stop_at is None, "the loader refuses it of this engine"
         return SqliteRestore(self, database, path, self._read(path), replace)
 
     def take_full(self, s: BackupSet, body: bytes, replace: bool) -> None:
-        """Put the full's copy in the place of what is there. Raises EngineError, SQLite's own, if it cannot be opened."""
+        """Put the full's copy in the place of what is there. Raises EngineError, SQLite's own, if
+        it cannot be opened.
+        """
         old = self.databases.get(s.database)
         if old is not None and old.online and not replace:
             raise refusal(60023, db=s.database)
@@ -351,7 +435,9 @@ class SqliteEngine:
         if db is None:
             return RestoreState(0, 0, 0, exists=False)
         at = db.store.position
-        return RestoreState(at.forks[-1][0], at.lsn, db.base_lsn if db.has_base else 0, not db.online)
+        return RestoreState(
+            at.forks[-1][0], at.lsn, db.base_lsn if db.has_base else 0, not db.online
+        )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self._known(database)

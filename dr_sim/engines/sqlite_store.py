@@ -1,13 +1,15 @@
-"""One SQLite database as the engine needs it: its file, its write-ahead log cut into segments, the witness inside it.
+"""One SQLite database as the engine needs it: its file, its write-ahead log cut into segments, the
+witness inside it.
 
-The database is in WAL mode and nothing is checkpointed but by `cut`: it takes the whole write-ahead log file as one
-segment and then has SQLite move its pages into the database file, so a segment holds exactly what was committed
-between two cuts, as SQLite wrote it, with its salts and running checksums. Applying a segment is laying it beside a
-database file as its -wal and opening that: SQLite's own recovery takes over what is whole, and nothing of the rest,
-and says nothing.
+The database is in WAL mode and nothing is checkpointed but by `cut`: it takes the whole write-ahead
+log file as one segment and then has SQLite move its pages into the database file, so a segment
+holds exactly what was committed between two cuts, as SQLite wrote it, with its salts and running
+checksums. Applying a segment is laying it beside a database file as its -wal and opening that:
+SQLite's own recovery takes over what is whole, and nothing of the rest, and says nothing.
 
-Rows of payload (payload.py) give it its weight. Inside are a row for every batch of commits (first, next, fork, content in two halves, running digest) and the
-position. Positions are text: LSNs have no bound.
+Rows of payload (payload.py) give it its weight. Inside are a row for every batch of commits (first,
+next, fork, content in two halves, running digest) and the position. Positions are text: LSNs have
+no bound.
 """
 
 from __future__ import annotations
@@ -26,15 +28,18 @@ from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 
 PAGE_BYTES = 1024
-"""Small, so that a log is a few kilobytes (SQLite allows 512 to 65,536; its own default is 4,096)."""
+"""Small, so that a log is a few kilobytes (SQLite allows 512 to 65,536; its own default is 4,096).
+"""
 
 _WAL_HEADER_BYTES = 32  # sqlite.org/fileformat2.html, section 4.1
 _FRAME_HEADER_BYTES = 24
 
 _SCHEMA = """
-CREATE TABLE witness (next INTEGER PRIMARY KEY, first INTEGER, fork INTEGER, high INTEGER, low INTEGER, running TEXT);
+CREATE TABLE witness (
+    next INTEGER PRIMARY KEY, first INTEGER, fork INTEGER, high INTEGER, low INTEGER, running TEXT);
 CREATE TABLE payload (id INTEGER PRIMARY KEY, data BLOB);
-CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER, lsn TEXT, forks TEXT);
+CREATE TABLE position (
+    id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER, lsn TEXT, forks TEXT);
 INSERT INTO position VALUES (1, 0, '0', '');
 """
 
@@ -59,7 +64,10 @@ def native_errors() -> Iterator[None]:
 def segment_pages(wal: bytes) -> set[int]:
     """The numbers of the pages in a segment's frames."""
     step = _FRAME_HEADER_BYTES + PAGE_BYTES
-    return {struct.unpack_from(">I", wal, at)[0] for at in range(_WAL_HEADER_BYTES, len(wal) - step + 1, step)}
+    return {
+        struct.unpack_from(">I", wal, at)[0]
+        for at in range(_WAL_HEADER_BYTES, len(wal) - step + 1, step)
+    }
 
 
 class Store:
@@ -87,7 +95,9 @@ class Store:
             connection.execute("UPDATE position SET forks = ?", (_forks_text(forks),))
             if payload is not None:
                 connection.execute("BEGIN")
-                connection.executemany("INSERT INTO payload VALUES (?, ?)", ((i, _row(0)) for i in range(payload.rows)))
+                connection.executemany(
+                    "INSERT INTO payload VALUES (?, ?)", ((i, _row(0)) for i in range(payload.rows))
+                )
                 connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
         self.read_position()
@@ -96,12 +106,13 @@ class Store:
     def _connect(self, uri: str = "") -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(uri or self.file, isolation_level=None, uri=bool(uri))
         try:
-            connection.execute("PRAGMA synchronous = OFF")  # a crash of this process is no part of the simulation
+            # a crash of this process is no part of the simulation
+            connection.execute("PRAGMA synchronous = OFF")
             yield connection
         finally:
             connection.close()
 
-    # ---- online ----------------------------------------------------------------------------------------------
+    # ---- online
     def open(self) -> None:
         connection = sqlite3.connect(self.file, isolation_level=None)
         connection.execute("PRAGMA synchronous = OFF")
@@ -114,7 +125,9 @@ class Store:
             self._connection = None
 
     def commit_to(self, database: str, commits: int, lsn: int, forks: Forks | None = None) -> None:
-        """One transaction that holds all commits up to `commits`; forks: the path from now on, if it changes."""
+        """One transaction that holds all commits up to `commits`; forks: the path from now on, if
+        it changes.
+        """
         assert self._connection is not None
         at = self.position
         forks = at.forks if forks is None else forks
@@ -124,27 +137,39 @@ class Store:
             fork = forks[-1][0]
             added = content(database, fork, at.commits, commits)
             self.running = (self.running + added) & MASK
-            execute("INSERT INTO witness VALUES (?, ?, ?, ?, ?, ?)",
-                    (commits, at.commits, fork, added >> 32, added & 0xFFFFFFFF, str(self.running)))  # fmt: skip
+            execute(
+                "INSERT INTO witness VALUES (?, ?, ?, ?, ?, ?)",
+                (commits, at.commits, fork, added >> 32, added & 0xFFFFFFFF, str(self.running)),
+            )
         if self.payload is not None:
             data = _row(lsn)
             for first, end in self.payload.due(at.lsn, lsn):
                 execute("UPDATE payload SET data = ? WHERE id >= ? AND id < ?", (data, first, end))
-        execute("UPDATE position SET commits = ?, lsn = ?, forks = ?", (commits, str(lsn), _forks_text(forks)))
+        execute(
+            "UPDATE position SET commits = ?, lsn = ?, forks = ?",
+            (commits, str(lsn), _forks_text(forks)),
+        )
         execute("COMMIT")
         self.position = Position(commits, lsn, forks)
 
     def run_out(self) -> EngineError:
-        """What SQLite says where the file may grow no more (max_page_count). Nothing has changed."""
+        """What SQLite says where the file may grow no more (max_page_count). Nothing has
+        changed.
+        """
         assert self._connection is not None
         execute = self._connection.execute
         (pages,) = execute("PRAGMA page_count").fetchone()
-        (most,), (unused,) = execute("PRAGMA max_page_count").fetchone(), execute("PRAGMA freelist_count").fetchone()
+        (most,), (unused,) = (
+            execute("PRAGMA max_page_count").fetchone(),
+            execute("PRAGMA freelist_count").fetchone(),
+        )
         execute(f"PRAGMA max_page_count = {pages}")
         execute("BEGIN IMMEDIATE")
         try:
             with native_errors():
-                execute("INSERT INTO payload VALUES (-1, zeroblob(?))", ((unused + 10) * PAGE_BYTES,))
+                execute(
+                    "INSERT INTO payload VALUES (-1, zeroblob(?))", ((unused + 10) * PAGE_BYTES,)
+                )
         except EngineError as error:
             return error
         finally:
@@ -163,7 +188,10 @@ class Store:
         if segment:
             busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if busy:
-                raise RuntimeError(f"{self.file}: the write-ahead log could not be cut, someone else reads the database")
+                raise RuntimeError(
+                    f"{self.file}: the write-ahead log could not be cut, someone else "
+                    "reads the database"
+                )
         return segment
 
     def copy(self) -> bytes:
@@ -182,18 +210,27 @@ class Store:
             connection.close()
 
     def pages(self, numbers: set[int]) -> tuple[int, list[tuple[int, bytes]]]:
-        """How many pages the database file has (nothing is in the log: after a cut), and those of these numbers."""
+        """How many pages the database file has (nothing is in the log: after a cut), and those of
+        these numbers.
+        """
         data = self.file.read_bytes()
         total = len(data) // PAGE_BYTES
-        return total, [(n, data[(n - 1) * PAGE_BYTES : n * PAGE_BYTES]) for n in sorted(numbers) if n <= total]
+        return total, [
+            (n, data[(n - 1) * PAGE_BYTES : n * PAGE_BYTES]) for n in sorted(numbers) if n <= total
+        ]
 
-    # ---- being restored --------------------------------------------------------------------------------------
+    # ---- being restored
     def replace(self, data: bytes) -> None:
-        """Take data as the database file. Raises EngineError, SQLite's own, if SQLite cannot read it: nothing changed."""
+        """Take data as the database file. Raises EngineError, SQLite's own, if SQLite cannot read
+        it: nothing changed.
+        """
         candidate = self.file.with_name("candidate.db")
         candidate.write_bytes(data)
         try:
-            with native_errors(), self._connect(f"{candidate.as_uri()}?mode=ro&immutable=1") as connection:
+            with (
+                native_errors(),
+                self._connect(f"{candidate.as_uri()}?mode=ro&immutable=1") as connection,
+            ):
                 position, running = _position(connection)
         except BaseException:
             candidate.unlink()
@@ -206,7 +243,8 @@ class Store:
         self.wal.write_bytes(segment)
         with native_errors(), self._connect() as connection:
             self.position, self.running = _position(connection)
-            # closing the last connection moves the recovered pages into the file and removes the log
+            # closing the last connection moves the recovered pages into the file and removes the
+            # log
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -221,11 +259,15 @@ class Store:
             self.position, self.running = _position(connection)
 
     def read_witness(self) -> WitnessReading:
-        """Through SQL, all rows. A digest that disagrees with the running one in the last row is no digest at all."""
+        """Through SQL, all rows. A digest that disagrees with the running one in the last row is no
+        digest at all.
+        """
         with native_errors(), self._reader() as connection:
             row = connection.execute(
-                "SELECT coalesce(max(next), 0), coalesce(sum(next - first), 0), coalesce(sum(high), 0),"
-                " coalesce(sum(low), 0), coalesce((SELECT running FROM witness ORDER BY next DESC LIMIT 1), '0')"
+                "SELECT coalesce(max(next), 0), coalesce(sum(next - first), 0), "
+                "coalesce(sum(high), 0),"
+                " coalesce(sum(low), 0), coalesce((SELECT running FROM witness ORDER BY "
+                "next DESC LIMIT 1), '0')"
                 " FROM witness"
             ).fetchone()
         commits, held, high, low, running = row
@@ -246,7 +288,8 @@ def _forks_text(forks: Forks) -> str:
 
 def _position(connection: sqlite3.Connection) -> tuple[Position, int]:
     row = connection.execute(
-        "SELECT commits, lsn, forks, coalesce((SELECT running FROM witness ORDER BY next DESC LIMIT 1), '0') FROM position"
+        "SELECT commits, lsn, forks, coalesce((SELECT running FROM witness ORDER BY next "
+        "DESC LIMIT 1), '0') FROM position"
     ).fetchone()
     try:
         commits, lsn, text, running = row
@@ -254,4 +297,5 @@ def _position(connection: sqlite3.Connection) -> tuple[Position, int]:
         forks = tuple((fork, begins, n) for fork, begins, n in steps)
         return Position(commits, int(lsn), forks), int(running)
     except (TypeError, ValueError, AttributeError):
-        raise sqlite3.DatabaseError("database disk image is malformed") from None  # what is stored there is not ours
+        # what is stored there is not ours
+        raise sqlite3.DatabaseError("database disk image is malformed") from None

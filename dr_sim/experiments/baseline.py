@@ -1,8 +1,9 @@
 """A stored baseline, and what has changed since: the same luck, two versions.
 
-The file is one Parquet table (a row a scenario, replication and measure) with what it was made of beside its schema. It
-holds values, not verdicts: what counts as a change is asked when it is read. A scenario in which nothing is drawn gives
-one value, and any other value is a change; one with luck in it must differ by more than chance would.
+The file is one Parquet table (a row a scenario, replication and measure) with what it was made of
+beside its schema. It holds values, not verdicts: what counts as a change is asked when it is read.
+A scenario in which nothing is drawn gives one value, and any other value is a change; one with luck
+in it must differ by more than chance would.
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.estimates import has_luck
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import FALSE_ALARM
-from dr_sim.experiments.paired import JUDGED, Difference, Key, Table, differences, pairs_needed, table_of
+from dr_sim.experiments.paired import (
+    JUDGED,
+    Difference,
+    Key,
+    Table,
+    differences,
+    pairs_needed,
+    table_of,
+)
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.tolerance import Tolerance
 from dr_sim.measures.tenants import asked_of
@@ -34,7 +43,17 @@ from dr_sim.scenario.experiment import MOST_RUNS
 from dr_sim.scenario.model import Scenario
 
 LEAST = 2  # of which it is seen whether there is luck in a scenario
-_COLUMNS = ("scenario", "replication", "measure", "database", "tenant", "class", "unit", "low", "high")
+_COLUMNS = (
+    "scenario",
+    "replication",
+    "measure",
+    "database",
+    "tenant",
+    "class",
+    "unit",
+    "low",
+    "high",
+)
 
 
 @dataclass(slots=True)
@@ -68,7 +87,9 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One measure that is not what it was, by more than chance makes it. certain: there is no chance in the scenario."""
+    """One measure that is not what it was, by more than chance makes it. certain: there is no
+    chance in the scenario.
+    """
 
     difference: Difference
     worse: bool
@@ -80,16 +101,22 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _judged(key: Key) -> bool:
-    """The service's own measures and its tenants'; exposure to the loss of the site, which is the largest."""
+    """The service's own measures and its tenants'; exposure to the loss of the site, which is the
+    largest.
+    """
     measure, database, _, failure_class, _ = key
     if measure.startswith("exposure") and failure_class != "site":
         return False
     return measure in JUDGED and not database
 
 
-# ---- writing ---------------------------------------------------------------------------------------------------------
-def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playing: Executor, path: Path) -> list[str]:
-    """Play so many replications of each (at least two) and write the file. Returns what a user should be told."""
+# ---- writing
+def make(
+    loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playing: Executor, path: Path
+) -> list[str]:
+    """Play so many replications of each (at least two) and write the file. Returns what a user
+    should be told.
+    """
     courses = [Course(s) for _, s in loaded]
     play_all(courses, [max(LEAST, n) for n in numbers], playing)
     rows: list[tuple[Any, ...]] = []
@@ -103,29 +130,75 @@ def make(loaded: Sequence[tuple[Path, Scenario]], numbers: Sequence[int], playin
         name = _name(file, path.parent)
         about["scenarios"][name] = {"seed": scenario.seed, "n": len(samples), "certain": certain}
         for s in samples[:1] if certain else samples:
-            kept = [v for v in s.values if not v.tenant or v.tenant in asked_of(scenario)]  # each question more makes every answer less sure
-            rows += [(name, s.number, v.measure, v.database, v.tenant, v.failure_class, v.unit, v.low, v.high) for v in kept]
-        asked += 0 if certain else sum(_judged(key) for key in table_of(samples) if not key[2] or key[2] in asked_of(scenario))
+            # each question more makes every answer less sure
+            kept = [v for v in s.values if not v.tenant or v.tenant in asked_of(scenario)]
+            rows += [
+                (
+                    name,
+                    s.number,
+                    v.measure,
+                    v.database,
+                    v.tenant,
+                    v.failure_class,
+                    v.unit,
+                    v.low,
+                    v.high,
+                )
+                for v in kept
+            ]
+        asked += (
+            0
+            if certain
+            else sum(
+                _judged(key)
+                for key in table_of(samples)
+                if not key[2] or key[2] in asked_of(scenario)
+            )
+        )
     write(rows, about, path)
-    broken = [(file, course.found(n)) for (file, _), course, n in zip(loaded, courses, numbers, strict=True) if course.broken]
+    broken = [
+        (file, course.found(n))
+        for (file, _), course, n in zip(loaded, courses, numbers, strict=True)
+        if course.broken
+    ]
     if broken:
         raise BrokenReplicationError("\n".join(f"{file}: {of.told_broken}" for file, of in broken))
     needed = pairs_needed(FALSE_ALARM / max(1, asked))
-    few = [name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed]
-    return [f"{name}: fewer than {needed} replications cannot tell a change from chance; write 'replications: {needed}' or more" for name in few]
+    few = [
+        name for name, of in about["scenarios"].items() if not of["certain"] and of["n"] < needed
+    ]
+    return [
+        f"{name}: fewer than {needed} replications cannot tell a change from chance; "
+        f"write 'replications: {needed}' or more"
+        for name in few
+    ]
 
 
 def write(rows: list[tuple[Any, ...]], about: dict[str, Any], path: Path) -> None:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
-    types = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64()]
-    table = pa.table({c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)})
+    types = [
+        pa.string(),
+        pa.int32(),
+        pa.string(),
+        pa.string(),
+        pa.string(),
+        pa.string(),
+        pa.string(),
+        pa.int64(),
+        pa.int64(),
+    ]
+    table = pa.table(
+        {c: pa.array(list(x), t) for c, x, t in zip(_COLUMNS, columns, types, strict=True)}
+    )
     sealed = {**about, "seal": _seal(about, rows)}
     table = table.replace_schema_metadata({b"dr_sim_baseline": json.dumps(sealed).encode()})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
     except OSError as error:
-        raise InputError([Problem(str(path), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, f"cannot be written ({error.strerror or error})")]
+        ) from None
 
 
 def read(path: Path) -> Baseline:
@@ -146,9 +219,28 @@ def read(path: Path) -> Baseline:
                 raise TypeError("a name is no text")
             kept[name].table.setdefault(key, {})[number] = (low, high)
     except FileNotFoundError:
-        raise InputError([Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
-        raise InputError([Problem(str(path), 0, 0, f"is no baseline of dr-sim ({type(error).__name__}); make it again")]) from None
+        raise InputError(
+            [Problem(str(path), 0, 0, "is not there; make it with dr-sim baseline PATH -o FILE")]
+        ) from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        pa.ArrowException,
+    ) as error:
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    f"is no baseline of dr-sim ({type(error).__name__}); make it again",
+                )
+            ]
+        ) from None
     return Baseline(path.parent, kept)
 
 
@@ -168,13 +260,24 @@ def _is_whole(value: Any) -> bool:
 
 def _seal(about: dict[str, Any], rows: Sequence[tuple[Any, ...]]) -> str:
     """Return a digest of all that the file says, so that what is read is what was written."""
-    said = json.dumps([{key: value for key, value in about.items() if key != "seal"}, [list(row) for row in rows]], sort_keys=True)
+    said = json.dumps(
+        [
+            {key: value for key, value in about.items() if key != "seal"},
+            [list(row) for row in rows],
+        ],
+        sort_keys=True,
+    )
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-# ---- comparing -------------------------------------------------------------------------------------------------------
+# ---- comparing
 def changes(
-    baseline: Baseline, path: Path, course: Course, playing: Executor, asked: int, tolerance: Tolerance
+    baseline: Baseline,
+    path: Path,
+    course: Course,
+    playing: Executor,
+    asked: int,
+    tolerance: Tolerance,
 ) -> list[Change]:
     """What is not as it was, on the baseline's own luck. asked: comparisons of the whole check."""
     kept = baseline.scenarios[baseline.name(path)]
@@ -189,8 +292,9 @@ def changes(
 def changed(
     before: Table, now: Table, certain: bool, alarm: float, tolerance: Tolerance
 ) -> list[Change]:
-    """Return the judged measures that differ by more than the tolerance. Where something is drawn, that
-    must also be so by more than what chance gives with probability `alarm`."""
+    """Return the judged measures that differ by more than the tolerance. Where something is drawn,
+    that must also be so by more than what chance gives with probability `alarm`.
+    """
     judged = {key: of for key, of in before.items() if _judged(key)}
     found = []
     for d in differences(judged, now, tolerance=tolerance):

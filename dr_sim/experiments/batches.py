@@ -1,4 +1,6 @@
-"""Replications cut into batches: large enough that handing one over costs nothing, small enough that all end together."""
+"""Replications cut into batches: large enough that handing one over costs nothing, small enough
+that all end together.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from dataclasses import dataclass
 
 from dr_sim.scenario.model import Scenario
 
-BATCH_S = 0.5  # a batch this long makes its hand-over a thousandth of it, and is all that a kill -9 can cost
+# a batch this long makes its hand-over a thousandth of it, and is all that a kill -9 can cost
+BATCH_S = 0.5
 MOST_IN_BATCH = 256
 
 
@@ -27,8 +30,9 @@ Part = tuple[str, int, int]  # key of the job, number of the first replication, 
 class Batches:
     """The jobs cut into batches, as large as the time that replications have taken so far allows.
 
-    hands: how many batches may be under way or waiting with a worker at a time; they may become more or fewer. least_s: a
-    batch is not cut shorter than this, where handing over costs so much that it would not pay.
+    hands: how many batches may be under way or waiting with a worker at a time; they may become
+    more or fewer. least_s: a batch is not cut shorter than this, where handing over costs so much
+    that it would not pay.
     """
 
     def __init__(self, jobs: Sequence[Job], hands: int, least_s: float = 0.0) -> None:
@@ -43,10 +47,14 @@ class Batches:
 
     def took(self, key: str, seconds: float) -> None:
         """A replication's time, of the latest batch."""
-        self._seconds[key] = seconds if key not in self._seconds else 0.5 * (self._seconds[key] + seconds)
+        self._seconds[key] = (
+            seconds if key not in self._seconds else 0.5 * (self._seconds[key] + seconds)
+        )
 
     def expected_s(self) -> float:
-        """Of all that is left, by what each scenario's replications have taken; of one never tried, nothing."""
+        """Of all that is left, by what each scenario's replications have taken; of one never tried,
+        nothing.
+        """
         return sum(self._seconds.get(key, 0.0) * count for key, _, count in self._runs)
 
     def next(self) -> Part | None:
@@ -63,7 +71,8 @@ class Batches:
         if key not in self._seconds:
             return 1
         each = max(self._seconds[key], 1e-6)
-        fair = max(-(-self.left // self.hands), int(self._least_s / each))  # the last batches end together
+        # the last batches end together
+        fair = max(-(-self.left // self.hands), int(self._least_s / each))
         return max(1, min(MOST_IN_BATCH, int(BATCH_S / each), fair))
 
     def again(self, batch: Part) -> None:

@@ -1,7 +1,8 @@
 """Every scenario under some paths, its SLA judged, and held against a baseline: what a build asks.
 
-The scenarios share one pool of workers. The error that may turn a build red by chance, 1 in 1,000, is that of the whole
-check: it is shared by all lines, all looks, and all comparisons with the baseline.
+The scenarios share one pool of workers. The error that may turn a build red by chance, 1 in 1,000,
+is that of the whole check: it is shared by all lines, all looks, and all comparisons with the
+baseline.
 """
 
 from __future__ import annotations
@@ -70,12 +71,16 @@ class Checked:
             return Exit.SILENT
         if self.outcome is Outcome.UNKNOWN and self.scenario.on_unknown == "warn":
             return Exit.PASS
-        return {Outcome.PASS: Exit.PASS, Outcome.UNKNOWN: Exit.UNKNOWN, Outcome.FAIL: Exit.FAIL}[self.outcome]
+        return {Outcome.PASS: Exit.PASS, Outcome.UNKNOWN: Exit.UNKNOWN, Outcome.FAIL: Exit.FAIL}[
+            self.outcome
+        ]
 
 
 @dataclass(slots=True)
 class Check:
-    """All of them. without: scenarios that promise nothing, so that nothing was run; unmatched: not in the baseline."""
+    """All of them. without: scenarios that promise nothing, so that nothing was run; unmatched: not
+    in the baseline.
+    """
 
     checked: list[Checked]
     without: list[Path]
@@ -88,18 +93,33 @@ class Check:
         return max((c.exit for c in self.checked), key=order.index, default=Exit.PASS).value
 
 
-# ---- which files -----------------------------------------------------------------------------------------------------
+# ---- which files
 def scenario_files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and below folders every YAML file that is meant as a scenario. InputError if there is none."""
+    """The files named, and below folders every YAML file that is meant as a scenario. InputError if
+    there is none.
+    """
     found: list[Path] = []
     problems = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
-            inside = [p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file()
+            )
+            inside = [
+                p
+                for p in inside
+                if not any(part.startswith(".") for part in p.relative_to(path).parts)
+            ]
             of = [p for p in inside if is_scenario(p)]
             if not of:
-                problems.append(Problem(str(path), 0, 0, "holds no scenario; name files, or a folder with scenarios in it"))
+                problems.append(
+                    Problem(
+                        str(path),
+                        0,
+                        0,
+                        "holds no scenario; name files, or a folder with scenarios in it",
+                    )
+                )
             found += of
         else:
             found.append(path)
@@ -109,16 +129,24 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def is_scenario(path: Path) -> bool:
-    """Whether a YAML file is meant as one: it says how long to run, on which databases, or what it extends."""
+    """Whether a YAML file is meant as one: it says how long to run, on which databases, or what it
+    extends.
+    """
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
         tree = parse_yaml(text, str(path), [])
     except (OSError, UnicodeDecodeError):
         return False
-    return tree is not None and isinstance(tree.value, dict) and any(key in tree.value for key in _TELLS)
+    return (
+        tree is not None
+        and isinstance(tree.value, dict)
+        and any(key in tree.value for key in _TELLS)
+    )
 
 
-def load_all(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None) -> list[tuple[Path, Scenario]]:
+def load_all(
+    paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | None = None
+) -> list[tuple[Path, Scenario]]:
     """Every scenario, or InputError with every mistake in any of them."""
     loaded: list[tuple[Path, Scenario]] = []
     problems: list[Problem] = []
@@ -132,7 +160,7 @@ def load_all(paths: Iterable[Path], overrides: Sequence[str] = (), seed: int | N
     return loaded
 
 
-# ---- the check -------------------------------------------------------------------------------------------------------
+# ---- the check
 def check(
     loaded: Sequence[tuple[Path, Scenario]],
     playing: Executor,
@@ -143,8 +171,9 @@ def check(
     tolerance: Tolerance = DEFAULT,
     progress: Progress | None = None,
 ) -> Check:
-    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after it nobody looks again;
-    tolerance: the smallest difference from `against` that matters."""
+    """n: runs of every scenario, in place of what it asks for; budget_us: for all together, after
+    it nobody looks again; tolerance: the smallest difference from `against` that matters.
+    """
     began = time.monotonic()
     ends = None if budget_us is None else began + budget_us / 1e6
     judged = [(p, s) for p, s in loaded if s.sla or (against is not None and against.has(p))]
@@ -165,7 +194,9 @@ def check(
             if against.has(item.path):
                 started = time.monotonic()
                 try:
-                    item.changes = changes(against, item.path, courses[item.path], playing, asked, tolerance)
+                    item.changes = changes(
+                        against, item.path, courses[item.path], playing, asked, tolerance
+                    )
                 except DrSimError:
                     raise
                 except Exception as error:
@@ -176,8 +207,12 @@ def check(
     return Check(done, without, unmatched, tolerance if against is not None else None)
 
 
-def _judged(course: Course, plan: Replications, playing: Executor, progress: Progress | None, lines: int) -> Distribution:
-    """Return what the replications of one scenario give. An error in judging them is that scenario's result, and no other's."""
+def _judged(
+    course: Course, plan: Replications, playing: Executor, progress: Progress | None, lines: int
+) -> Distribution:
+    """Return what the replications of one scenario give. An error in judging them is that
+    scenario's result, and no other's.
+    """
     try:
         found = api.replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
         found.verdict  # noqa: B018 - judged here, where an error concerns this scenario alone
@@ -206,11 +241,17 @@ def broken(found: Distribution) -> str:
         return found.told_broken
     if found.violations:
         return f"{found.violations} violations of an invariant, a bug in dr_sim"
-    return f"{found.silent} recoveries were silently short of what they claimed" if found.silent else ""
+    return (
+        f"{found.silent} recoveries were silently short of what they claimed"
+        if found.silent
+        else ""
+    )
 
 
 def place(verdict: LineVerdict, path: Path) -> tuple[str, int]:
-    """The file and line of an SLA line, the file as it is seen from here: a base scenario's line is in the base."""
+    """The file and line of an SLA line, the file as it is seen from here: a base scenario's line is
+    in the base.
+    """
     file = verdict.line.file or str(path)
     relative = os.path.relpath(file)
     return (file if relative.startswith("..") else relative), max(1, verdict.line.line)

@@ -26,45 +26,98 @@ class Comparison:
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """measure, database, tenant, class, unit, a, b (means), difference with low and high (95 %), p (how often chance alone would
-        differ so much), pairs, differing. Durations in seconds."""
+        """measure, database, tenant, class, unit, a, b (means), difference with low and high (95
+        %), p (how often chance alone would differ so much), pairs, differing. Durations in seconds.
+        """
         import pandas as pd
 
-        columns = ["measure", "database", "tenant", "class", "unit", "a", "b", "difference", "low", "high", "p", "pairs", "differing"]
+        columns = [
+            "measure",
+            "database",
+            "tenant",
+            "class",
+            "unit",
+            "a",
+            "b",
+            "difference",
+            "low",
+            "high",
+            "p",
+            "pairs",
+            "differing",
+        ]
         rows = []
         for d in self.found:
             i = d.interval
             numbers = (in_units(x, d.unit) for x in (d.a, d.b, i.estimate, i.low, i.high))
             unit = {"us": "s", "ppm": "part"}.get(d.unit, d.unit)
-            rows.append((d.measure, d.database, d.tenant, d.failure_class, unit, *numbers, d.p, d.pairs, d.differing))
+            rows.append(
+                (
+                    d.measure,
+                    d.database,
+                    d.tenant,
+                    d.failure_class,
+                    unit,
+                    *numbers,
+                    d.p,
+                    d.pairs,
+                    d.differing,
+                )
+            )
         return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:
         return f"Comparison({self.a!r}, {self.b!r})"
 
     def plot(self) -> Figure:
-        """What differs, each measure beside its interval, in parts of its mean in a; a matplotlib Figure."""
+        """What differs, each measure beside its interval, in parts of its mean in a; a matplotlib
+        Figure.
+        """
         from dr_sim.figures.comparison import comparison_figure
 
         return comparison_figure(self)
 
     def interval(
-        self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE, tenant: str = ""
+        self,
+        measure: str,
+        database: str = "",
+        failure_class: str = "",
+        confidence: float = CONFIDENCE,
+        tenant: str = "",
     ) -> Interval:
-        """Of b - a, the mean over the pairs: 'outage', 'exposure.mean', 'exposure.above_15_min', 'link_sent' ...; seconds, parts,
-        bytes. failure_class: of exposure by default site, else any. ValueError if they have no such measure in common."""
+        """Of b - a, the mean over the pairs: 'outage', 'exposure.mean', 'exposure.above_15_min',
+        'link_sent' ...; seconds, parts, bytes. failure_class: of exposure by default site, else
+        any. ValueError if they have no such measure in common.
+        """
         limit = limit_of(measure)
         name = measure if limit is None else f"{measure.partition('.')[0]}.above_{limit}_us"
         wanted = failure_class or ("site" if measure.startswith("exposure") else "")
         for d in differences(table_of(self.a.samples), table_of(self.b.samples), confidence):
-            if (d.measure, d.database, d.tenant) == (name, database, tenant) and wanted in ("", d.failure_class):
-                return Interval(*(in_units(x, d.unit) for x in (d.interval.estimate, d.interval.low, d.interval.high)))
-        if limit is not None:  # a limit that neither the danger nor an SLA names: from the curves, between points of their grid
-            question, side = Question(measure, database, failure_class, tenant), (1 - confidence) / 2
+            if (d.measure, d.database, d.tenant) == (name, database, tenant) and wanted in (
+                "",
+                d.failure_class,
+            ):
+                return Interval(
+                    *(
+                        in_units(x, d.unit)
+                        for x in (d.interval.estimate, d.interval.low, d.interval.high)
+                    )
+                )
+        # a limit that neither the danger nor an SLA names: from the curves, between points of their
+        # grid
+        if limit is not None:
+            question, side = (
+                Question(measure, database, failure_class, tenant),
+                (1 - confidence) / 2,
+            )
             a, b = (shares_above(of.samples, question, limit) for of in (self.a, self.b))
             if both := sorted(a.keys() & b.keys()):
                 return mean([b[i] - a[i] for i in both], side, side)
-        raise ValueError(f"the two have no {measure}{f' of {database or tenant}' if database or tenant else ''} in common")
+        raise ValueError(
+            "the two have no "
+            f"{measure}{f' of {database or tenant}' if database or tenant else ''} in "
+            "common"
+        )
 
     @cached_property
     def found(self) -> list[Difference]:

@@ -1,9 +1,11 @@
-"""What replications say of a measure: estimate and interval of a mean, a quantile, a share of time, a probability.
+"""What replications say of a measure: estimate and interval of a mean, a quantile, a share of time,
+a probability.
 
-Values of single runs (data loss, outage and its phases, alerts) are a sample of independent runs: one value a run, of
-its worst failover; runs without a failover say nothing of it. Curves (exposure, replay lag) are taken over all the time
-of all runs: `exposure.p99` is the value that is exceeded 1 % of the time, and its interval follows from those of shares of
-time, the runs being what is independent. Durations are in microseconds, shares in parts of 1.
+Values of single runs (data loss, outage and its phases, alerts) are a sample of independent runs:
+one value a run, of its worst failover; runs without a failover say nothing of it. Curves (exposure,
+replay lag) are taken over all the time of all runs: `exposure.p99` is the value that is exceeded 1
+% of the time, and its interval follows from those of shares of time, the runs being what is
+independent. Durations are in microseconds, shares in parts of 1.
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ from dr_sim.scenario.sla import CLASSED_CURVES, CLASSES, COUNTS, CURVES, limit_o
 from dr_sim.units import YEAR_US
 
 CONFIDENCE = 0.95  # by convention, where nothing else is said
-BELOW_0 = ("alert_delay",)  # an alert may come before it is due; nothing else that is measured goes below 0
+# an alert may come before it is due; nothing else that is measured goes below 0
+BELOW_0 = ("alert_delay",)
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A measure with its statistic ('outage.p95', 'exposure.above_15_min', 'data_loss' for every run), of a database ('': the
-    service) and a class of failure ('': any; of exposure: site)."""
+    """A measure with its statistic ('outage.p95', 'exposure.above_15_min', 'data_loss' for every
+    run), of a database ('': the service) and a class of failure ('': any; of exposure: site).
+    """
 
     measure: str
     database: str = ""
@@ -44,7 +48,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """n: the runs that the answer rests on; censored: those of them of which only a least value is known."""
+    """n: the runs that the answer rests on; censored: those of them of which only a least value is
+    known.
+    """
 
     interval: Interval
     n: int
@@ -59,14 +65,18 @@ def answer(
     *,
     sure: bool = False,
 ) -> Answer:
-    """below, above: the probability with which the lower limit lies above the truth, the upper limit below it; by default a
-    two-sided interval of 95 %. sure: an interval that holds whatever the law and whatever no run has shown, of a quantile and
-    of a share of time, as a verdict wants it; of a mean the lower limit is such a one, and an upper one there is not."""
+    """below, above: the probability with which the lower limit lies above the truth, the upper
+    limit below it; by default a two-sided interval of 95 %. sure: an interval that holds whatever
+    the law and whatever no run has shown, of a quantile and of a share of time, as a verdict wants
+    it; of a mean the lower limit is such a one, and an upper one there is not.
+    """
     side = (1 - CONFIDENCE) / 2
     below, above = side if below is None else below, side if above is None else above
     base, statistic = split(question.measure)
     if base in CURVES:
-        return _of_curves(curves_of(samples, base, question), question.measure, statistic, below, above, sure)
+        return _of_curves(
+            curves_of(samples, base, question), question.measure, statistic, below, above, sure
+        )
     found = values_of(samples, base, question)
     low = [float(v.low) for v in found]
     high = [INFINITE if v.high is None else float(v.high) for v in found]
@@ -74,16 +84,23 @@ def answer(
     if not found:
         return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
     if statistic in QUANTILES:
-        interval = intervals.quantile(low, high, QUANTILES[statistic], below, above, between=not sure)
+        interval = intervals.quantile(
+            low, high, QUANTILES[statistic], below, above, between=not sure
+        )
     elif statistic == "mean":
         interval = intervals.mean(low, below, above)
         if base not in BELOW_0:
-            least = intervals.least_ratio(low, [1.0] * len(low), below) if sure else max(0.0, interval.low)
+            least = (
+                intervals.least_ratio(low, [1.0] * len(low), below)
+                if sure
+                else max(0.0, interval.low)
+            )
             interval = Interval(interval.estimate, least, interval.high)
         if censored or (base in COUNTS and not any(low)):  # what no run has shown has no mean yet
             interval = Interval(interval.estimate, interval.low, INFINITE)
     else:
-        interval = Interval(max(low), max(low), INFINITE)  # what is the most of some runs is not the most of all
+        # what is the most of some runs is not the most of all
+        interval = Interval(max(low), max(low), INFINITE)
     return Answer(interval, len(found), censored)
 
 
@@ -91,14 +108,22 @@ def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[
     """One value for each run that has one: of any class of failure the worst."""
     found = []
     for s in samples:
-        of = [v for v in s.values_of(base, question.database, question.tenant) if question.failure_class in ("", v.failure_class)]
+        of = [
+            v
+            for v in s.values_of(base, question.database, question.tenant)
+            if question.failure_class in ("", v.failure_class)
+        ]
         found += of if len(of) < 2 else [worst_of(of)]
     return found
 
 
 def worst_of(values: Sequence[Value]) -> Value:
     """The largest of one measure, which is unknown to the top as soon as one of them is."""
-    high = None if any(v.high is None for v in values) else max(v.high for v in values if v.high is not None)
+    high = (
+        None
+        if any(v.high is None for v in values)
+        else max(v.high for v in values if v.high is not None)
+    )
     return replace(values[0], low=max(v.low for v in values), high=high)
 
 
@@ -116,10 +141,14 @@ def curves_of(samples: Sequence[Sample], base: str, question: Question) -> list[
 def shares_above(samples: Sequence[Sample], question: Question, limit_us: int) -> dict[int, float]:
     """By replication, the share of its time that a curve spent above a limit."""
     base = split(question.measure)[0]
-    return {s.number: time_above(c, limit_us) / c.time_us for s in samples for c in curves_of([s], base, question)}
+    return {
+        s.number: time_above(c, limit_us) / c.time_us
+        for s in samples
+        for c in curves_of([s], base, question)
+    }
 
 
-# ---- curves ----------------------------------------------------------------------------------------------------------
+# ---- curves
 def _of_curves(
     found: list[CurveSample], measure: str, statistic: str, below: float, above: float, sure: bool
 ) -> Answer:
@@ -140,7 +169,9 @@ def _of_curves(
 
 
 def time_above(curve: CurveSample, limit_us: int) -> float:
-    """For how long a run was above a limit: exactly where the SLA names it, interpolated on the grid elsewhere."""
+    """For how long a run was above a limit: exactly where the SLA names it, interpolated on the
+    grid elsewhere.
+    """
     for limit, above in curve.exactly:
         if limit == limit_us:
             return above
@@ -156,32 +187,47 @@ def _ratio(area: list[float], whole: list[int], below: float, above: float, sure
     """sum(area) / sum(whole): the mean over time; runs that ended early count for less."""
     estimate = sum(area) / sum(whole)
     typical = sum(whole) / len(whole)
-    around = intervals.mean([(a - estimate * w) / typical for a, w in zip(area, whole, strict=True)], below, above)
+    around = intervals.mean(
+        [(a - estimate * w) / typical for a, w in zip(area, whole, strict=True)], below, above
+    )
     least = intervals.least_ratio(area, whole, below) if sure else max(0.0, estimate + around.low)
     return Interval(estimate, least, estimate + around.high)
 
 
 def _pooled_quantile(
-    grid: np.ndarray, whole: list[int], q: float, below: float, above: float, share: Callable[..., Interval]
+    grid: np.ndarray,
+    whole: list[int],
+    q: float,
+    below: float,
+    above: float,
+    share: Callable[..., Interval],
 ) -> Interval:
-    """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of the time is."""
+    """From the shares of time above each limit: the quantile is above a limit if more than 1 - q of
+    the time is.
+    """
     estimate = _crossing(lambda k: float(grid[:, k].sum()) / sum(whole), 1 - q)
     low = _crossing(lambda k: share(grid[:, k].tolist(), whole, below, 0.5).low, 1 - q)
 
     def limit(k: int) -> float:
         return share(grid[:, k].tolist(), whole, 0.5, above).high
 
-    # A share that no run shows is bounded less closely than one that many show, though it is smaller: where the largest
-    # limit of which enough runs tell is low enough already, the crossing lies at or before it.
+    # A share that no run shows is bounded less closely than one that many show, though it is
+    # smaller: where the largest limit of which enough runs tell is low enough already, the crossing
+    # lies at or before it.
     told = np.flatnonzero(np.count_nonzero(grid, axis=0) >= intervals.ENOUGH)
-    last = int(told[-1]) if share is intervals.usual_share and len(told) and limit(int(told[-1])) <= 1 - q else None
+    last = (
+        int(told[-1])
+        if share is intervals.usual_share and len(told) and limit(int(told[-1])) <= 1 - q
+        else None
+    )
     high = _crossing(limit, 1 - q, last)
     return Interval(estimate, min(low, estimate), max(high, estimate))
 
 
 def _crossing(share: Callable[[int], float], target: float, last: int | None = None) -> float:
-    """The limit, interpolated on the grid (up to number `last`), at which a falling share comes down to the target; inf if it
-    never does."""
+    """The limit, interpolated on the grid (up to number `last`), at which a falling share comes
+    down to the target; inf if it never does.
+    """
     low, high = 0, len(GRID_US) - 1 if last is None else last
     if share(low) <= target:
         return 0.0
@@ -197,7 +243,7 @@ def _crossing(share: Callable[[int], float], target: float, last: int | None = N
     return float(GRID_US[low] + (GRID_US[high] - GRID_US[low]) * (over - target) / (over - under))
 
 
-# ---- probabilities ---------------------------------------------------------------------------------------------------
+# ---- probabilities
 def any_of(samples: Sequence[Sample], base: str, question: Question) -> Answer:
     """The probability that a run has any of what a count counts."""
     found = values_of(samples, base, question)
@@ -206,9 +252,11 @@ def any_of(samples: Sequence[Sample], base: str, question: Question) -> Answer:
 
 
 def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answer:
-    """The probability that in a year at least one failure of a class, coming at random `per_year` times on average,
-    loses more than the RPO. A failure at an instant of exposure x loses x, so failures that miss come at rate per_year
-    while x is above the RPO: a run escapes them with exp(-rate * time above), a year is so many runs of new luck."""
+    """The probability that in a year at least one failure of a class, coming at random `per_year`
+    times on average, loses more than the RPO. A failure at an instant of exposure x loses x, so
+    failures that miss come at rate per_year while x is above the RPO: a run escapes them with
+    exp(-rate * time above), a year is so many runs of new luck.
+    """
     side = (1 - CONFIDENCE) / 2
     found = curves_of(samples, "exposure", rpo.question)
     if not found:
@@ -218,7 +266,10 @@ def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answ
     most = -math.expm1(-per_year * longest / YEAR_US)
     of_run = intervals.share(missed, [most] * len(found), side, side)
     runs = YEAR_US / (sum(c.time_us for c in found) / len(found))
-    low, estimate, high = (-math.expm1(runs * math.log1p(-min(x * most, most))) for x in (of_run.low, of_run.estimate, of_run.high))
+    low, estimate, high = (
+        -math.expm1(runs * math.log1p(-min(x * most, most)))
+        for x in (of_run.low, of_run.estimate, of_run.high)
+    )
     return Answer(Interval(estimate, low, high), len(found))
 
 
@@ -237,8 +288,9 @@ class Rpo:
 
 
 def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
-    """Those of which there are curves: of whatever the SLA bounds the data loss of, its first bound; of the service without one
-    what the scenario calls danger."""
+    """Those of which there are curves: of whatever the SLA bounds the data loss of, its first
+    bound; of the service without one what the scenario calls danger.
+    """
     lines = [x for x in scenario.sla if split(x.measure)[0] == "data_loss" and x.at_most]
     found: dict[tuple[str, str, str], Rpo] = {}
     for failure_class in CLASSES:
@@ -255,11 +307,19 @@ def failures_per_year(scenario: Scenario) -> dict[str, float]:
     found: dict[str, float] = {}
     for fault in scenario.faults:
         if fault.kind == "lose":
-            found[fault.params.what] = found.get(fault.params.what, 0.0) + fault.num * YEAR_US / fault.den_us
+            found[fault.params.what] = (
+                found.get(fault.params.what, 0.0) + fault.num * YEAR_US / fault.den_us
+            )
     return found
 
 
 def has_luck(scenario: Scenario, samples: Sequence[Sample]) -> bool:
-    """Whether anything that is measured may be otherwise in another run: not if nothing is drawn and two agree in everything."""
+    """Whether anything that is measured may be otherwise in another run: not if nothing is drawn
+    and two agree in everything.
+    """
     first = samples[0]
-    return bool(scenario.faults) or len(samples) < 2 or any((s.values, s.curves) != (first.values, first.curves) for s in samples)
+    return (
+        bool(scenario.faults)
+        or len(samples) < 2
+        or any((s.values, s.curves) != (first.values, first.curves) for s in samples)
+    )

@@ -1,7 +1,9 @@
-"""Who plays the replications: this process, several of this machine, or a Dask cluster (on_dask.py).
+"""Who plays the replications: this process, several of this machine, or a Dask cluster
+(on_dask.py).
 
-Every executor does the same to the bit: a replication depends on its scenario and its number alone. An executor is given
-jobs (which numbers of which scenario) and yields batches as they are finished, in any order; the caller keeps them.
+Every executor does the same to the bit: a replication depends on its scenario and its number alone.
+An executor is given jobs (which numbers of which scenario) and yields batches as they are finished,
+in any order; the caller keeps them.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ from dr_sim.scenario.model import Scenario
 WORTH_WORKERS_S = 2.0  # less work than this is done before a second process has started
 TRIES = 3  # a batch that ends three processes ends every one
 END_S = 15  # stopping a real server may take ten
-AHEAD = 2  # batches a worker has in hand: it begins the next while this process, which shares its cores, hears of the last
+# batches a worker has in hand: it begins the next while this process, which shares its cores, hears
+# of the last
+AHEAD = 2
 
 
 Batch = tuple[str, bytes | Broken]
-"""Key of the job, and replications as sample.pack makes them, or one that broke: the others go on."""
+"""Key of the job, and replications as sample.pack makes them, or one that broke: the others go on.
+"""
 
 
 class Executor(Protocol):
@@ -67,9 +72,10 @@ class _Worker:
 
 
 class Processes:
-    """This machine: in this process while that is quicker, then in processes of its own. A process that dies loses its
-    batch, which another plays again. What lasts as long as it takes by the clock is played here, one run after another:
-    side by side, runs would slow each other."""
+    """This machine: in this process while that is quicker, then in processes of its own. A process
+    that dies loses its batch, which another plays again. What lasts as long as it takes by the
+    clock is played here, one run after another: side by side, runs would slow each other.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -86,7 +92,9 @@ class Processes:
         hands = AHEAD * self.workers if self.workers > 1 else 1
         batches = Batches([job for job in jobs if job not in timed], hands)
         while batches.left:
-            if self._pool or (self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S):
+            if self._pool or (
+                self.workers > 1 and batches.left > 1 and batches.expected_s() > WORTH_WORKERS_S
+            ):
                 yield from self._in_processes(batches, scenarios)
                 return
             yield from self._here(batches, scenarios)
@@ -145,7 +153,11 @@ class Processes:
                 self.close()
 
     def _heard(
-        self, event: selectors.SelectorKey, waiting: selectors.BaseSelector, batches: Batches, scenarios: dict[str, Scenario]
+        self,
+        event: selectors.SelectorKey,
+        waiting: selectors.BaseSelector,
+        batches: Batches,
+        scenarios: dict[str, Scenario],
     ) -> Iterator[Batch]:
         """One message of one worker, or its end."""
         worker: _Worker = event.data
@@ -169,8 +181,9 @@ class Processes:
         yield from parts_of(finished[0], message[1], message[3])
 
     def _give(self, worker: _Worker, batches: Batches, scenarios: dict[str, Scenario]) -> None:
-        """As many batches as it may have in hand. A scenario may be longer than a pipe holds, so it is only told to a worker
-        that listens: one that has nothing to do."""
+        """As many batches as it may have in hand. A scenario may be longer than a pipe holds, so it
+        is only told to a worker that listens: one that has nothing to do.
+        """
         stdin: Any = worker.process.stdin
         while len(worker.batches) < AHEAD and (batch := batches.next()) is not None:
             new = batch[0] not in worker.knows
@@ -178,15 +191,17 @@ class Processes:
                 batches.again(batch)
                 return
             worker.batches.append(batch)
-            with suppress(OSError):  # if it is dead its output ends too, and the batch is given to another
+            # if it is dead its output ends too, and the batch is given to another
+            with suppress(OSError):
                 if new:
                     send(stdin, ("scenario", batch[0], scenarios[batch[0]]))
                     worker.knows.add(batch[0])
                 send(stdin, ("run", *batch))
 
     def _replace(self, worker: _Worker, batches: Batches) -> tuple[_Worker, list[Batch]]:
-        """Another process in its place, and the replications that end every process. Of a batch that does, each is played
-        by itself, so that the others are not lost with it."""
+        """Another process in its place, and the replications that end every process. Of a batch
+        that does, each is played by itself, so that the others are not lost with it.
+        """
         lost: list[Batch] = []
         worker.process.kill()
         code = worker.process.wait()
@@ -203,7 +218,9 @@ class Processes:
                         for number in reversed(range(first, first + count)):
                             batches.again((key, number, 1))
                     else:
-                        lost.append((key, Broken(first, f"it ended {tries} processes (exit code {code})")))
+                        lost.append(
+                            (key, Broken(first, f"it ended {tries} processes (exit code {code})"))
+                        )
                     continue
             batches.again(batch)
         fresh = _Worker(start())

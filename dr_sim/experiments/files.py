@@ -1,4 +1,6 @@
-"""What many replications leave in their folder, beside the batches: tables, summary, picture, the scenario itself."""
+"""What many replications leave in their folder, beside the batches: tables, summary, picture, the
+scenario itself.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,19 @@ from dr_sim.scenario.model import Scenario, Sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = "measures.parquet", "summary.json", "distribution.svg", "scenario.yaml"
+MEASURES_FILE, SUMMARY_FILE, PICTURE_FILE, SCENARIO_FILE = (
+    "measures.parquet",
+    "summary.json",
+    "distribution.svg",
+    "scenario.yaml",
+)
 REPORT_FILE = "report.html"
 
 
 def folder_of(scenario: Scenario, root: Path = Path("results")) -> Path:
-    """results/<scenario>/replications-<key>: the same for the same scenario, seed and version, so that it is gone on with."""
+    """results/<scenario>/replications-<key>: the same for the same scenario, seed and version, so
+    that it is gone on with.
+    """
     return root / safe_name(scenario.name) / f"replications-{key_of(scenario)[:12]}"
 
 
@@ -44,12 +53,15 @@ def write_distribution(found: Distribution, folder: Path) -> None:
         about = {"python": platform.python_version(), "dr-sim": __version__, **found.summary()}
         write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+        raise InputError(
+            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+        ) from None
 
 
 def report_of(found: Distribution) -> str:
     """The page about these replications."""
-    from dr_sim.report.many import distribution_html  # here: its library takes longer to import than all the rest
+    # here: its library takes longer to import than all the rest
+    from dr_sim.report.many import distribution_html
 
     return distribution_html(found)
 
@@ -61,19 +73,27 @@ def write_parquet(table: pd.DataFrame, path: Path, about: dict[str, Any] | None 
 
     made = pa.Table.from_pandas(table, preserve_index=False)
     if about is not None:
-        made = made.replace_schema_metadata({**(made.schema.metadata or {}), b"dr_sim": json.dumps(about).encode()})
+        made = made.replace_schema_metadata(
+            {**(made.schema.metadata or {}), b"dr_sim": json.dumps(about).encode()}
+        )
     pq.write_table(made, path, compression="zstd")
 
 
 def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path("results")) -> Path:
-    """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep their own keys."""
+    """results/<scenario>/sweep-<key>: the same for the same scenario and keys; its points keep
+    their own keys.
+    """
     said = json.dumps([[s.key, s.values] for s in sweeps])
     name = blake2b((key_of(scenario) + said).encode(), digest_size=6).hexdigest()
     return root / safe_name(scenario.name) / f"sweep-{name}"
 
 
-def write_sweep(swept: Swept, measures: Sequence[str], told: Sequence[Told], folder: Path) -> list[str]:
-    """The two tables, what they answer, and a picture for each measure where one or two keys vary. Returns the pictures' names."""
+def write_sweep(
+    swept: Swept, measures: Sequence[str], told: Sequence[Told], folder: Path
+) -> list[str]:
+    """The two tables, what they answer, and a picture for each measure where one or two keys vary.
+    Returns the pictures' names.
+    """
     names = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,8 +103,13 @@ def write_sweep(swept: Swept, measures: Sequence[str], told: Sequence[Told], fol
             names.append(f"{measure}.svg")
             figure = swept.plot(measure)
             write_file(folder / names[-1], lambda path, figure=figure: save_svg(figure, path))  # type: ignore[misc]
-        write_whole(folder / "answer.json", json.dumps([of.to_json() for of in told], indent=1, ensure_ascii=False) + "\n")
+        write_whole(
+            folder / "answer.json",
+            json.dumps([of.to_json() for of in told], indent=1, ensure_ascii=False) + "\n",
+        )
         write_file(folder / "sweep.parquet", lambda path: write_parquet(swept.table, path))
     except OSError as error:
-        raise InputError([Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]) from None
+        raise InputError(
+            [Problem(str(folder), 0, 0, f"cannot be written ({error.strerror or error})")]
+        ) from None
     return names

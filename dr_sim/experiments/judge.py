@@ -1,12 +1,14 @@
-"""An SLA line held against replications: pass, fail or unknown, and how many more runs would decide.
+"""An SLA line held against replications: pass, fail or unknown, and how many more runs would
+decide.
 
 A single run is judged by its own numbers. For more of them:
 
-A line on every run (`data_loss: at most 15 min`, `alerts_missed: at most 0`, any `.max`) fails by one run that breaks it
-and passes if none did. A line on a mean, a quantile or a share of time passes when the bound lies outside a one-sided
-interval of 95 %, and fails only when it lies outside one that errs 1 time in 1,000 in a whole check: a build that goes red
-must have a reason. Between the two the line is unknown. Looking several times would make errors likelier; each look gets
-its part of the error.
+A line on every run (`data_loss: at most 15 min`, `alerts_missed: at most 0`, any `.max`) fails by
+one run that breaks it and passes if none did. A line on a mean, a quantile or a share of time
+passes when the bound lies outside a one-sided interval of 95 %, and fails only when it lies outside
+one that errs 1 time in 1,000 in a whole check: a build that goes red must have a reason. Between
+the two the line is unknown. Looking several times would make errors likelier; each look gets its
+part of the error.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, kind_of, limit_of, split
 from dr_sim.verdict import UNITS, Outcome
 
-FALSE_ALARM = 0.001  # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
+# of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
+FALSE_ALARM = 0.001
 MOST_FORESEEN = 10_000_000
 
 
@@ -53,8 +56,10 @@ class Errors:
 
 @dataclass(slots=True)
 class LineVerdict:
-    """value, low, high: in the bound's unit (microseconds, ppm, a count), as floats; n: runs it rests on.
-    more: how many more runs would decide, as far as the runs so far can tell; None if none would or none are needed."""
+    """value, low, high: in the bound's unit (microseconds, ppm, a count), as floats; n: runs it
+    rests on. more: how many more runs would decide, as far as the runs so far can tell; None if
+    none would or none are needed.
+    """
 
     line: SlaLine
     outcome: Outcome
@@ -67,9 +72,12 @@ class LineVerdict:
     more: int | None = None
 
 
-def judge_line(samples: Sequence[Sample], line: SlaLine, errors: Errors, *, luck: bool = True) -> LineVerdict:
-    """One line against all these runs; of a kind of fault, against those in which it happened. luck: other runs may differ from
-    these, even where these are all alike."""
+def judge_line(
+    samples: Sequence[Sample], line: SlaLine, errors: Errors, *, luck: bool = True
+) -> LineVerdict:
+    """One line against all these runs; of a kind of fault, against those in which it happened.
+    luck: other runs may differ from these, even where these are all alike.
+    """
     found = _judged(samples, line, errors, luck)
     if found.more:  # such runs as tell something of it: only a part of all
         found.more = math.ceil(found.more * len(samples) / found.n)
@@ -100,15 +108,21 @@ def _judged(samples: Sequence[Sample], line: SlaLine, errors: Errors, luck: bool
         found.reason = _nothing(base)
     if found.outcome is Outcome.UNKNOWN and wide.n:
         if statistic in QUANTILES:
-            found.more = _more_for_quantile(values_of(samples, base, question), line, QUANTILES[statistic], errors)
+            found.more = _more_for_quantile(
+                values_of(samples, base, question), line, QUANTILES[statistic], errors
+            )
         else:
             found.more = _more_for_mean(narrow, line, errors)
         found.reason = _undecided(found, wide.censored)
     return found
 
 
-def _one_run(samples: Sequence[Sample], line: SlaLine, base: str, statistic: str, unit: str) -> LineVerdict:
-    """A single run is judged by its own numbers, as `dr-sim run` does (verdict.py): nothing is said of other luck."""
+def _one_run(
+    samples: Sequence[Sample], line: SlaLine, base: str, statistic: str, unit: str
+) -> LineVerdict:
+    """A single run is judged by its own numbers, as `dr-sim run` does (verdict.py): nothing is said
+    of other luck.
+    """
     limit = limit_of(line.measure)
     own = f"{base}.{statistic}" if limit is None else f"{base}.above_{limit}_us"
     if base not in CURVES:
@@ -119,7 +133,9 @@ def _one_run(samples: Sequence[Sample], line: SlaLine, base: str, statistic: str
     return _every_run(samples, line, Question.of(line), own, unit)
 
 
-def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: str, bound: float) -> LineVerdict:
+def _decided(
+    line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: str, bound: float
+) -> LineVerdict:
     outcome = Outcome.UNKNOWN
     if line.at_most:
         if narrow.high <= bound:
@@ -135,14 +151,20 @@ def _decided(line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: 
     return LineVerdict(line, outcome, narrow.estimate, narrow.low, narrow.high, unit, of.n, reason)
 
 
-def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, base: str, unit: str) -> LineVerdict:
+def _every_run(
+    samples: Sequence[Sample], line: SlaLine, question: Question, base: str, unit: str
+) -> LineVerdict:
     head, _, statistic = base.partition(".")
     if head in CURVES:
         base = f"{head}.{statistic or 'max'}"
-        question = replace(question, failure_class=(line.failure_class or "site") if head in CLASSED_CURVES else "")
+        question = replace(
+            question, failure_class=(line.failure_class or "site") if head in CLASSED_CURVES else ""
+        )
     ends = [(v.low, v.high) for v in values_of(samples, base, question)]
     if not ends:
-        return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, _nothing(base))
+        return LineVerdict(
+            line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, _nothing(base)
+        )
     if line.at_most:
         broken = sum(low > line.bound for low, _ in ends)
         met = sum(high is not None and high <= line.bound for _, high in ends)
@@ -159,23 +181,41 @@ def _every_run(samples: Sequence[Sample], line: SlaLine, question: Question, bas
         reason = f"{n - met} of {n} runs ended before it was known"
     elif n > 1:
         part = intervals.part(0, n, 0.5, 1 - CONFIDENCE).high
-        reason = f"met in all {n} runs: in at least {100 * (1 - part):.4g} % of such runs ({100 * CONFIDENCE:.0f} % confidence)"
+        reason = (
+            f"met in all {n} runs: in at least {100 * (1 - part):.4g} % of such runs "
+            f"({100 * CONFIDENCE:.0f} % confidence)"
+        )
     else:
         reason = ""
-    return LineVerdict(line, outcome, value, value, value if met == n else math.inf, unit, n, reason)
+    return LineVerdict(
+        line, outcome, value, value, value if met == n else math.inf, unit, n, reason
+    )
 
 
 def _on_time(
-    samples: Sequence[Sample], line: SlaLine, question: Question, base: str, statistic: str, errors: Errors, unit: str
+    samples: Sequence[Sample],
+    line: SlaLine,
+    question: Question,
+    base: str,
+    statistic: str,
+    errors: Errors,
+    unit: str,
 ) -> LineVerdict:
-    """A share of time, or a quantile over all time: that is within a bound if the share above the bound is small enough."""
+    """A share of time, or a quantile over all time: that is within a bound if the share above the
+    bound is small enough.
+    """
     found = curves_of(samples, base, question)
     if not found:
-        return LineVerdict(line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, "no time was measured")
+        return LineVerdict(
+            line, Outcome.UNKNOWN, math.nan, -math.inf, math.inf, unit, 0, "no time was measured"
+        )
     whole = [float(c.time_us) for c in found]
     if statistic not in QUANTILES:
         of = [answer(samples, question, e, e, sure=True) for e in (errors.failing, errors.passing)]
-        wide, narrow = (Interval(1e6 * a.interval.estimate, 1e6 * a.interval.low, 1e6 * a.interval.high) for a in of)
+        wide, narrow = (
+            Interval(1e6 * a.interval.estimate, 1e6 * a.interval.low, 1e6 * a.interval.high)
+            for a in of
+        )
         judged = _decided(line, wide, narrow, of[0], unit, float(line.bound))
         target = line.bound / 1e6
         share = replace(of[1].interval)
@@ -186,17 +226,23 @@ def _on_time(
         strict = intervals.share(above, whole, errors.failing, errors.failing)
         as_share = _decided(line, strict, share, Answer(share, len(found)), unit, target)
         shown = answer(samples, question, errors.passing, errors.passing, sure=True).interval
-        judged = LineVerdict(line, as_share.outcome, shown.estimate, shown.low, shown.high, unit, len(found))
+        judged = LineVerdict(
+            line, as_share.outcome, shown.estimate, shown.low, shown.high, unit, len(found)
+        )
     if judged.outcome is Outcome.UNKNOWN:
         judged.more = _more_for_share(share, target, len(found), errors)
         judged.reason = _undecided(judged)
     return judged
 
 
-# ---- how many more ---------------------------------------------------------------------------------------------------
-def _more_for_quantile(values: Sequence[Value], line: SlaLine, q: float, errors: Errors) -> int | None:
-    """So many more until the part of the runs beyond the bound, staying what it is, is surely small or surely large enough: a
-    binomial tail. A censored run is beyond it until the line may fail, and then is not."""
+# ---- how many more
+def _more_for_quantile(
+    values: Sequence[Value], line: SlaLine, q: float, errors: Errors
+) -> int | None:
+    """So many more until the part of the runs beyond the bound, staying what it is, is surely small
+    or surely large enough: a binomial tail. A censored run is beyond it until the line may fail,
+    and then is not.
+    """
     n = len(values)
     if line.at_most:
         part, bad = 1 - q, sum(v.low > line.bound for v in values)
@@ -206,9 +252,24 @@ def _more_for_quantile(values: Sequence[Value], line: SlaLine, q: float, errors:
         good = sum(v.low >= line.bound for v in values)
     enough = []
     if n - good < part * n:  # few enough to pass, one day
-        enough.append(_first(n, lambda m: special.betainc(m * good / n, m * (n - good) / n + 1, 1 - part) <= errors.passing))
+        enough.append(
+            _first(
+                n,
+                lambda m: (
+                    special.betainc(m * good / n, m * (n - good) / n + 1, 1 - part)
+                    <= errors.passing
+                ),
+            )
+        )
     if bad > part * n:
-        enough.append(_first(n, lambda m: special.betainc(m * bad / n, m * (n - bad) / n + 1, part) <= errors.failing))
+        enough.append(
+            _first(
+                n,
+                lambda m: (
+                    special.betainc(m * bad / n, m * (n - bad) / n + 1, part) <= errors.failing
+                ),
+            )
+        )
     found = [m for m in enough if m is not None]
     return max(1, min(found) - n) if found else None
 
@@ -227,11 +288,14 @@ def _first(n: int, decided: Callable[[int], bool]) -> int | None:
 
 
 def _more_for_mean(of: Answer, line: SlaLine, errors: Errors) -> int | None:
-    """Intervals narrow with the root of the runs: so many more until the bound lies outside, the estimate staying."""
+    """Intervals narrow with the root of the runs: so many more until the bound lies outside, the
+    estimate staying.
+    """
     interval, n = of.interval, of.n
     gap = abs(interval.estimate - line.bound)
     met = (interval.estimate <= line.bound) == line.at_most
-    if gap == 0 or (of.censored and (met or not line.at_most)):  # what is known only at least proves too much, and nothing else
+    # what is known only at least proves too much, and nothing else
+    if gap == 0 or (of.censored and (met or not line.at_most)):
         return None
     side = interval.high if met == line.at_most else interval.low
     if not math.isfinite(side):
@@ -265,7 +329,10 @@ def _undecided(found: LineVerdict, censored: int = 0) -> str:
     if found.more:
         return f"{straddles}; about {found.more:,} more runs would decide"
     if censored:
-        return f"{censored} of {found.n} runs ended before it was known: more runs would not decide, a longer 'run_for' may"
+        return (
+            f"{censored} of {found.n} runs ended before it was known: more runs would not "
+            "decide, a longer 'run_for' may"
+        )
     return f"{straddles}; it is on the line"
 
 

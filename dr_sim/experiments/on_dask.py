@@ -1,8 +1,9 @@
-"""Replications on an existing Dask cluster: batches inside tasks, each batch counted once, results identical to local.
+"""Replications on an existing Dask cluster: batches inside tasks, each batch counted once, results
+identical to local.
 
-Workers need dr_sim of the same version as the caller's (its source is compared); data go through the scheduler, so no
-shared disk is asked for. A worker that dies loses its tasks, and Dask plays them again elsewhere; a batch is kept by the
-replications' numbers, so what came twice counts once.
+Workers need dr_sim of the same version as the caller's (its source is compared); data go through
+the scheduler, so no shared disk is asked for. A worker that dies loses its tasks, and Dask plays
+them again elsewhere; a batch is kept by the replications' numbers, so what came twice counts once.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ KEPT_S = 30.0  # a process that no task has asked for so long ends
 _idle: list[Popen[bytes]] = []  # of this Dask worker; its threads share it
 
 
-def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[bytes, float, list[Broken]]:
-    """The task: so many replications from `first` on, packed, the seconds they took, and those that broke. One string of bytes passes through
-    Dask untouched; of lists it would look at every element on every hop, half a millisecond a replication.
+def play_batch(
+    scenario: Scenario, first: int, count: int, code: str
+) -> tuple[bytes, float, list[Broken]]:
+    """The task: so many replications from `first` on, packed, the seconds they took, and those that
+    broke. One string of bytes passes through Dask untouched; of lists it would look at every
+    element on every hop, half a millisecond a replication.
 
-    They are played in a process beside the Dask worker, one for each of its threads: threads take turns at the interpreter,
-    and even a single one waits for the worker's own clocks and loses a fifth of its speed."""
+    They are played in a process beside the Dask worker, one for each of its threads: threads take
+    turns at the interpreter, and even a single one waits for the worker's own clocks and loses a
+    fifth of its speed.
+    """
     if code_digest() != code:
         raise RuntimeError("the worker has another version of dr_sim; install the caller's there")
     message = _played(scenario, first, count)
@@ -45,7 +51,9 @@ def play_batch(scenario: Scenario, first: int, count: int, code: str) -> tuple[b
 
 
 def _played(scenario: Scenario, first: int, count: int) -> Any:
-    """What a worker process says of a batch. RuntimeError if it ends over it; then Dask tries again."""
+    """What a worker process says of a batch. RuntimeError if it ends over it; then Dask tries
+    again.
+    """
     while True:
         try:
             process, fresh = _idle.pop(), False
@@ -77,36 +85,60 @@ class DaskExecutor:
     """On the cluster whose scheduler listens at dask://HOST:PORT."""
 
     def __init__(self, on: str) -> None:
-        """InputError if the address is none, nobody listens there, or the extra is not installed."""
+        """InputError if the address is none, nobody listens there, or the extra is not
+        installed.
+        """
         address = on.removeprefix(SCHEME)
         if address == on or ":" not in address:
-            raise InputError([Problem(f"--on {on}", 0, 0, "write dask://HOST:PORT, the address of a Dask scheduler")])
+            raise InputError(
+                [
+                    Problem(
+                        f"--on {on}",
+                        0,
+                        0,
+                        "write dask://HOST:PORT, the address of a Dask scheduler",
+                    )
+                ]
+            )
         try:
             distributed: Any = importlib.import_module("distributed")  # without types
         except ImportError:
-            raise InputError([Problem(f"--on {on}", 0, 0, "needs Dask: pip install 'dr-sim[dask]'")]) from None
+            raise InputError(
+                [Problem(f"--on {on}", 0, 0, "needs Dask: pip install 'dr-sim[dask]'")]
+            ) from None
         try:
             self._completed = distributed.as_completed
-            self._client: Any = distributed.Client(f"tcp://{address}", timeout=CONNECT_S, set_as_default=False)
+            self._client: Any = distributed.Client(
+                f"tcp://{address}", timeout=CONNECT_S, set_as_default=False
+            )
         except (OSError, ValueError) as error:
-            raise InputError([Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]) from None
+            raise InputError(
+                [Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]
+            ) from None
 
     def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
         if any(job.scenario.engine.timing == "measured" for job in jobs):
-            told = "durations by the clock would be those of whichever machine plays them; leave --on out, or write --timing modelled"
+            told = (
+                "durations by the clock would be those of whichever machine plays them; leave "
+                "--on out, or write --timing modelled"
+            )
             raise InputError([Problem("--on", 0, 0, told)])
         client = self._client
         code = code_digest()
-        scenarios = {job.key: job.scenario for job in jobs}  # with every task: what is scattered dies with its worker
+        # with every task: what is scattered dies with its worker
+        scenarios = {job.key: job.scenario for job in jobs}
         batches = Batches(jobs, TASKS_A_THREAD, LEAST_S)
         under_way: dict[Any, Part] = {}
         done: Any = None
 
         def give() -> None:
-            batches.hands = TASKS_A_THREAD * max(1, sum(client.nthreads().values()))  # workers come and go
+            # workers come and go
+            batches.hands = TASKS_A_THREAD * max(1, sum(client.nthreads().values()))
             while len(under_way) < batches.hands and (batch := batches.next()) is not None:
                 key, first, size = batch
-                future = client.submit(play_batch, scenarios[key], first, size, code, pure=False, retries=RETRIES)
+                future = client.submit(
+                    play_batch, scenarios[key], first, size, code, pure=False, retries=RETRIES
+                )
                 under_way[future] = batch
                 if done is not None:
                     done.add(future)
@@ -121,7 +153,9 @@ class DaskExecutor:
                     error = future.exception()
                     if isinstance(error, DrSimError):
                         raise error
-                    raise BrokenReplicationError(f"replications {first} to {first + count - 1} of {key}: {error!r}")
+                    raise BrokenReplicationError(
+                        f"replications {first} to {first + count - 1} of {key}: {error!r}"
+                    )
                 samples, took, broken = future.result()
                 future.release()
                 batches.took(key, took / count)

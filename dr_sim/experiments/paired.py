@@ -1,14 +1,17 @@
-"""Two versions on the same luck: the difference of a measure, replication by replication, and whether it is more than chance.
+"""Two versions on the same luck: the difference of a measure, replication by replication, and
+whether it is more than chance.
 
-Replication i of both meets the same faults at the same instants, so what is compared is not two samples but the
-differences within pairs. Two questions are asked of them:
+Replication i of both meets the same faults at the same instants, so what is compared is not two
+samples but the differences within pairs. Two questions are asked of them:
 - how large is the mean difference? Its interval is that of a mean (intervals.mean);
-- is there one at all, in either direction? The sign test on the pairs that differ, exact for every law, and beside it
-  Hoeffding's bound on a sum of randomly signed differences ('Probability inequalities for sums of bounded random
-  variables', J. Amer. Statist. Assoc. 58, 1963), which sees a few large changes where signs see many small ones. Both
-  assume only that without a change each pair could as well be the other way round; each gets half of the error.
-A tolerance is taken off each difference first, so that what is tested is whether the change is larger than that.
-Where runs of both give the same value to the bit there is nothing to test: a version that changes nothing is never accused.
+- is there one at all, in either direction? The sign test on the pairs that differ, exact for every
+law, and beside it Hoeffding's bound on a sum of randomly signed differences ('Probability
+inequalities for sums of bounded random variables', J. Amer. Statist. Assoc. 58, 1963), which sees a
+few large changes where signs see many small ones. Both assume only that without a change each pair
+could as well be the other way round; each gets half of the error. A tolerance is taken off each
+difference first, so that what is tested is whether the change is larger than that. Where runs of
+both give the same value to the bit there is nothing to test: a version that changes nothing is
+never accused.
 """
 
 from __future__ import annotations
@@ -27,17 +30,30 @@ from dr_sim.experiments.tolerance import NO_TOLERANCE, Tolerance
 
 Key = tuple[str, str, str, str, str]  # measure, database, tenant, failure class, unit
 JUDGED = (
-    "data_loss", "outage", "unprotected", "exposure.mean", "exposure.p99", "exposure.max", "replay_lag.p99", "replay_lag.max",
-    "alerts_missed", "alerts_late", "alerts_false", "alert_delay",
-)  # fmt: skip
-"""What a regression is looked for in: all of them worse when larger. Phases of the outage and the other quantiles are
-shown by `compare`, and not judged: each question more makes every answer less sure."""
+    "data_loss",
+    "outage",
+    "unprotected",
+    "exposure.mean",
+    "exposure.p99",
+    "exposure.max",
+    "replay_lag.p99",
+    "replay_lag.max",
+    "alerts_missed",
+    "alerts_late",
+    "alerts_false",
+    "alert_delay",
+)
+"""What a regression is looked for in: all of them worse when larger. Phases of the outage and the
+other quantiles are shown by `compare`, and not judged: each question more makes every answer less
+sure.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """b - a of one measure over the pairs in which both have a value. p: how often chance alone would differ so much,
-    or, with a tolerance, so much more than the tolerance."""
+    """b - a of one measure over the pairs in which both have a value. p: how often chance alone
+    would differ so much, or, with a tolerance, so much more than the tolerance.
+    """
 
     measure: str
     database: str
@@ -60,15 +76,18 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
     found: dict[Key, dict[int, tuple[int, int | None]]] = {}
     for s in samples:
         for v in s.values:
-            found.setdefault((v.measure, v.database, v.tenant, v.failure_class, v.unit), {})[s.number] = (v.low, v.high)
+            found.setdefault((v.measure, v.database, v.tenant, v.failure_class, v.unit), {})[
+                s.number
+            ] = (v.low, v.high)
     return found
 
 
 def differences(
     a: Table, b: Table, confidence: float = 0.95, tolerance: Tolerance = NO_TOLERANCE
 ) -> Iterator[Difference]:
-    """Of every measure that both have, over the replications in which both have it. A censored value counts as what it is at
-    least: both of a pair ran equally long."""
+    """Of every measure that both have, over the replications in which both have it. A censored
+    value counts as what it is at least: both of a pair ran equally long.
+    """
     side = (1 - confidence) / 2
     for key in a:
         if key not in b:
@@ -98,7 +117,7 @@ def p_value(d: np.ndarray) -> float:
     fewer = min(int((d > 0).sum()), int((d < 0).sum()))
     signs = 2 * float(special.bdtr(fewer, n, 0.5))
     scaled = d / np.abs(d).max()
-    sizes = 2 * math.exp(-float(scaled.sum()) ** 2 / (2 * float(scaled @ scaled)))
+    sizes = 2 * math.exp(-(float(scaled.sum()) ** 2) / (2 * float(scaled @ scaled)))
     return min(1.0, 2 * min(signs, sizes))
 
 

@@ -1,8 +1,9 @@
-"""Replications of one or several scenarios until enough is known: looks at fixed numbers, whoever played them.
+"""Replications of one or several scenarios until enough is known: looks at fixed numbers, whoever
+played them.
 
-What is known is asked at growing numbers of replications (each half as many again), always of the first so many and of
-no other. So the end, and every number in it, is the same for any count of workers, after an interruption, and on a
-cluster.
+What is known is asked at growing numbers of replications (each half as many again), always of the
+first so many and of no other. So the end, and every number in it, is the same for any count of
+workers, after an interruption, and on a cluster.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Course:
     scenario: Scenario
     store: Store | None = None
     samples: dict[int, Sample] = field(default_factory=dict)
-    broken: dict[int, Broken] = field(default_factory=dict)  # replications that ended in an error; the others go on
+    # replications that ended in an error; the others go on
+    broken: dict[int, Broken] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.store is not None:
@@ -69,12 +71,19 @@ class Course:
 
 
 def play_all(
-    courses: Sequence[Course], n: int | Sequence[int], executor: Executor, progress: Progress | None = None
+    courses: Sequence[Course],
+    n: int | Sequence[int],
+    executor: Executor,
+    progress: Progress | None = None,
 ) -> None:
-    """See to it that every course has its first n replications (or each its own number). Each batch is kept before the
-    next is looked at."""
+    """See to it that every course has its first n replications (or each its own number). Each batch
+    is kept before the next is looked at.
+    """
     each = [n] * len(courses) if isinstance(n, int) else list(n)
-    jobs = [Job(str(i), c.scenario, c.missing(k)) for i, (c, k) in enumerate(zip(courses, each, strict=True))]
+    jobs = [
+        Job(str(i), c.scenario, c.missing(k))
+        for i, (c, k) in enumerate(zip(courses, each, strict=True))
+    ]
     jobs = [job for job in jobs if job.numbers]
     whole = sum(each)
     left = sum(len(job.numbers) for job in jobs)
@@ -85,10 +94,14 @@ def play_all(
 
 
 def look_by_look(
-    courses: Sequence[Course], plan: Replications, executor: Executor, progress: Progress | None = None
+    courses: Sequence[Course],
+    plan: Replications,
+    executor: Executor,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[int, int, bool]]:
-    """(number of the look, replications there are, whether it is the last), until the caller stops asking, at_most is
-    reached or the budget is spent. The first look is always there."""
+    """(number of the look, replications there are, whether it is the last), until the caller stops
+    asking, at_most is reached or the budget is spent. The first look is always there.
+    """
     began = time.monotonic()
     numbers = looks(plan)
     for i, n in enumerate(numbers):

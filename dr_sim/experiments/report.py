@@ -1,4 +1,6 @@
-"""A check in the forms that build servers read: JUnit XML, Markdown for a pull request, annotations beside the line."""
+"""A check in the forms that build servers read: JUnit XML, Markdown for a pull request, annotations
+beside the line.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ from dr_sim.verdict import Outcome
 _MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL: "❌ fail"}
 
 
-# ---- words -----------------------------------------------------------------------------------------------------------
+# ---- words
 def change_text(c: Change) -> str:
-    """'exposure.p99 rose from 5:00 to 9:58: by +4:58 [+4:10, +5:50]; 300 of 300 runs differ (by chance: less than 1 in 10^9)'."""
+    """'exposure.p99 rose from 5:00 to 9:58: by +4:58 [+4:10, +5:50]; 300 of 300 runs differ (by
+    chance: less than 1 in 10^9)'.
+    """
     d = c.difference
     i = d.interval
     what = " ".join(filter(None, (d.measure, d.database, d.tenant)))
@@ -30,7 +34,10 @@ def change_text(c: Change) -> str:
         return f"{text} (nothing in this scenario is left to chance)"
     by, least, most = (signed_text(x, d.unit) for x in (i.estimate, i.low, i.high))
     often = "less than 1 in 10^9" if d.p < 1e-9 else f"1 in {figures(1 / d.p, 2)}"
-    return f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by chance: {often})"
+    return (
+        f"{text}: by {by} [{least}, {most}]; {d.differing} of {d.pairs} runs differ (by "
+        f"chance: {often})"
+    )
 
 
 def text(check: Check, took_s: float) -> str:
@@ -45,10 +52,14 @@ def text(check: Check, took_s: float) -> str:
         out += [f"   {'WORSE' if x.worse else 'BETTER':<8} {change_text(x)}" for x in c.changes]
     out += [f"no sla   {path}" for path in check.without]
     out += [f"new      {path}: not in the baseline" for path in check.unmatched]
-    counts = ", ".join(f"{sum(c.outcome is o for c in check.checked)} {o.name.lower()}" for o in Outcome)
+    counts = ", ".join(
+        f"{sum(c.outcome is o for c in check.checked)} {o.name.lower()}" for o in Outcome
+    )
     out.append(f"{len(check.checked)} checked: {counts}  ({took_s:.1f} s)")
     if check.tolerance is not None:
-        out.append(f"compared with the baseline: a difference of at most {check.tolerance} does not count")
+        out.append(
+            f"compared with the baseline: a difference of at most {check.tolerance} does not count"
+        )
     return "\n".join(out)
 
 
@@ -64,10 +75,11 @@ def _of(v: LineVerdict) -> str:
     return " ".join(filter(None, parts))
 
 
-# ---- JUnit -----------------------------------------------------------------------------------------------------------
+# ---- JUnit
 def junit(check: Check) -> str:
-    """One suite a scenario, one case an SLA line (and one for the baseline); unknown is an error, or skipped where the
-    scenario says `on_unknown: warn`."""
+    """One suite a scenario, one case an SLA line (and one for the baseline); unknown is an error,
+    or skipped where the scenario says `on_unknown: warn`.
+    """
     suites = Xml.Element("testsuites", name="dr-sim check")
     for c in check.checked:
         suite = Xml.SubElement(suites, "testsuite", name=str(c.path), time=f"{c.seconds:.3f}")
@@ -75,14 +87,34 @@ def junit(check: Check) -> str:
         for v in c.distribution.verdict:
             file, line = place(v, c.path)
             case = Xml.SubElement(
-                suite, "testcase", classname=str(c.path), name=v.line.id, file=file, line=str(line), time=f"{each:.3f}"
+                suite,
+                "testcase",
+                classname=str(c.path),
+                name=v.line.id,
+                file=file,
+                line=str(line),
+                time=f"{each:.3f}",
             )
             if v.outcome is Outcome.FAIL:
                 Xml.SubElement(case, "failure", message=_said(v))
             elif v.outcome is Outcome.UNKNOWN:
-                Xml.SubElement(case, "skipped" if c.scenario.on_unknown == "warn" else "error", message=_said(v))
+                Xml.SubElement(
+                    case,
+                    "skipped" if c.scenario.on_unknown == "warn" else "error",
+                    message=_said(v),
+                )
         for change in c.changes:
-            case = Xml.SubElement(suite, "testcase", classname=str(c.path), name=" ".join(filter(None, ("baseline", change.difference.measure, change.difference.tenant))), file=str(c.path), line="1", time="0.000")
+            case = Xml.SubElement(
+                suite,
+                "testcase",
+                classname=str(c.path),
+                name=" ".join(
+                    filter(None, ("baseline", change.difference.measure, change.difference.tenant))
+                ),
+                file=str(c.path),
+                line="1",
+                time="0.000",
+            )
             if change.worse:
                 Xml.SubElement(case, "failure", message=change_text(change))
         if told := broken(c.distribution):
@@ -103,15 +135,22 @@ def _count(suite: Xml.Element) -> None:
 
 
 def _printable(message: str) -> str:
-    """Return a text without what XML has no room for: control characters and halves of characters."""
+    """Return a text without what XML has no room for: control characters and halves of
+    characters.
+    """
     return "".join(c if c.isprintable() else "?" for c in message)
 
 
-# ---- Markdown --------------------------------------------------------------------------------------------------------
+# ---- Markdown
 def markdown(check: Check) -> str:
     """A summary for a pull request: verdicts first, then a table."""
     worst = max((c.outcome for c in check.checked), default=Outcome.PASS)
-    out = [f"### dr-sim check: {_MARKS[worst]}", "", "| | scenario | promise | measured | |", "|---|---|---|---|---|"]
+    out = [
+        f"### dr-sim check: {_MARKS[worst]}",
+        "",
+        "| | scenario | promise | measured | |",
+        "|---|---|---|---|---|",
+    ]
     for c in check.checked:
         for v in c.distribution.verdict:
             file, line = place(v, c.path)
@@ -119,21 +158,31 @@ def markdown(check: Check) -> str:
             cells = [_MARKS[v.outcome], f"{file}:{line}", f"{_of(v)} {bound}", value, v.reason]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         for change in c.changes:
-            cells = ["❌ worse" if change.worse else "✅ better", str(c.path), "as in the baseline", "", change_text(change)]
+            cells = [
+                "❌ worse" if change.worse else "✅ better",
+                str(c.path),
+                "as in the baseline",
+                "",
+                change_text(change),
+            ]
             out.append("| " + " | ".join(_cell(x) for x in cells) + " |")
         if told := broken(c.distribution):
             out.append(f"| ❌ broken | {_cell(str(c.path))} | | | {told} |")
-    notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without] + [f"`{p}` is not in the baseline" for p in check.unmatched]
+    notes = [f"`{p}` promises nothing (no `sla:`)" for p in check.without] + [
+        f"`{p}` is not in the baseline" for p in check.unmatched
+    ]
     return "\n".join([*out, *(["", *(f"- {n}" for n in notes)] if notes else [])]) + "\n"
 
 
 def _cell(text: str) -> str:
-    """Return a text for a cell of a Markdown table: nothing in it is markup, and it has one line."""
+    """Return a text for a cell of a Markdown table: nothing in it is markup, and it has one
+    line.
+    """
     one_line = _printable(text.replace("\n", " "))
     return re.sub(r"([\\|`*_\[\]!~])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;")
 
 
-# ---- GitHub ----------------------------------------------------------------------------------------------------------
+# ---- GitHub
 def github_lines(check: Check) -> list[str]:
     """Workflow commands that show a message beside the line of a broken SLA."""
     out = []
@@ -142,7 +191,11 @@ def github_lines(check: Check) -> list[str]:
             if v.outcome is Outcome.PASS:
                 continue
             file, line = place(v, c.path)
-            level = "error" if v.outcome is Outcome.FAIL or c.scenario.on_unknown == "fail" else "warning"
+            level = (
+                "error"
+                if v.outcome is Outcome.FAIL or c.scenario.on_unknown == "fail"
+                else "warning"
+            )
             word = "missed" if v.outcome is Outcome.FAIL else "unknown"
             out.append(_command(level, file, line, f"SLA {v.line.id} {word}", _said(v)))
         out += [_of_change(c, change) for change in c.changes]
@@ -152,12 +205,18 @@ def github_lines(check: Check) -> list[str]:
 
 
 def _of_change(c: Checked, change: Change) -> str:
-    level, title = ("error", "worse than the baseline") if change.worse else ("notice", "better than the baseline")
+    level, title = (
+        ("error", "worse than the baseline")
+        if change.worse
+        else ("notice", "better than the baseline")
+    )
     return _command(level, str(c.path), 1, title, change_text(change))
 
 
 def _command(level: str, file: str, line: int, title: str, message: str) -> str:
-    return f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
+    return (
+        f"::{level} file={_property(file)},line={line},title={_property(title)}::{_data(message)}"
+    )
 
 
 def _data(text: str) -> str:
@@ -173,7 +232,9 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def write_reports(check: Check, junit_file: Path | None, markdown_file: Path | None) -> dict[Path, str]:
+def write_reports(
+    check: Check, junit_file: Path | None, markdown_file: Path | None
+) -> dict[Path, str]:
     """The files that were asked for, by name."""
     files = {}
     if junit_file is not None:

@@ -1,9 +1,10 @@
-"""What one replication leaves behind: a small record of whole numbers, enough for every distribution that is asked for.
+"""What one replication leaves behind: a small record of whole numbers, enough for every
+distribution that is asked for.
 
-A value has two ends: what it is at least and, unless the run ended too early to know, at most. A curve (exposure,
-replay lag) is kept as the time it spent above each limit of a grid that rises by a twentieth: added up over runs these
-give quantiles over all the time of all runs, exactly at the grid, interpolated between. Limits that the SLA names are
-kept exactly beside it.
+A value has two ends: what it is at least and, unless the run ended too early to know, at most. A
+curve (exposure, replay lag) is kept as the time it spent above each limit of a grid that rises by a
+twentieth: added up over runs these give quantiles over all the time of all runs, exactly at the
+grid, interpolated between. Limits that the SLA names are kept exactly beside it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, PHASES, STATISTICS, split
 from dr_sim.world.play import play
 
-GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)  # 0.1 s to about a year
+# 0.1 s to about a year
+GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)
 GRID_TYPE = np.dtype("<i8")
 MOST_DATABASES = 50  # above this a database has values of its own only where the SLA names it
 
@@ -37,7 +39,9 @@ Of = tuple[str, str, str]  # measure, database, tenant
 
 @dataclass(slots=True)
 class Value:
-    """One measure of one replication. unit: 'us', 'ppm', 'count', 'bytes'. high is None if it may be any more."""
+    """One measure of one replication. unit: 'us', 'ppm', 'count', 'bytes'. high is None if it may
+    be any more.
+    """
 
     measure: str
     database: str
@@ -50,7 +54,9 @@ class Value:
 
 @dataclass(slots=True)
 class CurveSample:
-    """Time above each limit of the grid, from number `first` on: all the time before it, none after the last."""
+    """Time above each limit of the grid, from number `first` on: all the time before it, none after
+    the last.
+    """
 
     measure: str
     database: str
@@ -75,8 +81,9 @@ Named = TypeVar("Named", Value, CurveSample)
 
 @dataclass(slots=True)
 class Sample:
-    """One replication: its number, values, curves, how many invariants broke in it and how many recoveries were silently
-    short, and which kinds of events and faults happened."""
+    """One replication: its number, values, curves, how many invariants broke in it and how many
+    recoveries were silently short, and which kinds of events and faults happened.
+    """
 
     number: int
     values: list[Value]
@@ -84,11 +91,17 @@ class Sample:
     violations: int
     silent: int = 0
     happened: list[str] = field(default_factory=list)
-    _found: dict[Of, list[Value]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _curves: dict[Of, list[CurveSample]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _found: dict[Of, list[Value]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _curves: dict[Of, list[CurveSample]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def values_of(self, measure: str, database: str, tenant: str) -> Sequence[Value]:
-        """One for each class of failure that it is told of. Found by name: a farm has thousands of values, and as many questions."""
+        """One for each class of failure that it is told of. Found by name: a farm has thousands of
+        values, and as many questions.
+        """
         if not self._found:
             _by_name(self.values, self._found)
         return self._found.get((measure, database, tenant), ())
@@ -106,15 +119,21 @@ def _by_name(of: list[Named], found: dict[Of, list[Named]]) -> None:
 
 
 _PACKED: dict[type, Callable[[Any], Any]] = {
-    **{of: attrgetter(*(f.name for f in fields(of) if f.init)) for of in (Sample, Value, CurveSample)},
+    **{
+        of: attrgetter(*(f.name for f in fields(of) if f.init))
+        for of in (Sample, Value, CurveSample)
+    },
     bytes: lambda numbers: b64encode(numbers).decode(),
 }
 
 
 def pack(samples: Sequence[Sample]) -> bytes:
-    """The form in which replications go from process to process and to disk: JSON, and what is long as numbers in base64, so
-    that neither end reads it digit by digit."""
-    return json.dumps(samples, separators=(",", ":"), default=lambda of: _PACKED[type(of)](of)).encode()
+    """The form in which replications go from process to process and to disk: JSON, and what is long
+    as numbers in base64, so that neither end reads it digit by digit.
+    """
+    return json.dumps(
+        samples, separators=(",", ":"), default=lambda of: _PACKED[type(of)](of)
+    ).encode()
 
 
 def unpack(packed: bytes) -> list[Sample]:
@@ -124,7 +143,9 @@ def unpack(packed: bytes) -> list[Sample]:
             number,
             [Value(*v) for v in values],
             [
-                CurveSample(measure, database, of, time, area, first, b64decode(above), exactly, tenant)
+                CurveSample(
+                    measure, database, of, time, area, first, b64decode(above), exactly, tenant
+                )
                 for measure, database, of, time, area, first, above, exactly, tenant in curves
             ],
             violations,
@@ -152,10 +173,12 @@ def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> S
     """The sample of a run that is measured already."""
     values, curves = list(_values(summary, scenario)), list(_curves(whole, scenario))
     violations, silent = len(summary["violations"]), len(summary["silent_recoveries"])
-    return Sample(scenario.replication_no, values, curves, violations, silent, sorted(summary["happened"]))
+    return Sample(
+        scenario.replication_no, values, curves, violations, silent, sorted(summary["happened"])
+    )
 
 
-# ---- values ----------------------------------------------------------------------------------------------------------
+# ---- values
 def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
     named = _named(scenario)
     yield from _of_failovers(summary["failovers"], named)
@@ -209,7 +232,9 @@ def _named(scenario: Scenario) -> list[str]:
 
 
 def _of_failovers(failovers: list[dict[str, Any]], named: list[str]) -> Iterator[Value]:
-    """By class of failure, measure by measure, the worst of the run's failovers: of the service, its databases and tenants."""
+    """By class of failure, measure by measure, the worst of the run's failovers: of the service,
+    its databases and tenants.
+    """
     for of in dict.fromkeys(f["class"] for f in failovers):
         mine = [f for f in failovers if f["class"] == of]
         yield from _costs("", "", of, mine)
@@ -229,34 +254,64 @@ def _parts_of(failovers: list[dict[str, Any]], what: str) -> dict[str, list[dict
     return found
 
 
-def _costs(database: str, tenant: str, failure_class: str, each: list[dict[str, Any]]) -> Iterator[Value]:
+def _costs(
+    database: str, tenant: str, failure_class: str, each: list[dict[str, Any]]
+) -> Iterator[Value]:
     """Of failovers, or of what they were to one database or tenant."""
     about = (database, failure_class)
-    yield _worst("data_loss", *about, [(x["data_loss_us"] or 0, x["data_loss_us"]) for x in each], tenant)
-    yield _worst("outage", *about, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant)
+    yield _worst(
+        "data_loss", *about, [(x["data_loss_us"] or 0, x["data_loss_us"]) for x in each], tenant
+    )
+    yield _worst(
+        "outage", *about, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant
+    )
     for phase in PHASES:
-        ends = [(x["phases_us"][phase], None if x["outage_us"] is None else x["phases_us"][phase]) for x in each]
+        ends = [
+            (x["phases_us"][phase], None if x["outage_us"] is None else x["phases_us"][phase])
+            for x in each
+        ]
         yield _worst(f"outage.{phase}", *about, ends, tenant)
-    ends = [(x["unprotected_us"] or 0, None if x["unprotected_censored"] else x["unprotected_us"]) for x in each]
+    ends = [
+        (x["unprotected_us"] or 0, None if x["unprotected_censored"] else x["unprotected_us"])
+        for x in each
+    ]
     yield _worst("unprotected", *about, ends, tenant)
 
 
-def _worst(measure: str, database: str, failure_class: str, ends: list[tuple[int, int | None]], tenant: str = "") -> Value:
+def _worst(
+    measure: str,
+    database: str,
+    failure_class: str,
+    ends: list[tuple[int, int | None]],
+    tenant: str = "",
+) -> Value:
     high = None if any(h is None for _, h in ends) else max(h for _, h in ends if h is not None)
     return Value(measure, database, failure_class, "us", max(low for low, _ in ends), high, tenant)
 
 
-def _of_curve(head: str, curve: dict[str, Any], database: str, failure_class: str, tenant: str = "") -> Iterator[Value]:
+def _of_curve(
+    head: str, curve: dict[str, Any], database: str, failure_class: str, tenant: str = ""
+) -> Iterator[Value]:
     if not curve["time_us"]:
         return
     for statistic in STATISTICS:
         value = curve[f"{statistic}_us"]
         if value is None:  # without end
-            yield Value(f"{head}.{statistic}", database, failure_class, "us", NO_WAY_US, None, tenant)
+            yield Value(
+                f"{head}.{statistic}", database, failure_class, "us", NO_WAY_US, None, tenant
+            )
             continue
         yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value, tenant)
     for limit, above in curve["above"].items():
-        yield Value(f"{head}.above_{limit}_us", database, failure_class, "ppm", above["ppm"], above["ppm"], tenant)
+        yield Value(
+            f"{head}.above_{limit}_us",
+            database,
+            failure_class,
+            "ppm",
+            above["ppm"],
+            above["ppm"],
+            tenant,
+        )
 
 
 def _of_alerts(score: dict[str, Any], database: str, tenant: str = "") -> Iterator[Value]:
@@ -264,28 +319,44 @@ def _of_alerts(score: dict[str, Any], database: str, tenant: str = "") -> Iterat
         yield Value(f"alerts_{name}", database, "", "count", score[name], score[name], tenant)
     if score["due"]:
         delay = score["max_delay_us"]
-        yield Value("alert_delay", database, "", "us", delay, None if score["missed"] else delay, tenant)
+        yield Value(
+            "alert_delay", database, "", "us", delay, None if score["missed"] else delay, tenant
+        )
 
 
-# ---- curves ----------------------------------------------------------------------------------------------------------
+# ---- curves
 def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
     """Of all legs."""
     end = whole.end_us
     named = _named(scenario)
     for failure_class in CLASSES:
         if failure_class != "site":
-            yield _sampled("exposure", "", failure_class, whole.exposure("", failure_class), scenario, end)
+            yield _sampled(
+                "exposure", "", failure_class, whole.exposure("", failure_class), scenario, end
+            )
             for name, tenant in asked_of_class(scenario, failure_class):
-                yield _sampled("exposure", name, failure_class, whole.exposure(name, failure_class, tenant), scenario, end, tenant)
+                yield _sampled(
+                    "exposure",
+                    name,
+                    failure_class,
+                    whole.exposure(name, failure_class, tenant),
+                    scenario,
+                    end,
+                    tenant,
+                )
             continue
         yield _sampled("exposure", "", failure_class, whole.exposure(), scenario, end)
         for name in named:
             yield _sampled("exposure", name, failure_class, whole.exposure(name), scenario, end)
         for tenant in asked_of(scenario):
-            yield _sampled("exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant)
+            yield _sampled(
+                "exposure", "", failure_class, whole.exposure(tenant=tenant), scenario, end, tenant
+            )
     for line in scenario.sla:
         head = split(line.measure)[0]
-        if head in ("exposure_before", "exposure_after") or (head == "outage_if_now" and (line.database or line.tenant)):
+        if head in ("exposure_before", "exposure_after") or (
+            head == "outage_if_now" and (line.database or line.tenant)
+        ):
             about = (line.database, line.failure_class or "site")
             curve = whole.curve(head, *about, line.tenant)
             yield _sampled(head, *about, curve, scenario, end, line.tenant)
@@ -298,7 +369,13 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
 
 
 def _sampled(
-    measure: str, database: str, failure_class: str, curve: AnyCurve, scenario: Scenario, end: int, tenant: str = ""
+    measure: str,
+    database: str,
+    failure_class: str,
+    curve: AnyCurve,
+    scenario: Scenario,
+    end: int,
+    tenant: str = "",
 ) -> CurveSample:
     curve = curve.window(scenario.measure_from_us, end)
     whole = curve.duration_us
@@ -307,11 +384,21 @@ def _sampled(
     last = int(np.searchsorted(-above, 0, side="left"))
     exactly = [[limit, curve.above_us(limit)] for limit in limits_of(scenario)]
     return CurveSample(
-        measure, database, failure_class, whole, curve.twice_area(), first, above[first:last].astype(GRID_TYPE).tobytes(), exactly, tenant
+        measure,
+        database,
+        failure_class,
+        whole,
+        curve.twice_area(),
+        first,
+        above[first:last].astype(GRID_TYPE).tobytes(),
+        exactly,
+        tenant,
     )
 
 
 def limits_of(scenario: Scenario) -> list[int]:
-    """The limits above which time is kept exactly: those of the summary, and every bound on a curve's quantile."""
+    """The limits above which time is kept exactly: those of the summary, and every bound on a
+    curve's quantile.
+    """
     bounds = {line.bound for line in scenario.sla if line.measure.partition(".")[0] in CURVES}
     return sorted({*limits_us(scenario), *bounds})

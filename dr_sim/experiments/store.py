@@ -1,8 +1,10 @@
-"""A folder that keeps finished replications: one small file a batch, whole or not at all, so that nothing is done twice.
+"""A folder that keeps finished replications: one small file a batch, whole or not at all, so that
+nothing is done twice.
 
-A batch is made beside its place and moved there, and begins with a hash of the rest: what a crash or a full disk leaves
-behind is passed over, and its replications are played again. The folder belongs to one scenario, one seed and one
-version of dr_sim's own code (its key); it is never mixed with another's.
+A batch is made beside its place and moved there, and begins with a hash of the rest: what a crash
+or a full disk leaves behind is passed over, and its replications are played again. The folder
+belongs to one scenario, one seed and one version of dr_sim's own code (its key); it is never mixed
+with another's.
 """
 
 from __future__ import annotations
@@ -21,14 +23,19 @@ from dr_sim.scenario.model import Scenario
 
 KEY_FILE = "replications.json"
 BATCHES = "batches"
-_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description")  # what changes no replication
+# what changes no replication
+_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description")
 
 
 def key_of(scenario: Scenario) -> str:
-    """Names what the replications of a scenario are: two scenarios with one key have the same ones."""
+    """Names what the replications of a scenario are: two scenarios with one key have the same
+    ones.
+    """
     said = {name: value for name, value in scenario.resolved.items() if name not in _NOT_THE_RUN}
     steps = ["steps"] if scenario.steps else []  # who doubts the fast paths wants each run played
-    text = json.dumps([said or repr(scenario), scenario.seed, code_digest(), *steps], sort_keys=True)
+    text = json.dumps(
+        [said or repr(scenario), scenario.seed, code_digest(), *steps], sort_keys=True
+    )
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -66,7 +73,9 @@ class Store:
             except (ValueError, KeyError, TypeError):
                 raise _refused(self.folder, f"holds a {KEY_FILE} that cannot be read") from None
             if found != self.key:
-                raise _refused(self.folder, "holds replications of another scenario, seed or version of dr_sim")
+                raise _refused(
+                    self.folder, "holds replications of another scenario, seed or version of dr_sim"
+                )
         elif self.folder.is_dir() and any(self.folder.iterdir()):
             raise _refused(self.folder, "is there and holds no replications")
         (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
@@ -78,7 +87,11 @@ class Store:
         """Put a finished batch on disk, as it came."""
         first, last = samples[0].number, samples[-1].number
         try:
-            write_whole(self.folder / BATCHES / f"{first:07}-{last:07}.batch", _hash(packed) + b"\n" + packed, tidy_first=False)
+            write_whole(
+                self.folder / BATCHES / f"{first:07}-{last:07}.batch",
+                _hash(packed) + b"\n" + packed,
+                tidy_first=False,
+            )
         except OSError as error:
             raise _refused(self.folder, f"cannot be written ({error.strerror or error})") from None
 

@@ -1,7 +1,9 @@
-"""A scenario with one or several keys varied: every combination on the same luck, one row a point and measure.
+"""A scenario with one or several keys varied: every combination on the same luck, one row a point
+and measure.
 
-The points are scenarios of their own, made as `--set` makes them, so whatever a file may say can be varied. They share
-seed and replications: what differs between two points is the keys and nothing else.
+The points are scenarios of their own, made as `--set` makes them, so whatever a file may say can be
+varied. They share seed and replications: what differs between two points is the keys and nothing
+else.
 """
 
 from __future__ import annotations
@@ -44,12 +46,15 @@ class Point:
 
 @dataclass
 class Swept:
-    """A finished sweep. table: a row a point, measure and statistic, one column more for each key that was varied."""
+    """A finished sweep. table: a row a point, measure and statistic, one column more for each key
+    that was varied.
+    """
 
     keys: tuple[str, ...]
     points: list[Point]
     distributions: list[Distribution] = field(repr=False)
-    without: list[tuple[Point, Distribution]] = field(default_factory=list, repr=False)  # points at which every replication broke
+    # points at which every replication broke
+    without: list[tuple[Point, Distribution]] = field(default_factory=list, repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -58,7 +63,9 @@ class Swept:
 
     @property
     def measures(self) -> pd.DataFrame:
-        """The single replications of every point: the keys, then the columns of Distribution.measures."""
+        """The single replications of every point: the keys, then the columns of
+        Distribution.measures.
+        """
         return self._by_point([found.measures for found in self.distributions])
 
     def _by_point(self, tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -73,14 +80,24 @@ class Swept:
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
-    def curve(self, measure: str, database: str = "", failure_class: str = "", confidence: float = CONFIDENCE) -> pd.DataFrame:
-        """One measure at every point: the keys, estimate, low, high; durations in seconds, shares in parts of 1."""
+    def curve(
+        self,
+        measure: str,
+        database: str = "",
+        failure_class: str = "",
+        confidence: float = CONFIDENCE,
+    ) -> pd.DataFrame:
+        """One measure at every point: the keys, estimate, low, high; durations in seconds, shares
+        in parts of 1.
+        """
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
         for point, found in zip(self.points, self.distributions, strict=True):
             i = found.interval(measure, database, failure_class, confidence)
-            rows.append({**point.values, "estimate": i.estimate, "low": i.low, "high": i.high, "n": found.n})
+            rows.append(
+                {**point.values, "estimate": i.estimate, "low": i.low, "high": i.high, "n": found.n}
+            )
         return pd.DataFrame(rows)
 
     def edge(
@@ -92,41 +109,64 @@ class Swept:
         failure_class: str = "",
         confidence: float = CONFIDENCE,
     ) -> Edge:
-        """Of one key that varies: which values surely meet a bound (seconds, parts; by default the scenario's SLA on that
-        measure), which surely miss it, and which are between. best: the end of the values at which it is met most
-        easily, from the smallest to the largest where they are numbers, else as they were given. ValueError if there are
-        several keys or no bound."""
+        """Of one key that varies: which values surely meet a bound (seconds, parts; by default the
+        scenario's SLA on that measure), which surely miss it, and which are between. best: the end
+        of the values at which it is met most easily, from the smallest to the largest where they
+        are numbers, else as they were given. ValueError if there are several keys or no bound.
+        """
         if len(self.keys) != 1:
-            raise ValueError(f"an edge is looked for along one key, and these are {', '.join(self.keys) or 'none'}")
-        bound = at_most if at_most is not None else bound_of(self.points[0].scenario, measure, database)
+            raise ValueError(
+                "an edge is looked for along one key, and these are "
+                f"{', '.join(self.keys) or 'none'}"
+            )
+        bound = (
+            at_most if at_most is not None else bound_of(self.points[0].scenario, measure, database)
+        )
         if bound is None:
-            raise ValueError(f"{measure}: no bound is given, and the SLA of {self.points[0].scenario.name} has none")
+            raise ValueError(
+                f"{measure}: no bound is given, and the SLA of "
+                f"{self.points[0].scenario.name} has none"
+            )
         curve = self.curve(measure, database, failure_class, confidence)
         verdicts = {
-            value: met(low, high, bound) for value, low, high in zip(curve[self.keys[0]], curve["low"], curve["high"], strict=True)
+            value: met(low, high, bound)
+            for value, low, high in zip(
+                curve[self.keys[0]], curve["low"], curve["high"], strict=True
+            )
         }
         values = in_order(list(verdicts))
         return edge_of(self.keys[0], values, [verdicts[value] for value in values], best)
 
     def answer(self, asked: str) -> list[Told]:
-        """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the whole SLA: what is known, for
-        each combination of the other keys' values. UnitError (a ValueError) if it cannot be read, or there is no SLA."""
+        """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the
+        whole SLA: what is known, for each combination of the other keys' values. UnitError (a
+        ValueError) if it cannot be read, or there is no SLA.
+        """
         found = parse_answer(asked)
         check_answer(found, list(self.keys))
         if found.line is None and not self.points[0].scenario.sla:
-            raise UnitError(f"the SLA of {self.points[0].scenario.name} has no lines; write '... with exposure.p99 at most 15 min'")
+            raise UnitError(
+                f"the SLA of {self.points[0].scenario.name} has no lines; write '... with "
+                "exposure.p99 at most 15 min'"
+            )
         return answers(self, found)
 
-    def plot(self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None) -> Any:
-        """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a line or contour, in the
-        measure's unit (seconds, parts), by default the scenario's bound on that measure."""
+    def plot(
+        self, measure: str, database: str = "", failure_class: str = "", sla: float | None = None
+    ) -> Any:
+        """A matplotlib Figure: a curve with its interval for one key, a heat map for two; sla: a
+        line or contour, in the measure's unit (seconds, parts), by default the scenario's bound on
+        that measure.
+        """
         from dr_sim.figures.sweep import sweep_figure
 
         return sweep_figure(self, measure, database, failure_class, sla)
 
 
 def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
-    """The SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if it has none."""
+    """The SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if it has
+    none.
+    """
     for line in scenario.sla:
         if (line.measure, line.database, line.tenant) == (measure, database, ""):
             return line.bound / SECOND_US if kind_of(measure) != "count" else float(line.bound)
@@ -134,13 +174,18 @@ def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | No
 
 
 def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
-    """'link.bandwidth=10..1000Mbit/s:log9' and the like, as after --vary. InputError with every mistake."""
+    """'link.bandwidth=10..1000Mbit/s:log9' and the like, as after --vary. InputError with every
+    mistake.
+    """
     out, problems = [], []
     for text in texts:
         key, equals, values = text.partition("=")
         try:
             if not equals or not key.strip():
-                raise UnitError("write --vary key.path=values, for example --vary link.bandwidth=10..1000Mbit/s:log9")
+                raise UnitError(
+                    "write --vary key.path=values, for example --vary "
+                    "link.bandwidth=10..1000Mbit/s:log9"
+                )
             out.append(Sweep(key.strip(), sweep_values(values)))
         except UnitError as error:
             problems.append(Problem(f"--vary {text}", 0, 0, str(error)))
@@ -150,15 +195,39 @@ def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:
 
 
 def points_of(
-    path: Path | str, sweeps: Sequence[Sweep], overrides: Iterable[str] = (), seed: int | None = None
+    path: Path | str,
+    sweeps: Sequence[Sweep],
+    overrides: Iterable[str] = (),
+    seed: int | None = None,
 ) -> list[Point]:
-    """Every combination of the values, the last key's changing fastest. InputError if any of them is no scenario."""
+    """Every combination of the values, the last key's changing fastest. InputError if any of them
+    is no scenario.
+    """
     keys = [s.key for s in sweeps]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise InputError([Problem(f"--vary {key}", 0, 0, "is varied twice; write all its values in one, with commas between") for key in twice])
+        raise InputError(
+            [
+                Problem(
+                    f"--vary {key}",
+                    0,
+                    0,
+                    "is varied twice; write all its values in one, with commas between",
+                )
+                for key in twice
+            ]
+        )
     combinations = list(product(*(s.values for s in sweeps)))
     if len(combinations) > MOST_POINTS:
-        raise InputError([Problem(str(path), 0, 0, f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less")])
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    0,
+                    0,
+                    f"has {len(combinations):,} points, more than {MOST_POINTS:,}; vary less",
+                )
+            ]
+        )
     points: list[Point] = []
     known: dict[str, dict[str, str]] = {}
     for values in combinations:
@@ -176,7 +245,15 @@ def points_of(
 
 def _said(scenario: Scenario) -> str:
     """Two scenarios with one such text are the same, however their quantities are written."""
-    plain = replace(scenario, resolved={}, replications=None, on_unknown="", sweep=(), answer=None, description="")
+    plain = replace(
+        scenario,
+        resolved={},
+        replications=None,
+        on_unknown="",
+        sweep=(),
+        answer=None,
+        description="",
+    )
     return blake2b(repr(plain).encode()).hexdigest()
 
 
@@ -193,11 +270,20 @@ def _as_varied(problem: Problem, at: dict[str, str]) -> Problem:
 
 
 def play_sweep(
-    points: list[Point], n: int, executor: Executor, folder: Path | None = None, progress: Progress | None = None
+    points: list[Point],
+    n: int,
+    executor: Executor,
+    folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Swept:
-    """n replications of every point, all points at once. folder: keeps a folder of batches for each point."""
+    """n replications of every point, all points at once. folder: keeps a folder of batches for each
+    point.
+    """
     courses = [
-        Course(p.scenario, None if folder is None else Store(folder / key_of(p.scenario), p.scenario)) for p in points
+        Course(
+            p.scenario, None if folder is None else Store(folder / key_of(p.scenario), p.scenario)
+        )
+        for p in points
     ]
     play_all(courses, n, executor, progress)
     found = [c.found(n) for c in courses]
@@ -210,7 +296,6 @@ def play_sweep(
     return Swept(keys, [point for point, _ in swept], [of for _, of in swept], without)
 
 
-
 def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> SweepAnswer | None:
     """After --answer, or as the scenario says. InputError if it asks for what is not varied."""
     try:
@@ -218,18 +303,30 @@ def asked_of(text: str | None, scenario: Scenario, sweeps: Sequence[Sweep]) -> S
         if asked is not None:
             check_answer(asked, [s.key for s in sweeps])
             if asked.line is None and not scenario.sla:
-                raise UnitError("the scenario has no sla to meet; write '... with exposure.p99 at most 15 min'")
+                raise UnitError(
+                    "the scenario has no sla to meet; write '... with exposure.p99 at most 15 min'"
+                )
     except UnitError as error:
-        raise InputError([Problem("--answer" if text is not None else "answer", 0, 0, str(error))]) from None
+        raise InputError(
+            [Problem("--answer" if text is not None else "answer", 0, 0, str(error))]
+        ) from None
     return asked
 
 
 def measures_of(scenario: Scenario, asked: SweepAnswer | None = None) -> list[str]:
-    """What a sweep shows where nobody says: what is asked for, the SLA's measures, a line on every run by its most; else
-    exposure.p99."""
+    """What a sweep shows where nobody says: what is asked for, the SLA's measures, a line on every
+    run by its most; else exposure.p99.
+    """
     found = []
-    for line in (*([asked.line] if asked is not None and asked.line is not None else []), *scenario.sla):
-        measure = line.measure if split(line.measure)[1] or line.measure in COUNTS else f"{line.measure}.max"
+    for line in (
+        *([asked.line] if asked is not None and asked.line is not None else []),
+        *scenario.sla,
+    ):
+        measure = (
+            line.measure
+            if split(line.measure)[1] or line.measure in COUNTS
+            else f"{line.measure}.max"
+        )
         if kind_of(measure) != "count" and not (line.database or line.tenant):
             found.append(measure)
     return list(dict.fromkeys(found)) or ["exposure.p99"]
@@ -239,7 +336,10 @@ def check_measures(measures: Sequence[str]) -> None:
     """InputError for what a sweep cannot draw."""
     wrong = [m for m in measures if not kind_of(m) or not split(m)[1]]
     if wrong:
-        told = "is no measure with a statistic; write for example exposure.p99, outage.p95 or exposure.above_15_min"
+        told = (
+            "is no measure with a statistic; write for example exposure.p99, outage.p95 or "
+            "exposure.above_15_min"
+        )
         raise InputError([Problem(f"--measure {m}", 0, 0, told) for m in wrong])
 
 
@@ -250,13 +350,23 @@ def table_text(swept: Swept, measures: Sequence[str]) -> str:
         cells = [point.values[key] for key in swept.keys]
         for measure in measures:
             i = found.interval(measure)
-            cells.append("-" if math.isnan(i.estimate) else f"{_shown(i.estimate, measure)} [{_shown(i.low, measure)}, {_shown(i.high, measure)}]")
+            cells.append(
+                "-"
+                if math.isnan(i.estimate)
+                else f"{_shown(i.estimate, measure)} [{_shown(i.low, measure)}, "
+                f"{_shown(i.high, measure)}]"
+            )
         lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def _shown(x: float, measure: str) -> str:
     if not math.isfinite(x):
         return "?"
-    return clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{figures(100 * x)} %"
+    return (
+        clock(round(x * SECOND_US)) if kind_of(measure) == "duration" else f"{figures(100 * x)} %"
+    )

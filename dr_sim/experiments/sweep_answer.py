@@ -1,8 +1,10 @@
-"""What a sweep answers: the smallest (or largest) value of a key that surely meets what is asked, and what cannot be told.
+"""What a sweep answers: the smallest (or largest) value of a key that surely meets what is asked,
+and what cannot be told.
 
-Each point is judged as a check judges a scenario: what is asked is met where every line passes, missed where one fails. The
-points are asked in a fixed order from the best end on (edge.py), so the chance that the value named does not meet it is
-that of one point. Where nobody said which end is the best, both are tried, and each has half of that chance.
+Each point is judged as a check judges a scenario: what is asked is met where every line passes,
+missed where one fails. The points are asked in a fixed order from the best end on (edge.py), so the
+chance that the value named does not meet it is that of one point. Where nobody said which end is
+the best, both are tried, and each has half of that chance.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ _MET = {Outcome.PASS: "yes", Outcome.UNKNOWN: "unknown", Outcome.FAIL: "no"}
 
 @dataclass(slots=True)
 class Told:
-    """The answer along one key. at: the values of the others; edge: see there; because: by value, the verdict that decided it
-    (the worst line's)."""
+    """The answer along one key. at: the values of the others; edge: see there; because: by value,
+    the verdict that decided it (the worst line's).
+    """
 
     at: dict[str, str]
     smallest: bool
@@ -43,17 +46,31 @@ class Told:
         if not self.ordered:
             return {**self.at, "key": e.key, "asked": "each", "verdicts": verdicts}
         return {
-            **self.at, "key": e.key, "asked": "smallest" if self.smallest else "largest",
-            "meets": e.meets, "not_known": list(e.unknown), "misses": e.misses, "verdicts": verdicts,
-        }  # fmt: skip
+            **self.at,
+            "key": e.key,
+            "asked": "smallest" if self.smallest else "largest",
+            "meets": e.meets,
+            "not_known": list(e.unknown),
+            "misses": e.misses,
+            "verdicts": verdicts,
+        }
 
 
 def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
-    """One for each combination of the other keys' values. asked: None is the whole SLA along the first key whose values are
-    numbers, at whichever end it is met; where no key has such values, each value of the first is judged by itself. A sweep
-    over the SLA holds each point against its own. Empty if there is nothing to ask: no SLA."""
-    key = asked.key if asked is not None else next((k for k in swept.keys if numbers(_values(swept, k))), None)
-    each = [p.scenario.sla if asked is None or asked.line is None else (asked.line,) for p in swept.points]
+    """One for each combination of the other keys' values. asked: None is the whole SLA along the
+    first key whose values are numbers, at whichever end it is met; where no key has such values,
+    each value of the first is judged by itself. A sweep over the SLA holds each point against its
+    own. Empty if there is nothing to ask: no SLA.
+    """
+    key = (
+        asked.key
+        if asked is not None
+        else next((k for k in swept.keys if numbers(_values(swept, k))), None)
+    )
+    each = [
+        p.scenario.sla if asked is None or asked.line is None else (asked.line,)
+        for p in swept.points
+    ]
     if not swept.keys or not all(each):
         return []
     sides = [asked.smallest] if asked is not None else [True, False]
@@ -65,14 +82,20 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
         verdicts = [judge_line(found.samples, line, errors, luck=found.luck) for line in lines]
         groups.setdefault(others, {})[point.values[along]] = max(verdicts, key=lambda v: v.outcome)
     if key is None:
-        return [Told(dict(at), True, Edge(along, None, (), None), because, ordered=False) for at, because in groups.items()]
+        return [
+            Told(dict(at), True, Edge(along, None, (), None), because, ordered=False)
+            for at, because in groups.items()
+        ]
     return [_told(dict(at), key, sides, because) for at, because in groups.items()]
 
 
 def _told(at: dict[str, str], key: str, sides: list[bool], because: dict[str, LineVerdict]) -> Told:
     values = in_order(list(because))
     verdicts = [_MET[because[v].outcome] for v in values]
-    each = [Told(at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because) for smallest in sides]
+    each = [
+        Told(at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because)
+        for smallest in sides
+    ]
     return next((told for told in each if told.edge.meets is not None), each[0])
 
 
@@ -84,7 +107,9 @@ _READ = (units.parse_duration, units.parse_bandwidth, units.parse_size, units.pa
 
 
 def numbers(values: Sequence[str]) -> list[float]:
-    """Of values that are all numbers, or all quantities of one kind ('500 Mbit/s', '1 Gbit/s'; 'every 5 min'); empty if not."""
+    """Of values that are all numbers, or all quantities of one kind ('500 Mbit/s', '1 Gbit/s';
+    'every 5 min'); empty if not.
+    """
     texts = [value.strip().removeprefix("every ") for value in values]
     for read in (lambda text: float(text.replace(",", "")), *_READ):
         try:
@@ -100,19 +125,33 @@ def in_order(values: list[str]) -> list[str]:
     return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values
 
 
-# ---- words -----------------------------------------------------------------------------------------------------------
+# ---- words
 def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
     """What the command prints."""
     if not told:
-        return "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY with MEASURE at most BOUND'"
+        return (
+            "ANSWER  none: the scenario has no sla; ask for one with --answer 'smallest KEY "
+            "with MEASURE at most BOUND'"
+        )
     what = "the SLA is met" if asked is None or asked.line is None else _said(asked.line)
     confidence = f"{100 * CONFIDENCE:.0f} % confidence, {runs:,} runs a point"
     if runs == 1:
-        confidence = "one run a point, and nothing is said of other luck: ask for more with --replications"
+        confidence = (
+            "one run a point, and nothing is said of other luck: ask for more with --replications"
+        )
     wanted = f"{'smallest' if told[0].smallest else 'largest'} {told[0].edge.key} with which {what}"
-    out = [f"ANSWER  {wanted if told[0].ordered else f'with which {told[0].edge.key} {what}'} ({confidence})"]
-    if runs > 1 and any(v.line.measure.partition(".")[0] in CURVES for of in told for v in of.because.values()):
-        out.append("  (a verdict's interval holds whatever no run has shown yet; so it is wider than the table's)")
+    out = [
+        "ANSWER  "
+        f"{wanted if told[0].ordered else f'with which {told[0].edge.key} {what}'} "
+        f"({confidence})"
+    ]
+    if runs > 1 and any(
+        v.line.measure.partition(".")[0] in CURVES for of in told for v in of.because.values()
+    ):
+        out.append(
+            "  (a verdict's interval holds whatever no run has shown yet; so it is wider "
+            "than the table's)"
+        )
     for of in told:
         at = ", ".join(f"{key} {value}" for key, value in of.at.items())
         out += [f"  at {at}:"] if at else []
@@ -125,7 +164,10 @@ def _said(line: SlaLine) -> str:
     from dr_sim.scenario.sla import kind_of
     from dr_sim.verdict import UNITS
 
-    return f"{line.measure} is {'at most' if line.at_most else 'at least'} {value_text(line.bound, UNITS[kind_of(line.measure)])}"
+    return (
+        f"{line.measure} is {'at most' if line.at_most else 'at least'} "
+        f"{value_text(line.bound, UNITS[kind_of(line.measure)])}"
+    )
 
 
 def _lines(told: Told) -> list[str]:
@@ -137,11 +179,22 @@ def _lines(told: Told) -> list[str]:
     if e.meets is None:
         out.append(f"none of {len(values)}: not even {best} surely does: {_why(told, best)}")
     else:
-        every = " (every value here does; the limit lies beyond)" if e.meets == (values[0] if told.smallest else values[-1]) else ""
+        every = (
+            " (every value here does; the limit lies beyond)"
+            if e.meets == (values[0] if told.smallest else values[-1])
+            else ""
+        )
         out.append(f"{e.meets}{every}: {_why(told, e.meets)}")
-    out += [f"not known at {value}: {_why(told, value)}" for value in e.unknown if value != best or e.meets is not None]
+    out += [
+        f"not known at {value}: {_why(told, value)}"
+        for value in e.unknown
+        if value != best or e.meets is not None
+    ]
     if e.misses is not None:
-        out.append(f"too {'small up to' if told.smallest else 'large from'} {e.misses}: {_why(told, e.misses)}")
+        out.append(
+            f"too {'small up to' if told.smallest else 'large from'} {e.misses}: "
+            f"{_why(told, e.misses)}"
+        )
     return out
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dr_sim.units import SECOND_US, UnitError, format_duration, format_ppm, parse_duration, parse_ppm
+from dr_sim.units import (
+    SECOND_US,
+    UnitError,
+    format_duration,
+    format_ppm,
+    parse_duration,
+    parse_ppm,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,9 @@ class Tolerance:
 
 
 DEFAULT = Tolerance(relative_ppm=10_000, absolute_us=SECOND_US)
-"""1 s: screens and alerts show durations to the second. 1 %: a promise in minutes is not missed or met
-by less, and it is the precision to which dr_sim shows numbers (three figures)."""
+"""1 s: screens and alerts show durations to the second. 1 %: a promise in minutes is not missed or
+met by less, and it is the precision to which dr_sim shows numbers (three figures).
+"""
 
 
 NO_TOLERANCE = Tolerance(relative_ppm=0, absolute_us=0)

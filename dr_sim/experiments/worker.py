@@ -1,7 +1,9 @@
-"""One worker: a fresh Python process that plays batches of replications until its standard input ends.
+"""One worker: a fresh Python process that plays batches of replications until its standard input
+ends.
 
-It is started with nothing but pipes: no fork, so threads and open files of the caller do not matter, and no `__main__`
-guard is asked of a caller's script. Its input ends when its parent dies, however it dies, and so does it.
+It is started with nothing but pipes: no fork, so threads and open files of the caller do not
+matter, and no `__main__` guard is asked of a caller's script. Its input ends when its parent dies,
+however it dies, and so does it.
 """
 
 from __future__ import annotations
@@ -23,18 +25,26 @@ from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
 
 HEAD = struct.Struct("<Q")
-PIPE_BYTES = 1 << 20  # room for what a batch says (256 replications of some kilobytes each), so that no worker waits to be heard
+# room for what a batch says (256 replications of some kilobytes each), so that no worker waits to
+# be heard
+PIPE_BYTES = 1 << 20
 
 
 def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
-    """A new worker; first it says ('ready',). idle_s: it ends when it was told nothing for so long; 0: it waits for ever."""
+    """A new worker; first it says ('ready',). idle_s: it ends when it was told nothing for so long;
+    0: it waits for ever.
+    """
     root = str(Path(dr_sim.__file__).parents[1])
     paths = [root, *(path for path in sys.path if path)]
     process = subprocess.Popen(
         [sys.executable, "-m", "dr_sim.experiments.worker", str(idle_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONSAFEPATH": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+            "PYTHONSAFEPATH": "1",
+        },
         process_group=0,  # Ctrl-C is the parent's to answer
     )
     if sys.platform == "linux":
@@ -65,18 +75,23 @@ def receive(stream: IO[bytes]) -> Any:
 
 def main() -> None:
     """Until the parent ends, however it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGALRM):
-        signal.signal(number, lambda number, frame: sys.exit(0))  # real engines leave no files and no servers behind
-    talk = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to be said at the end, when nobody may listen
+        # real engines leave no files and no servers behind
+        signal.signal(number, lambda number, frame: sys.exit(0))
+    # nothing is left to be said at the end, when nobody may listen
+    talk = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever prints must not get in between
     with suppress(EOFError, BrokenPipeError):
         _work(sys.stdin.buffer, talk, float(sys.argv[1]))
 
 
 def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
-    """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',), then for each batch
-    ('done', packed samples (b'' if there are none), seconds, list of Broken) or ('refused', DrSimError)."""
+    """Messages in: ('scenario', key, Scenario) and ('run', key, first, count). Out: ('ready',),
+    then for each batch ('done', packed samples (b'' if there are none), seconds, list of Broken) or
+    ('refused', DrSimError).
+    """
     from dr_sim.experiments.sample import pack, take
 
     send(talk, ("ready",))

@@ -1,4 +1,6 @@
-"""Everything that can happen to a service in a scenario: one file each, this tuple lists them all."""
+"""Everything that can happen to a service in a scenario: one file each, this tuple lists them
+all.
+"""
 
 from __future__ import annotations
 
@@ -91,9 +93,20 @@ KINDS: tuple[Kind, ...] = (
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 RECORDED_OUTAGE = "recorded_outage"
-"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:` brings it."""
+"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
+brings it.
+"""
 EXPLAINS: dict[str, tuple[Explains, ...]] = {kind.name: kind.explains for kind in KINDS} | {
     RECORDED_OUTAGE: (Explains.LINK_DOWN,)
 }
 
-__all__ = ["BY_NAME", "EXPLAINS", "KINDS", "RECORDED_OUTAGE", "Effect", "Explains", "Kind", "Occurrence"]
+__all__ = [
+    "BY_NAME",
+    "EXPLAINS",
+    "KINDS",
+    "RECORDED_OUTAGE",
+    "Effect",
+    "Explains",
+    "Kind",
+    "Occurrence",
+]

@@ -1,4 +1,6 @@
-"""A person takes a full backup by hand, to a place of his own; unless it is copy-only it moves the differential base."""
+"""A person takes a full backup by hand, to a place of his own; unless it is copy-only it moves the
+differential base.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,14 @@ def happen(event: Occurrence, params: AdHocFull) -> None:
 
 
 KIND = Kind(
-    "ad_hoc_full", AdHocFull, "database", True,
-    "a full for a test system: later incrementals stand on it, and on the secondary's full they fail (3136)",
-    "vendor documentation of copy-only backups; operators' threads: incrementals on a base that nobody has",
-    happen, needs_primary=True,
-)  # fmt: skip
+    "ad_hoc_full",
+    AdHocFull,
+    "database",
+    True,
+    "a full for a test system: later incrementals stand on it, and on the secondary's "
+    "full they fail (3136)",
+    "vendor documentation of copy-only backups; operators' threads: incrementals on a "
+    "base that nobody has",
+    happen,
+    needs_primary=True,
+)

@@ -10,7 +10,9 @@ from dr_sim.world.backup_mishaps import cut_off
 
 class BackupCutOff(Params):
     database: DatabaseName
-    after: Ppm = default("50 %", "assumed", "part of its bytes that the next log backup gets to write")
+    after: Ppm = default(
+        "50 %", "assumed", "part of its bytes that the next log backup gets to write"
+    )
 
 
 def happen(event: Occurrence, params: BackupCutOff) -> None:
@@ -27,9 +29,15 @@ def happen(event: Occurrence, params: BackupCutOff) -> None:
 
 
 KIND = Kind(
-    "backup_cut_off", BackupCutOff, "database", True,
-    "the backup process or its connection dies, or a local failover falls into it (R10); one under way is cut off at once",
+    "backup_cut_off",
+    BackupCutOff,
+    "database",
+    True,
+    "the backup process or its connection dies, or a local failover falls into it (R10); "
+    "one under way is cut off at once",
     "mission R10; SQL Server's 3256 is what such a file gives",
-    happen, needs_log=True, needs_primary=True,
+    happen,
+    needs_log=True,
+    needs_primary=True,
     explains=(Explains.CUT_OFF,),
-)  # fmt: skip
+)

@@ -25,15 +25,23 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     for place in places:
         delete = world.primary.delete if place == "primary" else world.secondary.delete
         for file in world.files_at(place, index):
-            if params.kind in ("any", file.kind.word) and file.ends_us < before_us and file.made is not None:
+            if (
+                params.kind in ("any", file.kind.word)
+                and file.ends_us < before_us
+                and file.made is not None
+            ):
                 delete(file, "clean-up")
     event.ends(what, index)
 
 
 KIND = Kind(
-    "careless_clean_up", CarelessCleanUp, None, True,
-    "a clean-up script or a retention by age that takes the base of a chain, or what has not been copied or replayed yet",
+    "careless_clean_up",
+    CarelessCleanUp,
+    None,
+    True,
+    "a clean-up script or a retention by age that takes the base of a chain, or what has "
+    "not been copied or replayed yet",
     "operators' threads: retention that deletes the base of a chain",
     happen,
     explains=(Explains.FILE_LOST, Explains.COPY_LOST),
-)  # fmt: skip
+)

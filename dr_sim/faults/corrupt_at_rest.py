@@ -1,4 +1,6 @@
-"""Files that have landed (or lie at the primary) go bad where they lie, several at once: disks fail in clusters."""
+"""Files that have landed (or lie at the primary) go bad where they lie, several at once: disks fail
+in clusters.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,20 @@ from dr_sim.world.backup_file import BackupFile
 
 
 class CorruptAtRest(Params):
-    database: DatabaseName | None = Field(None, description="left out: of every database on one disk")
-    machine: MachineName | None = Field(None, description="at the primary, with no database: whose; all if left out")
+    database: DatabaseName | None = Field(
+        None, description="left out: of every database on one disk"
+    )
+    machine: MachineName | None = Field(
+        None, description="at the primary, with no database: whose; all if left out"
+    )
     where: Literal["secondary", "primary"] = "secondary"
     kind: Literal["any", "full", "incremental", "log"] = "any"
-    files: int = Field(1, ge=1, le=MOST_FILES, description="the newest so many of each database, side by side on the disk")
+    files: int = Field(
+        1,
+        ge=1,
+        le=MOST_FILES,
+        description="the newest so many of each database, side by side on the disk",
+    )
 
 
 def happen(event: Occurrence, params: CorruptAtRest) -> None:
@@ -28,17 +39,26 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
     event.begins("corruption at rest", index)
     hit: list[BackupFile] = []
     for i, database in enumerate(specs):
-        if index == i or (index < 0 and (params.where == "secondary" or params.machine in (None, database.machine))):
-            hit += [f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)][-params.files :]
+        if index == i or (
+            index < 0
+            and (params.where == "secondary" or params.machine in (None, database.machine))
+        ):
+            hit += [
+                f for f in world.files_at(params.where, i) if params.kind in ("any", f.kind.word)
+            ][-params.files :]
     for nth, file in enumerate(hit):
         hurt_file(world.context, file, params.where, *draw_extent(event, file, nth))
     event.ends("corruption at rest", index)
 
 
 KIND = Kind(
-    "corrupt_at_rest", CorruptAtRest, "database", True,
+    "corrupt_at_rest",
+    CorruptAtRest,
+    "database",
+    True,
     "latent sector errors and silent corruption of a disk, clustered",
-    "FAST 2008: over 400,000 checksum mismatches on 1.53 million disks in 41 months, clustered by disk; sizes: CERN 2007",
+    "FAST 2008: over 400,000 checksum mismatches on 1.53 million disks in 41 months, "
+    "clustered by disk; sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY, Explains.FILE_LOST),
-)  # fmt: skip
+)

@@ -14,7 +14,9 @@ from dr_sim.world.backup_file import BackupFile
 
 
 class CorruptInTransit(Params):
-    database: DatabaseName | None = Field(None, description="only this database's files; any if left out")
+    database: DatabaseName | None = Field(
+        None, description="only this database's files; any if left out"
+    )
     kind: Literal["any", "full", "incremental", "log"] = "any"
     files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
 
@@ -30,7 +32,9 @@ def happen(event: Occurrence, params: CorruptInTransit) -> None:
         if left and index in (-1, file.database) and params.kind in ("any", file.kind.word):
             offset, length = draw_extent(event, file, params.files - left)
             left -= 1
-            world.context.note("truth.damaged", file.database, file.number, "transit", offset, max(1, length))
+            world.context.note(
+                "truth.damaged", file.database, file.number, "transit", offset, max(1, length)
+            )
             data = hurt(data, file.nominal_bytes, offset, length)
             if not left:
                 event.ends("corruption in transit", index)
@@ -41,9 +45,12 @@ def happen(event: Occurrence, params: CorruptInTransit) -> None:
 
 
 KIND = Kind(
-    "corrupt_in_transit", CorruptInTransit, "database", True,
+    "corrupt_in_transit",
+    CorruptInTransit,
+    "database",
+    True,
     "damage on the way that TCP's checksum misses, or a faulty network card or proxy",
     "one packet in 16 million to 10 billion (Stone and Partridge 2000); sizes: CERN 2007",
     happen,
     explains=(Explains.DAMAGED_COPY,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""How faults hurt bytes: sizes and places drawn from what was measured, mapped to the bytes that really lie there."""
+"""How faults hurt bytes: sizes and places drawn from what was measured, mapped to the bytes that
+really lie there.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def hurt_file(context: Context, file: BackupFile, where: str, offset: int, lengt
 
 
 def hurt(data: bytes, nominal_bytes: int, offset: int, length: int) -> bytes:
-    """The bytes with that stretch of the nominal file inverted, to scale; one bit where length is 0."""
+    """The bytes with that stretch of the nominal file inverted, to scale; one bit where length is
+    0.
+    """
     if not data:
         return data
     if nominal_bytes <= 0:

@@ -20,8 +20,13 @@ def happen(event: Occurrence, params: DeadAlertChannel) -> None:
 
 
 KIND = Kind(
-    "dead_alert_channel", DeadAlertChannel, "duration", True,
-    "a mail server that rejects, a pager that is off, a monitor that is down: what is raised meanwhile counts for nothing",
+    "dead_alert_channel",
+    DeadAlertChannel,
+    "duration",
+    True,
+    "a mail server that rejects, a pager that is off, a monitor that is down: what is "
+    "raised meanwhile counts for nothing",
     "operators' threads: the monitor itself down, mail rejected",
-    happen, place=lambda params: "alerts",
-)  # fmt: skip
+    happen,
+    place=lambda params: "alerts",
+)

@@ -9,39 +9,58 @@ from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
 from dr_sim.world.volume import Volume
 
-PLACES = {"primary_share": "the primary's share", "secondary_share": "the landing share", "secondary_data": "the data disk"}
+PLACES = {
+    "primary_share": "the primary's share",
+    "secondary_share": "the landing share",
+    "secondary_data": "the data disk",
+}
 
 
 class DiskFull(Params):
     disk: Literal["primary_share", "secondary_share", "secondary_data"]
     duration: Law
-    amount: AmountOrAll = default("all", "assumed", "so much of what is free then; of a disk without a capacity all")
+    amount: AmountOrAll = default(
+        "all", "assumed", "so much of what is free then; of a disk without a capacity all"
+    )
 
 
 def happen(event: Occurrence, params: DiskFull) -> None:
     world = event.world
     volumes: dict[str, Volume] = {
-        "primary_share": world.primary.share, "secondary_share": world.secondary.share, "secondary_data": world.secondary.data,
-    }  # fmt: skip
+        "primary_share": world.primary.share,
+        "secondary_share": world.secondary.share,
+        "secondary_data": world.secondary.data,
+    }
     give_back: list[Callable[[], None]] = []
     event.for_a_time(
         params.duration,
-        lambda: give_back.append(volumes[params.disk].take(None if params.amount == ALL else params.amount)),
+        lambda: give_back.append(
+            volumes[params.disk].take(None if params.amount == ALL else params.amount)
+        ),
         lambda: give_back.pop()(),
         f"something else fills {PLACES[params.disk]}",
     )
 
 
 def turned(params: DiskFull) -> DiskFull | None:
-    """The disk with the landing share is that of the backups when the site is the primary; no other is modelled there."""
+    """The disk with the landing share is that of the backups when the site is the primary; no other
+    is modelled there.
+    """
     other = {"primary_share": "secondary_share", "secondary_share": "primary_share"}
     return params.model_copy(update={"disk": other[params.disk]}) if params.disk in other else None
 
 
 KIND = Kind(
-    "disk_full", DiskFull, None, True,
-    "a dump, a forgotten copy or another service's files take the room: backups fail with 3202, copies wait, restores with 3257",
-    "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS Replication events 4004 and 4502",
-    happen, place=lambda params: "primary" if params.disk == "primary_share" else "secondary", turned=turned,
+    "disk_full",
+    DiskFull,
+    None,
+    True,
+    "a dump, a forgotten copy or another service's files take the room: backups fail with "
+    "3202, copies wait, restores with 3257",
+    "mission R18; SQL Server 3202 with operating system error 112, and 3257; Windows DFS "
+    "Replication events 4004 and 4502",
+    happen,
+    place=lambda params: "primary" if params.disk == "primary_share" else "secondary",
+    turned=turned,
     explains=(Explains.NO_ROOM,),
-)  # fmt: skip
+)

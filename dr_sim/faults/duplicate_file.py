@@ -43,25 +43,43 @@ def happen(event: Occurrence, params: DuplicateFile) -> None:
 
 
 def _copy(world: World, file: BackupFile) -> None:
-    """Another file in the primary's share with the same content, under another name of the kind that backups bear."""
+    """Another file in the primary's share with the same content, under another name of the kind
+    that backups bear.
+    """
     context = world.context
     if not file.at_primary or file.made is None:
         return
     db = world.primary.databases[file.database]
     taken = {*db.named, *context.by_name[file.database]}
     name = backup_name(db.spec.name, file.header.started_utc_us, file.kind, 0, taken)
-    copy = BackupFile(db.next_number, file.database, file.database_name, file.kind, name, file.header, file.commits, file.begun_us)
+    copy = BackupFile(
+        db.next_number,
+        file.database,
+        file.database_name,
+        file.kind,
+        name,
+        file.header,
+        file.commits,
+        file.begun_us,
+    )
     copy.finished(file.header, file.made, file.commits)
     copy.ends_us = file.ends_us
-    context.primary_files.write(context.at_primary(copy), context.primary_files.read(context.at_primary(file)))
+    context.primary_files.write(
+        context.at_primary(copy), context.primary_files.read(context.at_primary(file))
+    )
     world.primary.made(db, copy, context.now_us)
     world.replication.offer(copy)
 
 
 KIND = Kind(
-    "duplicate_file", DuplicateFile, "database", True,
-    "a replicator that sends twice, or a conflict that leaves a second copy under a name of its own",
-    "operators' threads: duplicates after retries; Barman moves differing duplicates aside and alerts",
+    "duplicate_file",
+    DuplicateFile,
+    "database",
+    True,
+    "a replicator that sends twice, or a conflict that leaves a second copy under a name "
+    "of its own",
+    "operators' threads: duplicates after retries; Barman moves differing duplicates "
+    "aside and alerts",
     happen,
     explains=(Explains.DAMAGED_COPY,),
-)  # fmt: skip
+)

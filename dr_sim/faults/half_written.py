@@ -1,4 +1,6 @@
-"""The replicator takes the next log backup's file while it is still being written, and again when it is closed."""
+"""The replicator takes the next log backup's file while it is still being written, and again when
+it is closed.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,15 @@ def happen(event: Occurrence, params: HalfWritten) -> None:
 
 
 KIND = Kind(
-    "half_written", HalfWritten, "database", True,
-    "a file that is open with read-sharing is shipped half-written; the whole file follows once it is closed",
+    "half_written",
+    HalfWritten,
+    "database",
+    True,
+    "a file that is open with read-sharing is shipped half-written; the whole file "
+    "follows once it is closed",
     "Windows DFS Replication FAQ: a file opened with read-sharing can be replicated half-written",
-    happen, needs_log=True, needs_primary=True,
+    happen,
+    needs_log=True,
+    needs_primary=True,
     explains=(Explains.DAMAGED_COPY,),
-)  # fmt: skip
+)

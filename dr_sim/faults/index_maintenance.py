@@ -22,8 +22,14 @@ def happen(event: Occurrence, params: IndexMaintenance) -> None:
 
 
 KIND = Kind(
-    "index_maintenance", IndexMaintenance, None, True,
-    "a rebuild of indexes in one transaction: one fat log among thin ones; in the middle of it a failover must undo it",
-    "a real five-minute log series: median 4.27 MB, largest 3,553 MB, that one from index maintenance",
-    happen, needs_primary=True,
-)  # fmt: skip
+    "index_maintenance",
+    IndexMaintenance,
+    None,
+    True,
+    "a rebuild of indexes in one transaction: one fat log among thin ones; in the middle "
+    "of it a failover must undo it",
+    "a real five-minute log series: median 4.27 MB, largest 3,553 MB, that one from index "
+    "maintenance",
+    happen,
+    needs_primary=True,
+)

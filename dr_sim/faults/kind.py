@@ -1,4 +1,5 @@
-"""What a kind of event is: a fault, an order, a burst of work. One file each; the visible tuple in __init__ lists them all.
+"""What a kind of event is: a fault, an order, a burst of work. One file each; the visible tuple in
+__init__ lists them all.
 
 A fault changes bytes, times or reachability, never a flag that the recovery logic could read.
 """
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class Explains(enum.Enum):
-    """What a kind of event is the reason of, in a ledger of causes: a line of that cause names the event."""
+    """What a kind of event is the reason of, in a ledger of causes: a line of that cause names the
+    event.
+    """
 
     LINK_DOWN = "link down"
     SLOW_LINK = "the link is slower"
@@ -44,7 +47,9 @@ class Explains(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something that lasts. cause: the index of its line under events, or -1 minus that under faults; until_us -1: the end."""
+    """Something that lasts. cause: the index of its line under events, or -1 minus that under
+    faults; until_us -1: the end.
+    """
 
     cause: int
     began_us: int
@@ -54,12 +59,15 @@ class Effect:
 class Occurrence:
     """One happening of a kind: the number-th line under `events:` (0 if drawn).
 
-    lane and index name its draws: the instant and which of several there, or the line under `faults:` and which of its
-    arrivals. So one more event or fault shifts nobody's."""
+    lane and index name its draws: the instant and which of several there, or the line under
+    `faults:` and which of its arrivals. So one more event or fault shifts nobody's.
+    """
 
     __slots__ = ("cause", "index", "kind", "lane", "number", "world")
 
-    def __init__(self, world: World, kind: str, number: int, lane: str, index: int, cause: int) -> None:
+    def __init__(
+        self, world: World, kind: str, number: int, lane: str, index: int, cause: int
+    ) -> None:
         """cause: the index of its line under `events:`, or -1 minus that under `faults:`."""
         self.world = world
         self.kind = kind
@@ -90,9 +98,16 @@ class Occurrence:
         self.ends(f"nothing: {why}")
 
     def for_a_time(
-        self, law: Law, start: Callable[[], None], stop: Callable[[], None], detail: str, database: int = -1
-    ) -> None:  # fmt: skip
-        """Start now, stop after a time by that law, both recorded. database: the one that it concerns, -1: the service."""
+        self,
+        law: Law,
+        start: Callable[[], None],
+        stop: Callable[[], None],
+        detail: str,
+        database: int = -1,
+    ) -> None:
+        """Start now, stop after a time by that law, both recorded. database: the one that it
+        concerns, -1: the service.
+        """
         self.begins(detail, database)
         start()
         lasts_us = self.law(law, "duration")
@@ -114,13 +129,14 @@ class Occurrence:
 class Kind:
     """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
 
-    needs_log: it does something to log backups, so its database must have some; needs_primary: to a database of the primary or
-    to its backup jobs, so there is nothing to do it to when that has been lost.
-    models: what it stands for in the world outside; source: where its figures come from.
-    place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link', 'alerts', 'primary' or
-    'secondary' for the site on that side, '' for what it befell and ends with. turned: the parameters by which it is the
-    same when the two sides have changed places; None: it is not felt there.
-    explains: the causes in a ledger whose reason it is."""
+    needs_log: it does something to log backups, so its database must have some; needs_primary: to a
+    database of the primary or to its backup jobs, so there is nothing to do it to when that has
+    been lost. models: what it stands for in the world outside; source: where its figures come from.
+    place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link',
+    'alerts', 'primary' or 'secondary' for the site on that side, '' for what it befell and ends
+    with. turned: the parameters by which it is the same when the two sides have changed places;
+    None: it is not felt there. explains: the causes in a ledger whose reason it is.
+    """
 
     name: str
     params: type[Params]

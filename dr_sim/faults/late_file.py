@@ -37,9 +37,13 @@ def happen(event: Occurrence, params: LateFile) -> None:
 
 
 KIND = Kind(
-    "late_file", LateFile, None, True,
-    "a replicator that delivers out of order: a gap followed by a late arrival is normal and no hole",
+    "late_file",
+    LateFile,
+    None,
+    True,
+    "a replicator that delivers out of order: a gap followed by a late arrival is normal "
+    "and no hole",
     "Windows DFS Replication FAQ: files may arrive out of order",
     happen,
     explains=(Explains.HELD_BACK,),
-)  # fmt: skip
+)

@@ -14,14 +14,22 @@ class Latency(Params):
 def happen(event: Occurrence, params: Latency) -> None:
     link = event.world.link
     event.for_a_time(
-        params.duration, lambda: link.add_latency(params.more), lambda: link.remove_latency(params.more), "latency"
+        params.duration,
+        lambda: link.add_latency(params.more),
+        lambda: link.remove_latency(params.more),
+        "latency",
     )
 
 
 KIND = Kind(
-    "latency", Latency, None, True,
+    "latency",
+    Latency,
+    None,
+    True,
     "a detour: so much is added to the round trip, and a stream carries MSS / RTT * 1.22 / sqrt(p)",
-    "Mathis et al. 1997; round trips between cloud regions: 0.93 / 153 / 491 ms (min, median, max of 8,010; Skyplane)",
-    happen, place=lambda params: "link",
+    "Mathis et al. 1997; round trips between cloud regions: 0.93 / 153 / 491 ms (min, "
+    "median, max of 8,010; Skyplane)",
+    happen,
+    place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-)  # fmt: skip
+)

@@ -16,9 +16,14 @@ def happen(event: Occurrence, params: LinkOutage) -> None:
 
 
 KIND = Kind(
-    "link_outage", LinkOutage, "duration", True,
+    "link_outage",
+    LinkOutage,
+    "duration",
+    True,
     "a carrier's or router's outage: nothing passes either way",
-    "two public uptime logs: endpoint outages of 1.8 / 12.8 / 117 min (min, median, max of 47) and 3.4 / 25.5 / 317 min (of 27)",
-    happen, place=lambda params: "link",
+    "two public uptime logs: endpoint outages of 1.8 / 12.8 / 117 min (min, median, max "
+    "of 47) and 3.4 / 25.5 / 317 min (of 27)",
+    happen,
+    place=lambda params: "link",
     explains=(Explains.LINK_DOWN,),
-)  # fmt: skip
+)

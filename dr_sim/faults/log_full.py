@@ -27,10 +27,18 @@ def happen(event: Occurrence, params: LogFull) -> None:
 
 
 KIND = Kind(
-    "log_full", LogFull, None, True,
-    "the log's disk is full, so commits are refused (9002) as soon as the file is, until a log backup has truncated it; by"
+    "log_full",
+    LogFull,
+    None,
+    True,
+    "the log's disk is full, so commits are refused (9002) as soon as the file is, until "
+    "a log backup has truncated it; by"
     " PostgreSQL's rules the server panics: an outage, and silence",
-    "SQL Server 9002, reason LOG_BACKUP; PostgreSQL documentation of continuous archiving: pg_wal that fills its disk is a PANIC;"
+    "SQL Server 9002, reason LOG_BACKUP; PostgreSQL documentation of continuous "
+    "archiving: pg_wal that fills its disk is a PANIC;"
     " mission R18: full logs are outages of what they stop",
-    happen, needs_primary=True, place=lambda params: "primary", turned=lambda params: None,
-)  # fmt: skip
+    happen,
+    needs_primary=True,
+    place=lambda params: "primary",
+    turned=lambda params: None,
+)

@@ -1,4 +1,6 @@
-"""A transaction writes a lot and stays open: what it wrote must be undone if a failover comes before it commits."""
+"""A transaction writes a lot and stays open: what it wrote must be undone if a failover comes
+before it commits.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ class LongTransaction(Params):
     database: DatabaseName
     log: Size
     over: Duration = default("4 min", "assumed: within one log interval", "how long it writes")
-    open_for: Duration = default("0 s", "assumed: it commits at once", "how long it stays open after its last write")
+    open_for: Duration = default(
+        "0 s", "assumed: it commits at once", "how long it stays open after its last write"
+    )
 
 
 def happen(event: Occurrence, params: LongTransaction) -> None:
@@ -25,10 +29,17 @@ def happen(event: Occurrence, params: LongTransaction) -> None:
 
 
 KIND = Kind(
-    "long_transaction", LongTransaction, None, True,
-    "a batch job or a forgotten transaction: its log is shipped like any other, and bringing the copy online rolls it"
-    " back for as long as failover.undo_rate takes (SQL Server's rules; PostgreSQL has nothing to undo)",
-    "SQL Server documentation: recovery undoes open transactions; field report: a small log took 3 h 10 (undo of a huge open"
+    "long_transaction",
+    LongTransaction,
+    None,
+    True,
+    "a batch job or a forgotten transaction: its log is shipped like any other, and "
+    "bringing the copy online rolls it"
+    " back for as long as failover.undo_rate takes (SQL Server's rules; PostgreSQL has "
+    "nothing to undo)",
+    "SQL Server documentation: recovery undoes open transactions; field report: a small "
+    "log took 3 h 10 (undo of a huge open"
     " transaction)",
-    happen, needs_primary=True,
-)  # fmt: skip
+    happen,
+    needs_primary=True,
+)

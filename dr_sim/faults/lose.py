@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 class Lose(Params):
     what: Literal["site", "host", "database"]
-    database: DatabaseName | None = Field(None, description="for 'database': which; all of them if left out")
-    machine: MachineName | None = Field(None, description="for 'host': which; all of them if left out")
+    database: DatabaseName | None = Field(
+        None, description="for 'database': which; all of them if left out"
+    )
+    machine: MachineName | None = Field(
+        None, description="for 'host': which; all of them if left out"
+    )
 
     @model_validator(mode="after")
     def _place_of_its_kind(self) -> Lose:
@@ -52,10 +56,14 @@ def machines_lost(world: World, params: Lose) -> tuple[str, ...]:
 
 
 KIND = Kind(
-    "lose", Lose, "what", True,
-    "what died: the database (its log survives: a tail can be taken), the host (the backup share survives) or the site;"
+    "lose",
+    Lose,
+    "what",
+    True,
+    "what died: the database (its log survives: a tail can be taken), the host (the "
+    "backup share survives) or the site;"
     " with a host or the site every machine of it falls silent, one without a database too",
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years, 9 % a serious one",
     happen,
     explains=(Explains.LOSS,),
-)  # fmt: skip
+)

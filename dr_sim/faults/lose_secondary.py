@@ -1,4 +1,6 @@
-"""The secondary is lost with its databases, its files and the recovery manager, and comes back empty."""
+"""The secondary is lost with its databases, its files and the recovery manager, and comes back
+empty.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,15 @@ def happen(event: Occurrence, params: LoseSecondary) -> None:
 
 
 KIND = Kind(
-    "lose_secondary", LoseSecondary, "duration", True,
-    "the secondary site burns: nothing is protected, and who would tell of it is gone too; the recovery manager's store"
+    "lose_secondary",
+    LoseSecondary,
+    "duration",
+    True,
+    "the secondary site burns: nothing is protected, and who would tell of it is gone "
+    "too; the recovery manager's store"
     " survives elsewhere, the databases are seeded again",
-    "Uptime Institute 2025: 53 % of operators had a site outage in 3 years; either site may be the one",
+    "Uptime Institute 2025: 53 % of operators had a site outage in 3 years; either site "
+    "may be the one",
     happen,
     explains=(Explains.STOPPED, Explains.COPY_LOST),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""The recovery manager dies where it stands and is started again; what it had under way at the engine dies with it."""
+"""The recovery manager dies where it stands and is started again; what it had under way at the
+engine dies with it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,11 @@ def happen(event: Occurrence, params: ManagerCrash) -> None:
 
 
 KIND = Kind(
-    "manager_crash", ManagerCrash, None, True,
+    "manager_crash",
+    ManagerCrash,
+    None,
+    True,
     "a crash of the recovery manager at any instant, in mid-restore too; it resumes from its store",
     "mission R5; back after manager.restart_after",
     happen,
-)  # fmt: skip
+)

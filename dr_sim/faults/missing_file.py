@@ -1,5 +1,6 @@
-"""The next backup's file of a kind vanishes: from the primary's share before it is copied, from the secondary's as soon as it
-has landed, or from both, as a deletion in one replicated share deletes the file in the other.
+"""The next backup's file of a kind vanishes: from the primary's share before it is copied, from the
+secondary's as soon as it has landed, or from both, as a deletion in one replicated share deletes
+the file in the other.
 
 Its log is truncated all the same. A file that is lost at the secondary alone can be copied again.
 """
@@ -18,10 +19,14 @@ from dr_sim.world.backup_file import BackupFile
 
 class MissingFile(Params):
     database: DatabaseName
-    kind: Literal["full", "incremental", "log"] = Field("log", description="whose file vanishes: the next backup of this kind")
+    kind: Literal["full", "incremental", "log"] = Field(
+        "log", description="whose file vanishes: the next backup of this kind"
+    )
     where: Literal["primary", "secondary", "both"] = Field(
         "primary",
-        description="primary: before it is copied; secondary: as soon as it has landed; both: then, at both sides at once",
+        description="primary: before it is copied; secondary: "
+        "as soon as it has landed; both: then, "
+        "at both sides at once",
     )
 
 
@@ -61,11 +66,17 @@ def happen(event: Occurrence, params: MissingFile) -> None:
 
 
 KIND = Kind(
-    "missing_file", MissingFile, "database", True,
-    "a second job, a clean-up script or a person takes a backup away: a log's hole cannot be filled from the primary's log; a"
+    "missing_file",
+    MissingFile,
+    "database",
+    True,
+    "a second job, a clean-up script or a person takes a backup away: a log's hole cannot "
+    "be filled from the primary's log; a"
     " deletion in one replicated share deletes the file in the other",
-    "operators' threads: a second log-backup job elsewhere steals log; retention that deletes what is still needed; Windows DFS"
+    "operators' threads: a second log-backup job elsewhere steals log; retention that "
+    "deletes what is still needed; Windows DFS"
     " Replication replicates deletions",
-    happen, needs_log=True,
+    happen,
+    needs_log=True,
     explains=(Explains.FILE_LOST,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Somebody commits a change that should not have been made: a dropped table, a bad migration, deleted rows."""
+"""Somebody commits a change that should not have been made: a dropped table, a bad migration,
+deleted rows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from dr_sim.scenario.fields import DatabaseName, Params
 
 class Mistake(Params):
     database: DatabaseName
-    what: str = Field("a wrong change", description="what was done, in a few words, for the screen", max_length=60)
+    what: str = Field(
+        "a wrong change", description="what was done, in a few words, for the screen", max_length=60
+    )
 
 
 def happen(event: Occurrence, params: Mistake) -> None:
@@ -22,9 +26,15 @@ def happen(event: Occurrence, params: Mistake) -> None:
 
 
 KIND = Kind(
-    "mistake", Mistake, "database", True,
-    "a change that is committed like any other, and copied by every standby; a replay delay leaves time to stop before it"
+    "mistake",
+    Mistake,
+    "database",
+    True,
+    "a change that is committed like any other, and copied by every standby; a replay "
+    "delay leaves time to stop before it"
     " (order_failover with stop_before)",
-    "CrunchyData/postgres-operator issue 3957; Uptime Institute: human error is part of 66-80 % of serious incidents",
-    happen, needs_primary=True,
-)  # fmt: skip
+    "CrunchyData/postgres-operator issue 3957; Uptime Institute: human error is part of "
+    "66-80 % of serious incidents",
+    happen,
+    needs_primary=True,
+)

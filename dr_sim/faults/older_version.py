@@ -28,7 +28,11 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
         nonlocal left
         if not left or file.database != index or file.kind.word != params.kind:
             return data
-        older = [f for f in world.files_at("primary", index) if f.kind is file.kind and f.number < file.number and f.made is not None]
+        older = [
+            f
+            for f in world.files_at("primary", index)
+            if f.kind is file.kind and f.number < file.number and f.made is not None
+        ]
         if not older:
             return data  # it is the first of its kind: it waits for one that has a predecessor
         left -= 1
@@ -36,17 +40,25 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
             event.ends("older version", index)
             world.replication.in_transit.remove(swap)
         file.replaced_by = older[-1]
-        world.context.note("truth.damaged", index, file.number, "transit", 0, max(1, file.nominal_bytes))
+        world.context.note(
+            "truth.damaged", index, file.number, "transit", 0, max(1, file.nominal_bytes)
+        )
         return bytes(world.context.primary_files.read(world.context.at_primary(older[-1])))
 
     world.replication.in_transit.append(swap)
 
 
 KIND = Kind(
-    "older_version", OlderVersion, "database", True,
-    "the previous backup under the new one's name, its own manifest beside it, so that the hash agrees: shipped again by a "
-    "script, or two files that claim one name. Size and time of last write tell (replay.validate: [hash, properties])",
-    "operators' threads: names that collide when clocks fall back; Barman moves differing duplicates aside and alerts",
+    "older_version",
+    OlderVersion,
+    "database",
+    True,
+    "the previous backup under the new one's name, its own manifest beside it, so that "
+    "the hash agrees: shipped again by a "
+    "script, or two files that claim one name. Size and time of last write tell "
+    "(replay.validate: [hash, properties])",
+    "operators' threads: names that collide when clocks fall back; Barman moves differing "
+    "duplicates aside and alerts",
     happen,
     explains=(Explains.DAMAGED_COPY,),
-)  # fmt: skip
+)

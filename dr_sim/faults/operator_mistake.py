@@ -13,10 +13,16 @@ from dr_sim.world.secondary import Break
 
 class OperatorMistake(Params):
     what: Literal[
-        "promotes over a hole", "fails over the wrong way", "wipes the primary", "wipes the secondary", "wipes the secondary host"
+        "promotes over a hole",
+        "fails over the wrong way",
+        "wipes the primary",
+        "wipes the secondary",
+        "wipes the secondary host",
     ]
     by: str = Field("dba", description="who orders it; obeyed if among failover.operators")
-    database: DatabaseName | None = Field(None, description="to wipe: which; all of them if left out")
+    database: DatabaseName | None = Field(
+        None, description="to wipe: which; all of them if left out"
+    )
 
 
 def happen(event: Occurrence, params: OperatorMistake) -> None:
@@ -24,7 +30,8 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
     event.begins(f"an operator {params.what}")
     hit = [db for db in world.primary.databases if params.database in (None, db.spec.name)]
     if params.what == "wipes the primary":
-        world.lose_primary("host", hit)  # the log goes with the database, the backups in the share stay
+        # the log goes with the database, the backups in the share stay
+        world.lose_primary("host", hit)
     elif params.what == "wipes the secondary":
         for db in hit:
             world.break_standby(db.index, Break.DROPPED, "wiped")
@@ -37,10 +44,16 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
 
 
 KIND = Kind(
-    "operator_mistake", OperatorMistake, "what", False,
-    "a promotion although logs are missing or replication stands still: the good side is fenced, the stale one serves; or"
-    " DROP DATABASE on the wrong side (the backup files stay), or the secondary's databases and files deleted",
-    "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of those: procedure not followed",
+    "operator_mistake",
+    OperatorMistake,
+    "what",
+    False,
+    "a promotion although logs are missing or replication stands still: the good side is "
+    "fenced, the stale one serves; or"
+    " DROP DATABASE on the wrong side (the backup files stay), or the secondary's "
+    "databases and files deleted",
+    "Uptime Institute: human error is part of 66-80 % of serious incidents; 58 % of "
+    "those: procedure not followed",
     happen,
     explains=(Explains.LOSS, Explains.COPY_LOST, Explains.ORDER),
-)  # fmt: skip
+)

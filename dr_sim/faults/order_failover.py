@@ -30,10 +30,14 @@ Point = Annotated[
 
 class OrderFailover(Params):
     by: str = Field(description="who orders it; obeyed if among failover.operators")
-    planned: bool = Field(True, description="planned: the primary is quiesced first and nothing is lost")
+    planned: bool = Field(
+        True, description="planned: the primary is quiesced first and nothing is lost"
+    )
     stop_before: Point | None = Field(
         None,
-        description="replay stops just before this instant, or before the last event `mistake`; what was"
+        description="replay stops just before this instant, "
+        "or before the last event `mistake`; what "
+        "was"
         " committed after it is lost, so such a failover is not planned",
     )
     database: DatabaseName | None = Field(
@@ -45,14 +49,19 @@ class OrderFailover(Params):
     def _loses_something(self) -> OrderFailover:
         if self.stop_before is not None and self.planned:
             raise refuse(
-                "a failover that stops before an instant loses what came after it: write planned: false"
+                "a failover that stops before an instant loses what came after it: write "
+                "planned: false"
             )
         if self.database is not None and self.stop_before is None:
-            raise refuse("a failover is of the whole service; with database write stop_before", "database")
+            raise refuse(
+                "a failover is of the whole service; with database write stop_before", "database"
+            )
         return self
 
     def placed(self, start_utc_us: int, zone: str) -> OrderFailover:
-        """Return the same order with its instant on the calendar, whatever stretch of the run it is given in."""
+        """Return the same order with its instant on the calendar, whatever stretch of the run it is
+        given in.
+        """
         if not isinstance(self.stop_before, Instant):
             return self
         found = self.model_copy()
@@ -71,10 +80,14 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
 
 
 KIND = Kind(
-    "order_failover", OrderFailover, "by", False,
-    "a planned failover, or an order given by hand; with stop_before, replay stops just before an instant, to leave a"
+    "order_failover",
+    OrderFailover,
+    "by",
+    False,
+    "a planned failover, or an order given by hand; with stop_before, replay stops just "
+    "before an instant, to leave a"
     " mistake behind",
     "mission R14; RESTORE LOG WITH STOPAT; PostgreSQL's recovery_target_time",
     happen,
     explains=(Explains.ORDER,),
-)  # fmt: skip
+)

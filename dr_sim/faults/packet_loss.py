@@ -14,14 +14,21 @@ class PacketLoss(Params):
 def happen(event: Occurrence, params: PacketLoss) -> None:
     link = event.world.link
     event.for_a_time(
-        params.duration, lambda: link.add_loss(params.loss), lambda: link.remove_loss(params.loss), "packet loss"
+        params.duration,
+        lambda: link.add_loss(params.loss),
+        lambda: link.remove_loss(params.loss),
+        "packet loss",
     )
 
 
 KIND = Kind(
-    "packet_loss", PacketLoss, None, True,
+    "packet_loss",
+    PacketLoss,
+    None,
+    True,
     "a congested or faulty path: loss caps each stream at MSS / RTT * 1.22 / sqrt(p)",
     "Mathis et al. 1997; carriers promise below 0.1 % and call above 1 % excess",
-    happen, place=lambda params: "link",
+    happen,
+    place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-)  # fmt: skip
+)

@@ -20,9 +20,10 @@ def happen(event: Occurrence, params: Partition) -> None:
         params.duration,
         lambda: link.down(forward, back),
         lambda: link.up(forward, back),
-        {"to_secondary": "link down towards the secondary", "to_primary": "link down towards the primary"}.get(
-            params.cut, "link down"
-        ),
+        {
+            "to_secondary": "link down towards the secondary",
+            "to_primary": "link down towards the primary",
+        }.get(params.cut, "link down"),
     )
 
 
@@ -32,9 +33,14 @@ def turned(params: Partition) -> Partition:
 
 
 KIND = Kind(
-    "partition", Partition, "duration", True,
+    "partition",
+    Partition,
+    "duration",
+    True,
     "a half-broken route or firewall rule: one side hears the other and is not heard",
     "assumed; one-way partitions are a staple of distributed-systems testing (Jepsen)",
-    happen, place=lambda params: "link", turned=turned,
+    happen,
+    place=lambda params: "link",
+    turned=turned,
     explains=(Explains.LINK_DOWN,),
-)  # fmt: skip
+)

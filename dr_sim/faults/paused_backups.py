@@ -11,21 +11,31 @@ from dr_sim.scenario.fields import DatabaseName, Law, Params
 class PausedBackups(Params):
     database: DatabaseName
     duration: Law
-    reason: str = Field("move", description="what the recovery manager finds when it asks: move, upgrade, ...")
+    reason: str = Field(
+        "move", description="what the recovery manager finds when it asks: move, upgrade, ..."
+    )
 
 
 def happen(event: Occurrence, params: PausedBackups) -> None:
     index = event.world.index_of(params.database)
     paused = event.world.primary.databases[index].paused
     event.for_a_time(
-        params.duration, lambda: paused.append(params.reason), lambda: paused.remove(params.reason), "backups paused", index
+        params.duration,
+        lambda: paused.append(params.reason),
+        lambda: paused.remove(params.reason),
+        "backups paused",
+        index,
     )
 
 
 KIND = Kind(
-    "paused_backups", PausedBackups, None, True,
+    "paused_backups",
+    PausedBackups,
+    None,
+    True,
     "jobs paused by a database move or an upgrade (R9), and perhaps forgotten",
     "mission R9; operators: schedules change, thresholds and people are left behind",
-    happen, needs_primary=True,
+    happen,
+    needs_primary=True,
     explains=(Explains.PAUSED,),
-)  # fmt: skip
+)

@@ -26,9 +26,13 @@ def happen(event: Occurrence, params: Readers) -> None:
 
 
 KIND = Kind(
-    "readers", Readers, None, True,
+    "readers",
+    Readers,
+    None,
+    True,
     "a report runs on the standby: restores fail with 3101 until it is done",
-    "vendor's list of messages, 3101: exclusive access could not be obtained because the database is in use",
+    "vendor's list of messages, 3101: exclusive access could not be obtained because the "
+    "database is in use",
     happen,
     explains=(Explains.RESTORE_REFUSED,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Someone switches the database to recovery model SIMPLE, and back: the log chain is broken until a new base is taken."""
+"""Someone switches the database to recovery model SIMPLE, and back: the log chain is broken until a
+new base is taken.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,26 @@ def happen(event: Occurrence, params: RecoveryModel) -> None:
         if not db.failed and db.writes_until_us is None and db.simple is not simple:
             set_simple(world.primary, db, simple)
 
-    event.for_a_time(params.duration, lambda: switch(True), lambda: switch(False), "recovery model SIMPLE", db.index)
+    event.for_a_time(
+        params.duration,
+        lambda: switch(True),
+        lambda: switch(False),
+        "recovery model SIMPLE",
+        db.index,
+    )
 
 
 KIND = Kind(
-    "recovery_model", RecoveryModel, None, True,
-    "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in FULL they fail (4214) until the next"
+    "recovery_model",
+    RecoveryModel,
+    None,
+    True,
+    "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in "
+    "FULL they fail (4214) until the next"
     " full or incremental",
     "vendor documentation: switching to SIMPLE breaks the chain until the next full or incremental",
-    happen, needs_log=True, needs_primary=True,
+    happen,
+    needs_log=True,
+    needs_primary=True,
     explains=(Explains.REFUSED,),
-)  # fmt: skip
+)

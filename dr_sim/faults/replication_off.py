@@ -1,4 +1,6 @@
-"""A membership of replicated folders is switched off for a while: by an operator, who may forget it."""
+"""A membership of replicated folders is switched off for a while: by an operator, who may forget
+it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ def happen(event: Occurrence, params: ReplicationOff) -> None:
 
 
 KIND = Kind(
-    "replication_off", ReplicationOff, "duration", True,
-    "an operator disables a membership of a replicated folder (R2); what is finished meanwhile is sent when it is on again",
+    "replication_off",
+    ReplicationOff,
+    "duration",
+    True,
+    "an operator disables a membership of a replicated folder (R2); what is finished "
+    "meanwhile is sent when it is on again",
     "mission R2; Windows DFS Replication: memberships are enabled and disabled folder by folder",
     happen,
     explains=(Explains.SWITCHED_OFF,),
-)  # fmt: skip
+)

@@ -9,8 +9,12 @@ from dr_sim.scenario.fields import Law, Params, default
 
 
 class ReplicationStopped(Params):
-    resumed_in: Law = default("20 min", "assumed", "how long after the first alert somebody has resumed it")
-    at_latest: Law | None = Field(None, description="somebody looks by himself after so long; left out: never")
+    resumed_in: Law = default(
+        "20 min", "assumed", "how long after the first alert somebody has resumed it"
+    )
+    at_latest: Law | None = Field(
+        None, description="somebody looks by himself after so long; left out: never"
+    )
 
 
 def happen(event: Occurrence, params: ReplicationStopped) -> None:
@@ -37,9 +41,13 @@ def happen(event: Occurrence, params: ReplicationStopped) -> None:
 
 
 KIND = Kind(
-    "replication_stopped", ReplicationStopped, None, True,
-    "an unclean stop of the replication service that waits for a human (event 2213); he comes when an alert has told him",
+    "replication_stopped",
+    ReplicationStopped,
+    None,
+    True,
+    "an unclean stop of the replication service that waits for a human (event 2213); he "
+    "comes when an alert has told him",
     "Windows DFS Replication event pages: 2213, the default in the 2012 release",
     happen,
     explains=(Explains.STOPPED,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""The restore job does not run for a while: nothing new is restored, and everything else goes on."""
+"""The restore job does not run for a while: nothing new is restored, and everything else goes
+on.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,12 @@ from dr_sim.scenario.fields import DatabaseName, Law, Params
 
 
 class RestoreJobOff(Params):
-    database: DatabaseName | None = Field(None, description="only this database's job; every database's if left out")
-    duration: Law | None = Field(None, description="until somebody starts it again; left out: to the end")
+    database: DatabaseName | None = Field(
+        None, description="only this database's job; every database's if left out"
+    )
+    duration: Law | None = Field(
+        None, description="until somebody starts it again; left out: to the end"
+    )
 
 
 def happen(event: Occurrence, params: RestoreJobOff) -> None:
@@ -19,7 +25,12 @@ def happen(event: Occurrence, params: RestoreJobOff) -> None:
     which = list(databases) if params.database is None else [world.index_of(params.database)]
     secondary, detail = world.secondary, "restore job is off"
     if params.duration is not None:
-        event.for_a_time(params.duration, lambda: secondary.job_off(which), lambda: secondary.job_on(which), detail)
+        event.for_a_time(
+            params.duration,
+            lambda: secondary.job_off(which),
+            lambda: secondary.job_on(which),
+            detail,
+        )
     else:
         event.begins(detail)
         secondary.job_off(which)
@@ -27,10 +38,18 @@ def happen(event: Occurrence, params: RestoreJobOff) -> None:
 
 
 KIND = Kind(
-    "restore_job_off", RestoreJobOff, None, True,
-    "a restore job that is disabled, an agent that was not started after a patch, a replay that was paused and forgotten: backups"
-    " and copies go on, a restore that runs ends, none begins; a failover replays by its own script",
-    "vendor's list of messages, 14421; EnterpriseDB/repmgr issue 540 (a replay paused and forgotten)",
-    happen, place=lambda params: "secondary", turned=lambda params: None,
+    "restore_job_off",
+    RestoreJobOff,
+    None,
+    True,
+    "a restore job that is disabled, an agent that was not started after a patch, a "
+    "replay that was paused and forgotten: backups"
+    " and copies go on, a restore that runs ends, none begins; a failover replays by its "
+    "own script",
+    "vendor's list of messages, 14421; EnterpriseDB/repmgr issue 540 (a replay paused and "
+    "forgotten)",
+    happen,
+    place=lambda params: "secondary",
+    turned=lambda params: None,
     explains=(Explains.RESTORES_OFF,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Someone else takes log backups too: what his take is truncated from the log and in none of ours."""
+"""Someone else takes log backups too: what his take is truncated from the log and in none of
+ours.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,16 @@ def happen(event: Occurrence, params: SecondLogJob) -> None:
 
 
 KIND = Kind(
-    "second_log_job", SecondLogJob, "database", True,
-    "a maintenance plan or another product backs up the log elsewhere: our chain has a hole that no file of ours fills",
-    "operators' threads: a second job stealing log backups; vendor documentation: a log backup truncates the log it took",
-    happen, needs_log=True, needs_primary=True,
+    "second_log_job",
+    SecondLogJob,
+    "database",
+    True,
+    "a maintenance plan or another product backs up the log elsewhere: our chain has a "
+    "hole that no file of ours fills",
+    "operators' threads: a second job stealing log backups; vendor documentation: a log "
+    "backup truncates the log it took",
+    happen,
+    needs_log=True,
+    needs_primary=True,
     explains=(Explains.FILE_LOST,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""The primary is changed in a way that the secondary is not set up for: replay stands until somebody acts there."""
+"""The primary is changed in a way that the secondary is not set up for: replay stands until
+somebody acts there.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,10 @@ class SetupDiffers(Params):
     database: DatabaseName
     because: Literal["file_added", "disk_missing", "newer_version", "key_missing"] = Field(
         "file_added",
-        description="file_added: a data file or tablespace in a folder that the secondary does not have; disk_missing: on"
-        " a disk that it does not have; newer_version: the primary was patched; key_missing: its backups are encrypted"
+        description="file_added: a data file or tablespace in a folder that the secondary does not "
+        "have; disk_missing: on"
+        " a disk that it does not have; newer_version: the primary was patched; "
+        "key_missing: its backups are encrypted"
         " with a certificate that the secondary does not have",
     )
     repaired_after: Law | None = Field(
@@ -43,15 +47,29 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
         begin()
         event.lasts(None)
     else:
-        event.for_a_time(params.repaired_after, begin, lambda: world.secondary.set_right(difference), detail, index)
+        event.for_a_time(
+            params.repaired_after,
+            begin,
+            lambda: world.secondary.set_right(difference),
+            detail,
+            index,
+        )
 
 
 KIND = Kind(
-    "setup_differs", SetupDiffers, "database", True,
-    "a file or tablespace added at the primary where the secondary has no such place, a disk or a key that is not there, a"
-    " version that is not: the log that records it is refused, and every later log, incremental and full that contains it",
-    "vendor's list of messages, 5133 and 3156, 3169, 33111; PostgreSQL's source, tblspc_redo: FATAL, directory does not exist;"
+    "setup_differs",
+    SetupDiffers,
+    "database",
+    True,
+    "a file or tablespace added at the primary where the secondary has no such place, a "
+    "disk or a key that is not there, a"
+    " version that is not: the log that records it is refused, and every later log, "
+    "incremental and full that contains it",
+    "vendor's list of messages, 5133 and 3156, 3169, 33111; PostgreSQL's source, "
+    "tblspc_redo: FATAL, directory does not exist;"
     " cloudnative-pg issue 4407",
-    happen, needs_primary=True, example="database: crm, because: file_added, repaired_after: 4 h",
+    happen,
+    needs_primary=True,
+    example="database: crm, because: file_added, repaired_after: 4 h",
     explains=(Explains.RESTORE_REFUSED,),
-)  # fmt: skip
+)

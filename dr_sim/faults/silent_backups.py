@@ -1,10 +1,11 @@
 """Backup jobs report success and leave a file with nothing useful inside.
 
-Whether the server believes them is a choice. By SQL Server's rules a job that never got the server to back up (a script
-that ignores errors) truncates nothing: a backup that the server itself makes fails loudly (3201, 3202) where its file
-cannot be written. The server is deceived only where the device accepts what it throws away (BACKUP ... TO DISK = 'NUL',
-a virtual device of another product, storage that loses writes): then it has made its backup, truncates the log, and a
-full moves the differential base. By PostgreSQL's rules the archiver's exit code is all that the server hears: it
+Whether the server believes them is a choice. By SQL Server's rules a job that never got the server
+to back up (a script that ignores errors) truncates nothing: a backup that the server itself makes
+fails loudly (3201, 3202) where its file cannot be written. The server is deceived only where the
+device accepts what it throws away (BACKUP ... TO DISK = 'NUL', a virtual device of another product,
+storage that loses writes): then it has made its backup, truncates the log, and a full moves the
+differential base. By PostgreSQL's rules the archiver's exit code is all that the server hears: it
 recycles the segment. Its base backups are taken by a client, and move nothing in the server.
 """
 
@@ -26,7 +27,8 @@ class SilentBackups(Params):
     duration: Law
     truncates: YesNo | None = Field(
         None,
-        description="whether the server believes that the backup was made, so that a log backup truncates the log; left out:"
+        description="whether the server believes that the backup was made, so that a log backup "
+        "truncates the log; left out:"
         " by PostgreSQL's rules it does, by SQL Server's it does not",
     )
 
@@ -54,11 +56,18 @@ def happen(event: Occurrence, params: SilentBackups) -> None:
 
 
 KIND = Kind(
-    "silent_backups", SilentBackups, None, True,
-    "exit code 0 and an empty file, whose hash agrees with its manifest; where the server believes it (`truncates`) the log is"
+    "silent_backups",
+    SilentBackups,
+    None,
+    True,
+    "exit code 0 and an empty file, whose hash agrees with its manifest; where the server "
+    "believes it (`truncates`) the log is"
     " truncated and its range is gone for good",
-    "operators' threads: exit 0 with an empty file, set-ups that report success while nothing works; WAL-G issues 619 and 1578:"
-    " an archive command that reports success and stored nothing; vendor documentation: BACKUP LOG to NUL truncates the log",
-    happen, needs_primary=True,
+    "operators' threads: exit 0 with an empty file, set-ups that report success while "
+    "nothing works; WAL-G issues 619 and 1578:"
+    " an archive command that reports success and stored nothing; vendor documentation: "
+    "BACKUP LOG to NUL truncates the log",
+    happen,
+    needs_primary=True,
     explains=(Explains.EMPTY_BACKUP,),
-)  # fmt: skip
+)

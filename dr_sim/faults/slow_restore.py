@@ -7,7 +7,9 @@ from dr_sim.scenario.fields import FactorLaw, Law, Params, default
 
 
 class SlowRestore(Params):
-    by: FactorLaw = default("3", "Azure VM noise trace: writes of remote disks, 61.8 MiB/s (p1) to 195 (p50), a third")
+    by: FactorLaw = default(
+        "3", "Azure VM noise trace: writes of remote disks, 61.8 MiB/s (p1) to 195 (p50), a third"
+    )
     duration: Law
 
 
@@ -17,15 +19,28 @@ def happen(event: Occurrence, params: SlowRestore) -> None:
 
     def factor(of: str, occurrence: int) -> int:
         """Drawn by the backup and the attempt, so a restore more shifts no other's."""
-        return streams.of(f"fault {event.kind}", f"factor {of}", f"{event.lane} {event.index}").law(occurrence, params.by)
+        return streams.of(f"fault {event.kind}", f"factor {of}", f"{event.lane} {event.index}").law(
+            occurrence, params.by
+        )
 
-    event.for_a_time(params.duration, lambda: slowness.append(factor), lambda: slowness.remove(factor), "slow restores")
+    event.for_a_time(
+        params.duration,
+        lambda: slowness.append(factor),
+        lambda: slowness.remove(factor),
+        "slow restores",
+    )
 
 
 KIND = Kind(
-    "slow_restore", SlowRestore, None, True,
+    "slow_restore",
+    SlowRestore,
+    None,
+    True,
     "a disk that others use, or replay that is slow by itself; a law gives it a heavy tail",
-    "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from under 1 to 20-25 min",
-    happen, place=lambda params: "secondary", turned=lambda params: None,
+    "Azure VM noise trace (three-fold is ordinary); field reports: 4 MB of log went from "
+    "under 1 to 20-25 min",
+    happen,
+    place=lambda params: "secondary",
+    turned=lambda params: None,
     explains=(Explains.SLOW_RESTORE,),
-)  # fmt: skip
+)

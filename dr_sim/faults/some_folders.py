@@ -18,9 +18,15 @@ class SomeFolders(Params):
 
 
 def for_a_time(
-    event: Occurrence, params: SomeFolders, start: Callable[[list[Folder]], None], stop: Callable[[list[Folder]], None], detail: str
+    event: Occurrence,
+    params: SomeFolders,
+    start: Callable[[list[Folder]], None],
+    stop: Callable[[list[Folder]], None],
+    detail: str,
 ) -> None:
     """As Occurrence.for_a_time; {} in detail stands for which they are."""
     folders = event.world.replication.folders(params.group, params.folder)
     which = params.folder or params.group or "every folder"
-    event.for_a_time(params.duration, lambda: start(folders), lambda: stop(folders), detail.format(which))
+    event.for_a_time(
+        params.duration, lambda: start(folders), lambda: stop(folders), detail.format(which)
+    )

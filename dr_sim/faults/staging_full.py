@@ -12,13 +12,20 @@ class StagingFull(SomeFolders):
 
 def happen(event: Occurrence, params: StagingFull) -> None:
     replication = event.world.replication
-    for_a_time(event, params, replication.fill_staging, replication.free_staging, "staging area of {} full")
+    for_a_time(
+        event, params, replication.fill_staging, replication.free_staging, "staging area of {} full"
+    )
 
 
 KIND = Kind(
-    "staging_full", StagingFull, "duration", True,
-    "files that no clean-up removes fill the staging area: what is being sent goes on, nothing else can be staged and so sent",
-    "Windows DFS Replication event pages: 4206, clean-up of the staging area failed; 4212, it cannot be used",
+    "staging_full",
+    StagingFull,
+    "duration",
+    True,
+    "files that no clean-up removes fill the staging area: what is being sent goes on, "
+    "nothing else can be staged and so sent",
+    "Windows DFS Replication event pages: 4206, clean-up of the staging area failed; "
+    "4212, it cannot be used",
     happen,
     explains=(Explains.STAGING_FULL,),
-)  # fmt: skip
+)

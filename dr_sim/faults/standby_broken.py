@@ -1,4 +1,6 @@
-"""A standby's database becomes unusable by itself or by a mistake. Its backup files stay as they are."""
+"""A standby's database becomes unusable by itself or by a mistake. Its backup files stay as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from dr_sim.world.secondary import Break
 
 class StandbyBroken(Params):
     database: DatabaseName
-    how: Literal["dropped", "brought online", "redo fails"] = Field("redo fails", description="what becomes of it")
+    how: Literal["dropped", "brought online", "redo fails"] = Field(
+        "redo fails", description="what becomes of it"
+    )
 
 
 def happen(event: Occurrence, params: StandbyBroken) -> None:
@@ -23,9 +27,14 @@ def happen(event: Occurrence, params: StandbyBroken) -> None:
 
 
 KIND = Kind(
-    "standby_broken", StandbyBroken, "database", True,
-    "a standby that was dropped, brought online by mistake, or whose redo fails (undo file deleted, a page damaged): logs are"
+    "standby_broken",
+    StandbyBroken,
+    "database",
+    True,
+    "a standby that was dropped, brought online by mistake, or whose redo fails (undo "
+    "file deleted, a page damaged): logs are"
     " refused (3118, 3117, 3456) until it has been restored from a full",
-    "vendor's KB 940126 and list of messages, 3456: restore from a backup of the database, or repair the database",
+    "vendor's KB 940126 and list of messages, 3456: restore from a backup of the "
+    "database, or repair the database",
     happen,
-)  # fmt: skip
+)

@@ -13,13 +13,22 @@ class Throttle(Params):
 
 def happen(event: Occurrence, params: Throttle) -> None:
     link = event.world.link
-    event.for_a_time(params.duration, lambda: link.throttle(params.to), lambda: link.unthrottle(params.to), "link throttled")
+    event.for_a_time(
+        params.duration,
+        lambda: link.throttle(params.to),
+        lambda: link.unthrottle(params.to),
+        "link throttled",
+    )
 
 
 KIND = Kind(
-    "throttle", Throttle, None, True,
+    "throttle",
+    Throttle,
+    None,
+    True,
     "other traffic or a carrier's shaping takes most of the bandwidth",
     "assumed; cloud region pairs differ 250-fold (Skyplane profiles, min 0.11, max 28.7 Gbit/s)",
-    happen, place=lambda params: "link",
+    happen,
+    place=lambda params: "link",
     explains=(Explains.SLOW_LINK,),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""The next copies end early but count as delivered: cut off, or preallocated to their whole size with zeros at the end."""
+"""The next copies end early but count as delivered: cut off, or preallocated to their whole size
+with zeros at the end.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,14 @@ def happen(event: Occurrence, params: TornCopy) -> None:
         torn.remove(file.number)
         there = len(data) * params.after // 1_000_000
         begin = file.nominal_bytes * params.after // 1_000_000
-        world.context.note("truth.damaged", file.database, file.number, "transit", begin, file.nominal_bytes - begin)
+        world.context.note(
+            "truth.damaged",
+            file.database,
+            file.number,
+            "transit",
+            begin,
+            file.nominal_bytes - begin,
+        )
         if not left and not torn:
             replication.cut_short.remove(cut)
             replication.in_transit.remove(tear)
@@ -54,9 +63,14 @@ def happen(event: Occurrence, params: TornCopy) -> None:
 
 
 KIND = Kind(
-    "torn_copy", TornCopy, "database", True,
-    "a copier that dies and leaves half a file, or one that allocates the whole size first and leaves zeros",
-    "operators' threads: half-copied files picked up; PostgreSQL: a full-size segment with a zero tail passes the size check",
+    "torn_copy",
+    TornCopy,
+    "database",
+    True,
+    "a copier that dies and leaves half a file, or one that allocates the whole size "
+    "first and leaves zeros",
+    "operators' threads: half-copied files picked up; PostgreSQL: a full-size segment "
+    "with a zero tail passes the size check",
     happen,
     explains=(Explains.DAMAGED_COPY,),
-)  # fmt: skip
+)

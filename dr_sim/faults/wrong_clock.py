@@ -40,12 +40,22 @@ def happen(event: Occurrence, params: WrongClock) -> None:
 
 
 def turned(params: WrongClock) -> WrongClock:
-    return params.model_copy(update={"side": "secondary" if params.side == "primary" else "primary"})
+    return params.model_copy(
+        update={"side": "secondary" if params.side == "primary" else "primary"}
+    )
 
 
 KIND = Kind(
-    "wrong_clock", WrongClock, None, True,
-    "names, headers and ages by a clock that is not right; one that falls back makes two files claim one name",
-    "Windows DFS Replication: clocks must agree within 5 minutes; operators' threads: names that collide when clocks fall back",
-    happen, place=lambda params: str(params.side), turned=turned, example="side: primary, behind: 10 min",
-)  # fmt: skip
+    "wrong_clock",
+    WrongClock,
+    None,
+    True,
+    "names, headers and ages by a clock that is not right; one that falls back makes two "
+    "files claim one name",
+    "Windows DFS Replication: clocks must agree within 5 minutes; operators' threads: "
+    "names that collide when clocks fall back",
+    happen,
+    place=lambda params: str(params.side),
+    turned=turned,
+    example="side: primary, behind: 10 min",
+)

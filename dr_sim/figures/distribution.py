@@ -17,13 +17,25 @@ from dr_sim.units import SECOND_US
 if TYPE_CHECKING:
     from dr_sim.experiments.distribution import Distribution
 
-_TICKS = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (300, "5 min"), (900, "15 min"), (3600, "1 h"), (6 * 3600, "6 h"), (86400, "1 d"), (7 * 86400, "1 week"))
+_TICKS = (
+    (1, "1 s"),
+    (10, "10 s"),
+    (60, "1 min"),
+    (300, "5 min"),
+    (900, "15 min"),
+    (3600, "1 h"),
+    (6 * 3600, "6 h"),
+    (86400, "1 d"),
+    (7 * 86400, "1 week"),
+)
 _COLOURS = {"site": BLUE, "host": GREEN, "database": PURPLE}
 _LINES = {"site": "-", "host": "--", "database": ":"}
 
 
 def distribution_svg(found: Distribution, path: Path) -> None:
-    """Share of time above each exposure, by class of failure; share of failovers that cost more, data loss and outage."""
+    """Share of time above each exposure, by class of failure; share of failovers that cost more,
+    data loss and outage.
+    """
     with mpl.rc_context(STYLE):
         save_svg(distribution_figure(found), path)
 
@@ -46,7 +58,13 @@ def _exposure(ax: Any, found: Distribution) -> float:
             continue
         x, y = curve["above"].to_numpy()[1:], curve["share"].to_numpy()[1:]
         most = max(most, float(x[-1])) if len(x) else most
-        ax.plot(x, np.where(y > 0, y, np.nan), color=_COLOURS[failure_class], ls=_LINES[failure_class], label=failure_class)
+        ax.plot(
+            x,
+            np.where(y > 0, y, np.nan),
+            color=_COLOURS[failure_class],
+            ls=_LINES[failure_class],
+            label=failure_class,
+        )
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     _axis(ax, most)
@@ -61,7 +79,13 @@ def _costs(ax: Any, found: Distribution, most: float) -> None:
     for measure, colour in (("data_loss", BLUE), ("outage", ORANGE)):
         values = np.sort(found.values(measure))
         if len(values):
-            ax.step(np.maximum(values, 0.1), 1 - np.arange(len(values)) / len(values), where="pre", color=colour, label=measure.replace("_", " "))
+            ax.step(
+                np.maximum(values, 0.1),
+                1 - np.arange(len(values)) / len(values),
+                where="pre",
+                color=colour,
+                label=measure.replace("_", " "),
+            )
             most = max(most, float(values[-1]))
     if not len(found.values("outage")):
         ax.text(0.5, 0.5, "no failover happened", ha="center", va="center", transform=ax.transAxes)
@@ -90,4 +114,11 @@ def _bounds(ax: Any, found: Distribution, measures: tuple[str, ...]) -> None:
     }
     for i, (bound, of) in enumerate(sorted(bounds)):
         ax.axvline(bound / SECOND_US, color=RED, ls="--", lw=1)
-        ax.annotate("\n" * i + f" SLA {of}", (bound / SECOND_US, 1.0), xycoords=("data", "axes fraction"), va="top", color=RED, fontsize=8)
+        ax.annotate(
+            "\n" * i + f" SLA {of}",
+            (bound / SECOND_US, 1.0),
+            xycoords=("data", "axes fraction"),
+            va="top",
+            color=RED,
+            fontsize=8,
+        )

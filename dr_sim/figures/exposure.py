@@ -54,19 +54,36 @@ def _peak(curve: Curve) -> int | None:
 
 
 def _panel(
-    ax: Axes, scenario: Scenario, time: Clock, window: Window, true: Curve, told: Curve, views: Views
+    ax: Axes,
+    scenario: Scenario,
+    time: Clock,
+    window: Window,
+    true: Curve,
+    told: Curve,
+    views: Views,
 ) -> None:
     band(ax, time, true, window, ORANGE, "true")
     over(ax, time, told, window, BLUE, "reported: what the recovery manager believes")
     top = max(top_of(true.window(*window), told.window(*window)), 10 * MINUTE_US)
-    lines = [(f"SLA {j.id}", j.bound, BLACK) for j in scenario.sla if j.measure in ("data_loss", "exposure.max") and j.at_most]
+    lines = [
+        (f"SLA {j.id}", j.bound, BLACK)
+        for j in scenario.sla
+        if j.measure in ("data_loss", "exposure.max") and j.at_most
+    ]
     for word, level, colour in [*lines, ("danger", scenario.danger_us, RED)]:
         if level <= 3 * top:
             top = max(top, level)
             ax.axhline(level / MINUTE_US, color=colour, lw=1, ls="--" if word == "danger" else "-")
             side = "right" if word == "danger" else "left"
-            ax.annotate(f"{word} {clock(level)}", (1 if side == "right" else 0, level / MINUTE_US), xycoords=("axes fraction", "data"),
-                        ha=side, va="bottom", fontsize=8, color=colour)  # fmt: skip
+            ax.annotate(
+                f"{word} {clock(level)}",
+                (1 if side == "right" else 0, level / MINUTE_US),
+                xycoords=("axes fraction", "data"),
+                ha=side,
+                va="bottom",
+                fontsize=8,
+                color=colour,
+            )
     for failed_us in views.failures_us:
         if window[0] <= failed_us < window[1]:
             ax.axvline(float(time.days(failed_us)), color=BLACK, lw=1.2, ls="--")

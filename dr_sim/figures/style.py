@@ -1,4 +1,6 @@
-"""What the pictures share: colours, the time axis, bands for what is too dense to draw one by one."""
+"""What the pictures share: colours, the time axis, bands for what is too dense to draw one by
+one.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +27,52 @@ if TYPE_CHECKING:
 _dates: Any = mdates  # its functions have no types
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 GREY = "#8A8A8A"
 ALERT_MARKS = {  # by their event ids in the README
-    1: ("v", RED, "missing log"), 2: ("o", ORANGE, "no new logs"), 3: ("s", PURPLE, "errors while restoring"),
-    4: ("D", BLUE, "damaged file"), 5: ("X", BLACK, "not recovered"), 6: ("P", GREY, "files left behind"),
-    7: ("p", SKY, "planned failover waits"), 8: ("^", YELLOW, "restored too late"),
-    9: ("<", GREEN, "backup failed"), 10: (">", RED, "log full"), 11: ("h", PURPLE, "no room for a full"),
-    12: ("d", BLACK, "not fenced for certain"), 13: ("*", RED, "old primary heard again"), 14: ("H", SKY, "silence ended"),
-    15: ("8", ORANGE, "nothing to fail over to"), 16: ("s", BLUE, "the primary's clock differs"), 17: ("v", BLACK, "restored short of its end"),
-    18: ("o", RED, "logs wait to be restored"), 19: ("X", RED, "not protected"), 20: ("P", ORANGE, "not set up for it"),
+    1: ("v", RED, "missing log"),
+    2: ("o", ORANGE, "no new logs"),
+    3: ("s", PURPLE, "errors while restoring"),
+    4: ("D", BLUE, "damaged file"),
+    5: ("X", BLACK, "not recovered"),
+    6: ("P", GREY, "files left behind"),
+    7: ("p", SKY, "planned failover waits"),
+    8: ("^", YELLOW, "restored too late"),
+    9: ("<", GREEN, "backup failed"),
+    10: (">", RED, "log full"),
+    11: ("h", PURPLE, "no room for a full"),
+    12: ("d", BLACK, "not fenced for certain"),
+    13: ("*", RED, "old primary heard again"),
+    14: ("H", SKY, "silence ended"),
+    15: ("8", ORANGE, "nothing to fail over to"),
+    16: ("s", BLUE, "the primary's clock differs"),
+    17: ("v", BLACK, "restored short of its end"),
+    18: ("o", RED, "logs wait to be restored"),
+    19: ("X", RED, "not protected"),
+    20: ("P", ORANGE, "not set up for it"),
     21: ("p", BLACK, "waits for the only way back"),
-    14420: ("s", ORANGE, "monitor: no backup"), 14421: ("D", RED, "monitor: out of sync"),
-}  # fmt: skip
+    14420: ("s", ORANGE, "monitor: no backup"),
+    14421: ("D", RED, "monitor: out of sync"),
+}
 STYLE: Any = {
     "text.parse_math": False,  # a name may hold dollar signs
-    "svg.hashsalt": "dr_sim", "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
-}  # fmt: skip
+    "svg.hashsalt": "dr_sim",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+}
 _WIDTH_IN = 13.0
 SLICES = 900  # about one a pixel of the overview
 
@@ -68,7 +97,15 @@ class Clock:
         ax.set_xlim(float(self.days(begin_us)), float(self.days(end_us)))
         length = end_us - begin_us
         locator = _dates.AutoDateLocator(tz=self.zone, minticks=4, maxticks=15)
-        form = "%a %d %b" if length > 3 * DAY_US else "%a %H:%M" if length > 2 * HOUR_US else "%H:%M" if length > 10 * MINUTE_US else "%H:%M:%S"
+        form = (
+            "%a %d %b"
+            if length > 3 * DAY_US
+            else "%a %H:%M"
+            if length > 2 * HOUR_US
+            else "%H:%M"
+            if length > 10 * MINUTE_US
+            else "%H:%M:%S"
+        )
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(_dates.DateFormatter(form, tz=self.zone))
 
@@ -90,22 +127,47 @@ def shade(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window) -
     for begin, end in spans:
         if begin < window[1] and end > window[0]:
             right = float(time.days(min(max(end, begin + shortest), window[1])))
-            ax.axvspan(float(time.days(max(begin, window[0]))), right, facecolor="#F6D5C3", edgecolor=RED, hatch="///", lw=0, zorder=0)
+            ax.axvspan(
+                float(time.days(max(begin, window[0]))),
+                right,
+                facecolor="#F6D5C3",
+                edgecolor=RED,
+                hatch="///",
+                lw=0,
+                zorder=0,
+            )
 
 
-def bare(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window, label: str | None = None) -> None:
+def bare(
+    ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window, label: str | None = None
+) -> None:
     """A band where the service was unprotected."""
     for begin, end in spans:
         if begin < window[1] and end > window[0]:
-            left, right = float(time.days(max(begin, window[0]))), float(time.days(min(end, window[1])))
-            ax.axvspan(left, right, facecolor="#DCE6F2", edgecolor=BLUE, hatch="..", lw=0, alpha=0.6, zorder=0, label=label)
+            left, right = (
+                float(time.days(max(begin, window[0]))),
+                float(time.days(min(end, window[1]))),
+            )
+            ax.axvspan(
+                left,
+                right,
+                facecolor="#DCE6F2",
+                edgecolor=BLUE,
+                hatch="..",
+                lw=0,
+                alpha=0.6,
+                zorder=0,
+                label=label,
+            )
             label = None
 
 
 def dashed(views: Views) -> str:
     """What the dashed lines are, for a title."""
     n = len(views.failures_us)
-    return " (dashed: the failure)" if n == 1 else " (dashed: the failures, and failback)" if n else ""
+    return (
+        " (dashed: the failure)" if n == 1 else " (dashed: the failures, and failback)" if n else ""
+    )
 
 
 def top_of(*curves: Curve) -> int:
@@ -113,7 +175,9 @@ def top_of(*curves: Curve) -> int:
 
 
 def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
-    """A curve in minutes: as a broad line while it has few pieces, else as the band of each slice's least and most."""
+    """A curve in minutes: as a broad line while it has few pieces, else as the band of each slice's
+    least and most.
+    """
     curve = curve.window(*window)
     if not curve.duration_us:
         ax.plot([], [], color=colour, lw=3.5, alpha=0.6, label=label)
@@ -131,11 +195,22 @@ def _one_band(ax: Axes, time: Clock, curve: Curve, colour: str, label: str | Non
         return
     edges, low, high = slices(x, y, curve)
     left = time.days(edges[:-1])
-    ax.fill_between(left, low / MINUTE_US, high / MINUTE_US, step="post", color=colour, alpha=0.6, lw=0.8, label=label)
+    ax.fill_between(
+        left,
+        low / MINUTE_US,
+        high / MINUTE_US,
+        step="post",
+        color=colour,
+        alpha=0.6,
+        lw=0.8,
+        label=label,
+    )
 
 
 def over(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
-    """A second curve, to be seen over the first: a thin line, where it is dense the most of each slice."""
+    """A second curve, to be seen over the first: a thin line, where it is dense the most of each
+    slice.
+    """
     parts = curve.window(*window).parts()
     label += " (highest)" if any(len(part.start_us) > SLICES // 2 for part in parts) else ""
     for i, part in enumerate(parts):
@@ -149,7 +224,8 @@ def over(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label
 def slices(x: Ints, y: Ints, curve: Curve) -> tuple[Ints, Ints, Ints]:
     """(edges, least, most) of the curve in each slice of its time."""
     edges = np.linspace(curve.begin_us, curve.end_us, SLICES + 1).astype(np.int64)
-    order = np.argsort(np.concatenate((x, edges)), kind="stable")  # a piece may be longer than a slice
+    # a piece may be longer than a slice
+    order = np.argsort(np.concatenate((x, edges)), kind="stable")
     y = np.concatenate((y, np.interp(edges, x, y).astype(np.int64)))[order]
     x = np.concatenate((x, edges))[order]
     first = np.minimum(np.searchsorted(x, edges[:-1], side="left"), len(x) - 1)
@@ -167,9 +243,20 @@ def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> N
         for is_false in (False, True):
             at = [a.time_us for a in mine if a.false_alarm == is_false]
             if at:
-                label = f"{mine[0].source} {event_id}: {word}{', false alarm' if is_false else ''} ({len(at)})"
+                label = (
+                    f"{mine[0].source} {event_id}: "
+                    f"{word}{', false alarm' if is_false else ''} ({len(at)})"
+                )
                 face = "none" if is_false else colour
-                ax.scatter(time.days(at), np.zeros(len(at)), marker=mark, s=26, facecolors=face, edgecolors=colour, label=label)
+                ax.scatter(
+                    time.days(at),
+                    np.zeros(len(at)),
+                    marker=mark,
+                    s=26,
+                    facecolors=face,
+                    edgecolors=colour,
+                    label=label,
+                )
     if shown:
         ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=6, bbox_to_anchor=(0, 1.15))
     else:
@@ -177,8 +264,10 @@ def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> N
 
 
 def stacked(lanes_in: Sequence[float], gaps_in: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure of lanes below one another: their heights and the gap above each, in inches. Placed by hand: matplotlib's
-    own layout solver differs in the last bit from call to call, and so would the files."""
+    """A figure of lanes below one another: their heights and the gap above each, in inches. Placed
+    by hand: matplotlib's own layout solver differs in the last bit from call to call, and so would
+    the files.
+    """
     height = sum(lanes_in) + sum(gaps_in) + 0.4
     figure = Figure(figsize=(_WIDTH_IN, height))
     axes: list[Axes] = []

@@ -1,4 +1,6 @@
-"""The run in lanes: events, backups, link, how far behind, alerts; and below them the hours around the failover."""
+"""The run in lanes: events, backups, link, how far behind, alerts; and below them the hours around
+the failover.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,13 @@ MOST_FAILOVERS = 4  # of which each has panels of its own
 def draw_timeline(views: Views) -> Figure:
     scenario, end = views.whole.legs[0].scenario, views.end_us
     zooms = [(v, f, zoom_window(v.causes, f)) for v in views.legs for f in v.found][:MOST_FAILOVERS]
-    drawn: list[Callable[[Axes, Views, Clock, Window], None]] = [_events, _backups, _link, _behind, _alerts]
+    drawn: list[Callable[[Axes, Views, Clock, Window], None]] = [
+        _events,
+        _backups,
+        _link,
+        _behind,
+        _alerts,
+    ]
     lanes, gaps = [0.9, 1.1, 1.6, 2.2, 0.7], [0.35, 0.15, 0.15, 0.15, 0.15]
     if len(views.legs) > 1:
         drawn, lanes, gaps = [_sites, *drawn], [0.35, *lanes], [0.35, 0.15, *gaps[1:]]
@@ -71,7 +79,16 @@ def draw_timeline(views: Views) -> Figure:
 def _sites(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     """Which site is the primary and which the secondary."""
     for i, (begin, end, words) in enumerate(views.sites()):
-        ax.barh(0, (end - begin) / DAY_US, left=float(time.days(begin)), height=0.9, color="#F2F2F2" if i % 2 else "#D9D9D9", edgecolor=BLACK, lw=0.5, alpha=0.8)
+        ax.barh(
+            0,
+            (end - begin) / DAY_US,
+            left=float(time.days(begin)),
+            height=0.9,
+            color="#F2F2F2" if i % 2 else "#D9D9D9",
+            edgecolor=BLACK,
+            lw=0.5,
+            alpha=0.8,
+        )
         short = words if end - begin > (window[1] - window[0]) // 6 else words.partition(",")[0]
         ax.text(float(time.days(begin)), 0, f" {short}", va="center", fontsize=8)
     ax.set_ylim(-0.6, 0.6)
@@ -80,22 +97,41 @@ def _sites(ax: Axes, views: Views, time: Clock, window: Window) -> None:
 
 
 def _events(ax: Axes, views: Views, time: Clock, window: Window) -> None:
-    """Faults and orders as spans, with the number they bear in the scenario; what lies close together is stacked."""
+    """Faults and orders as spans, with the number they bear in the scenario; what lies close
+    together is stacked.
+    """
     shortest = (window[1] - window[0]) // 250
     rows: list[int] = []  # where each row is free again
     for h in sorted(views.happenings, key=lambda h: h.begin_us):
         label = f"{h.number} {h.what.replace('_', ' ')}" if h.number else ""
-        ends_us = h.begin_us if h.what == "lose" else h.end_us  # what is lost stays lost: the instant matters
+        # what is lost stays lost: the instant matters
+        ends_us = h.begin_us if h.what == "lose" else h.end_us
         width = max(ends_us - h.begin_us, shortest)
         needs = width + (len(label) * (window[1] - window[0]) // 140 if label else 0)
         row = next((i for i, free in enumerate(rows) if free <= h.begin_us), len(rows))
         rows[row : row + 1] = [h.begin_us + needs]
         colour = BLACK if h.what == "lose" else RED
-        ax.barh(row, width / DAY_US, left=float(time.days(h.begin_us)), height=0.7, color=colour, alpha=0.85)
+        ax.barh(
+            row,
+            width / DAY_US,
+            left=float(time.days(h.begin_us)),
+            height=0.7,
+            color=colour,
+            alpha=0.85,
+        )
         if label and h.begin_us + needs < window[1]:
-            ax.text(float(time.days(h.begin_us + width + shortest)), row, label, va="center", fontsize=8)
+            ax.text(
+                float(time.days(h.begin_us + width + shortest)), row, label, va="center", fontsize=8
+            )
         elif label:
-            ax.text(float(time.days(h.begin_us - shortest)), row, label, va="center", ha="right", fontsize=8)
+            ax.text(
+                float(time.days(h.begin_us - shortest)),
+                row,
+                label,
+                va="center",
+                ha="right",
+                fontsize=8,
+            )
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.set_yticks([])
     lane(ax, "events")
@@ -110,17 +146,31 @@ def _backups(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     logs: list[int] = []
     for v in views.legs:
         began_us = v.leg.begins_us
-        for f in (f for database in range(len(v.leg.scenario.databases)) for f in v.causes.files(database)):
+        for f in (
+            f for database in range(len(v.leg.scenario.databases)) for f in v.causes.files(database)
+        ):
             if f.kind == Kind.LOG:
                 if f.finished_us is not None:
                     logs.append(began_us + f.finished_us)
                 continue
             stop = min(f.finished_us or f.cut_off_us or v.ends_us, v.ends_us)
             left = float(time.days(began_us + f.begin_us))
-            ax.barh(1 - f.kind, max(stop - f.begin_us, shortest) / DAY_US, left=left, height=0.7, color=colours[Kind(f.kind)])
+            ax.barh(
+                1 - f.kind,
+                max(stop - f.begin_us, shortest) / DAY_US,
+                left=left,
+                height=0.7,
+                color=colours[Kind(f.kind)],
+            )
     count, edges = np.histogram(logs, bins=min(200, SLICES), range=window)
     if count.max(initial=0):
-        ax.stairs(-0.4 - 0.0 * count + 0.8 * count / count.max() - 1.0, time.days(edges), baseline=-1.4, fill=True, color=GREEN)
+        ax.stairs(
+            -0.4 - 0.0 * count + 0.8 * count / count.max() - 1.0,
+            time.days(edges),
+            baseline=-1.4,
+            fill=True,
+            color=GREEN,
+        )
     ax.set_ylim(-1.6, 1.6)
     ax.set_yticks([1, 0, -1], ["full", "incremental", "logs"])
     lane(ax, "backups")
@@ -138,21 +188,31 @@ def _link(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     lane(ax, "link\nMbit/s")
 
 
-def sent_rate(views: Views, window: Window, slices: int, capacity: float, at: Callable[[Any], Any]) -> tuple[Any, Any]:
+def sent_rate(
+    views: Views, window: Window, slices: int, capacity: float, at: Callable[[Any], Any]
+) -> tuple[Any, Any]:
     """(Mbit/s in each slice, the slices' edges) over all legs."""
     rate = np.zeros(slices)
     edges = np.linspace(*window, slices + 1)
     width_s = (window[1] - window[0]) / slices / SECOND_US
     for v in views.legs:
         sent = v.t["truth.transfer_bytes"]
-        bits, _ = np.histogram(sent["time_us"] + v.leg.begins_us, bins=slices, range=window, weights=8.0 * sent["bytes"])
-        first = int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1  # what it sent it sent since it began
+        bits, _ = np.histogram(
+            sent["time_us"] + v.leg.begins_us,
+            bins=slices,
+            range=window,
+            weights=8.0 * sent["bytes"],
+        )
+        # what it sent it sent since it began
+        first = int(np.searchsorted(edges, v.leg.begins_us, side="right")) - 1
         rate[first:] += spread(bits[first:] / width_s / 1e6, capacity)
     return rate, at(edges)
 
 
 def spread(rate: Any, capacity: float) -> Any:
-    """Bytes are recorded when a transfer ends; what is more than the link carries in a slice was sent in those before."""
+    """Bytes are recorded when a transfer ends; what is more than the link carries in a slice was
+    sent in those before.
+    """
     out = np.array(rate, dtype=np.float64)
     over = 0.0
     for i in range(len(out) - 1, -1, -1):
@@ -168,7 +228,15 @@ def _behind(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     band(ax, time, exposed, window, ORANGE, "true exposure (site)")
     over(ax, time, lag, window, BLUE, "replay lag")
     ax.axhline(scenario.danger_us / MINUTE_US, color=RED, lw=1, ls="--")
-    ax.annotate("danger", (1, scenario.danger_us / MINUTE_US), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color=RED)
+    ax.annotate(
+        "danger",
+        (1, scenario.danger_us / MINUTE_US),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=RED,
+    )
     ax.set_ylim(0, max(top_of(exposed, lag), scenario.danger_us) / MINUTE_US * 1.12)
     ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=2)
     lane(ax, "behind\nminutes")

@@ -1,4 +1,6 @@
-"""What the pictures see of a run in legs: each leg's record, with what happened put into the whole run's time."""
+"""What the pictures see of a run in legs: each leg's record, with what happened put into the whole
+run's time.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from dr_sim.measures.whole import Whole, unprotected_spans
 
 @dataclass(slots=True)
 class View:
-    """One leg: its own times are its world's; ends_us is when the next one begins, in the leg's time."""
+    """One leg: its own times are its world's; ends_us is when the next one begins, in the leg's
+    time.
+    """
 
     leg: Leg
     t: Tables
@@ -42,20 +46,43 @@ class Views:
     def sites(self) -> list[tuple[int, int, str]]:
         """(from, until, 'primary A, secondary B')."""
         return [
-            (v.leg.begins_us, v.leg.begins_us + v.ends_us, f"primary {v.leg.primary}, secondary {v.leg.secondary}") for v in self.legs
+            (
+                v.leg.begins_us,
+                v.leg.begins_us + v.ends_us,
+                f"primary {v.leg.primary}, secondary {v.leg.secondary}",
+            )
+            for v in self.legs
         ]
 
 
 def views_of(whole: Whole) -> Views:
     legs = [
-        View(leg, t, Causes(t, leg.scenario), judge(t, leg.scenario), failovers(t, leg.scenario), whole.until_us(leg) - leg.begins_us)
+        View(
+            leg,
+            t,
+            Causes(t, leg.scenario),
+            judge(t, leg.scenario),
+            failovers(t, leg.scenario),
+            whole.until_us(leg) - leg.begins_us,
+        )
         for leg, t in whole.each
     ]
     return Views(
-        whole, legs, _happenings(legs),
-        [replace(a, time_us=a.time_us + v.leg.begins_us, database=_as_at_first(v, legs[0], a.database)) for v in legs for a in v.quality.alerts],
-        [f.failed_us + v.leg.begins_us for v in legs for f in v.found], unprotected_spans(whole),
-    )  # fmt: skip
+        whole,
+        legs,
+        _happenings(legs),
+        [
+            replace(
+                a,
+                time_us=a.time_us + v.leg.begins_us,
+                database=_as_at_first(v, legs[0], a.database),
+            )
+            for v in legs
+            for a in v.quality.alerts
+        ],
+        [f.failed_us + v.leg.begins_us for v in legs for f in v.found],
+        unprotected_spans(whole),
+    )
 
 
 def _as_at_first(view: View, first: View, database: int) -> int:
@@ -68,12 +95,32 @@ def _happenings(legs: list[View]) -> list[Happening]:
     """What goes on in the next leg is one; what does not ends with its own."""
     found: list[Happening] = []
     for view, after in zip(legs, [*legs[1:], None], strict=True):
-        carried = set() if after is None else {(e.number, e.kind) for e in after.leg.scenario.events[: after.leg.scenario.carried_num]}
-        before = {(e.number, e.kind) for e in view.leg.scenario.events[: view.leg.scenario.carried_num]}
+        carried = (
+            set()
+            if after is None
+            else {
+                (e.number, e.kind)
+                for e in after.leg.scenario.events[: after.leg.scenario.carried_num]
+            }
+        )
+        before = {
+            (e.number, e.kind) for e in view.leg.scenario.events[: view.leg.scenario.carried_num]
+        }
         for h in view.causes.happenings:
             if h.begin_us >= view.ends_us or (not h.begin_us and (h.number, h.what) in before):
                 continue
-            end = h.end_us if (h.number, h.what) in carried or after is None else min(h.end_us, view.ends_us)
+            end = (
+                h.end_us
+                if (h.number, h.what) in carried or after is None
+                else min(h.end_us, view.ends_us)
+            )
             database = _as_at_first(view, legs[0], h.database)
-            found.append(replace(h, begin_us=h.begin_us + view.leg.begins_us, end_us=end + view.leg.begins_us, database=database))
+            found.append(
+                replace(
+                    h,
+                    begin_us=h.begin_us + view.leg.begins_us,
+                    end_us=end + view.leg.begins_us,
+                    database=database,
+                )
+            )
     return found

@@ -1,8 +1,10 @@
-"""Keeps databases of one name apart: by their family, and within it by what ties their forks together.
+"""Keeps databases of one name apart: by their family, and within it by what ties their forks
+together.
 
-A family GUID stays with a database for life, through every restore. A restored copy under the same name has the same
-family, a database GUID of its own, and a recovery fork of its own. After a failover that is the same database going on:
-a log crosses from fork to fork, or both share a fork. Without such a tie it is another database, a test copy say.
+A family GUID stays with a database for life, through every restore. A restored copy under the same
+name has the same family, a database GUID of its own, and a recovery fork of its own. After a
+failover that is the same database going on: a log crosses from fork to fork, or both share a fork.
+Without such a tie it is another database, a test copy say.
 """
 
 from __future__ import annotations
@@ -15,16 +17,21 @@ from dr_sim.backups.model import BackupHeader
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a row says of whose it is; '' where the export has no such column. forks: GUIDs of those that it lies on."""
+    """What a row says of whose it is; '' where the export has no such column. forks: GUIDs of those
+    that it lies on.
+    """
 
     family: str
     database: str
     forks: tuple[str, ...] = ()
-    names_first_fork: bool = False  # else the fork on which the row begins is taken as the one on which it ends
+    # else the fork on which the row begins is taken as the one on which it ends
+    names_first_fork: bool = False
 
 
 def keep_apart(rows: Sequence[tuple[BackupHeader, Identity]]) -> list[str]:
-    """Rename the database in the headers of every further one of a name; return a remark for each name concerned."""
+    """Rename the database in the headers of every further one of a name; return a remark for each
+    name concerned.
+    """
     by_name: dict[str, list[tuple[BackupHeader, Identity]]] = {}
     for row in rows:
         by_name.setdefault(row[0].database, []).append(row)
@@ -41,11 +48,15 @@ def keep_apart(rows: Sequence[tuple[BackupHeader, Identity]]) -> list[str]:
             taken.add(label)
             for header, _ in group:
                 header.database = label
-        remarks.append(f"{len(groups)} databases bear the name {name}: kept apart by family, database and fork")
+        remarks.append(
+            f"{len(groups)} databases bear the name {name}: kept apart by family, database and fork"
+        )
     return remarks
 
 
-def _groups(rows: Sequence[tuple[BackupHeader, Identity]]) -> list[list[tuple[BackupHeader, Identity]]]:
+def _groups(
+    rows: Sequence[tuple[BackupHeader, Identity]],
+) -> list[list[tuple[BackupHeader, Identity]]]:
     """Rows of one name by database, in the order in which each is met."""
     families = {identity.family for _, identity in rows if identity.family}
     only = families.pop() if len(families) == 1 else ""

@@ -1,7 +1,9 @@
-"""Reads Barman: `barman list-backups` and `barman show-backup` with `-f json`, and `barman-cloud-backup-list --format json`.
+"""Reads Barman: `barman list-backups` and `barman show-backup` with `-f json`, and
+`barman-cloud-backup-list --format json`.
 
-A list tells when a backup ended, its size and the WAL since; show-backup adds begin, LSNs, timeline and parent. Several
-outputs in one file are read together: what two of them tell of one backup is added up.
+A list tells when a backup ended, its size and the WAL since; show-backup adds begin, LSNs, timeline
+and parent. Several outputs in one file are read together: what two of them tell of one backup is
+added up.
 """
 
 from __future__ import annotations
@@ -11,14 +13,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dr_sim.backups.model import Kind
 from dr_sim.errors import Problem
 from dr_sim.importers.cells import BadValueError, refusal
-from dr_sim.importers.json_values import at_path, instant_of, lsn_of, number_of, text_of, wal_name_of
+from dr_sim.importers.json_values import (
+    at_path,
+    instant_of,
+    lsn_of,
+    number_of,
+    text_of,
+    wal_name_of,
+)
 from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
 
 Row = Mapping[str, object]
 
 
 def is_barman(values: Sequence[object]) -> bool:
-    return any(True for value in values for _ in _backups(value)) or any(_empty_servers(value) for value in values)
+    return any(True for value in values for _ in _backups(value)) or any(
+        _empty_servers(value) for value in values
+    )
 
 
 def _empty_servers(value: object) -> list[str]:
@@ -27,7 +38,11 @@ def _empty_servers(value: object) -> list[str]:
         return []
     if value.get("backups_list") == []:
         return ["server"]
-    lists = all(isinstance(own, list) and all(isinstance(row, Mapping) and "backup_id" in row for row in own) for own in value.values())
+    lists = all(
+        isinstance(own, list)
+        and all(isinstance(row, Mapping) and "backup_id" in row for row in own)
+        for own in value.values()
+    )
     return [str(server) for server, own in value.items() if not own] if lists else []
 
 
@@ -56,11 +71,20 @@ def read_barman(values: Sequence[object], file: str) -> list[Cluster]:
     named = {cluster.place for cluster in found.values()}
     for server in dict.fromkeys(server for value in values for server in _empty_servers(value)):
         if named and server not in named:
-            found[f"{server} "] = Cluster(server, "", server, remarks=["the list holds no backup of it"])
-    clusters = [cluster for key, cluster in found.items() if cluster.backups or not _named_elsewhere(cluster, found)]
+            found[f"{server} "] = Cluster(
+                server, "", server, remarks=["the list holds no backup of it"]
+            )
+    clusters = [
+        cluster
+        for key, cluster in found.items()
+        if cluster.backups or not _named_elsewhere(cluster, found)
+    ]
     for cluster in clusters:
         if sum(other.name == cluster.name for other in clusters) > 1:
-            cluster.remarks.append(f"server {cluster.name} has held several clusters: this is {cluster.system_id or 'of no system id'}")
+            cluster.remarks.append(
+                f"server {cluster.name} has held several clusters: this is "
+                f"{cluster.system_id or 'of no system id'}"
+            )
         cluster.settle()
     several = [cluster.name for cluster in clusters]
     for cluster in clusters:
@@ -94,11 +118,20 @@ def _backups(value: object) -> Iterator[tuple[str, Row]]:
 
 
 def _server_of(rows: Sequence[object]) -> str:
-    return next((str(row["server_name"]) for row in rows if isinstance(row, Mapping) and row.get("server_name")), "server")
+    return next(
+        (
+            str(row["server_name"])
+            for row in rows
+            if isinstance(row, Mapping) and row.get("server_name")
+        ),
+        "server",
+    )
 
 
 def _flat(row: Row) -> dict[str, object]:
-    """show-backup's sections, one within the other, as one level of keys; the WAL section keeps its own."""
+    """show-backup's sections, one within the other, as one level of keys; the WAL section keeps its
+    own.
+    """
     flat = {key: value for key, value in row.items() if not isinstance(value, Mapping)}
     for section in ("base_backup_information", "catalog_information", "server_information"):
         inner = at_path(row, section)
@@ -127,30 +160,45 @@ def _backup(backup_id: str, row: Row, cluster: Cluster) -> BaseBackup | None:
     is_incremental = text_of(row, "backup_type") == "incremental" or bool(parent)
     first_wal, last_wal = wal_name_of(row, "begin_wal"), wal_name_of(row, "end_wal")
     size = _bytes(row, "cluster_size_bytes", "cluster_size", "size")
-    stored = _bytes(row, "backup_size_bytes", "incremental_size_bytes", "disk_usage_bytes", "deduplicated_size")
+    stored = _bytes(
+        row, "backup_size_bytes", "incremental_size_bytes", "disk_usage_bytes", "deduplicated_size"
+    )
     wal = number_of(row, "wal_size_bytes")
-    with_wal = number_of(row, "size_bytes") or 0  # of the list: the backup with the WAL that it needs itself
+    # of the list: the backup with the WAL that it needs itself
+    with_wal = number_of(row, "size_bytes") or 0
     moved = stored or max(with_wal, 0)
     timeline = number_of(row, "timeline") or wal_timeline(last_wal or first_wal)
     segment = number_of(row, "xlog_segment_size") or 0
-    cluster.segment_bytes = cluster.segment_bytes or (segment if segment > 0 and segment & (segment - 1) == 0 else 0)
+    cluster.segment_bytes = cluster.segment_bytes or (
+        segment if segment > 0 and segment & (segment - 1) == 0 else 0
+    )
     last_archived = wal_name_of(row, "last_available")
     if last_archived and first_wal:
         cluster.archive.append((first_wal, last_archived))
     return BaseBackup(
-        backup_id, Kind.INCREMENTAL if is_incremental else Kind.FULL, parent,
-        started if started is not None else finished, finished, started is not None,
-        first_timeline=wal_timeline(first_wal) or timeline, timeline=timeline,
+        backup_id,
+        Kind.INCREMENTAL if is_incremental else Kind.FULL,
+        parent,
+        started if started is not None else finished,
+        finished,
+        started is not None,
+        first_timeline=wal_timeline(first_wal) or timeline,
+        timeline=timeline,
         first_lsn=lsn_of(row, "begin_lsn") or lsn_of(row, "begin_xlog"),
         last_lsn=lsn_of(row, "end_lsn") or lsn_of(row, "end_xlog"),
-        first_wal=first_wal, last_wal=last_wal,
-        cluster_bytes=size or (moved if not is_incremental else 0), moved_bytes=moved, read_bytes=moved,
+        first_wal=first_wal,
+        last_wal=last_wal,
+        cluster_bytes=size or (moved if not is_incremental else 0),
+        moved_bytes=moved,
+        read_bytes=moved,
         wal_bytes=wal,
-    )  # fmt: skip
+    )
 
 
 def _bytes(row: Row, *keys: str) -> int:
-    """The first of these that is a number; some outputs have a text for people under such a key ('52.7 MiB')."""
+    """The first of these that is a number; some outputs have a text for people under such a key
+    ('52.7 MiB').
+    """
     for key in keys:
         if row.get(key) is not None and not isinstance(row[key], str):
             return max(number_of(row, key) or 0, 0)
@@ -158,13 +206,20 @@ def _bytes(row: Row, *keys: str) -> int:
 
 
 def _instant(row: Row, stamp: str, text: str, cluster: Cluster) -> int | None:
-    """The epoch seconds where there are any; else the text, whose zone Barman's old lists do not name."""
+    """The epoch seconds where there are any; else the text, whose zone Barman's old lists do not
+    name.
+    """
     found = instant_of(row, stamp)
     if found is not None:
         return found
     found = instant_of(row, text)
     remark = "instants name no time zone: taken as UTC"
     written = str(row.get(text) or "")
-    if found is not None and "+" not in written and not written.endswith("Z") and remark not in cluster.remarks:
+    if (
+        found is not None
+        and "+" not in written
+        and not written.endswith("Z")
+        and remark not in cluster.remarks
+    ):
         cluster.remarks.append(remark)
     return found

@@ -1,7 +1,8 @@
 """Tables that people export from msdb, cell by cell: their encodings, heads, numbers and instants.
 
-Heads are compared without case and underscores (FirstLSN, first_lsn); numbers never go through a float; an instant is
-`/Date(ms)/` (UTC), ISO 8601, or local date and time with msdb's time_zone in quarter hours.
+Heads are compared without case and underscores (FirstLSN, first_lsn); numbers never go through a
+float; an instant is `/Date(ms)/` (UTC), ISO 8601, or local date and time with msdb's time_zone in
+quarter hours.
 """
 
 from __future__ import annotations
@@ -43,10 +44,14 @@ def error(file: str, message: str, line: int = 0, column: int = 0) -> InputError
 
 
 def refusal(problems: Sequence[Problem]) -> InputError:
-    """Of all mistakes in the rows: one line for each kind of mistake, which tells of the rows that make it too."""
+    """Of all mistakes in the rows: one line for each kind of mistake, which tells of the rows that
+    make it too.
+    """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        kinds.setdefault((problem.file, _VALUE_OR_NUMBER.sub("", problem.message)), []).append(problem)
+        kinds.setdefault((problem.file, _VALUE_OR_NUMBER.sub("", problem.message)), []).append(
+            problem
+        )
     told: list[Problem] = []
     for first, *others in kinds.values():
         more = f" (and {len(others)} more rows likewise)" if others else ""
@@ -66,7 +71,9 @@ def decoded(data: bytes, file: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as wrong:
-        message = f"is neither UTF-8 nor UTF-16 text (byte {wrong.start}): export it as JSON or CSV text"
+        message = (
+            f"is neither UTF-8 nor UTF-16 text (byte {wrong.start}): export it as JSON or CSV text"
+        )
         raise error(file, message) from None
 
 
@@ -78,17 +85,27 @@ def json_rows(text: str, file: str) -> list[Row]:
         raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
     except (RecursionError, ValueError):
         raise error(file, "is not a backup history: a JSON list of backups is needed") from None
-    if isinstance(found, dict) and isinstance(found.get("value"), list) and found.keys() <= {"value", "Count"}:
+    if (
+        isinstance(found, dict)
+        and isinstance(found.get("value"), list)
+        and found.keys() <= {"value", "Count"}
+    ):
         found = found["value"]  # Windows PowerShell's way to write some lists
     rows: list[Any] = found if isinstance(found, list) else [found]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise error(file, f"backup {number} is {json.dumps(row, default=str)[:40]}, an object with keys is needed")
+            raise error(
+                file,
+                f"backup {number} is {json.dumps(row, default=str)[:40]}, an object with "
+                "keys is needed",
+            )
     return [(0, folded(row)) for row in rows]
 
 
 def _json_lists(text: str) -> object:
-    """The JSON value in a text; of several, one after the other (two exports, a backup a line), all their rows."""
+    """The JSON value in a text; of several, one after the other (two exports, a backup a line), all
+    their rows.
+    """
     decoder = json.JSONDecoder(parse_float=Decimal)
     start = _BLANK.match(text)
     value, end = decoder.raw_decode(text, start.end() if start else 0)
@@ -102,7 +119,8 @@ def _json_lists(text: str) -> object:
 
 
 def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
-    """The rows of a CSV file with heads. needed: a head that must be there; what: the file that was looked for.
+    """The rows of a CSV file with heads. needed: a head that must be there; what: the file that was
+    looked for.
 
     Raises InputError at the first line that does not fit.
     """
@@ -113,7 +131,11 @@ def csv_rows(text: str, file: str, needed: str, what: str) -> list[Row]:
     names: list[str] = []
     try:
         for cells in reader:
-            if not any(cell.strip() for cell in cells) or set("".join(cells)) <= {"-"} or _ROWS_AFFECTED.fullmatch(cells[0]):
+            if (
+                not any(cell.strip() for cell in cells)
+                or set("".join(cells)) <= {"-"}
+                or _ROWS_AFFECTED.fullmatch(cells[0])
+            ):
                 continue  # sqlcmd rules a line under the heads, and counts the rows below them
             if not names:
                 names = [fold(cell) for cell in cells]
@@ -158,7 +180,8 @@ def required(row: Mapping[str, object], read: Callable[[object], T], *keys: str)
 
 
 def as_text(value: object) -> str:
-    if isinstance(value, list) and len(value) >= 1:  # the files of a striped backup: the first stands for them
+    # the files of a striped backup: the first stands for them
+    if isinstance(value, list) and len(value) >= 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise BadValueError("a text is needed")
@@ -168,7 +191,10 @@ def as_text(value: object) -> str:
 def as_lsn(value: object) -> int:
     number = _whole(value)
     if number is not None and _is_rounded(value):
-        raise BadValueError("which has lost its last digits (in a spreadsheet, or as a float): export it anew, as it is")
+        raise BadValueError(
+            "which has lost its last digits (in a spreadsheet, or as a float): export it "
+            "anew, as it is"
+        )
     if number is None or not 0 <= number < _LSN_LIMIT:
         raise BadValueError("a whole number of at most 25 digits is needed")
     return number
@@ -221,7 +247,9 @@ def _whole(value: object) -> int | None:
 
 
 def _is_rounded(value: object) -> bool:
-    """Is it written with an exponent, and fewer digits than it has? Python's and a spreadsheet's floats are."""
+    """Is it written with an exponent, and fewer digits than it has? Python's and a spreadsheet's
+    floats are.
+    """
     exponent = Decimal(str(value).strip()).as_tuple().exponent
     return isinstance(exponent, int) and exponent > 0
 
@@ -235,12 +263,16 @@ def zone_offset(row: Mapping[str, object]) -> timedelta | None:
 def _as_zone(value: object) -> int:
     zone = as_int(value)
     if zone not in _ZONES and zone != _UNKNOWN_ZONE:
-        raise BadValueError("quarter hours from UTC are needed, -48 to 56, or 127 where they are not known")
+        raise BadValueError(
+            "quarter hours from UTC are needed, -48 to 56, or 127 where they are not known"
+        )
     return zone
 
 
 def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
-    """(microseconds since 1970 UTC, True if its zone was known). offset: of local time from UTC, where the row says."""
+    """(microseconds since 1970 UTC, True if its zone was known). offset: of local time from UTC,
+    where the row says.
+    """
     if isinstance(value, dict):  # a date that was exported as an object
         value = folded(value).get("value")
     match = _DATE_MS.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -258,4 +290,6 @@ def as_instant(value: object, offset: timedelta | None) -> tuple[int, bool]:
             raise ValueError
         return (when - _EPOCH) // timedelta(microseconds=1), known
     except (ValueError, OverflowError):
-        raise BadValueError("an instant like 2017-07-15T16:30:00 or /Date(1500136200000)/ is needed") from None
+        raise BadValueError(
+            "an instant like 2017-07-15T16:30:00 or /Date(1500136200000)/ is needed"
+        ) from None

@@ -1,8 +1,9 @@
 """Rows out of CLIXML, which PowerShell's Export-Clixml and dbatools' `-ExportPath` write.
 
-Each value is an element named for its type, with its name in N. What matters here: an object's own text is its
-ToString (LSNs are objects whose text is the number), a list's first entry stands for a striped backup's files, and a
-size is an object with a property Byte. A Ref names an object that was written before.
+Each value is an element named for its type, with its name in N. What matters here: an object's own
+text is its ToString (LSNs are objects whose text is the number), a list's first entry stands for a
+striped backup's files, and a size is an object with a property Byte. A Ref names an object that was
+written before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ def is_clixml(text: str) -> bool:
 def clixml_rows(text: str, file: str) -> list[Row]:
     """The backups in a CLIXML file. InputError if it is none."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise error(file, "holds XML declarations that PowerShell never writes: export it anew with Export-Clixml")
+        raise error(
+            file,
+            "holds XML declarations that PowerShell never writes: export it anew with "
+            "Export-Clixml",
+        )
     try:
         root = ElementTree.fromstring(text.lstrip())
     except (ElementTree.ParseError, ValueError, RecursionError) as wrong:
@@ -41,7 +46,9 @@ def clixml_rows(text: str, file: str) -> list[Row]:
     rows: list[Row] = []
     for number, row in enumerate(found, 1):
         if not isinstance(row, Mapping):
-            raise error(file, f"backup {number} is {str(row)[:40]!r}, an object with properties is needed")
+            raise error(
+                file, f"backup {number} is {str(row)[:40]!r}, an object with properties is needed"
+            )
         rows.append((0, folded(row)))
     return rows
 
@@ -53,7 +60,9 @@ class _Reader:
         self.by_id: dict[str, object] = {}
 
     def value(self, element: ElementTree.Element, depth: int, is_row: bool = False) -> object:
-        """A value; is_row: it is a backup, or a list of them, and no value that has a text of its own."""
+        """A value; is_row: it is a backup, or a list of them, and no value that has a text of its
+        own.
+        """
         tag = _tag(element)
         if tag == "Nil" or depth > _DEEPEST:
             return None

@@ -1,7 +1,9 @@
-"""What a backup history says of a database: its jobs' effective intervals, its size and log volume, and what is odd.
+"""What a backup history says of a database: its jobs' effective intervals, its size and log volume,
+and what is odd.
 
-Every value comes with its origin: measured from the history, or guessed, with the reason. The engine cuts a log at
-its start, so the bytes of a log were written between the previous start and its own.
+Every value comes with its origin: measured from the history, or guessed, with the reason. The
+engine cuts a log at its start, so the bytes of a log were written between the previous start and
+its own.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ from dr_sim.scenario.times import WEEKDAYS
 from dr_sim.scenario.workload import MOST_INTERVALS
 from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
-# An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its virtual log file.
+# An LSN written as a number is VLF * 10^15 + block * 10^5 + slot; a block is 512 bytes into its
+# virtual log file.
 _VLF, _BLOCK, _BLOCK_BYTES = 10**15, 10**5, 512
-ASSUMED_VLF_BYTES = 64 * 2**20  # of a log grown in steps of 512 MiB or 1 GiB: eight or sixteen VLFs a step
-MOST_INTERVAL_BYTES = 2**50  # what a series of a scenario may hold; more is no log volume but a broken LSN
+# of a log grown in steps of 512 MiB or 1 GiB: eight or sixteen VLFs a step
+ASSUMED_VLF_BYTES = 64 * 2**20
+# what a series of a scenario may hold; more is no log volume but a broken LSN
+MOST_INTERVAL_BYTES = 2**50
 ASSUMED_BACKUP_BYTES_S = 191_000_000  # field reports: 20 (old SAN), 143, 191, 299 MB/s
 ASSUMED_SIZE_BYTES = 10_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +53,8 @@ class DatabaseFit:
     log: Fitted
     size: Fitted
     interval_us: int  # of the series
-    series_bytes: list[int] = field(default_factory=list)  # log written in each interval; empty: no logs
+    # log written in each interval; empty: no logs
+    series_bytes: list[int] = field(default_factory=list)
     series_guess: str = ""
     plain_log_bytes: int = 0  # of logs whose compressed size is known too
     stored_log_bytes: int = 0  # of the same logs, compressed
@@ -62,8 +68,11 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
 
     Raises ValueError if its logs lie too far apart to be one history.
     """
-    seen = {entry.header.backup_id: entry for entry in entries}  # a striped backup has a row for every file
-    distinct = sorted(seen.values(), key=lambda e: (e.header.started_utc_us, e.header.kind, e.header.last_lsn))
+    # a striped backup has a row for every file
+    seen = {entry.header.backup_id: entry for entry in entries}
+    distinct = sorted(
+        seen.values(), key=lambda e: (e.header.started_utc_us, e.header.kind, e.header.last_lsn)
+    )
     logs = [e.header for e in distinct if e.header.kind is Kind.LOG]
     fulls = [e.header for e in distinct if e.header.kind is Kind.FULL and not e.header.copy_only]
     incrementals = [e.header for e in distinct if e.header.kind is Kind.INCREMENTAL]
@@ -90,12 +99,16 @@ def fit_database(entries: Sequence[HistoryEntry]) -> DatabaseFit:
 
 
 def log_bytes(header: BackupHeader) -> tuple[int, bool]:
-    """(bytes of log in a backup, True if its LSNs alone tell: both ends in one virtual log file)."""
+    """(bytes of log in a backup, True if its LSNs alone tell: both ends in one virtual log
+    file).
+    """
     return lsn_bytes(header.first_lsn, header.last_lsn)
 
 
 def lsn_bytes(first_lsn: int, last_lsn: int) -> tuple[int, bool]:
-    """Bytes between two LSNs; across virtual log files their size is assumed, and the second value is False."""
+    """Bytes between two LSNs; across virtual log files their size is assumed, and the second value
+    is False.
+    """
     files = last_lsn // _VLF - first_lsn // _VLF
     blocks = last_lsn % _VLF // _BLOCK - first_lsn % _VLF // _BLOCK
     return max(files * ASSUMED_VLF_BYTES + blocks * _BLOCK_BYTES, 0), files == 0
@@ -107,7 +120,9 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
     steps = [b.started_utc_us - a.started_utc_us for a, b in pairwise(logs)]
     steps = [step for step in steps if step > 0]
     if not steps:
-        return Fitted("every 5 min", "too few logs to tell the interval; 5 min is the usual one"), 5 * MINUTE_US
+        return Fitted(
+            "every 5 min", "too few logs to tell the interval; 5 min is the usual one"
+        ), 5 * MINUTE_US
     step = median_low(steps)
     interval_us = max(round(step / MINUTE_US) * MINUTE_US, SECOND_US)
     if abs(interval_us - step) > 5 * SECOND_US:  # backups start a little late, but not that much
@@ -116,21 +131,28 @@ def _log_schedule(logs: Sequence[BackupHeader]) -> tuple[Fitted, int]:
     return Fitted(f"every {duration_text(interval_us)}", guess), interval_us
 
 
-def slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str, span_us: int = 0) -> Fitted:
-    """weekly, daily or every so often, from the median distance of the starts; at the most frequent time of day.
+def slow_schedule(
+    headers: Sequence[BackupHeader], alone: str, without: str, span_us: int = 0
+) -> Fitted:
+    """weekly, daily or every so often, from the median distance of the starts; at the most frequent
+    time of day.
 
-    span_us: length of the whole history, 0 if the headers cover it. Where they stand in a small part of it, made by
-    hand say, one in so long counts.
+    span_us: length of the whole history, 0 if the headers cover it. Where they stand in a small
+    part of it, made by hand say, one in so long counts.
     """
     if not headers:
-        return Fitted(without, "" if without == "none" else "the history holds none; weekly is usual")
+        return Fitted(
+            without, "" if without == "none" else "the history holds none; weekly is usual"
+        )
     starts = [_EPOCH + timedelta(microseconds=header.started_utc_us) for header in headers]
     steps = [b - a for a, b in pairwise(starts)]
     at = _most_frequent(starts, lambda start: start.strftime("%H:%M"))
     day = _most_frequent(starts, lambda start: WEEKDAYS[start.weekday()])
     weekly, daily = f"weekly {day} {at}", f"daily {at}"
     if not steps:
-        return Fitted(weekly if alone == "weekly" else daily, f"from a single one; {alone} is usual")
+        return Fitted(
+            weekly if alone == "weekly" else daily, f"from a single one; {alone} is usual"
+        )
     step = median_low(steps)
     guess = "" if len(steps) >= 2 else "from two only"
     apart = timedelta(microseconds=span_us // len(starts))
@@ -142,7 +164,10 @@ def slow_schedule(headers: Sequence[BackupHeader], alone: str, without: str, spa
     if abs(step - timedelta(days=1)) < timedelta(hours=2):
         return Fitted(daily, guess)
     minutes = max(round(step / timedelta(minutes=1)), 1)
-    return Fitted(f"every {duration_text(minutes * MINUTE_US)}", guess or "neither daily nor weekly: median distance")
+    return Fitted(
+        f"every {duration_text(minutes * MINUTE_US)}",
+        guess or "neither daily nor weekly: median distance",
+    )
 
 
 def _most_frequent(starts: Sequence[datetime], of: Callable[[datetime], str]) -> str:
@@ -157,19 +182,27 @@ def _size(fulls: Sequence[BackupHeader]) -> Fitted:
     took_us = max((full.finished_utc_us - full.started_utc_us for full in fulls), default=0)
     if took_us >= SECOND_US:
         size = took_us // SECOND_US * ASSUMED_BACKUP_BYTES_S
-        return Fitted(f"{size} B", f"the full took {took_us // SECOND_US} s, at an assumed 191 MB/s")
-    return Fitted(f"{ASSUMED_SIZE_BYTES} B", "the history tells neither size nor duration of a full")
+        return Fitted(
+            f"{size} B", f"the full took {took_us // SECOND_US} s, at an assumed 191 MB/s"
+        )
+    return Fitted(
+        f"{ASSUMED_SIZE_BYTES} B", "the history tells neither size nor duration of a full"
+    )
 
 
 def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
-    """Each log's bytes go to the interval that ends at its start; what holes swallowed goes to where they end."""
+    """Each log's bytes go to the interval that ends at its start; what holes swallowed goes to
+    where they end.
+    """
     interval_us = fit.interval_us
     by_size = sum(log.nominal_bytes > 0 for log in logs) * 2 > len(logs)
     slots = [(log.started_utc_us + interval_us // 2) // interval_us for log in logs]
     first = min(slots)
     fit.begins_utc_us = (first - 1) * interval_us
     if max(slots) - first >= MOST_INTERVALS:
-        raise ValueError(f"its logs span more than {MOST_INTERVALS} intervals of {duration_text(interval_us)}")
+        raise ValueError(
+            f"its logs span more than {MOST_INTERVALS} intervals of {duration_text(interval_us)}"
+        )
     fit.series_bytes = [0] * (max(slots) - first + 1)
     near_exact = assumed = 0
     for log, slot in zip(logs, slots, strict=True):
@@ -186,31 +219,49 @@ def _fill_series(fit: DatabaseFit, logs: Sequence[BackupHeader]) -> None:
         if size > MOST_INTERVAL_BYTES:
             fit.series_bytes[index] = 0
             at = utc_text(fit.begins_utc_us + index * interval_us)
-            fit.remarks.append(f"LSNs at {at} tell of {size} bytes of log in one interval: taken as none")
+            fit.remarks.append(
+                f"LSNs at {at} tell of {size} bytes of log in one interval: taken as none"
+            )
     if not by_size:
-        fit.series_guess = f"bytes from LSNs: {near_exact} logs near-exact, {assumed} assume VLFs of 64 MiB"
+        fit.series_guess = (
+            f"bytes from LSNs: {near_exact} logs near-exact, {assumed} assume VLFs of 64 MiB"
+        )
 
 
 def _remark(
-    fit: DatabaseFit, entries: Sequence[HistoryEntry], logs: Sequence[BackupHeader], fulls: Sequence[BackupHeader]
-) -> None:  # fmt: skip
+    fit: DatabaseFit,
+    entries: Sequence[HistoryEntry],
+    logs: Sequence[BackupHeader],
+    fulls: Sequence[BackupHeader],
+) -> None:
     for hole in fit.holes:
         lost, at = lsn_bytes(hole.first_lsn, hole.last_lsn)[0], utc_text(hole.after.started_utc_us)
-        fit.remarks.append(f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {lost} bytes), in no log before {at}")
+        fit.remarks.append(
+            f"gap: LSN {hole.first_lsn} to {hole.last_lsn} (about {lost} bytes), in no "
+            f"log before {at}"
+        )
     copies = [e.header for e in entries if e.header.kind is Kind.FULL and e.header.copy_only]
     if copies:
-        fit.remarks.append(f"{len(copies)} copy-only fulls, the last at {utc_text(copies[-1].started_utc_us)}: left out")
+        fit.remarks.append(
+            f"{len(copies)} copy-only fulls, the last at "
+            f"{utc_text(copies[-1].started_utc_us)}: left out"
+        )
     moved = [e.header for e in entries if e.header.kind is Kind.INCREMENTAL]
     known = {full.first_lsn for full in fulls}
     unknown = [h for h in moved if h.differential_base_lsn not in known]
     if unknown:
-        fit.remarks.append(f"{len(unknown)} differentials stand on a full that the history does not hold")
+        fit.remarks.append(
+            f"{len(unknown)} differentials stand on a full that the history does not hold"
+        )
     _remark_compression(fit, entries)
     _remark_devices(fit, [e for e in entries if e.header.kind is Kind.LOG])
     starts = [log.started_utc_us for log in logs]
     late = [b for a, b in pairwise(starts) if b - a > 3 * fit.interval_us]
     if late:
-        fit.remarks.append(f"log backups paused {len(late)} times for over 3 intervals, last until {utc_text(late[-1])}")
+        fit.remarks.append(
+            f"log backups paused {len(late)} times for over 3 intervals, last until "
+            f"{utc_text(late[-1])}"
+        )
     if any(entry.utc_guessed for entry in entries):
         fit.remarks.append("instants name no time zone: taken as UTC")
     simple = sum(entry.recovery_model.upper() == "SIMPLE" for entry in entries)
@@ -225,21 +276,28 @@ def _remark_compression(fit: DatabaseFit, entries: Sequence[HistoryEntry]) -> No
     if plain == stored:
         return
     fit.remarks.append(
-        f"{plain} plain bytes lie in {stored} compressed ones (logs: {fit.plain_log_bytes} in {fit.stored_log_bytes}): "
+        f"{plain} plain bytes lie in {stored} compressed ones (logs: "
+        f"{fit.plain_log_bytes} in {fit.stored_log_bytes}): "
         "plain bytes drive size, log volume and restores, compressed ones what crosses the link"
     )
 
 
 def _remark_devices(fit: DatabaseFit, logs: Sequence[HistoryEntry]) -> None:
-    """Logs that went elsewhere than the others: a second job takes log away from whoever restores from the first."""
+    """Logs that went elsewhere than the others: a second job takes log away from whoever restores
+    from the first.
+    """
     places = Counter(_place(entry) for entry in logs)
     if len(places) < 2:
         return
     home = min(places, key=lambda place: (-places[place], place))
     for place in sorted(places):
         if place != home:
-            what = f"device type {place[0]}, {place[1] or 'no path'}, server {place[2] or 'unknown'}"
-            fit.remarks.append(f"foreign device: {places[place]} logs went to {what}: the secondary lacks them")
+            what = (
+                f"device type {place[0]}, {place[1] or 'no path'}, server {place[2] or 'unknown'}"
+            )
+            fit.remarks.append(
+                f"foreign device: {places[place]} logs went to {what}: the secondary lacks them"
+            )
 
 
 def _place(entry: HistoryEntry) -> tuple[int, str, str]:

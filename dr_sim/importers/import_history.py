@@ -1,4 +1,6 @@
-"""A SQL Server's backup history in; a scenario, its series of log volumes, and a report of how well it fits out."""
+"""A SQL Server's backup history in; a scenario, its series of log volumes, and a report of how well
+it fits out.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from dr_sim.units import HOUR_US, MINUTE_US, SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """scenario: YAML; series: text of each CSV file by its name, to lie beside the scenario; report: for people."""
+    """scenario: YAML; series: text of each CSV file by its name, to lie beside the scenario;
+    report: for people.
+    """
 
     scenario: str
     series: dict[str, str]
@@ -38,10 +42,12 @@ def import_history(
     restores: Table | None = None,
     monitor: Sequence[Table] = (),
 ) -> Imported:
-    """Make a scenario of a history. file: the name that errors and comments give; name: of scenario and series.
+    """Make a scenario of a history. file: the name that errors and comments give; name: of scenario
+    and series.
 
-    restores: the secondary's restorehistory; monitor: log shipping's monitor tables; CSV both, as HOW_TSQL exports them.
-    Raises InputError, with every mistake found, if one of them cannot be read.
+    restores: the secondary's restorehistory; monitor: log shipping's monitor tables; CSV both, as
+    HOW_TSQL exports them. Raises InputError, with every mistake found, if one of them cannot be
+    read.
     """
     history = read_history(data, file)
     entries = history.entries
@@ -60,15 +66,30 @@ def import_history(
             fit.name = f"database {number}"
             while fit.name in by_database:
                 fit.name += "'"
-            fit.remarks.append(f"its real name, {_one_line(database)[:200]}, cannot stand in a scenario")
+            fit.remarks.append(
+                f"its real name, {_one_line(database)[:200]}, cannot stand in a scenario"
+            )
         fits.append(fit)
     if problems:
         raise InputError(problems)
-    settings = _settings(entries, {each: fit.interval_us for each, fit in zip(sorted(by_database), fits, strict=True)}, restores, monitor)
+    settings = _settings(
+        entries,
+        {each: fit.interval_us for each, fit in zip(sorted(by_database), fits, strict=True)},
+        restores,
+        monitor,
+    )
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
-    files = {fit.name: f"{stem}_log_{number}.csv" for number, fit in enumerate(fits, 1) if fit.series_bytes}
+    files = {
+        fit.name: f"{stem}_log_{number}.csv"
+        for number, fit in enumerate(fits, 1)
+        if fit.series_bytes
+    }
     series = {files[fit.name]: series_of(fit) for fit in fits if fit.series_bytes}
-    return Imported(scenario_of(fits, files, file, stem, settings), series, report_of(fits, len(entries), history.remarks, file, settings))
+    return Imported(
+        scenario_of(fits, files, file, stem, settings),
+        series,
+        report_of(fits, len(entries), history.remarks, file, settings),
+    )
 
 
 @dataclass(slots=True)
@@ -80,9 +101,14 @@ class Settings:
 
 
 def _settings(
-    entries: Sequence[HistoryEntry], intervals_us: dict[str, int], restores: Table | None, monitor: Sequence[Table]
-) -> Settings:  # fmt: skip
-    """What was configured beats what the restores tell, and the report says where the two disagree."""
+    entries: Sequence[HistoryEntry],
+    intervals_us: dict[str, int],
+    restores: Table | None,
+    monitor: Sequence[Table],
+) -> Settings:
+    """What was configured beats what the restores tell, and the report says where the two
+    disagree.
+    """
     told, configured = RestoreFit(), MonitorFit()
     if restores is not None:
         read, remarks = parse_restores(*restores, entries)
@@ -101,9 +127,15 @@ def _settings(
         ("danger", "above"): configured.restore_threshold,
     }
     remarks = [*told.remarks, *configured.remarks]
-    for words, wanted, seen in (("restore job", configured.restore_every, told.every), ("delay", configured.delay, told.delay)):
+    for words, wanted, seen in (
+        ("restore job", configured.restore_every, told.every),
+        ("delay", configured.delay, told.delay),
+    ):
         if wanted is not None and seen is not None and wanted.text != seen.text:
-            remarks.append(f"{words}: {wanted.text} configured, taken; the restores look like {seen.text} ({seen.guess})")
+            remarks.append(
+                f"{words}: {wanted.text} configured, taken; the restores look like "
+                f"{seen.text} ({seen.guess})"
+            )
     return Settings({key: value for key, value in found.items() if value is not None}, remarks)
 
 
@@ -115,18 +147,28 @@ def series_of(fit: DatabaseFit) -> str:
 
 
 def scenario_of(
-    fits: Sequence[DatabaseFit], files: dict[str, str], file: str, stem: str, settings: Settings, engine: str = ""
-) -> str:  # fmt: skip
-    """The scenario's text. files: name of each database's series; engine: a line of its own, '' for the default."""
+    fits: Sequence[DatabaseFit],
+    files: dict[str, str],
+    file: str,
+    stem: str,
+    settings: Settings,
+    engine: str = "",
+) -> str:
+    """The scenario's text. files: name of each database's series; engine: a line of its own, '' for
+    the default.
+    """
     begins_us = min(fit.begins_utc_us for fit in fits)
     hours = max(-(-(max(fit.ends_utc_us for fit in fits) - begins_us) // HOUR_US), 1)
-    worst = max((_worst(fit, begins_us, _compression(fits)) for fit in fits), key=lambda each: each.lost_us)
+    worst = max(
+        (_worst(fit, begins_us, _compression(fits)) for fit in fits), key=lambda each: each.lost_us
+    )
     hours = max(hours, -(-worst.at_s // 3600) + 1)  # an hour at least for what follows
     if hours > 48:
         hours = -(-hours // 24) * 24
     length = f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} h"
     lines = [
-        f"# Made from the backup history {_one_line(file)}. What is marked 'guessed' was not in it: put it right.",
+        f"# Made from the backup history {_one_line(file)}. What is marked 'guessed' was "
+        "not in it: put it right.",
         f"name: {json.dumps(stem, ensure_ascii=False)}",
         f'start: "{utc_text(begins_us).rstrip("Z")}"  # UTC: when the history begins',
         "time_zone: UTC",
@@ -138,11 +180,18 @@ def scenario_of(
         lines.append(f"  {json.dumps(fit.name, ensure_ascii=False)}:")
         lines.append(_line("size", fit.size.text, fit.size.guess))
         if fit.name in files:
-            value = f"{{series: {files[fit.name]}, column: log_bytes, interval: {duration_text(fit.interval_us)}}}"
+            value = (
+                f"{{series: {files[fit.name]}, column: log_bytes, interval: "
+                f"{duration_text(fit.interval_us)}}}"
+            )
             lines.append(_line("log_volume", value, fit.series_guess))
         else:
             lines.append(_line("log_volume", "1 MB per 5 min", "the history holds no logs"))
-        for key, schedule in (("full", fit.full), ("incremental", fit.incremental), ("log", fit.log)):
+        for key, schedule in (
+            ("full", fit.full),
+            ("incremental", fit.incremental),
+            ("log", fit.log),
+        ):
             lines.append(_line(key, schedule.text, schedule.guess))
         lines += [f"    # {_one_line(remark)}" for remark in fit.remarks]
     section = ""
@@ -160,25 +209,37 @@ def scenario_of(
 
 
 def _compression(fits: Sequence[DatabaseFit]) -> int:
-    """How many times larger logs are than their files, in tenths; 10 where nothing tells, or they hardly are."""
+    """How many times larger logs are than their files, in tenths; 10 where nothing tells, or they
+    hardly are.
+    """
     plain = sum(fit.plain_log_bytes for fit in fits)
     stored = sum(fit.stored_log_bytes for fit in fits)
     return plain * 10 // stored if stored and plain * 10 >= stored * 11 else 10
 
 
 def _link(tenths: int) -> str:
-    """The guessed link. The series hold plain bytes and the link carries compressed ones: so it is wider by as much."""
+    """The guessed link. The series hold plain bytes and the link carries compressed ones: so it is
+    wider by as much.
+    """
     if tenths == 10:
         return "link: {bandwidth: 200 Mbit/s, rtt: 30 ms}  # guessed: put your own"
     return (
-        f"link: {{bandwidth: {LINK_MBIT_S * tenths // 10} Mbit/s, rtt: 30 ms}}  # guessed: {LINK_MBIT_S} Mbit/s; put your own, "
-        f"times {tenths / 10:.1f}: log volumes here are plain bytes, and the files that cross the link are compressed"
+        f"link: {{bandwidth: {LINK_MBIT_S * tenths // 10} Mbit/s, rtt: 30 ms}}  # "
+        f"guessed: {LINK_MBIT_S} Mbit/s; put your own, "
+        f"times {tenths / 10:.1f}: log volumes here are plain bytes, and the files that "
+        "cross the link are compressed"
     )
 
 
 def _events(worst: _Worst, hours: int) -> list[str]:
-    """The questions: a link that is down for a while, then the site lost at the worst instant of the history."""
-    at_s, why = worst.at_s, f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of {worst.log_bytes} bytes crosses the link"
+    """The questions: a link that is down for a while, then the site lost at the worst instant of
+    the history.
+    """
+    at_s, why = (
+        worst.at_s,
+        f"{worst.lost_us / MINUTE_US:.1f} min are lost, while a log of {worst.log_bytes} "
+        "bytes crosses the link",
+    )
     if not worst.lost_us:
         at_s, why = hours * 2700 + 120, "the history holds no logs: three quarters into it"
     return [
@@ -190,7 +251,9 @@ def _events(worst: _Worst, hours: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Worst:
-    """An instant, in seconds after the start, what a lost site would lose then, and the log that is on its way."""
+    """An instant, in seconds after the start, what a lost site would lose then, and the log that is
+    on its way.
+    """
 
     at_s: int
     lost_us: int
@@ -216,7 +279,9 @@ def _worst(fit: DatabaseFit, begins_us: int, tenths: int) -> _Worst:
 
 
 def _busiest(fit: DatabaseFit, begins_us: int) -> _Worst:
-    """Just before a log is cut at the end of the busiest interval of a series that does not tell of single logs."""
+    """Just before a log is cut at the end of the busiest interval of a series that does not tell of
+    single logs.
+    """
     if not any(fit.series_bytes):
         return _Worst(0, 0, 0)
     number = max(range(len(fit.series_bytes)), key=lambda i: (fit.series_bytes[i], -i))
@@ -233,26 +298,39 @@ def _line(key: str, value: str, guess: str) -> str:
 
 def report_of(
     fits: Sequence[DatabaseFit], rows: int, remarks: Sequence[str], file: str, settings: Settings
-) -> str:  # fmt: skip
+) -> str:
     """The report's text. rows: of the history; remarks: on the history as a whole."""
     lines = [f"{_one_line(file)}: {rows} rows, {len(fits)} databases"]
     lines += [f"  - {_one_line(remark)}" for remark in remarks]
     for fit in fits:
         span = f"{utc_text(fit.begins_utc_us)} to {utc_text(fit.ends_utc_us)}"
         lines.append(f"{_one_line(fit.name)}: {fit.entries} backups, {span}")
-        values = [("full", fit.full), ("incremental", fit.incremental), ("log", fit.log), ("size", fit.size)]
+        values = [
+            ("full", fit.full),
+            ("incremental", fit.incremental),
+            ("log", fit.log),
+            ("size", fit.size),
+        ]
         for key, value in values:
-            lines.append(f"  {key:<12}{value.text}" + (f"  (guessed: {value.guess})" if value.guess else ""))
+            lines.append(
+                f"  {key:<12}{value.text}" + (f"  (guessed: {value.guess})" if value.guess else "")
+            )
         if fit.series_bytes:
             total, most = sum(fit.series_bytes), max(fit.series_bytes)
             guess = f"  (guessed: {fit.series_guess})" if fit.series_guess else ""
-            lines.append(f"  log volume  {total} bytes in {len(fit.series_bytes)} intervals, at most {most}{guess}")
+            lines.append(
+                f"  log volume  {total} bytes in {len(fit.series_bytes)} intervals, at "
+                f"most {most}{guess}"
+            )
             lines.append(f"  gaps        {len(fit.holes)}")
         lines += [f"  - {_one_line(remark)}" for remark in fit.remarks]
     if settings.values or settings.remarks:
         lines.append("the secondary:")
     for (group, key), setting in settings.values.items():
-        lines.append(f"  {group}.{key}: {setting.text}" + (f"  (guessed: {setting.guess})" if setting.guess else ""))
+        lines.append(
+            f"  {group}.{key}: {setting.text}"
+            + (f"  (guessed: {setting.guess})" if setting.guess else "")
+        )
     lines += [f"  - {_one_line(remark)}" for remark in settings.remarks]
     return "\n".join(lines) + "\n"
 

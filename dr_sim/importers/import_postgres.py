@@ -1,8 +1,10 @@
-"""The histories of pgBackRest, WAL-G and Barman in; a scenario by PostgreSQL's rules, its series and a report out.
+"""The histories of pgBackRest, WAL-G and Barman in; a scenario by PostgreSQL's rules, its series
+and a report out.
 
-What is implied: schedules, as for SQL Server; size from the latest full; the volume of WAL from the distance between
-neighbouring backups of one cluster (Barman tells it), spread evenly between them; the log interval from the segment's
-size and that rate, at most archive_timeout, which no history tells; the rate of fulls from their bytes and durations.
+What is implied: schedules, as for SQL Server; size from the latest full; the volume of WAL from the
+distance between neighbouring backups of one cluster (Barman tells it), spread evenly between them;
+the log interval from the segment's size and that rate, at most archive_timeout, which no history
+tells; the rate of fulls from their bytes and durations.
 """
 
 from __future__ import annotations
@@ -37,11 +39,24 @@ class Tool(enum.Enum):
     BARMAN = "barman"
 
 
-_READERS: dict[Tool, tuple[Callable[[Sequence[object]], bool], Callable[[Sequence[object], str], list[Cluster]], str]] = {
-    Tool.PGBACKREST: (pgbackrest.is_pgbackrest, pgbackrest.read_pgbackrest, "`pgbackrest info --output=json`"),
+_READERS: dict[
+    Tool,
+    tuple[
+        Callable[[Sequence[object]], bool], Callable[[Sequence[object], str], list[Cluster]], str
+    ],
+] = {
+    Tool.PGBACKREST: (
+        pgbackrest.is_pgbackrest,
+        pgbackrest.read_pgbackrest,
+        "`pgbackrest info --output=json`",
+    ),
     Tool.WALG: (walg.is_walg, walg.read_walg, "`wal-g backup-list --json --detail`"),
-    Tool.BARMAN: (barman.is_barman, barman.read_barman, "`barman list-backups` or `show-backup` with `-f json`"),
-}  # fmt: skip
+    Tool.BARMAN: (
+        barman.is_barman,
+        barman.read_barman,
+        "`barman list-backups` or `show-backup` with `-f json`",
+    ),
+}
 
 
 def tool_of(values: Sequence[object]) -> Tool | None:
@@ -50,25 +65,34 @@ def tool_of(values: Sequence[object]) -> Tool | None:
 
 
 def read_clusters(data: bytes, file: str, tool: Tool) -> list[Cluster]:
-    """The clusters in the output of a tool. InputError if it is not that tool's, or nothing can be made of it."""
+    """The clusters in the output of a tool. InputError if it is not that tool's, or nothing can be
+    made of it.
+    """
     values = json_values(decoded(data, file), file)
     is_it, read, what = _READERS[tool]
     if not is_it(values):
         other = tool_of(values)
-        hint = f"it looks like {_READERS[other][2]}" if other is not None else f"what {what} prints is needed"
+        hint = (
+            f"it looks like {_READERS[other][2]}"
+            if other is not None
+            else f"what {what} prints is needed"
+        )
         raise error(file, f"holds no backup of {tool.value}; {hint}")
     return read(values, file)
 
 
 def import_postgres(
     data: bytes, file: str, name: str, tool: Tool, archive_timeout_us: int | None = None
-) -> Imported:  # fmt: skip
-    """Make a scenario of a history. archive_timeout_us: the server's setting, None if it is not given.
+) -> Imported:
+    """Make a scenario of a history. archive_timeout_us: the server's setting, None if it is not
+    given.
 
     Raises InputError if the history cannot be read, or holds no backup that ended.
     """
     clusters = read_clusters(data, file, tool)
-    newest = {each.place: each for each in sorted((c for c in clusters if c.backups), key=_last_backup)}
+    newest = {
+        each.place: each for each in sorted((c for c in clusters if c.backups), key=_last_backup)
+    }
     placed = [place(cluster, {}) for cluster in clusters if newest.get(cluster.place) is cluster]
     if not placed:
         raise error(file, "holds no finished backup: at least one is needed")
@@ -80,12 +104,25 @@ def import_postgres(
             fit.name = f"cluster {number}"
         taken.add(fit.name)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "imported"
-    files = {fit.name: f"{stem}_log_{number}.csv" for number, fit in enumerate(fits, 1) if fit.series_bytes}
-    settings = Settings({}, [f"{each.cluster.name}: {remark}" for each in placed for remark in each.remarks])
+    files = {
+        fit.name: f"{stem}_log_{number}.csv"
+        for number, fit in enumerate(fits, 1)
+        if fit.series_bytes
+    }
+    settings = Settings(
+        {}, [f"{each.cluster.name}: {remark}" for each in placed for remark in each.remarks]
+    )
     rate = _backup_rate([each.cluster for each in placed])
     if rate is not None:
         settings.values["primary", "full"] = rate
-    made = scenario_of(fits, files, file, stem, settings, "engine: {imitates: postgres}  # its chain rules, on the model")
+    made = scenario_of(
+        fits,
+        files,
+        file,
+        stem,
+        settings,
+        "engine: {imitates: postgres}  # its chain rules, on the model",
+    )
     skipped = [f"{c.name} holds no finished backup: left out" for c in clusters if not c.backups]
     skipped += [
         f"{c.name} has no backup since another cluster took its place (an upgrade, say): left out"
@@ -138,14 +175,18 @@ def fit_cluster(placed: Placed, archive_timeout_us: int | None) -> DatabaseFit:
 
 
 def _volumes(placed: Placed) -> list[tuple[int, int, int]]:
-    """(from, to, bytes of WAL) between neighbouring backups, in time; only where something tells."""
+    """(from, to, bytes of WAL) between neighbouring backups, in time; only where something
+    tells.
+    """
     found: list[tuple[int, int, int]] = []
     for before, after in pairwise(placed.cluster.backups):
         begin, end = before.started_utc_us, after.started_utc_us
         if end <= begin:
             continue
         if placed.positions is not Positions.TIME:
-            distance = placed.backups[after.label].first_lsn - placed.backups[before.label].first_lsn
+            distance = (
+                placed.backups[after.label].first_lsn - placed.backups[before.label].first_lsn
+            )
         elif before.wal_bytes is not None:
             distance = before.wal_bytes
         else:
@@ -154,18 +195,26 @@ def _volumes(placed: Placed) -> list[tuple[int, int, int]]:
     return found
 
 
-def _log_interval(cluster: Cluster, stretches: Sequence[tuple[int, int, int]], timeout_us: int | None) -> Fitted:
+def _log_interval(
+    cluster: Cluster, stretches: Sequence[tuple[int, int, int]], timeout_us: int | None
+) -> Fitted:
     """How long a segment takes to fill, at most archive_timeout."""
     total = sum(size for _, _, size in stretches)
     time_us = sum(end - begin for begin, end, _ in stretches)
     segment = cluster.segment_bytes
     if not total:
         text = units.format_duration(timeout_us or ASSUMED_LOG_US)
-        return Fitted(f"every {text}", "" if timeout_us else "nothing tells the volume of WAL; give --archive-timeout")
+        return Fitted(
+            f"every {text}",
+            "" if timeout_us else "nothing tells the volume of WAL; give --archive-timeout",
+        )
     fills_us = max(round(segment * time_us / total / SECOND_US), 1) * SECOND_US
     if timeout_us is not None:
         return Fitted(f"every {units.format_duration(min(fills_us, timeout_us))}")
-    words = f"a segment of {units.format_size(segment)} fills in that time on average; archive_timeout may be shorter"
+    words = (
+        f"a segment of {units.format_size(segment)} fills in that time on average; "
+        "archive_timeout may be shorter"
+    )
     return Fitted(f"every {units.format_duration(min(fills_us, HOUR_US))}", words)
 
 
@@ -200,12 +249,17 @@ def _fill(fit: DatabaseFit, stretches: Sequence[tuple[int, int, int]]) -> None:
 
 def _remark_bytes(fit: DatabaseFit, cluster: Cluster) -> None:
     """Which bytes drive what, where plain and stored ones are both told."""
-    both = [b for b in cluster.backups if b.read_bytes and b.moved_bytes and b.read_bytes != b.moved_bytes]
+    both = [
+        b
+        for b in cluster.backups
+        if b.read_bytes and b.moved_bytes and b.read_bytes != b.moved_bytes
+    ]
     if not both:
         return
     plain, stored = sum(b.read_bytes for b in both), sum(b.moved_bytes for b in both)
     fit.remarks.append(
-        f"{plain} plain bytes lie in {stored} stored ones: plain bytes drive size and restores; how far WAL is compressed is not told"
+        f"{plain} plain bytes lie in {stored} stored ones: plain bytes drive size and "
+        "restores; how far WAL is compressed is not told"
     )
 
 
@@ -215,11 +269,15 @@ def _backup_rate(clusters: Sequence[Cluster]) -> Fitted | None:
         b.read_bytes * SECOND_US // (b.finished_utc_us - b.started_utc_us)
         for cluster in clusters
         for b in cluster.backups
-        if b.kind is Kind.FULL and b.read_bytes and b.starts_are_known and b.finished_utc_us - b.started_utc_us >= 5 * SECOND_US
+        if b.kind is Kind.FULL
+        and b.read_bytes
+        and b.starts_are_known
+        and b.finished_utc_us - b.started_utc_us >= 5 * SECOND_US
     ]
     if len(rates) < 3 or median(rates) < 1:
         return None
     text = units.format_disk_rate(max(units.three_figures(int(median(rates))), 1))
-    return Fitted(f"{{fixed: 0 s, rate: {text}}}", f"median of {len(rates)} fulls: bytes read over stop minus start")
-
-
+    return Fitted(
+        f"{{fixed: 0 s, rate: {text}}}",
+        f"median of {len(rates)} fulls: bytes read over stop minus start",
+    )

@@ -1,4 +1,6 @@
-"""JSON out of what a tool printed: warnings around it, several values in one file, instants and LSNs as it writes them."""
+"""JSON out of what a tool printed: warnings around it, several values in one file, instants and
+LSNs as it writes them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ NO_LSN = 0  # InvalidXLogRecPtr
 
 
 def json_values(text: str, file: str) -> list[object]:
-    """Every JSON list or object that begins at the start of a line. InputError if there is none, or one is broken."""
+    """Every JSON list or object that begins at the start of a line. InputError if there is none, or
+    one is broken.
+    """
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
     found: list[object] = []
     at = 0
@@ -37,12 +41,17 @@ def json_values(text: str, file: str) -> list[object]:
             if wrong.pos <= line_end and _LOG_LINE.search(text, at, line_end):
                 at = line_end + 1
                 continue
-            raise error(file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno) from None
+            raise error(
+                file, f"is not valid JSON: {wrong.msg}", wrong.lineno, wrong.colno
+            ) from None
         except (RecursionError, ValueError):
-            raise error(file, "is not valid JSON: it nests too deep, or holds a number that none is") from None
+            raise error(
+                file, "is not valid JSON: it nests too deep, or holds a number that none is"
+            ) from None
         end_of_line = text.find("\n", end)
         rest = text[end : end_of_line if end_of_line >= 0 else len(text)]
-        if not (rest.strip() and _LOG_LINE.search(text, at, line_end)):  # else a line of a log that begins with '[1]', say
+        # else a line of a log that begins with '[1]', say
+        if not (rest.strip() and _LOG_LINE.search(text, at, line_end)):
             found.append(value)
         at = end
     if not found:
@@ -55,7 +64,9 @@ def _no_number(text: str) -> object:
 
 
 def number_of(row: Mapping[str, object], *path: str) -> int | None:
-    """A whole number at a path of keys, None if it is absent or null. Raises BadValueError for anything else."""
+    """A whole number at a path of keys, None if it is absent or null. Raises BadValueError for
+    anything else.
+    """
     value = at_path(row, *path)
     if value is None:
         return None
@@ -66,8 +77,14 @@ def number_of(row: Mapping[str, object], *path: str) -> int | None:
             value = False
     if isinstance(value, Decimal) and not value.is_finite():
         value = False
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or abs(int(value)) >= _LARGEST:
-        raise BadValueError(f"{'.'.join(path)} is {str(at_path(row, *path))[:40]!r}, a number is needed")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, Decimal))
+        or abs(int(value)) >= _LARGEST
+    ):
+        raise BadValueError(
+            f"{'.'.join(path)} is {str(at_path(row, *path))[:40]!r}, a number is needed"
+        )
     return int(value)
 
 
@@ -90,11 +107,15 @@ def at_path(row: object, *path: str) -> object:
 
 
 def instant_of(row: Mapping[str, object], *path: str) -> int | None:
-    """Microseconds since 1970 UTC of epoch seconds, ISO 8601, or the C library's text; without a zone it is UTC."""
+    """Microseconds since 1970 UTC of epoch seconds, ISO 8601, or the C library's text; without a
+    zone it is UTC.
+    """
     value = at_path(row, *path)
     if value is None or value == "":
         return None
-    if isinstance(value, (int, Decimal)) or (isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip())):
+    if isinstance(value, (int, Decimal)) or (
+        isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip())
+    ):
         try:
             us = int(Decimal(str(value)) * 1_000_000)
             when = _EPOCH + timedelta(microseconds=us)
@@ -119,11 +140,16 @@ def _from_text(path: tuple[str, ...], value: object) -> datetime:
 
 
 def _no_instant(path: tuple[str, ...], value: object) -> str:
-    return f"{'.'.join(path)} is {str(value)[:40]!r}, epoch seconds or an instant like 2024-05-01T10:00:00Z are needed"
+    return (
+        f"{'.'.join(path)} is {str(value)[:40]!r}, epoch seconds or an instant like "
+        "2024-05-01T10:00:00Z are needed"
+    )
 
 
 def lsn_of(row: Mapping[str, object], *path: str) -> int | None:
-    """An LSN: decimal, or hexadecimal with a slash; None if absent, null or 0, which is PostgreSQL's 'none'."""
+    """An LSN: decimal, or hexadecimal with a slash; None if absent, null or 0, which is
+    PostgreSQL's 'none'.
+    """
     value = at_path(row, *path)
     if value is None or value == "":
         return None

@@ -1,4 +1,6 @@
-"""What built-in log shipping was set to: rows of its monitor tables, each told from the other by its columns."""
+"""What built-in log shipping was set to: rows of its monitor tables, each told from the other by
+its columns.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _LONGEST_MINUTES, _LONGEST_S = 60 * 24 * 366, 86_400 * 366
 
 @dataclass(slots=True)
 class MonitorFit:
-    """What was configured; None: not given. Where databases differ: the least threshold, the most of the rest."""
+    """What was configured; None: not given. Where databases differ: the least threshold, the most
+    of the rest.
+    """
 
     restore_threshold: Fitted | None = None
     backup_threshold: Fitted | None = None
@@ -49,9 +53,11 @@ _VALUES: tuple[tuple[str, str, int, int, int, Callable[[Collection[int]], int]],
 
 
 def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]) -> MonitorFit:
-    """tables: (content, file name) of each; databases: names in the history, rows of others are left out.
+    """tables: (content, file name) of each; databases: names in the history, rows of others are
+    left out.
 
-    Raises InputError with every kind of mistake found, and if a table tells of none of the databases.
+    Raises InputError with every kind of mistake found, and if a table tells of none of the
+    databases.
     """
     known = {name.lower() for name in databases}
     found: dict[str, list[int]] = {}
@@ -60,7 +66,11 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
     for data, file in tables:
         rows = csv_rows(decoded(data, file), file, "primary_database", _NO_TABLE)
         if not rows or not {fold("restore_threshold"), fold("backup_threshold")} & set(rows[0][1]):
-            what = "it has neither restore_threshold nor backup_threshold" if rows else "it has no rows"
+            what = (
+                "it has neither restore_threshold nor backup_threshold"
+                if rows
+                else "it has no rows"
+            )
             raise error(file, f"is {_NO_TABLE}: {what}", 1, 1)
         ours = 0
         for line, row in rows:
@@ -72,16 +82,23 @@ def read_monitor(tables: Sequence[tuple[bytes, str]], databases: Collection[str]
                 problems.append(Problem(file, line, 1, str(wrong)))
         if not ours and not problems:
             names = ", ".join(sorted(databases)[:5])
-            problems.append(Problem(file, 2, 1, f"no primary_database in it is one of the history's: {names}"))
+            problems.append(
+                Problem(file, 2, 1, f"no primary_database in it is one of the history's: {names}")
+            )
         if ours < len(rows):
-            fit.remarks.append(f"{len(rows) - ours} rows of {file} are of databases that the history does not hold")
+            fit.remarks.append(
+                f"{len(rows) - ours} rows of {file} are of databases that the history does not hold"
+            )
     if problems:
         raise refusal(problems)
     for head, name, unit, _, _, one in _VALUES:
         if values := found.get(head):
             setattr(fit, name, Fitted(units.format_duration(one(values) * unit)))
             if len(set(values)) > 1:
-                fit.remarks.append(f"databases differ in {head} ({min(values)} to {max(values)}): {one(values)} taken")
+                fit.remarks.append(
+                    f"databases differ in {head} ({min(values)} to {max(values)}): "
+                    f"{one(values)} taken"
+                )
     return fit
 
 
@@ -94,9 +111,13 @@ def _take(row: Mapping[str, object], found: dict[str, list[int]], fit: MonitorFi
             continue
         if not least <= value <= most:
             of = "minutes" if unit == MINUTE_US else "seconds"
-            raise BadValueError(f"{head} is {value}, a whole number of {of} from {least} to {most} is needed")
+            raise BadValueError(
+                f"{head} is {value}, a whole number of {of} from {least} to {most} is needed"
+            )
         if enabled == 0 and head.endswith("threshold"):
-            fit.remarks.append(f"{database}: the alert on {head} is off, its {value} min are left out")
+            fit.remarks.append(
+                f"{database}: the alert on {head} is off, its {value} min are left out"
+            )
             continue
         found.setdefault(head, []).append(value)
     latency = optional(row, as_whole, "last_restored_latency")

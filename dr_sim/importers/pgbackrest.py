@@ -1,8 +1,8 @@
 """Reads `pgbackrest info --output=json`.
 
-A stanza has a database for each cluster that it ever held (an upgrade makes a new one), under an id of its own in each
-repository: backups of one system-id belong together, and one that lies in two repositories counts once. Instants are
-the timestamps; a label only looks like one.
+A stanza has a database for each cluster that it ever held (an upgrade makes a new one), under an id
+of its own in each repository: backups of one system-id belong together, and one that lies in two
+repositories counts once. Instants are the timestamps; a label only looks like one.
 """
 
 from __future__ import annotations
@@ -12,30 +12,49 @@ from collections.abc import Mapping, Sequence
 from dr_sim.backups.model import Kind
 from dr_sim.errors import Problem
 from dr_sim.importers.cells import BadValueError, error, refusal
-from dr_sim.importers.json_values import at_path, instant_of, lsn_of, number_of, text_of, wal_name_of
+from dr_sim.importers.json_values import (
+    at_path,
+    instant_of,
+    lsn_of,
+    number_of,
+    text_of,
+    wal_name_of,
+)
 from dr_sim.importers.postgres_backups import BaseBackup, Cluster, wal_timeline
 
 _KINDS = {"full": Kind.FULL, "diff": Kind.INCREMENTAL, "incr": Kind.INCREMENTAL}
-_TYPES = {"F": "full", "D": "diff", "I": "incr"}  # by the last letter of a label, where a type is absent
+# by the last letter of a label, where a type is absent
+_TYPES = {"F": "full", "D": "diff", "I": "incr"}
 
 
 def is_pgbackrest(values: Sequence[object]) -> bool:
     """Stanzas have lists of backups and databases, or a status that says why not."""
     rows = [row for value in values for row in (value if isinstance(value, list) else [value])]
-    return any(isinstance(row, Mapping) and "backup" in row and ("db" in row or "status" in row) for row in rows)
+    return any(
+        isinstance(row, Mapping) and "backup" in row and ("db" in row or "status" in row)
+        for row in rows
+    )
 
 
 def read_pgbackrest(values: Sequence[object], file: str) -> list[Cluster]:
     """The clusters of all stanzas. Raises InputError with every kind of mistake found."""
     clusters: list[Cluster] = []
     problems: list[Problem] = []
-    for stanza in (row for value in values for row in (value if isinstance(value, list) else [value])):
+    for stanza in (
+        row for value in values for row in (value if isinstance(value, list) else [value])
+    ):
         if not isinstance(stanza, Mapping) or "backup" not in stanza:
-            raise error(file, f"holds {str(stanza)[:40]!r} among its stanzas: an object with a list of backups is needed")
+            raise error(
+                file,
+                f"holds {str(stanza)[:40]!r} among its stanzas: an object with a list of "
+                "backups is needed",
+            )
         try:
             clusters += _clusters(stanza, file, problems)
         except BadValueError as wrong:
-            problems.append(Problem(file, 0, 0, f"a stanza, its databases or its archives: {wrong}"))
+            problems.append(
+                Problem(file, 0, 0, f"a stanza, its databases or its archives: {wrong}")
+            )
     if problems:
         raise refusal(problems)
     return clusters
@@ -47,9 +66,14 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
     found: dict[str, Cluster] = {}
 
     def cluster_of(row: Mapping[str, object], own: str) -> Cluster:
-        key = (number_of(row, *own.split(), "id") or 0, number_of(row, *own.split(), "repo-key") or 1)
+        key = (
+            number_of(row, *own.split(), "id") or 0,
+            number_of(row, *own.split(), "repo-key") or 1,
+        )
         if key not in by_key:
-            by_key[key] = found.setdefault(f"id {key[0]} in repository {key[1]}", Cluster(name, "", name))
+            by_key[key] = found.setdefault(
+                f"id {key[0]} in repository {key[1]}", Cluster(name, "", name)
+            )
         return by_key[key]
 
     for row in _rows(stanza, "db"):
@@ -65,7 +89,9 @@ def _clusters(stanza: Mapping[str, object], file: str, problems: list[Problem]) 
             problems.append(Problem(file, 0, 0, f"stanza {name}, backup {number}: {wrong}"))
             continue
         if backup is None:
-            cluster.remarks.append(f"{text_of(row, 'label') or number} has no stop: unfinished, skipped")
+            cluster.remarks.append(
+                f"{text_of(row, 'label') or number} has no stop: unfinished, skipped"
+            )
         elif (id(cluster), backup.label) in taken:
             cluster.remarks.append(f"{backup.label} lies in two repositories: counted once")
         else:
@@ -96,7 +122,9 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
         raise BadValueError("it has no label")
     kind = _KINDS.get(text_of(row, "type") or _TYPES.get(label[-1], ""))
     if kind is None:
-        raise BadValueError(f"type is {text_of(row, 'type')[:40]!r}, one of full, diff, incr is needed")
+        raise BadValueError(
+            f"type is {text_of(row, 'type')[:40]!r}, one of full, diff, incr is needed"
+        )
     started, finished = instant_of(row, "timestamp", "start"), instant_of(row, "timestamp", "stop")
     if finished is None:
         return None
@@ -106,19 +134,31 @@ def _backup(row: Mapping[str, object]) -> BaseBackup | None:
         raise BadValueError("it ends before it starts: timestamp.stop lies before timestamp.start")
     first_wal, last_wal = wal_name_of(row, "archive", "start"), wal_name_of(row, "archive", "stop")
     return BaseBackup(
-        label, kind, "" if kind is Kind.FULL else _parent(row), started, finished, starts_are_known,
-        first_timeline=wal_timeline(first_wal), timeline=wal_timeline(last_wal or first_wal),
-        first_lsn=lsn_of(row, "lsn", "start"), last_lsn=lsn_of(row, "lsn", "stop"),
-        first_wal=first_wal, last_wal=last_wal,
+        label,
+        kind,
+        "" if kind is Kind.FULL else _parent(row),
+        started,
+        finished,
+        starts_are_known,
+        first_timeline=wal_timeline(first_wal),
+        timeline=wal_timeline(last_wal or first_wal),
+        first_lsn=lsn_of(row, "lsn", "start"),
+        last_lsn=lsn_of(row, "lsn", "stop"),
+        first_wal=first_wal,
+        last_wal=last_wal,
         cluster_bytes=max(number_of(row, "info", "size") or 0, 0),
         moved_bytes=max(number_of(row, "info", "repository", "delta") or 0, 0),
         read_bytes=max(number_of(row, "info", "delta") or 0, 0),
         has_page_errors=at_path(row, "error") is True,
-    )  # fmt: skip
+    )
 
 
 def _parent(row: Mapping[str, object]) -> str:
-    """prior; where that is absent the last that is referred to, or the full in front of the label's underscore."""
+    """prior; where that is absent the last that is referred to, or the full in front of the label's
+    underscore.
+    """
     references = row.get("reference")
     last = references[-1] if isinstance(references, list) and references else None
-    return text_of(row, "prior") or (last if isinstance(last, str) else text_of(row, "label").partition("_")[0])
+    return text_of(row, "prior") or (
+        last if isinstance(last, str) else text_of(row, "label").partition("_")[0]
+    )

@@ -1,7 +1,8 @@
-"""What `dr-sim plan` can plan from: the histories of SQL Server, pgBackRest, WAL-G and Barman, and runs of dr_sim.
+"""What `dr-sim plan` can plan from: the histories of SQL Server, pgBackRest, WAL-G and Barman, and
+runs of dr_sim.
 
-Each source is one database. It opens into files with headers, with some of them taken away, and knows how its
-positions and forks are written.
+Each source is one database. It opens into files with headers, with some of them taken away, and
+knows how its positions and forks are written.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Costs:
 
 @dataclass(slots=True)
 class Opened:
-    """What is at hand. names, stored bytes and whole paths of files by backup_id; sizes that nothing tells are 0."""
+    """What is at hand. names, stored bytes and whole paths of files by backup_id; sizes that
+    nothing tells are 0.
+    """
 
     headers: list[BackupHeader]
     names: dict[int, str]
@@ -48,14 +51,18 @@ class Opened:
 
 @dataclass(slots=True)
 class Forks:
-    """Fork histories as they were given: child -> (parent, fork point), timelines by number, SQL Server's by GUID."""
+    """Fork histories as they were given: child -> (parent, fork point), timelines by number, SQL
+    Server's by GUID.
+    """
 
     timelines: dict[int, tuple[int, int]] = field(default_factory=dict)
     guids: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 class Source(Protocol):
-    """One database. BadValueError from any of these says what is wrong with a text that the user gave."""
+    """One database. BadValueError from any of these says what is wrong with a text that the user
+    gave.
+    """
 
     @property
     def database(self) -> str: ...
@@ -82,7 +89,7 @@ class Source(Protocol):
     def stretch_text(self, fork: int, first_lsn: int, last_lsn: int) -> str: ...
 
 
-# ---- SQL Server ----------------------------------------------------------------------------------------------------
+# ---- SQL Server
 @dataclass(slots=True)
 class SqlServerSource:
     database: str
@@ -95,14 +102,18 @@ class SqlServerSource:
         return bool(self._named(name))
 
     def _named(self, name: str) -> list[HistoryEntry]:
-        """The backups in a file: by its path, by the set's id, or by a name that one path alone has."""
+        """The backups in a file: by its path, by the set's id, or by a name that one path alone
+        has.
+        """
         wanted = name.replace("\\", "/").lower()
         for of in (_paths, lambda entry: [entry.set_id.lower()], _names):
             found = [entry for entry in self.entries if wanted in of(entry)]
             if of is _names and any(_paths(entry) for entry in found):
                 ids = {entry.header.backup_id for entry in found}
                 if len(ids) > 1:
-                    raise BadValueError(f"{name!r} names files in several folders: write the whole path")
+                    raise BadValueError(
+                        f"{name!r} names files in several folders: write the whole path"
+                    )
             if found:
                 return found
         return []
@@ -145,18 +156,26 @@ class SqlServerSource:
     def fork(self, text: str) -> int:
         found = {number for guid, number in self._guids().items() if guid.startswith(text.lower())}
         if len(found) != 1:
-            raise BadValueError(f"{text[:60]!r} is no recovery fork of {self.database}: write the beginning of its GUID")
+            raise BadValueError(
+                f"{text[:60]!r} is no recovery fork of {self.database}: write the "
+                "beginning of its GUID"
+            )
         return found.pop()
 
     def fork_text(self, fork: int) -> str:
-        return next((f"fork {guid}" for guid, number in self._guids().items() if number == fork), f"fork {fork}")
+        return next(
+            (f"fork {guid}" for guid, number in self._guids().items() if number == fork),
+            f"fork {fork}",
+        )
 
     def lsn(self, text: str) -> int:
         if match := _VLF_LSN.fullmatch(text):
             vlf, block, slot = (int(part, 16) for part in match.groups())
             return vlf * 10**15 + block * 10**5 + slot
         if not re.fullmatch(r"\d{1,25}", text):
-            raise BadValueError(f"{text[:60]!r} is no LSN: write 34000000006900179 or 00000022:00000045:00b3")
+            raise BadValueError(
+                f"{text[:60]!r} is no LSN: write 34000000006900179 or 00000022:00000045:00b3"
+            )
         return int(text)
 
     def lsn_text(self, lsn: int) -> str:
@@ -181,7 +200,7 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-# ---- the tools of PostgreSQL ---------------------------------------------------------------------------------------
+# ---- the tools of PostgreSQL
 @dataclass(slots=True)
 class PostgresSource:
     cluster: Cluster
@@ -206,28 +225,39 @@ class PostgresSource:
         placed = place(self.cluster, forks.timelines, gone)
         left = {label: header for label, header in placed.backups.items() if label not in without}
         opened = Opened(
-            [*left.values(), *placed.wal], {}, Told(placed.forks, placed.bases, frozenset(placed.incomplete))
-        )  # fmt: skip
+            [*left.values(), *placed.wal],
+            {},
+            Told(placed.forks, placed.bases, frozenset(placed.incomplete)),
+        )
         opened.remarks = [*self.cluster.remarks, *placed.remarks]
         if placed.wal:
-            opened.remarks.append("the list names no WAL files: WAL is taken as whole up to its last known end")
+            opened.remarks.append(
+                "the list names no WAL files: WAL is taken as whole up to its last known end"
+            )
         for label, header in left.items():
             opened.names[header.backup_id] = label
         moved = {backup.label: backup.moved_bytes for backup in self.cluster.backups}
         for label, header in left.items():
             opened.stored_bytes[header.backup_id] = moved[label]
         for header in placed.wal:
-            opened.names[header.backup_id] = self._wal_text(header.fork, header.first_lsn, header.last_lsn)
+            opened.names[header.backup_id] = self._wal_text(
+                header.fork, header.first_lsn, header.last_lsn
+            )
         return opened
 
     def _wal_text(self, fork: int, first_lsn: int, last_lsn: int) -> str:
         if self.positions is Positions.TIME:
             return f"the WAL of timeline {fork} in between"
-        return "WAL " + " to ".join(wal_names(fork, first_lsn, last_lsn, self.cluster.segment_bytes))
+        return "WAL " + " to ".join(
+            wal_names(fork, first_lsn, last_lsn, self.cluster.segment_bytes)
+        )
 
     def fork(self, text: str) -> int:
         if not re.fullmatch(r"\d{1,9}|[0-9A-Fa-f]{8}", text):
-            raise BadValueError(f"{text[:60]!r} is no timeline: write its number, or the eight digits before WAL names")
+            raise BadValueError(
+                f"{text[:60]!r} is no timeline: write its number, or the eight digits "
+                "before WAL names"
+            )
         return int(text, 16 if len(text) == 8 else 10)
 
     def fork_text(self, fork: int) -> str:
@@ -252,10 +282,12 @@ class PostgresSource:
         return self._wal_text(fork, first_lsn, last_lsn)
 
 
-# ---- a run of dr_sim -----------------------------------------------------------------------------------------------
+# ---- a run of dr_sim
 @dataclass(slots=True)
 class RunSource:
-    """The files of one database that lay whole in the secondary's share when the primary failed, or at the end."""
+    """The files of one database that lay whole in the secondary's share when the primary failed, or
+    at the end.
+    """
 
     database: str
     files: dict[str, BackupHeader]
@@ -295,23 +327,32 @@ class RunSource:
         return f"log of fork {fork} from LSN {first_lsn} to {last_lsn}"
 
 
-# ---- files in ------------------------------------------------------------------------------------------------------
+# ---- files in
 def sources_in(data: bytes, file: str) -> list[Source]:
-    """One source for each database in a history, whichever tool wrote it. InputError if it is none that is known."""
+    """One source for each database in a history, whichever tool wrote it. InputError if it is none
+    that is known.
+    """
     text = decoded(data, file)
     first = next((line for line in text.splitlines() if line[:1] in ("[", "{")), "")
     if first and text.lstrip()[:1] != "<":
         tool = tool_of(json_values(text, file)) if not _is_sql_server(text, file) else None
         if tool is not None:
-            found: list[Source] = [PostgresSource(cluster, tool.value) for cluster in read_clusters(data, file, tool)]
+            found: list[Source] = [
+                PostgresSource(cluster, tool.value) for cluster in read_clusters(data, file, tool)
+            ]
             if not found:
-                raise error(file, f"holds no backups of {tool.value}: a history of at least one backup is needed")
+                raise error(
+                    file,
+                    f"holds no backups of {tool.value}: a history of at least one backup is needed",
+                )
             return found
     history = read_history(data, file)
     by_database: dict[str, list[HistoryEntry]] = {}
     for entry in history.entries:
         by_database.setdefault(entry.header.database, []).append(entry)
-    return [SqlServerSource(name, entries, history.remarks) for name, entries in by_database.items()]
+    return [
+        SqlServerSource(name, entries, history.remarks) for name, entries in by_database.items()
+    ]
 
 
 def _is_sql_server(text: str, file: str) -> bool:
@@ -326,8 +367,10 @@ def _is_sql_server(text: str, file: str) -> bool:
 
 
 def read_forks(data: bytes, file: str, name: str, forks: Forks) -> None:
-    """Add a fork history: PostgreSQL's timeline file (name: its file name), or CSV with recovery_fork_guid,
-    first_recovery_fork_guid and fork_point_lsn, as sys.database_recovery_status has them."""
+    """Add a fork history: PostgreSQL's timeline file (name: its file name), or CSV with
+    recovery_fork_guid, first_recovery_fork_guid and fork_point_lsn, as sys.database_recovery_status
+    has them.
+    """
     text = decoded(data, file)
     if match := _HISTORY_NAME.fullmatch(name):
         chain: list[tuple[int, int]] = []
@@ -337,7 +380,13 @@ def read_forks(data: bytes, file: str, name: str, forks: Forks) -> None:
             if found:
                 chain.append((int(found[1]), parse_lsn(found[2], "the switch")))
             elif content.strip():
-                raise error(file, "is no timeline history: a timeline and an LSN are needed, as in '5 0/5000028 reason'", number, 1)
+                raise error(
+                    file,
+                    "is no timeline history: a timeline and an LSN are needed, as in '5 "
+                    "0/5000028 reason'",
+                    number,
+                    1,
+                )
         children = [timeline for timeline, _ in chain[1:]] + [int(match[1], 16)]
         forks.timelines.update(zip(children, chain, strict=True) if chain else ())
         return

@@ -1,11 +1,14 @@
-"""What the backup tools of PostgreSQL tell, as one model: clusters, their base backups, the WAL that is archived.
+"""What the backup tools of PostgreSQL tell, as one model: clusters, their base backups, the WAL
+that is archived.
 
-The tools list base backups, and at best both ends of the WAL archive. So WAL is taken as whole between the backups of a
-timeline and up to where the archive is said to end; a history file of the timelines, or `--without` a segment, tells
-otherwise. WAL is cut at the instants that the backups give: a piece ends where a backup began or ended.
+The tools list base backups, and at best both ends of the WAL archive. So WAL is taken as whole
+between the backups of a timeline and up to where the archive is said to end; a history file of the
+timelines, or `--without` a segment, tells otherwise. WAL is cut at the instants that the backups
+give: a piece ends where a backup began or ended.
 
-Positions are LSNs where every backup has them and they agree with the WAL names, else WAL names, else instants in
-microseconds: old versions tell less. Positions by WAL names rank the ends within one segment in the order of time.
+Positions are LSNs where every backup has them and they agree with the WAL names, else WAL names,
+else instants in microseconds: old versions tell less. Positions by WAL names rank the ends within
+one segment in the order of time.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ class Positions(enum.Enum):
 
 @dataclass(slots=True)
 class BaseBackup:
-    """One base backup. 0, None and '' stand for what the tool does not tell; parent: label of what it stands on."""
+    """One base backup. 0, None and '' stand for what the tool does not tell; parent: label of what
+    it stands on.
+    """
 
     label: str
     kind: Kind
@@ -53,20 +58,26 @@ class BaseBackup:
 
 @dataclass(slots=True)
 class Cluster:
-    """The backups of one cluster by time, wherever copies of them lie. name: the tool's, told apart from others;
-    system_id: PostgreSQL's; place: stanza, server or list, which an upgraded cluster shares with the one before."""
+    """The backups of one cluster by time, wherever copies of them lie. name: the tool's, told apart
+    from others; system_id: PostgreSQL's; place: stanza, server or list, which an upgraded cluster
+    shares with the one before.
+    """
 
     name: str
     system_id: str
     place: str = ""
     backups: list[BaseBackup] = field(default_factory=list)
-    archive: list[tuple[str, str]] = field(default_factory=list)  # first and last WAL name of each archive
-    oldest_wal: str = ""  # the first segment that any archive holds, where the tool tells it: what lies before is gone
+    # first and last WAL name of each archive
+    archive: list[tuple[str, str]] = field(default_factory=list)
+    # the first segment that any archive holds, where the tool tells it: what lies before is gone
+    oldest_wal: str = ""
     segment_bytes: int = 0  # 0: to be found out
     remarks: list[str] = field(default_factory=list)
 
     def settle(self) -> None:
-        """Put what was read in order: backups by time, segment size, timelines, incrementals without their parents."""
+        """Put what was read in order: backups by time, segment size, timelines, incrementals
+        without their parents.
+        """
         self.backups.sort(key=lambda b: (b.finished_utc_us, b.started_utc_us, b.label))
         self.segment_bytes = self.segment_bytes or self._found_segment_size()
         by_label = {backup.label: backup for backup in self.backups}
@@ -76,24 +87,43 @@ class Cluster:
                 own = getattr(backup, name) or backup.timeline or backup.first_timeline or 1
                 setattr(backup, name, own)
             if above is not None and above.timeline > backup.timeline:
-                self.remarks.append(f"{backup.label} names timeline {backup.timeline}, its parent ended on {above.timeline}: taken")
+                self.remarks.append(
+                    f"{backup.label} names timeline {backup.timeline}, its parent ended "
+                    f"on {above.timeline}: taken"
+                )
                 backup.first_timeline = backup.timeline = above.timeline
         errors = [backup.label for backup in self.backups if backup.has_page_errors]
         if errors:
-            self.remarks.append(f"page checksums were wrong in {', '.join(errors)}: they can be restored as they are")
+            self.remarks.append(
+                f"page checksums were wrong in {', '.join(errors)}: they can be restored "
+                "as they are"
+            )
 
     def _found_segment_size(self) -> int:
-        pairs = [(b.first_lsn, b.first_wal) for b in self.backups if b.first_lsn is not None and b.first_wal]
+        pairs = [
+            (b.first_lsn, b.first_wal)
+            for b in self.backups
+            if b.first_lsn is not None and b.first_wal
+        ]
         pairs += [(b.last_lsn - 1, b.last_wal) for b in self.backups if b.last_lsn and b.last_wal]
-        fitting = [size for size in SEGMENT_SIZES if all(wal_start(wal, size) == lsn // size * size for lsn, wal in pairs)]
+        fitting = [
+            size
+            for size in SEGMENT_SIZES
+            if all(wal_start(wal, size) == lsn // size * size for lsn, wal in pairs)
+        ]
         if not pairs or not fitting:
             return USUAL_SEGMENT
         return USUAL_SEGMENT if USUAL_SEGMENT in fitting else fitting[0]
 
     def positions(self) -> Positions:
         size = self.segment_bytes
-        if self.backups and all(b.first_lsn is not None and b.last_lsn is not None for b in self.backups):
-            agree = all(not b.first_wal or wal_start(b.first_wal, size) == (b.first_lsn or 0) // size * size for b in self.backups)
+        if self.backups and all(
+            b.first_lsn is not None and b.last_lsn is not None for b in self.backups
+        ):
+            agree = all(
+                not b.first_wal or wal_start(b.first_wal, size) == (b.first_lsn or 0) // size * size
+                for b in self.backups
+            )
             if agree:
                 return Positions.LSN
         if self.backups and all(b.first_wal for b in self.backups):
@@ -111,16 +141,23 @@ def wal_timeline(name: str) -> int:
 
 
 def wal_names(timeline: int, first_lsn: int, last_lsn: int, segment_bytes: int) -> list[str]:
-    """First and last name of the segments that hold [first_lsn, last_lsn) of a timeline; one name if it is one."""
+    """First and last name of the segments that hold [first_lsn, last_lsn) of a timeline; one name
+    if it is one.
+    """
     ends = (first_lsn // segment_bytes, max(last_lsn - 1, first_lsn) // segment_bytes)
     per_file = 2**32 // segment_bytes
-    names = [f"{timeline:08X}{number // per_file:08X}{number % per_file:08X}" for number in dict.fromkeys(ends)]
+    names = [
+        f"{timeline:08X}{number // per_file:08X}{number % per_file:08X}"
+        for number in dict.fromkeys(ends)
+    ]
     return names
 
 
 @dataclass(slots=True)
 class Placed:
-    """A cluster with positions: headers of backups (by label) and of WAL pieces, and what they stand on."""
+    """A cluster with positions: headers of backups (by label) and of WAL pieces, and what they
+    stand on.
+    """
 
     cluster: Cluster
     positions: Positions
@@ -135,12 +172,20 @@ class Placed:
         if self.positions is Positions.LSN:
             return f"timeline {fork}, LSN {lsn_text(lsn)}"
         if self.positions is Positions.WAL:
-            return f"timeline {fork}, segment {wal_names(fork, lsn, lsn, self.cluster.segment_bytes)[0]}"
+            return (
+                f"timeline {fork}, segment "
+                f"{wal_names(fork, lsn, lsn, self.cluster.segment_bytes)[0]}"
+            )
         return f"timeline {fork}"
 
 
-def place(cluster: Cluster, histories: Mapping[int, tuple[int, int]], without_wal: frozenset[str] = frozenset()) -> Placed:
-    """Give everything a position. histories: child timeline -> (parent, LSN of the switch), from history files.
+def place(
+    cluster: Cluster,
+    histories: Mapping[int, tuple[int, int]],
+    without_wal: frozenset[str] = frozenset(),
+) -> Placed:
+    """Give everything a position. histories: child timeline -> (parent, LSN of the switch), from
+    history files.
 
     without_wal: names of segments that are gone.
     """
@@ -148,9 +193,15 @@ def place(cluster: Cluster, histories: Mapping[int, tuple[int, int]], without_wa
     if not cluster.backups:
         return placed
     if placed.positions is Positions.TIME:
-        placed.remarks.append("the history has neither LSNs nor WAL names of all backups: ordered by their instants")
-    elif placed.positions is Positions.WAL and any(b.first_lsn is not None for b in cluster.backups):
-        placed.remarks.append("LSNs are lacking or disagree with the WAL names: positions go by the WAL names")
+        placed.remarks.append(
+            "the history has neither LSNs nor WAL names of all backups: ordered by their instants"
+        )
+    elif placed.positions is Positions.WAL and any(
+        b.first_lsn is not None for b in cluster.backups
+    ):
+        placed.remarks.append(
+            "LSNs are lacking or disagree with the WAL names: positions go by the WAL names"
+        )
     ends = _ends(cluster, placed.positions)
     ids = {backup.label: number for number, backup in enumerate(cluster.backups, 1)}
     for backup in cluster.backups:
@@ -158,25 +209,42 @@ def place(cluster: Cluster, histories: Mapping[int, tuple[int, int]], without_wa
         base = ids.get(backup.parent, -1) if backup.kind is Kind.INCREMENTAL else 0
         crosses = backup.first_timeline != backup.timeline
         header = BackupHeader(
-            cluster.name, ids[backup.label], backup.kind, backup.timeline, first, last, first, 0, base,
-            backup.first_timeline, first if crosses else 0, backup.started_utc_us, backup.finished_utc_us,
-            nominal_bytes=backup.cluster_bytes if backup.kind is Kind.FULL else backup.read_bytes or backup.moved_bytes,
-        )  # fmt: skip
+            cluster.name,
+            ids[backup.label],
+            backup.kind,
+            backup.timeline,
+            first,
+            last,
+            first,
+            0,
+            base,
+            backup.first_timeline,
+            first if crosses else 0,
+            backup.started_utc_us,
+            backup.finished_utc_us,
+            nominal_bytes=backup.cluster_bytes
+            if backup.kind is Kind.FULL
+            else backup.read_bytes or backup.moved_bytes,
+        )
         placed.backups[backup.label] = header
         if backup.kind is Kind.INCREMENTAL:
             placed.bases[header.backup_id] = base
     _place_forks(placed, histories)
     gone = _Gone.of(placed, without_wal)
     _place_wal(placed, gone)
-    placed.incomplete = {header.backup_id for header in placed.backups.values() if gone.touches(header)}
+    placed.incomplete = {
+        header.backup_id for header in placed.backups.values() if gone.touches(header)
+    }
     return placed
 
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """Segments of WAL that are not at hand: those of some names, and all before the archive's first.
+    """Segments of WAL that are not at hand: those of some names, and all before the archive's
+    first.
 
-    starts: by timeline, in order. A backup without the WAL that was written while it ran can never be consistent.
+    starts: by timeline, in order. A backup without the WAL that was written while it ran can never
+    be consistent.
     """
 
     size: int
@@ -192,7 +260,9 @@ class _Gone:
         for name in sorted(names):
             starts.setdefault(wal_timeline(name), []).append(wal_start(name, size))
         oldest = placed.cluster.oldest_wal
-        return cls(size, starts, (wal_timeline(oldest), wal_start(oldest, size)) if oldest else (0, 0))
+        return cls(
+            size, starts, (wal_timeline(oldest), wal_start(oldest, size)) if oldest else (0, 0)
+        )
 
     def left_of(self, timeline: int, first: int, last: int) -> list[tuple[int, int]]:
         """The pieces of a stretch of WAL that are at hand."""
@@ -214,22 +284,33 @@ class _Gone:
 def _ends(cluster: Cluster, positions: Positions) -> dict[str, tuple[int, int]]:
     """First and last position of each backup."""
     if positions is Positions.LSN:
-        return {b.label: (b.first_lsn or 0, max(b.last_lsn or 0, b.first_lsn or 0)) for b in cluster.backups}
+        return {
+            b.label: (b.first_lsn or 0, max(b.last_lsn or 0, b.first_lsn or 0))
+            for b in cluster.backups
+        }
     if positions is Positions.TIME:
         return {b.label: (b.started_utc_us, b.finished_utc_us) for b in cluster.backups}
     size = cluster.segment_bytes
     marks = [(wal_start(b.first_wal, size), b.started_utc_us, 0, b.label) for b in cluster.backups]
-    marks += [(wal_start(b.last_wal or b.first_wal, size), b.finished_utc_us, 1, b.label) for b in cluster.backups]
+    marks += [
+        (wal_start(b.last_wal or b.first_wal, size), b.finished_utc_us, 1, b.label)
+        for b in cluster.backups
+    ]
     place: dict[tuple[str, int], int] = {}
     rank: dict[int, int] = {}
     for start, _, which, label in sorted(marks):
         rank[start] = min(rank.get(start, -1) + 1, size - 1)
         place[label, which] = start + rank[start]
-    return {b.label: (place[b.label, 0], max(place[b.label, 0], place[b.label, 1])) for b in cluster.backups}
+    return {
+        b.label: (place[b.label, 0], max(place[b.label, 0], place[b.label, 1]))
+        for b in cluster.backups
+    }
 
 
 def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> None:
-    """Where each timeline left the one before it: as told, else at the end of what the history has of that."""
+    """Where each timeline left the one before it: as told, else at the end of what the history has
+    of that.
+    """
     if placed.positions is Positions.TIME:
         histories = {}
     placed.forks.update(histories)
@@ -242,7 +323,10 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
         if child in placed.forks:
             continue
         parents = [h for h in headers if h.fork < child and h.first_fork < child]
-        first = min((h.first_lsn for h in headers if h.fork == child and h.first_fork == child), default=None)
+        first = min(
+            (h.first_lsn for h in headers if h.fork == child and h.first_fork == child),
+            default=None,
+        )
         crossing = [h for h in headers if h.fork == child and h.first_fork < child]
         if crossing:
             placed.forks[child] = (crossing[0].first_fork, crossing[0].first_lsn)
@@ -252,7 +336,8 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
             if placed.positions is Positions.TIME:
                 continue
             placed.remarks.append(
-                f"where timeline {child} left {parents[-1].fork} is not told: taken as the end of the last backup before; "
+                f"where timeline {child} left {parents[-1].fork} is not told: taken as "
+                "the end of the last backup before; "
                 "give its .history file with --forks"
             )
     for header in headers:
@@ -261,7 +346,9 @@ def _place_forks(placed: Placed, histories: Mapping[int, tuple[int, int]]) -> No
 
 
 def _place_wal(placed: Placed, gone: _Gone) -> None:
-    """Pieces of WAL between the instants that are known, on each timeline, less the segments that are gone."""
+    """Pieces of WAL between the instants that are known, on each timeline, less the segments that
+    are gone.
+    """
     cluster = placed.cluster
     size = cluster.segment_bytes
     marks: dict[int, dict[int, int]] = {}  # timeline -> position -> instant
@@ -293,10 +380,24 @@ def _place_wal(placed: Placed, gone: _Gone) -> None:
             for begin, end in gone.left_of(timeline, first, last):
                 number += 1
                 at = max(ended, begun) if end == last else begun
-                placed.wal.append(BackupHeader(
-                    cluster.name, number, Kind.LOG, timeline, begin, end, begin, 0, 0, timeline, 0, at, at,
-                    nominal_bytes=end - begin if placed.positions is not Positions.TIME else 0,
-                ))  # fmt: skip
+                placed.wal.append(
+                    BackupHeader(
+                        cluster.name,
+                        number,
+                        Kind.LOG,
+                        timeline,
+                        begin,
+                        end,
+                        begin,
+                        0,
+                        0,
+                        timeline,
+                        0,
+                        at,
+                        at,
+                        nominal_bytes=end - begin if placed.positions is not Positions.TIME else 0,
+                    )
+                )
 
 
 def _without(first: int, last: int, lost: list[int], size: int) -> list[tuple[int, int]]:

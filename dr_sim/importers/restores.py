@@ -1,12 +1,15 @@
-"""The secondary's restorehistory: how fast restores are, how often they run, how far they stay behind on purpose.
+"""The secondary's restorehistory: how fast restores are, how often they run, how far they stay
+behind on purpose.
 
-The table has one instant for each restore and no duration. So only restores back to back tell a duration: two logs of one
-database, the second of them finished at the primary before the first was restored, less than half a log interval apart
-(what is longer waited for a job). The vendor's documents disagree whether restore_date is the start (now) or the end
-(SQL Server 2012) of a restore, so a distance belongs to the first log of the two or to the second: whichever line large
-logs lie nearer to (the start, unless they lie less than two thirds as far from the other). duration = fixed + bytes / rate
-goes through the median of all slopes between two restores, weighted by their difference in bytes over their durations
-(Theil 1950, Sen 1968, weights after Jaeckel 1972): a stray distance, or several, may be anything at all.
+The table has one instant for each restore and no duration. So only restores back to back tell a
+duration: two logs of one database, the second of them finished at the primary before the first was
+restored, less than half a log interval apart (what is longer waited for a job). The vendor's
+documents disagree whether restore_date is the start (now) or the end (SQL Server 2012) of a
+restore, so a distance belongs to the first log of the two or to the second: whichever line large
+logs lie nearer to (the start, unless they lie less than two thirds as far from the other). duration
+= fixed + bytes / rate goes through the median of all slopes between two restores, weighted by their
+difference in bytes over their durations (Theil 1950, Sen 1968, weights after Jaeckel 1972): a stray
+distance, or several, may be anything at all.
 """
 
 from __future__ import annotations
@@ -65,16 +68,27 @@ class RestoreFit:
     remarks: list[str] = field(default_factory=list)
 
 
-def parse_restores(data: bytes, file: str, entries: Sequence[HistoryEntry]) -> tuple[list[Restore], list[str]]:
-    """(restores in the order of their times, remarks). entries: the primary's history, joined by backup_set_uuid.
+def parse_restores(
+    data: bytes, file: str, entries: Sequence[HistoryEntry]
+) -> tuple[list[Restore], list[str]]:
+    """(restores in the order of their times, remarks). entries: the primary's history, joined by
+    backup_set_uuid.
 
-    Raises InputError with every kind of mistake found, and if not a single restore is of a backup in the history.
+    Raises InputError with every kind of mistake found, and if not a single restore is of a backup
+    in the history.
     """
     rows = csv_rows(decoded(data, file), file, "restore_date", _NO_TABLE)
     if not rows:
-        raise error(file, "holds no restores: a row for each is needed below the column heads", 1, 1)
+        raise error(
+            file, "holds no restores: a row for each is needed below the column heads", 1, 1
+        )
     if "backupsetuuid" not in rows[0][1]:
-        raise error(file, f"is {_NO_TABLE}: it has no backup_set_uuid (backup_set_id differs between servers)", 1, 1)
+        raise error(
+            file,
+            f"is {_NO_TABLE}: it has no backup_set_uuid (backup_set_id differs between servers)",
+            1,
+            1,
+        )
     by_id = {entry.set_id.lower(): entry.header for entry in reversed(entries) if entry.set_id}
     found: dict[int, Restore] = {}
     problems: list[Problem] = []
@@ -93,14 +107,24 @@ def parse_restores(data: bytes, file: str, entries: Sequence[HistoryEntry]) -> t
     if problems:
         raise refusal(problems)
     if not found:
-        raise error(file, "holds no restore of a backup in the history: export both from one log shipping pair", 1, 1)
-    remarks = [f"{strange} restores are of no backup in the history, or of no date, or only verified: left out"]
+        raise error(
+            file,
+            "holds no restore of a backup in the history: export both from one log shipping pair",
+            1,
+            1,
+        )
+    remarks = [
+        f"{strange} restores are of no backup in the history, or of no date, or only "
+        "verified: left out"
+    ]
     remarks += ["restore dates name no time zone: taken as UTC"]
     told = [remark for remark, count in zip(remarks, (strange, unzoned), strict=True) if count]
     return sorted(found.values(), key=lambda r: (r.at_utc_us, r.number)), told
 
 
-def _restore(number: int, row: Mapping[str, object], by_id: Mapping[str, BackupHeader]) -> tuple[Restore, bool] | None:
+def _restore(
+    number: int, row: Mapping[str, object], by_id: Mapping[str, BackupHeader]
+) -> tuple[Restore, bool] | None:
     """(a restore, True if its zone was known); None if it is of nothing in the history."""
     header = by_id.get((optional(row, as_text, "backup_set_uuid") or "").lower())
     verify_only = (optional(row, as_text, "restore_type") or "").strip().upper() == "V"
@@ -118,43 +142,65 @@ def fit_restores(restores: Sequence[Restore], interval_us: Mapping[str, int]) ->
     for restore in restores:
         if restore.header.kind is Kind.LOG:
             logs.setdefault(restore.header.database, []).append(restore)
-    _fit_durations(fit, [two for name, each in logs.items() for two in _back_to_back(each, interval_us[name])])
+    _fit_durations(
+        fit, [two for name, each in logs.items() for two in _back_to_back(each, interval_us[name])]
+    )
     _fit_waits(fit, logs, interval_us)
     return fit
 
 
-# ---- how long a restore takes -------------------------------------------------------------------------------------------
+# ---- how long a restore takes
 def _back_to_back(logs: Sequence[Restore], interval_us: int) -> list[tuple[Restore, Restore]]:
     return [
         (first, second)
         for first, second in pairwise(logs)
-        if second.header.finished_utc_us <= first.at_utc_us and second.at_utc_us - first.at_utc_us < interval_us // 2
+        if second.header.finished_utc_us <= first.at_utc_us
+        and second.at_utc_us - first.at_utc_us < interval_us // 2
     ]
 
 
 def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> None:
     if len(pairs) < FEWEST_PAIRS:
-        fit.remarks.append(f"{len(pairs)} logs were restored back to back, {FEWEST_PAIRS} at least tell how long one takes")
+        fit.remarks.append(
+            f"{len(pairs)} logs were restored back to back, {FEWEST_PAIRS} at least tell "
+            "how long one takes"
+        )
         return
     step = -(-len(pairs) // MOST_PAIRS)
     took = [second.at_utc_us - first.at_utc_us for first, second in pairs[::step]]
-    starts = [(_bytes(first.header), us) for (first, _), us in zip(pairs[::step], took, strict=True)]
-    ends = [(_bytes(second.header), us) for (_, second), us in zip(pairs[::step], took, strict=True)]
+    starts = [
+        (_bytes(first.header), us) for (first, _), us in zip(pairs[::step], took, strict=True)
+    ]
+    ends = [
+        (_bytes(second.header), us) for (_, second), us in zip(pairs[::step], took, strict=True)
+    ]
     lines = [(_line_through(points), points) for points in (starts, ends)]
-    (line, points), other = lines if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1]) else lines[::-1]
+    (line, points), other = (
+        lines if 2 * _residual(*lines[0]) <= 3 * _residual(*lines[1]) else lines[::-1]
+    )
     means = "start" if points is starts else "end"
     smallest, largest = (units.format_size(units.three_figures(of(points)[0])) for of in (min, max))
     words = f"{len(took)} logs restored back to back, {smallest} to {largest}"
     off, others = (f"{100 * _residual(*each):.0f} %" for each in ((line, points), other))
-    fit.remarks.append(f"restore_date taken as the {means} of a restore: large logs lie {off} off the line (median), else {others}")
+    fit.remarks.append(
+        f"restore_date taken as the {means} of a restore: large logs lie {off} off the "
+        f"line (median), else {others}"
+    )
     if line is None:
         assumed = [us - size * SECOND_US // ASSUMED_RATE_BYTES_S for size, us in points]
-        fit.fixed = Fitted(_rounded_us(max(median_low(assumed), 0)), f"{words}: no longer for larger logs, rate assumed")
+        fit.fixed = Fitted(
+            _rounded_us(max(median_low(assumed), 0)),
+            f"{words}: no longer for larger logs, rate assumed",
+        )
         return
     fixed_us, slope_us = line
     fit.fixed = Fitted(_rounded_us(round(fixed_us)))
-    fit.rate = Fitted(units.format_disk_rate(max(units.three_figures(round(SECOND_US / slope_us)), 1)))
-    fit.remarks.append(f"restore rate and fixed cost from {words}; {_words_on_rate(fixed_us, slope_us, points)}")
+    fit.rate = Fitted(
+        units.format_disk_rate(max(units.three_figures(round(SECOND_US / slope_us)), 1))
+    )
+    fit.remarks.append(
+        f"restore rate and fixed cost from {words}; {_words_on_rate(fixed_us, slope_us, points)}"
+    )
 
 
 def _bytes(header: BackupHeader) -> int:
@@ -162,8 +208,11 @@ def _bytes(header: BackupHeader) -> int:
 
 
 def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
-    """(fixed cost in us, us a byte), neither negative; None if durations do not grow with the bytes."""
-    expected = [1.0] * len(points)  # us, of each: errors grow with durations, so they are weighed relative to them
+    """(fixed cost in us, us a byte), neither negative; None if durations do not grow with the
+    bytes.
+    """
+    # us, of each: errors grow with durations, so they are weighed relative to them
+    expected = [1.0] * len(points)
     line: tuple[float, float] | None = None
     for _ in range(REWEIGHTED):
         slopes = [
@@ -173,10 +222,18 @@ def _line_through(points: Sequence[tuple[int, int]]) -> tuple[float, float] | No
         ]
         if not slopes or (slope := _weighted_median(slopes)) <= 0:
             return None
-        fixed = _weighted_median([(us - slope * size, 1 / p) for (size, us), p in zip(points, expected, strict=True)])
+        fixed = _weighted_median(
+            [(us - slope * size, 1 / p) for (size, us), p in zip(points, expected, strict=True)]
+        )
         if fixed < 0:
             fixed = 0.0
-            slope = _weighted_median([(us / size, size / p) for (size, us), p in zip(points, expected, strict=True) if size])
+            slope = _weighted_median(
+                [
+                    (us / size, size / p)
+                    for (size, us), p in zip(points, expected, strict=True)
+                    if size
+                ]
+            )
             if slope <= 0:
                 return None
         line = (fixed, slope)
@@ -195,38 +252,61 @@ def _weighted_median(weighted: list[tuple[float, float]]) -> float:
 
 
 def _residual(line: tuple[float, float] | None, points: Sequence[tuple[int, int]]) -> float:
-    """Median distance from the line, relative to it, of the largest tenth: small logs cost the same either way."""
+    """Median distance from the line, relative to it, of the largest tenth: small logs cost the same
+    either way.
+    """
     fixed, slope = line or (median(us for _, us in points), 0.0)
     largest = sorted(points)[-max(len(points) // 10, FEWEST_PAIRS) :]
     return median(abs(us / max(fixed + slope * size, SHORTEST_US) - 1) for size, us in largest)
 
 
 def _words_on_rate(fixed_us: float, slope_us: float, points: Sequence[tuple[int, int]]) -> str:
-    """How surely the rate is known, and how many logs it rests on: those whose bytes take longer than the fixed cost."""
+    """How surely the rate is known, and how many logs it rests on: those whose bytes take longer
+    than the fixed cost.
+    """
     slow, fast = reversed(slope_interval(points, fixed_us, slope_us))
-    lowest = units.format_disk_rate(units.three_figures(round(SECOND_US / slow))) if slow > 0 else "0"
-    highest = units.format_disk_rate(units.three_figures(round(SECOND_US / fast))) if fast > 0 else "any rate"
+    lowest = (
+        units.format_disk_rate(units.three_figures(round(SECOND_US / slow))) if slow > 0 else "0"
+    )
+    highest = (
+        units.format_disk_rate(units.three_figures(round(SECOND_US / fast)))
+        if fast > 0
+        else "any rate"
+    )
     large = sum(slope_us * size > max(fixed_us, SHORTEST_US) for size, _ in points)
     doubt = ", doubt it" if large < FEWEST_PAIRS else ""
-    return f"95 % interval of the rate: {lowest} to {highest}; logs whose bytes take longer than the fixed cost: {large}{doubt}"
+    return (
+        f"95 % interval of the rate: {lowest} to {highest}; logs whose bytes take longer than "
+        f"the fixed cost: {large}{doubt}"
+    )
 
 
 def _rounded_us(us: int) -> str:
     return units.format_duration(round(us, -3))
 
 
-# ---- how often, and how far behind --------------------------------------------------------------------------------------
-def _fit_waits(fit: RestoreFit, logs: Mapping[str, Sequence[Restore]], interval_us: Mapping[str, int]) -> None:
-    """Latency is restore_date less the end of the backup; a run of the restore job begins after half a log interval's rest."""
-    latencies = sorted(r.at_utc_us - r.header.finished_utc_us for each in logs.values() for r in each)
+# ---- how often, and how far behind
+def _fit_waits(
+    fit: RestoreFit, logs: Mapping[str, Sequence[Restore]], interval_us: Mapping[str, int]
+) -> None:
+    """Latency is restore_date less the end of the backup; a run of the restore job begins after
+    half a log interval's rest.
+    """
+    latencies = sorted(
+        r.at_utc_us - r.header.finished_utc_us for each in logs.values() for r in each
+    )
     if not latencies:
         return
     fit.remarks.append(
-        f"from the end of a log's backup to its restore: median {_minutes(median_low(latencies))}, least {_minutes(latencies[0])},"
+        "from the end of a log's backup to its restore: median "
+        f"{_minutes(median_low(latencies))}, least {_minutes(latencies[0])},"
         f" most {_minutes(latencies[-1])}"
     )
     if latencies[len(latencies) // 20] < 0:
-        fit.remarks.append("logs were restored before their backup ended: clocks or time zones disagree, no delay is told")
+        fit.remarks.append(
+            "logs were restored before their backup ended: clocks or time zones disagree, "
+            "no delay is told"
+        )
         return
     steps = [step for name, each in logs.items() for step in _between_runs(each, interval_us[name])]
     if len(steps) < FEWEST_PAIRS:
@@ -234,18 +314,31 @@ def _fit_waits(fit: RestoreFit, logs: Mapping[str, Sequence[Restore]], interval_
     least, usual = latencies[len(latencies) // 20], median_low(latencies)
     every = max(round(median_low(steps) / MINUTE_US) * MINUTE_US, MINUTE_US)
     if usual * 10 < every:
-        fit.every, fit.delay = Fitted("0 s", f"usually {_minutes(usual)} after its backup: as soon as it lands"), Fitted("0 s")
+        fit.every, fit.delay = (
+            Fitted("0 s", f"usually {_minutes(usual)} after its backup: as soon as it lands"),
+            Fitted("0 s"),
+        )
         return
-    fit.every = Fitted(units.format_duration(every), f"median distance of {len(steps)} runs of restores")
-    if 2 * least <= 5 * every:  # a wait for the copy job, one for the restore job, and half of one for the copy itself
+    fit.every = Fitted(
+        units.format_duration(every), f"median distance of {len(steps)} runs of restores"
+    )
+    # a wait for the copy job, one for the restore job, and half of one for the copy itself
+    if 2 * least <= 5 * every:
         fit.delay = Fitted("0 s", f"logs wait {_minutes(least)} at least, which the jobs explain")
         return
     delay = (least - every) // MINUTE_US * MINUTE_US
-    fit.delay = Fitted(units.format_duration(delay), f"logs wait {_minutes(least)} at least, one wait for a job taken off")
+    fit.delay = Fitted(
+        units.format_duration(delay),
+        f"logs wait {_minutes(least)} at least, one wait for a job taken off",
+    )
 
 
 def _between_runs(logs: Sequence[Restore], interval_us: int) -> list[int]:
-    starts = [second.at_utc_us for first, second in pairwise(logs) if second.at_utc_us - first.at_utc_us >= interval_us // 2]
+    starts = [
+        second.at_utc_us
+        for first, second in pairwise(logs)
+        if second.at_utc_us - first.at_utc_us >= interval_us // 2
+    ]
     return [second - first for first, second in pairwise([logs[0].at_utc_us, *starts])]
 
 

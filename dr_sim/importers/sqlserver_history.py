@@ -1,15 +1,18 @@
-"""Reads the backup history of a SQL Server: JSON as its scripting tools export it, or CSV of msdb's backupset.
+"""Reads the backup history of a SQL Server: JSON as its scripting tools export it, or CSV of msdb's
+backupset.
 
-What varies between exports, and is understood here: UTF-8 or UTF-16 with or without a byte order mark; the case of
-keys, and underscores in them (FirstLSN, first_lsn); LSNs as numbers, decimal texts, texts with a fraction of zeros or
-an exponent, up to 25 digits (never a float); kinds as words (`Database Differential`) or letters (`I`); instants as
-`/Date(ms)/` (UTC), ISO 8601, or local date and time with msdb's time_zone column in quarter hours; the base of a
-differential by its checkpoint (database_backup_lsn, always there) or by its first LSN (differential_base_lsn, newer
-servers only): in headers it is always the latter, as the engine compares it; 0 names none. CLIXML of PowerShell;
-devices as words (Disk) or msdb's numbers.
+What varies between exports, and is understood here: UTF-8 or UTF-16 with or without a byte order
+mark; the case of keys, and underscores in them (FirstLSN, first_lsn); LSNs as numbers, decimal
+texts, texts with a fraction of zeros or an exponent, up to 25 digits (never a float); kinds as
+words (`Database Differential`) or letters (`I`); instants as `/Date(ms)/` (UTC), ISO 8601, or local
+date and time with msdb's time_zone column in quarter hours; the base of a differential by its
+checkpoint (database_backup_lsn, always there) or by its first LSN (differential_base_lsn, newer
+servers only): in headers it is always the latter, as the engine compares it; 0 names none. CLIXML
+of PowerShell; devices as words (Disk) or msdb's numbers.
 
-Foreign rows are skipped with a remark, and never a reason to refuse the rest: backups of files or of part of a
-database (kinds F, G, P, Q), unfinished ones, damaged ones. Databases of one name are kept apart (importers/apart.py).
+Foreign rows are skipped with a remark, and never a reason to refuse the rest: backups of files or
+of part of a database (kinds F, G, P, Q), unfinished ones, damaged ones. Databases of one name are
+kept apart (importers/apart.py).
 """
 
 from __future__ import annotations
@@ -43,23 +46,50 @@ from dr_sim.importers.cells import (
 from dr_sim.importers.clixml import clixml_rows, is_clixml
 
 _KINDS = {
-    "database": Kind.FULL, "full": Kind.FULL, "d": Kind.FULL, "1": Kind.FULL,
-    "database differential": Kind.INCREMENTAL, "differential": Kind.INCREMENTAL, "i": Kind.INCREMENTAL,
+    "database": Kind.FULL,
+    "full": Kind.FULL,
+    "d": Kind.FULL,
+    "1": Kind.FULL,
+    "database differential": Kind.INCREMENTAL,
+    "differential": Kind.INCREMENTAL,
+    "i": Kind.INCREMENTAL,
     "5": Kind.INCREMENTAL,
-    "transaction log": Kind.LOG, "log": Kind.LOG, "l": Kind.LOG, "2": Kind.LOG,
-}  # fmt: skip
+    "transaction log": Kind.LOG,
+    "log": Kind.LOG,
+    "l": Kind.LOG,
+    "2": Kind.LOG,
+}
 _FOREIGN = {
-    "f": "file", "file": "file", "filegroup": "file", "file or filegroup": "file", "4": "file",
-    "g": "differential file", "differential file": "differential file", "file differential": "differential file",
+    "f": "file",
+    "file": "file",
+    "filegroup": "file",
+    "file or filegroup": "file",
+    "4": "file",
+    "g": "differential file",
+    "differential file": "differential file",
+    "file differential": "differential file",
     "6": "differential file",
-    "p": "partial", "partial": "partial", "partial full": "partial", "7": "partial",
-    "q": "differential partial", "differential partial": "differential partial",
-    "partial differential": "differential partial", "8": "differential partial",
-}  # fmt: skip
+    "p": "partial",
+    "partial": "partial",
+    "partial full": "partial",
+    "7": "partial",
+    "q": "differential partial",
+    "differential partial": "differential partial",
+    "partial differential": "differential partial",
+    "8": "differential partial",
+}
 _DEVICES = {
-    "disk": 2, "tape": 5, "pipe": 6, "virtual device": 7, "url": 9, "permanent disk device": 102,
-    "permanent tape device": 105, "permanent pipe device": 106, "permanent virtual device": 107, "permanent url": 109,
-}  # fmt: skip
+    "disk": 2,
+    "tape": 5,
+    "pipe": 6,
+    "virtual device": 7,
+    "url": 9,
+    "permanent disk device": 102,
+    "permanent tape device": 105,
+    "permanent pipe device": 106,
+    "permanent virtual device": 107,
+    "permanent url": 109,
+}
 _UNKNOWN_DEVICE = 0
 NO_BASE = -1  # the differential base LSN of an incremental that names none
 _FINISH = ("BackupFinishDate", "End")
@@ -70,7 +100,9 @@ _NEITHER = "neither JSON, CLIXML nor CSV with the column heads of backupset in i
 
 @dataclass(slots=True)
 class HistoryEntry:
-    """One row of a history. number counts from 1 in the order of the file. utc_guessed: its instants named no zone."""
+    """One row of a history. number counts from 1 in the order of the file. utc_guessed: its
+    instants named no zone.
+    """
 
     number: int
     header: BackupHeader
@@ -82,12 +114,17 @@ class HistoryEntry:
     utc_guessed: bool
     identity: Identity
     paths: tuple[str, ...] = ()  # of each file: a striped backup has several; those of one row
-    stored_bytes: int = 0  # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
+    # of the file, compressed; the header's nominal_bytes are plain. 0: unknown
+    stored_bytes: int = 0
 
     @property
     def name(self) -> str:
-        """A name for people: the file's, without its folder; else the set's; else the row's number."""
-        return self.path.replace("\\", "/").rpartition("/")[2] or self.set_id or f"row {self.number}"
+        """A name for people: the file's, without its folder; else the set's; else the row's
+        number.
+        """
+        return (
+            self.path.replace("\\", "/").rpartition("/")[2] or self.set_id or f"row {self.number}"
+        )
 
 
 @dataclass(slots=True)
@@ -108,7 +145,9 @@ def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
 
 
 def read_history(data: bytes, file: str = "history") -> History:
-    """Read a history. Raises InputError with every kind of mistake found; file is the name it gives."""
+    """Read a history. Raises InputError with every kind of mistake found; file is the name it
+    gives.
+    """
     rows = _rows(decoded(data, file), file)
     if not rows:
         raise error(file, "holds no backups: a history of at least one backup is needed")
@@ -128,13 +167,20 @@ def read_history(data: bytes, file: str = "history") -> History:
         raise refusal(problems)
     remarks = [f"{count} {why} backups: skipped" for why, count in sorted(skipped.items())]
     if not entries:
-        raise error(file, f"holds no backup that can be restored ({'; '.join(remarks)}): a full of a whole database is needed")
+        raise error(
+            file,
+            f"holds no backup that can be restored ({'; '.join(remarks)}): a full of a "
+            "whole database is needed",
+        )
     headers = [entry.header for entry in entries]
     remarks += keep_apart([(entry.header, entry.identity) for entry in entries])
     remarks += _name_crossings(entries)
     unknown = _name_bases(headers)
     if unknown:
-        remarks.append(f"{unknown} differentials name no full (their base LSN is 0 or absent): no plan uses them")
+        remarks.append(
+            f"{unknown} differentials name no full (their base LSN is 0 or absent): no "
+            "plan uses them"
+        )
     return History(entries, remarks)
 
 
@@ -152,20 +198,28 @@ def _rows(text: str, file: str) -> list[Row]:
     return csv_rows(text, file, "database_name", _NEITHER)
 
 
-def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: dict[str, int]) -> HistoryEntry:
+def _entry(
+    number: int, row: Mapping[str, object], ids: dict[str, int], forks: dict[str, int]
+) -> HistoryEntry:
     database = required(row, as_text, "DatabaseName", "Database")
     if not database:
         raise BadValueError("DatabaseName is empty")
     kind = required(row, _as_kind, "Type", "BackupTypeDescription", "BackupType")
     if optional(row, as_bool, "is_damaged"):
         raise _SkippedError("damaged")
-    if any(fold(key) in row for key in _FINISH) and all(_is_open(row.get(fold(key))) for key in _FINISH):
+    if any(fold(key) in row for key in _FINISH) and all(
+        _is_open(row.get(fold(key))) for key in _FINISH
+    ):
         raise _SkippedError("unfinished")
     offset = zone_offset(row)
-    started, started_known = required(row, lambda v: as_instant(v, offset), "BackupStartDate", "Start")
+    started, started_known = required(
+        row, lambda v: as_instant(v, offset), "BackupStartDate", "Start"
+    )
     finished, finished_known = required(row, lambda v: as_instant(v, offset), *_FINISH)
     if finished < started:
-        raise BadValueError("it ends before it starts: BackupFinishDate lies before BackupStartDate")
+        raise BadValueError(
+            "it ends before it starts: BackupFinishDate lies before BackupStartDate"
+        )
     if any(fold(key) in row and row[fold(key)] in (None, "") for key in ("FirstLSN", "LastLSN")):
         raise _SkippedError("incomplete (without LSNs)")
     first_lsn, last_lsn = required(row, as_lsn, "FirstLSN"), required(row, as_lsn, "LastLSN")
@@ -176,7 +230,9 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
     first_told = optional(row, as_text, "FirstRecoveryForkID", "first_recovery_fork_guid") or ""
     fork = optional(row, as_text, "RecoveryForkID", "last_recovery_fork_guid") or first_told
     first_fork = first_told or fork
-    fork_no, first_fork_no = (forks.setdefault(guid.lower(), len(forks) + 1) for guid in (fork, first_fork))
+    fork_no, first_fork_no = (
+        forks.setdefault(guid.lower(), len(forks) + 1) for guid in (fork, first_fork)
+    )
     header = BackupHeader(
         database=database,
         backup_id=ids.setdefault(set_id.lower() or f"row {number}", len(ids) + 1),
@@ -186,9 +242,13 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
         last_lsn=last_lsn,
         checkpoint_lsn=optional(row, as_lsn, "CheckpointLSN") or 0,
         database_backup_lsn=optional(row, as_lsn, "DatabaseBackupLSN") or 0,
-        differential_base_lsn=(optional(row, as_lsn, "DifferentialBaseLSN") or 0) if kind is Kind.INCREMENTAL else 0,
+        differential_base_lsn=(optional(row, as_lsn, "DifferentialBaseLSN") or 0)
+        if kind is Kind.INCREMENTAL
+        else 0,
         first_fork=first_fork_no,
-        fork_point_lsn=(optional(row, as_lsn, "ForkPointLSN") or first_lsn) if first_fork_no != fork_no else 0,
+        fork_point_lsn=(optional(row, as_lsn, "ForkPointLSN") or first_lsn)
+        if first_fork_no != fork_no
+        else 0,
         started_utc_us=started,
         finished_utc_us=finished,
         copy_only=optional(row, as_bool, "IsCopyOnly") or False,
@@ -201,15 +261,24 @@ def _entry(number: int, row: Mapping[str, object], ids: dict[str, int], forks: d
         bool(first_told),
     )
     return HistoryEntry(
-        number, header, set_id, optional(row, as_text, "ServerName", "ComputerName") or "",
+        number,
+        header,
+        set_id,
+        optional(row, as_text, "ServerName", "ComputerName") or "",
         optional(row, as_text, *_PATH) or "",
-        optional(row, _as_device, "device_type"), optional(row, as_text, "RecoveryModel") or "",
-        not (started_known and finished_known), identity, optional(row, _as_texts, *_PATH) or (), stored,
-    )  # fmt: skip
+        optional(row, _as_device, "device_type"),
+        optional(row, as_text, "RecoveryModel") or "",
+        not (started_known and finished_known),
+        identity,
+        optional(row, _as_texts, *_PATH) or (),
+        stored,
+    )
 
 
 def _sizes(row: Mapping[str, object]) -> tuple[int, int]:
-    """(plain bytes, bytes of the file). Where the export tells one of them only, it stands for both."""
+    """(plain bytes, bytes of the file). Where the export tells one of them only, it stands for
+    both.
+    """
     plain = optional(row, as_size, "BackupSize", "TotalSize") or 0
     stored = optional(row, as_size, "CompressedBackupSize") or 0
     return plain or stored, stored or plain
@@ -218,14 +287,17 @@ def _sizes(row: Mapping[str, object]) -> tuple[int, int]:
 def _is_open(value: object) -> bool:
     if isinstance(value, dict):  # a date that was exported as an object
         value = next((v for key, v in value.items() if fold(key) == "value"), None)
-    return value is None or (isinstance(value, str) and (value.strip() in _NO_DATE or value.startswith("0001-01-01")))
+    return value is None or (
+        isinstance(value, str) and (value.strip() in _NO_DATE or value.startswith("0001-01-01"))
+    )
 
 
 def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
     """Tie forks together where an export tells each row's last fork only, as that of dbatools does.
 
-    After a failover the log chain goes on: the new fork's first log begins where a log of another fork ended. Such a log
-    lies on both. Left alone: ends of two forks at one LSN, and a fork that has an earlier full of its own.
+    After a failover the log chain goes on: the new fork's first log begins where a log of another
+    fork ended. Such a log lies on both. Left alone: ends of two forks at one LSN, and a fork that
+    has an earlier full of its own.
     """
     remarks: list[str] = []
     logs: dict[tuple[str, int], list[HistoryEntry]] = {}
@@ -246,18 +318,27 @@ def _name_crossings(entries: list[HistoryEntry]) -> list[str]:
     for key, own in logs.items():
         first = min(own, key=lambda entry: (entry.header.first_lsn, -entry.header.last_lsn))
         parents = ends.get((key[0], first.header.first_lsn), set()) - {key[1]}
-        if key in told or len(parents) != 1 or begins.get(key, first.header.last_lsn) <= first.header.first_lsn:
+        if (
+            key in told
+            or len(parents) != 1
+            or begins.get(key, first.header.last_lsn) <= first.header.first_lsn
+        ):
             continue
         (first.header.first_fork,) = parents
         first.header.fork_point_lsn = first.header.first_lsn
-        remarks.append(f"{first.name} goes on where a log of another recovery fork ended: taken as the log across the failover")
+        remarks.append(
+            f"{first.name} goes on where a log of another recovery fork ended: taken as "
+            "the log across the failover"
+        )
     return remarks
 
 
 def _name_bases(headers: list[BackupHeader]) -> int:
-    """Every incremental names its base by the base's first LSN, as far as its full is in the history.
+    """Every incremental names its base by the base's first LSN, as far as its full is in the
+    history.
 
-    0 names no full, and becomes NO_BASE, which no full begins at. Returns how many incrementals name none.
+    0 names no full, and becomes NO_BASE, which no full begins at. Returns how many incrementals
+    name none.
     """
     bases = {
         (h.database, h.checkpoint_lsn): h.first_lsn
@@ -268,7 +349,9 @@ def _name_bases(headers: list[BackupHeader]) -> int:
     for header in headers:
         if header.kind is Kind.INCREMENTAL:
             known = header.differential_base_lsn or header.database_backup_lsn or NO_BASE
-            header.differential_base_lsn = bases.get((header.database, header.database_backup_lsn), known)
+            header.differential_base_lsn = bases.get(
+                (header.database, header.database_backup_lsn), known
+            )
             unknown += header.differential_base_lsn == NO_BASE
     return unknown
 
@@ -278,17 +361,25 @@ def _as_texts(value: object) -> tuple[str, ...]:
 
 
 def _as_device(value: object) -> int:
-    """msdb's number of a device; exports of dbatools have a word. One that nobody knows is no reason to refuse a row."""
+    """msdb's number of a device; exports of dbatools have a word. One that nobody knows is no
+    reason to refuse a row.
+    """
     if isinstance(value, str) and not value.strip().isdigit():
         return _DEVICES.get(value.strip().lower(), _UNKNOWN_DEVICE)
     return as_int(value)
 
 
 def _as_kind(value: object) -> Kind:
-    word = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    word = (
+        str(value).strip().lower()
+        if isinstance(value, (str, int)) and not isinstance(value, bool)
+        else ""
+    )
     if word in _FOREIGN:
         raise _SkippedError(_FOREIGN[word])
     kind = _KINDS.get(word)
     if kind is None:
-        raise BadValueError("one of Database (D), Database Differential (I), Transaction Log (L) is needed")
+        raise BadValueError(
+            "one of Database (D), Database Differential (I), Transaction Log (L) is needed"
+        )
     return kind

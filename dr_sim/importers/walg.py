@@ -1,7 +1,8 @@
-"""Reads `wal-g backup-list --json --detail`: a flat list over all clusters that back up to one place.
+"""Reads `wal-g backup-list --json --detail`: a flat list over all clusters that back up to one
+place.
 
-A delta names in its own name, after `_D_`, the WAL segment at which the backup began on which it stands. A backup that
-failed is not in the list.
+A delta names in its own name, after `_D_`, the WAL segment at which the backup began on which it
+stands. A backup that failed is not in the list.
 """
 
 from __future__ import annotations
@@ -28,16 +29,22 @@ def read_walg(values: Sequence[object], file: str) -> list[Cluster]:
     rows = [row for value in values for row in (value if isinstance(value, list) else [value])]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping):
-            raise error(file, f"backup {number} is {str(row)[:40]!r}, an object with keys is needed")
+            raise error(
+                file, f"backup {number} is {str(row)[:40]!r}, an object with keys is needed"
+            )
         try:
             system_id = text_of(row, "system_identifier")
             backup = _backup(row)
         except BadValueError as wrong:
             problems.append(Problem(file, 0, 0, f"backup {number}: {wrong}"))
             continue
-        cluster = found.setdefault(system_id, Cluster(f"cluster {system_id or '(no system identifier)'}", system_id))
+        cluster = found.setdefault(
+            system_id, Cluster(f"cluster {system_id or '(no system identifier)'}", system_id)
+        )
         if (system_id, backup.label) in taken:
-            cluster.remarks.append(f"{backup.label} is listed twice (in two storages, say): counted once")
+            cluster.remarks.append(
+                f"{backup.label} is listed twice (in two storages, say): counted once"
+            )
         else:
             taken.add((system_id, backup.label))
             cluster.backups.append(backup)
@@ -61,15 +68,27 @@ def _backup(row: Mapping[str, object]) -> BaseBackup:
     begin = started if started is not None else end
     if end < begin:
         raise BadValueError("it ends before it starts: finish_time lies before start_time")
-    first_wal = wal_name_of(row, "wal_file_name") or wal_name_of({"of": label.removeprefix("base_")}, "of")
+    first_wal = wal_name_of(row, "wal_file_name") or wal_name_of(
+        {"of": label.removeprefix("base_")}, "of"
+    )
     is_delta = "_D_" in label
     plain, stored = number_of(row, "uncompressed_size") or 0, number_of(row, "compressed_size") or 0
     return BaseBackup(
-        label, Kind.INCREMENTAL if is_delta else Kind.FULL, label.partition("_D_")[2], begin, end, started is not None,
-        first_timeline=wal_timeline(first_wal), timeline=wal_timeline(first_wal),
-        first_lsn=lsn_of(row, "start_lsn"), last_lsn=lsn_of(row, "finish_lsn"), first_wal=first_wal,
-        cluster_bytes=0 if is_delta else max(plain, 0), moved_bytes=max(stored, 0), read_bytes=max(plain, 0),
-    )  # fmt: skip
+        label,
+        Kind.INCREMENTAL if is_delta else Kind.FULL,
+        label.partition("_D_")[2],
+        begin,
+        end,
+        started is not None,
+        first_timeline=wal_timeline(first_wal),
+        timeline=wal_timeline(first_wal),
+        first_lsn=lsn_of(row, "start_lsn"),
+        last_lsn=lsn_of(row, "finish_lsn"),
+        first_wal=first_wal,
+        cluster_bytes=0 if is_delta else max(plain, 0),
+        moved_bytes=max(stored, 0),
+        read_bytes=max(plain, 0),
+    )
 
 
 def _name_parents(cluster: Cluster) -> None:

@@ -1,22 +1,27 @@
-"""Alerts judged by danger: was everyone told who had to be, in time, and was anyone told for nothing?
+"""Alerts judged by danger: was everyone told who had to be, in time, and was anyone told for
+nothing?
 
-Danger has two limbs. *Data*: true exposure (class 'site') of a database above scenario.danger_us. Where backups come no
-more often than that, exposure is above it by design: then it counts from when the next one is due. *Time*:
-`outage_if_now` (outage_now.py) above the limit of outage_limit_us while the standby is behind by more than danger_us, or
-the standby behind by more than scenario.danger_behind_us in any case. An episode is a maximal interval in which a
-database is in danger by either limb.
-- An episode is *due* an alert once it has lasted danger_grace_us; one that ends earlier, by itself or because the
-  primary failed, asks for none.
-- It was *answered* by the first alert for that database (or for the whole service) from so long before its onset as the
-  limit is, when the first of what it lacks was written, until its end. Its delay is alert minus onset: negative is early.
+Danger has two limbs. *Data*: true exposure (class 'site') of a database above scenario.danger_us.
+Where backups come no more often than that, exposure is above it by design: then it counts from when
+the next one is due. *Time*: `outage_if_now` (outage_now.py) above the limit of outage_limit_us
+while the standby is behind by more than danger_us, or the standby behind by more than
+scenario.danger_behind_us in any case. An episode is a maximal interval in which a database is in
+danger by either limb.
+- An episode is *due* an alert once it has lasted danger_grace_us; one that ends earlier, by itself
+or because the primary failed, asks for none.
+- It was *answered* by the first alert for that database (or for the whole service) from so long
+before its onset as the limit is, when the first of what it lacks was written, until its end. Its
+delay is alert minus onset: negative is early.
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
 - An alert that reached nobody (a dead channel) counts for nothing.
-- An alert is *false* if no danger of the database it names (of any database, if it names none) overlaps
-  [t - danger_us, t + danger_us], and what it says is not true either (rightness.py: a clock is wrong, a full is hollow,
-  a restore was refused). From a failure to the end of the run all is danger.
-- One that says that the primary's log is full (event 10) is of another danger: it is right if a commit was refused there.
-Alerts about a failover itself (events 12 to 14) are neither an answer to a danger nor false: nobody's data is in question.
-So a mute system misses every due episode, and one that always cries has a false alert for every quiet hour.
+- An alert is *false* if no danger of the database it names (of any database, if it names none)
+overlaps [t - danger_us, t + danger_us], and what it says is not true either (rightness.py: a clock
+is wrong, a full is hollow, a restore was refused). From a failure to the end of the run all is
+danger.
+- One that says that the primary's log is full (event 10) is of another danger: it is right if a
+commit was refused there. Alerts about a failover itself (events 12 to 14) are neither an answer to
+a danger nor false: nobody's data is in question. So a mute system misses every due episode, and one
+that always cries has a false alert for every quiet hour.
 """
 
 from __future__ import annotations
@@ -36,17 +41,22 @@ from dr_sim.units import HOUR_US
 
 DAY_US = 86_400_000_000
 DEFAULT_OUTAGE_US = HOUR_US
-"""Amazon Web Services' disaster recovery paper: a warm standby is back within minutes, a restore of backups within hours."""
+"""Amazon Web Services' disaster recovery paper: a warm standby is back within minutes, a restore of
+backups within hours.
+"""
 
-MONITOR = "DR Monitor"  # the source of alerts from outside of the recovery manager (monitor/database.py)
+# the source of alerts from outside of the recovery manager (monitor/database.py)
+MONITOR = "DR Monitor"
 ABOUT_WRITES = 10  # the primary's log is full, and commits are refused
-ABOUT_FAILOVER = frozenset((12, 13, 14))  # the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
+# the old primary was not fenced, two primaries, heard again (recovery/alerts.py)
+ABOUT_FAILOVER = frozenset((12, 13, 14))
 
 
 @dataclass(slots=True)
 class Alert:
-    """One alert as it was raised. database -1: the whole service. delivered: it reached someone. false_alarm is filled by
-    `judge`."""
+    """One alert as it was raised. database -1: the whole service. delivered: it reached someone.
+    false_alarm is filled by `judge`.
+    """
 
     number: int  # 1-based, in the order they were raised
     time_us: int
@@ -63,7 +73,9 @@ class Alert:
 
 @dataclass(slots=True)
 class Episode:
-    """One lasting danger of one database: [onset_us, end_us). limbs: 'data', 'time' or 'data and time'."""
+    """One lasting danger of one database: [onset_us, end_us). limbs: 'data', 'time' or 'data and
+    time'.
+    """
 
     database: int
     onset_us: int
@@ -79,7 +91,9 @@ class Episode:
 
     @property
     def late(self) -> bool:
-        return self.due_us is not None and self.alert is not None and self.alert.time_us > self.due_us
+        return (
+            self.due_us is not None and self.alert is not None and self.alert.time_us > self.due_us
+        )
 
     @property
     def delay_us(self) -> int | None:
@@ -109,47 +123,75 @@ class AlertQuality:
 
     @property
     def max_delay_us(self) -> int | None:
-        """The longest wait of a due episode for its alert, one that was missed counted to its end (at least so long);
-        None if none was due."""
-        waits = [e.end_us - e.onset_us if e.alert is None else e.alert.time_us - e.onset_us for e in self.episodes if e.due_us]
+        """The longest wait of a due episode for its alert, one that was missed counted to its end
+        (at least so long); None if none was due.
+        """
+        waits = [
+            e.end_us - e.onset_us if e.alert is None else e.alert.time_us - e.onset_us
+            for e in self.episodes
+            if e.due_us
+        ]
         return max(waits, default=None)
 
     def of(self, database: int) -> AlertQuality:
         """The same for one database: its own episodes and the alerts that name it."""
         return AlertQuality(
-            [a for a in self.alerts if a.database == database], [e for e in self.episodes if e.database == database]
+            [a for a in self.alerts if a.database == database],
+            [e for e in self.episodes if e.database == database],
         )
 
 
 def raised(record: Record, scenario: Scenario) -> list[Alert]:
-    """Every alert of the run, of the recovery manager and of the monitor outside of it, in order."""
+    """Every alert of the run, of the recovery manager and of the monitor outside of it, in
+    order.
+    """
     index = {d.name: i for i, d in enumerate(scenario.databases)}
     lost = {(row.time_us, row.entity) for row in tables(record).rows("truth.alert_lost")}
     found = []
-    rows = [row for kind in ("seen.RaiseAlert", "seen.MonitorAlert") for row in tables(record).rows(kind)]
+    rows = [
+        row
+        for kind in ("seen.RaiseAlert", "seen.MonitorAlert")
+        for row in tables(record).rows(kind)
+    ]
     for number, row in enumerate(sorted(rows, key=lambda row: row.seq), 1):
         v = row.values
         database = index.get(v["database"], -1)
         delivered = (row.time_us, database) not in lost
         found.append(
             Alert(
-                number, row.time_us, v["source"], database, v["event_id"], v["level"], v["minutes"], v["text"], v["name"], delivered
+                number,
+                row.time_us,
+                v["source"],
+                database,
+                v["event_id"],
+                v["level"],
+                v["minutes"],
+                v["text"],
+                v["name"],
+                delivered,
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> AlertQuality:
-    """All alerts and all danger of the measured part of the run (from measure_from_us on), held against each other.
-    of: someone else's alerts (default: the recovery manager's)."""
+    """All alerts and all danger of the measured part of the run (from measure_from_us on), held
+    against each other. of: someone else's alerts (default: the recovery manager's).
+    """
     t = tables(record)
-    alerts = [a for a in (raised(t, scenario) if of is None else of) if a.time_us >= scenario.measure_from_us and a.delivered]
+    alerts = [
+        a
+        for a in (raised(t, scenario) if of is None else of)
+        if a.time_us >= scenario.measure_from_us and a.delivered
+    ]
     quality = AlertQuality(alerts)
     dangers: list[list[tuple[int, int]]] = []
     for database in range(len(scenario.databases)):
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
-        quality.episodes += [_episode(scenario, alerts, database, span, limit, failed_us) for span in found]
+        quality.episodes += [
+            _episode(scenario, alerts, database, span, limit, failed_us) for span in found
+        ]
         spans = [(onset, end) for onset, end, _ in found]
         if failed_us is not None:
             spans.append((failed_us, run_end_us(t, scenario) + 1))
@@ -159,7 +201,10 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
     for alert in alerts:
         near = everywhere if alert.database < 0 else dangers[alert.database]
         if alert.event_id == ABOUT_WRITES:
-            near = [*near, *((r.begin_us, r.end_us) for r in refused if r.database == alert.database)]
+            near = [
+                *near,
+                *((r.begin_us, r.end_us) for r in refused if r.database == alert.database),
+            ]
         alert.false_alarm = _is_false(t, scenario, alert, near)
     quality.episodes.sort(key=lambda e: (e.onset_us, e.database))
     return quality
@@ -168,14 +213,19 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
 def _is_false(t: Tables, scenario: Scenario, alert: Alert, near: Sequence[tuple[int, int]]) -> bool:
     """near: the dangers that it may be about."""
     reach = danger_us(scenario, alert.database)
-    if alert.event_id in ABOUT_FAILOVER or any(b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near):
+    if alert.event_id in ABOUT_FAILOVER or any(
+        b <= alert.time_us + reach and e > alert.time_us - reach for b, e in near
+    ):
         return False
-    return not says_the_truth(t, scenario, alert.event_id, alert.database, alert.time_us, alert.file_name)
+    return not says_the_truth(
+        t, scenario, alert.event_id, alert.database, alert.time_us, alert.file_name
+    )
 
 
 def danger_us(scenario: Scenario, database: int) -> int:
-    """The exposure above which that database is in danger (-1: the whole service): danger.above, and where its backups come
-    no more often than that, so long after the next is due."""
+    """The exposure above which that database is in danger (-1: the whole service): danger.above,
+    and where its backups come no more often than that, so long after the next is due.
+    """
     if database < 0:
         return scenario.danger_us
     spec = scenario.databases[database]
@@ -189,22 +239,27 @@ def _between_us(schedule: Schedule) -> int:
 
 
 def behind_us(scenario: Scenario, database: int) -> int:
-    """How far the standby may be behind: danger.behind, and where its backups come no more often than that, so long after the
-    next is due."""
+    """How far the standby may be behind: danger.behind, and where its backups come no more often
+    than that, so long after the next is due.
+    """
     beyond = danger_us(replace(scenario, danger_us=scenario.danger_behind_us), database)
     return beyond + scenario.replay.every_us
 
 
 def outage_limit_us(scenario: Scenario, least_us: int) -> int:
-    """The outage above which a database is in danger: danger.outage_above; without it the tightest outage that the SLA allows,
-    or DEFAULT_OUTAGE_US. least_us: what a failover takes in any case; where that is above the limit by design, danger
-    begins so far beyond it."""
+    """The outage above which a database is in danger: danger.outage_above; without it the tightest
+    outage that the SLA allows, or DEFAULT_OUTAGE_US. least_us: what a failover takes in any case;
+    where that is above the limit by design, danger begins so far beyond it.
+    """
     limit = scenario.danger_outage_us
     if limit is None:
         allowed = [
-            line.bound for line in scenario.sla
-            if line.at_most and split(line.measure)[0] == "outage" and line.failure_class in ("", "site")
-        ]  # fmt: skip
+            line.bound
+            for line in scenario.sla
+            if line.at_most
+            and split(line.measure)[0] == "outage"
+            and line.failure_class in ("", "site")
+        ]
         limit = min(allowed, default=DEFAULT_OUTAGE_US)
     return limit if least_us <= limit else least_us + limit
 
@@ -213,14 +268,20 @@ Span = tuple[int, int, str]
 """Onset, end and limbs of a danger."""
 
 
-def _danger(t: Tables, scenario: Scenario, database: int, limit_us: int) -> tuple[list[Span], int | None]:
-    """The episodes of a database, and the instant from which it was no longer up (None: up to the end)."""
+def _danger(
+    t: Tables, scenario: Scenario, database: int, limit_us: int
+) -> tuple[list[Span], int | None]:
+    """The episodes of a database, and the instant from which it was no longer up (None: up to the
+    end).
+    """
     window = (scenario.measure_from_us, run_end_us(t, scenario))
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)
     time = [*_behind(t, scenario, database, window), *_long_outage(t, scenario, database, window)]
     up_until = up_until_us(t, scenario, database)
     found: list[Span] = []
-    for onset, end, limb in sorted([*((*span, "data") for span in data), *((*span, "time") for span in time)]):
+    for onset, end, limb in sorted(
+        [*((*span, "data") for span in data), *((*span, "time") for span in time)]
+    ):
         if found and onset <= found[-1][1]:
             before = found[-1]
             limbs = before[2] if limb in before[2] else "data and time"
@@ -230,22 +291,36 @@ def _danger(t: Tables, scenario: Scenario, database: int, limit_us: int) -> tupl
     return found, up_until if up_until < run_end_us(t, scenario) else None
 
 
-def _behind(t: Tables, scenario: Scenario, database: int, window: tuple[int, int]) -> list[tuple[int, int]]:
+def _behind(
+    t: Tables, scenario: Scenario, database: int, window: tuple[int, int]
+) -> list[tuple[int, int]]:
     return replay_lag(t, scenario, database).window(*window).above(behind_us(scenario, database))
 
 
-def _long_outage(t: Tables, scenario: Scenario, database: int, window: tuple[int, int]) -> list[tuple[int, int]]:
-    """While what the standby lacks is older than the danger limit, too: nobody can know that a restore will take three hours
-    when it begins. Before the first copy there is nothing to promote: that is no news, and exposure tells of it."""
+def _long_outage(
+    t: Tables, scenario: Scenario, database: int, window: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """While what the standby lacks is older than the danger limit, too: nobody can know that a
+    restore will take three hours when it begins. Before the first copy there is nothing to promote:
+    that is no news, and exposure tells of it.
+    """
     curve = outage_if_now(t, scenario, database, usual=True).window(*window)
     if not len(curve.start_us):
         return []
     way = way_over(t, scenario, usual=True)
     limit = outage_limit_us(scenario, way.shortest_us + way.after_us)
     restored = t.of("truth.restored", database)["time_us"]
-    first = 0 if scenario.databases[database].seeded else int(restored[0]) if len(restored) else window[1]
+    first = (
+        0
+        if scenario.databases[database].seeded
+        else int(restored[0])
+        if len(restored)
+        else window[1]
+    )
     behind = replay_lag(t, scenario, database).window(*window).above(danger_us(scenario, database))
-    return [(max(onset, first), end) for onset, end in _both(curve.above(limit), behind) if end > first]
+    return [
+        (max(onset, first), end) for onset, end in _both(curve.above(limit), behind) if end > first
+    ]
 
 
 def _both(a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -255,14 +330,31 @@ def _both(a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]]) -> list[tu
 
 
 def _episode(
-    scenario: Scenario, alerts: list[Alert], database: int, span: Span, limit_us: int, failed_us: int | None
+    scenario: Scenario,
+    alerts: list[Alert],
+    database: int,
+    span: Span,
+    limit_us: int,
+    failed_us: int | None,
 ) -> Episode:
     onset, end, limbs = span
     due = onset + scenario.danger_grace_us
     answer = next(
         (
-            a for a in alerts
-            if a.database in (database, -1) and onset - limit_us <= a.time_us <= end and a.event_id not in ABOUT_FAILOVER
-        ), None,
-    )  # fmt: skip
-    return Episode(database, onset, end, failed_us is not None and end >= failed_us, due if due < end else None, answer, limbs)
+            a
+            for a in alerts
+            if a.database in (database, -1)
+            and onset - limit_us <= a.time_us <= end
+            and a.event_id not in ABOUT_FAILOVER
+        ),
+        None,
+    )
+    return Episode(
+        database,
+        onset,
+        end,
+        failed_us is not None and end >= failed_us,
+        due if due < end else None,
+        answer,
+        limbs,
+    )

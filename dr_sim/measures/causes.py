@@ -1,4 +1,5 @@
-"""What the record says happened during an interval: events, link outages, and the life of one backup file.
+"""What the record says happened during an interval: events, link outages, and the life of one
+backup file.
 
 An event is named as people count it in their scenario ('event 2'); a drawn one by its kind.
 """
@@ -41,7 +42,8 @@ class File:
     number: int
     kind: int
     begin_us: int
-    commits: int  # how many the backup holds from the first on, if it is a log; as of its end otherwise
+    # how many the backup holds from the first on, if it is a log; as of its end otherwise
+    commits: int
     finished_us: int | None
     cut_off_us: int | None
     name: str
@@ -56,7 +58,9 @@ class File:
 
 @dataclass(slots=True)
 class Kept:
-    """A time in which something was safe at the secondary, and why that ended: '' if it did not in this run."""
+    """A time in which something was safe at the secondary, and why that ended: '' if it did not in
+    this run.
+    """
 
     begin_us: int
     end_us: int
@@ -72,32 +76,46 @@ class Causes:
         self.end_us = run_end_us(t, scenario)
         self.happenings = _happenings(t, self.end_us)
         self.link_down = link_down(t, scenario)
-        self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())  # what ended then was ended by the failure
+        # what ended then was ended by the failure
+        self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())
         self._files: dict[int, list[File]] = {}
         self._based: dict[int, list[Kept]] = {}
-        self.restores: dict[int, list[tuple[int, int, str]]] = {}  # kept by dr_sim/measures/waits.py
+        # kept by dr_sim/measures/waits.py
+        self.restores: dict[int, list[tuple[int, int, str]]] = {}
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
 
     def during(self, begin_us: int, end_us: int, why: Explains, database: int = -1) -> str:
-        """'event 2, event 5': the events that explain such a thing and overlap an interval, '' if none does."""
+        """'event 2, event 5': the events that explain such a thing and overlap an interval, '' if
+        none does.
+        """
         found = [
             h.label
             for h in self.happenings
-            if why in EXPLAINS.get(h.what, ()) and h.begin_us < end_us and max(h.end_us, h.begin_us + 1) > begin_us and (h.database < 0 or h.database == database)
+            if why in EXPLAINS.get(h.what, ())
+            and h.begin_us < end_us
+            and max(h.end_us, h.begin_us + 1) > begin_us
+            and (h.database < 0 or h.database == database)
         ]
         return ", ".join(dict.fromkeys(found))
 
     def order(self, time_us: int, operator: str) -> str:
-        """The event that gave an order that was heard at an instant (later than given, if the manager was down)."""
+        """The event that gave an order that was heard at an instant (later than given, if the
+        manager was down).
+        """
         given = [
-            h.label for h in self.happenings
-            if Explains.ORDER in EXPLAINS.get(h.what, ()) and h.begin_us <= time_us and h.detail.endswith(f" by {operator}")
-        ]  # fmt: skip
+            h.label
+            for h in self.happenings
+            if Explains.ORDER in EXPLAINS.get(h.what, ())
+            and h.begin_us <= time_us
+            and h.detail.endswith(f" by {operator}")
+        ]
         return given[-1] if given else ""
 
     def latest_before(self, time_us: int, database: int) -> Happening | None:
         """The last fault that began at or before an instant and concerned the database."""
-        before = [h for h in self.happenings if h.begin_us <= time_us and h.database in (database, -1)]
+        before = [
+            h for h in self.happenings if h.begin_us <= time_us and h.database in (database, -1)
+        ]
         return max(before, key=lambda h: h.begin_us, default=None)
 
     def files(self, database: int) -> list[File]:
@@ -110,7 +128,10 @@ class Causes:
         """(instant, state) of a file on its way, in order."""
         rows = self.t["truth.file_state"]
         rows = pick(rows, rows["file"] == file)
-        return [(time, self.t.text(state)) for time, state in zip(rows["time_us"].tolist(), rows["state"].tolist(), strict=True)]
+        return [
+            (time, self.t.text(state))
+            for time, state in zip(rows["time_us"].tolist(), rows["state"].tolist(), strict=True)
+        ]
 
     def times(self, kind_name: str, file: int) -> list[int]:
         """The instants of a file's rows of one kind."""
@@ -123,19 +144,27 @@ class Causes:
         return [int(x) for x in rows["time_us"][self.t.has_text(rows["name"], file_name)]]
 
     def turns(self, begin_us: int, end_us: int, why: Explains, database: int) -> set[int]:
-        """The instants within an interval at which an event that explains such a thing begins or ends."""
+        """The instants within an interval at which an event that explains such a thing begins or
+        ends.
+        """
         mine = [
-            h for h in self.happenings if why in EXPLAINS.get(h.what, ()) and (h.database < 0 or h.database == database)
+            h
+            for h in self.happenings
+            if why in EXPLAINS.get(h.what, ()) and (h.database < 0 or h.database == database)
         ]
         return {x for h in mine for x in (h.begin_us, h.end_us) if begin_us < x < end_us}
 
-    # ---- what is safe at the secondary -----------------------------------------------------------------------------
+    # ---- what is safe at the secondary
     def lies(self, file: File) -> list[Kept]:
         """When a copy of the file lay whole at the secondary."""
         rows = self.t["truth.landed"]
         mine = rows["file"] == file.number
-        turns = [(time, "" if intact else "damaged") for time, intact in zip(
-            rows["time_us"][mine].tolist(), rows["intact"][mine].tolist(), strict=True)]  # fmt: skip
+        turns = [
+            (time, "" if intact else "damaged")
+            for time, intact in zip(
+                rows["time_us"][mine].tolist(), rows["intact"][mine].tolist(), strict=True
+            )
+        ]
         turns += [(x, "damaged") for x in self._befell("truth.damaged", file.number, "secondary")]
         gone = self.t["truth.file_gone"]
         mine = (gone["file"] == file.number) & self.t.has_text(gone["where"], "secondary")
@@ -144,48 +173,70 @@ class Causes:
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
     def holds(self, database: int, commits: int) -> list[Kept]:
-        """When the secondary's copy of a database existed and held more than so many commits; with -1: when it existed."""
+        """When the secondary's copy of a database existed and held more than so many commits; with
+        -1: when it existed.
+        """
         turns: list[tuple[int, str]] = []
         if self.scenario.databases[database].seeded and commits < 0:
             turns.append((0, ""))
         rows = self.t.of("truth.restored", database)
         for time, held in zip(rows["time_us"].tolist(), rows["commits"].tolist(), strict=True):
             turns.append((time, "" if held > commits else "an older backup was restored over it"))
-        turns += [(r.time_us, r.values["why"]) for r in self.t.rows("truth.copy_gone") if r.entity == database]
+        turns += [
+            (r.time_us, r.values["why"])
+            for r in self.t.rows("truth.copy_gone")
+            if r.entity == database
+        ]
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
     def based(self, database: int) -> list[Kept]:
-        """When there was anything at the secondary to restore a log onto: a copy of the database, or a whole full."""
+        """When there was anything at the secondary to restore a log onto: a copy of the database,
+        or a whole full.
+        """
         if database not in self._based:
             fulls = [f for f in self.files(database) if f.kind == Kind.FULL]
-            self._based[database] = joined([*self.holds(database, -1), *(kept for f in fulls for kept in self.lies(f))])
+            self._based[database] = joined(
+                [*self.holds(database, -1), *(kept for f in fulls for kept in self.lies(f))]
+            )
         return self._based[database]
 
     def truncated(self, database: int) -> list[int]:
         """The instants at which log was truncated that is in no backup."""
         return [int(x) for x in self.t.of("truth.log_truncated", database)["time_us"]]
 
-    # ---- one file --------------------------------------------------------------------------------------------------
+    # ---- one file
     def gone_unlanded(self, file: File) -> int | None:
-        """When a file went from the primary's share before any copy of it had landed; None if it did not."""
+        """When a file went from the primary's share before any copy of it had landed; None if it
+        did not.
+        """
         landed = min(self.times("truth.landed", file.number), default=self.end_us)
-        return min((x for x in self._befell("truth.file_gone", file.number, "primary") if x <= landed), default=None)
+        return min(
+            (x for x in self._befell("truth.file_gone", file.number, "primary") if x <= landed),
+            default=None,
+        )
 
     def intact(self, file: int, time_us: int) -> bool:
-        """Whether the copy at the secondary is whole at an instant: as it landed last, if nothing damaged it since."""
+        """Whether the copy at the secondary is whole at an instant: as it landed last, if nothing
+        damaged it since.
+        """
         rows = self.t["truth.landed"]
         mine = np.flatnonzero((rows["file"] == file) & (rows["time_us"] <= time_us))
         if not len(mine) or not rows["intact"][mine[-1]]:
             return False
         landed = int(rows["time_us"][mine[-1]])
         return not any(
-            landed <= x <= time_us for kind in ("truth.damaged", "truth.file_gone") for x in self._befell(kind, file, "secondary")
+            landed <= x <= time_us
+            for kind in ("truth.damaged", "truth.file_gone")
+            for x in self._befell(kind, file, "secondary")
         )
 
     def _befell(self, kind_name: str, file: int, where: str) -> list[int]:
         """The instants at which something of that kind befell a file's copy on one side."""
         rows = self.t[kind_name]
-        return [int(x) for x in rows["time_us"][(rows["file"] == file) & self.t.has_text(rows["where"], where)]]
+        return [
+            int(x)
+            for x in rows["time_us"][(rows["file"] == file) & self.t.has_text(rows["where"], where)]
+        ]
 
     def _spans(self, state: str) -> tuple[Ints, Ints, Ints]:
         if state not in self._in_state:
@@ -194,23 +245,34 @@ class Causes:
 
     def any_in(
         self, state: str, begin_us: int, end_us: int, databases: frozenset[int] | None = None
-    ) -> list[tuple[int, int]]:  # fmt: skip
-        """The intervals within [begin_us, end_us), each cut to it, in which some file (of these databases) was in that state."""
+    ) -> list[tuple[int, int]]:
+        """The intervals within [begin_us, end_us), each cut to it, in which some file (of these
+        databases) was in that state.
+        """
         number, begin, end = self._spans(state)
         near = (begin < end_us) & (end > begin_us)
         if databases is not None:
             near &= np.isin(number >> FILE_BITS, sorted(databases))
-        cut = zip(np.maximum(begin[near], begin_us).tolist(), np.minimum(end[near], end_us).tolist(), strict=True)
+        cut = zip(
+            np.maximum(begin[near], begin_us).tolist(),
+            np.minimum(end[near], end_us).tolist(),
+            strict=True,
+        )
         return sorted(cut)
 
     def sent_beside(self, file: int, begin_us: int, end_us: int) -> list[tuple[int, int, int]]:
-        """(begin, end, file) of the other files that crossed the link in an interval, each cut to it."""
+        """(begin, end, file) of the other files that crossed the link in an interval, each cut to
+        it.
+        """
         number, begin, end = self._spans("sending")
         near = (begin < end_us) & (end > begin_us) & (number != file)
         found = []
-        for other, since, until in zip(number[near].tolist(), begin[near].tolist(), end[near].tolist(), strict=True):
+        for other, since, until in zip(
+            number[near].tolist(), begin[near].tolist(), end[near].tolist(), strict=True
+        ):
             crossed = [x for x in self.times("truth.transfer_bytes", other) if since < x <= until]
-            until = min([until, *crossed])  # after its last byte it may be held back, and takes nothing of the link
+            # after its last byte it may be held back, and takes nothing of the link
+            until = min([until, *crossed])
             if until > begin_us:
                 found.append((max(since, begin_us), min(until, end_us), other))
         return found
@@ -264,7 +326,9 @@ def _happenings(t: Tables, end_us: int) -> list[Happening]:
         v = row.values
         key = (v["number"], v["what"], row.entity)
         if v["begins"]:
-            happening = Happening(v["number"], v["what"], row.time_us, end_us, row.entity, v["detail"])
+            happening = Happening(
+                v["number"], v["what"], row.time_us, end_us, row.entity, v["detail"]
+            )
             found.append(happening)
             open_.setdefault(key, []).append(happening)
         elif open_.get(key):
@@ -282,10 +346,16 @@ def _files(t: Tables, database: int) -> list[File]:
     }
     f = t.of("truth.backup_finished", database)
     for number, time, commits, size, name in zip(
-        *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")), strict=True
+        *(f[c].tolist() for c in ("file", "time_us", "commits", "nominal_bytes", "name")),
+        strict=True,
     ):
         file = files[number]
-        file.finished_us, file.commits, file.nominal_bytes, file.name = time, commits, size, t.text(name)
+        file.finished_us, file.commits, file.nominal_bytes, file.name = (
+            time,
+            commits,
+            size,
+            t.text(name),
+        )
     for row in t.rows("truth.backup_cut_off"):
         if row.entity == database:
             files[row.values["file"]].cut_off_us = row.time_us

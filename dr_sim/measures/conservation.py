@@ -1,19 +1,23 @@
-"""Conservation: every log byte that the primary acknowledged is restored, landed, in flight, lost or discarded.
+"""Conservation: every log byte that the primary acknowledged is restored, landed, in flight, lost
+or discarded.
 
-Theory of operation. The workload says how much was written, as a function of time alone (truth.commits_total). Where it
-went is read from other records: from what backups hold and where they lie, by LSN; and from what a promotion reported
-as lost, by time. Position p of the log is byte p - 1 of all that was written, so the parts must add up to the total to
-the byte; what has not been cut yet is what is left, and never negative. They need not, by construction: a log that begins after its predecessor's end, a restore that reaches further
-than was written, a loss that is reckoned from another instant than the engine's position, each leaves a rest.
+Theory of operation. The workload says how much was written, as a function of time alone
+(truth.commits_total). Where it went is read from other records: from what backups hold and where
+they lie, by LSN; and from what a promotion reported as lost, by time. Position p of the log is byte
+p - 1 of all that was written, so the parts must add up to the total to the byte; what has not been
+cut yet is what is left, and never negative. They need not, by construction: a log that begins after
+its predecessor's end, a restore that reaches further than was written, a loss that is reckoned from
+another instant than the engine's position, each leaves a rest.
 
 Of a database that was not promoted the parts lie one after the other along its log:
   restored   the secondary's copy holds it, by the last truth.restored
-  landed     an intact full or log at the secondary holds it (an incremental holds pages, no log: it counts once restored)
+  landed     an intact full or log at the secondary holds it (an incremental holds pages, no log: it
+             counts once restored)
   in_flight  only the primary holds it: in a log backup, or not cut yet
   lost       the same, where the primary has failed and what held it has gone with it
-Of one that was promoted: restored, up to where the new fork begins; lost and discarded, as they were reported.
-Beside the sum, each log backup must begin where the last one ended (or the log was truncated): a byte is backed up once.
-It costs a sort of the logs of a run, once, after it.
+Of one that was promoted: restored, up to where the new fork begins; lost and discarded, as they
+were reported. Beside the sum, each log backup must begin where the last one ended (or the log was
+truncated): a byte is backed up once. It costs a sort of the logs of a run, once, after it.
 """
 
 from __future__ import annotations
@@ -26,12 +30,15 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Record, Tables, pick, tables
 from dr_sim.scenario.model import Scenario
 
-FIRST_LSN = 1  # where every database's log begins (world/primary.py), but for what a failover has brought online
+# where every database's log begins (world/primary.py), but for what a failover has brought online
+FIRST_LSN = 1
 
 
 @dataclass(slots=True)
 class Conservation:
-    """Where one database's acknowledged log bytes are at the end of a leg. wrong: what does not add up, in words."""
+    """Where one database's acknowledged log bytes are at the end of a leg. wrong: what does not add
+    up, in words.
+    """
 
     database: int
     acknowledged: int
@@ -46,7 +53,14 @@ class Conservation:
 
     @property
     def unaccounted(self) -> int:
-        return self.acknowledged - self.restored - self.landed - self.in_flight - self.lost - self.discarded
+        return (
+            self.acknowledged
+            - self.restored
+            - self.landed
+            - self.in_flight
+            - self.lost
+            - self.discarded
+        )
 
     def parts(self) -> dict[str, int]:
         names = ("acknowledged", "restored", "landed", "in_flight", "lost", "discarded")
@@ -54,7 +68,9 @@ class Conservation:
 
 
 def conservation(record: Record, scenario: Scenario) -> list[Conservation]:
-    """One for each database; none of a journal that tells of no totals (each run ends with them)."""
+    """One for each database; none of a journal that tells of no totals (each run ends with
+    them).
+    """
     t = tables(record)
     if not len(t["truth.end"]["seq"]) or not len(t["truth.commits_total"]["seq"]):
         return []
@@ -65,9 +81,15 @@ def _of(t: Tables, database: int) -> Conservation:
     total = next((r.values for r in t.rows("truth.commits_total") if r.entity == database), None)
     if total is None:
         return Conservation(database, 0, wrong=["nothing tells how much was written"])
-    begins = next((r.values for r in t.rows("truth.begins") if r.entity == database), {"lsn": FIRST_LSN, "commits": 0})
+    begins = next(
+        (r.values for r in t.rows("truth.begins") if r.entity == database),
+        {"lsn": FIRST_LSN, "commits": 0},
+    )
     found = Conservation(
-        database, total["user_bytes"] + total["maintenance_bytes"], first_lsn=begins["lsn"], commits_before=begins["commits"]
+        database,
+        total["user_bytes"] + total["maintenance_bytes"],
+        first_lsn=begins["lsn"],
+        commits_before=begins["commits"],
     )
     logs = _tiles(t, database, found)
     promoted = next((r.values for r in t.rows("truth.promoted") if r.entity == database), None)
@@ -77,12 +99,17 @@ def _of(t: Tables, database: int) -> Conservation:
         _as_reported(t, found, promoted, total["commits"])
         _rolled_back(t, found, total)
     if found.unaccounted:
-        found.wrong.append(f"{found.unaccounted} bytes of {found.acknowledged} are unaccounted for: {found.parts()}")
+        found.wrong.append(
+            f"{found.unaccounted} bytes of {found.acknowledged} are unaccounted for: "
+            f"{found.parts()}"
+        )
     return found
 
 
 def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, Ints]:
-    """(first, end, file) of every stretch of the log that left it, in order; file -1: by truncation."""
+    """(first, end, file) of every stretch of the log that left it, in order; file -1: by
+    truncation.
+    """
     made, cut = t.of("truth.backup_finished", database), t.of("truth.log_truncated", database)
     made = pick(made, made["kind"] == Kind.LOG)
     begins = found.first_lsn
@@ -92,9 +119,12 @@ def _tiles(t: Tables, database: int, found: Conservation) -> tuple[Ints, Ints, I
     order = np.lexsort((-file, first, end))
     first, end, file = first[order], end[order], file[order]
     due = np.concatenate((np.full(1, begins, np.int64), end))[:-1] if len(end) else end
-    # a truncation may overtake the log backup that is being made: it takes the same bytes away once more
+    # a truncation may overtake the log backup that is being made: it takes the same bytes away once
+    # more
     for i in np.flatnonzero((first > due) | ((first < due) & (file >= 0)))[:3].tolist():
-        found.wrong.append(f"the log in file {file[i]} begins at {first[i]}, the one before ended at {due[i]}")
+        found.wrong.append(
+            f"the log in file {file[i]} begins at {first[i]}, the one before ended at {due[i]}"
+        )
     return first, end, file
 
 
@@ -106,25 +136,35 @@ def _along_the_log(t: Tables, found: Conservation, logs: tuple[Ints, Ints, Ints]
     found.restored = copy - begins
     holding = _landed(t, database)
     here_first = np.maximum(np.concatenate((holding["first_lsn"], [begins])), begins)
-    here_first = np.where(np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL, begins, here_first)
+    here_first = np.where(
+        np.concatenate((holding["kind"], [Kind.LOG])) == Kind.FULL, begins, here_first
+    )
     here_end = np.concatenate((holding["last_lsn"], [copy]))
     found.landed = _covered(here_first, here_end) - found.restored
     share, log = _primary_holds(t, database)
     backed_up = _covered(np.concatenate((here_first, first)), np.concatenate((here_end, end)))
     kept = np.isin(file, share)
-    in_share = _covered(np.concatenate((here_first, first[kept])), np.concatenate((here_end, end[kept])))
+    in_share = _covered(
+        np.concatenate((here_first, first[kept])), np.concatenate((here_end, end[kept]))
+    )
     beyond = max(int(end[-1]) if len(end) else begins, int(here_end.max()))
     uncut = begins + found.acknowledged - beyond
     if uncut < 0:
-        found.wrong.append(f"a backup reaches to {beyond}, only {found.acknowledged} bytes were written")
+        found.wrong.append(
+            f"a backup reaches to {beyond}, only {found.acknowledged} bytes were written"
+        )
     only_there = in_share - found.restored - found.landed
-    elsewhere = backed_up - in_share + uncut  # in its log, or, of what has left that, in its data files
+    elsewhere = (
+        backed_up - in_share + uncut
+    )  # in its log, or, of what has left that, in its data files
     found.in_flight = only_there + (elsewhere if log else 0)
     found.lost = 0 if log else elsewhere
 
 
 def _copy_reaches(t: Tables, database: int, begins: int) -> int:
-    """The position of the secondary's copy; the log's beginning if it has been dropped (what then survives is less)."""
+    """The position of the secondary's copy; the log's beginning if it has been dropped (what then
+    survives is less).
+    """
     restored, left = t.of("truth.restored", database), t.of("truth.survivable", database)
     if not len(restored["seq"]):
         return begins
@@ -155,7 +195,9 @@ def _landed(t: Tables, database: int) -> dict[str, Ints]:
 
 def _primary_holds(t: Tables, database: int) -> tuple[Ints, bool]:
     """(the files that are in the primary's share at the end, whether its data and log survive)."""
-    failed = {r.values["class"] for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)}
+    failed = {
+        r.values["class"] for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)
+    }
     if "site" in failed:
         return np.empty(0, np.int64), False
     gone = t.of("truth.file_gone", database)
@@ -177,15 +219,20 @@ def _as_reported(t: Tables, found: Conservation, promoted: dict[str, int], commi
     found.restored = promoted["fork_point_lsn"] - found.first_lsn
     found.lost = promoted["user_bytes_lost"] + promoted["maintenance_bytes_lost"]
     found.discarded = sum(v["user_bytes"] + v["maintenance_bytes"] for v in thrown)
-    transactions = promoted["commits"] + promoted["transactions_lost"] + sum(v["transactions"] for v in thrown)
+    transactions = (
+        promoted["commits"] + promoted["transactions_lost"] + sum(v["transactions"] for v in thrown)
+    )
     if transactions != commits:
-        found.wrong.append(f"{transactions} transactions are held, lost or discarded, {commits} were acknowledged")
+        found.wrong.append(
+            f"{transactions} transactions are held, lost or discarded, {commits} were acknowledged"
+        )
 
 
 def _rolled_back(t: Tables, found: Conservation, total: dict[str, int]) -> None:
-    """A log that was applied up to a damage may end within a transaction. Recovery rolls that back, and it is reported as
-    lost, but the position stays: of the bytes up to there at most one transaction's are held no more, nor those of the
-    microsecond in which it was acknowledged."""
+    """A log that was applied up to a damage may end within a transaction. Recovery rolls that back,
+    and it is reported as lost, but the position stays: of the bytes up to there at most one
+    transaction's are held no more, nor those of the microsecond in which it was acknowledged.
+    """
     silent = any(r.entity == found.database for r in t.rows("truth.silent_recovery"))
     commits = total["commits"] - found.commits_before
     if silent and commits > 0:

@@ -1,10 +1,12 @@
-"""Exposure: what the data loss would be if a failure of some class came at this instant, over all the time.
+"""Exposure: what the data loss would be if a failure of some class came at this instant, over all
+the time.
 
-Theory of operation. Between two `truth.survivable` rows the first acknowledged commit that would be lacking stays
-the same, so exposure(t) = max(0, t - lacking_us): pieces of slope 1 or 0 that the record gives exactly. Nothing is
-sampled. Because each piece rises one microsecond per microsecond, the time spent in a range of values is a sum of
-overlaps, and mean, quantiles and shares are exact integers or fractions. The replay lag and the exposure that the
-recovery manager believes in have the same form and use the same curve.
+Theory of operation. Between two `truth.survivable` rows the first acknowledged commit that would be
+lacking stays the same, so exposure(t) = max(0, t - lacking_us): pieces of slope 1 or 0 that the
+record gives exactly. Nothing is sampled. Because each piece rises one microsecond per microsecond,
+the time spent in a range of values is a sum of overlaps, and mean, quantiles and shares are exact
+integers or fractions. The replay lag and the exposure that the recovery manager believes in have
+the same form and use the same curve.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ NEVER_US = 1 << 62  # the instant of what never was: in no run, and with room to
 
 @dataclass(slots=True)
 class Curve:
-    """value(t) = max(0, t - since_us[i]) for t in [start_us[i], start_us[i + 1]); the last piece ends at end_us.
+    """value(t) = max(0, t - since_us[i]) for t in [start_us[i], start_us[i + 1]); the last piece
+    ends at end_us.
 
-    All in microseconds; start_us ascends strictly. An empty curve has no pieces and no duration. Where it is not defined
-    all the time, stop_us says where each piece ends.
+    All in microseconds; start_us ascends strictly. An empty curve has no pieces and no duration.
+    Where it is not defined all the time, stop_us says where each piece ends.
     """
 
     start_us: Ints
@@ -59,8 +62,13 @@ class Curve:
         end = min(self.end_us, until_us)
         if self.stop_us is not None:
             there = (self.stop_us > from_us) & (self.start_us < end)
-            start, stop = np.maximum(self.start_us[there], from_us), np.minimum(self.stop_us[there], end)
-            return Curve(start, self.since_us[there], int(stop[-1]) if len(stop) else max(from_us, 0), stop)
+            start, stop = (
+                np.maximum(self.start_us[there], from_us),
+                np.minimum(self.stop_us[there], end),
+            )
+            return Curve(
+                start, self.since_us[there], int(stop[-1]) if len(stop) else max(from_us, 0), stop
+            )
         first = max(0, int(np.searchsorted(self.start_us, from_us, side="right")) - 1)
         last = int(np.searchsorted(self.start_us, end, side="left"))
         if end <= from_us or first >= last:
@@ -72,17 +80,30 @@ class Curve:
     def shifted(self, by_us: int) -> Curve:
         """The same so much later."""
         stop = None if self.stop_us is None else self.stop_us + by_us
-        return Curve(self.start_us + by_us, self.since_us + by_us, self.end_us + by_us, stop) if by_us else self
+        return (
+            Curve(self.start_us + by_us, self.since_us + by_us, self.end_us + by_us, stop)
+            if by_us
+            else self
+        )
 
     def parts(self) -> list[Curve]:
         """Each stretch of time in which it is defined without a gap."""
         if self.stop_us is None or not len(self.start_us):
             return [self]
-        cuts = [0, *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(), len(self.start_us)]
-        return [Curve(self.start_us[a:b], self.since_us[a:b], int(self.stop_us[b - 1])) for a, b in pairwise(cuts)]
+        cuts = [
+            0,
+            *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(),
+            len(self.start_us),
+        ]
+        return [
+            Curve(self.start_us[a:b], self.since_us[a:b], int(self.stop_us[b - 1]))
+            for a, b in pairwise(cuts)
+        ]
 
     def at(self, t_us: int) -> int:
-        """The value just before t_us is overtaken by a change at t_us: a failure at t_us meets this one."""
+        """The value just before t_us is overtaken by a change at t_us: a failure at t_us meets this
+        one.
+        """
         i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
         return max(0, t_us - int(self.since_us[i])) if len(self.start_us) else 0
 
@@ -120,7 +141,8 @@ class Curve:
         if not len(low):
             return np.zeros(len(limits_us), np.int64)
         knots = np.unique(np.concatenate((low, high, limits_us)))
-        rising = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        # how many pieces pass through the values right of each knot
+        rising = np.zeros(len(knots), np.int64)
         np.add.at(rising, np.searchsorted(knots, low), 1)
         np.add.at(rising, np.searchsorted(knots, high), -1)
         spent = np.append(np.int64(0), np.cumsum(np.cumsum(rising)[:-1] * np.diff(knots)))
@@ -128,29 +150,37 @@ class Curve:
         return np.asarray(self.duration_us - at_zero - below)
 
     def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
-        """For each share the smallest x such that the time spent at or below x is at least that share of all time."""
+        """For each share the smallest x such that the time spent at or below x is at least that
+        share of all time.
+        """
         if not self.duration_us:
             raise ValueError("a quantile of a curve without duration is not defined")
         at_zero, low, high = self._ramps()
         knots, where = np.unique(np.concatenate((low, high)), return_inverse=True)
-        rising = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        # how many pieces pass through the values right of each knot
+        rising = np.zeros(len(knots), np.int64)
         np.add.at(rising, where[: len(low)], 1)
         np.add.at(rising, where[len(low) :], -1)
         rising = np.cumsum(rising)
-        below = at_zero + np.append(np.int64(0), np.cumsum(rising[:-1] * np.diff(knots)))  # time at or below each knot
+        # time at or below each knot
+        below = at_zero + np.append(np.int64(0), np.cumsum(rising[:-1] * np.diff(knots)))
         found = []
         for share in shares:
             target = share * self.duration_us
             if target <= at_zero:
                 found.append(Fraction(0))
                 continue
-            i = int(np.searchsorted(below, -((-target.numerator) // target.denominator), side="left"))
+            i = int(
+                np.searchsorted(below, -((-target.numerator) // target.denominator), side="left")
+            )
             missing = target - int(below[i - 1])
             found.append(int(knots[i - 1]) + missing / int(rising[i - 1]))
         return found
 
     def points(self) -> tuple[Ints, Ints]:
-        """The curve as a line to draw: instants and values, microseconds, with both ends of every jump."""
+        """The curve as a line to draw: instants and values, microseconds, with both ends of every
+        jump.
+        """
         stop = self.stops_us()
         bend = np.clip(self.since_us, self.start_us, stop)  # where a piece leaves 0
         time = np.stack((self.start_us, bend, stop), axis=1).ravel()
@@ -166,11 +196,18 @@ class Curve:
 
 
 def joined(curves: Sequence[Curve]) -> Curve:
-    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there are any."""
+    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there
+    are any.
+    """
     level = [curve for curve in curves if len(curve.start_us)]
     if len(level) < 2:
-        return level[0] if level else empty_curve(max((curve.end_us for curve in curves), default=0))
-    start, since, stop = (np.concatenate(x) for x in zip(*((c.start_us, c.since_us, c.stops_us()) for c in level), strict=True))
+        return (
+            level[0] if level else empty_curve(max((curve.end_us for curve in curves), default=0))
+        )
+    start, since, stop = (
+        np.concatenate(x)
+        for x in zip(*((c.start_us, c.since_us, c.stops_us()) for c in level), strict=True)
+    )
     return Curve(start, since, level[-1].end_us, stop)
 
 
@@ -179,7 +216,9 @@ def empty_curve(at_us: int) -> Curve:
 
 
 def step_curve(time_us: Ints, since_us: Ints, end_us: int) -> Curve:
-    """A curve from rows in the order of the journal: of several rows at one instant the last one holds."""
+    """A curve from rows in the order of the journal: of several rows at one instant the last one
+    holds.
+    """
     before = time_us < end_us
     time, since = time_us[before], since_us[before]
     if not len(time):
@@ -189,7 +228,9 @@ def step_curve(time_us: Ints, since_us: Ints, end_us: int) -> Curve:
 
 
 def worst(curves: Iterable[Curve]) -> Curve:
-    """The pointwise maximum, over the time that all of them cover: a service is as exposed as its worst database."""
+    """The pointwise maximum, over the time that all of them cover: a service is as exposed as its
+    worst database.
+    """
     level = list(curves)
     if not level:
         return empty_curve(0)
@@ -210,14 +251,18 @@ def _worse(a: Curve, b: Curve) -> Curve:
     return Curve(start, np.minimum(since_a, since_b), end)
 
 
-def true_exposure(record: Record, scenario: Scenario, database: int, failure_class: str = "site") -> Curve:
-    """The exposure of one database to one class of failure, from the record of what would survive, for as long as
-    the database was up at the primary."""
+def true_exposure(
+    record: Record, scenario: Scenario, database: int, failure_class: str = "site"
+) -> Curve:
+    """The exposure of one database to one class of failure, from the record of what would survive,
+    for as long as the database was up at the primary.
+    """
     t = tables(record)
     rows = t.of("truth.survivable", database)
     where = t.has_text(rows["class"], failure_class)
     time, since = rows["time_us"][where], rows["lacking_us"][where]
-    if failure_class == "database":  # rows say only where the log does not hold all that the files lack
+    # rows say only where the log does not hold all that the files lack
+    if failure_class == "database":
         time = np.append(rows["time_us"][:1], time)
         since = np.append(np.full(len(time) - len(since), -1), since)
         since = np.where(since < 0, NEVER_US, since)

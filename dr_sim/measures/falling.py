@@ -1,9 +1,10 @@
 """A curve that falls as time goes by, or stands: what an outage would be if a failure came now.
 
-Theory of operation. Work that is under way ends at an instant that does not move, so what is left of it falls by one
-microsecond each microsecond, down to what a failover takes in any case. So value(t) = max(floor, until - t) in pieces
-that the record gives exactly, and nothing is sampled. The maximum of two such curves has the same form: the larger
-floor and the later end, piece by piece.
+Theory of operation. Work that is under way ends at an instant that does not move, so what is left
+of it falls by one microsecond each microsecond, down to what a failover takes in any case. So
+value(t) = max(floor, until - t) in pieces that the record gives exactly, and nothing is sampled.
+The maximum of two such curves has the same form: the larger floor and the later end, piece by
+piece.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from dr_sim.measures.tables import Ints
 
 @dataclass(slots=True)
 class Falling:
-    """value(t) = max(floor_us[i], until_us[i] - t) for t in [start_us[i], stop_us[i]). Microseconds; start_us ascends
-    strictly and pieces do not overlap."""
+    """value(t) = max(floor_us[i], until_us[i] - t) for t in [start_us[i], stop_us[i]).
+    Microseconds; start_us ascends strictly and pieces do not overlap.
+    """
 
     start_us: Ints
     stop_us: Ints
@@ -51,20 +53,28 @@ class Falling:
 
     def shifted(self, by_us: int) -> Falling:
         """The same curve, that much later."""
-        return Falling(self.start_us + by_us, self.stop_us + by_us, self.floor_us, self.until_us + by_us)
+        return Falling(
+            self.start_us + by_us, self.stop_us + by_us, self.floor_us, self.until_us + by_us
+        )
 
     def parts(self) -> list[Falling]:
         """Each stretch of time in which it is defined without a gap."""
         if not len(self.start_us):
             return [self]
-        cuts = [0, *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(), len(self.start_us)]
+        cuts = [
+            0,
+            *(np.flatnonzero(self.stop_us[:-1] != self.start_us[1:]) + 1).tolist(),
+            len(self.start_us),
+        ]
         return [
             Falling(self.start_us[a:b], self.stop_us[a:b], self.floor_us[a:b], self.until_us[a:b])
             for a, b in pairwise(cuts)
         ]
 
     def at(self, t_us: int) -> int:
-        """The value that a failure at t_us meets: what changes at that very instant comes after it."""
+        """The value that a failure at t_us meets: what changes at that very instant comes after
+        it.
+        """
         if not len(self.start_us):
             return 0
         i = max(0, int(np.searchsorted(self.start_us, t_us, side="left")) - 1)
@@ -114,7 +124,8 @@ class Falling:
         high, low = self._ends()
         standing = (self.stop_us - self.start_us) - (high - low)
         knots = np.unique(np.concatenate((low, high, more)))
-        falling = np.zeros(len(knots), np.int64)  # how many pieces pass through the values right of each knot
+        # how many pieces pass through the values right of each knot
+        falling = np.zeros(len(knots), np.int64)
         np.add.at(falling, np.searchsorted(knots, low), 1)
         np.add.at(falling, np.searchsorted(knots, high), -1)
         passing = np.append(np.int64(0), np.cumsum(np.cumsum(falling)[:-1] * np.diff(knots)))
@@ -124,32 +135,45 @@ class Falling:
         return knots, up_to - at, up_to
 
     def quantiles_us(self, shares: Sequence[Fraction]) -> list[Fraction]:
-        """For each share the smallest x such that the time spent at or below x is at least that share of all time."""
+        """For each share the smallest x such that the time spent at or below x is at least that
+        share of all time.
+        """
         if not self.duration_us:
             raise ValueError("a quantile of a curve without duration is not defined")
         knots, below, up_to = self._spent(np.empty(0, np.int64))
         found = []
         for share in shares:
             target = share * self.duration_us
-            i = int(np.searchsorted(up_to, -((-target.numerator) // target.denominator), side="left"))
+            i = int(
+                np.searchsorted(up_to, -((-target.numerator) // target.denominator), side="left")
+            )
             i = min(i, len(knots) - 1)
             if i == 0 or target > int(below[i]):
                 found.append(Fraction(int(knots[i])))
                 continue
             rate = Fraction(int(below[i]) - int(up_to[i - 1]), int(knots[i]) - int(knots[i - 1]))
             missing = target - int(up_to[i - 1])
-            found.append(int(knots[i - 1]) + missing / rate if rate else Fraction(int(knots[i - 1])))
+            found.append(
+                int(knots[i - 1]) + missing / rate if rate else Fraction(int(knots[i - 1]))
+            )
         return found
 
     def points(self) -> tuple[Ints, Ints]:
-        """The curve as a line to draw: instants and values, microseconds, with both ends of every jump."""
-        bend = np.clip(self.until_us - self.floor_us, self.start_us, self.stop_us)  # where a piece reaches its floor
+        """The curve as a line to draw: instants and values, microseconds, with both ends of every
+        jump.
+        """
+        # where a piece reaches its floor
+        bend = np.clip(self.until_us - self.floor_us, self.start_us, self.stop_us)
         time = np.stack((self.start_us, bend, self.stop_us), axis=1).ravel()
         return time, np.maximum(np.repeat(self.floor_us, 3), np.repeat(self.until_us, 3) - time)
 
     def above(self, limit_us: int) -> list[tuple[int, int]]:
         """The maximal intervals [onset, end) in which the value is above the limit."""
-        stop = np.where(self.floor_us > limit_us, self.stop_us, np.minimum(self.stop_us, self.until_us - limit_us))
+        stop = np.where(
+            self.floor_us > limit_us,
+            self.stop_us,
+            np.minimum(self.stop_us, self.until_us - limit_us),
+        )
         over = stop > self.start_us
         return maximal(zip(self.start_us[over].tolist(), stop[over].tolist(), strict=True))
 
@@ -160,14 +184,18 @@ def no_curve() -> Falling:
 
 
 def joined_falling(curves: Iterable[Falling]) -> Falling:
-    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there are any."""
+    """Curves of one thing, each of a later time than the one before, as one; with gaps, if there
+    are any.
+    """
     there = [curve for curve in curves if len(curve.start_us)]
     if not there:
         return no_curve()
     return Falling(
-        np.concatenate([c.start_us for c in there]), np.concatenate([c.stop_us for c in there]),
-        np.concatenate([c.floor_us for c in there]), np.concatenate([c.until_us for c in there]),
-    )  # fmt: skip
+        np.concatenate([c.start_us for c in there]),
+        np.concatenate([c.stop_us for c in there]),
+        np.concatenate([c.floor_us for c in there]),
+        np.concatenate([c.until_us for c in there]),
+    )
 
 
 def worst_falling(curves: Iterable[Falling]) -> Falling:
@@ -191,6 +219,8 @@ def _worse(a: Falling, b: Falling) -> Falling:
     of_a = np.searchsorted(a.start_us, start, side="right") - 1
     of_b = np.searchsorted(b.start_us, start, side="right") - 1
     return Falling(
-        start, np.append(start[1:], np.int64(end)),
-        np.maximum(a.floor_us[of_a], b.floor_us[of_b]), np.maximum(a.until_us[of_a], b.until_us[of_b]),
-    )  # fmt: skip
+        start,
+        np.append(start[1:], np.int64(end)),
+        np.maximum(a.floor_us[of_a], b.floor_us[of_b]),
+        np.maximum(a.until_us[of_a], b.until_us[of_b]),
+    )

@@ -1,4 +1,6 @@
-"""How far behind the secondary was: replay lag, backlog, what crossed the link, which backups were made."""
+"""How far behind the secondary was: replay lag, backlog, what crossed the link, which backups were
+made.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,22 @@ from dr_sim.scenario.model import Scenario
 
 
 def replay_lag(record: Record, scenario: Scenario, database: int) -> Curve:
-    """True replay lag: now minus the instant up to which the secondary's copy holds everything, less the replay delay
-    that was asked for, never below 0. That instant is a log's cut and a full's or incremental's end, or, where nothing
-    was written for a while then, the first acknowledged commit that the copy lacks: an idle database has no lag."""
+    """True replay lag: now minus the instant up to which the secondary's copy holds everything,
+    less the replay delay that was asked for, never below 0. That instant is a log's cut and a
+    full's or incremental's end, or, where nothing was written for a while then, the first
+    acknowledged commit that the copy lacks: an idle database has no lag.
+    """
     t = tables(record)
     r = t.of("truth.restored", database)
     as_of = _as_of(t, database, r["file"])
     as_of = np.where(as_of >= 0, np.maximum(as_of, _first_lacking(t, database, r["commits"])), -1)
     known = as_of >= 0
-    time, since = r["time_us"][known], np.maximum.accumulate(as_of[known]) if known.any() else as_of[known]
-    if scenario.databases[database].seeded and (not len(time) or time[0] > 0):  # seeded: all of it, up to instant 0
+    time, since = (
+        r["time_us"][known],
+        np.maximum.accumulate(as_of[known]) if known.any() else as_of[known],
+    )
+    # seeded: all of it, up to instant 0
+    if scenario.databases[database].seeded and (not len(time) or time[0] > 0):
         seeded_us = np.maximum(_first_lacking(t, database, _commits_before(t, database)), 0)
         time, since = np.append(np.int64(0), time), np.append(seeded_us, since)
     return step_curve(time, since + scenario.replay.delay_us, up_until_us(t, scenario, database))
@@ -37,13 +45,17 @@ def _commits_before(t: Tables, database: int) -> Ints:
 
 
 def _first_lacking(t: Tables, database: int, commits: Ints) -> Ints:
-    """For each number of commits the instant of the first one beyond them, -1 where no record tells."""
+    """For each number of commits the instant of the first one beyond them, -1 where no record
+    tells.
+    """
     rows = t.of("truth.survivable", database)
     return _look_up(rows["commits"], rows["lacking_us"], commits)
 
 
 def _as_of(t: Tables, database: int, files: Ints) -> Ints:
-    """For each file the instant that its content goes up to; -1 for a file that was never begun in this run."""
+    """For each file the instant that its content goes up to; -1 for a file that was never begun in
+    this run.
+    """
     begin, finished = t.of("truth.backup_begin", database), t.of("truth.backup_finished", database)
     cut, ended = begin["kind"] == Kind.LOG, finished["kind"] != Kind.LOG
     number = np.concatenate((begin["file"][cut], finished["file"][ended]))
@@ -78,8 +90,9 @@ class Backlog:
 
 
 def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
-    """Logs finished and not landed, and logs landed whole and not yet restored, of all databases together. A log that
-    a restore has passed over (a bridge, a resync) is in neither any more."""
+    """Logs finished and not landed, and logs landed whole and not yet restored, of all databases
+    together. A log that a restore has passed over (a bridge, a resync) is in neither any more.
+    """
     t = tables(record)
     spans: tuple[list[Ints], list[Ints], list[Ints], list[Ints]] = ([], [], [], [])
     for database in range(len(scenario.databases)):
@@ -101,7 +114,9 @@ def backlog(record: Record, scenario: Scenario) -> tuple[Backlog, Backlog]:
 
 
 def _count(begins: list[Ints], ends: list[Ints]) -> Backlog:
-    begin, end = (np.concatenate(part) if part else np.empty(0, np.int64) for part in (begins, ends))
+    begin, end = (
+        np.concatenate(part) if part else np.empty(0, np.int64) for part in (begins, ends)
+    )
     time = np.concatenate((begin, end))
     step = np.concatenate((np.ones(len(begin), np.int64), -np.ones(len(end), np.int64)))
     finite = time < NEVER_US
@@ -124,7 +139,9 @@ class LinkUse:
 
 
 def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]]:
-    """(begin_us, end_us, up, bit_s) over the whole run; before its first record the link is as the scenario says."""
+    """(begin_us, end_us, up, bit_s) over the whole run; before its first record the link is as the
+    scenario says.
+    """
     rows = t["truth.link"]
     times = [0, *rows["time_us"].tolist()]
     ups = [1, *rows["up"].tolist()]
@@ -135,11 +152,15 @@ def link_pieces(t: Tables, scenario: Scenario) -> list[tuple[int, int, int, int]
 
 def link_down(t: Tables, scenario: Scenario) -> list[tuple[int, int]]:
     """The maximal intervals in which the link carried nothing."""
-    return maximal((begin, end) for begin, end, up, bit_s in link_pieces(t, scenario) if not (up and bit_s))
+    return maximal(
+        (begin, end) for begin, end, up, bit_s in link_pieces(t, scenario) if not (up and bit_s)
+    )
 
 
 def link_use(record: Record, scenario: Scenario, until_us: int) -> LinkUse:
-    """What crossed the link until until_us against what could have. Bytes count when their transfer ends or is cut."""
+    """What crossed the link until until_us against what could have. Bytes count when their transfer
+    ends or is cut.
+    """
     t = tables(record)
     sent = t["truth.transfer_bytes"]
     total = sum(sent["bytes"][sent["time_us"] <= until_us].tolist())
@@ -163,7 +184,9 @@ def bytes_offered(record: Record) -> int:
 
 
 def backups_made(record: Record) -> dict[str, int]:
-    """Finished backups by kind, and those that were cut off or skipped. Someone else's backups are not counted."""
+    """Finished backups by kind, and those that were cut off or skipped. Someone else's backups are
+    not counted.
+    """
     t = tables(record)
     gone = t["truth.file_gone"]
     elsewhere = gone["file"][t.has_text(gone["why"], "elsewhere")]

@@ -1,11 +1,13 @@
 """Why: any one number as a ledger of causes that adds up to it, to the microsecond.
 
-Theory of operation. The data loss (or the exposure at an instant) is the time from the first lacking commit to the
-failure. Had that commit's file landed whole, the commit would not be lacking; so the whole interval is spent somewhere
-in the life of that file: it waits to be cut, is backed up, queues, is sent, waits for the link, lies there damaged, is
-copied again. If the file is lost for good, the life of the backup that would bridge the hole goes on from there. The
-interval is cut into pieces that follow one another without a gap, so the sum is right by construction; what no record
-accounts for becomes a line 'unexplained', never a share of another cause. The outage is cut the same way by its phases.
+Theory of operation. The data loss (or the exposure at an instant) is the time from the first
+lacking commit to the failure. Had that commit's file landed whole, the commit would not be lacking;
+so the whole interval is spent somewhere in the life of that file: it waits to be cut, is backed up,
+queues, is sent, waits for the link, lies there damaged, is copied again. If the file is lost for
+good, the life of the backup that would bridge the hole goes on from there. The interval is cut into
+pieces that follow one another without a gap, so the sum is right by construction; what no record
+accounts for becomes a line 'unexplained', never a share of another cause. The outage is cut the
+same way by its phases.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from dr_sim.units import format_duration
 
 @dataclass(slots=True)
 class Ledger:
-    """A number and its lines, which add up to it; in the order of time, without gaps. None: the number is unknown."""
+    """A number and its lines, which add up to it; in the order of time, without gaps. None: the
+    number is unknown.
+    """
 
     title: str
     total_us: int | None
@@ -36,13 +40,18 @@ class Ledger:
 
 
 class NoSuchThing(LookupError):  # noqa: N818, it is read as what it says
-    """There is no failover, alert or instant of that number in the run; the text says what there is."""
+    """There is no failover, alert or instant of that number in the run; the text says what there
+    is.
+    """
 
 
-# ---- the three questions -------------------------------------------------------------------------------------------
-def explain_failover(record: Record, scenario: Scenario, n: int, database: int | None = None) -> list[Ledger]:
-    """The ledgers of the n-th failover (1-based): of its data loss, for the worst database or the one asked for, and of
-    its outage. Raises NoSuchThing if there is no such failover."""
+# ---- the three questions
+def explain_failover(
+    record: Record, scenario: Scenario, n: int, database: int | None = None
+) -> list[Ledger]:
+    """The ledgers of the n-th failover (1-based): of its data loss, for the worst database or the
+    one asked for, and of its outage. Raises NoSuchThing if there is no such failover.
+    """
     t = tables(record)
     found = failovers(t, scenario)
     if not 1 <= n <= len(found):
@@ -52,26 +61,46 @@ def explain_failover(record: Record, scenario: Scenario, n: int, database: int |
     return [loss_ledger(Causes(t, scenario), loss), outage_ledger(t, scenario, failover)]
 
 
-def explain_at(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
-    """The ledger of the exposure to the loss of the site at one instant, for the worst database or the one asked for.
-    Raises NoSuchThing if the service was not up then."""
+def explain_at(
+    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+) -> list[Ledger]:
+    """The ledger of the exposure to the loss of the site at one instant, for the worst database or
+    the one asked for. Raises NoSuchThing if the service was not up then.
+    """
     t = tables(record)
-    curves = {i: true_exposure(t, scenario, i) for i in range(len(scenario.databases)) if database in (None, i)}
+    curves = {
+        i: true_exposure(t, scenario, i)
+        for i in range(len(scenario.databases))
+        if database in (None, i)
+    }
     for i, curve in curves.items():
         if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
-            raise NoSuchThing(f"{scenario.databases[i].name} was not up at that instant: no primary took its writes")
+            raise NoSuchThing(
+                f"{scenario.databases[i].name} was not up at that instant: no primary "
+                "took its writes"
+            )
     worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
     return [_exposure_ledger(t, scenario, worst, t_us)]
 
 
-def explain_lag(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
-    """The ledger of the true replay lag at one instant, for the worst database or the one asked for. A replay delay that was
-    asked for is no part of the lag. Raises NoSuchThing if nothing had been restored at the secondary by then."""
+def explain_lag(
+    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+) -> list[Ledger]:
+    """The ledger of the true replay lag at one instant, for the worst database or the one asked
+    for. A replay delay that was asked for is no part of the lag. Raises NoSuchThing if nothing had
+    been restored at the secondary by then.
+    """
     t = tables(record)
-    curves = {i: replay_lag(t, scenario, i) for i in range(len(scenario.databases)) if database in (None, i)}
+    curves = {
+        i: replay_lag(t, scenario, i)
+        for i in range(len(scenario.databases))
+        if database in (None, i)
+    }
     for i, curve in curves.items():
         if not curve.begin_us <= t_us <= curve.end_us or not len(curve.start_us):
-            raise NoSuchThing(f"{scenario.databases[i].name} had no copy at the secondary at that instant")
+            raise NoSuchThing(
+                f"{scenario.databases[i].name} had no copy at the secondary at that instant"
+            )
     worst = max(curves, key=lambda i: (curves[i].at(t_us), -i))
     lag_us = curves[worst].at(t_us)
     title = f"replay lag of {scenario.databases[worst].name}"
@@ -83,20 +112,30 @@ def explain_lag(record: Record, scenario: Scenario, t_us: int, database: int | N
     lacking_us = t_us - lag_us - scenario.replay.delay_us
     lines = cut_up(Causes(t, scenario), worst, held, t_us - lag_us, t_us, lacking_us)
     delay = format_duration(scenario.replay.delay_us)
-    note = f"the replay delay of {delay} that was asked for is no part of it" if scenario.replay.delay_us else ""
+    note = (
+        f"the replay delay of {delay} that was asked for is no part of it"
+        if scenario.replay.delay_us
+        else ""
+    )
     return [Ledger(title, lag_us, lines, note)]
 
 
 def explain_alert(record: Record, scenario: Scenario, n: int) -> list[Ledger]:
-    """The ledger of the exposure of the alert's database when the n-th alert (1-based) was raised. An alert after the
-    primary failed is explained by the exposure at the failure. Raises NoSuchThing if there is no such alert."""
+    """The ledger of the exposure of the alert's database when the n-th alert (1-based) was raised.
+    An alert after the primary failed is explained by the exposure at the failure. Raises
+    NoSuchThing if there is no such alert.
+    """
     t = tables(record)
     raised = alerts.raised(t, scenario)
     if not 1 <= n <= len(raised):
         raise NoSuchThing(f"there is no alert {n} in this run: it has {len(raised)}")
     alert = raised[n - 1]
     database = None if alert.database < 0 else alert.database
-    until = min(true_exposure(t, scenario, i).end_us for i in range(len(scenario.databases)) if database in (None, i))
+    until = min(
+        true_exposure(t, scenario, i).end_us
+        for i in range(len(scenario.databases))
+        if database in (None, i)
+    )
     (ledger,) = explain_at(t, scenario, min(alert.time_us, until), database)
     ledger.title = f"alert {n}: {alert.text}"
     if alert.time_us > until:
@@ -118,7 +157,14 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
     else:
         lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
     if end > stop:
-        lines.append(Line(stop, end - stop, "split brain", "the old primary went on acknowledging what was thrown away"))
+        lines.append(
+            Line(
+                stop,
+                end - stop,
+                "split brain",
+                "the old primary went on acknowledging what was thrown away",
+            )
+        )
     return Ledger(title, loss.data_loss_us, lines)
 
 
@@ -148,14 +194,18 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
 def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[Line]:
     """The way of the first full to a new secondary, from the promotion on."""
     in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
-    none_yet = Line(from_us, in_place - from_us, "no second side", "until a new secondary was in place")
+    none_yet = Line(
+        from_us, in_place - from_us, "no second side", "until a new secondary was in place"
+    )
     seeding = seeded_anew(causes, database, in_place, until_us)
     return [line for line in (none_yet, *seeding) if line.duration_us]
 
 
-# ---- outage ----------------------------------------------------------------------------------------------------------
+# ---- outage
 def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
-    """The outage by its phases. Of one that outlasted the run the total is unknown and the lines say how far it got."""
+    """The outage by its phases. Of one that outlasted the run the total is unknown and the lines
+    say how far it got.
+    """
     lines = []
     for begin, end, phase in failover.spans:
         down = manager_down(t, begin, end)
@@ -163,7 +213,11 @@ def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
             dead = any(b <= left < e for b, e in down)
             why = "the recovery manager was down" if dead else _why(t, scenario, phase, left, right)
             lines.append(Line(left, right - left, phase, why))
-    note = "" if failover.outage_us is not None else "not served again by the end of the run: unknown, at least the sum"
+    note = (
+        ""
+        if failover.outage_us is not None
+        else "not served again by the end of the run: unknown, at least the sum"
+    )
     return Ledger("outage", failover.outage_us, lines, note)
 
 
@@ -190,14 +244,25 @@ def _why(t: Tables, scenario: Scenario, phase: str, begin: int, end: int) -> str
             return "the old primary could not be reached"
         return "the old primary was told to stop" if count("seen.Fenced") else "no answer yet"
     if phase == "drain":
-        return f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log backups taken"
+        return (
+            f"{count('truth.restored')} backups restored, {count('seen.TailTaken')} tail-log "
+            "backups taken"
+        )
     if phase == "recover" and not (t["seen.EnterPhase"]["time_us"][_recovering(t)] < end).any():
         return "there is no copy of a database to promote: it waits for a re-seed"
     if phase == "recover":
         return f"{count('seen.Recovered')} of {len(scenario.databases)} databases brought online"
     if phase == "provision":
-        made = sum(int(r.values["entries"]) for r in t.rows("seen.Provisioned") if begin <= r.time_us <= end)
-        return f"{made} directory entries made by hand" if made else "the directory replicated once more"
+        made = sum(
+            int(r.values["entries"])
+            for r in t.rows("seen.Provisioned")
+            if begin <= r.time_us <= end
+        )
+        return (
+            f"{made} directory entries made by hand"
+            if made
+            else "the directory replicated once more"
+        )
     if phase == "redirect":
         return "users are sent to the new primary"
     return "until 99 % of requests succeed"

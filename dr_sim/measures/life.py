@@ -1,8 +1,10 @@
-"""The life of the file that would have carried the first lacking commit, cut into pieces that follow without a gap.
+"""The life of the file that would have carried the first lacking commit, cut into pieces that
+follow without a gap.
 
-It waits to be cut, is backed up, queues, is sent, waits for the link, lies there damaged, is copied again. If it is lost
-for good, or if there is nothing to restore it onto, the life of the backup that would help goes on from there: one that
-bridges the hole, or the full that seeds the secondary anew. If that one is lost too, the next.
+It waits to be cut, is backed up, queues, is sent, waits for the link, lies there damaged, is copied
+again. If it is lost for good, or if there is nothing to restore it onto, the life of the backup
+that would help goes on from there: one that bridges the hole, or the full that seeds the secondary
+anew. If that one is lost too, the next.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ class Line:
 
 @dataclass(slots=True)
 class Lost:
-    """From that instant on a file is of no use. based: there is something to restore it onto, so it is the file that is
-    lost. cause: its cause and detail while nothing is done about it; None: a hole in the chain, or no copy."""
+    """From that instant on a file is of no use. based: there is something to restore it onto, so it
+    is the file that is lost. cause: its cause and detail while nothing is done about it; None: a
+    hole in the chain, or no copy.
+    """
 
     at_us: int
     based: bool
@@ -47,16 +51,28 @@ Piece = tuple[int, str, str]  # this cause and detail hold until that instant
 Hopes = Generator[Piece, None, Lost | None]  # pieces, and whether the file was of no use in the end
 
 
-def cut_up(causes: Causes, database: int, commits: int, from_us: int, until_us: int, lacking_us: int | None = None) -> list[Line]:
-    """[from_us, until_us) as lines; commit number `commits` is the first that is lacking, made at lacking_us (default: at
-    from_us)."""
+def cut_up(
+    causes: Causes,
+    database: int,
+    commits: int,
+    from_us: int,
+    until_us: int,
+    lacking_us: int | None = None,
+) -> list[Line]:
+    """[from_us, until_us) as lines; commit number `commits` is the first that is lacking, made at
+    lacking_us (default: at from_us).
+    """
     made_us = from_us if lacking_us is None else lacking_us
     return as_lines(_life(causes, database, commits, made_us, until_us), from_us, until_us)
 
 
 def seeded_anew(causes: Causes, database: int, from_us: int, until_us: int) -> list[Line]:
-    """[from_us, until_us), in which a database has nothing at the secondary and is seeded with a full, as lines."""
-    return as_lines(_repair(causes, database, Lost(from_us, False), (-1, None), until_us), from_us, until_us)
+    """[from_us, until_us), in which a database has nothing at the secondary and is seeded with a
+    full, as lines.
+    """
+    return as_lines(
+        _repair(causes, database, Lost(from_us, False), (-1, None), until_us), from_us, until_us
+    )
 
 
 def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Line]:
@@ -79,7 +95,9 @@ def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Line]
     return lines
 
 
-def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: int) -> Iterator[Piece]:
+def _life(
+    causes: Causes, database: int, commits: int, from_us: int, until_us: int
+) -> Iterator[Piece]:
     """What the first lacking commit waited for, piece after piece."""
     if causes.scenario.databases[database].log.kind == "none":
         yield from _without_logs(causes, database, commits, from_us, until_us)
@@ -99,12 +117,20 @@ def _life(causes: Causes, database: int, commits: int, from_us: int, until_us: i
     truncated = next((x for x in causes.truncated(database) if from_us <= x < until_cut), None)
     if truncated is not None:  # the commit is in no log
         detail = "until the log was truncated without a backup"
-        yield from _until_begun(causes, database, (Kind.LOG,), from_us, truncated, ("log interval", detail))
+        yield from _until_begun(
+            causes, database, (Kind.LOG,), from_us, truncated, ("log interval", detail)
+        )
         broken = _broken(causes, database, truncated)
-        yield from _repair(causes, database, Lost(truncated, True, broken), (commits, None), until_us)
+        yield from _repair(
+            causes, database, Lost(truncated, True, broken), (commits, None), until_us
+        )
         return
-    detail = "the next log was not cut yet" if log is None else f"until {_name(causes, log)} was cut"
-    yield from _until_begun(causes, database, (Kind.LOG,), from_us, until_cut, ("log interval", detail))
+    detail = (
+        "the next log was not cut yet" if log is None else f"until {_name(causes, log)} was cut"
+    )
+    yield from _until_begun(
+        causes, database, (Kind.LOG,), from_us, until_cut, ("log interval", detail)
+    )
     if log is None:
         return
     if log.finished_us is None or log.finished_us >= until_us:
@@ -120,13 +146,21 @@ def _broken(causes: Causes, database: int, time: int) -> tuple[str, str]:
     """The cause from an instant on at which log was truncated that is in no backup."""
     if any(f.empty and f.cut_off_us == time for f in causes.files(database)):
         label = causes.during(time, time + 1, Explains.EMPTY_BACKUP, database)
-        return "hole in the chain" + _of(label), "a log backup was empty, and its log was truncated all the same"
+        return "hole in the chain" + _of(
+            label
+        ), "a log backup was empty, and its log was truncated all the same"
     label = causes.during(time, time + 1, Explains.REFUSED, database)
-    return "log chain broken" + _of(label), "the log was truncated, and what it held is in no log backup"
+    return "log chain broken" + _of(
+        label
+    ), "the log was truncated, and what it held is in no log backup"
 
 
-def _without_logs(causes: Causes, database: int, commits: int, from_us: int, until_us: int) -> Iterator[Piece]:
-    """A database without log backups: its writes wait for the next full or incremental, which holds them as of its end."""
+def _without_logs(
+    causes: Causes, database: int, commits: int, from_us: int, until_us: int
+) -> Iterator[Piece]:
+    """A database without log backups: its writes wait for the next full or incremental, which holds
+    them as of its end.
+    """
     kinds = (Kind.FULL, Kind.INCREMENTAL)
     at = from_us
     own = ("backup interval", "no log backups; the next full or incremental was not begun yet")
@@ -149,56 +183,105 @@ def _without_logs(causes: Causes, database: int, commits: int, from_us: int, unt
             yield from _repair(causes, database, lost, (commits, backup), until_us)
             return
         at = max(lost.at_us, backup.finished_us)
-        own = ("backup lost" + _of(_loser(causes, backup, at)), f"{backup.name} is lost; waits for the next one")
+        own = (
+            "backup lost" + _of(_loser(causes, backup, at)),
+            f"{backup.name} is lost; waits for the next one",
+        )
     yield from _until_begun(causes, database, kinds, at, until_us, own)
 
 
 def _dead(causes: Causes, file: File) -> bool:
     """Its job did not make a backup, and it was not the failure that ended it."""
-    return file.cut_off_us is not None and (bool(file.error) or file.empty or file.cut_off_us not in causes.failed_us)
+    return file.cut_off_us is not None and (
+        bool(file.error) or file.empty or file.cut_off_us not in causes.failed_us
+    )
 
 
 def _until_begun(
-    causes: Causes, database: int, kinds: tuple[Kind, ...], from_us: int, until_us: int, own: tuple[str, str]
-) -> Iterator[Piece]:  # fmt: skip
-    """From a write to the begin of the backup that takes it: the schedule's interval, and, from each time on at which a
-    backup was to be made and none came of it, why. own: cause and detail until then."""
-    turns = [turn for turn in _came_to_nothing(causes, database, kinds) if from_us <= turn[0] < until_us]
+    causes: Causes,
+    database: int,
+    kinds: tuple[Kind, ...],
+    from_us: int,
+    until_us: int,
+    own: tuple[str, str],
+) -> Iterator[Piece]:
+    """From a write to the begin of the backup that takes it: the schedule's interval, and, from
+    each time on at which a backup was to be made and none came of it, why. own: cause and detail
+    until then.
+    """
+    turns = [
+        turn for turn in _came_to_nothing(causes, database, kinds) if from_us <= turn[0] < until_us
+    ]
     if turns:
         own = (own[0], "until the next one was to be made")
-    for (time, _, _), (cause, detail) in zip(turns, [own, *((c, d) for _, c, d in turns)], strict=False):
+    for (time, _, _), (cause, detail) in zip(
+        turns, [own, *((c, d) for _, c, d in turns)], strict=False
+    ):
         yield time, cause, detail
     yield until_us, *(turns[-1][1:] if turns else own)
 
 
-def _came_to_nothing(causes: Causes, database: int, kinds: tuple[Kind, ...]) -> list[tuple[int, str, str]]:
-    """(instant, cause, detail) of every backup of these kinds that was skipped, waited, was cut off, failed or was empty."""
+def _came_to_nothing(
+    causes: Causes, database: int, kinds: tuple[Kind, ...]
+) -> list[tuple[int, str, str]]:
+    """(instant, cause, detail) of every backup of these kinds that was skipped, waited, was cut
+    off, failed or was empty.
+    """
     found: list[tuple[int, int, str, str]] = []  # instant, place in the record, cause, detail
     skipped = causes.t.of("truth.backup_skipped", database)
     for time, seq, kind, reason_id, words_id in zip(
-        *(skipped[column].tolist() for column in ("time_us", "seq", "kind", "reason", "words")), strict=True
+        *(skipped[column].tolist() for column in ("time_us", "seq", "kind", "reason", "words")),
+        strict=True,
     ):
         if kind in kinds and not _said_already(causes, database, kind, time):
             words = causes.t.journal.seen_texts.all[words_id]
-            found.append((time, seq, *_of_skipped(causes, database, Kind(kind).word, time, (causes.t.text(reason_id), words))))
+            found.append(
+                (
+                    time,
+                    seq,
+                    *_of_skipped(
+                        causes, database, Kind(kind).word, time, (causes.t.text(reason_id), words)
+                    ),
+                )
+            )
     waits = causes.t.of("truth.backup_waits", database)
-    for time, seq, kind in zip(*(waits[column].tolist() for column in ("time_us", "seq", "kind")), strict=True):
+    for time, seq, kind in zip(
+        *(waits[column].tolist() for column in ("time_us", "seq", "kind")), strict=True
+    ):
         if kind in kinds:
-            found.append((time, seq, f"{Kind(kind).word} backup waits", "its job waits for another of the database"))
+            found.append(
+                (
+                    time,
+                    seq,
+                    f"{Kind(kind).word} backup waits",
+                    "its job waits for another of the database",
+                )
+            )
     turns = [(time, cause, detail) for time, _, cause, detail in sorted(found)]
-    turns += [_of_dead(causes, f, database) for f in causes.files(database) if f.kind in kinds and _dead(causes, f)]
+    turns += [
+        _of_dead(causes, f, database)
+        for f in causes.files(database)
+        if f.kind in kinds and _dead(causes, f)
+    ]
     return sorted(turns, key=lambda turn: turn[0])
 
 
 def _said_already(causes: Causes, database: int, kind: int, time: int) -> bool:
-    """Does the job before it wait for another one at that instant, or is it one that comes to nothing?"""
-    if any(f.kind == kind and _dead(causes, f) and f.begin_us < time < _or(f.cut_off_us, 0) for f in causes.files(database)):
+    """Does the job before it wait for another one at that instant, or is it one that comes to
+    nothing?
+    """
+    if any(
+        f.kind == kind and _dead(causes, f) and f.begin_us < time < _or(f.cut_off_us, 0)
+        for f in causes.files(database)
+    ):
         return True
     waits = causes.t.of("truth.backup_waits", database)
     since = waits["time_us"][(waits["kind"] == kind) & (waits["time_us"] <= time)]
     if not len(since):
         return False
-    return not any(f.kind == kind and since[-1] <= f.begin_us < time for f in causes.files(database))
+    return not any(
+        f.kind == kind and since[-1] <= f.begin_us < time for f in causes.files(database)
+    )
 
 
 def _of_dead(causes: Causes, file: File, database: int) -> tuple[int, str, str]:
@@ -208,19 +291,31 @@ def _of_dead(causes: Causes, file: File, database: int) -> tuple[int, str, str]:
         return file.begin_us, f"{file.word} backup failed" + _of(label), file.error
     if file.empty:
         label = causes.during(file.cut_off_us, file.cut_off_us + 1, Explains.EMPTY_BACKUP, database)
-        return file.begin_us, f"empty {file.word} backups" + _of(label), "they were made without an error, and were empty"
+        return (
+            file.begin_us,
+            f"empty {file.word} backups" + _of(label),
+            "they were made without an error, and were empty",
+        )
     label = causes.during(file.begin_us, file.cut_off_us + 1, Explains.CUT_OFF, database)
-    goes_on = "the next log covers its range" if file.kind == Kind.LOG else "the next one is waited for"
+    goes_on = (
+        "the next log covers its range" if file.kind == Kind.LOG else "the next one is waited for"
+    )
     return file.begin_us, f"{file.word} backup cut off" + _of(label), goes_on
 
 
-def _of_skipped(causes: Causes, database: int, word: str, time: int, why: tuple[str, str]) -> tuple[str, str]:
+def _of_skipped(
+    causes: Causes, database: int, word: str, time: int, why: tuple[str, str]
+) -> tuple[str, str]:
     """why: the reason in the record, and the engine's own words."""
     reason, words = why
     if reason.startswith("paused"):
-        return f"{word} backups paused" + _of(causes.during(time, time + 1, Explains.PAUSED, database)), reason
+        return f"{word} backups paused" + _of(
+            causes.during(time, time + 1, Explains.PAUSED, database)
+        ), reason
     if reason.startswith(("4208", "4214", "55000")):
-        return f"{word} backup refused" + _of(causes.during(time, time + 1, Explains.REFUSED, database)), reason
+        return f"{word} backup refused" + _of(
+            causes.during(time, time + 1, Explains.REFUSED, database)
+        ), reason
     if reason == "overrun":
         return f"{word} backup skipped", "the one before it was still running"
     if words:
@@ -228,8 +323,12 @@ def _of_skipped(causes: Causes, database: int, word: str, time: int, why: tuple[
     return f"{word} backup skipped", reason
 
 
-def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str, since_us: int = 0) -> Hopes:
-    """From the end of a backup, or from an instant on, to its copy lying whole at the secondary, and being of use there."""
+def _way(
+    causes: Causes, file: File, commits: int, until_us: int, prefix: str, since_us: int = 0
+) -> Hopes:
+    """From the end of a backup, or from an instant on, to its copy lying whole at the secondary,
+    and being of use there.
+    """
     gone = causes.gone_unlanded(file)
     limit = until_us if gone is None else min(gone, until_us)
     states = [s for s in causes.states(file.number) if s[0] < limit]
@@ -246,7 +345,9 @@ def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str, s
         if state == "landed":
             offered = None
             last = i + 1 == len(states)
-            lost = yield from _landed(causes, file, commits, (begin, max(begin, since_us), end, until_us, last), prefix)
+            lost = yield from _landed(
+                causes, file, commits, (begin, max(begin, since_us), end, until_us, last), prefix
+            )
             if lost is not None and not lost.based:
                 return lost
             prefix = prefix if prefix.endswith("recopy: ") else prefix + "recopy: "
@@ -264,23 +365,42 @@ def _way(causes: Causes, file: File, commits: int, until_us: int, prefix: str, s
     return lost
 
 
-def _waiting(causes: Causes, file: File, state: str, times: tuple[int, int, int], prefix: str) -> Iterator[Piece]:
-    """A file that is not being sent, as its record says. While the link is down that is why nothing is sent. A file that
-    queues behind one for which a staging area is purged, or room is lacking, waits for the same.
-    times: since when it has been on its way, and the begin and end of this state."""
+def _waiting(
+    causes: Causes, file: File, state: str, times: tuple[int, int, int], prefix: str
+) -> Iterator[Piece]:
+    """A file that is not being sent, as its record says. While the link is down that is why nothing
+    is sent. A file that queues behind one for which a staging area is purged, or room is lacking,
+    waits for the same. times: since when it has been on its way, and the begin and end of this
+    state.
+    """
     offered, begin, end = times
     database = file.number >> FILE_BITS
     replication = causes.scenario.replication
     filled = _of(causes.during(begin, end, Explains.STAGING_FULL))
-    staging = ("staging full" + filled, "nothing more can be staged" if filled else "replication pauses while it is purged")
-    no_room = ("secondary's share full" + _of(causes.during(begin, end, Explains.NO_ROOM)), "replication pauses until there is room")
+    staging = (
+        "staging full" + filled,
+        "nothing more can be staged" if filled else "replication pauses while it is purged",
+    )
+    no_room = (
+        "secondary's share full" + _of(causes.during(begin, end, Explains.NO_ROOM)),
+        "replication pauses until there is room",
+    )
     own = {
         "no_room": no_room,
-        "off": ("replication switched off" + _of(causes.during(begin, end, Explains.SWITCHED_OFF)), "a membership of its folder"),
-        "backoff": ("replicator back-off", "it tries again at intervals, not when the link is back"),
+        "off": (
+            "replication switched off" + _of(causes.during(begin, end, Explains.SWITCHED_OFF)),
+            "a membership of its folder",
+        ),
+        "backoff": (
+            "replicator back-off",
+            "it tries again at intervals, not when the link is back",
+        ),
         "waiting": ("replicator waits", "for the link"),
         "staging": staging,
-        "stopped": ("replication stopped" + _of(causes.during(begin, end, Explains.STOPPED)), "until somebody resumes it"),
+        "stopped": (
+            "replication stopped" + _of(causes.during(begin, end, Explains.STOPPED)),
+            "until somebody resumes it",
+        ),
         "queued": ("queued", f"waits for one of {replication.slots} slots"),
     }[state]
     over: list[tuple[tuple[int, int], tuple[str, str]]] = []
@@ -300,20 +420,34 @@ def _folder(causes: Causes, database: int) -> frozenset[int]:
     """The databases whose files share a staging area with those of this one."""
     scenario = causes.scenario
     name = scenario.databases[database].name
-    mine = next((folder.databases for folder in scenario.replication.folders if name in folder.databases), None)
+    mine = next(
+        (folder.databases for folder in scenario.replication.folders if name in folder.databases),
+        None,
+    )
     return frozenset(i for i, d in enumerate(scenario.databases) if mine is None or d.name in mine)
 
 
-def _link_down(causes: Causes, begin: int, end: int) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
+def _link_down(
+    causes: Causes, begin: int, end: int
+) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
     for down, back in causes.link_down:
         if down < end and back > begin:
-            yield (max(down, begin), min(back, end)), ("link down" + _of(causes.during(down, back, Explains.LINK_DOWN)), "")
+            yield (
+                (max(down, begin), min(back, end)),
+                ("link down" + _of(causes.during(down, back, Explains.LINK_DOWN)), ""),
+            )
 
 
 def _overlaid(
-    begin: int, end: int, over: list[tuple[tuple[int, int], tuple[str, str]]], own: tuple[str, str], prefix: str
-) -> Iterator[Piece]:  # fmt: skip
-    """[begin, end) by what lies over it, the first of it that does; what nothing lies over has a cause of its own."""
+    begin: int,
+    end: int,
+    over: list[tuple[tuple[int, int], tuple[str, str]]],
+    own: tuple[str, str],
+    prefix: str,
+) -> Iterator[Piece]:
+    """[begin, end) by what lies over it, the first of it that does; what nothing lies over has a
+    cause of its own.
+    """
     cuts = sorted({begin, end, *(x for span, _ in over for x in span if begin < x < end)})
     for left, right in pairwise(cuts):
         cause, detail = next((why for (b, e), why in over if b <= left and right <= e), own)
@@ -321,21 +455,34 @@ def _overlaid(
 
 
 def _sending(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Iterator[Piece]:
-    """A transfer, cut where the link or what is sent beside it changes; after its last byte has crossed, a file may still be
-    held back on its way."""
+    """A transfer, cut where the link or what is sent beside it changes; after its last byte has
+    crossed, a file may still be held back on its way.
+    """
     crossed = [x for x in causes.times("truth.transfer_bytes", file.number) if begin < x <= end]
     arrived = crossed[0] if crossed else end
     others = causes.sent_beside(file.number, begin, arrived)
     down = list(_link_down(causes, begin, arrived))
-    cuts = {begin, arrived, *(x for since, until, _ in others for x in (since, until)), *(x for span, _ in down for x in span)}
+    cuts = {
+        begin,
+        arrived,
+        *(x for since, until, _ in others for x in (since, until)),
+        *(x for span, _ in down for x in span),
+    }
     cuts |= causes.turns(begin, arrived, Explains.SLOW_LINK, -1)
-    rates = [(b, e, bit_s) for b, e, _, bit_s in link_pieces(causes.t, causes.scenario) if b < arrived and e > begin]
+    rates = [
+        (b, e, bit_s)
+        for b, e, _, bit_s in link_pieces(causes.t, causes.scenario)
+        if b < arrived and e > begin
+    ]
     cuts |= {b for b, _, _ in rates if b > begin}
     for left, right in pairwise(sorted(cuts)):
         beside = [other for since, until, other in others if since <= left and right <= until]
         why = next((why for (b, e), why in down if b <= left and right <= e), None)
         if why is None:
-            bit_s = next((rate for b, e, rate in rates if b <= left < e), causes.scenario.link.bandwidth_bit_s)
+            bit_s = next(
+                (rate for b, e, rate in rates if b <= left < e),
+                causes.scenario.link.bandwidth_bit_s,
+            )
             why = _crossing(causes, (left, right), beside, bit_s)
         yield right, prefix + why[0], why[1]
     if arrived < end:
@@ -343,11 +490,19 @@ def _sending(causes: Causes, file: File, begin: int, end: int, prefix: str) -> I
         yield end, prefix + "held back on its way" + _of(label), ""
 
 
-def _crossing(causes: Causes, span: tuple[int, int], beside: list[int], bit_s: int) -> tuple[str, str]:
+def _crossing(
+    causes: Causes, span: tuple[int, int], beside: list[int], bit_s: int
+) -> tuple[str, str]:
     """What limits a transfer while the same files are sent over a link that carries bit_s."""
     link = causes.scenario.link
     files = [f for f in map(causes.file, beside) if f is not None]
-    largest = f"beside {max(files, key=lambda f: f.nominal_bytes).name}" if files else "beside another file" if beside else ""
+    largest = (
+        f"beside {max(files, key=lambda f: f.nominal_bytes).name}"
+        if files
+        else "beside another file"
+        if beside
+        else ""
+    )
     slow = causes.during(*span, Explains.SLOW_LINK)
     if slow:
         return f"transfer, link slowed ({slow})", largest
@@ -355,15 +510,21 @@ def _crossing(causes: Causes, span: tuple[int, int], beside: list[int], bit_s: i
     if beside and not (link.sharing == "fair" and cap * (len(beside) + 1) <= bit_s):
         return "transfer, sharing the link", largest
     if cap < bit_s:
-        most = f"one stream carries {cap / 1e6:.3g} Mbit/s at {format_ppb(link.loss_ppb)} and {format_duration(link.rtt_us)}"
+        most = (
+            f"one stream carries {cap / 1e6:.3g} Mbit/s at {format_ppb(link.loss_ppb)} and "
+            f"{format_duration(link.rtt_us)}"
+        )
         return "transfer, capped by loss", most
     return "transfer", ""
 
 
-def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int, int, bool], prefix: str) -> Hopes:
-    """A copy that lies at the secondary and did not help: it landed damaged, was lost again, was not restored, or there is
-    nothing to restore it onto. times: when it landed, since when that is asked, the end of this state, the end of the ledger, and
-    whether no other state follows."""
+def _landed(
+    causes: Causes, file: File, commits: int, times: tuple[int, int, int, int, bool], prefix: str
+) -> Hopes:
+    """A copy that lies at the secondary and did not help: it landed damaged, was lost again, was
+    not restored, or there is nothing to restore it onto. times: when it landed, since when that is
+    asked, the end of this state, the end of the ledger, and whether no other state follows.
+    """
     landed, begin, end, until_us, last = times
     database = file.number >> FILE_BITS
     lies = _at(causes.lies(file), landed)
@@ -377,18 +538,27 @@ def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int
     if lost_us >= until_us:
         yield from unrestored(causes, file, begin, end, prefix)
         return None
-    yield min(lost_us, end), prefix + "landed whole, lost later" + _of(_loser(causes, file, lost_us)), file.name
+    yield (
+        min(lost_us, end),
+        prefix + "landed whole, lost later" + _of(_loser(causes, file, lost_us)),
+        file.name,
+    )
     if lost_us >= end:
         return None
     if _at(causes.based(database), lost_us) is None:
         return Lost(lost_us, False)
     word = "damaged at rest" if (kept or lies).why == "damaged" else "deleted at the secondary"
-    cause = (prefix + word + _of(_loser(causes, file, lost_us if kept is not None else lies.end_us)), file.name)
+    cause = (
+        prefix + word + _of(_loser(causes, file, lost_us if kept is not None else lies.end_us)),
+        file.name,
+    )
     asked = next((x for x in causes.told("seen.Recopy", file.name) if lost_us <= x < end), None)
     if asked is None and last:
         return Lost(lost_us, True, cause)
     asked = _or(asked, end)
-    given_up = next((x for x in causes.told("seen.RecopyFailed", file.name) if asked <= x <= end), None)
+    given_up = next(
+        (x for x in causes.told("seen.RecopyFailed", file.name) if asked <= x <= end), None
+    )
     yield asked, *cause
     yield _or(given_up, end), prefix + "copy asked for again", file.name
     return None if given_up is None else Lost(given_up, True)
@@ -396,11 +566,16 @@ def _landed(causes: Causes, file: File, commits: int, times: tuple[int, int, int
 
 def _landed_damaged(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Hopes:
     database = file.number >> FILE_BITS
-    noticed = next((x for x in causes.told("seen.ValidationFailed", file.name) if begin <= x < end), end)
+    noticed = next(
+        (x for x in causes.told("seen.ValidationFailed", file.name) if begin <= x < end), end
+    )
     asked = next((x for x in causes.told("seen.Recopy", file.name) if noticed <= x < end), end)
-    given_up = next((x for x in causes.told("seen.RecopyFailed", file.name) if asked <= x <= end), None)
+    given_up = next(
+        (x for x in causes.told("seen.RecopyFailed", file.name) if asked <= x <= end), None
+    )
     label = causes.during(begin, begin + 1, Explains.DAMAGED_COPY, database)
-    if any(begin <= x < noticed for x in causes.told("seen.Validated", file.name)):  # nobody validates here
+    # nobody validates here
+    if any(begin <= x < noticed for x in causes.told("seen.Validated", file.name)):
         yield end, prefix + "landed damaged, taken as it was" + _of(label), file.name
         return None
     yield noticed, prefix + "landed damaged, being validated" + _of(label), file.name
@@ -418,12 +593,19 @@ def _loser(causes: Causes, file: File, time_us: int) -> str:
     """The event that took or damaged something at the secondary at an instant."""
     database = file.number >> FILE_BITS
     kinds = (Explains.COPY_LOST, Explains.FILE_LOST, Explains.DAMAGED_COPY)
-    return next((label for why in kinds if (label := causes.during(time_us, time_us + 1, why, database))), "")
+    return next(
+        (label for why in kinds if (label := causes.during(time_us, time_us + 1, why, database))),
+        "",
+    )
 
 
-def _repair(causes: Causes, database: int, lost: Lost, of: tuple[int, File | None], until_us: int) -> Iterator[Piece]:
-    """Something is lost for good: from then on the backup that would bridge the hole, or seed the secondary anew, is what
-    is waited for. If that one comes to nothing, the next. of: the first lacking commit, and the file that held it."""
+def _repair(
+    causes: Causes, database: int, lost: Lost, of: tuple[int, File | None], until_us: int
+) -> Iterator[Piece]:
+    """Something is lost for good: from then on the backup that would bridge the hole, or seed the
+    secondary anew, is what is waited for. If that one comes to nothing, the next. of: the first
+    lacking commit, and the file that held it.
+    """
     at = lost.at_us
     what = _what(causes, database, lost)
     hole = lost.cause or _hole(causes, database, lost, of[1])
@@ -444,13 +626,22 @@ def _repair(causes: Causes, database: int, lost: Lost, of: tuple[int, File | Non
             at = max(at, backup.cut_off_us)
             continue
         if backup.finished_us is None or backup.finished_us >= until_us:
-            yield until_us, f"{what}: {backup.word} backup", f"{_name(causes, backup)} was still being made"
+            yield (
+                until_us,
+                f"{what}: {backup.word} backup",
+                f"{_name(causes, backup)} was still being made",
+            )
             return
         yield backup.finished_us, f"{what}: {backup.word} backup", _name(causes, backup)
         at = max(at, backup.finished_us)
         way = _way(causes, backup, backup.commits - 1, until_us, f"{what}: {backup.word} ", at)
-        onto = None if backup.commits > of[0] else next((k.begin_us for k in causes.lies(backup) if k.end_us > at), None)
-        if onto is not None and onto < until_us and of[1] is not None:  # an older full: onto it what was lacking can be restored
+        onto = (
+            None
+            if backup.commits > of[0]
+            else next((k.begin_us for k in causes.lies(backup) if k.end_us > at), None)
+        )
+        # an older full: onto it what was lacking can be restored
+        if onto is not None and onto < until_us and of[1] is not None:
             yield from _until(way, onto)
             at = max(at, onto)
             again = yield from _way(causes, of[1], of[0], until_us, "", at)
@@ -473,10 +664,14 @@ def _until(pieces: Hopes, until_us: int) -> Iterator[Piece]:
 
 
 def _what(causes: Causes, database: int, lost: Lost) -> str:
-    """What is on its way: a repair, the first seed of a secondary, or one in the place of a copy that was lost."""
+    """What is on its way: a repair, the first seed of a secondary, or one in the place of a copy
+    that was lost.
+    """
     if lost.based:
         return "repair"
-    return "re-seed" if any(kept.end_us <= lost.at_us for kept in causes.based(database)) else "seed"
+    return (
+        "re-seed" if any(kept.end_us <= lost.at_us for kept in causes.based(database)) else "seed"
+    )
 
 
 def _hole(causes: Causes, database: int, lost: Lost, of: File | None) -> tuple[str, str]:
@@ -496,9 +691,10 @@ def _hole(causes: Causes, database: int, lost: Lost, of: File | None) -> tuple[s
 
 def _next_way_out(
     causes: Causes, database: int, of: tuple[int, int, bool], tried: set[tuple[int, int]]
-) -> tuple[int, File] | None:  # fmt: skip
-    """(instant, backup) of the first that is on its way, or is begun, from an instant on and would help. of: that instant, the
-    first lacking commit, and whether nothing but a full helps."""
+) -> tuple[int, File] | None:
+    """(instant, backup) of the first that is on its way, or is begun, from an instant on and would
+    help. of: that instant, the first lacking commit, and whether nothing but a full helps.
+    """
     at, commits, full = of
     found: list[tuple[int, int, File]] = []
     for f in causes.files(database):
@@ -516,7 +712,9 @@ def _next_way_out(
 
 
 def _active_from(causes: Causes, f: File, at: int) -> int | None:
-    """The first instant from that one on at which a backup is being made or is on its way; None if there is none."""
+    """The first instant from that one on at which a backup is being made or is on its way; None if
+    there is none.
+    """
     made = f.finished_us if f.finished_us is not None else f.cut_off_us
     if f.begin_us >= at or made is None or made > at:
         return max(at, f.begin_us)

@@ -1,23 +1,28 @@
-"""`outage_if_now`: what the outage would be if the primary's site were lost at this instant and the standby promoted.
+"""`outage_if_now`: what the outage would be if the primary's site were lost at this instant and the
+standby promoted.
 
 Theory of operation. A failover that begins at t ends after
-  detect      the machines have been silent for long enough; a recovery manager that is dead must be back first
+  detect      the machines have been silent for long enough; a recovery manager that is dead must be
+              back first
   decide      nothing if automatic, else the operator's time to answer
   fence       the old primary's site answers nothing, so a fence runs into its timeout
-  drain       whatever has landed whole is restored, in order; replay goes on during detect, decide and fence
+  drain       whatever has landed whole is restored, in order; replay goes on during detect, decide
+              and fence
   recover, redirect, warm up
-All but the drain are set by the scenario (and the operator's draw of that hour). The drain ends when the last log that has
-landed by t is restored. Each restore takes what it took in the run, or, if it never came to that, what its size
-costs. The first one that waits begins when it did in the run, or when the drain begins if that is earlier (a replay
-delay, a retry or readers hold no longer then). So value(t) = max(floor, until - t) between the instants at which
-something lands, begins or is restored (falling.py), and nothing is sampled.
-Without a restored copy there is no way over until a full has landed; its restore comes before the logs'.
+All but the drain are set by the scenario (and the operator's draw of that hour). The drain ends
+when the last log that has landed by t is restored. Each restore takes what it took in the run, or,
+if it never came to that, what its size costs. The first one that waits begins when it did in the
+run, or when the drain begins if that is earlier (a replay delay, a retry or readers hold no longer
+then). So value(t) = max(floor, until - t) between the instants at which something lands, begins or
+is restored (falling.py), and nothing is sampled. Without a restored copy there is no way over until
+a full has landed; its restore comes before the logs'.
 
-Stated differences from a failover that is played: the curve counts a whole heartbeat for detect (the failure comes just
-after a beat), so it lies at most one beat above. Restores of several databases share the workers: the service's
-curve takes the larger of its longest database and the sum of all divided by the workers, which is off by up to one
-restore. Accounts that a directory lacks (provision) are left out. A failover ends a restore that hangs
-(failover.restore_limit) and leaves behind what it held; the curve counts how long it would take to restore everything.
+Stated differences from a failover that is played: the curve counts a whole heartbeat for detect
+(the failure comes just after a beat), so it lies at most one beat above. Restores of several
+databases share the workers: the service's curve takes the larger of its longest database and the
+sum of all divided by the workers, which is off by up to one restore. Accounts that a directory
+lacks (provision) are left out. A failover ends a restore that hangs (failover.restore_limit) and
+leaves behind what it held; the curve counts how long it would take to restore everything.
 """
 
 from __future__ import annotations
@@ -45,10 +50,12 @@ SERVED_AGAIN_PPM = 990_000
 _ALL_PPM = 1_000_000
 
 
-# ---- what every failover takes ------------------------------------------------------------------------------------------
+# ---- what every failover takes
 @dataclass(slots=True)
 class Way:
-    """What a failover takes beside its drain. before_us[i]: detect, decide and fence from start_us[i] on."""
+    """What a failover takes beside its drain. before_us[i]: detect, decide and fence from
+    start_us[i] on.
+    """
 
     start_us: Ints
     before_us: Ints
@@ -60,8 +67,9 @@ class Way:
     readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
 
     def reading(self, at_us: Ints) -> Bools:
-        """Whether readers hold the copy open when the drain begins. They are noticed by the first restore, or else by the
-        recovery, which is then begun again."""
+        """Whether readers hold the copy open when the drain begins. They are noticed by the first
+        restore, or else by the recovery, which is then begun again.
+        """
         found = np.zeros(len(at_us), np.bool_)
         then = at_us + self.before(at_us)
         for begin, end in self.readers:
@@ -76,7 +84,9 @@ class Way:
         return int(self.before_us.min())
 
     def back_us(self, at_us: Ints) -> Ints:
-        """For each instant when the drain can begin at the earliest, as the manager was dead then; 0 if it was not."""
+        """For each instant when the drain can begin at the earliest, as the manager was dead then;
+        0 if it was not.
+        """
         found = np.zeros(len(at_us), np.int64)
         for begin, end in self.down:
             dead = (at_us >= begin) & (at_us < end)
@@ -86,7 +96,9 @@ class Way:
 
 
 def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int = -1) -> Way:
-    """usual: the operator takes his usual time, as nobody can know how long he would take in this hour."""
+    """usual: the operator takes his usual time, as nobody can know how long he would take in this
+    hour.
+    """
     f = scenario.failover
     silent_us = f.silent_for_us + beat_on_way_us(scenario)
     fixed = silent_us + f.fence_timeout_us
@@ -100,13 +112,21 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
             start, before = _by_the_hour(scenario, fixed, silent_us)
     down = _manager_down(t, run_end_us(t, scenario))
     return Way(
-        np.array(start, np.int64), np.array(before, np.int64), after_the_drain_us(scenario), down, Slowness.of(t, scenario),
-        silent_us, usual_us(f.recover), _readers(t, scenario, database),
-    )  # fmt: skip
+        np.array(start, np.int64),
+        np.array(before, np.int64),
+        after_the_drain_us(scenario),
+        down,
+        Slowness.of(t, scenario),
+        silent_us,
+        usual_us(f.recover),
+        _readers(t, scenario, database),
+    )
 
 
 def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
-    """When events let readers hold that database's copy open; faults that are drawn may name it, too."""
+    """When events let readers hold that database's copy open; faults that are drawn may name it,
+    too.
+    """
     if database < 0:
         return []
     name = scenario.databases[database].name
@@ -130,9 +150,13 @@ def beat_on_way_us(scenario: Scenario) -> int:
 
 
 def _by_the_hour(scenario: Scenario, fixed_us: int, silent_us: int) -> tuple[list[int], list[int]]:
-    """The operator is paged when the silence is long enough; how long he takes is drawn by the hour."""
+    """The operator is paged when the silence is long enough; how long he takes is drawn by the
+    hour.
+    """
     f = scenario.failover
-    draws = Streams(scenario.seed, scenario.replication_no, leg=scenario.leg_no).of("operator", "answers in")
+    draws = Streams(scenario.seed, scenario.replication_no, leg=scenario.leg_no).of(
+        "operator", "answers in"
+    )
     hours = range((scenario.run_for_us + silent_us) // HOUR_US + 1)
     start = [max(0, hour * HOUR_US - silent_us) for hour in hours]
     return start, [fixed_us + draws.law(hour, f.answers_in) for hour in hours]
@@ -144,7 +168,9 @@ def usual_us(law: Law) -> int:
 
 
 def after_the_drain_us(scenario: Scenario) -> int:
-    """From the last restore until 99 % of requests succeed again, all databases online. Undo is not foreseen."""
+    """From the last restore until 99 % of requests succeed again, all databases online. Undo is not
+    foreseen.
+    """
     f = scenario.failover
     spread = f.ttl_us + f.reconnect_us
     arrived = -(-SERVED_AGAIN_PPM * spread // _ALL_PPM)
@@ -171,8 +197,9 @@ def _manager_down(t: Tables, end_us: int) -> list[tuple[int, int]]:
 
 @dataclass(slots=True)
 class Slowness:
-    """By what restores take longer from each instant on, in millionths, where events or faults make them slow. A law counts
-    by its usual value."""
+    """By what restores take longer from each instant on, in millionths, where events or faults make
+    them slow. A law counts by its usual value.
+    """
 
     at_us: Ints
     factor_ppm: Ints
@@ -190,27 +217,34 @@ class Slowness:
                 continue
             by = max(1, usual_us(law))
             at.append(row.time_us)
-            factor.append(factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by)
+            factor.append(
+                factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by
+            )
         return cls(np.array(at, np.int64), np.array([min(x, _MOST_PPM) for x in factor], np.int64))
 
     def at(self, times: Ints) -> Ints:
         return np.maximum(1, self.factor_ppm[np.searchsorted(self.at_us, times, side="right") - 1])
 
     def slowed(self, us: Ints, times: Ints) -> Ints:
-        """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that is more."""
+        """How long work of so many microseconds takes then: exact, and about NO_WAY_US where that
+        is more.
+        """
         whole, rest = us // _ALL_PPM, us % _ALL_PPM
         factor = self.at(times)
-        fits = np.minimum(factor, NO_WAY_US // np.maximum(1, whole))  # so that the product stays within 64 bits
+        # so that the product stays within 64 bits
+        fits = np.minimum(factor, NO_WAY_US // np.maximum(1, whole))
         slowed: Ints = whole * fits + rest * factor // _ALL_PPM
         return slowed
 
 
-# ---- what waits for its restore -------------------------------------------------------------------------------------------
+# ---- what waits for its restore
 @dataclass(slots=True)
 class Jobs:
-    """Restores of one database in the order in which they must come. landed_us ascends: when it and all before it were
-    there. begun_us, done_us: of its restore; NEVER_US if it never came to that. takes_us: as long as that took in the run;
-    plain_us: what it would have taken had restores not been slow just then. due_us: a replay delay holds it until then."""
+    """Restores of one database in the order in which they must come. landed_us ascends: when it and
+    all before it were there. begun_us, done_us: of its restore; NEVER_US if it never came to that.
+    takes_us: as long as that took in the run; plain_us: what it would have taken had restores not
+    been slow just then. due_us: a replay delay holds it until then.
+    """
 
     landed_us: Ints
     begun_us: Ints
@@ -220,14 +254,21 @@ class Jobs:
     due_us: Ints
 
     def __post_init__(self) -> None:
-        """What takes so long that a sum of it would leave 64 bits is cut off: it never comes to an end."""
+        """What takes so long that a sum of it would leave 64 bits is cut off: it never comes to an
+        end.
+        """
         most = NO_WAY_US // max(1, len(self.takes_us))
-        self.takes_us, self.plain_us = np.minimum(self.takes_us, most), np.minimum(self.plain_us, most)
+        self.takes_us, self.plain_us = (
+            np.minimum(self.takes_us, most),
+            np.minimum(self.plain_us, most),
+        )
 
 
 @dataclass(slots=True)
 class Life:
-    """From begin_us on until end_us the copy is one: it was there from the beginning (whole), or a full was restored first."""
+    """From begin_us on until end_us the copy is one: it was there from the beginning (whole), or a
+    full was restored first.
+    """
 
     begin_us: int
     end_us: int
@@ -247,20 +288,31 @@ def lives_of(t: Tables, scenario: Scenario, database: int) -> list[Life]:
     ]
 
 
-def _jobs(t: Tables, scenario: Scenario, database: int, begin_us: int, end_us: int, whole: bool) -> Jobs:
+def _jobs(
+    t: Tables, scenario: Scenario, database: int, begin_us: int, end_us: int, whole: bool
+) -> Jobs:
     restored = t.of("truth.restored", database)
     restored = pick(restored, (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us))
     files = _files(t, database)
-    reached = np.maximum.accumulate(restored["redo_lsn"]) if len(restored["redo_lsn"]) else restored["redo_lsn"]
+    reached = (
+        np.maximum.accumulate(restored["redo_lsn"])
+        if len(restored["redo_lsn"])
+        else restored["redo_lsn"]
+    )
     logs = files["kind"] == Kind.LOG
-    first = np.isin(files["file"], restored["file"]) & ~logs  # fulls and incrementals count if they were restored
+    # fulls and incrementals count if they were restored
+    first = np.isin(files["file"], restored["file"]) & ~logs
     if not whole:
         first |= _a_full_that_could_be(files, restored, begin_us, end_us)
     from_lsn = _begins_at(files, restored, first, whole)
     wanted = (logs & (files["last_lsn"] > from_lsn)) | first
     files = pick(files, wanted)
     order = np.lexsort((files["kind"] == Kind.LOG, files["last_lsn"]))
-    files = pick(files, np.zeros(0, np.bool_)) if not len(order) else {k: v[order] for k, v in files.items()}
+    files = (
+        pick(files, np.zeros(0, np.bool_))
+        if not len(order)
+        else {k: v[order] for k, v in files.items()}
+    )
     return _timed(t, scenario, database, files, restored, reached, (begin_us, end_us))
 
 
@@ -270,7 +322,10 @@ def _files(t: Tables, database: int) -> dict[str, Ints]:
     landed = t.of("truth.landed", database)
     landed = pick(landed, landed["intact"] == 1)
     names = ("file", "kind", "first_lsn", "last_lsn", "nominal_bytes", "time_us", "name")
-    return {**{key: f[key] for key in names}, "landed_us": _first_of(landed["file"], landed["time_us"], f["file"])}
+    return {
+        **{key: f[key] for key in names},
+        "landed_us": _first_of(landed["file"], landed["time_us"], f["file"]),
+    }
 
 
 def _first_of(keys: Ints, values: Ints, wanted: Ints) -> Ints:
@@ -283,7 +338,9 @@ def _first_of(keys: Ints, values: Ints, wanted: Ints) -> Ints:
     return np.where(keys[at] == wanted, values[at], NEVER_US)
 
 
-def _a_full_that_could_be(files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int) -> Bools:
+def _a_full_that_could_be(
+    files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int
+) -> Bools:
     """Where no full was restored after the copy was gone: the newest that has landed, if any."""
     fulls = files["kind"] == Kind.FULL
     none = np.zeros(len(fulls), np.bool_)
@@ -303,9 +360,14 @@ def _begins_at(files: dict[str, Ints], restored: dict[str, Ints], first: Bools, 
 
 
 def _timed(
-    t: Tables, scenario: Scenario, database: int, files: dict[str, Ints], restored: dict[str, Ints], reached: Ints,
+    t: Tables,
+    scenario: Scenario,
+    database: int,
+    files: dict[str, Ints],
+    restored: dict[str, Ints],
+    reached: Ints,
     span: tuple[int, int],
-) -> Jobs:  # fmt: skip
+) -> Jobs:
     commands = t.of("seen.Restore", database)
     at = np.searchsorted(reached, files["last_lsn"])
     there = at < len(reached)
@@ -317,9 +379,13 @@ def _timed(
         own = there & (restored["file"][row] == files["file"])
         asked = np.searchsorted(commands["time_us"], done[own], side="left") - 1
         begun[there] = done[there]
-        asked_us = commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+        asked_us = (
+            commands["time_us"][np.maximum(asked, 0)] if len(commands["time_us"]) else done[own]
+        )
         for off_us, on_us in _job_off(t, scenario, database):
-            asked_us = np.where((asked_us >= off_us) & (asked_us < on_us), np.minimum(on_us, done[own]), asked_us)
+            asked_us = np.where(
+                (asked_us >= off_us) & (asked_us < on_us), np.minimum(on_us, done[own]), asked_us
+            )
         took = done[own] - asked_us
         if len(scenario.databases) > scenario.replay.workers:  # some of that it waited for a worker
             took = np.minimum(took, takes[own])
@@ -334,16 +400,25 @@ def _timed(
     due = files["time_us"] + delay if delay else np.zeros(len(done), np.int64)
     plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
     plain = np.where(there, plain, _cost_us(scenario, files))
-    return Jobs(landed, begun, np.maximum.accumulate(done) if len(done) else done, takes, plain, due)
+    return Jobs(
+        landed, begun, np.maximum.accumulate(done) if len(done) else done, takes, plain, due
+    )
 
 
 def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, int]]:
-    """When no restore of that database began, as its job did not run: until it ran again, or a failover drained by its own
-    script."""
+    """When no restore of that database began, as its job did not run: until it ran again, or a
+    failover drained by its own script.
+    """
     name = scenario.databases[database].name
     kind = "restore_job_off"
-    mine = {e.number for e in scenario.events if e.kind == kind and e.params.database in (None, name)}
-    mine |= {0 for fault in scenario.faults if fault.kind == kind and fault.params.database in (None, name)}
+    mine = {
+        e.number for e in scenario.events if e.kind == kind and e.params.database in (None, name)
+    }
+    mine |= {
+        0
+        for fault in scenario.faults
+        if fault.kind == kind and fault.params.database in (None, name)
+    }
     drains = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "draining"]
     found: list[tuple[int, int]] = []
     since: list[int] = []
@@ -372,16 +447,25 @@ def _cost_us(scenario: Scenario, files: dict[str, Ints]) -> Ints:
 
 
 def _under_way(
-    t: Tables, database: int, files: dict[str, Ints], of: tuple[Ints, Ints, Ints], span: tuple[int, int]
+    t: Tables,
+    database: int,
+    files: dict[str, Ints],
+    of: tuple[Ints, Ints, Ints],
+    span: tuple[int, int],
 ) -> None:
-    """A restore that had been begun and had not ended when the run did: it ends when its cost says, or hangs."""
+    """A restore that had been begun and had not ended when the run did: it ends when its cost says,
+    or hangs.
+    """
     begun, done, takes = of
     commands = t.of("seen.Restore", database)
     commands = pick(commands, (commands["time_us"] >= span[0]) & (commands["time_us"] < span[1]))
     if not len(commands["time_us"]):
         return
     since, name = int(commands["time_us"][-1]), int(commands["name"][-1])
-    over = [t.of(kind, database)["time_us"] for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")]
+    over = [
+        t.of(kind, database)["time_us"]
+        for kind in ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
+    ]
     over += [t["truth.manager"]["time_us"][t["truth.manager"]["up"] == 0]]
     if any((times > since).any() for times in over):
         return
@@ -393,9 +477,13 @@ def _under_way(
         done[i] = ends if ends >= t["truth.end"]["time_us"].max(initial=0) else NEVER_US - 1
 
 
-# ---- the curve --------------------------------------------------------------------------------------------------------
-def outage_if_now(record: Record, scenario: Scenario, database: int, usual: bool = False) -> Falling:
-    """Of one database by itself, to the loss of the site, for as long as it was up at the primary."""
+# ---- the curve
+def outage_if_now(
+    record: Record, scenario: Scenario, database: int, usual: bool = False
+) -> Falling:
+    """Of one database by itself, to the loss of the site, for as long as it was up at the
+    primary.
+    """
     t = tables(record)
     end = up_until_us(t, scenario, database)
     way = way_over(t, scenario, usual, database)
@@ -405,7 +493,9 @@ def outage_if_now(record: Record, scenario: Scenario, database: int, usual: bool
 
 
 def outage_at(curve: Falling, scenario: Scenario, t_us: int) -> int:
-    """The value that a failure at exactly t_us meets: without the part of a heartbeat that the curve counts in full."""
+    """The value that a failure at exactly t_us meets: without the part of a heartbeat that the
+    curve counts in full.
+    """
     if not len(curve.start_us):
         return 0
     i = max(0, int(np.searchsorted(curve.start_us, t_us, side="left")) - 1)
@@ -421,7 +511,12 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
         held = np.array(span, np.int64)
         cuts.append(held - way.before(np.maximum(held, 0)))
     busy = _busy(jobs, way.shortest_us, end_us)
-    for times in (jobs.landed_us, jobs.begun_us, jobs.done_us, jobs.begun_us - way.before(jobs.begun_us)):
+    for times in (
+        jobs.landed_us,
+        jobs.begun_us,
+        jobs.done_us,
+        jobs.begun_us - way.before(jobs.begun_us),
+    ):
         cuts.append(_within(times, busy))
     if jobs.due_us.any():
         cuts.append(_within(jobs.due_us - way.before(jobs.due_us), busy))
@@ -431,12 +526,15 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     start = np.unique(np.concatenate(cuts))
     start = start[(start >= life.begin_us) & (start < end_us)]
     floor, until = _values(life, way, start, busy)
-    return Falling(start, np.append(start[1:], np.int64(end_us)), floor + way.after_us, until + way.after_us)
+    return Falling(
+        start, np.append(start[1:], np.int64(end_us)), floor + way.after_us, until + way.after_us
+    )
 
 
 def _busy(jobs: Jobs, shortest_us: int, end_us: int) -> list[tuple[int, int]]:
-    """When something waits, or is restored, for longer than a failover takes before its drain: elsewhere nothing is left to
-    be restored then, and the jobs need not be looked at."""
+    """When something waits, or is restored, for longer than a failover takes before its drain:
+    elsewhere nothing is left to be restored then, and the jobs need not be looked at.
+    """
     waits = (jobs.done_us - jobs.landed_us > shortest_us) & (jobs.landed_us < end_us)
     begin, stop = jobs.landed_us[waits], np.minimum(jobs.done_us[waits], end_us)
     return maximal(zip(begin.tolist(), stop.tolist(), strict=True))
@@ -476,19 +574,26 @@ def _with_a_drain(
     before, back = way.before(start), way.back_us(start)
     total, plain = (np.append(np.int64(0), np.cumsum(x)) for x in (jobs.takes_us, jobs.plain_us))
     then = start + before  # restores that only the drain begins are as slow as they are then
-    due = np.searchsorted(jobs.due_us, start + before, side="right") if jobs.due_us.any() else landed
+    due = (
+        np.searchsorted(jobs.due_us, start + before, side="right") if jobs.due_us.any() else landed
+    )
     prompt = np.clip(due, passed, landed)
     begins = jobs.begun_us[passed]
     hangs = jobs.done_us[passed] == NEVER_US - 1
     drained_from = np.maximum(start + before, back)
     by_itself = (begins <= drained_from) & (prompt > passed)
-    last = np.maximum(prompt - 1, 0)  # the last one that is due by itself may come later than those before it end
+    # the last one that is due by itself may come later than those before it end
+    last = np.maximum(prompt - 1, 0)
     last_ends = jobs.due_us[last] + jobs.takes_us[last]
     work = total[prompt] - total[passed]
     held = way.slow.slowed(plain[landed] - plain[prompt], then)
     all_of_it = way.slow.slowed(plain[landed] - plain[passed], then)
     floor = np.where(by_itself, before + held, before + all_of_it)
-    until = np.where(by_itself, np.maximum(np.maximum(begins + work, last_ends), back) + held, np.where(back > 0, back + all_of_it, 0))
+    until = np.where(
+        by_itself,
+        np.maximum(np.maximum(begins + work, last_ends), back) + held,
+        np.where(back > 0, back + all_of_it, 0),
+    )
     floor[hangs & (begins <= start)] = NO_WAY_US
     return floor, until
 
@@ -497,12 +602,19 @@ def _joined_pieces(found: Sequence[Falling]) -> Falling:
     there = [f for f in found if len(f.start_us)]
     if not there:
         return no_curve()
-    parts = [np.concatenate([getattr(f, name) for f in there]) for name in ("start_us", "stop_us", "floor_us", "until_us")]
+    parts = [
+        np.concatenate([getattr(f, name) for f in there])
+        for name in ("start_us", "stop_us", "floor_us", "until_us")
+    ]
     return Falling(*parts)
 
 
-def outage_of_service(record: Record, scenario: Scenario, curves: Sequence[Falling], usual: bool = False) -> Falling:
-    """The worst of databases, and where they share the restore workers, all that waits divided by these."""
+def outage_of_service(
+    record: Record, scenario: Scenario, curves: Sequence[Falling], usual: bool = False
+) -> Falling:
+    """The worst of databases, and where they share the restore workers, all that waits divided by
+    these.
+    """
     workers = scenario.replay.workers
     found = list(curves)
     if len(found) > workers:
@@ -512,8 +624,9 @@ def outage_of_service(record: Record, scenario: Scenario, curves: Sequence[Falli
 
 
 def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
-    """The sum of what waits in all databases, as steps, done by all workers at once. What is held back until the drain
-    begins comes after all that goes on by itself."""
+    """The sum of what waits in all databases, as steps, done by all workers at once. What is held
+    back until the drain begins comes after all that goes on by itself.
+    """
     end = min(up_until_us(t, scenario, i) for i in range(len(scenario.databases)))
     prompt, held = _Steps(), _Steps()
     for i in range(len(scenario.databases)):
@@ -521,15 +634,26 @@ def _shared(t: Tables, scenario: Scenario, way: Way) -> Falling:
             jobs = life.jobs
             long = (jobs.done_us - jobs.landed_us > way.shortest_us) & (jobs.landed_us < end)
             landed, done = jobs.landed_us[long], jobs.done_us[long]
-            free = np.maximum(jobs.due_us[long], np.minimum(jobs.begun_us[long], done)) - way.shortest_us
+            free = (
+                np.maximum(jobs.due_us[long], np.minimum(jobs.begun_us[long], done))
+                - way.shortest_us
+            )
             free = np.clip(free, landed, done)
             held.add(landed, free, way.slow.slowed(jobs.plain_us[long], landed))
             prompt.add(free, done, jobs.takes_us[long])
     workers = scenario.replay.workers
     start = np.unique(np.concatenate((np.zeros(1, np.int64), way.start_us, *prompt.at, *held.at)))
     start = start[start < end]
-    floor = np.maximum(way.before(start), prompt.sum_at(start) // workers) + held.sum_at(start) // workers
-    return Falling(start, np.append(start[1:], np.int64(end)), floor + way.after_us, np.zeros(len(start), np.int64))
+    floor = (
+        np.maximum(way.before(start), prompt.sum_at(start) // workers)
+        + held.sum_at(start) // workers
+    )
+    return Falling(
+        start,
+        np.append(start[1:], np.int64(end)),
+        floor + way.after_us,
+        np.zeros(len(start), np.int64),
+    )
 
 
 class _Steps:

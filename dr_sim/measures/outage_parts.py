@@ -1,4 +1,6 @@
-"""One instant of `outage_if_now` as a ledger that adds up to it: what a failover from then on would be spent on."""
+"""One instant of `outage_if_now` as a ledger that adds up to it: what a failover from then on would
+be spent on.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from dr_sim.measures.tables import Record, tables
 from dr_sim.scenario.model import Scenario
 
 
-def explain_outage_at(record: Record, scenario: Scenario, t_us: int, database: int | None = None) -> list[Ledger]:
+def explain_outage_at(
+    record: Record, scenario: Scenario, t_us: int, database: int | None = None
+) -> list[Ledger]:
     """Of the service, or of one database by itself. Empty where no primary was up."""
     t = tables(record)
     wanted = [i for i in range(len(scenario.databases)) if database in (None, i)]
@@ -32,7 +36,14 @@ def explain_outage_at(record: Record, scenario: Scenario, t_us: int, database: i
     title = f"outage{of} if the site were lost now"
     total = outage_at(curve, scenario, t_us)
     if total >= NO_WAY_US // 2:
-        return [Ledger(title, None, [], "nothing could be promoted: no copy has been restored and no full has landed")]
+        return [
+            Ledger(
+                title,
+                None,
+                [],
+                "nothing could be promoted: no copy has been restored and no full has landed",
+            )
+        ]
     lines: list[Line] = []
     at = t_us
     for cause, us, detail in _parts(scenario, t_us, total, way_over(t, scenario)):

@@ -1,12 +1,14 @@
-"""What a failover cost: data loss, outage and its phases, discarded writes, two primaries, requests that failed.
+"""What a failover cost: data loss, outage and its phases, discarded writes, two primaries, requests
+that failed.
 
-A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being stopped (planned)
-or with the promotion (needless: the primary was alive and only silent). A run that ends too early leaves None, which
-means unknown, never zero.
+A failover begins with the first `truth.failed`, or, where nothing had failed, with the writes being
+stopped (planned) or with the promotion (needless: the primary was alive and only silent). A run
+that ends too early leaves None, which means unknown, never zero.
 
-A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a failure of class 'database', whose data
-and log survive. If it was taken over, the failover began when it fell. If it came back by itself it is an outage without a
-failover: it loses nothing, and is listed with the others (`by_itself`).
+A server that falls (truth.down: PostgreSQL's, when its log's disk is full) is a failure of class
+'database', whose data and log survive. If it was taken over, the failover began when it fell. If it
+came back by itself it is an outage without a failover: it loses nothing, and is listed with the
+others (`by_itself`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ SEVERITY = ("database", "host", "site")
 
 @dataclass(slots=True)
 class DatabaseLoss:
-    """What one database lost. recovery_point_us and data_loss_us are None if it was never promoted."""
+    """What one database lost. recovery_point_us and data_loss_us are None if it was never
+    promoted.
+    """
 
     database: int
     failed_us: int
@@ -50,7 +54,8 @@ class DatabaseLoss:
     user_bytes: int = 0
     maintenance_bytes: int = 0
     transactions: int = 0
-    discarded_bytes: int = 0  # acknowledged by the old primary after the promotion; counted in user_bytes too
+    # acknowledged by the old primary after the promotion; counted in user_bytes too
+    discarded_bytes: int = 0
     discarded_transactions: int = 0
 
 
@@ -70,7 +75,8 @@ class Failover:
     requests_failed: int
     requests_offered: int
     two_primaries_us: int
-    spans: list[tuple[int, int, str]] = field(default_factory=list)  # (begin, end, phase), the phases in order
+    # (begin, end, phase), the phases in order
+    spans: list[tuple[int, int, str]] = field(default_factory=list)
     by_itself: bool = False  # nobody failed over: the servers that had fallen came back
     fell: bool = False  # it began with a server that fell
 
@@ -82,7 +88,11 @@ class Failover:
     def worst(self) -> DatabaseLoss:
         """The database with the largest loss; of unknown losses the first."""
         unknown = [loss for loss in self.losses if loss.data_loss_us is None]
-        return unknown[0] if unknown else max(self.losses, key=lambda loss: (loss.data_loss_us or 0, -loss.database))
+        return (
+            unknown[0]
+            if unknown
+            else max(self.losses, key=lambda loss: (loss.data_loss_us or 0, -loss.database))
+        )
 
     @property
     def data_loss_us(self) -> int | None:
@@ -90,8 +100,9 @@ class Failover:
 
 
 def failovers(record: Record, scenario: Scenario) -> list[Failover]:
-    """Every failover of the run, in order. Only the first location's loss is one: after the promotion the old
-    primary is out of service, whatever happens to it."""
+    """Every failover of the run, in order. Only the first location's loss is one: after the
+    promotion the old primary is out of service, whatever happens to it.
+    """
     t = tables(record)
     first = _beginning(t)
     found = _came_back(t, scenario, None if first is None else first[0])
@@ -100,7 +111,9 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
     return found
 
 
-def _failover(t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int) -> Failover:
+def _failover(
+    t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int
+) -> Failover:
     s = served(t, scenario)
     losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
@@ -112,17 +125,27 @@ def _failover(t: Tables, scenario: Scenario, failed_us: int, failure_class: str,
     spans = phase_spans(t, outage_from, until, lacking(s, losses))
     users = scenario.users
     return Failover(
-        number=number, failed_us=failed_us, failure_class=failure_class, losses=losses, outage_from_us=outage_from,
-        served_again_us=again, until_us=until, phases_us=lengths_us(spans), promoted_us=max(promoted, default=None),
+        number=number,
+        failed_us=failed_us,
+        failure_class=failure_class,
+        losses=losses,
+        outage_from_us=outage_from,
+        served_again_us=again,
+        until_us=until,
+        phases_us=lengths_us(spans),
+        promoted_us=max(promoted, default=None),
         requests_failed=int(s.failed(users, outage_from, until)),
         requests_offered=(until - outage_from) * users.requests_num // users.requests_den_us,
-        two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)), spans=spans,
+        two_primaries_us=two_primaries_us(t, run_end_us(t, scenario)),
+        spans=spans,
         fell=any(begin == failed_us for begin, _ in _down(t)),
-    )  # fmt: skip
+    )
 
 
 def _down(t: Tables) -> list[tuple[int, int | None]]:
-    """(from when, until when) servers were down, stretches that overlap joined. None: they did not come back by themselves."""
+    """(from when, until when) servers were down, stretches that overlap joined. None: they did not
+    come back by themselves.
+    """
     found: list[tuple[int, int | None]] = []
     begun: dict[int, int] = {}
     since = 0
@@ -150,22 +173,39 @@ def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Fai
         losses = [DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0) for i in each]
         found.append(
             Failover(
-                number=len(found) + 1, failed_us=begin, failure_class="database", losses=losses, outage_from_us=begin,
-                served_again_us=end, until_us=end, phases_us=lengths_us(spans), promoted_us=None,
+                number=len(found) + 1,
+                failed_us=begin,
+                failure_class="database",
+                losses=losses,
+                outage_from_us=begin,
+                served_again_us=end,
+                until_us=end,
+                phases_us=lengths_us(spans),
+                promoted_us=None,
                 requests_failed=int(s.failed(users, begin, end)),
                 requests_offered=(end - begin) * users.requests_num // users.requests_den_us,
-                two_primaries_us=0, spans=spans, by_itself=True, fell=True,
+                two_primaries_us=0,
+                spans=spans,
+                by_itself=True,
+                fell=True,
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def exact(t: Tables, computed_us: int | None) -> int | None:
-    """The recorded instant of being served again, if it is the one that the lines of truth.served lead to: these are
-    rounded to parts in a million, and so the instant computed from them to some microseconds."""
+    """The recorded instant of being served again, if it is the one that the lines of truth.served
+    lead to: these are rounded to parts in a million, and so the instant computed from them to some
+    microseconds.
+    """
     if computed_us is None:
         return None
-    recorded = [x for x in t["truth.served_again"]["time_us"].tolist() if abs(x - computed_us) <= ROUNDING_US]  # of anyone
+    # of anyone
+    recorded = [
+        x
+        for x in t["truth.served_again"]["time_us"].tolist()
+        if abs(x - computed_us) <= ROUNDING_US
+    ]
     return min(recorded, key=lambda x: abs(x - computed_us), default=computed_us)
 
 
@@ -173,7 +213,10 @@ def _beginning(t: Tables) -> tuple[int, str] | None:
     """When the failover began and what had died by the promotion."""
     failed, promoted = t["truth.failed"], t["truth.promoted"]
     before = promoted["time_us"][0] if len(promoted["time_us"]) else None
-    dead = [(time, t.text(c)) for time, c in zip(failed["time_us"].tolist(), failed["class"].tolist(), strict=True)]
+    dead = [
+        (time, t.text(c))
+        for time, c in zip(failed["time_us"].tolist(), failed["class"].tolist(), strict=True)
+    ]
     dead += [(begin, "database") for begin, end in _down(t) if end is None]
     dead = sorted(d for d in dead if before is None or d[0] <= before)
     if dead:
@@ -186,14 +229,22 @@ def _beginning(t: Tables) -> tuple[int, str] | None:
 
 
 def _first_lost(t: Tables, s: Served, failed_us: int) -> int:
-    """Where nothing died: the first instant users lost service, from the failover's first own act on."""
-    begins = [r.time_us for r in t.rows("seen.EnterPhase") if PHASE_OF[r.values["phase"]] in ("fence", "drain")]
+    """Where nothing died: the first instant users lost service, from the failover's first own act
+    on.
+    """
+    begins = [
+        r.time_us
+        for r in t.rows("seen.EnterPhase")
+        if PHASE_OF[r.values["phase"]] in ("fence", "drain")
+    ]
     lost = s.first_below(min([failed_us, *begins]))
     return failed_us if lost is None else lost
 
 
 def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
-    """failed_us of a database that did not fail itself: when its writes stopped, at the latest at its promotion."""
+    """failed_us of a database that did not fail itself: when its writes stopped, at the latest at
+    its promotion.
+    """
     own = [r.time_us for r in t.rows("truth.failed") if r.entity in (database, WHOLE_SERVICE)]
     down = t.of("truth.down", database)
     own += down["time_us"][-1:].tolist() if len(down["seq"]) and down["begins"][-1] else []
@@ -204,9 +255,14 @@ def _loss(t: Tables, database: int, service_failed_us: int) -> DatabaseLoss:
     failed = min([*own, *fenced, promoted.time_us])
     v = promoted.values
     loss = DatabaseLoss(
-        database, failed, promoted.time_us, v["commits"], user_bytes=v["user_bytes_lost"],
-        maintenance_bytes=v["maintenance_bytes_lost"], transactions=v["transactions_lost"],
-    )  # fmt: skip
+        database,
+        failed,
+        promoted.time_us,
+        v["commits"],
+        user_bytes=v["user_bytes_lost"],
+        maintenance_bytes=v["maintenance_bytes_lost"],
+        transactions=v["transactions_lost"],
+    )
     last_ack = failed
     for r in t.rows("truth.discarded"):
         if r.entity == database:
@@ -234,7 +290,9 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
         return "no failover had been begun when the run ended"
     if phases[-1] in ("abandoned", "watching"):
         declined = any(not r.values["approve"] for r in t.rows("seen.OperatorAnswered"))
-        return "the operator did not agree to fail over" if declined else "the failover was abandoned"
+        return (
+            "the operator did not agree to fail over" if declined else "the failover was abandoned"
+        )
     return "the run ended before the promotion"
 
 
@@ -260,17 +318,25 @@ def lengths_us(spans: list[tuple[int, int, str]]) -> dict[str, int]:
 
 
 def lacking(s: Served, losses: Sequence[DatabaseLoss]) -> list[tuple[int, int]]:
-    """When nothing gets better and a database is not online: what users wait for then is that one."""
+    """When nothing gets better and a database is not online: what users wait for then is that
+    one.
+    """
     online_us = [s.end_us if loss.promoted_us is None else loss.promoted_us for loss in losses]
     last_us = max(online_us, default=0)
-    return [(begin, min(end, last_us)) for begin, end, a, b in s.lines if a == b < SERVED_AGAIN_PPM and begin < last_us]
+    return [
+        (begin, min(end, last_us))
+        for begin, end, a, b in s.lines
+        if a == b < SERVED_AGAIN_PPM and begin < last_us
+    ]
 
 
 def phase_spans(
     t: Tables, from_us: int, until_us: int, not_online: Sequence[tuple[int, int]] = ()
 ) -> list[tuple[int, int, str]]:
-    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a gap. While users are served
-    and it is no warmth that is lacking (not_online) the phase is recover."""
+    """[from_us, until_us) cut by the states the failover entered: (begin, end, phase) without a
+    gap. While users are served and it is no warmth that is lacking (not_online) the phase is
+    recover.
+    """
     spans = _states(t, from_us, until_us)
     if not not_online or not spans or spans[-1][2] != "warm_up":
         return spans
@@ -285,8 +351,16 @@ def phase_spans(
 
 def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]]:
     rows = t["seen.EnterPhase"]
-    cuts = list(zip(rows["time_us"].tolist(), (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()), strict=True))
-    cuts = sorted([*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))], key=lambda cut: cut[0])
+    cuts = list(
+        zip(
+            rows["time_us"].tolist(),
+            (PHASE_OF[t.text(i)] for i in rows["phase"].tolist()),
+            strict=True,
+        )
+    )
+    cuts = sorted(
+        [*cuts, *((time, NOTHING_THERE) for time in nothing_there(t))], key=lambda cut: cut[0]
+    )
     current = "detect"
     spans: list[tuple[int, int, str]] = []
     begin = from_us
@@ -309,8 +383,12 @@ def _states(t: Tables, from_us: int, until_us: int) -> list[tuple[int, int, str]
 
 
 def nothing_there(t: Tables) -> list[int]:
-    """The instants at which it was told that the primary is silent and that there is no copy to promote."""
-    return [r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == NOTHING_TO_PROMOTE]
+    """The instants at which it was told that the primary is silent and that there is no copy to
+    promote.
+    """
+    return [
+        r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == NOTHING_TO_PROMOTE
+    ]
 
 
 def two_primaries_us(t: Tables, end_us: int) -> int:

@@ -1,8 +1,9 @@
 """What a failover was to the users of some of the databases: of a tenant's, or of a single one.
 
-Their outage goes from the first instant at which less than 99 % of the requests to those databases succeed until the first
-from which 99 % succeed again. With a database among them that nobody brought online they are not served again: their
-outage is unknown, and at least as long as the run, whatever the others get.
+Their outage goes from the first instant at which less than 99 % of the requests to those databases
+succeed until the first from which 99 % succeed again. With a database among them that nobody
+brought online they are not served again: their outage is unknown, and at least as long as the run,
+whatever the others get.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from dr_sim.scenario.model import Scenario
 
 @dataclass(slots=True)
 class PartOutcome:
-    """Of one failover. outage_us is 0 for users who lost nothing (outage_from_us None), None if it is unknown."""
+    """Of one failover. outage_us is 0 for users who lost nothing (outage_from_us None), None if it
+    is unknown.
+    """
 
     databases: list[int]
     outage_from_us: int | None
@@ -33,17 +36,23 @@ class PartOutcome:
         return None if self.served_again_us is None else self.served_again_us - self.outage_from_us
 
 
-def part_outcome(t: Tables, scenario: Scenario, f: Failover, databases: Sequence[int]) -> PartOutcome:
+def part_outcome(
+    t: Tables, scenario: Scenario, f: Failover, databases: Sequence[int]
+) -> PartOutcome:
     """Requests are offered evenly to the databases."""
     mine = [loss for loss in f.losses if loss.database in databases]
     losses = [loss.data_loss_us for loss in mine]
     known = [loss for loss in losses if loss is not None]
     worst = max(known) if len(known) == len(losses) else None
-    return PartOutcome(list(databases), *_outage(t, scenario, f, served_by(t, scenario, databases), mine), worst)
+    return PartOutcome(
+        list(databases), *_outage(t, scenario, f, served_by(t, scenario, databases), mine), worst
+    )
 
 
 def database_outcomes(t: Tables, scenario: Scenario, f: Failover) -> list[PartOutcome]:
-    """Of every database by itself. Those whose users got the same, and were brought online together, are worked out once."""
+    """Of every database by itself. Those whose users got the same, and were brought online
+    together, are worked out once.
+    """
     if len(scenario.databases) == 1:  # the service, of which alone there are records
         return [PartOutcome([0], f.outage_from_us, f.served_again_us, f.phases_us, f.data_loss_us)]
     worked_out: dict[object, tuple[int | None, int | None, dict[str, int]]] = {}
@@ -67,5 +76,9 @@ def _outage(
         end = min(end, f.until_us + 1)
         begin = None if begin is None or begin >= f.until_us else begin
     again = None if begin is None else exact(t, s.again(begin, end))
-    spans = [] if begin is None else phase_spans(t, begin, end if again is None else again, lacking(s, losses))
+    spans = (
+        []
+        if begin is None
+        else phase_spans(t, begin, end if again is None else again, lacking(s, losses))
+    )
     return begin, again, lengths_us(spans)

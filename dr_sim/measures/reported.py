@@ -1,9 +1,11 @@
-"""Reported exposure: what the recovery manager believes the exposure to be, from what it was told and nothing else.
+"""Reported exposure: what the recovery manager believes the exposure to be, from what it was told
+and nothing else.
 
-It believes in the unbroken chain of validated logs from where its copy of the database stands: whatever that chain
-holds was there when the chain's last log was cut, by that log's own header. The headers carry the primary's clock,
-so a wrong clock makes a wrong report: the difference to the true curve is what nobody was told. Of a database that was not
-seeded it knows that there is nothing to go on from until a full is restored: all since the beginning would be lost.
+It believes in the unbroken chain of validated logs from where its copy of the database stands:
+whatever that chain holds was there when the chain's last log was cut, by that log's own header. The
+headers carry the primary's clock, so a wrong clock makes a wrong report: the difference to the true
+curve is what nobody was told. Of a database that was not seeded it knows that there is nothing to
+go on from until a full is restored: all since the beginning would be lost.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from dr_sim.scenario.model import Scenario
 
 
 class _Believed:
-    """The chain of one database as its manager knows it: where it stands and when the last of it was cut."""
+    """The chain of one database as its manager knows it: where it stands and when the last of it
+    was cut.
+    """
 
     __slots__ = ("ahead", "fork", "last_lsn", "seeded", "sets", "since_utc_us")
 
@@ -28,10 +32,21 @@ class _Believed:
         self.fork = 0
         self.last_lsn = -1  # -1: no position told yet
         self.since_utc_us = 0
-        self.ahead: list[tuple[int, int, int, int]] = []  # validated logs: first_lsn, last_lsn, fork, started
-        self.sets: dict[int, tuple[int, int]] = {}  # fulls and incrementals by name id: last_lsn, their time
+        # validated logs: first_lsn, last_lsn, fork, started
+        self.ahead: list[tuple[int, int, int, int]] = []
+        # fulls and incrementals by name id: last_lsn, their time
+        self.sets: dict[int, tuple[int, int]] = {}
 
-    def validated(self, name: int, kind: int, fork: int, first_lsn: int, last_lsn: int, started: int, finished: int) -> None:
+    def validated(
+        self,
+        name: int,
+        kind: int,
+        fork: int,
+        first_lsn: int,
+        last_lsn: int,
+        started: int,
+        finished: int,
+    ) -> None:
         if kind != Kind.LOG:
             self.sets[name] = (last_lsn, finished)
             return
@@ -40,7 +55,8 @@ class _Believed:
             return
         if self.last_lsn < 0:  # the first log of a seeded copy fits on what was seeded
             self.fork, self.last_lsn = fork, first_lsn
-        if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:  # the next one, as nearly always
+        # the next one, as nearly always
+        if not self.ahead and first_lsn == self.last_lsn and fork == self.fork:
             self.last_lsn, self.since_utc_us = last_lsn, started
             return
         insort(self.ahead, (first_lsn, last_lsn, fork, started))
@@ -60,11 +76,14 @@ class _Believed:
 
 
 def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curve:
-    """What the manager would report for one database, from its first validated log on, while the primary is up."""
+    """What the manager would report for one database, from its first validated log on, while the
+    primary is up.
+    """
     t = tables(record)
     told = _told(t, database)
     believed = _Believed(scenario.databases[database].seeded)
-    known = not believed.seeded or scenario.leg_no > 1  # nothing is there, or all that the new primary began with
+    # nothing is there, or all that the new primary began with
+    known = not believed.seeded or scenario.leg_no > 1
     time_us: list[int] = [0] if known else []
     since_us: list[int] = [0] if known else []
     before = None
@@ -77,7 +96,11 @@ def reported_exposure(record: Record, scenario: Scenario, database: int) -> Curv
             before = believed.since_utc_us
             time_us.append(at)
             since_us.append(before - scenario.start_utc_us)
-    return step_curve(np.array(time_us, np.int64), np.array(since_us, np.int64), up_until_us(t, scenario, database))
+    return step_curve(
+        np.array(time_us, np.int64),
+        np.array(since_us, np.int64),
+        up_until_us(t, scenario, database),
+    )
 
 
 def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
@@ -85,8 +108,18 @@ def _told(t: Tables, database: int) -> list[tuple[int, ...]]:
     rows: list[tuple[int, ...]] = []
     v, r = t.of("seen.Validated", database), t.of("seen.Restored", database)
     h = "header."
-    rows += _zip(v["seq"], v["time_us"], 1, v["name"], v[h + "kind"], v[h + "fork"], v[h + "first_lsn"], v[h + "last_lsn"],
-                 v[h + "started_utc_us"], v[h + "finished_utc_us"])  # fmt: skip
+    rows += _zip(
+        v["seq"],
+        v["time_us"],
+        1,
+        v["name"],
+        v[h + "kind"],
+        v[h + "fork"],
+        v[h + "first_lsn"],
+        v[h + "last_lsn"],
+        v[h + "started_utc_us"],
+        v[h + "finished_utc_us"],
+    )
     rows += _zip(r["seq"], r["time_us"], 0, r["name"], 0, r["fork"], 0, r["redo_lsn"], 0, 0)
     rows.sort()
     return rows

@@ -1,8 +1,10 @@
-"""Whether what an alert says was true when it was raised, by what really happened (`truth.*`) and what engines answered.
+"""Whether what an alert says was true when it was raised, by what really happened (`truth.*`) and
+what engines answered.
 
-An alert that names a real trouble is no false alarm even where nobody's data or outage was in danger: a clock that is
-wrong, a full that is hollow, a file that is damaged, a restore that the engine refused. What an alert says of the
-chain (a log is missing, none came) is judged by danger alone (alerts.py): that is what it warns of.
+An alert that names a real trouble is no false alarm even where nobody's data or outage was in
+danger: a clock that is wrong, a full that is hollow, a file that is damaged, a restore that the
+engine refused. What an alert says of the chain (a log is missing, none came) is judged by danger
+alone (alerts.py): that is what it warns of.
 """
 
 from __future__ import annotations
@@ -16,22 +18,41 @@ from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import Scenario
 
-ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = 3, 4, 8, 9, 11, 16, 17, 18
+ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
+    3,
+    4,
+    8,
+    9,
+    11,
+    16,
+    17,
+    18,
+)
 NOT_PROTECTED = 19
 OUT_OF_SYNC = 14421  # of the monitor
-"""Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
+"""Event ids as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
+they judge.
+"""
 
 
-def says_the_truth(t: Tables, scenario: Scenario, event_id: int, database: int, time_us: int, name: str) -> bool:
-    """Is what that alert says true at that instant? name: of the file that it is about, '' if it is about none."""
+def says_the_truth(
+    t: Tables, scenario: Scenario, event_id: int, database: int, time_us: int, name: str
+) -> bool:
+    """Is what that alert says true at that instant? name: of the file that it is about, '' if it is
+    about none.
+    """
     check = _CHECKS.get(event_id)
-    return database >= 0 and check is not None and check(_Said(t, scenario, database, time_us, name))
+    return (
+        database >= 0 and check is not None and check(_Said(t, scenario, database, time_us, name))
+    )
 
 
 class _Said:
     """One alert to be checked."""
 
-    def __init__(self, t: Tables, scenario: Scenario, database: int, time_us: int, name: str) -> None:
+    def __init__(
+        self, t: Tables, scenario: Scenario, database: int, time_us: int, name: str
+    ) -> None:
         self.t = t
         self.scenario = scenario
         self.database = database
@@ -59,7 +80,9 @@ class _Said:
 
 
 def _clock_is_wrong(said: _Said) -> bool:
-    """A clock of either side is wrong, or was less than an age limit ago: what it stamped is still looked at."""
+    """A clock of either side is wrong, or was less than an age limit ago: what it stamped is still
+    looked at.
+    """
     since: dict[int, int] = {}
     for row in said.t.rows("truth.event"):
         if row.values["what"] == "wrong_clock" and row.time_us <= said.time_us:
@@ -87,7 +110,9 @@ def _was_never_made(said: _Said, files: list[int]) -> bool:
 
 
 def _restore_was_refused(said: _Said) -> bool:
-    """The engine refused it, or its bytes are not those that were made, and it has not been restored since."""
+    """The engine refused it, or its bytes are not those that were made, and it has not been
+    restored since.
+    """
     refused = [at for kind in ("seen.RestoreFailed", "seen.NoRoom") for at in said.times(kind)]
     if not refused:
         return _file_is_bad(said)
@@ -105,8 +130,9 @@ def _replay_is_behind(said: _Said) -> bool:
 
 
 def _out_of_sync(said: _Said) -> bool:
-    """Replay is behind, or what was restored last was made longer ago than the age limit: a copy that is being rebuilt begins
-    with a full of days ago."""
+    """Replay is behind, or what was restored last was made longer ago than the age limit: a copy
+    that is being rebuilt begins with a full of days ago.
+    """
     restored = said.t.of("truth.restored", said.database)
     before = restored["file"][restored["time_us"] <= said.time_us]
     made = said.t.of("truth.backup_finished", said.database)
@@ -118,7 +144,12 @@ def _out_of_sync(said: _Said) -> bool:
 def _a_backup_failed(said: _Said) -> bool:
     """One failed, was refused or cut off since a retry interval and the danger limit ago."""
     since = said.time_us - said.scenario.danger_us
-    kinds = ("truth.backup_failed", "truth.backup_skipped", "truth.backup_cut_off", "truth.backup_empty")
+    kinds = (
+        "truth.backup_failed",
+        "truth.backup_skipped",
+        "truth.backup_cut_off",
+        "truth.backup_empty",
+    )
     return any(at >= since for kind in kinds for at in said.times(kind))
 
 
@@ -128,12 +159,16 @@ def _no_room(said: _Said) -> bool:
     restored = said.t.of("truth.restored", said.database)
     files = said.t.of("truth.backup_finished", said.database)
     fulls = files["file"][files["kind"] == Kind.FULL]
-    since = restored["time_us"][np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)]
+    since = restored["time_us"][
+        np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)
+    ]
     return bool(refused) and not (since >= refused[-1]).any()
 
 
 def _copy_is_gone(said: _Said) -> bool:
-    """The copy was dropped or broken, and no full has been restored since; or there never was one."""
+    """The copy was dropped or broken, and no full has been restored since; or there never was
+    one.
+    """
     seeded = said.scenario.databases[said.database].seeded
     if not seeded and not said.times("truth.restored"):
         return True
@@ -141,12 +176,16 @@ def _copy_is_gone(said: _Said) -> bool:
     restored = said.t.of("truth.restored", said.database)
     files = said.t.of("truth.backup_finished", said.database)
     fulls = files["file"][files["kind"] == Kind.FULL]
-    since = restored["time_us"][np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)]
+    since = restored["time_us"][
+        np.isin(restored["file"], fulls) & (restored["time_us"] <= said.time_us)
+    ]
     return bool(gone) and not (since >= gone[-1]).any()
 
 
 def _fell_short(said: _Said) -> bool:
-    """A restore ended before the end of its file, or another backup than the file's name says was restored."""
+    """A restore ended before the end of its file, or another backup than the file's name says was
+    restored.
+    """
     restored = said.t.of("truth.restored", said.database)
     made = said.t.of("truth.backup_finished", said.database)
     files = said.files()

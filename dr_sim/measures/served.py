@@ -1,11 +1,13 @@
-"""What users got: the part of offered requests that succeeded, piecewise linear in the record, exactly.
+"""What users got: the part of offered requests that succeeded, piecewise linear in the record,
+exactly.
 
-A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a straight line from
-from_ppm to to_ppm. Of the last row nobody knows when it would have reached to_ppm, the run ended first: it is taken to
-stay at from_ppm, so that no recovery is assumed that was not seen.
+A `truth.served` row says: from its instant to the next row's, the part that succeeds goes in a
+straight line from from_ppm to to_ppm. Of the last row nobody knows when it would have reached
+to_ppm, the run ended first: it is taken to stay at from_ppm, so that no recovery is assumed that
+was not seen.
 
-Where databases have tenants there are such rows of each database too. A tenant's requests are offered evenly to the
-databases that hold its data.
+Where databases have tenants there are such rows of each database too. A tenant's requests are
+offered evenly to the databases that hold its data.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ _PPM = 1_000_000
 
 @dataclass(slots=True)
 class Served:
-    """Lines (begin_us, end_us, from_ppm, to_ppm) without a gap; before the first, and if there are none, all succeed."""
+    """Lines (begin_us, end_us, from_ppm, to_ppm) without a gap; before the first, and if there are
+    none, all succeed.
+    """
 
     lines: list[tuple[int, int, int, int]]
     end_us: int
 
     def first_below(self, from_us: int) -> int | None:
-        """The first instant from from_us on at which less than 99 % succeed; None if that never happens."""
+        """The first instant from from_us on at which less than 99 % succeed; None if that never
+        happens.
+        """
         for begin, end, a, b in self._from(from_us):
             if a < SERVED_AGAIN_PPM:
                 return begin
@@ -39,8 +45,9 @@ class Served:
         return None
 
     def again(self, from_us: int, until_us: int) -> int | None:
-        """The first instant from from_us on from which 99 % succeed and go on doing so until until_us, rounded up to
-        whole microseconds; None if less than that succeed at until_us."""
+        """The first instant from from_us on from which 99 % succeed and go on doing so until
+        until_us, rounded up to whole microseconds; None if less than that succeed at until_us.
+        """
         found: int | None = from_us
         for begin, end, a, b in self._from(from_us):
             if begin >= until_us:
@@ -48,7 +55,8 @@ class Served:
             if b < SERVED_AGAIN_PPM:
                 found = None if end >= until_us else end
             elif a < SERVED_AGAIN_PPM:
-                rise = -((a - SERVED_AGAIN_PPM) * (end - begin) // (b - a))  # ceil of (99 % - a) / slope
+                # ceil of (99 % - a) / slope
+                rise = -((a - SERVED_AGAIN_PPM) * (end - begin) // (b - a))
                 found = begin + rise
         return found if found is not None and found < until_us else None
 
@@ -61,7 +69,9 @@ class Served:
         return _PPM, _PPM
 
     def failed(self, users: Users, from_us: int, until_us: int) -> Fraction:
-        """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate times the part."""
+        """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate
+        times the part.
+        """
         twice_ppm_us = Fraction(0)
         for begin, end, a, b in self._from(from_us):
             stop = min(end, until_us)
@@ -105,5 +115,6 @@ def _lines(rows: dict[str, Ints], end: int) -> Served:
     stops = [*times[1:], end]
     begins_at, ends_at = rows["from_ppm"].tolist(), rows["to_ppm"].tolist()
     ends_at[-1:] = begins_at[-1:]
-    lines = zip(times, stops, begins_at, ends_at, strict=False)  # without rows stops has one more, the end
+    # without rows stops has one more, the end
+    lines = zip(times, stops, begins_at, ends_at, strict=False)
     return Served([line for line in lines if line[1] > line[0]], end)

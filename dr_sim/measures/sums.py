@@ -1,5 +1,6 @@
-"""A ledger as people read it: equal causes summed, the largest of them and the rest. Screen, page, pictures and
-`dr-sim explain` all show a ledger by this one function."""
+"""A ledger as people read it: equal causes summed, the largest of them and the rest. Screen, page,
+pictures and `dr-sim explain` all show a ledger by this one function.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ MOST_CAUSES = 8
 
 @dataclass(slots=True)
 class Sum:
-    """All the time that was spent on one cause. detail: that of its lines, or how many stretches there were."""
+    """All the time that was spent on one cause. detail: that of its lines, or how many stretches
+    there were.
+    """
 
     cause: str
     duration_us: int
@@ -20,8 +23,10 @@ class Sum:
 
 
 def summed(lines: Iterable[tuple[str, int, str]]) -> list[Sum]:
-    """(cause, microseconds, detail) of every line, in the order of time -> the largest causes in the order in which they
-    first came, then the rest as one. They add up to what the lines add up to."""
+    """(cause, microseconds, detail) of every line, in the order of time -> the largest causes in
+    the order in which they first came, then the rest as one. They add up to what the lines add up
+    to.
+    """
     found: dict[str, Sum] = {}
     details: dict[str, list[str]] = {}
     for cause, duration_us, detail in lines:
@@ -35,5 +40,11 @@ def summed(lines: Iterable[tuple[str, int, str]]) -> list[Sum]:
     rest = largest[MOST_CAUSES:]
     if rest:
         word = "cause" if len(rest) == 1 else "causes"
-        shown.append(Sum(f"{len(rest)} other {word}", sum(x.duration_us for x in rest), f"the largest: {rest[0].cause}"))
+        shown.append(
+            Sum(
+                f"{len(rest)} other {word}",
+                sum(x.duration_us for x in rest),
+                f"the largest: {rest[0].cause}",
+            )
+        )
     return shown

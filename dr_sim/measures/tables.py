@@ -1,4 +1,5 @@
-"""How the measures read a journal: whole columns of one kind of record at a time, kept once they were asked for.
+"""How the measures read a journal: whole columns of one kind of record at a time, kept once they
+were asked for.
 
 Nothing here or in any measure asks the world: a journal and the scenario are the only inputs.
 """
@@ -17,7 +18,9 @@ WHOLE_SERVICE = -1  # the entity of a row that concerns no single database
 
 
 class Tables:
-    """One journal's kinds of record as int64 columns: 'seq', 'time_us', 'entity' and every field (texts as ids)."""
+    """One journal's kinds of record as int64 columns: 'seq', 'time_us', 'entity' and every field
+    (texts as ids).
+    """
 
     __slots__ = ("_by_entity", "_columns", "_rows", "journal")
 
@@ -34,13 +37,18 @@ class Tables:
         return found
 
     def of(self, kind_name: str, entity: int) -> dict[str, Ints]:
-        """The rows of a kind that concern one database (or the service alone), in order. A fleet's are parted once, not
-        looked through for each database."""
+        """The rows of a kind that concern one database (or the service alone), in order. A fleet's
+        are parted once, not looked through for each database.
+        """
         parts = self._by_entity.get(kind_name)
         if parts is None:
             parts = self._by_entity[kind_name] = _parted(self[kind_name])
         found = parts.get(entity)
-        return found if found is not None else {name: column[:0] for name, column in self[kind_name].items()}
+        return (
+            found
+            if found is not None
+            else {name: column[:0] for name, column in self[kind_name].items()}
+        )
 
     def rows(self, kind_name: str) -> list[Row]:
         """The same as single rows, texts as texts: for the kinds of which a run holds few."""
@@ -92,8 +100,10 @@ def run_end_us(t: Tables, scenario: Scenario) -> int:
 
 
 def up_until_us(t: Tables, scenario: Scenario, database: int) -> int:
-    """How long a database took writes at the primary: until it or the whole primary failed, until its writes were
-    stopped for a planned failover, until the secondary was promoted in its stead, or the run's end."""
+    """How long a database took writes at the primary: until it or the whole primary failed, until
+    its writes were stopped for a planned failover, until the secondary was promoted in its stead,
+    or the run's end.
+    """
     ends = [run_end_us(t, scenario)]
     failed, fenced, promoted = t["truth.failed"], t["truth.fenced"], t["truth.promoted"]
     for kind in (failed, promoted):

@@ -1,4 +1,5 @@
-"""Whose data a service holds: the databases that hold a tenant's, and nothing else, are what it sees of a failover.
+"""Whose data a service holds: the databases that hold a tenant's, and nothing else, are what it
+sees of a failover.
 
 Tenants share databases: the requests to one are offered by all its tenants alike.
 """
@@ -21,17 +22,30 @@ def databases_of(scenario: Scenario) -> dict[str, list[int]]:
 
 
 def asked_of(scenario: Scenario) -> dict[str, list[int]]:
-    """Of those that the SLA names: of them exposure, lag, alerts and refused writes are kept, too."""
+    """Of those that the SLA names: of them exposure, lag, alerts and refused writes are kept,
+    too.
+    """
     named = {line.tenant for line in scenario.sla}
-    return {tenant: databases for tenant, databases in databases_of(scenario).items() if tenant in named}
+    return {
+        tenant: databases for tenant, databases in databases_of(scenario).items() if tenant in named
+    }
 
 
 def asked_of_class(scenario: Scenario, failure_class: str) -> list[tuple[str, str]]:
-    """(database, '') or ('', tenant) of which the SLA asks exposure to that class of failure by itself."""
-    asked = [x for x in scenario.sla if x.failure_class == failure_class and x.measure.startswith("exposure.")]
+    """(database, '') or ('', tenant) of which the SLA asks exposure to that class of failure by
+    itself.
+    """
+    asked = [
+        x
+        for x in scenario.sla
+        if x.failure_class == failure_class and x.measure.startswith("exposure.")
+    ]
     return list(dict.fromkeys((x.database, x.tenant) for x in asked if x.database or x.tenant))
 
 
 def tenant_outcomes(t: Tables, scenario: Scenario, f: Failover) -> dict[str, PartOutcome]:
     """Of every tenant; without tenants none."""
-    return {tenant: part_outcome(t, scenario, f, databases) for tenant, databases in databases_of(scenario).items()}
+    return {
+        tenant: part_outcome(t, scenario, f, databases)
+        for tenant, databases in databases_of(scenario).items()
+    }

@@ -1,5 +1,6 @@
-"""Why a backup that lies whole at the secondary has not been restored: validation, the replay delay, another one before it,
-a worker, a restore that is refused or still going on."""
+"""Why a backup that lies whole at the secondary has not been restored: validation, the replay
+delay, another one before it, a worker, a restore that is refused or still going on.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ def unrestored(causes: Causes, file: File, begin: int, end: int, prefix: str) ->
         key=lambda turn: turn[0],
     )
     turns = [turn for turn in turns if begin <= turn[0] < end]
-    turns = [turn for i, turn in enumerate(turns) if not (i and turn[1] == "validated" and turns[i - 1][1] == "refused")]
+    turns = [
+        turn
+        for i, turn in enumerate(turns)
+        if not (i and turn[1] == "validated" and turns[i - 1][1] == "refused")
+    ]
     down = manager_down(causes.t, begin, end)
     spans = [(begin, "landed", ""), *turns, (end, "", "")]
     for (left, state, words), (right, _, _) in pairwise(spans):
@@ -41,23 +46,40 @@ def _refusals(causes: Causes, file: File) -> list[tuple[int, str, str]]:
 
 
 def _in_state(
-    causes: Causes, file: File, of: tuple[int, int, str, str], down: list[tuple[int, int]], prefix: str
-) -> Iterator[Piece]:  # fmt: skip
+    causes: Causes,
+    file: File,
+    of: tuple[int, int, str, str],
+    down: list[tuple[int, int]],
+    prefix: str,
+) -> Iterator[Piece]:
     left, right, state, words = of
     database = file.number >> FILE_BITS
     before = [span for span in _restores(causes, database) if span[2] != file.name]
     delayed = file.begin_us + causes.scenario.replay.delay_us if file.kind == Kind.LOG else left
     queue = _served_before(causes, database, left) if state == "ordered" else []
-    cuts = {left, right, delayed, *(x for span in down for x in span), *(x for b, e, _ in before for x in (b, e)), *queue}
+    cuts = {
+        left,
+        right,
+        delayed,
+        *(x for span in down for x in span),
+        *(x for b, e, _ in before for x in (b, e)),
+        *queue,
+    }
     cuts |= causes.turns(left, right, Explains.RESTORES_OFF, database)
     for a, b in pairwise(sorted(x for x in cuts if left <= x <= right)):
-        yield b, *_cause(causes, file, (a, left, state, words, delayed), (down, before, queue), prefix)
+        yield (
+            b,
+            *_cause(causes, file, (a, left, state, words, delayed), (down, before, queue), prefix),
+        )
 
 
 def _cause(
-    causes: Causes, file: File, at: tuple[int, int, str, str, int], of: tuple[list[tuple[int, int]], list[tuple[int, int, str]], list[int]],
+    causes: Causes,
+    file: File,
+    at: tuple[int, int, str, str, int],
+    of: tuple[list[tuple[int, int]], list[tuple[int, int, str]], list[int]],
     prefix: str,
-) -> tuple[str, str]:  # fmt: skip
+) -> tuple[str, str]:
     a, ordered, state, words, delayed = at
     down, before, queue = of
     database = file.number >> FILE_BITS
@@ -67,7 +89,10 @@ def _cause(
         return prefix + "landed, being validated", file.name
     if state == "ordered":
         if queue and a < queue[-1]:
-            return prefix + "landed, waits for a restore worker", f"{causes.scenario.replay.workers} are busy"
+            return (
+                prefix + "landed, waits for a restore worker",
+                f"{causes.scenario.replay.workers} are busy",
+            )
         off = causes.during(a, a + 1, Explains.RESTORES_OFF, database)
         if off and causes.during(ordered, ordered + 1, Explains.RESTORES_OFF, database):
             return prefix + f"landed, restores are off ({off})", file.name
@@ -107,7 +132,9 @@ def _restores(causes: Causes, database: int) -> list[tuple[int, int, str]]:
 
 
 def _served_before(causes: Causes, database: int, ordered: int) -> list[int]:
-    """The instant at which a worker takes up a restore that was ordered then; none if one was free at once."""
+    """The instant at which a worker takes up a restore that was ordered then; none if one was free
+    at once.
+    """
     workers = causes.scenario.replay.workers
     others = [
         span

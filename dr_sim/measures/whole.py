@@ -1,12 +1,14 @@
-"""All legs of a run, in the run's own time: curves of exposure, true and reported, and of replay lag; time unprotected.
+"""All legs of a run, in the run's own time: curves of exposure, true and reported, and of replay
+lag; time unprotected.
 
-Exposure is defined for all the time in which a primary takes writes: from the start to the failure, from each promotion
-on to the next failure; in between nothing can be lost any more, and the time counts for nothing. While there is no second
-side, a failure would cost all that was written since the last promotion at the least: until then the survivor and the
-primary before it held the same, and since then nothing has been in two places. So exposure rises from the promotion on
-until the new network's first full has landed whole (to failures of class host and database: until a full lies in the new
-primary's own share), and to the end of the run where no new secondary ever comes. The service at an instant is its worst
-database of those that are online in that leg.
+Exposure is defined for all the time in which a primary takes writes: from the start to the failure,
+from each promotion on to the next failure; in between nothing can be lost any more, and the time
+counts for nothing. While there is no second side, a failure would cost all that was written since
+the last promotion at the least: until then the survivor and the primary before it held the same,
+and since then nothing has been in two places. So exposure rises from the promotion on until the new
+network's first full has landed whole (to failures of class host and database: until a full lies in
+the new primary's own share), and to the end of the run where no new secondary ever comes. The
+service at an instant is its worst database of those that are online in that leg.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ Measure = Callable[[Tables, Scenario, int], Curve]
 
 
 class Whole:
-    """A run's legs, opened. Its curves are those of the worst of all databases, of one, or of the worst of a tenant's."""
+    """A run's legs, opened. Its curves are those of the worst of all databases, of one, or of the
+    worst of a tenant's.
+    """
 
     def __init__(self, legs: Sequence[Leg]) -> None:
         self.legs = list(legs)
@@ -51,7 +55,9 @@ class Whole:
         return self.end_us if following is None else following[0].begins_us
 
     def still_in(self, leg: Leg, time_us: int) -> bool:
-        """Whether an instant of a leg's time is before the next one begins: its world is played on to the run's end."""
+        """Whether an instant of a leg's time is before the next one begins: its world is played on
+        to the run's end.
+        """
         following = self.after(leg)
         return following is None or leg.begins_us + time_us < following[0].begins_us
 
@@ -60,14 +66,19 @@ class Whole:
 
     @property
     def first_failure_us(self) -> int:
-        """When the first of the databases took no more writes at the first primary, or its server fell, though it came back by
-        itself; the run's end if none ever did."""
+        """When the first of the databases took no more writes at the first primary, or its server
+        fell, though it came back by itself; the run's end if none ever did.
+        """
         t = self.opened[0]
         fell: list[int] = t["truth.down"]["time_us"][:1].tolist()
         return min([service_up_until_us(t, self.scenario), *fell])
 
-    def curve(self, head: str, database: str = "", failure_class: str = "site", tenant: str = "") -> AnyCurve:
-        """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the measured part of the run."""
+    def curve(
+        self, head: str, database: str = "", failure_class: str = "site", tenant: str = ""
+    ) -> AnyCurve:
+        """The curve that an SLA line means by its measure (scenario/sla.py, CURVES), of the
+        measured part of the run.
+        """
         begin, end = self.scenario.measure_from_us, self.end_us
         if head == "outage_if_now":
             return self.outage_if_now(database, tenant).window(begin, end)
@@ -93,12 +104,23 @@ class Whole:
         return self._over("lag", replay_lag, (database, tenant), alone=False)
 
     def outage_if_now(self, database: str = "", tenant: str = "") -> Falling:
-        """Of the time in which a primary is up; where no second side ever comes again, there is no way over."""
-        found = [self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs]
+        """Of the time in which a primary is up; where no second side ever comes again, there is no
+        way over.
+        """
+        found = [
+            self._outage_in(leg, (database, tenant)).shifted(leg.begins_us) for leg in self.legs
+        ]
         alone = self._never_again((database, tenant))
         if alone.duration_us:
             stop = alone.stops_us()
-            found.append(Falling(alone.start_us, stop, np.full(len(stop), NO_WAY_US, np.int64), np.zeros(len(stop), np.int64)))
+            found.append(
+                Falling(
+                    alone.start_us,
+                    stop,
+                    np.full(len(stop), NO_WAY_US, np.int64),
+                    np.zeros(len(stop), np.int64),
+                )
+            )
         return joined_falling(found)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
@@ -147,11 +169,17 @@ def _exposure(failure_class: str) -> tuple[str, Measure]:
 def _databases(scenario: Scenario, of: tuple[str, str]) -> list[int]:
     """Those of a name ('': any) and a tenant ('': any)."""
     name, tenant = of
-    return [i for i, d in enumerate(scenario.databases) if name in ("", d.name) and (not tenant or tenant in d.tenants)]
+    return [
+        i
+        for i, d in enumerate(scenario.databases)
+        if name in ("", d.name) and (not tenant or tenant in d.tenants)
+    ]
 
 
 def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
-    """[from a leg's first promotion, until every database is restored at the new secondary, or its end), in the run's time."""
+    """[from a leg's first promotion, until every database is restored at the new secondary, or its
+    end), in the run's time.
+    """
     found: list[tuple[int, int]] = []
     for leg, t in whole.each:
         promoted = [r.time_us for r in t.rows("truth.promoted")]
@@ -162,18 +190,29 @@ def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
         if following is not None:
             until = _restored_us(*following)
             if until is None:
-                until = next((r.time_us for kind in ("truth.failed", "truth.promoted") for r in following[1].rows(kind)), None)
+                until = next(
+                    (
+                        r.time_us
+                        for kind in ("truth.failed", "truth.promoted")
+                        for r in following[1].rows(kind)
+                    ),
+                    None,
+                )
             end = end if until is None else following[0].begins_us + until
         found.append((begin, max(begin, end)))
     return found
 
 
 def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[int, bool]]:
-    """By database that was promoted, (for how long the new primary had nothing of it restored behind it, whether the run ended
-    before it had; the primary's own failure ends that time too); and of the service under '': from the first promotion until every one of them is restored at the new
-    secondary. Empty if nothing was promoted."""
+    """By database that was promoted, (for how long the new primary had nothing of it restored
+    behind it, whether the run ended before it had; the primary's own failure ends that time too);
+    and of the service under '': from the first promotion until every one of them is restored at the
+    new secondary. Empty if nothing was promoted.
+    """
     names = [d.name for d in leg.scenario.databases]
-    promoted = {names[x.database]: x.promoted_us for x in failover.losses if x.promoted_us is not None}
+    promoted = {
+        names[x.database]: x.promoted_us for x in failover.losses if x.promoted_us is not None
+    }
     if not promoted:
         return {}
     following = whole.after(leg)
@@ -183,9 +222,15 @@ def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[i
     else:
         later, t = following
         at, end = later.begins_us - leg.begins_us, run_end_us(t, later.scenario)
-        first = {d.name: t.of("truth.restored", i)["time_us"][:1].tolist() for i, d in enumerate(later.scenario.databases)}
-        again = next((r.time_us for kind in ("truth.failed", "truth.promoted") for r in t.rows(kind)), None)
-        none = (at + end, True) if again is None else (at + again, False)  # it failed before anything was restored
+        first = {
+            d.name: t.of("truth.restored", i)["time_us"][:1].tolist()
+            for i, d in enumerate(later.scenario.databases)
+        }
+        again = next(
+            (r.time_us for kind in ("truth.failed", "truth.promoted") for r in t.rows(kind)), None
+        )
+        # it failed before anything was restored
+        none = (at + end, True) if again is None else (at + again, False)
         until = {name: (at + us[0], False) if us else none for name, us in first.items()}
     last, censored = max(until.values())  # what is not restored counts to the end
     each = {name: (us - promoted[name], open_end) for name, (us, open_end) in until.items()}
@@ -193,6 +238,11 @@ def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[i
 
 
 def _restored_us(leg: Leg, t: Tables) -> int | None:
-    """When the last of a leg's databases was restored at its secondary for the first time; None if one never was."""
-    first = [t.of("truth.restored", i)["time_us"][:1].tolist() for i in range(len(leg.scenario.databases))]
+    """When the last of a leg's databases was restored at its secondary for the first time; None if
+    one never was.
+    """
+    first = [
+        t.of("truth.restored", i)["time_us"][:1].tolist()
+        for i in range(len(leg.scenario.databases))
+    ]
     return max(us for (us,) in first) if all(first) else None

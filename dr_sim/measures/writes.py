@@ -1,8 +1,9 @@
 """When a database took no writes because its transaction log was full.
 
-By SQL Server's rules (9002) it was up and reads went on: apart from the outage of a failover nothing failed, nobody is sent
-anywhere, and it ends by itself with the next log backup. By PostgreSQL's rules the server had fallen: the same time is an
-outage too, see outcome.py. Commits that were refused are no data loss, as nobody was told that they are safe.
+By SQL Server's rules (9002) it was up and reads went on: apart from the outage of a failover
+nothing failed, nobody is sent anywhere, and it ends by itself with the next log backup. By
+PostgreSQL's rules the server had fallen: the same time is an outage too, see outcome.py. Commits
+that were refused are no data loss, as nobody was told that they are safe.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class Refusal:
 
 
 def refusals(record: Record, scenario: Scenario) -> list[Refusal]:
-    """In order; of one that began before measure_from_us the rest, with all its commits. The world ends every one."""
+    """In order; of one that began before measure_from_us the rest, with all its commits. The world
+    ends every one.
+    """
     t = tables(record)
     found: list[Refusal] = []
     begun: dict[int, int] = {}

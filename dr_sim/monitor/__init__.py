@@ -1,1 +1,3 @@
-"""A monitor on a third machine, which knows nothing of what the recovery manager believes. PURE, as recovery/ is."""
+"""A monitor on a third machine, which knows nothing of what the recovery manager believes. PURE, as
+recovery/ is.
+"""

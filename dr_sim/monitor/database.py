@@ -1,12 +1,14 @@
-"""What the alert job of a monitor tells of one database, from nothing but the histories of backups and restores.
+"""What the alert job of a monitor tells of one database, from nothing but the histories of backups
+and restores.
 
-Theory of operation. Built-in log shipping has a third server with an alert job that runs every 2 minutes. It reads when the
-last backup was made and when the last restore ended, and raises 14420 or 14421 if that is too long ago. So it tells when
-the recovery manager is dead, when the restore job does not run, and when a restore hangs: whatever has not been restored
-is seen from outside. It cannot tell why.
-Two things keep its texts true. A database into which nobody writes has nothing to restore: 14421 asks for a backup that is
-not restored. And a database that has not been restored yet has no restore to be late: it is watched from its first one on.
-Like any alert, one that is up is raised again and grows from error to critical.
+Theory of operation. Built-in log shipping has a third server with an alert job that runs every 2
+minutes. It reads when the last backup was made and when the last restore ended, and raises 14420 or
+14421 if that is too long ago. So it tells when the recovery manager is dead, when the restore job
+does not run, and when a restore hangs: whatever has not been restored is seen from outside. It
+cannot tell why. Two things keep its texts true. A database into which nobody writes has nothing to
+restore: 14421 asks for a backup that is not restored. And a database that has not been restored yet
+has no restore to be late: it is watched from its first one on. Like any alert, one that is up is
+raised again and grows from error to critical.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ BACKUP_OVERDUE, OUT_OF_SYNC = 14420, 14421
 class MonitorConfig:
     """Thresholds of one database, in microseconds.
 
-    backup_us: between backups; restore_us: between restores; every_us: the alert job runs at whole multiples of this;
-    repeat_us: an alert that is up is raised again after so long; critical_after_us: and is critical after so long;
-    interval_us: how far apart its backups are by schedule; logs: it has log backups.
+    backup_us: between backups; restore_us: between restores; every_us: the alert job runs at whole
+    multiples of this; repeat_us: an alert that is up is raised again after so long;
+    critical_after_us: and is critical after so long; interval_us: how far apart its backups are by
+    schedule; logs: it has log backups.
     """
 
     name: str
@@ -41,9 +44,9 @@ class MonitorConfig:
 class Sight:
     """What the histories show now. Instants in microseconds; -1: there is none.
 
-    last_backup_us: when the last backup ended; last_restore_us: when the last restore ended; restored_up_to_us: up to when
-    the backup that was restored last holds what was written; missing_since_us: the same of the oldest backup that is
-    finished and not restored.
+    last_backup_us: when the last backup ended; last_restore_us: when the last restore ended;
+    restored_up_to_us: up to when the backup that was restored last holds what was written;
+    missing_since_us: the same of the oldest backup that is finished and not restored.
     """
 
     last_backup_us: int
@@ -74,13 +77,19 @@ class DatabaseMonitor:
     def look(self, now_us: int, sight: Sight) -> list[MonitorAlert]:
         """One run of the alert job."""
         found = []
-        for event_id, late in ((BACKUP_OVERDUE, self._backup_due_us(sight)), (OUT_OF_SYNC, self._restore_due_us(sight))):
+        for event_id, late in (
+            (BACKUP_OVERDUE, self._backup_due_us(sight)),
+            (OUT_OF_SYNC, self._restore_due_us(sight)),
+        ):
             if late < 0 or now_us <= late:
                 self.begun.pop(event_id, None)
                 self.raised_us.pop(event_id, None)
                 continue
             since = self.begun.setdefault(event_id, now_us)
-            if event_id in self.raised_us and now_us < self.raised_us[event_id] + self.config.repeat_us:
+            if (
+                event_id in self.raised_us
+                and now_us < self.raised_us[event_id] + self.config.repeat_us
+            ):
                 continue
             self.raised_us[event_id] = now_us
             level = "critical" if now_us - since >= self.config.critical_after_us else "error"
@@ -90,9 +99,16 @@ class DatabaseMonitor:
     def next_us(self, now_us: int, sight: Sight) -> int:
         """The run of the alert job, after now, that can tell something first."""
         dues = []
-        for event_id, late in ((BACKUP_OVERDUE, self._backup_due_us(sight)), (OUT_OF_SYNC, self._restore_due_us(sight))):
+        for event_id, late in (
+            (BACKUP_OVERDUE, self._backup_due_us(sight)),
+            (OUT_OF_SYNC, self._restore_due_us(sight)),
+        ):
             if late >= 0:
-                again = self.raised_us[event_id] + self.config.repeat_us if event_id in self.raised_us else 0
+                again = (
+                    self.raised_us[event_id] + self.config.repeat_us
+                    if event_id in self.raised_us
+                    else 0
+                )
                 dues.append(max(late + 1, again))
         if sight.missing_since_us < 0:  # whatever is made next and is not restored
             dues.append(now_us + self.config.restore_us - self.config.interval_us)
@@ -103,13 +119,17 @@ class DatabaseMonitor:
         """Is nothing up, and everything restored but what was made within the last interval?"""
         interval_us = self.config.interval_us
         recent = now_us - sight.last_backup_us <= 2 * interval_us and not self.begun
-        return recent and (sight.missing_since_us < 0 or now_us - sight.missing_since_us <= interval_us)
+        return recent and (
+            sight.missing_since_us < 0 or now_us - sight.missing_since_us <= interval_us
+        )
 
     def _backup_due_us(self, sight: Sight) -> int:
         return max(sight.last_backup_us, self.watched_from_us) + self.config.backup_us
 
     def _restore_due_us(self, sight: Sight) -> int:
-        """Out of sync: what is not restored is too old, or it is there and nothing has been restored for too long."""
+        """Out of sync: what is not restored is too old, or it is there and nothing has been
+        restored for too long.
+        """
         if sight.last_restore_us < 0 or sight.missing_since_us < 0:
             return -1
         in_sync_us = max(sight.last_restore_us, sight.missing_since_us - self.config.interval_us)
@@ -121,14 +141,16 @@ class DatabaseMonitor:
             minutes = (now_us - max(sight.last_backup_us, self.watched_from_us)) // MINUTE_US
             what = "backup log operation" if config.logs else "backup operation"
             text = (
-                f"The log shipping primary database {config.name} has backup threshold of {config.backup_us // MINUTE_US}"
+                f"The log shipping primary database {config.name} has backup threshold of "
+                f"{config.backup_us // MINUTE_US}"
                 f" minutes and has not performed a {what} for {minutes} minutes."
             )
             return MonitorAlert(event_id, level, minutes, text)
         minutes = (now_us - sight.last_restore_us) // MINUTE_US
         latency = (now_us - sight.restored_up_to_us) // MINUTE_US
         text = (
-            f"The log shipping secondary database {config.name} has restore threshold of {config.restore_us // MINUTE_US}"
+            f"The log shipping secondary database {config.name} has restore threshold of "
+            f"{config.restore_us // MINUTE_US}"
             f" minutes and is out of sync. No restore was performed for {minutes} minutes."
             f" Restored latency is {latency} minutes."
         )

@@ -1,9 +1,11 @@
-"""Quiet logs in one step: what logs that land whole and in order do to a database's replay, without three events for each.
+"""Quiet logs in one step: what logs that land whole and in order do to a database's replay, without
+three events for each.
 
-The world may know that nothing else can happen until a log is restored, and so for the next one. If replay is quiet too,
-Landed, Validated and Restored would each be answered as always: Validate; Save, RenameWorkingCopy, Restore; Save. `absorb`
-leaves the state that they would leave. `usual_answers` are those commands. Each run compares them, and some of what was
-absorbed, with what a fresh machine does that stands at the same place (`Standing`, world/spot_check.py).
+The world may know that nothing else can happen until a log is restored, and so for the next one. If
+replay is quiet too, Landed, Validated and Restored would each be answered as always: Validate;
+Save, RenameWorkingCopy, Restore; Save. `absorb` leaves the state that they would leave.
+`usual_answers` are those commands. Each run compares them, and some of what was absorbed, with what
+a fresh machine does that stands at the same place (`Standing`, world/spot_check.py).
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from dr_sim.recovery.saved import last_restore_from_text, restore_text
 
 
 def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
-    """Would a new log, on that fork from that LSN on, be restored as soon as it has landed, and that be all? What is
-    absorbed leaves replay as quiet as it was."""
+    """Would a new log, on that fork from that LSN on, be restored as soon as it has landed, and
+    that be all? What is absorbed leaves replay as quiet as it was.
+    """
     state = db.state
     return (
         state.redo_lsn == first_lsn
@@ -35,24 +38,39 @@ def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
         and db.watch.stuck is None
         and db.config.log_interval_us <= db.rules.age_us  # so it cannot be restored too late
         and not (
-            db.late_since_us or db.promoted or db.recovering or db.pending or db.bad or db.recopying or db.alerts.begun or db.repair.policy or db.repair.steps
-            or db.rules.delay_us or db.rules.every_us or db.counts
+            db.late_since_us
+            or db.promoted
+            or db.recovering
+            or db.pending
+            or db.bad
+            or db.recopying
+            or db.alerts.begun
+            or db.repair.policy
+            or db.repair.steps
+            or db.rules.delay_us
+            or db.rules.every_us
+            or db.counts
         )
-    )  # fmt: skip
+    )
 
 
 def window_alarm_goes_to_us(db: DatabaseReplay, mono_us: int, landed_mono_us: int) -> int:
-    """Where the alarm 'window' is set anew if it goes off then and a log last landed at that instant. Not later than
-    mono_us: it tells of silence instead."""
+    """Where the alarm 'window' is set anew if it goes off then and a log last landed at that
+    instant. Not later than mono_us: it tells of silence instead.
+    """
     return mono_us if db.drain is not None else landed_mono_us + db.watch.window_us
 
 
 def absorb(
-    db: DatabaseReplay, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int], restored: Sequence[int],
+    db: DatabaseReplay,
+    logs: Sequence[tuple[str, BackupHeader]],
+    landed: Sequence[int],
+    restored: Sequence[int],
     utc_minus_mono_us: int,
-) -> tuple[str, list[str]]:  # fmt: skip
-    """Logs have landed and been restored, each before the next had landed. What was saved of each: its counter, which is
-    the same for all, and the clock of the last restore."""
+) -> tuple[str, list[str]]:
+    """Logs have landed and been restored, each before the next had landed. What was saved of each:
+    its counter, which is the same for all, and the clock of the last restore.
+    """
     taken: list[File] = []
     clocks = []
     for (name, header), landed_us, restored_us in zip(logs, landed, restored, strict=True):
@@ -64,7 +82,15 @@ def absorb(
         file.attempts = 1
         db.files[name] = file
         taken.append(file)
-        clocks.append(restore_text(restored_us, restored_us + utc_minus_mono_us, modified_utc_us, header.started_utc_us, name))
+        clocks.append(
+            restore_text(
+                restored_us,
+                restored_us + utc_minus_mono_us,
+                modified_utc_us,
+                header.started_utc_us,
+                name,
+            )
+        )
     db.keeping.shelf.add_logs(cast(list[Stored], taken))
     db.watch.landed_mono_us = landed[-1]
     db.progress.newest = taken[-1]
@@ -73,10 +99,12 @@ def absorb(
     return "1", clocks
 
 
-# ---- for spot checks ------------------------------------------------------------------------------------------------
+# ---- for spot checks
 @dataclass(frozen=True, slots=True)
 class QuietLog:
-    """A quiet log, and the monotonic instants at which it landed, its hash was known and it was restored."""
+    """A quiet log, and the monotonic instants at which it landed, its hash was known and it was
+    restored.
+    """
 
     name: str
     header: BackupHeader
@@ -114,24 +142,38 @@ def stand(db: DatabaseReplay, at: Standing) -> None:
 
 
 def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> list[list[Command]]:
-    """The commands that Landed, Validated, Restored, and then the alarm 'window', of a quiet log are answered with."""
+    """The commands that Landed, Validated, Restored, and then the alarm 'window', of a quiet log
+    are answered with.
+    """
     database, name, header, restored_us = db.name, log.name, log.header, log.restored_us
     clock = restore_text(
-        restored_us, restored_us + utc_minus_mono_us, header.finished_utc_us, header.started_utc_us, name
+        restored_us,
+        restored_us + utc_minus_mono_us,
+        header.finished_utc_us,
+        header.started_utc_us,
+        name,
     )
     return [
         [Validate(database, name)],
-        [Save(f"attempts/{database}/{name}", "1"), RenameWorkingCopy(database, name, 1), Restore(database, name, False)],
+        [
+            Save(f"attempts/{database}/{name}", "1"),
+            RenameWorkingCopy(database, name, 1),
+            Restore(database, name, False),
+        ],
         [Save(f"restored/{database}", clock)],
         [SetAlarm(database, "window", window_alarm_goes_to_us(db, restored_us, log.landed_us))],
     ]
 
 
 def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
-    """What differs between a replay that has absorbed that log, its last, and one that has taken the steps; '' if nothing."""
+    """What differs between a replay that has absorbed that log, its last, and one that has taken
+    the steps; '' if nothing.
+    """
     for replay in (db, stepped):
         if name not in replay.files:
-            return f"the machine {'after the steps ' if replay is stepped else ''}knows of no such log"
+            return (
+                f"the machine {'after the steps ' if replay is stepped else ''}knows of no such log"
+            )
     pairs = {
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
@@ -141,7 +183,12 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
         "alerts": (db.alerts.begun, stepped.alerts.begun),
     }
     mine, theirs = db.files[name], stepped.files[name]
-    pairs.update({f"{field} of the file": (getattr(mine, field), getattr(theirs, field)) for field in File.__slots__})
+    pairs.update(
+        {
+            f"{field} of the file": (getattr(mine, field), getattr(theirs, field))
+            for field in File.__slots__
+        }
+    )
     for what, (absorbed, after_steps) in pairs.items():
         if absorbed != after_steps:
             return f"{what} is {absorbed!r} in the machine, {after_steps!r} after the steps"

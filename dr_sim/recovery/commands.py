@@ -1,5 +1,7 @@
-"""What a recovery machine asks for. The commands of one handle() run in order; a Save is durable before the next
-starts, and if it fails the rest are dropped and the machine is thrown away and resumed from the store."""
+"""What a recovery machine asks for. The commands of one handle() run in order; a Save is durable
+before the next starts, and if it fails the rest are dropped and the machine is thrown away and
+resumed from the store.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ class Command:
     pass
 
 
-# ---- durable state and time --------------------------------------------------------------------------------------
+# ---- durable state and time
 @dataclass(slots=True)
 class Save(Command):
     """Put value under key in the store; an empty value removes the key."""
@@ -24,7 +26,9 @@ class Save(Command):
 
 @dataclass(slots=True)
 class SetAlarm(Command):
-    """One alarm per (scope, what); setting it again moves it. An instant in the past fires at once."""
+    """One alarm per (scope, what); setting it again moves it. An instant in the past fires at
+    once.
+    """
 
     scope: str
     what: str
@@ -39,10 +43,12 @@ class CancelAlarm(Command):
 
 @dataclass(slots=True)
 class TakeInventory(Command):
-    """Look at what is really there; answered by Inventory. Part of every resume, before anything is decided."""
+    """Look at what is really there; answered by Inventory. Part of every resume, before anything is
+    decided.
+    """
 
 
-# ---- files -----------------------------------------------------------------------------------------------------
+# ---- files
 @dataclass(slots=True)
 class Validate(Command):
     """Hash a landed file (and compare properties); answered by Validated or ValidationFailed."""
@@ -53,7 +59,9 @@ class Validate(Command):
 
 @dataclass(slots=True)
 class Recopy(Command):
-    """Send the file again from the primary's share; answered by a new Landed, or by RecopyFailed."""
+    """Send the file again from the primary's share; answered by a new Landed, or by
+    RecopyFailed.
+    """
 
     database: str
     name: str
@@ -61,9 +69,10 @@ class Recopy(Command):
 
 @dataclass(slots=True)
 class RenameWorkingCopy(Command):
-    """The working copy in the restore folder bears the name that carries these attempts: one that an earlier attempt has
-    left is renamed, otherwise it will be made under that name when a worker takes the file up. The replicated share is
-    never written to."""
+    """The working copy in the restore folder bears the name that carries these attempts: one that
+    an earlier attempt has left is renamed, otherwise it will be made under that name when a worker
+    takes the file up. The replicated share is never written to.
+    """
 
     database: str
     name: str
@@ -78,13 +87,15 @@ class Delete(Command):
     name: str
 
 
-# ---- the engine --------------------------------------------------------------------------------------------------
+# ---- the engine
 @dataclass(slots=True)
 class Restore(Command):
-    """Hand a backup's working copy to the engine: this is the read that the counter counts. Answered by Restored, and the
-    copy is gone, or by RestoreFailed, and it stays for the next attempt unless the file lands anew or is deleted.
+    """Hand a backup's working copy to the engine: this is the read that the counter counts.
+    Answered by Restored, and the copy is gone, or by RestoreFailed, and it stays for the next
+    attempt unless the file lands anew or is deleted.
 
-    replace: a full that takes the place of what is there; the engine drops the old copy only when it is done.
+    replace: a full that takes the place of what is there; the engine drops the old copy only when
+    it is done.
     """
 
     database: str
@@ -94,8 +105,9 @@ class Restore(Command):
 
 @dataclass(slots=True)
 class RestoreUntil(Command):
-    """As Restore, of a log, but the engine stops just before the first commit at or after an instant, by the primary's
-    clock (STOPAT). Answered likewise."""
+    """As Restore, of a log, but the engine stops just before the first commit at or after an
+    instant, by the primary's clock (STOPAT). Answered likewise.
+    """
 
     database: str
     name: str
@@ -111,15 +123,19 @@ class Recover(Command):
 
 @dataclass(slots=True)
 class Disconnect(Command):
-    """Throw everyone out who reads the database here; from now on nobody gets in but its restores."""
+    """Throw everyone out who reads the database here; from now on nobody gets in but its
+    restores.
+    """
 
     database: str
 
 
-# ---- the primary -------------------------------------------------------------------------------------------------
+# ---- the primary
 @dataclass(slots=True)
 class AskPrimary(Command):
-    """Look at the backup jobs there and for the file that covers an LSN on a fork; answered by PrimaryAnswered."""
+    """Look at the backup jobs there and for the file that covers an LSN on a fork; answered by
+    PrimaryAnswered.
+    """
 
     database: str
     fork: int
@@ -141,13 +157,14 @@ class AskShare(Command):
     database: str
 
 
-# ---- people and failover --------------------------------------------------------------------------------------------
+# ---- people and failover
 @dataclass(slots=True)
 class RaiseAlert(Command):
-    """source: SOURCE of recovery/alerts.py (R13). event_id: 1 missing log, 2 no new logs, 3 errors while restoring, 4 and up: others.
+    """source: SOURCE of recovery/alerts.py (R13). event_id: 1 missing log, 2 no new logs, 3 errors
+    while restoring, 4 and up: others.
 
-    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12). database '': it is
-    about the service as a whole.
+    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12).
+    database '': it is about the service as a whole.
     """
 
     source: str
@@ -176,7 +193,9 @@ class RefuseOrder(Command):
 
 @dataclass(slots=True)
 class EnterPhase(Command):
-    """The failover has moved on to this state (see recovery/failover.py); recorded, outage phases are cut by it."""
+    """The failover has moved on to this state (see recovery/failover.py); recorded, outage phases
+    are cut by it.
+    """
 
     phase: str
 
@@ -205,39 +224,46 @@ class Redirect(Command):
     """Send users' requests to this side; answered by Redirected."""
 
 
-# ---- added later -------------------------------------------------------------------------------------------------
+# ---- added later
 @dataclass(slots=True)
 class Drop(Command):
-    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot hold both (R11)."""
+    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot
+    hold both (R11).
+    """
 
     database: str
 
 
 @dataclass(slots=True)
 class ClearRestoreFolder(Command):
-    """Remove every working copy: what an earlier life of the manager has left there, whole or not. The first command of
-    every resume."""
+    """Remove every working copy: what an earlier life of the manager has left there, whole or not.
+    The first command of every resume.
+    """
 
 
 @dataclass(slots=True)
 class AdmitReaders(Command):
-    """The failover was called off: people may read the standby again, whom Disconnect had kept out."""
+    """The failover was called off: people may read the standby again, whom Disconnect had kept
+    out.
+    """
 
     database: str
 
 
 @dataclass(slots=True)
 class ListShare(Command):
-    """Read the headers of all whole backups in the primary's share; answered by ShareListed. A share may answer while its
-    machine is dead."""
+    """Read the headers of all whole backups in the primary's share; answered by ShareListed. A
+    share may answer while its machine is dead.
+    """
 
     database: str
 
 
 @dataclass(slots=True)
 class Fetch(Command):
-    """Send these files of the primary's share, in this order (a JSON list of names), and nothing else of the database before
-    them; each is answered by a new Landed, or by RecopyFailed."""
+    """Send these files of the primary's share, in this order (a JSON list of names), and nothing
+    else of the database before them; each is answered by a new Landed, or by RecopyFailed.
+    """
 
     database: str
     names: type_json
@@ -245,8 +271,9 @@ class Fetch(Command):
 
 @dataclass(slots=True)
 class EndRestore(Command):
-    """Kill the engine's session that restores that file, if it began before an instant; answered by RestoreFailed, or by
-    RestoreGoesOn if it did not."""
+    """Kill the engine's session that restores that file, if it began before an instant; answered by
+    RestoreFailed, or by RestoreGoesOn if it did not.
+    """
 
     database: str
     name: str
@@ -254,10 +281,36 @@ class EndRestore(Command):
 
 
 COMMANDS: tuple[type[Command], ...] = (
-    Save, SetAlarm, CancelAlarm, TakeInventory, Validate, Recopy, RenameWorkingCopy, Delete, Restore, Recover,
-    AskPrimary, TakeBackup, AskShare, RaiseAlert, PageOperator, RefuseOrder, EnterPhase, Fence, TakeTail, Redirect,
-    Drop, ClearRestoreFolder, Disconnect, Provision, AdmitReaders, RestoreUntil, ListShare, Fetch, EndRestore,
-)  # fmt: skip
+    Save,
+    SetAlarm,
+    CancelAlarm,
+    TakeInventory,
+    Validate,
+    Recopy,
+    RenameWorkingCopy,
+    Delete,
+    Restore,
+    Recover,
+    AskPrimary,
+    TakeBackup,
+    AskShare,
+    RaiseAlert,
+    PageOperator,
+    RefuseOrder,
+    EnterPhase,
+    Fence,
+    TakeTail,
+    Redirect,
+    Drop,
+    ClearRestoreFolder,
+    Disconnect,
+    Provision,
+    AdmitReaders,
+    RestoreUntil,
+    ListShare,
+    Fetch,
+    EndRestore,
+)
 """Every command there is, in an order that journals rely on: add at the end."""
 
 __all__ = [c.__name__ for c in COMMANDS] + ["COMMANDS", "Command", "type_json"]

@@ -1,4 +1,5 @@
-"""What the recovery manager is told of its service, once, in integers. The world builds these from a scenario.
+"""What the recovery manager is told of its service, once, in integers. The world builds these from
+a scenario.
 
 No field has a default: every value comes from the scenario, whose defaults name their sources.
 """
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 class DatabaseConfig:
     """One database of the service.
 
-    log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail is taken.
-    full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to wait for.
-    share_path: what stands before a replicated name in a full path at the secondary, its last separator included.
-    machine: where it lives; while that is silent nobody asks it for a backup.
-    retention_us, keep_fulls: how long files stay in the secondary's share, and how many fulls at the least.
+    log_interval_us 0: it takes no log backups (a search index, say): no log is missed and no tail
+    is taken. full_scheduled: the primary takes fulls by itself, so `skip_ahead` has something to
+    wait for. share_path: what stands before a replicated name in a full path at the secondary, its
+    last separator included. machine: where it lives; while that is silent nobody asks it for a
+    backup. retention_us, keep_fulls: how long files stay in the secondary's share, and how many
+    fulls at the least.
     """
 
     name: str
@@ -32,11 +34,12 @@ class DatabaseConfig:
 class ReplayConfig:
     """Limits and habits of replay, for all databases (R6-R12).
 
-    attempts: a log whose attempts are above it is in trouble; age_us: so is one older than this since its backup
-    finished; retry_us: between retries; window_us: no log landed for so long is an alert; critical_after_us: an
-    alert that lasts so long is critical; on_hole, otherwise: 'bridge', 'skip_ahead' or 'resync'; delay_us: replay
-    delay, counted from the instant the log was cut; every_us: restore job at whole multiples of the monotonic clock
-    (0: as soon as a log has landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
+    attempts: a log whose attempts are above it is in trouble; age_us: so is one older than this
+    since its backup finished; retry_us: between retries; window_us: no log landed for so long is an
+    alert; critical_after_us: an alert that lasts so long is critical; on_hole, otherwise: 'bridge',
+    'skip_ahead' or 'resync'; delay_us: replay delay, counted from the instant the log was cut;
+    every_us: restore job at whole multiples of the monotonic clock (0: as soon as a log has
+    landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
     """
 
     attempts: int
@@ -55,11 +58,12 @@ class ReplayConfig:
 class FailoverConfig:
     """When and by whom the service is failed over (R14).
 
-    mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them must have been
-    silent for silent_for_us (0: all); operators: who may order a failover; on_duty: who is paged;
-    drain_limit_us: how long draining and the tails, all together, may wait for files on their way. Replaying what has
-    landed has no limit, but one restore has: restore_limit_us; then it is taken to hang. A planned failover waits on and says so at every limit. directory: there is one that replicates apart
-    from the databases, and users need what it lacks.
+    mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them
+    must have been silent for silent_for_us (0: all); operators: who may order a failover; on_duty:
+    who is paged; drain_limit_us: how long draining and the tails, all together, may wait for files
+    on their way. Replaying what has landed has no limit, but one restore has: restore_limit_us;
+    then it is taken to hang. A planned failover waits on and says so at every limit. directory:
+    there is one that replicates apart from the databases, and users need what it lacks.
     """
 
     mode: str

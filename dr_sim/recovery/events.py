@@ -1,10 +1,11 @@
 """What a recovery machine is told. Each event carries time twice and the incarnation it answers.
 
-mono_us is the secondary's monotonic clock (timers); utc_us its wall clock, in microseconds since 1970 UTC
-(names and texts): it may be wrong or run backwards. incarnation is the one that gave the command this event
-answers, 0 for an event nobody asked for; an answer to an older incarnation is recorded and ignored.
-Field types are limited to int, bool, str, Kind, BackupHeader and Json so that the journal can hold them
-whole; fields marked observed() differ between real engines from run to run and stay outside the digest.
+mono_us is the secondary's monotonic clock (timers); utc_us its wall clock, in microseconds since
+1970 UTC (names and texts): it may be wrong or run backwards. incarnation is the one that gave the
+command this event answers, 0 for an event nobody asked for; an answer to an older incarnation is
+recorded and ignored. Field types are limited to int, bool, str, Kind, BackupHeader and Json so that
+the journal can hold them whole; fields marked observed() differ between real engines from run to
+run and stay outside the digest.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dr_sim.backups.model import BackupHeader
 
 type_json = str  # a JSON text
 OwnNumber = int
-"""An engine's own error number, kept outside the digest: engines refuse one damaged file by different ones, and the outcome
-is the same."""
+"""An engine's own error number, kept outside the digest: engines refuse one damaged file by
+different ones, and the outcome is the same.
+"""
 
 
 def observed() -> str:
@@ -31,20 +33,25 @@ class Event:
     incarnation: int
 
 
-# ---- files -------------------------------------------------------------------------------------------------
+# ---- files
 @dataclass(slots=True)
 class Landed(Event):
-    """The replication service reports a file of the usual size, closed, in the secondary's share."""
+    """The replication service reports a file of the usual size, closed, in the secondary's
+    share.
+    """
 
     database: str
     name: str  # the replicated name, attempts 0
-    modified_utc_us: int  # file property: when the primary finished writing it, by the primary's clock
+    # file property: when the primary finished writing it, by the primary's clock
+    modified_utc_us: int
     size_bytes: int  # nominal
 
 
 @dataclass(slots=True)
 class Validated(Event):
-    """Validation passed: the hash agrees (and the properties, where configured) and the header is readable."""
+    """Validation passed: the hash agrees (and the properties, where configured) and the header is
+    readable.
+    """
 
     database: str
     name: str
@@ -53,7 +60,9 @@ class Validated(Event):
 
 @dataclass(slots=True)
 class ValidationFailed(Event):
-    """outcome: 'hash_mismatch', 'properties_mismatch', 'no_manifest' (its backup never finished), 'missing'."""
+    """outcome: 'hash_mismatch', 'properties_mismatch', 'no_manifest' (its backup never finished),
+    'missing'.
+    """
 
     database: str
     name: str
@@ -71,7 +80,7 @@ class RecopyFailed(Event):
     reason: str
 
 
-# ---- the engine --------------------------------------------------------------------------------------------
+# ---- the engine
 @dataclass(slots=True)
 class Restored(Event):
     """The engine took the backup; where the database stands now."""
@@ -110,15 +119,15 @@ class RecoverFailed(Event):
     error_text: str = observed()
 
 
-# ---- the primary, asked over the management path -------------------------------------------------------------
+# ---- the primary, asked over the management path
 @dataclass(slots=True)
 class PrimaryAnswered(Event):
     """Answer to AskPrimary. If not reachable, nothing else in it means anything.
 
-    covering_name: the file in the primary's share whose range holds the LSN asked for ('' if there is none);
-    copying: that file is in transfer or queued for it now. remakeable: the log still holds that LSN, so the
-    next log backup will cover it. jobs_paused: why log backups are paused ('move', 'upgrade', ...), '' if not.
-    clock_there_utc_us: what the primary's wall clock shows.
+    covering_name: the file in the primary's share whose range holds the LSN asked for ('' if there
+    is none); copying: that file is in transfer or queued for it now. remakeable: the log still
+    holds that LSN, so the next log backup will cover it. jobs_paused: why log backups are paused
+    ('move', 'upgrade', ...), '' if not. clock_there_utc_us: what the primary's wall clock shows.
     """
 
     database: str
@@ -148,18 +157,21 @@ class BackupFailed(Event):
 
 @dataclass(slots=True)
 class ShareAnswered(Event):
-    """Answer to AskShare: names finished in the primary's share that have not landed yet, oldest first, and
-    when each was last written, UTC us by the primary's clock (JSON object)."""
+    """Answer to AskShare: names finished in the primary's share that have not landed yet, oldest
+    first, and when each was last written, UTC us by the primary's clock (JSON object).
+    """
 
     database: str
     reachable: bool
     waiting: type_json
 
 
-# ---- detection and failover ----------------------------------------------------------------------------------
+# ---- detection and failover
 @dataclass(slots=True)
 class HeartbeatLost(Event):
-    """The first expected heartbeat of a machine did not come; last_seen is on the secondary's monotonic clock."""
+    """The first expected heartbeat of a machine did not come; last_seen is on the secondary's
+    monotonic clock.
+    """
 
     machine: str
     last_seen_mono_us: int
@@ -178,8 +190,9 @@ class FailoverOrdered(Event):
 
 @dataclass(slots=True)
 class FailoverOrderedToPoint(Event):
-    """An unplanned failover in which replay stops just before an instant, by the primary's clock. target: the database
-    that stops there; '': every one."""
+    """An unplanned failover in which replay stops just before an instant, by the primary's clock.
+    target: the database that stops there; '': every one.
+    """
 
     operator: str
     target: str
@@ -201,15 +214,18 @@ class Fenced(Event):
 
 @dataclass(slots=True)
 class FenceFailed(Event):
-    """reason: 'unreachable' (the order was never delivered) or 'no answer' (it may have been obeyed)."""
+    """reason: 'unreachable' (the order was never delivered) or 'no answer' (it may have been
+    obeyed).
+    """
 
     reason: str
 
 
 @dataclass(slots=True)
 class TailTaken(Event):
-    """The tail-log backup is finished and on its way under this name. If the log held nothing new: the
-    last log backup's if that is on its way still, '' if it has landed."""
+    """The tail-log backup is finished and on its way under this name. If the log held nothing new:
+    the last log backup's if that is on its way still, '' if it has landed.
+    """
 
     database: str
     name: str
@@ -233,7 +249,7 @@ class Redirected(Event):
     """Users' requests are being sent to this side."""
 
 
-# ---- time and restart ------------------------------------------------------------------------------------------
+# ---- time and restart
 @dataclass(slots=True)
 class Alarm(Event):
     """A timer set by SetAlarm went off. scope is a database's name, or '' for the whole service."""
@@ -246,9 +262,9 @@ class Alarm(Event):
 class Inventory(Event):
     """Answer to TakeInventory: what is really there.
 
-    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists}};
-    files: JSON {database: [[name, modified_utc_us, size_bytes], ...]} of what lies in the secondary's share;
-    silent: JSON {machine: last_seen_mono_us} of machines whose heartbeats are missing now.
+    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists}}; files:
+    JSON {database: [[name, modified_utc_us, size_bytes], ...]} of what lies in the secondary's
+    share; silent: JSON {machine: last_seen_mono_us} of machines whose heartbeats are missing now.
     """
 
     databases: type_json
@@ -256,12 +272,14 @@ class Inventory(Event):
     silent: type_json
 
 
-# ---- added later -------------------------------------------------------------------------------------------------
+# ---- added later
 @dataclass(slots=True)
 class NoRoom(Event):
-    """A full was not restored: the disk has not the room for it beside the old copy. The database stands where it stood.
+    """A full was not restored: the disk has not the room for it beside the old copy. The database
+    stands where it stood.
 
-    required_bytes: what it takes; free_bytes: what there is; old_copy_bytes: what dropping the old copy would free.
+    required_bytes: what it takes; free_bytes: what there is; old_copy_bytes: what dropping the old
+    copy would free.
     """
 
     database: str
@@ -275,8 +293,9 @@ class NoRoom(Event):
 
 @dataclass(slots=True)
 class PrimaryError(Event):
-    """The primary's own error log, over the management path. what: 'full', 'incremental' or 'log', a backup that failed
-    there; 'writes', its transaction log is full and commits are refused."""
+    """The primary's own error log, over the management path. what: 'full', 'incremental' or 'log',
+    a backup that failed there; 'writes', its transaction log is full and commits are refused.
+    """
 
     database: str
     what: str
@@ -286,8 +305,10 @@ class PrimaryError(Event):
 
 @dataclass(slots=True)
 class ShareListed(Event):
-    """Answer to ListShare: the whole backups in the primary's share, name to header as saved.header_text writes it (JSON
-    object). A backup that was cut off has no header and is not in the list; damage further inside does not show."""
+    """Answer to ListShare: the whole backups in the primary's share, name to header as
+    saved.header_text writes it (JSON object). A backup that was cut off has no header and is not in
+    the list; damage further inside does not show.
+    """
 
     database: str
     reachable: bool
@@ -296,7 +317,9 @@ class ShareListed(Event):
 
 @dataclass(slots=True)
 class RestoreGoesOn(Event):
-    """Answer to EndRestore: the session was left alone. begun_mono_us: when it began; -1: it waits for a worker."""
+    """Answer to EndRestore: the session was left alone. begun_mono_us: when it began; -1: it waits
+    for a worker.
+    """
 
     database: str
     name: str
@@ -304,9 +327,34 @@ class RestoreGoesOn(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    Landed, Validated, ValidationFailed, RecopyFailed, Restored, RestoreFailed, Recovered, RecoverFailed,
-    PrimaryAnswered, BackupTaken, BackupFailed, ShareAnswered, HeartbeatLost, HeartbeatBack, FailoverOrdered,
-    OperatorAnswered, Fenced, FenceFailed, TailTaken, TailFailed, Redirected, Alarm, Inventory,
-    NoRoom, PrimaryError, Provisioned, FailoverOrderedToPoint, ShareListed, RestoreGoesOn,
-)  # fmt: skip
+    Landed,
+    Validated,
+    ValidationFailed,
+    RecopyFailed,
+    Restored,
+    RestoreFailed,
+    Recovered,
+    RecoverFailed,
+    PrimaryAnswered,
+    BackupTaken,
+    BackupFailed,
+    ShareAnswered,
+    HeartbeatLost,
+    HeartbeatBack,
+    FailoverOrdered,
+    OperatorAnswered,
+    Fenced,
+    FenceFailed,
+    TailTaken,
+    TailFailed,
+    Redirected,
+    Alarm,
+    Inventory,
+    NoRoom,
+    PrimaryError,
+    Provisioned,
+    FailoverOrderedToPoint,
+    ShareListed,
+    RestoreGoesOn,
+)
 """Every event there is, in an order that journals rely on: add at the end."""

@@ -1,16 +1,17 @@
 """Failover: when, by whose word, and in which order (R14, R15).
 
-Theory of operation. One state and a literal table of the moves there are; any other move raises and leaves the state
-as it was. Silence of the machines (silence.py) is one alarm at the instant at which it will have been long enough.
-Where nothing is restored here and the primary's share holds no way back either (fetching.py), nothing begins, by order or
-by silence: it is told (event 15), at every retry.
-The databases are emptied (emptying.py) and brought online here (online.py), each with retries of its own. The point
-of no return is a fence that is confirmed, or else the first order to bring a database online here: before it a
-failover that silence began is called off when the machines are heard again, and a planned one when nothing can be
-fenced. Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a primary
-that has been stopped must not be left without a successor. State is durable before anything is done in it, so a
-restart goes on in the same state from what the inventory shows; it announces its phase again, which changes nothing:
-the first announcement counts.
+Theory of operation. One state and a literal table of the moves there are; any other move raises and
+leaves the state as it was. Silence of the machines (silence.py) is one alarm at the instant at
+which it will have been long enough. Where nothing is restored here and the primary's share holds no
+way back either (fetching.py), nothing begins, by order or by silence: it is told (event 15), at
+every retry. The databases are emptied (emptying.py) and brought online here (online.py), each with
+retries of its own. The point of no return is a fence that is confirmed, or else the first order to
+bring a database online here: before it a failover that silence began is called off when the
+machines are heard again, and a planned one when nothing can be fenced. Where the fence may have
+been obeyed (fencing.py) it is asked for again, and the answer decides: a primary that has been
+stopped must not be left without a successor. State is durable before anything is done in it, so a
+restart goes on in the same state from what the inventory shows; it announces its phase again, which
+changes nothing: the first announcement counts.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from dr_sim.recovery.commands import (
     RefuseOrder,
     Save,
     SetAlarm,
-)  # fmt: skip
+)
 from dr_sim.recovery.config import FailoverConfig
 from dr_sim.recovery.emptying import Emptying
 from dr_sim.recovery.fencing import OPEN, Fencing
@@ -82,13 +83,32 @@ class IllegalMoveError(Exception):
 
 class Failover:
     __slots__ = (
-        "by_silence", "config", "databases", "emptying", "fencing", "hanging", "online", "order", "planned", "retry_us", "seeking", "silence", "state",
-    )  # fmt: skip
+        "by_silence",
+        "config",
+        "databases",
+        "emptying",
+        "fencing",
+        "hanging",
+        "online",
+        "order",
+        "planned",
+        "retry_us",
+        "seeking",
+        "silence",
+        "state",
+    )
 
     def __init__(
-        self, config: FailoverConfig, databases: dict[str, DatabaseReplay], retry_us: int, saved: str, alerts: AlertBook
-    ) -> None:  # fmt: skip
-        """saved: the state as stored, '' if there is none; alerts: those of the service as a whole."""
+        self,
+        config: FailoverConfig,
+        databases: dict[str, DatabaseReplay],
+        retry_us: int,
+        saved: str,
+        alerts: AlertBook,
+    ) -> None:
+        """saved: the state as stored, '' if there is none; alerts: those of the service as a
+        whole.
+        """
         self.config = config
         self.databases = databases
         self.retry_us = retry_us
@@ -96,7 +116,8 @@ class Failover:
         self.planned = False
         self.seeking = False  # a way back in the primary's share, as there is none here
         self.order: events.FailoverOrdered | None = None  # it waits for what comes of that
-        self.by_silence = False  # begun because machines were silent, not because someone ordered it
+        # begun because machines were silent, not because someone ordered it
+        self.by_silence = False
         self.fencing = Fencing(alerts, retry_us)
         self.silence = Silence(config)
         self.emptying = Emptying(databases, config.drain_limit_us, retry_us)
@@ -114,7 +135,7 @@ class Failover:
                 if name in databases:
                     databases[name].stop_before_utc_us = at
 
-    # ---- states -----------------------------------------------------------------------------------------------------
+    # ---- states
     def move(self, state: State, out: list[Command]) -> None:
         if state not in MOVES[self.state]:
             raise IllegalMoveError(f"no move from {self.state.value} to {state.value}")
@@ -124,10 +145,18 @@ class Failover:
 
     def _save(self, out: list[Command]) -> None:
         values: dict[str, object] = {
-            "state": self.state.value, "planned": self.planned, "by_silence": self.by_silence,
-            "fence": self.fencing.status, "drain_since": self.emptying.since, "declined": sorted(self.silence.declined),
-        }  # fmt: skip
-        stops = {name: db.stop_before_utc_us for name, db in self.databases.items() if db.stop_before_utc_us}
+            "state": self.state.value,
+            "planned": self.planned,
+            "by_silence": self.by_silence,
+            "fence": self.fencing.status,
+            "drain_since": self.emptying.since,
+            "declined": sorted(self.silence.declined),
+        }
+        stops = {
+            name: db.stop_before_utc_us
+            for name, db in self.databases.items()
+            if db.stop_before_utc_us
+        }
         if stops:
             values["stop_before"] = stops
         out.append(Save("failover", json.dumps(values, ensure_ascii=False)))
@@ -137,7 +166,9 @@ class Failover:
         return self.state not in _OFF
 
     def resume(self, mono_us: int, utc_us: int, silent: dict[str, int], out: list[Command]) -> None:
-        """Go on in the state that was saved; what the engines show to be recovered is not recovered again."""
+        """Go on in the state that was saved; what the engines show to be recovered is not recovered
+        again.
+        """
         self.silence.observed(silent)
         for machine in silent:
             self._mark_silent(machine, True)
@@ -167,7 +198,7 @@ class Failover:
             self._fence(out)  # an answer to the incarnation before is lost
         self._watch_silence(mono_us, out)
 
-    # ---- detection ----------------------------------------------------------------------------------------------------
+    # ---- detection
     def lost(self, e: events.HeartbeatLost, out: list[Command]) -> None:
         self._mark_silent(e.machine, True)
         if self.silence.lost(e.machine, e.last_seen_mono_us):
@@ -221,10 +252,13 @@ class Failover:
             out.append(SetAlarm("", "silent", max(at, mono_us)))
 
     def _something_here(self) -> bool:
-        """Could any database be brought online here? Otherwise a failover would only stop a primary that may be alive. A full
-        that has not been validated opens no gate: it may have been cut off."""
+        """Could any database be brought online here? Otherwise a failover would only stop a primary
+        that may be alive. A full that has not been validated opens no gate: it may have been cut
+        off.
+        """
         return any(
-            db.state.exists or any(file.kind == FULL and file.state == VALID for file in db.files.values())
+            db.state.exists
+            or any(file.kind == FULL and file.state == VALID for file in db.files.values())
             for db in self.databases.values()
         )
 
@@ -244,7 +278,9 @@ class Failover:
                 self._look_elsewhere(None, out)
         elif e.what == "page" and self.state is State.DECIDING:
             self._page(e.mono_us, out)
-        elif e.what == "drain" and (self.state in (State.DRAINING, State.TAIL) or self.emptying.later):
+        elif e.what == "drain" and (
+            self.state in (State.DRAINING, State.TAIL) or self.emptying.later
+        ):
             if self.planned and not self.silence.is_long(e.mono_us):
                 self.emptying.wait_on(e, out)
                 return
@@ -256,13 +292,17 @@ class Failover:
             self.hanging.look(e, out)
         elif e.what == "tail" and self.state in (State.DRAINING, State.TAIL) and self.planned:
             self.emptying.tails_again(out)
-        elif e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked:
+        elif (
+            e.what == "fence" and self.on and not self.fencing.confirmed and not self.fencing.asked
+        ):
             self._fence(out)
         elif e.what == "recover":
             self._recover_again(e, out)
 
     def _recover_again(self, e: events.Alarm, out: list[Command]) -> None:
-        """A retry: what could not be brought online is ordered again; where nothing is here, it is looked for again."""
+        """A retry: what could not be brought online is ordered again; where nothing is here, it is
+        looked for again.
+        """
         self.online.again(out)
         for name in self.emptying.without_a_way():
             self.online.tell(name, e, out)
@@ -270,7 +310,7 @@ class Failover:
         if self.emptying.later:
             out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
 
-    # ---- what lies in the primary's share ---------------------------------------------------------------------------
+    # ---- what lies in the primary's share
     def _look_elsewhere(self, order: events.FailoverOrdered | None, out: list[Command]) -> None:
         """Nothing is here: a failover begins only if the primary's share holds a way back."""
         self.order = order
@@ -302,7 +342,9 @@ class Failover:
         """Begin, if there is anything to be brought online; else tell, at every retry."""
         if not found:
             text = nothing_here_text()
-            self.fencing.alerts.tell(e.mono_us, e.utc_us, _NOTHING, NOTHING_HERE, self._minutes(e), "", text, out)
+            self.fencing.alerts.tell(
+                e.mono_us, e.utc_us, _NOTHING, NOTHING_HERE, self._minutes(e), "", text, out
+            )
             out.append(SetAlarm("", "silent", e.mono_us + self.retry_us))
         elif self.config.mode == "automatic":
             self._begin(False, True, out)
@@ -313,9 +355,13 @@ class Failover:
     def restore_goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
         self.hanging.goes_on(e, out)
 
-    # ---- orders -------------------------------------------------------------------------------------------------------
+    # ---- orders
     def ordered(self, e: events.FailoverOrdered, out: list[Command]) -> None:
-        broken = [name for name, db in self.databases.items() if db.watch.stuck is not None or db.repair.policy]
+        broken = [
+            name
+            for name, db in self.databases.items()
+            if db.watch.stuck is not None or db.repair.policy
+        ]
         if e.operator not in self.config.operators:
             out.append(RefuseOrder(e.operator, "not authorised"))
         elif self.planned and not e.planned and self.state in (State.DRAINING, State.TAIL):
@@ -330,12 +376,18 @@ class Failover:
             else:
                 self._look_elsewhere(e, out)
         elif e.planned and broken:
-            out.append(RefuseOrder(e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"))
+            out.append(
+                RefuseOrder(
+                    e.operator, f"the chain of database [{broken[0]}] is broken: data would be lost"
+                )
+            )
         else:
             self._begin(e.planned, False, out)
 
     def ordered_to_point(self, e: events.FailoverOrderedToPoint, out: list[Command]) -> None:
-        """Replay stops just before an instant. A copy that holds later writes already cannot go back."""
+        """Replay stops just before an instant. A copy that holds later writes already cannot go
+        back.
+        """
         at = e.stop_before_utc_us
         concerned = [db for name, db in self.databases.items() if e.target in ("", name)]
         past = [db.name for db in concerned if db.state.exists and _holds_later(db, at)]
@@ -346,7 +398,10 @@ class Failover:
         elif not self._something_here():
             out.append(RefuseOrder(e.operator, "no database has been restored here yet"))
         elif past:
-            why = f"the copy of database [{past[0]}] holds what was written after {utc_text(at)} already"
+            why = (
+                f"the copy of database [{past[0]}] holds what was written after "
+                f"{utc_text(at)} already"
+            )
             out.append(RefuseOrder(e.operator, why))
         else:
             for db in concerned:
@@ -376,7 +431,7 @@ class Failover:
         self.move(State.FENCING, out)
         out.append(Fence(planned))
 
-    # ---- fencing ----------------------------------------------------------------------------------------------------
+    # ---- fencing
     def _fence(self, out: list[Command]) -> None:
         """Ask (again); what may come of it is durable first."""
         self.fencing.about_to_ask()
@@ -384,8 +439,10 @@ class Failover:
         out.append(Fence(self.planned))
 
     def fenced(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
-        """Unplanned, it goes on whether or not the old primary could be reached: two may then accept writes, and it is
-        told. But a primary that is heard again is not left for one that is not needed."""
+        """Unplanned, it goes on whether or not the old primary could be reached: two may then
+        accept writes, and it is told. But a primary that is heard again is not left for one that is
+        not needed.
+        """
         fencing = self.fencing
         if not self.on or not fencing.asked:
             return
@@ -394,12 +451,19 @@ class Failover:
         if fencing.confirmed:
             if needless:
                 fencing.tell_heard_again(e, self._minutes(e), True, out)
-        elif fencing.status == OPEN and (needless or (self.planned and self.state is State.FENCING)):
+        elif fencing.status == OPEN and (
+            needless or (self.planned and self.state is State.FENCING)
+        ):
             self._call_off(e, out)
             return
         elif isinstance(e, events.FenceFailed):
-            waits = self.state is State.FENCING and (needless or self.planned) and not self.silence.is_long(e.mono_us)
-            again_us = self.config.silent_for_us if waits or needless else self.retry_us  # users may have no primary at all
+            waits = (
+                self.state is State.FENCING
+                and (needless or self.planned)
+                and not self.silence.is_long(e.mono_us)
+            )
+            # users may have no primary at all
+            again_us = self.config.silent_for_us if waits or needless else self.retry_us
             fencing.tell_failed(e, self._minutes(e), again_us, self.state is State.SERVING, out)
             if waits:
                 self._save(out)
@@ -423,7 +487,7 @@ class Failover:
             db.stop_draining(e.mono_us, e.utc_us, out)
         self._watch_silence(e.mono_us, out)
 
-    # ---- the way over -----------------------------------------------------------------------------------------------
+    # ---- the way over
     def _drain(self, e: events.Event, out: list[Command]) -> None:
         self.planned = self.planned and not self.silence.is_long(e.mono_us)
         self.emptying.since = (e.mono_us, e.utc_us)
@@ -446,7 +510,8 @@ class Failover:
                 emptying.later.discard(name)
                 emptying.tell_left_of(name, e, out)
                 self.online.order(name, out)
-        undecided = self._needless() and not self.fencing.confirmed  # until the old primary has said whether it stopped
+        # until the old primary has said whether it stopped
+        undecided = self._needless() and not self.fencing.confirmed
         if self.state is State.TAIL and emptying.done() and not undecided:
             out.append(CancelAlarm("", "drain"))
             emptying.tell_left(e, out)
@@ -479,7 +544,12 @@ class Failover:
     @property
     def brings_online(self) -> bool:
         """Has the first database been ordered to be brought online here?"""
-        return self.state in (State.RECOVERING, State.PROVISIONING, State.SERVING, State.REDIRECTING)
+        return self.state in (
+            State.RECOVERING,
+            State.PROVISIONING,
+            State.SERVING,
+            State.REDIRECTING,
+        )
 
     def _recovered_all(self, out: list[Command]) -> None:
         if self.state is not State.RECOVERING or self.online.unanswered:
@@ -504,7 +574,9 @@ class Failover:
 
 
 def _holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
-    """Return whether the copy holds, or is being given, what was written at that instant or later."""
+    """Return whether the copy holds, or is being given, what was written at that instant or
+    later.
+    """
     restoring = db.restoring.header if db.restoring is not None else None
     return reached_utc_us(db) > at_utc_us or (
         restoring is not None and restoring.started_utc_us > at_utc_us

@@ -1,11 +1,13 @@
-"""Fetching from the primary's share what nothing brings here by itself: the newest usable chain, and only that chain.
+"""Fetching from the primary's share what nothing brings here by itself: the newest usable chain,
+and only that chain.
 
-Theory of operation. A standby that is gone or empty may have no way back among the files here, while the primary's share
-holds one; and a share may answer while its machine is dead. So the headers of the whole backups there are read (`ListShare`),
-the best way is planned over what lies here and there, and what it lacks here is fetched in its order, before anything else
-of the database. Files that lie here are preferred: only if those there lead further is any of them sent. A file that
-arrives damaged, or that the share cannot send, is left out of the next plan: so an older chain takes the place of a newer one
-whose full is corrupt.
+Theory of operation. A standby that is gone or empty may have no way back among the files here,
+while the primary's share holds one; and a share may answer while its machine is dead. So the
+headers of the whole backups there are read (`ListShare`), the best way is planned over what lies
+here and there, and what it lacks here is fetched in its order, before anything else of the
+database. Files that lie here are preferred: only if those there lead further is any of them sent. A
+file that arrives damaged, or that the share cannot send, is left out of the next plan: so an older
+chain takes the place of a newer one whose full is corrupt.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
 
 class Fetching:
-    """there: headers in the primary's share by name, None until it has been listed. asked: its answer is awaited.
-    coming: names that were asked for and have not landed; useless: those that the share could not send."""
+    """there: headers in the primary's share by name, None until it has been listed. asked: its
+    answer is awaited. coming: names that were asked for and have not landed; useless: those that
+    the share could not send.
+    """
 
     __slots__ = ("asked", "coming", "db", "there", "useless")
 
@@ -53,7 +57,9 @@ class Fetching:
         self.asked = False
         self.there = None
         if e.reachable:
-            self.there = {name: header_from_text(text) for name, text in json.loads(e.files).items()}
+            self.there = {
+                name: header_from_text(text) for name, text in json.loads(e.files).items()
+            }
 
     def landed(self, name: str) -> None:
         self.coming.discard(name)
@@ -63,12 +69,20 @@ class Fetching:
         self.useless.add(name)
 
     def lacking(self) -> list[str]:
-        """Names of what the best way needs and what does not lie here, in its order; none if nothing there leads further."""
+        """Names of what the best way needs and what does not lie here, in its order; none if
+        nothing there leads further.
+        """
         db, there = self.db, self.there
         if not there:
             return []
-        here = {f.name: f.header for f in db.files.values() if f.state == VALID and f.header is not None}
-        away = {name: header for name, header in there.items() if name not in here and not self._given_up(name)}
+        here = {
+            f.name: f.header for f in db.files.values() if f.state == VALID and f.header is not None
+        }
+        away = {
+            name: header
+            for name, header in there.items()
+            if name not in here and not self._given_up(name)
+        }
         if not away:
             return []
         way = self._best(list(here.values()), list(away.values()))
@@ -80,8 +94,9 @@ class Fetching:
         return name in self.useless or (file is not None and file.state == LOST)
 
     def _best(self, here: list[BackupHeader], away: list[BackupHeader]) -> Plan:
-        """The way that gets furthest; of ways that get as far, one that goes on from the database's position, then one on a
-        full that lies here."""
+        """The way that gets furthest; of ways that get as far, one that goes on from the database's
+        position, then one on a full that lies here.
+        """
         state = self.db.state
         logs_away = [header for header in away if header.kind != FULL]
         fulls = [header for header in here + away if header.kind == FULL]
@@ -98,7 +113,9 @@ class Fetching:
         return best
 
     def fetch(self, out: list[Command]) -> list[str]:
-        """Have what is lacking sent; returns the names. What lies here and was taken for restored is read first."""
+        """Have what is lacking sent; returns the names. What lies here and was taken for restored
+        is read first.
+        """
         names = []
         for name in self.lacking():
             file = self.db.files.get(name)
@@ -115,7 +132,9 @@ class Fetching:
 
     def on_its_way_again(self) -> set[str]:
         """Files that came damaged and are being copied again."""
-        return {f.name for f in self.db.bad.values() if f.state == BAD and f.name in self.db.recopying}
+        return {
+            f.name for f in self.db.bad.values() if f.state == BAD and f.name in self.db.recopying
+        }
 
 
 def _further(way: Plan, than: Plan) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dr_sim.backups.model import BackupHeader, Kind
 
 UNKNOWN, CHECKING, VALID, BAD, LOST = range(5)
-"""UNKNOWN: seen after a restart, taken for restored, its header not read. CHECKING: a Validate is out.
-VALID: the hash agreed. BAD: it did not, or the file is gone. LOST: and it cannot be copied again."""
+"""UNKNOWN: seen after a restart, taken for restored, its header not read. CHECKING: a Validate is
+out. VALID: the hash agreed. BAD: it did not, or the file is gone. LOST: and it cannot be copied
+again.
+"""
 
 _KINDS = {kind.word: int(kind) for kind in Kind}
 LOG = int(Kind.LOG)
@@ -21,11 +23,13 @@ def kind_of(name: str) -> int:
 
 
 class File:
-    """A landed file. done: restored, or its range is behind the database's position: nothing waits for it.
+    """A landed file. done: restored, or its range is behind the database's position: nothing waits
+    for it.
 
-    attempts is the read counter (R5); failures counts validations that failed in a row; contradictions how often the
-    primary has said of one that had passed that it is another file; passing how many of its refusals said nothing about it; the monotonic instants retry_at and due say when it
-    may be handed over again, and when the replay delay lets it.
+    attempts is the read counter (R5); failures counts validations that failed in a row;
+    contradictions how often the primary has said of one that had passed that it is another file;
+    passing how many of its refusals said nothing about it; the monotonic instants retry_at and due
+    say when it may be handed over again, and when the replay delay lets it.
     """
 
     __slots__ = (
@@ -47,11 +51,13 @@ class File:
         "retry_at_mono_us",
         "size_bytes",
         "state",
-    )  # fmt: skip
+    )
 
     copied = True  # to backups.retention: what lies here came from the primary
 
-    def __init__(self, name: str, kind: int, modified_utc_us: int, size_bytes: int, landed_mono_us: int) -> None:
+    def __init__(
+        self, name: str, kind: int, modified_utc_us: int, size_bytes: int, landed_mono_us: int
+    ) -> None:
         self.name = name
         self.kind = kind
         self.modified_utc_us = modified_utc_us

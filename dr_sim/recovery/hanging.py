@@ -1,12 +1,15 @@
-"""Restores that hang in a failover: told of, and at last ended, so that the failover goes on (R12, R15).
+"""Restores that hang in a failover: told of, and at last ended, so that the failover goes on (R12,
+R15).
 
-Theory of operation. What has landed is replayed, however long that takes; but one restore that never ends would hold
-the service down for ever. From the drain's limit on the restores under way are looked at, at every retry. One that goes
-on for longer than an age limit is told of (event 18). One that has gone on for longer than `restore_limit` hangs: its
-session is ended, which leaves the database where it stood. It is tried again once, as what held it up may be over, and
-this time for no longer than the drain's limit; if it hangs again, what it held stays behind and is told.
-The restore of a full is never ended: it leaves nothing that could be brought online. One that waits for a worker does not
-hang: its time begins when it gets one. A planned failover loses nothing, so it ends none.
+Theory of operation. What has landed is replayed, however long that takes; but one restore that
+never ends would hold the service down for ever. From the drain's limit on the restores under way
+are looked at, at every retry. One that goes on for longer than an age limit is told of (event 18).
+One that has gone on for longer than `restore_limit` hangs: its session is ended, which leaves the
+database where it stood. It is tried again once, as what held it up may be over, and this time for
+no longer than the drain's limit; if it hangs again, what it held stays behind and is told. The
+restore of a full is never ended: it leaves nothing that could be brought online. One that waits for
+a worker does not hang: its time begins when it gets one. A planned failover loses nothing, so it
+ends none.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ NEVER_BEGUN_US = -1
 
 
 class Hanging:
-    """limit_us: for how long one restore may go on; again_us: the same when it is tried again. waits_since: by database,
-    the file that waits for a worker, and when it was first seen to."""
+    """limit_us: for how long one restore may go on; again_us: the same when it is tried again.
+    waits_since: by database, the file that waits for a worker, and when it was first seen to.
+    """
 
     __slots__ = ("again_us", "databases", "limit_us", "retry_us", "waits_since")
 
@@ -61,7 +65,9 @@ class Hanging:
         return self.again_us if ended else self.limit_us
 
     def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
-        """It has not gone on for long enough, or waits for a worker. Tell, if it takes longer than an age limit."""
+        """It has not gone on for long enough, or waits for a worker. Tell, if it takes longer than
+        an age limit.
+        """
         db = self.databases[e.database]
         file = db.restoring
         if file is None or file.name != e.name or db.drain is None:

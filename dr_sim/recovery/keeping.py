@@ -1,4 +1,6 @@
-"""Files that are kept: hashed again from time to time (R6), and deleted when nothing needs them (R18)."""
+"""Files that are kept: hashed again from time to time (R6), and deleted when nothing needs them
+(R18).
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class Keeping:
-    """shelf: the files that are whole; spoilt when one of them is so no longer. torn: those of the others that are known
-    of; what is on neither is found by looking at each file."""
+    """shelf: the files that are whole; spoilt when one of them is so no longer. torn: those of the
+    others that are known of; what is on neither is found by looking at each file.
+    """
 
     __slots__ = ("db", "shelf", "torn")
 
@@ -34,21 +37,31 @@ class Keeping:
         out.append(SetAlarm(self.db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
 
     def reverify(self, mono_us: int, out: list[Command]) -> None:
-        """Hash again what a restore would need: what waits, and the newest full with all that follows it."""
+        """Hash again what a restore would need: what waits, and the newest full with all that
+        follows it.
+        """
         db = self.db
         every_us = db.rules.reverify_us
         out.append(SetAlarm(db.name, "reverify", next_multiple_us(mono_us + 1, every_us)))
         names = {file.name for file in db.pending if file.state == VALID}
-        whole = {f.header.backup_id: f for f in db.files.values() if f.state == VALID and f.header is not None}
+        whole = {
+            f.header.backup_id: f
+            for f in db.files.values()
+            if f.state == VALID and f.header is not None
+        }
         headers = [file.header for file in whole.values() if file.header is not None]
         fulls = [(h.finished_utc_us, h.backup_id, h.fork) for h in headers if h.kind == FULL]
         if fulls:
-            names.update(whole[step.backup_id].name for step in plan(headers, fork=max(fulls)[2]).steps)
+            names.update(
+                whole[step.backup_id].name for step in plan(headers, fork=max(fulls)[2]).steps
+            )
         out.extend(Validate(db.name, name) for name in sorted(names))
 
     def prune(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Delete what is older than the retention and needed by no chain that is kept; the counters go with the files.
-        Old files whose headers a restart has lost are looked into first, and go the next time."""
+        """Delete what is older than the retention and needed by no chain that is kept; the counters
+        go with the files. Old files whose headers a restart has lost are looked into first, and go
+        the next time.
+        """
         db = self.db
         out.append(SetAlarm(db.name, "prune", next_multiple_us(mono_us + 1, DAY_US)))
         if db.drain is not None:
@@ -57,11 +70,17 @@ class Keeping:
         old_us = utc_us - retention_us
         names = None
         torn = self.torn = [f for f in self.torn if db.files.get(f.name) is f and f.state != VALID]
-        if len(self.shelf) + len(torn) == len(db.files) and not any(f.state == UNKNOWN for f in torn):
+        if len(self.shelf) + len(torn) == len(db.files) and not any(
+            f.state == UNKNOWN for f in torn
+        ):
             names = self.shelf.prunable(utc_us, retention_us, db.config.keep_fulls, db.state)
         if names is None:
             names = self._look_at_each(utc_us, old_us, out)
-        useless = [f for f in self.torn if f.modified_utc_us < old_us and (f.state == LOST or (f.done and f.state == BAD))]
+        useless = [
+            f
+            for f in self.torn
+            if f.modified_utc_us < old_us and (f.state == LOST or (f.done and f.state == BAD))
+        ]
         names += [f.name for f in sorted(useless, key=File.age_order)]
         self._delete([
             file for file in map(db.files.__getitem__, names)
@@ -73,7 +92,10 @@ class Keeping:
         if any(f.state == UNKNOWN and f.modified_utc_us < old_us for f in db.files.values()):
             landing.look_into_unknown(db, out, old_us)
         self.torn = [f for f in db.files.values() if f.state != VALID or f.header is None]
-        whole = cast(list[Stored], [f for f in db.files.values() if f.state == VALID and f.header is not None])
+        whole = cast(
+            list[Stored],
+            [f for f in db.files.values() if f.state == VALID and f.header is not None],
+        )
         if not self.shelf.usual or len(self.shelf) != len(whole):
             self.shelf = Shelf.of(whole)
             names = self.shelf.prunable(utc_us, utc_us - old_us, db.config.keep_fulls, db.state)

@@ -1,7 +1,7 @@
 """What lands: it is validated, and what fails is copied again.
 
-A log that is whole waits in `pending` for its turn. A file that fails stays among the bad until a copy of it is whole,
-or its range is behind the database, or the primary has it no more.
+A log that is whole waits in `pending` for its turn. A file that fails stays among the bad until a
+copy of it is whole, or its range is behind the database, or the primary has it no more.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def landed(db: DatabaseReplay, e: events.Landed, out: list[Command]) -> None:
     elif file.state != CHECKING and file.state != UNKNOWN:
         file.modified_utc_us = e.modified_utc_us
         file.size_bytes = e.size_bytes
-        file.state = CHECKING  # what was validated lies here no more; a bad one stays bad until it is known to be whole
+        # what was validated lies here no more; a bad one stays bad until it is known to be whole
+        file.state = CHECKING
     else:
         return  # it is being read already, or taken for restored
     if db.recopying:
@@ -65,7 +66,15 @@ def validated(db: DatabaseReplay, e: events.Validated, out: list[Command]) -> No
         return  # deleted meanwhile
     header = e.header
     if header.database != db.name:
-        damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, f"it belongs to {header.database}", out)
+        damaged(
+            db,
+            e,
+            file,
+            "properties_mismatch",
+            PROPERTIES_MISMATCH,
+            f"it belongs to {header.database}",
+            out,
+        )
         return
     if db.drain is not None and not named_rightly(db, file, header):
         damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, _OTHER_TIME, out)
@@ -111,8 +120,9 @@ def replaced(db: DatabaseReplay, file: File, header: BackupHeader) -> None:
 
 
 def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
-    """Did that log's backup begin when its name says (R4)? A name in use moves a later one by a few seconds; an older
-    version is off by an interval of the schedule."""
+    """Did that log's backup begin when its name says (R4)? A name in use moves a later one by a few
+    seconds; an older version is off by an interval of the schedule.
+    """
     if file.kind != LOG:
         return True
     off_us = parse_name(file.name).started_utc_us - header.started_utc_us
@@ -122,11 +132,15 @@ def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
 
 
 def look_at_names(db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
-    """While failing over there is no next log, whose hole would show that an older file came under a newer one's name. So
-    the names of what came after the last restore are held against the headers."""
+    """While failing over there is no next log, whose hole would show that an older file came under
+    a newer one's name. So the names of what came after the last restore are held against the
+    headers.
+    """
     assert db.last is not None
     after = db.last.name
-    for file in [f for name, f in db.files.items() if name > after and f.kind == LOG and f.state == VALID]:
+    for file in [
+        f for name, f in db.files.items() if name > after and f.kind == LOG and f.state == VALID
+    ]:
         if file.header is not None and not named_rightly(db, file, file.header):
             file.done = False
             damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, _OTHER_TIME, out)
@@ -139,10 +153,17 @@ def validation_failed(db: DatabaseReplay, e: events.ValidationFailed, out: list[
 
 
 def damaged(
-    db: DatabaseReplay, e: events.Event, file: File, outcome: str, number: int, text: str, out: list[Command]
+    db: DatabaseReplay,
+    e: events.Event,
+    file: File,
+    outcome: str,
+    number: int,
+    text: str,
+    out: list[Command],
 ) -> None:
-    """What fails is copied again, at once the first time, then at every retry. A backup that was cut off cannot
-    be helped by another copy: the next log covers its range (R10)."""
+    """What fails is copied again, at once the first time, then at every retry. A backup that was
+    cut off cannot be helped by another copy: the next log covers its range (R10).
+    """
     if file.header is not None:
         db.keeping.shelf.spoil()
     elif file not in db.keeping.torn:
@@ -165,22 +186,33 @@ def damaged(
         db.drain.damaged(file, out)
     elif outcome != "no_manifest" and file.failures == 1:
         recopy(db, file.name, out)
-        if outcome == "missing" and not any(f.outcome == "missing" for f in db.bad.values() if f is not file):
-            out.extend(Validate(db.name, f.name) for f in db.pending if f.state == VALID)  # are the others there?
+        if outcome == "missing" and not any(
+            f.outcome == "missing" for f in db.bad.values() if f is not file
+        ):
+            # are the others there?
+            out.extend(Validate(db.name, f.name) for f in db.pending if f.state == VALID)
     db.watch.look(e.mono_us, e.utc_us, out)
     db.advance(e.mono_us, e.utc_us, out)
 
 
-def contradicted(db: DatabaseReplay, e: events.PrimaryAnswered, file: File, out: list[Command]) -> None:
-    """The primary's file of that name covers what the one here does not: it is another, whatever its hash said."""
+def contradicted(
+    db: DatabaseReplay, e: events.PrimaryAnswered, file: File, out: list[Command]
+) -> None:
+    """The primary's file of that name covers what the one here does not: it is another, whatever
+    its hash said.
+    """
     file.done = False
     file.contradictions += 1
     text = "it holds another range than the primary's file of that name"
     damaged(db, e, file, "properties_mismatch", PROPERTIES_MISMATCH, text, out)
 
 
-def look_into_unknown(db: DatabaseReplay, out: list[Command], until_utc_us: int | None = None) -> None:
-    """Read the headers of logs that a restart took for restored: one may be what the chain lacks."""
+def look_into_unknown(
+    db: DatabaseReplay, out: list[Command], until_utc_us: int | None = None
+) -> None:
+    """Read the headers of logs that a restart took for restored: one may be what the chain
+    lacks.
+    """
     for file in db.files.values():
         if file.state == UNKNOWN and (until_utc_us is None or file.modified_utc_us < until_utc_us):
             file.state = CHECKING
@@ -208,7 +240,10 @@ def recopy_failed(db: DatabaseReplay, e: events.RecopyFailed, out: list[Command]
         elif e.reason == "missing":
             del db.bad[e.name]
             file.state = LOST
-            file.error_number, file.error_text = FILE_MISSING, "the file is missing in the primary's share"
+            file.error_number, file.error_text = (
+                FILE_MISSING,
+                "the file is missing in the primary's share",
+            )
             if file.kind != LOG:
                 db.remake.give_up(file, e.mono_us, e.utc_us, out)
             elif file.done:

@@ -1,13 +1,15 @@
 """The recovery manager at the secondary: every event in, a list of commands out.
 
-Theory of operation. It routes each event to the database or to the failover it concerns. After a start or a restart it
-asks for an inventory first and does nothing else until that is there: events that nobody asked for are kept meanwhile.
-Answers to commands of an earlier incarnation are dropped; what they told is in the inventory. What is durable lies in
-the store under these keys:
+Theory of operation. It routes each event to the database or to the failover it concerns. After a
+start or a restart it asks for an inventory first and does nothing else until that is there: events
+that nobody asked for are kept meanwhile. Answers to commands of an earlier incarnation are dropped;
+what they told is in the inventory. What is durable lies in the store under these keys:
   attempts/<database>/<name>   times the file was handed to the engine (R5)
-  restored/<database>          the last successful restore: mono_us utc_us modified_utc_us started_utc_us name
+  restored/<database>          the last successful restore: mono_us utc_us modified_utc_us
+                               started_utc_us name
   header/<database>/<name>     headers of validated fulls and incrementals
-  alert/<database>             since when each danger has been told; alert/ alone: of the service as a whole
+  alert/<database>             since when each danger has been told; alert/ alone: of the service as
+                               a whole
   repair/<database>            the repair that is on
   failover                     its state
 """
@@ -63,21 +65,33 @@ _OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], 
 
 
 class RecoveryManager:
-    """One for the service. saved: the store's content at the start, key to value; never written to here."""
+    """One for the service. saved: the store's content at the start, key to value; never written to
+    here.
+    """
 
     __slots__ = ("_early", "config", "databases", "failover", "incarnation", "ready")
 
     def __init__(self, config: ManagerConfig, incarnation: int, saved: dict[str, str]) -> None:
         self.config = config
         self.incarnation = incarnation
-        self.databases = {each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases}
+        self.databases = {
+            each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases
+        }
         alerts = AlertBook("", config.replay.critical_after_us, saved.get("alert/", ""))
-        self.failover = Failover(config.failover, self.databases, config.replay.retry_us, saved.get("failover", ""), alerts)
+        self.failover = Failover(
+            config.failover,
+            self.databases,
+            config.replay.retry_us,
+            saved.get("failover", ""),
+            alerts,
+        )
         self.ready = False
         self._early: list[events.Event] = []
 
     def resume(self) -> list[Command]:
-        """The first thing after a start or a restart: away with what was under way, then look at what is there."""
+        """The first thing after a start or a restart: away with what was under way, then look at
+        what is there.
+        """
         return [ClearRestoreFolder(), TakeInventory()]
 
     def handle(self, event: events.Event) -> list[Command]:
@@ -97,7 +111,9 @@ class RecoveryManager:
 
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
         """May a log that begins at that position be absorbed (recovery/absorb.py)?"""
-        return self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
+        return (
+            self.ready and not self.failover.on and quiet(self.databases[database], fork, first_lsn)
+        )
 
     def stand_in(self, database: str, at: Standing) -> RecoveryManager:
         """A fresh machine for that database alone, which stands there and knows of no file."""
@@ -142,13 +158,20 @@ class RecoveryManager:
             database.observe(event.mono_us, event.utc_us, state, found, out)
         self.failover.resume(event.mono_us, event.utc_us, json.loads(event.silent), out)
         for database in self.databases.values():
-            if not database.state.exists and database.last is not None and database.last.name and not self.failover.on:
+            if (
+                not database.state.exists
+                and database.last is not None
+                and database.last.name
+                and not self.failover.on
+            ):
                 standby.begin_again(database, event, out)
         early, self._early = self._early, []
         for kept in early:
             self._route(kept, out)
 
-    def _seen(self, event: events.Inventory) -> list[tuple[DatabaseReplay, RestoreState, list[tuple[str, int, int]]]]:
+    def _seen(
+        self, event: events.Inventory
+    ) -> list[tuple[DatabaseReplay, RestoreState, list[tuple[str, int, int]]]]:
         """What an inventory says of each database and of its files."""
         states: dict[str, dict[str, Any]] = json.loads(event.databases)
         files: dict[str, list[list[Any]]] = json.loads(event.files)
@@ -158,9 +181,16 @@ class RecoveryManager:
             state = RestoreState(0, 0, 0, exists=False)
             if seen["exists"]:
                 state = RestoreState(
-                    seen["fork"], seen["redo_lsn"], seen["differential_base_lsn"], bool(seen["restoring"]), True
-                )  # fmt: skip
-            there = [(str(file), int(modified), int(size)) for file, modified, size in files.get(name, [])]
+                    seen["fork"],
+                    seen["redo_lsn"],
+                    seen["differential_base_lsn"],
+                    bool(seen["restoring"]),
+                    True,
+                )
+            there = [
+                (str(file), int(modified), int(size))
+                for file, modified, size in files.get(name, [])
+            ]
             found.append((database, state, there))
         return found
 
@@ -169,6 +199,7 @@ class RecoveryManager:
         for database, state, found in self._seen(event):
             if database.looking and not database.promoted:
                 if database.name in self.failover.online.ordered_before and state.exists:
-                    database.looking = False  # online by our own order, perhaps: Failover.observed looks at that
+                    # online by our own order, perhaps: Failover.observed looks at that
+                    database.looking = False
                     continue
                 standby.looked(database, event, state, found, out)

@@ -1,4 +1,6 @@
-"""Bringing the databases online here, at the end of a failover: ordered, answered, and ordered again where it failed (R15)."""
+"""Bringing the databases online here, at the end of a failover: ordered, answered, and ordered
+again where it failed (R15).
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,21 @@ if TYPE_CHECKING:
 
 
 class Online:
-    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be; in_use: those from which
-    readers had to be disconnected, because they came between the last restore and the order to recover. ordered_before: those
-    that an earlier incarnation may have ordered. errors: what the engine said last of each that could not be recovered."""
+    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be;
+    in_use: those from which readers had to be disconnected, because they came between the last
+    restore and the order to recover. ordered_before: those that an earlier incarnation may have
+    ordered. errors: what the engine said last of each that could not be recovered.
+    """
 
-    __slots__ = ("databases", "errors", "in_use", "ordered_before", "retry_us", "unanswered", "unrecovered")
+    __slots__ = (
+        "databases",
+        "errors",
+        "in_use",
+        "ordered_before",
+        "retry_us",
+        "unanswered",
+        "unrecovered",
+    )
 
     def __init__(self, databases: dict[str, DatabaseReplay], retry_us: int) -> None:
         self.databases = databases
@@ -32,7 +44,9 @@ class Online:
 
     def begin(self, later: set[str], again: bool, out: list[Command]) -> None:
         """Order all but those that come later. again: an earlier incarnation may have done so."""
-        names = [name for name, db in self.databases.items() if not db.promoted and name not in later]
+        names = [
+            name for name, db in self.databases.items() if not db.promoted and name not in later
+        ]
         if again:
             self.ordered_before.update(names)
         for name in names:
@@ -63,8 +77,9 @@ class Online:
         self.unrecovered.discard(e.database)
 
     def failed(self, e: events.RecoverFailed, out: list[Command]) -> None:
-        """Told, and tried again at every retry; the other databases do not wait for it. It may have been recovered by
-        an order from before a restart, whose answer was lost: so it is looked at."""
+        """Told, and tried again at every retry; the other databases do not wait for it. It may have
+        been recovered by an order from before a restart, whose answer was lost: so it is looked at.
+        """
         db = self.databases.get(e.database)
         if db is None:
             return
@@ -88,17 +103,29 @@ class Online:
         db.alerts.tell(e.mono_us, e.utc_us, "recover", NOT_RECOVERED, minutes, "", text, out)
 
     def of_nothing(self) -> list[str]:
-        """Those that could not be recovered because there is no copy of them here, or none that is one of the primary."""
-        return [name for name in self.databases if name in self.unrecovered and not self.databases[name].state.exists]
+        """Those that could not be recovered because there is no copy of them here, or none that is
+        one of the primary.
+        """
+        return [
+            name
+            for name in self.databases
+            if name in self.unrecovered and not self.databases[name].state.exists
+        ]
 
     def observed(self, e: events.Inventory) -> list[events.Recovered]:
-        """A later look at what is there: a database that is online here has been recovered by an order from before a
-        restart, whoever was told. If there was none, somebody brought it online by mistake."""
+        """A later look at what is there: a database that is online here has been recovered by an
+        order from before a restart, whoever was told. If there was none, somebody brought it online
+        by mistake.
+        """
         found = []
         for name, seen in json.loads(e.databases).items():
             db = self.databases.get(name)
             if name not in self.ordered_before:
                 continue
             if db is not None and not db.promoted and seen["exists"] and not seen["restoring"]:
-                found.append(events.Recovered(e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], seen["redo_lsn"]))
+                found.append(
+                    events.Recovered(
+                        e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], seen["redo_lsn"]
+                    )
+                )
         return found

@@ -1,12 +1,14 @@
 """Does replay get on? Judged by what waits here, not by what has been restored (R8, R12).
 
-Theory of operation. A restore that is slow, that hangs or that queues for a worker tells nothing until it ends, and a
-replay that stands tells nothing at all. So the age of the oldest log that has landed and is not restored is watched. On
-the quiet path each log is restored before the next one lands, and nothing is done for it here. Only when a log lands, or
-the alarm 'window' goes off, while an earlier log has waited for a minute, one alarm, 'waits', is set at the instant at
-which the oldest log passes its limit. From then on event 18 is raised at every retry until that log is restored or passed.
-A log that landed late is past its age at once: it has one retry interval to be restored in, so a backlog that drains
-after an outage is no news. What `watch` tells of a chain that is stuck is not told twice, nor is event 8.
+Theory of operation. A restore that is slow, that hangs or that queues for a worker tells nothing
+until it ends, and a replay that stands tells nothing at all. So the age of the oldest log that has
+landed and is not restored is watched. On the quiet path each log is restored before the next one
+lands, and nothing is done for it here. Only when a log lands, or the alarm 'window' goes off, while
+an earlier log has waited for a minute, one alarm, 'waits', is set at the instant at which the
+oldest log passes its limit. From then on event 18 is raised at every retry until that log is
+restored or passed. A log that landed late is past its age at once: it has one retry interval to be
+restored in, so a backlog that drains after an outage is no news. What `watch` tells of a chain that
+is stuck is not told twice, nor is event 8.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """newest: the log that landed last, if it was not absorbed. armed_at_us: where the alarm 'waits' stands, -1: nowhere.
-    copy_since_us: when a full was restored here last: no log could be restored over it before."""
+    """newest: the log that landed last, if it was not absorbed. armed_at_us: where the alarm
+    'waits' stands, -1: nowhere. copy_since_us: when a full was restored here last: no log could be
+    restored over it before.
+    """
 
     __slots__ = ("armed_at_us", "copy_since_us", "db", "newest")
 
@@ -51,13 +55,17 @@ class Progress:
             self.look(mono_us, utc_us, out)
 
     def full_landed(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """A backup of a database without logs has landed while one of its kind is still being restored."""
+        """A backup of a database without logs has landed while one of its kind is still being
+        restored.
+        """
         restoring = self.db.restoring
         if restoring is not None and restoring.kind == file.kind and self.armed_at_us < 0:
             self.look(mono_us, utc_us, out)
 
     def window(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """The alarm 'window' went off. A log that the lanes absorb is restored within its interval."""
+        """The alarm 'window' went off. A log that the lanes absorb is restored within its
+        interval.
+        """
         newest, db = self.newest, self.db
         if newest is None or newest.done or self.armed_at_us >= 0:
             return
@@ -67,7 +75,9 @@ class Progress:
             self.look(mono_us, utc_us, out)
 
     def look(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Tell of the oldest log that waits if it is past its limit, and set the alarm for when it will be."""
+        """Tell of the oldest log that waits if it is past its limit, and set the alarm for when it
+        will be.
+        """
         db = self.db
         self.armed_at_us = -1
         if db.drain is not None or db.watch.stuck is not None or not db.state.exists:
@@ -75,7 +85,10 @@ class Progress:
         file = self._oldest()
         if file is None:
             return
-        at = max(self._limit_at_us(file, mono_us, utc_us), db.late_told_us + db.rules.retry_us if db.late_told_us else 0)
+        at = max(
+            self._limit_at_us(file, mono_us, utc_us),
+            db.late_told_us + db.rules.retry_us if db.late_told_us else 0,
+        )
         if at <= mono_us:
             self.tell(file, mono_us, utc_us, out)
             at = mono_us + db.rules.retry_us
@@ -101,13 +114,17 @@ class Progress:
 
     def _ready_us(self, file: File) -> int:
         """From when on nothing holds the log back on purpose."""
-        return max(file.landed_mono_us, file.due_mono_us, self.copy_since_us) + self.db.rules.every_us
+        return (
+            max(file.landed_mono_us, file.due_mono_us, self.copy_since_us) + self.db.rules.every_us
+        )
 
     def _oldest(self) -> File | None:
         return min(self._waiting(), key=File.age_order, default=None)
 
     def _waiting(self) -> list[File]:
-        """Logs that have landed and are not restored; of a database without logs the backup that is being restored."""
+        """Logs that have landed and are not restored; of a database without logs the backup that is
+        being restored.
+        """
         db = self.db
         if not db.config.log_interval_us:
             return [] if db.restoring is None else [db.restoring]

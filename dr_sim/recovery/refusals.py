@@ -1,14 +1,16 @@
 """Why a remedy was refused, and whether the refusal passes.
 
-A refusal that passes says nothing about the remedy (R8, R11): the jobs are paused, the primary cannot be reached, there is
-no room just now, another backup is running, someone reads the database. The same remedy is asked for again. Only a refusal
-that says that this remedy cannot fit makes the repair take another one.
+A refusal that passes says nothing about the remedy (R8, R11): the jobs are paused, the primary
+cannot be reached, there is no room just now, another backup is running, someone reads the database.
+The same remedy is asked for again. Only a refusal that says that this remedy cannot fit makes the
+repair take another one.
 
-A third class of refusals lasts until somebody acts at the secondary (`needs_somebody`): it is set up otherwise than what the
-log holds. Then neither waiting nor any remedy helps; it is told of at every retry, and nothing else is asked for.
+A third class of refusals lasts until somebody acts at the secondary (`needs_somebody`): it is set
+up otherwise than what the log holds. Then neither waiting nor any remedy helps; it is told of at
+every retry, and nothing else is asked for.
 
-What the primary's side answers is a word, with details after it (`Refusal.of`); what the engine at the secondary
-answers is an error number (`passes_here`).
+What the primary's side answers is a word, with details after it (`Refusal.of`); what the engine at
+the secondary answers is an error number (`passes_here`).
 """
 
 from __future__ import annotations
@@ -43,13 +45,23 @@ class Refusal(enum.Enum):
         return next(refusal for refusal in Refusal if reason.startswith(refusal.value))
 
 
-_FOR_GOOD = (Refusal.SIMPLE_MODEL, Refusal.NO_CHAIN, Refusal.WAL_LEVEL, Refusal.ENGINE, Refusal.NO_LOGS)
+_FOR_GOOD = (
+    Refusal.SIMPLE_MODEL,
+    Refusal.NO_CHAIN,
+    Refusal.WAL_LEVEL,
+    Refusal.ENGINE,
+    Refusal.NO_LOGS,
+)
 
 IN_USE_ERRORS = (3101, 60027, int("55006", 36))
-"""What engines (SQL Server, dr_sim where one is silent, PostgreSQL by its SQLSTATE to base 36) say of a restore into a database that is being read: nothing is wrong with the file."""
+"""What engines (SQL Server, dr_sim where one is silent, PostgreSQL by its SQLSTATE to base 36) say
+of a restore into a database that is being read: nothing is wrong with the file.
+"""
 
 NO_ROOM_ERRORS = (3257, 60007, int("53100", 36))
-"""What engines, and the restore folder, say when there is no room for the file or for what it holds."""
+"""What engines, and the restore folder, say when there is no room for the file or for what it
+holds.
+"""
 
 ENDED_ERRORS = (596, 60031, int("57P01", 36))
 """What engines say of a restore whose session was killed."""
@@ -58,13 +70,15 @@ GONE_ERROR = 60028
 """The database that a file was being restored into was dropped meanwhile."""
 
 SETUP_ERRORS = frozenset((
-    5105, 5110, 5120, 5123, 5133, 3156,  # SQL Server: the place of a file is not there, or cannot be used
+    # SQL Server: the place of a file is not there, or cannot be used
+    5105, 5110, 5120, 5123, 5133, 3156,
     909, 933, 948, 3169,  # its version or edition is not the primary's
     15507, 15581, 33111,  # a key or a certificate is not there
     int("58P01", 36),  # PostgreSQL: the directory of a tablespace is not there
 ))  # fmt: skip
-"""What engines say when the secondary is set up otherwise than what the backup holds. Somebody has to act there: no other
-copy, incremental or full holds less of it."""
+"""What engines say when the secondary is set up otherwise than what the backup holds. Somebody has
+to act there: no other copy, incremental or full holds less of it.
+"""
 
 
 def needs_somebody(error_number: int) -> bool:
@@ -74,4 +88,8 @@ def needs_somebody(error_number: int) -> bool:
 
 def passes_here(error_number: int) -> bool:
     """Does a refusal at the secondary say nothing about the file?"""
-    return error_number in IN_USE_ERRORS or error_number in NO_ROOM_ERRORS or error_number == GONE_ERROR
+    return (
+        error_number in IN_USE_ERRORS
+        or error_number in NO_ROOM_ERRORS
+        or error_number == GONE_ERROR
+    )

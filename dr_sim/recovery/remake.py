@@ -1,9 +1,10 @@
 """Fulls and incrementals that no copy makes whole: told of at every retry, and asked for anew.
 
-A full that is damaged at its source, missing there, or that ran without an error and holds nothing, cannot be had by
-copying it again. The next one may be a day or a week away, so another of its kind is asked for at once, and its absence
-is an alert that grows (event 4) until a later one of that kind, or a full, is here and whole. If the one that was asked
-for is no better, it is asked for again an hour later. While a repair is on, that asks for what it needs itself.
+A full that is damaged at its source, missing there, or that ran without an error and holds nothing,
+cannot be had by copying it again. The next one may be a day or a week away, so another of its kind
+is asked for at once, and its absence is an alert that grows (event 4) until a later one of that
+kind, or a full, is here and whole. If the one that was asked for is no better, it is asked for
+again an hour later. While a repair is on, that asks for what it needs itself.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 AGAIN_US = 60 * MINUTE_US
-"""Between two requests that bring nothing (assumed: a full keeps the primary's disk busy for minutes to an hour)."""
+"""Between two requests that bring nothing (assumed: a full keeps the primary's disk busy for
+minutes to an hour).
+"""
 
 
 class Remake:
-    """lost: by kind, the newest file that cannot be had; retry_at_us: by kind, when it is told of again; asked: kinds
-    that are being taken; ask_at_us: by kind, when it may be asked for again."""
+    """lost: by kind, the newest file that cannot be had; retry_at_us: by kind, when it is told of
+    again; asked: kinds that are being taken; ask_at_us: by kind, when it may be asked for again.
+    """
 
     __slots__ = ("ask_at_us", "asked", "db", "lost", "retry_at_us")
 
@@ -57,7 +61,13 @@ class Remake:
 
     def _ask(self, kind: int, mono_us: int, out: list[Command]) -> None:
         db = self.db
-        if db.repair.policy or db.drain is not None or db.machine_silent or kind in self.asked or mono_us < self.ask_at_us.get(kind, 0):
+        if (
+            db.repair.policy
+            or db.drain is not None
+            or db.machine_silent
+            or kind in self.asked
+            or mono_us < self.ask_at_us.get(kind, 0)
+        ):
             return
         self.asked.add(kind)
         out.append(TakeBackup(db.name, kind))

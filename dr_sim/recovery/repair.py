@@ -1,12 +1,15 @@
-"""Getting past what cannot be restored (R11): by an incremental over the hole, by what lands next, or by a new full.
+"""Getting past what cannot be restored (R11): by an incremental over the hole, by what lands next,
+or by a new full.
 
-Theory of operation. A repair is begun at a limit and ends when the database's position has moved past the place. Its
-state is durable, so that a restart neither forgets it nor asks for the same backup twice. `candidate` says what to
-restore next, if it is there; if it is not, `bridge` and `resync` ask the primary for it and wait for it to land and to be
-validated; the old copy stays until the engine has taken the new one (`replace`). Where the policy cannot work, the
-repair switches to `otherwise`, and from there to resync, which always can while the primary lives. A refusal that passes
-(refusals.py) says nothing about the policy: the same backup is asked for again at every retry. Where there is no copy
-here and the primary does not take a full now, or is silent, the newest chain in its share is fetched (fetching.py).
+Theory of operation. A repair is begun at a limit and ends when the database's position has moved
+past the place. Its state is durable, so that a restart neither forgets it nor asks for the same
+backup twice. `candidate` says what to restore next, if it is there; if it is not, `bridge` and
+`resync` ask the primary for it and wait for it to land and to be validated; the old copy stays
+until the engine has taken the new one (`replace`). Where the policy cannot work, the repair
+switches to `otherwise`, and from there to resync, which always can while the primary lives. A
+refusal that passes (refusals.py) says nothing about the policy: the same backup is asked for again
+at every retry. Where there is no copy here and the primary does not take a full now, or is silent,
+the newest chain in its share is fetched (fetching.py).
 """
 
 from __future__ import annotations
@@ -28,22 +31,38 @@ if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 BRIDGE, SKIP_AHEAD, RESYNC = "bridge", "skip_ahead", "resync"
-WRONG_BASE_ERRORS = (3136, 60017)  # what engines say of an incremental on the wrong full: SQL Server, and where one is silent
-_ABSENT_TWICE = 2  # a file may be landing while the primary's share is looked at: one answer without it is no proof
+# what engines say of an incremental on the wrong full: SQL Server, and where one is silent
+WRONG_BASE_ERRORS = (3136, 60017)
+# a file may be landing while the primary's share is looked at: one answer without it is no proof
+_ABSENT_TWICE = 2
 
 
 class Repair:
-    """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is awaited;
-    failures: how often it was refused, though none of its kind was being taken."""
+    """policy '' if no repair is on. kind, name: the backup asked for (-1, ''); asked: its answer is
+    awaited; failures: how often it was refused, though none of its kind was being taken.
+    """
 
     __slots__ = (
-        "absent", "asked", "asked_mono_us", "asked_utc_us", "db", "failures", "fork", "kind", "looking", "lsn", "name", "policy",
-        "steps", "unanswered",
-    )  # fmt: skip
+        "absent",
+        "asked",
+        "asked_mono_us",
+        "asked_utc_us",
+        "db",
+        "failures",
+        "fork",
+        "kind",
+        "looking",
+        "lsn",
+        "name",
+        "policy",
+        "steps",
+        "unanswered",
+    )
 
     def __init__(self, db: DatabaseReplay, saved: str) -> None:
         self.db = db
-        self.steps: list[str] = []  # fulls and incrementals of a plan that is being carried out, next first
+        # fulls and incrementals of a plan that is being carried out, next first
+        self.steps: list[str] = []
         self.absent = 0
         self.looking = False
         self.policy = ""
@@ -58,10 +77,21 @@ class Repair:
         if saved:
             for field, value in json.loads(saved).items():
                 setattr(self, field, value)
-        self.unanswered = self.asked and not self.name  # asked by an earlier incarnation, which took the answer with it
+        # asked by an earlier incarnation, which took the answer with it
+        self.unanswered = self.asked and not self.name
         self.asked = False
 
-    _DURABLE = ("policy", "kind", "name", "asked", "failures", "fork", "lsn", "asked_mono_us", "asked_utc_us")
+    _DURABLE = (
+        "policy",
+        "kind",
+        "name",
+        "asked",
+        "failures",
+        "fork",
+        "lsn",
+        "asked_mono_us",
+        "asked_utc_us",
+    )
 
     def _save(self, out: list[Command]) -> None:
         value = ""
@@ -71,7 +101,7 @@ class Repair:
             value = json.dumps(state, ensure_ascii=False)
         out.append(Save(f"repair/{self.db.name}", value))
 
-    # ---- begin and end ----------------------------------------------------------------------------------------------
+    # ---- begin and end
     def start(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Begin by the policy; a database that holds nothing usable has no choice."""
         db = self.db
@@ -130,7 +160,10 @@ class Repair:
             self._switch(mono_us, utc_us, out)
 
     def _being_checked(self) -> bool:
-        return any(file.kind == FULL and file.state == CHECKING and not file.refused for file in self.db.files.values())
+        return any(
+            file.kind == FULL and file.state == CHECKING and not file.refused
+            for file in self.db.files.values()
+        )
 
     def _request(self, kind: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
         if self.asked or self.unanswered or self.db.fetching.busy:
@@ -146,9 +179,11 @@ class Repair:
         self._save(out)
         out.append(TakeBackup(self.db.name, kind))
 
-    # ---- what to restore next ---------------------------------------------------------------------------------------
+    # ---- what to restore next
     def candidate(self, mono_us: int) -> tuple[File | None, bool]:
-        """The file that gets the database on where no log does, and whether it takes the place of what is there."""
+        """The file that gets the database on where no log does, and whether it takes the place of
+        what is there.
+        """
         db = self.db
         if not db.state.exists or db.drain is not None or not db.config.log_interval_us:
             return self._by_plan(mono_us, db.state.redo_lsn + 1)
@@ -157,9 +192,12 @@ class Repair:
             fits = [
                 (header.nominal_bytes, file.name)
                 for file in db.files.values()
-                if file.kind == INCREMENTAL and _usable(file, mono_us) and (header := file.header) is not None
-                and header.last_lsn >= goal and applies(header, db.state) is Fit.APPLIES
-            ]  # fmt: skip
+                if file.kind == INCREMENTAL
+                and _usable(file, mono_us)
+                and (header := file.header) is not None
+                and header.last_lsn >= goal
+                and applies(header, db.state) is Fit.APPLIES
+            ]
             return (db.files[min(fits)[1]], False) if fits else (None, False)
         if self.policy == SKIP_AHEAD:
             return self._by_plan(mono_us, goal)
@@ -169,16 +207,26 @@ class Repair:
         """The next step of the plan that is being carried out, unless it has become useless."""
         db = self.db
         file = db.files.get(self.steps[0])
-        header = file.header if file is not None and _usable(file, mono_us) and self._due([file], mono_us) else None
+        header = (
+            file.header
+            if file is not None and _usable(file, mono_us) and self._due([file], mono_us)
+            else None
+        )
         if header is not None and applies(header, db.state) is Fit.APPLIES:
             return file
         self.steps = []
         return None
 
     def _goal(self) -> int:
-        """The LSN that must be reached for the chain to go on: where the first log that waits begins."""
+        """The LSN that must be reached for the chain to go on: where the first log that waits
+        begins.
+        """
         db = self.db
-        beyond = [h.first_lsn for f in db.pending if (h := f.header) is not None and h.first_lsn > db.state.redo_lsn]
+        beyond = [
+            h.first_lsn
+            for f in db.pending
+            if (h := f.header) is not None and h.first_lsn > db.state.redo_lsn
+        ]
         refused = [h.last_lsn for f in db.pending if f.refused and (h := f.header) is not None]
         return min(beyond + refused, default=db.state.redo_lsn + 1)
 
@@ -188,13 +236,19 @@ class Repair:
         fulls = [
             (file.name == self.name, header.last_lsn, file.name)
             for file in db.files.values()
-            if file.kind == FULL and _usable(file, mono_us) and (header := file.header) is not None
-            and (file.name == self.name or (header.fork == db.state.fork and header.last_lsn >= goal))
-        ]  # fmt: skip
+            if file.kind == FULL
+            and _usable(file, mono_us)
+            and (header := file.header) is not None
+            and (
+                file.name == self.name or (header.fork == db.state.fork and header.last_lsn >= goal)
+            )
+        ]
         return (db.files[max(fulls)[2]], True) if fulls else (None, False)
 
     def _by_plan(self, mono_us: int, goal: int) -> tuple[File | None, bool]:
-        """The first step of the way that gets furthest, without starting over if that gets past the place too."""
+        """The first step of the way that gets furthest, without starting over if that gets past the
+        place too.
+        """
         db = self.db
         if db.state.exists and not self._anything_ahead(mono_us):
             return None, False
@@ -219,9 +273,10 @@ class Repair:
         return first, first.kind == FULL and db.state.exists
 
     def _due(self, files: list[File], mono_us: int) -> list[File]:
-        """Those that bring the copy no further than it may go. A failover that stops before an instant takes no full or
-        incremental that ends later. A copy that is rebuilt keeps its replay delay: what is not old enough yet is left to
-        the logs, unless there is no older full."""
+        """Those that bring the copy no further than it may go. A failover that stops before an
+        instant takes no full or incremental that ends later. A copy that is rebuilt keeps its
+        replay delay: what is not old enough yet is left to the logs, unless there is no older full.
+        """
         db = self.db
         stop_utc_us = db.stop_before_utc_us
         if stop_utc_us:
@@ -232,14 +287,18 @@ class Repair:
         return due if any(f.kind == FULL for f in due) else files
 
     def _anything_ahead(self, mono_us: int) -> bool:
-        """Is there a full or an incremental that ends past the position? Where no log applies, a way past needs one; to
-        plan it takes some 20 microseconds a file, and while a repair waits this is asked at every event."""
+        """Is there a full or an incremental that ends past the position? Where no log applies, a
+        way past needs one; to plan it takes some 20 microseconds a file, and while a repair waits
+        this is asked at every event.
+        """
         state = self.db.state
         return any(
-            file.kind != LOG and _usable(file, mono_us) and (header := file.header) is not None
+            file.kind != LOG
+            and _usable(file, mono_us)
+            and (header := file.header) is not None
             and (header.last_lsn > state.redo_lsn or header.fork != state.fork)
             for file in self.db.files.values()
-        )  # fmt: skip
+        )
 
     def _passes(self, way: Plan, goal: int) -> bool:
         state = self.db.state
@@ -247,7 +306,7 @@ class Repair:
             return way.reaches is not None
         return way.reaches[0] != state.fork or way.reaches[1] >= goal
 
-    # ---- what happens to it -----------------------------------------------------------------------------------------
+    # ---- what happens to it
     def validated(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """A full or an incremental is here and whole."""
         if not self.policy or self.db.restoring is not None:
@@ -258,7 +317,8 @@ class Repair:
         if file.name == self.name and behind(self.db, file.header):
             forget_covered(self.db, file.header)
             self.db.watch.look(mono_us, utc_us, out)
-            if self.db.watch.stuck is None:  # nothing was written since: what is damaged holds nothing that is lacking
+            # nothing was written since: what is damaged holds nothing that is lacking
+            if self.db.watch.stuck is None:
                 self._end(out)
                 return
         if self.policy == BRIDGE and file.name == self.name and not self._bridges(file.header):
@@ -268,15 +328,18 @@ class Repair:
         return header.last_lsn >= self._goal() and applies(header, self.db.state) is Fit.APPLIES
 
     def stepped(self, file: File, out: list[Command]) -> None:
-        """A full or an incremental has been restored: on to the plan's next step, if it was the plan's. The full that was
-        asked for is all there is to have, even if nobody has written since."""
+        """A full or an incremental has been restored: on to the plan's next step, if it was the
+        plan's. The full that was asked for is all there is to have, even if nobody has written
+        since.
+        """
         if self.policy and file.kind == FULL and file.name == self.name:
             self._end(out)
         self.steps = self.steps[1:] if self.steps and self.steps[0] == file.name else []
 
     def _waits_for_somebody(self, kind: int) -> bool:
-        """Return whether a backup of that kind is here and refused until somebody sets up this side: another one would
-        be refused likewise."""
+        """Return whether a backup of that kind is here and refused until somebody sets up this
+        side: another one would be refused likewise.
+        """
         return any(
             file.kind == kind and file.refused and needs_somebody(file.error_number)
             for file in self.db.files.values()
@@ -322,14 +385,17 @@ class Repair:
         refusal = Refusal.of(e.reason)
         self.asked = False
         if refusal is Refusal.RUNNING and not self.db.state.exists:
-            self.looking = False  # its first full is being made: it is looked for before another is asked for
+            # its first full is being made: it is looked for before another is asked for
+            self.looking = False
         self.failures += refusal not in (Refusal.UNREACHABLE, Refusal.RUNNING)
         self._save(out)
         if not refusal.passes and self.policy != RESYNC:
             self._switch(e.mono_us, e.utc_us, out)
 
     def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """At every retry while the place is not passed: is the backup that was asked for still coming?"""
+        """At every retry while the place is not passed: is the backup that was asked for still
+        coming?
+        """
         if not self.policy or self.asked:
             return
         db = self.db
@@ -345,7 +411,9 @@ class Repair:
             self.pursue(mono_us, utc_us, out)
 
     def _overdue(self, mono_us: int, utc_us: int) -> bool:
-        """Nothing came of a request whose answer was lost, twice as long as the last such backup took."""
+        """Nothing came of a request whose answer was lost, twice as long as the last such backup
+        took.
+        """
         known = [
             h.finished_utc_us - h.started_utc_us
             for f in self.db.files.values()

@@ -1,10 +1,12 @@
-"""Replay of one database's backups at the secondary: land, validate, restore, in order, never over a gap.
+"""Replay of one database's backups at the secondary: land, validate, restore, in order, never over
+a gap.
 
-Theory of operation. A file that lands is validated (`landing`); a validated log waits in `pending`, in order of its
-first LSN. `advance` hands the engine the first log that covers the database's position, one at a time, and before each
-hand-over raises the file's attempts in the store. Everything unusual has a room of its own: `watch` looks after
-what is stuck, silent or damaged, `repair` gets past what cannot be restored, `keeping` re-verifies and prunes,
-`drain` empties the pipe in a failover. On the quiet path a log costs three events and no more than six commands.
+Theory of operation. A file that lands is validated (`landing`); a validated log waits in `pending`,
+in order of its first LSN. `advance` hands the engine the first log that covers the database's
+position, one at a time, and before each hand-over raises the file's attempts in the store.
+Everything unusual has a room of its own: `watch` looks after what is stuck, silent or damaged,
+`repair` gets past what cannot be restored, `keeping` re-verifies and prunes, `drain` empties the
+pipe in a failover. On the quiet path a log costs three events and no more than six commands.
 """
 
 from __future__ import annotations
@@ -12,7 +14,16 @@ from __future__ import annotations
 from dr_sim.backups.model import RestoreState
 from dr_sim.recovery import events, notices, standby, waiting
 from dr_sim.recovery.alerts import NO_ROOM, AlertBook, no_room_text, whole_minutes
-from dr_sim.recovery.commands import Command, Drop, RenameWorkingCopy, Restore, RestoreUntil, Save, SetAlarm, Validate
+from dr_sim.recovery.commands import (
+    Command,
+    Drop,
+    RenameWorkingCopy,
+    Restore,
+    RestoreUntil,
+    Save,
+    SetAlarm,
+    Validate,
+)
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.fetching import Fetching
@@ -60,9 +71,10 @@ class DatabaseReplay:
         "restoring",
         "rules",
         "saved_headers",
-        "state", "stop_before_utc_us",
+        "state",
+        "stop_before_utc_us",
         "watch",
-    )  # fmt: skip
+    )
 
     def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
         """saved: the whole store; what belongs to this database is read out of it."""
@@ -91,23 +103,35 @@ class DatabaseReplay:
         self.keeping = Keeping(self)
         self.fetching = Fetching(self)
         self.drain: Drain | None = None
-        self.stop_before_utc_us = 0  # a failover replays up to just before this instant; 0: everything
-        self.looking = False  # at what is really there, since the copy here has turned out to be gone
+        # a failover replays up to just before this instant; 0: everything
+        self.stop_before_utc_us = 0
+        # at what is really there, since the copy here has turned out to be gone
+        self.looking = False
         self.replaces = False  # something that is of no use may lie in the next full's place
         self.machine_silent = False  # its machine at the primary is not heard
         self.promoted = False
-        self.recovering = False  # it is being brought online: nothing more is handed over, whatever lands
+        # it is being brought online: nothing more is handed over, whatever lands
+        self.recovering = False
         self.job_open = False
-        self.late_since_us = 0  # since when every log has been restored too late; 0: the last was in time
+        # since when every log has been restored too late; 0: the last was in time
+        self.late_since_us = 0
         self.late_told_us = 0
-        self.clock_off_us = 0  # by how much the primary's clock is ahead of ours, when it was asked last; 0: not asked
+        # by how much the primary's clock is ahead of ours, when it was asked last; 0: not asked
+        self.clock_off_us = 0
 
-    # ---- after a start: what is really there ------------------------------------------------------------------
+    # ---- after a start: what is really there
     def observe(
-        self, mono_us: int, utc_us: int, state: RestoreState, found: list[tuple[str, int, int]], out: list[Command]
+        self,
+        mono_us: int,
+        utc_us: int,
+        state: RestoreState,
+        found: list[tuple[str, int, int]],
+        out: list[Command],
     ) -> None:
-        """The position is the engine's. Files finished after the last restored one are validated again; older ones
-        are taken for restored, and looked into when the chain turns out to need them."""
+        """The position is the engine's. Files finished after the last restored one are validated
+        again; older ones are taken for restored, and looked into when the chain turns out to need
+        them.
+        """
         self.state = state
         if not state.restoring:
             self.promoted = True
@@ -139,7 +163,11 @@ class DatabaseReplay:
         for name in self.saved_headers:  # a file that is no longer there
             out.append(Save(f"header/{self.name}/{name}", ""))
         self.saved_headers = {}
-        for danger in [danger for danger in self.alerts.begun if kind_of(danger) >= 0 and danger not in self.files]:
+        for danger in [
+            danger
+            for danger in self.alerts.begun
+            if kind_of(danger) >= 0 and danger not in self.files
+        ]:
             self.alerts.clear(danger, out)
         if not self.promoted:
             self.watch.begin(mono_us, utc_us, out)
@@ -149,22 +177,32 @@ class DatabaseReplay:
             self.keeping.begin(mono_us, out)
             self.repair.moved(out)  # the engine may have gone on since its state was saved
 
-    # ---- the engine -----------------------------------------------------------------------------------------------
+    # ---- the engine
     def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
-        if self.restoring is not None or self.promoted or self.recovering or self.looking or waiting.stopped(self):
+        if (
+            self.restoring is not None
+            or self.promoted
+            or self.recovering
+            or self.looking
+            or waiting.stopped(self)
+        ):
             return
         file = self.repair.next_step(mono_us) if self.repair.steps else None
         replace = file is not None and file.kind == FULL and self.state.exists
         if file is None:
             file = waiting.next_log(self, mono_us, out)
         if file is None and (
-            self.repair.policy or self.drain is not None or not self.state.exists or not self.config.log_interval_us
+            self.repair.policy
+            or self.drain is not None
+            or not self.state.exists
+            or not self.config.log_interval_us
         ):
             file, replace = self.repair.candidate(mono_us)
         stop = self.stop_before_utc_us
         if stop and file is not None and file.kind != LOG and file.modified_utc_us > stop:
-            file = None  # it holds what was written after the instant, and cannot be restored in part
+            # it holds what was written after the instant, and cannot be restored in part
+            file = None
         if file is not None:
             self._hand_over(file, replace or (self.replaces and file.kind == FULL), out)
             return
@@ -173,7 +211,9 @@ class DatabaseReplay:
             self.watch.look(mono_us, utc_us, out)
 
     def _hand_over(self, file: File, replace: bool, out: list[Command]) -> None:
-        """The read that the counter counts (R5): durable first, then the working copy's name, then the read."""
+        """The read that the counter counts (R5): durable first, then the working copy's name, then
+        the read.
+        """
         file.attempts = attempts = file.attempts + 1
         self.restoring = file
         name = file.name
@@ -234,7 +274,9 @@ class DatabaseReplay:
         self.advance(e.mono_us, e.utc_us, out)
 
     def restore_failed(self, e: events.RestoreFailed, out: list[Command]) -> None:
-        """Damage at rest is looked for at once; if there is none the same file is tried again at the next retry."""
+        """Damage at rest is looked for at once; if there is none the same file is tried again at
+        the next retry.
+        """
         file = self.restoring
         if file is None or file.name != e.name:
             return
@@ -242,7 +284,9 @@ class DatabaseReplay:
         self.keeping.shelf.spoil()
         file.refused = True
         file.error_number, file.error_text = e.error_number, e.error_text
-        file.passing += passes_here(e.error_number) or (self.drain is None and needs_somebody(e.error_number))
+        file.passing += passes_here(e.error_number) or (
+            self.drain is None and needs_somebody(e.error_number)
+        )
         file.state = CHECKING
         file.retry_at_mono_us = e.mono_us + self.rules.retry_us
         if self.drain is not None:
@@ -258,17 +302,21 @@ class DatabaseReplay:
         self.advance(e.mono_us, e.utc_us, out)
 
     def no_room(self, e: events.NoRoom, out: list[Command]) -> None:
-        """The disk cannot hold a full beside the old copy. If it can hold it alone, the old copy makes way: the new one has
-        landed and its hash agreed, or it would not have been handed over (R11). Else people are told, at every retry."""
+        """The disk cannot hold a full beside the old copy. If it can hold it alone, the old copy
+        makes way: the new one has landed and its hash agreed, or it would not have been handed over
+        (R11). Else people are told, at every retry.
+        """
         file = self.restoring
         if file is None or file.name != e.name:
             return
         self.restoring = None
         if e.old_copy_bytes and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
-            out.append(Drop(self.name))  # where the database stands is asked after when the new one's restore is answered
+            # where the database stands is asked after when the new one's restore is answered
+            out.append(Drop(self.name))
             self._hand_over(file, True, out)
             return
-        if self.state.exists and not e.old_copy_bytes:  # it made way, and something else took the room
+        # it made way, and something else took the room
+        if self.state.exists and not e.old_copy_bytes:
             self.state.exists = False
             waiting.rebuild(self)
         self.repair.steps = []
@@ -279,13 +327,15 @@ class DatabaseReplay:
         if self.drain is not None:
             self.drain.hold(file)
         minutes = self.minutes(e.mono_us, e.utc_us)
-        text = no_room_text(self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text)
+        text = no_room_text(
+            self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text
+        )
         self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)
         out.append(SetAlarm(self.name, "room", file.retry_at_mono_us))
         self.watch.look(e.mono_us, e.utc_us, out)
         self.advance(e.mono_us, e.utc_us, out)
 
-    # ---- the primary --------------------------------------------------------------------------------------------------
+    # ---- the primary
     def primary_answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
         self.watch.answered(e, out)
 
@@ -319,7 +369,9 @@ class DatabaseReplay:
             self.fetching.fetch(out)
 
     def stop_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """The failover has been called off: what was given up is tried again, delays and limits hold as before."""
+        """The failover has been called off: what was given up is tried again, delays and limits
+        hold as before.
+        """
         drain, self.drain = self.drain, None
         if drain is None:
             return
@@ -334,7 +386,7 @@ class DatabaseReplay:
         self.watch.look(mono_us, utc_us, out)
         self.advance(mono_us, utc_us, out)
 
-    # ---- time ---------------------------------------------------------------------------------------------------------
+    # ---- time
     def alarm(self, e: events.Alarm, out: list[Command]) -> None:
         if self.promoted:
             return
@@ -370,4 +422,8 @@ class DatabaseReplay:
 
 
 def _under(saved: dict[str, str], prefix: str) -> dict[str, str]:
-    return {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix) and value}
+    return {
+        key[len(prefix) :]: value
+        for key, value in saved.items()
+        if key.startswith(prefix) and value
+    }

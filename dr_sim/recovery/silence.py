@@ -9,7 +9,9 @@ from dr_sim.recovery.config import FailoverConfig
 
 
 class Silence:
-    """silent: machine to when it was last seen, on the monotonic clock; declined: those for which the operator has said no."""
+    """silent: machine to when it was last seen, on the monotonic clock; declined: those for which
+    the operator has said no.
+    """
 
     __slots__ = ("config", "declined", "silent")
 
@@ -47,7 +49,9 @@ class Silence:
         return self.declined == set(self.silent)
 
     def at_us(self) -> int | None:
-        """The instant from which enough machines have been silent for long enough; None if too few are silent."""
+        """The instant from which enough machines have been silent for long enough; None if too few
+        are silent.
+        """
         needed = self.config.machines_silent or len(self.config.machines)
         seen = sorted(self.silent.values())
         return seen[needed - 1] + self.config.silent_for_us if len(seen) >= needed else None

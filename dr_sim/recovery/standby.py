@@ -1,9 +1,11 @@
-"""A standby's database that is gone, or that nothing can be restored into any more: found, told of, restored again.
+"""A standby's database that is gone, or that nothing can be restored into any more: found, told of,
+restored again.
 
-Theory of operation. A restore that is refused because the copy is gone, dropped, brought online by mistake or suspect, or an
-order to bring it online that fails, says nothing about the files here. So they are looked at (an inventory) before anything
-is decided: what lies here is used at once, without the link, the newest usable chain first. Only what is not there any
-more is forgotten. Until a full has been restored event 19 is raised, again at every retry.
+Theory of operation. A restore that is refused because the copy is gone, dropped, brought online by
+mistake or suspect, or an order to bring it online that fails, says nothing about the files here. So
+they are looked at (an inventory) before anything is decided: what lies here is used at once,
+without the link, the newest usable chain first. Only what is not there any more is forgotten. Until
+a full has been restored event 19 is raised, again at every retry.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def look(db: DatabaseReplay, out: list[Command]) -> None:
         out.append(TakeInventory())
 
 
-def looked(db: DatabaseReplay, e: events.Event, state: RestoreState, found: type_found, out: list[Command]) -> None:
+def looked(
+    db: DatabaseReplay, e: events.Event, state: RestoreState, found: type_found, out: list[Command]
+) -> None:
     """What is observed beats what was believed of the copy and of the files."""
     db.looking = False
     names = {name for name, _, _ in found}
@@ -95,8 +99,14 @@ def _forget(db: DatabaseReplay, file: File, out: list[Command]) -> None:
 
 
 def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
-    """Read the headers of logs that a restart took for restored and that follow the newest full here."""
-    fulls = [file.header for file in db.files.values() if file.kind == FULL and file.state == VALID and file.header is not None]
+    """Read the headers of logs that a restart took for restored and that follow the newest full
+    here.
+    """
+    fulls = [
+        file.header
+        for file in db.files.values()
+        if file.kind == FULL and file.state == VALID and file.header is not None
+    ]
     if not fulls:
         return
     since_utc_us = max(header.started_utc_us for header in fulls)

@@ -1,7 +1,9 @@
-"""The logs that wait, in order of their first LSN: which one is next, and which of them nothing waits for any more.
+"""The logs that wait, in order of their first LSN: which one is next, and which of them nothing
+waits for any more.
 
-A log behind the database's position is never read. The first that covers it is handed over; where that cannot be
-yet, a later one that covers it as well. The replay delay and the restore job's hours hold a log back.
+A log behind the database's position is never read. The first that covers it is handed over; where
+that cannot be yet, a later one that covers it as well. The replay delay and the restore job's hours
+hold a log back.
 """
 
 from __future__ import annotations
@@ -27,26 +29,39 @@ def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | Non
         assert header is not None
         fit = applies(header, db.state)
         if fit is Fit.APPLIES:
-            return if_due(db, file, mono_us, out) if ready(file, mono_us) else overlapping(db, mono_us, out)
+            return (
+                if_due(db, file, mono_us, out)
+                if ready(file, mono_us)
+                else overlapping(db, mono_us, out)
+            )
         if fit is not Fit.STALE and fit is not Fit.EMPTY and not strayed(db, file, fit):
             return overlapping(db, mono_us, out)
         del pending[0]  # never read: it would bring nothing
         file.done = True
         if db.bad and behind(db, header):
             forget_covered(db, header)
-        if fit is Fit.EMPTY and "lag" in db.alerts.begun:  # nobody writes, and all is here: it lags no longer
+        # nobody writes, and all is here: it lags no longer
+        if fit is Fit.EMPTY and "lag" in db.alerts.begun:
             notices.no_lag(db, out)
     return None
 
 
 def strayed(db: DatabaseReplay, file: File, fit: Fit) -> bool:
-    """A log of another fork, and one finished later has been restored: the primary is on the path of this database
-    still, so nothing waits for that one. While none has, the primary may have left the path: a hole like any other."""
-    return fit is Fit.WRONG_FORK and db.last is not None and file.modified_utc_us <= db.last.modified_utc_us
+    """A log of another fork, and one finished later has been restored: the primary is on the path
+    of this database still, so nothing waits for that one. While none has, the primary may have left
+    the path: a hole like any other.
+    """
+    return (
+        fit is Fit.WRONG_FORK
+        and db.last is not None
+        and file.modified_utc_us <= db.last.modified_utc_us
+    )
 
 
 def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
-    """A later log in the list that covers the position as well (R10: the next one after a backup cut off)."""
+    """A later log in the list that covers the position as well (R10: the next one after a backup
+    cut off).
+    """
     for file in db.pending:
         header = file.header
         assert header is not None
@@ -58,7 +73,9 @@ def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | 
 
 
 def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> File | None:
-    """The replay delay and the restore job's hours hold a log back; a failover does not wait for either."""
+    """The replay delay and the restore job's hours hold a log back; a failover does not wait for
+    either.
+    """
     if db.drain is not None:
         return file
     if file.due_mono_us > mono_us:
@@ -75,7 +92,9 @@ def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> 
 
 
 def rebuild(db: DatabaseReplay) -> None:
-    """After a jump (a full, an incremental, a lost position): which logs are needed is decided anew."""
+    """After a jump (a full, an incremental, a lost position): which logs are needed is decided
+    anew.
+    """
     db.pending = []
     for file in db.files.values():
         if file.kind == LOG and file.header is not None and file.state in (VALID, CHECKING):
@@ -86,7 +105,9 @@ def rebuild(db: DatabaseReplay) -> None:
 
 
 def reached_utc_us(db: DatabaseReplay) -> int:
-    """Return up to when the database holds all writes, by the clock of whoever made the last backup restored."""
+    """Return up to when the database holds all writes, by the clock of whoever made the last backup
+    restored.
+    """
     last = db.last
     assert last is not None
     return last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
@@ -94,7 +115,11 @@ def reached_utc_us(db: DatabaseReplay) -> int:
 
 def stopped(db: DatabaseReplay) -> bool:
     """Return whether a failover is to stop before an instant, and the database stands there."""
-    return bool(db.stop_before_utc_us) and db.state.exists and reached_utc_us(db) >= db.stop_before_utc_us
+    return (
+        bool(db.stop_before_utc_us)
+        and db.state.exists
+        and reached_utc_us(db) >= db.stop_before_utc_us
+    )
 
 
 def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
@@ -103,8 +128,10 @@ def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
 
 
 def forget_covered(db: DatabaseReplay, header: BackupHeader) -> None:
-    """A damaged log that was finished before one that is behind us was cut has its range behind us too (R10). A full or
-    an incremental holds all up to its end. Should clocks have lied, the hole shows itdb."""
+    """A damaged log that was finished before one that is behind us was cut has its range behind us
+    too (R10). A full or an incremental holds all up to its end. Should clocks have lied, the hole
+    shows itdb.
+    """
     until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
     for file in [f for f in db.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
         if not file.done:

@@ -1,11 +1,12 @@
 """What is stuck, silent or damaged: limits, retries and alerts of one database (R6, R8, R9, R12).
 
-Theory of operation. At any time at most one thing keeps the chain from going on: a log that is damaged, a log that
-the engine refuses, or a hole before the first log that waits. `look` finds it and notes since when (a `Stuck`).
-One alarm, 'retry', stands at the next instant at which something is due: a retry, or the limit. At the limit the
-alert is raised and a repair begins; from then on the alert is raised again at every retry until the database's
-position has moved past the place. Silence (no log landed within the window) is told apart, by the alarm 'window',
-which is set once in a window and not for every log.
+Theory of operation. At any time at most one thing keeps the chain from going on: a log that is
+damaged, a log that the engine refuses, or a hole before the first log that waits. `look` finds it
+and notes since when (a `Stuck`). One alarm, 'retry', stands at the next instant at which something
+is due: a retry, or the limit. At the limit the alert is raised and a repair begins; from then on
+the alert is raised again at every retry until the database's position has moved past the place.
+Silence (no log landed within the window) is told apart, by the alarm 'window', which is set once in
+a window and not for every log.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from dr_sim.recovery.alerts import (
     set_up_text,
     utc_text,
     whole_minutes,
-)  # fmt: skip
+)
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import DAY_US, age_us, elapsed_us, limit_at_us
@@ -45,10 +46,20 @@ if TYPE_CHECKING:
 class Stuck:
     """What the chain waits for: `file` (None: a hole), at the position stuck_lsn.
 
-    over: a limit was reached; lost: the primary said that the range cannot be had as a log any more.
+    over: a limit was reached; lost: the primary said that the range cannot be had as a log any
+    more.
     """
 
-    __slots__ = ("file", "limit_at_us", "lost", "noticed_mono_us", "over", "retry_at_us", "since_utc_us", "stuck_lsn")
+    __slots__ = (
+        "file",
+        "limit_at_us",
+        "lost",
+        "noticed_mono_us",
+        "over",
+        "retry_at_us",
+        "since_utc_us",
+        "stuck_lsn",
+    )
 
     def __init__(self, file: File | None, stuck_lsn: int, since_utc_us: int, mono_us: int) -> None:
         self.file = file
@@ -62,34 +73,50 @@ class Stuck:
 
 
 class Watch:
-    __slots__ = ("armed_at_us", "asked", "asked_lsn", "db", "landed_mono_us", "log_requested", "stuck")
+    __slots__ = (
+        "armed_at_us",
+        "asked",
+        "asked_lsn",
+        "db",
+        "landed_mono_us",
+        "log_requested",
+        "stuck",
+    )
 
     def __init__(self, db: DatabaseReplay) -> None:
         self.db = db
         self.stuck: Stuck | None = None
         self.landed_mono_us = 0  # when the last new log landed
-        self.asked = ""  # what the question to the primary that is out is about: 'chain', 'silence' or 'clock'
+        # what the question to the primary that is out is about: 'chain', 'silence' or 'clock'
+        self.asked = ""
         self.asked_lsn = 0
         self.log_requested = False
         self.armed_at_us = -1
 
-    # ---- silence (R9) ------------------------------------------------------------------------------------------------
+    # ---- silence (R9)
     @property
     def window_us(self) -> int:
-        """A window shorter than the schedule would cry without end: then it is counted from when a log was due."""
+        """A window shorter than the schedule would cry without end: then it is counted from when a
+        log was due.
+        """
         window_us, interval_us = self.db.rules.window_us, self.db.config.log_interval_us
         return window_us if interval_us < window_us else interval_us + window_us
 
     def begin(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """After a start: when the last log landed is known from the last restore, or from the files that lie here. Where
-        replay lags on purpose a restore says little: its log may have landed so much earlier."""
+        """After a start: when the last log landed is known from the last restore, or from the files
+        that lie here. Where replay lags on purpose a restore says little: its log may have landed
+        so much earlier.
+        """
         db = self.db
         if not db.config.log_interval_us:
             return
         last = db.last
         assert last is not None
         lag_us = db.rules.delay_us + db.rules.every_us
-        newest = max((f.modified_utc_us for f in db.files.values() if f.kind == LOG), default=last.modified_utc_us)
+        newest = max(
+            (f.modified_utc_us for f in db.files.values() if f.kind == LOG),
+            default=last.modified_utc_us,
+        )
         quiet_us = elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us)
         if newest > last.modified_utc_us:
             quiet_us = min(quiet_us + lag_us, max(0, utc_us - newest))
@@ -113,7 +140,9 @@ class Watch:
         if at <= mono_us:
             quiet = whole_minutes(mono_us - self.landed_mono_us)
             text = no_new_logs_text(db.name, quiet)
-            db.alerts.tell(mono_us, utc_us, "silence", NO_NEW_LOGS, db.minutes(mono_us, utc_us), "", text, out)
+            db.alerts.tell(
+                mono_us, utc_us, "silence", NO_NEW_LOGS, db.minutes(mono_us, utc_us), "", text, out
+            )
             newest = max((h.last_lsn for f in db.pending if (h := f.header) is not None), default=0)
             self._ask("silence", max(newest, db.state.redo_lsn), out)
             if self.stuck is None:
@@ -127,11 +156,15 @@ class Watch:
         self.stuck = None
         self.armed_at_us = -1
         if self.db.config.log_interval_us:
-            out.append(SetAlarm(self.db.name, "window", max(mono_us, self.landed_mono_us + self.window_us)))
+            out.append(
+                SetAlarm(self.db.name, "window", max(mono_us, self.landed_mono_us + self.window_us))
+            )
 
-    # ---- what the chain waits for ---------------------------------------------------------------------------------
+    # ---- what the chain waits for
     def look(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Find what keeps the chain from going on, now that something changed; arm the alarm for what comes next."""
+        """Find what keeps the chain from going on, now that something changed; arm the alarm for
+        what comes next.
+        """
         db = self.db
         if db.drain is not None or db.promoted:
             return
@@ -152,7 +185,9 @@ class Watch:
         self._arm(mono_us, out)
 
     def restored(self, out: list[Command]) -> None:
-        """A backup has been restored. With a replay delay that may be one before the damaged log that was told of."""
+        """A backup has been restored. With a replay delay that may be one before the damaged log
+        that was told of.
+        """
         file = self.stuck.file if self.stuck is not None else None
         if file is None or file.done or file.state not in (BAD, CHECKING):
             self.moved(out)
@@ -191,13 +226,19 @@ class Watch:
         return blocker is not None, None
 
     def _landed_before(self, blocker: File) -> bool:
-        """Is an earlier log here and being hashed? Files that cross together land within moments, in any order: what seems
-        to be missing has perhaps only not been looked at."""
+        """Is an earlier log here and being hashed? Files that cross together land within moments,
+        in any order: what seems to be missing has perhaps only not been looked at.
+        """
         until = blocker.modified_utc_us
         files = self.db.files.values()
-        return any(f.state == CHECKING and f.kind == LOG and not f.done and f.modified_utc_us <= until for f in files)
+        return any(
+            f.state == CHECKING and f.kind == LOG and not f.done and f.modified_utc_us <= until
+            for f in files
+        )
 
-    def _notice(self, file: File | None, lsn: int, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def _notice(
+        self, file: File | None, lsn: int, mono_us: int, utc_us: int, out: list[Command]
+    ) -> None:
         db = self.db
         last = db.last
         assert last is not None
@@ -217,7 +258,10 @@ class Watch:
 
     def _attempts_over(self) -> bool:
         file = self.stuck.file if self.stuck is not None else None
-        return file is not None and max(file.attempts if file.refused else 0, file.failures) > self.db.rules.attempts
+        return (
+            file is not None
+            and max(file.attempts if file.refused else 0, file.failures) > self.db.rules.attempts
+        )
 
     def _reach_limit(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         db = self.db
@@ -232,16 +276,22 @@ class Watch:
             db.repair.start(mono_us, utc_us, out)
 
     def _may_come(self, stuck: Stuck) -> bool:
-        """It is on its way again, its refusal passes (readers, no room), or somebody has to act here: no other backup would
-        fare better."""
+        """It is on its way again, its refusal passes (readers, no room), or somebody has to act
+        here: no other backup would fare better.
+        """
         file = stuck.file
         return file is not None and (
             file.name in self.db.recopying
-            or (file.refused and (passes_here(file.error_number) or needs_somebody(file.error_number)))
+            or (
+                file.refused
+                and (passes_here(file.error_number) or needs_somebody(file.error_number))
+            )
         )
 
     def _up_to_primary(self) -> bool:
-        """Whether a repair is needed depends on what the primary still has: a hole, or a backup that was cut off."""
+        """Whether a repair is needed depends on what the primary still has: a hole, or a backup
+        that was cut off.
+        """
         file = self.stuck.file if self.stuck is not None else None
         return file is None or (file.outcome == "no_manifest" and not file.refused)
 
@@ -259,15 +309,25 @@ class Watch:
         if not db.state.exists:
             self.tell_unprotected(mono_us, utc_us, out)
             return
-        after = next((f for f in db.pending if (h := f.header) is not None and h.fork == db.state.fork), db.pending[0])
+        after = next(
+            (f for f in db.pending if (h := f.header) is not None and h.fork == db.state.fork),
+            db.pending[0],
+        )
         assert after.header is not None
-        message = f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {db.state.redo_lsn}."
+        message = (
+            f"The log begins at LSN {after.header.first_lsn}; the database is at LSN "
+            f"{db.state.redo_lsn}."
+        )
         since = utc_text(last.started_utc_us) if last.name else "none"
-        text = missing_text(db.name, since, db.config.share_path + after.name, minutes, HOLE, message)
+        text = missing_text(
+            db.name, since, db.config.share_path + after.name, minutes, HOLE, message
+        )
         db.alerts.tell(mono_us, utc_us, "chain", MISSING, minutes, after.name, text, out)
 
     def tell_unprotected(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """There is no copy here that logs could be missing from. Of a first full on its way once, until it is restored."""
+        """There is no copy here that logs could be missing from. Of a first full on its way once,
+        until it is restored.
+        """
         db = self.db
         assert db.last is not None
         first = not db.last.name
@@ -278,7 +338,9 @@ class Watch:
         db.alerts.tell(mono_us, utc_us, "unprotected", NOT_PROTECTED, minutes, "", text, out)
 
     def tell_set_up(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Raise event 20 for a full or an incremental that is refused until somebody acts; it is tried at every retry."""
+        """Raise event 20 for a full or an incremental that is refused until somebody acts; it is
+        tried at every retry.
+        """
         db = self.db
         minutes = db.minutes(mono_us, utc_us)
         path = db.config.share_path + file.name
@@ -287,15 +349,16 @@ class Watch:
         out.append(SetAlarm(db.name, "room", file.retry_at_mono_us))
 
     def begin_unprotected(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """After a start that finds no copy here: it is told once the age limit has passed. Of a database without logs, whose
-        files come once a day, a day later."""
+        """After a start that finds no copy here: it is told once the age limit has passed. Of a
+        database without logs, whose files come once a day, a day later.
+        """
         db = self.db
         assert db.last is not None
         passed_us = elapsed_us(mono_us, utc_us, db.last.mono_us, db.last.utc_us)
         limit_us = db.rules.age_us + (0 if db.config.log_interval_us else DAY_US)
         out.append(SetAlarm(db.name, "unprotected", mono_us + max(0, limit_us - passed_us)))
 
-    # ---- retries (R8, R12) --------------------------------------------------------------------------------------------
+    # ---- retries (R8, R12)
     def retry(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """The alarm went off: whatever is due by now."""
         db = self.db
@@ -304,7 +367,11 @@ class Watch:
             return
         self.look(mono_us, utc_us, out)
         stuck = self.stuck
-        if stuck is not None and not stuck.over and (stuck.limit_at_us <= mono_us or self._attempts_over()):
+        if (
+            stuck is not None
+            and not stuck.over
+            and (stuck.limit_at_us <= mono_us or self._attempts_over())
+        ):
             self._reach_limit(mono_us, utc_us, out)
         elif stuck is not None and stuck.retry_at_us <= mono_us:
             stuck.retry_at_us = mono_us + db.rules.retry_us
@@ -313,7 +380,9 @@ class Watch:
                 db.repair.retry(mono_us, utc_us, out)
                 if not self._may_come(stuck) and not self._up_to_primary():
                     db.repair.start(mono_us, utc_us, out)
-            if not db.repair.policy and (stuck.file is None or (stuck.over and self._up_to_primary())):
+            if not db.repair.policy and (
+                stuck.file is None or (stuck.over and self._up_to_primary())
+            ):
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
         for file in sorted(db.bad.values(), key=File.age_order):
             if file.retry_at_mono_us <= mono_us and file.state == BAD:
@@ -324,8 +393,10 @@ class Watch:
         self._arm(mono_us, out)
 
     def _retry_damaged(self, file: File, mono_us: int, utc_us: int, out: list[Command]) -> None:
-        """Copied again while its attempts allow (R8). Then a log that the chain waits for is left to the repair; any other
-        log is told of for the last time, and a full or an incremental is asked for anew (remake.py)."""
+        """Copied again while its attempts allow (R8). Then a log that the chain waits for is left
+        to the repair; any other log is told of for the last time, and a full or an incremental is
+        asked for anew (remake.py).
+        """
         db = self.db
         file.retry_at_mono_us = mono_us + db.rules.retry_us
         hopeless = file.failures > db.rules.attempts
@@ -337,9 +408,13 @@ class Watch:
             landing.recopy(db, file.name, out)
         if waited_for:
             return
-        too_old = age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us
+        too_old = (
+            age_us(mono_us, utc_us, file.landed_mono_us, file.modified_utc_us) >= db.rules.age_us
+        )
         told_at_the_end = hopeless and file.kind == LOG
-        if told_at_the_end or (too_old and not hopeless and not arrives and file.kind not in db.remake.lost):
+        if told_at_the_end or (
+            too_old and not hopeless and not arrives and file.kind not in db.remake.lost
+        ):
             self.tell_damaged(mono_us, utc_us, file, out)
         if hopeless:
             del db.bad[file.name]
@@ -363,7 +438,9 @@ class Watch:
             return  # it is about to go off at this very instant, and arms itself anew
         stuck = self.stuck
         remake = self.db.remake
-        due = [f.retry_at_mono_us for f in self.db.bad.values()] + [remake.retry_at_us[kind] for kind in remake.lost]
+        due = [f.retry_at_mono_us for f in self.db.bad.values()] + [
+            remake.retry_at_us[kind] for kind in remake.lost
+        ]
         if stuck is not None:
             due.append(stuck.retry_at_us)
             if not stuck.over:
@@ -375,25 +452,30 @@ class Watch:
             self.armed_at_us = at
             out.append(SetAlarm(self.db.name, "retry", at))
 
-    # ---- the primary --------------------------------------------------------------------------------------------------
+    # ---- the primary
     def _ask(self, about: str, lsn: int, out: list[Command]) -> None:
         if not self.asked:
             self.asked, self.asked_lsn = about, lsn
             out.append(AskPrimary(self.db.name, self.db.state.fork, lsn))
 
     def ask_clock(self, out: list[Command]) -> None:
-        """What does the primary's clock show? Any answer tells; where a question is out already, that one will."""
+        """What does the primary's clock show? Any answer tells; where a question is out already,
+        that one will.
+        """
         self._ask("clock", max(self.db.state.redo_lsn, 0), out)
 
     def answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
-        """Copy again what is there and not on its way; have made again what still can be; else it is lost."""
+        """Copy again what is there and not on its way; have made again what still can be; else it
+        is lost.
+        """
         db = self.db
         about, self.asked = self.asked, ""
         stuck = self.stuck
         if e.reachable:
             db.clock_off_us = e.clock_there_utc_us - e.utc_us
         if about == "clock":
-            if stuck is not None and stuck.file is None:  # it came in the way of a question that was due
+            # it came in the way of a question that was due
+            if stuck is not None and stuck.file is None:
                 self._ask("chain", max(stuck.stuck_lsn, 0), out)
             return
         if not e.reachable or db.drain is not None or (about == "chain" and stuck is None):
@@ -423,8 +505,9 @@ class Watch:
             db.repair.start(e.mono_us, e.utc_us, out)
 
     def _stale(self, e: events.PrimaryAnswered) -> bool:
-        """No log goes on from here, here or there (the recovery model was switched, or someone else took the log), and the
-        last restore is older than a log may become."""
+        """No log goes on from here, here or there (the recovery model was switched, or someone else
+        took the log), and the last restore is older than a log may become.
+        """
         db = self.db
         last = db.last
         assert last is not None

@@ -1,9 +1,11 @@
-"""Which assumed inputs would flip the verdict: each default of a scenario smaller and larger, one at a time.
+"""Which assumed inputs would flip the verdict: each default of a scenario smaller and larger, one
+at a time.
 
-A scenario says little and assumes much; every default has a source, but a source is not a measurement of the user's own
-shop. So each number that the user did not write is tried at half and twice its value, and where that changes nothing at
-a tenth and ten times, on the same luck (the same seed and streams). What flips the verdict is worth measuring; what does
-not need not be argued about.
+A scenario says little and assumes much; every default has a source, but a source is not a
+measurement of the user's own shop. So each number that the user did not write is tried at half and
+twice its value, and where that changes nothing at a tenth and ten times, on the same luck (the same
+seed and streams). What flips the verdict is worth measuring; what does not need not be argued
+about.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from dr_sim.verdict import Verdict
 
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(\s*)(\S.*)?")
-_NOT_ASSUMED = ("seed", "start", "measure_from", "run_for", "events", "faults", "sla")  # what is asked, not what is assumed
+# what is asked, not what is assumed
+_NOT_ASSUMED = ("seed", "start", "measure_from", "run_for", "events", "faults", "sla")
 
 
 @dataclass(slots=True)
@@ -43,7 +46,9 @@ class Flip:
 
 @dataclass(slots=True)
 class Examined:
-    """flips in the order of the scenario's keys; tried: how many assumptions were; left_out: those that are no numbers."""
+    """flips in the order of the scenario's keys; tried: how many assumptions were; left_out: those
+    that are no numbers.
+    """
 
     flips: list[Flip]
     tried: int
@@ -51,7 +56,9 @@ class Examined:
 
 
 def examine(path: Path, verdict: str, progress: Callable[[float], None] | None = None) -> Examined:
-    """Run the scenario again with each assumed number smaller and larger, on all cores. verdict: the outcome as it was."""
+    """Run the scenario again with each assumed number smaller and larger, on all cores. verdict:
+    the outcome as it was.
+    """
     scenario = load_scenario(path)
     assert isinstance(scenario.resolved, Resolved)
     numbers = list(_numbers(scenario.resolved))
@@ -70,7 +77,9 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _flips(path: Path, verdict: str, number: tuple[str, str, str]) -> list[Flip]:
-    """What becomes of the verdict as one number is changed; empty if it stands at ten times and a tenth."""
+    """What becomes of the verdict as one number is changed; empty if it stands at ten times and a
+    tenth.
+    """
     key, assumed, source = number
     for factors in FACTORS:
         found = []
@@ -118,4 +127,6 @@ def _tried(path: Path, key: str, text: str) -> Verdict | None:
 
 def _words(verdict: Verdict) -> str:
     lines = [j for j in verdict.lines if j.outcome is verdict.outcome]
-    return "; ".join(f"{j.line.measure.replace('_', ' ')} {value_text(j.value, j.unit)}" for j in lines)
+    return "; ".join(
+        f"{j.line.measure.replace('_', ' ')} {value_text(j.value, j.unit)}" for j in lines
+    )

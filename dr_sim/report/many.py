@@ -1,4 +1,6 @@
-"""report.html of many replications: the verdict with its intervals, what a failure costs as distributions."""
+"""report.html of many replications: the verdict with its intervals, what a failure costs as
+distributions.
+"""
 
 from __future__ import annotations
 
@@ -46,26 +48,51 @@ def distribution_html(found: Distribution) -> str:
     scenario = found.scenario
     charts = [_exposure(found), *_costs(found), *_phases(found)]
     return rendered(
-        "many.html", {chart.key: chart.figure for chart in charts}, scenario=scenario, verdict=_verdict(found), marks=MARKS, version=__version__,
-        charts=charts, sla=[_line(v) for v in found.verdict], statistics=STATISTICS, estimates=list(_estimates(found.estimates)),
-        missed=list(_missed(found)), worst=list(_worst(found)), confidence=round(100 * CONFIDENCE), runs=found.n, resolved=dump_resolved(scenario),
-    )  # fmt: skip
+        "many.html",
+        {chart.key: chart.figure for chart in charts},
+        scenario=scenario,
+        verdict=_verdict(found),
+        marks=MARKS,
+        version=__version__,
+        charts=charts,
+        sla=[_line(v) for v in found.verdict],
+        statistics=STATISTICS,
+        estimates=list(_estimates(found.estimates)),
+        missed=list(_missed(found)),
+        worst=list(_worst(found)),
+        confidence=round(100 * CONFIDENCE),
+        runs=found.n,
+        resolved=dump_resolved(scenario),
+    )
 
 
 def _verdict(found: Distribution) -> tuple[str, str]:
     scenario = found.scenario
     runs = f"{found.n:,} independent runs of {span(scenario.run_for_us)}"
     if found.broken:
-        return "fail", f"{len(found.broken)} of {found.n + len(found.broken):,} runs ended in an error: {found.broken[0].error}."
+        return (
+            "fail",
+            f"{len(found.broken)} of {found.n + len(found.broken):,} runs ended in an "
+            f"error: {found.broken[0].error}.",
+        )
     if found.violations:
-        return "fail", f"In {runs} an invariant broke: this is a bug in dr_sim, and no number below can be trusted."
+        return (
+            "fail",
+            f"In {runs} an invariant broke: this is a bug in dr_sim, and no number below "
+            "can be trusted.",
+        )
     if found.silent:
-        return "fail", f"In {runs} {found.silent} recoveries held less than they claimed, and told nobody."
+        return (
+            "fail",
+            f"In {runs} {found.silent} recoveries held less than they claimed, and told nobody.",
+        )
     outcome = found.outcome.name.lower() if scenario.sla else "done"
     said = {
-        "pass": "the SLA is met.", "fail": "the SLA is missed.", "done": "measured; the scenario names no SLA to be judged by.",
+        "pass": "the SLA is met.",
+        "fail": "the SLA is missed.",
+        "done": "measured; the scenario names no SLA to be judged by.",
         "unknown": "the SLA cannot be judged yet: see below how many more runs would decide.",
-    }[outcome]  # fmt: skip
+    }[outcome]
     return outcome, f"{runs}: {said}"
 
 
@@ -82,10 +109,20 @@ class Line:
 
 def _line(v: LineVerdict) -> Line:
     line = v.line
-    of = "".join(f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x)
+    of = "".join(
+        f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x
+    )
     value, bound = value_and_bound(v.value, line.bound, line.at_most, v.unit)
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
-    return Line(f"{line.measure.replace('_', ' ')}{of}", value, interval, bound, v.n, v.outcome.name.lower(), v.reason)
+    return Line(
+        f"{line.measure.replace('_', ' ')}{of}",
+        value,
+        interval,
+        bound,
+        v.n,
+        v.outcome.name.lower(),
+        v.reason,
+    )
 
 
 def _shown(value: float | None, unit: str) -> str:
@@ -106,18 +143,31 @@ def _estimates(table: pd.DataFrame) -> Iterator[Row]:
     for (measure, failure_class), rows in of.groupby(["measure", "class"], sort=False):
         by = {row["statistic"]: row for row in rows.to_dict("records")}
         cells = [_cell(by[statistic]) if statistic in by else "" for statistic in STATISTICS]
-        yield Row(str(measure).replace("_", " ").replace(".", ": "), str(failure_class), int(rows["n"].max()), cells)
+        yield Row(
+            str(measure).replace("_", " ").replace(".", ": "),
+            str(failure_class),
+            int(rows["n"].max()),
+            cells,
+        )
 
 
 def _cell(row: Any) -> str:
     if math.isnan(row["estimate"]):
         return "?"
-    return f"{seconds(row['estimate'], '?')} [{seconds(row['low'], '?')}, {seconds(row['high'], '?')}]"
+    return (
+        f"{seconds(row['estimate'], '?')} [{seconds(row['low'], '?')}, {seconds(row['high'], '?')}]"
+    )
 
 
 def seconds(value_s: float, unlimited: str = "no known limit") -> str:
     """A duration from 0 on, or what stands for one without an upper limit."""
-    return clock(max(0, round(value_s * SECOND_US))) if abs(value_s) < math.inf else "0:00" if value_s < 0 else unlimited
+    return (
+        clock(max(0, round(value_s * SECOND_US)))
+        if abs(value_s) < math.inf
+        else "0:00"
+        if value_s < 0
+        else unlimited
+    )
 
 
 def _missed(found: Distribution) -> Iterator[str]:
@@ -131,85 +181,175 @@ def _missed(found: Distribution) -> Iterator[str]:
 def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:
     """(measure, value, replication) of the runs that an engineer wants to see whole."""
     for measure in ("data_loss", "outage", "exposure.max"):
-        of = [(v.low, -s.number) for s in found.samples for v in s.values if v.measure == measure and not (v.database or v.tenant) and v.failure_class in ("", "site")]
+        of = [
+            (v.low, -s.number)
+            for s in found.samples
+            for v in s.values
+            if v.measure == measure
+            and not (v.database or v.tenant)
+            and v.failure_class in ("", "site")
+        ]
         if of:
             value, number = max(of)
             yield f"{measure.partition('.')[0].replace('_', ' ')}", clock(value), -number
 
 
-# ---- charts ----------------------------------------------------------------------------------------------------------
+# ---- charts
 def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "linear") -> Any:
-    f = figure(name=key, height=300, sizing_mode="stretch_width", x_axis_type="log", y_axis_type=y_axis, y_range=y_range,
-               x_range=(0.5, max(2 * most_s, 600.0)), tools="pan,box_zoom,reset", toolbar_location="above", toolbar_inner=True,
-               y_axis_label=y_label, min_border_left=LEFT_PX, min_border_right=12)  # fmt: skip
+    f = figure(
+        name=key,
+        height=300,
+        sizing_mode="stretch_width",
+        x_axis_type="log",
+        y_axis_type=y_axis,
+        y_range=y_range,
+        x_range=(0.5, max(2 * most_s, 600.0)),
+        tools="pan,box_zoom,reset",
+        toolbar_location="above",
+        toolbar_inner=True,
+        y_axis_label=y_label,
+        min_border_left=LEFT_PX,
+        min_border_right=12,
+    )
     f.toolbar.logo = None
     f.toolbar.autohide = True
     f.xaxis.ticker = FixedTicker(ticks=list(_TICKS_S))
     f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS)
     if y_axis == "log":
-        f.yaxis.formatter = CustomJSTickFormatter(code="return `${+tick.toPrecision(2)}`")  # 0.1, not 10 to the -1
+        # 0.1, not 10 to the -1
+        f.yaxis.formatter = CustomJSTickFormatter(code="return `${+tick.toPrecision(2)}`")
     f.xaxis.major_label_policy = NoOverlap()  # a phone has room for half of them
     f.outline_line_color = None
     return f
 
 
-def _bounds(f: Any, found: Distribution, measures: tuple[str, ...], ends: tuple[float, float]) -> None:
+def _bounds(
+    f: Any, found: Distribution, measures: tuple[str, ...], ends: tuple[float, float]
+) -> None:
     lines = {
-        (line.bound, line.measure) for line in found.scenario.sla if split(line.measure)[0] in measures and ".above_" not in line.measure
+        (line.bound, line.measure)
+        for line in found.scenario.sla
+        if split(line.measure)[0] in measures and ".above_" not in line.measure
     }
-    for (bound, measure), dash in zip(sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False):
-        f.line([bound / SECOND_US] * 2, list(ends), color=BLACK, line_dash=dash, legend_label=f"SLA {measure} {clock(bound)}")
+    for (bound, measure), dash in zip(
+        sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False
+    ):
+        f.line(
+            [bound / SECOND_US] * 2,
+            list(ends),
+            color=BLACK,
+            line_dash=dash,
+            legend_label=f"SLA {measure} {clock(bound)}",
+        )
 
 
 def _exposure(found: Distribution) -> Chart:
     curves = {c: found.exposure_curve(c) for c in CLASSES}
     curves = {c: curve for c, curve in curves.items() if len(curve)}
     most = max((float(curve["above"].iloc[-1]) for curve in curves.values()), default=1.0)
-    least = min((float(s[s > 0].min()) for curve in curves.values() if (s := curve["share"]).gt(0).any()), default=1e-3)
+    least = min(
+        (float(s[s > 0].min()) for curve in curves.values() if (s := curve["share"]).gt(0).any()),
+        default=1e-3,
+    )
     f = _axes("many_exposure", most, "% of the time above", (100 * least / 2, 130), "log")
     for failure_class, curve in curves.items():
         x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
-        line = f.line(x, np.where(y > 0, y, np.nan), color=_COLOURS[failure_class], line_dash=_DASHES[failure_class], line_width=2,
-                      legend_label=f"{failure_class} lost")  # fmt: skip
-        f.add_tools(HoverTool(renderers=[line], mode="vline", tooltips=[(failure_class, "more than $snap_x{0,0.0} s for $snap_y{0.000} % of the time")], line_policy="interp"))
+        line = f.line(
+            x,
+            np.where(y > 0, y, np.nan),
+            color=_COLOURS[failure_class],
+            line_dash=_DASHES[failure_class],
+            line_width=2,
+            legend_label=f"{failure_class} lost",
+        )
+        f.add_tools(
+            HoverTool(
+                renderers=[line],
+                mode="vline",
+                tooltips=[
+                    (failure_class, "more than $snap_x{0,0.0} s for $snap_y{0.000} % of the time")
+                ],
+                line_policy="interp",
+            )
+        )
     _bounds(f, found, ("data_loss", "exposure"), (100 * least / 2, 100))
     if curves:
         above_it(f)
-    told = "; ".join(f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}" for c, curve in curves.items())
-    words = f"What a failure at a random instant would cost, over all the time of all {found.n:,} runs: {told or 'nothing was measured'}."
+    told = "; ".join(
+        f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}"
+        for c, curve in curves.items()
+    )
+    words = (
+        f"What a failure at a random instant would cost, over all the time of all {found.n:,} "
+        f"runs: {told or 'nothing was measured'}."
+    )
     return Chart("many_exposure", "Exposure: the data loss of a failure at any instant", words, f)
 
 
 def _phases(found: Distribution) -> Iterator[Chart]:
-    """The mean outage as a waterfall of its phases' means; they add up where every outage came to its end."""
+    """The mean outage as a waterfall of its phases' means; they add up where every outage came to
+    its end.
+    """
     names = [p for p in PHASES if len(found.values(f"outage.{p}"))]
     means = {p.replace("_", " "): found.interval(f"outage.{p}.mean") for p in names}
     parts = [(name, round(i.estimate * SECOND_US)) for name, i in means.items() if i.estimate > 0]
     if parts:
-        told = "; ".join(f"{name} {seconds(means[name].estimate)} (from {seconds(means[name].low)} to {seconds(means[name].high)})" for name, _ in parts)
+        told = "; ".join(
+            f"{name} {seconds(means[name].estimate)} (from {seconds(means[name].low)} to "
+            f"{seconds(means[name].high)})"
+            for name, _ in parts
+        )
         whole = found.interval("outage.mean")
-        open_ended = "" if math.isfinite(whole.high) else " Some outages were not over by the end of their run: these are the least they can be."
-        yield waterfall("many_phases", "Outage: phase by phase, means", parts, f"Mean outage {seconds(whole.estimate)}: {told}.{open_ended}")
+        open_ended = (
+            ""
+            if math.isfinite(whole.high)
+            else " Some outages were not over by the end of their run: these are the least "
+            "they can be."
+        )
+        yield waterfall(
+            "many_phases",
+            "Outage: phase by phase, means",
+            parts,
+            f"Mean outage {seconds(whole.estimate)}: {told}.{open_ended}",
+        )
 
 
 def _costs(found: Distribution) -> Iterator[Chart]:
-    """Data loss and outage of the failovers that happened: each run's share that cost at most so much, with the interval of
-    each quantile."""
+    """Data loss and outage of the failovers that happened: each run's share that cost at most so
+    much, with the interval of each quantile.
+    """
     for measure, colour in (("data_loss", BLUE), ("outage", ORANGE)):
         values = np.sort(found.values(measure))
         if not len(values):
             continue
         f = _axes(f"many_{measure}", float(values[-1]), "% of failovers at or below", (0, 105))
         shares = 100 * np.arange(1, len(values) + 1) / len(values)
-        f.step(np.maximum(values, 0.5), shares, mode="after", color=colour, line_width=2, legend_label=f"{measure.replace('_', ' ')} of {len(values)} runs")
+        f.step(
+            np.maximum(values, 0.5),
+            shares,
+            mode="after",
+            color=colour,
+            line_width=2,
+            legend_label=f"{measure.replace('_', ' ')} of {len(values)} runs",
+        )
         told = []
         for statistic, share in QUANTILES.items():
             i = found.interval(f"{measure}.{statistic}")
             high = i.high if math.isfinite(i.high) else 4 * max(float(values[-1]), 150.0)
-            f.line([max(i.low, 0.5), high], [100 * share] * 2, color=BLACK, line_width=1.5, legend_label="interval of a quantile")
+            f.line(
+                [max(i.low, 0.5), high],
+                [100 * share] * 2,
+                color=BLACK,
+                line_width=1.5,
+                legend_label="interval of a quantile",
+            )
             if math.isfinite(i.estimate):
-                f.scatter([max(i.estimate, 0.5)], [100 * share], color=colour, line_color=BLACK, size=7)
-            told.append(f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})")
+                f.scatter(
+                    [max(i.estimate, 0.5)], [100 * share], color=colour, line_color=BLACK, size=7
+                )
+            told.append(
+                f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
+            )
         _bounds(f, found, (measure,), (0, 100))
         above_it(f)
         title = f"{measure.replace('_', ' ').capitalize()} of the failovers that happened"

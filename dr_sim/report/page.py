@@ -17,6 +17,10 @@ silence(MISSING_RENDERERS)  # a chart of what did not happen is empty
 def rendered(template: str, figures: dict[str, Any], **values: Any) -> str:
     """The template filled in; `divs` in it is what stands for each figure, by key."""
     script, divs = components(figures)
-    page = Environment(loader=PackageLoader("dr_sim.report", "templates"), autoescape=True, undefined=StrictUndefined)
+    page = Environment(
+        loader=PackageLoader("dr_sim.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
     library = Resources(mode="inline", components=["bokeh"]).render()
     return page.get_template(template).render(library=library, script=script, divs=divs, **values)

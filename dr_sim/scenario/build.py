@@ -16,17 +16,23 @@ from dr_sim.scenario.workload import SeriesFile
 def start_utc_us(root: schema.Root) -> int:
     """Instant 0, microseconds since 1970 UTC."""
     moment = root.start
-    return times.to_utc_us(moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(root.time_zone)))
+    return times.to_utc_us(
+        moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(root.time_zone))
+    )
 
 
 def schedule(value: model.Schedule, zone: str) -> model.Schedule:
     return value if value.zone else replace(value, zone=zone)
 
 
-def database(name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, tuple[int, ...]]) -> model.Database:
+def database(
+    name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, tuple[int, ...]]
+) -> model.Database:
     volume = keys.log_volume
     if isinstance(volume, SeriesFile):
-        volume = model.LogVolume("series", series_interval_us=volume.interval_us, series_bytes=series[name])
+        volume = model.LogVolume(
+            "series", series_interval_us=volume.interval_us, series_bytes=series[name]
+        )
     silent = not volume.num_bytes and not any(volume.series_bytes)
     return model.Database(
         name=name,
@@ -59,7 +65,11 @@ def primary(keys: schema.PrimaryKeys) -> model.Primary:
 
 def link(keys: schema.LinkKeys) -> model.Link:
     return model.Link(
-        bandwidth_bit_s=keys.bandwidth, rtt_us=keys.rtt, loss_ppb=keys.loss, mss_bytes=keys.mss, sharing=keys.sharing
+        bandwidth_bit_s=keys.bandwidth,
+        rtt_us=keys.rtt,
+        loss_ppb=keys.loss,
+        mss_bytes=keys.mss,
+        sharing=keys.sharing,
     )
 
 
@@ -75,7 +85,9 @@ def replication(keys: schema.ReplicationKeys) -> model.Replication:
         every_us=keys.every,
         delta_ppm=keys.delta,
         folders=tuple(
-            model.Folder(group, name, folder.databases, folder.primary, folder.secondary, folder.staging)
+            model.Folder(
+                group, name, folder.databases, folder.primary, folder.secondary, folder.staging
+            )
             for group, members in keys.groups.items()
             for name, folder in members.folders.items()
         ),
@@ -148,7 +160,9 @@ def scenario(
     asked: Asked,
     resolved: dict[str, object],
 ) -> model.Scenario:
-    """The whole, out of sections without a mistake. series: what log_volume files hold, by database."""
+    """The whole, out of sections without a mistake. series: what log_volume files hold, by
+    database.
+    """
     return model.Scenario(
         name=root.name,
         description=root.description,
@@ -159,29 +173,44 @@ def scenario(
         time_zone=root.time_zone,
         run_for_us=root.run_for,
         measure_from_us=root.measure_from,
-        databases=tuple(database(name, keys, root.time_zone, series) for name, keys in root.databases.items()),
+        databases=tuple(
+            database(name, keys, root.time_zone, series) for name, keys in root.databases.items()
+        ),
         machines=root.machines,
         primary=primary(root.primary),
         link=link(root.link),
         replication=replication(root.replication),
         secondary=secondary(root.secondary),
         replay=replay(root.replay),
-        heartbeat=model.Heartbeat(every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"),
+        heartbeat=model.Heartbeat(
+            every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"
+        ),
         failover=failover(root.failover),
         users=model.Users(*root.users.requests, root.users.utilisation),
-        engine=model.EngineSpec(root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing),
-        new_secondary_us=None if root.after_failover.new_secondary == fields.NEVER else root.after_failover.new_secondary,
+        engine=model.EngineSpec(
+            root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing
+        ),
+        new_secondary_us=None
+        if root.after_failover.new_secondary == fields.NEVER
+        else root.after_failover.new_secondary,
         manager_restart_us=root.manager.restart_after,
         danger_us=root.danger.above,
         danger_grace_us=root.danger.grace,
-        danger_outage_us=None if root.danger.outage_above == fields.NEVER else root.danger.outage_above,
+        danger_outage_us=None
+        if root.danger.outage_above == fields.NEVER
+        else root.danger.outage_above,
         danger_behind_us=root.danger.behind,
         directory=model.Directory(
-            *root.directory.changes, schedule(root.directory.replicate, root.time_zone), root.directory.lag,
+            *root.directory.changes,
+            schedule(root.directory.replicate, root.time_zone),
+            root.directory.lag,
             root.directory.provision,
         ),
         monitor=model.Monitor(
-            root.monitor.enabled, root.monitor.every, root.monitor.backup_threshold, root.monitor.restore_threshold,
+            root.monitor.enabled,
+            root.monitor.every,
+            root.monitor.backup_threshold,
+            root.monitor.restore_threshold,
             root.monitor.repeat,
         ),
         recorded_link=recorded["link"],
@@ -201,13 +230,17 @@ def scenario(
     )
 
 
-def drawn(kind: str, rate: tuple[int, int], params: object, together: Together) -> model.DrawnFault | None:
+def drawn(
+    kind: str, rate: tuple[int, int], params: object, together: Together
+) -> model.DrawnFault | None:
     """None if it never happens."""
     if not rate[0] and not together.with_site_loss:
         return None
     windows = -1 if together.in_change_windows is None else together.in_change_windows
     chance, after = (together.again.chance, together.again.after) if together.again else (0, None)
-    return model.DrawnFault(kind, *rate, params, windows, together.with_site_loss or 0, chance, after)
+    return model.DrawnFault(
+        kind, *rate, params, windows, together.with_site_loss or 0, chance, after
+    )
 
 
 def text_of_series(numbers: tuple[int, ...], interval_us: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is wrong with a scenario although each of its values is right by itself.
 
-A value that could not be read is absent here (None), so a mistake in one place does not hide one in another.
+A value that could not be read is absent here (None), so a mistake in one place does not hide one in
+another.
 """
 
 from __future__ import annotations
@@ -15,21 +16,27 @@ from dr_sim.scenario.fields import NEVER, did_you_mean
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.tree import Node
 
-MOST_BYTES = 10**17  # of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
+# of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
+MOST_BYTES = 10**17
 MOST_COUNTED = 10**17  # transactions and requests of one run
-MOST_TRIES = 5_000_000  # retries and the like in one run, were it in trouble from beginning to end: about 2 GB of records
-OFTEN_US = units.MINUTE_US  # what is tried less often than this is not counted: its default is not refused for a long run
+# retries and the like in one run, were it in trouble from beginning to end: about 2 GB of records
+MOST_TRIES = 5_000_000
+# what is tried less often than this is not counted: its default is not refused for a long run
+OFTEN_US = units.MINUTE_US
 MOST_JOBS = 50_000_000  # backups in one run: 475 database-years of five-minute logs
 MOST_FAULTS = 1_000_000
 
 
 def check_sections(root: Any, tree: Node) -> list[Problem]:
-    """Checks across the values of the fixed sections. root: schema.Root, or what could be read of it."""
+    """Checks across the values of the fixed sections. root: schema.Root, or what could be read of
+    it.
+    """
     problems: list[Problem] = []
     run_for, measure_from = _of(root, "run_for"), _of(root, "measure_from")
     if run_for is not None and measure_from is not None and measure_from >= run_for:
         told = (
-            f"measure_from: nothing would be measured, the run ends after {units.format_duration(run_for)}; write less"
+            "measure_from: nothing would be measured, the run ends after "
+            f"{units.format_duration(run_for)}; write less"
         )
         problems.append(tree.at(("measure_from",)).problem(told))
     for name, database in (_of(root, "databases") or {}).items():
@@ -52,15 +59,27 @@ def _database(name: str, database: Any, node: Node) -> list[Problem]:
     full, seeded = _of(database, "full"), _of(database, "seeded")
     for kind in ("incremental", "log"):
         schedule = _of(database, kind)
-        if schedule and full and schedule.kind != "none" and full.kind == "none" and seeded is False:
+        if (
+            schedule
+            and full
+            and schedule.kind != "none"
+            and full.kind == "none"
+            and seeded is False
+        ):
             told = (
-                f"databases.{name}.{' '.join(node.as_written((kind,)))}: {kind} backups need a full before them (4214); give it a full, or write none"
+                f"databases.{name}.{' '.join(node.as_written((kind,)))}: {kind} backups need "
+                "a full before them (4214); give it a full, or write none"
             )
             problems.append(_shown(node, kind, "full", "seeded").problem(told))
     volume, transactions = _of(database, "log_volume"), _of(database, "transactions")
-    silent = isinstance(volume, LogVolume) and volume.num_bytes == 0 and not any(volume.series_bytes)
+    silent = (
+        isinstance(volume, LogVolume) and volume.num_bytes == 0 and not any(volume.series_bytes)
+    )
     if volume is not None and not silent and transactions and transactions[0] == 0:
-        told = f"databases.{name}.transactions: log is written by transactions; write more than 0, or log_volume: 0 B/s"
+        told = (
+            f"databases.{name}.transactions: log is written by transactions; write more than "
+            "0, or log_volume: 0 B/s"
+        )
         problems.append(node.at(("transactions",)).problem(told))
     return problems
 
@@ -87,7 +106,8 @@ def _jobs(root: Any, tree: Node, run_for: int | None) -> list[Problem]:
         return []
     return [
         where.problem(
-            f"the run would take {jobs:,} backups, more than {MOST_JOBS:,}; write longer intervals or a shorter run_for"
+            f"the run would take {jobs:,} backups, more than {MOST_JOBS:,}; write longer "
+            "intervals or a shorter run_for"
         )
     ]
 
@@ -98,7 +118,8 @@ def _replication(replication: Any, tree: Node) -> list[Problem]:
         return []
     node = _shown(tree.at(("replication",)), "low_watermark", "high_watermark")
     told = (
-        f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark ({units.format_ppm(high)})"
+        f"replication: low_watermark ({units.format_ppm(low)}) must be below high_watermark "
+        f"({units.format_ppm(high)})"
     )
     return [node.problem(told)]
 
@@ -107,7 +128,12 @@ def _engine(engine: Any, tree: Node) -> list[Problem]:
     if _of(engine, "timing") != "measured" or _of(engine, "kind") not in (None, "model"):
         return []
     node = _shown(tree.at(("engine",)), "timing", "kind")
-    return [node.problem("engine.timing: measured takes a real engine, the model takes no time; write kind: sqlite or postgres")]
+    return [
+        node.problem(
+            "engine.timing: measured takes a real engine, the model takes no time; write "
+            "kind: sqlite or postgres"
+        )
+    ]
 
 
 def _failover(root: Any, tree: Node) -> list[Problem]:
@@ -115,11 +141,17 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
     failover, node = _of(root, "failover"), tree.at(("failover",))
     operators, on_duty = _of(failover, "operators"), _of(failover, "on_duty")
     if operators and on_duty is not None and on_duty not in operators:
-        told = f"failover.on_duty: {on_duty!r} is not among failover.operators; {did_you_mean(on_duty, operators)}"
+        told = (
+            f"failover.on_duty: {on_duty!r} is not among failover.operators; "
+            f"{did_you_mean(on_duty, operators)}"
+        )
         problems.append(_shown(node, "on_duty", "operators").problem(told))
     silent_for, every = _of(failover, "silent_for"), _of(_of(root, "heartbeat"), "every")
     if silent_for is not None and every is not None and silent_for < every:
-        told = f"failover.silent_for: must not be shorter than heartbeat.every ({units.format_duration(every)}), or every pause is a failure"
+        told = (
+            "failover.silent_for: must not be shorter than heartbeat.every "
+            f"({units.format_duration(every)}), or every pause is a failure"
+        )
         shown = (
             _shown(node, "silent_for")
             if (node.get("silent_for") or node).source == ""
@@ -129,7 +161,10 @@ def _failover(root: Any, tree: Node) -> list[Problem]:
     machines, silent = _of(root, "machines"), _of(failover, "machines_silent")
     if machines and silent and silent > len(machines):
         count = "is 1 machine" if len(machines) == 1 else f"are {len(machines)} machines"
-        told = f"failover.machines_silent: there {count}, so {silent} can never be silent; write at most {len(machines)}, or all"
+        told = (
+            f"failover.machines_silent: there {count}, so {silent} can never be silent; write "
+            f"at most {len(machines)}, or all"
+        )
         problems.append(node.at(("machines_silent",)).problem(told))
     return problems
 
@@ -140,13 +175,19 @@ def _capacity(root: Any, tree: Node) -> list[Problem]:
     for name, database in databases.items():
         log, capacity = _of(database, "log"), _of(database, "log_capacity")
         if isinstance(log, Schedule) and log.kind == "none" and capacity:
-            told = f"databases.{name}.log_capacity: without log backups nothing frees its log; write none, or give it a log"
+            told = (
+                f"databases.{name}.log_capacity: without log backups nothing frees its log; "
+                "write none, or give it a log"
+            )
             problems.append(tree.at(("databases", name, "log_capacity")).problem(told))
     capacity = _of(_of(root, "secondary"), "data_capacity")
     seeded = [_of(d, "size") or 0 for d in databases.values() if _of(d, "seeded")]
     if capacity and sum(seeded) > capacity:
         held = units.format_size(sum(seeded))
-        told = f"secondary.data_capacity: the databases seeded there take {held}; write at least that, or none"
+        told = (
+            f"secondary.data_capacity: the databases seeded there take {held}; write at least "
+            "that, or none"
+        )
         problems.append(tree.at(("secondary", "data_capacity")).problem(told))
     return problems
 
@@ -160,18 +201,34 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
     unread = False
     for group, keys in groups.items():
         folders = _of(keys, "folders") or {}
-        unread = unread or not folders or any(not _of(folder, "databases") for folder in folders.values())
+        unread = (
+            unread
+            or not folders
+            or any(not _of(folder, "databases") for folder in folders.values())
+        )
         for name, folder in folders.items():
             where = f"replication.groups.{group}.folders.{name}"
             node = tree.at(("replication", "groups", group, "folders", name))
             held = _of(folder, "databases") or ()
-            shares = [share for share in (_of(folder, "primary"), _of(folder, "secondary")) if share]
-            for what, each in [("folder", name), *(("database", d) for d in held), *(("share", s) for s in shares)]:
+            shares = [
+                share for share in (_of(folder, "primary"), _of(folder, "secondary")) if share
+            ]
+            for what, each in [
+                ("folder", name),
+                *(("database", d) for d in held),
+                *(("share", s) for s in shares),
+            ]:
                 if what == "database" and each not in databases:
-                    told = f"{where}.databases: unknown database {each!r}; {did_you_mean(each, databases)}"
+                    told = (
+                        f"{where}.databases: unknown database {each!r}; "
+                        f"{did_you_mean(each, databases)}"
+                    )
                     problems.append(node.at(("databases",)).problem(told))
                 elif f"{what} {each}" in seen:
-                    told = f"{where}: the {what} {each!r} is in {seen[f'{what} {each}']} already; write another"
+                    told = (
+                        f"{where}: the {what} {each!r} is in {seen[f'{what} {each}']} "
+                        "already; write another"
+                    )
                     problems.append(node.problem(told))
                 seen.setdefault(f"{what} {each}", where)
     missing = [name for name in databases if f"database {name}" not in seen]
@@ -181,12 +238,17 @@ def _folders(root: Any, tree: Node) -> list[Problem]:
     return problems
 
 
-# ---- what a run adds up to -------------------------------------------------------------------------------------------
+# ---- what a run adds up to
 def check_totals(
-    root: Any, tree: Node, series: dict[str, tuple[int, ...]], events: list[EventLine], faults: list[FaultLine]
+    root: Any,
+    tree: Node,
+    series: dict[str, tuple[int, ...]],
+    events: list[EventLine],
+    faults: list[FaultLine],
 ) -> list[Problem]:
-    """Bytes, transactions, requests and tries of the whole run. Each value may be possible by itself, and their sum may
-    leave 64 bits or take more memory than there is."""
+    """Bytes, transactions, requests and tries of the whole run. Each value may be possible by
+    itself, and their sum may leave 64 bits or take more memory than there is.
+    """
     run_for = _of(root, "run_for")
     if run_for is None:
         return []
@@ -200,31 +262,51 @@ def check_totals(
             most, where = total, _shown(node, "log_volume", "size")
         rate = _of(database, "transactions")
         if rate and rate[0] * run_for > MOST_COUNTED * rate[1]:
-            problems.append(_too_many(node.at(("transactions",)), f"databases.{name}.transactions", "transactions", rate, run_for))
+            problems.append(
+                _too_many(
+                    node.at(("transactions",)),
+                    f"databases.{name}.transactions",
+                    "transactions",
+                    rate,
+                    run_for,
+                )
+            )
     for node, log_bytes, times in _bursts(events, faults, run_for):
         bytes_in_all += log_bytes * times
         if log_bytes * times > most:
             most, where = log_bytes * times, node
     if bytes_in_all > MOST_BYTES:
-        told = f"the run would back up about {bytes_in_all // 10**15:,} PB, more than {MOST_BYTES // 10**15:,} PB"
+        told = (
+            f"the run would back up about {bytes_in_all // 10**15:,} PB, more than "
+            f"{MOST_BYTES // 10**15:,} PB"
+        )
         problems.append(where.problem(f"{told}; write less, or a shorter run_for"))
     rate = _of(_of(root, "users"), "requests")
     if rate and rate[0] * run_for > MOST_COUNTED * rate[1]:
-        problems.append(_too_many(tree.at(("users", "requests")), "users.requests", "requests", rate, run_for))
+        problems.append(
+            _too_many(tree.at(("users", "requests")), "users.requests", "requests", rate, run_for)
+        )
     return problems + _tries(root, tree, run_for)
 
 
 def _too_many(node: Node, where: str, what: str, rate: tuple[int, int], run_for: int) -> Problem:
-    return node.problem(f"{where}: would be about {rate[0] * run_for // rate[1]:,} {what} in the run, more than {MOST_COUNTED:,}; write fewer")
+    return node.problem(
+        f"{where}: would be about {rate[0] * run_for // rate[1]:,} {what} in the run, "
+        f"more than {MOST_COUNTED:,}; write fewer"
+    )
 
 
 def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
-    """Bytes of all fulls, and of the log once in logs and at the most once a day in incrementals."""
+    """Bytes of all fulls, and of the log once in logs and at the most once a day in
+    incrementals.
+    """
     size, volume, full = (_of(database, key) for key in ("size", "log_volume", "full"))
     fulls = 1 if full is None else 1 + run_for // max(1, _interval_us(full) or run_for)
     numbers = series or getattr(volume, "series_bytes", ())
     if numbers:
-        period_us = len(numbers) * max(1, getattr(volume, "series_interval_us", 0) or getattr(volume, "interval_us", 1))
+        period_us = len(numbers) * max(
+            1, getattr(volume, "series_interval_us", 0) or getattr(volume, "interval_us", 1)
+        )
         log = sum(numbers) * (run_for // period_us + 1)
     else:
         log = getattr(volume, "num_bytes", 0) * run_for // max(1, getattr(volume, "den_us", 1))
@@ -237,7 +319,9 @@ def _interval_us(schedule: Schedule) -> int:
     return schedule.interval_us if schedule.kind == "every" else days.get(schedule.kind, 0)
 
 
-def _bursts(events: list[EventLine], faults: list[FaultLine], run_for: int) -> Iterator[tuple[Node, int, int]]:
+def _bursts(
+    events: list[EventLine], faults: list[FaultLine], run_for: int
+) -> Iterator[tuple[Node, int, int]]:
     """Where log is written in bursts: the line, bytes of each, about how many."""
     for event in events:
         yield event.node, int(getattr(event.params, "log", 0) or 0), 1
@@ -249,7 +333,13 @@ def _times(fault: FaultLine, run_for: int) -> int:
     """About how often it happens, each with those of its cluster."""
     num, den_us = fault.rate
     again = fault.together.again
-    return num * run_for // den_us * 1_000_000 // (1_000_000 - (again.chance if again is not None else 0))
+    return (
+        num
+        * run_for
+        // den_us
+        * 1_000_000
+        // (1_000_000 - (again.chance if again is not None else 0))
+    )
 
 
 def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
@@ -263,13 +353,15 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
         (("change_windows", "start"), 1, OFTEN_US, "change windows"),
         (("monitor", "every"), databases, OFTEN_US, "jobs"),
         (("monitor", "repeat"), databases, OFTEN_US, "alerts"),
-    )  # fmt: skip
+    )
     problems = []
     for path, each, often_us, what in asked:
         value = _of(_of(root, path[0]), path[1])
         every_us = _interval_us(value) if isinstance(value, Schedule) else value
         if every_us and every_us < often_us and each * run_for > MOST_TRIES * every_us:
-            problems.append(tree.at(path).problem(_would_have(".".join(path), each * run_for // every_us, what)))
+            problems.append(
+                tree.at(path).problem(_would_have(".".join(path), each * run_for // every_us, what))
+            )
     changes = _of(_of(root, "directory"), "changes")
     if changes and changes[0] * run_for > MOST_TRIES * changes[1]:
         told = _would_have("directory.changes", changes[0] * run_for // changes[1], "changes")
@@ -278,7 +370,10 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
 
 
 def _would_have(where: str, count: int, what: str) -> str:
-    return f"{where}: this run may have about {count:,} {what}, more than {MOST_TRIES:,}; write a longer time, or a shorter run_for"
+    return (
+        f"{where}: this run may have about {count:,} {what}, more than {MOST_TRIES:,}; write "
+        "a longer time, or a shorter run_for"
+    )
 
 
 def check_recorded(root: Any, tree: Node, read: dict[str, Any]) -> list[Problem]:
@@ -292,11 +387,17 @@ def check_recorded(root: Any, tree: Node, read: dict[str, Any]) -> list[Problem]
         elif run_for is not None and isinstance(found, Outages) and found.spans:
             changes = (run_for // max(1, found.period_us) + 1) * len(found.spans)
         if changes > MOST_TRIES:
-            problems.append(tree.at(("recorded", key)).problem(_would_have(f"recorded.{key}", changes, "changes")))
+            problems.append(
+                tree.at(("recorded", key)).problem(
+                    _would_have(f"recorded.{key}", changes, "changes")
+                )
+            )
     return problems
 
 
-def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: int) -> tuple[list[int], list[Problem]]:
+def check_events(
+    lines: list[EventLine], start_utc_us: int, zone: str, run_for: int
+) -> tuple[list[int], list[Problem]]:
     """The instant of each event, and what is wrong with them."""
     instants, problems = [], []
     for line in lines:
@@ -305,34 +406,54 @@ def check_events(lines: list[EventLine], start_utc_us: int, zone: str, run_for: 
         if at_us < 0:
             early = units.format_duration(-at_us)
             problems.append(
-                line.node.problem(f"event {line.number}: is {early} before the start; write a later instant")
+                line.node.problem(
+                    f"event {line.number}: is {early} before the start; write a later instant"
+                )
             )
         elif at_us >= run_for and line.instant:
             ends, late = units.format_duration(run_for), units.format_duration(at_us)
             told = (
-                f"event {line.number}: would never happen: it is {late} after the start, and the run ends after {ends}"
+                f"event {line.number}: would never happen: it is {late} after the start, and "
+                f"the run ends after {ends}"
             )
-            problems.append(line.node.problem(f"{told}; write an earlier instant or a longer run_for"))
+            problems.append(
+                line.node.problem(f"{told}; write an earlier instant or a longer run_for")
+            )
     return instants, problems
 
 
-def check_lost(lines: list[EventLine], instants: list[int], root: Any, needing: set[str]) -> list[Problem]:
-    """Where no new recovery network follows (dr_sim/legs.py) a primary is lost once, and nothing happens to what is lost.
-    needing: the kinds that happen to a database of the primary."""
+def check_lost(
+    lines: list[EventLine], instants: list[int], root: Any, needing: set[str]
+) -> list[Problem]:
+    """Where no new recovery network follows (dr_sim/legs.py) a primary is lost once, and nothing
+    happens to what is lost. needing: the kinds that happen to a database of the primary.
+    """
     if _of(_of(root, "after_failover"), "new_secondary") != NEVER:
         return []
     problems: list[Problem] = []
     losses: list[EventLine] = []
     databases = _of(root, "databases") or {}
-    for _, line in sorted(zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)):
+    for _, line in sorted(
+        zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)
+    ):
         if line.kind == "lose":
             before = next((loss for loss in losses if _takes(loss, line)), None)
         elif line.kind in needing:
-            before = next((loss for loss in losses if _has_taken(loss, _of(line.params, "database"), databases)), None)
+            before = next(
+                (
+                    loss
+                    for loss in losses
+                    if _has_taken(loss, _of(line.params, "database"), databases)
+                ),
+                None,
+            )
         else:
             continue
         if before is not None:
-            told = f"event {line.number}: {line.kind} would change nothing: event {before.number} has taken the {_of(before.params, 'what')}"
+            told = (
+                f"event {line.number}: {line.kind} would change nothing: event "
+                f"{before.number} has taken the {_of(before.params, 'what')}"
+            )
             problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
         elif line.kind == "lose" and line.params is not None:
             losses.append(line)
@@ -356,19 +477,33 @@ def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
     what = _of(loss.params, "what")
     if what == "database":
         return _of(loss.params, "database") in (None, database)
-    return bool(what == "site" or _of(loss.params, "machine") in (None, _of(databases.get(database), "machine")))
+    return bool(
+        what == "site"
+        or _of(loss.params, "machine") in (None, _of(databases.get(database), "machine"))
+    )
 
 
-def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any, needing: set[str]) -> list[Problem]:
-    """What is done to the log backups of a database that takes none. needing: the kinds that do so."""
+def check_logs(
+    lines: Sequence[EventLine | FaultLine], databases: Any, needing: set[str]
+) -> list[Problem]:
+    """What is done to the log backups of a database that takes none. needing: the kinds that do
+    so.
+    """
     problems = []
     for line in lines:
         name = getattr(line.params, "database", None)
         about_logs = line.kind in needing and getattr(line.params, "kind", "log") == "log"
         log = _of((databases or {}).get(name), "log") if about_logs else None
         if log is not None and log.kind == "none":
-            where = f"event {line.number}: {line.kind}" if isinstance(line, EventLine) else f"faults.{line.kind}"
-            told = f"{where}: {name} takes no log backups (log: none), so nothing can happen to one; name a database that does"
+            where = (
+                f"event {line.number}: {line.kind}"
+                if isinstance(line, EventLine)
+                else f"faults.{line.kind}"
+            )
+            told = (
+                f"{where}: {name} takes no log backups (log: none), so nothing can happen to "
+                "one; name a database that does"
+            )
             problems.append(line.node.problem(told))
     return problems
 
@@ -379,12 +514,25 @@ def check_setup(lines: Sequence[EventLine | FaultLine], engine: Any) -> list[Pro
     for line in lines:
         if line.kind != "setup_differs":
             continue
-        where = f"event {line.number}: {line.kind}" if isinstance(line, EventLine) else f"faults.{line.kind}"
+        where = (
+            f"event {line.number}: {line.kind}"
+            if isinstance(line, EventLine)
+            else f"faults.{line.kind}"
+        )
         told = ""
         if _of(engine, "kind") not in (None, "model"):
-            told = f"{where}: real servers here are set up alike on both sides; write engine: {{kind: model}}"
-        elif _of(engine, "imitates") == "postgres" and _of(line.params, "because") in ("newer_version", "key_missing"):
-            told = f"{where}: by PostgreSQL's rules a standby stumbles over file_added or disk_missing; write one of them"
+            told = (
+                f"{where}: real servers here are set up alike on both sides; write engine: "
+                f"{{kind: model}}"
+            )
+        elif _of(engine, "imitates") == "postgres" and _of(line.params, "because") in (
+            "newer_version",
+            "key_missing",
+        ):
+            told = (
+                f"{where}: by PostgreSQL's rules a standby stumbles over file_added or "
+                "disk_missing; write one of them"
+            )
         if told:
             problems.append(line.node.problem(told))
     return problems
@@ -405,7 +553,9 @@ def check_points(lines: list[EventLine], engine: Any) -> list[Problem]:
             problems.append(line.node.problem(f"{told}; leave out engine.kind, or stop_before"))
         if point == "mistake" and not (mistaken & {target} if target else mistaken):
             told = f"event {line.number}: there is no event 'mistake' to stop before"
-            problems.append(line.node.problem(f"{told}; add one, or write an instant, as in Mon 14:00"))
+            problems.append(
+                line.node.problem(f"{told}; add one, or write an instant, as in Mon 14:00")
+            )
     return problems
 
 
@@ -413,10 +563,20 @@ def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Pro
     problems = []
     start = _of(windows, "start")
     for line in lines:
-        if line.together.in_change_windows is not None and start is not None and start.kind == "none":
-            told = f"faults.{line.kind}.in_change_windows: there are no change windows; write change_windows: {{start: weekly Tue 21:00}}"
+        if (
+            line.together.in_change_windows is not None
+            and start is not None
+            and start.kind == "none"
+        ):
+            told = (
+                f"faults.{line.kind}.in_change_windows: there are no change windows; write "
+                f"change_windows: {{start: weekly Tue 21:00}}"
+            )
             problems.append(line.node.problem(told))
         if _times(line, run_for) > MOST_FAULTS:
-            told = f"faults.{line.kind}.rate: would draw about {_times(line, run_for):,} faults, more than {MOST_FAULTS:,}; write fewer"
+            told = (
+                f"faults.{line.kind}.rate: would draw about {_times(line, run_for):,} faults, "
+                f"more than {MOST_FAULTS:,}; write fewer"
+            )
             problems.append(line.node.problem(told))
     return problems

@@ -1,7 +1,8 @@
 """Every default of a scenario: (key path, what it stands for as text, where it comes from).
 
-'*' is any database. A source is a publication named in full words, one of dr_sim's own requirements on the recovery
-service, or 'assumed'. What has no line here must be written. Defaults of event and fault kinds stand with their fields.
+'*' is any database. A source is a publication named in full words, one of dr_sim's own requirements
+on the recovery service, or 'assumed'. What has no line here must be written. Defaults of event and
+fault kinds stand with their fields.
 """
 
 from __future__ import annotations
@@ -53,12 +54,25 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("replication.retry", "3 min", "assumed"),
     ("replication.resume_above", "64 KiB", f"{_DFS} (64 KB)"),
     ("replication.every", "0 s", "assumed: as soon as a file is finished"),
-    ("replication.delta", "100 %", "assumed: of logs and compressed backups nearly everything crosses"),
-    ("replication.groups", "{}", "assumed: one folder of all databases, //primary/backup to //secondary/landing"),
+    (
+        "replication.delta",
+        "100 %",
+        "assumed: of logs and compressed backups nearly everything crosses",
+    ),
+    (
+        "replication.groups",
+        "{}",
+        "assumed: one folder of all databases, //primary/backup to //secondary/landing",
+    ),
     # ---- the secondary ----
     ("secondary.disk", "1 GB/s", "assumed: hashing and restoring do not wait for it one at a time"),
     ("secondary.hash_rate", "500 MB/s", "assumed"),
-    ("secondary.copy_rate", "clone", "assumed: the restore folder is on the share's volume, whose file system clones blocks (ReFS, XFS, Btrfs)"),
+    (
+        "secondary.copy_rate",
+        "clone",
+        "assumed: the restore folder is on the share's volume, whose file system clones "
+        "blocks (ReFS, XFS, Btrfs)",
+    ),
     ("secondary.restore_rate", "356 MB/s", "assumed: 500 GB in 23 min 24 s"),
     ("secondary.restore_fixed", "1 s", "assumed"),
     ("secondary.restore_full", "none", "assumed: fulls are restored at the cost of any restore"),
@@ -93,12 +107,24 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("failover.fence", "5 s", "assumed"),
     ("failover.fence_timeout", "21 s", "Microsoft: a TCP attempt takes 21 s"),
     ("failover.drain_limit", "10 min", "assumed"),
-    ("failover.restore_limit", "4 h", "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)"),
+    (
+        "failover.restore_limit",
+        "4 h",
+        "field report: a log restore that ended after 3 h 10 (undo of a huge open transaction)",
+    ),
     ("failover.recover", "10 s", "assumed"),
-    ("failover.undo_rate", "85 MB/s", "assumed: half the speed of a log backup, since each page is read and written"),
+    (
+        "failover.undo_rate",
+        "85 MB/s",
+        "assumed: half the speed of a log backup, since each page is read and written",
+    ),
     ("failover.redirect.switch", "60 s", "AWS: managed failover 60-120 s typical"),
     ("failover.redirect.ttl", "0 s", "assumed: a virtual IP moves, no name changes"),
-    ("failover.redirect.reconnect", "0 s", "assumed: connections are closed, so clients come back at once"),
+    (
+        "failover.redirect.reconnect",
+        "0 s",
+        "assumed: connections are closed, so clients come back at once",
+    ),
     ("failover.warm_up.for", "45 s", "assumed"),
     ("failover.warm_up.from", "50 %", "assumed"),
     # ---- what holds the databases ----
@@ -111,18 +137,32 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("users.requests", "100 per s", "assumed"),
     ("users.utilisation", "60 %", "assumed"),
     ("manager.restart_after", "30 s", "assumed"),
-    ("monitor.enabled", "true", "built-in SQL Server log shipping: the alert job is there by default"),
+    (
+        "monitor.enabled",
+        "true",
+        "built-in SQL Server log shipping: the alert job is there by default",
+    ),
     ("monitor.every", "2 min", "built-in SQL Server log shipping: the alert job"),
     ("monitor.backup_threshold", "60 min", "built-in SQL Server log shipping"),
     ("monitor.restore_threshold", "45 min", "built-in SQL Server log shipping"),
     ("monitor.repeat", "5 min", _LIMITS),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
     (
-        "danger.outage_above", "none",
-        "the scenario's own SLA; else 1 h: Amazon Web Services' disaster recovery paper has minutes for a warm standby, hours for a restore",
+        "danger.outage_above",
+        "none",
+        "the scenario's own SLA; else 1 h: Amazon Web Services' disaster recovery paper "
+        "has minutes for a warm standby, hours for a restore",
     ),
-    ("danger.behind", "45 min", "built-in SQL Server log shipping: restore_threshold, above which it alerts (14421)"),
-    ("danger.grace", "6 min", "the recovery service's own limits: one retry, and a minute for a log backup to finish"),
+    (
+        "danger.behind",
+        "45 min",
+        "built-in SQL Server log shipping: restore_threshold, above which it alerts (14421)",
+    ),
+    (
+        "danger.grace",
+        "6 min",
+        "the recovery service's own limits: one retry, and a minute for a log backup to finish",
+    ),
     ("recorded.link", "none", "assumed: the link is as link says"),
     ("recorded.outages", "none", "assumed: only those under events and faults"),
     ("recorded.restores", "none", "assumed: only secondary.restore_tail"),

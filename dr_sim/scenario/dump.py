@@ -1,4 +1,6 @@
-"""A resolved scenario as YAML: complete, each default with its source, and loading it gives the same scenario again."""
+"""A resolved scenario as YAML: complete, each default with its source, and loading it gives the
+same scenario again.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,15 @@ from dr_sim.scenario.tree import Node, Path
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/%+()-]|:(?=\S))*(?<! )")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")  # YAML would make a date of it, and a schema for texts refuse that
+# YAML would make a date of it, and a schema for texts refuse that
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NULLS = ("null", "Null", "NULL")
 
 
 class Resolved(dict[str, Any]):
-    """The scenario as plain texts, lists and dicts; sources: where each default in it comes from, by key path."""
+    """The scenario as plain texts, lists and dicts; sources: where each default in it comes from,
+    by key path.
+    """
 
     def __init__(self, values: dict[str, Any], sources: dict[Path, str]) -> None:
         super().__init__(values)
@@ -33,12 +38,20 @@ def resolved_of(tree: Node) -> Resolved:
     """The complete tree in the order of the schema."""
     sources: dict[Path, str] = {}
     order = [*(name for name in Root.model_fields), *APART]
-    values = {name: _plain(node, (name,), sources) for name in order if (node := tree.get(name)) is not None}
-    for path, text, source in DEFAULTS:  # one that was written out, as in a resolved scenario, keeps its source
+    values = {
+        name: _plain(node, (name,), sources)
+        for name in order
+        if (node := tree.get(name)) is not None
+    }
+    # one that was written out, as in a resolved scenario, keeps its source
+    for path, text, source in DEFAULTS:
         for here, node in _nodes(tree, tuple(path.split("."))):
             if here not in sources and node.plain() == default_value(text):
                 sources[here] = source
-    first = {"machine": first_of(tree.get("machines")), "on_duty": first_of((tree.get("failover") or tree).get("operators"))}
+    first = {
+        "machine": first_of(tree.get("machines")),
+        "on_duty": first_of((tree.get("failover") or tree).get("operators")),
+    }
     for path, source in DERIVED:
         for here, node in _nodes(tree, tuple(path.split("."))):
             if here not in sources and node.value is not None and node.value == first.get(here[-1]):
@@ -51,10 +64,11 @@ def _nodes(tree: Node, pattern: Path) -> list[tuple[Path, Node]]:
     found: list[tuple[Path, Node]] = [((), tree)]
     for step in pattern:
         found = [
-            ((*path, key), child) for path, node in found
+            ((*path, key), child)
+            for path, node in found
             for key, child in (node.value.items() if isinstance(node.value, dict) else ())
             if step in ("*", key)
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -77,21 +91,31 @@ def dump_resolved(scenario: Scenario) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mapping(values: dict[str, Any], path: Path, indent: int, sources: dict[Path, str], lines: list[str]) -> None:
+def _mapping(
+    values: dict[str, Any], path: Path, indent: int, sources: dict[Path, str], lines: list[str]
+) -> None:
     for key, value in values.items():
         _entry(f"{' ' * indent}{_key(key)}:", value, (*path, key), indent + 2, sources, lines)
 
 
-def _entry(head: str, value: Any, path: Path, indent: int, sources: dict[Path, str], lines: list[str]) -> None:
+def _entry(
+    head: str, value: Any, path: Path, indent: int, sources: dict[Path, str], lines: list[str]
+) -> None:
     comment = f"  # default: {sources[path]}" if path in sources else ""
     flow = _flow(value)
     if not isinstance(value, dict | list):
         if value is not None and len(value) > 4 * _WIDTH and path[-1] == "bytes":
             lines.append(f"{head} >-{comment}")
-            lines.extend(textwrap.wrap(value, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent))
+            lines.extend(
+                textwrap.wrap(
+                    value, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent
+                )
+            )
         else:
             lines.append(f"{head} {_scalar(value)}{comment}")
-    elif not value or (len(head) + len(flow) < _WIDTH and (comment or _is_short(value, path, sources))):
+    elif not value or (
+        len(head) + len(flow) < _WIDTH and (comment or _is_short(value, path, sources))
+    ):
         lines.append(f"{head} {flow}{comment}")
     elif isinstance(value, dict):
         lines.append(f"{head}{comment}")
@@ -112,16 +136,29 @@ def _item(item: Any, path: Path, indent: int, sources: dict[Path, str], lines: l
 
 
 def _is_short(value: Any, path: Path, sources: dict[Path, str]) -> bool:
-    """One level of texts, none of them a default that needs a line for its source; not a section."""
+    """One level of texts, none of them a default that needs a line for its source; not a
+    section.
+    """
     if len(path) < 2 and isinstance(value, dict):
         return False
-    children = value.items() if isinstance(value, dict) else ((str(i), child) for i, child in enumerate(value))
-    return all(not isinstance(child, dict | list) and (*path, key) not in sources for key, child in children)
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else ((str(i), child) for i, child in enumerate(value))
+    )
+    return all(
+        not isinstance(child, dict | list) and (*path, key) not in sources
+        for key, child in children
+    )
 
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key, flow=True)}: {_flow(child)}" for key, child in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_key(key, flow=True)}: {_flow(child)}" for key, child in value.items())
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(_flow(child) for child in value) + "]"
     return _scalar(value, flow=True)
@@ -134,7 +171,12 @@ def _key(text: str, *, flow: bool = False) -> str:
 def _scalar(text: str | None, *, flow: bool = False) -> str:
     if text is None:
         return "null"
-    if _PLAIN.fullmatch(text) and not _DATE.match(text) and text not in _NULLS and not (flow and ":" in text):
+    if (
+        _PLAIN.fullmatch(text)
+        and not _DATE.match(text)
+        and text not in _NULLS
+        and not (flow and ":" in text)
+    ):
         return text
     return _quoted(text)
 

@@ -17,7 +17,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
-    """Every key with its description, unit, default and the default's source. kinds: of events, all by default."""
+    """Every key with its description, unit, default and the default's source. kinds: of events, all
+    by default.
+    """
     if kinds is None:
         from dr_sim.scenario.load import all_kinds
 
@@ -34,7 +36,8 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
         _tell(schema, tuple(path.split(".")), source, None)
     _at(schema, ("databases", "*"))["properties"][copies.COPIES] = dict(copies.SCHEMA)
     _drop_required(schema)
-    schema["if"] = {"required": ["extends"]}  # one that extends another may leave out what that one says
+    # one that extends another may leave out what that one says
+    schema["if"] = {"required": ["extends"]}
     schema["else"] = _required([tuple(path.split(".")) for path in EXAMPLES])
     properties["events"] = _events(kinds)
     properties["faults"] = _faults(kinds)
@@ -46,11 +49,15 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
             inside[alias[-1]] = inside[name] | {
                 "description": f"the same as {name}: {inside[name].get('description', '')}"
             }
-    return {"$schema": DIALECT, "title": "dr_sim scenario"} | {k: v for k, v in schema.items() if k != "title"}
+    return {"$schema": DIALECT, "title": "dr_sim scenario"} | {
+        k: v for k, v in schema.items() if k != "title"
+    }
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without $ref and $defs, so that each place can carry a default of its own. Titles are left out."""
+    """Without $ref and $defs, so that each place can carry a default of its own. Titles are left
+    out.
+    """
     definitions = schema.pop("$defs", {})
 
     def walk(value: Any, properties: bool = False) -> Any:
@@ -61,7 +68,11 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in value and not properties:
             target = definitions[value["$ref"].rsplit("/", 1)[1]]
             return walk(target | {key: child for key, child in value.items() if key != "$ref"})
-        return {key: walk(child, key == "properties") for key, child in value.items() if properties or key != "title"}
+        return {
+            key: walk(child, key == "properties")
+            for key, child in value.items()
+            if properties or key != "title"
+        }
 
     walked: dict[str, Any] = walk(schema)
     return walked
@@ -82,7 +93,9 @@ def _tell(schema: dict[str, Any], path: Path, source: str, value: Any) -> None:
 
 
 def _typed(kind: Any, value: Any) -> Any:
-    """A default as its own schema wants it: the texts of defaults.py are numbers and truths to an editor."""
+    """A default as its own schema wants it: the texts of defaults.py are numbers and truths to an
+    editor.
+    """
     if not isinstance(value, str) or kind not in ("integer", "boolean"):
         return value
     return int(value) if kind == "integer" else value == "true"
@@ -123,7 +136,9 @@ def _params_schema(kind: Kind) -> dict[str, Any]:
     for child in schema.get("properties", {}).values():
         source = child.pop("source", None)
         if source and child.get("default") is not None:
-            child["description"] = f"{child.get('description', '')}; default: {_brief(child['default'])} ({source})"
+            child["description"] = (
+                f"{child.get('description', '')}; default: {_brief(child['default'])} ({source})"
+            )
         if child.get("default", 0) is None:
             del child["default"]
         elif "default" in child:
@@ -132,7 +147,10 @@ def _params_schema(kind: Kind) -> dict[str, Any]:
 
 
 def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
-    at = {"type": "string", "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"]}
+    at = {
+        "type": "string",
+        "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"],
+    }
     words: dict[str, Any] = {"at": at | {"description": "when it happens"}}
     for kind in kinds:
         mapping = _params_schema(kind)
@@ -146,11 +164,19 @@ def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "additionalProperties": False,
         "maxProperties": 2,
     }
-    return {"type": "array", "items": line | {"minProperties": 2}, "description": "what happens, at instants"}
+    return {
+        "type": "array",
+        "items": line | {"minProperties": 2},
+        "description": "what happens, at instants",
+    }
 
 
 def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
-    rate = {"type": "string", "examples": ["3 per week", "1 per year"], "pattern": r"^\s*[0-9].* per .+$"}
+    rate = {
+        "type": "string",
+        "examples": ["3 per week", "1 per year"],
+        "pattern": r"^\s*[0-9].* per .+$",
+    }
     words: dict[str, Any] = {}
     together = _inlined(Together.model_json_schema())["properties"]
     for child in together.values():

@@ -1,4 +1,6 @@
-"""`events:` (scripted, at instants) and `faults:` (drawn, at rates): lines whose words are the kinds in dr_sim/faults."""
+"""`events:` (scripted, at instants) and `faults:` (drawn, at rates): lines whose words are the
+kinds in dr_sim/faults.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,12 @@ class Again(Params):
 class Together(Params):
     """What the occurrences of a fault have to do with other things."""
 
-    in_change_windows: Ppm | None = Field(None, description="the part of them that falls into change windows")
-    with_site_loss: Ppm | None = Field(None, description="how likely one comes with the loss of the primary's site")
+    in_change_windows: Ppm | None = Field(
+        None, description="the part of them that falls into change windows"
+    )
+    with_site_loss: Ppm | None = Field(
+        None, description="how likely one comes with the loss of the primary's site"
+    )
     again: Again | None = Field(None, description="clusters")
 
 
@@ -76,25 +82,37 @@ class FaultLine:
     together: Together
 
 
-def read_events(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[EventLine]:
-    """Every line of a known kind; whatever is wrong becomes a problem. Fills defaults into the tree."""
+def read_events(
+    node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+) -> list[EventLine]:
+    """Every line of a known kind; whatever is wrong becomes a problem. Fills defaults into the
+    tree.
+    """
     if node is None or node.value is None:
         return []
     if not isinstance(node.value, list):
-        problems.append(node.problem("events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"))
+        problems.append(
+            node.problem(
+                "events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"
+            )
+        )
         return []
     lines = [_event(i, item, kinds, names, problems) for i, item in enumerate(node.value, start=1)]
     return [line for line in lines if line is not None]
 
 
-def _event(number: int, item: Node, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> EventLine | None:
+def _event(
+    number: int, item: Node, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+) -> EventLine | None:
     where = f"event {number}"
     if not isinstance(item.value, dict):
         problems.append(item.problem(f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"))
         return None
     instant, at = None, item.value.get("at")
     if at is None:
-        problems.append(item.problem(f"{where} has no 'at'; write when it happens, as in 'at: Tue 21:30'"))
+        problems.append(
+            item.problem(f"{where} has no 'at'; write when it happens, as in 'at: Tue 21:30'")
+        )
     elif not isinstance(at.value, str):
         problems.append(at.problem(f"{where}: 'at' is one instant, as in Tue 21:30"))
     else:
@@ -109,37 +127,53 @@ def _event(number: int, item: Node, kinds: tuple[Kind, ...], names: Names, probl
             problems.append(item.value[word].key_problem(_unknown(where, word, list(known))))
     if len(words) != 1:
         listed = " and ".join(words) if words else "none"
-        problems.append(item.problem(f"{where} has one kind of event beside 'at', and this has {listed}"))
+        problems.append(
+            item.problem(f"{where} has one kind of event beside 'at', and this has {listed}")
+        )
         return None
     if words[0] not in known:
         return None
-    params = _params(known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems)
+    params = _params(
+        known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems
+    )
     return EventLine(number, at or item, instant, words[0], params)
 
 
-def read_faults(node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]) -> list[FaultLine]:
+def read_faults(
+    node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+) -> list[FaultLine]:
     """Every line with a rate; whatever is wrong becomes a problem. Fills defaults into the tree."""
     if node is None or node.value is None:
         return []
     if not isinstance(node.value, dict):
-        problems.append(node.problem("faults is a mapping, as in {link_outage: {rate: 3 per week, duration: 10 min}}"))
+        problems.append(
+            node.problem(
+                "faults is a mapping, as in {link_outage: {rate: 3 per week, duration: 10 min}}"
+            )
+        )
         return []
     drawable = {kind.name: kind for kind in kinds if kind.drawable}
     lines: list[FaultLine] = []
     for word, child in node.value.items():
         if word not in drawable:
             scripted = any(kind.name == word for kind in kinds)
-            message = f"faults: {word!r} is not drawn at a rate; put it under events" if scripted else ""
+            message = (
+                f"faults: {word!r} is not drawn at a rate; put it under events" if scripted else ""
+            )
             problems.append(child.key_problem(message or _unknown("faults", word, list(drawable))))
             continue
-        for i, item in enumerate(child.value if isinstance(child.value, list) else [child], start=1):
+        for i, item in enumerate(
+            child.value if isinstance(child.value, list) else [child], start=1
+        ):
             path = ("faults", word, str(i)) if isinstance(child.value, list) else ("faults", word)
             if line := _fault(drawable[word], item, path, names, problems):
                 lines.append(line)
     return lines
 
 
-def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]) -> FaultLine | None:
+def _fault(
+    kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]
+) -> FaultLine | None:
     where = ".".join(path)
     rate_node = item.get("rate")
     with_site = item.get("with_site_loss")
@@ -154,14 +188,21 @@ def _fault(kind: Kind, item: Node, path: Path, names: Names, problems: list[Prob
     except units.UnitError as error:
         problems.append(rate_node.problem(f"{where}.rate: {error}"))
     apart = {key: child for key, child in item.value.items() if key in Together.model_fields}
-    rest = beside(item, {key: child for key, child in item.value.items() if key != "rate" and key not in apart})
+    rest = beside(
+        item,
+        {key: child for key, child in item.value.items() if key != "rate" and key not in apart},
+    )
     params = _params(kind, rest, path, names, problems)
     together = Together()
     try:
         together = Together.model_validate(beside(item, apart).plain(), context=names)
     except ValidationError as error:
         problems.extend(told(error, Together, item, path))
-    item.value = {"rate": rate_node, **apart, **(rest.value if isinstance(rest.value, dict) else {})}
+    item.value = {
+        "rate": rate_node,
+        **apart,
+        **(rest.value if isinstance(rest.value, dict) else {}),
+    }
     return FaultLine(rate_node, kind.name, rate, params, together) if rate is not None else None
 
 
@@ -171,7 +212,9 @@ def _unknown(where: str, word: str, known: list[str]) -> str:
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
 
 
-def _params(kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]) -> Params | None:
+def _params(
+    kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]
+) -> Params | None:
     """The checked params of a kind; node is turned into the mapping with every default in it."""
     keys = keys_of(kind.params)
     if isinstance(node.value, str) and kind.scalar is not None:
@@ -180,7 +223,8 @@ def _params(kind: Kind, node: Node, path: Path, names: Names, problems: list[Pro
         node.value = {}
     if not isinstance(node.value, dict):
         message = (
-            f"{'.'.join(path)} takes {', '.join(keys) or 'no settings'}, written as {{{keys[0] if keys else ''}: ...}}"
+            f"{'.'.join(path)} takes {', '.join(keys) or 'no settings'}, written as "
+            f"{{{keys[0] if keys else ''}: ...}}"
         )
         problems.append(node.problem(message))
         return None
@@ -202,7 +246,9 @@ def _params(kind: Kind, node: Node, path: Path, names: Names, problems: list[Pro
 def from_plain(near: Node, plain: Any, source: str) -> Node:
     """A default's node, shown at `near` in problems."""
     if isinstance(plain, dict):
-        return beside(near, {key: from_plain(near, value, source) for key, value in plain.items()}, source)
+        return beside(
+            near, {key: from_plain(near, value, source) for key, value in plain.items()}, source
+        )
     if isinstance(plain, list | tuple):
         return beside(near, [from_plain(near, value, source) for value in plain], source)
     return beside(near, str(plain), source)

@@ -1,5 +1,6 @@
-"""How a scenario is asked: `replications:` (how many runs, until when), `on_unknown:`, `sweep:` (which keys take which values),
-`answer:` (which value of them is looked for)."""
+"""How a scenario is asked: `replications:` (how many runs, until when), `on_unknown:`, `sweep:`
+(which keys take which values), `answer:` (which value of them is looked for).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ MOST_RUNS = 1_000_000
 MOST_POINTS = 10_000
 _KEYS = ("at_least", "at_most", "until", "budget")
 _WITHIN = re.compile(r"\s*(?:±|\+/-|\+-)\s*(.+?)\s*", re.DOTALL)
-_RANGE = re.compile(r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*", re.DOTALL)
+_RANGE = re.compile(
+    r"\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*\.\.\s*([\d.,]+)\s*([^\d\s.,][^\s,:]*)?\s*(?:,\s*|:\s*)(.+?)\s*",
+    re.DOTALL,
+)
 _ANSWER = re.compile(r"\s*(smallest|largest)\s+(\S+)(?:\s+with\s+(\S+)\s+(.+?))?\s*", re.DOTALL)
 _STEPS = re.compile(r"(?:(\d+)\s*(log|linear)?\s*steps?|(log|lin|linear)(\d+))")
 
@@ -40,10 +44,12 @@ def read_asked(tree: Node, problems: list[Problem]) -> Asked:
     replications = read_replications(tree.get("replications"), problems)
     on_unknown = read_on_unknown(tree.get("on_unknown"), problems)
     sweeps = read_sweep(tree.get("sweep"), problems)
-    return Asked(replications, on_unknown, sweeps, read_answer(tree.get("answer"), sweeps, problems))
+    return Asked(
+        replications, on_unknown, sweeps, read_answer(tree.get("answer"), sweeps, problems)
+    )
 
 
-# ---- replications ----------------------------------------------------------------------------------------------------
+# ---- replications
 def read_replications(node: Node | None, problems: list[Problem]) -> Replications | None:
     """None if the scenario does not say."""
     if node is None or node.value is None:
@@ -52,26 +58,49 @@ def read_replications(node: Node | None, problems: list[Problem]) -> Replication
         count = _count(node, "replications", problems)
         return Replications(count, count) if count else None
     if not isinstance(node.value, dict):
-        problems.append(node.problem("replications is a number, or {until: {data_loss.p99: +/- 5 %}, at_most: 3000}"))
+        problems.append(
+            node.problem(
+                "replications is a number, or {until: {data_loss.p99: +/- 5 %}, at_most: 3000}"
+            )
+        )
         return None
     found = len(problems)
     for key, child in node.value.items():
         if key not in _KEYS:
-            problems.append(child.key_problem(f"unknown key 'replications.{key}'; {did_you_mean(key, _KEYS)}"))
-    most = _count(node.value["at_most"], "replications.at_most", problems) if "at_most" in node.value else 0
-    least = _count(node.value["at_least"], "replications.at_least", problems) if "at_least" in node.value else 0
+            problems.append(
+                child.key_problem(f"unknown key 'replications.{key}'; {did_you_mean(key, _KEYS)}")
+            )
+    most = (
+        _count(node.value["at_most"], "replications.at_most", problems)
+        if "at_most" in node.value
+        else 0
+    )
+    least = (
+        _count(node.value["at_least"], "replications.at_least", problems)
+        if "at_least" in node.value
+        else 0
+    )
     until = _until(node.value.get("until"), problems)
     budget = _budget(node.value.get("budget"), problems)
     if len(problems) > found:
         return None
     if not most:
         if until or budget is not None or not least:
-            problems.append(node.key_problem("replications.at_most is missing; write how many runs there may be, as in at_most: 3000"))
+            problems.append(
+                node.key_problem(
+                    "replications.at_most is missing; write how many runs there may be, "
+                    "as in at_most: 3000"
+                )
+            )
             return None
         most = least
     least = least or (min(AT_LEAST, most) if until or budget is not None else most)
     if least > most:
-        problems.append(node.value["at_least"].problem(f"replications.at_least ({least}) is more than at_most ({most})"))
+        problems.append(
+            node.value["at_least"].problem(
+                f"replications.at_least ({least}) is more than at_most ({most})"
+            )
+        )
         return None
     return Replications(least, most, until, budget)
 
@@ -88,14 +117,23 @@ def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
     if node is None or node.value is None:
         return ()
     if not isinstance(node.value, dict):
-        problems.append(node.problem("replications.until is a mapping, as in {data_loss.p99: +/- 5 %}"))
+        problems.append(
+            node.problem("replications.until is a mapping, as in {data_loss.p99: +/- 5 %}")
+        )
         return ()
     out = []
     for measure, child in node.value.items():
         base, statistic = split(measure)
         if (base not in VALUES and base not in CURVES) or not statistic or statistic == "max":
-            example = "a measure with a mean or a quantile, as in data_loss.p99, outage.mean or exposure.p95"
-            problems.append(child.key_problem(f"replications.until: {measure[:60]!r} cannot be waited for; write {example}"))
+            example = (
+                "a measure with a mean or a quantile, as in data_loss.p99, outage.mean or "
+                "exposure.p95"
+            )
+            problems.append(
+                child.key_problem(
+                    f"replications.until: {measure[:60]!r} cannot be waited for; write {example}"
+                )
+            )
             continue
         match = _WITHIN.fullmatch(child.value) if isinstance(child.value, str) else None
         try:
@@ -109,7 +147,9 @@ def _until(node: Node | None, problems: list[Problem]) -> tuple[Until, ...]:
 
 def _above_zero(ppm: int) -> int:
     if not ppm:
-        raise units.UnitError("an interval of no width is never reached; write for example '+/- 5 %'")
+        raise units.UnitError(
+            "an interval of no width is never reached; write for example '+/- 5 %'"
+        )
     return ppm
 
 
@@ -128,17 +168,25 @@ def read_on_unknown(node: Node | None, problems: list[Problem]) -> str:
         return "fail"
     if node.value in ("fail", "warn"):
         return str(node.value)
-    problems.append(node.problem("on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"))
+    problems.append(
+        node.problem(
+            "on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"
+        )
+    )
     return "fail"
 
 
-# ---- sweeps ----------------------------------------------------------------------------------------------------------
+# ---- sweeps
 def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
     """Each key with the texts that it takes in turn."""
     if node is None or node.value is None:
         return ()
     if not isinstance(node.value, dict):
-        problems.append(node.problem("sweep is a mapping, as in {link.bandwidth: '10..1000 Mbit/s, 9 log steps'}"))
+        problems.append(
+            node.problem(
+                "sweep is a mapping, as in {link.bandwidth: '10..1000 Mbit/s, 9 log steps'}"
+            )
+        )
         return ()
     out = []
     for key, child in node.value.items():
@@ -154,11 +202,15 @@ def read_sweep(node: Node | None, problems: list[Problem]) -> tuple[Sweep, ...]:
             continue
         out.append(Sweep(key, values))
     if math.prod(len(s.values) for s in out) > MOST_POINTS:
-        problems.append(node.problem(f"sweep: has more than {MOST_POINTS:,} points; write fewer values"))
+        problems.append(
+            node.problem(f"sweep: has more than {MOST_POINTS:,} points; write fewer values")
+        )
     return tuple(out)
 
 
-def read_answer(node: Node | None, sweeps: tuple[Sweep, ...], problems: list[Problem]) -> SweepAnswer | None:
+def read_answer(
+    node: Node | None, sweeps: tuple[Sweep, ...], problems: list[Problem]
+) -> SweepAnswer | None:
     """sweeps: the scenario's own; the key is one of them, if there are any."""
     if node is None or node.value is None:
         return None
@@ -172,38 +224,56 @@ def read_answer(node: Node | None, sweeps: tuple[Sweep, ...], problems: list[Pro
 
 
 def parse_answer(text: str) -> SweepAnswer:
-    """'smallest link.bandwidth with exposure.p99 at most 15 min'; without 'with' the whole SLA is to be met. Raises UnitError."""
+    """'smallest link.bandwidth with exposure.p99 at most 15 min'; without 'with' the whole SLA is
+    to be met. Raises UnitError.
+    """
     match = _ANSWER.fullmatch(text)
     if match is None:
-        told = "write 'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the whole SLA"
+        told = (
+            "write 'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest "
+            "KEY' for the whole SLA"
+        )
         raise units.UnitError(f"{text[:80]!r} asks for nothing; {told}")
     line = None
     if measure := match[3]:
         kind = kind_of(measure)
         if not kind:
-            raise units.UnitError(f"unknown measure {measure[:60]!r}; {did_you_mean(measure, (*DURATIONS, *COUNTED))}")
+            raise units.UnitError(
+                f"unknown measure {measure[:60]!r}; {did_you_mean(measure, (*DURATIONS, *COUNTED))}"
+            )
         line = SlaLine(measure, measure, *parse_bound(kind, match[4]))
     return SweepAnswer(match[2], match[1] == "smallest", line)
 
 
 def check_answer(asked: SweepAnswer, keys: list[str]) -> None:
-    """UnitError if the key is not one of those that vary; without any, they are still to be named (--vary)."""
+    """UnitError if the key is not one of those that vary; without any, they are still to be named
+    (--vary).
+    """
     if keys and asked.key not in keys:
-        raise units.UnitError(f"{asked.key[:60]!r} does not vary; {did_you_mean(asked.key, tuple(keys))}")
+        raise units.UnitError(
+            f"{asked.key[:60]!r} does not vary; {did_you_mean(asked.key, tuple(keys))}"
+        )
 
 
 def sweep_values(text: str) -> tuple[str, ...]:
-    """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant factor between them;
-    '50..200, 4 steps' -> equal distances (whole numbers without a unit stay whole); 'resync, bridge' -> the two. Raises UnitError."""
+    """'10..1000 Mbit/s, 9 log steps' or '10..1000Mbit/s:log9' -> texts of nine values, a constant
+    factor between them; '50..200, 4 steps' -> equal distances (whole numbers without a unit stay
+    whole); 'resync, bridge' -> the two. Raises UnitError.
+    """
     match = _RANGE.fullmatch(text)
     if match is None:
         values = tuple(part.strip() for part in text.split(",") if part.strip())
         if ".." in text or not values:
-            raise units.UnitError(f"{text[:60]!r} is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between")
+            raise units.UnitError(
+                f"{text[:60]!r} is no range; write '10..1000 Mbit/s, 9 log steps', or "
+                "values with commas between"
+            )
         return values
     steps = _STEPS.fullmatch(match[5])
     if steps is None:
-        raise units.UnitError(f"{match[5][:40]!r} does not say how many; write '9 log steps', '5 steps', log9 or lin5")
+        raise units.UnitError(
+            f"{match[5][:40]!r} does not say how many; write '9 log steps', '5 steps', log9 or lin5"
+        )
     count = int((steps[1] or steps[4])[:6])
     if not 2 <= count <= MOST_POINTS:
         raise units.UnitError(f"takes 2 to {MOST_POINTS:,} steps")
@@ -216,9 +286,13 @@ def sweep_values(text: str) -> tuple[str, ...]:
         raise units.UnitError(f"both ends have one unit: {match[2]!r} and {unit!r} are two")
     logarithmic = (steps[2] or steps[3]) == "log"
     if logarithmic and not (first > 0 and last > 0):
-        raise units.UnitError("log steps go between numbers above 0, as in 10..1000 Mbit/s, 9 log steps")
+        raise units.UnitError(
+            "log steps go between numbers above 0, as in 10..1000 Mbit/s, 9 log steps"
+        )
     parts = [i / (count - 1) for i in range(count)]
-    numbers = [first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts]
+    numbers = [
+        first * (last / first) ** x if logarithmic else first + (last - first) * x for x in parts
+    ]
     if not unit and first.is_integer() and last.is_integer() and abs(last - first) >= count - 1:
         numbers = [float(round(x)) for x in numbers]  # of databases or workers there are no halves
     return tuple(dict.fromkeys(f"{_short(number)} {unit}".strip() for number in numbers))
@@ -238,18 +312,45 @@ def schema() -> dict[str, Any]:
         "properties": {
             "at_least": count | {"description": "how many runs before the first look"},
             "at_most": count | {"description": "how many runs at most"},
-            "until": {"type": "object", "additionalProperties": within, "description": "until intervals are so narrow"},
-            "budget": {"type": "string", "examples": ["5 min"], "description": "no further look after so much time"},
+            "until": {
+                "type": "object",
+                "additionalProperties": within,
+                "description": "until intervals are so narrow",
+            },
+            "budget": {
+                "type": "string",
+                "examples": ["5 min"],
+                "description": "no further look after so much time",
+            },
         },
         "additionalProperties": False,
     }
-    several = {"anyOf": [{"type": "string", "examples": ["10..1000 Mbit/s, 9 log steps"]}, {"type": "array"}]}
+    several = {
+        "anyOf": [
+            {"type": "string", "examples": ["10..1000 Mbit/s, 9 log steps"]},
+            {"type": "array"},
+        ]
+    }
     return {
-        "replications": {"anyOf": [count, mapping], "description": "independent runs of the scenario"},
-        "on_unknown": {"enum": ["warn", "fail"], "description": "what a check makes of an SLA that could not be judged; default: fail (unknown is not pass)"},
-        "answer": {
-            "type": "string", "pattern": r"^\s*(smallest|largest)\s+\S+(\s+with\s+\S+\s+at\s+(most|least)\s+.+)?$",
-            "description": "which value a sweep looks for", "examples": ["smallest link.bandwidth with exposure.p99 at most 15 min"],
+        "replications": {
+            "anyOf": [count, mapping],
+            "description": "independent runs of the scenario",
         },
-        "sweep": {"type": "object", "additionalProperties": several, "description": "keys, and the values that each takes"},
-    }  # fmt: skip
+        "on_unknown": {
+            "enum": ["warn", "fail"],
+            "description": "what a check makes of an SLA that could "
+            "not be judged; default: fail (unknown is "
+            "not pass)",
+        },
+        "answer": {
+            "type": "string",
+            "pattern": r"^\s*(smallest|largest)\s+\S+(\s+with\s+\S+\s+at\s+(most|least)\s+.+)?$",
+            "description": "which value a sweep looks for",
+            "examples": ["smallest link.bandwidth with exposure.p99 at most 15 min"],
+        },
+        "sweep": {
+            "type": "object",
+            "additionalProperties": several,
+            "description": "keys, and the values that each takes",
+        },
+    }

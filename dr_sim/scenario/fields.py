@@ -1,8 +1,9 @@
 """The types of a scenario's fields: texts with units come in, integers come out.
 
-A value from a file is always text, so a bare number is refused where a unit is needed; a value from Python code is
-taken as the integer it already is (microseconds, bytes, bit/s, bytes/s, parts). Every refusal says what would be right.
-Each type carries a `Quantity` that knows the way back to text, and the JSON Schema that editors complete with.
+A value from a file is always text, so a bare number is refused where a unit is needed; a value from
+Python code is taken as the integer it already is (microseconds, bytes, bit/s, bytes/s, parts).
+Every refusal says what would be right. Each type carries a `Quantity` that knows the way back to
+text, and the JSON Schema that editors complete with.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Names:
 
 
 class Params(BaseModel):
-    """Base of what an event or fault kind takes. Frozen, unknown keys refused, defaults checked like values."""
+    """Base of what an event or fault kind takes. Frozen, unknown keys refused, defaults checked
+    like values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -65,17 +68,25 @@ def default(value: Any, source: str, description: str = "", **schema: Any) -> An
 
     value: as written in a file, '3 min'. description: one line for editors and errors.
     """
-    return Field(default=value, description=description or None, json_schema_extra={"source": source, **schema})
+    return Field(
+        default=value,
+        description=description or None,
+        json_schema_extra={"source": source, **schema},
+    )
 
 
 def refuse(message: str, *inside: str | int) -> PydanticCustomError:
-    """The error a validator raises; inside: the keys (and numbers, in lists) that lead from the field to the bad part of its value."""
+    """The error a validator raises; inside: the keys (and numbers, in lists) that lead from the
+    field to the bad part of its value.
+    """
     return PydanticCustomError("dr_sim", "{message}", {"message": message, "inside": list(inside)})
 
 
 def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
     """', did you mean X?', else what there is to choose from."""
-    near = difflib.get_close_matches(word, known, 1, 0.6) or [k for k in known if k.lower() == word.lower()]
+    near = difflib.get_close_matches(word, known, 1, 0.6) or [
+        k for k in known if k.lower() == word.lower()
+    ]
     if near:
         return f"did you mean {near[0]!r}?"
     return f"there is {_listed(known)}" if known else "there is none"
@@ -89,7 +100,13 @@ def _listed(words: list[str] | tuple[str, ...]) -> str:
 def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
     """parse(value), its UnitError (and anything that is no text) turned into a refusal."""
     if not isinstance(value, str):
-        kind = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
+        kind = (
+            "a list"
+            if isinstance(value, list)
+            else "a mapping"
+            if isinstance(value, Mapping)
+            else "nothing"
+        )
         raise refuse(f"one value belongs here, not {kind}", *inside)
     if len(value) > LONGEST_VALUE:
         raise refuse(f"{value[:20]!r}... is too long for one value", *inside)
@@ -99,9 +116,11 @@ def from_text(parse: Callable[[str], T], value: Any, *inside: str) -> T:
         raise refuse(str(error), *inside) from None
 
 
-# ---- quantities ----------------------------------------------------------------------------------------------------
+# ---- quantities
 def _reader(parse: Callable[[str], int], bound: Bound | None = None) -> BeforeValidator:
-    """bound: for a value from Python code, which `parse` never sees; 0 and the marks below it are left as they are."""
+    """bound: for a value from Python code, which `parse` never sees; 0 and the marks below it are
+    left as they are.
+    """
 
     def read(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -116,7 +135,9 @@ def _reader(parse: Callable[[str], int], bound: Bound | None = None) -> BeforeVa
 
 
 def _within(bound: Bound, or_none_at_all: bool = False) -> AfterValidator:
-    """For a quantity that has closer bounds than its kind. or_none_at_all: 0 is allowed, it means something else."""
+    """For a quantity that has closer bounds than its kind. or_none_at_all: 0 is allowed, it means
+    something else.
+    """
 
     def check(value: int) -> int:
         if value or not or_none_at_all:
@@ -130,18 +151,29 @@ _DECIMAL = r"^\s*[0-9][0-9,]*(\.[0-9]+)?"
 
 
 def _text(what: str, pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "description": what, "pattern": pattern, "examples": list(examples)})
+    return WithJsonSchema(
+        {"type": "string", "description": what, "pattern": pattern, "examples": list(examples)}
+    )
 
 
 _TIME_UNITS = "us|µs|ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?|weeks?"
-_DURATION_PATTERN = rf"^\s*(([0-9][0-9,]*(\.[0-9]+)?\s*({_TIME_UNITS})\s*)+|([0-9]+:)?[0-9]+:[0-9]{{2}}(\.[0-9]+)?\s*)$"
+_WITH_UNITS = rf"([0-9][0-9,]*(\.[0-9]+)?\s*({_TIME_UNITS})\s*)+"
+_AS_CLOCK = r"([0-9]+:)?[0-9]+:[0-9]{2}(\.[0-9]+)?\s*"
+_DURATION_PATTERN = rf"^\s*({_WITH_UNITS}|{_AS_CLOCK})$"
 _SIZE_UNITS = "B|bytes?|[kKMGT]B|[KMGT]iB"
 
 Duration = Annotated[
     int,
     _reader(bounds.duration, bounds.DURATION),
     Quantity("duration", units.format_duration),
-    _text(f"a duration, {bounds.DURATION.told()}", _DURATION_PATTERN, "15 min", "30 s", "1 h 30 min", "14 days"),
+    _text(
+        f"a duration, {bounds.DURATION.told()}",
+        _DURATION_PATTERN,
+        "15 min",
+        "30 s",
+        "1 h 30 min",
+        "14 days",
+    ),
 ]
 """Microseconds."""
 
@@ -156,7 +188,13 @@ Size = Annotated[
     int,
     _reader(bounds.size, bounds.SIZE),
     Quantity("size", units.format_size),
-    _text(f"a size in bytes, {bounds.SIZE.told()}", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$", "500 GB", "64 KiB", "1460 B"),
+    _text(
+        f"a size in bytes, {bounds.SIZE.told()}",
+        rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$",
+        "500 GB",
+        "64 KiB",
+        "1460 B",
+    ),
 ]
 """Bytes."""
 
@@ -168,7 +206,9 @@ def _parse_capacity(text: str) -> int:
         return 0
     found = bounds.size(text)
     if not found:
-        raise units.UnitError("a capacity of 0 B holds nothing; write a size above it, or none for no limit")
+        raise units.UnitError(
+            "a capacity of 0 B holds nothing; write a size above it, or none for no limit"
+        )
     return found
 
 
@@ -176,7 +216,12 @@ Capacity = Annotated[
     int,
     _reader(_parse_capacity),
     Quantity("capacity", lambda value: units.format_size(value) if value else NO_LIMIT),
-    _text("a size in bytes, or none: not limited", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*none\s*$", "2 TB", "none"),
+    _text(
+        "a size in bytes, or none: not limited",
+        rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*none\s*$",
+        "2 TB",
+        "none",
+    ),
 ]
 """Bytes; 0: not limited."""
 
@@ -185,7 +230,10 @@ NEVER = -1
 DurationOrNone = Annotated[
     int,
     _reader(lambda text: NEVER if text.strip().lower() == NO_LIMIT else bounds.duration(text)),
-    Quantity("duration or none", lambda value: NO_LIMIT if value == NEVER else units.format_duration(value)),
+    Quantity(
+        "duration or none",
+        lambda value: NO_LIMIT if value == NEVER else units.format_duration(value),
+    ),
     _text("a duration, or none: never", rf"{_DURATION_PATTERN}|^\s*none\s*$", "4 h", "none"),
 ]
 """Microseconds; NEVER for none."""
@@ -199,9 +247,13 @@ def _parse_amount(text: str) -> int:
 
 AmountOrAll = Annotated[
     int,
-    BeforeValidator(lambda value: value if isinstance(value, int) else from_text(_parse_amount, value)),
+    BeforeValidator(
+        lambda value: value if isinstance(value, int) else from_text(_parse_amount, value)
+    ),
     Quantity("size", lambda value: "all" if value == ALL else units.format_size(value)),
-    _text("a size in bytes, or all", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*all\s*$", "all", "200 GB"),
+    _text(
+        "a size in bytes, or all", rf"{_DECIMAL}\s*({_SIZE_UNITS})\s*$|^\s*all\s*$", "all", "200 GB"
+    ),
 ]
 """Bytes; ALL: all that there is."""
 
@@ -209,7 +261,12 @@ Bandwidth = Annotated[
     int,
     _reader(bounds.bandwidth, bounds.BANDWIDTH),
     Quantity("bandwidth", units.format_bandwidth),
-    _text(f"a bandwidth, {bounds.BANDWIDTH.told()}", rf"{_DECIMAL}\s*([kMGT]?(bit/s|bps)|({_SIZE_UNITS})/s)\s*$", "200 Mbit/s", "10 Gbps"),
+    _text(
+        f"a bandwidth, {bounds.BANDWIDTH.told()}",
+        rf"{_DECIMAL}\s*([kMGT]?(bit/s|bps)|({_SIZE_UNITS})/s)\s*$",
+        "200 Mbit/s",
+        "10 Gbps",
+    ),
 ]
 """Bits per second."""
 
@@ -217,7 +274,12 @@ DiskRate = Annotated[
     int,
     _reader(bounds.disk_rate, bounds.DISK_RATE),
     Quantity("disk rate", units.format_disk_rate),
-    _text(f"a rate in bytes, {bounds.DISK_RATE.told()}", rf"{_DECIMAL}\s*({_SIZE_UNITS})/s\s*$", "400 MB/s", "350 KiB/s"),
+    _text(
+        f"a rate in bytes, {bounds.DISK_RATE.told()}",
+        rf"{_DECIMAL}\s*({_SIZE_UNITS})/s\s*$",
+        "400 MB/s",
+        "350 KiB/s",
+    ),
 ]
 """Bytes per second."""
 
@@ -239,7 +301,6 @@ Ppb = Annotated[
 """Parts in 10^9, at most all."""
 
 
-
 def _not_all(value: int) -> int:
     if value >= units.PPB:
         raise refuse("at a loss of 100 % nothing arrives; write less, or an event link_outage")
@@ -250,13 +311,18 @@ Loss = Annotated[Ppb, AfterValidator(_not_all)]
 """Packets lost, parts in 10^9: less than all."""
 
 
-# ---- counts and yes or no --------------------------------------------------------------------------------------------
+# ---- counts and yes or no
 def _parse_count(text: str) -> int:
     digits = text.strip().replace(",", "")
     if not (digits.isascii() and digits.isdecimal()):
-        raise units.UnitError(f"{text[:40]!r} is not a whole number from 0 up; write for example 16")
+        raise units.UnitError(
+            f"{text[:40]!r} is not a whole number from 0 up; write for example 16"
+        )
     if len(digits) > 18:
-        raise units.UnitError(f"{text[:40]!r} is a larger number than dr_sim can count; write one of at most 18 digits")
+        raise units.UnitError(
+            f"{text[:40]!r} is a larger number than dr_sim can count; write one of at "
+            "most 18 digits"
+        )
     return int(digits)
 
 
@@ -285,13 +351,15 @@ Seed = Annotated[
 
 YesNo = Annotated[
     bool,
-    PlainValidator(lambda value: value if isinstance(value, bool) else from_text(_parse_yes_no, value)),
+    PlainValidator(
+        lambda value: value if isinstance(value, bool) else from_text(_parse_yes_no, value)
+    ),
     Quantity("yes or no", lambda value: "true" if value else "false"),
     WithJsonSchema({"type": "boolean"}),
 ]
 
 
-# ---- laws ----------------------------------------------------------------------------------------------------------
+# ---- laws
 _LAW_KEYS = (
     (("p50", "p95"), "lognormal"),
     (("mean",), "exponential"),
@@ -315,7 +383,9 @@ def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
             if not any(key in keys for keys, _ in _LAW_KEYS):
                 known = [word for keys, _ in _LAW_KEYS for word in keys]
                 raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
-        raise refuse(f"a law is {example}, or {_LAW_WAYS}; this has {' and '.join(value) or 'no key'}")
+        raise refuse(
+            f"a law is {example}, or {_LAW_WAYS}; this has {' and '.join(value) or 'no key'}"
+        )
 
     return PlainValidator(read)
 
@@ -323,7 +393,9 @@ def _law_reader(parse: Callable[[str], int], example: str) -> PlainValidator:
 def _law(kind: str, keys: tuple[str, ...], numbers: list[int]) -> LawValue:
     a, b = numbers[0], numbers[-1] if len(numbers) > 1 else 0
     if kind == "lognormal" and not 0 < a < b:
-        raise refuse("p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}", keys[-1])
+        raise refuse(
+            "p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}", keys[-1]
+        )
     if kind == "uniform" and a > b:
         raise refuse("'to' must not be below 'from'", keys[-1])
     if kind == "exponential" and a == 0:
@@ -344,9 +416,16 @@ def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
 def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
     def mapping(*keys: str) -> dict[str, Any]:
         fields = dict.fromkeys(keys, one)
-        return {"type": "object", "properties": fields, "required": list(keys), "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": fields,
+            "required": list(keys),
+            "additionalProperties": False,
+        }
 
-    return WithJsonSchema({"description": what, "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)]})
+    return WithJsonSchema(
+        {"description": what, "anyOf": [one, *(mapping(*keys) for keys, _ in _LAW_KEYS)]}
+    )
 
 
 Law = Annotated[
@@ -354,7 +433,8 @@ Law = Annotated[
     _law_reader(bounds.duration, "4 min"),
     Quantity("law of a duration", _law_writer(units.format_duration)),
     _law_schema(
-        "a duration or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, to} uniform",
+        "a duration or its law: fixed, {p50, p95} lognormal, {mean} exponential, {from, "
+        "to} uniform",
         {"type": "string", "pattern": _DURATION_PATTERN, "examples": ["4 min", "30 s"]},
     ),
 ]
@@ -372,7 +452,7 @@ FactorLaw = Annotated[
 """A law of a factor on a duration, model.Law in millionths."""
 
 
-# ---- names ---------------------------------------------------------------------------------------------------------
+# ---- names
 def _name_reader(what: str, known: Callable[[Names], tuple[str, ...]]) -> BeforeValidator:
     def read(value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):

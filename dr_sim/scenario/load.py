@@ -1,8 +1,9 @@
 """Scenario files in, Scenario values out, or every mistake at once.
 
-Theory of operation: files become one tree of texts with places (sources.py, tree.py); defaults are filled in; pydantic
-turns the tree into typed sections (schema.py) and its complaints into lines (problems.py); events, faults and SLA lines
-are read by their own modules; checks.py looks across values; build.py makes the plain values of model.py.
+Theory of operation: files become one tree of texts with places (sources.py, tree.py); defaults are
+filled in; pydantic turns the tree into typed sections (schema.py) and its complaints into lines
+(problems.py); events, faults and SLA lines are read by their own modules; checks.py looks across
+values; build.py makes the plain values of model.py.
 """
 
 from __future__ import annotations
@@ -44,18 +45,24 @@ def load_scenario(
     kinds: tuple[Kind, ...] | None = None,
     allow_outside: bool = False,
 ) -> Scenario:
-    """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in place of its own;
-    kinds: of events, all by default; allow_outside: files that it names may lie outside its folder tree
-    (dr_sim/reading.py).
+    """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in
+    place of its own; kinds: of events, all by default; allow_outside: files that it names may lie
+    outside its folder tree (dr_sim/reading.py).
 
     Raises InputError with every mistake that was found.
     """
     if isinstance(overrides, (str, Mapping)):
-        raise TypeError(f"overrides is a list of texts, as in ['link.loss=1%'], not {str(overrides)[:60]!r}")
+        raise TypeError(
+            f"overrides is a list of texts, as in ['link.loss=1%'], not {str(overrides)[:60]!r}"
+        )
     given = (
-        ("--seed", ("seed",), seed), ("--engine", ("engine", "kind"), engine), ("--timing", ("engine", "timing"), timing),
-    )  # fmt: skip
-    options = tuple((f"{name} {value}", steps, str(value)) for name, steps, value in given if value is not None)
+        ("--seed", ("seed",), seed),
+        ("--engine", ("engine", "kind"), engine),
+        ("--timing", ("engine", "timing"), timing),
+    )
+    options = tuple(
+        (f"{name} {value}", steps, str(value)) for name, steps, value in given if value is not None
+    )
     allowed = outside_allowed.set(allow_outside or outside_allowed.get())
     try:
         scenario, problems = _load(os.fspath(path), tuple(overrides), options, kinds)
@@ -67,7 +74,10 @@ def load_scenario(
 
 
 def validate(
-    path: str | os.PathLike[str], overrides: Iterable[str] = (), *, kinds: tuple[Kind, ...] | None = None
+    path: str | os.PathLike[str],
+    overrides: Iterable[str] = (),
+    *,
+    kinds: tuple[Kind, ...] | None = None,
 ) -> list[Problem]:
     """Every mistake in a scenario file, in the order of its lines; empty if there is none."""
     return _load(os.fspath(path), tuple(overrides), (), kinds)[1]
@@ -75,7 +85,8 @@ def validate(
 
 def all_kinds() -> tuple[Kind, ...]:
     """Every kind of event and fault there is."""
-    from dr_sim.faults import KINDS  # here, because faults' params are made of this package's fields
+    # here, because faults' params are made of this package's fields
+    from dr_sim.faults import KINDS
 
     return KINDS
 
@@ -91,30 +102,47 @@ def _load(
         if tree is not None:
             copies = multiply(tree, problems)
             scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems)
-    ordered = sorted(dict.fromkeys(told_once(problems, copies)), key=lambda problem: (problem.file != path, problem))
+    ordered = sorted(
+        dict.fromkeys(told_once(problems, copies)),
+        key=lambda problem: (problem.file != path, problem),
+    )
     return (None, ordered) if ordered else (scenario, [])
 
 
 def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> Scenario | None:
     groups = tree.at(("replication", "groups"))
     folders = tuple(name for _, group in groups.items() for name in names_of(group.get("folders")))
-    names = Names(names_of(tree.get("databases")), names_of(tree.get("machines")), names_of(groups), folders)
+    names = Names(
+        names_of(tree.get("databases")), names_of(tree.get("machines")), names_of(groups), folders
+    )
     root = _sections(tree, names, problems)
     events = read_events(tree.get("events"), kinds, names, problems)
     faults = read_faults(tree.get("faults"), kinds, names, problems)
-    tenants = tuple(dict.fromkeys(t for d in (getattr(root, "databases", None) or {}).values() for t in getattr(d, "tenants", ())))
-    sla = read_sla(tree.get("sla"), names.databases, tuple(kind.name for kind in kinds), tenants, problems)
+    tenants = tuple(
+        dict.fromkeys(
+            t
+            for d in (getattr(root, "databases", None) or {}).values()
+            for t in getattr(d, "tenants", ())
+        )
+    )
+    sla = read_sla(
+        tree.get("sla"), names.databases, tuple(kind.name for kind in kinds), tenants, problems
+    )
     asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     needing = {kind.name for kind in kinds if kind.needs_log}
     problems.extend(checks.check_setup([*events, *faults], getattr(root, "engine", None)))
-    problems.extend(checks.check_logs([*events, *faults], getattr(root, "databases", None), needing))
+    problems.extend(
+        checks.check_logs([*events, *faults], getattr(root, "databases", None), needing)
+    )
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
     problems.extend(checks.check_points(events, getattr(root, "engine", None)))
-    instants = _times(root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems)
+    instants = _times(
+        root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems
+    )
     if problems:
         return None
     return _whole(root, tree, series, recorded, events, instants, faults, sla, asked)
@@ -135,22 +163,37 @@ def _whole(
         node = tree.at(("databases", name, "log_volume"))
         volume = root.databases[name].log_volume
         assert isinstance(volume, SeriesFile)
-        node.value = from_plain(node, build.text_of_series(numbers, volume.interval_us), node.source).value
+        node.value = from_plain(
+            node, build.text_of_series(numbers, volume.interval_us), node.source
+        ).value
     for key, found in recorded.items():
         node = tree.at(("recorded", key))
         node.value = from_plain(node, plain(found), node.source).value
-    conditions = {key: getattr(root.recorded, key) for key in ("link", "outages", "restores")} | recorded
+    conditions = {
+        key: getattr(root.recorded, key) for key in ("link", "outages", "restores")
+    } | recorded
     scripted = tuple(
         ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root))
         for line, at_us in zip(events, instants, strict=True)
     )
     drawn = [build.drawn(line.kind, line.rate, line.params, line.together) for line in faults]
     resolved: Resolved = resolved_of(tree)
-    return build.scenario(root, series, conditions, scripted, tuple(line for line in drawn if line is not None), sla, asked, resolved)
+    return build.scenario(
+        root,
+        series,
+        conditions,
+        scripted,
+        tuple(line for line in drawn if line is not None),
+        sla,
+        asked,
+        resolved,
+    )
 
 
 def _placed(params: Any, root: Root) -> Any:
-    """Params whose instants are on the calendar, so that they mean the same in every stretch of the run."""
+    """Params whose instants are on the calendar, so that they mean the same in every stretch of the
+    run.
+    """
     placed = getattr(params, "placed", None)
     return params if placed is None else placed(build.start_utc_us(root), root.time_zone)
 
@@ -159,28 +202,37 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     """schema.Root, or an incomplete one (and problems) that lacks what could not be read."""
     assert isinstance(tree.value, dict)
     fixed = Node(
-        tree.file, tree.line, tree.column, {key: node for key, node in tree.value.items() if key not in APART}
+        tree.file,
+        tree.line,
+        tree.column,
+        {key: node for key, node in tree.value.items() if key not in APART},
     )
     found = len(problems)
     databases = fixed.get("databases")
     if databases is not None and not names.databases:
-        problems.append(databases.problem("databases: name at least one, as in {crm: {size: 500 GB}}"))
+        problems.append(
+            databases.problem("databases: name at least one, as in {crm: {size: 500 GB}}")
+        )
     for name in names.databases:
         if not is_name(name):
-            no_name = f"databases: {name[:40]!r} is no name; use 1 to {LONGEST_NAME} printable characters"
+            no_name = (
+                f"databases: {name[:40]!r} is no name; use 1 to {LONGEST_NAME} printable characters"
+            )
             problems.append(tree.at(("databases", name)).key_problem(no_name))
     try:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:
-        lacking = any(problem.message.startswith("extends: ") for problem in problems)  # a base that nobody could read
+        # a base that nobody could read
+        lacking = any(problem.message.startswith("extends: ") for problem in problems)
         problems.extend(_without_echoes(told(error, Root, fixed), tree, lacking))
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)
 
 
 def _without_echoes(problems: list[Problem], tree: Node, lacking: bool) -> list[Problem]:
-    """Without those that only follow from another: defaults derived from a list that nobody could read, and what a base
-    that is lacking may hold."""
+    """Without those that only follow from another: defaults derived from a list that nobody could
+    read, and what a base that is lacking may hold.
+    """
     readable = names_of(tree.get("machines"))
     derived = tuple(f".{path.rsplit('.', 1)[-1]} is missing" for path, _ in DERIVED)
     return [
@@ -203,7 +255,9 @@ def _salvaged(model: type[BaseModel], node: Node, names: Names) -> BaseModel:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             values[name] = _salvaged(kind, child, names)
         elif get_origin(kind) is dict:
-            values[name] = {key: _salvaged(get_args(kind)[1], inner, names) for key, inner in child.items()}
+            values[name] = {
+                key: _salvaged(get_args(kind)[1], inner, names) for key, inner in child.items()
+            }
         else:
             try:
                 adapter: TypeAdapter[Any] = TypeAdapter(_annotated(kind, field.metadata))
@@ -228,7 +282,9 @@ def _series(root: Any, tree: Node, problems: list[Problem]) -> dict[str, tuple[i
         try:
             series[name] = read_series(volume, node.file if node.line else tree.file)
         except SeriesError as error:
-            problems.append(node.at((error.inside,)).problem(f"databases.{name}.log_volume: {error}"))
+            problems.append(
+                node.at((error.inside,)).problem(f"databases.{name}.log_volume: {error}")
+            )
     return series
 
 
@@ -248,12 +304,20 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _times(
-    root: Any, events: list[EventLine], faults: list[FaultLine], needing: set[str], problems: list[Problem]
+    root: Any,
+    events: list[EventLine],
+    faults: list[FaultLine],
+    needing: set[str],
+    problems: list[Problem],
 ) -> list[int]:
     if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
         return []
-    instants, wrong = checks.check_events(events, build.start_utc_us(root), root.time_zone, root.run_for)
+    instants, wrong = checks.check_events(
+        events, build.start_utc_us(root), root.time_zone, root.run_for
+    )
     problems.extend(wrong)
     problems.extend(checks.check_lost(events, instants, root, needing))
-    problems.extend(checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None)))
+    problems.extend(
+        checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
+    )
     return instants

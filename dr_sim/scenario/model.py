@@ -1,7 +1,8 @@
-"""A scenario as the rest of dr_sim sees it: plain values in integers, no YAML, no units, no defaults left open.
+"""A scenario as the rest of dr_sim sees it: plain values in integers, no YAML, no units, no
+defaults left open.
 
-Durations and instants are microseconds since the scenario's start, sizes bytes, bandwidths bit/s, disk rates
-bytes/s. The loader builds these; `defaults.py` says where every default comes from.
+Durations and instants are microseconds since the scenario's start, sizes bytes, bandwidths bit/s,
+disk rates bytes/s. The loader builds these; `defaults.py` says where every default comes from.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 class Law:
     """A law of a duration (microseconds) or of a factor (millionths).
 
-    kind: 'fixed' (a), 'exponential' (mean a), 'uniform' (a..b), 'lognormal' (median a, 95th percentile b).
+    kind: 'fixed' (a), 'exponential' (mean a), 'uniform' (a..b), 'lognormal' (median a, 95th
+    percentile b).
     """
 
     kind: str
@@ -24,8 +26,10 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a backup job starts. kind: 'none', 'every' (interval_us after each whole multiple since the start
-    plus offset_us), 'daily' (at_us after local midnight), 'weekly' (weekday 0 = Monday, at_us after local midnight)."""
+    """When a backup job starts. kind: 'none', 'every' (interval_us after each whole multiple since
+    the start plus offset_us), 'daily' (at_us after local midnight), 'weekly' (weekday 0 = Monday,
+    at_us after local midnight).
+    """
 
     kind: str
     interval_us: int = 0
@@ -39,8 +43,9 @@ class Schedule:
 class LogVolume:
     """How fast a database writes log that users' commits make.
 
-    shape 'steady': num bytes every den_us. 'business_hours': the same mean over a week, by the hourly weights
-    in world/workload.py. 'series': bytes[i] during the i-th interval of series_interval_us, repeated from its start.
+    shape 'steady': num bytes every den_us. 'business_hours': the same mean over a week, by the
+    hourly weights in world/workload.py. 'series': bytes[i] during the i-th interval of
+    series_interval_us, repeated from its start.
     """
 
     shape: str
@@ -52,7 +57,9 @@ class LogVolume:
 
 @dataclass(frozen=True, slots=True)
 class BackupCost:
-    """What one backup at the primary, or one restore at the secondary, costs: fixed_us, then nominal bytes at rate_bytes_s of the shared disk."""
+    """What one backup at the primary, or one restore at the secondary, costs: fixed_us, then
+    nominal bytes at rate_bytes_s of the shared disk.
+    """
 
     fixed_us: int
     rate_bytes_s: int
@@ -64,9 +71,11 @@ class Database:
     size_bytes: int
     machine: str
     log_volume: LogVolume
-    transactions_num: int  # users' transactions: num every den_us on average; they follow the log volume
+    # users' transactions: num every den_us on average; they follow the log volume
+    transactions_num: int
     transactions_den_us: int
-    incremental_share_ppm: int  # of the log written since the full, what an incremental holds (pages, not log)
+    # of the log written since the full, what an incremental holds (pages, not log)
+    incremental_share_ppm: int
     full: Schedule
     incremental: Schedule
     log: Schedule
@@ -88,7 +97,8 @@ class Primary:
 
 
 USUAL_RTT_US = 30_000
-"""A round trip that is within the figures that a scenario gives (assumed; the default of link.rtt)."""
+"""A round trip that is within the figures that a scenario gives (assumed; the default of link.rtt).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A replicated folder: a share at the primary and one at the secondary, with a staging area of its own."""
+    """A replicated folder: a share at the primary and one at the secondary, with a staging area of
+    its own.
+    """
 
     group: str
     name: str
@@ -128,7 +140,8 @@ class Replication:
     resume_above_bytes: int  # larger files resume after a cut, others start again
     every_us: int  # 0: as soon as a file is finished; else a copy job at whole multiples
     delta_ppm: int  # part of a changed file that crosses the link; 1_000_000: all of it
-    folders: tuple[Folder, ...] = ()  # each database is in one; none: all are in one with the usual names
+    # each database is in one; none: all are in one with the usual names
+    folders: tuple[Folder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +226,9 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedEvent:
-    """One line under `events:`. params is the validated Params object of its kind (see dr_sim/faults)."""
+    """One line under `events:`. params is the validated Params object of its kind (see
+    dr_sim/faults).
+    """
 
     number: int  # 1-based, as people count them in the file
     at_us: int
@@ -223,10 +238,13 @@ class ScriptedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFault:
-    """One line under `faults:`: occurrences as a Poisson process, num every den_us on average (0: none by themselves).
+    """One line under `faults:`: occurrences as a Poisson process, num every den_us on average (0:
+    none by themselves).
 
-    in_windows_ppm: the part of them that falls into change windows, -1: no matter when. with_site_ppm: how likely one
-    comes with the loss of the primary's site. again_ppm: how likely each is followed by one more, after again_in."""
+    in_windows_ppm: the part of them that falls into change windows, -1: no matter when.
+    with_site_ppm: how likely one comes with the loss of the primary's site. again_ppm: how likely
+    each is followed by one more, after again_in.
+    """
 
     kind: str
     num: int
@@ -240,10 +258,13 @@ class DrawnFault:
 
 @dataclass(frozen=True, slots=True)
 class SlaLine:
-    """measure: 'data_loss', 'outage.p95', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see scenario/sla.py.
+    """measure: 'data_loss', 'outage.p95', 'exposure.p99', 'exposure.max', 'alerts_missed', ...; see
+    scenario/sla.py.
 
-    failure_class: only failures (or exposure to failures) of this class; '' is every failure, and exposure to 'site'.
-    fault: only runs in which one of that kind happened. file, line: where it was written."""
+    failure_class: only failures (or exposure to failures) of this class; '' is every failure, and
+    exposure to 'site'. fault: only runs in which one of that kind happened. file, line: where it
+    was written.
+    """
 
     id: str
     measure: str
@@ -259,7 +280,9 @@ class SlaLine:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Enough when the interval of a measure is no wider, to either side, than this part of its estimate."""
+    """Enough when the interval of a measure is no wider, to either side, than this part of its
+    estimate.
+    """
 
     measure: str
     within_ppm: int
@@ -267,8 +290,10 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class Replications:
-    """How many independent runs: at_least, then looks at growing numbers until every interval is narrow enough (or, in
-    a check, every line is judged), at_most. budget_us: of real time, no further look after it."""
+    """How many independent runs: at_least, then looks at growing numbers until every interval is
+    narrow enough (or, in a check, every line is judged), at_most. budget_us: of real time, no
+    further look after it.
+    """
 
     at_least: int
     at_most: int
@@ -286,7 +311,9 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class SweepAnswer:
-    """What a sweep is asked for: the smallest (or largest) value of a key that meets a line; without one, the whole SLA."""
+    """What a sweep is asked for: the smallest (or largest) value of a key that meets a line;
+    without one, the whole SLA.
+    """
 
     key: str
     smallest: bool
@@ -295,8 +322,10 @@ class SweepAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Accounts and computers: num changes every den_us on average; replicated by that schedule, there lag_us later; one that
-    is missing in a failover takes provision_us to make by hand. No changes: there is no directory to speak of."""
+    """Accounts and computers: num changes every den_us on average; replicated by that schedule,
+    there lag_us later; one that is missing in a failover takes provision_us to make by hand. No
+    changes: there is no directory to speak of.
+    """
 
     changes_num: int
     changes_den_us: int
@@ -307,9 +336,11 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None: no values.
+    """A recorded series, begun anew when it is over: values[i] holds during its i-th step_us. None:
+    no values.
 
-    The link's: bit/s. Restores: a factor on their durations, in millionths."""
+    The link's: bit/s. Restores: a factor on their durations, in millionths.
+    """
 
     step_us: int = 0
     values: tuple[int, ...] = ()
@@ -333,7 +364,9 @@ class ChangeWindows:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """The monitor on a third machine (dr_sim/monitor). repeat_us: an alert that is up is raised again after so long."""
+    """The monitor on a third machine (dr_sim/monitor). repeat_us: an alert that is up is raised
+    again after so long.
+    """
 
     enabled: bool
     every_us: int = 120_000_000
@@ -364,11 +397,13 @@ class Scenario:
     failover: Failover
     users: Users
     engine: EngineSpec
-    new_secondary_us: int | None  # after a promotion a new secondary is in place after so long; None: never
+    # after a promotion a new secondary is in place after so long; None: never
+    new_secondary_us: int | None
     manager_restart_us: int  # a crashed recovery manager is back after so long
     danger_us: int  # true exposure above this is danger that someone must be told of
     danger_grace_us: int
-    danger_outage_us: int | None = None  # so is an outage_if_now above this; None: above what the SLA allows
+    # so is an outage_if_now above this; None: above what the SLA allows
+    danger_outage_us: int | None = None
     danger_behind_us: int = 45 * 60_000_000  # so is a standby that is further behind
     secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
     carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
@@ -385,5 +420,6 @@ class Scenario:
     on_unknown: str = "fail"  # or 'warn': what a check makes of a line that could not be judged
     sweep: tuple[Sweep, ...] = ()
     answer: SweepAnswer | None = None
-    resolved: dict[str, Any] = field(default_factory=dict)  # as written back to results/, defaults filled in
+    # as written back to results/, defaults filled in
+    resolved: dict[str, Any] = field(default_factory=dict)
     steps: bool = False  # every fast path is off (--steps): the records are the same

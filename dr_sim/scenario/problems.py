@@ -14,9 +14,11 @@ from dr_sim.scenario.schema import ALIASES, APART, EXAMPLES
 from dr_sim.scenario.tree import Node, Path, fits
 from dr_sim.scenario.values import NOT_ABOVE_0
 
-_STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)  # required, but only where folders are
+# required, but only where folders are
+_STAGING = (("replication.groups.*.folders.*.staging", "4096 MiB"),)
 _MOVED = {
-    "replication.retention": "retention is set for each side: primary.retention, secondary.retention",
+    "replication.retention": "retention is set for each side: "
+    "primary.retention, secondary.retention",
     "failover.reconnect": "it stands under redirect: failover.redirect.reconnect",
 }
 
@@ -42,15 +44,26 @@ def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseMode
     return here if isinstance(here, type) and issubclass(here, BaseModel) else None
 
 
-def told(error: ValidationError, model: type[BaseModel], node: Node, path: Path = ()) -> list[Problem]:
-    """One problem for each mistake. node: what was validated; path: where it stands in the scenario.
+def told(
+    error: ValidationError, model: type[BaseModel], node: Node, path: Path = ()
+) -> list[Problem]:
+    """One problem for each mistake. node: what was validated; path: where it stands in the
+    scenario.
 
-    What is missing because it is misspelled is one mistake: only the unknown key is told, with what was meant.
+    What is missing because it is misspelled is one mistake: only the unknown key is told, with what
+    was meant.
     """
     found: list[dict[str, Any]] = [dict(each) for each in error.errors(include_url=False)]
     unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
-    meant = {(*loc[:-1], _meant(str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1))) for loc in unknown}
-    return [_one(each, model, node, path) for each in found if each["type"] != "missing" or each["loc"] not in meant]
+    meant = {
+        (*loc[:-1], _meant(str(loc[-1]), _known(model_at(model, loc[:-1]), len(loc) == 1)))
+        for loc in unknown
+    }
+    return [
+        _one(each, model, node, path)
+        for each in found
+        if each["type"] != "missing" or each["loc"] not in meant
+    ]
 
 
 def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) -> Problem:
@@ -64,7 +77,9 @@ def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) 
         remedy = f"; write for example '{loc[-1]}: {example}'" if example else ""
         return node.at(loc[:-1]).key_problem(f"{where} is missing{remedy}")
     here = node.at(loc)
-    message = here.key_problem if "inside" in context and loc and _names_key(found, loc) else here.problem
+    message = (
+        here.key_problem if "inside" in context and loc and _names_key(found, loc) else here.problem
+    )
     where = ".".join((*path, *node.as_written(loc)))
     reason = _reason(found, here)
     example = _example((*path, *loc)) if reason == NOT_ABOVE_0 else ""
@@ -81,7 +96,9 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
         return f"unknown key {where!r}; {_MOVED[where]}"
     known = _known(model, "." not in where)
     word = _near(key, known)
-    return f"unknown key {where!r}; " + (f"did you mean {word!r}?" if word else f"here may stand {', '.join(known)}")
+    return f"unknown key {where!r}; " + (
+        f"did you mean {word!r}?" if word else f"here may stand {', '.join(known)}"
+    )
 
 
 def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
@@ -91,7 +108,9 @@ def _known(model: type[BaseModel] | None, top: bool) -> list[str]:
 
 def _near(key: str, known: list[str]) -> str:
     """The word that comes nearest: a key, or another word for one; '' if none does."""
-    words = {word: word for word in known} | {alias[-1]: name for alias, name in ALIASES if name in known}
+    words = {word: word for word in known} | {
+        alias[-1]: name for alias, name in ALIASES if name in known
+    }
     by_lower = {word.lower().replace("-", "_"): word for word in words}
     near = difflib.get_close_matches(key[:64].lower().replace("-", "_"), list(by_lower), 1, 0.6)
     return by_lower[near[0]] if near else ""
@@ -106,7 +125,11 @@ def _meant(key: str, known: list[str]) -> str:
 def _example(steps: tuple[str | int, ...]) -> str:
     """What may be written at a key path: an example, or the default; '' if there is none."""
     path = tuple(map(str, steps))
-    for known, text in (*EXAMPLES.items(), *_STAGING, *((path, text) for path, text, _ in DEFAULTS)):
+    for known, text in (
+        *EXAMPLES.items(),
+        *_STAGING,
+        *((path, text) for path, text, _ in DEFAULTS),
+    ):
         if fits(path, tuple(known.split("."))):
             return text
     return ""
@@ -118,9 +141,17 @@ def _reason(found: dict[str, Any], here: Node) -> str:
     if kind == "dr_sim":
         return str(context["message"])
     if kind == "literal_error":
-        allowed = [word.strip("'\" ") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
-        near = difflib.get_close_matches(given.lower(), allowed, 1, 0.6) if isinstance(given, str) else []
-        return f"{shown} is not one of {', '.join(allowed)}" + (f"; did you mean {near[0]!r}?" if near else "")
+        allowed = [
+            word.strip("'\" ") for word in str(context["expected"]).replace(" or ", ", ").split(",")
+        ]
+        near = (
+            difflib.get_close_matches(given.lower(), allowed, 1, 0.6)
+            if isinstance(given, str)
+            else []
+        )
+        return f"{shown} is not one of {', '.join(allowed)}" + (
+            f"; did you mean {near[0]!r}?" if near else ""
+        )
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"a mapping of settings belongs here, not {shown}"
     if kind in ("list_type", "tuple_type"):

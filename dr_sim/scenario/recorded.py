@@ -1,11 +1,13 @@
-"""`recorded:` conditions that were measured somewhere drive the link and the restores: series from CSV files, scaled.
+"""`recorded:` conditions that were measured somewhere drive the link and the restores: series from
+CSV files, scaled.
 
-Form of a file: rows in the order of time, cells separated by commas, semicolons or tabs, with or without a heading. A
-column is named by its heading, or by its number from 1 on. `at` is the column of instants: seconds, or dates with times;
-or `every` says how far apart the rows are. `value` is the column of values; `only` keeps the rows that have a text in a
-column. The first row that is kept is the start of the run, each value holds until the next row, and a series that is over
-begins anew. Values of the link are a shape: `mean` says how much they are on average. Values of restores are rates: what
-counts is how far they are from their median.
+Form of a file: rows in the order of time, cells separated by commas, semicolons or tabs, with or
+without a heading. A column is named by its heading, or by its number from 1 on. `at` is the column
+of instants: seconds, or dates with times; or `every` says how far apart the rows are. `value` is
+the column of values; `only` keeps the rows that have a text in a column. The first row that is kept
+is the start of the run, each value holds until the next row, and a series that is over begins anew.
+Values of the link are a shape: `mean` says how much they are on average. Values of restores are
+rates: what counts is how far they are from their median.
 """
 
 from __future__ import annotations
@@ -76,21 +78,38 @@ def _file(what: str, value: dict[str, Any]) -> RecordedFile:
     if not isinstance(only, dict) or not all(isinstance(text, str) for text in only.values()):
         raise refuse("write the column and the text its rows have, as in {site: web}", "only")
     if ("at" in value) == ("every" in value):
-        raise refuse("write either the column of instants (at: seconds) or how far apart the rows are (every: 5 min)")
+        raise refuse(
+            "write either the column of instants (at: seconds) or how far apart the rows "
+            "are (every: 5 min)"
+        )
     if what == "link" and "mean" not in value:
-        raise refuse("a recorded link is a shape: write how much it carries on average, as in mean: 150 Mbit/s")
+        raise refuse(
+            "a recorded link is a shape: write how much it carries on average, as in "
+            "mean: 150 Mbit/s"
+        )
     if what == "outages" and "down" not in value:
         raise refuse("write which text in the column of values means an outage, as in down: down")
-    every, step = (from_text(bounds.duration, value[key], key) if key in value else 0 for key in ("every", "step"))
+    every, step = (
+        from_text(bounds.duration, value[key], key) if key in value else 0
+        for key in ("every", "step")
+    )
     return RecordedFile(
-        what, value["file"], value.get("at", ""), value.get("value", "2"), every, tuple(only.items()),
+        what,
+        value["file"],
+        value.get("at", ""),
+        value.get("value", "2"),
+        every,
+        tuple(only.items()),
         step or every or 60 * SECOND_US,
-        from_text(bounds.bandwidth, value["mean"], "mean") if "mean" in value else 0, value.get("down", ""),
-    )  # fmt: skip
+        from_text(bounds.bandwidth, value["mean"], "mean") if "mean" in value else 0,
+        value.get("down", ""),
+    )
 
 
 def _is_value(word: str) -> bool:
-    return word.isascii() and word.isdecimal() and len(word) <= 16 and 1 <= int(word) <= LARGEST_VALUE
+    return (
+        word.isascii() and word.isdecimal() and len(word) <= 16 and 1 <= int(word) <= LARGEST_VALUE
+    )
 
 
 def _values(value: dict[str, Any]) -> Recorded:
@@ -98,7 +117,11 @@ def _values(value: dict[str, Any]) -> Recorded:
         raise refuse("a series is {file: ...}, or {values: 100000000 90000000, step: 1 min}")
     words = str(value["values"]).split()
     if not 1 <= len(words) <= MOST_STEPS or not all(_is_value(word) for word in words):
-        raise refuse(f"write 1 to {MOST_STEPS} whole numbers above 0 and at most {LARGEST_VALUE:,}, with spaces between", "values")
+        raise refuse(
+            f"write 1 to {MOST_STEPS} whole numbers above 0 and at most "
+            f"{LARGEST_VALUE:,}, with spaces between",
+            "values",
+        )
     step_us = from_text(bounds.duration, value["step"], "step")
     if step_us <= 0:
         raise refuse("must be above 0, as in 1 min", "step")
@@ -107,7 +130,9 @@ def _values(value: dict[str, Any]) -> Recorded:
 
 def _outages(value: dict[str, Any]) -> Outages:
     if set(value) != {"spans", "period"}:
-        raise refuse("outages are {file: ...}, or {spans: 600-1368 4000-4100, period: 10 h}, in seconds")
+        raise refuse(
+            "outages are {file: ...}, or {spans: 600-1368 4000-4100, period: 10 h}, in seconds"
+        )
     spans = []
     reached = 0
     for word in str(value["spans"]).split():
@@ -128,7 +153,10 @@ def _outages(value: dict[str, Any]) -> Outages:
 def plain(series: Recorded | Outages) -> dict[str, str]:
     """As it stands in a resolved scenario, which needs no other file."""
     if isinstance(series, Recorded):
-        return {"values": " ".join(map(str, series.values)), "step": units.format_duration(series.step_us)}
+        return {
+            "values": " ".join(map(str, series.values)),
+            "step": units.format_duration(series.step_us),
+        }
     spans = " ".join(f"{_seconds(begin)}-{_seconds(end)}" for begin, end in series.spans)
     return {"spans": spans, "period": units.format_duration(series.period_us)}
 
@@ -138,7 +166,7 @@ def _seconds(us: int) -> str:
     return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)
 
 
-# ---- files -------------------------------------------------------------------------------------------------------------
+# ---- files
 def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outages:
     """What the file holds, to scale. Raises SeriesError."""
     path = os.path.join(os.path.dirname(scenario_file), wanted.file)
@@ -149,13 +177,19 @@ def read_recorded(wanted: RecordedFile, scenario_file: str) -> Recorded | Outage
     if wanted.what == "link":
         mean = sum(values) / len(values)
         if mean <= 0:
-            raise SeriesError(f"{path}: the values are 0 on average; nothing can be scaled to a mean")
+            raise SeriesError(
+                f"{path}: the values are 0 on average; nothing can be scaled to a mean"
+            )
         scaled = (int(value * wanted.mean_bit_s / mean + Fraction(1, 2)) for value in values)
         return Recorded(wanted.step_us, tuple(max(LOWEST_BIT_S, value) for value in scaled))
     if min(values) <= 0:
-        raise SeriesError(f"{path}: a rate of restores must be above 0; leave out what did not restore anything")
+        raise SeriesError(
+            f"{path}: a rate of restores must be above 0; leave out what did not restore anything"
+        )
     usual = median(values)
-    return Recorded(wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values))
+    return Recorded(
+        wanted.step_us, tuple(int(usual * 1_000_000 / value + Fraction(1, 2)) for value in values)
+    )
 
 
 def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
@@ -181,7 +215,10 @@ def _rows(wanted: RecordedFile, path: str) -> list[tuple[int, str]]:
         if not rows:
             start = instant
         elif instant - start < rows[-1][0]:
-            raise SeriesError(f"{path} row {number}: {row[at][:30]!r} lies before the row above; sort the rows by time")
+            raise SeriesError(
+                f"{path} row {number}: {row[at][:30]!r} lies before the row above; sort "
+                "the rows by time"
+            )
         rows.append((instant - start, row[value_at].strip()))
     if len(rows) < 2:
         raise SeriesError(f"{path} has {len(rows)} rows to use; a series has 2 at the least")
@@ -224,14 +261,19 @@ def _instant(path: str, number: int, text: str) -> int:
     if _is_number(text):
         return int(_number(text) * SECOND_US)
     if not _is_instant(text):
-        raise SeriesError(f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or 2024-03-08 03:47:03")
+        raise SeriesError(
+            f"{path} row {number}: {text[:30]!r} is no instant; write seconds, or "
+            "2024-03-08 03:47:03"
+        )
     when = datetime.fromisoformat(text)
     since = when - datetime(1970, 1, 1, tzinfo=when.tzinfo)
     return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
 
 
 def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> list[Fraction]:
-    """The mean in each whole step; each value holds until the next, the last as long as the one before it."""
+    """The mean in each whole step; each value holds until the next, the last as long as the one
+    before it.
+    """
     numbers = []
     for number, (_, text) in enumerate(rows, start=1):
         if not _is_number(text) or _number(text) < 0:
@@ -241,7 +283,9 @@ def _stepwise(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) -> l
     instants.append(instants[-1] + max(1, instants[-1] - instants[-2]))
     steps = max(1, instants[-1] // wanted.step_us)
     if steps > MOST_STEPS:
-        raise SeriesError(f"{path} gives {steps} steps, more than {MOST_STEPS}; write a longer step")
+        raise SeriesError(
+            f"{path} gives {steps} steps, more than {MOST_STEPS}; write a longer step"
+        )
     totals = [Fraction(0)] * steps
     for (begin, end), rate in zip(pairwise(instants), numbers, strict=True):
         step = begin // wanted.step_us
@@ -263,26 +307,46 @@ def _outages_of(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) ->
                 spans.append((began, at))
             began = None
     if not spans:
-        raise SeriesError(f"{path}: no row says {wanted.down[:30]!r} and is followed by one that says otherwise")
+        raise SeriesError(
+            f"{path}: no row says {wanted.down[:30]!r} and is followed by one that says otherwise"
+        )
     return Outages(max(rows[-1][0], spans[-1][1]) + 1, tuple(spans))
 
 
 def _schema(what: str) -> WithJsonSchema:
     text = {"type": "string"}
-    keys: dict[str, Any] = dict.fromkeys(_FILE_KEYS, text) | {"only": {"type": "object", "additionalProperties": text}}
+    keys: dict[str, Any] = dict.fromkeys(_FILE_KEYS, text) | {
+        "only": {"type": "object", "additionalProperties": text}
+    }
     keys["value"] = keys["at"] = {"type": ["string", "integer"]}
-    inline = {"spans": text, "period": text} if what == "outages" else {"values": text, "step": text}
+    inline = (
+        {"spans": text, "period": text} if what == "outages" else {"values": text, "step": text}
+    )
     return WithJsonSchema(
         {
             "anyOf": [
                 {"const": "none"},
-                {"type": "object", "properties": keys, "required": ["file"], "additionalProperties": False},
-                {"type": "object", "properties": inline, "required": list(inline), "additionalProperties": False},
+                {
+                    "type": "object",
+                    "properties": keys,
+                    "required": ["file"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": inline,
+                    "required": list(inline),
+                    "additionalProperties": False,
+                },
             ]
         }
     )
 
 
 RecordedLink = Annotated[Recorded | RecordedFile, PlainValidator(_reader("link")), _schema("link")]
-RecordedRestores = Annotated[Recorded | RecordedFile, PlainValidator(_reader("restores")), _schema("restores")]
-RecordedOutages = Annotated[Outages | RecordedFile, PlainValidator(_reader("outages")), _schema("outages")]
+RecordedRestores = Annotated[
+    Recorded | RecordedFile, PlainValidator(_reader("restores")), _schema("restores")
+]
+RecordedOutages = Annotated[
+    Outages | RecordedFile, PlainValidator(_reader("outages")), _schema("outages")
+]

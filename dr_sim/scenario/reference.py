@@ -1,7 +1,8 @@
-"""The reference of scenario files, made from their schema: every key, every kind of event and fault.
+"""The reference of scenario files, made from their schema: every key, every kind of event and
+fault.
 
-The same rows make `dr-sim keys`, `dr-sim faults NAME` and the pages of the documentation, so that none
-of them can say something else than the loader does.
+The same rows make `dr-sim keys`, `dr-sim faults NAME` and the pages of the documentation, so that
+none of them can say something else than the loader does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _APART = ("events", "faults", "sla", "sweep", "replications", "answer")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a scenario file. path: '*' stands for a name of the user's own. default: '' if there is none.
+    """One key of a scenario file. path: '*' stands for a name of the user's own. default: '' if
+    there is none.
 
     required: it must be written. same_as: the key for which this is another word, or ''.
     """
@@ -64,7 +66,9 @@ def _with_default(forms: tuple[str, ...], default: str) -> tuple[str, ...]:
     return (default, *forms[1:]) if plain and forms and not choice else forms
 
 
-def _walk(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _walk(
+    schema: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Yield every key that has a value of its own, and the mappings that hold them."""
     for name, node in schema.get("properties", {}).items():
         here = (*path, name)
@@ -95,7 +99,11 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
     elif node.get("type") == "boolean":
         yield "true | false"
     elif node.get("type") == "integer":
-        yield f"a whole number of at least {node['minimum']}" if "minimum" in node else "a whole number"
+        yield (
+            f"a whole number of at least {node['minimum']}"
+            if "minimum" in node
+            else "a whole number"
+        )
     elif node.get("type") == "array":
         yield "[a, b]"
     elif node.get("type") == "object" and node.get("properties"):
@@ -106,11 +114,12 @@ def _all_forms(node: dict[str, Any]) -> Iterator[str]:
         yield from _all_forms(one)
 
 
-# ---- events and faults -----------------------------------------------------------------------------------------------
+# ---- events and faults
 @dataclass(frozen=True, slots=True)
 class KindReference:
-    """What a user needs to know to write one kind of event. event, fault: a line that may stand in a scenario; fault
-    is '' if the kind cannot be drawn at a rate."""
+    """What a user needs to know to write one kind of event. event, fault: a line that may stand in
+    a scenario; fault is '' if the kind cannot be drawn at a rate.
+    """
 
     name: str
     models: str
@@ -148,4 +157,6 @@ def _example(key: Key) -> str:
         return "crm"
     form = key.forms[0] if key.forms else "..."
     first = form.partition(" | ")[0]
-    return {"a text": "dba", "[a, b]": "[crm]"}.get(first, "3" if first.startswith("a whole") else first)
+    return {"a text": "dba", "[a, b]": "[crm]"}.get(
+        first, "3" if first.startswith("a whole") else first
+    )

@@ -1,7 +1,9 @@
-"""What may stand in a scenario file, key by key: the border where people's texts become typed values.
+"""What may stand in a scenario file, key by key: the border where people's texts become typed
+values.
 
-Nothing here has a default: defaults.py fills the tree before it is validated, so that each default passes through the
-same types as what people write. `events`, `faults` and `sla` are read by events.py and sla.py.
+Nothing here has a default: defaults.py fills the tree before it is validated, so that each default
+passes through the same types as what people write. `events`, `faults` and `sla` are read by
+events.py and sla.py.
 """
 
 from __future__ import annotations
@@ -70,8 +72,14 @@ class DatabaseKeys(Section):
     log: ScheduleField = about("when log backups start; none: it has no log backups")
     serial: YesNo = about("its backup jobs never run side by side")
     seeded: YesNo = about("a full of it lies restored at the secondary when the run begins")
-    log_capacity: Capacity = about("the most its transaction log may hold; when it is full commits are refused (9002), and by PostgreSQL's rules the server falls")
-    tenants: Tenants = about("whose data it holds, one name or several: tenants share databases, and one may have several")
+    log_capacity: Capacity = about(
+        "the most its transaction log may hold; when it is full commits are refused "
+        "(9002), and by PostgreSQL's rules the server falls"
+    )
+    tenants: Tenants = about(
+        "whose data it holds, one name or several: tenants share databases, and one may "
+        "have several"
+    )
 
 
 class BackupCostKeys(Section):
@@ -86,7 +94,9 @@ class PrimaryKeys(Section):
     log: BackupCostKeys
     retention: Duration = about("how long backup files are kept at the primary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
-    share_capacity: Capacity = about("what the backup share's disk holds; a backup that does not fit fails (3202)")
+    share_capacity: Capacity = about(
+        "what the backup share's disk holds; a backup that does not fit fails (3202)"
+    )
 
 
 class LinkKeys(Section):
@@ -113,42 +123,65 @@ class GroupKeys(Section):
 class ReplicationKeys(Section):
     slots: Annotated[Count, Positive] = about("concurrent transfers")
     staging: Annotated[Size, Positive] = about("quota of the staging area")
-    high_watermark: Ppm = about("staging above this part of its quota is purged, and replication pauses meanwhile")
+    high_watermark: Ppm = about(
+        "staging above this part of its quota is purged, and replication pauses meanwhile"
+    )
     low_watermark: Ppm = about("purging stops at this part of the quota")
     purge_rate: Annotated[DiskRate, Positive] = about("speed of purging")
-    retry: PeriodOrAtOnce = about("back-off after a cut transfer; 0 s: goes on as soon as the link is back")
+    retry: PeriodOrAtOnce = about(
+        "back-off after a cut transfer; 0 s: goes on as soon as the link is back"
+    )
     resume_above: Size = about("larger files resume after a cut, others start again")
-    every: PeriodOrAtOnce = about("a copy job at whole multiples; 0 s: as soon as a file is finished")
+    every: PeriodOrAtOnce = about(
+        "a copy job at whole multiples; 0 s: as soon as a file is finished"
+    )
     delta: Ppm = about("part of a changed file that crosses the link")
-    groups: dict[str, GroupKeys] = about("replication groups by name; none: one folder of all databases")
+    groups: dict[str, GroupKeys] = about(
+        "replication groups by name; none: one folder of all databases"
+    )
 
 
 class SecondaryKeys(Section):
     disk: Annotated[DiskRate, Positive] = about("disk shared by hashing, copying and restoring")
     hash_rate: Annotated[DiskRate, Positive] = about("speed of hashing one file by itself")
-    copy_rate: CopyRate = about("speed of copying one file into the restore folder by itself; clone: its blocks are shared, in no time")
+    copy_rate: CopyRate = about(
+        "speed of copying one file into the restore folder by itself; clone: its blocks "
+        "are shared, in no time"
+    )
     restore_rate: Annotated[DiskRate, Positive] = about("speed of one restore by itself")
     restore_fixed: Duration = about("fixed cost of one restore")
-    restore_full: RestoreCost = about("of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate")
+    restore_full: RestoreCost = about(
+        "of fulls, if that is another: {fixed, rate}; none: as restore_fixed and restore_rate"
+    )
     restore_incremental: RestoreCost = about("of incrementals, likewise")
     restore_tail: FactorLaw = about("law of a factor on every restore's duration")
     retention: Duration = about("how long backup files are kept at the secondary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
-    share_capacity: Capacity = about("what the landing share's disk holds; replication stops when it is full")
-    data_capacity: Capacity = about("what the restored databases' disk holds; a restore that does not fit fails (3257)")
+    share_capacity: Capacity = about(
+        "what the landing share's disk holds; replication stops when it is full"
+    )
+    data_capacity: Capacity = about(
+        "what the restored databases' disk holds; a restore that does not fit fails (3257)"
+    )
 
 
 class ReplayKeys(Section):
     workers: Annotated[Count, Positive] = about("restores that run at one time, one a database")
-    on_hole: Literal["bridge", "skip_ahead", "resync"] = about("what to do about a log that cannot be had again")
+    on_hole: Literal["bridge", "skip_ahead", "resync"] = about(
+        "what to do about a log that cannot be had again"
+    )
     otherwise: Literal["bridge", "skip_ahead", "resync"] = about("what to do when on_hole cannot")
     delay: Duration = about("replay lags on purpose by so much, a defence against mistakes")
-    every: PeriodOrAtOnce = about("a restore job at whole multiples; 0 s: as soon as a log has landed")
+    every: PeriodOrAtOnce = about(
+        "a restore job at whole multiples; 0 s: as soon as a log has landed"
+    )
     attempts: Annotated[Count, Positive] = about("reads of one log before it is in trouble")
     age: Duration = about("time since its backup finished after which a log is in trouble")
     retry: Annotated[Period, Positive] = about("time between retries, and between alerts")
     window: Annotated[Period, Positive] = about("no new log for so long: alert")
-    critical_after: Duration = about("an alert turns critical after so long without a successful restore")
+    critical_after: Duration = about(
+        "an alert turns critical after so long without a successful restore"
+    )
     validation: Validation = about(
         "what is compared on arrival; none: the engine meets whatever has landed", alias="validate"
     )
@@ -178,15 +211,26 @@ class WarmUpKeys(Section):
 
 class FailoverKeys(Section):
     mode: Literal["manual", "automatic"] = about("who decides")
-    silent_for: Annotated[Period, Positive] = about("silence of heartbeats that counts as a failure")
-    machines_silent: MachinesSilent = about("how many machines must be silent; a machine is, if any database on it is lost, and the service fails over as a whole")
+    silent_for: Annotated[Period, Positive] = about(
+        "silence of heartbeats that counts as a failure"
+    )
+    machines_silent: MachinesSilent = about(
+        "how many machines must be silent; a machine is, if any database on it is lost, "
+        "and the service fails over as a whole"
+    )
     operators: NameList = about("who may order a failover")
     on_duty: str = about("the operator who is paged")
     operator: OperatorKeys
     fence: Duration = about("a fence that is obeyed takes so long")
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
-    drain_limit: Period = about("how long a failover waits for files on their way and for the tails, all together; what has landed is replayed, however long that takes")
-    restore_limit: Annotated[Period, Positive] = about("once the drain limit is over, a restore of a log or an incremental that has gone on for longer hangs: it is ended and tried once more")
+    drain_limit: Period = about(
+        "how long a failover waits for files on their way and for the tails, all "
+        "together; what has landed is replayed, however long that takes"
+    )
+    restore_limit: Annotated[Period, Positive] = about(
+        "once the drain limit is over, a restore of a log or an incremental that has gone "
+        "on for longer hangs: it is ended and tried once more"
+    )
     recover: Law = about("time to bring a database online, without what it must undo")
     undo_rate: Annotated[DiskRate, Positive] = about(
         "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
@@ -196,7 +240,9 @@ class FailoverKeys(Section):
 
 
 class AfterFailoverKeys(Section):
-    new_secondary: DurationOrNone = about("after a promotion a new secondary is in place, to be seeded, after so long; none: never")
+    new_secondary: DurationOrNone = about(
+        "after a promotion a new secondary is in place, to be seeded, after so long; none: never"
+    )
 
 
 class UsersKeys(Section):
@@ -209,27 +255,38 @@ class ManagerKeys(Section):
 
 
 class MonitorKeys(Section):
-    enabled: YesNo = about("a monitor on a third machine watches the histories of backups and restores")
+    enabled: YesNo = about(
+        "a monitor on a third machine watches the histories of backups and restores"
+    )
     every: Annotated[Period, Positive] = about("its alert job runs at whole multiples of this")
     backup_threshold: Duration = about("no backup for so long: alert 14420")
-    restore_threshold: Duration = about("no restore for so long, or what is not restored is older: alert 14421")
+    restore_threshold: Duration = about(
+        "no restore for so long, or what is not restored is older: alert 14421"
+    )
     repeat: Annotated[Period, Positive] = about("an alert that is up is raised again after so long")
 
 
 class DangerKeys(Section):
     above: Duration = about("true exposure above this is danger that someone must be told of")
     outage_above: DurationOrNone = about(
-        "so is an outage, should the site be lost now, above this; none: above the tightest outage that the SLA allows, or 1 h"
+        "so is an outage, should the site be lost now, above this; none: above the "
+        "tightest outage that the SLA allows, or 1 h"
     )
-    behind: Duration = about("so is a standby that lags by more than this, what it has landed and not restored included")
+    behind: Duration = about(
+        "so is a standby that lags by more than this, what it has landed and not restored included"
+    )
     grace: Duration = about("time to tell them in")
 
 
 class EngineKeys(Section):
-    kind: Literal["model", "sqlite", "postgres"] = about("what holds the databases: a model in memory, or real ones")
+    kind: Literal["model", "sqlite", "postgres"] = about(
+        "what holds the databases: a model in memory, or real ones"
+    )
     imitates: Literal["sql_server", "postgres"] = about("whose chain rules the model follows")
     scale: Annotated[Count, Positive] = about("real engines keep so many times fewer bytes on disk")
-    timing: Literal["modelled", "measured"] = about("durations by the scenario's costs, or by the clock of real engines")
+    timing: Literal["modelled", "measured"] = about(
+        "durations by the scenario's costs, or by the clock of real engines"
+    )
 
 
 class ChangeWindowKeys(Section):
@@ -238,16 +295,22 @@ class ChangeWindowKeys(Section):
 
 
 class DirectoryKeys(Section):
-    changes: Rate = about("accounts and computers that are made or changed; none: no directory to speak of")
+    changes: Rate = about(
+        "accounts and computers that are made or changed; none: no directory to speak of"
+    )
     replicate: ScheduleField = about("when it replicates, apart from the files")
     lag: Duration = about("how long a replication takes")
     provision: Duration = about("time to make one entry by hand that is missing in a failover")
 
 
 class RecordedKeys(Section):
-    link: RecordedLink = about("a recorded series of the link's bandwidth, in place of link.bandwidth")
+    link: RecordedLink = about(
+        "a recorded series of the link's bandwidth, in place of link.bandwidth"
+    )
     outages: RecordedOutages = about("recorded outages of the link")
-    restores: RecordedRestores = about("recorded rates of a disk: restores are slower where it was slower than usual")
+    restores: RecordedRestores = about(
+        "recorded rates of a disk: restores are slower where it was slower than usual"
+    )
 
 
 class Root(Section):

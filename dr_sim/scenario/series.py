@@ -9,7 +9,9 @@ from dr_sim.reading import read_inside
 
 
 class SeriesError(ValueError):
-    """A series that cannot be used. inside: the key of the value that names it which is to blame."""
+    """A series that cannot be used. inside: the key of the value that names it which is to
+    blame.
+    """
 
     def __init__(self, message: str, inside: str = "series") -> None:
         super().__init__(message)
@@ -17,7 +19,8 @@ class SeriesError(ValueError):
 
 
 def csv_rows(path: str, most_bytes: int, delimiters: str) -> list[list[str]]:
-    """The rows that are not blank. delimiters: what may stand between cells; that which the first line has most of does.
+    """The rows that are not blank. delimiters: what may stand between cells; that which the first
+    line has most of does.
 
     Raises SeriesError if the file cannot be read.
     """

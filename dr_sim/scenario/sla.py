@@ -15,9 +15,24 @@ from dr_sim.scenario.tree import Node
 
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
-VALUES = ("data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused")
+VALUES = (
+    "data_loss",
+    "outage",
+    *(f"outage.{phase}" for phase in PHASES),
+    "unprotected",
+    "alert_delay",
+    "writes_refused",
+)
 COUNTS = ("alerts_missed", "alerts_late", "alerts_false")
-COUNTED = (*COUNTS, *(f"{measure}.{statistic}" for measure in COUNTS for statistic in STATISTICS if statistic != "mean"))
+COUNTED = (
+    *COUNTS,
+    *(
+        f"{measure}.{statistic}"
+        for measure in COUNTS
+        for statistic in STATISTICS
+        if statistic != "mean"
+    ),
+)
 EXPOSURES = ("exposure", "exposure_before", "exposure_after")
 """Exposure over all the measured time, before the run's first failure, and from it on."""
 CURVES = (*EXPOSURES, "replay_lag", "outage_if_now")
@@ -32,15 +47,24 @@ CLASSES = ("database", "host", "site")
 CLASSED = ("data_loss", "outage", *CLASSED_CURVES, "unprotected")  # what depends on what died
 _KEYS = ("id", "database", "class", "fault", "tenant")
 _BOUND = re.compile(r"\s*at\s+(most|least)\s+(.+?)\s*", re.DOTALL)
-_UNKNOWN_IS = "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, writes_refused, each for every run or " \
-    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, exposure_before.p99 (before the first failure), " \
-    "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, alerts_missed, alerts_late or alerts_false"  # fmt: skip
+_UNKNOWN_IS = (
+    "data_loss, outage, outage.detect (and the other phases), unprotected, alert_delay, "
+    "writes_refused, each for every run or "
+    "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, "
+    "exposure_before.p99 (before the first failure), "
+    "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, "
+    "alerts_missed, alerts_late or alerts_false"
+)
 
 
 def split(measure: str) -> tuple[str, str]:
     """'outage.detect.p95' -> ('outage.detect', 'p95'); without a statistic ('outage', '')."""
     base, _, last = measure.rpartition(".")
-    return (base, last) if base and (last in STATISTICS or last.startswith("above_")) else (measure, "")
+    return (
+        (base, last)
+        if base and (last in STATISTICS or last.startswith("above_"))
+        else (measure, "")
+    )
 
 
 def limit_of(measure: str) -> int | None:
@@ -50,10 +74,15 @@ def limit_of(measure: str) -> int | None:
 
 
 def read_sla(
-    node: Node | None, databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...], problems: list[Problem]
+    node: Node | None,
+    databases: tuple[str, ...],
+    kinds: tuple[str, ...],
+    tenants: tuple[str, ...],
+    problems: list[Problem],
 ) -> tuple[SlaLine, ...]:
-    """databases, kinds (of events and faults), tenants: what a line may be about. Every line that is right; the others
-    become problems. Aliases (rpo, rto) are already resolved."""
+    """databases, kinds (of events and faults), tenants: what a line may be about. Every line that
+    is right; the others become problems. Aliases (rpo, rto) are already resolved.
+    """
     if node is None or node.value is None:
         return ()
     lines: list[SlaLine] = []
@@ -65,15 +94,25 @@ def read_sla(
         for item in node.value:
             if line := _item(item, databases, kinds, tenants, problems):
                 if any(line.id == other.id for other in lines):
-                    problems.append(item.problem(f"sla: the id {line.id!r} is already taken; write another 'id:'"))
+                    problems.append(
+                        item.problem(
+                            f"sla: the id {line.id!r} is already taken; write another 'id:'"
+                        )
+                    )
                 lines.append(line)
     else:
-        problems.append(node.problem("sla is {data_loss: at most 15 min, ...} or a list of such lines"))
+        problems.append(
+            node.problem("sla is {data_loss: at most 15 min, ...} or a list of such lines")
+        )
     return tuple(lines)
 
 
 def _item(
-    item: Node, databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...], problems: list[Problem]
+    item: Node,
+    databases: tuple[str, ...],
+    kinds: tuple[str, ...],
+    tenants: tuple[str, ...],
+    problems: list[Problem],
 ) -> SlaLine | None:
     if not isinstance(item.value, dict):
         problems.append(item.problem("sla: a line is {id: rpo, data_loss: at most 15 min}"))
@@ -94,8 +133,12 @@ def _item(
         return None
     measure = measures[0]
     _check_fits(item.value, words, measure.split(".")[0], problems)
-    database, failure_class, fault, tenant = (words.get(key, "") for key in ("database", "class", "fault", "tenant"))
-    name = words.get("id") or " ".join(filter(None, (measure, database, tenant, failure_class, fault)))
+    database, failure_class, fault, tenant = (
+        words.get(key, "") for key in ("database", "class", "fault", "tenant")
+    )
+    name = words.get("id") or " ".join(
+        filter(None, (measure, database, tenant, failure_class, fault))
+    )
     line = _line(name, measure, item.value[measure], database, problems)
     if line is not None:
         line = replace(line, failure_class=failure_class, fault=fault, tenant=tenant)
@@ -103,7 +146,11 @@ def _item(
 
 
 def _check_names(
-    line: dict[str, Node], words: dict[str, str], databases: tuple[str, ...], kinds: tuple[str, ...], tenants: tuple[str, ...],
+    line: dict[str, Node],
+    words: dict[str, str],
+    databases: tuple[str, ...],
+    kinds: tuple[str, ...],
+    tenants: tuple[str, ...],
     problems: list[Problem],
 ) -> None:
     """Whether there is what a line is about."""
@@ -113,27 +160,55 @@ def _check_names(
         problems.append(line["database"].problem(f"sla: unknown database {database!r}; {hint}"))
     failure_class = words.get("class", "")
     if failure_class and failure_class not in CLASSES:
-        problems.append(line["class"].problem(f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"))
+        problems.append(
+            line["class"].problem(
+                f"sla: no class of failure {failure_class[:40]!r}; write site, host or database"
+            )
+        )
     fault = words.get("fault", "")
     if fault and fault not in kinds:
-        problems.append(line["fault"].problem(f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"))
+        problems.append(
+            line["fault"].problem(
+                f"sla: unknown kind of event or fault {fault[:40]!r}; {did_you_mean(fault, kinds)}"
+            )
+        )
     tenant = words.get("tenant", "")
     if tenant and tenant not in tenants:
-        known = did_you_mean(tenant, tenants) if tenants else "no database names any; write 'tenants: [...]' beside its size"
+        known = (
+            did_you_mean(tenant, tenants)
+            if tenants
+            else "no database names any; write 'tenants: [...]' beside its size"
+        )
         problems.append(line["tenant"].problem(f"sla: unknown tenant {tenant[:40]!r}; {known}"))
 
 
-def _check_fits(line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]) -> None:
+def _check_fits(
+    line: dict[str, Node], words: dict[str, str], head: str, problems: list[Problem]
+) -> None:
     """Whether that measure is taken of what a line is about."""
     if head == "outage_if_now" and words.get("class", "site") in ("database", "host"):
-        problems.append(line["class"].problem("sla: outage_if_now is known for the loss of the site; leave 'class' out"))
+        problems.append(
+            line["class"].problem(
+                "sla: outage_if_now is known for the loss of the site; leave 'class' out"
+            )
+        )
     if "class" in words and head not in CLASSED:
-        problems.append(line["class"].problem(f"sla: {head[:60]} is the same for every class; leave 'class' out"))
+        problems.append(
+            line["class"].problem(
+                f"sla: {head[:60]} is the same for every class; leave 'class' out"
+            )
+        )
     if "tenant" in words and "database" in words:
-        problems.append(line["tenant"].problem("sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"))
+        problems.append(
+            line["tenant"].problem(
+                "sla: a line is about a tenant or a database; leave 'tenant' or 'database' out"
+            )
+        )
 
 
-def _line(name: str, measure: str, bound: Node, database: str, problems: list[Problem]) -> SlaLine | None:
+def _line(
+    name: str, measure: str, bound: Node, database: str, problems: list[Problem]
+) -> SlaLine | None:
     kind = kind_of(measure)
     if not kind:
         near = did_you_mean(measure, (*DURATIONS, *COUNTED, "exposure.above_15_min", "rpo", "rto"))
@@ -145,16 +220,24 @@ def _line(name: str, measure: str, bound: Node, database: str, problems: list[Pr
     except units.UnitError as error:
         problems.append(bound.problem(f"sla.{measure}: {error}"))
         return None
-    return SlaLine(name, measure, at_most, value, database, bound.key_line or bound.line, file=bound.file)
+    return SlaLine(
+        name, measure, at_most, value, database, bound.key_line or bound.line, file=bound.file
+    )
 
 
 def parse_bound(kind: str, text: str) -> tuple[bool, int]:
-    """'at most 15 min' -> (True, microseconds); kind: of the measure, as kind_of() gives it. Raises UnitError."""
+    """'at most 15 min' -> (True, microseconds); kind: of the measure, as kind_of() gives it. Raises
+    UnitError.
+    """
     example = {"duration": "15 min", "part": "0.1 %", "count": "0"}[kind]
     given = text if len(text) <= LONGEST_VALUE else ""
     match = _BOUND.fullmatch(given)
     if match is None:
-        right = f"'at most {given}'" if given and _parsed(kind, given) is not None else f"'at most {example}'"
+        right = (
+            f"'at most {given}'"
+            if given and _parsed(kind, given) is not None
+            else f"'at most {example}'"
+        )
         raise units.UnitError(f"a bound is written {right}")
     return match[1] == "most", _parse(kind, match[2])
 
@@ -185,10 +268,28 @@ def _parsed(kind: str, text: str) -> int | None:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the section."""
-    bound = {"type": "string", "pattern": r"^\s*at\s+(most|least)\s+.+$", "examples": ["at most 15 min", "at most 0"]}
+    bound = {
+        "type": "string",
+        "pattern": r"^\s*at\s+(most|least)\s+.+$",
+        "examples": ["at most 15 min", "at most 0"],
+    }
     measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTED), bound)
     patterns = {rf"^{ABOVE.pattern}$": bound}
     text = {"type": "string"}
-    one = {"type": "object", "properties": measures, "patternProperties": patterns, "additionalProperties": False}
-    line = one | {"properties": {"id": text, "database": text, "class": {"enum": list(CLASSES)}, "fault": text, "tenant": text, **measures}}
+    one = {
+        "type": "object",
+        "properties": measures,
+        "patternProperties": patterns,
+        "additionalProperties": False,
+    }
+    line = one | {
+        "properties": {
+            "id": text,
+            "database": text,
+            "class": {"enum": list(CLASSES)},
+            "fault": text,
+            "tenant": text,
+            **measures,
+        }
+    }
     return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}

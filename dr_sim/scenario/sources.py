@@ -1,4 +1,6 @@
-"""From files and `--set` to one complete tree: extends, overrides, other words for keys, defaults."""
+"""From files and `--set` to one complete tree: extends, overrides, other words for keys,
+defaults.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,32 @@ from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.schema import ALIASES, WHOLE
-from dr_sim.scenario.tree import MAX_BYTES, Node, Path, apply_override, beside, fits, parse_override, parse_yaml
+from dr_sim.scenario.tree import (
+    MAX_BYTES,
+    Node,
+    Path,
+    apply_override,
+    beside,
+    fits,
+    parse_override,
+    parse_yaml,
+)
 
 MOST_EXTENDS = 20
 
 
 Options = tuple[tuple[str, Path, str], ...]
-"""Keys that have an option of their own on the command line: (the option as written, the key's path, its value)."""
+"""Keys that have an option of their own on the command line: (the option as written, the key's
+path, its value).
+"""
 
 
-def read_tree(path: str, overrides: tuple[str, ...], options: Options, problems: list[Problem]) -> Node | None:
-    """The scenario's own file over what it extends, then `--set`, then the options, then defaults. None if there is
-    nothing to check."""
+def read_tree(
+    path: str, overrides: tuple[str, ...], options: Options, problems: list[Problem]
+) -> Node | None:
+    """The scenario's own file over what it extends, then `--set`, then the options, then defaults.
+    None if there is nothing to check.
+    """
     tree = _read_file(path, (), None, problems)
     if tree is None:
         return None
@@ -42,21 +58,32 @@ def read_tree(path: str, overrides: tuple[str, ...], options: Options, problems:
 
 
 def _names_nobody(tree: Node, path: Path, node: Node, problems: list[Problem]) -> bool:
-    """A problem if one key inside a database or a group that is not there is set: a slip of the pen would add another one."""
+    """A problem if one key inside a database or a group that is not there is set: a slip of the pen
+    would add another one.
+    """
     for what, above in (("database", ("databases",)), ("group", ("replication", "groups"))):
         names = names_of(tree.at(above)) if tree.at(above) is not tree.at(above[:-1]) else ()
         inside = len(path) > len(above) + 1 and path[: len(above)] == above
         if inside and names and path[len(above)] not in (*names, "*"):
             name = path[len(above)]
             whole = f"{'.'.join((*above, name))}={{...}}"
-            problems.append(node.problem(f"unknown {what} {name!r}; {did_you_mean(name, names)} (a new one is set whole: --set '{whole}')"))
+            problems.append(
+                node.problem(
+                    f"unknown {what} {name!r}; {did_you_mean(name, names)} (a new one is "
+                    f"set whole: --set '{whole}')"
+                )
+            )
             return True
     return False
 
 
-# ---- files ---------------------------------------------------------------------------------------------------------
-def _read_file(path: str, inside: tuple[str, ...], at: Node | None, problems: list[Problem]) -> Node | None:
-    """inside: the files that extend this one, by their real paths; at: where the nearest of them names it."""
+# ---- files
+def _read_file(
+    path: str, inside: tuple[str, ...], at: Node | None, problems: list[Problem]
+) -> Node | None:
+    """inside: the files that extend this one, by their real paths; at: where the nearest of them
+    names it.
+    """
     text = _text(path, at, problems)
     if text is None:
         return None
@@ -66,7 +93,11 @@ def _read_file(path: str, inside: tuple[str, ...], at: Node | None, problems: li
     if tree.value is None:
         tree.value = {}
     if not isinstance(tree.value, dict):
-        problems.append(tree.problem("a scenario is a mapping; write for example 'run_for: 14 days' in its first line"))
+        problems.append(
+            tree.problem(
+                "a scenario is a mapping; write for example 'run_for: 14 days' in its first line"
+            )
+        )
         return None
     _canonical(tree, (), problems)
     extends = tree.value.pop("extends", None)
@@ -78,7 +109,11 @@ def _read_file(path: str, inside: tuple[str, ...], at: Node | None, problems: li
     base_path = os.path.normpath(os.path.join(os.path.dirname(path), extends.value))
     chain = (*inside, _identity(path))
     if _identity(base_path) in chain or len(chain) > MOST_EXTENDS:
-        problems.append(extends.problem(f"extends: {extends.value!r} extends this file in turn; one of them must not"))
+        problems.append(
+            extends.problem(
+                f"extends: {extends.value!r} extends this file in turn; one of them must not"
+            )
+        )
         return tree
     base = _read_file(base_path, chain, extends, problems)
     return merged(base, tree, ()) if base is not None else tree
@@ -94,7 +129,11 @@ def _identity(path: str) -> str:
 
 def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
     def problem(message: str, line: int = 1, column: int = 1) -> None:
-        told = at.problem(f"extends: {path} {message}") if at is not None else Problem(path, line, column, message)
+        told = (
+            at.problem(f"extends: {path} {message}")
+            if at is not None
+            else Problem(path, line, column, message)
+        )
         problems.append(told)
 
     try:
@@ -113,10 +152,16 @@ def _text(path: str, at: Node | None, problems: list[Problem]) -> str | None:
 
 
 def merged(base: Node, over: Node, path: Path) -> Node:
-    """over laid on base: mappings key by key, anything else (and mappings that are one value) replaced."""
+    """over laid on base: mappings key by key, anything else (and mappings that are one value)
+    replaced.
+    """
     if over.value is None:
         return base
-    if isinstance(base.value, dict) and isinstance(over.value, dict) and not any(fits(path, whole) for whole in WHOLE):
+    if (
+        isinstance(base.value, dict)
+        and isinstance(over.value, dict)
+        and not any(fits(path, whole) for whole in WHOLE)
+    ):
         children = dict(base.value)
         for key, child in over.value.items():
             children[key] = merged(children[key], child, (*path, key)) if key in children else child
@@ -124,7 +169,7 @@ def merged(base: Node, over: Node, path: Path) -> Node:
     return over
 
 
-# ---- other words ---------------------------------------------------------------------------------------------------
+# ---- other words
 def _canonical_path(steps: Path) -> Path:
     renamed: list[str] = []
     for step in steps:
@@ -141,7 +186,11 @@ def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
         for key, child in node.value.items():
             name = _canonical_path((*path, key))[-1]
             if name in renamed:
-                problems.append(child.key_problem(f"{written[name]!r} and {key!r} say the same; write one of them"))
+                problems.append(
+                    child.key_problem(
+                        f"{written[name]!r} and {key!r} say the same; write one of them"
+                    )
+                )
                 continue
             renamed[name], written[name] = child, key
             if key != name:
@@ -152,7 +201,7 @@ def _canonical(node: Node, path: Path, problems: list[Problem]) -> None:
             _canonical(child, (*path, key), problems)
 
 
-# ---- defaults ------------------------------------------------------------------------------------------------------
+# ---- defaults
 @lru_cache(maxsize=256)
 def default_value(text: str) -> Any:
     """A default as plain texts, lists and dicts."""
@@ -161,7 +210,9 @@ def default_value(text: str) -> Any:
 
 
 def fill_defaults(tree: Node, stem: str) -> None:
-    """Every key with a default is there afterwards, but where something that is no mapping is in its way."""
+    """Every key with a default is there afterwards, but where something that is no mapping is in
+    its way.
+    """
     for path, text, source in DEFAULTS:
         for parent, key in _parents(tree, tuple(path.split("."))):
             assert isinstance(parent.value, dict)
@@ -171,7 +222,9 @@ def fill_defaults(tree: Node, stem: str) -> None:
     _derive(tree, (), "name", stem, sources["name"])
     first_machine = first_of(tree.get("machines"))
     databases = tree.get("databases")
-    for name, _ in databases.items() if databases is not None and isinstance(databases.value, dict) else ():
+    for name, _ in (
+        databases.items() if databases is not None and isinstance(databases.value, dict) else ()
+    ):
         _derive(tree, ("databases", name), "machine", first_machine, sources["databases.*.machine"])
     failover = tree.get("failover")
     operators = failover.get("operators") if failover is not None else None
@@ -207,7 +260,12 @@ def _derive(tree: Node, path: Path, key: str, value: str | None, source: str) ->
 
 def first_of(node: Node | None) -> str | None:
     """The first text of a list, None if it cannot be told."""
-    if node is not None and isinstance(node.value, list) and node.value and isinstance(node.value[0].value, str):
+    if (
+        node is not None
+        and isinstance(node.value, list)
+        and node.value
+        and isinstance(node.value[0].value, str)
+    ):
         return node.value[0].value
     return None
 

@@ -1,7 +1,7 @@
 """Schedules and instants as people write them, in local time of a named zone.
 
-A local time that a clock change skips is taken as if the clock had not been changed yet; one that comes twice is the
-first of the two.
+A local time that a clock change skips is taken as if the clock had not been changed yet; one that
+comes twice is the first of the two.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         by_lower = {known.lower(): known for known in sorted(zoneinfo.available_timezones())}
         near = difflib.get_close_matches(name.lower(), list(by_lower), 1, 0.6)
-        hint = f"did you mean {by_lower[near[0]]!r}?" if near else "write one such as Europe/Berlin or UTC"
+        hint = (
+            f"did you mean {by_lower[near[0]]!r}?"
+            if near
+            else "write one such as Europe/Berlin or UTC"
+        )
         raise UnitError(f"unknown time zone {name[:60]!r}; {hint}") from None
 
 
@@ -51,14 +55,21 @@ def parse_schedule(text: str) -> Schedule:
     if text == "none":
         return Schedule("none", zone="")
     if match := _WEEKLY.fullmatch(text):
-        return Schedule("weekly", weekday=_weekday(match[1]), at_us=_time_us(match, 2), zone=_zone_name(match[6]))
+        return Schedule(
+            "weekly",
+            weekday=_weekday(match[1]),
+            at_us=_time_us(match, 2),
+            zone=_zone_name(match[6]),
+        )
     if match := _DAILY.fullmatch(text):
         return Schedule("daily", at_us=_time_us(match, 1), zone=_zone_name(match[5]))
     if match := _EVERY.fullmatch(text):
         interval_us = bounds.duration(match[1])
         offset_us = bounds.duration(match[2]) if match[2] else 0
         if interval_us < SHORTEST_INTERVAL_US:
-            raise UnitError(f"{text!r}: an interval is at least 1 s; write none for no such backups")
+            raise UnitError(
+                f"{text!r}: an interval is at least 1 s; write none for no such backups"
+            )
         if offset_us >= interval_us:
             raise UnitError(f"{text!r}: the offset must be shorter than the interval")
         return Schedule("every", interval_us=interval_us, offset_us=offset_us, zone="")
@@ -67,7 +78,9 @@ def parse_schedule(text: str) -> Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """When something happens, before the start is known. kind: 'offset', 'weekday', 'day', 'date'."""
+    """When something happens, before the start is known. kind: 'offset', 'weekday', 'day',
+    'date'.
+    """
 
     kind: str
     us: int = 0  # since the start, or since local midnight
@@ -76,26 +89,39 @@ class Instant:
     zone: str = ""
 
     def resolve(self, start_utc_us: int, default_zone: str) -> int:
-        """Microseconds since the start; negative if it lies before it. Raises UnitError if out of the calendar."""
+        """Microseconds since the start; negative if it lies before it. Raises UnitError if out of
+        the calendar.
+        """
         if self.kind == "offset":
             return self.us
         tz = zone(self.zone or default_zone)
         if self.kind == "date":
             assert self.moment is not None
-            return to_utc_us(self.moment if self.moment.tzinfo else self.moment.replace(tzinfo=tz)) - start_utc_us
+            return (
+                to_utc_us(self.moment if self.moment.tzinfo else self.moment.replace(tzinfo=tz))
+                - start_utc_us
+            )
         start = (_EPOCH + timedelta(microseconds=start_utc_us)).astimezone(tz)
         if self.kind == "day":
             return self._on(start.date() + timedelta(days=self.number - 1), tz) - start_utc_us
         ahead = (self.number - start.weekday()) % 7
         at_us = self._on(start.date() + timedelta(days=ahead), tz) - start_utc_us
-        return at_us if at_us >= 0 else self._on(start.date() + timedelta(days=ahead + 7), tz) - start_utc_us
+        return (
+            at_us
+            if at_us >= 0
+            else self._on(start.date() + timedelta(days=ahead + 7), tz) - start_utc_us
+        )
 
     def _on(self, day: date, tz: zoneinfo.ZoneInfo) -> int:
-        return to_utc_us(datetime.combine(day, time()).replace(tzinfo=tz) + timedelta(microseconds=self.us))
+        return to_utc_us(
+            datetime.combine(day, time()).replace(tzinfo=tz) + timedelta(microseconds=self.us)
+        )
 
 
 def parse_instant(text: str) -> Instant:
-    """The instants named in _INSTANTS, local times with an optional zone behind them. Raises UnitError."""
+    """The instants named in _INSTANTS, local times with an optional zone behind them. Raises
+    UnitError.
+    """
     text = text.strip()
     if len(text) > _LONGEST:
         raise UnitError(f"{text[:20]!r}... is too long for an instant; write {_INSTANTS}")
@@ -105,7 +131,9 @@ def parse_instant(text: str) -> Instant:
             raise UnitError(f"{text!r}: days count from 1, the date of the start, to {LAST_DAY}")
         return Instant("day", us=_time_us(match, 2), number=day, zone=_zone_name(match[6]))
     if match := _ON_WEEKDAY.fullmatch(text):
-        return Instant("weekday", us=_time_us(match, 2), number=_weekday(match[1]), zone=_zone_name(match[6]))
+        return Instant(
+            "weekday", us=_time_us(match, 2), number=_weekday(match[1]), zone=_zone_name(match[6])
+        )
     if re.match(r"\d{4}-", text):
         return Instant("date", moment=parse_moment(text))
     if re.match(r"\d+:\d", text):
@@ -119,11 +147,15 @@ def parse_instant(text: str) -> Instant:
 
 
 def parse_moment(text: str) -> datetime:
-    """'2026-01-05', '2026-01-05 08:00', '2026-01-05T08:00:00Z' -> naive (local) or aware. Raises UnitError."""
+    """'2026-01-05', '2026-01-05 08:00', '2026-01-05T08:00:00Z' -> naive (local) or aware. Raises
+    UnitError.
+    """
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise UnitError(f"{text[:60]!r} is not a date; write for example 2026-01-05 or '2026-01-05 08:00'") from None
+        raise UnitError(
+            f"{text[:60]!r} is not a date; write for example 2026-01-05 or '2026-01-05 08:00'"
+        ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise UnitError(f"{text[:60]!r}: write a year from {FIRST_YEAR} to {LAST_YEAR}")
     return moment

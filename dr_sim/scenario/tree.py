@@ -1,7 +1,8 @@
 """A scenario file as a tree of texts that knows where each of them stands.
 
-Every leaf is the text that was written (YAML 1.2, so `yes`, `1:30` and `0.10` arrive as people wrote them); the types in
-fields.py make values of it. Duplicate keys are refused. Nothing here knows what a key means.
+Every leaf is the text that was written (YAML 1.2, so `yes`, `1:30` and `0.10` arrive as people
+wrote them); the types in fields.py make values of it. Duplicate keys are refused. Nothing here
+knows what a key means.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ Path = tuple[str, ...]
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it stands. line and column count from 1; line 0: from `--set`. source: of a default; written: the
-    word that stands there for its key, if that is another one."""
+    """A value and where it stands. line and column count from 1; line 0: from `--set`. source: of a
+    default; written: the word that stands there for its key, if that is another one.
+    """
 
     file: str
     line: int
@@ -98,7 +100,9 @@ class Node:
 
 def fits(path: Path, pattern: Path) -> bool:
     """Is it that key path, in which '*' is any key?"""
-    return len(path) == len(pattern) and all(p in ("*", step) for p, step in zip(pattern, path, strict=True))
+    return len(path) == len(pattern) and all(
+        p in ("*", step) for p, step in zip(pattern, path, strict=True)
+    )
 
 
 def beside(node: Node, value: str | list[Node] | dict[str, Node] | None, source: str = "") -> Node:
@@ -109,10 +113,15 @@ def beside(node: Node, value: str | list[Node] | dict[str, Node] | None, source:
 def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
     """The tree of one YAML document; None (and a problem) if there is none to work with.
 
-    file: how problems name it. Duplicate keys, aliases to themselves, tags and keys that are no text are problems.
+    file: how problems name it. Duplicate keys, aliases to themselves, tags and keys that are no
+    text are problems.
     """
     if len(text) > MAX_BYTES:
-        problems.append(Problem(file, 1, 1, f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario"))
+        problems.append(
+            Problem(
+                file, 1, 1, f"is larger than {MAX_BYTES // 2**20} MiB, too large for a scenario"
+            )
+        )
         return None
     try:
         composed = YAML(typ="safe", pure=True).compose(text)
@@ -120,12 +129,18 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
         problems.append(_syntax(error, file))
         return None
     except RecursionError:
-        problems.append(Problem(file, 1, 1, f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"))
+        problems.append(
+            Problem(
+                file, 1, 1, f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
+            )
+        )
         return None
     except YAMLError as error:
         problems.append(_unreadable(text, file, error))
         return None
-    except Exception as error:  # the parser's own slips on broken input: still the input that is wrong
+    except (
+        Exception
+    ) as error:  # the parser's own slips on broken input: still the input that is wrong
         problems.append(Problem(file, 1, 1, f"cannot be read as YAML ({type(error).__name__})"))
         return None
     if composed is None:
@@ -138,7 +153,9 @@ def parse_yaml(text: str, file: str, problems: list[Problem]) -> Node | None:
 def _syntax(error: MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    what = " ".join((error.problem or error.context or "it cannot be read").removeprefix("but ").split())
+    what = " ".join(
+        (error.problem or error.context or "it cannot be read").removeprefix("but ").split()
+    )
     remedy = ""
     if "tab" in what or "'\\t'" in what:
         remedy = "; indent with spaces, not tabs"
@@ -161,7 +178,9 @@ def _unreadable(text: str, file: str, error: YAMLError) -> Problem:
         before = text[:position]
         line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
         shown = f"U+{ord(text[position]):04X}" if position < len(text) else "it"
-        return Problem(file, line, column, f"is not YAML: {shown} is no character for a text file; remove it")
+        return Problem(
+            file, line, column, f"is not YAML: {shown} is no character for a text file; remove it"
+        )
     return Problem(file, 1, 1, f"is not YAML: {' '.join(str(error).split())[:200]}")
 
 
@@ -173,7 +192,8 @@ _LAYOUT = "\n\t"  # a description may have several lines
 
 
 def wrong_character(text: str) -> str:
-    """Return what is wrong with a text that is shown to people and to build servers; '' if nothing is.
+    """Return what is wrong with a text that is shown to people and to build servers; '' if nothing
+    is.
 
     Control characters act on terminals and in logs of build servers, XML has no room for them, and
     direction marks make a name look like another one.
@@ -194,14 +214,17 @@ _ONE_LINE_EXCEPT = ("description",)
 
 
 class _Composer:
-    """Walks ruamel's nodes once for each place where they are used, so that aliases count every time."""
+    """Walks ruamel's nodes once for each place where they are used, so that aliases count every
+    time.
+    """
 
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self.file = file
         self.problems = problems
         self.count = 0
         self.open: set[int] = set()
-        self.unsafe = False  # a text holds what must not be shown: nothing more is said of this file
+        # a text holds what must not be shown: nothing more is said of this file
+        self.unsafe = False
 
     def node(self, yaml_node: Any, depth: int) -> Node:
         mark = yaml_node.start_mark
@@ -213,12 +236,18 @@ class _Composer:
                 self.problems.append(node.problem(refusal))
             return node
         if str(yaml_node.tag) not in _PLAIN_TAGS:
-            self.problems.append(node.problem(f"the tag {_shown_tag(yaml_node.tag)} means nothing here; leave it out"))
+            self.problems.append(
+                node.problem(
+                    f"the tag {_shown_tag(yaml_node.tag)} means nothing here; leave it out"
+                )
+            )
         self.open.add(id(yaml_node))
         if isinstance(yaml_node, MappingNode):
             node.value = self.mapping(yaml_node, depth)
         elif isinstance(yaml_node, SequenceNode):
-            node.value = [self.node(child, depth + 1) for child in yaml_node.value if not self.full()]
+            node.value = [
+                self.node(child, depth + 1) for child in yaml_node.value if not self.full()
+            ]
         elif isinstance(yaml_node, ScalarNode) and yaml_node.tag != _NULL:
             node.value = str(yaml_node.value)
             if wrong := wrong_character(node.value):
@@ -235,7 +264,11 @@ class _Composer:
             return f"holds more than {MAX_NODES} values, too many for a scenario"
         if depth > MAX_DEPTH:
             return f"is nested too deeply; a scenario needs at most {MAX_DEPTH} levels"
-        return "an alias stands inside what it names; write the value out" if id(yaml_node) in self.open else ""
+        return (
+            "an alias stands inside what it names; write the value out"
+            if id(yaml_node) in self.open
+            else ""
+        )
 
     def mapping(self, yaml_node: Any, depth: int) -> dict[str, Node]:
         children: dict[str, Node] = {}
@@ -247,19 +280,29 @@ class _Composer:
             mark = key_node.start_mark
             if not isinstance(key_node, ScalarNode):
                 self.problems.append(
-                    Problem(self.file, mark.line + 1, mark.column + 1, "a key is a text; write it in one word")
+                    Problem(
+                        self.file,
+                        mark.line + 1,
+                        mark.column + 1,
+                        "a key is a text; write it in one word",
+                    )
                 )
                 continue
             key = str(key_node.value)
             if key_node.tag == _MERGE:
-                merge = "'<<' (a merge key) is YAML 1.1; write the keys out, or use 'extends: other.yaml'"
+                merge = (
+                    "'<<' (a merge key) is YAML 1.1; write the keys out, or use 'extends: "
+                    "other.yaml'"
+                )
                 self.problems.append(Problem(self.file, mark.line + 1, mark.column + 1, merge))
                 continue
             if yaml_node.flow_style and last is not None and _goes_on(last, key_node, value_node):
                 last.value = f"{last.value},{key}"
                 cut.append(last)
                 continue
-            wrong = wrong_character(key) or ("holds a line break; leave it out" if "\n" in key else "")
+            wrong = wrong_character(key) or (
+                "holds a line break; leave it out" if "\n" in key else ""
+            )
             if wrong:
                 place = (self.file, mark.line + 1, mark.column + 1)
                 self.problems.append(Problem(*place, f"a key {wrong}"))
@@ -272,13 +315,19 @@ class _Composer:
             if key in children:
                 first = children[key]
                 self.problems.append(
-                    child.key_problem(f"the key {key!r} is already in line {first.key_line}; keep one of the two")
+                    child.key_problem(
+                        f"the key {key!r} is already in line {first.key_line}; keep one of the two"
+                    )
                 )
                 continue
             children[key] = last = child
         for node in {id(node): node for node in cut}.values():
             written, node.value = node.value, _without_commas(str(node.value))
-            self.problems.append(node.problem(f"{written!r}: between braces a comma ends the value; write {node.value}"))
+            self.problems.append(
+                node.problem(
+                    f"{written!r}: between braces a comma ends the value; write {node.value}"
+                )
+            )
         return children
 
 
@@ -287,7 +336,12 @@ _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\D.*)?")
 
 def _goes_on(last: Node, key: ScalarNode, value: Any) -> bool:
     """Is it no key but the rest of a number, as in {size: 1,5 GB}?"""
-    number = isinstance(last.value, str) and last.value[-1:].isdecimal() and not key.style and str(key.value)[:1].isdecimal()
+    number = (
+        isinstance(last.value, str)
+        and last.value[-1:].isdecimal()
+        and not key.style
+        and str(key.value)[:1].isdecimal()
+    )
     return number and isinstance(value, ScalarNode) and value.tag == _NULL and not value.value
 
 
@@ -296,13 +350,15 @@ def _without_commas(text: str) -> str:
     return text.replace(",", "" if _THOUSANDS.fullmatch(text) or text.count(",") > 1 else ".")
 
 
-# ---- --set ---------------------------------------------------------------------------------------------------------
+# ---- --set
 LONGEST_LABEL = 120  # characters of an override in a message about it
 _STEP = re.compile(r'"([^"]+)"|([^."=]+)')
 
 
 def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | None:
-    """'link.loss=1%' -> (('link', 'loss'), node). A step with a dot in it stands in double quotes."""
+    """'link.loss=1%' -> (('link', 'loss'), node). A step with a dot in it stands in double
+    quotes.
+    """
     label = f"--set {text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL] + '...'}"
     steps, position = [], 0
     while match := _STEP.match(text, position):
@@ -312,7 +368,9 @@ def parse_override(text: str, problems: list[Problem]) -> tuple[Path, Node] | No
             break
         position += 1
     if not steps or not all(steps) or text[position : position + 1] != "=":
-        problems.append(Problem(label, 0, 0, "write --set key.path=value, for example --set link.loss=1%"))
+        problems.append(
+            Problem(label, 0, 0, "write --set key.path=value, for example --set link.loss=1%")
+        )
         return None
     found: list[Problem] = []
     node = parse_yaml(text[position + 1 :], label, found)
@@ -330,22 +388,30 @@ def _unplace(node: Node, label: str) -> None:
 
 
 def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) -> None:
-    """Put node at path, making mappings on the way; list items count from 1, as people count them, and '*' is all that
-    there are."""
+    """Put node at path, making mappings on the way; list items count from 1, as people count them,
+    and '*' is all that there are.
+    """
     here = tree
     for i, step in enumerate(path):
         last = i == len(path) - 1
         if step == "*" and i:
-            inner = [key if isinstance(here.value, dict) else str(int(key) + 1) for key, _ in here.items()]
+            inner = [
+                key if isinstance(here.value, dict) else str(int(key) + 1)
+                for key, _ in here.items()
+            ]
             if not inner:
-                problems.append(node.problem(f"{'.'.join(path[:i])} has nothing inside that * could stand for"))
+                problems.append(
+                    node.problem(f"{'.'.join(path[:i])} has nothing inside that * could stand for")
+                )
             for one in inner:
                 apply_override(here, (one, *path[i + 1 :]), deepcopy(node), problems)
             return
         if isinstance(here.value, list):
             if not step.isdecimal() or not 1 <= int(step[:9]) <= len(here.value):
                 where = ".".join(path[:i])
-                problems.append(node.problem(f"{where} has items 1 to {len(here.value)}, and no {step!r}"))
+                problems.append(
+                    node.problem(f"{where} has items 1 to {len(here.value)}, and no {step!r}")
+                )
                 return
             index = int(step) - 1
             if last:
@@ -355,7 +421,9 @@ def apply_override(tree: Node, path: Path, node: Node, problems: list[Problem]) 
         if here.value is None:
             here.value = {}
         if not isinstance(here.value, dict):
-            problems.append(node.problem(f"{'.'.join(path[:i])} is one value, so it has no {step!r} inside"))
+            problems.append(
+                node.problem(f"{'.'.join(path[:i])} is one value, so it has no {step!r} inside")
+            )
             return
         if last:
             here.value[step] = node

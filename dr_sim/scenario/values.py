@@ -1,4 +1,5 @@
-"""The types of values that only a scenario's own sections use: instants, zones, names, schedules, rates.
+"""The types of values that only a scenario's own sections use: instants, zones, names, schedules,
+rates.
 
 What events and faults may use as well stands in fields.py.
 """
@@ -62,7 +63,9 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _schedule(value: Any) -> Schedule:
     if isinstance(value, dict):
-        if set(value) != {"at", "zone"} or not all(isinstance(text, str) for text in value.values()):
+        if set(value) != {"at", "zone"} or not all(
+            isinstance(text, str) for text in value.values()
+        ):
             raise refuse("a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}")
         schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
         if schedule.kind not in ("daily", "weekly") or schedule.zone:
@@ -123,7 +126,10 @@ def _restore_cost(value: Any) -> BackupCost | None:
 def _cost_text(cost: BackupCost | None) -> Any:
     if cost is None:
         return "none"
-    return {"fixed": units.format_duration(cost.fixed_us), "rate": units.format_disk_rate(cost.rate_bytes_s)}
+    return {
+        "fixed": units.format_duration(cost.fixed_us),
+        "rate": units.format_disk_rate(cost.rate_bytes_s),
+    }
 
 
 def _json(kind: str, **more: Any) -> WithJsonSchema:
@@ -138,11 +144,15 @@ Moment = Annotated[
     _json("string", examples=["2026-01-05", "2026-01-05 08:00"]),
 ]
 ZoneName = Annotated[
-    str, PlainValidator(lambda value: from_text(_zone, value)), _json("string", examples=["UTC", "Europe/Berlin"])
+    str,
+    PlainValidator(lambda value: from_text(_zone, value)),
+    _json("string", examples=["UTC", "Europe/Berlin"]),
 ]
 Name = Annotated[str, PlainValidator(_name), _json("string", minLength=1, maxLength=LONGEST_NAME)]
 NameList = Annotated[
-    tuple[str, ...], PlainValidator(_names), _json("array", items={"type": "string"}, minItems=1, uniqueItems=True)
+    tuple[str, ...],
+    PlainValidator(_names),
+    _json("array", items={"type": "string"}, minItems=1, uniqueItems=True),
 ]
 
 
@@ -153,10 +163,15 @@ def _tenants(value: Any) -> tuple[str, ...]:
 Tenants = Annotated[
     tuple[str, ...],
     PlainValidator(_tenants),
-    WithJsonSchema({
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}],
-        "examples": ["acme", ["acme", "contoso"], "none"],
-    }),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            ],
+            "examples": ["acme", ["acme", "contoso"], "none"],
+        }
+    ),
 ]
 """Names of tenants: one, or a list; none: nobody's."""
 
@@ -166,14 +181,27 @@ LONGEST_PATH = 200
 def _share(value: Any) -> str:
     text = value if isinstance(value, str) else ""
     server, _, rest = text.removeprefix("//").partition("/")
-    if not text.startswith("//") or not server or not rest or len(text) > LONGEST_PATH or not text.isprintable():
+    if (
+        not text.startswith("//")
+        or not server
+        or not rest
+        or len(text) > LONGEST_PATH
+        or not text.isprintable()
+    ):
         raise refuse(f"{str(value)[:40]!r} is no share; write //server/share, as in //dr1/landing")
     if any(step in ("", ".", "..") for step in (server, *rest.split("/"))):
-        raise refuse(f"{str(value)[:40]!r} is no share; write each folder by its own name, as in //dr1/landing/crm")
+        raise refuse(
+            f"{str(value)[:40]!r} is no share; write each folder by its own name, as in "
+            "//dr1/landing/crm"
+        )
     return text
 
 
-ShareName = Annotated[str, PlainValidator(_share), _json("string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"])]
+ShareName = Annotated[
+    str,
+    PlainValidator(_share),
+    _json("string", pattern=r"^//[^/]+(/[^/]+)+$", examples=["//dr1/landing"]),
+]
 Rate = Annotated[
     tuple[int, int],
     PlainValidator(lambda value: from_text(bounds.rate, value)),
@@ -182,7 +210,13 @@ Rate = Annotated[
 _SCHEDULE_TEXT = {
     "type": "string",
     "pattern": r"^\s*(none|every .+|daily \d{1,2}:\d{2}.*|weekly [A-Za-z]+ \d{1,2}:\d{2}.*)$",
-    "examples": ["weekly Sun 01:00", "daily 01:00", "every 5 min", "every 5 min offset 2 min", "none"],
+    "examples": [
+        "weekly Sun 01:00",
+        "daily 01:00",
+        "every 5 min",
+        "every 5 min offset 2 min",
+        "none",
+    ],
 }
 ScheduleField = Annotated[
     Schedule,
@@ -241,7 +275,8 @@ RestoreCost = Annotated[
                 {
                     "type": "object",
                     "properties": {
-                        "fixed": {"type": "string", "examples": ["2 s"]}, "rate": {"type": "string", "examples": ["300 MB/s"]},
+                        "fixed": {"type": "string", "examples": ["2 s"]},
+                        "rate": {"type": "string", "examples": ["300 MB/s"]},
                     },
                     "required": list(_COST_KEYS),
                     "additionalProperties": False,
@@ -249,5 +284,5 @@ RestoreCost = Annotated[
             ]
         }
     ),
-]  # fmt: skip
+]
 """None: the same as any other restore's."""

@@ -23,7 +23,9 @@ LARGEST_INTERVAL_BYTES = 2**50
 
 @dataclass(frozen=True, slots=True)
 class SeriesFile:
-    """A recorded series that has not been read yet; file is relative to the scenario that names it."""
+    """A recorded series that has not been read yet; file is relative to the scenario that names
+    it.
+    """
 
     file: str
     column: str
@@ -38,12 +40,18 @@ def _read(value: Any) -> LogVolume | SeriesFile:
         return LogVolume("steady", *from_text(bounds.volume, value))
     if not isinstance(value, dict):
         raise refuse(
-            "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: business_hours} or {series: log.csv}"
+            "a log volume is '20 MB per 5 min', {mean: 350 KiB/s, profile: "
+            "business_hours} or {series: log.csv}"
         )
     ways = {"mean": ("profile",), "series": ("column", "interval", "mean"), "bytes": ("interval",)}
-    way = next((word for word in ("series", "bytes", "mean") if word in value), None)  # a series may have a mean too
+    # a series may have a mean too
+    way = next((word for word in ("series", "bytes", "mean") if word in value), None)
     for key in value:
-        known = (way, *ways[way]) if way else tuple(word for key, more in ways.items() for word in (key, *more))
+        known = (
+            (way, *ways[way])
+            if way
+            else tuple(word for key, more in ways.items() for word in (key, *more))
+        )
         if key not in known:
             raise refuse(f"unknown key {key!r}; {did_you_mean(key, known)}", key)
         if not isinstance(value[key], str):
@@ -58,7 +66,9 @@ def _read(value: Any) -> LogVolume | SeriesFile:
     if way == "series":
         mean = from_text(bounds.volume, value["mean"], "mean") if "mean" in value else None
         return SeriesFile(value["series"], value.get("column", ""), interval_us, mean)
-    return LogVolume("series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"]))
+    return LogVolume(
+        "series", series_interval_us=interval_us, series_bytes=_numbers(value["bytes"])
+    )
 
 
 def _mean(value: dict[str, str]) -> LogVolume:
@@ -71,7 +81,9 @@ def _mean(value: dict[str, str]) -> LogVolume:
 def _numbers(text: str) -> tuple[int, ...]:
     words = text.split()
     if not words or len(words) > MOST_INTERVALS:
-        raise refuse(f"write 1 to {MOST_INTERVALS} whole numbers of bytes, with spaces between", "bytes")
+        raise refuse(
+            f"write 1 to {MOST_INTERVALS} whole numbers of bytes, with spaces between", "bytes"
+        )
     for word in words:
         if not _is_bytes(word):
             raise refuse(f"{word[:20]!r} is no whole number of bytes", "bytes")
@@ -81,14 +93,25 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _is_amount(word: str) -> bool:
     """Bytes, perhaps with a fraction, as monitoring writes means."""
     whole, _, part = word.partition(".")
-    return _is_bytes(whole) and (not part or (part.isascii() and part.isdecimal() and len(part) <= 12))
+    return _is_bytes(whole) and (
+        not part or (part.isascii() and part.isdecimal() and len(part) <= 12)
+    )
 
 
 def _is_bytes(word: str) -> bool:
-    return word.isascii() and word.isdecimal() and len(word) <= 16 and int(word) <= LARGEST_INTERVAL_BYTES
+    return (
+        word.isascii()
+        and word.isdecimal()
+        and len(word) <= 16
+        and int(word) <= LARGEST_INTERVAL_BYTES
+    )
 
 
-_VOLUME = {"type": "string", "examples": ["20 MB per 5 min", "350 KiB/s"], "pattern": r"^\s*[0-9].*( per .+|/s\s*)$"}
+_VOLUME = {
+    "type": "string",
+    "examples": ["20 MB per 5 min", "350 KiB/s"],
+    "pattern": r"^\s*[0-9].*( per .+|/s\s*)$",
+}
 _TEXT = {"type": "string"}
 LogVolumeField = Annotated[
     LogVolume | SeriesFile,
@@ -134,13 +157,17 @@ def read_series(series: SeriesFile, scenario_file: str) -> tuple[int, ...]:
         if not _is_amount(value):
             raise SeriesError(f"{path} row {number}: {value[:20]!r} is no number of bytes")
     if not 1 <= len(values) <= MOST_INTERVALS:
-        raise SeriesError(f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}")
+        raise SeriesError(
+            f"{path} has {len(values)} rows of numbers; a series has 1 to {MOST_INTERVALS}"
+        )
     numbers = [Fraction(value) for value in values]
     scale = Fraction(1)
     if series.mean is not None:
         if not any(numbers):
             raise SeriesError(f"{path} has nothing but zeros, which no mean can be made of", "mean")
-        scale = Fraction(series.mean[0] * series.interval_us * len(numbers), series.mean[1]) / sum(numbers)
+        scale = Fraction(series.mean[0] * series.interval_us * len(numbers), series.mean[1]) / sum(
+            numbers
+        )
     return tuple(math.floor(number * scale + Fraction(1, 2)) for number in numbers)
 
 
@@ -150,9 +177,12 @@ def _column(series: SeriesFile, path: str, first: list[str], heading: bool) -> i
         if heading and series.column in names:
             return names.index(series.column)
         if not heading:
-            raise SeriesError(f"{path} has no heading, so no column {series.column!r}; leave column out", "column")
+            raise SeriesError(
+                f"{path} has no heading, so no column {series.column!r}; leave column out", "column"
+            )
         raise SeriesError(
-            f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}", "column"
+            f"{path} has no column {series.column[:40]!r}; {did_you_mean(series.column, names)}",
+            "column",
         )
     if len(names) == 1:
         return 0

@@ -1,12 +1,14 @@
 """A store in a folder of the file system: a file an entry, each written whole or not at all.
 
-Theory of operation. `save` writes the entry beside its place, under a name that ends in `.part`, forces it to the disk,
-renames it into its place and forces the folder: wherever a crash or a loss of power falls, the old entry is there or
-the new one, and when `save` has returned it is the new one. An entry holds its key and its value as JSON and a hash of
-both; its file is named by a hash of the key, because keys are longer than file names may be. So an entry that is torn,
-has rotted, or stands under another's name is told from a whole one, and `load` refuses the lot instead of resuming
-without it. Leftovers of a crash are removed when the folder is opened. A lock on the folder keeps a second opener out;
-it goes with its process, however that ends. For POSIX systems: it relies on rename and fsync of folders there.
+Theory of operation. `save` writes the entry beside its place, under a name that ends in `.part`,
+forces it to the disk, renames it into its place and forces the folder: wherever a crash or a loss
+of power falls, the old entry is there or the new one, and when `save` has returned it is the new
+one. An entry holds its key and its value as JSON and a hash of both; its file is named by a hash of
+the key, because keys are longer than file names may be. So an entry that is torn, has rotted, or
+stands under another's name is told from a whole one, and `load` refuses the lot instead of resuming
+without it. Leftovers of a crash are removed when the folder is opened. A lock on the folder keeps a
+second opener out; it goes with its process, however that ends. For POSIX systems: it relies on
+rename and fsync of folders there.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def file_name(key: str) -> str:
 
 
 def encode(key: str, value: str) -> bytes:
-    """An entry: a line with the hash of the second, which is the JSON of key and value (ASCII: any text survives)."""
+    """An entry: a line with the hash of the second, which is the JSON of key and value (ASCII: any
+    text survives).
+    """
     body = json.dumps([key, value]).encode("ascii") + b"\n"
     return f"{_MAGIC} {_hash(body)}\n".encode("ascii") + body
 
@@ -65,7 +69,9 @@ class Disk:
             file.write(data)
 
     def sync(self, path: Path) -> None:
-        """Force to the disk what a file holds, or which names a folder has. Windows cannot do it for a folder."""
+        """Force to the disk what a file holds, or which names a folder has. Windows cannot do it
+        for a folder.
+        """
         if os.name == "nt" and path.is_dir():
             return
         handle = os.open(path, os.O_RDONLY)
@@ -82,7 +88,8 @@ class Disk:
 
 
 class FileStore:
-    """port.Store in a folder, which is made if it is not there. Also a context manager that closes itself.
+    """port.Store in a folder, which is made if it is not there. Also a context manager that closes
+    itself.
 
     Raises StoreError if the folder cannot be used, or is in use.
     """
@@ -101,12 +108,19 @@ class FileStore:
                 self._disk.remove(left)
         except OSError as error:
             self.close()
-            raise StoreError(f"{folder} cannot be used as a store: {error.strerror}; name another folder") from None
+            raise StoreError(
+                f"{folder} cannot be used as a store: {error.strerror}; name another folder"
+            ) from None
 
     def __enter__(self) -> FileStore:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -126,7 +140,9 @@ class FileStore:
             else:
                 entries[key] = value
         if damaged:
-            raise self._damaged(*damaged[0], f"{len(damaged)} of {len(entries) + len(damaged)} entries")
+            raise self._damaged(
+                *damaged[0], f"{len(damaged)} of {len(entries) + len(damaged)} entries"
+            )
         return entries
 
     def get(self, key: str) -> str:
@@ -154,7 +170,8 @@ class FileStore:
 
     def _damaged(self, path: Path, what: str, how_many: str) -> StoreError:
         return StoreError(
-            f"{how_many} of the store in {self.folder} cannot be trusted, first {path.name}: {what}; put the folder back "
+            f"{how_many} of the store in {self.folder} cannot be trusted, first "
+            f"{path.name}: {what}; put the folder back "
             f"from a copy, or remove that file to go on without what it kept"
         )
 
@@ -172,7 +189,8 @@ class FileStore:
             disk.sync(self.folder)
         except OSError as error:
             raise StoreError(
-                f"{key!r} could not be saved in {self.folder}: {error.strerror}; make room or mend the disk, then resume"
+                f"{key!r} could not be saved in {self.folder}: {error.strerror}; make "
+                "room or mend the disk, then resume"
             ) from None
 
     def _check_open(self) -> None:
@@ -187,8 +205,14 @@ def _locked(folder: Path) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        pid = owner.read_text(encoding="ascii", errors="replace").strip() if owner.exists() else "unknown"
-        raise StoreError(f"the store in {folder} is in use by process {pid}; end that one first") from None
+        pid = (
+            owner.read_text(encoding="ascii", errors="replace").strip()
+            if owner.exists()
+            else "unknown"
+        )
+        raise StoreError(
+            f"the store in {folder} is in use by process {pid}; end that one first"
+        ) from None
     try:
         owner.write_text(f"{os.getpid()}\n", encoding="ascii")
     except BaseException:

@@ -1,4 +1,6 @@
-"""A store in memory: durable for as long as the process lives, which outlives the simulated recovery managers in it."""
+"""A store in memory: durable for as long as the process lives, which outlives the simulated
+recovery managers in it.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The port every store of the recovery manager stands behind: texts by key, as its Save commands name them.
+"""The port every store of the recovery manager stands behind: texts by key, as its Save commands
+name them.
 
-A store knows nothing of what it keeps: keys and values are any texts (names of databases may hold half a surrogate
-pair), and entries that today's recovery manager does not know stay as they are. One suite holds every store to this:
-tests/stores/conformance.py.
+A store knows nothing of what it keeps: keys and values are any texts (names of databases may hold
+half a surrogate pair), and entries that today's recovery manager does not know stay as they are.
+One suite holds every store to this: tests/stores/conformance.py.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from typing import Protocol
 
 
 class StoreError(Exception):
-    """What is stored cannot be read, or a save did not happen; the text says where, why and what to do."""
+    """What is stored cannot be read, or a save did not happen; the text says where, why and what to
+    do.
+    """
 
 
 class Store(Protocol):
     def load(self) -> dict[str, str]:
-        """Everything that is kept, as a dict of the caller's own: what a recovery manager resumes from.
+        """Everything that is kept, as a dict of the caller's own: what a recovery manager resumes
+        from.
 
-        Raises StoreError, one for all that is wrong, if any of it is damaged: nothing is left out in silence.
+        Raises StoreError, one for all that is wrong, if any of it is damaged: nothing is left out
+        in silence.
         """
 
     def get(self, key: str) -> str:
@@ -27,9 +32,10 @@ class Store(Protocol):
     def save(self, key: str, value: str) -> None:
         """Put value under key; an empty value removes the key, which need not be there.
 
-        When it returns the change is durable. A crash in the middle leaves the old value or the new, never anything else,
-        and no other key is touched. Raises StoreError if it could not be done, and then too it is the old or the new: whoever
-        is told so throws its state away and loads again.
+        When it returns the change is durable. A crash in the middle leaves the old value or the
+        new, never anything else, and no other key is touched. Raises StoreError if it could not be
+        done, and then too it is the old or the new: whoever is told so throws its state away and
+        loads again.
         """
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """One agenda owns the order of everything that happens, on top of SimPy's event queue.
 
-Events at one instant are the normal case: everything happens on five-minute marks. Their order is (round, class of
-event, entity, order of entry), encoded as SimPy's integer priority. What happens at an instant may cause more at the
-same instant: consequences without delay form the next round, and rounds go on until it is quiet.
+Events at one instant are the normal case: everything happens on five-minute marks. Their order is
+(round, class of event, entity, order of entry), encoded as SimPy's integer priority. What happens
+at an instant may cause more at the same instant: consequences without delay form the next round,
+and rounds go on until it is quiet.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import simpy
 
 
 class Class(enum.IntEnum):
-    """The order of things at one instant. What ends comes before what begins; damage before what would read it;
-    machines hear of an instant when the world has settled it."""
+    """The order of things at one instant. What ends comes before what begins; damage before what
+    would read it; machines hear of an instant when the world has settled it.
+    """
 
     LINK = 0  # capacity changes
     TRANSFER = 1  # bytes that arrive at this instant have arrived
@@ -38,8 +40,9 @@ _ROUND = 1 << (ENTITY_BITS + 8)
 
 
 class Entry(list[Any]):
-    """One thing on the agenda, as [do, args]; `cancel` takes it off again. A list is made in a third of the time of an
-    object with attributes, and a log takes five of them."""
+    """One thing on the agenda, as [do, args]; `cancel` takes it off again. A list is made in a
+    third of the time of an object with attributes, and a log takes five of them.
+    """
 
     __slots__ = ()
 
@@ -48,9 +51,11 @@ class Entry(list[Any]):
 
 
 class Agenda(simpy.Environment):
-    """SimPy's environment with an order of its own. Time is whole microseconds since the scenario's start.
+    """SimPy's environment with an order of its own. Time is whole microseconds since the scenario's
+    start.
 
-    SimPy's own events and processes work on it as on any environment; entries skip the list of callbacks.
+    SimPy's own events and processes work on it as on any environment; entries skip the list of
+    callbacks.
     """
 
     _now: int
@@ -59,7 +64,8 @@ class Agenda(simpy.Environment):
         super().__init__(initial_time=0)
         self.round = 0  # of the entry that is being done now
         self.until_us = -1  # how far it is being run
-        self._entries: list[Any] = self._queue  # SimPy's own queue: (time, priority, order of entry, event or Entry)
+        # SimPy's own queue: (time, priority, order of entry, event or Entry)
+        self._entries: list[Any] = self._queue
         self._leaving: list[Callable[[], None]] = []
 
     @property
@@ -67,7 +73,9 @@ class Agenda(simpy.Environment):
         return self._now
 
     def at(self, time_us: int, cls: int, entity: int, do: Callable[..., None], *args: Any) -> Entry:
-        """Have do(*args) happen at that instant (now or later). entity: a database's index, or -1."""
+        """Have do(*args) happen at that instant (now or later). entity: a database's index, or
+        -1.
+        """
         priority = _CLASS[cls] + entity + 1
         if time_us <= self._now:
             if time_us < self._now:
@@ -78,7 +86,9 @@ class Agenda(simpy.Environment):
         return entry
 
     def before_leaving(self, do: Callable[[], None]) -> None:
-        """Have do() happen when everything of this instant is done, before the next. It may put nothing on this one."""
+        """Have do() happen when everything of this instant is done, before the next. It may put
+        nothing on this one.
+        """
         self._leaving.append(do)
 
     def _leave(self) -> None:
@@ -88,8 +98,10 @@ class Agenda(simpy.Environment):
             do()
 
     def ahead(self, but: Entry | None) -> tuple[tuple[int, int], int]:
-        """For who would act alone for a while: (instant, priority) of the next entry that is not `but`, and the instant of
-        `but` if that comes before it, else NEVER_US. No entry, or the end of the run: a priority before every other."""
+        """For who would act alone for a while: (instant, priority) of the next entry that is not
+        `but`, and the instant of `but` if that comes before it, else NEVER_US. No entry, or the end
+        of the run: a priority before every other.
+        """
         queue = self._entries
         self._leave()
         first = self._first()
@@ -104,8 +116,9 @@ class Agenda(simpy.Environment):
         return (end if first is None else min(end, first[:2])), at_us
 
     def beside(self, these: set[int]) -> tuple[int, dict[int, int]]:
-        """For who would act with others for a while: the first instant of any entry but these (given by id), or the one
-        after the run's end; and the instants of these."""
+        """For who would act with others for a while: the first instant of any entry but these
+        (given by id), or the one after the run's end; and the instants of these.
+        """
         self._leave()
         until_us, found = self.until_us + 1, {}
         for at_us, _, _, entry in self._entries:

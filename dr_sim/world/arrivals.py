@@ -1,8 +1,9 @@
 """When drawn faults happen: evenly, or more often within change windows, at the same mean rate.
 
-A Poisson process of another intensity is an even one on a clock that runs at that intensity. Within the windows the
-clock runs so fast that the wanted part of all occurrences falls there, outside so slowly that the mean stays: where
-windows take the part f of all time, at p / f and at (1 - p) / (1 - f).
+A Poisson process of another intensity is an even one on a clock that runs at that intensity. Within
+the windows the clock runs so fast that the wanted part of all occurrences falls there, outside so
+slowly that the mean stays: where windows take the part f of all time, at p / f and at (1 - p) / (1
+- f).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ class Arrivals:
 
     def __init__(self, windows: ChangeWindows, part_ppm: int, start_utc_us: int) -> None:
         """part_ppm: of the occurrences that fall into the windows; negative: no matter when."""
-        self._schedule: Schedule | None = windows.start if part_ppm >= 0 and windows.start.kind != "none" else None
+        self._schedule: Schedule | None = (
+            windows.start if part_ppm >= 0 and windows.start.kind != "none" else None
+        )
         self._start_utc_us = start_utc_us
         self._now = self._even = 0  # instants that belong together: real, and of the even process
         self._length_us = 0
@@ -28,7 +31,10 @@ class Arrivals:
             period = period_us(self._schedule)
             self._length_us = min(windows.length_us, period - 1)
             self._inside = (part_ppm * period, 1_000_000 * self._length_us)
-            self._outside = ((1_000_000 - part_ppm) * period, 1_000_000 * (period - self._length_us))
+            self._outside = (
+                (1_000_000 - part_ppm) * period,
+                1_000_000 * (period - self._length_us),
+            )
 
     def real_us(self, even_us: int) -> int:
         """The real instant; NEVER_US if there is none any more."""
@@ -49,4 +55,6 @@ class Arrivals:
         begins = next_start(self._schedule, at_us - self._length_us, self._start_utc_us)
         if begins is None:
             return NEVER_US, self._outside
-        return (begins + self._length_us, self._inside) if begins <= at_us else (begins, self._outside)
+        return (
+            (begins + self._length_us, self._inside) if begins <= at_us else (begins, self._outside)
+        )

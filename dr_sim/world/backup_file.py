@@ -1,4 +1,6 @@
-"""One backup file as the world knows it: where it lies, in what state, and what it was when it was made."""
+"""One backup file as the world knows it: where it lies, in what state, and what it was when it was
+made.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +9,49 @@ from hashlib import blake2b
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.engines.files import Unread
 
-FILE_BITS = 32  # file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
+# file numbers are (database index << 32) + its number there: one database's numbers shift nobody's
+FILE_BITS = 32
 
 
 class BackupFile:
     """made: the bytes as they were when it finished; None if it never did (it was cut off)."""
 
     __slots__ = (
-        "at_primary", "at_secondary", "begun_us", "commits", "database", "database_name", "ends_us", "header", "hollow", "kind", "landings", "made", "modified_utc_us",
-        "name", "nominal_bytes", "number", "replaced_by", "sent_bytes", "state", "validated",
-    )  # fmt: skip
+        "at_primary",
+        "at_secondary",
+        "begun_us",
+        "commits",
+        "database",
+        "database_name",
+        "ends_us",
+        "header",
+        "hollow",
+        "kind",
+        "landings",
+        "made",
+        "modified_utc_us",
+        "name",
+        "nominal_bytes",
+        "number",
+        "replaced_by",
+        "sent_bytes",
+        "state",
+        "validated",
+    )
 
     copied = True  # to backups.retention, unless it is on its way
 
     def __init__(
-        self, number: int, database: int, database_name: str, kind: Kind, name: str, header: BackupHeader, commits: int,
+        self,
+        number: int,
+        database: int,
+        database_name: str,
+        kind: Kind,
+        name: str,
+        header: BackupHeader,
+        commits: int,
         begun_us: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.number = number
         self.database = database
         self.database_name = database_name
@@ -33,11 +61,13 @@ class BackupFile:
         self.nominal_bytes = header.nominal_bytes
         self.commits = commits  # 0..commits-1 are in the database up to its end
         self.begun_us = begun_us  # by no clock that can be wrong
-        self.ends_us = begun_us  # up to when it holds what was written: of a log its cut, of the others their end
+        # up to when it holds what was written: of a log its cut, of the others their end
+        self.ends_us = begun_us
         self.made: bytes | Unread | None = None
         self.hollow = False  # its job reported success, but it holds no backup
         self.modified_utc_us = 0
-        self.replaced_by: BackupFile | None = None  # what arrived at the secondary under this name, if not itself
+        # what arrived at the secondary under this name, if not itself
+        self.replaced_by: BackupFile | None = None
         self.at_primary = False
         self.at_secondary = False
         self.sent_bytes = 0  # of the transfer under way, kept over a cut if it resumes
@@ -47,7 +77,9 @@ class BackupFile:
 
     @property
     def content(self) -> BackupFile:
-        """The backup whose bytes, manifest, size and time of last write lie at the secondary under this name."""
+        """The backup whose bytes, manifest, size and time of last write lie at the secondary under
+        this name.
+        """
         return self.replaced_by or self
 
     @property
@@ -59,7 +91,8 @@ class BackupFile:
         """The backup is whole."""
         self.header = header
         self.commits = commits
-        self.nominal_bytes = header.nominal_bytes  # of one that was shown while it was being written, less until now
+        # of one that was shown while it was being written, less until now
+        self.nominal_bytes = header.nominal_bytes
         self.modified_utc_us = header.finished_utc_us
         self.made = made
 
@@ -75,7 +108,9 @@ class BackupFile:
         return None if made is None else content_hash(made)
 
     def agrees(self, data: bytes) -> bool:
-        """Do these bytes have the hash in the manifest? The very object that was made is not hashed."""
+        """Do these bytes have the hash in the manifest? The very object that was made is not
+        hashed.
+        """
         made = self.made.bytes() if isinstance(self.made, Unread) else self.made
         return made is not None and (data is made or content_hash(data) == content_hash(made))
 

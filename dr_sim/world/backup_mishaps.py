@@ -1,8 +1,9 @@
-"""How a backup at the primary goes wrong: its job dies in the middle, the share is full, the file holds nothing, or it is
-seen before it is whole.
+"""How a backup at the primary goes wrong: its job dies in the middle, the share is full, the file
+holds nothing, or it is seen before it is whole.
 
-A job that dies leaves the part of its file that was written, without a manifest, and has not truncated the log. A job
-that finds the share full fails (3202) and leaves no file; it is tried again at its next time.
+A job that dies leaves the part of its file that was written, without a manifest, and has not
+truncated the log. A job that finds the share full fails (3202) and leaves no file; it is tried
+again at its next time.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def cut_reached(primary: Primary, job: Job) -> None:
 
 
 def no_room(primary: Primary, job: Job) -> None:
-    """The share is full: the job fails by the engine's own words, what it had written goes, no log is truncated."""
+    """The share is full: the job fails by the engine's own words, what it had written goes, no log
+    is truncated.
+    """
     context, db, file = primary.context, job.db, job.file
     path = context.at_primary(file)
     error = context.primary_engine.no_space("backup", path=path)
@@ -55,7 +58,9 @@ def no_room(primary: Primary, job: Job) -> None:
     del db.running[file.kind]
     primary.share.end(file.number)
     context.note("truth.backup_cut_off", db.index, file.number, int(file.kind))
-    context.note("truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text)
+    context.note(
+        "truth.backup_failed", db.index, file.number, int(file.kind), error.number, error.text
+    )
     primary.next_of(db)
     primary.error_hook(db, file.kind.word, error.number, error.text)
     if job.order.answer is not None:
@@ -82,7 +87,9 @@ def finish_hollow(primary: Primary, job: Job) -> None:
 
 
 def _believe(primary: Primary, job: Job) -> None:
-    """The server holds that the backup was made: it lets go of the log that it took, and a full is its new base."""
+    """The server holds that the backup was made: it lets go of the log that it took, and a full is
+    its new base.
+    """
     context, db, file = primary.context, job.db, job.file
     commits, lsn = (file.commits, 0) if file.kind is Kind.LOG else primary.catch_up(db)
     header = job.op.finish(commits, lsn, context.primary_utc_us()).header
@@ -96,8 +103,9 @@ def _believe(primary: Primary, job: Job) -> None:
 
 
 def show_early(primary: Primary, job: Job, cost: BackupCost, part_ppm: int) -> None:
-    """The file is open to readers while it is written, so the replicator takes it as it is after that part of the
-    time that its backup takes alone."""
+    """The file is open to readers while it is written, so the replicator takes it as it is after
+    that part of the time that its backup takes alone.
+    """
     job.db.show_next_ppm = 0
     after_us = cost.fixed_us + job.amount * 1_000_000 // cost.rate_bytes_s * part_ppm // 1_000_000
     at = primary.context.now_us + after_us
@@ -110,7 +118,8 @@ def _show(primary: Primary, job: Job, part_ppm: int) -> None:
         return
     file.nominal_bytes = file.nominal_bytes * part_ppm // 1_000_000
     file.modified_utc_us = context.primary_utc_us()
-    context.primary_files.write(context.at_primary(file), bytes(64))  # blocks that are allocated and not flushed yet
+    # blocks that are allocated and not flushed yet
+    context.primary_files.write(context.at_primary(file), bytes(64))
     file.at_primary = True
     context.by_name[file.database][file.name] = file
     primary.offer(file)

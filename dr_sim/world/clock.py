@@ -1,17 +1,19 @@
-"""How long real engines take: by the scenario's costs, or by the clock of this machine (`engine: {timing: measured}`).
+"""How long real engines take: by the scenario's costs, or by the clock of this machine (`engine:
+{timing: measured}`).
 
-Measured, each operation is timed while it really happens and takes that long in virtual time; every duration is in the
-record (truth.measured). What is timed, and when its bytes are touched:
+Measured, each operation is timed while it really happens and takes that long in virtual time; every
+duration is in the record (truth.measured). What is timed, and when its bytes are touched:
 
-- a backup is taken for nothing first, copy-only and thrown away: same work, same bytes, and it moves no chain. So how long
-  it takes is known at its begin, and the one that counts can still be cut off. Of a tail, which cannot be taken twice, the
-  begin is timed: stopping the server and reading its log;
+- a backup is taken for nothing first, copy-only and thrown away: same work, same bytes, and it
+moves no chain. So how long it takes is known at its begin, and the one that counts can still be cut
+off. Of a tail, which cannot be taken twice, the begin is timed: stopping the server and reading its
+log;
 - a hash likewise is computed when it begins, and again when it ends: files change meanwhile;
-- a restore and a promotion are done when they begin and told of when they end. A recovery manager that dies in between
-  finds the restore done.
+- a restore and a promotion are done when they begin and told of when they end. A recovery manager
+that dies in between finds the restore done.
 
-Each is timed alone, so operations side by side do not slow each other down. The link, people, heartbeats and users are
-the scenario's as ever: nothing real stands for them.
+Each is timed alone, so operations side by side do not slow each other down. The link, people,
+heartbeats and users are the scenario's as ever: nothing real stands for them.
 """
 
 from __future__ import annotations
@@ -50,7 +52,15 @@ class Clock:
         self._journal.note("truth.measured", now_us, database, file, what, took_us)
 
     def rehearse(
-        self, engine: Engine, files: Any, name: str, kind: Kind, size: int, commits: int, lsn: int, utc_us: int
+        self,
+        engine: Engine,
+        files: Any,
+        name: str,
+        kind: Kind,
+        size: int,
+        commits: int,
+        lsn: int,
+        utc_us: int,
     ) -> int:
         """How long this backup takes, by one that counts for nothing. Raises EngineError."""
 

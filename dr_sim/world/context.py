@@ -1,4 +1,6 @@
-"""What every part of the world shares: the scenario, the agenda, the journal, the draws, the oracle, both sides' files."""
+"""What every part of the world shares: the scenario, the agenda, the journal, the draws, the
+oracle, both sides' files.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from dr_sim.world.workload import Workload
 
 _FILE_GONE = KIND_ID["truth.file_gone"]
 FARTHEST_US = 100 * YEAR_US
-"""That a wall clock is off at the most: a clock that has lost its battery shows 1970, 1980 or 2000."""
+"""That a wall clock is off at the most: a clock that has lost its battery shows 1970, 1980 or 2000.
+"""
 
 
 @dataclass(slots=True)
@@ -39,8 +42,10 @@ class Context:
     secondary_shares: list[str]
     primary_clock_us: int = 0  # what the wall clocks of the two sides show beyond the truth
     secondary_clock_us: int = 0
-    primary_clock_was: list[tuple[int, int]] = field(default_factory=list)  # until when it showed how much beyond the truth
-    moved_us: dict[str, int] = field(default_factory=dict)  # by how much all that moved each clock have moved it
+    # until when it showed how much beyond the truth
+    primary_clock_was: list[tuple[int, int]] = field(default_factory=list)
+    # by how much all that moved each clock have moved it
+    moved_us: dict[str, int] = field(default_factory=dict)
 
     def at_primary(self, file: BackupFile) -> str:
         """Its path there."""
@@ -50,8 +55,10 @@ class Context:
         return f"{self.secondary_shares[file.database]}/{file.name}"
 
     def move_clock(self, side: str, by_us: int) -> None:
-        """The wall clock of 'primary' or 'secondary' shows so much more from now on. It stays within the calendar: what moves
-        it beyond FARTHEST_US leaves it there until enough is taken back."""
+        """The wall clock of 'primary' or 'secondary' shows so much more from now on. It stays
+        within the calendar: what moves it beyond FARTHEST_US leaves it there until enough is taken
+        back.
+        """
         moved = self.moved_us[side] = self.moved_us.get(side, 0) + by_us
         shown = max(-FARTHEST_US, min(FARTHEST_US, moved))
         if side == "primary":
@@ -73,7 +80,9 @@ class Context:
         return self.scenario.start_utc_us + self.agenda._now + self.primary_clock_us
 
     def first_stamped_us(self, utc_us: int) -> int:
-        """The first instant at which the primary's wall clock, which stamps commits, showed that time or a later one."""
+        """The first instant at which the primary's wall clock, which stamps commits, showed that
+        time or a later one.
+        """
         shown_us = utc_us - self.scenario.start_utc_us
         since_us = 0
         for until_us, beyond_us in self.primary_clock_was:
@@ -88,7 +97,9 @@ class Context:
         self.journal.note(kind_name, self.now_us, database, *values)
 
     def file_gone(self, file: BackupFile, where: str, why: str) -> None:
-        """A file has left the share at 'primary' or 'secondary'; one that lies nowhere is forgotten."""
+        """A file has left the share at 'primary' or 'secondary'; one that lies nowhere is
+        forgotten.
+        """
         now, journal = self.agenda._now, self.journal
         texts = journal.texts
         self.witness.gone(now, file.database, file.number, where)

@@ -1,8 +1,10 @@
-"""Directory data (accounts, computers), which replicates by itself, apart from files, by a schedule and with a lag of its own.
+"""Directory data (accounts, computers), which replicates by itself, apart from files, by a schedule
+and with a lag of its own.
 
-Entries are made at the primary at random instants. What was made before a replication began is at the secondary a lag
-later, if the link was up at both instants. In a failover whatever has not arrived is missing there: while the primary's
-site can be reached it is fetched once more, otherwise each entry is made again by hand.
+Entries are made at the primary at random instants. What was made before a replication began is at
+the secondary a lag later, if the link was up at both instants. In a failover whatever has not
+arrived is missing there: while the primary's site can be reached it is fetched once more, otherwise
+each entry is made again by hand.
 """
 
 from __future__ import annotations
@@ -57,14 +59,20 @@ class Directory:
         return count
 
     def provision(self) -> tuple[int, int]:
-        """(how long until nothing is missing, entries that are made by hand). Asked again, it goes on as it does."""
+        """(how long until nothing is missing, entries that are made by hand). Asked again, it goes
+        on as it does.
+        """
         now = self._context.now_us
         if self._ready_us is not None:
             return max(0, self._ready_us - now), 0
         missing = 0
         takes_us = self._spec.lag_us
         if not self._reachable():
-            stops = [db.writes_until_us for db in self._primary.databases if db.writes_until_us is not None]
+            stops = [
+                db.writes_until_us
+                for db in self._primary.databases
+                if db.writes_until_us is not None
+            ]
             missing = self._made(self._synced_us, max(stops, default=now))
             takes_us = missing * self._spec.provision_us
         self._ready_us = now + takes_us

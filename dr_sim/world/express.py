@@ -1,14 +1,16 @@
 """The express lane: the whole lives of quiet logs, one after the other, in one step.
 
-When a log is cut and nothing else can happen until it would be restored, its instants follow at once: finished, landed,
-hashed, restored, each by the arithmetic of a flow that is alone (sharing.py). Then no event, command, flow or agenda entry
-is needed: the lane writes the very rows that the steps would write, in their order, and leaves every part of the world
-and the recovery manager in the state that they would leave. It goes on with the next log, a *stretch* of them, until
-something else is on the agenda. Whatever is not as quiet as that takes the steps: of a log that the lane does not
-take it changes nothing. A run with the lane and one without have the same digest; tests hold that.
+When a log is cut and nothing else can happen until it would be restored, its instants follow at
+once: finished, landed, hashed, restored, each by the arithmetic of a flow that is alone
+(sharing.py). Then no event, command, flow or agenda entry is needed: the lane writes the very rows
+that the steps would write, in their order, and leaves every part of the world and the recovery
+manager in the state that they would leave. It goes on with the next log, a *stretch* of them, until
+something else is on the agenda. Whatever is not as quiet as that takes the steps: of a log that the
+lane does not take it changes nothing. A run with the lane and one without have the same digest;
+tests hold that.
 
-The one thing that may come between is the database's alarm 'window', which goes off with every third log or so and,
-while logs land, only moves itself on.
+The one thing that may come between is the database's alarm 'window', which goes off with every
+third log or so and, while logs land, only moves itself on.
 """
 
 from __future__ import annotations
@@ -44,12 +46,16 @@ from dr_sim.world.volume import NO_LIMIT_BYTES
 
 _LOG = Kind.LOG
 _POINT = tuple(map(POINTS.index, ("at_cut", "at_finish", "at_landing", "at_hash", "at_restore")))
-"""Where a ring's rows come, by how many of these have passed: the cut, the end of the backup, the landing, the hash."""
+"""Where a ring's rows come, by how many of these have passed: the cut, the end of the backup, the
+landing, the hash.
+"""
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """Quiet logs of one database: what is the same for all of them, and when the alarm 'window' goes off next."""
+    """Quiet logs of one database: what is the same for all of them, and when the alarm 'window'
+    goes off next.
+    """
 
     db: PrimaryDatabase
     replay: DatabaseReplay
@@ -78,8 +84,9 @@ class Lives:
 
 @dataclass(slots=True)
 class Left:
-    """What they leave behind, by log. keys, counter, clock_key, clocks: what was saved; host_us, site_us: as
-    Witness.shipped tells."""
+    """What they leave behind, by log. keys, counter, clock_key, clocks: what was saved; host_us,
+    site_us: as Witness.shipped tells.
+    """
 
     files: list[BackupFile]
     headers: list[BackupHeader]
@@ -95,11 +102,22 @@ class ExpressLane:
     """taken: how many logs took it."""
 
     def __init__(
-        self, context: Context, primary: Primary, link: Link, replication: Replication, secondary: Secondary, hands: Hands,
-        promotion: Promotion, on_offer: list[Any],
-    ) -> None:  # fmt: skip
-        assert isinstance(context.primary_engine, ModelEngine) and isinstance(context.secondary_engine, ModelEngine)
-        assert isinstance(context.primary_files, MemoryFiles) and isinstance(context.secondary_files, MemoryFiles)
+        self,
+        context: Context,
+        primary: Primary,
+        link: Link,
+        replication: Replication,
+        secondary: Secondary,
+        hands: Hands,
+        promotion: Promotion,
+        on_offer: list[Any],
+    ) -> None:
+        assert isinstance(context.primary_engine, ModelEngine) and isinstance(
+            context.secondary_engine, ModelEngine
+        )
+        assert isinstance(context.primary_files, MemoryFiles) and isinstance(
+            context.secondary_files, MemoryFiles
+        )
         self._at, self._to = context.primary_engine, context.secondary_engine
         self._at_files, self._to_files = context.primary_files.data, context.secondary_files.data
         self.context = context
@@ -118,20 +136,26 @@ class ExpressLane:
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
-        """A log of that database is due: its whole life, and those of the next ones, as long as nothing can come between.
-        The instant at which the last of them was cut; -1: not even the first took the lane."""
+        """A log of that database is due: its whole life, and those of the next ones, as long as
+        nothing can come between. The instant at which the last of them was cut; -1: not even the
+        first took the lane.
+        """
         stretch = self._begin(db)
         if stretch is None:
             return -1
         lives = self._lives(stretch, self.context.agenda._now)
-        if lives is None or not self.spot.usual(db, lives.lsn[0] - stretch.state.redo_lsn, lives.cut[0]):
+        if lives is None or not self.spot.usual(
+            db, lives.lsn[0] - stretch.state.redo_lsn, lives.cut[0]
+        ):
             return -1
         spots = self.spot.choose(db, len(lives.cut), list(lives.rings))
         left = self.leave(db, lives)
         self.replication.sent(db.index, left.files)
         self._show(stretch, lives, left)
         if spots is not None:
-            self.spot.look(spots, lives, left, Written(-len(lives.cut), -len(lives.rings), len(lives.rings)))
+            self.spot.look(
+                spots, lives, left, Written(-len(lives.cut), -len(lives.rings), len(lives.rings))
+            )
         self.taken += len(left.files)
         self.go_on(db, left, stretch.alarm_us if lives.rings else -1)
         return lives.cut[-1]
@@ -141,17 +165,32 @@ class ExpressLane:
         """Is nothing under way, planned or wrong between the two sides?"""
         hands, context = self.hands, self.context
         return not (
-            hands.manager is None or self.spot.closed or self._on_offer or hands.before_command is not None or type(hands.store) is not MemoryStore
-            or not self.secondary.idle or not self.replication.idle or not self.link.forward_up or self.link.wait_us
-            or context.primary_clock_us or context.secondary_clock_us
-        )  # fmt: skip
+            hands.manager is None
+            or self.spot.closed
+            or self._on_offer
+            or hands.before_command is not None
+            or type(hands.store) is not MemoryStore
+            or not self.secondary.idle
+            or not self.replication.idle
+            or not self.link.forward_up
+            or self.link.wait_us
+            or context.primary_clock_us
+            or context.secondary_clock_us
+        )
 
     def quiet(self, db: PrimaryDatabase) -> RestoreState | None:
-        """The state of its copy, if a log cut now would be made, landed, restored as always; None: it takes the steps."""
+        """The state of its copy, if a log cut now would be made, landed, restored as always; None:
+        it takes the steps.
+        """
         if (
-            db.running or db.paused or db.waiting or db.odd or db.failed or db.writes_until_us is not None
+            db.running
+            or db.paused
+            or db.waiting
+            or db.odd
+            or db.failed
+            or db.writes_until_us is not None
             or self.primary.log_space.full(db)
-        ):  # fmt: skip
+        ):
             return None
         manager, database = self.hands.manager, db.spec.name
         assert manager is not None
@@ -159,14 +198,20 @@ class ExpressLane:
         if position is None or not manager.quiet(database, *position):
             return None
         state = self._to.state(database)
-        return state if self._witness.quiet(db.index, state, self._to.read_witness(database)) else None
+        return (
+            state if self._witness.quiet(db.index, state, self._to.read_witness(database)) else None
+        )
 
     def _begin(self, db: PrimaryDatabase) -> _Stretch | None:
         """None unless it is alone, and everything as always."""
         if not self.open:
             return None
         fixed_us, rate = self.primary.lone_cost(db)
-        rates = (rate, self.link.shared.lone_rate(self.link.cap_bit_s), *self.secondary.lone_rates())
+        rates = (
+            rate,
+            self.link.shared.lone_rate(self.link.cap_bit_s),
+            *self.secondary.lone_rates(),
+        )
         if not all(rates):
             return None  # others are under way: first of what takes longer to find out
         state = self.quiet(db)
@@ -175,27 +220,45 @@ class ExpressLane:
         agenda = self.context.agenda
         ahead, alarm_us = agenda.ahead(self.hands.alarms.get((db.spec.name, "window")))
         return _Stretch(
-            db, self.replay(db), fixed_us, rates, self.secondary.copy_rate, ahead, agenda.priority(Class.DISK, db.index), alarm_us, state,
-        )  # fmt: skip
+            db,
+            self.replay(db),
+            fixed_us,
+            rates,
+            self.secondary.copy_rate,
+            ahead,
+            agenda.priority(Class.DISK, db.index),
+            alarm_us,
+            state,
+        )
 
     def replay(self, db: PrimaryDatabase) -> DatabaseReplay:
         assert self.hands.manager is not None
         return self.hands.manager.databases[db.spec.name]
 
     def _lives(self, stretch: _Stretch, cut_us: int) -> Lives | None:
-        """The logs from the one on that is cut then, if any. It ends before the first one in whose life something else could come,
-        even if only at the same instant as one of its steps (the order is then the agenda's), or for which there is no room."""
+        """The logs from the one on that is cut then, if any. It ends before the first one in whose
+        life something else could come, even if only at the same instant as one of its steps (the
+        order is then the agenda's), or for which there is no room.
+        """
         lives: list[tuple[int, ...]] = []
         rings: dict[int, Ring] = {}
         db, log = stretch.db, stretch.db.spec.log
-        database, written, restore_cost = db.spec.name, self.context.workloads[db.index].written, self.secondary.restore_cost
+        database, written, restore_cost = (
+            db.spec.name,
+            self.context.workloads[db.index].written,
+            self.secondary.restore_cost,
+        )
         finish, send, hash_, restore = stretch.rates
         room, copies = self.room((stretch.db,))
         begin = lsn = stretch.state.redo_lsn
         landed_us = stretch.replay.watch.landed_mono_us
         while True:
             # from one of its instants to the next of an even schedule
-            following = cut_us + log.interval_us if log.kind == "every" else next_start(log, cut_us, self._start_utc_us)
+            following = (
+                cut_us + log.interval_us
+                if log.kind == "every"
+                else next_start(log, cut_us, self._start_utc_us)
+            )
             before, last_us = lsn, landed_us
             commits, lsn = written(cut_us)
             lsn += FIRST_LSN
@@ -211,7 +274,8 @@ class ExpressLane:
                 cut_us < finished_us < landed_us < hashed_us < restored_us
                 and (restored_us, stretch.priority) < stretch.ahead
                 and lsn - begin <= room and lsn - begin + size <= copies
-                and (following is None or restored_us < following)  # else the next is cut while it is on its way
+                # else the next is cut while it is on its way
+                and (following is None or restored_us < following)
             ):  # fmt: skip
                 break
             if stretch.alarm_us < restored_us:
@@ -226,33 +290,56 @@ class ExpressLane:
         return Lives(rings, *zip(*lives, strict=True)) if lives else None
 
     def room(self, databases: Iterable[PrimaryDatabase]) -> tuple[int, int]:
-        """Bytes of their logs that fit into the staging area and at both sides; and with copies of them at the secondary."""
+        """Bytes of their logs that fit into the staging area and at both sides; and with copies of
+        them at the secondary.
+        """
         there = self.secondary.share.free_bytes
         staging = min(self.replication.staging_bytes(db.index) for db in databases)
-        return min(staging, self.primary.share.free_bytes, there), there if self.secondary.copy_rate else NO_LIMIT_BYTES
+        return min(
+            staging, self.primary.share.free_bytes, there
+        ), there if self.secondary.copy_rate else NO_LIMIT_BYTES
 
     def _ring(self, stretch: _Stretch, steps: tuple[int, ...], last_us: int) -> Ring:
-        """The alarm 'window' goes off before or in a log's life; steps: up to where it is hashed. The last one landed then."""
+        """The alarm 'window' goes off before or in a log's life; steps: up to where it is hashed.
+        The last one landed then.
+        """
         t = stretch.alarm_us
         passed = bisect_right(steps, t)
-        return Ring(_POINT[passed], t, window_alarm_goes_to_us(stretch.replay, t, steps[2] if passed > 2 else last_us))
+        return Ring(
+            _POINT[passed],
+            t,
+            window_alarm_goes_to_us(stretch.replay, t, steps[2] if passed > 2 else last_us),
+        )
 
     def leave(self, db: PrimaryDatabase, lives: Lives) -> Left:
-        """What quiet logs leave behind, each owner in one step; all but their places in the staging area, and their rows."""
+        """What quiet logs leave behind, each owner in one step; all but their places in the staging
+        area, and their rows.
+        """
         start, context = self._start_utc_us, self.context
         index, database = db.index, db.spec.name
         numbers = range(db.next_number, db.next_number + len(lives.cut))
         begun, ended = [start + t for t in lives.cut], [start + t for t in lives.finished]
-        made = ship(self._at, self._to, database, zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True))
+        made = ship(
+            self._at,
+            self._to,
+            database,
+            zip(lives.commits, lives.lsn, numbers, begun, ended, strict=True),
+        )
         files = self.primary.shipped(db, lives.cut, lives.commits, made)
         for file, (_, data) in zip(files, made, strict=True):
-            self._at_files[context.at_primary(file)] = self._to_files[context.at_secondary(file)] = data
+            self._at_files[context.at_primary(file)] = self._to_files[
+                context.at_secondary(file)
+            ] = data
         self.secondary.took(files)
         self.secondary.last_restored[index] = lives.restored[-1], files[-1].ends_us
         self.primary.last_finished_us[index] = lives.finished[-1]
         headers, names = [header for header, _ in made], [file.name for file in files]
         counter, clocks = absorb(
-            self.replay(db), list(zip(names, headers, strict=True)), lives.landed, lives.restored, start
+            self.replay(db),
+            list(zip(names, headers, strict=True)),
+            lives.landed,
+            lives.restored,
+            start,
         )
         before, clock_key = f"attempts/{database}/", f"restored/{database}"
         keys = [before + name for name in names]
@@ -260,36 +347,58 @@ class ExpressLane:
         assert isinstance(store, MemoryStore)
         store.save_all({**dict.fromkeys(keys, counter), clock_key: clocks[-1]})
         host_us, site_us = self._witness.shipped(
-            index, headers, lives.commits, lives.hashed[-1], lives.restored[-1],
-            self._to.state(database), self._to.read_witness(database),
-        )  # fmt: skip
+            index,
+            headers,
+            lives.commits,
+            lives.hashed[-1],
+            lives.restored[-1],
+            self._to.state(database),
+            self._to.read_witness(database),
+        )
         return Left(files, headers, keys, counter, clock_key, clocks, host_us, site_us)
 
     def go_on(self, db: PrimaryDatabase, left: Left, alarm_us: int) -> None:
-        """What depends on the last log. alarm_us: where the alarm 'window' is set now; -1: where it was."""
+        """What depends on the last log. alarm_us: where the alarm 'window' is set now; -1: where it
+        was.
+        """
         self.promotion.restored(left.files[-1])
         if self.primary.log_space.limit_bytes(db):
             self.primary.log_space.changed(db)
         if alarm_us >= 0:
             hands, key = self.hands, (db.spec.name, "window")
             hands.alarms[key].cancel()
-            hands.alarms[key] = self.context.agenda.at(alarm_us, Class.ALARM, db.index, hands.alarm, *key)
+            hands.alarms[key] = self.context.agenda.at(
+                alarm_us, Class.ALARM, db.index, hands.alarm, *key
+            )
 
     def _ids(self, database: str, left: Left) -> dict[str, Iterable[int]]:
         """Columns of texts, which are interned in the order of the rows."""
-        texts, names, keys, clocks = self._texts, [file.name for file in left.files], left.keys, left.clocks
+        texts, names, keys, clocks = (
+            self._texts,
+            [file.name for file in left.files],
+            left.keys,
+            left.clocks,
+        )
         first = names[0], "sending", "landed", database, keys[0], left.counter, left.clock_key
         _, sending, there, scope, _, value, clock_key = [texts[text] for text in first]
         first_ids = texts[names[0]], texts[keys[0]], texts[clocks[0]]
         name, counter_key, clock = ([first_id] for first_id in first_ids)
         if len(names) > 1:
-            rest = texts.several([text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log])
+            rest = texts.several(
+                [text for log in zip(names[1:], keys[1:], clocks[1:], strict=True) for text in log]
+            )
             for column, i in ((name, 0), (counter_key, 1), (clock, 2)):
                 column += rest[i::3]
         return {
-            "name": name, "counter_key": counter_key, "clock": clock, "sending": repeat(sending), "there": repeat(there),
-            "database": repeat(scope), "counter": repeat(value), "clock_key": repeat(clock_key),
-        }  # fmt: skip
+            "name": name,
+            "counter_key": counter_key,
+            "clock": clock,
+            "sending": repeat(sending),
+            "there": repeat(there),
+            "database": repeat(scope),
+            "counter": repeat(value),
+            "clock_key": repeat(clock_key),
+        }
 
     def _show(self, stretch: _Stretch, lives: Lives, left: Left) -> None:
         """The rows."""
@@ -297,14 +406,30 @@ class ExpressLane:
         places = in_turn(len(self._journal), host_us, site_us, lives.rings)
         self._journal.take(places.rows)
         h, index, rows = left.headers[0], repeat(stretch.db.index), self.rows
-        fork, start, incarnation = repeat(h.fork), repeat(self._start_utc_us), repeat(self.hands.incarnation)
+        fork, start, incarnation = (
+            repeat(h.fork),
+            repeat(self._start_utc_us),
+            repeat(self.hands.incarnation),
+        )
         columns = {
-            **places.points, **ids, "index": index, "fork": fork, "start": start, "incarnation": incarnation,
-            "number": [header.backup_id for header in left.headers], "first_lsn": (h.first_lsn, *lives.lsn[:-1]),
-            "last_lsn": lives.lsn, "commits": lives.commits, "base": repeat(h.checkpoint_lsn),
-            "differential_base": repeat(stretch.state.differential_base_lsn), "cut": lives.cut, "finished": lives.finished,
-            "landed": lives.landed, "hashed": lives.hashed, "restored": lives.restored,
-        }  # fmt: skip
+            **places.points,
+            **ids,
+            "index": index,
+            "fork": fork,
+            "start": start,
+            "incarnation": incarnation,
+            "number": [header.backup_id for header in left.headers],
+            "first_lsn": (h.first_lsn, *lives.lsn[:-1]),
+            "last_lsn": lives.lsn,
+            "commits": lives.commits,
+            "base": repeat(h.checkpoint_lsn),
+            "differential_base": repeat(stretch.state.differential_base_lsn),
+            "cut": lives.cut,
+            "finished": lives.finished,
+            "landed": lives.landed,
+            "hashed": lives.hashed,
+            "restored": lives.restored,
+        }
         if host_us == site_us and min(host_us) >= 0:  # nearly always
             rows.moving_logs(columns, host_us)
         else:
@@ -313,5 +438,10 @@ class ExpressLane:
             rows.survivable("host", host_us, {**who, "seq": places.host, "at": lives.finished})
             rows.survivable("site", site_us, {**who, "seq": places.site, "at": lives.landed})
         if lives.rings:
-            scope = {"index": index, "scope": ids["database"], "start": start, "incarnation": incarnation}
+            scope = {
+                "index": index,
+                "scope": ids["database"],
+                "start": start,
+                "incarnation": incarnation,
+            }
             rows.rings([*lives.rings.values()], {**scope, "seq": places.rings})

@@ -1,8 +1,8 @@
 """One replicated folder: its shares, its staging area, and whether its memberships are on.
 
-A folder has two members, the primary and the secondary. Switching either membership off stops the folder, and the other
-folders go on; when both are on again what was finished meanwhile is sent. Each folder has a staging area with a quota of
-its own, as in Windows' DFS Replication.
+A folder has two members, the primary and the secondary. Switching either membership off stops the
+folder, and the other folders go on; when both are on again what was finished meanwhile is sent.
+Each folder has a staging area with a quota of its own, as in Windows' DFS Replication.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ class Folder:
     """purging: its staging area is being purged. off: for so many reasons its memberships are off.
     full: for so many reasons nothing more can be staged."""
 
-    __slots__ = ("_bytes", "_high_bytes", "_low_bytes", "_numbers", "_staged", "full", "off", "purging", "spec")
+    __slots__ = (
+        "_bytes",
+        "_high_bytes",
+        "_low_bytes",
+        "_numbers",
+        "_staged",
+        "full",
+        "off",
+        "purging",
+        "spec",
+    )
 
     def __init__(self, spec: FolderSpec, rules: ReplicationSpec) -> None:
         self.spec = spec
@@ -48,8 +58,9 @@ class Folder:
         return size_bytes <= self.free_bytes
 
     def stage(self, number: int, size_bytes: int, sending: Container[int]) -> int:
-        """Put a file there; how many bytes must be purged before (0: it is there). A file larger than the quota passes,
-        and so does one that a cut transfer left there."""
+        """Put a file there; how many bytes must be purged before (0: it is there). A file larger
+        than the quota passes, and so does one that a cut transfer left there.
+        """
         if size_bytes > self.spec.staging_bytes or number in self._numbers:
             return 0
         freed = 0
@@ -73,10 +84,16 @@ class Folder:
 
 
 def folders_of(scenario: Scenario) -> list[FolderSpec]:
-    """Of each database in turn: the folder that holds its backups. Where no group is written, all are in one."""
+    """Of each database in turn: the folder that holds its backups. Where no group is written, all
+    are in one.
+    """
     rules = scenario.replication
     if not rules.folders:
         names = tuple(d.name for d in scenario.databases)
-        return [FolderSpec("backups", "backups", names, PRIMARY_SHARE, SECONDARY_SHARE, rules.staging_bytes)] * len(names)
+        return [
+            FolderSpec(
+                "backups", "backups", names, PRIMARY_SHARE, SECONDARY_SHARE, rules.staging_bytes
+            )
+        ] * len(names)
     by_name = {name: folder for folder in rules.folders for name in folder.databases}
     return [by_name[d.name] for d in scenario.databases]

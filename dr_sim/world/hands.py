@@ -1,8 +1,10 @@
-"""The hands: they execute the recovery manager's commands in the world and tell it what came of them.
+"""The hands: they execute the recovery manager's commands in the world and tell it what came of
+them.
 
-The commands of one handle() run in order; a Save is durable before it is recorded and the next starts. If the manager
-dies between two commands, or a Save fails, the rest of the list is dropped, its sessions at the engine are killed and its
-alarms are gone; after a while a new incarnation resumes from the store. Answers carry the incarnation that asked. An answer that is known at once is
+The commands of one handle() run in order; a Save is durable before it is recorded and the next
+starts. If the manager dies between two commands, or a Save fails, the rest of the list is dropped,
+its sessions at the engine are killed and its alarms are gone; after a while a new incarnation
+resumes from the store. Answers carry the incarnation that asked. An answer that is known at once is
 told in the next round of the same instant, never in the middle of a list.
 """
 
@@ -37,7 +39,13 @@ class Hands:
     """before_command is asked before each command runs; True kills the manager there."""
 
     def __init__(
-        self, context: Context, config: ManagerConfig, store: Store, secondary: Secondary, remote: Remote, promotion: Promotion
+        self,
+        context: Context,
+        config: ManagerConfig,
+        store: Store,
+        secondary: Secondary,
+        remote: Remote,
+        promotion: Promotion,
     ) -> None:
         self._context = context
         self._config = config
@@ -48,7 +56,8 @@ class Hands:
         self.directory: Directory
         self._index = {d.name: i for i, d in enumerate(context.scenario.databases)}
         self.alarms: dict[tuple[str, str], Entry] = {}
-        self._pages = (-1, 0)  # the hour of the last page to the operator, how many came before it in that hour
+        # the hour of the last page to the operator, how many came before it in that hour
+        self._pages = (-1, 0)
         self._orders: list[Callable[[], None]] = []  # those that nobody was there to take
         self.store = store
         self.incarnation = 0
@@ -62,19 +71,37 @@ class Hands:
         self.pruning: Pruning | None = None
         secondary.landed_hook = self._landed
         self._do: dict[type, Callable[[Any], None]] = {
-            c.SetAlarm: self._set_alarm, c.CancelAlarm: self._cancel_alarm,
-            c.TakeInventory: self._take_inventory, c.Validate: self._validate, c.Recopy: self._recopy,
-            c.RenameWorkingCopy: self._rename_copy, c.Delete: self._delete, c.Restore: self._restore, c.RestoreUntil: self._restore_until,
-            c.Recover: self._recover, c.AskPrimary: self._ask_primary, c.TakeBackup: self._take_backup,
-            c.AskShare: self._ask_share, c.RaiseAlert: self._alert, c.PageOperator: self._page,
-            c.RefuseOrder: _recorded_only, c.EnterPhase: self._enter_phase, c.Fence: self._fence,
-            c.TakeTail: self._take_tail, c.Redirect: self._redirect, c.Provision: self._provision, c.Drop: self._drop,
-            c.ListShare: self._list_share, c.Fetch: self._fetch,
-            c.ClearRestoreFolder: self._clear_copies, c.Disconnect: self._disconnect, c.AdmitReaders: self._admit,
+            c.SetAlarm: self._set_alarm,
+            c.CancelAlarm: self._cancel_alarm,
+            c.TakeInventory: self._take_inventory,
+            c.Validate: self._validate,
+            c.Recopy: self._recopy,
+            c.RenameWorkingCopy: self._rename_copy,
+            c.Delete: self._delete,
+            c.Restore: self._restore,
+            c.RestoreUntil: self._restore_until,
+            c.Recover: self._recover,
+            c.AskPrimary: self._ask_primary,
+            c.TakeBackup: self._take_backup,
+            c.AskShare: self._ask_share,
+            c.RaiseAlert: self._alert,
+            c.PageOperator: self._page,
+            c.RefuseOrder: _recorded_only,
+            c.EnterPhase: self._enter_phase,
+            c.Fence: self._fence,
+            c.TakeTail: self._take_tail,
+            c.Redirect: self._redirect,
+            c.Provision: self._provision,
+            c.Drop: self._drop,
+            c.ListShare: self._list_share,
+            c.Fetch: self._fetch,
+            c.ClearRestoreFolder: self._clear_copies,
+            c.Disconnect: self._disconnect,
+            c.AdmitReaders: self._admit,
             c.EndRestore: self._end_restore,
-        }  # fmt: skip
+        }
 
-    # ---- the life of the manager ------------------------------------------------------------------------------------------
+    # ---- the life of the manager
     def start(self) -> None:
         """A new incarnation resumes from the store."""
         if self.down or self.manager is not None:
@@ -104,7 +131,7 @@ class Hands:
     def attempts_in_store(self, database: str, name: str) -> int:
         return int(self.store.get(f"attempts/{database}/{name}") or 0)
 
-    # ---- telling ---------------------------------------------------------------------------------------------------------
+    # ---- telling
     def tell(self, event: e.Event) -> None:
         """Hand an event over; nobody hears it while the manager is down."""
         manager = self.manager
@@ -128,9 +155,13 @@ class Hands:
         """Likewise, an answer to what that incarnation asked."""
         context = self._context
         database = self._index.get(args[0], -1) if args and isinstance(args[0], str) else -1
-        context.agenda.at(context.now_us, Class.ANSWER, database, self._answer, make, incarnation, args)
+        context.agenda.at(
+            context.now_us, Class.ANSWER, database, self._answer, make, incarnation, args
+        )
 
-    def _answer(self, make: Callable[..., e.Event], incarnation: int, args: tuple[Any, ...]) -> None:
+    def _answer(
+        self, make: Callable[..., e.Event], incarnation: int, args: tuple[Any, ...]
+    ) -> None:
         self.tell(make(self._context.now_us, self._context.utc_us(), incarnation, *args))
 
     def _later(self, delay_us: int, make: Callable[..., e.Event], *args: Any) -> None:
@@ -162,22 +193,30 @@ class Hands:
                     return
                 journal.record(command, now, -1)
             else:
-                journal.record(command, now, index.get(command.database, -1) if cls in _OF_A_DATABASE else -1)
+                journal.record(
+                    command, now, index.get(command.database, -1) if cls in _OF_A_DATABASE else -1
+                )
                 do[cls](command)
 
     def _prune(self, commands: list[Any], first: int) -> int:
         """Deletes and Saves from that one on, carried out at once: how many."""
         store = self.store
-        if self.pruning is None or self.before_command is not None or not isinstance(store, MemoryStore):
+        if (
+            self.pruning is None
+            or self.before_command is not None
+            or not isinstance(store, MemoryStore)
+        ):
             return 0
-        return self.pruning.at_secondary(commands, first, self._index[commands[first].database], store)
+        return self.pruning.at_secondary(
+            commands, first, self._index[commands[first].database], store
+        )
 
     def _die(self, done: int, of: int) -> None:
         """The manager dies when so many of these commands have been carried out."""
         self._context.note("truth.commands_done", -1, done, of)
         self.crash()
 
-    # ---- files and the engine ---------------------------------------------------------------------------------------------
+    # ---- files and the engine
     def _file(self, command: Any) -> BackupFile | None:
         return self._context.by_name[self._index[command.database]].get(command.name)
 
@@ -189,15 +228,28 @@ class Hands:
     def _validate(self, command: c.Validate) -> None:
         file = self._file(command)
         if file is None:
-            self._soon(e.ValidationFailed, command.database, command.name, "missing", 60005, "The file is not in the share.")
+            self._soon(
+                e.ValidationFailed,
+                command.database,
+                command.name,
+                "missing",
+                60005,
+                "The file is not in the share.",
+            )
             return
         self._secondary.validate(file, self.incarnation, self._validated)
 
-    def _validated(self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str) -> None:
+    def _validated(
+        self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str
+    ) -> None:
         file = work.file
         now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
-        self.tell(e.ValidationFailed(*who, outcome, number, text) if header is None else e.Validated(*who, header))
+        self.tell(
+            e.ValidationFailed(*who, outcome, number, text)
+            if header is None
+            else e.Validated(*who, header)
+        )
 
     def _rename_copy(self, command: c.RenameWorkingCopy) -> None:
         file = self._file(command)
@@ -210,12 +262,21 @@ class Hands:
     def _restore(self, command: c.Restore) -> None:
         file = self._file(command)
         if file is None:
-            self._soon(e.RestoreFailed, command.database, command.name, 60005, False, "The file is not in the share.")
+            self._soon(
+                e.RestoreFailed,
+                command.database,
+                command.name,
+                60005,
+                False,
+                "The file is not in the share.",
+            )
             return
         self._secondary.restore(file, command.replace, self.incarnation, self._restored)
 
     def _restore_until(self, command: c.RestoreUntil) -> None:
-        """The instant is by the primary's clock, as in the log itself; the engine stops at a place in the log."""
+        """The instant is by the primary's clock, as in the log itself; the engine stops at a place
+        in the log.
+        """
         context = self._context
         file = self._file(command)
         if file is None:
@@ -241,7 +302,9 @@ class Hands:
             self.tell(e.RestoreFailed(*who, number, lost, text))
 
     def _end_restore(self, command: c.EndRestore) -> None:
-        begun_us = self._secondary.end_restore(self._index[command.database], command.begun_before_mono_us)
+        begun_us = self._secondary.end_restore(
+            self._index[command.database], command.begun_before_mono_us
+        )
         if begun_us is not None:
             self._soon(e.RestoreGoesOn, command.database, command.name, begun_us)
 
@@ -259,27 +322,44 @@ class Hands:
             half_us = self._remote.round_trip_us // 2
             if half_us:
                 self._context.agenda.at(
-                    self._context.now_us + half_us, Class.ANSWER, self._index[database], self._answer, e.PrimaryError, 0,
+                    self._context.now_us + half_us,
+                    Class.ANSWER,
+                    self._index[database],
+                    self._answer,
+                    e.PrimaryError,
+                    0,
                     (database, what, number, text),
-                )  # fmt: skip
+                )
                 return
-            self.tell(e.PrimaryError(self._context.now_us, self._context.utc_us(), 0, database, what, number, text))
+            self.tell(
+                e.PrimaryError(
+                    self._context.now_us, self._context.utc_us(), 0, database, what, number, text
+                )
+            )
 
     def _recover(self, command: c.Recover) -> None:
         context, index = self._context, self._index[command.database]
         context.witness.recovery_begins(index)
-        outcome, took_us = context.clock.time(lambda: self._bring_online(index)) if context.clock.measured else (None, 0)
+        outcome, took_us = (
+            context.clock.time(lambda: self._bring_online(index))
+            if context.clock.measured
+            else (None, 0)
+        )
         if outcome is not None:
             context.clock.note(context.now_us, index, -1, "recover", took_us)
         at = context.now_us + (took_us or self._promotion.recover_us(index))
-        context.agenda.at(at, Class.DISK, index, self._recovered, command.database, self.incarnation, outcome)
+        context.agenda.at(
+            at, Class.DISK, index, self._recovered, command.database, self.incarnation, outcome
+        )
 
     def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:
         index = self._index[database]
         in_use = self._secondary.in_use(index)
         if in_use is not None and outcome is None:
             outcome = (in_use.number, in_use.text, 0, 0)
-        number, text, fork, lsn = self._promotion.recover(index, outcome or self._bring_online(index))
+        number, text, fork, lsn = self._promotion.recover(
+            index, outcome or self._bring_online(index)
+        )
         now, utc = self._context.now_us, self._context.utc_us()
         if number:
             self.tell(e.RecoverFailed(now, utc, incarnation, database, number, text))
@@ -288,7 +368,11 @@ class Hands:
 
     def _bring_online(self, index: int) -> Online:
         error = self._secondary.unusable.get(index)
-        return self._promotion.bring_online(index) if error is None else (error.number, error.text, 0, 0)
+        return (
+            self._promotion.bring_online(index)
+            if error is None
+            else (error.number, error.text, 0, 0)
+        )
 
     def is_promoted(self, index: int) -> bool:
         return self._promotion.is_promoted(index)
@@ -299,7 +383,7 @@ class Hands:
     def _admit(self, command: c.AdmitReaders) -> None:
         self._secondary.admit(self._index[command.database])
 
-    # ---- time and restart ---------------------------------------------------------------------------------------------------
+    # ---- time and restart
     def _set_alarm(self, command: c.SetAlarm) -> None:
         key = (command.scope, command.what)
         old = self.alarms.get(key)
@@ -307,7 +391,9 @@ class Hands:
             old.cancel()
         at = max(command.at_mono_us, self._context.now_us)
         index = self._index.get(command.scope, -1)
-        self.alarms[key] = self._context.agenda.at(at, Class.ALARM, index, self.alarm, command.scope, command.what)
+        self.alarms[key] = self._context.agenda.at(
+            at, Class.ALARM, index, self.alarm, command.scope, command.what
+        )
 
     def _cancel_alarm(self, command: c.CancelAlarm) -> None:
         old = self.alarms.pop((command.scope, command.what), None)
@@ -329,28 +415,47 @@ class Hands:
         for i, d in enumerate(context.scenario.databases):
             state = context.secondary_engine.state(d.name)
             databases[d.name] = {
-                "fork": state.fork, "redo_lsn": state.redo_lsn, "differential_base_lsn": state.differential_base_lsn,
-                "restoring": state.restoring, "exists": state.exists,
-            }  # fmt: skip
-            there = sorted((f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number)
+                "fork": state.fork,
+                "redo_lsn": state.redo_lsn,
+                "differential_base_lsn": state.differential_base_lsn,
+                "restoring": state.restoring,
+                "exists": state.exists,
+            }
+            there = sorted(
+                (f for f in context.by_name[i].values() if f.at_secondary), key=lambda f: f.number
+            )
             files[d.name] = [[f.name, *reversed(f.content.properties)] for f in there]
-        self._soon(e.Inventory, json.dumps(databases), json.dumps(files), json.dumps(self.heartbeats.silent))
+        self._soon(
+            e.Inventory,
+            json.dumps(databases),
+            json.dumps(files),
+            json.dumps(self.heartbeats.silent),
+        )
 
-    # ---- the primary, over the management path -------------------------------------------------------------------------------
+    # ---- the primary, over the management path
     def _ask(self, question: Callable[[int], None]) -> None:
-        """Ask the other site: question(half of a round trip) is carried out when it has got there. Where nothing gets
-        there that is known at once."""
+        """Ask the other site: question(half of a round trip) is carried out when it has got there.
+        Where nothing gets there that is known at once.
+        """
         half_us = self._remote.round_trip_us // 2
         if half_us and self._remote.path_up():
-            self._context.agenda.at(self._context.now_us + half_us, Class.ANSWER, -1, question, half_us)
+            self._context.agenda.at(
+                self._context.now_us + half_us, Class.ANSWER, -1, question, half_us
+            )
         else:
             question(0)
 
-    def _reply(self, incarnation: int, back_us: int, make: Callable[..., e.Event], *args: Any) -> None:
-        """Tell what the other site answers to what that incarnation asked, when the answer has come back."""
+    def _reply(
+        self, incarnation: int, back_us: int, make: Callable[..., e.Event], *args: Any
+    ) -> None:
+        """Tell what the other site answers to what that incarnation asked, when the answer has come
+        back.
+        """
         if back_us:
             at = self._context.now_us + back_us
-            self._context.agenda.at(at, Class.ANSWER, self._index[args[0]], self._answer, make, incarnation, args)
+            self._context.agenda.at(
+                at, Class.ANSWER, self._index[args[0]], self._answer, make, incarnation, args
+            )
         else:
             self._soon_to(incarnation, make, *args)
 
@@ -358,7 +463,9 @@ class Hands:
         incarnation = self.incarnation
 
         def asked(back_us: int) -> None:
-            answer = self._remote.ask_primary(self._index[command.database], command.fork, command.lsn)
+            answer = self._remote.ask_primary(
+                self._index[command.database], command.fork, command.lsn
+            )
             self._reply(incarnation, back_us, e.PrimaryAnswered, command.database, *answer)
 
         self._ask(asked)
@@ -369,7 +476,9 @@ class Hands:
         def asked(back_us: int) -> None:
             reason = self._remote.recopy(self._file(command))
             if reason:
-                self._reply(incarnation, back_us, e.RecopyFailed, command.database, command.name, reason)
+                self._reply(
+                    incarnation, back_us, e.RecopyFailed, command.database, command.name, reason
+                )
 
         self._ask(asked)
 
@@ -400,16 +509,20 @@ class Hands:
     def _list_share(self, command: c.ListShare) -> None:
         reachable, headers = self._remote.list_share(self._index[command.database])
         files = {name: header_text(header) for name, header in headers.items()}
-        self._soon(e.ShareListed, command.database, reachable, json.dumps(files, ensure_ascii=False))
+        self._soon(
+            e.ShareListed, command.database, reachable, json.dumps(files, ensure_ascii=False)
+        )
 
     def _fetch(self, command: c.Fetch) -> None:
         index = self._index[command.database]
         for name, reason in self._remote.fetch(index, json.loads(command.names)).items():
             self._soon(e.RecopyFailed, command.database, name, reason)
 
-    # ---- people and failover --------------------------------------------------------------------------------------------------
+    # ---- people and failover
     def order_failover(self, operator: str, planned: bool) -> None:
-        """Who gives an order gives it again when the recovery manager is back, should it be down or die of it."""
+        """Who gives an order gives it again when the recovery manager is back, should it be down or
+        die of it.
+        """
         context = self._context
         if self.manager is not None:
             self.tell(e.FailoverOrdered(context.now_us, context.utc_us(), 0, operator, planned))
@@ -417,7 +530,9 @@ class Hands:
             self._orders.append(partial(self.order_failover, operator, planned))
 
     def order_failover_to_point(self, operator: str, target: str, stop_before_utc_us: int) -> None:
-        """As order_failover, unplanned; replay stops before an instant. target: the database, or '' for all."""
+        """As order_failover, unplanned; replay stops before an instant. target: the database, or ''
+        for all.
+        """
         context = self._context
         if self.manager is not None:
             now, utc = context.now_us, context.utc_us()
@@ -431,7 +546,9 @@ class Hands:
         self.deliver(self._index.get(command.database, -1))
 
     def deliver(self, database: int) -> None:
-        """An alert about that database (-1: the service) has been raised, by the manager or by the monitor."""
+        """An alert about that database (-1: the service) has been raised, by the manager or by the
+        monitor.
+        """
         if self.dead_channels:
             self._context.note("truth.alert_lost", database)
             return
@@ -443,14 +560,19 @@ class Hands:
             return  # it reaches nobody, or is read by one who is on his way already
         self._page_open = self.incarnation
         failover = self._context.scenario.failover
-        # a draw named by the hour and, if it is not the first in it, the number of the page: one on another day shifts none
+        # a draw named by the hour and, if it is not the first in it, the number of the page: one on
+        # another day shifts none
         hour = self._context.now_us // HOUR_US
         self._pages = (hour, self._pages[1] + 1 if self._pages[0] == hour else 0)
         lane = f"again {self._pages[1]}" if self._pages[1] else ""
-        delay = self._context.streams.of("operator", "answers in", lane).law(hour, failover.answers_in)
+        delay = self._context.streams.of("operator", "answers in", lane).law(
+            hour, failover.answers_in
+        )
         self._later(delay, self._operator_answered, failover.on_duty, failover.approves)
 
-    def _operator_answered(self, mono_us: int, utc_us: int, incarnation: int, *what: Any) -> e.Event:
+    def _operator_answered(
+        self, mono_us: int, utc_us: int, incarnation: int, *what: Any
+    ) -> e.Event:
         self._page_open = 0
         return e.OperatorAnswered(mono_us, utc_us, incarnation, *what)
 
@@ -485,7 +607,9 @@ class Hands:
         self._later(takes_us, e.Provisioned, entries)
 
     def _enter_phase(self, command: c.EnterPhase) -> None:
-        """Phases are read from the journal. From the drain on a failover restores by its own script."""
+        """Phases are read from the journal. From the drain on a failover restores by its own
+        script.
+        """
         self._promotion.reach.phase(command.phase)
         if command.phase in ("draining", "abandoned"):
             self._secondary.by_hand(command.phase == "draining")
@@ -495,7 +619,11 @@ class Hands:
         self._promotion.redirect(lambda: self._answer(e.Redirected, incarnation, ()))
 
 
-_OF_A_DATABASE = frozenset(cls for cls in (*e.EVENTS, *c.COMMANDS) if "database" in cls.__dataclass_fields__)  # type: ignore[attr-defined]
+_OF_A_DATABASE = frozenset(
+    cls
+    for cls in (*e.EVENTS, *c.COMMANDS)
+    if "database" in cls.__dataclass_fields__  # type: ignore[attr-defined]
+)
 
 
 def entity_of(told: e.Event | c.Command, database: int) -> int:
@@ -505,5 +633,3 @@ def entity_of(told: e.Event | c.Command, database: int) -> int:
 
 def _recorded_only(command: c.Command) -> None:
     """The record is all there is to it: refusals are read from the journal."""
-
-

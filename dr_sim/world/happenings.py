@@ -1,4 +1,6 @@
-"""What happens in a run beside its work: events at their instants, faults as often as they are drawn."""
+"""What happens in a run beside its work: events at their instants, faults as often as they are
+drawn.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +34,24 @@ class Happenings:
 
         for index, event in enumerate(scenario.events):
             lane = f"at {event.at_us}"
-            occurrence = Occurrence(self._world, event.kind, event.number, lane, nth(event.kind, lane), index)
+            occurrence = Occurrence(
+                self._world, event.kind, event.number, lane, nth(event.kind, lane), index
+            )
             agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
         for fault in scenario.faults:
             lane = f"line {nth(fault.kind, 'line')}"
             if fault.with_site_ppm:
                 self._with_site.append((fault, lane))
             if fault.num:
-                arrivals = Arrivals(scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us)
+                arrivals = Arrivals(
+                    scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us
+                )
                 self._draw_next(fault, lane, 0, 0, arrivals)
 
     def _happen(self, occurrence: Occurrence, event: ScriptedEvent | DrawnFault) -> None:
-        """A database that did not come online in a failover is not there any more: what befalls it is a recorded nothing."""
+        """A database that did not come online in a failover is not there any more: what befalls it
+        is a recorded nothing.
+        """
         database = getattr(event.params, "database", None)
         if database is not None and not self._world.has(database):
             occurrence.nothing(f"database {database} is not in service")
@@ -51,7 +59,9 @@ class Happenings:
         BY_NAME[event.kind].happen(occurrence, event.params)
         self._world.outside.turn()
 
-    def _draw_next(self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals) -> None:
+    def _draw_next(
+        self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals
+    ) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
         gaps = self._context.streams.of(f"fault {fault.kind}", "arrival", lane)
         even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
@@ -66,23 +76,40 @@ class Happenings:
         self._context.agenda.at(max(at, self._context.now_us), Class.FAULT, -1, arrive)
 
     def _arrive(self, fault: DrawnFault, lane: str, index: int) -> None:
-        """It happens, and perhaps again after a while: the members of a cluster have names of their own."""
-        self._happen(Occurrence(self._world, fault.kind, 0, lane, index, -1 - self._cause_of[id(fault)]), fault)
+        """It happens, and perhaps again after a while: the members of a cluster have names of their
+        own.
+        """
+        self._happen(
+            Occurrence(self._world, fault.kind, 0, lane, index, -1 - self._cause_of[id(fault)]),
+            fault,
+        )
         if fault.again_in is None:
             return
         streams = self._context.streams
-        if streams.of(f"fault {fault.kind}", "again", lane).below(index, 1_000_000) >= fault.again_ppm:
+        if (
+            streams.of(f"fault {fault.kind}", "again", lane).below(index, 1_000_000)
+            >= fault.again_ppm
+        ):
             return
         after_us = streams.of(f"fault {fault.kind}", "again after", lane).law(index, fault.again_in)
         mine, _, nth = lane.partition(" after ")
         cluster = f"{mine} after {nth or index}"
-        self._world.later(max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0))
+        self._world.later(
+            max(1, after_us), lambda: self._arrive(fault, cluster, index + 1 if nth else 0)
+        )
 
     def site_lost(self) -> None:
-        """What comes with the loss of the site comes just before it, once: a loss of the site may itself come with one."""
+        """What comes with the loss of the site comes just before it, once: a loss of the site may
+        itself come with one.
+        """
         if self._site_lost:
             return
         self._site_lost = True
         for fault, lane in self._with_site:
-            if self._context.streams.of(f"fault {fault.kind}", "with the site", lane).below(0, 1_000_000) < fault.with_site_ppm:
+            if (
+                self._context.streams.of(f"fault {fault.kind}", "with the site", lane).below(
+                    0, 1_000_000
+                )
+                < fault.with_site_ppm
+            ):
                 self._arrive(fault, f"{lane} with the site", 0)

@@ -1,7 +1,9 @@
-"""Heartbeats of the primary's machines, as the secondary hears them. Nothing ticks: when the path or a machine goes, the
-last beat that came through is computed, and one event is due when the next is missed.
+"""Heartbeats of the primary's machines, as the secondary hears them. Nothing ticks: when the path
+or a machine goes, the last beat that came through is computed, and one event is due when the next
+is missed.
 
-A beat says that the machine and every database on it are up. Beats go over a path of their own or over the data link.
+A beat says that the machine and every database on it are up. Beats go over a path of their own or
+over the data link.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ class Heartbeats:
     """lost(machine, last seen) and back(machine) are told to the recovery manager."""
 
     def __init__(
-        self, context: Context, link: Link, lost: Callable[[str, int], None], back: Callable[[str], None]
+        self,
+        context: Context,
+        link: Link,
+        lost: Callable[[str, int], None],
+        back: Callable[[str], None],
     ) -> None:
         self._context = context
         self._link = link
@@ -66,14 +72,17 @@ class Heartbeats:
                 self._last_seen[machine] = now // every * every + on_way_us
                 self._plan(machine, self._last_seen[machine] + every, self._missed)
             elif heard and machine in self._last_seen:
-                # a beat that is due is not missed if the path is back in time; this instant's was over before
+                # a beat that is due is not missed if the path is back in time; this instant's was
+                # over before
                 self._plan(machine, now // every * every + every + on_way_us, self._heard)
 
     def _plan(self, machine: str, at: int, do: Callable[[str], None]) -> None:
         pending = self._due.pop(machine, None)
         if pending is not None:
             pending.cancel()
-        self._due[machine] = self._context.agenda.at(max(at, self._context.now_us), Class.HEARTBEAT, -1, do, machine)
+        self._due[machine] = self._context.agenda.at(
+            max(at, self._context.now_us), Class.HEARTBEAT, -1, do, machine
+        )
 
     def _missed(self, machine: str) -> None:
         del self._due[machine]
@@ -83,7 +92,8 @@ class Heartbeats:
     def _heard(self, machine: str) -> None:
         del self._due[machine]
         if not (self._spec.own_path or self._link.forward_up) or not self._beats(machine):
-            if machine not in self.silent:  # it was back and went again before this beat: the beat is missed
+            # it was back and went again before this beat: the beat is missed
+            if machine not in self.silent:
                 self.silent[machine] = self._last_seen[machine]
                 self._lost(machine, self._last_seen[machine])
             return

@@ -2,12 +2,13 @@
 
 Packet loss slows a stream before it loses a file (dr_sim/throughput.py).
 
-A round trip of up to 30 ms is within the figures that a scenario gives: those for transfers, answers and fences are what
-people measure over such a link, and 30 ms is one part in ten thousand of a log's interval. What a round trip lasts beyond
-that comes on top, once for each exchange that waits for the other side: a file's first byte comes a round trip after it is
-offered (the receiver asks for it, as Windows' DFS Replication does), a question or an order takes half of one and its answer
-the other half, a heartbeat and a line of the primary's error log half of one. That is the physics of distance alone: what a
-protocol chats beside it is not modelled.
+A round trip of up to 30 ms is within the figures that a scenario gives: those for transfers,
+answers and fences are what people measure over such a link, and 30 ms is one part in ten thousand
+of a log's interval. What a round trip lasts beyond that comes on top, once for each exchange that
+waits for the other side: a file's first byte comes a round trip after it is offered (the receiver
+asks for it, as Windows' DFS Replication does), a question or an order takes half of one and its
+answer the other half, a heartbeat and a line of the primary's error log half of one. That is the
+physics of distance alone: what a protocol chats beside it is not modelled.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _LINK = KIND_ID["truth.link"]
 
 
 class Link:
-    """`forward` carries data and heartbeats to the secondary, `back` what the secondary asks of the primary."""
+    """`forward` carries data and heartbeats to the secondary, `back` what the secondary asks of the
+    primary.
+    """
 
     def __init__(self, context: Context, spec: LinkSpec) -> None:
         self._context = context
@@ -56,7 +59,9 @@ class Link:
 
     @property
     def distance_us(self) -> int:
-        """The same of a path of its own: the sites are as far apart, but what befalls the link is not felt there."""
+        """The same of a path of its own: the sites are as far apart, but what befalls the link is
+        not felt there.
+        """
         return self._spec.distance_us
 
     def down(self, forward: bool = True, back: bool = True) -> None:
@@ -88,7 +93,9 @@ class Link:
 
     def _loss_changed(self) -> None:
         loss = min(999_999_999, self._spec.loss_ppb + sum(self._losses))
-        self.cap_bit_s = stream_cap_bit_s(self._spec.mss_bytes, self._spec.rtt_us + sum(self._latencies), loss)
+        self.cap_bit_s = stream_cap_bit_s(
+            self._spec.mss_bytes, self._spec.rtt_us + sum(self._latencies), loss
+        )
         self.shared.set_cap(self.cap_bit_s)
 
     def set_bandwidth(self, bit_s: int) -> None:

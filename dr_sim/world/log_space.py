@@ -1,14 +1,16 @@
 """Transaction logs of limited size: when they are full, what that refuses, and what frees them.
 
-A log holds what was written since the cut of the last log backup that finished; only that truncates it. It is full at the
-last instant at which what it holds is no more than it may: commits are refused from then on, users' and maintenance's
-alike, and are not made up for later. It is known beforehand, so one entry stands on the agenda and nothing ticks. What
-the primary's error log says of it is sent on at once, and again at each time of a log backup until commits go on.
+A log holds what was written since the cut of the last log backup that finished; only that truncates
+it. It is full at the last instant at which what it holds is no more than it may: commits are
+refused from then on, users' and maintenance's alike, and are not made up for later. It is known
+beforehand, so one entry stands on the agenda and nothing ticks. What the primary's error log says
+of it is sent on at once, and again at each time of a log backup until commits go on.
 
-By SQL Server's rules that is all: commits are refused (9002), and reads go on. By PostgreSQL's rules the server falls: it
-panics, since it can no longer write its log. Readers are refused too, its backup jobs die, and its machine's heartbeats
-stop. What it acknowledged is whole, on its disk and in the share. A log backup is still tried at its time: whoever wants
-the log makes a little room and has the closed segments archived. When one has succeeded the server is started again, which
+By SQL Server's rules that is all: commits are refused (9002), and reads go on. By PostgreSQL's
+rules the server falls: it panics, since it can no longer write its log. Readers are refused too,
+its backup jobs die, and its machine's heartbeats stop. What it acknowledged is whole, on its disk
+and in the share. A log backup is still tried at its time: whoever wants the log makes a little room
+and has the closed segments archived. When one has succeeded the server is started again, which
 takes as long as bringing a database online elsewhere (failover.recover).
 """
 
@@ -23,17 +25,22 @@ from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 
 
 class LogSpace:
-    """told(db, number, text): the primary's error log has a new line. catch_up(db): the engine holds all that is
-    acknowledged by now."""
+    """told(db, number, text): the primary's error log has a new line. catch_up(db): the engine
+    holds all that is acknowledged by now.
+    """
 
     def __init__(
-        self, context: Context, told: Callable[[PrimaryDatabase, int, str], None], catch_up: Callable[[PrimaryDatabase], object]
+        self,
+        context: Context,
+        told: Callable[[PrimaryDatabase, int, str], None],
+        catch_up: Callable[[PrimaryDatabase], object],
     ) -> None:
         self._context = context
         self._told = told
         self._catch_up = catch_up
         self._alarms: dict[int, Entry] = {}
-        self._caps: dict[int, list[int]] = {}  # by database: what something else has left of its log's disk
+        # by database: what something else has left of its log's disk
+        self._caps: dict[int, list[int]] = {}
         self._full_from_us: dict[int, int] = {}
         self._restarts: dict[int, Entry] = {}
         self._falls = context.scenario.engine.postgres_rules
@@ -41,7 +48,9 @@ class LogSpace:
         """Told when the server of a database falls, and when it is up again."""
 
     def limit_bytes(self, db: PrimaryDatabase) -> int:
-        """The most its log holds; 0: not limited, or kept for nobody (recovery model SIMPLE, or no full since)."""
+        """The most its log holds; 0: not limited, or kept for nobody (recovery model SIMPLE, or no
+        full since).
+        """
         if db.simple or db.log_broken:
             return 0
         caps = self._caps.get(db.index, [])
@@ -49,8 +58,9 @@ class LogSpace:
         return min([*caps, own] if own else caps, default=0)
 
     def log_from(self, db: PrimaryDatabase) -> int:
-        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0, which is no LSN: there is no
-        byte there."""
+        """The LSN of the oldest byte in its log. The range of its first log backup begins at 0,
+        which is no LSN: there is no byte there.
+        """
         return max(FIRST_LSN, self._context.primary_engine.log_starts_at(db.spec.name))
 
     def used_bytes(self, db: PrimaryDatabase, at_us: int) -> int:
@@ -60,7 +70,9 @@ class LogSpace:
         return db.index in self._full_from_us
 
     def changed(self, db: PrimaryDatabase) -> None:
-        """The log was truncated, or what it may hold or what is written has changed: from when on is it full?"""
+        """The log was truncated, or what it may hold or what is written has changed: from when on
+        is it full?
+        """
         entry = self._alarms.pop(db.index, None)
         if entry is not None:
             entry.cancel()
@@ -79,7 +91,9 @@ class LogSpace:
             return
         at_us = self._full_at_us(db, limit)
         if at_us is not None:
-            self._alarms[db.index] = self._context.agenda.at(at_us, Class.FAULT, db.index, self._fill, db)
+            self._alarms[db.index] = self._context.agenda.at(
+                at_us, Class.FAULT, db.index, self._fill, db
+            )
 
     def burst(self, db: PrimaryDatabase) -> None:
         """More is going to be written than was known."""
@@ -87,7 +101,9 @@ class LogSpace:
             self.changed(db)
 
     def _full_at_us(self, db: PrimaryDatabase, limit: int) -> int | None:
-        """The last instant at which it holds no more than that, now at the earliest; None: that lasts to the run's end."""
+        """The last instant at which it holds no more than that, now at the earliest; None: that
+        lasts to the run's end.
+        """
         low, high = self._context.now_us, self._context.scenario.run_for_us
         if self.used_bytes(db, high) <= limit:
             return None
@@ -117,7 +133,9 @@ class LogSpace:
             draw = context.streams.of(db.spec.name, "start again", "")
             takes_us = draw.law(context.now_us // HOUR_US, context.scenario.failover.recover)
             at = context.now_us + takes_us
-            self._restarts[db.index] = self._context.agenda.at(at, Class.FAULT, db.index, self._started, db)
+            self._restarts[db.index] = self._context.agenda.at(
+                at, Class.FAULT, db.index, self._started, db
+            )
 
     def _started(self, db: PrimaryDatabase) -> None:
         del self._restarts[db.index]
@@ -148,7 +166,9 @@ class LogSpace:
             self._resume(db)
 
     def cap(self, db: PrimaryDatabase, room_bytes: int) -> Callable[[], None]:
-        """Something else takes the log's disk but for so much beyond what the log holds now; the answer gives it back."""
+        """Something else takes the log's disk but for so much beyond what the log holds now; the
+        answer gives it back.
+        """
         caps = self._caps.setdefault(db.index, [])
         most = self.used_bytes(db, self._context.now_us) + room_bytes
         caps.append(most)

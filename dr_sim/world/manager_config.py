@@ -24,13 +24,26 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
         for d, folder in zip(scenario.databases, folders_of(scenario), strict=True)
     )
     replay = ReplayConfig(
-        attempts=r.attempts, age_us=r.age_us, retry_us=r.retry_us, window_us=r.window_us,
-        critical_after_us=r.critical_after_us, on_hole=r.on_hole, otherwise=r.otherwise, delay_us=r.delay_us,
-        every_us=r.every_us, reverify_us=r.reverify_us,
-    )  # fmt: skip
+        attempts=r.attempts,
+        age_us=r.age_us,
+        retry_us=r.retry_us,
+        window_us=r.window_us,
+        critical_after_us=r.critical_after_us,
+        on_hole=r.on_hole,
+        otherwise=r.otherwise,
+        delay_us=r.delay_us,
+        every_us=r.every_us,
+        reverify_us=r.reverify_us,
+    )
     failover = FailoverConfig(
-        mode=f.mode, silent_for_us=f.silent_for_us, machines_silent=f.machines_silent, machines=scenario.machines,
-        operators=f.operators, on_duty=f.on_duty, drain_limit_us=f.drain_limit_us,
-        restore_limit_us=f.restore_limit_us, directory=scenario.directory.changes_num > 0,
-    )  # fmt: skip
+        mode=f.mode,
+        silent_for_us=f.silent_for_us,
+        machines_silent=f.machines_silent,
+        machines=scenario.machines,
+        operators=f.operators,
+        on_duty=f.on_duty,
+        drain_limit_us=f.drain_limit_us,
+        restore_limit_us=f.restore_limit_us,
+        directory=scenario.directory.changes_num > 0,
+    )
     return ManagerConfig(databases=databases, replay=replay, failover=failover)

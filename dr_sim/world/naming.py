@@ -1,4 +1,6 @@
-"""The names of backup files at the primary, by its clock: no two alike, however many begin in one second."""
+"""The names of backup files at the primary, by its clock: no two alike, however many begin in one
+second.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,18 @@ from dr_sim.world.primary_database import NAME_MEMORY_US, PrimaryDatabase
 
 
 def name(context: Context, db: PrimaryDatabase, at_us: int, kind: Kind) -> str:
-    """Of a backup begun at that instant: one that no file of the last minute has, nor any in the shares (a clock that was
-    wrong may show a time for the second time)."""
+    """Of a backup begun at that instant: one that no file of the last minute has, nor any in the
+    shares (a clock that was wrong may show a time for the second time).
+    """
     taken = db.names_taken(at_us)
     utc_us = context.scenario.start_utc_us + at_us + context.primary_clock_us
     found = backup_name(db.spec.name, utc_us, kind, 0, taken)
     there = context.by_name[db.index]
-    return found if found not in there else backup_name(db.spec.name, utc_us, kind, 0, {*taken, *there})
+    return (
+        found
+        if found not in there
+        else backup_name(db.spec.name, utc_us, kind, 0, {*taken, *there})
+    )
 
 
 def names_of_logs(context: Context, db: PrimaryDatabase, cuts_us: Sequence[int]) -> list[str]:

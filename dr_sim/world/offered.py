@@ -1,8 +1,10 @@
-"""What the backups offer to the link on average, by their schedules and volumes, beside what it carries.
+"""What the backups offer to the link on average, by their schedules and volumes, beside what it
+carries.
 
-A full offers its size each period. A log offers what is written. An incremental holds a part of the log written since the
-last full that was finished before it begins, never more than the database: the mean is taken over the incrementals of a
-whole period of fulls. Resends, seeds after a failover and what a person orders come on top.
+A full offers its size each period. A log offers what is written. An incremental holds a part of the
+log written since the last full that was finished before it begins, never more than the database:
+the mean is taken over the incrementals of a whole period of fulls. Resends, seeds after a failover
+and what a person orders come on top.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Offered:
 
 
 def offered(scenario: Scenario) -> Offered:
-    """Bits a second that the scheduled backups of all databases offer, and that the link carries."""
+    """Bits a second that the scheduled backups of all databases offer, and that the link
+    carries.
+    """
     logs = incrementals = fulls = Fraction(0)
     for database in scenario.databases:
         written = _bytes_per_us(database.log_volume)
@@ -57,11 +61,16 @@ def overload(scenario: Scenario) -> str:
         return ""
     parts = ", ".join(
         f"{word} {_mbit(bits)}"
-        for word, bits in (("logs", found.logs), ("incrementals", found.incrementals), ("fulls", found.fulls))
+        for word, bits in (
+            ("logs", found.logs),
+            ("incrementals", found.incrementals),
+            ("fulls", found.fulls),
+        )
         if bits
     )
     return (
-        f"warning: link.bandwidth: the backups offer {_mbit(found.total)} Mbit/s on average ({parts}) and the link carries"
+        f"warning: link.bandwidth: the backups offer {_mbit(found.total)} Mbit/s on "
+        f"average ({parts}) and the link carries"
         f" {_mbit(found.carries)} Mbit/s: what it cannot carry piles up without end"
     )
 
@@ -78,7 +87,9 @@ def _incremental(scenario: Scenario, database: Database, written: Fraction) -> F
 
 
 def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
-    """For each incremental of a period of fulls (of the run, where there are none), how long ago its base began."""
+    """For each incremental of a period of fulls (of the run, where there are none), how long ago
+    its base began.
+    """
     start_utc_us = scenario.start_utc_us
     cost = scenario.primary.full
     takes_us = cost.fixed_us + database.size_bytes * SECOND_US // cost.rate_bytes_s
@@ -89,7 +100,8 @@ def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
     while at is not None and at < end and len(found) < _MOST:
         since = at - first
         if database.full.kind != "none" and since < takes_us:
-            since += _period_us(database.full)  # the full is still being taken: the one before is the base
+            # the full is still being taken: the one before is the base
+            since += _period_us(database.full)
         found.append(since)
         at = next_start(database.incremental, at, start_utc_us)
     return found or [end - first]
@@ -97,20 +109,29 @@ def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
 
 def _period_us(schedule: Schedule) -> int:
     """0: never."""
-    return {"none": 0, "every": schedule.interval_us, "daily": DAY_US, "weekly": WEEK_US}[schedule.kind]
+    return {"none": 0, "every": schedule.interval_us, "daily": DAY_US, "weekly": WEEK_US}[
+        schedule.kind
+    ]
 
 
 def _bytes_per_us(volume: LogVolume) -> Fraction:
     if volume.shape == "series":
-        return Fraction(sum(volume.series_bytes), len(volume.series_bytes) * volume.series_interval_us)
+        return Fraction(
+            sum(volume.series_bytes), len(volume.series_bytes) * volume.series_interval_us
+        )
     return Fraction(volume.num_bytes, volume.den_us)
 
 
 def _carries(scenario: Scenario) -> int:
-    """By its bandwidth, or the mean of a recorded one, and by what packet loss leaves of so many streams."""
+    """By its bandwidth, or the mean of a recorded one, and by what packet loss leaves of so many
+    streams.
+    """
     link, recorded = scenario.link, scenario.recorded_link.values
     bandwidth = sum(recorded) // len(recorded) if recorded else link.bandwidth_bit_s
-    return min(bandwidth, scenario.replication.slots * stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb))
+    return min(
+        bandwidth,
+        scenario.replication.slots * stream_cap_bit_s(link.mss_bytes, link.rtt_us, link.loss_ppb),
+    )
 
 
 def _mbit(bit_s: int) -> str:

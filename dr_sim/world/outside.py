@@ -1,11 +1,13 @@
-"""The monitor's server: a third machine that reads both sides' histories and raises alerts of its own.
+"""The monitor's server: a third machine that reads both sides' histories and raises alerts of its
+own.
 
-It stands at neither side, so the loss of one side does not silence it. Of a primary that is lost it keeps what it read
-last. Nothing ticks: an entry stands on the agenda only where an alert may become due. As long as logs take the lanes they
-are restored at once, and there is none; `stir` sets it when a log takes the steps. Where no log will come any more, one
-stands until the end. `turn` looks anew when something happens that can make an alert due at once: an event, the death of
-the recovery manager, the restore of a full, a long backup. The records are the same with and without the lanes: an entry
-that finds nothing leaves no row.
+It stands at neither side, so the loss of one side does not silence it. Of a primary that is lost it
+keeps what it read last. Nothing ticks: an entry stands on the agenda only where an alert may become
+due. As long as logs take the lanes they are restored at once, and there is none; `stir` sets it
+when a log takes the steps. Where no log will come any more, one stands until the end. `turn` looks
+anew when something happens that can make an alert due at once: an event, the death of the recovery
+manager, the restore of a full, a long backup. The records are the same with and without the lanes:
+an entry that finds nothing leaves no row.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from dr_sim.world.secondary import Secondary
 
 
 def monitor_config(scenario: Scenario, database: Database) -> MonitorConfig:
-    """A threshold no longer than the schedule would alert constantly: then it counts from when the next one is due."""
+    """A threshold no longer than the schedule would alert constantly: then it counts from when the
+    next one is due.
+    """
     spec, replay = scenario.monitor, scenario.replay
     logs = database.log.kind != "none"
     schedules = [database.log] if logs else [database.full, database.incremental]
@@ -33,15 +37,23 @@ def monitor_config(scenario: Scenario, database: Database) -> MonitorConfig:
 
     restore_us = threshold(spec.restore_threshold_us) + replay.delay_us + replay.every_us
     return MonitorConfig(
-        name=database.name, backup_us=threshold(spec.backup_threshold_us), restore_us=restore_us, every_us=spec.every_us,
-        repeat_us=spec.repeat_us, critical_after_us=replay.critical_after_us, interval_us=interval, logs=logs,
-    )  # fmt: skip
+        name=database.name,
+        backup_us=threshold(spec.backup_threshold_us),
+        restore_us=restore_us,
+        every_us=spec.every_us,
+        repeat_us=spec.repeat_us,
+        critical_after_us=replay.critical_after_us,
+        interval_us=interval,
+        logs=logs,
+    )
 
 
 class Outside:
     """The alert job. Databases without any backup schedule are not watched."""
 
-    def __init__(self, context: Context, primary: Primary, secondary: Secondary, hands: Hands) -> None:
+    def __init__(
+        self, context: Context, primary: Primary, secondary: Secondary, hands: Hands
+    ) -> None:
         self._context = context
         self._primary = primary
         self._secondary = secondary
@@ -58,7 +70,8 @@ class Outside:
                 continue
             self._monitors[index] = DatabaseMonitor(config, now)
             if self._context.secondary_engine.state(database.name).exists:
-                self._secondary.last_restored.setdefault(index, (now, now))  # what it was seeded with
+                # what it was seeded with
+                self._secondary.last_restored.setdefault(index, (now, now))
 
     def stir(self, database: int = -1) -> None:
         """Something is not as always, of that database or (-1) of any: an alert may become due."""
@@ -67,7 +80,9 @@ class Outside:
                 self._plan(index)
 
     def turn(self, database: int = -1) -> None:
-        """What the histories show may have turned at once, not by time passing: an alert may be due earlier."""
+        """What the histories show may have turned at once, not by time passing: an alert may be due
+        earlier.
+        """
         for index in [database] if database >= 0 else list(self._monitors):
             if index in self._monitors:
                 self._plan(index)
@@ -81,7 +96,10 @@ class Outside:
             if before_us <= at:
                 return
             entry.cancel()
-        self._entries[index] = at, self._context.agenda.at(at, Class.HOUSEKEEPING, index, self._look, index)
+        self._entries[index] = (
+            at,
+            self._context.agenda.at(at, Class.HOUSEKEEPING, index, self._look, index),
+        )
 
     def _look(self, index: int) -> None:
         del self._entries[index]
@@ -89,7 +107,8 @@ class Outside:
         name = monitor.config.name
         state = self._context.secondary_engine.state(name)
         if state.exists and not state.restoring:
-            del self._monitors[index]  # it has been promoted: log shipping between the two has ended
+            # it has been promoted: log shipping between the two has ended
+            del self._monitors[index]
             return
         sight = self._sight(index)
         for alert in monitor.look(now, sight):
@@ -110,8 +129,11 @@ class Outside:
         state = context.secondary_engine.state(context.scenario.databases[index].name)
         logs = self._monitors[index].config.logs
         ends = [
-            file.ends_us for file in context.by_name[index].values()
-            if file.ends_us > up_to_us and file.whole and file.header.last_lsn > state.redo_lsn
+            file.ends_us
+            for file in context.by_name[index].values()
+            if file.ends_us > up_to_us
+            and file.whole
+            and file.header.last_lsn > state.redo_lsn
             and (file.kind is Kind.LOG or not logs)
-        ]  # fmt: skip
+        ]
         return min(ends, default=-1)

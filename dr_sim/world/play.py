@@ -13,16 +13,21 @@ from dr_sim.world.world import World
 
 
 def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> list[Leg]:
-    """Build the scenario's world, on the engine that it names, and run it to its end, and after each failover the world
-    that follows (dr_sim/legs.py).
+    """Build the scenario's world, on the engine that it names, and run it to its end, and after
+    each failover the world that follows (dr_sim/legs.py).
 
-    progress is told the part that is done, 0 to 1, of the first leg: what follows a failover is short beside it.
+    progress is told the part that is done, 0 to 1, of the first leg: what follows a failover is
+    short beside it.
     """
     was_on = gc.isenabled()
-    gc.disable()  # a run makes millions of small objects and no cycles worth collecting; a third of its time otherwise
+    # a run makes millions of small objects and no cycles worth collecting; a third of its time
+    # otherwise
+    gc.disable()
     spec = scenario.engine
     try:
-        with open_sides(spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates) as sides:
+        with open_sides(
+            spec.kind, spec.scale, scenario.replay.validate_hash, spec.imitates
+        ) as sides:
             world = World(scenario, sides=sides)
             legs = [first_leg(scenario, world.run(progress), world.effects)]
             while (following := next_leg(legs[-1])) is not None:

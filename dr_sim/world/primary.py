@@ -1,8 +1,9 @@
 """The primary: databases that write, and the jobs that back them up.
 
-A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other jobs there. A log is
-cut when its job starts; logs go on during a full. A job that overruns its slot skips the next. A database whose jobs
-are serial has them wait for each other. How a backup goes wrong has a room of its own (backup_mishaps.py).
+A job costs a fixed time and then reads its bytes from its machine's disk, shared with the other
+jobs there. A log is cut when its job starts; logs go on during a full. A job that overruns its slot
+skips the next. A database whose jobs are serial has them wait for each other. How a backup goes
+wrong has a room of its own (backup_mishaps.py).
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ SHARE = "//primary/backup"  # where no folder says otherwise
 ELSEWHERE = "//elsewhere/backup"
 """Where someone else's backups go: a place of his own, which takes no room of our share."""
 REAL_TRANSACTIONS = 4
-"""In which a real engine commits what was written since the last backup: enough for a log to be applied in part."""
+"""In which a real engine commits what was written since the last backup: enough for a log to be
+applied in part.
+"""
 
 
 class Primary:
@@ -52,27 +55,42 @@ class Primary:
             Kind.INCREMENTAL: scenario.primary.incremental,
             Kind.LOG: scenario.primary.log,
         }
-        # a model knows its commits by their number; in a real one a damaged log may end after some of its transactions
+        # a model knows its commits by their number; in a real one a damaged log may end after some
+        # of its transactions
         self._transactions = 1 if context.primary_engine.name == "model" else REAL_TRANSACTIONS
         self.share_up = True
-        self.share = BackupShare(context.agenda, scenario.primary.share_capacity_bytes, partial(mishaps.no_room, self))
+        self.share = BackupShare(
+            context.agenda, scenario.primary.share_capacity_bytes, partial(mishaps.no_room, self)
+        )
         self._watch_rates()
         self.share.changed.append(self._watch_rates)
-        self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = lambda db, what, number, text: None
-        self.log_space = LogSpace(context, lambda db, number, text: self.error_hook(db, "writes", number, text), self.catch_up)
-        self.quiesced = False  # by a planned failover: no more writes, but a last backup can be taken
-        self._log_dues: dict[int, tuple[int, Entry]] = {}  # by database: when its next log is due, on the agenda
-        self.express: Callable[[PrimaryDatabase], int] | None = None  # may do whole lives of logs at once
-        self.stepped_hook: Callable[[int], None] = lambda database: None  # a backup of that database takes the steps
-        self.finished_hook: Callable[[int], None] = lambda database: None  # a long backup of that database has ended
-        self.last_finished_us: dict[int, int] = {}  # by database: when its last backup (of the log, if it has any) ended
+        self.error_hook: Callable[[PrimaryDatabase, str, int, str], None] = (
+            lambda db, what, number, text: None
+        )
+        self.log_space = LogSpace(
+            context,
+            lambda db, number, text: self.error_hook(db, "writes", number, text),
+            self.catch_up,
+        )
+        # by a planned failover: no more writes, but a last backup can be taken
+        self.quiesced = False
+        # by database: when its next log is due, on the agenda
+        self._log_dues: dict[int, tuple[int, Entry]] = {}
+        # may do whole lives of logs at once
+        self.express: Callable[[PrimaryDatabase], int] | None = None
+        # a backup of that database takes the steps
+        self.stepped_hook: Callable[[int], None] = lambda database: None
+        # a long backup of that database has ended
+        self.finished_hook: Callable[[int], None] = lambda database: None
+        # by database: when its last backup (of the log, if it has any) ended
+        self.last_finished_us: dict[int, int] = {}
 
     def _watch_rates(self) -> None:
         """A limited share plans anew when a disk's rates change. A fault may limit it later."""
         for disk in self.disks.values():
             disk.replanned = self.share.plan if self.share.limited else None
 
-    # ---- schedules ------------------------------------------------------------------------------------------------
+    # ---- schedules
     def start(self) -> None:
         """Put the first job of every schedule from now on on the agenda."""
         for db in self.databases:
@@ -107,7 +125,7 @@ class Primary:
             self.stepped_hook(db.index)
             self.begin(db, kind)
 
-    # ---- one backup -----------------------------------------------------------------------------------------------
+    # ---- one backup
     def begin(
         self,
         db: PrimaryDatabase,
@@ -115,7 +133,9 @@ class Primary:
         answer: Callable[[BackupFile | None], None] | None = None,
         tail: bool = False,
     ) -> str:
-        """Start a backup; returns '' or why there is none. answer is called with the finished file, None if it died."""
+        """Start a backup; returns '' or why there is none. answer is called with the finished file,
+        None if it died.
+        """
         return self.begin_order(db, Order(kind, answer, tail))
 
     def begin_order(self, db: PrimaryDatabase, order: Order) -> str:
@@ -128,7 +148,9 @@ class Primary:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), reason, "")
             return reason
         words = self._open(db, order)
-        if words:  # each engine has its own: they stand in the record, what the recovery manager is told is the same for all
+        # each engine has its own: they stand in the record, what the recovery manager is told is
+        # the same for all
+        if words:
             self.context.note("truth.backup_skipped", db.index, int(order.kind), REFUSED, words)
         return REFUSED if words else ""
 
@@ -178,10 +200,19 @@ class Primary:
         clock, took_us = context.clock, 0
         try:
             if clock.measured and not order.tail:
-                took_us = clock.rehearse(engine, context.primary_files, name_of, kind, size, commits, lsn, utc)
+                took_us = clock.rehearse(
+                    engine, context.primary_files, name_of, kind, size, commits, lsn, utc
+                )
             op, began_us = clock.time(
                 lambda: engine.begin_backup(
-                    name_of, kind, path, utc, size, backup_id=number, copy_only=order.copy_only, tail=order.tail
+                    name_of,
+                    kind,
+                    path,
+                    utc,
+                    size,
+                    backup_id=number,
+                    copy_only=order.copy_only,
+                    tail=order.tail,
                 )
             )
         except EngineError as error:
@@ -207,7 +238,10 @@ class Primary:
         if kind is Kind.LOG:
             return lsn - self.log_space.log_from(db)
         if kind is Kind.INCREMENTAL:
-            return min(db.spec.size_bytes, (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000)
+            return min(
+                db.spec.size_bytes,
+                (lsn - db.last_full_lsn) * db.spec.incremental_share_ppm // 1_000_000,
+            )
         return db.spec.size_bytes
 
     def _read(self, job: Job, size: int, cost: BackupCost) -> None:
@@ -229,8 +263,9 @@ class Primary:
             self.share.begin(number, disk, job.flow, job.amount, job)
 
     def _needs_room(self, job: Job) -> bool:
-        """Someone else's backup needs none here, nor does a tail by PostgreSQL's rules: its segments lie in pg_wal, and are
-        sent from there."""
+        """Someone else's backup needs none here, nor does a tail by PostgreSQL's rules: its
+        segments lie in pg_wal, and are sent from there.
+        """
         tail = job.order.tail and self.context.scenario.engine.postgres_rules
         return not (job.order.elsewhere or tail)
 
@@ -248,7 +283,8 @@ class Primary:
         if kind is not Kind.LOG:
             try:
                 commits, lsn = self.catch_up(db)
-            except EngineError:  # the tail was taken meanwhile, which leaves the database restoring: the job dies of it
+            except EngineError:
+                # the tail was taken meanwhile and left the database restoring: the job dies
                 mishaps.cut_reached(self, job)
                 return
         if kind in db.hollow and ours:
@@ -267,9 +303,18 @@ class Primary:
             db.crosses_fork = False
         context.witness.made(now, db.index, file.number, header, commits)
         context.journal.append(
-            _FINISHED, now, db.index,
-            file.number, kind, header.fork, header.first_lsn, header.last_lsn, commits, file.nominal_bytes, context.journal.texts[file.name],
-        )  # fmt: skip
+            _FINISHED,
+            now,
+            db.index,
+            file.number,
+            kind,
+            header.fork,
+            header.first_lsn,
+            header.last_lsn,
+            commits,
+            file.nominal_bytes,
+            context.journal.texts[file.name],
+        )
         self.ended(db, job)
         if ours:
             self.offer(file)
@@ -303,9 +348,11 @@ class Primary:
             if self.begin_order(db, order) and order.answer is not None:
                 order.answer(None)
 
-    # ---- for the express lane ---------------------------------------------------------------------------------------
+    # ---- for the express lane
     def lone_cost(self, db: PrimaryDatabase) -> tuple[int, int]:
-        """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate (0: it is not alone)."""
+        """What a log backup alone on its machine costs: a fixed time, then its bytes at that rate
+        (0: it is not alone).
+        """
         cost = self._costs[Kind.LOG]
         return cost.fixed_us, self.disks[db.spec.machine].lone_rate(cost.rate_bytes_s)
 
@@ -315,8 +362,12 @@ class Primary:
         self._schedule_next(db, Kind.LOG, after_us)
 
     def logs_due(self, at_us: int) -> list[tuple[PrimaryDatabase, Entry]]:
-        """Whose next log is due then, in the order in which they are cut; and that, on the agenda."""
-        dues = sorted((index, entry) for index, (due_us, entry) in self._log_dues.items() if due_us == at_us)
+        """Whose next log is due then, in the order in which they are cut; and that, on the
+        agenda.
+        """
+        dues = sorted(
+            (index, entry) for index, (due_us, entry) in self._log_dues.items() if due_us == at_us
+        )
         return [(self.databases[index], entry) for index, entry in dues]
 
     @property
@@ -324,13 +375,23 @@ class Primary:
         return self._costs[Kind.LOG]
 
     def shipped(
-        self, db: PrimaryDatabase, cuts_us: Sequence[int], commits: Sequence[int], made: Sequence[tuple[BackupHeader, Unread]]
+        self,
+        db: PrimaryDatabase,
+        cuts_us: Sequence[int],
+        commits: Sequence[int],
+        made: Sequence[tuple[BackupHeader, Unread]],
     ) -> list[BackupFile]:
-        """Logs that were cut then, each finished before the next was cut. Their names depend on those before them."""
+        """Logs that were cut then, each finished before the next was cut. Their names depend on
+        those before them.
+        """
         database, index, by_name = db.spec.name, db.index, self.context.by_name[db.index]
         files = []
-        for name, cut_us, held, (header, data) in zip(naming.names_of_logs(self.context, db, cuts_us), cuts_us, commits, made, strict=True):
-            file = BackupFile(header.backup_id, index, database, Kind.LOG, name, header, held, cut_us)
+        for name, cut_us, held, (header, data) in zip(
+            naming.names_of_logs(self.context, db, cuts_us), cuts_us, commits, made, strict=True
+        ):
+            file = BackupFile(
+                header.backup_id, index, database, Kind.LOG, name, header, held, cut_us
+            )
             file.finished(header, data, held)
             file.at_primary = True
             by_name[name] = file
@@ -356,7 +417,7 @@ class Primary:
             db.torn.append(file)
         self.context.by_name[file.database][file.name] = file
 
-    # ---- what is written, and until when -------------------------------------------------------------------------------------
+    # ---- what is written, and until when
     def written(self, db: PrimaryDatabase) -> tuple[int, int]:
         """(commits acknowledged, LSN) by now."""
         return self.written_at(db, self._writes_until(db))
@@ -371,13 +432,17 @@ class Primary:
         return commits, lsn + FIRST_LSN
 
     def catch_up(self, db: PrimaryDatabase) -> tuple[int, int]:
-        """The engine commits what is acknowledged by now, a real one in a few transactions; (commits, LSN)."""
+        """The engine commits what is acknowledged by now, a real one in a few transactions;
+        (commits, LSN).
+        """
         engine, name = self.context.primary_engine, db.spec.name
         t = self._writes_until(db)
         if self._transactions > 1:
             since = db.committed_us
             for i in range(1, self._transactions):
-                engine.commit_to(name, *self.written_at(db, since + (t - since) * i // self._transactions))
+                engine.commit_to(
+                    name, *self.written_at(db, since + (t - since) * i // self._transactions)
+                )
             db.committed_us = t
         written = self.written_at(db, t)
         engine.commit_to(name, *written)
@@ -387,7 +452,8 @@ class Primary:
         """The database is gone from here; its running jobs die."""
         if db.failed:
             return
-        wrote_until_now = db.writes_until_us is None  # else it has had its last commit, and perhaps its tail taken
+        # else it has had its last commit, and perhaps its tail taken
+        wrote_until_now = db.writes_until_us is None
         if wrote_until_now:
             db.writes_until_us = self.context.now_us
         db.failed = failure_class
@@ -425,7 +491,8 @@ class Primary:
         db = self.databases[files[0].database]
         for file in files:
             file.at_primary = False
-            if not share.writing(file.number):  # seen before it was finished, and not a file of its own yet
+            # seen before it was finished, and not a file of its own yet
+            if not share.writing(file.number):
                 share.remove(file.nominal_bytes)
             if not file.whole and file in db.torn:
                 db.torn.remove(file)

@@ -1,4 +1,6 @@
-"""One database at the primary, and the jobs that back it up: what is wanted, what is being made, what is known of it."""
+"""One database at the primary, and the jobs that back it up: what is wanted, what is being made,
+what is known of it.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,20 @@ from dr_sim.scenario.model import Database
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.sharing import Flow
 
-REFUSED = "refused by the engine"  # why a backup was skipped; the engine's own words stand beside it
+# why a backup was skipped; the engine's own words stand beside it
+REFUSED = "refused by the engine"
 FIRST_LSN = 1  # of every database: 0 is no LSN, a base of 0 means none
 NAME_MEMORY_US = 60_000_000  # names are by the second; after a quiet minute all are forgotten
-LONGEST_MEMORY_US = 3_600_000_000  # of one that is never quiet: a log each second and fulls between run ahead by seconds a day
+# of one that is never quiet: a log each second and fulls between run ahead by seconds a day
+LONGEST_MEMORY_US = 3_600_000_000
 
 
 @dataclass(slots=True)
 class Order:
-    """What backup is wanted. answer is called with the finished file, None if it died; elsewhere: by someone else, and
-    its file goes to a place of his own: it takes no room of ours, and is not copied, kept or counted."""
+    """What backup is wanted. answer is called with the finished file, None if it died; elsewhere:
+    by someone else, and its file goes to a place of his own: it takes no room of ours, and is not
+    copied, kept or counted.
+    """
 
     kind: Kind
     answer: Callable[[BackupFile | None], None] | None = None
@@ -35,7 +41,9 @@ class Job:
 
     __slots__ = ("amount", "db", "file", "flow", "op", "order", "path")
 
-    def __init__(self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order, path: str) -> None:
+    def __init__(
+        self, db: PrimaryDatabase, op: Backup, file: BackupFile, order: Order, path: str
+    ) -> None:
         self.db = db
         self.path = path  # where it writes
         self.op = op
@@ -46,12 +54,34 @@ class Job:
 
 
 class PrimaryDatabase:
-    """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it goes on)."""
+    """One database at the primary. writes_until_us: it acknowledges nothing from then on (None: it
+    goes on).
+    """
 
     __slots__ = (
-        "believed", "committed_us", "crosses_fork", "cut_next_ppm", "down", "failed", "files_made", "hollow", "index", "last_full_lsn", "log_broken", "named",
-        "named_us", "paused", "running", "shelf", "show_next_ppm", "simple", "spec", "torn", "waiting", "writes_until_us",
-    )  # fmt: skip
+        "believed",
+        "committed_us",
+        "crosses_fork",
+        "cut_next_ppm",
+        "down",
+        "failed",
+        "files_made",
+        "hollow",
+        "index",
+        "last_full_lsn",
+        "log_broken",
+        "named",
+        "named_us",
+        "paused",
+        "running",
+        "shelf",
+        "show_next_ppm",
+        "simple",
+        "spec",
+        "torn",
+        "waiting",
+        "writes_until_us",
+    )
 
     def __init__(self, index: int, spec: Database) -> None:
         self.index = index
@@ -62,17 +92,22 @@ class PrimaryDatabase:
         self.files_made = 0
         self.shelf = Shelf()  # the whole files in the share, for retention
         self.torn: list[BackupFile] = []  # the others there
-        self.named: dict[str, int] = {}  # names given lately, and when, oldest first: the next must differ from them
+        # names given lately, and when, oldest first: the next must differ from them
+        self.named: dict[str, int] = {}
         self.named_us = 0
         self.last_full_lsn = FIRST_LSN
         self.committed_us = 0  # up to when a real engine has committed
         self.crosses_fork = False  # its next log is the first one since it was promoted
         self.cut_next_ppm = 0  # a fault: the next log backup is cut off at this part of its bytes
-        self.show_next_ppm = 0  # a fault: the next log backup's file is replicated when so much of it is written
-        self.hollow: list[Kind] = []  # a fault: backups of these kinds report success and hold nothing
-        self.believed: list[Kind] = []  # those of them of which the server thinks that they were made
+        # a fault: the next log backup's file is replicated when so much of it is written
+        self.show_next_ppm = 0
+        # a fault: backups of these kinds report success and hold nothing
+        self.hollow: list[Kind] = []
+        # those of them of which the server thinks that they were made
+        self.believed: list[Kind] = []
         self.simple = False  # recovery model SIMPLE: there are no log backups (4208)
-        self.log_broken = False  # it was: there are none until a full or an incremental begins a new chain (4214)
+        # it was: there are none until a full or an incremental begins a new chain (4214)
+        self.log_broken = False
         self.failed = ""  # the failure class that took it
         self.down = False  # its server has fallen: its data and its log are whole
         self.writes_until_us: int | None = None
@@ -102,4 +137,6 @@ class PrimaryDatabase:
     @property
     def odd(self) -> bool:
         """Will its next backup be unlike others?"""
-        return bool(self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken)
+        return bool(
+            self.cut_next_ppm or self.show_next_ppm or self.hollow or self.simple or self.log_broken
+        )

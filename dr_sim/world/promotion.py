@@ -1,4 +1,6 @@
-"""From one primary to the next: fencing, bringing databases online, what was lost, two primaries at once."""
+"""From one primary to the next: fencing, bringing databases online, what was lost, two primaries at
+once.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,23 @@ class Promotion:
     """fork: the one on which it brings databases online; the primary is on the one before."""
 
     def __init__(
-        self, context: Context, primary: Primary, remote: Remote, users: Users, reach: Reach, fork: int
+        self,
+        context: Context,
+        primary: Primary,
+        remote: Remote,
+        users: Users,
+        reach: Reach,
+        fork: int,
     ) -> None:
         self._context = context
         self._primary = primary
         self._remote = remote
         self._users = users
-        self._cut_us = [0] * len(context.scenario.databases)  # up to where each database's restored state reaches
+        # up to where each database's restored state reaches
+        self._cut_us = [0] * len(context.scenario.databases)
         self._promoted: dict[int, tuple[int, int]] = {}  # database -> commits it holds, cut
-        self.lineages: dict[int, Lineage] = {}  # database -> where it comes from as the next primary
+        # database -> where it comes from as the next primary
+        self.lineages: dict[int, Lineage] = {}
         self._two_primaries = False
         self.reach = reach
         self._fork = fork
@@ -40,15 +50,21 @@ class Promotion:
     def restored(self, file: BackupFile, stop: StopAt | None = None) -> None:
         self._cut_us[file.database] = max(0, file.ends_us if stop is None else stop.at_us)
 
-    # ---- fence --------------------------------------------------------------------------------------------------------
+    # ---- fence
     def fence(self, planned: bool) -> tuple[int, str]:
-        """(how long until the answer, '' or why it failed). A fence that arrives works even if its answer does not."""
+        """(how long until the answer, '' or why it failed). A fence that arrives works even if its
+        answer does not.
+        """
         spec = self._context.scenario.failover
         takes_us = spec.fence_us + self._remote.round_trip_us
         alive = [db for db in self._primary.databases if not db.failed]
-        if self._remote.order_arrives() and any(db.failed != "host" for db in self._primary.databases):
+        if self._remote.order_arrives() and any(
+            db.failed != "host" for db in self._primary.databases
+        ):
             arrived_us = self._context.now_us + self._remote.round_trip_us // 2
-            self._context.agenda.at(arrived_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned)
+            self._context.agenda.at(
+                arrived_us + spec.fence_us, Class.FAULT, -1, self._fenced, planned
+            )
             if self._remote.path_up():
                 return takes_us, ""
             return spec.fence_timeout_us, "no answer"
@@ -67,7 +83,7 @@ class Promotion:
         self._context.note("truth.fenced", -1, int(stopped))
         self._end_two_primaries()
 
-    # ---- promote ------------------------------------------------------------------------------------------------------
+    # ---- promote
     def is_promoted(self, database: int) -> bool:
         """Has a failover brought it online here?"""
         return database in self._promoted
@@ -76,12 +92,19 @@ class Promotion:
         """Have the engine do it."""
         spec, fork = self._primary.databases[database].spec, self._fork
         try:
-            return 0, "", fork, self._context.secondary_engine.recover(spec.name, fork, spec.size_bytes)
+            return (
+                0,
+                "",
+                fork,
+                self._context.secondary_engine.recover(spec.name, fork, spec.size_bytes),
+            )
         except EngineError as error:
             return error.number, error.text, 0, 0
 
     def recover_us(self, database: int) -> int:
-        """How long it takes to bring a database online: by the law, and to undo what open transactions wrote."""
+        """How long it takes to bring a database online: by the law, and to undo what open
+        transactions wrote.
+        """
         context = self._context
         failover = context.scenario.failover
         name = self._primary.databases[database].spec.name
@@ -104,18 +127,26 @@ class Promotion:
         workload = context.workloads[database]
         stop = now if db.writes_until_us is None else db.writes_until_us
         acknowledged = workload.commits(stop)
-        context.witness.promoted(now, database, self._fork, reading, self.reach.due_class(database), acknowledged)
+        context.witness.promoted(
+            now, database, self._fork, reading, self.reach.due_class(database), acknowledged
+        )
         self.lineages[database] = context.witness.lineage(database, self._fork, lsn, reading)
         cut = min(self._cut_us[database], stop)
         lacking = min(workload.ack_instant(reading.commits), stop)
-        if reading.commits < workload.commits(cut):  # it holds less than was restored, and said nothing
+        # it holds less than was restored, and said nothing
+        if reading.commits < workload.commits(cut):
             cut = lacking
         context.note(
-            "truth.promoted", database, self._fork, lsn, reading.commits, lacking,
+            "truth.promoted",
+            database,
+            self._fork,
+            lsn,
+            reading.commits,
+            lacking,
             workload.user_bytes(stop) - workload.user_bytes(cut),
             workload.maintenance_bytes(stop) - workload.maintenance_bytes(cut),
             acknowledged - reading.commits,
-        )  # fmt: skip
+        )
         self._promoted[database] = (acknowledged, stop)
         self._users.online(database)
         if db.writes_until_us is None and not self._two_primaries:
@@ -152,4 +183,6 @@ class Promotion:
                 discarded = workload.user_bytes(until) - workload.user_bytes(since)
                 last = workload.ack_instant(commits + more - 1)
                 maintenance = workload.maintenance_bytes(until) - workload.maintenance_bytes(since)
-                context.note("truth.discarded", database, self._fork - 1, discarded, maintenance, more, last)
+                context.note(
+                    "truth.discarded", database, self._fork - 1, discarded, maintenance, more, last
+                )

@@ -1,8 +1,10 @@
-"""What retention deletes: what is due at the primary, and many files at once, rows by columns, each owner in one step.
+"""What retention deletes: what is due at the primary, and many files at once, rows by columns, each
+owner in one step.
 
-At once go only logs that the secondary's database holds already, as nearly all are, whose loss therefore moves nothing
-that would survive. Where disks are limited, where somebody watches the commands, and of all other files each goes by
-itself (Primary.delete, Hands). The records are the same either way.
+At once go only logs that the secondary's database holds already, as nearly all are, whose loss
+therefore moves nothing that would survive. Where disks are limited, where somebody watches the
+commands, and of all other files each goes by itself (Primary.delete, Hands). The records are the
+same either way.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class Pruning:
         self.together = 0
         journal = context.journal
         self._gone = journal.pattern(("seq", "at", *_FILE), [_GONE])
-        self._deleted = journal.pattern(("seq", "at", *_FILE, "database", "name", "key", "nothing"), _DELETED)
+        self._deleted = journal.pattern(
+            ("seq", "at", *_FILE, "database", "name", "key", "nothing"), _DELETED
+        )
 
     def at_primary(self, files: Sequence[BackupFile]) -> None:
         """Files of one database go from the primary's share, in that order."""
@@ -55,24 +59,40 @@ class Pruning:
             journal, now = self._context.journal, self._context.now_us
             texts, seq = journal.texts, journal.take(len(logs))
             columns = {
-                "seq": range(seq, seq + len(logs)), "at": repeat(now), "index": repeat(logs[0].database),
-                "number": [file.number for file in logs], "where": repeat(texts["primary"]), "why": repeat(texts[RETENTION]),
-            }  # fmt: skip
+                "seq": range(seq, seq + len(logs)),
+                "at": repeat(now),
+                "index": repeat(logs[0].database),
+                "number": [file.number for file in logs],
+                "where": repeat(texts["primary"]),
+                "why": repeat(texts[RETENTION]),
+            }
             self._gone.write(columns)
 
-    def at_secondary(self, commands: Sequence[Any], first: int, index: int, store: MemoryStore) -> int:
-        """Carry out commands from that one on, as long as each deletes a log of the database and the next one its counter;
-        how many."""
+    def at_secondary(
+        self, commands: Sequence[Any], first: int, index: int, store: MemoryStore
+    ) -> int:
+        """Carry out commands from that one on, as long as each deletes a log of the database and
+        the next one its counter; how many.
+        """
         database = commands[first].database
         prefix = f"attempts/{database}/"
         by_name = self._context.by_name[index]
         logs, keys = [], []
         for at in range(first, len(commands) - 1, 2):
             delete, save = commands[at], commands[at + 1]
-            if not (isinstance(delete, c.Delete) and isinstance(save, c.Save)) or delete.database != database:
+            if (
+                not (isinstance(delete, c.Delete) and isinstance(save, c.Save))
+                or delete.database != database
+            ):
                 break
             file = by_name.get(delete.name)
-            if file is None or not file.at_secondary or not _is_log(file) or save.key != prefix + delete.name or save.value:
+            if (
+                file is None
+                or not file.at_secondary
+                or not _is_log(file)
+                or save.key != prefix + delete.name
+                or save.value
+            ):
                 break
             logs.append(file)
             keys.append(save.key)
@@ -81,17 +101,29 @@ class Pruning:
         store.forget(keys)
         journal, now = self._context.journal, self._context.now_us
         texts, seq = journal.texts, journal.take(3 * len(logs))
-        ids = [texts[text] for text in (database, logs[0].name, "secondary", RETENTION, keys[0], "")]
-        self._deleted.write({
-            "seq": range(seq, seq + 3 * len(logs), 3), "at": repeat(now), "index": repeat(index),
-            "number": [file.number for file in logs], "where": repeat(ids[2]), "why": repeat(ids[3]),
-            "database": repeat(ids[0]), "name": [texts[file.name] for file in logs], "key": [texts[key] for key in keys],
-            "nothing": repeat(ids[5]),
-        })  # fmt: skip
+        ids = [
+            texts[text] for text in (database, logs[0].name, "secondary", RETENTION, keys[0], "")
+        ]
+        self._deleted.write(
+            {
+                "seq": range(seq, seq + 3 * len(logs), 3),
+                "at": repeat(now),
+                "index": repeat(index),
+                "number": [file.number for file in logs],
+                "where": repeat(ids[2]),
+                "why": repeat(ids[3]),
+                "database": repeat(ids[0]),
+                "name": [texts[file.name] for file in logs],
+                "key": [texts[key] for key in keys],
+                "nothing": repeat(ids[5]),
+            }
+        )
         return 2 * len(logs)
 
     def _at_once(self, logs: list[BackupFile], where: str) -> bool:
-        """They are gone from there, for whoever has them or knows of them; False: they are still there."""
+        """They are gone from there, for whoever has them or knows of them; False: they are still
+        there.
+        """
         context, side = self._context, self._primary if where == "primary" else self._secondary
         if len(logs) < 2 or side.share.limited:
             return False
@@ -107,15 +139,25 @@ class Pruning:
         return True
 
 
-def due_at_primary(context: Context, db: PrimaryDatabase, replication: Replication) -> list[BackupFile]:
-    """What retention takes from the primary's share now (R18): never what a chain or an uncopied file still needs."""
+def due_at_primary(
+    context: Context, db: PrimaryDatabase, replication: Replication
+) -> list[BackupFile]:
+    """What retention takes from the primary's share now (R18): never what a chain or an uncopied
+    file still needs.
+    """
     spec, by_name = context.scenario.primary, context.by_name[db.index]
     keep = (context.primary_utc_us(), spec.retention_us, spec.retention_count)
     if not db.shelf.usual:
         db.shelf = Shelf.of(_whole(by_name))
     gone = None if replication.busy else db.shelf.prunable(*keep)
     if gone is None:
-        gone = prunable([StoredFile(f.name, f.header, copied=not replication.on_its_way(f)) for f in _whole(by_name)], *keep)
+        gone = prunable(
+            [
+                StoredFile(f.name, f.header, copied=not replication.on_its_way(f))
+                for f in _whole(by_name)
+            ],
+            *keep,
+        )
     old_us = context.primary_utc_us() - spec.retention_us
     gone += [f.name for f in db.torn if f.modified_utc_us < old_us]
     return [by_name[name] for name in gone]

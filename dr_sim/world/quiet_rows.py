@@ -1,8 +1,10 @@
-"""The rows of quiet logs, written by columns: of every log the rows that the steps would write, each at its place.
+"""The rows of quiet logs, written by columns: of every log the rows that the steps would write,
+each at its place.
 
-A quiet log's life has six points at which rows are written together. Between them come rows of the witness and
-of the alarm 'window'. Who knows the order of all of them, of one database or of many, gives the seq of the first row at each
-point, by log; `in_turn` finds it for logs of one database, of which each is restored before the next is cut.
+A quiet log's life has six points at which rows are written together. Between them come rows of the
+witness and of the alarm 'window'. Who knows the order of all of them, of one database or of many,
+gives the seq of the first row at each point, by log; `in_turn` finds it for logs of one database,
+of which each is restored before the next is cut.
 """
 
 from __future__ import annotations
@@ -15,45 +17,153 @@ from dr_sim.journal import Journal
 
 POINTS = ("at_cut", "at_finish", "at_landing", "at_told", "at_hash", "at_restore")
 _LINE = (
-    "index", "start", "incarnation", "database", "number", "name", "fork", "first_lsn", "last_lsn", "commits", "base",
-    "differential_base", "cut", "finished", "landed", "hashed", "restored", *POINTS,
-    "sending", "there", "counter_key", "counter", "clock_key", "clock",
-)  # fmt: skip
-"""What differs from log to log, or from stretch to stretch. Texts by their ids; the points by seq."""
+    "index",
+    "start",
+    "incarnation",
+    "database",
+    "number",
+    "name",
+    "fork",
+    "first_lsn",
+    "last_lsn",
+    "commits",
+    "base",
+    "differential_base",
+    "cut",
+    "finished",
+    "landed",
+    "hashed",
+    "restored",
+    *POINTS,
+    "sending",
+    "there",
+    "counter_key",
+    "counter",
+    "clock_key",
+    "clock",
+)
+"""What differs from log to log, or from stretch to stretch. Texts by their ids; the points by seq.
+"""
 _MOVING_LINE = (*_LINE, "host", "site", "lacking")
 
 _SIZE = "last_lsn-first_lsn"
 _CARRIED = "carried"
-"""Stands for the base that a log tells of, which is 'base', or 0 by the rules of an engine whose logs tell of none."""
+"""Stands for the base that a log tells of, which is 'base', or 0 by the rules of an engine whose
+logs tell of none.
+"""
 _ROWS = (
-    ("truth.backup_begin", "at_cut", "cut", "index", "number", "2", "fork", "first_lsn", "last_lsn", "commits"),
-    ("truth.backup_finished", "at_finish", "finished", "index",
-     "number", "2", "fork", "first_lsn", "last_lsn", "commits", _SIZE, "name"),
+    (
+        "truth.backup_begin",
+        "at_cut",
+        "cut",
+        "index",
+        "number",
+        "2",
+        "fork",
+        "first_lsn",
+        "last_lsn",
+        "commits",
+    ),
+    (
+        "truth.backup_finished",
+        "at_finish",
+        "finished",
+        "index",
+        "number",
+        "2",
+        "fork",
+        "first_lsn",
+        "last_lsn",
+        "commits",
+        _SIZE,
+        "name",
+    ),
     ("truth.file_state", "at_finish+1", "finished", "index", "number", "sending"),
     ("truth.transfer_bytes", "at_landing", "landed", "index", "number", _SIZE),
     ("truth.file_state", "at_landing+1", "landed", "index", "number", "there"),
-    ("truth.landed", "at_landing+2", "landed", "index", "number", "2", "fork", "first_lsn", "last_lsn", "1", "name"),
-    ("seen.Landed", "at_told", "landed", "index",
-     "landed", "landed+start", "0", "database", "name", "finished+start", _SIZE),
+    (
+        "truth.landed",
+        "at_landing+2",
+        "landed",
+        "index",
+        "number",
+        "2",
+        "fork",
+        "first_lsn",
+        "last_lsn",
+        "1",
+        "name",
+    ),
+    (
+        "seen.Landed",
+        "at_told",
+        "landed",
+        "index",
+        "landed",
+        "landed+start",
+        "0",
+        "database",
+        "name",
+        "finished+start",
+        _SIZE,
+    ),
     ("seen.Validate", "at_told+1", "landed", "index", "database", "name"),
-    ("seen.Validated", "at_hash", "hashed", "index", "hashed", "hashed+start", "incarnation", "database", "name",
-     "database", "number", "2", "fork", "first_lsn", "last_lsn", "base", _CARRIED, "0", "fork", "0",
-     "cut+start", "finished+start", "0", "0", _SIZE),
+    (
+        "seen.Validated",
+        "at_hash",
+        "hashed",
+        "index",
+        "hashed",
+        "hashed+start",
+        "incarnation",
+        "database",
+        "name",
+        "database",
+        "number",
+        "2",
+        "fork",
+        "first_lsn",
+        "last_lsn",
+        "base",
+        _CARRIED,
+        "0",
+        "fork",
+        "0",
+        "cut+start",
+        "finished+start",
+        "0",
+        "0",
+        _SIZE,
+    ),
     ("seen.Save", "at_hash+1", "hashed", "-1", "counter_key", "counter"),
     ("seen.RenameWorkingCopy", "at_hash+2", "hashed", "index", "database", "name", "1"),
     ("seen.Restore", "at_hash+3", "hashed", "index", "database", "name", "0"),
     ("truth.restored", "at_restore", "restored", "index", "number", "fork", "last_lsn", "commits"),
-    ("seen.Restored", "at_restore+1", "restored", "index",
-     "restored", "restored+start", "incarnation", "database", "name", "fork", "last_lsn", "differential_base"),
+    (
+        "seen.Restored",
+        "at_restore+1",
+        "restored",
+        "index",
+        "restored",
+        "restored+start",
+        "incarnation",
+        "database",
+        "name",
+        "fork",
+        "last_lsn",
+        "differential_base",
+    ),
     ("seen.Save", "at_restore+2", "restored", "-1", "clock_key", "clock"),
-)  # fmt: skip
+)
 
 
 _SHOWN = (
     ("truth.survivable", "at_finish-1", "finished", "index", "host", "fork", "commits", "lacking"),
     ("truth.survivable", "at_told-1", "landed", "index", "site", "fork", "commits", "lacking"),
 )
-"""What the witness shows of nearly every log: another commit would survive, once it is finished and once it has landed."""
+"""What the witness shows of nearly every log: another commit would survive, once it is finished and
+once it has landed.
+"""
 _SURVIVABLE = ("truth.survivable", "seq", "at", "index", "class", "fork", "commits", "lacking")
 _SENT = ("truth.file_state", "seq", "at", "index", "number", "state")
 _RING = ("seq", "at", "goes_to", "index", "scope", "what", "incarnation", "start")
@@ -65,8 +175,9 @@ _RING_ROWS = (
 
 @dataclass(slots=True)
 class Ring:
-    """The alarm 'window' goes off before the rows at that point of a log's life, and only moves itself on; once in a life
-    at the most."""
+    """The alarm 'window' goes off before the rows at that point of a log's life, and only moves
+    itself on; once in a life at the most.
+    """
 
     point: int  # of POINTS
     at_us: int
@@ -75,8 +186,10 @@ class Ring:
 
 @dataclass(slots=True)
 class Places:
-    """Seqs: by log, of the first row at each point, and of what the witness shows of class 'host' and 'site', if it does; in
-    the order of the logs, of the alarm's. rows: how many there are in all."""
+    """Seqs: by log, of the first row at each point, and of what the witness shows of class 'host'
+    and 'site', if it does; in the order of the logs, of the alarm's. rows: how many there are in
+    all.
+    """
 
     points: dict[str, list[int]]
     host: list[int]
@@ -85,9 +198,12 @@ class Places:
     rows: int
 
 
-def in_turn(first: int, host_us: Sequence[int], site_us: Sequence[int], rings: Mapping[int, Ring]) -> Places:
-    """Of logs of one database, one after the other, from that seq on. host_us, site_us: as Witness.shipped tells; rings: by
-    log, in their order."""
+def in_turn(
+    first: int, host_us: Sequence[int], site_us: Sequence[int], rings: Mapping[int, Ring]
+) -> Places:
+    """Of logs of one database, one after the other, from that seq on. host_us, site_us: as
+    Witness.shipped tells; rings: by log, in their order.
+    """
     cut: list[int] = []
     finish: list[int] = []
     landing: list[int] = []
@@ -124,7 +240,9 @@ def in_turn(first: int, host_us: Sequence[int], site_us: Sequence[int], rings: M
 
 
 class QuietRows:
-    """Where they are written, in any order, of one database or of many: a column each, repeat(value) where all are alike."""
+    """Where they are written, in any order, of one database or of many: a column each,
+    repeat(value) where all are alike.
+    """
 
     def __init__(self, journal: Journal, carries_base: bool) -> None:
         carried = "base" if carries_base else "0"
@@ -151,18 +269,32 @@ class QuietRows:
         self._logs.write(columns)
 
     def sent(self, columns: Mapping[str, Iterable[int]]) -> None:
-        """Of logs that have waited for their transfer: that begins. columns: by the names in _SENT."""
+        """Of logs that have waited for their transfer: that begins. columns: by the names in
+        _SENT.
+        """
         self._sent.write(columns)
 
     def moving_logs(self, columns: Mapping[str, Iterable[int]], lacking_us: Iterable[int]) -> None:
-        """Logs of which each shows that another commit would survive, of both classes; columns: as of `logs`."""
+        """Logs of which each shows that another commit would survive, of both classes; columns: as
+        of `logs`.
+        """
         texts = self._texts
         self._lately = self._moving
-        self._moving.write({**columns, "host": repeat(texts["host"]), "site": repeat(texts["site"]), "lacking": lacking_us})
+        self._moving.write(
+            {
+                **columns,
+                "host": repeat(texts["host"]),
+                "site": repeat(texts["site"]),
+                "lacking": lacking_us,
+            }
+        )
 
-    def survivable(self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]) -> None:
-        """What the witness shows of a class of failures, where lacking_us is not -1. columns: 'seq', 'at', 'index', 'fork',
-        'commits'."""
+    def survivable(
+        self, cls: str, lacking_us: Sequence[int], columns: Mapping[str, Iterable[int]]
+    ) -> None:
+        """What the witness shows of a class of failures, where lacking_us is not -1. columns:
+        'seq', 'at', 'index', 'fork', 'commits'.
+        """
         shows = [at_us >= 0 for at_us in lacking_us]
         columns = {**columns, "lacking": lacking_us, "class": repeat(self._texts[cls])}
         self._survivable.write({name: compress(column, shows) for name, column in columns.items()})
@@ -170,4 +302,6 @@ class QuietRows:
     def rings(self, rings: Sequence[Ring], columns: Mapping[str, Iterable[int]]) -> None:
         """columns: 'seq', 'index', 'scope', 'incarnation', 'start'."""
         at, goes_to = [ring.at_us for ring in rings], [ring.goes_to_us for ring in rings]
-        self._rings.write({**columns, "at": at, "goes_to": goes_to, "what": repeat(self._texts["window"])})
+        self._rings.write(
+            {**columns, "at": at, "goes_to": goes_to, "what": repeat(self._texts["window"])}
+        )

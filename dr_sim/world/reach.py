@@ -1,16 +1,20 @@
-"""What recovery could lay its hands on in a failover, by what was so, never by what the recovery logic did about it.
+"""What recovery could lay its hands on in a failover, by what was so, never by what the recovery
+logic did about it.
 
-Theory of operation. A database that died alone leaves its log and the backup share, a lost host the share, a lost site only
-what had landed. All of that is due at the promotion (witness.py, `short_recovery`), unless one of these was so:
-- the primary's share or the path to it was down at some time from the failover's begin on: a dead primary is not asked
-  again and again;
+Theory of operation. A database that died alone leaves its log and the backup share, a lost host the
+share, a lost site only what had landed. All of that is due at the promotion (witness.py,
+`short_recovery`), unless one of these was so:
+- the primary's share or the path to it was down at some time from the failover's begin on: a dead
+primary is not asked again and again;
 - the drain has lasted for as long as the scenario lets it;
-- a file that is whole in the primary's share was damaged in each of the copies that the scenario's attempts allow;
+- a file that is whole in the primary's share was damaged in each of the copies that the scenario's
+attempts allow;
 - there was no room at the secondary for a full;
 - the engine refused a whole backup that fits the copy, while nobody was reading it;
-- the tail-log backup was cut off as often as the attempts allow: then what the share holds is due, and no tail.
-Each is seen here where it happens, in the link, the shares and the engines. Nothing that the recovery logic says, gives up
-or asks for comes in: a logic that does not try has no excuse.
+- the tail-log backup was cut off as often as the attempts allow: then what the share holds is due,
+and no tail. Each is seen here where it happens, in the link, the shares and the engines. Nothing
+that the recovery logic says, gives up or asks for comes in: a logic that does not try has no
+excuse.
 """
 
 from __future__ import annotations
@@ -36,14 +40,17 @@ class Reach:
         self._on = False
         self._cut = False  # the path was down at some time since the failover began
         self._drains_since_us = -1
-        self._damaged: dict[int, dict[int, int]] = {}  # by database and file, copies that landed damaged
+        # by database and file, copies that landed damaged
+        self._damaged: dict[int, dict[int, int]] = {}
         self._refused: set[int] = set()  # databases of which the engine refused what fits
         self._tails_cut: dict[int, int] = {}
         link.on_change.append(self._path_changed)
 
-    # ---- what is so -------------------------------------------------------------------------------------------------
+    # ---- what is so
     def phase(self, phase: str) -> None:
-        """A failover begins, drains, or is called off. Announced again after a restart, it began when it began."""
+        """A failover begins, drains, or is called off. Announced again after a restart, it began
+        when it began.
+        """
         if phase == _BEGINS and not self._on:
             self._on, self._cut = True, not self._remote.path_up()
         elif phase == _DRAINS and self._drains_since_us < 0:
@@ -74,13 +81,19 @@ class Reach:
     def tail_cut_off(self, database: int) -> None:
         self._tails_cut[database] = self._tails_cut.get(database, 0) + 1
 
-    # ---- what is due ------------------------------------------------------------------------------------------------
+    # ---- what is due
     def due_class(self, database: int) -> str:
-        """The class of failure that what was within reach would have survived. Where nothing had failed or been stopped by
-        plan, only what had landed is due."""
+        """The class of failure that what was within reach would have survived. Where nothing had
+        failed or been stopped by plan, only what had landed is due.
+        """
         db = self._primary.databases[database]
         lost = db.failed or ("database" if self._primary.quiesced else "site")
-        if self._cut or not self._remote.path_up() or self._limit_is_over() or database in self._refused:
+        if (
+            self._cut
+            or not self._remote.path_up()
+            or self._limit_is_over()
+            or database in self._refused
+        ):
             return "site"
         if any(copies > self._attempts for copies in self._damaged.get(database, {}).values()):
             return "site"
@@ -89,4 +102,7 @@ class Reach:
         return lost
 
     def _limit_is_over(self) -> bool:
-        return self._drains_since_us >= 0 and self._context.now_us - self._drains_since_us >= self._limit_us
+        return (
+            self._drains_since_us >= 0
+            and self._context.now_us - self._drains_since_us >= self._limit_us
+        )

@@ -1,4 +1,5 @@
-"""What was recorded somewhere happens here: the link's bandwidth and outages, and how slow restores are, step by step.
+"""What was recorded somewhere happens here: the link's bandwidth and outages, and how slow restores
+are, step by step.
 
 Each change is an entry of the agenda, so nothing quiet is taken past one.
 """

@@ -1,5 +1,6 @@
-"""A database's recovery model: while it is SIMPLE its log is not kept, and afterwards the chain begins anew with the next
-full or incremental."""
+"""A database's recovery model: while it is SIMPLE its log is not kept, and afterwards the chain
+begins anew with the next full or incremental.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def set_simple(primary: Primary, db: PrimaryDatabase, simple: bool) -> None:
 
 
 def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
-    """A full or an incremental of a database that was in SIMPLE begins: from here on its log is kept again."""
+    """A full or an incremental of a database that was in SIMPLE begins: from here on its log is
+    kept again.
+    """
     db.log_broken = False
     _discard_log(primary, db)
     primary.context.witness.log_kept(primary.context.now_us, db.index, db.spec.log.kind != "none")
@@ -30,8 +33,9 @@ def begin_chain(primary: Primary, db: PrimaryDatabase) -> None:
 
 
 def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
-    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE. Before its first full the
-    database has no chain of logs that could be broken (4214)."""
+    """The log up to now is truncated and nobody has it: a checkpoint in recovery model SIMPLE.
+    Before its first full the database has no chain of logs that could be broken (4214).
+    """
     context = primary.context
     commits, lsn = primary.catch_up(db)
     engine, utc = context.primary_engine, context.primary_utc_us()
@@ -40,9 +44,13 @@ def _discard_log(primary: Primary, db: PrimaryDatabase) -> None:
         return
     number, path = db.next_number, f"{context.primary_shares[db.index]}/discarded"
     try:
-        op = engine.begin_backup(db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number)
+        op = engine.begin_backup(
+            db.spec.name, Kind.LOG, path, utc, lsn - log_from, backup_id=number
+        )
     except EngineError as error:
-        context.note("truth.backup_skipped", db.index, int(Kind.LOG), REFUSED, f"{error.number} {error.text}")
+        context.note(
+            "truth.backup_skipped", db.index, int(Kind.LOG), REFUSED, f"{error.number} {error.text}"
+        )
         return
     db.files_made += 1
     header = op.finish(commits, lsn, utc).header

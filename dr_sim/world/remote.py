@@ -1,6 +1,8 @@
-"""What the secondary can ask of the primary's site over the management path: jobs, files, backups, the tail.
+"""What the secondary can ask of the primary's site over the management path: jobs, files, backups,
+the tail.
 
-The path is the heartbeats': their own, or the data link. A dead site answers nothing; a dead host's share still does.
+The path is the heartbeats': their own, or the data link. A dead site answers nothing; a dead host's
+share still does.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from dr_sim.world.replication import Replication
 
 
 class Remote:
-    def __init__(self, context: Context, link: Link, primary: Primary, replication: Replication) -> None:
+    def __init__(
+        self, context: Context, link: Link, primary: Primary, replication: Replication
+    ) -> None:
         self._context = context
         self._link = link
         self._primary = primary
         self._replication = replication
         self._tail_asked: dict[int, list[Callable[[BackupFile | None], None]]] = {}
         self._tails: dict[int, BackupFile] = {}
-        self._covering: dict[int, BackupFile | None] = {}  # by database, what ask_primary answered last
+        # by database, what ask_primary answered last
+        self._covering: dict[int, BackupFile | None] = {}
 
     def path_up(self) -> bool:
         """Questions get there and answers come back, as far as the network goes."""
@@ -36,24 +41,42 @@ class Remote:
     @property
     def round_trip_us(self) -> int:
         """What a question and its answer take there, beyond the usual round trip."""
-        return self._link.distance_us if self._context.scenario.heartbeat.own_path else self._link.wait_us
+        return (
+            self._link.distance_us
+            if self._context.scenario.heartbeat.own_path
+            else self._link.wait_us
+        )
 
     def order_arrives(self) -> bool:
         """An order gets there; whether its answer comes back is another matter."""
-        return self._primary.share_up and (self._context.scenario.heartbeat.own_path or self._link.back_up)
+        return self._primary.share_up and (
+            self._context.scenario.heartbeat.own_path or self._link.back_up
+        )
 
-    def ask_primary(self, database: int, fork: int, lsn: int) -> tuple[bool, str, bool, bool, str, int]:
-        """(reachable, covering name, copying, remakeable, why jobs are paused, what the clock there shows)."""
+    def ask_primary(
+        self, database: int, fork: int, lsn: int
+    ) -> tuple[bool, str, bool, bool, str, int]:
+        """(reachable, covering name, copying, remakeable, why jobs are paused, what the clock there
+        shows).
+        """
         db = self._primary.databases[database]
         if not self.path_up() or db.failed:
             return False, "", False, False, "", 0
         covering = self._covering.get(database)
-        if covering is None or not _covers(covering, fork, lsn):  # asked again and again as long as it is on its way
+        # asked again and again as long as it is on its way
+        if covering is None or not _covers(covering, fork, lsn):
             covering = self._covering[database] = self._newest_covering(database, fork, lsn)
         copying = covering is not None and self._replication.on_its_way(covering)
         kept = not (db.simple or db.log_broken)
         remakeable = kept and self._context.primary_engine.log_starts_at(db.spec.name) <= lsn
-        return True, covering.name if covering else "", copying, remakeable, db.paused[-1] if db.paused else "", self._context.primary_utc_us()
+        return (
+            True,
+            covering.name if covering else "",
+            copying,
+            remakeable,
+            db.paused[-1] if db.paused else "",
+            self._context.primary_utc_us(),
+        )
 
     def _newest_covering(self, database: int, fork: int, lsn: int) -> BackupFile | None:
         for file in reversed(self._context.by_name[database].values()):
@@ -74,7 +97,9 @@ class Remote:
             self._replication.offer(file)
         return ""
 
-    def take_backup(self, database: int, kind: Kind, answer: Callable[[BackupFile | None], None]) -> str:
+    def take_backup(
+        self, database: int, kind: Kind, answer: Callable[[BackupFile | None], None]
+    ) -> str:
         if not self.path_up():
             return "unreachable"
         return self._primary.begin(self._primary.databases[database], kind, answer)
@@ -83,10 +108,13 @@ class Remote:
         if not self.path_up():
             return False, []
         waiting = self._replication.waiting(database)
-        return True, [file for file in waiting if file.whole or file.kind is Kind.LOG]  # a full that was cut off is not finished
+        # a full that was cut off is not finished
+        return True, [file for file in waiting if file.whole or file.kind is Kind.LOG]
 
     def list_share(self, database: int) -> tuple[bool, dict[str, BackupHeader]]:
-        """The headers of the whole backups that lie in the primary's share, oldest first, read out of their bytes."""
+        """The headers of the whole backups that lie in the primary's share, oldest first, read out
+        of their bytes.
+        """
         if not self.path_up():
             return False, {}
         context, found = self._context, {}
@@ -102,15 +130,19 @@ class Remote:
         if not self.path_up():
             return dict.fromkeys(names, "unreachable")
         by_name = self._context.by_name[database]
-        files = [file for name in names if (file := by_name.get(name)) is not None and file.at_primary]
+        files = [
+            file for name in names if (file := by_name.get(name)) is not None and file.at_primary
+        ]
         self._replication.prefer(database, files)
         there = {file.name for file in files}
         return {name: "missing" for name in names if name not in there}
 
     def take_tail(self, database: int, answer: Callable[[BackupFile | None], None]) -> str:
-        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is lost.
+        """Tail-log backup; returns why not. Needs the log's files: not after a host or a site is
+        lost.
 
-        Asked again (after a crash, or by a failover that waits), it is the same tail: there is only one.
+        Asked again (after a crash, or by a failover that waits), it is the same tail: there is only
+        one.
         """
         db = self._primary.databases[database]
         if not self.path_up():
@@ -122,21 +154,30 @@ class Remote:
         if db.spec.log.kind == "none":
             return "takes no log backups"
         if database in self._tails:
-            self._context.agenda.at(self._context.now_us, Class.ANSWER, database, answer, self._tails[database])
+            self._context.agenda.at(
+                self._context.now_us, Class.ANSWER, database, answer, self._tails[database]
+            )
             return ""
         if database in self._tail_asked:
             self._tail_asked[database].append(answer)
             return ""
         _, lsn = self._primary.written(db)
         if lsn <= self._primary.log_space.log_from(db) and not db.crosses_fork:
-            on_way = [f for f in self._replication.waiting(database) if f.kind is Kind.LOG and f.whole]
+            on_way = [
+                f for f in self._replication.waiting(database) if f.kind is Kind.LOG and f.whole
+            ]
             if not on_way:
                 return "nothing new"
-            # an ordinary log backup, finished since the share was asked after, has the end of the log
-            self._context.agenda.at(self._context.now_us, Class.ANSWER, database, answer, on_way[-1])
+            # an ordinary log backup, finished since the share was asked after, has the end of the
+            # log
+            self._context.agenda.at(
+                self._context.now_us, Class.ANSWER, database, answer, on_way[-1]
+            )
             return ""
         self._tail_asked[database] = [answer]
-        reason = self._primary.begin(db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True)
+        reason = self._primary.begin(
+            db, Kind.LOG, lambda file: self._tail_done(database, file), tail=True
+        )
         if reason:
             del self._tail_asked[database]
         return reason
@@ -151,4 +192,10 @@ class Remote:
 def _covers(file: BackupFile, fork: int, lsn: int) -> bool:
     """Can it be sent, and does it hold that position?"""
     h = file.header
-    return h.first_lsn <= lsn < h.last_lsn and h.fork == fork and h.kind is Kind.LOG and file.at_primary and file.whole
+    return (
+        h.first_lsn <= lsn < h.last_lsn
+        and h.fork == fork
+        and h.kind is Kind.LOG
+        and file.at_primary
+        and file.whole
+    )

@@ -1,11 +1,12 @@
 """One-way replication from the primary's share to the secondary's, which bears another name.
 
-Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every file passes through its
-folder's staging area on the way (folder.py); above its high watermark the oldest staged files are purged down to the low one, and no
-transfer begins while that lasts. A transfer that the link cuts is retried after a back-off, for ever; large files
-resume, small ones start again. A connection that finds the link down backs off as a whole.
-A copy claims its room at the other side before it begins; where there is none replication stops, as it does for staging,
-and goes on when there is room again (Windows' DFS Replication tells of it as events 4004 and 4502).
+Files go as soon as they are finished (or when a copy job is due), up to `slots` at a time. Every
+file passes through its folder's staging area on the way (folder.py); above its high watermark the
+oldest staged files are purged down to the low one, and no transfer begins while that lasts. A
+transfer that the link cuts is retried after a back-off, for ever; large files resume, small ones
+start again. A connection that finds the link down backs off as a whole. A copy claims its room at
+the other side before it begins; where there is none replication stops, as it does for staging, and
+goes on when there is room again (Windows' DFS Replication tells of it as events 4004 and 4502).
 """
 
 from __future__ import annotations
@@ -25,17 +26,24 @@ from dr_sim.world.volume import Volume
 
 _STATE = KIND_ID["truth.file_state"]
 _SENT = KIND_ID["truth.transfer_bytes"]
-_AT_REST = ("", "landed", "gone")  # states of a file that is on no way: new, there, or not to be had
+# states of a file that is on no way: new, there, or not to be had
+_AT_REST = ("", "landed", "gone")
 _PRIORITY = {Kind.LOG: 0, Kind.INCREMENTAL: 1, Kind.FULL: 2}
 
 
 class Replication:
-    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data; `cut_short`: what they leave of
-    the bytes that cross, called as (file, bytes) -> bytes. `land` is the other side."""
+    """`in_transit`: what faults do to bytes on their way, called as (file, data) -> data;
+    `cut_short`: what they leave of the bytes that cross, called as (file, bytes) -> bytes. `land`
+    is the other side.
+    """
 
     def __init__(
-        self, context: Context, link: Link, land: Callable[[BackupFile, bytes], None], landing: Volume
-    ) -> None:  # fmt: skip
+        self,
+        context: Context,
+        link: Link,
+        land: Callable[[BackupFile, bytes], None],
+        landing: Volume,
+    ) -> None:
         self._context = context
         self._landing = landing  # the share at the other side
         self._claimed: dict[int, int] = {}  # of it, for files that have not landed
@@ -55,10 +63,13 @@ class Replication:
         self.cut_short: list[Callable[[BackupFile, int], int]] = []
         self.hold_until: list[Callable[[BackupFile], int]] = []
         self._stops = 0  # reasons for the replicator to stand still
-        self._preferred: dict[int, set[int]] = {}  # by database: files that are sent before any other of it
+        # by database: files that are sent before any other of it
+        self._preferred: dict[int, set[int]] = {}
         self._again: set[int] = set()  # files that have changed while they were being sent
-        self._purged_for: dict[Folder, BackupFile] = {}  # whose staging area is being purged, and for which file
-        self._lacks_room: BackupFile | None = None  # the last file that found no room at the other side
+        # whose staging area is being purged, and for which file
+        self._purged_for: dict[Folder, BackupFile] = {}
+        # the last file that found no room at the other side
+        self._lacks_room: BackupFile | None = None
         link.on_change.append(self._link_changed)
         landing.changed.append(self._room_changed)
 
@@ -86,7 +97,9 @@ class Replication:
         return "off" if folder.off else "staging" if folder.full else "queued"
 
     def _waits_for(self, file: BackupFile) -> str:
-        """The state of a file in the queue: what it waits for now. Where only a slot is lacking that is 'queued'."""
+        """The state of a file in the queue: what it waits for now. Where only a slot is lacking
+        that is 'queued'.
+        """
         folder = self._of(file)
         if folder.off:
             return "off"
@@ -99,14 +112,18 @@ class Replication:
         return "queued" if self._link.forward_up else "waiting"
 
     def _show_waiting(self) -> None:
-        """What holds the queue has changed: each file in it is shown to wait for what it waits for now."""
+        """What holds the queue has changed: each file in it is shown to wait for what it waits for
+        now.
+        """
         for file in self._queue:
             state = self._waits_for(file)
             if state != file.state and not (state == "queued" and file.state == "no_room"):
                 self._set(file, state)
 
     def prefer(self, database: int, files: Sequence[BackupFile]) -> None:
-        """Send these of a database first and in that order; whatever else of it waits is sent once they have landed."""
+        """Send these of a database first and in that order; whatever else of it waits is sent once
+        they have landed.
+        """
         wanted = {file.number for file in files}
         for number, (file, flow, amount) in list(self._sending.items()):
             if file.database == database and number not in wanted:
@@ -115,7 +132,11 @@ class Replication:
                 self._set(file, self._waits_for(file))
         if wanted:
             self._preferred[database] = wanted
-        first = [file for file in files if file.number not in self._sending and file.number not in self._held]
+        first = [
+            file
+            for file in files
+            if file.number not in self._sending and file.number not in self._held
+        ]
         rest = [file for file in self._queue if file.number not in wanted]
         self._not_due = [file for file in self._not_due if file.number not in wanted]
         for file in first:
@@ -135,7 +156,12 @@ class Replication:
 
     def on_its_way(self, file: BackupFile) -> bool:
         number = file.number
-        return number in self._sending or number in self._held or file in self._queue or file in self._not_due
+        return (
+            number in self._sending
+            or number in self._held
+            or file in self._queue
+            or file in self._not_due
+        )
 
     @property
     def busy(self) -> bool:
@@ -144,23 +170,37 @@ class Replication:
 
     def waiting(self, database: int) -> list[BackupFile]:
         """Finished files of a database that have not landed, oldest first."""
-        sending, held = [f for f, _, _ in self._sending.values()], [f for f, _ in self._held.values()]
+        sending, held = (
+            [f for f, _, _ in self._sending.values()],
+            [f for f, _ in self._held.values()],
+        )
         under_way = sending + held + list(self._queue) + self._not_due
         return sorted((f for f in under_way if f.database == database), key=lambda f: f.number)
 
     @property
     def blocked(self) -> bool:
-        """Something cannot begin: backing off, stopped, or a folder's staging area or membership keeps it."""
-        return self._retry is not None or self._stops > 0 or any(folder.blocked for folder in self._folders)
+        """Something cannot begin: backing off, stopped, or a folder's staging area or membership
+        keeps it.
+        """
+        return (
+            self._retry is not None
+            or self._stops > 0
+            or any(folder.blocked for folder in self._folders)
+        )
 
-    # ---- for the express lane ---------------------------------------------------------------------------------------------
+    # ---- for the express lane
     @property
     def idle(self) -> bool:
         """Would a new file be sent at once, and nothing be done to it?"""
         return not (
-            self._queue or self._sending or self.blocked or self._spec.every_us or self.in_transit or self.hold_until
+            self._queue
+            or self._sending
+            or self.blocked
+            or self._spec.every_us
+            or self.in_transit
+            or self.hold_until
             or self.cut_short
-        )  # fmt: skip
+        )
 
     def staging_bytes(self, database: int) -> int:
         """How much fits there without purging."""
@@ -173,7 +213,7 @@ class Replication:
             keep(file.number, file.nominal_bytes)
             file.state = "landed"
 
-    # ---- sending ------------------------------------------------------------------------------------------------------
+    # ---- sending
     def _pump(self) -> None:
         while len(self._sending) < self._spec.slots and self._retry is None and not self._stops:
             place = self._first()
@@ -200,8 +240,9 @@ class Replication:
             self._send(file)
 
     def _first(self) -> int | None:
-        """The place in the queue of the first file that may be sent. Looked for only where folders differ: while a staging
-        area is purged thousands may wait, and each file that comes asks."""
+        """The place in the queue of the first file that may be sent. Looked for only where folders
+        differ: while a staging area is purged thousands may wait, and each file that comes asks.
+        """
         blocked = [folder.blocked for folder in self._folders]
         if all(blocked):
             return None
@@ -214,7 +255,11 @@ class Replication:
         return None
 
     def _has_room(self, file: BackupFile) -> bool:
-        return file.at_secondary or file.number in self._claimed or self._landing.fits(file.nominal_bytes)
+        return (
+            file.at_secondary
+            or file.number in self._claimed
+            or self._landing.fits(file.nominal_bytes)
+        )
 
     def _claim(self, file: BackupFile) -> None:
         if not file.at_secondary and file.number not in self._claimed:
@@ -225,7 +270,8 @@ class Replication:
         if self._queue:
             self._pump()
         file = self._lacks_room
-        if file is not None and self._has_room(file):  # there is room now: what it still waits for is a slot
+        # there is room now: what it still waits for is a slot
+        if file is not None and self._has_room(file):
             self._lacks_room = None
             if file.state == "no_room":
                 self._set(file, self._waits_for(file))
@@ -233,14 +279,21 @@ class Replication:
     def _send(self, file: BackupFile) -> None:
         amount = file.nominal_bytes - file.sent_bytes
         if file.at_secondary and file.nominal_bytes > self._spec.resume_above_bytes:
-            amount = amount * self._spec.delta_ppm // 1_000_000  # a changed file: only what differs crosses
+            # a changed file: only what differs crosses
+            amount = amount * self._spec.delta_ppm // 1_000_000
         if file.sent_bytes:
             file.sent_bytes = file.nominal_bytes - amount
         for cut in list(self.cut_short):
             amount = cut(file, amount)
         self._set(file, "sending")
         flow = self._link.shared.start(
-            file.database, amount * 8, self._link.cap_bit_s, self._arrived, file, _PRIORITY[file.kind], self._link.wait_us
+            file.database,
+            amount * 8,
+            self._link.cap_bit_s,
+            self._arrived,
+            file,
+            _PRIORITY[file.kind],
+            self._link.wait_us,
         )
         self._sending[file.number] = (file, flow, amount)
 
@@ -258,7 +311,9 @@ class Replication:
                 data = damage(file, data)
             until = max(hold(file) for hold in self.hold_until) if self.hold_until else 0
             if until > context.agenda._now:
-                entry = context.agenda.at(until, Class.TRANSFER, file.database, self._released, file, data)
+                entry = context.agenda.at(
+                    until, Class.TRANSFER, file.database, self._released, file, data
+                )
                 self._held[file.number] = (file, entry)
             else:
                 self._landed(file, data)
@@ -287,9 +342,11 @@ class Replication:
     def _set(self, file: BackupFile, state: str) -> None:
         file.state = state
         context = self._context
-        context.journal.append(_STATE, context.agenda._now, file.database, file.number, context.journal.texts[state])
+        context.journal.append(
+            _STATE, context.agenda._now, file.database, file.number, context.journal.texts[state]
+        )
 
-    # ---- cuts and back-off ----------------------------------------------------------------------------------------------
+    # ---- cuts and back-off
     def _link_changed(self) -> None:
         if self._link.forward_up:
             if not self._spec.retry_us and self._retry is None:
@@ -317,7 +374,9 @@ class Replication:
             for number in sorted(self._sending, reverse=True):
                 self._cut(*self._sending[number])
             self._sending.clear()
-            self._queue = deque(sorted(self._queue, key=lambda f: (f.number & 0xFFFFFFFF, f.database)))
+            self._queue = deque(
+                sorted(self._queue, key=lambda f: (f.number & 0xFFFFFFFF, f.database))
+            )
 
     def _cut(self, file: BackupFile, flow: Flow, amount: int) -> None:
         left_bits = self._link.shared.stop(flow)
@@ -328,7 +387,9 @@ class Replication:
         self._queue.appendleft(file)
 
     def _lost(self) -> None:
-        """The connection is lost: what is queued waits for the next try (or for the link, without a back-off)."""
+        """The connection is lost: what is queued waits for the next try (or for the link, without a
+        back-off).
+        """
         state = "backoff" if self._spec.retry_us else "waiting"
         for file in self._queue:
             if file.state != state and not self._of(file).off:
@@ -340,7 +401,8 @@ class Replication:
     def _try_again(self) -> None:
         self._retry = None
         self._pump()
-        self._show_waiting()  # more may wait than there are slots: those that were not sent do not back off any more
+        # more may wait than there are slots: those that were not sent do not back off any more
+        self._show_waiting()
 
     def hold(self) -> None:
         """Nothing is sent any more: the site is gone, and with it what had not been delivered."""
@@ -357,7 +419,7 @@ class Replication:
             self._retry.cancel()
             self._retry = None
 
-    # ---- copy jobs and staging ------------------------------------------------------------------------------------------
+    # ---- copy jobs and staging
     def _wait_for_copy_job(self) -> None:
         if self._copy_job is None:
             every = self._spec.every_us
@@ -378,7 +440,9 @@ class Replication:
             folder.purging = True
             self._purged_for[folder] = file
             takes = -(-freed * 1_000_000 // self._spec.purge_bytes_s)
-            self._context.agenda.at(self._context.now_us + takes, Class.TRANSFER, -1, self._purged, folder)
+            self._context.agenda.at(
+                self._context.now_us + takes, Class.TRANSFER, -1, self._purged, folder
+            )
         return not freed
 
     def _purged(self, folder: Folder) -> None:
@@ -402,16 +466,24 @@ class Replication:
         self._pump()
         self._no_longer_kept()
 
-    # ---- memberships ----------------------------------------------------------------------------------------------------
+    # ---- memberships
     def folders(self, group: str | None, name: str | None) -> list[Folder]:
         """Those of a group, or of a name, or all."""
-        return [f for f in self._folders if group in (None, f.spec.group) and name in (None, f.spec.name)]
+        return [
+            f
+            for f in self._folders
+            if group in (None, f.spec.group) and name in (None, f.spec.name)
+        ]
 
     def switch_off(self, folders: list[Folder]) -> None:
         """A membership of each: what is being sent there is cut, nothing more is sent."""
         for folder in folders:
             folder.off += 1
-        cut = [number for number in sorted(self._sending, reverse=True) if self._of(self._sending[number][0]).off]
+        cut = [
+            number
+            for number in sorted(self._sending, reverse=True)
+            if self._of(self._sending[number][0]).off
+        ]
         for number in cut:
             self._cut(*self._sending.pop(number))
         for file in (*self._queue, *self._not_due):
@@ -426,7 +498,9 @@ class Replication:
         self._no_longer_kept()
 
     def _no_longer_kept(self) -> None:
-        """A folder keeps its files for one reason less: they wait for another, or for what all wait for."""
+        """A folder keeps its files for one reason less: they wait for another, or for what all wait
+        for.
+        """
         self._show_waiting()
         for file in self._not_due:
             state = self._not_due_yet(file)

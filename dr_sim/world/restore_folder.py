@@ -1,10 +1,12 @@
-"""The restore folder at the secondary, on the share's disk: the working copies that the engine reads (R5).
+"""The restore folder at the secondary, on the share's disk: the working copies that the engine
+reads (R5).
 
-A copy bears the name of its file with the attempts in it, as the store says, and is renamed to match at each further
-attempt. It goes when the engine has taken it, and when the file lands anew or is deleted; after a restore that failed it
-stays for the next attempt. Whatever a crash leaves here, whole or in part, is cleared by the life that follows. The share
-itself is only ever read for this. A copy takes room on the share's disk, from before its first byte is copied, unless it
-is cloned: then it shares its file's blocks.
+A copy bears the name of its file with the attempts in it, as the store says, and is renamed to
+match at each further attempt. It goes when the engine has taken it, and when the file lands anew or
+is deleted; after a restore that failed it stays for the next attempt. Whatever a crash leaves here,
+whole or in part, is cleared by the life that follows. The share itself is only ever read for this.
+A copy takes room on the share's disk, from before its first byte is copied, unless it is cloned:
+then it shares its file's blocks.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ class RestoreFolder:
 
     __slots__ = ("_claimed", "_cloned", "_copies", "_files", "_parts", "_share", "_volume")
 
-    def __init__(self, files: Any, share: Callable[[BackupFile], str], volume: Volume, cloned: bool) -> None:
+    def __init__(
+        self, files: Any, share: Callable[[BackupFile], str], volume: Volume, cloned: bool
+    ) -> None:
         self._files = files
         self._share = share
         self._volume = volume
@@ -48,7 +52,9 @@ class RestoreFolder:
         return True
 
     def make(self, file: BackupFile, attempts: int) -> str:
-        """A whole copy under the name that carries its attempts. Raises KeyError if the share has no such file."""
+        """A whole copy under the name that carries its attempts. Raises KeyError if the share has
+        no such file.
+        """
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}"
         self._files.copy(self._share(file), path)
         self._copies[file.number] = path
@@ -62,7 +68,9 @@ class RestoreFolder:
             self._files.rename(old, new)
 
     def leave_part(self, file: BackupFile, attempts: int, done_bytes: int) -> None:
-        """The copying was cut off after so many of its nominal bytes: at full size, with zeros in the place of the rest."""
+        """The copying was cut off after so many of its nominal bytes: at full size, with zeros in
+        the place of the rest.
+        """
         path = f"{FOLDER}/{with_attempts(file.name, attempts)}{PART}"
         try:
             data = self._files.read(self._share(file))

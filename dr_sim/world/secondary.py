@@ -1,6 +1,7 @@
-"""The secondary: where files land, are hashed, copied and restored. Hashing, copying and restoring share its disk;
-restores share the redo workers, and a database has one at a time. A restore reads a working copy (restore_folder.py),
-which its worker makes first if no earlier attempt has left one."""
+"""The secondary: where files land, are hashed, copied and restored. Hashing, copying and restoring
+share its disk; restores share the redo workers, and a database has one at a time. A restore reads a
+working copy (restore_folder.py), which its worker makes first if no earlier attempt has left one.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +38,23 @@ DATA_DISK = "//secondary/data"
 IN_USE = (60027, "Readers hold the database open.")
 GONE = (60028, "The database is not there any more.")
 NOT_THERE = (60005, "The file is not in the share.")
-OTHER_PROPERTIES = "The size and the time of last write of the file are not those that the primary's share lists for it."
-CHANGED = (60029, "The file was written again after it was validated; it is not handed over before it is validated anew.")
+OTHER_PROPERTIES = (
+    "The size and the time of last write of the file are not those that the primary's share "
+    "lists for it."
+)
+CHANGED = (
+    60029,
+    "The file was written again after it was validated; it is not handed over before it "
+    "is validated anew.",
+)
 NO_ROOM = (60007, "There is no room in the restore folder for a working copy of the file.")
 
 
 @dataclass(frozen=True, slots=True)
 class StopAt:
-    """Where a restore of a log stops: the database then holds so many commits, up to that LSN. at_us: the instant."""
+    """Where a restore of a log stops: the database then holds so many commits, up to that LSN.
+    at_us: the instant.
+    """
 
     commits: int
     lsn: int
@@ -55,7 +65,8 @@ class Break(enum.Enum):
     """What makes a standby's database unusable while its backup files stay."""
 
     DROPPED = "dropped"
-    ONLINE = "brought online"  # nothing can be restored into it any more, and it has left the primary's history
+    # nothing can be restored into it any more, and it has left the primary's history
+    ONLINE = "brought online"
     REDO = "redo fails"  # its undo file is gone, or a page of it: it cannot be rolled forward
 
 
@@ -64,17 +75,38 @@ MISTAKEN_FORK = 1 << 20
 
 
 class Work:
-    """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended; incarnation is the
-    recovery manager's that asked for it. A restore whose op is None has not been handed over: it is being copied."""
+    """A hash or a restore under way, or waiting for a worker. done(work, ...) is told how it ended;
+    incarnation is the recovery manager's that asked for it. A restore whose op is None has not been
+    handed over: it is being copied.
+    """
 
-    __slots__ = ("begun_us", "claimed_bytes", "content", "done", "entry", "file", "flow", "incarnation", "lacks", "landings", "op", "replace", "stop")
+    __slots__ = (
+        "begun_us",
+        "claimed_bytes",
+        "content",
+        "done",
+        "entry",
+        "file",
+        "flow",
+        "incarnation",
+        "lacks",
+        "landings",
+        "op",
+        "replace",
+        "stop",
+    )
 
     def __init__(
-        self, file: BackupFile, incarnation: int, done: Callable[..., None], replace: bool = False,
+        self,
+        file: BackupFile,
+        incarnation: int,
+        done: Callable[..., None],
+        replace: bool = False,
         stop: StopAt | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.file = file
-        self.content = file.content  # the backup that was read, whatever lands under its name meanwhile
+        # the backup that was read, whatever lands under its name meanwhile
+        self.content = file.content
         self.landings = file.landings
         self.incarnation = incarnation
         self.done = done
@@ -85,7 +117,8 @@ class Work:
         self.flow: Flow | None = None
         self.entry: Entry | None = None
         self.claimed_bytes = 0  # of the data disk, for what is being restored
-        self.lacks: tuple[int, int, int] | None = None  # why there was no room: bytes required, free, of the old copy
+        # why there was no room: bytes required, free, of the old copy
+        self.lacks: tuple[int, int, int] | None = None
 
 
 class Secondary:
@@ -94,7 +127,9 @@ class Secondary:
     def __init__(self, context: Context, attempts_in_store: Callable[[str, str], int]) -> None:
         self._context = context
         self._spec = context.scenario.secondary
-        self.disk = SharedRate(context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s))
+        self.disk = SharedRate(
+            context.agenda, Class.DISK, context.clock.disk(self._spec.disk_bytes_s)
+        )
         self.share = Volume(self._spec.share_capacity_bytes)
         self.data = Volume(self._spec.data_capacity_bytes)
         self._copies: dict[int, int] = {}  # what the copy of each database takes of the data disk
@@ -102,25 +137,33 @@ class Secondary:
         self._hash = context.scenario.replay.validate_hash
         self._properties = context.scenario.replay.validate_properties
         self._restoring: dict[int, Work] = {}
-        self.unusable: dict[int, EngineError] = {}  # copies whose redo fails, and how the engine says so
+        # copies whose redo fails, and how the engine says so
+        self.unusable: dict[int, EngineError] = {}
         self._mistakes = 0  # copies that were brought online by mistake
         self._hashing: list[Work] = []
         self._waiting: deque[Work] = deque()
         self._attempts_in_store = attempts_in_store
-        self.restore_folder = RestoreFolder(context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s)
-        self.slowness: list[Callable[[str, int], int]] = []  # factors (in millionths) of (name of a draw, its occurrence)
-        self.readers: list[int] = []  # databases that are being read: nothing can be restored into them
-        self._shut: set[int] = set()  # databases that the recovery manager holds for itself: nobody else gets in
+        self.restore_folder = RestoreFolder(
+            context.secondary_files, context.at_secondary, self.share, not self._spec.copy_bytes_s
+        )
+        # factors (in millionths) of (name of a draw, its occurrence)
+        self.slowness: list[Callable[[str, int], int]] = []
+        # databases that are being read: nothing can be restored into them
+        self.readers: list[int] = []
+        # databases that the recovery manager holds for itself: nobody else gets in
+        self._shut: set[int] = set()
         self.differences: list[Difference] = []  # what it is not set up for
         self.jobs_off: list[int] = []  # databases whose restore job does not run: no restore begins
         self._held: list[Work] = []  # restores that it would have begun
         self._by_hand = False  # a failover restores by its own script
-        self.full_hook: Callable[[int], None] = lambda database: None  # a full of that database has been restored
-        self.last_restored: dict[int, tuple[int, int]] = {}  # by database: when the last restore ended; up to when that backup holds what was written
+        # a full of that database has been restored
+        self.full_hook: Callable[[int], None] = lambda database: None
+        # by database: when the last restore ended; up to when that backup holds what was written
+        self.last_restored: dict[int, tuple[int, int]] = {}
         self.reach: Reach  # it looks at all there is, so it is given later
         self.landed_hook: Callable[[BackupFile], None] = lambda file: None
 
-    # ---- landing --------------------------------------------------------------------------------------------------------
+    # ---- landing
     def land(self, file: BackupFile, data: bytes) -> None:
         context = self._context
         now: int = context.agenda._now
@@ -132,9 +175,17 @@ class Secondary:
         intact = file.whole and file.agrees(data)
         h = file.header
         context.journal.append(
-            _LANDED, now, file.database,
-            file.number, file.kind, h.fork, h.first_lsn, h.last_lsn, intact, context.journal.texts[file.name],
-        )  # fmt: skip
+            _LANDED,
+            now,
+            file.database,
+            file.number,
+            file.kind,
+            h.fork,
+            h.first_lsn,
+            h.last_lsn,
+            intact,
+            context.journal.texts[file.name],
+        )
         context.witness.landed(now, file.database, file.number, intact)
         self.reach.landed(file, intact)
         self.landed_hook(file)
@@ -153,13 +204,18 @@ class Secondary:
             delete(at(file))
             self.restore_folder.drop(file)
 
-    # ---- validation -----------------------------------------------------------------------------------------------------
+    # ---- validation
     def validate(
-        self, file: BackupFile, incarnation: int, done: Callable[[Work, str, BackupHeader | None, int, str], None]
+        self,
+        file: BackupFile,
+        incarnation: int,
+        done: Callable[[Work, str, BackupHeader | None, int, str], None],
     ) -> None:
-        """Read and hash the file; done(work, outcome, header, error number, error text), outcome 'ok' if it passed.
+        """Read and hash the file; done(work, outcome, header, error number, error text), outcome
+        'ok' if it passed.
 
-        Without validation nothing but the header is read, which takes no time."""
+        Without validation nothing but the header is read, which takes no time.
+        """
         work = Work(file, incarnation, done)
         self._hashing.append(work)
         size = file.content.nominal_bytes if file.at_secondary and self._hash else 0
@@ -169,7 +225,9 @@ class Secondary:
             _, took_us = clock.time(lambda: self._look(file))
             clock.note(now, file.database, file.number, "hash", took_us)
             cost = pace(size, took_us)
-        work.flow = self.disk.start(file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us)
+        work.flow = self.disk.start(
+            file.database, size, cost.rate_bytes_s, self._hashed, work, 0, cost.fixed_us
+        )
 
     def _look(self, file: BackupFile) -> None:
         """What validation does with a file, for nothing but the time it takes."""
@@ -189,9 +247,21 @@ class Secondary:
             return
         content = file.content
         if content.made is None:
-            work.done(work, "no_manifest", None, 60003, "The backup has no manifest: it was cut off while it was being made.")
+            work.done(
+                work,
+                "no_manifest",
+                None,
+                60003,
+                "The backup has no manifest: it was cut off while it was being made.",
+            )
         elif self._hash and not content.agrees(data):
-            work.done(work, "hash_mismatch", None, 60001, "The hash of the file is not the one in its manifest.")
+            work.done(
+                work,
+                "hash_mismatch",
+                None,
+                60001,
+                "The hash of the file is not the one in its manifest.",
+            )
         elif self._properties and content.properties != file.properties:
             work.done(work, "properties_mismatch", None, 60002, OTHER_PROPERTIES)
         else:
@@ -203,12 +273,18 @@ class Secondary:
             file.validated = True
             work.done(work, "ok", header, 0, "")
 
-    # ---- restore --------------------------------------------------------------------------------------------------------
+    # ---- restore
     def restore(
-        self, file: BackupFile, replace: bool, incarnation: int,
-        done: Callable[[Work, RestoreState | None, int, str], None], stop: StopAt | None = None,
-    ) -> None:  # fmt: skip
-        """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work, None, number, text)."""
+        self,
+        file: BackupFile,
+        replace: bool,
+        incarnation: int,
+        done: Callable[[Work, RestoreState | None, int, str], None],
+        stop: StopAt | None = None,
+    ) -> None:
+        """Hand the file to the engine when a worker is free; done(work, state, 0, '') or done(work,
+        None, number, text).
+        """
         work = Work(file, incarnation, done, replace, stop)
         if file.database in self.jobs_off and not self._by_hand:
             self._held.append(work)
@@ -222,7 +298,9 @@ class Secondary:
             self._waiting.append(work)
 
     def job_off(self, databases: Sequence[int]) -> None:
-        """The restore job of these does not run any more. A restore that has begun, or waits for a worker, goes on."""
+        """The restore job of these does not run any more. A restore that has begun, or waits for a
+        worker, goes on.
+        """
         self.jobs_off += databases
 
     def job_on(self, databases: Sequence[int]) -> None:
@@ -232,7 +310,9 @@ class Secondary:
         self._release()
 
     def by_hand(self, failover: bool) -> None:
-        """A failover restores whatever its databases need without the job, until it is over or called off."""
+        """A failover restores whatever its databases need without the job, until it is over or
+        called off.
+        """
         self._by_hand = failover
         self._release()
 
@@ -252,7 +332,9 @@ class Secondary:
         if not rate or self.restore_folder.path_of(file):
             self._hand_over(work)
         elif self.restore_folder.claim(file):
-            work.flow = self.disk.start(file.database, file.nominal_bytes, rate, self._hand_over, work)
+            work.flow = self.disk.start(
+                file.database, file.nominal_bytes, rate, self._hand_over, work
+            )
         else:
             self._not_copied(work, NO_ROOM)
 
@@ -274,8 +356,12 @@ class Secondary:
             return
         content = work.content
         intact = content.agrees(context.secondary_files.read(path))
-        context.witness.handed_over(now, file.database, file.number, attempts, intact, file.validated, content.number)
-        fixed_us, amount = self.restore_cost(name, file.kind, file.begun_us, attempts, content.nominal_bytes)
+        context.witness.handed_over(
+            now, file.database, file.number, attempts, intact, file.validated, content.number
+        )
+        fixed_us, amount = self.restore_cost(
+            name, file.kind, file.begun_us, attempts, content.nominal_bytes
+        )
         try:
             in_use = self.in_use(file.database)
             if in_use is not None:
@@ -288,9 +374,11 @@ class Secondary:
             elif file.database in self.unusable:
                 raise self.unusable[file.database]
             op: RestoreOp = context.secondary_engine.begin_restore(
-                name, path, replace=work.replace,
+                name,
+                path,
+                replace=work.replace,
                 stop_at=None if work.stop is None else (work.stop.commits, work.stop.lsn),
-            )  # fmt: skip
+            )
             work.op = DoneRestore(context.clock, op) if context.clock.measured else op
         except EngineError as error:
             self.data.remove(work.claimed_bytes)
@@ -298,11 +386,15 @@ class Secondary:
             work.flow = None
             number, text = error.number, error.text
             self._refused(work, intact and in_use is None)
-            work.entry = context.agenda.at(now + fixed_us, Class.DISK, file.database, self._over, work, None, number, text)
+            work.entry = context.agenda.at(
+                now + fixed_us, Class.DISK, file.database, self._over, work, None, number, text
+            )
             return
         rate = self._spec.restore[file.kind].rate_bytes_s
         if isinstance(work.op, DoneRestore):
-            context.clock.note(now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us)
+            context.clock.note(
+                now, file.database, content.number, f"{file.kind.word} restore", work.op.took_us
+            )
             cost = pace(amount, work.op.took_us)
             fixed_us, rate = cost.fixed_us, cost.rate_bytes_s
         work.flow = self.disk.start(file.database, amount, rate, self._finish, work, 0, fixed_us)
@@ -310,12 +402,16 @@ class Secondary:
     def differs(self, difference: Difference) -> None:
         """The primary was changed, and nobody has set this side up for it."""
         self.differences.append(difference)
-        self._context.witness.stops_at(difference.database, [d.lsn for d in self._of(difference.database)])
+        self._context.witness.stops_at(
+            difference.database, [d.lsn for d in self._of(difference.database)]
+        )
 
     def set_right(self, difference: Difference) -> None:
         """Somebody has acted."""
         self.differences.remove(difference)
-        self._context.witness.stops_at(difference.database, [d.lsn for d in self._of(difference.database)])
+        self._context.witness.stops_at(
+            difference.database, [d.lsn for d in self._of(difference.database)]
+        )
 
     def _of(self, database: int) -> list[Difference]:
         return [difference for difference in self.differences if difference.database == database]
@@ -324,18 +420,26 @@ class Secondary:
         """What the engine says of a backup that holds a change that it is not set up for."""
         for difference in self._of(content.database):
             if content.header.last_lsn > difference.lsn:
-                return difference.error(content.database_name, self._context.scenario.engine.imitates)
+                return difference.error(
+                    content.database_name, self._context.scenario.engine.imitates
+                )
         return None
 
     def _refused(self, work: Work, whole: bool) -> None:
-        """Nobody could have done better with it if it is whole and fits the copy, or there is no room for it."""
+        """Nobody could have done better with it if it is whole and fits the copy, or there is no
+        room for it.
+        """
         header = work.content.header
         state = self._context.secondary_engine.state(work.file.database_name)
         fits = header.kind is Kind.FULL
         if header.kind is Kind.INCREMENTAL:
             fits = state.exists and header.differential_base_lsn == state.differential_base_lsn
         elif header.kind is Kind.LOG:
-            fits = state.exists and header.fork == state.fork and header.first_lsn <= state.redo_lsn < header.last_lsn
+            fits = (
+                state.exists
+                and header.fork == state.fork
+                and header.first_lsn <= state.redo_lsn < header.last_lsn
+            )
         if work.lacks is not None or (whole and fits):
             self.reach.refused(work.file.database)
 
@@ -344,11 +448,17 @@ class Secondary:
         if why is NO_ROOM:
             self.reach.refused(work.file.database)
         work.flow = None
-        work.entry = agenda.at(agenda._now, Class.DISK, work.file.database, self._over, work, None, *why)
+        work.entry = agenda.at(
+            agenda._now, Class.DISK, work.file.database, self._over, work, None, *why
+        )
 
-    def restore_cost(self, name: str, kind: Kind, begun_us: int, attempts: int, size: int) -> tuple[int, int]:
-        """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named by the backup and the
-        attempt, so a restore more shifts no other's. Of logs begun at whole minutes a block of words serves hours."""
+    def restore_cost(
+        self, name: str, kind: Kind, begun_us: int, attempts: int, size: int
+    ) -> tuple[int, int]:
+        """(fixed time, bytes to do) of a restore: both by a factor with a heavy tail, a draw named
+        by the backup and the attempt, so a restore more shifts no other's. Of logs begun at whole
+        minutes a block of words serves hours.
+        """
         spec = self._spec
         tail = spec.restore_tail
         if tail.kind == "fixed":
@@ -359,10 +469,16 @@ class Secondary:
             lane = "" if quiet else f"{kind.word} {rest_us} {attempts}"
             factor = self._context.streams.of(name, "restore tail", lane).law(minute, tail)
         for slow in self.slowness:
-            factor = factor * slow(f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}", begun_us // MINUTE_US) // 1_000_000
+            factor = (
+                factor
+                * slow(
+                    f"{name} {kind.word} {attempts} {begun_us % MINUTE_US}", begun_us // MINUTE_US
+                )
+                // 1_000_000
+            )
         return spec.restore[kind].fixed_us * factor // 1_000_000, size * factor // 1_000_000
 
-    # ---- the data disk ----------------------------------------------------------------------------------------------------
+    # ---- the data disk
     def copy_of(self, database: int, size_bytes: int) -> None:
         """A database of that size lies restored here, in the place of what lay there; 0: none."""
         self.data.remove(self._copies.pop(database, 0))
@@ -371,7 +487,9 @@ class Secondary:
             self._copies[database] = size_bytes
 
     def _claim(self, work: Work) -> None:
-        """Room for a full beside whatever is there: an old copy goes when the new one is whole. Raises EngineError."""
+        """Room for a full beside whatever is there: an old copy goes when the new one is whole.
+        Raises EngineError.
+        """
         file = work.file
         size = file.nominal_bytes
         if not self.data.fits(size):
@@ -410,9 +528,15 @@ class Secondary:
             self._mistakes += 1
         else:
             engine.destroy(name)  # its disk space stays taken, like that of any suspect database
-            error = engine.refusal(3456, db=name) if isinstance(engine, ModelEngine) else own_refusal(60030, db=name)
+            error = (
+                engine.refusal(3456, db=name)
+                if isinstance(engine, ModelEngine)
+                else own_refusal(60030, db=name)
+            )
             self.unusable[database] = error
-        context.witness.restore_failed(context.now_us, database, RestoreState(0, 0, 0, exists=False))
+        context.witness.restore_failed(
+            context.now_us, database, RestoreState(0, 0, 0, exists=False)
+        )
 
     def _unclaim(self, work: Work) -> None:
         """It was not restored; what the attempt has cost the old copy of, goes too."""
@@ -421,17 +545,28 @@ class Secondary:
             work.claimed_bytes = 0
             if not self._context.secondary_engine.state(work.file.database_name).exists:
                 if work.file.database in self._copies:
-                    self._context.note("truth.copy_gone", work.file.database, "a restore over it failed")
+                    self._context.note(
+                        "truth.copy_gone", work.file.database, "a restore over it failed"
+                    )
                 self.copy_of(work.file.database, 0)
 
-    # ---- for the express lane ---------------------------------------------------------------------------------------------
+    # ---- for the express lane
     @property
     def idle(self) -> bool:
-        return not (self._restoring or self._hashing or self._waiting or self.readers or self.jobs_off or self.differences)
+        return not (
+            self._restoring
+            or self._hashing
+            or self._waiting
+            or self.readers
+            or self.jobs_off
+            or self.differences
+        )
 
     def lone_rates(self) -> tuple[int, int]:
         """At which a log alone here would be hashed and restored; 0: it would not be alone."""
-        return self.disk.lone_rate(self._spec.hash_bytes_s), self.disk.lone_rate(self._spec.restore[Kind.LOG].rate_bytes_s)
+        return self.disk.lone_rate(self._spec.hash_bytes_s), self.disk.lone_rate(
+            self._spec.restore[Kind.LOG].rate_bytes_s
+        )
 
     @property
     def copy_rate(self) -> int:
@@ -445,7 +580,7 @@ class Secondary:
             file.landings += 1
             file.at_secondary = file.validated = True
 
-    # ---- readers ------------------------------------------------------------------------------------------------------------
+    # ---- readers
     def enter(self, database: int) -> bool:
         """Someone wants to read it; False: the recovery manager keeps it for itself."""
         if database in self._shut:
@@ -454,7 +589,9 @@ class Secondary:
         return True
 
     def in_use(self, database: int) -> EngineError | None:
-        """What the engine says of a restore or a recovery while it is being read; None: it is not."""
+        """What the engine says of a restore or a recovery while it is being read; None: it is
+        not.
+        """
         if database not in self.readers:
             return None
         engine = self._context.secondary_engine
@@ -471,7 +608,7 @@ class Secondary:
         """People may read it again."""
         self._shut.discard(database)
 
-    # ---- the end of a restore -----------------------------------------------------------------------------------------------
+    # ---- the end of a restore
     def _finish(self, work: Work) -> None:
         context = self._context
         file = work.file
@@ -503,8 +640,12 @@ class Secondary:
         reading = context.secondary_engine.read_witness(file.database_name)
         number = work.content.number
         self.last_restored[file.database] = now, work.content.ends_us
-        context.witness.restored(now, file.database, number, state, reading, work.stop.commits if work.stop else None)
-        context.journal.append(_RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits)
+        context.witness.restored(
+            now, file.database, number, state, reading, work.stop.commits if work.stop else None
+        )
+        context.journal.append(
+            _RESTORED, now, file.database, number, state.fork, state.redo_lsn, reading.commits
+        )
         if file.kind is Kind.FULL:
             self.full_hook(file.database)
 
@@ -533,11 +674,15 @@ class Secondary:
             self.disk.stop(work.flow)
         work.op = None
         self._unclaim(work)
-        work.entry = self._context.agenda.at(self._context.now_us, Class.DISK, database, self._over, work, None, *GONE)
+        work.entry = self._context.agenda.at(
+            self._context.now_us, Class.DISK, database, self._over, work, None, *GONE
+        )
 
     def end_restore(self, database: int, begun_before_us: int) -> int | None:
-        """Kill the session that restores into a database, if it began before that instant; it then fails. Returns when it
-        began if it goes on, -1 if it waits for a worker; None: it was killed."""
+        """Kill the session that restores into a database, if it began before that instant; it then
+        fails. Returns when it began if it goes on, -1 if it waits for a worker; None: it was
+        killed.
+        """
         work = self._restoring.get(database)
         if work is None:
             return -1
@@ -558,12 +703,16 @@ class Secondary:
         if now - work.begun_us >= context.scenario.failover.restore_limit_us:
             context.witness.restore_hung(database)
         error = engine.refusal(596) if isinstance(engine, ModelEngine) else own_refusal(60031)
-        work.entry = context.agenda.at(now, Class.DISK, database, self._over, work, None, error.number, error.text)
+        work.entry = context.agenda.at(
+            now, Class.DISK, database, self._over, work, None, error.number, error.text
+        )
         return None
 
-    # ---- the end of a manager ----------------------------------------------------------------------------------------------
+    # ---- the end of a manager
     def abort_all(self) -> None:
-        """The recovery manager died: its sessions are killed, what was half restored is undone by the engine's rules."""
+        """The recovery manager died: its sessions are killed, what was half restored is undone by
+        the engine's rules.
+        """
         self._waiting.clear()
         self._shut.clear()
         self._held.clear()
@@ -588,5 +737,7 @@ class Secondary:
                 self._unclaim(work)
                 engine = self._context.secondary_engine
                 state = engine.state(work.file.database_name)
-                self._context.witness.restore_failed(self._context.now_us, work.file.database, state)
+                self._context.witness.restore_failed(
+                    self._context.now_us, work.file.database, state
+                )
         self._restoring.clear()

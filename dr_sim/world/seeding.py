@@ -16,10 +16,14 @@ SEED_NUMBER = (1 << FILE_BITS) - 1
 
 
 def seed(
-    context: Context, databases: list[PrimaryDatabase], secondary: Secondary, heirs: Mapping[str, Heir]
+    context: Context,
+    databases: list[PrimaryDatabase],
+    secondary: Secondary,
+    heirs: Mapping[str, Heir],
 ) -> None:
-    """Every database is created, but for those that an earlier leg leaves: they are there. Where it is seeded both sides
-    begin with the same full, taken and restored before the run."""
+    """Every database is created, but for those that an earlier leg leaves: they are there. Where it
+    is seeded both sides begin with the same full, taken and restored before the run.
+    """
     for db in databases:
         name, size = db.spec.name, db.spec.size_bytes
         if name in heirs:
@@ -35,7 +39,9 @@ def seed(
         utc = context.scenario.start_utc_us
         path = f"{context.primary_shares[db.index]}/seed {db.index}"
         backup_id = (db.index << FILE_BITS) | SEED_NUMBER
-        op = context.primary_engine.begin_backup(name, Kind.FULL, path, utc, size, backup_id=backup_id)
+        op = context.primary_engine.begin_backup(
+            name, Kind.FULL, path, utc, size, backup_id=backup_id
+        )
         made = op.finish(0, FIRST_LSN, utc)
         context.secondary_files.write(path, context.primary_files.read(path))
         state = context.secondary_engine.begin_restore(name, path, replace=True).finish()
@@ -46,7 +52,9 @@ def seed(
 
 
 def _take_over(context: Context, db: PrimaryDatabase, secondary: Secondary, heir: Heir) -> None:
-    """The database is online at the new primary; the old primary's copy follows it or is dropped."""
+    """The database is online at the new primary; the old primary's copy follows it or is
+    dropped.
+    """
     name, of, copy = db.spec.name, heir.lineage, heir.copy
     db.files_made = heir.files_made
     db.crosses_fork = True

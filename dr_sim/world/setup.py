@@ -1,8 +1,10 @@
-"""How the secondary is set up otherwise than the primary, and what its engine makes of backups because of that.
+"""How the secondary is set up otherwise than the primary, and what its engine makes of backups
+because of that.
 
-A change at the primary is a record in the log, at one LSN. As long as the secondary is not set up for it, every backup
-that ends past that LSN is refused there: the log that holds the record, each later one, and incrementals and fulls that
-hold what it did. Files land as always. The errors are the engine's own.
+A change at the primary is a record in the log, at one LSN. As long as the secondary is not set up
+for it, every backup that ends past that LSN is refused there: the log that holds the record, each
+later one, and incrementals and fulls that hold what it did. Files land as always. The errors are
+the engine's own.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ class Reason(enum.Enum):
 
 
 POSTGRES_REASONS = (Reason.FILE_ADDED, Reason.DISK_MISSING)
-"""What a PostgreSQL standby can stumble over in the log: versions are those of the whole server, and backups are encrypted by
-tools of their own."""
+"""What a PostgreSQL standby can stumble over in the log: versions are those of the whole server,
+and backups are encrypted by tools of their own.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,12 +1,13 @@
 """A rate that several flows share: a link's bits a second, a disk's bytes a second.
 
-Work left is counted in millionths of a unit and rates in whole units a second, so a flow does rate millionths each
-microsecond and everything stays an integer. Shares are rounded down to whole units a second, ends up to whole
-microseconds; with one flow the end is start + ceil(amount / rate), which on a FIFO link is the Lindley recursion.
+Work left is counted in millionths of a unit and rates in whole units a second, so a flow does rate
+millionths each microsecond and everything stays an integer. Shares are rounded down to whole units
+a second, ends up to whole microseconds; with one flow the end is start + ceil(amount / rate), which
+on a FIFO link is the Lindley recursion.
 
-'fair': max-min fair among all flows, each within its cap. 'fifo': one after the other. 'priority': max-min fair
-within a class, what a class leaves goes to the next. Files come in crowds: what begins and ends at one instant is shared
-out once, when that is over.
+'fair': max-min fair among all flows, each within its cap. 'fifo': one after the other. 'priority':
+max-min fair within a class, what a class leaves goes to the next. Files come in crowds: what begins
+and ends at one instant is shared out once, when that is over.
 """
 
 from __future__ import annotations
@@ -22,12 +23,21 @@ _CAP, _ENTITY = attrgetter("cap"), attrgetter("entity")
 
 
 class Flow:
-    """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the sharing has settled."""
+    """Some work on its way, nothing of it before `begins_us`; `left` is up to date only when the
+    sharing has settled.
+    """
 
     __slots__ = ("begins_us", "cap", "done", "entity", "left", "priority", "rate", "what")
 
     def __init__(
-        self, entity: int, left: int, cap: int, begins_us: int, priority: int, done: Callable[[Any], None], what: Any
+        self,
+        entity: int,
+        left: int,
+        cap: int,
+        begins_us: int,
+        priority: int,
+        done: Callable[[Any], None],
+        what: Any,
     ) -> None:
         self.entity = entity
         self.left = left
@@ -40,7 +50,9 @@ class Flow:
 
 
 class SharedRate:
-    def __init__(self, agenda: Agenda, event_class: int, capacity: int, sharing: str = "fair") -> None:
+    def __init__(
+        self, agenda: Agenda, event_class: int, capacity: int, sharing: str = "fair"
+    ) -> None:
         self._agenda = agenda
         self._class = event_class
         self._capacity = capacity
@@ -53,9 +65,17 @@ class SharedRate:
         self.replanned: Callable[[], None] | None = None  # told each time that rates have changed
 
     def start(
-        self, entity: int, amount: int, cap: int, done: Callable[[Any], None], what: Any, priority: int = 0, wait_us: int = 0
+        self,
+        entity: int,
+        amount: int,
+        cap: int,
+        done: Callable[[Any], None],
+        what: Any,
+        priority: int = 0,
+        wait_us: int = 0,
     ) -> Flow:
-        """Begin a flow of `amount` units at no more than `cap` units a second; done(what) is called when it ends.
+        """Begin a flow of `amount` units at no more than `cap` units a second; done(what) is called
+        when it ends.
 
         wait_us: a fixed cost that comes first and takes nothing of the shared rate.
         """
@@ -96,7 +116,9 @@ class SharedRate:
         return cap if cap < capacity else capacity
 
     def alike(self, agenda: Agenda) -> SharedRate:
-        """One of the same capacity, shared in the same way, on that agenda; nothing is under way there."""
+        """One of the same capacity, shared in the same way, on that agenda; nothing is under way
+        there.
+        """
         return SharedRate(agenda, self._class, self._capacity, self._sharing)
 
     @property
@@ -108,12 +130,15 @@ class SharedRate:
         return not self._flows
 
     def lone_rate(self, cap: int) -> int:
-        """The rate of a flow that would begin now and stay alone; 0 if others are under way or nothing moves."""
+        """The rate of a flow that would begin now and stay alone; 0 if others are under way or
+        nothing moves.
+        """
         return 0 if self._flows else self._rate_alone(cap)
 
     def stop(self, flow: Flow) -> int:
-        """Take a flow off; returns the units that were not done, rounded up. One that has ended at this instant and
-        whose turn to be told has not come is not told."""
+        """Take a flow off; returns the units that were not done, rounded up. One that has ended at
+        this instant and whose turn to be told has not come is not told.
+        """
         if flow not in self._flows:
             flow.done = _never_mind
             return 0
@@ -154,7 +179,9 @@ class SharedRate:
         self._settled_us = now
 
     def _plan(self) -> None:
-        """Share the rate out anew and set the alarm for the first end or beginning. What has come has been settled."""
+        """Share the rate out anew and set the alarm for the first end or beginning. What has come
+        has been settled.
+        """
         self._due = False
         if self._next is not None:
             self._next.cancel()
@@ -206,7 +233,9 @@ class SharedRate:
                 left -= _water_fill([f for f in flows if f.priority == priority], left)
 
     def _end(self) -> None:
-        """Something ends or begins: every flow with nothing left has ended, in the order of entity and arrival."""
+        """Something ends or begins: every flow with nothing left has ended, in the order of entity
+        and arrival.
+        """
         self._next = None
         self._next_us = -1
         flows = self._flows
@@ -234,7 +263,9 @@ class SharedRate:
 
 
 def ends_us(begins_us: int, left: int, rate: int) -> int:
-    """When so many millionths of a unit are done at that rate, rounded up to a microsecond; nothing takes no time."""
+    """When so many millionths of a unit are done at that rate, rounded up to a microsecond; nothing
+    takes no time.
+    """
     return begins_us - (-left // rate) if left else begins_us
 
 

@@ -1,14 +1,18 @@
-"""Spot checks of the fast path: do the rows that it wrote say what the recovery machine would have done?
+"""Spot checks of the fast path: do the rows that it wrote say what the recovery machine would have
+done?
 
-Theory of operation. The lanes (express.py, waves.py) write rows that tell of events and commands, but no machine was told
-the events, and none gave the commands. So every run looks at some of them. Before a lane takes the first log of a database
-(after each start of the recovery manager) a fresh machine is asked: it stands where the real one stands, is told of that
-log step by step, and must give the commands that the lane knows how to write. Afterwards the rows that were written are
-read back. Those of each database's first stretch and of drawn others are fed, event by event, to a fresh machine; its
-commands must be the rows that follow, and in the end it must stand where the real one was put.
+Theory of operation. The lanes (express.py, waves.py) write rows that tell of events and commands,
+but no machine was told the events, and none gave the commands. So every run looks at some of them.
+Before a lane takes the first log of a database (after each start of the recovery manager) a fresh
+machine is asked: it stands where the real one stands, is told of that log step by step, and must
+give the commands that the lane knows how to write. Afterwards the rows that were written are read
+back. Those of each database's first stretch and of drawn others are fed, event by event, to a fresh
+machine; its commands must be the rows that follow, and in the end it must stand where the real one
+was put.
 
-A difference is a violation: a bug, exit code 4. From then on the lanes are closed. The rest of the run takes the steps, so
-what is recorded of it is what the machine does, right or wrong, and the witness judges that.
+A difference is a violation: a bug, exit code 4. From then on the lanes are closed. The rest of the
+run takes the steps, so what is recorded of it is what the machine does, right or wrong, and the
+witness judges that.
 """
 
 from __future__ import annotations
@@ -33,7 +37,8 @@ from dr_sim.world.quiet_rows import QuietRows
 if TYPE_CHECKING:
     from dr_sim.world.express import Left, Lives
 
-FIRST_LOGS = 2  # of the first stretch of a database, beside its last log and the first with an alarm
+# of the first stretch of a database, beside its last log and the first with an alarm
+FIRST_LOGS = 2
 SAMPLED_LOGS = 1  # of another stretch that is drawn, beside its last log
 ONE_IN = 16  # of the other stretches
 _Row = tuple[int, ...]
@@ -42,7 +47,9 @@ Told = e.Event | Command
 
 @dataclass(slots=True)
 class Spots:
-    """Which logs of a stretch are looked at, in groups of consecutive ones; where the database stood before the stretch."""
+    """Which logs of a stretch are looked at, in groups of consecutive ones; where the database
+    stood before the stretch.
+    """
 
     db: PrimaryDatabase
     before: Standing
@@ -51,7 +58,9 @@ class Spots:
 
 @dataclass(slots=True)
 class Written:
-    """Where a stretch's lines are, counted back from the last line: of logs, and of alarms, of which there are so many."""
+    """Where a stretch's lines are, counted back from the last line: of logs, and of alarms, of
+    which there are so many.
+    """
 
     first_log: int
     first_ring: int
@@ -72,12 +81,13 @@ class SpotCheck:
         self._rows = rows
         self._draws = context.streams.of("", "spot check")
         self._stretches = 0
-        self._asked: dict[int, int] = {}  # by database: the incarnation of the recovery manager that was asked last
+        # by database: the incarnation of the recovery manager that was asked last
+        self._asked: dict[int, int] = {}
         self._begun: set[int] = set()  # databases whose first stretch is over
         self.closed = False
         self.looked_at = 0
 
-    # ---- before: does the machine do what the lane can write? ----------------------------------------------------------
+    # ---- before: does the machine do what the lane can write?
     def usual(self, db: PrimaryDatabase, size_bytes: int, at_us: int) -> bool:
         """Does a fresh machine answer a log that is cut now as the lane would write it?"""
         incarnation = self._hands.incarnation
@@ -96,16 +106,33 @@ class SpotCheck:
         """A log from where the database stands; it takes a microsecond a step."""
         start, state = self._context.scenario.start_utc_us, at.state
         header = BackupHeader(
-            db.spec.name, db.next_number, Kind.LOG, state.fork, state.redo_lsn, state.redo_lsn + size_bytes,
-            state.differential_base_lsn, 0, 0, state.fork, 0, start + at_us, start + at_us + 1, nominal_bytes=size_bytes,
-        )  # fmt: skip
+            db.spec.name,
+            db.next_number,
+            Kind.LOG,
+            state.fork,
+            state.redo_lsn,
+            state.redo_lsn + size_bytes,
+            state.differential_base_lsn,
+            0,
+            0,
+            state.fork,
+            0,
+            start + at_us,
+            start + at_us + 1,
+            nominal_bytes=size_bytes,
+        )
         name = naming.name(self._context, db, at_us, Kind.LOG)
         return QuietLog(name, header, at_us + 2, at_us + 3, at_us + 4)
 
     def _ask(self, db: PrimaryDatabase, at: Standing, log: QuietLog) -> None:
         machine = self._manager.stand_in(db.spec.name, at)
-        answers = usual_answers(machine.databases[db.spec.name], log, self._context.scenario.start_utc_us)
-        told = [*self._steps_of(log, at.state.differential_base_lsn), self._alarm(db, log.restored_us)]
+        answers = usual_answers(
+            machine.databases[db.spec.name], log, self._context.scenario.start_utc_us
+        )
+        told = [
+            *self._steps_of(log, at.state.differential_base_lsn),
+            self._alarm(db, log.restored_us),
+        ]
         for event, wanted in zip(told, answers, strict=True):
             given = machine.handle(event)
             if given == wanted:
@@ -113,13 +140,16 @@ class SpotCheck:
             for lane, real in zip([*wanted, None], [*given, None], strict=False):
                 if lane != real:
                     raise DifferenceError(
-                        f"log {log.name}, {type(event).__name__}: the fast path would record {_shown(lane)}, "
+                        f"log {log.name}, {type(event).__name__}: the fast path would "
+                        f"record {_shown(lane)}, "
                         f"the machine gives {_shown(real)}"
                     )
 
-    # ---- which are looked at ---------------------------------------------------------------------------------------------
+    # ---- which are looked at
     def choose(self, db: PrimaryDatabase, num_logs: int, rung: Sequence[int]) -> Spots | None:
-        """Of a stretch of so many logs that is about to be taken. rung: during which of them an alarm goes off, in order."""
+        """Of a stretch of so many logs that is about to be taken. rung: during which of them an
+        alarm goes off, in order.
+        """
         if db.index not in self._begun:
             self._begun.add(db.index)
             logs = {*range(min(FIRST_LOGS, num_logs)), *rung[:1], num_logs - 1}
@@ -132,7 +162,7 @@ class SpotCheck:
         before = standing(self._manager.databases[db.spec.name])
         return Spots(db, before, _consecutive(sorted(logs)))
 
-    # ---- after: do the rows say what the machine does? -----------------------------------------------------------------
+    # ---- after: do the rows say what the machine does?
     def look(self, spots: Spots, lives: Lives, left: Left, written: Written) -> None:
         """The stretch has been taken and its rows are written."""
         for group in spots.groups:
@@ -142,15 +172,24 @@ class SpotCheck:
                 self.found(spots.db, str(difference))
                 return
 
-    def _look_at(self, spots: Spots, group: range, lives: Lives, left: Left, written: Written) -> None:
+    def _look_at(
+        self, spots: Spots, group: range, lives: Lives, left: Left, written: Written
+    ) -> None:
         name = spots.db.spec.name
         at = spots.before
         if group.start:
             earlier = group.start - 1
             at = at.after(left.headers[earlier], left.clocks[earlier], lives.landed[earlier])
         logs = [
-            QuietLog(left.files[k].name, left.headers[k], lives.landed[k], lives.hashed[k], lives.restored[k]) for k in group
-        ]  # fmt: skip
+            QuietLog(
+                left.files[k].name,
+                left.headers[k],
+                lives.landed[k],
+                lives.hashed[k],
+                lives.restored[k],
+            )
+            for k in group
+        ]
         machine = self._manager.stand_in(name, at)
         saved = self._follow(machine, spots.db, logs, self._rows_of(group, written))
         self.looked_at += len(logs)
@@ -158,24 +197,42 @@ class SpotCheck:
             self._left_alike(machine, name, logs[-1].name, saved)
 
     def _rows_of(self, group: range, written: Written) -> list[_Row]:
-        """The rows of events and commands of these logs, and of alarms between the first's and the last's, in order."""
+        """The rows of events and commands of these logs, and of alarms between the first's and the
+        last's, in order.
+        """
         first = written.first_log
         before = -1
         if group.start:
             (earlier,) = self._rows.written(first + group.start - 1, first + group.start)
             before = max(row[1] for row in earlier)
-        found = [row for line in self._rows.written(first + group.start, first + group.stop) for row in line]
+        found = [
+            row
+            for line in self._rows.written(first + group.start, first + group.stop)
+            for row in line
+        ]
         end = max(row[1] for row in found)
-        rings = self._rows.rings_written(written.first_ring, written.first_ring + written.rings) if written.rings else []
+        rings = (
+            self._rows.rings_written(written.first_ring, written.first_ring + written.rings)
+            if written.rings
+            else []
+        )
         found += [row for line in rings for row in line if before < row[1] < end]
         return sorted((row for row in found if row[0] in SEEN_CLASS), key=lambda row: row[1])
 
     def _follow(
-        self, machine: RecoveryManager, db: PrimaryDatabase, logs: Sequence[QuietLog], rows: Sequence[_Row]
+        self,
+        machine: RecoveryManager,
+        db: PrimaryDatabase,
+        logs: Sequence[QuietLog],
+        rows: Sequence[_Row],
     ) -> dict[str, str]:
-        """Feed each event to the machine and hold its commands against the rows that follow. Return what it saved."""
+        """Feed each event to the machine and hold its commands against the rows that follow. Return
+        what it saved.
+        """
         state = self._manager.databases[db.spec.name].state
-        steps = deque(step for log in logs for step in self._steps_of(log, state.differential_base_lsn))
+        steps = deque(
+            step for log in logs for step in self._steps_of(log, state.differential_base_lsn)
+        )
         saved: dict[str, str] = {}
         place = 0
         while place < len(rows):
@@ -185,7 +242,10 @@ class SpotCheck:
             elif steps:
                 event = steps.popleft()
             else:
-                raise DifferenceError(f"row {row[1]}, {self._recorded(row)}, was recorded; nothing of the kind happened")
+                raise DifferenceError(
+                    f"row {row[1]}, {self._recorded(row)}, was recorded; nothing of the "
+                    "kind happened"
+                )
             self._same(rows, place, event, (row[1], event.mono_us, db.index))
             place += 1
             for command in machine.handle(event):
@@ -198,7 +258,9 @@ class SpotCheck:
             raise DifferenceError(f"{_shown(steps[0])} happened and was not recorded")
         return saved
 
-    def _same(self, rows: Sequence[_Row], place: int, told: Told, head: tuple[int, int, int]) -> None:
+    def _same(
+        self, rows: Sequence[_Row], place: int, told: Told, head: tuple[int, int, int]
+    ) -> None:
         """head: the seq, instant and entity that the row of an event or command has to have."""
         recorded = rows[place] if place < len(rows) else ()
         if recorded == self._journal.as_row(told, *head):
@@ -206,35 +268,65 @@ class SpotCheck:
         what = "happened" if isinstance(told, e.Event) else "is what the machine did"
         if not recorded:
             raise DifferenceError(f"row {head[0]}: nothing was recorded; {_shown(told)} {what}")
-        raise DifferenceError(f"row {recorded[1]}: {self._recorded(recorded)} was recorded; {_shown(told)} {what}")
+        raise DifferenceError(
+            f"row {recorded[1]}: {self._recorded(recorded)} was recorded; {_shown(told)} {what}"
+        )
 
-    def _left_alike(self, machine: RecoveryManager, database: str, log: str, saved: dict[str, str]) -> None:
-        """Does the real machine stand where the steps would have left it, and does the store hold what they saved?"""
+    def _left_alike(
+        self, machine: RecoveryManager, database: str, log: str, saved: dict[str, str]
+    ) -> None:
+        """Does the real machine stand where the steps would have left it, and does the store hold
+        what they saved?
+        """
         what = unlike(self._manager.databases[database], machine.databases[database], log)
         if what:
             raise DifferenceError(f"after log {log}: {what}")
         store = self._hands.store
         for key, value in saved.items():
             if store.get(key) != value:
-                raise DifferenceError(f"after log {log}: the store holds {store.get(key)!r} under {key}, the machine saved {value!r}")
+                raise DifferenceError(
+                    f"after log {log}: the store holds {store.get(key)!r} under {key}, "
+                    f"the machine saved {value!r}"
+                )
 
-    # ---- the events of a log's life ------------------------------------------------------------------------------------
+    # ---- the events of a log's life
     def _steps_of(self, log: QuietLog, base_lsn: int) -> tuple[e.Event, ...]:
         """base_lsn: of the full that the copy carries."""
-        start, incarnation, header = self._context.scenario.start_utc_us, self._hands.incarnation, log.header
+        start, incarnation, header = (
+            self._context.scenario.start_utc_us,
+            self._hands.incarnation,
+            log.header,
+        )
         database, name = header.database, log.name
         landed, hashed, restored = log.landed_us, log.hashed_us, log.restored_us
         return (
-            e.Landed(landed, start + landed, 0, database, name, header.finished_utc_us, header.nominal_bytes),
+            e.Landed(
+                landed,
+                start + landed,
+                0,
+                database,
+                name,
+                header.finished_utc_us,
+                header.nominal_bytes,
+            ),
             e.Validated(hashed, start + hashed, incarnation, database, name, header),
-            e.Restored(restored, start + restored, incarnation, database, name, header.fork, header.last_lsn, base_lsn),
+            e.Restored(
+                restored,
+                start + restored,
+                incarnation,
+                database,
+                name,
+                header.fork,
+                header.last_lsn,
+                base_lsn,
+            ),
         )
 
     def _alarm(self, db: PrimaryDatabase, at_us: int) -> e.Alarm:
         start = self._context.scenario.start_utc_us
         return e.Alarm(at_us, start + at_us, self._hands.incarnation, db.spec.name, "window")
 
-    # ---- a difference ----------------------------------------------------------------------------------------------------
+    # ---- a difference
     def found(self, db: PrimaryDatabase, difference: str) -> None:
         """A bug: the lanes are closed from now on."""
         self.closed = True

@@ -1,17 +1,20 @@
-"""What goes on from one leg of a run to the next: the databases, their numbers, and the old primary where it can follow.
+"""What goes on from one leg of a run to the next: the databases, their numbers, and the old primary
+where it can follow.
 
-After a failover both sides keep the servers that they have, and change roles (engines/sides.py). The new primary goes on
-where it was brought online: its fork, its LSNs and its commits are numbered on, its log backups follow on those before,
-and so does its differential base. By SQL Server's rules the log chain goes on over RESTORE ... WITH RECOVERY; PostgreSQL
-archives on at once, on the new timeline.
+After a failover both sides keep the servers that they have, and change roles (engines/sides.py).
+The new primary goes on where it was brought online: its fork, its LSNs and its commits are numbered
+on, its log backups follow on those before, and so does its differential base. By SQL Server's rules
+the log chain goes on over RESTORE ... WITH RECOVERY; PostgreSQL archives on at once, on the new
+timeline.
 
-The old primary's database becomes the copy behind it, without a new seed, if five things hold: it was not lost; its server
-had not fallen over a full disk, in the middle of a write (what lies behind its last whole record is not trusted); it took
-no more writes when the new one began; it takes log backups; and it ended exactly where the new primary begins, in LSN,
-fork and content. By SQL Server's rules it was left restoring by its tail; where no tail was needed, as the last log backup
-held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By PostgreSQL's rules it is started as a standby
-that follows the newest timeline. Whatever else the old primary has is dropped and seeded anew: each database is decided on
-by itself.
+The old primary's database becomes the copy behind it, without a new seed, if five things hold: it
+was not lost; its server had not fallen over a full disk, in the middle of a write (what lies behind
+its last whole record is not trusted); it took no more writes when the new one began; it takes log
+backups; and it ended exactly where the new primary begins, in LSN, fork and content. By SQL
+Server's rules it was left restoring by its tail; where no tail was needed, as the last log backup
+held everything, an empty one is taken now (BACKUP LOG ... WITH NORECOVERY). By PostgreSQL's rules
+it is started as a standby that follows the newest timeline. Whatever else the old primary has is
+dropped and seeded anew: each database is decided on by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ _EMPTY_TAIL = "//primary/empty tail"
 
 @dataclass(frozen=True, slots=True)
 class Heir:
-    """One database as the next leg takes it over. copy: the old primary's, if it goes on as a copy."""
+    """One database as the next leg takes it over. copy: the old primary's, if it goes on as a
+    copy.
+    """
 
     lineage: Lineage
     files_made: int
@@ -41,8 +46,9 @@ class Heir:
 
 
 def heirs_of(world: World, until_us: int) -> dict[str, Heir]:
-    """By name, the databases that a failover brought online. until_us: when the next leg begins; what befalls the old
-    primary in this leg's world after that is not of this run."""
+    """By name, the databases that a failover brought online. until_us: when the next leg begins;
+    what befalls the old primary in this leg's world after that is not of this run.
+    """
     found: dict[str, Heir] = {}
     lost = _lost_by(world, until_us)
     for index, lineage in sorted(world.promotion.lineages.items()):
@@ -87,6 +93,8 @@ def _stands_at(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
 def _take_empty_tail(context: Context, db: PrimaryDatabase, lineage: Lineage) -> None:
     engine, utc = context.primary_engine, context.primary_utc_us()
     number = db.next_number
-    tail = engine.begin_backup(db.spec.name, Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True)
+    tail = engine.begin_backup(
+        db.spec.name, Kind.LOG, _EMPTY_TAIL, utc, 0, backup_id=number, tail=True
+    )
     tail.finish(lineage.commits, lineage.lsn, utc)
     context.primary_files.delete(_EMPTY_TAIL)

@@ -1,12 +1,14 @@
 """Users: an offered load, and the part of it that succeeds, as a piecewise linear function of time.
 
-Requests go to the primary until they are redirected. From the redirect on, an address switch takes a fixed time; then
-clients arrive evenly over the time in which cached addresses expire and connections are tried again. The new primary
-starts cold and warms up evenly: of the requests that reach it, it serves what its capacity allows. Served is
-min(arrived, capacity / utilisation); 'served again' is the first instant from which 99 % of requests succeed.
+Requests go to the primary until they are redirected. From the redirect on, an address switch takes
+a fixed time; then clients arrive evenly over the time in which cached addresses expire and
+connections are tried again. The new primary starts cold and warms up evenly: of the requests that
+reach it, it serves what its capacity allows. Served is min(arrived, capacity / utilisation);
+'served again' is the first instant from which 99 % of requests succeed.
 
-Requests are offered evenly to the databases. Those to one that nobody could bring online fail, before and after the
-switch, until it is online. Where there are several databases, each one's part is recorded too.
+Requests are offered evenly to the databases. Those to one that nobody could bring online fail,
+before and after the switch, until it is online. Where there are several databases, each one's part
+is recorded too.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class Users:
         self._ramps: tuple[int, _Ramp, _Ramp] | None = None  # since when, arrived, capacity
         self._piece = (0, 0, 0, 0)  # what a database that is online gets: begin, end, from, to
         self._again: set[int] = set()  # for which that was noted, -1: the service
-        self._arrived_us: int | None = None  # when 99 % have arrived at the new primary, once that is under way
+        # when 99 % have arrived at the new primary, once that is under way
+        self._arrived_us: int | None = None
         context.note("truth.served", -1, ALL_PPM, ALL_PPM)
 
     def lost(self, database: int) -> None:
@@ -64,7 +67,9 @@ class Users:
             self._expect_again()
 
     def redirect(self, done: Callable[[], None]) -> None:
-        """Send users to the new primary; done() once 99 % of them have arrived. Asked again, it goes on as it does."""
+        """Send users to the new primary; done() once 99 % of them have arrived. Asked again, it
+        goes on as it does.
+        """
         if self._arrived_us is not None:
             now = self._context.now_us
             self._context.agenda.at(max(now, self._arrived_us), Class.ANSWER, -1, done)
@@ -90,14 +95,18 @@ class Users:
         marks = [*sorted(t for t in instants if t < max(spread, warm)), max(spread, warm)]
         for begin, end in pairwise(marks):
             values = (_served(arrived, served, load, begin), _served(arrived, served, load, end))
-            context.agenda.at(t0 + begin, Class.ANSWER, -1, self._note, t0 + begin, t0 + end, *values)
+            context.agenda.at(
+                t0 + begin, Class.ANSWER, -1, self._note, t0 + begin, t0 + end, *values
+            )
         last = t0 + marks[-1]
         context.agenda.at(last, Class.ANSWER, -1, self._note, last, last, ALL_PPM, ALL_PPM)
         self._expect_again()
         context.agenda.at(self._arrived_us, Class.ANSWER, -1, done)
 
     def _expect_again(self) -> None:
-        """99 % of all requests succeed once the databases that are online get so much more than that."""
+        """99 % of all requests succeed once the databases that are online get so much more than
+        that.
+        """
         level = -(-SERVED_AGAIN_PPM * self._databases // len(self._online))
         if level <= ALL_PPM:
             self._expect(level, -1)
@@ -158,12 +167,16 @@ def _first_at_least(arrived: _Ramp, capacity: _Ramp, load_ppm: int, level_ppm: i
 
 
 def _crossings(arrived: _Ramp, capacity: _Ramp, load_ppm: int) -> set[int]:
-    """Where capacity stops being enough or starts to be: the corners of the minimum (to the microsecond)."""
+    """Where capacity stops being enough or starts to be: the corners of the minimum (to the
+    microsecond).
+    """
     corners = {capacity.reaches(load_ppm)}
     # arrived(t) = a0 + a1 t, capacity(t) / load = c0 + c1 t
     a0, c0 = arrived.low, capacity.low * ALL_PPM // load_ppm
     if arrived.over and capacity.over:
-        slope = (ALL_PPM - a0) * capacity.over * load_ppm - (ALL_PPM - capacity.low) * ALL_PPM * arrived.over
+        slope = (ALL_PPM - a0) * capacity.over * load_ppm - (
+            ALL_PPM - capacity.low
+        ) * ALL_PPM * arrived.over
         if slope:
             corners.add((c0 - a0) * arrived.over * capacity.over * load_ppm // slope)
     return {t for t in corners if t >= 0}

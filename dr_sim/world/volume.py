@@ -1,11 +1,13 @@
-"""Disks that can be full: what lies on a volume, what something else takes of it, and backups that are being written.
+"""Disks that can be full: what lies on a volume, what something else takes of it, and backups that
+are being written.
 
-A backup's file grows while its job reads, so a share is not full when a backup that will not fit begins but when the
-last free byte is written. At that instant every backup there that has bytes left to write fails, since none of them
-finds room for its next one (SQL Server: 3202 with operating system error 112). A server that lives removes what it has
-written of a failed backup [unsure: the facts are silent], so the space is free again at once.
-A restore and a copy claim their room before they begin: a restore creates its files at full size (3257 says how much is
-lacking), and a copy sets its file's size before it writes (assumed, as Windows' own copying does).
+A backup's file grows while its job reads, so a share is not full when a backup that will not fit
+begins but when the last free byte is written. At that instant every backup there that has bytes
+left to write fails, since none of them finds room for its next one (SQL Server: 3202 with operating
+system error 112). A server that lives removes what it has written of a failed backup [unsure: the
+facts are silent], so the space is free again at once. A restore and a copy claim their room before
+they begin: a restore creates its files at full size (3257 says how much is lacking), and a copy
+sets its file's size before it writes (assumed, as Windows' own copying does).
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ NO_LIMIT_BYTES = 1 << 62
 
 
 class Volume:
-    """One disk. changed() is called each time that there may be more room, or less by what something else takes."""
+    """One disk. changed() is called each time that there may be more room, or less by what
+    something else takes.
+    """
 
     __slots__ = ("_caps", "_taken", "capacity_bytes", "changed", "used_bytes")
 
@@ -32,7 +36,8 @@ class Volume:
         self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
         self._taken: list[int] = []  # by something else
-        self._caps: list[int] = []  # of an unlimited disk: what it holds while something else has all the rest
+        # of an unlimited disk: what it holds while something else has all the rest
+        self._caps: list[int] = []
         self.changed: list[Callable[[], None]] = []
 
     @property
@@ -61,9 +66,12 @@ class Volume:
             self._tell()
 
     def take(self, size_bytes: int | None) -> Callable[[], None]:
-        """Something else takes so much of what is free, all of it if None or if there is no more; the answer gives it back.
+        """Something else takes so much of what is free, all of it if None or if there is no more;
+        the answer gives it back.
 
-        What else lies there later is not its doing: of a disk that is not limited it leaves what is used now."""
+        What else lies there later is not its doing: of a disk that is not limited it leaves what is
+        used now.
+        """
         free = self.free_bytes
         if self.capacity_bytes:
             kept, amount = self._taken, free if size_bytes is None else min(size_bytes, free)
@@ -88,7 +96,9 @@ class Volume:
 
 
 class BackupShare(Volume):
-    """The primary's: files that grow. failed(job) is called for each job that finds no room, at that instant."""
+    """The primary's: files that grow. failed(job) is called for each job that finds no room, at
+    that instant.
+    """
 
     __slots__ = ("_agenda", "_alarm", "_failed", "_writing")
 
@@ -96,7 +106,8 @@ class BackupShare(Volume):
         super().__init__(capacity_bytes)
         self._agenda = agenda
         self._failed = failed
-        self._writing: dict[int, tuple[SharedRate, Flow, int, Any]] = {}  # by number: disk, flow, whole amount, job
+        # by number: disk, flow, whole amount, job
+        self._writing: dict[int, tuple[SharedRate, Flow, int, Any]] = {}
         self._alarm: Entry | None = None
         self.changed.append(self.plan)
 
@@ -109,7 +120,9 @@ class BackupShare(Volume):
 
     def _written(self) -> int:
         """Millionths of a byte."""
-        return sum(amount * MICRO - disk.left(flow) for disk, flow, amount, _ in self._writing.values())
+        return sum(
+            amount * MICRO - disk.left(flow) for disk, flow, amount, _ in self._writing.values()
+        )
 
     def begin(self, number: int, disk: SharedRate, flow: Flow, amount: int, job: Any) -> None:
         """A backup is being written, amount bytes in all (or until it dies)."""
@@ -125,11 +138,15 @@ class BackupShare(Volume):
 
     @property
     def overfull(self) -> bool:
-        """What is being written does not fit: the last byte of one that ends now may be one too many."""
+        """What is being written does not fit: the last byte of one that ends now may be one too
+        many.
+        """
         return self.limited and super().free_bytes * MICRO < self._written()
 
     def plan(self) -> None:
-        """When will the last free byte be written, as things are? Asked again each time that a rate changes."""
+        """When will the last free byte be written, as things are? Asked again each time that a rate
+        changes.
+        """
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -140,13 +157,17 @@ class BackupShare(Volume):
             self._alarm = self._agenda.at(at_us, Class.JOB, -1, self._full)
 
     def _full_at_us(self) -> int | None:
-        """The flows write at constant rates from their beginnings on; None: they end before it is full."""
+        """The flows write at constant rates from their beginnings on; None: they end before it is
+        full.
+        """
         now = self._agenda._now
         free = (super().free_bytes) * MICRO - self._written()
         total = sum(disk.left(flow) for disk, flow, _, _ in self._writing.values())
         if total <= free:
             return None
-        begins = sorted((max(now, flow.begins_us), flow.rate) for _, flow, _, _ in self._writing.values())
+        begins = sorted(
+            (max(now, flow.begins_us), flow.rate) for _, flow, _, _ in self._writing.values()
+        )
         at, rate = now, 0
         for begin, its_rate in begins:
             if rate and at - (-free // rate) <= begin:

@@ -1,8 +1,10 @@
-"""Logs of many databases that are cut together: when each step of each of them will happen if nothing comes between.
+"""Logs of many databases that are cut together: when each step of each of them will happen if
+nothing comes between.
 
-The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers that there are) and so
-is the arithmetic: the same shared rates, on an agenda of their own where nothing else is. Who plans decides whether that
-holds until the end. A wave that is like the one before is not worked out again: only the instants since the cut count.
+The steps are those of the world (backup, link, hash, copy, restore, with the transfers and workers
+that there are) and so is the arithmetic: the same shared rates, on an agenda of their own where
+nothing else is. Who plans decides whether that holds until the end. A wave that is like the one
+before is not worked out again: only the instants since the cut count.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Step(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Rates in bytes a second (link: bits), times in microseconds. copy_rate 0: it takes no time."""
+    """Rates in bytes a second (link: bits), times in microseconds. copy_rate 0: it takes no
+    time.
+    """
 
     backup_fixed_us: int
     backup_rate: int
@@ -57,8 +61,10 @@ class Log(NamedTuple):
 
 
 class Wave:
-    """Instants are microseconds since the cut. kinds, logs, keys: of each step in the order in which they happen, what it is,
-    whose, and where it stands among an instant's things: 4 * instant, and 2 more if it comes after the alarms."""
+    """Instants are microseconds since the cut. kinds, logs, keys: of each step in the order in
+    which they happen, what it is, whose, and where it stands among an instant's things: 4 *
+    instant, and 2 more if it comes after the alarms.
+    """
 
     __slots__ = ("at_us", "ends_us", "keys", "kinds", "landing_keys", "logs", "waited")
 
@@ -75,9 +81,13 @@ class Wave:
 
 
 class Planner:
-    """disks: of the primary's machines; link; disk: the secondary's. Only their capacities and ways of sharing are asked."""
+    """disks: of the primary's machines; link; disk: the secondary's. Only their capacities and ways
+    of sharing are asked.
+    """
 
-    def __init__(self, costs: Costs, disks: dict[str, SharedRate], link: SharedRate, disk: SharedRate) -> None:
+    def __init__(
+        self, costs: Costs, disks: dict[str, SharedRate], link: SharedRate, disk: SharedRate
+    ) -> None:
         self._costs = costs
         self._agenda = agenda = Agenda()
         self._disks = {machine: shared.alike(agenda) for machine, shared in disks.items()}
@@ -101,7 +111,13 @@ class Planner:
         for i, log in enumerate(logs):
             self._step(Step.CUT, i)
             self._disks[log.machine].start(
-                log.database, log.size, costs.backup_rate, self._finished, i, 0, costs.backup_fixed_us
+                log.database,
+                log.size,
+                costs.backup_rate,
+                self._finished,
+                i,
+                0,
+                costs.backup_fixed_us,
             )
         agenda.run_until_quiet()
         wave = Wave(self._steps, len(logs))
@@ -110,7 +126,9 @@ class Planner:
 
     def _step(self, kind: Step, i: int) -> None:
         agenda = self._agenda
-        self._steps.append((kind, i, 4 * (agenda.now_us - self._begins_us) + (2 if agenda.round else 0)))
+        self._steps.append(
+            (kind, i, 4 * (agenda.now_us - self._begins_us) + (2 if agenda.round else 0))
+        )
 
     def _finished(self, i: int) -> None:
         self._step(Step.FINISHED, i)
@@ -152,7 +170,13 @@ class Planner:
     def _restore(self, i: int) -> None:
         log = self._wave[i]
         self._disk.start(
-            log.database, log.restore_amount, self._costs.restore_rate, self._restored, i, 0, log.restore_fixed_us
+            log.database,
+            log.restore_amount,
+            self._costs.restore_rate,
+            self._restored,
+            i,
+            0,
+            log.restore_fixed_us,
         )
 
     def _restored(self, i: int) -> None:

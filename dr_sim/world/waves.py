@@ -1,10 +1,13 @@
-"""Waves: logs of many databases that are cut together, lived at once, as the express lane does with one database's.
+"""Waves: logs of many databases that are cut together, lived at once, as the express lane does with
+one database's.
 
-In a fleet each log shares link, disks and workers with a hundred others, so none is alone; but if every one of the databases is
-quiet, and nothing else is on the agenda before all their logs are restored, the wave as a whole is. wave_plan.py tells when
-each step of it happens, on the same shared rates; each owner takes its part of the logs in one step, as for the express
-lane; and the rows stand where the steps would have written them. What could come between, or would be another order or another
-row, is left to the steps: an overlapping job, a full staging area, a log without a byte, an alarm that tells of silence.
+In a fleet each log shares link, disks and workers with a hundred others, so none is alone; but if
+every one of the databases is quiet, and nothing else is on the agenda before all their logs are
+restored, the wave as a whole is. wave_plan.py tells when each step of it happens, on the same
+shared rates; each owner takes its part of the logs in one step, as for the express lane; and the
+rows stand where the steps would have written them. What could come between, or would be another
+order or another row, is left to the steps: an overlapping job, a full staging area, a log without a
+byte, an alarm that tells of silence.
 """
 
 from __future__ import annotations
@@ -31,13 +34,16 @@ from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 Ints = NDArray[np.int64]
 MOST_LOGS = 5_000  # at once: columns of so many take some tens of MB
 
-_FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])  # an enum's own values are slow to ask for
+# an enum's own values are slow to ask for
+_FINISHED, _SENT, _LANDED, _HASHED, _RESTORED = map(int, list(Step)[1:])
 _ROWS_OF = np.array([1, 2, 1, 5, 4, 3], dtype=np.int64)  # by Step, without those of the witness
 
 
 @dataclass(slots=True)
 class _Member:
-    """A database whose logs are in the waves. alarm: its alarm 'window', which goes off next at alarm_us."""
+    """A database whose logs are in the waves. alarm: its alarm 'window', which goes off next at
+    alarm_us.
+    """
 
     db: PrimaryDatabase
     due: Entry  # its next log, on the agenda
@@ -52,8 +58,9 @@ class _Member:
 
 @dataclass(slots=True)
 class _Order:
-    """Of all steps of all waves in turn: what, in which wave, of which member; the seq of its first row. at: the same by
-    (step, wave, member). rings: of each member's in turn."""
+    """Of all steps of all waves in turn: what, in which wave, of which member; the seq of its first
+    row. at: the same by (step, wave, member). rings: of each member's in turn.
+    """
 
     kinds: Ints
     waves: Ints
@@ -74,8 +81,10 @@ class WaveLane:
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
-        """A log of that database is due, and of others at this instant: their lives and those of the next ones, as long as
-        nothing can come between. The instant at which the last of them were cut; -1: not even these took the lane."""
+        """A log of that database is due, and of others at this instant: their lives and those of
+        the next ones, as long as nothing can come between. The instant at which the last of them
+        were cut; -1: not even these took the lane.
+        """
         now, primary = self._context.agenda._now, self._lane.primary
         if now == self._refused_us:
             return -1
@@ -96,7 +105,7 @@ class WaveLane:
                 primary.log_goes_on(member.db, cuts[-1])
         return cuts[-1]
 
-    # ---- who, and until when --------------------------------------------------------------------------------------------
+    # ---- who, and until when
     def _members(self, due: list[tuple[PrimaryDatabase, Entry]]) -> list[_Member]:
         """All of them, or nobody: who is not quiet takes the steps, and the others with it."""
         alarms, members = self._lane.hands.alarms, []
@@ -104,12 +113,15 @@ class WaveLane:
             state = self._lane.quiet(db)
             if state is None:
                 return []
-            members.append(_Member(db, entry, state, state.redo_lsn, alarms.get((db.spec.name, "window"))))
+            members.append(
+                _Member(db, entry, state, state.redo_lsn, alarms.get((db.spec.name, "window")))
+            )
         return members
 
     def _waves(self, members: list[_Member], cut_us: int) -> tuple[list[int], list[Wave]]:
-        """Instants of the cuts, and what follows each. They end before the first in which something else could come, even if
-        only at the same instant, or for which there is no room."""
+        """Instants of the cuts, and what follows each. They end before the first in which something
+        else could come, even if only at the same instant, or for which there is no room.
+        """
         lane, start = self._lane, self._context.scenario.start_utc_us
         planner = self._planner_of({m.db.spec.machine for m in members})
         if planner is None:
@@ -159,7 +171,14 @@ class WaveLane:
             member.lsn = lsn
             member.commits.append(commits)
             member.reached.append(lsn)
-            logs.append(Log(db.index, db.spec.machine, size, *restore_cost(db.spec.name, Kind.LOG, cut_us, 1, size)))
+            logs.append(
+                Log(
+                    db.index,
+                    db.spec.machine,
+                    size,
+                    *restore_cost(db.spec.name, Kind.LOG, cut_us, 1, size),
+                )
+            )
         return logs
 
     def _planner_of(self, machines: set[str]) -> Planner | None:
@@ -172,17 +191,25 @@ class WaveLane:
             return None
         spec, scenario = self._context.scenario.secondary, self._context.scenario
         costs = Costs(
-            backup.fixed_us, backup.rate_bytes_s, lane.link.cap_bit_s, spec.hash_bytes_s, spec.copy_bytes_s,
-            spec.restore[Kind.LOG].rate_bytes_s, scenario.replication.slots, scenario.replay.workers,
-        )  # fmt: skip
+            backup.fixed_us,
+            backup.rate_bytes_s,
+            lane.link.cap_bit_s,
+            spec.hash_bytes_s,
+            spec.copy_bytes_s,
+            spec.restore[Kind.LOG].rate_bytes_s,
+            scenario.replication.slots,
+            scenario.replay.workers,
+        )
         of = (costs, tuple(disks), [each.capacity for each in shared])
         if self._planner is None or self._planner_for != of:
             self._planner, self._planner_for = Planner(costs, disks, link, disk), of
         return self._planner
 
-    # ---- the alarm 'window' -----------------------------------------------------------------------------------------------
+    # ---- the alarm 'window'
     def _rung(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> int:
-        """How many of the waves are over before an alarm tells of silence; when the alarms go off in these."""
+        """How many of the waves are over before an alarm tells of silence; when the alarms go off
+        in these.
+        """
         keep = len(cuts)
         first_us = [member.alarm_us for member in members]
         while keep:
@@ -194,7 +221,10 @@ class WaveLane:
                     break
             if silent_us < 0:
                 return keep
-            keep = sum(cut + wave.ends_us < silent_us for cut, wave in zip(cuts[:keep], waves, strict=False))
+            keep = sum(
+                cut + wave.ends_us < silent_us
+                for cut, wave in zip(cuts[:keep], waves, strict=False)
+            )
         return 0
 
     def _rings(self, member: _Member, i: int, cuts: list[int], waves: list[Wave]) -> int:
@@ -215,7 +245,7 @@ class WaveLane:
             member.alarm_us = goes_to_us
         return -1
 
-    # ---- what they leave behind -------------------------------------------------------------------------------------------
+    # ---- what they leave behind
     def _leave(self, members: list[_Member], cuts: list[int], waves: list[Wave]) -> list[Left]:
         spots = [self._spots(member, cuts) for member in members]
         all_lives = []
@@ -224,7 +254,9 @@ class WaveLane:
         for i, member in enumerate(members):
             del member.commits[len(cuts) :], member.reached[len(cuts) :]
             cut, finished, _, landed, hashed, restored = at_us[:, :, i].tolist()
-            lives = Lives({}, member.commits, member.reached, cut, finished, landed, hashed, restored)
+            lives = Lives(
+                {}, member.commits, member.reached, cut, finished, landed, hashed, restored
+            )
             all_lives.append(lives)
             left.append(self._lane.leave(member.db, lives))
         order = self._order(members, cuts, waves, left)
@@ -233,7 +265,7 @@ class WaveLane:
         self._look(members, spots, all_lives, left)
         return left
 
-    # ---- spot checks -----------------------------------------------------------------------------------------------------
+    # ---- spot checks
     def _usual(self, member: _Member, cut_us: int) -> bool:
         """Is its first log answered as the rows would say?"""
         return self._lane.spot.usual(member.db, member.reached[0] - member.state.redo_lsn, cut_us)
@@ -243,28 +275,45 @@ class WaveLane:
         return self._lane.spot.choose(member.db, len(cuts), rung)
 
     def _look(
-        self, members: list[_Member], spots: list[Spots | None], lives: list[Lives], left: list[Left]
-    ) -> None:  # fmt: skip
+        self,
+        members: list[_Member],
+        spots: list[Spots | None],
+        lives: list[Lives],
+        left: list[Left],
+    ) -> None:
         """Lines were written member after member."""
         first_log = -sum(len(each.cut) for each in lives)
         first_ring = -sum(len(member.rings) for member in members)
         for member, some, its_lives, its in zip(members, spots, lives, left, strict=True):
             if some is not None and not self._lane.spot.closed:
-                self._lane.spot.look(some, its_lives, its, Written(first_log, first_ring, len(member.rings)))
+                self._lane.spot.look(
+                    some, its_lives, its, Written(first_log, first_ring, len(member.rings))
+                )
             first_log += len(its_lives.cut)
             first_ring += len(member.rings)
 
-    def _order(self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]) -> _Order:
+    def _order(
+        self, members: list[_Member], cuts: list[int], waves: list[Wave], left: list[Left]
+    ) -> _Order:
         """Steps and alarms in their order, with the rows that each writes."""
-        kinds, logs = np.concatenate([wave.kinds for wave in waves]), np.concatenate([wave.logs for wave in waves])
+        kinds, logs = (
+            np.concatenate([wave.kinds for wave in waves]),
+            np.concatenate([wave.logs for wave in waves]),
+        )
         wave_no = np.repeat(np.arange(len(waves)), [len(wave.kinds) for wave in waves])
         keys = np.concatenate([wave.keys + 4 * cut for cut, wave in zip(cuts, waves, strict=True)])
         rows = _ROWS_OF[kinds]
-        for kind, shown in ((Step.FINISHED, [each.host_us for each in left]), (Step.LANDED, [each.site_us for each in left])):
+        for kind, shown in (
+            (Step.FINISHED, [each.host_us for each in left]),
+            (Step.LANDED, [each.site_us for each in left]),
+        ):
             these = kinds == kind
             rows[these] += (np.array(shown, dtype=np.int64) >= 0)[logs[these], wave_no[these]]
-        rung = np.array([4 * ring.at_us + 1 for member in members for ring in member.rings], dtype=np.int64)
-        order = np.argsort(np.concatenate((keys, rung)), kind="stable")  # members are in the order of their entities
+        rung = np.array(
+            [4 * ring.at_us + 1 for member in members for ring in member.rings], dtype=np.int64
+        )
+        # members are in the order of their entities
+        order = np.argsort(np.concatenate((keys, rung)), kind="stable")
         rows = np.concatenate((rows, np.full(len(rung), 2, dtype=np.int64)))[order]
         seqs = np.empty(len(order), dtype=np.int64)
         seqs[order] = np.cumsum(rows) - rows + self._context.journal.take(int(rows.sum()))
@@ -274,8 +323,10 @@ class WaveLane:
 
     def _in_turn(
         self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order
-    ) -> dict[str, Iterable[int]]:  # fmt: skip
-        """What depends on the order of all steps: texts are interned and files are staged in it. Columns of texts."""
+    ) -> dict[str, Iterable[int]]:
+        """What depends on the order of all steps: texts are interned and files are staged in it.
+        Columns of texts.
+        """
         texts, sent = self._context.journal.texts, self._lane.replication.sent
         names, keys, clocks, states = ([[0] * len(waves) for _ in members] for _ in range(4))
         steps = zip(order.kinds.tolist(), order.waves.tolist(), order.logs.tolist(), strict=True)
@@ -301,51 +352,88 @@ class WaveLane:
                 sent(its.files[wave].database, (its.files[wave],))
         n = len(waves)
         return {
-            "name": _flat(names), "counter_key": _flat(keys), "clock": _flat(clocks), "sending": _flat(states),
-            "there": repeat(texts["landed"]), "counter": repeat(texts[left[0].counter]),
+            "name": _flat(names),
+            "counter_key": _flat(keys),
+            "clock": _flat(clocks),
+            "sending": _flat(states),
+            "there": repeat(texts["landed"]),
+            "counter": repeat(texts[left[0].counter]),
             "database": _each([texts[m.db.spec.name] for m in members], n),
             "clock_key": _each([texts[its.clock_key] for its in left], n),
-        }  # fmt: skip
+        }
 
     def _show(
-        self, members: list[_Member], waves: list[Wave], left: list[Left], order: _Order, ids: dict[str, Iterable[int]],
+        self,
+        members: list[_Member],
+        waves: list[Wave],
+        left: list[Left],
+        order: _Order,
+        ids: dict[str, Iterable[int]],
         at_us: Ints,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The rows: columns of all logs, member after member."""
-        n, rows, hands, texts = len(waves), self._lane.rows, self._lane.hands, self._context.journal.texts
+        n, rows, hands, texts = (
+            len(waves),
+            self._lane.rows,
+            self._lane.hands,
+            self._context.journal.texts,
+        )
         host, site = (_flat([getattr(its, of) for its in left]) for of in ("host_us", "site_us"))
         at = [_column(order.at[step]) for step in Step]
         cut, finished, sent, landed, hashed, restored = (_column(at_us[step]) for step in Step)
         h = [its.headers[0] for its in left]
-        who = {"start": repeat(self._context.scenario.start_utc_us), "incarnation": repeat(hands.incarnation)}
+        who = {
+            "start": repeat(self._context.scenario.start_utc_us),
+            "incarnation": repeat(hands.incarnation),
+        }
         same = {
-            "index": _each([m.db.index for m in members], n), "fork": _each([header.fork for header in h], n),
+            "index": _each([m.db.index for m in members], n),
+            "fork": _each([header.fork for header in h], n),
             "commits": _flat([m.commits for m in members]),
-        }  # fmt: skip
+        }
         numbers = [header.backup_id for its in left for header in its.headers]
         sites = [seq + 3 for seq in at[Step.LANDED]]
         rows.logs(
-            same | who | ids | {
-                "number": numbers, "first_lsn": [header.first_lsn for its in left for header in its.headers],
-                "last_lsn": _flat([m.reached for m in members]), "base": _each([header.checkpoint_lsn for header in h], n),
+            same
+            | who
+            | ids
+            | {
+                "number": numbers,
+                "first_lsn": [header.first_lsn for its in left for header in its.headers],
+                "last_lsn": _flat([m.reached for m in members]),
+                "base": _each([header.checkpoint_lsn for header in h], n),
                 "differential_base": _each([m.state.differential_base_lsn for m in members], n),
-                "cut": cut, "finished": finished, "landed": landed, "hashed": hashed, "restored": restored,
-                "at_cut": at[Step.CUT], "at_landing": at[Step.LANDED], "at_hash": at[Step.HASHED],
+                "cut": cut,
+                "finished": finished,
+                "landed": landed,
+                "hashed": hashed,
+                "restored": restored,
+                "at_cut": at[Step.CUT],
+                "at_landing": at[Step.LANDED],
+                "at_hash": at[Step.HASHED],
                 "at_restore": at[Step.RESTORED],
-                "at_finish": [seq + (shows >= 0) for seq, shows in zip(at[Step.FINISHED], host, strict=True)],
+                "at_finish": [
+                    seq + (shows >= 0) for seq, shows in zip(at[Step.FINISHED], host, strict=True)
+                ],
                 "at_told": [seq + (shows >= 0) for seq, shows in zip(sites, site, strict=True)],
             }
-        )  # fmt: skip
+        )
         rows.survivable("host", host, {**same, "seq": at[Step.FINISHED], "at": finished})
         rows.survivable("site", site, {**same, "seq": sites, "at": landed})
         waited = [i for i, seq in enumerate(at[Step.SENT]) if seq >= 0]
         if waited:
             some = {"seq": at[Step.SENT], "at": sent, "index": same["index"], "number": numbers}
-            rows.sent({name: [column[i] for i in waited] for name, column in some.items()} | {"state": repeat(texts["sending"])})
+            rows.sent(
+                {name: [column[i] for i in waited] for name, column in some.items()}
+                | {"state": repeat(texts["sending"])}
+            )
         rung = [(m.db, ring) for m in members for ring in m.rings]
         if rung:
             index, scope = [db.index for db, _ in rung], [texts[db.spec.name] for db, _ in rung]
-            rows.rings([ring for _, ring in rung], {"seq": order.rings, "index": index, "scope": scope, **who})
+            rows.rings(
+                [ring for _, ring in rung],
+                {"seq": order.rings, "index": index, "scope": scope, **who},
+            )
 
 
 def _flat(columns: list[list[int]]) -> list[int]:

@@ -1,17 +1,20 @@
-"""Users' writes as an exact function of time: log bytes, commits and the instant of each commit, with no event per commit.
+"""Users' writes as an exact function of time: log bytes, commits and the instant of each commit,
+with no event per commit.
 
-User log volume U(t) is the number of log bytes begun before t: periodic, piecewise linear between whole byte counts,
-rounded up. Commit n (n = 0, 1, ...) begins at byte pos(n) = ceil(n * bytes per transaction) and is acknowledged at
-t_n = max{t : U(t) <= pos(n)}. Then a log cut at t holds commit n exactly if t_n < t, which is pos(n) < U(t): a cut's
-commits are known from bytes alone. Maintenance (index rebuilds) writes log M(t) that carries no user's commit.
-The LSN at t is U(t) + M(t).
+User log volume U(t) is the number of log bytes begun before t: periodic, piecewise linear between
+whole byte counts, rounded up. Commit n (n = 0, 1, ...) begins at byte pos(n) = ceil(n * bytes per
+transaction) and is acknowledged at t_n = max{t : U(t) <= pos(n)}. Then a log cut at t holds commit
+n exactly if t_n < t, which is pos(n) < U(t): a cut's commits are known from bytes alone.
+Maintenance (index rebuilds) writes log M(t) that carries no user's commit. The LSN at t is U(t) +
+M(t).
 
-While a log is full nothing is written and no commit is acknowledged: what was offered in such a gap is left out of U, M and
-the commits, and everything after it follows with the numbers that it would have had. Then t_n is still the last
-instant at which U holds no more than pos(n) bytes.
+While a log is full nothing is written and no commit is acknowledged: what was offered in such a gap
+is left out of U, M and the commits, and everything after it follows with the numbers that it would
+have had. Then t_n is still the last instant at which U holds no more than pos(n) bytes.
 
-After a failover the numbers go on where the new primary began: commits and LSNs are those of this time on top of what was
-there before. A commit that was there before counts as acknowledged at instant 0.
+After a failover the numbers go on where the new primary began: commits and LSNs are those of this
+time on top of what was there before. A commit that was there before counts as acknowledged at
+instant 0.
 """
 
 from __future__ import annotations
@@ -25,15 +28,18 @@ from dr_sim.scenario.model import Database, LogVolume, Scenario
 from dr_sim.units import HOUR_US, WEEK_US
 from dr_sim.world.agenda import NEVER_US
 
-# Relative write load by local hour of a working day, and of a day at the weekend (assumed: an office's database,
-# busy from 8 to 18 with a dip at noon, batch work at night). Only the shape counts, the mean is the scenario's.
+# Relative write load by local hour of a working day, and of a day at the weekend (assumed: an
+# office's database, busy from 8 to 18 with a dip at noon, batch work at night). Only the shape
+# counts, the mean is the scenario's.
 _WORKING_DAY = (2, 2, 3, 3, 2, 2, 3, 6, 12, 16, 17, 16, 12, 14, 16, 16, 14, 10, 6, 4, 3, 3, 2, 2)
 _WEEKEND = (2, 2, 3, 3, 2, 2, 2, 2, 3, 3, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2)
 
 
 @dataclass(slots=True)
 class _Gap:
-    """Nothing was written in [begin_us, end_us). at_byte: where U stood; the others: left out by its end, by all gaps so far."""
+    """Nothing was written in [begin_us, end_us). at_byte: where U stood; the others: left out by
+    its end, by all gaps so far.
+    """
 
     begin_us: int
     end_us: int
@@ -46,9 +52,21 @@ class Workload:
     """One database's writes."""
 
     __slots__ = (
-        "_bursts", "_bytes", "_commits_before", "_cum", "_gaps", "_last_ack", "_lengths", "_lsn_before", "_open",
-        "_period_us", "_starts", "_steady", "_tx_den", "_tx_num",
-    )  # fmt: skip
+        "_bursts",
+        "_bytes",
+        "_commits_before",
+        "_cum",
+        "_gaps",
+        "_last_ack",
+        "_lengths",
+        "_lsn_before",
+        "_open",
+        "_period_us",
+        "_starts",
+        "_steady",
+        "_tx_den",
+        "_tx_num",
+    )
 
     def __init__(
         self, database: Database, scenario: Scenario, commits_before: int = 0, lsn_before: int = 0
@@ -63,17 +81,22 @@ class Workload:
         self._tx_den = database.transactions_num * self._period_us
         self._steady = len(self._starts) == 1
         self._bursts: list[tuple[int, int, int]] = []
-        self._open: list[tuple[int, int, int, int]] = []  # transactions: begin, bytes, how long they write, are open
+        # transactions: begin, bytes, how long they write, are open
+        self._open: list[tuple[int, int, int, int]] = []
         self._gaps: list[_Gap] = []
         self._last_ack = (-1, 0)
 
     def add_burst(self, at_us: int, log_bytes: int, over_us: int, open_us: int) -> None:
-        """One transaction writes so much log, evenly over that time (all at once if 0), and commits after open_us."""
+        """One transaction writes so much log, evenly over that time (all at once if 0), and commits
+        after open_us.
+        """
         self._bursts.append((at_us, log_bytes, over_us))
         self._open.append((at_us, log_bytes, over_us, open_us))
 
     def undo_bytes(self, t: int) -> int:
-        """Return what open transactions have written by t: a copy that ends there must undo it to come online."""
+        """Return what open transactions have written by t: a copy that ends there must undo it to
+        come online.
+        """
         total = 0
         for at_us, log_bytes, over_us, open_us in self._open:
             done = t - at_us
@@ -81,10 +104,12 @@ class Workload:
                 total += log_bytes if done >= over_us else log_bytes * done // over_us
         return total
 
-    # ---- gaps -------------------------------------------------------------------------------------------------------
+    # ---- gaps
     def refuse_from(self, t: int) -> None:
         """Nothing is written from t on, until accept_from."""
-        user, maintenance = (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes) if self._gaps else (0, 0)
+        user, maintenance = (
+            (self._gaps[-1].user_bytes, self._gaps[-1].maintenance_bytes) if self._gaps else (0, 0)
+        )
         self._gaps.append(_Gap(t, NEVER_US, self.user_bytes(t), user, maintenance))
         self._last_ack = (-1, 0)
 
@@ -94,7 +119,9 @@ class Workload:
         gap.end_us = t
         before, after = self._offered_bytes(gap.begin_us), self._offered_bytes(t)
         gap.user_bytes += after - before
-        gap.maintenance_bytes += self._offered_maintenance(t) - self._offered_maintenance(gap.begin_us)
+        gap.maintenance_bytes += self._offered_maintenance(t) - self._offered_maintenance(
+            gap.begin_us
+        )
         self._last_ack = (-1, 0)
         return self._commits_in(after) - self._commits_in(before)
 
@@ -106,13 +133,15 @@ class Workload:
         gap = self._gaps[i]
         if t >= gap.end_us:
             return gap.user_bytes, gap.maintenance_bytes
-        user, maintenance = (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes) if i else (0, 0)
+        user, maintenance = (
+            (self._gaps[i - 1].user_bytes, self._gaps[i - 1].maintenance_bytes) if i else (0, 0)
+        )
         return (
             user + self._offered_bytes(t) - self._offered_bytes(gap.begin_us),
             maintenance + self._offered_maintenance(t) - self._offered_maintenance(gap.begin_us),
         )
 
-    # ---- bytes and commits by time ----------------------------------------------------------------------------------
+    # ---- bytes and commits by time
     def user_bytes(self, t: int) -> int:
         """U(t)."""
         offered = self._offered_bytes(t)
@@ -143,7 +172,11 @@ class Workload:
         return total
 
     def lsn(self, t: int) -> int:
-        return self._lsn_before + self.user_bytes(t) + (self.maintenance_bytes(t) if self._bursts else 0)
+        return (
+            self._lsn_before
+            + self.user_bytes(t)
+            + (self.maintenance_bytes(t) if self._bursts else 0)
+        )
 
     def commits(self, t: int) -> int:
         """How many commits are acknowledged before t: the number of the first that is not."""
@@ -161,11 +194,18 @@ class Workload:
 
     def _commits_in(self, user_bytes: int) -> int:
         """How many begin within so many bytes."""
-        return (user_bytes - 1) * self._tx_den // self._tx_num + 1 if user_bytes > 0 and self._tx_num else 0
+        return (
+            (user_bytes - 1) * self._tx_den // self._tx_num + 1
+            if user_bytes > 0 and self._tx_num
+            else 0
+        )
 
     def ack_instant(self, n: int) -> int:
-        """The instant at which commit n is acknowledged; NEVER_US if this database never commits."""
-        if n == self._last_ack[0]:  # asked for twice a log: what survives a site's loss and a host's
+        """The instant at which commit n is acknowledged; NEVER_US if this database never
+        commits.
+        """
+        # asked for twice a log: what survives a site's loss and a host's
+        if n == self._last_ack[0]:
             return self._last_ack[1]
         at = self._ack_instant(n)
         self._last_ack = (n, at)

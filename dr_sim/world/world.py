@@ -49,13 +49,20 @@ class World:
     """Build it, `run()` it, read its `journal`."""
 
     def __init__(
-        self, scenario: Scenario, block_words: int = BLOCK_WORDS, express: bool = True, sides: Sides | None = None,
-        store: Store | None = None, heirs: Mapping[str, Heir] | None = None,
-    ) -> None:  # fmt: skip
-        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together (world/pruning.py), unless the
-        scenario asks for steps; the records are the same without it.
-        sides: the engines of both sides (default: models in memory). store: the recovery manager's (default: in memory).
-        heirs: the databases that an earlier leg leaves, by name (world/succession.py); the others are created."""
+        self,
+        scenario: Scenario,
+        block_words: int = BLOCK_WORDS,
+        express: bool = True,
+        sides: Sides | None = None,
+        store: Store | None = None,
+        heirs: Mapping[str, Heir] | None = None,
+    ) -> None:
+        """express: quiet logs take the lanes (world/express.py, world/waves.py) and go together
+        (world/pruning.py), unless the scenario asks for steps; the records are the same without it.
+        sides: the engines of both sides (default: models in memory). store: the recovery manager's
+        (default: in memory). heirs: the databases that an earlier leg leaves, by name
+        (world/succession.py); the others are created.
+        """
         heirs = heirs or {}
         express = express and not scenario.steps
         sides = sides or model_sides(scenario.replay.validate_hash, scenario.engine.imitates)
@@ -70,7 +77,12 @@ class World:
             agenda=agenda,
             journal=journal,
             streams=Streams(scenario.seed, scenario.replication_no, block_words, scenario.leg_no),
-            witness=Witness(names, _emitter(journal), lambda db, fork, n: acks[db](n), scenario.replay.validate_hash),
+            witness=Witness(
+                names,
+                _emitter(journal),
+                lambda db, fork, n: acks[db](n),
+                scenario.replay.validate_hash,
+            ),
             primary_files=sides.primary_files,
             secondary_files=sides.secondary_files,
             primary_engine=sides.primary,
@@ -90,15 +102,26 @@ class World:
         self.on_landing: list[Callable[[BackupFile], None]] = []
         self.link = Link(context, scenario.link)
         self.primary = Primary(context, self._offer)
-        self.secondary = Secondary(context, lambda database, name: self.hands.attempts_in_store(database, name))
+        self.secondary = Secondary(
+            context, lambda database, name: self.hands.attempts_in_store(database, name)
+        )
         self.replication = Replication(context, self.link, self._land, self.secondary.share)
         self.users = Users(context)
         remote = Remote(context, self.link, self.primary, self.replication)
         fork = max((heir.lineage.fork for heir in heirs.values()), default=1)
         reach = self.secondary.reach = Reach(context, self.primary, remote, self.link)
-        self.promotion = promotion = Promotion(context, self.primary, remote, self.users, reach, fork + 1)
+        self.promotion = promotion = Promotion(
+            context, self.primary, remote, self.users, reach, fork + 1
+        )
         self._heirs = heirs
-        self.hands = Hands(context, manager_config(scenario), store or MemoryStore(), self.secondary, remote, promotion)
+        self.hands = Hands(
+            context,
+            manager_config(scenario),
+            store or MemoryStore(),
+            self.secondary,
+            remote,
+            promotion,
+        )
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.hands.heartbeats = self.heartbeats
         self.hands.directory = Directory(context, self.link, self.primary)
@@ -117,7 +140,14 @@ class World:
 
     def _open_lanes(self, promotion: Promotion, used: bool) -> None:
         self.express = ExpressLane(
-            self.context, self.primary, self.link, self.replication, self.secondary, self.hands, promotion, self.on_offer
+            self.context,
+            self.primary,
+            self.link,
+            self.replication,
+            self.secondary,
+            self.hands,
+            promotion,
+            self.on_offer,
         )
         self.waves = WaveLane(self.express)
         self.primary.express = self._take if used else None
@@ -128,9 +158,11 @@ class World:
         last_us = self.waves.take(db)
         return last_us if last_us >= 0 else self.express.take(db)
 
-    # ---- the run ----------------------------------------------------------------------------------------------------------
+    # ---- the run
     def run(self, progress: Callable[[float], None] | None = None) -> Journal:
-        """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now and then."""
+        """From instant 0 to the scenario's end. progress is told the part that is done, 0 to 1, now
+        and then.
+        """
         scenario, agenda = self.context.scenario, self.context.agenda
         engine = self.context.primary_engine
         self.context.note("truth.engine", -1, engine.name, engine.version)
@@ -168,7 +200,8 @@ class World:
         """Backups by their schedules, and who watches over them."""
         now = self.context.now_us
         self.primary.start()
-        if self.context.scenario.leg_no > 1:  # a new recovery network is established: nothing waits for the schedule's next full
+        # a new recovery network is established: nothing waits for the schedule's next full
+        if self.context.scenario.leg_no > 1:
             for db in self.primary.databases:
                 if not db.spec.seeded:
                     self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
@@ -203,11 +236,17 @@ class World:
             if db.writes_until_us is None:
                 self.primary.log_space.stopped(db)
             w = context.workloads[db.index]
-            context.note("truth.commits_total", db.index, w.commits(t), w.user_bytes(t), w.maintenance_bytes(t))
+            context.note(
+                "truth.commits_total",
+                db.index,
+                w.commits(t),
+                w.user_bytes(t),
+                w.maintenance_bytes(t),
+            )
         context.note("truth.end", -1)
         self.journal.pack()
 
-    # ---- for events and faults ---------------------------------------------------------------------------------------------
+    # ---- for events and faults
     def later(self, delay_us: int, do: Callable[[], None]) -> None:
         self.context.agenda.at(self.context.now_us + delay_us, Class.FAULT, -1, do)
 
@@ -234,13 +273,16 @@ class World:
         for take in list(self.on_landing):
             take(file)
 
-    def lose_primary(self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()) -> None:
+    def lose_primary(
+        self, what: str, hit: list[PrimaryDatabase], machines: Sequence[str] = ()
+    ) -> None:
         """The failure itself: from this instant nothing is acknowledged there.
 
         machines: those that die. They fall silent, whether or not a database lives on them."""
         if what == "site" and self.primary.share_up:
             self._happenings.site_lost()
-        if what == "site" and self.primary.share_up:  # whatever of it was lost before, now the rest goes too
+        # whatever of it was lost before, now the rest goes too
+        if what == "site" and self.primary.share_up:
             self.primary.share_up = False
             self.link.down()
             self.replication.hold()
@@ -271,7 +313,9 @@ class World:
             self.users.lost(db.index)
 
     def _fallen(self, db: PrimaryDatabase, down: bool) -> None:
-        """The server of a database falls: nobody is served, and its machine's beats stop. Or it is up again."""
+        """The server of a database falls: nobody is served, and its machine's beats stop. Or it is
+        up again.
+        """
         self.context.note("truth.down", db.index, int(down))
         self.primary.fallen(db, down)
         if down:
@@ -285,13 +329,17 @@ class World:
         self.hands.primary_error(db.spec.name, what, number, text)
 
     def wipe_secondary(self, database: int, why: str) -> None:
-        """The secondary's copy of a database and all its files there are gone: its host is lost, or its disks are."""
+        """The secondary's copy of a database and all its files there are gone: its host is lost, or
+        its disks are.
+        """
         for file in self.files_at("secondary", database):
             self.secondary.delete(file, why)
         self.break_standby(database, Break.DROPPED, why)
 
     def break_standby(self, database: int, how: Break, why: str) -> None:
-        """The secondary's copy of a database is of no use any more; the files in the landing share stay."""
+        """The secondary's copy of a database is of no use any more; the files in the landing share
+        stay.
+        """
         if self.users.redirected or self.hands.is_promoted(database):
             return  # it is no copy any more
         self.secondary.break_copy(database, how, why)
@@ -302,7 +350,9 @@ class World:
         context.note("truth.mistake", index, context.workloads[index].commits(context.now_us), what)
         self.mistakes[database] = context.primary_utc_us()  # as its log says
 
-    def order_failover_to_point(self, operator: str, target: str | None, stop_before_utc_us: int | None) -> None:
+    def order_failover_to_point(
+        self, operator: str, target: str | None, stop_before_utc_us: int | None
+    ) -> None:
         """stop_before_utc_us None: before the last mistake, where there was one."""
         context = self.context
         if stop_before_utc_us is None:
@@ -319,7 +369,9 @@ class World:
         self.hands.order_failover_to_point(operator, target or "", stop_before_utc_us)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
-        self.hands.tell(HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us))
+        self.hands.tell(
+            HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us)
+        )
 
     def _heard(self, machine: str) -> None:
         self.hands.tell(HeartbeatBack(self.context.now_us, self.context.utc_us(), 0, machine))

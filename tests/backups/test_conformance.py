@@ -1,4 +1,5 @@
-"""Every case of the published conformance set: which backups a restore must use, and which chains are whole.
+"""Every case of the published conformance set: which backups a restore must use, and which chains
+are whole.
 
 The data stands beside the project, not in it; without it these tests are skipped.
 """
@@ -21,14 +22,27 @@ from dr_sim.importers.sqlserver_history import HistoryEntry, parse_history
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 CASES_FILE = DATA / "conformance" / "dbatools_cases.json"
-pytestmark = pytest.mark.skipif(not CASES_FILE.exists(), reason="no ../shared/data beside the project")
-CASES: dict[str, Any] = json.loads(CASES_FILE.read_text()) if CASES_FILE.exists() else {"select": [], "copy_only": {}}
+pytestmark = pytest.mark.skipif(
+    not CASES_FILE.exists(), reason="no ../shared/data beside the project"
+)
+CASES: dict[str, Any] = (
+    json.loads(CASES_FILE.read_text()) if CASES_FILE.exists() else {"select": [], "copy_only": {}}
+)
 
-LEFT_OUT = {None: (), "drop_diff": (Kind.INCREMENTAL,), "ignore_diff": (Kind.INCREMENTAL,), "ignore_logs": (Kind.LOG,)}
+LEFT_OUT = {
+    None: (),
+    "drop_diff": (Kind.INCREMENTAL,),
+    "ignore_diff": (Kind.INCREMENTAL,),
+    "ignore_logs": (Kind.LOG,),
+}
 
 
 def instant(text: str | None) -> int | None:
-    return None if text is None else int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+    return (
+        None
+        if text is None
+        else int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+    )
 
 
 def by_finish(text: str | None) -> Target:
@@ -61,7 +75,8 @@ def test_select(case: dict[str, Any]) -> None:
     assert (kinds[Kind.FULL], kinds[Kind.INCREMENTAL], kinds[Kind.LOG]) == (
         expected["full"], expected["diff"], expected["log"],
     )  # fmt: skip
-    # restored in order: the full, the differential, then the logs by LSN; the file lists the same backups by their time
+    # restored in order: the full, the differential, then the logs by LSN; the file lists the same
+    # backups by their time
     assert set(ids) == set(case["derived_plan_ids"]) and len(ids) == len(case["derived_plan_ids"])
     assert [step.kind for step in found.steps] == sorted(step.kind for step in found.steps)
     assert found.hole is None
@@ -79,8 +94,9 @@ def test_select(case: dict[str, Any]) -> None:
 
 
 def hand_made_header(row: dict[str, Any], forks: dict[str, int]) -> BackupHeader:
-    """These rows number LSNs inclusively: log 3 ends at 450 and its follower begins at 451; a header's last_lsn is
-    the first LSN after the set, hence + 1."""
+    """These rows number LSNs inclusively: log 3 ends at 450 and its follower begins at 451; a
+    header's last_lsn is the first LSN after the set, hence + 1.
+    """
     fork = forks.setdefault(row["fork"], len(forks) + 1)
     kind = {"D": Kind.FULL, "I": Kind.INCREMENTAL, "L": Kind.LOG}[row["type"]]
     started, finished = instant(row["start"]), instant(row["end"])
@@ -91,7 +107,9 @@ def hand_made_header(row: dict[str, Any], forks: dict[str, int]) -> BackupHeader
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES["copy_only"].get("cases", []), ids=lambda case: str(case["restore_time"]))
+@pytest.mark.parametrize(
+    "case", CASES["copy_only"].get("cases", []), ids=lambda case: str(case["restore_time"])
+)
 @pytest.mark.parametrize("turned", [False, True])
 def test_copy_only(case: dict[str, Any], turned: bool) -> None:
     forks: dict[str, int] = {}
@@ -104,23 +122,34 @@ def test_copy_only(case: dict[str, Any], turned: bool) -> None:
 
 
 def test_where_the_published_cases_differ_from_the_safe_reading() -> None:
-    """The cases go by the finish of a log's backup. By its start one more log is needed, and only where the instant
-    lies while a log's backup ran: in two of the copy-only cases, in none of the others."""
+    """The cases go by the finish of a log's backup. By its start one more log is needed, and only
+    where the instant lies while a log's backup ran: in two of the copy-only cases, in none of the
+    others.
+    """
     differ = []
     for case in CASES["copy_only"]["cases"]:
         forks: dict[str, int] = {}
         headers = [hand_made_header(row, forks) for row in CASES["copy_only"]["backups"]]
         found = plan(headers, target=Target(utc_us=instant(case["restore_time"])))
-        if [step.backup_id for step in found.steps] != [case["expected_full"], *case["expected_logs"]]:
+        if [step.backup_id for step in found.steps] != [
+            case["expected_full"],
+            *case["expected_logs"],
+        ]:
             differ.append(case["restore_time"])
             assert [step.backup_id for step in found.steps] == [2, 3, 4]
     assert differ == ["2025-01-01T02:02:00", "2025-01-01T02:05:00"]
     for case in CASES["select"]:
-        headers = [e.header for e in history(case["input"]) if e.header.kind not in LEFT_OUT.get(case["input_change"], ())]
+        headers = [
+            e.header
+            for e in history(case["input"])
+            if e.header.kind not in LEFT_OUT.get(case["input_change"], ())
+        ]
         for option in case["options"]:
             headers = [h for h in headers if h.kind not in LEFT_OUT[option]]
         at = instant(case["restore_time_utc"])
-        by_start, by_end = (plan(headers, target=Target(utc_us=at, reading=reading)) for reading in Reading)
+        by_start, by_end = (
+            plan(headers, target=Target(utc_us=at, reading=reading)) for reading in Reading
+        )
         assert by_start.steps == by_end.steps, case["case"]
 
 
@@ -146,7 +175,10 @@ def in_order_2_0_1_4_3(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     others = [row for row in rows if row["type"] != "Transaction Log"]
     lsns = ("firstlsn", "lastlsn", "checkpointlsn", "databasebackuplsn")
     turned = [logs[index] for index in (2, 0, 1, 4, 3)]
-    return [{key: str(value) if key in lsns else value for key, value in row.items()} for row in others + turned]
+    return [
+        {key: str(value) if key in lsns else value for key, value in row.items()}
+        for row in others + turned
+    ]
 
 
 def test_lsn_chain() -> None:
@@ -154,7 +186,10 @@ def test_lsn_chain() -> None:
     cases = CASES["lsn_chain"]
     assert len(cases) == 6
     assert chain_is_valid(headers_of(planned_rows())) is cases[0]["expected"]
-    assert chain_is_valid([entry.header for entry in history("DiffRestore.json")]) is cases[0]["expected"]
+    assert (
+        chain_is_valid([entry.header for entry in history("DiffRestore.json")])
+        is cases[0]["expected"]
+    )
     assert chain_is_valid(headers_of(planned_rows("Database Differential"))) is cases[1]["expected"]
 
     turned_round = headers_of(planned_rows())
@@ -165,14 +200,21 @@ def test_lsn_chain() -> None:
     for row in other_base:
         if row["firstlsn"] > 34000000006900179 and row["type"] == "Transaction Log":
             row["databasebackuplsn"] = 99999999999999999
-    assert isinstance(chain_is_valid(headers_of(other_base)), bool) and "boolean" in cases[3]["expected"]
+    assert (
+        isinstance(chain_is_valid(headers_of(other_base)), bool)
+        and "boolean" in cases[3]["expected"]
+    )
 
     assert chain_is_valid(headers_of(striped(planned_rows()))) is cases[4]["expected"]
     assert chain_is_valid(headers_of(in_order_2_0_1_4_3(planned_rows()))) is cases[5]["expected"]
 
 
 def test_no_case_is_left_out() -> None:
-    assert (len(CASES["select"]), len(CASES["copy_only"]["cases"]), len(CASES["lsn_chain"])) == (10, 6, 6)
+    assert (len(CASES["select"]), len(CASES["copy_only"]["cases"]), len(CASES["lsn_chain"])) == (
+        10,
+        6,
+        6,
+    )
 
 
 def test_a_log_taken_out_of_the_real_history_is_the_hole() -> None:

@@ -11,7 +11,12 @@ FORKS = {6: (5, POINT)}
 
 
 def test_the_lost_crossing_log_is_missing() -> None:
-    headers = [full(SEGMENT + 40, SEGMENT + 400, fork=5), *(wal(5, n) for n in (1, 2, 4, 5, 6)), wal(6, 7), wal(6, 8)]
+    headers = [
+        full(SEGMENT + 40, SEGMENT + 400, fork=5),
+        *(wal(5, n) for n in (1, 2, 4, 5, 6)),
+        wal(6, 7),
+        wal(6, 8),
+    ]
     assert look_ahead(headers, told=Told(FORKS)).missing == [
         Missing(5, 3 * SEGMENT, 4 * SEGMENT, State.LOST),
         Missing(5, 5 * SEGMENT, POINT, State.LOST),
@@ -25,19 +30,27 @@ def test_the_lost_crossing_log_is_missing() -> None:
 def test_a_missing_tail_is_late_and_a_hole_is_lost() -> None:
     headers = [full(0, 10), log(10, 20), log(30, 40)]
     assert look_ahead(headers).missing == [Missing(1, 20, 30, State.LOST)]
-    assert look_ahead(headers, current=(1, 55)).missing == [Missing(1, 20, 30, State.LOST), Missing(1, 40, 55, State.LATE)]
+    assert look_ahead(headers, current=(1, 55)).missing == [
+        Missing(1, 20, 30, State.LOST),
+        Missing(1, 40, 55, State.LATE),
+    ]
     whole = [full(0, 10), log(10, 40)]
     late = look_ahead(whole, current=(1, 55))
-    assert late.missing == [Missing(1, 40, 55, State.LATE)] and late.plan.met, "what is late is no part of the plan"
+    assert late.missing == [Missing(1, 40, 55, State.LATE)] and late.plan.met, (
+        "what is late is no part of the plan"
+    )
     assert look_ahead(whole, current=(1, 40)).missing == []
 
 
 def test_a_newer_fork_is_told() -> None:
-    headers = [full(0, 10), log(10, 40), log(60, 70, fork=2)]  # nothing tells how one comes to fork 2
+    # nothing tells how one comes to fork 2
+    headers = [full(0, 10), log(10, 40), log(60, 70, fork=2)]
     assert look_ahead(headers).newer_fork == 2
     assert look_ahead(headers, told=Told({2: (1, 40)})).newer_fork is None
     assert look_ahead(headers, told=Told({2: (1, 40)}), fork=1).newer_fork == 2
-    assert look_ahead(headers, told=Told({2: (1, 40)}), fork=1, current=(1, 45)).missing == [Missing(1, 40, 45, State.LATE)]
+    assert look_ahead(headers, told=Told({2: (1, 40)}), fork=1, current=(1, 45)).missing == [
+        Missing(1, 40, 45, State.LATE)
+    ]
 
 
 def test_what_cannot_be_used_is_told_with_its_reason() -> None:

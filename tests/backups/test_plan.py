@@ -1,4 +1,6 @@
-"""Plans against a database that judges by content, and against trying everything; and the rules one by one."""
+"""Plans against a database that judges by content, and against trying everything; and the rules one
+by one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups import plan as plan_module
-from dr_sim.backups.chain import Fit, applies, chain_is_valid, forks_of, gaps, leads_to, order, type_forks
+from dr_sim.backups.chain import (
+    Fit,
+    applies,
+    chain_is_valid,
+    forks_of,
+    gaps,
+    leads_to,
+    order,
+    type_forks,
+)
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.plan import Plan, plan
 from dr_sim.backups.target import Choice, Policy, Reading, Target, Told
@@ -20,7 +31,9 @@ LEAST_BYTES = Choice(Policy.LEAST_BYTES)
 
 
 def a_start(draw: st.DrawFn, made: list[Made]) -> Standby:
-    """Nothing, or what some backups in some order have left (and not of a copy-only full: that state names no base)."""
+    """Nothing, or what some backups in some order have left (and not of a copy-only full: that
+    state names no base).
+    """
     standby = Standby()
     for item in draw(st.lists(st.sampled_from(made), max_size=4)):
         standby.takes(item)
@@ -39,7 +52,9 @@ def all_told(fork: int, forks: type_forks) -> bool:
 
 @settings(max_examples=400, deadline=None)
 @given(histories(), st.data())
-def test_a_plan_is_accepted_and_nothing_reaches_further_or_costs_less(history: History, data: st.DataObject) -> None:
+def test_a_plan_is_accepted_and_nothing_reaches_further_or_costs_less(
+    history: History, data: st.DataObject
+) -> None:
     made = history.made
     start = a_start(data.draw, made) if data.draw(st.booleans()) else Standby()
     kept = [item for item in made if data.draw(st.integers(0, 9)) > 1]
@@ -63,7 +78,12 @@ def test_a_plan_is_accepted_and_nothing_reaches_further_or_costs_less(history: H
         assert len(reached.writes) == len(furthest)
         assert sum(step.nominal_bytes for step in found.steps) == tried[furthest]
     if found.hole is not None:
-        assert found.hole.first_lsn == found.reaches[1] < found.hole.last_lsn == found.hole.after.first_lsn
+        assert (
+            found.hole.first_lsn
+            == found.reaches[1]
+            < found.hole.last_lsn
+            == found.hole.after.first_lsn
+        )
 
 
 @settings(max_examples=200, deadline=None)
@@ -77,7 +97,9 @@ def test_applies_is_what_the_database_says(history: History, data: st.DataObject
         if fit is Fit.APPLIES:
             assert takes
         elif takes:
-            assert fit is Fit.WRONG_FORK and not all_told(item[0].fork, forks), "only a fork nobody tells of excuses"
+            assert fit is Fit.WRONG_FORK and not all_told(item[0].fork, forks), (
+                "only a fork nobody tells of excuses"
+            )
         if applies(item[0], start.state()) is Fit.APPLIES:  # with what the header alone tells
             assert takes
 
@@ -90,12 +112,16 @@ def test_the_order_of_the_files_does_not_matter(history: History, data: st.DataO
     assert plan(headers, fork=history.fork) == plan(turned + turned[:2], fork=history.fork)
 
 
-# ---- the rules one by one ------------------------------------------------------------------------------------------
-def log(first: int, last: int, *, fork: int = 1, base: int = 0, size: int = 1, **more: int) -> BackupHeader:
+# ---- the rules one by one
+def log(
+    first: int, last: int, *, fork: int = 1, base: int = 0, size: int = 1, **more: int
+) -> BackupHeader:
     return header(Kind.LOG, first, last, fork, base, 0, size, **more)
 
 
-def full(first: int, last: int, *, fork: int = 1, size: int = 500, copy_only: bool = False) -> BackupHeader:
+def full(
+    first: int, last: int, *, fork: int = 1, size: int = 500, copy_only: bool = False
+) -> BackupHeader:
     made = header(Kind.FULL, first, last, fork, 0, 0, size)
     made.copy_only = copy_only
     return made
@@ -110,10 +136,23 @@ def header(
     first_fork: int | None = None, fork_point: int = 0, finished: int | None = None,
 ) -> BackupHeader:  # fmt: skip
     return BackupHeader(
-        "db", kind * 10**9 + fork * 10**8 + first * 10**4 + last, kind, fork, first, last, first, base,
-        differential_base, fork if first_fork is None else first_fork, fork_point,
-        last if finished is None else finished, last if finished is None else finished, False, False, size,
-    )  # fmt: skip
+        "db",
+        kind * 10**9 + fork * 10**8 + first * 10**4 + last,
+        kind,
+        fork,
+        first,
+        last,
+        first,
+        base,
+        differential_base,
+        fork if first_fork is None else first_fork,
+        fork_point,
+        last if finished is None else finished,
+        last if finished is None else finished,
+        False,
+        False,
+        size,
+    )
 
 
 def test_never_over_a_gap() -> None:
@@ -130,7 +169,8 @@ def test_an_incremental_bridges_the_gap_over_logs_already_replayed() -> None:
     state = RestoreState(1, 20, 0)
     found = plan(headers, state)
     assert [step.last_lsn for step in found.steps] == [35, 40, 50]
-    moved = [log(30, 40), incremental(32, 35, 31)]  # a full that began at 31, after the hole, moved the base: 3136
+    # a full that began at 31, after the hole, moved the base: 3136
+    moved = [log(30, 40), incremental(32, 35, 31)]
     assert plan(moved, state).steps == []
     assert applies(moved[1], state) is Fit.WRONG_BASE
 
@@ -142,11 +182,13 @@ def test_forks_come_before_lsns() -> None:
     assert plan([ours, theirs], state).steps == [ours]
     assert applies(theirs, state) is Fit.WRONG_FORK and applies(ours, state) is Fit.APPLIES
     assert plan([full(0, 100), ours, theirs], fork=1).steps[-1] is ours
-    assert applies(log(90, 150, fork=2, first_fork=1, fork_point=95), state) is Fit.WRONG_FORK  # past the fork point
+    # past the fork point
+    assert applies(log(90, 150, fork=2, first_fork=1, fork_point=95), state) is Fit.WRONG_FORK
     crossing = log(90, 150, fork=2, first_fork=1, fork_point=105)
     assert applies(crossing, state) is Fit.APPLIES
     assert plan([crossing], state).reaches == (2, 150)  # nothing else goes on from here
-    assert plan([crossing, ours], state).reaches == (1, 110)  # fork 1 goes on past the point: stay on it
+    # fork 1 goes on past the point: stay on it
+    assert plan([crossing, ours], state).reaches == (1, 110)
     assert plan([crossing, ours], state, fork=2).steps == [crossing]
 
 
@@ -154,12 +196,15 @@ def test_without_a_state_the_newest_fork_to_which_a_full_leads_is_followed() -> 
     headers = [full(0, 10), full(0, 12, fork=2)]
     assert plan(headers).reaches == (2, 12)
     assert plan(headers, fork=1).reaches == (1, 10)
-    assert plan([full(0, 10), log(50, 60, fork=2)]).reaches == (1, 10)  # nothing tells how one comes to fork 2
+    # nothing tells how one comes to fork 2
+    assert plan([full(0, 10), log(50, 60, fork=2)]).reaches == (1, 10)
     assert plan([]) == Plan() and plan([log(0, 5)]) == Plan()
 
 
 def test_an_incremental_must_end_after_its_full_ends() -> None:
-    """An incremental that ended while the full with its base LSN still ran holds less than the full."""
+    """An incremental that ended while the full with its base LSN still ran holds less than the
+    full.
+    """
     headers = [full(10, 100), incremental(20, 90, 10, size=1), log(0, 95), log(95, 120)]
     assert [step.last_lsn for step in plan(headers).steps] == [100, 120]
 
@@ -167,7 +212,8 @@ def test_an_incremental_must_end_after_its_full_ends() -> None:
 def test_the_log_that_bridges_a_long_full_began_hours_before() -> None:
     headers = [full(1000, 9000), log(0, 900), log(900, 9500), log(9500, 9600)]
     assert [step.last_lsn for step in plan(headers).steps] == [9000, 9500, 9600]
-    ends_with = [full(1000, 9000), log(900, 9000), log(9000, 9600)]  # one that ends with the full does not hold it
+    # one that ends with the full does not hold it
+    ends_with = [full(1000, 9000), log(900, 9000), log(9000, 9600)]
     assert [step.first_lsn for step in plan(ends_with).steps] == [1000, 9000]
 
 
@@ -181,9 +227,18 @@ def test_an_older_full_and_all_logs_still_work() -> None:
 
 
 def test_copy_only_moves_no_base_and_is_none() -> None:
-    headers = [full(0, 5), full(40, 45, copy_only=True, size=1), incremental(60, 65, 0), log(65, 70)]
+    headers = [
+        full(0, 5),
+        full(40, 45, copy_only=True, size=1),
+        incremental(60, 65, 0),
+        log(65, 70),
+    ]
     found = plan(headers)
-    assert [step.kind for step in found.steps] == [Kind.FULL, Kind.INCREMENTAL, Kind.LOG] and found.met
+    assert [step.kind for step in found.steps] == [
+        Kind.FULL,
+        Kind.INCREMENTAL,
+        Kind.LOG,
+    ] and found.met
     assert found.steps[0].first_lsn == 0
     assert plan([headers[1], incremental(60, 65, 40)]).reaches == (1, 45)
 
@@ -205,7 +260,9 @@ def test_empty_and_stale_logs_are_ignored() -> None:
     ("redo_lsn", "fork", "expected"),
     [(20, 1, Fit.EMPTY), (30, 1, Fit.EMPTY), (10, 1, Fit.GAP), (10, 7, Fit.EMPTY)],
 )
-def test_an_empty_log_beyond_the_position_shows_a_gap(redo_lsn: int, fork: int, expected: Fit) -> None:
+def test_an_empty_log_beyond_the_position_shows_a_gap(
+    redo_lsn: int, fork: int, expected: Fit
+) -> None:
     assert applies(log(20, 20), RestoreState(fork, redo_lsn, 0)) is expected
 
 
@@ -247,7 +304,7 @@ def test_forks_in_a_circle_end() -> None:
     assert not leads_to(1, 0, 2, {2: (3, 5), 3: (2, 5)})
 
 
-# ---- targets, fork histories, chains of incrementals, costs --------------------------------------------------------
+# ---- targets, fork histories, chains of incrementals, costs
 SEGMENT = 16 * 2**20
 
 
@@ -257,13 +314,17 @@ def wal(fork: int, number: int) -> BackupHeader:
 
 
 def test_a_lost_log_across_a_fork_leaves_a_hole() -> None:
-    """Full 5/1; logs 5/{1,2,4,5,6} and 6/{7,8}; the switch lies inside 5/5. Missing are 5/3 and 6/{5,6}."""
+    """Full 5/1; logs 5/{1,2,4,5,6} and 6/{7,8}; the switch lies inside 5/5. Missing are 5/3 and
+    6/{5,6}.
+    """
     logs = [wal(5, n) for n in (1, 2, 4, 5, 6)] + [wal(6, 7), wal(6, 8)]
     point = 5 * SEGMENT + 1234
     histories = {6: (5, point)}
     holes = [(hole.fork, hole.first_lsn, hole.last_lsn) for hole in gaps(logs, histories)]
     assert holes == [(5, 3 * SEGMENT, 4 * SEGMENT), (6, point, 7 * SEGMENT)]
-    assert [hole.fork for hole in gaps(logs)] == [5], "without the history nothing tells of the second hole"
+    assert [hole.fork for hole in gaps(logs)] == [5], (
+        "without the history nothing tells of the second hole"
+    )
     headers = [full(SEGMENT + 40, SEGMENT + 400, fork=5), *logs]
     found = plan(headers, told=Told(histories))
     assert found.fork == 6 and found.reaches == (5, 3 * SEGMENT) and not found.met
@@ -273,7 +334,11 @@ def test_a_lost_log_across_a_fork_leaves_a_hole() -> None:
     crossing = [step for step in whole.steps if step.first_lsn == 5 * SEGMENT]
     assert [step.fork for step in crossing] == [6], "the old fork's copy goes on past the switch"
     half = plan([*headers, wal(5, 3)], told=Told(histories))
-    assert half.reaches == (5, 5 * SEGMENT) and half.hole is not None and half.hole.last_lsn == 7 * SEGMENT
+    assert (
+        half.reaches == (5, 5 * SEGMENT)
+        and half.hole is not None
+        and half.hole.last_lsn == 7 * SEGMENT
+    )
 
 
 def test_a_full_that_begins_before_its_fork_cannot_be() -> None:
@@ -282,17 +347,24 @@ def test_a_full_that_begins_before_its_fork_cannot_be() -> None:
     found = plan(headers, told=Told(histories))
     assert [step.first_lsn for step in found.steps] == [0, 0, 100] and found.met
     crossing = full(90, 120, fork=2)
-    crossing.first_fork, crossing.fork_point_lsn = 1, 100  # one that began on the old fork and says so
-    assert plan([*headers[:2], crossing, headers[3]], told=Told(histories)).steps == [crossing, headers[3]]
+    # one that began on the old fork and says so
+    crossing.first_fork, crossing.fork_point_lsn = 1, 100
+    assert plan([*headers[:2], crossing, headers[3]], told=Told(histories)).steps == [
+        crossing,
+        headers[3],
+    ]
 
 
 @pytest.mark.parametrize(("forks", "expected"), [(None, 3), (1, 1), (2, 2)])
 def test_the_end_is_that_of_the_newest_fork(forks: int | None, expected: int) -> None:
     """The old primary goes on writing; the newest fork is the one that was born last."""
     headers = [
-        full(0, 10), log(10, 40), log(40, 900, finished=900), log(40, 60, fork=2, first_fork=1, fork_point=45),
+        full(0, 10),
+        log(10, 40),
+        log(40, 900, finished=900),
+        log(40, 60, fork=2, first_fork=1, fork_point=45),
         log(60, 70, fork=3, first_fork=2, fork_point=65),
-    ]  # fmt: skip
+    ]
     found = plan(headers, fork=forks)
     assert found.fork == expected and found.reaches is not None and found.met
 
@@ -301,7 +373,8 @@ def test_a_target_chooses_the_fork_that_covers_it() -> None:
     old = [full(0, 10), log(10, 50), log(50, 300)]
     new = [log(50, 70, fork=2, first_fork=1, fork_point=60), log(70, 90, fork=2)]
     for turned in (old + new, new + old):
-        assert plan(turned, target=Target(lsn=200)).reaches == (1, 300)  # only the old one comes so far
+        # only the old one comes so far
+        assert plan(turned, target=Target(lsn=200)).reaches == (1, 300)
         assert plan(turned, target=Target(lsn=80)).fork == 1  # both do: the greatest LSN
         assert plan(turned, target=Target(utc_us=80)).fork == 1
         assert plan(turned, target=Target(lsn=80), fork=2).reaches == (2, 90)
@@ -312,14 +385,21 @@ def test_a_target_chooses_the_fork_that_covers_it() -> None:
 def test_up_to_an_lsn() -> None:
     headers = [full(0, 10), log(0, 20), log(20, 30), full(25, 35), log(30, 40)]
     assert [step.last_lsn for step in plan(headers, target=Target(lsn=30)).steps] == [10, 20, 30]
-    assert [step.last_lsn for step in plan(headers, target=Target(lsn=31)).steps] == [10, 20, 30, 40]
+    assert [step.last_lsn for step in plan(headers, target=Target(lsn=31)).steps] == [
+        10,
+        20,
+        30,
+        40,
+    ]
     exact = plan(headers, target=Target(lsn=35))
     assert [step.last_lsn for step in exact.steps] == [35] and exact.met
     assert not plan(headers, target=Target(lsn=41)).met
     from_there = plan(headers, RestoreState(1, 20, 0), target=Target(lsn=30))
     assert [step.last_lsn for step in from_there.steps] == [30]
     past = plan(headers, RestoreState(1, 40, 0), target=Target(lsn=20))
-    assert [step.last_lsn for step in past.steps] == [10, 20], "a database cannot go back: it starts over"
+    assert [step.last_lsn for step in past.steps] == [10, 20], (
+        "a database cannot go back: it starts over"
+    )
 
 
 def test_the_start_of_a_log_is_the_safe_reading() -> None:
@@ -329,11 +409,16 @@ def test_the_start_of_a_log_is_the_safe_reading() -> None:
     headers = [full(0, 10), *logs]
     headers[0].started_utc_us = headers[0].finished_utc_us = 1
     taken = {
-        reading: [len(plan(headers, target=Target(utc_us=at, reading=reading)).steps) for at in (100, 120, 150, 160, 200)]
+        reading: [
+            len(plan(headers, target=Target(utc_us=at, reading=reading)).steps)
+            for at in (100, 120, 150, 160, 200)
+        ]
         for reading in Reading
     }
     assert taken == {Reading.START: [2, 3, 3, 3, 3], Reading.FINISH: [2, 2, 2, 3, 3]}
-    assert [plan(headers, target=Target(utc_us=at, reading=Reading.START)).met for at in (300, 301, 351)] == [True, False, False]
+    assert [
+        plan(headers, target=Target(utc_us=at, reading=Reading.START)).met for at in (300, 301, 351)
+    ] == [True, False, False]
     assert plan(headers, target=Target(utc_us=340, reading=Reading.FINISH)).met
 
 
@@ -345,8 +430,15 @@ def test_an_empty_log_says_that_nothing_was_written_until_it_was_cut() -> None:
 
 
 def test_an_incremental_on_incrementals_needs_the_whole_chain() -> None:
-    f, a, b, c = full(10, 20), incremental(30, 40, 0), incremental(50, 60, 0), incremental(70, 80, 0)
-    told = Told(bases={a.backup_id: f.backup_id, b.backup_id: a.backup_id, c.backup_id: b.backup_id})
+    f, a, b, c = (
+        full(10, 20),
+        incremental(30, 40, 0),
+        incremental(50, 60, 0),
+        incremental(70, 80, 0),
+    )
+    told = Told(
+        bases={a.backup_id: f.backup_id, b.backup_id: a.backup_id, c.backup_id: b.backup_id}
+    )
     tail = log(0, 100)
     assert plan([f, a, b, c], told=told).steps == [f, a, b, c]
     for lost, expected in ((f, []), (a, [f]), (b, [f, a]), (c, [f, a, b])):
@@ -361,7 +453,9 @@ def test_an_incremental_on_incrementals_needs_the_whole_chain() -> None:
 
 
 def test_a_base_lsn_of_0_names_no_full() -> None:
-    """No column tells the bases of logs: they do not carry the first full's base on to the second full."""
+    """No column tells the bases of logs: they do not carry the first full's base on to the second
+    full.
+    """
     first, second = full(1000, 1010), full(5000, 5010)
     on_second, tail = incremental(6000, 6010, 5000), log(5500, 7000)
     on_second.database_backup_lsn = 0
@@ -389,11 +483,13 @@ def test_every_policy_gets_as_far(history: History, policy: Policy, data: st.Dat
     kept = [item for item in history.made if data.draw(st.integers(0, 9)) > 1]
     headers = [item[0] for item in kept]
     found = plan(headers, start.state(), fork=history.fork, choice=Choice(policy))
-    assert found.reaches == plan(headers, start.state(), fork=history.fork, choice=LEAST_BYTES).reaches
+    assert (
+        found.reaches == plan(headers, start.state(), fork=history.fork, choice=LEAST_BYTES).reaches
+    )
     assert carry_out(found, start, history.made), "the database refused a step"
 
 
-# ---- planted bugs: the judge above must catch them -----------------------------------------------------------------
+# ---- planted bugs: the judge above must catch them
 def judged(history: History, lost: set[int]) -> bool:
     made = [item for item in history.made if item[0].backup_id not in lost]
     return carry_out(plan([item[0] for item in made], fork=1), Standby(), made)
@@ -407,7 +503,9 @@ def test_planted_bug_gap_check_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
         history.write(1)
         history.back_up(Kind.LOG, 1)
     assert judged(history, {3})
-    monkeypatch.setattr(plan_module._Ways, "cheapest_from", lambda self, lsn: self.ways[-1] if self.ways else None)
+    monkeypatch.setattr(
+        plan_module._Ways, "cheapest_from", lambda self, lsn: self.ways[-1] if self.ways else None
+    )
     assert not judged(history, {3})
 
 
@@ -421,7 +519,9 @@ def test_planted_bug_lsn_chosen_across_forks(monkeypatch: pytest.MonkeyPatch) ->
     history.write(5)
     history.back_up(Kind.LOG, 1)
     assert judged(history, set())
-    monkeypatch.setattr(plan_module, "on_path", lambda headers, end, forks: sorted(headers, key=order))
+    monkeypatch.setattr(
+        plan_module, "on_path", lambda headers, end, forks: sorted(headers, key=order)
+    )
     assert not judged(history, set())
 
 
@@ -429,7 +529,9 @@ def test_ten_thousand_files_take_less_than_two_seconds() -> None:
     headers = [log(n * 10, n * 10 + 10, base=n // 2016 * 20160) for n in range(10_000)]
     for n in range(0, 10_000, 2016):
         headers.append(full(n * 10, n * 10 + 5))
-    headers += [incremental(n * 10 + 1, n * 10 + 5, n // 2016 * 20160) for n in range(288, 10_000, 288)]
+    headers += [
+        incremental(n * 10 + 1, n * 10 + 5, n // 2016 * 20160) for n in range(288, 10_000, 288)
+    ]
     random.Random(1).shuffle(headers)
     began = time.process_time()
     found = plan(headers)
@@ -438,13 +540,22 @@ def test_ten_thousand_files_take_less_than_two_seconds() -> None:
 
 
 def test_a_chain_of_incrementals_on_incrementals() -> None:
-    """Each stands on the one just before it: one that lacks, or stands on another, breaks the chain."""
-    f, a, b, c = full(10, 20), incremental(30, 40, 0), incremental(50, 60, 0), incremental(70, 80, 0)
+    """Each stands on the one just before it: one that lacks, or stands on another, breaks the
+    chain.
+    """
+    f, a, b, c = (
+        full(10, 20),
+        incremental(30, 40, 0),
+        incremental(50, 60, 0),
+        incremental(70, 80, 0),
+    )
     bases = {a.backup_id: f.backup_id, b.backup_id: a.backup_id, c.backup_id: b.backup_id}
     tail = log(80, 90)
     assert chain_is_valid([f, a, b, c, tail], bases) and chain_is_valid([tail, c, b, a, f], bases)
     assert chain_is_valid([f, a, b], bases) and chain_is_valid([f, tail, a, b, c], bases)
     assert not chain_is_valid([f, b, c, tail], bases) and not chain_is_valid([f, a, c], bases)
     assert not chain_is_valid([f, a, b, c, log(85, 90)], bases)
-    assert not chain_is_valid([f, a, b], bases | {b.backup_id: f.backup_id}), "b stands on the full alone"
+    assert not chain_is_valid([f, a, b], bases | {b.backup_id: f.backup_id}), (
+        "b stands on the full alone"
+    )
     assert not chain_is_valid([f, a, b]), "by SQL Server's rule 0 names no base"

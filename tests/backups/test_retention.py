@@ -1,4 +1,6 @@
-"""Retention never takes away what could be restored in the window it keeps, and does take away the rest."""
+"""Retention never takes away what could be restored in the window it keeps, and does take away the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ HOUR_US = 60 * MINUTE_US
 
 
 def stored(header: BackupHeader, copied: bool = True) -> StoredFile:
-    return StoredFile(backup_name("db", header.started_utc_us, header.kind) + f"/{header.backup_id}", header, copied)
+    return StoredFile(
+        backup_name("db", header.started_utc_us, header.kind) + f"/{header.backup_id}",
+        header,
+        copied,
+    )
 
 
 @settings(max_examples=400, deadline=None)
@@ -37,24 +43,32 @@ def test_the_kept_window_stays_restorable(history: History, data: st.DataObject)
     assert uncopied <= {item[0].backup_id for item in left}
     fulls = [item for item in made if item[0].kind is Kind.FULL and not item[0].copy_only]
     assert all(item in left for item in fulls[max(len(fulls) - keep_fulls, 0) :])
-    # a state that a young file led to, and one that an uncopied file led to, can still be reached by whatever is left
+    # a state that a young file led to, and one that an uncopied file led to, can still be reached
+    # by whatever is left
     before, after = reachable(made, Standby()), reachable(left, Standby())
     forks_are_told = not made or told(made)
     for header, content in made:
         in_window = header.finished_utc_us >= window_from
         needed = in_window or (header.backup_id in uncopied and header.kind is Kind.INCREMENTAL)
         if needed and content.writes in before and forks_are_told:
-            assert content.writes in after, f"no way is left to where backup {header.backup_id} ends"
+            assert content.writes in after, (
+                f"no way is left to where backup {header.backup_id} ends"
+            )
     kept_headers = [item[0] for item in left]
     if made and newest_of(made).fork in {header.fork for header in kept_headers}:
         fork = newest_of(made).fork
-        assert plan(kept_headers, fork=fork).reaches == plan([item[0] for item in made], fork=fork).reaches
+        assert (
+            plan(kept_headers, fork=fork).reaches
+            == plan([item[0] for item in made], fork=fork).reaches
+        )
     again = prunable([stored(h) for h, _ in left], history.now_us, retention_us, keep_fulls)
     assert uncopied or not again, "twice must be as once"
 
 
 def newest_of(made: list[Made]) -> BackupHeader:
-    return max((item[0] for item in made), key=lambda header: (header.finished_utc_us, header.backup_id))
+    return max(
+        (item[0] for item in made), key=lambda header: (header.finished_utc_us, header.backup_id)
+    )
 
 
 def told(made: list[Made]) -> bool:
@@ -86,15 +100,23 @@ def a_service(days: int) -> list[StoredFile]:
         at = slot * 5 * MINUTE_US
         if slot % 2016 == 0:
             base = slot * 10 + 2
-            files.append(stored(header(Kind.FULL, slot * 10 + 2, slot * 10 + 5, 0, at, 3 * slot + 1)))
+            files.append(
+                stored(header(Kind.FULL, slot * 10 + 2, slot * 10 + 5, 0, at, 3 * slot + 1))
+            )
         elif slot % 288 == 0:
-            files.append(stored(header(Kind.INCREMENTAL, slot * 10 + 2, slot * 10 + 5, base, at, 3 * slot + 2)))
+            files.append(
+                stored(
+                    header(Kind.INCREMENTAL, slot * 10 + 2, slot * 10 + 5, base, at, 3 * slot + 2)
+                )
+            )
         files.append(stored(header(Kind.LOG, slot * 10, slot * 10 + 10, 0, at, 3 * slot + 3)))
     return files
 
 
 def header(kind: Kind, first: int, last: int, base: int, at_us: int, number: int) -> BackupHeader:
-    return BackupHeader("db", number, kind, 1, first, last, first, base, base, 1, 0, at_us, at_us + MINUTE_US)
+    return BackupHeader(
+        "db", number, kind, 1, first, last, first, base, base, 1, 0, at_us, at_us + MINUTE_US
+    )
 
 
 def test_pruned_daily_for_ten_weeks_it_keeps_about_a_thousand_files_and_costs_little() -> None:
@@ -103,7 +125,9 @@ def test_pruned_daily_for_ten_weeks_it_keeps_about_a_thousand_files_and_costs_li
     cpu_s, most = 0.0, 0
     for day in range(70):
         now_us = (day + 1) * 24 * HOUR_US
-        alive += [f for f in everything if now_us - 24 * HOUR_US <= f.header.started_utc_us < now_us]
+        alive += [
+            f for f in everything if now_us - 24 * HOUR_US <= f.header.started_utc_us < now_us
+        ]
         most = max(most, len(alive))
         began = time.process_time()
         gone = set(prunable(alive, now_us, 72 * HOUR_US, 1))
@@ -111,7 +135,8 @@ def test_pruned_daily_for_ten_weeks_it_keeps_about_a_thousand_files_and_costs_li
         alive = [file for file in alive if file.name not in gone]
         found = plan([file.header for file in alive])
         assert found.hole is None and found.reaches == (1, (day + 1) * 2880)
-    assert most < 1600  # 72 h, the day before the incremental that anchors them, the day since the last pruning
+    # 72 h, the day before the incremental that anchors them, the day since the last pruning
+    assert most < 1600
     assert len([f for f in alive if f.header.kind is Kind.FULL]) <= 2
     assert cpu_s < 2
 
@@ -125,8 +150,8 @@ def test_what_stays_after_eight_days() -> None:
     now_us = 8 * 24 * HOUR_US
     gone = set(prunable(files, now_us, 72 * HOUR_US, 1))
     left = [file for file in files if file.name not in gone]
-    # the first full, because the incrementals of the window stand on it; the incremental of day 4; then all logs, from
-    # the one on that holds that incremental's end
+    # the first full, because the incrementals of the window stand on it; the incremental of day 4;
+    # then all logs, from the one on that holds that incremental's end
     assert names(left, Kind.FULL) == [5, 20165]
     assert names(left, Kind.INCREMENTAL) == [4 * 2880 + 5, 5 * 2880 + 5, 6 * 2880 + 5]
     assert names(left, Kind.LOG) == [slot * 10 + 10 for slot in range(4 * 288, 8 * 288)]
@@ -152,7 +177,9 @@ def test_count_keeps_fulls_whatever_their_age() -> None:
         assert len(names(left, Kind.FULL)) == max(min(count, 5), 1)
         # backups stopped eleven months ago: the way to the last position stays, and nothing else
         assert plan([file.header for file in left]).reaches == (1, 30 * 2880)
-        assert names(left, Kind.INCREMENTAL) == [29 * 2880 + 5] and len(names(left, Kind.LOG)) == 288
+        assert (
+            names(left, Kind.INCREMENTAL) == [29 * 2880 + 5] and len(names(left, Kind.LOG)) == 288
+        )
 
 
 def test_nothing_is_deleted_while_everything_is_young() -> None:
@@ -162,7 +189,8 @@ def test_nothing_is_deleted_while_everything_is_young() -> None:
 
 def test_an_incremental_whose_full_is_lost_still_stands_on_an_older_one_and_its_logs() -> None:
     old_full = header(Kind.FULL, 0, 5, 0, 0, 1)
-    carries = header(Kind.LOG, 0, 20, 8, 5 * MINUTE_US, 2)  # names the full that began at 8, which is lost
+    # names the full that began at 8, which is lost
+    carries = header(Kind.LOG, 0, 20, 8, 5 * MINUTE_US, 2)
     bridge = header(Kind.INCREMENTAL, 30, 32, 8, 10 * MINUTE_US, 3)  # over a lost log
     young = header(Kind.LOG, 31, 40, 8, 600 * MINUTE_US, 4)
     useless = header(Kind.LOG, 22, 25, 8, 9 * MINUTE_US, 5)

@@ -27,7 +27,9 @@ def both(
 @given(histories(steps=16, forks=2), st.data())
 def test_of_any_history_it_says_the_same_or_nothing(history: History, data: st.DataObject) -> None:
     made = [header for header, _ in history.made if data.draw(st.integers(0, 9)) > 0]
-    files: list[Stored] = [StoredFile(str(h.backup_id), h, data.draw(st.integers(0, 9)) < 9) for h in made]
+    files: list[Stored] = [
+        StoredFile(str(h.backup_id), h, data.draw(st.integers(0, 9)) < 9) for h in made
+    ]
     old_before_us = history.now_us - data.draw(st.integers(0, 20)) * 10 * MINUTE_US
     redo = data.draw(st.none() | st.sampled_from([h.last_lsn for h in made] or [0]))
     standby = None if redo is None else RestoreState(1, redo, 0)
@@ -37,7 +39,9 @@ def test_of_any_history_it_says_the_same_or_nothing(history: History, data: st.D
 
 def header(i: int, kind: Kind, at: int, first: int, last: int, base: int = 0) -> BackupHeader:
     at_us = START_US + at * MINUTE_US
-    return BackupHeader("db", i, kind, 1, first, last, first, 0, base, 1, 0, at_us, at_us + 1_000_000)
+    return BackupHeader(
+        "db", i, kind, 1, first, last, first, 0, base, 1, 0, at_us, at_us + 1_000_000
+    )
 
 
 SCHEDULES = st.tuples(
@@ -48,8 +52,12 @@ SCHEDULES = st.tuples(
 )
 
 
-def ordinary(minutes: int, full_every: int, incremental_every: int, written: int) -> list[BackupHeader]:
-    """A log each minute; a full, or an incremental on it, just before some of them ends where that log ends."""
+def ordinary(
+    minutes: int, full_every: int, incremental_every: int, written: int
+) -> list[BackupHeader]:
+    """A log each minute; a full, or an incremental on it, just before some of them ends where that
+    log ends.
+    """
     made = [header(0, Kind.FULL, 0, 0, 0)]
     base = 0
     for minute in range(1, minutes):
@@ -102,7 +110,11 @@ def test_with_one_thing_unusual_it_says_the_same_or_nothing(
     made = ordinary(*schedule)
     i = data.draw(st.integers(0, len(made) - 1))
     h = made[i]
-    change = data.draw(st.sampled_from(["gone", "fork", "copy_only", "longer", "shorter", "later", "base", "moved", "uncopied"]))
+    change = data.draw(
+        st.sampled_from(
+            ["gone", "fork", "copy_only", "longer", "shorter", "later", "base", "moved", "uncopied"]
+        )
+    )
     changed = {
         "fork": replace(h, fork=2, fork_point_lsn=h.first_lsn),
         "copy_only": replace(h, copy_only=True),
@@ -116,13 +128,18 @@ def test_with_one_thing_unusual_it_says_the_same_or_nothing(
         del made[i]
     elif change == "moved":
         made.insert(data.draw(st.integers(0, len(made) - 1)), made.pop(i))
-    files: list[Stored] = [StoredFile(f"{h.backup_id:04d}", h, change != "uncopied" or j != i) for j, h in enumerate(made)]
+    files: list[Stored] = [
+        StoredFile(f"{h.backup_id:04d}", h, change != "uncopied" or j != i)
+        for j, h in enumerate(made)
+    ]
     quick, general = both(files, START_US + old_minutes * MINUTE_US, keep_fulls, None)
     assert quick is None or quick == general
 
 
 @settings(max_examples=300, deadline=None)
-@given(SCHEDULES, st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(0, 3), st.data())
+@given(
+    SCHEDULES, st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(0, 3), st.data()
+)
 def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
     schedule: tuple[int, int, int, int], days: list[int], keep_fulls: int, data: st.DataObject
 ) -> None:
@@ -143,7 +160,9 @@ def test_a_shelf_kept_from_day_to_day_says_what_a_new_one_would(
             shelf.remove(lost)
         now_us, retention_us = START_US + minute * MINUTE_US, 7 * MINUTE_US
         names = shelf.prunable(now_us, retention_us, keep_fulls)
-        in_general = retention._generally_gone(list(here.values()), now_us - retention_us, keep_fulls, None)
+        in_general = retention._generally_gone(
+            list(here.values()), now_us - retention_us, keep_fulls, None
+        )
         assert names is None or names == retention._in_order(in_general)
         assert not shelf.usual or len(shelf) == len(here)
         for name in names or ():

@@ -1,7 +1,8 @@
-"""The documentation is true: its commands run, its scenarios load, its generated pages are up to date.
+"""The documentation is true: its commands run, its scenarios load, its generated pages are up to
+date.
 
-Blocks marked `sh` and `python` are executed, page by page, in a folder beside the library. Blocks marked `yaml`
-are loaded. Blocks without a mark are not for running.
+Blocks marked `sh` and `python` are executed, page by page, in a folder beside the library. Blocks
+marked `yaml` are loaded. Blocks without a mark are not for running.
 """
 
 from __future__ import annotations
@@ -61,12 +62,16 @@ def test_what_a_page_says_can_be_run(page: Path, beside_the_library: Path) -> No
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
     for word, text in blocks(page, "sh", "python"):
         command = ["sh", "-e", "-c", text] if word == "sh" else [sys.executable, "-c", text]
-        done = subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            command, cwd=here, env=env, capture_output=True, text=True, timeout=600
+        )
         assert done.returncode == 0, f"{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of)
-def test_what_a_page_shows_as_a_scenario_loads(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_page_shows_as_a_scenario_loads(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for _, text in blocks(page, "yaml"):
         if text.startswith(NOT_OURS):
@@ -94,12 +99,16 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=of)
 def test_scenarios_and_tests_that_are_named_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"`((?:scenarios|tests|benchmarks|notebooks|dr_sim)/[\w./*-]+)`", text):
+    for target in re.findall(
+        r"`((?:scenarios|tests|benchmarks|notebooks|dr_sim)/[\w./*-]+)`", text
+    ):
         assert list(ROOT.glob(target.rstrip("/"))), target
 
 
 def test_every_alert_is_documented() -> None:
-    ids = {x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100}
+    ids = {
+        x for name, x in vars(alerts).items() if name.isupper() and isinstance(x, int) and x < 100
+    }
     text = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
     told = {int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     assert ids <= told

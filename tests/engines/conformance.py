@@ -1,8 +1,10 @@
-"""The one conformance suite of dr_sim/engines/port.py: every engine passes it, told nothing but bytes.
+"""The one conformance suite of dr_sim/engines/port.py: every engine passes it, told nothing but
+bytes.
 
-A `Servers` fixture gives servers, each with files of its own; a file reaches another server by copying its bytes.
-Where engines differ by nature they declare it in a `Behaviour`; the suite holds them to what they declare.
-After every refusal the database must stand where it stood and hold what it held.
+A `Servers` fixture gives servers, each with files of its own; a file reaches another server by
+copying its bytes. Where engines differ by nature they declare it in a `Behaviour`; the suite holds
+them to what they declare. After every refusal the database must stand where it stood and hold what
+it held.
 """
 
 from __future__ import annotations
@@ -29,13 +31,17 @@ class Behaviour:
     refusals: dict[str, set[int]]
     zone: Callable[[bytes, str], range]  # where 'header', 'body' and 'tail' of a backup file lie
     body_damage: dict[Kind, set[str]]
-    """What a flipped byte in a body of that kind may lead to: 'refused'; 'shows': the restore succeeds and the database
-    holds something else or less; 'hides': the byte meant nothing."""
+    """What a flipped byte in a body of that kind may lead to: 'refused'; 'shows': the restore
+    succeeds and the database holds something else or less; 'hides': the byte meant nothing.
+    """
     lsn_exact: bool = True  # positions are those told to commit_to
-    carries_base: bool = True  # a log that is restored brings the differential base that it was cut under
+    # a log that is restored brings the differential base that it was cut under
+    carries_base: bool = True
     old_base_after_failover: bool = True
-    """A promoted database takes incrementals on the full it was restored from, wherever the promotion fell. If not: only
-    where it fell into the middle of a log segment, as behind a tail, and the standby was not rebuilt meanwhile."""
+    """A promoted database takes incrementals on the full it was restored from, wherever the
+    promotion fell. If not: only where it fell into the middle of a log segment, as behind a tail,
+    and the standby was not rebuilt meanwhile.
+    """
 
 
 @dataclass
@@ -47,7 +53,9 @@ class Server:
     def write(self, commits: int, database: str = DB) -> None:
         self.engine.commit_to(database, commits, commits * LSN_A_COMMIT)
 
-    def backup(self, kind: Kind, path: str, commits: int | None = None, database: str = DB, **how: bool) -> BackupHeader:
+    def backup(
+        self, kind: Kind, path: str, commits: int | None = None, database: str = DB, **how: bool
+    ) -> BackupHeader:
         """A whole backup; commits: how far the database comes while it runs."""
         self.made += 1
         n = self.engine.read_witness(database).commits if commits is None else commits
@@ -85,7 +93,9 @@ class Servers:
         primary.engine.create(DB)
         return primary, self.open()
 
-    def refuses(self, server: Server, path: str, situation: str, *, replace: bool = False) -> EngineError:
+    def refuses(
+        self, server: Server, path: str, situation: str, *, replace: bool = False
+    ) -> EngineError:
         """The restore is refused as declared, and nothing has changed."""
         exists = server.engine.state(DB).exists
         before = (server.engine.state(DB), server.reading if exists else None)
@@ -117,7 +127,9 @@ def goes_on(server: Server, path: str, whole: bytes, *following: str, n: int) ->
 
 
 def chain(p: Server, s: Server, logs: int = 4) -> list[str]:
-    """A restored full and so many logs of ten commits each, which have landed: log 1 ends with commit 19."""
+    """A restored full and so many logs of ten commits each, which have landed: log 1 ends with
+    commit 19.
+    """
     p.write(10)
     p.full("full")
     ship("full", p, s)
@@ -134,8 +146,10 @@ def chain(p: Server, s: Server, logs: int = 4) -> list[str]:
 class Conformance:
     """Subclass it in a test file that has a `servers` fixture."""
 
-    # ---- an undamaged chain ----------------------------------------------------------------------------------
-    def test_logs_in_order_bring_the_secondary_to_where_the_primary_was(self, servers: Servers) -> None:
+    # ---- an undamaged chain
+    def test_logs_in_order_bring_the_secondary_to_where_the_primary_was(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         for i, name in enumerate(chain(p, s), 1):
             header = s.engine.read_header(name)
@@ -147,19 +161,31 @@ class Conformance:
             if servers.behaviour.lsn_exact:
                 assert state.redo_lsn == header.last_lsn == (10 + 10 * i) * LSN_A_COMMIT
 
-    def test_the_header_read_from_bytes_is_the_header_that_finish_returned(self, servers: Servers) -> None:
+    def test_the_header_read_from_bytes_is_the_header_that_finish_returned(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         p.write(3)
-        made = [p.full("a"), p.log("b"), p.incremental("c", 7), p.full("d", copy_only=True), p.log("e", tail=True)]
+        made = [
+            p.full("a"),
+            p.log("b"),
+            p.incremental("c", 7),
+            p.full("d", copy_only=True),
+            p.log("e", tail=True),
+        ]
         for path, header in zip("abcde", made, strict=True):
             ship(path, p, s)
             assert s.engine.read_header(path) == header
         assert [h.copy_only for h in made] == [False, False, False, True, False]
         assert [h.is_tail for h in made] == [False, False, False, False, True]
         assert made[2].differential_base_lsn == made[0].first_lsn
-        assert made[1].started_utc_us == 2 * MINUTE_US and made[1].finished_utc_us == 2 * MINUTE_US + 5
+        assert (
+            made[1].started_utc_us == 2 * MINUTE_US and made[1].finished_utc_us == 2 * MINUTE_US + 5
+        )
 
-    def test_a_log_begins_where_the_last_ended_and_is_cut_at_its_begin(self, servers: Servers) -> None:
+    def test_a_log_begins_where_the_last_ended_and_is_cut_at_its_begin(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(30)
@@ -177,7 +203,9 @@ class Conformance:
         s.restore("rest")
         holds(s, 40)
 
-    def test_a_full_holds_everything_up_to_its_end_and_the_log_across_it_fits(self, servers: Servers) -> None:
+    def test_a_full_holds_everything_up_to_its_end_and_the_log_across_it_fits(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(30)
@@ -248,13 +276,15 @@ class Conformance:
         p, s = servers.pair()
         for i, lsn in enumerate((2**74 + 1, 2**74 + 2)):
             p.engine.commit_to(DB, i + 1, lsn)
-            header = p.engine.begin_backup(DB, Kind.LOG if i else Kind.FULL, "x", 0, 1, backup_id=i).finish(i + 1, lsn, 1)
+            header = p.engine.begin_backup(
+                DB, Kind.LOG if i else Kind.FULL, "x", 0, 1, backup_id=i
+            ).finish(i + 1, lsn, 1)
             ship("x", p, s)
             assert s.engine.read_header("x") == header.header
             assert s.restore("x", replace=not i).redo_lsn == lsn
         holds(s, 2)
 
-    # ---- chain rules -----------------------------------------------------------------------------------------
+    # ---- chain rules
     def test_a_gap_is_refused_and_heals_when_the_missing_log_comes(self, servers: Servers) -> None:
         p, s = servers.pair()
         names = chain(p, s)
@@ -324,7 +354,9 @@ class Conformance:
         holds(s, 20)
         servers.refuses(s, "inc", "wrong_base")  # a copy-only full is no base
 
-    def test_a_log_carries_the_base_forward_and_incrementals_on_it_bridge_a_hole(self, servers: Servers) -> None:
+    def test_a_log_carries_the_base_forward_and_incrementals_on_it_bridge_a_hole(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         old = s.engine.state(DB).differential_base_lsn
@@ -357,7 +389,9 @@ class Conformance:
         s.restore("last")
         holds(s, 60)
 
-    def test_a_copy_only_full_does_not_travel_in_the_log_and_an_older_base_not_back(self, servers: Servers) -> None:
+    def test_a_copy_only_full_does_not_travel_in_the_log_and_an_older_base_not_back(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         p.full("copy", copy_only=True)
@@ -383,7 +417,9 @@ class Conformance:
         third.restore("inc")
         holds(third, 35)
 
-    def test_the_base_that_a_log_brought_is_the_base_of_a_promoted_databases_incrementals(self, servers: Servers) -> None:
+    def test_the_base_that_a_log_brought_is_the_base_of_a_promoted_databases_incrementals(
+        self, servers: Servers
+    ) -> None:
         if not servers.behaviour.carries_base:
             return
         p, s = servers.pair()
@@ -415,15 +451,21 @@ class Conformance:
             fourth.restore(path, replace=path == "full")
         assert fourth.reading == s.reading
 
-    def test_an_incremental_that_a_full_overtakes_is_whole_on_its_own_base(self, servers: Servers) -> None:
-        """Begun before another full ends, ended after it: it stands on the older full and lacks nothing."""
+    def test_an_incremental_that_a_full_overtakes_is_whole_on_its_own_base(
+        self, servers: Servers
+    ) -> None:
+        """Begun before another full ends, ended after it: it stands on the older full and lacks
+        nothing.
+        """
         p, s = servers.pair()
         p.write(10)
         p.full("full1")
         ship("full1", p, s)
         s.restore("full1")
         p.write(1000)
-        incremental = p.engine.begin_backup(DB, Kind.INCREMENTAL, "incremental", 1, 10**6, backup_id=9001)
+        incremental = p.engine.begin_backup(
+            DB, Kind.INCREMENTAL, "incremental", 1, 10**6, backup_id=9001
+        )
         p.full("full2")
         p.write(1050)
         incremental.finish(1050, 1050 * LSN_A_COMMIT, 2)
@@ -431,7 +473,9 @@ class Conformance:
         s.restore("incremental")
         holds(s, 1050)
 
-    def test_an_incremental_that_ends_behind_the_position_is_refused(self, servers: Servers) -> None:
+    def test_an_incremental_that_ends_behind_the_position_is_refused(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         p.incremental("inc", 25)
@@ -466,11 +510,14 @@ class Conformance:
             s.restore(name)
         holds(s, 50)
 
-    # ---- damage ----------------------------------------------------------------------------------------------
+    # ---- damage
     def test_no_file(self, servers: Servers) -> None:
         p, s = servers.pair()
         chain(p, s, 1)
-        for act in (lambda: s.engine.read_header("nowhere"), lambda: s.engine.begin_restore(DB, "nowhere")):
+        for act in (
+            lambda: s.engine.read_header("nowhere"),
+            lambda: s.engine.begin_restore(DB, "nowhere"),
+        ):
             with pytest.raises(EngineError) as told:
                 act()
             assert told.value.number in servers.behaviour.refusals["no_file"]
@@ -485,7 +532,12 @@ class Conformance:
         inside = [zone(whole, z)[len(zone(whole, z)) // 2] for z in ("header", "body", "tail")]
         for size in sorted({0, 1, *inside, len(whole) // 3, len(whole) - 1}):
             s.files.write(name, whole[:size])
-            servers.refuses(s, name, "cut_in_header" if size < zone(whole, "body").start else "cut", replace=name == "full")
+            servers.refuses(
+                s,
+                name,
+                "cut_in_header" if size < zone(whole, "body").start else "cut",
+                replace=name == "full",
+            )
         s.files.write(name, whole)
         s.restore(name, replace=name == "full")
 
@@ -495,7 +547,10 @@ class Conformance:
         whole = ship(chain(p, s, 1)[0], p, s)
         zone = servers.behaviour.zone(whole, "header")
         for offset in zone[:: max(1, len(zone) // 40)]:
-            s.files.write("log 1", flipped(whole, offset, min(length, len(zone) - (offset - zone.start)), 0x10))
+            s.files.write(
+                "log 1",
+                flipped(whole, offset, min(length, len(zone) - (offset - zone.start)), 0x10),
+            )
             with pytest.raises(EngineError):
                 s.engine.read_header("log 1")
             servers.refuses(s, "log 1", "flip_in_header")
@@ -504,10 +559,14 @@ class Conformance:
         holds(s, 20)
 
     @pytest.mark.parametrize("name", ["log 2", "full", "inc"])
-    def test_flipped_bytes_in_the_body_are_refused_or_show_in_the_content(self, servers: Servers, name: str) -> None:
+    def test_flipped_bytes_in_the_body_are_refused_or_show_in_the_content(
+        self, servers: Servers, name: str
+    ) -> None:
         p, s = servers.pair()
         chain(p, s, 2)
-        n, kind = {"log 2": (30, Kind.LOG), "full": (10, Kind.FULL), "inc": (36, Kind.INCREMENTAL)}[name]
+        n, kind = {"log 2": (30, Kind.LOG), "full": (10, Kind.FULL), "inc": (36, Kind.INCREMENTAL)}[
+            name
+        ]
         p.incremental("inc", 36)
         whole = ship(name, p, s)
         zone = servers.behaviour.zone(whole, "body")
@@ -518,11 +577,14 @@ class Conformance:
             if name == "log 2":
                 s.restore("log 1")
 
-        places = 4 if s.engine.name == "postgres" else 12  # a restore there takes a quarter of a second
+        # a restore there takes a quarter of a second
+        places = 4 if s.engine.name == "postgres" else 12
         for offset in zone[:: max(1, len(zone) // places)]:
             stand_before()
             s.files.write(name, flipped(whole, offset, 1, 0x01))
-            assert self._damaged_restore(servers, s, name, n) in servers.behaviour.body_damage[kind], offset
+            assert (
+                self._damaged_restore(servers, s, name, n) in servers.behaviour.body_damage[kind]
+            ), offset
         stand_before()
         s.files.write(name, whole)
         s.restore(name, replace=name == "full")
@@ -530,7 +592,9 @@ class Conformance:
 
     @staticmethod
     def _damaged_restore(servers: Servers, s: Server, name: str, n: int) -> str:
-        """What came of it: see Behaviour.body_damage. A refusal must have left everything as it was."""
+        """What came of it: see Behaviour.body_damage. A refusal must have left everything as it
+        was.
+        """
         before = (s.engine.state(DB), s.reading)
         try:
             s.restore(name, replace=name == "full")
@@ -558,9 +622,11 @@ class Conformance:
             s.files.write("log 1", whole[:offset] + bytes(len(whole) - offset))
             servers.refuses(s, "log 1", "zero_tail")
 
-    # ---- operations that are cut off -------------------------------------------------------------------------
+    # ---- operations that are cut off
     @pytest.mark.parametrize("fraction_ppm", [0, 1, 300_000, 700_000, 999_999, 1_000_000])
-    def test_a_log_cut_off_in_its_backup_is_covered_by_the_next(self, servers: Servers, fraction_ppm: int) -> None:
+    def test_a_log_cut_off_in_its_backup_is_covered_by_the_next(
+        self, servers: Servers, fraction_ppm: int
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         s.restore(names[0])
@@ -591,7 +657,9 @@ class Conformance:
             s.restore(path)
         holds(s, 34)
 
-    def test_a_full_with_replace_killed_in_the_middle_leaves_nothing(self, servers: Servers) -> None:
+    def test_a_full_with_replace_killed_in_the_middle_leaves_nothing(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         s.engine.begin_restore(DB, "full", replace=True).abort(500_000)
@@ -601,8 +669,10 @@ class Conformance:
         s.restore(names[0])
         holds(s, 20)
 
-    # ---- failover --------------------------------------------------------------------------------------------
-    def test_recovery_over_a_gap_holds_what_was_applied_and_nothing_else(self, servers: Servers) -> None:
+    # ---- failover
+    def test_recovery_over_a_gap_holds_what_was_applied_and_nothing_else(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s)
         s.restore(names[0])
@@ -624,7 +694,8 @@ class Conformance:
         p, s = servers.pair()
         names = chain(p, s, 2)
         thirds = [servers.open(), servers.open()]
-        for third in thirds:  # one stands where the fork will leave, one goes on with the old primary
+        # one stands where the fork will leave, one goes on with the old primary
+        for third in thirds:
             for path in ("full", *names):
                 ship(path, p, third)
                 third.restore(path, replace=path == "full")
@@ -658,7 +729,9 @@ class Conformance:
         servers.refuses(thirds[1], "across", "wrong_fork")
         servers.refuses(thirds[1], "beyond", "wrong_fork")
 
-    def test_the_new_primary_takes_a_full_and_incrementals_of_its_own(self, servers: Servers) -> None:
+    def test_the_new_primary_takes_a_full_and_incrementals_of_its_own(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         for name in chain(p, s, 2):
             s.restore(name)
@@ -678,8 +751,12 @@ class Conformance:
         assert p.engine.state(DB).fork == 1  # the old primary is another matter
         servers.refuses(p, "new inc", "recovered")
 
-    @pytest.mark.parametrize("way", ["behind closed logs", "behind a tail", "behind a tail, once rebuilt"])
-    def test_a_promoted_databases_incrementals_on_the_full_it_came_from(self, servers: Servers, way: str) -> None:
+    @pytest.mark.parametrize(
+        "way", ["behind closed logs", "behind a tail", "behind a tail, once rebuilt"]
+    )
+    def test_a_promoted_databases_incrementals_on_the_full_it_came_from(
+        self, servers: Servers, way: str
+    ) -> None:
         p, s = servers.pair()
         s.restore(chain(p, s, 1)[0])
         base = s.engine.state(DB).differential_base_lsn
@@ -729,7 +806,9 @@ class Conformance:
         p, s = servers.pair()
         chain(p, s, 1)
         p.write(33)
-        p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 10**6, backup_id=94, tail=True).abort(500_000)
+        p.engine.begin_backup(DB, Kind.LOG, "tail", 0, 10**6, backup_id=94, tail=True).abort(
+            500_000
+        )
         p.write(40)
         p.log("after all")
         for path in ("log 1", "after all"):
@@ -737,8 +816,10 @@ class Conformance:
             s.restore(path)
         holds(s, 40)
 
-    # ---- no room -------------------------------------------------------------------------------------------------
-    def test_a_full_log_is_told_and_what_was_acknowledged_is_in_the_next_backup(self, servers: Servers) -> None:
+    # ---- no room
+    def test_a_full_log_is_told_and_what_was_acknowledged_is_in_the_next_backup(
+        self, servers: Servers
+    ) -> None:
         p, s = servers.pair()
         names = chain(p, s, 1)
         p.write(30)
@@ -754,7 +835,10 @@ class Conformance:
         for path in (*names, "freed", "tail"):
             s.restore(path)
         holds(s, 40)
-        assert tail.is_tail and s.engine.no_space("restore", db=DB, volume="data", required=2, free=1).text
+        assert (
+            tail.is_tail
+            and s.engine.no_space("restore", db=DB, volume="data", required=2, free=1).text
+        )
 
     def test_destroyed_is_gone(self, servers: Servers) -> None:
         p, s = servers.pair()

@@ -1,4 +1,6 @@
-"""An engine that is not tried is a failure: in this folder a skipped test fails, unless it says beforehand whom it is for."""
+"""An engine that is not tried is a failure: in this folder a skipped test fails, unless it says
+beforehand whom it is for.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,8 @@ def verdict_on_skip(report: Any, allowed: bool) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
     outcome = yield
     verdict_on_skip(outcome.get_result(), item.get_closest_marker(ALLOWED) is not None)

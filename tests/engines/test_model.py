@@ -1,4 +1,6 @@
-"""What is SQL Server's own about the model engine: texts, and rules that other engines need not share."""
+"""What is SQL Server's own about the model engine: texts, and rules that other engines need not
+share.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,14 @@ def test_texts_are_the_vendors_with_their_holes_filled() -> None:
     p, s = pair()
     names = chain(p, s)
     assert told(s, names[1]) == (
-        "4305 The log in this backup set begins at LSN 81920, which is too recent to apply to the database. "
+        "4305 The log in this backup set begins at LSN 81920, which is too recent to "
+        "apply to the database. "
         "An earlier log backup that includes LSN 40960 can be restored."
     )
     s.restore(names[0])
     assert told(s, names[0]) == (
-        "4326 The log in this backup set terminates at LSN 81920, which is too early to apply to the database. "
+        "4326 The log in this backup set terminates at LSN 81920, which is too early to "
+        "apply to the database. "
         "A more recent log backup that includes LSN 81920 can be restored."
     )
     whole = s.files.read("log 2")
@@ -51,23 +55,32 @@ def test_texts_are_the_vendors_with_their_holes_filled() -> None:
     assert told(s, "log 2") == '3203 Read on "log 2" failed: 38(Reached the end of the file.)'
     s.files.truncate("log 2", 20)
     assert told(s, "log 2") == (
-        "3241 The media family on device 'log 2' is incorrectly formed. SQL Server cannot process this media family."
+        "3241 The media family on device 'log 2' is incorrectly formed. SQL Server cannot "
+        "process this media family."
     )
     p.engine.begin_backup(DB, Kind.LOG, "log 2", 0, 1, backup_id=9).abort(990_000)
     ship("log 2", p, s)
     assert told(s, "log 2") == (
-        "3256 The backup set on device 'log 2' was terminated while it was being created and is incomplete. RESTORE "
+        "3256 The backup set on device 'log 2' was terminated while it was being created "
+        "and is incomplete. RESTORE "
         "sequence is terminated abnormally."
     )
-    assert told(s, "full", "hr") == "3154 The backup set holds a backup of a database other than the existing 'hr' database."
+    assert (
+        told(s, "full", "hr")
+        == "3154 The backup set holds a backup of a database other than the existing 'hr' database."
+    )
     assert told(s, "gone") == (
-        "3201 Cannot open backup device 'gone'. Operating system error 2(The system cannot find the file specified.)."
+        "3201 Cannot open backup device 'gone'. Operating system error 2(The system "
+        "cannot find the file specified.)."
     )
     s.engine.recover(DB, 2)
     assert told(s, names[2]) == (
-        "3117 The log or differential backup cannot be restored because no files are ready to rollforward."
+        "3117 The log or differential backup cannot be restored because no files are "
+        "ready to rollforward."
     )
-    assert told(s, "full").startswith('3159 The tail of the log for the database "crm" has not been backed up.')
+    assert told(s, "full").startswith(
+        '3159 The tail of the log for the database "crm" has not been backed up.'
+    )
     with pytest.raises(EngineError, match="3153 The database is already fully recovered"):
         s.engine.recover(DB, 3)
 
@@ -79,7 +92,8 @@ def test_a_damaged_page_is_named_where_backups_carry_checksums() -> None:
     body = backup_set.decode(MAGIC, whole).body_at
     s.files.flip("full", body + 8 * 5 + 3, 2)
     assert told(s, "full", replace=True) == (
-        '3183 RESTORE detected an error on page (1:5) in database "crm" as read from the backup set.'
+        '3183 RESTORE detected an error on page (1:5) in database "crm" as read from the '
+        "backup set."
     )
     s.files.flip("log 1", body + 8 * 5 + 3, 2)
     assert told(s, "log 1") == "3189 Damage to the backup set was detected."
@@ -148,7 +162,9 @@ def test_damage_restored_in_silence_stays_until_an_incremental_replaces_the_page
     holds(s, 44)
 
 
-def test_a_database_that_is_wrong_stays_wrong_over_an_incremental_on_a_base_that_a_log_brought() -> None:
+def test_a_database_that_is_wrong_stays_wrong_over_an_incremental_on_a_base_that_a_log_brought() -> (
+    None
+):
     p, s = pair()
     names = chain(p, s, 1)
     last_page(s, "full")
@@ -186,7 +202,11 @@ def test_a_log_across_two_failovers_fits_from_each_of_its_forks() -> None:
     assert third.engine.read_header("last") == header
     third.restore("last")
     assert third.reading == s.reading
-    assert third.reading.digest == (mark(DB, 1, 10) + mark(DB, 2, 12) - mark(DB, 2, 10) + mark(DB, 3, 15) - mark(DB, 3, 12)) & MASK
+    assert (
+        third.reading.digest
+        == (mark(DB, 1, 10) + mark(DB, 2, 12) - mark(DB, 2, 10) + mark(DB, 3, 15) - mark(DB, 3, 12))
+        & MASK
+    )
 
 
 def test_misuse_is_refused() -> None:
@@ -215,16 +235,43 @@ lsns = st.integers(0, 2**90)
     body=st.binary(max_size=300),
 )  # fmt: skip
 def test_backup_sets_round_trip(
-    name: str, kind: Kind, numbers: list[int], flags: int, forks: list[tuple[int, int, int]], body: bytes
+    name: str,
+    kind: Kind,
+    numbers: list[int],
+    flags: int,
+    forks: list[tuple[int, int, int]],
+    body: bytes,
 ) -> None:
     a = numbers
     path = tuple(forks) if len(forks) > 1 else ((a[1], 0, 0),)
     header = BackupHeader(
-        name, a[0], kind, a[1], a[4], a[5], a[6], a[7], a[8], a[2], a[3], a[9], a[10], bool(flags & 1),
-        bool(flags & 2), a[11],
-    )  # fmt: skip
+        name,
+        a[0],
+        kind,
+        a[1],
+        a[4],
+        a[5],
+        a[6],
+        a[7],
+        a[8],
+        a[2],
+        a[3],
+        a[9],
+        a[10],
+        bool(flags & 1),
+        bool(flags & 2),
+        a[11],
+    )
     data = backup_set.encode(
-        MAGIC, header, path, a[12], a[13], body, base_lsn=a[14], base_commits=a[15], checksum=bool(flags & 4)
+        MAGIC,
+        header,
+        path,
+        a[12],
+        a[13],
+        body,
+        base_lsn=a[14],
+        base_commits=a[15],
+        checksum=bool(flags & 4),
     )
     read = backup_set.decode(MAGIC, data)
     assert (read.header(), read.path, read[-4:]) == (header, path, (a[12], a[13], a[14], a[15]))

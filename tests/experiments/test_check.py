@@ -1,4 +1,6 @@
-"""`check`, `baseline`, `compare`: verdicts and exit codes, and what build servers are given to read."""
+"""`check`, `baseline`, `compare`: verdicts and exit codes, and what build servers are given to
+read.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ seed: {seed}
 
 
 class Made:
-    """An executor that plays no world: replication i of a scenario has the outage that its seed asks for."""
+    """An executor that plays no world: replication i of a scenario has the outage that its seed
+    asks for.
+    """
 
     slower_us = 0
     violations = 0
@@ -71,21 +75,34 @@ def scenario(name: str, more: str, seed: int = 1) -> Path:
 
 
 MET = "replications: 40\nsla: {outage: at most 3 min}"
-MISSED = "replications: 40\nsla:\n  - {alerts_missed: at most 0}\n  - {id: rto, outage.p50: at most 90 s}"
+MISSED = (
+    "replications: 40\nsla:\n  - {alerts_missed: at most 0}\n  - {id: rto, outage.p50: at "
+    "most 90 s}"
+)
 OPEN = "replications: 40\nsla: {outage.p99: at most 3 min}"
 WARN = "on_unknown: warn\n" + OPEN
 
 
 @pytest.mark.parametrize(
     ("files", "code"),
-    [([MET], 0), ([MISSED], 1), ([OPEN], 3), ([WARN], 0), ([MET, OPEN], 3), ([OPEN, MISSED, MET], 1), ([WARN, MET], 0)],
+    [
+        ([MET], 0),
+        ([MISSED], 1),
+        ([OPEN], 3),
+        ([WARN], 0),
+        ([MET, OPEN], 3),
+        ([OPEN, MISSED, MET], 1),
+        ([WARN, MET], 0),
+    ],
 )
 def test_exit_codes(files: list[str], code: int) -> None:
     paths = [str(scenario(f"s{i}", more)) for i, more in enumerate(files)]
     assert main(["check", *paths]) == code
 
 
-def test_a_broken_invariant_is_worse_than_a_miss(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_invariant_is_worse_than_a_miss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(Made, "violations", 1)
     assert main(["check", str(scenario("s", MISSED)), "--github"]) == 4
     assert "::error file=s.yaml,line=1,title=broken::40 violations" in capsys.readouterr().out
@@ -104,24 +121,40 @@ sla:
 """
 
 
-def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """acme's outage alone is missed, and becomes longer than it was in the baseline."""
     acme_s = 130
 
     def take(self: Made, job: Job, i: int) -> Sample:
         found = sample(i, {"outage": 100 * S + (i * 37) % 60 * S})
-        others = [replace(v, tenant=name, low=s * S + i, high=s * S + i) for v in found.values for name, s in (("acme", acme_s), ("globex", 60))]
+        others = [
+            replace(v, tenant=name, low=s * S + i, high=s * S + i)
+            for v in found.values
+            for name, s in (("acme", acme_s), ("globex", 60))
+        ]
         return replace(found, values=[*found.values, *others])
 
     monkeypatch.setattr(Made, "take", take)
     path = scenario("s", TENANTS)
-    path.write_text(path.read_text().replace("crm: {size: 1 GB}", "crm: {size: 1 GB, tenants: [acme, globex]}"))
+    path.write_text(
+        path.read_text().replace("crm: {size: 1 GB}", "crm: {size: 1 GB, tenants: [acme, globex]}")
+    )
     assert main(["baseline", str(path), "-o", "b.parquet"]) == 0
     assert main(["check", str(path), "--github", "--junit", "j.xml", "--markdown", "m.md"]) == 1
     out = capsys.readouterr().out
-    assert " PASS     outage at most 3:00" in out and " FAIL     outage.p50 acme at most 1:30   2:10" in out
-    assert "::error file=s.yaml,line=8,title=SLA outage.p50 acme missed::outage.p50 acme is 2:10" in out
-    case = next(c for c in Xml.parse("j.xml").iter("testcase") if c.get("name") == "outage.p50 acme")
+    assert (
+        " PASS     outage at most 3:00" in out
+        and " FAIL     outage.p50 acme at most 1:30   2:10" in out
+    )
+    assert (
+        "::error file=s.yaml,line=8,title=SLA outage.p50 acme missed::outage.p50 acme is 2:10"
+        in out
+    )
+    case = next(
+        c for c in Xml.parse("j.xml").iter("testcase") if c.get("name") == "outage.p50 acme"
+    )
     assert case.find("failure") is not None
     assert "| s.yaml:8 | outage.p50 acme at most 1:30 | 2:10" in Path("m.md").read_text()
     acme_s = 160
@@ -131,7 +164,9 @@ def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(monkeypatch: py
     assert "baseline outage acme" in {c.get("name") for c in Xml.parse("j.xml").iter("testcase")}
     assert main(["compare", str(path), str(path), "--all"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^outage acme site +2:40 +2:40", out, re.MULTILINE) and re.search(r"^outage globex site +1:00", out, re.MULTILINE)
+    assert re.search(r"^outage acme site +2:40 +2:40", out, re.MULTILINE) and re.search(
+        r"^outage globex site +1:00", out, re.MULTILINE
+    )
 
 
 def test_a_mistake_in_one_file_runs_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +177,9 @@ def test_a_mistake_in_one_file_runs_none(capsys: pytest.CaptureFixture[str]) -> 
     assert not Path("j.xml").exists() and not Made.played
 
 
-def test_folders_are_searched_and_what_is_no_scenario_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_are_searched_and_what_is_no_scenario_is_left_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     scenario("x/deep/a", MET)
     scenario("x/no_sla", "")
     scenario("x/.hidden/b", MISSED)
@@ -156,7 +193,9 @@ def test_folders_are_searched_and_what_is_no_scenario_is_left_alone(capsys: pyte
 
 
 def test_more_runs_are_played_until_a_line_is_decided() -> None:
-    path = scenario("s", "replications: {at_least: 100, at_most: 2000}\nsla: {outage.p99: at most 200 s}")
+    path = scenario(
+        "s", "replications: {at_least: 100, at_most: 2000}\nsla: {outage.p99: at most 200 s}"
+    )
     assert main(["check", str(path)]) == 0
     assert 299 < len(Made.played) < 2000
     Made.played.clear()
@@ -165,12 +204,26 @@ def test_more_runs_are_played_until_a_line_is_decided() -> None:
 
 
 def test_junit_has_a_case_for_each_line() -> None:
-    main(["check", str(scenario("met", MET)), str(scenario("missed", MISSED)), str(scenario("open", OPEN)),
-          str(scenario("warn", WARN)), "--junit", "out/j.xml"])  # fmt: skip
+    main(
+        [
+            "check",
+            str(scenario("met", MET)),
+            str(scenario("missed", MISSED)),
+            str(scenario("open", OPEN)),
+            str(scenario("warn", WARN)),
+            "--junit",
+            "out/j.xml",
+        ]
+    )
     root = Xml.parse("out/j.xml").getroot()
     assert [root.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["5", "1", "1", "1"]
     (failed,) = (c for c in root.iter("testcase") if c.find("failure") is not None)
-    assert (failed.get("classname"), failed.get("name"), failed.get("file"), failed.get("line")) == ("missed.yaml", "rto", "missed.yaml", "8")
+    assert (
+        failed.get("classname"),
+        failed.get("name"),
+        failed.get("file"),
+        failed.get("line"),
+    ) == ("missed.yaml", "rto", "missed.yaml", "8")
     failure = failed.find("failure")
     assert failure is not None and "promised at most 1:30" in (failure.get("message") or "")
 
@@ -188,13 +241,20 @@ def test_the_markdown_is_one_table_with_safe_cells() -> None:
 def test_annotations_name_file_and_line_of_the_broken_line(
     by: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths = [str(scenario("missed", MISSED)), str(scenario("open,1", OPEN)), str(scenario("warn", WARN)), str(scenario("met", MET))]
+    paths = [
+        str(scenario("missed", MISSED)),
+        str(scenario("open,1", OPEN)),
+        str(scenario("warn", WARN)),
+        str(scenario("met", MET)),
+    ]
     if by == "environment":
         monkeypatch.setenv("GITHUB_ACTIONS", value)
     main(["check", *paths, *(["--github"] if by == "option" else [])])
     told = [x for x in capsys.readouterr().out.splitlines() if x.startswith("::")]
     assert len(told) == 3
-    assert told[0].startswith("::error file=missed.yaml,line=8,title=SLA rto missed::outage.p50 is 2:0")
+    assert told[0].startswith(
+        "::error file=missed.yaml,line=8,title=SLA rto missed::outage.p50 is 2:0"
+    )
     assert told[1].startswith("::error file=open%2C1.yaml,line=6,title=SLA outage.p99 unknown::")
     assert told[2].startswith("::warning file=warn.yaml,line=7,title=SLA outage.p99 unknown::")
 
@@ -215,7 +275,9 @@ def test_a_line_of_a_base_is_shown_in_the_base(capsys: pytest.CaptureFixture[str
         (["--junit", "folder"], "folder: cannot be written (it is a folder)"),
     ],
 )
-def test_nothing_is_played_for_a_report_that_cannot_be_written(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_played_for_a_report_that_cannot_be_written(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = scenario("s", MET)
     text = path.read_text()
     Path("folder").mkdir()
@@ -233,7 +295,9 @@ def test_nor_for_a_baseline(out: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "run", "compare"])
-def test_the_verdict_stands_though_nobody_reads_it_to_its_end(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verdict_stands_though_nobody_reads_it_to_its_end(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As in `dr-sim check scenarios | head -1` under pipefail."""
     path = str(scenario("s", MISSED))
 
@@ -243,7 +307,9 @@ def test_the_verdict_stands_though_nobody_reads_it_to_its_end(command: str, monk
 
     monkeypatch.setattr(sys, "stdout", Gone())
     monkeypatch.setattr(output, "mute", lambda: monkeypatch.setattr(sys, "stdout", io.StringIO()))
-    assert main([command, path, path] if command == "compare" else [command, path]) == (0 if command == "compare" else 1)
+    assert main([command, path, path] if command == "compare" else [command, path]) == (
+        0 if command == "compare" else 1
+    )
 
 
 def test_an_empty_path_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,10 +322,16 @@ def test_an_empty_path_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Made.played
 
 
-# ---- baselines -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("slower_us", "code", "word"), [(0, 0, ""), (1, 1, "WORSE"), (-1, 0, "BETTER")])
+# ---- baselines
+@pytest.mark.parametrize(
+    ("slower_us", "code", "word"), [(0, 0, ""), (1, 1, "WORSE"), (-1, 0, "BETTER")]
+)
 def test_a_regression_fails_and_an_improvement_is_told(
-    slower_us: int, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    slower_us: int,
+    code: int,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A microsecond in every run, luck of a minute between runs: the pairs see it."""
     path = str(scenario("s", MET))
@@ -271,29 +343,47 @@ def test_a_regression_fails_and_an_improvement_is_told(
     told = capsys.readouterr().out
     assert (word in told) if word else ("WORSE" not in told and "BETTER" not in told)
     if word == "WORSE":
-        assert "40 of 40 runs differ" in told and "::error file=s.yaml,line=1,title=worse than the baseline::outage rose" in told
+        assert (
+            "40 of 40 runs differ" in told
+            and "::error file=s.yaml,line=1,title=worse than the baseline::outage rose" in told
+        )
         assert Xml.parse("j.xml").getroot().get("failures") == "1"
         assert "❌ worse" in Path("m.md").read_text(encoding="utf-8")
 
 
-def test_a_certain_scenario_is_held_to_its_one_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_certain_scenario_is_held_to_its_one_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = str(scenario("certain", "sla: {outage: at most 3 min}"))
     assert main(["baseline", path, "-o", "b.parquet"]) == 0
     assert main(["check", path, "--against", "b.parquet"]) == 0
     monkeypatch.setattr(Made, "slower_us", 1)
-    assert main(["check", path, "--against", "b.parquet"]) == 0  # a microsecond is within the tolerance
+    # a microsecond is within the tolerance
+    assert main(["check", path, "--against", "b.parquet"]) == 0
     assert "a difference of at most 1 % or 1 s does not count" in capsys.readouterr().out
     assert main(["check", path, "--against", "b.parquet", "--tolerance", "0 s"]) == 1
     assert "nothing in this scenario is left to chance" in capsys.readouterr().out
 
 
 def test_few_replications_are_told_to_be_too_few(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["baseline", str(scenario("s", "replications: 5\nsla: {outage: at most 3 min}")), "-o", "b.parquet"]) == 0
+    assert (
+        main(
+            [
+                "baseline",
+                str(scenario("s", "replications: 5\nsla: {outage: at most 3 min}")),
+                "-o",
+                "b.parquet",
+            ]
+        )
+        == 0
+    )
     assert "s.yaml: fewer than 1" in capsys.readouterr().err
 
 
 def test_the_pairs_are_the_baselines_luck(capsys: pytest.CaptureFixture[str]) -> None:
-    """Another seed today: the baseline's own is played for the comparison, and nothing is accused."""
+    """Another seed today: the baseline's own is played for the comparison, and nothing is
+    accused.
+    """
     path = str(scenario("s", MET))
     main(["baseline", path, "-o", "b.parquet"])
     scenario("s", "replications: 40\nsla: {outage: at most 10 min}", seed=3)
@@ -314,24 +404,27 @@ def test_what_is_no_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     assert "new      s.yaml: not in the baseline" in capsys.readouterr().out
 
 
-# ---- compare ---------------------------------------------------------------------------------------------------------
+# ---- compare
 def test_compare_shows_what_differs_on_the_same_luck(capsys: pytest.CaptureFixture[str]) -> None:
     a, b = str(scenario("a", MET)), str(scenario("certain", MET, seed=9))
     assert main(["compare", a, b, "--replications", "60"]) == 0
     told = capsys.readouterr().out
     assert "60 replications of both on the same luck, seed 1" in told
     row = next(x for x in told.splitlines() if x.startswith("outage"))
-    assert "-29.5 s" in row and "59 of 60" in row  # b has no wobble, which is 0 once in 60 runs and 29.5 s in the mean
+    # b has no wobble, which is 0 once in 60 runs and 29.5 s in the mean
+    assert "-29.5 s" in row and "59 of 60" in row
     assert main(["compare", a, a, "--replications", "6", "--json"]) == 0
     assert all(x["differing"] == 0 for x in json.loads(capsys.readouterr().out))
     assert main(["compare", a, a, "--replications", "6"]) == 0
     assert "no measure differs in any replication" in capsys.readouterr().out
 
 
-# ---- the documentation -------------------------------------------------------------------------------------------------
+# ---- the documentation
 def test_the_documented_commands_and_workflows_are_understood() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    text = "".join((docs / name).read_text(encoding="utf-8") for name in ("ci.md", "python.md", "measures.md"))
+    text = "".join(
+        (docs / name).read_text(encoding="utf-8") for name in ("ci.md", "python.md", "measures.md")
+    )
     commands = re.findall(r"(?m)^dr-sim ((?:run|check|baseline|compare|sweep) [^`\n]+)", text)
     assert len(commands) >= 6
     for command in commands:

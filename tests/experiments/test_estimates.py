@@ -1,4 +1,6 @@
-"""Quantiles over all the time of all runs: their intervals are closed where enough runs tell, and cover as often as they say."""
+"""Quantiles over all the time of all runs: their intervals are closed where enough runs tell, and
+cover as often as they say.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,14 @@ SIDE = 0.025
 
 
 def test_a_tail_that_few_runs_show_leaves_no_quantile_open_that_many_bound() -> None:
-    """24 days; in 12 of them half an hour in which exposure goes up to an hour: 1 % of the time, so nothing to the p95."""
+    """24 days; in 12 of them half an hour in which exposure goes up to an hour: 1 % of the time, so
+    nothing to the p95.
+    """
     runs = [exposed(i, DAY_US, 300 * S, 1800 * S if i % 2 else 0, 3600 * S) for i in range(24)]
     of_time = answer(runs, Question("exposure.p95")).interval
     assert 280 * S < of_time.low <= of_time.estimate <= of_time.high < 320 * S
-    assert answer(runs, Question("exposure.p95"), sure=True).interval.high == math.inf  # 24 runs cannot be sure of what none has shown
+    # 24 runs cannot be sure of what none has shown
+    assert answer(runs, Question("exposure.p95"), sure=True).interval.high == math.inf
     few = [exposed(i, DAY_US, 300 * S, 1800 * S if i < 3 else 0, 3600 * S) for i in range(9)]
     assert answer(few, Question("exposure.p95")).interval.high == math.inf
 
@@ -45,7 +50,11 @@ def test_a_quantile_over_time_covers_93_to_97_or_more(a_run: int, q: float, n: i
         peak = 300e6 + generator.lognormal(math.log(768e6), 1.08, generator.poisson(a_run * weeks))
         at = np.searchsorted(np.sort(peak), GRID_US)
         rest = np.concatenate((np.cumsum(np.sort(peak)[::-1])[::-1], [0.0]))
-        return np.clip(1 - GRID_US / 302e6, 0, 1) * week * weeks + rest[at] - (len(peak) - at) * GRID_US
+        return (
+            np.clip(1 - GRID_US / 302e6, 0, 1) * week * weeks
+            + rest[at]
+            - (len(peak) - at) * GRID_US
+        )
 
     true_share = above(200_000) / (200_000 * week)
     truth = _crossing(lambda k: float(true_share[k]), 1 - q)

@@ -1,4 +1,6 @@
-"""A real Dask scheduler with two worker processes on loopback: identical to local, and a killed worker costs nothing."""
+"""A real Dask scheduler with two worker processes on loopback: identical to local, and a killed
+worker costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not
 def cluster() -> Iterator[Any]:
     """Two worker processes of one thread each, behind a scheduler that listens on loopback."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50, host="127.0.0.1"
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+        host="127.0.0.1",
     ) as started:
         yield started
 
@@ -37,11 +44,17 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 
-def test_the_same_as_local_to_the_bit(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_as_local_to_the_bit(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
     scenario = small(tmp_path)
     with api.executor(on=address) as playing:
-        found = {s.number: s for _, batch in playing.play([Job("a", scenario, range(12))]) for s in unpack(batch)}
+        found = {
+            s.number: s
+            for _, batch in playing.play([Job("a", scenario, range(12))])
+            for s in unpack(batch)
+        }
     assert found == {i: take(scenario, i) for i in range(12)}
 
 
@@ -64,37 +77,61 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
 
 
 def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_path: Path) -> None:
-    """Each thread of a Dask worker has a process of its own, kept from task to task until nobody asks for it any more."""
+    """Each thread of a Dask worker has a process of its own, kept from task to task until nobody
+    asks for it any more.
+    """
     scenario = small(tmp_path)
     with api.executor(on=address) as playing:
-        before = Counter(s.number for _, batch in playing.play([Job("a", scenario, range(6))]) for s in unpack(batch))
+        before = Counter(
+            s.number
+            for _, batch in playing.play([Job("a", scenario, range(6))])
+            for s in unpack(batch)
+        )
         client = playing._client  # type: ignore[attr-defined]
         beside: dict[str, list[int]] = client.run(_beside)
         assert all(len(pids) <= 1 for pids in beside.values()) and any(beside.values())
         for pid in (pid for pids in beside.values() for pid in pids):
             os.kill(pid, signal.SIGKILL)
-        after = Counter(s.number for _, batch in playing.play([Job("a", scenario, range(6))]) for s in unpack(batch))
+        after = Counter(
+            s.number
+            for _, batch in playing.play([Job("a", scenario, range(6))])
+            for s in unpack(batch)
+        )
         again = client.run(_beside)
     assert before == after == Counter(range(6))
-    assert not {pid for pids in again.values() for pid in pids} & {pid for pids in beside.values() for pid in pids}
+    assert not {pid for pids in again.values() for pid in pids} & {
+        pid for pids in beside.values() for pid in pids
+    }
 
 
 def _beside() -> list[int]:
     return [process.pid for process in on_dask._idle]
 
 
-def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50, host="127.0.0.1"
-    ) as started, api.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing:
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+            host="127.0.0.1",
+        ) as started,
+        api.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing,
+    ):
         for _ in playing.play([Job("a", small(tmp_path), range(40))]):
             pass
         (beside,) = playing._client.run(_beside).values()  # type: ignore[attr-defined]
     assert len(set(beside)) == 2
 
 
-def test_the_command_gives_what_it_gives_at_home(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_what_it_gives_at_home(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = str(small_file(tmp_path))
     command = ["run", path, "--replications", "10", "--json", "--out"]
     assert main([*command, str(tmp_path / "there"), "--on", address]) == 0
@@ -103,23 +140,57 @@ def test_the_command_gives_what_it_gives_at_home(address: str, tmp_path: Path, c
     assert there == here and json.loads(here)["replications"] == 10
 
 
-def test_a_worker_of_another_version_is_refused(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_of_another_version_is_refused(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its replications would be others, and nobody could tell."""
     monkeypatch.setattr(on_dask, "code_digest", lambda: "another")
-    with api.executor(on=address) as playing, pytest.raises(BrokenReplicationError, match="another version of dr_sim"):
+    with (
+        api.executor(on=address) as playing,
+        pytest.raises(BrokenReplicationError, match="another version of dr_sim"),
+    ):
         list(playing.play([Job("a", small(tmp_path), range(2))]))
 
 
-def test_what_is_timed_by_the_clock_is_not_for_other_machines(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_timed_by_the_clock_is_not_for_other_machines(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = str(small_file(tmp_path))
-    command = ["run", path, "--replications", "2", "--engine", "sqlite", "--timing", "measured", "--out", str(tmp_path / "out")]
+    command = [
+        "run",
+        path,
+        "--replications",
+        "2",
+        "--engine",
+        "sqlite",
+        "--timing",
+        "measured",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main([*command, "--on", address]) == 2
     assert "leave --on out" in capsys.readouterr().err
 
 
-def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(on_dask, "CONNECT_S", 1)
     path = str(small_file(tmp_path))
-    assert main(["run", path, "--replications", "2", "--out", str(tmp_path / "out"), "--on", "dask://127.0.0.1:9"]) == 2
+    assert (
+        main(
+            [
+                "run",
+                path,
+                "--replications",
+                "2",
+                "--out",
+                str(tmp_path / "out"),
+                "--on",
+                "dask://127.0.0.1:9",
+            ]
+        )
+        == 2
+    )
     told = capsys.readouterr().err
     assert "no Dask scheduler answers there" in told and len(told.splitlines()) == 1

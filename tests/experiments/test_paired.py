@@ -1,4 +1,6 @@
-"""Two versions on the same luck: no alarm without a change, told when there is one, and better is not worse."""
+"""Two versions on the same luck: no alarm without a change, told when there is one, and better is
+not worse.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ Cells = dict[Key, dict[int, tuple[int, int | None]]]
 
 
 def tables(generator: np.random.Generator, n: int) -> tuple[Cells, Cells]:
-    """Two versions between which nothing has changed but the luck: every measure of a run goes with the others, most runs
-    agree to the bit, and what differs has a long tail."""
+    """Two versions between which nothing has changed but the luck: every measure of a run goes with
+    the others, most runs agree to the bit, and what differs has a long tail.
+    """
     before: Cells = {}
     now: Cells = {}
     luck = generator.lognormal(0, 1, n)
@@ -37,13 +40,17 @@ def alarms(checks: int, n: int) -> int:
     found = 0
     for _ in range(checks):
         before, now = tables(generator, n)
-        found += any(c.worse for c in changed(before, now, False, ALARM / len(before), NO_TOLERANCE))
+        found += any(
+            c.worse for c in changed(before, now, False, ALARM / len(before), NO_TOLERANCE)
+        )
     return found
 
 
 @pytest.mark.long
 def test_a_check_without_a_change_alarms_at_most_1_time_in_1000() -> None:
-    """4,000 whole checks of 12 measures; at 1 in 1,000 there are at most 4 + 3 sqrt(4) = 10 in 99.7 % of cases."""
+    """4,000 whole checks of 12 measures; at 1 in 1,000 there are at most 4 + 3 sqrt(4) = 10 in 99.7
+    % of cases.
+    """
     assert alarms(4_000, 100) <= 10
 
 
@@ -62,7 +69,9 @@ def test_at_a_rate_of_one_in_three_it_would_alarm() -> None:
 
 
 def test_p_values_are_no_smaller_than_chance() -> None:
-    """Of differences that are as likely one way as the other, at most 1 in 20 has a p of 1 in 20."""
+    """Of differences that are as likely one way as the other, at most 1 in 20 has a p of 1 in
+    20.
+    """
     generator = np.random.default_rng(7)
     for law in (stats.norm(), stats.t(1.5), stats.laplace()):
         found = [p_value(law.rvs(30, random_state=generator)) for _ in range(2000)]
@@ -86,9 +95,15 @@ def before_and_now(change_us: int, n: int = 60) -> tuple[Cells, Cells]:
 
 
 @pytest.mark.parametrize(("change_us", "worse"), [(1, True), (-1, False)])
-def test_a_change_of_a_microsecond_in_every_run_is_told_and_which_way(change_us: int, worse: bool) -> None:
+def test_a_change_of_a_microsecond_in_every_run_is_told_and_which_way(
+    change_us: int, worse: bool
+) -> None:
     (found,) = changed(*before_and_now(change_us), False, 1e-6, NO_TOLERANCE)
-    assert (found.worse, found.difference.measure, found.difference.differing) == (worse, "outage", 60)
+    assert (found.worse, found.difference.measure, found.difference.differing) == (
+        worse,
+        "outage",
+        60,
+    )
 
 
 def test_no_change_is_none() -> None:
@@ -141,10 +156,10 @@ def test_what_is_no_tolerance(text: str) -> None:
         parse_tolerance(text)
 
 
-def shifted(
-    generator: np.random.Generator, by: float, runs: int = 300
-) -> tuple[Cells, Cells]:
-    """Return an outage of about 100 s in both versions, in the second longer by `by` seconds and noise."""
+def shifted(generator: np.random.Generator, by: float, runs: int = 300) -> tuple[Cells, Cells]:
+    """Return an outage of about 100 s in both versions, in the second longer by `by` seconds and
+    noise.
+    """
     key = ("outage", "", "", "", "us")
     a = 100 + generator.normal(0, 5, runs)
     b = a + by + generator.normal(0, 5, runs)
@@ -153,8 +168,9 @@ def shifted(
 
 
 def test_a_true_change_at_the_tolerance_alarms_no_more_often_than_no_change() -> None:
-    """The tolerance is 2 s, and so is the true change: 200 checks at 1 in 100 give at most 6 alarms in
-    99 % of cases (binomial). With a tolerance of 0 s nearly all of them alarm."""
+    """The tolerance is 2 s, and so is the true change: 200 checks at 1 in 100 give at most 6 alarms
+    in 99 % of cases (binomial). With a tolerance of 0 s nearly all of them alarm.
+    """
     generator = np.random.default_rng(5)
     worlds = [shifted(generator, 2.0) for _ in range(200)]
     tolerance = parse_tolerance("2 s")
@@ -163,8 +179,9 @@ def test_a_true_change_at_the_tolerance_alarms_no_more_often_than_no_change() ->
 
 
 def test_twice_the_tolerance_is_found() -> None:
-    """300 runs, noise of 5 s a run, a tolerance of 2 s: a change of 4 s is found in 95 % of checks at the
-    error that one of twelve comparisons gets."""
+    """300 runs, noise of 5 s a run, a tolerance of 2 s: a change of 4 s is found in 95 % of checks
+    at the error that one of twelve comparisons gets.
+    """
     generator = np.random.default_rng(6)
     worlds = [shifted(generator, 4.0) for _ in range(100)]
     found = sum(bool(changed(*w, False, ALARM / 12, parse_tolerance("2 s"))) for w in worlds)
@@ -176,7 +193,12 @@ def test_the_difference_has_the_interval_of_a_mean_of_pairs() -> None:
     generator = np.random.default_rng(5)
     luck, own = generator.normal(600, 10, 200), generator.normal(3, 0.1, 200)
     a = table_of([sample(i, {"outage": round(x * S)}) for i, x in enumerate(luck)])
-    b = table_of([sample(i, {"outage": round((x + d) * S)}) for i, (x, d) in enumerate(zip(luck, own, strict=True))])
+    b = table_of(
+        [
+            sample(i, {"outage": round((x + d) * S)})
+            for i, (x, d) in enumerate(zip(luck, own, strict=True))
+        ]
+    )
     (found,) = differences(a, b)
     assert found.interval.low < 3 * S < found.interval.high
     assert found.interval.half_width < 0.02 * S

@@ -1,4 +1,6 @@
-"""Replications: the same for any number of workers, after an interruption, after kill -9, and never another scenario's."""
+"""Replications: the same for any number of workers, after an interruption, after kill -9, and never
+another scenario's.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ ROOT = Path(__file__).parents[2]
 
 
 class Counting:
-    """Plays nothing: hands out made samples one by one, and counts them. stops_after: then Ctrl-C."""
+    """Plays nothing: hands out made samples one by one, and counts them. stops_after: then
+    Ctrl-C.
+    """
 
     def __init__(self, stops_after: int = 10**9) -> None:
         self.played: list[int] = []
@@ -61,7 +65,9 @@ def test_a_replication_depends_on_its_number_alone(tmp_path: Path) -> None:
     assert unpack(pack([one, one])) == [one, one]
 
 
-def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_give_the_same_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
@@ -73,11 +79,14 @@ def test_processes_give_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.
         assert course.first(8) == alone
         assert again.first(8) != alone
         swapped = Course(small(tmp_path, "seed: 2\n"))
-        play_all([swapped], 8, playing)  # the same processes, a key that meant another scenario before
+        # the same processes, a key that meant another scenario before
+        play_all([swapped], 8, playing)
         assert swapped.first(8) == again.first(8)
 
 
-def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_killed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
@@ -87,7 +96,8 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pyte
     try:
         for _, batch in playing.play([Job("a", scenario, range(10))]):
             seen += [s.number for s in unpack(batch)]
-            busy = [w.process.pid for w in playing._pool if len(w.batches) == 2]  # one under way, one that waits
+            # one under way, one that waits
+            busy = [w.process.pid for w in playing._pool if len(w.batches) == 2]
             if busy and not killed:
                 killed = busy[0]
                 os.kill(killed, signal.SIGKILL)
@@ -101,7 +111,9 @@ def scratch() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("dr-sim-*"))
 
 
-def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By two processes that are ended while they are at work, and then to the end."""
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -123,9 +135,13 @@ def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(tmp_pat
     assert not scratch()
 
 
-def test_what_is_timed_by_the_clock_is_played_one_after_another_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_timed_by_the_clock_is_played_one_after_another_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
-    monkeypatch.setattr(executors, "take", lambda scenario, number: sample(number, {"outage": os.getpid()}))
+    monkeypatch.setattr(
+        executors, "take", lambda scenario, number: sample(number, {"outage": os.getpid()})
+    )
     timed = small(tmp_path, "engine: {kind: sqlite, timing: measured}\n")
     with api.executor(2) as playing:
         course = Course(timed)
@@ -134,15 +150,24 @@ def test_what_is_timed_by_the_clock_is_played_one_after_another_here(tmp_path: P
     assert {v.low for s in course.first(5) for v in s.values} == {os.getpid()}
 
 
-def test_a_replication_that_ends_its_process_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not tried for ever: a worker that dies at every batch, here because it is no worker at all."""
+def test_a_replication_that_ends_its_process_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not tried for ever: a worker that dies at every batch, here because it is no worker at
+    all.
+    """
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(executors, "start", _dying)
-    with api.executor(2) as playing, pytest.raises(BrokenReplicationError, match="worker processes do not start"):
+    with (
+        api.executor(2) as playing,
+        pytest.raises(BrokenReplicationError, match="worker processes do not start"),
+    ):
         play_all([Course(small(tmp_path))], 5, playing)
 
 
-def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setenv("DR_SIM_POSTGRES_BIN", str(tmp_path / "nowhere"))
     with api.executor(2) as playing:
@@ -154,14 +179,17 @@ def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(tmp_path: Path, m
 
 
 def _dying() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
 
 
 def test_a_worker_that_is_told_nothing_ends() -> None:
     """Where its parent may forget it. One that is at work, or that waits for ever, does not."""
     forgotten, waits = start(0.3), start()
     try:
-        assert forgotten.wait(20) == 0  # by itself, so that it takes along what its engines have left
+        # by itself, so that it takes along what its engines have left
+        assert forgotten.wait(20) == 0
         assert waits.stdout is not None and receive(waits.stdout) == ("ready",)
         time.sleep(0.4)
         assert waits.poll() is None
@@ -213,21 +241,28 @@ def test_what_changes_no_run_changes_no_key(tmp_path: Path) -> None:
 
 def test_looks_are_fixed_numbers_and_the_first_is_always_there() -> None:
     assert looks(Replications(20, 100)) == [20, 30, 45, 67, 100]
-    assert looks(Replications(20, 110)) == [20, 30, 45, 67, 100, 110]  # at_most, though a half more would be 150
+    # at_most, though a half more would be 150
+    assert looks(Replications(20, 110)) == [20, 30, 45, 67, 100, 110]
     assert looks(Replications(3, 3)) == [3]
     found = list(look_by_look([], Replications(20, 100, budget_us=0), Counting()))
     assert found == [(0, 20, True)]
 
 
 def test_until_stops_where_the_interval_is_narrow_enough(tmp_path: Path) -> None:
-    """Outage i of run i: the half width of the median's interval falls as the number of runs grows."""
-    scenario = small(tmp_path, "replications: {at_least: 20, at_most: 2000, until: {outage.p50: +/- 10 %}}\n")
+    """Outage i of run i: the half width of the median's interval falls as the number of runs
+    grows.
+    """
+    scenario = small(
+        tmp_path, "replications: {at_least: 20, at_most: 2000, until: {outage.p50: +/- 10 %}}\n"
+    )
     assert scenario.replications is not None
     found = api.replicate_until(Course(scenario), scenario.replications, Counting())
     i = found.interval("outage.p50")
     assert 300 < found.n < 2000
     assert max(i.high - i.estimate, i.estimate - i.low) <= 0.1 * i.estimate
-    wide = api.replicate_until(Course(scenario), Replications(20, 30, scenario.replications.until), Counting())
+    wide = api.replicate_until(
+        Course(scenario), Replications(20, 30, scenario.replications.until), Counting()
+    )
     assert wide.n == 30
 
 
@@ -248,7 +283,9 @@ def test_stretches() -> None:
         (0.0, 2, 0.0, [50, 25, 13, 6, 3, 2, 1]),  # too short to be measured
     ],
 )
-def test_batches_grow_shorter_until_all_end_together(tmp_path: Path, seconds: float | None, hands: int, least_s: float, sizes: list[int]) -> None:
+def test_batches_grow_shorter_until_all_end_together(
+    tmp_path: Path, seconds: float | None, hands: int, least_s: float, sizes: list[int]
+) -> None:
     cut = Batches([Job("a", small(tmp_path), range(100))], hands, least_s)
     if seconds is not None:
         cut.took("a", seconds)
@@ -260,11 +297,29 @@ def test_batches_grow_shorter_until_all_end_together(tmp_path: Path, seconds: fl
     assert again == list(range(given[-1][1], 100)) and cut.left == 0
 
 
-def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """kill -9 in mid-run; then the same command, which plays only what is missing, and gives what an undisturbed one does."""
+def test_the_command_is_killed_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kill -9 in mid-run; then the same command, which plays only what is missing, and gives what
+    an undisturbed one does.
+    """
     path, out = small_file(tmp_path), tmp_path / "out"
-    command = [sys.executable, "-m", "dr_sim", "run", str(path), "--replications", "40", "--workers", "1", "--out", str(out)]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "dr_sim",
+        "run",
+        str(path),
+        "--replications",
+        "40",
+        "--workers",
+        "1",
+        "--out",
+        str(out),
+    ]
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+    )
     until = time.monotonic() + 60
     while not list(out.glob("batches/*.batch")) and time.monotonic() < until:
         time.sleep(0.01)
@@ -273,31 +328,46 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: pytest.Captur
     kept = {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.batch")}
     assert kept and not (out / "summary.json").exists()
     assert main(command[3:]) == 0
-    assert {p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.batch") if p.name in kept} == kept
-    assert main(["run", str(path), "--replications", "40", "--out", str(tmp_path / "whole"), "--json"]) == 0
+    assert {
+        p.name: p.stat().st_mtime_ns for p in out.glob("batches/*.batch") if p.name in kept
+    } == kept
+    assert (
+        main(["run", str(path), "--replications", "40", "--out", str(tmp_path / "whole"), "--json"])
+        == 0
+    )
     assert (out / "summary.json").read_bytes() == (tmp_path / "whole" / "summary.json").read_bytes()
-    shown = json.loads(capsys.readouterr().out.split("\n}\n")[0].split("summary.json distribution.svg\n")[1] + "}")
+    shown = json.loads(
+        capsys.readouterr().out.split("\n}\n")[0].split("summary.json distribution.svg\n")[1] + "}"
+    )
     assert shown["replications"] == 40
 
 
 def test_a_worker_whose_parent_is_gone_ends_without_a_word() -> None:
     """Killed before the worker was ready to tell it so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dr_sim.experiments.worker", "0"], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-m", "dr_sim.experiments.worker", "0"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 0
 
 
-def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting(stops_after=3))
     path = small_file(tmp_path, "replications: 9\n")
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 130
     told = capsys.readouterr().err
-    assert f"3 replications are kept in {tmp_path / 'out'}; the same command goes on from there" in told
+    assert (
+        f"3 replications are kept in {tmp_path / 'out'}; the same command goes on from there"
+        in told
+    )
     monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting())
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 0
     assert "9 x 12 h" in capsys.readouterr().out
@@ -310,7 +380,9 @@ def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (["--replications", "4", "--on", "10.0.0.1"], "write dask://HOST:PORT"),
     ],
 )
-def test_bad_input_of_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+def test_bad_input_of_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
     assert main(["run", str(small_file(tmp_path)), "--out", str(tmp_path / "out"), *arguments]) == 2
     assert told in capsys.readouterr().err
 
@@ -318,10 +390,15 @@ def test_bad_input_of_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], ar
 def test_one_replication_by_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was seen in a distribution can be looked at whole."""
     path = small_file(tmp_path, "replications: 9\n")
-    assert main(["run", str(path), "--replication", "2", "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert (
+        main(["run", str(path), "--replication", "2", "--out", str(tmp_path / "out"), "--json"])
+        == 0
+    )
     summary = json.loads(capsys.readouterr().out)
     of = take(load_scenario(path), 2)
-    mean = next(v.low for v in of.values if v.measure == "exposure.mean" and v.failure_class == "site")
+    mean = next(
+        v.low for v in of.values if v.measure == "exposure.mean" and v.failure_class == "site"
+    )
     assert (summary["replication_no"], summary["exposure"]["mean_us"]) == (2, mean)
 
 
@@ -331,7 +408,12 @@ def test_a_terminal_shows_how_far_it_is_and_how_long_it_will_take(tmp_path: Path
     command = [sys.executable, "-m", "dr_sim", "run", str(path), "--workers", "1", "--replications"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
     ours, theirs = pty.openpty()
-    with subprocess.Popen([*command, "80", "--out", str(tmp_path / "seen")], env=env, stdout=subprocess.PIPE, stderr=theirs) as process:
+    with subprocess.Popen(
+        [*command, "80", "--out", str(tmp_path / "seen")],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
         os.close(theirs)
         shown = b""
         with suppress(OSError):  # so a terminal ends
@@ -341,5 +423,7 @@ def test_a_terminal_shows_how_far_it_is_and_how_long_it_will_take(tmp_path: Path
     os.close(ours)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"small +\S+ +[1-9]\d? % +0:0\d:\d\d", text)
-    piped = subprocess.run([*command, "3", "--out", str(tmp_path / "piped")], env=env, capture_output=True, check=True)
+    piped = subprocess.run(
+        [*command, "3", "--out", str(tmp_path / "piped")], env=env, capture_output=True, check=True
+    )
     assert piped.stderr == b""

@@ -1,7 +1,9 @@
-"""Every measure that an SLA may name, of the service, a database, a tenant and a kind of fault, at most and at least.
+"""Every measure that an SLA may name, of the service, a database, a tenant and a kind of fault, at
+most and at least.
 
-One run in which all of them have a value; each line is held against it with the bound at that value and one beside it, as
-`run` judges (verdict.py), and as `check` does, for this run alone and for sixty alike (experiments/judge.py).
+One run in which all of them have a value; each line is held against it with the bound at that value
+and one beside it, as `run` judges (verdict.py), and as `check` does, for this run alone and for
+sixty alike (experiments/judge.py).
 """
 
 from __future__ import annotations
@@ -39,13 +41,35 @@ events:
   - {at: 5 h 7 min 12 s, lose: site}
 """
 MEASURES = (
-    "data_loss", "outage", *(f"outage.{phase}" for phase in PHASES), "unprotected", "alert_delay", "writes_refused",
-    "exposure.mean", "exposure.p50", "exposure.p99", "exposure.max", "exposure.above_15_min",
-    "replay_lag.mean", "replay_lag.p99", "replay_lag.max", "replay_lag.above_10_min",
-    "alerts_missed", "alerts_late", "alerts_false",
-)  # fmt: skip
-ABOUT: tuple[dict[str, str], ...] = ({}, {"database": "erp"}, {"tenant": "acme"}, {"tenant": "initech"}, {"fault": "link_outage"}, {"class": "site"},
-         {"database": "erp", "class": "host"}, {"tenant": "initech", "class": "database"})
+    "data_loss",
+    "outage",
+    *(f"outage.{phase}" for phase in PHASES),
+    "unprotected",
+    "alert_delay",
+    "writes_refused",
+    "exposure.mean",
+    "exposure.p50",
+    "exposure.p99",
+    "exposure.max",
+    "exposure.above_15_min",
+    "replay_lag.mean",
+    "replay_lag.p99",
+    "replay_lag.max",
+    "replay_lag.above_10_min",
+    "alerts_missed",
+    "alerts_late",
+    "alerts_false",
+)
+ABOUT: tuple[dict[str, str], ...] = (
+    {},
+    {"database": "erp"},
+    {"tenant": "acme"},
+    {"tenant": "initech"},
+    {"fault": "link_outage"},
+    {"class": "site"},
+    {"database": "erp", "class": "host"},
+    {"tenant": "initech", "class": "database"},
+)
 EACH = [(measure, about) for measure in MEASURES for about in ABOUT]
 EXAMPLE = {"duration": "15 min", "part": "1 %", "count": "0"}
 
@@ -67,7 +91,10 @@ def without_a_value(measure: str, about: dict[str, str]) -> bool:
 
 
 def written(measure: str, about: dict[str, str]) -> str:
-    words = ", ".join(f"{key}: {value}" for key, value in {measure: f"at most {EXAMPLE[kind_of(measure)]}", **about}.items())
+    words = ", ".join(
+        f"{key}: {value}"
+        for key, value in {measure: f"at most {EXAMPLE[kind_of(measure)]}", **about}.items()
+    )
     return f"  - {{{words}}}\n"
 
 
@@ -78,8 +105,18 @@ class Ran:
     sample: Sample
 
     def line(self, measure: str, about: dict[str, str]) -> SlaLine:
-        wanted = (measure, about.get("database", ""), about.get("tenant", ""), about.get("fault", ""), about.get("class", ""))
-        (line,) = [x for x in self.scenario.sla if (x.measure, x.database, x.tenant, x.fault, x.failure_class) == wanted]
+        wanted = (
+            measure,
+            about.get("database", ""),
+            about.get("tenant", ""),
+            about.get("fault", ""),
+            about.get("class", ""),
+        )
+        (line,) = [
+            x
+            for x in self.scenario.sla
+            if (x.measure, x.database, x.tenant, x.fault, x.failure_class) == wanted
+        ]
         return line
 
     def value(self, line: SlaLine) -> int:
@@ -91,70 +128,117 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     path = tmp_path_factory.mktemp("lines") / "s.yaml"
-    path.write_text(BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8")
+    path.write_text(
+        BODY + "sla:\n" + "".join(written(*x) for x in EACH if not refused(*x)), encoding="utf-8"
+    )
     scenario = load_scenario(path)
     whole = Whole(play(scenario))
     summary = summarise(whole)
     return Ran(scenario, summary, from_summary(whole, summary, scenario))
 
 
-@pytest.mark.parametrize(("measure", "about"), [x for x in EACH if not refused(*x) and not without_a_value(*x)])
-def test_a_line_is_met_at_its_value_and_missed_beside_it(ran: Ran, measure: str, about: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("measure", "about"), [x for x in EACH if not refused(*x) and not without_a_value(*x)]
+)
+def test_a_line_is_met_at_its_value_and_missed_beside_it(
+    ran: Ran, measure: str, about: dict[str, str]
+) -> None:
     line = ran.line(measure, about)
     value = ran.value(line)
     one = [ran.sample]
     many = [replace(ran.sample, number=i) for i in range(60)]
     tail = split(measure)[1]
     for at_most, bound, outcome in (
-        (True, value, Outcome.PASS), (True, value - 1, Outcome.FAIL), (False, value, Outcome.PASS), (False, value + 1, Outcome.FAIL),
-    ):  # fmt: skip
+        (True, value, Outcome.PASS),
+        (True, value - 1, Outcome.FAIL),
+        (False, value, Outcome.PASS),
+        (False, value + 1, Outcome.FAIL),
+    ):
         asked = replace(line, at_most=at_most, bound=bound)
         assert judge(ran.summary, replace(ran.scenario, sla=(asked,))).lines[0].outcome is outcome
         assert judge_line(one, asked, Errors.shared(1, 1)).outcome is outcome
         if tail in ("", "max"):
             assert judge_line(many, asked, Errors.shared(1, 1)).outcome is outcome
         if not tail and kind_of(f"{measure}.p50") == "duration":
-            assert judge_line(many, replace(asked, measure=f"{measure}.p50"), Errors.shared(1, 1)).outcome is outcome
+            assert (
+                judge_line(
+                    many, replace(asked, measure=f"{measure}.p50"), Errors.shared(1, 1)
+                ).outcome
+                is outcome
+            )
 
 
 @pytest.mark.parametrize(("measure", "about"), [x for x in EACH if refused(*x)])
-def test_a_line_that_nobody_measures_is_refused(tmp_path: Path, measure: str, about: dict[str, str]) -> None:
+def test_a_line_that_nobody_measures_is_refused(
+    tmp_path: Path, measure: str, about: dict[str, str]
+) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(BODY + "sla:\n" + written(measure, about), encoding="utf-8")
     with pytest.raises(InputError, match=refused(measure, about)):
         load_scenario(path)
 
 
-@pytest.mark.parametrize(("measure", "about"), [x for x in EACH if not refused(*x) and without_a_value(*x)])
-def test_a_line_on_a_failure_that_did_not_come_is_unknown(ran: Ran, measure: str, about: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("measure", "about"), [x for x in EACH if not refused(*x) and without_a_value(*x)]
+)
+def test_a_line_on_a_failure_that_did_not_come_is_unknown(
+    ran: Ran, measure: str, about: dict[str, str]
+) -> None:
     line = ran.line(measure, about)
-    assert judge(ran.summary, replace(ran.scenario, sla=(line,))).lines[0].outcome is Outcome.UNKNOWN
+    assert (
+        judge(ran.summary, replace(ran.scenario, sla=(line,))).lines[0].outcome is Outcome.UNKNOWN
+    )
     assert judge_line([ran.sample], line, Errors.shared(1, 1)).outcome is Outcome.UNKNOWN
 
 
 def test_what_lines_are_about_differs(ran: Ran) -> None:
-    """By hand: erp's logs stop for 50 minutes, which is acme's danger and not initech's; the last log that landed was begun at
-    5:05 for all and, since erp's come every 15 minutes, at 5:00 for it."""
-    loss = {str(about): ran.value(ran.line("data_loss", about)) for about in ABOUT if about.get("class", "site") == "site"}
-    assert loss == {str({}): 432 * US, str({"database": "erp"}): 432 * US, str({"tenant": "acme"}): 432 * US,
-                    str({"tenant": "initech"}): 132 * US, str({"fault": "link_outage"}): 432 * US, str({"class": "site"}): 432 * US}  # fmt: skip
-    longest = [ran.value(ran.line("exposure.max", about)) for about in ({}, {"tenant": "acme"}, {"tenant": "initech"})]
+    """By hand: erp's logs stop for 50 minutes, which is acme's danger and not initech's; the last
+    log that landed was begun at 5:05 for all and, since erp's come every 15 minutes, at 5:00 for
+    it.
+    """
+    loss = {
+        str(about): ran.value(ran.line("data_loss", about))
+        for about in ABOUT
+        if about.get("class", "site") == "site"
+    }
+    assert loss == {
+        str({}): 432 * US,
+        str({"database": "erp"}): 432 * US,
+        str({"tenant": "acme"}): 432 * US,
+        str({"tenant": "initech"}): 132 * US,
+        str({"fault": "link_outage"}): 432 * US,
+        str({"class": "site"}): 432 * US,
+    }
+    longest = [
+        ran.value(ran.line("exposure.max", about))
+        for about in ({}, {"tenant": "acme"}, {"tenant": "initech"})
+    ]
     assert longest[0] == longest[1] > 55 * 60 * US > longest[2] > 40 * 60 * US
     assert ran.value(ran.line("outage", {"tenant": "initech"})) > 60 * US
 
 
 def test_exposure_to_other_failures_is_asked_of_a_database_or_a_tenant(ran: Ran) -> None:
-    """erp's logs come every 15 minutes, and lie in the share of its host at once: but for the 50 minutes' pause, no link outage
-    matters to them. To a lost database nothing is lost while its log survives, but after the failover until the new primary, ten
-    minutes later, has a full in its own share."""
+    """erp's logs come every 15 minutes, and lie in the share of its host at once: but for the 50
+    minutes' pause, no link outage matters to them. To a lost database nothing is lost while its log
+    survives, but after the failover until the new primary, ten minutes later, has a full in its own
+    share.
+    """
     host = ran.value(ran.line("exposure.max", {"database": "erp", "class": "host"}))
     assert 50 * 60 * US < host < 66 * 60 * US
     assert host < ran.value(ran.line("exposure.max", {"database": "erp"}))
     survives = {"tenant": "initech", "class": "database"}
-    assert ran.value(ran.line("exposure.p50", survives)) == 0 < 610 * US < ran.value(ran.line("exposure.max", survives)) < 630 * US
+    assert (
+        ran.value(ran.line("exposure.p50", survives))
+        == 0
+        < 610 * US
+        < ran.value(ran.line("exposure.max", survives))
+        < 630 * US
+    )
 
 
-def test_a_database_is_unprotected_until_its_own_copy_is_there_and_the_service_until_all_are(ran: Ran) -> None:
+def test_a_database_is_unprotected_until_its_own_copy_is_there_and_the_service_until_all_are(
+    ran: Ran,
+) -> None:
     """A new secondary after 10 minutes; three fulls of a gigabyte share its link."""
     (failover,) = ran.summary["failovers"]
     each = {of["name"]: of["unprotected_us"] for of in failover["databases"]}

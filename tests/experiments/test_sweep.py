@@ -39,7 +39,18 @@ def test_ranges(text: str, values: tuple[str, ...]) -> None:
     assert sweep_values(text) == values
 
 
-@pytest.mark.parametrize("text", ["1..2", "1..2 s, many", "0..5 s:log3", "1..2 s:log1", "", "1 s..2 h, 3 steps", "a..b, 3 steps"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1..2",
+        "1..2 s, many",
+        "0..5 s:log3",
+        "1..2 s:log1",
+        "",
+        "1 s..2 h, 3 steps",
+        "a..b, 3 steps",
+    ],
+)
 def test_what_is_no_range(text: str) -> None:
     with pytest.raises(UnitError):
         sweep_values(text)
@@ -47,22 +58,55 @@ def test_what_is_no_range(text: str) -> None:
 
 def test_every_combination_on_the_same_luck(tmp_path: Path) -> None:
     path = small_file(tmp_path)
-    found = api.sweep(path, {"link.bandwidth": ["1 Mbit/s", "200 Mbit/s"], "replay.workers": ["1", "2"]}, 6, workers=1)
+    found = api.sweep(
+        path,
+        {"link.bandwidth": ["1 Mbit/s", "200 Mbit/s"], "replay.workers": ["1", "2"]},
+        6,
+        workers=1,
+    )
     assert [tuple(p.values.values()) for p in found.points] == [
         ("1 Mbit/s", "1"), ("1 Mbit/s", "2"), ("200 Mbit/s", "1"), ("200 Mbit/s", "2")
     ]  # fmt: skip
     table = found.table
-    means = table[(table["measure"] == "exposure") & (table["class"] == "site") & (table["statistic"] == "mean")]
+    means = table[
+        (table["measure"] == "exposure")
+        & (table["class"] == "site")
+        & (table["statistic"] == "mean")
+    ]
     assert len(means) == 4 and means["estimate"].iloc[0] > means["estimate"].iloc[2] > 0
-    assert means["estimate"].iloc[2] == means["estimate"].iloc[3]  # one database: a second worker has nothing to do
-    failed = [[v.high for s in d.samples for v in s.values if v.measure == "outage.detect"] for d in found.distributions]
+    # one database: a second worker has nothing to do
+    assert means["estimate"].iloc[2] == means["estimate"].iloc[3]
+    failed = [
+        [v.high for s in d.samples for v in s.values if v.measure == "outage.detect"]
+        for d in found.distributions
+    ]
     assert failed[0] == failed[2]  # the site is lost at the same instants
-    assert set(found.measures.columns) >= {"link.bandwidth", "replay.workers", "replication", "measure", "value"}
+    assert set(found.measures.columns) >= {
+        "link.bandwidth",
+        "replay.workers",
+        "replication",
+        "measure",
+        "value",
+    }
 
 
-def test_the_command_writes_tables_and_pictures_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_tables_and_pictures_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, out = small_file(tmp_path), tmp_path / "out"
-    command = ["sweep", str(path), *VARY, "--replications", "3", "--workers", "1", "--measure", "exposure.p95", "--out", str(out)]
+    command = [
+        "sweep",
+        str(path),
+        *VARY,
+        "--replications",
+        "3",
+        "--workers",
+        "1",
+        "--measure",
+        "exposure.p95",
+        "--out",
+        str(out),
+    ]
     assert main(command) == 0
     assert "exposure.p95.svg" in capsys.readouterr().out
     table = pd.read_parquet(out / "sweep.parquet")
@@ -80,10 +124,19 @@ def test_bad_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, told in (
         ([], "says nothing to vary"),
         (["--vary", "link.bandwidth"], "write --vary key.path=values"),
-        (["--vary", "link.bandwith=1 Mbit/s,2 Mbit/s"], "--vary link.bandwith=1 Mbit/s: unknown key 'link.bandwith'; did you mean 'bandwidth'?"),
+        (
+            ["--vary", "link.bandwith=1 Mbit/s,2 Mbit/s"],
+            "--vary link.bandwith=1 Mbit/s: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
+        ),
         (["--vary", "run_for=12 h,0 s"], "--vary run_for=0 s: run_for: "),
-        (["--vary", "replay.workers=1", "--vary", "replay.workers=2"], "--vary replay.workers: is varied twice"),
-        (["--vary", "link.bandwidth=1 Gbit/s,1000Mbit/s"], "--vary link.bandwidth=1000Mbit/s: makes the same runs as link.bandwidth=1 Gbit/s"),
+        (
+            ["--vary", "replay.workers=1", "--vary", "replay.workers=2"],
+            "--vary replay.workers: is varied twice",
+        ),
+        (
+            ["--vary", "link.bandwidth=1 Gbit/s,1000Mbit/s"],
+            "--vary link.bandwidth=1000Mbit/s: makes the same runs as link.bandwidth=1 Gbit/s",
+        ),
         (["--vary", "replications=2,3"], "makes the same runs as replications=2"),
         (["--vary", "replay.workers=1,2", "--measure", "outage"], "is no measure with a statistic"),
     ):
@@ -95,36 +148,62 @@ def test_bad_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_scenario_may_say_what_to_sweep(tmp_path: Path) -> None:
-    scenario = small(tmp_path, "sweep:\n  link.bandwidth: 10..1000 Mbit/s, 3 log steps\n  replay.on_hole: [resync, bridge]\n")
+    scenario = small(
+        tmp_path,
+        "sweep:\n  link.bandwidth: 10..1000 Mbit/s, 3 log steps\n  replay.on_hole: "
+        "[resync, bridge]\n",
+    )
     assert [(s.key, s.values) for s in scenario.sweep] == [
-        ("link.bandwidth", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")), ("replay.on_hole", ("resync", "bridge"))
-    ]  # fmt: skip
+        ("link.bandwidth", ("10 Mbit/s", "100 Mbit/s", "1000 Mbit/s")),
+        ("replay.on_hole", ("resync", "bridge")),
+    ]
 
 
 def test_the_edge_of_a_bound_and_scenarios_side_by_side(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
-    found = api.sweep(path, {"link.bandwidth": ["100 kbit/s", "10 Mbit/s", "200 Mbit/s"]}, 5, workers=1)
-    edge = found.edge("exposure.mean")  # 70 kB/s are 560 kbit/s: the first link falls behind for ever, and the second seeds 1 GB anew in time
+    found = api.sweep(
+        path, {"link.bandwidth": ["100 kbit/s", "10 Mbit/s", "200 Mbit/s"]}, 5, workers=1
+    )
+    # 70 kB/s are 560 kbit/s: the first link falls behind for ever, and the second seeds 1 GB anew
+    # in time
+    edge = found.edge("exposure.mean")
     assert (edge.key, edge.meets, edge.misses) == ("link.bandwidth", "10 Mbit/s", "100 kbit/s")
     assert found.edge("exposure.mean", at_most=1.0).meets is None
     with pytest.raises(ValueError, match="has none"):
         found.edge("exposure.p99")
     with pytest.raises(ValueError, match="along one key"):
-        api.sweep(path, {"link.bandwidth": ["1 Mbit/s"], "replay.workers": ["1"]}, 1, workers=1).edge("exposure.mean")
-    both = {"thin": api.load_scenario(path, ["link.bandwidth=100 kbit/s"]), "as it is": api.load_scenario(path, seed=9)}
+        api.sweep(
+            path, {"link.bandwidth": ["1 Mbit/s"], "replay.workers": ["1"]}, 1, workers=1
+        ).edge("exposure.mean")
+    both = {
+        "thin": api.load_scenario(path, ["link.bandwidth=100 kbit/s"]),
+        "as it is": api.load_scenario(path, seed=9),
+    }
     beside = api.side_by_side(both, 12, workers=1)
-    assert beside.keys == ("scenario",) and [p.values["scenario"] for p in beside.points] == ["thin", "as it is"]
+    assert beside.keys == ("scenario",) and [p.values["scenario"] for p in beside.points] == [
+        "thin",
+        "as it is",
+    ]
     assert beside.points[1].scenario.seed == both["thin"].seed  # one luck for all, the first one's
     thin, usual = beside.distributions
     compared = api.Comparison(usual, thin)
     longer, fewer = compared.interval("exposure.mean"), compared.interval("link_sent")
     assert longer.low > 600 and fewer.high < 0
     sent = thin.values("link_sent").mean() - usual.values("link_sent").mean()
-    assert fewer.estimate == pytest.approx(sent) == thin.interval("link_sent.mean").estimate - usual.interval("link_sent.mean").estimate
+    assert (
+        fewer.estimate
+        == pytest.approx(sent)
+        == thin.interval("link_sent.mean").estimate - usual.interval("link_sent.mean").estimate
+    )
     assert compared.interval("exposure.above_15_min").low > 0
-    shares = [d.interval("exposure.above_37_min").estimate for d in (thin, usual)]  # nobody has named that limit before
+    # nobody has named that limit before
+    shares = [d.interval("exposure.above_37_min").estimate for d in (thin, usual)]
     assert compared.interval("exposure.above_37_min").low > 0 and 0 < shares[1] < shares[0]
-    assert compared.interval("exposure.above_15_min").estimate > compared.interval("exposure.above_37_min").estimate > 0
+    assert (
+        compared.interval("exposure.above_15_min").estimate
+        > compared.interval("exposure.above_37_min").estimate
+        > 0
+    )
     with pytest.raises(ValueError, match="no replay_lag of crm in common"):
         compared.interval("replay_lag", "crm")
     with pytest.raises(ValueError, match="no measure 'link_sent'"):
@@ -133,35 +212,71 @@ def test_the_edge_of_a_bound_and_scenarios_side_by_side(tmp_path: Path) -> None:
         api.side_by_side({})
 
 
-# ---- answers -------------------------------------------------------------------------------------------------------------
+# ---- answers
 @pytest.mark.parametrize(
     ("text", "key", "smallest", "line"),
     [
-        ("smallest link.bandwidth with exposure.p99 at most 15 min", "link.bandwidth", True, ("exposure.p99", True, 900 * S)),
-        ("largest databases.crm.copies with alerts_missed at most 0", "databases.crm.copies", False, ("alerts_missed", True, 0)),
-        ("smallest replay.workers with outage.p95 at least 1 h", "replay.workers", True, ("outage.p95", False, 3600 * S)),
-        ("largest link.rtt with exposure.above_15_min at most 1 %", "link.rtt", False, ("exposure.above_15_min", True, 10_000)),
+        (
+            "smallest link.bandwidth with exposure.p99 at most 15 min",
+            "link.bandwidth",
+            True,
+            ("exposure.p99", True, 900 * S),
+        ),
+        (
+            "largest databases.crm.copies with alerts_missed at most 0",
+            "databases.crm.copies",
+            False,
+            ("alerts_missed", True, 0),
+        ),
+        (
+            "smallest replay.workers with outage.p95 at least 1 h",
+            "replay.workers",
+            True,
+            ("outage.p95", False, 3600 * S),
+        ),
+        (
+            "largest link.rtt with exposure.above_15_min at most 1 %",
+            "link.rtt",
+            False,
+            ("exposure.above_15_min", True, 10_000),
+        ),
         (" smallest  link.bandwidth ", "link.bandwidth", True, None),
     ],
 )
-def test_what_a_sweep_is_asked(text: str, key: str, smallest: bool, line: tuple[str, bool, int] | None) -> None:
+def test_what_a_sweep_is_asked(
+    text: str, key: str, smallest: bool, line: tuple[str, bool, int] | None
+) -> None:
     asked = parse_answer(text)
     assert (asked.key, asked.smallest) == (key, smallest)
-    assert (None if asked.line is None else (asked.line.measure, asked.line.at_most, asked.line.bound)) == line
+    assert (
+        None if asked.line is None else (asked.line.measure, asked.line.at_most, asked.line.bound)
+    ) == line
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("link.bandwidth", "asks for nothing; write 'smallest link.bandwidth with"),
-        ("smallest link.bandwidth with exposures.p99 at most 15 min", "did you mean 'exposure.p99'"),
+        (
+            "smallest link.bandwidth with exposures.p99 at most 15 min",
+            "did you mean 'exposure.p99'",
+        ),
         ("smallest link.bandwidth with exposure.p99 15 min", "a bound is written 'at most 15 min'"),
         ("smallest link.bandwidth with exposure.p99 at most 15", "has no unit"),
-        ("smallest replay.workers", "'replay.workers' does not vary; did you mean 'replay.on_hole'"),
+        (
+            "smallest replay.workers",
+            "'replay.workers' does not vary; did you mean 'replay.on_hole'",
+        ),
     ],
 )
-def test_what_no_sweep_can_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str) -> None:
-    path = small_file(tmp_path, f"sla: {{outage: at most 1 h}}\nsweep: {{replay.on_hole: 'bridge, resync', link.bandwidth: '1 Mbit/s, 2 Mbit/s'}}\nanswer: {text}\n")
+def test_what_no_sweep_can_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    path = small_file(
+        tmp_path,
+        f"sla: {{outage: at most 1 h}}\nsweep: {{replay.on_hole: 'bridge, resync', "
+        f"link.bandwidth: '1 Mbit/s, 2 Mbit/s'}}\nanswer: {text}\n",
+    )
     assert main(["validate", str(path)]) == 2
     said = capsys.readouterr().err
     assert told in said and f"{path}:12:9: answer: " in said
@@ -172,12 +287,21 @@ def test_what_no_sweep_can_answer(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "out").exists()
 
 
-def answered(tmp_path: Path, values: list[str], outages_s: list[list[int]], bound_s: int, asked: str | None) -> list[Told]:
-    """Of a sweep along link.bandwidth (and, in pairs of points, replay.on_hole) in which runs had these outages."""
+def answered(
+    tmp_path: Path, values: list[str], outages_s: list[list[int]], bound_s: int, asked: str | None
+) -> list[Told]:
+    """Of a sweep along link.bandwidth (and, in pairs of points, replay.on_hole) in which runs had
+    these outages.
+    """
     scenario = small(tmp_path, f"sla: {{outage.p50: at most {bound_s} s}}\n")
     points = [Point({"link.bandwidth": v}, scenario) for v in values]
-    found = [Distribution(scenario, [sample(i, {"outage": us * S}) for i, us in enumerate(of)]) for of in outages_s]
-    return answers(Swept(("link.bandwidth",), points, found), parse_answer(asked) if asked else None)
+    found = [
+        Distribution(scenario, [sample(i, {"outage": us * S}) for i, us in enumerate(of)])
+        for of in outages_s
+    ]
+    return answers(
+        Swept(("link.bandwidth",), points, found), parse_answer(asked) if asked else None
+    )
 
 
 LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
@@ -186,56 +310,142 @@ LONG, SHORT, OPEN = [900] * 60, [60] * 60, [60, 900] * 30
 @pytest.mark.parametrize(
     ("asked", "values", "outages_s", "edge"),
     [
-        ("smallest link.bandwidth", ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [LONG, OPEN, SHORT], ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s")),
-        (None, ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [LONG, OPEN, SHORT], ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s")),
-        ("smallest link.bandwidth", ["10 Mbit/s", "9 Mbit/s", "100 Mbit/s"], [SHORT, LONG, SHORT], ("10 Mbit/s", (), "9 Mbit/s")),
-        ("largest link.bandwidth", ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [SHORT, SHORT, LONG], ("2 Mbit/s", (), "5 Mbit/s")),
-        (None, ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"], [SHORT, SHORT, LONG], ("2 Mbit/s", (), "5 Mbit/s")),
+        (
+            "smallest link.bandwidth",
+            ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"],
+            [LONG, OPEN, SHORT],
+            ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s"),
+        ),
+        (
+            None,
+            ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"],
+            [LONG, OPEN, SHORT],
+            ("5 Mbit/s", ("2 Mbit/s",), "1 Mbit/s"),
+        ),
+        (
+            "smallest link.bandwidth",
+            ["10 Mbit/s", "9 Mbit/s", "100 Mbit/s"],
+            [SHORT, LONG, SHORT],
+            ("10 Mbit/s", (), "9 Mbit/s"),
+        ),
+        (
+            "largest link.bandwidth",
+            ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"],
+            [SHORT, SHORT, LONG],
+            ("2 Mbit/s", (), "5 Mbit/s"),
+        ),
+        (
+            None,
+            ["1 Mbit/s", "2 Mbit/s", "5 Mbit/s"],
+            [SHORT, SHORT, LONG],
+            ("2 Mbit/s", (), "5 Mbit/s"),
+        ),
         ("smallest link.bandwidth", ["1 Mbit/s", "2 Mbit/s"], [LONG, LONG], (None, (), "2 Mbit/s")),
-        ("smallest link.bandwidth with outage.p50 at least 10 min", ["1 Mbit/s", "2 Mbit/s"], [SHORT, LONG], ("2 Mbit/s", (), "1 Mbit/s")),
+        (
+            "smallest link.bandwidth with outage.p50 at least 10 min",
+            ["1 Mbit/s", "2 Mbit/s"],
+            [SHORT, LONG],
+            ("2 Mbit/s", (), "1 Mbit/s"),
+        ),
     ],
 )
 def test_the_answer_of_a_sweep(
-    tmp_path: Path, asked: str | None, values: list[str], outages_s: list[list[int]], edge: tuple[str | None, tuple[str, ...], str | None]
+    tmp_path: Path,
+    asked: str | None,
+    values: list[str],
+    outages_s: list[list[int]],
+    edge: tuple[str | None, tuple[str, ...], str | None],
 ) -> None:
     (told,) = answered(tmp_path, values, outages_s, 300, asked)
     assert (told.edge.meets, told.edge.unknown, told.edge.misses) == edge
     said = text([told], parse_answer(asked) if asked else None, 60)
-    assert (f"  {edge[0]}: PASS" if edge[0] else "  none of 2: not even 2 Mbit/s surely does: FAIL") in said
+    assert (
+        f"  {edge[0]}: PASS" if edge[0] else "  none of 2: not even 2 Mbit/s surely does: FAIL"
+    ) in said
     assert all(f"  not known at {value}: UNKNOWN" in said for value in edge[1])
 
 
 def test_a_line_that_fails_is_enough_to_miss_an_sla(tmp_path: Path) -> None:
     scenario = small(tmp_path, "sla: {outage.p50: at most 5 min, alerts_missed: at most 0}\n")
     runs = [sample(i, {"outage": 60 * S, "alerts_missed": int(i == 7)}) for i in range(60)]
-    (told,) = answers(Swept(("link.rtt",), [Point({"link.rtt": "1 ms"}, scenario)], [Distribution(scenario, runs)]), None)
-    assert told.edge.meets is None and "alerts_missed at most 0 1 broken in 1 of 60 runs" in text([told], None, 60)
+    (told,) = answers(
+        Swept(
+            ("link.rtt",), [Point({"link.rtt": "1 ms"}, scenario)], [Distribution(scenario, runs)]
+        ),
+        None,
+    )
+    assert told.edge.meets is None and "alerts_missed at most 0 1 broken in 1 of 60 runs" in text(
+        [told], None, 60
+    )
 
 
-def test_words_have_no_smallest_and_each_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_have_no_smallest_and_each_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, out = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n"), tmp_path / "out"
-    command = ["sweep", str(path), "--vary", "replay.on_hole=bridge,resync", "--replications", "5", "--workers", "1", "--out", str(out)]
+    command = [
+        "sweep",
+        str(path),
+        "--vary",
+        "replay.on_hole=bridge,resync",
+        "--replications",
+        "5",
+        "--workers",
+        "1",
+        "--out",
+        str(out),
+    ]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "ANSWER  with which replay.on_hole the SLA is met (95 % confidence, 5 runs a point)" in said
+    assert (
+        "ANSWER  with which replay.on_hole the SLA is met (95 % confidence, 5 runs a point)" in said
+    )
     assert "  bridge: PASS exposure.mean" in said and "  resync: PASS exposure.mean" in said
     (kept,) = json.loads((out / "answer.json").read_text())
-    assert kept == {"key": "replay.on_hole", "asked": "each", "verdicts": {"bridge": "pass", "resync": "pass"}}
+    assert kept == {
+        "key": "replay.on_hole",
+        "asked": "each",
+        "verdicts": {"bridge": "pass", "resync": "pass"},
+    }
 
 
-def test_one_run_a_point_is_no_confidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_run_a_point_is_no_confidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = small_file(tmp_path, "sla: {exposure.p95: at most 1 h}\n")
-    assert main(["sweep", str(path), "--vary", "replay.workers=1,2", "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert (
+        main(
+            [
+                "sweep",
+                str(path),
+                "--vary",
+                "replay.workers=1,2",
+                "--out",
+                str(tmp_path / "out"),
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
-    assert "one run a point, and nothing is said of other luck: ask for more with --replications" in said and "confidence" not in said
+    assert (
+        "one run a point, and nothing is said of other luck: ask for more with --replications"
+        in said
+        and "confidence" not in said
+    )
 
 
 def test_each_point_is_held_against_its_own_sla(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
     found = api.sweep(path, {'sla."exposure.mean"': ["at most 1 s", "at most 1 h"]}, 5, workers=1)
-    assert {v: j.outcome.name for v, j in found.answer('largest sla."exposure.mean"')[0].because.items()} == {"at most 1 s": "FAIL", "at most 1 h": "PASS"}
+    assert {
+        v: j.outcome.name for v, j in found.answer('largest sla."exposure.mean"')[0].because.items()
+    } == {"at most 1 s": "FAIL", "at most 1 h": "PASS"}
     (ax,) = found.plot("exposure.mean").axes
-    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "SLA"] == [[pytest.approx(1 / 60), 60.0]]
+    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "SLA"] == [
+        [pytest.approx(1 / 60), 60.0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +465,9 @@ def test_values_in_their_own_order(values: list[str], ordered: list[str]) -> Non
 
 def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
-    found = api.sweep(path, {"link.bandwidth": ["1 Gbit/s", "100 kbit/s", "10 Mbit/s"]}, 5, workers=1)
+    found = api.sweep(
+        path, {"link.bandwidth": ["1 Gbit/s", "100 kbit/s", "10 Mbit/s"]}, 5, workers=1
+    )
     edge = found.edge("exposure.mean")
     assert (edge.meets, edge.unknown, edge.misses) == ("10 Mbit/s", (), "100 kbit/s")
     (ax,) = found.plot("exposure.mean").axes
@@ -265,26 +477,60 @@ def test_an_edge_does_not_depend_on_the_order_in_which_values_were_given(tmp_pat
 
 def test_a_heat_map_says_where_the_sla_is_met(tmp_path: Path) -> None:
     path = small_file(tmp_path, "sla: {exposure.mean: at most 1 h}\n")
-    found = api.sweep(path, {"link.bandwidth": ["100 kbit/s", "10 Mbit/s"], "replay.workers": ["1", "2"]}, 5, workers=1)
-    for sla, said, edges in ((None, "2 of 4 points meet it", 2), (1.0, "no point meets it", 0), (9e6, "every point meets it", 0)):
+    found = api.sweep(
+        path,
+        {"link.bandwidth": ["100 kbit/s", "10 Mbit/s"], "replay.workers": ["1", "2"]},
+        5,
+        workers=1,
+    )
+    for sla, said, edges in (
+        (None, "2 of 4 points meet it", 2),
+        (1.0, "no point meets it", 0),
+        (9e6, "every point meets it", 0),
+    ):
         figure = found.plot("exposure.mean", sla=sla)
         assert said in figure.legends[0].get_texts()[0].get_text()
         ax = figure.axes[0]
         assert sum(len(line.get_xdata()) for line in ax.lines) == 2 * edges
     one = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 5, workers=1)
     (ax,) = one.plot("exposure.mean").axes
-    assert any(c.get_label() == "95 % interval" and len(c.get_segments()) == 1 for c in ax.collections)  # one point has an interval too
+    # one point has an interval too
+    assert any(
+        c.get_label() == "95 % interval" and len(c.get_segments()) == 1 for c in ax.collections
+    )
     calm = api.sweep(path, {"link.bandwidth": ["10 Mbit/s"]}, 2, workers=1, overrides=["faults="])
-    assert [t.get_text() for t in calm.plot("outage.p95").axes[0].texts] == ["no run says anything of it"]
+    assert [t.get_text() for t in calm.plot("outage.p95").axes[0].texts] == [
+        "no run says anything of it"
+    ]
 
 
-def test_the_command_answers_for_each_value_of_the_other_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path, out = small_file(tmp_path, "answer: smallest link.bandwidth with exposure.mean at most 1 h\n"), tmp_path / "out"
-    vary = ["--vary", "replay.on_hole=bridge,resync", "--vary", "link.bandwidth=100 kbit/s,200 Mbit/s"]
-    assert main(["sweep", str(path), *vary, "--replications", "5", "--workers", "1", "--out", str(out)]) == 0
+def test_the_command_answers_for_each_value_of_the_other_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = (
+        small_file(tmp_path, "answer: smallest link.bandwidth with exposure.mean at most 1 h\n"),
+        tmp_path / "out",
+    )
+    vary = [
+        "--vary",
+        "replay.on_hole=bridge,resync",
+        "--vary",
+        "link.bandwidth=100 kbit/s,200 Mbit/s",
+    ]
+    assert (
+        main(
+            ["sweep", str(path), *vary, "--replications", "5", "--workers", "1", "--out", str(out)]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
-    assert "ANSWER  smallest link.bandwidth with which exposure.mean is at most 1 h 00 (95 % confidence, 5 runs a point)" in said
+    assert (
+        "ANSWER  smallest link.bandwidth with which exposure.mean is at most 1 h 00 (95 % "
+        "confidence, 5 runs a point)" in said
+    )
     assert "  at replay.on_hole resync:\n  200 Mbit/s: PASS exposure.mean" in said
     kept = json.loads((out / "answer.json").read_text())
-    assert [(of["replay.on_hole"], of["meets"], of["misses"]) for of in kept] == [(x, "200 Mbit/s", "100 kbit/s") for x in ("bridge", "resync")]
+    assert [(of["replay.on_hole"], of["meets"], of["misses"]) for of in kept] == [
+        (x, "200 Mbit/s", "100 kbit/s") for x in ("bridge", "resync")
+    ]
     assert (out / "exposure.mean.svg").exists()

@@ -1,4 +1,6 @@
-"""A small scenario with luck in it, whose replications take some hundredths of a second, and samples written by hand."""
+"""A small scenario with luck in it, whose replications take some hundredths of a second, and
+samples written by hand.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,28 @@ def small(folder: Path, more: str = "") -> Scenario:
     return load_scenario(small_file(folder, more))
 
 
-def sample(number: int, values: dict[str, int | tuple[int, int | None] | None], violations: int = 0) -> Sample:
+def sample(
+    number: int, values: dict[str, int | tuple[int, int | None] | None], violations: int = 0
+) -> Sample:
     """values: measure -> what it is (microseconds or a count), or (at least, at most)."""
     made = []
     for measure, value in values.items():
         low, high = value if isinstance(value, tuple) else (value, value)
         assert low is not None
         unit = "count" if measure.startswith("alerts") else "us"
-        failure_class = "site" if measure.split(".")[0] in ("data_loss", "outage", "exposure") else ""
+        failure_class = (
+            "site" if measure.split(".")[0] in ("data_loss", "outage", "exposure") else ""
+        )
         made.append(Value(measure, "", failure_class, unit, low, high))
     return Sample(number, made, [], violations)
 
 
-def exposed(number: int, time_us: int, high_us: int, over_us: int = 0, over_high_us: int = 0) -> Sample:
-    """A run whose exposure rises evenly from 0 to high_us over and over, but for over_us in which it rises to over_high_us."""
+def exposed(
+    number: int, time_us: int, high_us: int, over_us: int = 0, over_high_us: int = 0
+) -> Sample:
+    """A run whose exposure rises evenly from 0 to high_us over and over, but for over_us in which
+    it rises to over_high_us.
+    """
     usual = time_us - over_us
 
     def above(limit: float) -> float:
@@ -59,5 +69,14 @@ def exposed(number: int, time_us: int, high_us: int, over_us: int = 0, over_high
     area = usual * high_us + over_us * over_high_us
     exactly = [[limit * S, round(above(limit * S))] for limit in (150, 200, 297, 299, 301, 900)]
     first = int(np.searchsorted(-grid, -time_us, side="right"))
-    curve = CurveSample("exposure", "", "site", time_us, area, first, grid[first:last].astype(GRID_TYPE).tobytes(), exactly)
+    curve = CurveSample(
+        "exposure",
+        "",
+        "site",
+        time_us,
+        area,
+        first,
+        grid[first:last].astype(GRID_TYPE).tobytes(),
+        exactly,
+    )
     return Sample(number, [], [curve], 0)

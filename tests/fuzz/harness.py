@@ -1,4 +1,6 @@
-"""Runs of the command line in this process, with what they leave behind; ways to damage bytes, JSON and tables."""
+"""Runs of the command line in this process, with what they leave behind; ways to damage bytes, JSON
+and tables.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,16 @@ MOST_BYTES = 2 * 2**30
 
 
 class TooSlowError(BaseException):
-    """It took more processor time than anything small may, without progress. No Exception: nothing that is tested may
-    catch it."""
+    """It took more processor time than anything small may, without progress. No Exception: nothing
+    that is tested may catch it.
+    """
 
 
 @contextmanager
 def limits() -> Iterator[None]:
-    """No more than so much processor time (of this process: others may keep it waiting) and memory."""
+    """No more than so much processor time (of this process: others may keep it waiting) and
+    memory.
+    """
 
     def slow(number: int, frame: object) -> None:
         raise TooSlowError(f"more than {MOST_CPU_S} s of processor time")
@@ -77,7 +82,9 @@ class Ended:
     error: str
 
 
-def command(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ended:
+def command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Ended:
     """Run it. What nobody catches is kept as a traceback, for the test that fails."""
     caught: list[str] = []
 
@@ -95,11 +102,45 @@ def command(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatc
     return Ended(code, told.out, told.err, "\n".join(caught))
 
 
-# ---- damage --------------------------------------------------------------------------------------------------------------
+# ---- damage
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 10**6, 10**18, 2**63, -(2**63), 10**30, 0.5, 1e308, -1e-300, "", " ", "x", "null", "NaN", "9" * 400, "1e999999999",
-    "-1", "2026-01-05", "9999-12-31T23:59:59Z", "0001-01-01", "\ud800", "\u202e", "a\nb", "../../etc/passwd", [], {}, [[]], [None], {"a": {}}, [1, "x"],
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    10**6,
+    10**18,
+    2**63,
+    -(2**63),
+    10**30,
+    0.5,
+    1e308,
+    -1e-300,
+    "",
+    " ",
+    "x",
+    "null",
+    "NaN",
+    "9" * 400,
+    "1e999999999",
+    "-1",
+    "2026-01-05",
+    "9999-12-31T23:59:59Z",
+    "0001-01-01",
+    "\ud800",
+    "\u202e",
+    "a\nb",
+    "../../etc/passwd",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {}},
+    [1, "x"],
+)
 
 
 def in_bytes(rng: random.Random, data: bytes) -> bytes:
@@ -140,12 +181,20 @@ def in_json(rng: random.Random, value: Any) -> Any:
         parent.insert(key, deepcopy(parent[rng.randrange(len(parent))]))
     else:
         other, others = rng.choice(places), list(parent)
-        parent[rng.choice(["x", "", *others])] = parent.pop(key) if how == 6 else deepcopy(other[0][other[1]])
+        parent[rng.choice(["x", "", *others])] = (
+            parent.pop(key) if how == 6 else deepcopy(other[0][other[1]])
+        )
     return value
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, child in list(inside):
         yield value, key
         yield from _places(child)
@@ -162,7 +211,9 @@ def in_text_of_json(rng: random.Random, data: bytes) -> bytes:
 
 
 def in_table(rng: random.Random, path: Path) -> None:
-    """A Parquet file whose container is whole: a column goes, has another type, or holds what it should not."""
+    """A Parquet file whose container is whole: a column goes, has another type, or holds what it
+    should not.
+    """
     table = pq.read_table(path)
     for _ in range(rng.choice([1, 1, 2])):
         if not table.num_columns:
@@ -183,13 +234,17 @@ def in_table(rng: random.Random, path: Path) -> None:
             values = [most if rng.random() < 0.02 else v for v in column.to_pylist()]
             table = table.set_column(i, name, pa.array(values, pa.int64()))
         elif how == 5:
-            table = table.slice(rng.randrange(max(1, table.num_rows)), rng.randrange(1 + table.num_rows))
+            table = table.slice(
+                rng.randrange(max(1, table.num_rows)), rng.randrange(1 + table.num_rows)
+            )
         else:
             order = list(range(table.num_rows))
             rng.shuffle(order)
             table = table.take(pa.array(order, pa.int64()))
     if rng.random() < 0.3:
-        about = {key: in_text_of_json(rng, text) for key, text in (table.schema.metadata or {}).items()}
+        about = {
+            key: in_text_of_json(rng, text) for key, text in (table.schema.metadata or {}).items()
+        }
         table = table.replace_schema_metadata(about)
     pq.write_table(table, path)
 

@@ -1,7 +1,9 @@
-"""Scenario files damaged in what they mean: each number, word and line is possible somewhere, and the whole is hostile.
+"""Scenario files damaged in what they mean: each number, word and line is possible somewhere, and
+the whole is hostile.
 
-tests/scenario/test_mutations.py damages the text; here a valid scenario gets values at the edges of what is allowed,
-events and faults of every kind in the middle of whatever goes on, and sections of other scenarios.
+tests/scenario/test_mutations.py damages the text; here a valid scenario gets values at the edges of
+what is allowed, events and faults of every kind in the middle of whatever goes on, and sections of
+other scenarios.
 """
 
 from __future__ import annotations
@@ -18,18 +20,68 @@ from dr_sim.scenario import dump_resolved, load_scenario
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 LIBRARY = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
 _LENGTHS = (
-    "0 s", "1 us", "999 us", "1 ms", "500 ms", "1 s", "7 s", "1 min", "59 min", "1 h", "3 h", "1 day", "9 days", "300 days", "36500 days",
-    "36501 days", "99999999999 days", "4611686018427387904 us",
-)  # fmt: skip
-_SIZES = ("0 B", "1 B", "64 KiB", "1 MB", "10 GB", "999 GB", "1000 TB", "1001 TB", "4611686018427387904 B")
-_RATES = ("0 per week", "1 per week", "3 per day", "1 per h", "10 per h", "1 per min", "1000000000 per s", "1 per us", "1 per 36500 days")
+    "0 s",
+    "1 us",
+    "999 us",
+    "1 ms",
+    "500 ms",
+    "1 s",
+    "7 s",
+    "1 min",
+    "59 min",
+    "1 h",
+    "3 h",
+    "1 day",
+    "9 days",
+    "300 days",
+    "36500 days",
+    "36501 days",
+    "99999999999 days",
+    "4611686018427387904 us",
+)
+_SIZES = (
+    "0 B",
+    "1 B",
+    "64 KiB",
+    "1 MB",
+    "10 GB",
+    "999 GB",
+    "1000 TB",
+    "1001 TB",
+    "4611686018427387904 B",
+)
+_RATES = (
+    "0 per week",
+    "1 per week",
+    "3 per day",
+    "1 per h",
+    "10 per h",
+    "1 per min",
+    "1000000000 per s",
+    "1 per us",
+    "1 per 36500 days",
+)
 _PARTS = ("0 %", "1 ppb", "50 %", "99 %", "100 %", "101 %")
-_WIDTHS = ("0 bit/s", "999 bit/s", "1 kbit/s", "64 kbit/s", "1 Mbit/s", "10 Gbit/s", "1000 Tbit/s", "99999 Tbit/s")
+_WIDTHS = (
+    "0 bit/s",
+    "999 bit/s",
+    "1 kbit/s",
+    "64 kbit/s",
+    "1 Mbit/s",
+    "10 Gbit/s",
+    "1000 Tbit/s",
+    "99999 Tbit/s",
+)
 _DISKS = ("0 B/s", "1 kB/s", "1 MB/s", "1000 TB/s", "1001 TB/s")
 _COUNTS = ("0", "1", "2", "1000", "1000000000", "1000000001", "999999999999999999", "9" * 40)
 _LAWS = (
-    "{p50: 1 us, p95: 36500 days}", "{p50: 1 s, p95: 2 s}", "{mean: 36500 days}", "{mean: 1 us}", "{from: 0 s, to: 36500 days}", "{from: 0 s, to: 0 s}",
-)  # fmt: skip
+    "{p50: 1 us, p95: 36500 days}",
+    "{p50: 1 s, p95: 2 s}",
+    "{mean: 36500 days}",
+    "{mean: 1 us}",
+    "{from: 0 s, to: 36500 days}",
+    "{from: 0 s, to: 0 s}",
+)
 _KINDS_OF_VALUE: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"\d[\d.]* ?(us|ms|s|min|h|days?|weeks?)$"), _LENGTHS + _LAWS),
     (re.compile(r"\d[\d.]* ?[kKMGT]?i?B$"), _SIZES),
@@ -38,11 +90,16 @@ _KINDS_OF_VALUE: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"\d[\d.]* ?(%|ppm|ppb)$"), _PARTS),
     (re.compile(r".* per .*$"), (*_RATES, "1 TB per us", "1 B per 36500 days")),
     (re.compile(r"\d+$"), _COUNTS),
-    (re.compile(r"every .*$"), ("every 1 s", "every 59 s", "every 36500 days", "every 1 us", "none", "daily 00:00")),
+    (
+        re.compile(r"every .*$"),
+        ("every 1 s", "every 59 s", "every 36500 days", "every 1 us", "none", "daily 00:00"),
+    ),
     (re.compile(r"(true|false)$"), ("true", "false")),
     (re.compile(r"(none|all)$"), ("none", "all", "1 s", "1 GB", "1")),
-)  # fmt: skip
-_LEAF = re.compile(r"(?m)(?<=: )('[^'\n]*'|\"[^\"\n]*\"|[^\s'\"{}\[\],:#][^\n{}\[\],#]*)(?=\s*$|[,}\]])")
+)
+_LEAF = re.compile(
+    r"(?m)(?<=: )('[^'\n]*'|\"[^\"\n]*\"|[^\s'\"{}\[\],:#][^\n{}\[\],#]*)(?=\s*$|[,}\]])"
+)
 
 
 @cache
@@ -61,7 +118,15 @@ def value(rng: random.Random, text: str) -> str:
 
 
 def instant(rng: random.Random, run_h: int = 11) -> str:
-    return rng.choice(["0 s", "1 us", f"{rng.randrange(1, run_h * 3600)} s", f"{rng.randrange(1, run_h)} h", f"{rng.randrange(1, 60)} min"])
+    return rng.choice(
+        [
+            "0 s",
+            "1 us",
+            f"{rng.randrange(1, run_h * 3600)} s",
+            f"{rng.randrange(1, run_h)} h",
+            f"{rng.randrange(1, 60)} min",
+        ]
+    )
 
 
 def happening(rng: random.Random, databases: list[str]) -> tuple[str, str]:
@@ -77,7 +142,9 @@ def happening(rng: random.Random, databases: list[str]) -> tuple[str, str]:
     return kind.name, ", ".join(words)
 
 
-def _parameter(rng: random.Random, name: str, field: dict[str, object], databases: list[str]) -> str:
+def _parameter(
+    rng: random.Random, name: str, field: dict[str, object], databases: list[str]
+) -> str:
     for one in [field, *(field.get("anyOf") or [])]:  # type: ignore[misc]
         if "enum" in one:
             return str(rng.choice(one["enum"]))
@@ -118,7 +185,15 @@ def event(rng: random.Random, text: str) -> str:
 def fault(rng: random.Random, text: str) -> str:
     """One more line under faults."""
     kind, parameters = happening(rng, databases_of(text))
-    again = rng.choice(["", "", ", again: {chance: 90 %, after: 1 min}", ", with_site_loss: 100 %", ", again: {chance: 50 %, after: 1 us}"])
+    again = rng.choice(
+        [
+            "",
+            "",
+            ", again: {chance: 90 %, after: 1 min}",
+            ", with_site_loss: 100 %",
+            ", again: {chance: 50 %, after: 1 us}",
+        ]
+    )
     line = f"  {kind}: {{rate: {rng.choice(_RATES[:6])}, {parameters}{again}}}".replace(", }", "}")
     if re.search(r"(?m)^faults:\n", text):
         return re.sub(r"(?m)^faults:\n", lambda found: f"{found[0]}{line}\n", text, count=1)
@@ -127,7 +202,15 @@ def fault(rng: random.Random, text: str) -> str:
 
 def loss(rng: random.Random, text: str) -> str:
     """A failure, or an order, so that there is a second stretch."""
-    what = rng.choice(["lose: site", "lose: host", "lose: database", "order_failover: {by: dba, planned: true}", "order_failover: {by: dba, planned: false}"])
+    what = rng.choice(
+        [
+            "lose: site",
+            "lose: host",
+            "lose: database",
+            "order_failover: {by: dba, planned: true}",
+            "order_failover: {by: dba, planned: false}",
+        ]
+    )
     line = f"  - {{at: {instant(rng, 10)}, {what}}}"
     if re.search(r"(?m)^events:\n", text):
         return re.sub(r"(?m)^events:\n", lambda found: f"{found[0]}{line}\n", text, count=1)

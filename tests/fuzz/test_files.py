@@ -1,5 +1,6 @@
-"""Damaged histories, result folders, baselines, kept replications, recorded series and `--set`: one line and exit code 2, or an
-answer; never a traceback, and nothing half written."""
+"""Damaged histories, result folders, baselines, kept replications, recorded series and `--set`: one
+line and exit code 2, or an answer; never a traceback, and nothing half written.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +35,13 @@ sla:
   - {exposure.max: at most 20 min}
   - {outage: at most 10 min}
 """
-LUCKY = SMALL.replace("name: small", "name: lucky") + "faults:\n  link_outage: {rate: 4 per day, duration: {p50: 5 min, p95: 1 h}}\n"
-SERIES = "seconds,value,state\n" + "".join(f"{60 * i},{100 + 7 * i % 31},{'down' if i % 9 == 4 else 'up'}\n" for i in range(60))
+LUCKY = (
+    SMALL.replace("name: small", "name: lucky")
+    + "faults:\n  link_outage: {rate: 4 per day, duration: {p50: 5 min, p95: 1 h}}\n"
+)
+SERIES = "seconds,value,state\n" + "".join(
+    f"{60 * i},{100 + 7 * i % 31},{'down' if i % 9 == 4 else 'up'}\n" for i in range(60)
+)
 RECORDED = """\
 name: recorded
 run_for: 3 h
@@ -84,23 +90,41 @@ def well(ended: Ended, what: str, *codes: int) -> None:
 SHORT_OR_LONG = pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.long)])
 
 
-# ---- histories -----------------------------------------------------------------------------------------------------------
+# ---- histories
 def _row(number: int, kind: str, **changes: object) -> dict[str, object]:
     start = 1_500_000_000_000 + number * 300_000
     return {
-        "DatabaseName": "crm", "Type": kind, "BackupSetGUID": f"guid-{number}", "FirstLSN": str(10**15 + number * 10**8),
-        "LastLSN": str(10**15 + (number + 1) * 10**8), "CheckpointLSN": str(10**15 + number * 10**8), "DatabaseBackupLSN": str(10**15),
-        "BackupStartDate": f"/Date({start})/", "BackupFinishDate": f"/Date({start + 2000})/", "TotalSize": 10**8,
-        "CompressedBackupSize": 10**7, **changes,
-    }  # fmt: skip
+        "DatabaseName": "crm",
+        "Type": kind,
+        "BackupSetGUID": f"guid-{number}",
+        "FirstLSN": str(10**15 + number * 10**8),
+        "LastLSN": str(10**15 + (number + 1) * 10**8),
+        "CheckpointLSN": str(10**15 + number * 10**8),
+        "DatabaseBackupLSN": str(10**15),
+        "BackupStartDate": f"/Date({start})/",
+        "BackupFinishDate": f"/Date({start + 2000})/",
+        "TotalSize": 10**8,
+        "CompressedBackupSize": 10**7,
+        **changes,
+    }
 
 
 def histories() -> list[tuple[str, bytes]]:
     """(tool, content): small ones of our own, and real ones where they lie beside the project."""
-    rows = [_row(i, "Full" if i % 40 == 0 else "Differential" if i % 10 == 0 else "Transaction Log") for i in range(80)]
-    csv = ",".join(rows[0]) + "\n" + "".join(",".join(map(str, row.values())) + "\n" for row in rows)
+    rows = [
+        _row(i, "Full" if i % 40 == 0 else "Differential" if i % 10 == 0 else "Transaction Log")
+        for i in range(80)
+    ]
+    csv = (
+        ",".join(rows[0]) + "\n" + "".join(",".join(map(str, row.values())) + "\n" for row in rows)
+    )
     found = [("sqlserver", json.dumps(rows).encode()), ("sqlserver", csv.encode())]
-    for tool, folder in (("sqlserver", "dbatools"), ("pgbackrest", "pgbackrest"), ("walg", "walg"), ("barman", "barman")):
+    for tool, folder in (
+        ("sqlserver", "dbatools"),
+        ("pgbackrest", "pgbackrest"),
+        ("walg", "walg"),
+        ("barman", "barman"),
+    ):
         for path in sorted((SHARED / folder).glob("*")):
             if path.suffix in (".json", ".csv") and path.stat().st_size < 400_000:
                 found.append((tool, path.read_bytes()))
@@ -122,11 +146,13 @@ def test_damaged_histories(long: bool, run: Run) -> None:
         assert not list(Path().glob(".making-*"))
         if ended.code == 0:
             well(run("validate", str(out)), f"history {number}: the scenario made of it", 0)
-        until = rng.choice(["latest", "2017-07-14 03:00", str(10**15 + 10**9), "0/1", "99999999999999999999"])
+        until = rng.choice(
+            ["latest", "2017-07-14 03:00", str(10**15 + 10**9), "0/1", "99999999999999999999"]
+        )
         well(run("plan", str(path), "--until", until), f"history {number} of {tool}, plan", 0, 1, 2)
 
 
-# ---- results -------------------------------------------------------------------------------------------------------------
+# ---- results
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two failovers, replications, and a baseline."""
@@ -134,21 +160,55 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(SMALL)
     (folder / "lucky.yaml").write_text(LUCKY)
     assert main(["run", str(folder / "small.yaml"), "--out", str(folder / "run")]) in (0, 1)
-    assert main(["run", str(folder / "lucky.yaml"), "--replications", "3", "--workers", "1", "--out", str(folder / "several")]) in (0, 1, 3)
-    assert main(["baseline", str(folder / "lucky.yaml"), "--replications", "3", "--workers", "1", "-o", str(folder / "base.parquet")]) == 0
+    assert main(
+        [
+            "run",
+            str(folder / "lucky.yaml"),
+            "--replications",
+            "3",
+            "--workers",
+            "1",
+            "--out",
+            str(folder / "several"),
+        ]
+    ) in (0, 1, 3)
+    assert (
+        main(
+            [
+                "baseline",
+                str(folder / "lucky.yaml"),
+                "--replications",
+                "3",
+                "--workers",
+                "1",
+                "-o",
+                str(folder / "base.parquet"),
+            ]
+        )
+        == 0
+    )
     return folder
 
 
 LOOKS = (
-    ["explain", "run", "--failover", "1"], ["explain", "run", "--failover", "2"], ["explain", "run", "--failover", "3"], ["explain", "run", "--alerts"],
-    ["explain", "run", "--alert", "1"], ["explain", "run", "--at", "1 h 30 min"], ["explain", "run", "--at", "5 h", "--database", "web"],
-    ["verify", "run"], ["plan", "run"], ["report", "run"],
-)  # fmt: skip
+    ["explain", "run", "--failover", "1"],
+    ["explain", "run", "--failover", "2"],
+    ["explain", "run", "--failover", "3"],
+    ["explain", "run", "--alerts"],
+    ["explain", "run", "--alert", "1"],
+    ["explain", "run", "--at", "1 h 30 min"],
+    ["explain", "run", "--at", "5 h", "--database", "web"],
+    ["verify", "run"],
+    ["plan", "run"],
+    ["report", "run"],
+)
 
 
 @SHORT_OR_LONG
 def test_damaged_results(long: bool, folders: Path, run: Run) -> None:
-    names = sorted(p.name for p in (folders / "run").iterdir() if p.suffix in (".json", ".parquet", ".yaml"))
+    names = sorted(
+        p.name for p in (folders / "run").iterdir() if p.suffix in (".json", ".parquet", ".yaml")
+    )
     for number in seeds(long):
         rng = random.Random(f"result {number}")
         shutil.rmtree("run", ignore_errors=True)
@@ -168,14 +228,27 @@ def test_damaged_baselines(long: bool, folders: Path, run: Run) -> None:
         for name in ("lucky.yaml", "base.parquet"):
             shutil.copy(folders / name, name)
         damage(rng, Path("base.parquet"))
-        ended = run("check", "lucky.yaml", "--against", "base.parquet", "--replications", "1", "--workers", "1", "--junit", "j.xml")
+        ended = run(
+            "check",
+            "lucky.yaml",
+            "--against",
+            "base.parquet",
+            "--replications",
+            "1",
+            "--workers",
+            "1",
+            "--junit",
+            "j.xml",
+        )
         well(ended, f"baseline {number}", 0, 1, 2, 3)
         assert Path("j.xml").exists() == (ended.code != 2), number
         Path("j.xml").unlink(missing_ok=True)
 
 
 @SHORT_OR_LONG
-def test_damaged_replications_are_played_again_or_refused(long: bool, folders: Path, run: Run) -> None:
+def test_damaged_replications_are_played_again_or_refused(
+    long: bool, folders: Path, run: Run
+) -> None:
     for number in seeds(long):
         if long and number >= LONG // 10:
             return
@@ -185,13 +258,17 @@ def test_damaged_replications_are_played_again_or_refused(long: bool, folders: P
         shutil.copy(folders / "lucky.yaml", "lucky.yaml")
         files = sorted(p for p in Path("several").rglob("*") if p.is_file())
         damage(rng, rng.choice(files))
-        ended = run("run", "lucky.yaml", "--replications", "3", "--workers", "1", "--out", "several")
+        ended = run(
+            "run", "lucky.yaml", "--replications", "3", "--workers", "1", "--out", "several"
+        )
         well(ended, f"kept {number}", 0, 1, 2, 3)
         if ended.code != 2:
-            assert (Path("several") / "measures.parquet").read_bytes() == (folders / "several" / "measures.parquet").read_bytes()
+            assert (Path("several") / "measures.parquet").read_bytes() == (
+                folders / "several" / "measures.parquet"
+            ).read_bytes()
 
 
-# ---- series and overrides --------------------------------------------------------------------------------------------------
+# ---- series and overrides
 @SHORT_OR_LONG
 def test_damaged_series(long: bool, run: Run) -> None:
     Path("recorded.yaml").write_text(RECORDED)
@@ -203,26 +280,123 @@ def test_damaged_series(long: bool, run: Run) -> None:
         data = path.read_bytes()
         for _ in range(rng.choice([1, 2, 5])):
             cells = data.replace(b"\n", b",").split(b",")
-            worst = rng.choice([b"", b"-1", b"1e999999999", b"1e30", b"9" * 5000, b"0", b"nan", b"inf", b"1/0", b"2026-13-45", b"9999-12-31", b'"', b"\0"])
-            data = data.replace(rng.choice(cells), worst, 1) if rng.random() < 0.7 else in_bytes(rng, data)
+            worst = rng.choice(
+                [
+                    b"",
+                    b"-1",
+                    b"1e999999999",
+                    b"1e30",
+                    b"9" * 5000,
+                    b"0",
+                    b"nan",
+                    b"inf",
+                    b"1/0",
+                    b"2026-13-45",
+                    b"9999-12-31",
+                    b'"',
+                    b"\0",
+                ]
+            )
+            data = (
+                data.replace(rng.choice(cells), worst, 1)
+                if rng.random() < 0.7
+                else in_bytes(rng, data)
+            )
         path.write_bytes(data)
         well(run("validate", "recorded.yaml"), f"series {number}", 0, 2)
         if number % 20 == 0:
-            well(run("run", "recorded.yaml", "--out", f"out{number}"), f"series {number}", 0, 1, 2, 3)
+            well(
+                run("run", "recorded.yaml", "--out", f"out{number}"), f"series {number}", 0, 1, 2, 3
+            )
 
 
 _KEYS = (
-    "link", "link.loss", "link.bandwidth", "seed", "run_for", "start", "time_zone", "databases", "databases.crm", "databases.crm.size", "databases.*.log",
-    "databases.crm.log_volume", "databases.crm.copies", "events", "events.1", "events.1.at", "events.1.link_outage", "events.*.at", "faults", "faults.lose",
-    "sla", "sla.1", "sla.1.outage", "replications", "replications.until", "sweep", "answer", "on_unknown", "extends", "recorded.link", "recorded.outages",
-    "replication.groups", "replication.groups.a.folders.b", "machines", "failover.operators", "secondary.restore_full", "*", "*.*", ".", "", "=", '"', '"a.b".c',
-    "a" * 5000, "name", "description",
-)  # fmt: skip
+    "link",
+    "link.loss",
+    "link.bandwidth",
+    "seed",
+    "run_for",
+    "start",
+    "time_zone",
+    "databases",
+    "databases.crm",
+    "databases.crm.size",
+    "databases.*.log",
+    "databases.crm.log_volume",
+    "databases.crm.copies",
+    "events",
+    "events.1",
+    "events.1.at",
+    "events.1.link_outage",
+    "events.*.at",
+    "faults",
+    "faults.lose",
+    "sla",
+    "sla.1",
+    "sla.1.outage",
+    "replications",
+    "replications.until",
+    "sweep",
+    "answer",
+    "on_unknown",
+    "extends",
+    "recorded.link",
+    "recorded.outages",
+    "replication.groups",
+    "replication.groups.a.folders.b",
+    "machines",
+    "failover.operators",
+    "secondary.restore_full",
+    "*",
+    "*.*",
+    ".",
+    "",
+    "=",
+    '"',
+    '"a.b".c',
+    "a" * 5000,
+    "name",
+    "description",
+)
 _WORDS = (
-    "", "null", "~", "0", "-1", "1e9", "9" * 5000, "[]", "{}", "[1, 2, 3]", "{a: 1}", "[[[[[[]]]]]]", "{p50: 1 s, p95: 1 us}", "1 us", "36501 days", "1001 TB",
-    "&a [*a]", "!!python/object:os.system x", "'", '"', "a\nb", "\x00", "\u202e", "\ud800", "extends: /etc/passwd", "/etc/shadow", "../../../etc/passwd", "%d%s",
-    "[{at: 1 h, lose: site}]", "[{at: 1 h, lose: site}, {at: 1 h, lose: site}]", "{rate: 1 per h}", "at most 1 s", "none", "all", "every 1 s", "$$x$$", "<b>",
-)  # fmt: skip
+    "",
+    "null",
+    "~",
+    "0",
+    "-1",
+    "1e9",
+    "9" * 5000,
+    "[]",
+    "{}",
+    "[1, 2, 3]",
+    "{a: 1}",
+    "[[[[[[]]]]]]",
+    "{p50: 1 s, p95: 1 us}",
+    "1 us",
+    "36501 days",
+    "1001 TB",
+    "&a [*a]",
+    "!!python/object:os.system x",
+    "'",
+    '"',
+    "a\nb",
+    "\x00",
+    "\u202e",
+    "\ud800",
+    "extends: /etc/passwd",
+    "/etc/shadow",
+    "../../../etc/passwd",
+    "%d%s",
+    "[{at: 1 h, lose: site}]",
+    "[{at: 1 h, lose: site}, {at: 1 h, lose: site}]",
+    "{rate: 1 per h}",
+    "at most 1 s",
+    "none",
+    "all",
+    "every 1 s",
+    "$$x$$",
+    "<b>",
+)
 
 
 @SHORT_OR_LONG
@@ -230,7 +404,9 @@ def test_hostile_overrides(long: bool, folders: Path, run: Run) -> None:
     shutil.copy(folders / "small.yaml", "small.yaml")
     for number in seeds(long):
         rng = random.Random(f"set {number}")
-        given = [f"{rng.choice(_KEYS)}={rng.choice(_WORDS)}" for _ in range(rng.choice([1, 1, 2, 3]))]
+        given = [
+            f"{rng.choice(_KEYS)}={rng.choice(_WORDS)}" for _ in range(rng.choice([1, 1, 2, 3]))
+        ]
         arguments = ["run", "small.yaml", "--out", "out"]
         for one in given:
             arguments += ["--set", one]

@@ -1,5 +1,7 @@
-"""Scenario files damaged in what they mean, run to their end: a place and a line, or every number; never a traceback, never
-a broken invariant, never without end. What is found is mended in the logic and kept below as a seed."""
+"""Scenario files damaged in what they mean, run to their end: a place and a line, or every number;
+never a traceback, never a broken invariant, never without end. What is found is mended in the logic
+and kept below as a seed.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ ENOUGH_S = 30.0  # of processor time for one of them
 LEAST = 20  # however slow the machine is
 LONG = 10_000
 FOUND = (125, 550, 942)
-"""Seeds of what was found, each mended: 125 a restore a million times slower, whose sums left 64 bits; 550 over a gigabyte of
-streams of draws; 942 a full at the LSN of the seed, which an incremental was taken for."""
+"""Seeds of what was found, each mended: 125 a restore a million times slower, whose sums left 64
+bits; 550 over a gigabyte of streams of draws; 942 a full at the LSN of the seed, which an
+incremental was taken for.
+"""
 LARGE = (550,)  # of them, those that take ten seconds
 
 
@@ -38,9 +42,15 @@ def _plays(seed: int, folder: Path) -> bool:
         try:
             scenario = load_scenario(path)
         except InputError as error:
-            assert error.problems and all(p.line >= 1 and p.message for p in error.problems), f"seed {seed}"
+            assert error.problems and all(p.line >= 1 and p.message for p in error.problems), (
+                f"seed {seed}"
+            )
             return False
-        short = replace(scenario, run_for_us=min(scenario.run_for_us, RUN_US), engine=replace(scenario.engine, kind="model", timing="modelled"))
+        short = replace(
+            scenario,
+            run_for_us=min(scenario.run_for_us, RUN_US),
+            engine=replace(scenario.engine, kind="model", timing="modelled"),
+        )
         if short.measure_from_us >= short.run_for_us:
             short = replace(short, measure_from_us=0)
         try:
@@ -54,7 +64,10 @@ def _plays(seed: int, folder: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.long) if seed in LARGE else seed for seed in FOUND])
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=pytest.mark.long) if seed in LARGE else seed for seed in FOUND],
+)
 def test_what_was_found(seed: int, tmp_path: Path) -> None:
     _plays(seed, tmp_path)
 
@@ -75,22 +88,36 @@ def test_hostile_scenarios_at_length(thousand: int, tmp_path: Path) -> None:
     assert ran >= 300
 
 
-def _by_command(seeds: range, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _by_command(
+    seeds: range, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole command: an exit code of its own kind, and all files or none."""
     monkeypatch.chdir(folder)
     for seed in seeds:
         Path("s.yaml").write_text(mutant(seed), encoding="utf-8")
-        ended = command(["run", "s.yaml", "--out", f"out{seed}", "--set", "run_for=30 h"], capsys, monkeypatch)
+        ended = command(
+            ["run", "s.yaml", "--out", f"out{seed}", "--set", "run_for=30 h"], capsys, monkeypatch
+        )
         assert ended.code in (0, 1, 2, 3, 5), f"seed {seed}: {ended.error or ended.out[:500]}"
-        there = {p.name for p in Path(f"out{seed}").iterdir()} if Path(f"out{seed}").exists() else set()
-        assert (not there) if ended.code == 2 else ({"manifest.json", "summary.json", "report.html"} <= there), f"seed {seed}"
+        there = (
+            {p.name for p in Path(f"out{seed}").iterdir()} if Path(f"out{seed}").exists() else set()
+        )
+        assert (
+            (not there)
+            if ended.code == 2
+            else ({"manifest.json", "summary.json", "report.html"} <= there)
+        ), f"seed {seed}"
         assert ended.code != 2 or (ended.err.strip() and not ended.out), f"seed {seed}"
 
 
-def test_hostile_scenarios_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_scenarios_by_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _by_command(range(3), tmp_path, capsys, monkeypatch)
 
 
 @pytest.mark.long
-def test_hostile_scenarios_by_command_at_length(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_scenarios_by_command_at_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _by_command(range(500), tmp_path, capsys, monkeypatch)

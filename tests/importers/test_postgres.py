@@ -1,4 +1,6 @@
-"""Histories of PostgreSQL's backup tools: every oddity of what they print, and the scenarios made of them."""
+"""Histories of PostgreSQL's backup tools: every oddity of what they print, and the scenarios made
+of them.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,15 @@ MIB = 2**20
 
 def stanza(**changes: Any) -> dict[str, Any]:
     made = {
-        "name": "main", "status": {"code": 0}, "db": [{"id": 1, "repo-key": 1, "system-id": 77, "version": "16"}],
+        "name": "main",
+        "status": {"code": 0},
+        "db": [{"id": 1, "repo-key": 1, "system-id": 77, "version": "16"}],
         "archive": [{"database": {"id": 1, "repo-key": 1}, "min": wal(1, 1), "max": wal(1, 9)}],
-        "backup": [backup("F", 0, 2), backup("I", 3600, 4, type="incr", prior="F", reference=["F"])],
-    }  # fmt: skip
+        "backup": [
+            backup("F", 0, 2),
+            backup("I", 3600, 4, type="incr", prior="F", reference=["F"]),
+        ],
+    }
     return made | changes
 
 
@@ -37,12 +44,20 @@ def wal(timeline: int, number: int) -> str:
 
 def backup(label: str, at_s: int, segment: int, **changes: Any) -> dict[str, Any]:
     made = {
-        "label": label, "type": "full", "prior": None, "reference": None, "error": False,
-        "database": {"id": 1, "repo-key": 1}, "timestamp": {"start": START_S + at_s, "stop": START_S + at_s + 100},
+        "label": label,
+        "type": "full",
+        "prior": None,
+        "reference": None,
+        "error": False,
+        "database": {"id": 1, "repo-key": 1},
+        "timestamp": {"start": START_S + at_s, "stop": START_S + at_s + 100},
         "archive": {"start": wal(1, segment), "stop": wal(1, segment)},
-        "lsn": {"start": f"0/{segment * 16 * MIB + 40:X}", "stop": f"0/{segment * 16 * MIB + 400:X}"},
+        "lsn": {
+            "start": f"0/{segment * 16 * MIB + 40:X}",
+            "stop": f"0/{segment * 16 * MIB + 400:X}",
+        },
         "info": {"size": 10**9, "delta": 10**9, "repository": {"delta": 10**8, "size": 10**8}},
-    }  # fmt: skip
+    }
     return {key: value for key, value in (made | changes).items() if value != "absent"}
 
 
@@ -58,14 +73,19 @@ def complaint(tool: Tool, data: bytes) -> str:
     return text
 
 
-# ---- pgBackRest ----------------------------------------------------------------------------------------------------
+# ---- pgBackRest
 def test_pgbackrest() -> None:
     (cluster,) = clusters(Tool.PGBACKREST, [stanza()])
     full, incremental = cluster.backups
     assert (full.label, full.kind, full.started_utc_us, full.finished_utc_us) == (
         "F", Kind.FULL, START_S * 10**6, (START_S + 100) * 10**6,
     )  # fmt: skip
-    assert (full.timeline, full.first_lsn, full.cluster_bytes, full.moved_bytes) == (1, 2 * 16 * MIB + 40, 10**9, 10**8)
+    assert (full.timeline, full.first_lsn, full.cluster_bytes, full.moved_bytes) == (
+        1,
+        2 * 16 * MIB + 40,
+        10**9,
+        10**8,
+    )
     assert (incremental.kind, incremental.parent) == (Kind.INCREMENTAL, "F")
     assert cluster.positions() is Positions.LSN and cluster.system_id == "77"
 
@@ -84,7 +104,10 @@ def test_an_upgrade_leaves_two_system_ids_and_the_newer_is_played() -> None:
     later = backup("N", 90_000, 1, database={"id": 2, "repo-key": 1})
     history = [stanza(db=db, backup=[backup("F", 0, 2), later])]
     found = clusters(Tool.PGBACKREST, history)
-    assert [(c.name, [b.label for b in c.backups]) for c in found] == [("main (77)", ["F"]), ("main (88)", ["N"])]
+    assert [(c.name, [b.label for b in c.backups]) for c in found] == [
+        ("main (77)", ["F"]),
+        ("main (88)", ["N"]),
+    ]
     made = import_postgres(json.dumps(history).encode(), "h.json", "mine", Tool.PGBACKREST)
     assert '"main (88)"' in made.scenario and '"main (77)"' not in made.scenario
     assert "main (77) has no backup since another cluster took its place" in made.report
@@ -104,21 +127,29 @@ def test_a_backup_may_begin_on_one_timeline_and_end_on_the_next() -> None:
 )  # fmt: skip
 def test_null_and_absent_fields(changes: dict[str, Any]) -> None:
     """Without LSNs, or with LSNs that cannot be of that segment, positions go by the WAL names."""
-    (cluster,) = clusters(Tool.PGBACKREST, [stanza(backup=[backup("F", 0, 2, **changes), backup("G", 3600, 4)])])
+    (cluster,) = clusters(
+        Tool.PGBACKREST, [stanza(backup=[backup("F", 0, 2, **changes), backup("G", 3600, 4)])]
+    )
     placed = place(cluster, {})
     assert cluster.positions() is (Positions.LSN if "archive" in changes else Positions.WAL)
     assert placed.backups["F"].last_lsn < placed.backups["G"].first_lsn
 
 
 def test_nothing_tells_positions() -> None:
-    bare = [backup(label, at, 0, lsn=None, archive={"start": None, "stop": None}) for label, at in (("F", 0), ("G", 3600))]
+    bare = [
+        backup(label, at, 0, lsn=None, archive={"start": None, "stop": None})
+        for label, at in (("F", 0), ("G", 3600))
+    ]
     (cluster,) = clusters(Tool.PGBACKREST, [stanza(backup=bare, archive=[])])
     assert cluster.positions() is Positions.TIME
 
 
 def test_page_checksum_errors_leave_a_backup() -> None:
     (cluster,) = clusters(Tool.PGBACKREST, [stanza(backup=[backup("F", 0, 2, error=True)])])
-    assert cluster.backups[0].has_page_errors and "page checksums were wrong in F" in cluster.remarks[0]
+    assert (
+        cluster.backups[0].has_page_errors
+        and "page checksums were wrong in F" in cluster.remarks[0]
+    )
 
 
 def test_timestamps_are_trusted_and_not_the_label() -> None:
@@ -128,7 +159,11 @@ def test_timestamps_are_trusted_and_not_the_label() -> None:
 
 
 def test_warnings_stand_around_the_json() -> None:
-    text = "WARN: option ignored\n[2024] P00 WARN: odd\n" + json.dumps([stanza()], indent=1) + "\nINFO: done\n"
+    text = (
+        "WARN: option ignored\n[2024] P00 WARN: odd\n"
+        + json.dumps([stanza()], indent=1)
+        + "\nINFO: done\n"
+    )
     (cluster,) = read_clusters(text.encode(), "h.json", Tool.PGBACKREST)
     assert len(cluster.backups) == 2
 
@@ -142,8 +177,13 @@ def test_segment_sizes_are_found_out(segment_mib: int, expected: int) -> None:
     for number, segment in enumerate((3, 700)):
         lsn = segment * size + 40
         (name,) = wal_names(1, lsn, lsn + 1, size)
-        ends = {"start": f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}", "stop": f"{lsn >> 32:X}/{(lsn & 0xFFFFFFFF) + 99:X}"}
-        backups.append(backup(f"F{number}", number * 3600, 0, archive={"start": name, "stop": name}, lsn=ends))
+        ends = {
+            "start": f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}",
+            "stop": f"{lsn >> 32:X}/{(lsn & 0xFFFFFFFF) + 99:X}",
+        }
+        backups.append(
+            backup(f"F{number}", number * 3600, 0, archive={"start": name, "stop": name}, lsn=ends)
+        )
     (cluster,) = clusters(Tool.PGBACKREST, [stanza(backup=backups)])
     assert cluster.segment_bytes == expected * MIB and cluster.positions() is Positions.LSN
 
@@ -172,48 +212,84 @@ def test_an_unfinished_backup_is_skipped() -> None:
     assert [b.label for b in cluster.backups] == ["F"] and "unfinished" in cluster.remarks[0]
 
 
-# ---- WAL-G ---------------------------------------------------------------------------------------------------------
+# ---- WAL-G
 def walg(name: str, at_s: int, segment: int, **changes: Any) -> dict[str, Any]:
     made = {
-        "backup_name": name, "time": f"2024-05-01T{10 + at_s // 3600:02}:05:00Z", "wal_file_name": wal(1, segment),
-        "start_time": f"2024-05-01T{10 + at_s // 3600:02}:00:00.5Z", "finish_time": f"2024-05-01T{10 + at_s // 3600:02}:02:00Z",
-        "start_lsn": segment * 16 * MIB + 40, "finish_lsn": segment * 16 * MIB + 400,
-        "system_identifier": 77, "uncompressed_size": 10**9, "compressed_size": 4 * 10**8,
-    }  # fmt: skip
+        "backup_name": name,
+        "time": f"2024-05-01T{10 + at_s // 3600:02}:05:00Z",
+        "wal_file_name": wal(1, segment),
+        "start_time": f"2024-05-01T{10 + at_s // 3600:02}:00:00.5Z",
+        "finish_time": f"2024-05-01T{10 + at_s // 3600:02}:02:00Z",
+        "start_lsn": segment * 16 * MIB + 40,
+        "finish_lsn": segment * 16 * MIB + 400,
+        "system_identifier": 77,
+        "uncompressed_size": 10**9,
+        "compressed_size": 4 * 10**8,
+    }
     return {key: value for key, value in (made | changes).items() if value != "absent"}
 
 
 def test_walg_deltas_name_the_segment_of_their_base() -> None:
-    rows = [walg("base_" + wal(1, 2), 0, 2), walg(f"base_{wal(1, 4)}_D_{wal(1, 2)}", 3600, 4),
-            walg(f"base_{wal(1, 6)}_D_{wal(1, 4)}", 7200, 6), walg(f"base_{wal(1, 8)}_D_{wal(1, 7)}", 10800, 8)]  # fmt: skip
+    rows = [
+        walg("base_" + wal(1, 2), 0, 2),
+        walg(f"base_{wal(1, 4)}_D_{wal(1, 2)}", 3600, 4),
+        walg(f"base_{wal(1, 6)}_D_{wal(1, 4)}", 7200, 6),
+        walg(f"base_{wal(1, 8)}_D_{wal(1, 7)}", 10800, 8),
+    ]
     (cluster,) = clusters(Tool.WALG, rows)
-    assert [b.parent for b in cluster.backups] == ["", rows[0]["backup_name"], rows[1]["backup_name"], "base_" + wal(1, 7)]
+    assert [b.parent for b in cluster.backups] == [
+        "",
+        rows[0]["backup_name"],
+        rows[1]["backup_name"],
+        "base_" + wal(1, 7),
+    ]
     placed = place(cluster, {})
     assert placed.bases == {2: 1, 3: 2, 4: -1}
     assert cluster.backups[0].started_utc_us == START_S * 10**6 + 500_000
 
 
 def test_walg_keeps_clusters_apart_and_does_without_much() -> None:
-    rows = [walg("base_" + wal(1, 2), 0, 2), walg("base_" + wal(1, 2), 0, 2, system_identifier=88),
-            walg("base_" + wal(1, 9), 3600, 9, start_time="absent", finish_time=None, start_lsn=None, compressed_size=None)]  # fmt: skip
+    rows = [
+        walg("base_" + wal(1, 2), 0, 2),
+        walg("base_" + wal(1, 2), 0, 2, system_identifier=88),
+        walg(
+            "base_" + wal(1, 9),
+            3600,
+            9,
+            start_time="absent",
+            finish_time=None,
+            start_lsn=None,
+            compressed_size=None,
+        ),
+    ]
     found = clusters(Tool.WALG, rows)
     assert [(c.system_id, len(c.backups)) for c in found] == [("77", 2), ("88", 1)]
     late = found[0].backups[1]
     assert (late.starts_are_known, late.started_utc_us) == (False, late.finished_utc_us)
 
 
-# ---- Barman --------------------------------------------------------------------------------------------------------
+# ---- Barman
 def listed(backup_id: str, at_s: int, **changes: Any) -> dict[str, Any]:
     made = {
-        "backup_id": backup_id, "end_time": "Wed May  1 10:00:00 2024", "end_time_timestamp": str(START_S + at_s),
-        "size": "52.7 MiB", "size_bytes": 55_210_396, "status": "DONE", "wal_size_bytes": 48 * MIB,
-    }  # fmt: skip
+        "backup_id": backup_id,
+        "end_time": "Wed May  1 10:00:00 2024",
+        "end_time_timestamp": str(START_S + at_s),
+        "size": "52.7 MiB",
+        "size_bytes": 55_210_396,
+        "status": "DONE",
+        "wal_size_bytes": 48 * MIB,
+    }
     return {key: value for key, value in (made | changes).items() if value != "absent"}
 
 
 def test_barman_lists_only_ends() -> None:
-    (cluster,) = clusters(Tool.BARMAN, {"pg": [listed("B", 3600), listed("A", 0), listed("C", 7200, status="FAILED")]})
-    assert [(b.label, b.starts_are_known, b.wal_bytes) for b in cluster.backups] == [("A", False, 48 * MIB), ("B", False, 48 * MIB)]
+    (cluster,) = clusters(
+        Tool.BARMAN, {"pg": [listed("B", 3600), listed("A", 0), listed("C", 7200, status="FAILED")]}
+    )
+    assert [(b.label, b.starts_are_known, b.wal_bytes) for b in cluster.backups] == [
+        ("A", False, 48 * MIB),
+        ("B", False, 48 * MIB),
+    ]
     assert cluster.positions() is Positions.TIME
     assert cluster.remarks == ["C has the status FAILED: skipped"]
 
@@ -226,40 +302,83 @@ def test_barman_instants_without_a_zone_are_utc() -> None:
 
 def shown(backup_id: str, at_s: int, **changes: Any) -> dict[str, Any]:
     base = {
-        "begin_time_timestamp": str(START_S + at_s - 60), "end_time_timestamp": str(START_S + at_s), "begin_lsn": "0/3000028",
-        "end_lsn": "0/4000000", "begin_wal": wal(1, 3), "end_wal": wal(1, 3), "disk_usage_bytes": 38_000_000, "timeline": 1,
-    }  # fmt: skip
-    return {"backup_id": backup_id, "status": "DONE", "base_backup_information": base | changes,
-            "wal_information": {"last_available": wal(1, 5), "disk_usage_bytes": 32 * MIB}}  # fmt: skip
+        "begin_time_timestamp": str(START_S + at_s - 60),
+        "end_time_timestamp": str(START_S + at_s),
+        "begin_lsn": "0/3000028",
+        "end_lsn": "0/4000000",
+        "begin_wal": wal(1, 3),
+        "end_wal": wal(1, 3),
+        "disk_usage_bytes": 38_000_000,
+        "timeline": 1,
+    }
+    return {
+        "backup_id": backup_id,
+        "status": "DONE",
+        "base_backup_information": base | changes,
+        "wal_information": {"last_available": wal(1, 5), "disk_usage_bytes": 32 * MIB},
+    }
 
 
 def test_barman_show_adds_what_a_list_lacks_and_both_may_stand_in_one_file() -> None:
-    (cluster,) = clusters(Tool.BARMAN, {"pg": [listed("A", 0), listed("B", 9000)]}, {"pg": shown("A", 0)})
+    (cluster,) = clusters(
+        Tool.BARMAN, {"pg": [listed("A", 0), listed("B", 9000)]}, {"pg": shown("A", 0)}
+    )
     first = cluster.backups[0]
-    assert (first.starts_are_known, first.first_lsn, first.moved_bytes, first.wal_bytes) == (True, 0x3000028, 38_000_000, 32 * MIB)
+    assert (first.starts_are_known, first.first_lsn, first.moved_bytes, first.wal_bytes) == (
+        True,
+        0x3000028,
+        38_000_000,
+        32 * MIB,
+    )
     assert cluster.archive == [(wal(1, 3), wal(1, 5))]
 
 
 def test_barman_incrementals_name_their_parents() -> None:
-    child = shown("B", 3600, begin_lsn="0/6000028", end_lsn="0/6000100", begin_wal=wal(1, 6), end_wal=wal(1, 6))
+    child = shown(
+        "B",
+        3600,
+        begin_lsn="0/6000028",
+        end_lsn="0/6000100",
+        begin_wal=wal(1, 6),
+        end_wal=wal(1, 6),
+    )
     child |= {"backup_type": "incremental", "parent_backup_id": "A"}
     (cluster,) = clusters(Tool.BARMAN, {"pg": shown("A", 0)}, {"pg": child})
-    assert [(b.kind, b.parent) for b in cluster.backups] == [(Kind.FULL, ""), (Kind.INCREMENTAL, "A")]
+    assert [(b.kind, b.parent) for b in cluster.backups] == [
+        (Kind.FULL, ""),
+        (Kind.INCREMENTAL, "A"),
+    ]
 
 
 def test_barman_cloud() -> None:
     row = {
-        "backup_id": "A", "status": "DONE", "server_name": "cloud", "systemid": "77", "timeline": 1, "size": None,
-        "begin_time": "Wed May  1 10:00:00 2024", "end_time": "Wed May  1 10:00:10 2024", "begin_xlog": "0/8000028",
-        "end_xlog": "0/8000138", "begin_wal": wal(1, 2), "end_wal": wal(1, 2), "xlog_segment_size": 64 * MIB,
-    }  # fmt: skip
+        "backup_id": "A",
+        "status": "DONE",
+        "server_name": "cloud",
+        "systemid": "77",
+        "timeline": 1,
+        "size": None,
+        "begin_time": "Wed May  1 10:00:00 2024",
+        "end_time": "Wed May  1 10:00:10 2024",
+        "begin_xlog": "0/8000028",
+        "end_xlog": "0/8000138",
+        "begin_wal": wal(1, 2),
+        "end_wal": wal(1, 2),
+        "xlog_segment_size": 64 * MIB,
+    }
     (cluster,) = clusters(Tool.BARMAN, {"backups_list": [row, {"backup_id": "half"}]})
-    assert (cluster.name, cluster.segment_bytes, cluster.positions()) == ("cloud", 64 * MIB, Positions.LSN)
+    assert (cluster.name, cluster.segment_bytes, cluster.positions()) == (
+        "cloud",
+        64 * MIB,
+        Positions.LSN,
+    )
     assert "half has the status none: skipped" in cluster.remarks
 
 
-# ---- scenarios -----------------------------------------------------------------------------------------------------
-def imported(tmp_path: Path, tool: Tool, *values: Any, timeout_us: int | None = None) -> tuple[Any, str]:
+# ---- scenarios
+def imported(
+    tmp_path: Path, tool: Tool, *values: Any, timeout_us: int | None = None
+) -> tuple[Any, str]:
     text = "\n".join(json.dumps(value) for value in values)
     made = import_postgres(text.encode(), "h.json", "mine", tool, timeout_us)
     for name, series in made.series.items():
@@ -281,7 +400,10 @@ def test_the_volume_of_wal_is_the_distance_between_neighbours(tmp_path: Path) ->
 
 
 def test_the_volume_never_spans_two_clusters(tmp_path: Path) -> None:
-    rows = [walg("base_" + wal(1, 2), 0, 2), walg("base_" + wal(1, 200), 3600, 200, system_identifier=88)]
+    rows = [
+        walg("base_" + wal(1, 2), 0, 2),
+        walg("base_" + wal(1, 200), 3600, 200, system_identifier=88),
+    ]
     scenario, report = imported(tmp_path, Tool.WALG, rows)
     assert len(scenario.databases) == 1 and "log volume" not in report
 
@@ -289,7 +411,9 @@ def test_the_volume_never_spans_two_clusters(tmp_path: Path) -> None:
 def test_incrementals_made_by_hand_within_minutes_are_no_schedule(tmp_path: Path) -> None:
     rows = [walg("base_" + wal(1, 2), 0, 2)]
     for n in (1, 2, 3):
-        when = {key: f"2024-05-0{7}T12:0{n}:0{s}Z" for key, s in (("start_time", 0), ("finish_time", 9))}
+        when = {
+            key: f"2024-05-0{7}T12:0{n}:0{s}Z" for key, s in (("start_time", 0), ("finish_time", 9))
+        }
         rows.append(walg(f"base_{wal(1, 2 + 2 * n)}_D_{wal(1, 2 * n)}", 0, 2 + 2 * n, **when))
     scenario, report = imported(tmp_path, Tool.WALG, rows)
     assert scenario.databases[0].incremental.interval_us > 48 * 3600 * 10**6
@@ -298,13 +422,16 @@ def test_incrementals_made_by_hand_within_minutes_are_no_schedule(tmp_path: Path
 
 SAMPLES = [
     (tool, path) for tool in Tool for path in sorted((DATA / tool.value).glob("*.json"))
-    if path.name != "infoTest_line2237.json"  # an incremental alone, whose full is gone: nothing to make a scenario of but that
+    # an incremental alone, whose full is gone: nothing to make a scenario of but that
+    if path.name != "infoTest_line2237.json"
 ]  # fmt: skip
 
 
 @pytest.mark.skipif(not SAMPLES, reason="no ../shared/data beside the project")
 @pytest.mark.parametrize(("tool", "path"), SAMPLES, ids=lambda value: getattr(value, "stem", value))
-def test_every_real_history_becomes_a_scenario_that_loads(tool: Tool, path: Path, tmp_path: Path) -> None:
+def test_every_real_history_becomes_a_scenario_that_loads(
+    tool: Tool, path: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "mine.yaml"
     assert main(["import", tool.value, str(path), "-o", str(out)]) == 0
     assert load_scenario(out).databases
@@ -322,7 +449,14 @@ def test_the_real_walg_history(tmp_path: Path) -> None:
 
 def test_a_wrong_timeout_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "h.json").write_text(json.dumps([stanza()]))
-    arguments = ["import", "pgbackrest", str(tmp_path / "h.json"), "-o", str(tmp_path / "o.yaml"), "--archive-timeout"]
+    arguments = [
+        "import",
+        "pgbackrest",
+        str(tmp_path / "h.json"),
+        "-o",
+        str(tmp_path / "o.yaml"),
+        "--archive-timeout",
+    ]
     for wrong in ("soon", "0 s"):
         assert main([*arguments, wrong]) == 2
         assert capsys.readouterr().err.startswith("--archive-timeout: ")
@@ -333,7 +467,10 @@ def test_a_wrong_timeout_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_damaged_output_never_ends_in_a_traceback(tool: Tool, data: st.DataObject) -> None:
     whole: dict[Tool, Any] = {
         Tool.PGBACKREST: [stanza()],
-        Tool.WALG: [walg("base_" + wal(1, 2), 0, 2), walg(f"base_{wal(1, 4)}_D_{wal(1, 2)}", 3600, 4)],
+        Tool.WALG: [
+            walg("base_" + wal(1, 2), 0, 2),
+            walg(f"base_{wal(1, 4)}_D_{wal(1, 2)}", 3600, 4),
+        ],
         Tool.BARMAN: {"pg": [listed("A", 0), shown("B", 3600)]},
     }
     value = json.loads(json.dumps(whole[tool]))
@@ -342,7 +479,9 @@ def test_damaged_output_never_ends_in_a_traceback(tool: Tool, data: st.DataObjec
     text = json.dumps(value)
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(text) - 1))
-        text = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+        text = (
+            text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+        )
     try:
         import_postgres(text.encode("utf-8", errors="ignore"), "h.json", "mine", tool)
     except InputError as refused:
@@ -359,6 +498,13 @@ def spoil(value: Any, data: st.DataObject) -> None:
         if isinstance(value[key], (dict, list)) and value[key] and data.draw(st.integers(0, 4)):
             value = value[key]
             continue
-        scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.floats(), st.just("0/FFFFFFFFF"))
+        scalars = st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.text(max_size=5),
+            st.floats(),
+            st.just("0/FFFFFFFFF"),
+        )
         value[key] = data.draw(st.one_of(scalars, st.just([]), st.just({}), st.just(10**30)))
         return

@@ -1,4 +1,6 @@
-"""Reading of backup histories: every way in which exports differ, and one clear line for each mistake."""
+"""Reading of backup histories: every way in which exports differ, and one clear line for each
+mistake.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,11 @@ def test_an_lsn_of_25_digits_keeps_every_digit(written: str) -> None:
 
 
 def test_key_case_and_words_vary() -> None:
-    for kind, words in {Kind.FULL: ("Database", "D", "Full"), Kind.INCREMENTAL: ("Database Differential", "I"),
-                        Kind.LOG: ("Transaction Log", "L", "log")}.items():  # fmt: skip
+    for kind, words in {
+        Kind.FULL: ("Database", "D", "Full"),
+        Kind.INCREMENTAL: ("Database Differential", "I"),
+        Kind.LOG: ("Transaction Log", "L", "log"),
+    }.items():
         for word in words:
             lower = {key.lower(): value for key, value in row(kind=word).items()}
             assert read(lower)[0].header.kind is kind
@@ -74,7 +79,8 @@ def test_key_case_and_words_vary() -> None:
         ("/Date(1500136200000)/", None, 1_500_136_200_000_000, False),
         ("2017-07-15T16:30:00Z", None, 1_500_136_200_000_000, False),
         ("2017-07-15T18:30:00+02:00", None, 1_500_136_200_000_000, False),
-        ("2017-07-15 18:30:00.000", 8, 1_500_136_200_000_000, False),  # msdb: quarter hours ahead of UTC
+        # msdb: quarter hours ahead of UTC
+        ("2017-07-15 18:30:00.000", 8, 1_500_136_200_000_000, False),
         ("2017-07-15 11:00:00", -22, 1_500_136_200_000_000, False),
         ("2017-07-15 16:30:00", 127, 1_500_136_200_000_000, True),
         ("2017-07-15T16:30:00", None, 1_500_136_200_000_000, True),
@@ -89,15 +95,24 @@ def test_instants(written: object, zone: int | None, utc_us: int, guessed: bool)
 def test_forks_become_numbers_in_the_order_in_which_they_are_met() -> None:
     entries = read(
         row(0, RecoveryForkID="AAAA", FirstRecoveryForkID="aaaa"),
-        row(1, last_recovery_fork_guid="bbbb", first_recovery_fork_guid="aaaa", fork_point_lsn=10**15 + 10**8),
+        row(
+            1,
+            last_recovery_fork_guid="bbbb",
+            first_recovery_fork_guid="aaaa",
+            fork_point_lsn=10**15 + 10**8,
+        ),
     )
     headers = [entry.header for entry in entries]
-    assert [(h.first_fork, h.fork, h.fork_point_lsn) for h in headers] == [(1, 1, 0), (1, 2, 10**15 + 10**8)]
+    assert [(h.first_fork, h.fork, h.fork_point_lsn) for h in headers] == [
+        (1, 1, 0),
+        (1, 2, 10**15 + 10**8),
+    ]
 
 
 def test_the_base_of_a_differential_is_named_by_its_first_lsn() -> None:
     base = row(0, "Database", FirstLSN=10**15 - 7)
-    for named in ({}, {"DifferentialBaseLSN": 10**15}):  # older exports have no such column; some name the checkpoint
+    # older exports have no such column; some name the checkpoint
+    for named in ({}, {"DifferentialBaseLSN": 10**15}):
         headers = [entry.header for entry in read(base, row(5, "Database Differential", **named))]
         assert headers[1].differential_base_lsn == headers[0].first_lsn == 10**15 - 7
     alone = read(row(5, "Database Differential"))[0].header
@@ -124,8 +139,16 @@ def test_csv_of_backupset() -> None:
 
 
 def test_mistakes_are_told_all_at_once_each_in_a_line() -> None:
-    rows = [row(0, FirstLSN="12x"), row(1), row(2, Type="Banana"), row(3, BackupStartDate="soon"), row(4, LastLSN=None),
-            row(5, FirstLSN=9 * 10**15), row(6, LastLSN=10**25), row(7, BackupFinishDate="/Date(0)/")]  # fmt: skip
+    rows = [
+        row(0, FirstLSN="12x"),
+        row(1),
+        row(2, Type="Banana"),
+        row(3, BackupStartDate="soon"),
+        row(4, LastLSN=None),
+        row(5, FirstLSN=9 * 10**15),
+        row(6, LastLSN=10**25),
+        row(7, BackupFinishDate="/Date(0)/"),
+    ]
     lines = complaint(json.dumps(rows).encode()).splitlines()
     assert [line.split(": ")[1] for line in lines] == [f"backup {n}" for n in (1, 3, 4, 5, 6, 7, 8)]
     assert "FirstLSN is '12x', a whole number of at most 25 digits is needed" in lines[0]
@@ -173,12 +196,16 @@ def test_a_damaged_history_never_ends_in_a_traceback(data: st.DataObject) -> Non
     for _ in range(data.draw(st.integers(1, 3))):
         target = data.draw(st.sampled_from(rows))
         key = data.draw(st.sampled_from(sorted(row())))
-        scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.floats())
+        scalars = st.one_of(
+            st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.floats()
+        )
         target[key] = data.draw(st.one_of(scalars, st.just([]), st.just({})))
     text = json.dumps(rows).encode()
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(text) - 1))
-        text = text[:at] + data.draw(st.binary(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+        text = (
+            text[:at] + data.draw(st.binary(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+        )
     try:
         made = import_history(text)
     except InputError as refused:
@@ -187,7 +214,7 @@ def test_a_damaged_history_never_ends_in_a_traceback(data: st.DataObject) -> Non
         assert made.scenario.startswith("#")
 
 
-# ---- foreign rows, and databases of one name -----------------------------------------------------------------------
+# ---- foreign rows, and databases of one name
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -212,13 +239,17 @@ def test_an_unfinished_backup_whose_date_is_null_is_skipped() -> None:
     assert read_history(json.dumps(rows).encode()).remarks == ["1 unfinished backups: skipped"]
 
 
-@pytest.mark.parametrize("device", ["Disk", "disk", 2, "2", "Virtual Device", "URL", "Cassette", None])
+@pytest.mark.parametrize(
+    "device", ["Disk", "disk", 2, "2", "Virtual Device", "URL", "Cassette", None]
+)
 def test_a_device_is_a_word_or_a_number(device: object) -> None:
     assert read(row(0, "Database", DeviceType=device))[0].device_type in (0, 2, 7, 9, None)
 
 
 def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
-    """332 MB of log in 15.5 MB of files: plain bytes are written and restored, compressed ones cross the link."""
+    """332 MB of log in 15.5 MB of files: plain bytes are written and restored, compressed ones
+    cross the link.
+    """
     rows = [row(0, "Database", BackupSize=10**9, CompressedBackupSize=10**8)]
     rows += [row(n, BackupSize=27_666_667, CompressedBackupSize=1_291_667) for n in range(1, 13)]
     entry = read(*rows)[1]
@@ -226,13 +257,17 @@ def test_plain_and_compressed_bytes(tmp_path: Path) -> None:
     scenario, report = imported(tmp_path, json.dumps(rows).encode())
     (database,) = scenario.databases
     assert database.size_bytes == 10**9 and sum(database.log_volume.series_bytes) == 12 * 27_666_667
-    assert "(logs: 332000004 in 15500004): plain bytes drive size, log volume and restores" in report
+    assert (
+        "(logs: 332000004 in 15500004): plain bytes drive size, log volume and restores" in report
+    )
     assert scenario.link.bandwidth_bit_s == 200_000_000 * 214 // 10
     only = read(row(0, CompressedBackupSize=7))[0]
     assert (only.header.nominal_bytes, only.stored_bytes) == (7, 7)
 
 
-def identified(number: int, family: str | None, guid: str | None, fork: str | None, **more: Any) -> dict[str, Any]:
+def identified(
+    number: int, family: str | None, guid: str | None, fork: str | None, **more: Any
+) -> dict[str, Any]:
     return row(number, family_guid=family, database_guid=guid, last_recovery_fork_guid=fork, **more)
 
 
@@ -250,7 +285,12 @@ def identified(number: int, family: str | None, guid: str | None, fork: str | No
     ],
 )
 def test_two_databases_of_one_name_are_kept_apart(first: Any, second: Any, apart: bool) -> None:
-    rows = [identified(0, *first, kind="Database"), identified(1, *first), identified(0, *second, kind="Database"), identified(2, *second)]
+    rows = [
+        identified(0, *first, kind="Database"),
+        identified(1, *first),
+        identified(0, *second, kind="Database"),
+        identified(2, *second),
+    ]
     found = read_history(json.dumps(rows).encode())
     names = [entry.header.database for entry in found.entries]
     assert names == (["crm", "crm", "crm (2)", "crm (2)"] if apart else ["crm"] * 4)
@@ -271,7 +311,9 @@ def test_a_base_lsn_of_0_names_no_full() -> None:
     """Without a base column an incremental must not stand on the first full."""
     first = row(0, "Database", CheckpointLSN=None, DatabaseBackupLSN=None)
     later = row(20, "Database", CheckpointLSN=None, DatabaseBackupLSN=None)
-    named = row(30, "Database Differential", DatabaseBackupLSN=None, DifferentialBaseLSN=later["FirstLSN"])
+    named = row(
+        30, "Database Differential", DatabaseBackupLSN=None, DifferentialBaseLSN=later["FirstLSN"]
+    )
     unnamed = row(40, "Database Differential", DatabaseBackupLSN=0, DifferentialBaseLSN=0)
     found = read_history(json.dumps([first, later, named, unnamed]).encode())
     bases = [entry.header.differential_base_lsn for entry in found.entries]
@@ -279,7 +321,7 @@ def test_a_base_lsn_of_0_names_no_full() -> None:
     assert "1 differentials name no full" in found.remarks[0]
 
 
-# ---- CLIXML --------------------------------------------------------------------------------------------------------
+# ---- CLIXML
 CLIXML = """<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">
  <Obj RefId="0"><TN RefId="0"><T>Selected</T></TN><ToString>crm</ToString><MS>
   <S N="DatabaseName">cr_x006D_</S><S N="Type">Full</S><S N="BackupSetID">s-1</S><S N="DeviceType">Disk</S>
@@ -301,9 +343,18 @@ CLIXML = """<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershe
 def test_clixml(encoding: str) -> None:
     full, log = parse_history(CLIXML.encode(encoding))
     header = full.header
-    assert (header.database, header.kind, header.copy_only, header.nominal_bytes) == ("crm", Kind.FULL, True, 1024)
+    assert (header.database, header.kind, header.copy_only, header.nominal_bytes) == (
+        "crm",
+        Kind.FULL,
+        True,
+        1024,
+    )
     assert header.first_lsn == header.last_lsn == 1234567890123456789012345
-    assert (header.started_utc_us, full.utc_guessed, full.name) == (1_500_136_200_000_000, False, "crm.bak")
+    assert (header.started_utc_us, full.utc_guessed, full.name) == (
+        1_500_136_200_000_000,
+        False,
+        "crm.bak",
+    )
     assert (log.header.kind, log.header.last_lsn, log.name) == (Kind.LOG, 9, "row 2")
 
 
@@ -323,7 +374,7 @@ def test_damaged_clixml_never_ends_in_a_traceback(at: int, length: int, inserted
         assert str(refused).startswith("history")
 
 
-# ---- scenarios -----------------------------------------------------------------------------------------------------
+# ---- scenarios
 def imported(tmp_path: Path, data: bytes) -> tuple[Any, str]:
     """The scenario that the loader makes of an import, and the report."""
     made = import_history(data, "h.json", "mine")
@@ -338,25 +389,38 @@ def test_the_real_history_becomes_a_scenario(tmp_path: Path) -> None:
     scenario, report = imported(tmp_path, (DATA / "DiffIssues.json").read_bytes())
     (database,) = scenario.databases
     series = database.log_volume.series_bytes
-    # the figures of diffissues_5min_log_bytes.csv, made from the same LSNs: 15.7 GB in 779 logs, at most 3,553 MB
+    # the figures of diffissues_5min_log_bytes.csv, made from the same LSNs: 15.7 GB in 779 logs, at
+    # most 3,553 MB
     assert (len(series), sum(series), max(series)) == (779, 15_695_990_272, 3_553_248_256)
     assert sorted(series)[389] == pytest.approx(4.27e6, rel=0.01)
     assert (database.log.kind, database.log.interval_us) == ("every", 300_000_000)
-    assert (database.full.kind, database.full.weekday, database.incremental.kind) == ("weekly", 5, "daily")
-    assert scenario.start_utc_us == 1_500_135_900_000_000 and scenario.run_for_us == 3 * 86_400_000_000
+    assert (database.full.kind, database.full.weekday, database.incremental.kind) == (
+        "weekly",
+        5,
+        "daily",
+    )
+    assert (
+        scenario.start_utc_us == 1_500_135_900_000_000 and scenario.run_for_us == 3 * 86_400_000_000
+    )
     assert "645 logs near-exact, 134 assume" in report and "gaps        0" in report
     assert len(scenario.events) == 2
 
 
 @needs_data
-@pytest.mark.parametrize("file", ["AgDiffRestore", "RestoreCommaIssues", "TLogBWFirstLastLsn", "broken_chain"])
+@pytest.mark.parametrize(
+    "file", ["AgDiffRestore", "RestoreCommaIssues", "TLogBWFirstLastLsn", "broken_chain"]
+)
 def test_every_history_becomes_a_scenario_that_loads(tmp_path: Path, file: str) -> None:
     scenario, _ = imported(tmp_path, (DATA / f"{file}.json").read_bytes())
     assert len(scenario.databases) == 1 and sum(scenario.databases[0].log_volume.series_bytes) > 0
 
 
 def test_what_is_odd_is_reported(tmp_path: Path) -> None:
-    rows = [row(0, "Database"), row(3, "Database", IsCopyOnly=True, BackupSetGUID="copy"), *(row(n) for n in range(12))]
+    rows = [
+        row(0, "Database"),
+        row(3, "Database", IsCopyOnly=True, BackupSetGUID="copy"),
+        *(row(n) for n in range(12)),
+    ]
     for other in rows:
         other["physical_device_name"] = "D:\\backup\\file.trn"
     rows[8]["physical_device_name"] = "E:\\elsewhere\\file.trn"
@@ -366,22 +430,42 @@ def test_what_is_odd_is_reported(tmp_path: Path) -> None:
     assert "1 copy-only fulls" in report
     assert "foreign device: 1 logs went to device type 2, E:/elsewhere" in report
     series = scenario.databases[0].log_volume.series_bytes
-    assert series == (512_000,) * 4 + (0, 1_024_000) + (512_000,) * 6  # nothing is lost, the hole's bytes come late
+    # nothing is lost, the hole's bytes come late
+    assert series == (512_000,) * 4 + (0, 1_024_000) + (512_000,) * 6
 
 
 def test_no_logs_and_unknown_sizes_are_marked_as_guessed(tmp_path: Path) -> None:
-    scenario, report = imported(tmp_path, json.dumps([row(0, "Database", BackupSize=7_000_000)]).encode())
-    assert scenario.databases[0].log.kind == "none" and scenario.databases[0].size_bytes == 7_000_000
+    scenario, report = imported(
+        tmp_path, json.dumps([row(0, "Database", BackupSize=7_000_000)]).encode()
+    )
+    assert (
+        scenario.databases[0].log.kind == "none" and scenario.databases[0].size_bytes == 7_000_000
+    )
     assert "full        weekly Fri 02:40  (guessed: from a single one; weekly is usual)" in report
 
 
 def test_names_that_no_scenario_can_hold(tmp_path: Path) -> None:
-    rows = [row(0, DatabaseName="a\tb"), row(1, DatabaseName='"q": #'), row(2, DatabaseName="database 2")]
+    rows = [
+        row(0, DatabaseName="a\tb"),
+        row(1, DatabaseName='"q": #'),
+        row(2, DatabaseName="database 2"),
+    ]
     scenario, report = imported(tmp_path, json.dumps(rows).encode())
-    assert {database.name for database in scenario.databases} == {"database 2'", '"q": #', "database 2"}
+    assert {database.name for database in scenario.databases} == {
+        "database 2'",
+        '"q": #',
+        "database 2",
+    }
     assert "its real name, a?b, cannot stand in a scenario" in report
 
 
 def test_the_export_statement_names_what_the_reader_needs() -> None:
-    for column in ("first_lsn", "last_lsn", "time_zone", "is_copy_only", "backup_set_uuid", "device_type"):
+    for column in (
+        "first_lsn",
+        "last_lsn",
+        "time_zone",
+        "is_copy_only",
+        "backup_set_uuid",
+        "device_type",
+    ):
         assert column in HOW_TSQL

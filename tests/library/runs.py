@@ -22,8 +22,14 @@ QUIET_PEAK = 302_800_000
 
 @cache
 def ran(name: str, *overrides: str) -> Result:
-    """scenarios/<name>.yaml, run once, on the model engine whatever it names; overrides as in `--set`."""
-    return run(load_scenario(SCENARIOS / f"{name}.yaml", list(overrides), engine="model", timing="modelled"))
+    """scenarios/<name>.yaml, run once, on the model engine whatever it names; overrides as in
+    `--set`.
+    """
+    return run(
+        load_scenario(
+            SCENARIOS / f"{name}.yaml", list(overrides), engine="model", timing="modelled"
+        )
+    )
 
 
 def ceil_div(amount: int, rate: int) -> int:
@@ -33,7 +39,9 @@ def ceil_div(amount: int, rate: int) -> int:
 
 def rows(result: Result, record: str, /, **wanted: int | str) -> list[Row]:
     """The rows of one kind whose values are as wanted."""
-    return [r for r in result.journal.rows(record) if all(r.values[k] == v for k, v in wanted.items())]
+    return [
+        r for r in result.journal.rows(record) if all(r.values[k] == v for k, v in wanted.items())
+    ]
 
 
 def times(result: Result, record: str, /, **wanted: int | str) -> list[int]:
@@ -75,7 +83,11 @@ def at(day: int, clock: str) -> int:
     hours, minutes, *seconds = clock.split(":")
     whole, _, part = (seconds[0] if seconds else "0").partition(".")
     return (
-        (day - 1) * DAY + int(hours) * HOUR + int(minutes) * MINUTE + int(whole) * SECOND + int(part.ljust(6, "0") or 0)
+        (day - 1) * DAY
+        + int(hours) * HOUR
+        + int(minutes) * MINUTE
+        + int(whole) * SECOND
+        + int(part.ljust(6, "0") or 0)
     )
 
 
@@ -94,7 +106,11 @@ def h_min(us: int) -> str:
 
 def log_cut(result: Result, at_us: int, database: int = 0) -> int:
     """The number of the log that was cut at that instant."""
-    (row,) = [r for r in rows(result, "truth.backup_begin", kind=2) if r.time_us == at_us and r.entity == database]
+    (row,) = [
+        r
+        for r in rows(result, "truth.backup_begin", kind=2)
+        if r.time_us == at_us and r.entity == database
+    ]
     return int(row.values["file"])
 
 

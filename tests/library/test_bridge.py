@@ -20,7 +20,9 @@ def test_an_incremental_on_a_full_that_was_never_restored_bridges_a_hole() -> No
     assert len({base for _, base in bases}) == 2 and bases == sorted(bases)
 
     (asked,) = rows(run, "seen.TakeBackup")
-    assert asked.values["kind"] == Kind.INCREMENTAL and at(1, "07:45") < asked.time_us < at(1, "07:46")
+    assert asked.values["kind"] == Kind.INCREMENTAL and at(1, "07:45") < asked.time_us < at(
+        1, "07:46"
+    )
     assert not rows(run, "seen.Restore", replace=1)
     (incremental,) = rows(run, "truth.backup_finished", kind=int(Kind.INCREMENTAL))
     (landed_us,) = times(run, "truth.landed", file=incremental.values["file"])

@@ -1,4 +1,6 @@
-"""Disks and logs of limited size: when exactly they are full, what that stops, who is told, and what frees them."""
+"""Disks and logs of limited size: when exactly they are full, what that stops, who is told, and
+what frees them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def capacity(name: str, *overrides: str) -> Result:
     return result
 
 
-# ---- the primary's share ----------------------------------------------------------------------------------------------
+# ---- the primary's share
 def test_the_primarys_share_is_full_from_the_log_of_1735_until_midnight() -> None:
     result = capacity("share_full")
     failed = rows(result, "truth.backup_failed")
@@ -36,7 +38,8 @@ def test_the_primarys_share_is_full_from_the_log_of_1735_until_midnight() -> Non
     assert full.time_us == at(1, "20:00") + ceil_div(9_999_999, 201_000_000)
     assert full.time_us in [r.time_us for r in logs]
     assert full.values["text"] == (
-        'Write on "//primary/backup/crm_2026_01_05_20_00_00_full_000" failed: 112(There is not enough space on the disk.)'
+        'Write on "//primary/backup/crm_2026_01_05_20_00_00_full_000" failed: 112(There '
+        "is not enough space on the disk.)"
     )
 
 
@@ -55,7 +58,10 @@ def test_who_is_told_that_backups_fail() -> None:
     result = capacity("share_full")
     told = alerts(result)
     assert told[0] == (at(1, "17:35:01"), 9, "error", 4)
-    assert texts(result)[0].startswith("For database [crm] the log backup failed at the primary. The SQL error provided is: 3202 Write on ")
+    assert texts(result)[0].startswith(
+        "For database [crm] the log backup failed at the primary. The SQL error provided "
+        "is: 3202 Write on "
+    )
     silent = [t for t, event_id, _, _ in told if event_id == 2]
     assert silent[0] == at(1, "17:45:02.8")
     failures = [r.time_us for r in rows(result, "truth.backup_failed")]
@@ -67,14 +73,20 @@ def test_who_is_told_that_backups_fail() -> None:
 def test_a_ledger_says_why_nothing_was_backed_up() -> None:
     result = capacity("share_full")
     until = at(1, "19:00")
-    commits = next(r.values["commits"] for r in rows(result, "truth.backup_begin", kind=Kind.LOG) if r.time_us == at(1, "17:30"))
-    lines = cut_up(Causes(tables(result.journal), result.scenario), 0, commits, at(1, "17:30"), until)
+    commits = next(
+        r.values["commits"]
+        for r in rows(result, "truth.backup_begin", kind=Kind.LOG)
+        if r.time_us == at(1, "17:30")
+    )
+    lines = cut_up(
+        Causes(tables(result.journal), result.scenario), 0, commits, at(1, "17:30"), until
+    )
     assert sum(line.duration_us for line in lines) == until - at(1, "17:30")
     failed = [line for line in lines if line.cause == "log backup failed"]
     assert failed[0].begin_us == at(1, "17:35") and failed[0].detail.startswith("3202 Write on")
 
 
-# ---- the landing share ------------------------------------------------------------------------------------------------
+# ---- the landing share
 def test_replication_stops_at_a_full_landing_share_and_goes_on_when_there_is_room() -> None:
     result = capacity("landing_full")
     stopped = rows(result, "truth.file_state", state="no_room")
@@ -87,7 +99,7 @@ def test_replication_stops_at_a_full_landing_share_and_goes_on_when_there_is_roo
     assert silent == [(at(1, "23:10:02.8") + n * 5 * MINUTE, 2) for n in range(10)]
 
 
-# ---- the data disk ----------------------------------------------------------------------------------------------------
+# ---- the data disk
 def test_the_old_copy_makes_way_only_where_the_disk_cannot_hold_both() -> None:
     tight, wide = capacity("make_way"), capacity("make_way", "secondary.data_capacity=100 GB")
     (lacking,) = rows(tight, "seen.NoRoom")
@@ -96,15 +108,23 @@ def test_the_old_copy_makes_way_only_where_the_disk_cannot_hold_both() -> None:
         3257, 50_000_000_000, 30_000_000_000, 50_000_000_000,
     )  # fmt: skip
     assert v["error_text"] == (
-        "There is insufficient free space on disk volume '//secondary/data' to create the database. The database requires "
+        "There is insufficient free space on disk volume '//secondary/data' to create the "
+        "database. The database requires "
         "50000000000 additional free bytes, while only 30000000000 bytes are available."
     )
     (dropped,) = times(tight, "seen.Drop")
     (full,) = rows(tight, "truth.backup_finished", kind=Kind.FULL)
-    (validated,) = [r.time_us for r in rows(tight, "seen.Validated") if r.values["name"] == full.values["name"]]
+    (validated,) = [
+        r.time_us for r in rows(tight, "seen.Validated") if r.values["name"] == full.values["name"]
+    ]
     assert validated < dropped  # landed and verified before (R11)
     assert rows(wide, "seen.Drop") == rows(wide, "seen.NoRoom") == []
-    restored = [next(r.time_us for r in rows(x, "truth.restored") if r.values["file"] == full.values["file"]) for x in (tight, wide)]
+    restored = [
+        next(
+            r.time_us for r in rows(x, "truth.restored") if r.values["file"] == full.values["file"]
+        )
+        for x in (tight, wide)
+    ]
     assert restored[0] - restored[1] == SECOND  # the fixed cost of the attempt that was refused
 
 
@@ -119,10 +139,13 @@ def test_a_full_that_does_not_fit_is_told_at_every_retry() -> None:
     assert all(r.entity == 0 for r in rows(result, "truth.restored"))
 
 
-# ---- the transaction log ----------------------------------------------------------------------------------------------
+# ---- the transaction log
 def test_a_log_that_nobody_backs_up_is_full_to_the_microsecond_and_users_are_refused() -> None:
     result = capacity("log_full")
-    changes = [(r.time_us, r.values["refused"], r.values["transactions"]) for r in rows(result, "truth.writes")]
+    changes = [
+        (r.time_us, r.values["refused"], r.values["transactions"])
+        for r in rows(result, "truth.writes")
+    ]
     full, again = at(1, "10:45"), at(1, "11:00:20")
     assert changes == [(full, 1, 0), (again, 0, 9_200)]
     refused = result.summary["writes_refused"]
@@ -142,7 +165,8 @@ def test_the_log_that_frees_it_holds_all_that_was_written_and_nothing_that_was_n
     before, freeing, after = begun[at(1, "09:55")], begun[at(1, "11:00")], begun[at(1, "11:05")]
     assert freeing["last_lsn"] - before["last_lsn"] == 200_000_000
     assert freeing["commits"] - before["commits"] == 30_000
-    assert after["last_lsn"] - freeing["last_lsn"] == ceil_div(20_000_000 * 280, 300) // SECOND  # 4 min 40 s of writes
+    # 4 min 40 s of writes
+    assert after["last_lsn"] - freeing["last_lsn"] == ceil_div(20_000_000 * 280, 300) // SECOND
     assert after["commits"] - freeing["commits"] == 2_800
     assert peak_us(result) == at(1, "11:00:28") - at(1, "09:55")
     assert not result.summary["violations"]
@@ -160,21 +184,26 @@ def test_9002_is_told_at_once_and_at_each_time_of_a_log() -> None:
 
 def test_what_is_lost_while_the_log_is_full_is_what_was_written() -> None:
     """The site dies 8 min after the log was full: 50 min of writes are lost, and 58 min of time."""
-    result = ran("capacity/log_full", "failover.mode=automatic", "events=[{at: 'Mon 09:58', paused_backups: {database: crm, "
+    result = ran("capacity/log_full", "failover.mode=automatic", "events=[{at: 'Mon 09:58', "
+        "paused_backups: {database: crm, "
                  "duration: 1 h}}, {at: 'Mon 10:53', lose: site}]")  # fmt: skip
     (failover,) = result.summary["failovers"]
     assert failover["data_loss_us"] == 58 * MINUTE
     assert failover["user_bytes_lost"] == 200_000_000
     assert failover["transactions_lost"] == 30_000
     assert failover["maintenance_bytes_lost"] == 0
-    assert result.summary["writes_refused"]["time_us"] == 8 * MINUTE  # from then on it is the failover's outage
+    # from then on it is the failover's outage
+    assert result.summary["writes_refused"]["time_us"] == 8 * MINUTE
 
 
 def test_maintenance_fills_a_log_too_and_what_is_refused_of_it_is_not_lost() -> None:
-    """1 GB over 10 min from 10:00 on beside 66,666.7 B/s, a log of 400 MB cut at 10:00 and not again."""
+    """1 GB over 10 min from 10:00 on beside 66,666.7 B/s, a log of 400 MB cut at 10:00 and not
+    again.
+    """
     result = ran(
         "capacity/log_full", "databases.crm.log_capacity=400 MB", "failover.mode=automatic",
-        "events=[{at: 'Mon 10:01', paused_backups: {database: crm, duration: 1 h}}, {at: 'Mon 10:06', lose: site}, "
+        "events=[{at: 'Mon 10:01', paused_backups: {database: crm, duration: 1 h}}, {at: "
+            "'Mon 10:06', lose: site}, "
         "{at: 'Mon 10:00', index_maintenance: {database: crm, log: 1 GB, over: 10 min}}]",
     )  # fmt: skip
     rate = 1_000_000_000 // 600 + 20_000_000 // 300  # bytes a second
@@ -183,12 +212,20 @@ def test_maintenance_fills_a_log_too_and_what_is_refused_of_it_is_not_lost() -> 
     assert abs(seconds - 400_000_000 / rate) < 0.001
     assert ended.time_us == at(1, "10:06")
     (failover,) = result.summary["failovers"]
-    assert failover["user_bytes_lost"] + failover["maintenance_bytes_lost"] in (400_000_000, 399_999_999)
+    assert failover["user_bytes_lost"] + failover["maintenance_bytes_lost"] in (
+        400_000_000,
+        399_999_999,
+    )
     assert abs(failover["maintenance_bytes_lost"] - seconds * 1_000_000_000 / 600) < 2_000
 
 
 def test_a_capacity_that_is_never_reached_changes_nothing() -> None:
     quiet = ran("faults/missing_file")
-    limited = ran("faults/missing_file", "primary.share_capacity=10 TB", "secondary.share_capacity=10 TB",
-                  "secondary.data_capacity=10 TB", "databases.crm.log_capacity=10 TB")  # fmt: skip
+    limited = ran(
+        "faults/missing_file",
+        "primary.share_capacity=10 TB",
+        "secondary.share_capacity=10 TB",
+        "secondary.data_capacity=10 TB",
+        "databases.crm.log_capacity=10 TB",
+    )
     assert limited.digest == quiet.digest

@@ -1,4 +1,6 @@
-"""Faults that have to do with each other: in change windows, with the loss of the site, clustered by disk."""
+"""Faults that have to do with each other: in change windows, with the loss of the site, clustered
+by disk.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def test_what_comes_with_the_site_comes_at_its_instant() -> None:
     result = ran("correlated/with_the_site")
     lost = at(1, "10:03")
     assert times(result, "truth.damaged") == [lost] * 3
-    assert [r.seq for r in rows(result, "truth.damaged")] < [r.seq for r in rows(result, "truth.failed")]
+    assert [r.seq for r in rows(result, "truth.damaged")] < [
+        r.seq for r in rows(result, "truth.failed")
+    ]
     assert failover(result)["data_loss_us"] == 180_000_000
     delayed = failover(ran("correlated/with_the_site", "replay.delay=1 h"))
     assert delayed["data_loss_us"] == lost - at(1, "09:45")
@@ -42,16 +46,26 @@ def test_corruption_comes_in_clusters_on_all_databases_of_the_disk() -> None:
     hit = {t: {r.entity for r in rows(result, "truth.damaged") if r.time_us == t} for t in blows}
     assert all(found == {0, 1} for found in hit.values())
     gaps = [b - a for a, b in pairwise(blows)]
-    assert sum(gap < 12 * HOUR for gap in gaps) > len(gaps) // 2 > 2  # evenly spread they would be days apart
+    # evenly spread they would be days apart
+    assert sum(gap < 12 * HOUR for gap in gaps) > len(gaps) // 2 > 2
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("missing_file: {rate: 1 per week, database: crm, in_change_windows: 30 %}", "there are no change windows"),
-        ("missing_file: {rate: 1 per week, database: crm, again: {chance: 100 %, after: 1 h}}", "at most 99 %"),
+        (
+            "missing_file: {rate: 1 per week, database: crm, in_change_windows: 30 %}",
+            "there are no change windows",
+        ),
+        (
+            "missing_file: {rate: 1 per week, database: crm, again: {chance: 100 %, after: 1 h}}",
+            "at most 99 %",
+        ),
         ("missing_file: {database: crm, in_change_windows: 30 %}", "needs a rate"),
-        ("missing_file: {rate: 1 per week, database: crm, again: {chance: 10 %}}", "after is missing"),
+        (
+            "missing_file: {rate: 1 per week, database: crm, again: {chance: 10 %}}",
+            "after is missing",
+        ),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, line: str, told: str) -> None:

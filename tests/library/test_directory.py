@@ -1,4 +1,6 @@
-"""Directory data that replicates apart from files, with its own lag: what is missing at a failover costs time (R3)."""
+"""Directory data that replicates apart from files, with its own lag: what is missing at a failover
+costs time (R3).
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,14 @@ def test_what_is_missing_is_made_by_hand_and_the_outage_waits() -> None:
     without = failover(ran("directory/missing_accounts", "directory.changes=0 per day"))
     assert without["phases_us"]["provision"] == 0
     assert found["outage_us"] == without["outage_us"] + missing * 2 * MINUTE
-    assert found["data_loss_us"] == without["data_loss_us"] == 30 * MINUTE % (5 * MINUTE) + 300 * SECOND
-    lines = [line["detail"] for line in found["outage_ledger"]["lines"] if line["cause"] == "provision"]
+    assert (
+        found["data_loss_us"]
+        == without["data_loss_us"]
+        == 30 * MINUTE % (5 * MINUTE) + 300 * SECOND
+    )
+    lines = [
+        line["detail"] for line in found["outage_ledger"]["lines"] if line["cause"] == "provision"
+    ]
     assert lines == [f"{missing} directory entries made by hand"]
 
 
@@ -46,11 +54,13 @@ def test_what_can_be_reached_replicates_once_more() -> None:
 
 
 def test_a_replication_that_has_not_arrived_brings_nothing(tmp_path: Path) -> None:
-    late = ran("directory/missing_accounts", "directory.lag=2 h")  # the one of 09:00 arrives at 11:00
+    # the one of 09:00 arrives at 11:00
+    late = ran("directory/missing_accounts", "directory.lag=2 h")
     wanted = made(at(1, "06:00"), at(1, "10:30"))
     assert [r.values["missing"] for r in rows(late, "truth.directory")] == [wanted]
     path = tmp_path / "s.yaml"
-    for begins in ("08:59", "09:00:30"):  # the link is down when it begins, or when it would have arrived
+    # the link is down when it begins, or when it would have arrived
+    for begins in ("08:59", "09:00:30"):
         events = f'[{{at: "Mon {begins}", link_outage: 10 min}}, {{at: "Mon 10:30", lose: site}}]'
         path.write_text(f"extends: {SCENARIOS}/directory/missing_accounts.yaml\nevents: {events}\n")
         cut = run(load_scenario(path))
@@ -64,4 +74,6 @@ def test_a_crash_of_the_manager_makes_nothing_twice(tmp_path: Path) -> None:
     path.write_text(f"extends: {SCENARIOS}/directory/missing_accounts.yaml\nevents: {events}\n")
     crashed = run(load_scenario(path))
     assert len(rows(crashed, "seen.Provision")) == 2 and len(rows(crashed, "truth.directory")) == 1
-    assert failover(crashed)["outage_us"] == failover(ran("directory/missing_accounts"))["outage_us"]
+    assert (
+        failover(crashed)["outage_us"] == failover(ran("directory/missing_accounts"))["outage_us"]
+    )

@@ -1,4 +1,6 @@
-"""What holds for each file of the library: it keeps its promise, breaks no invariant, and its record holds together."""
+"""What holds for each file of the library: it keeps its promise, breaks no invariant, and its
+record holds together.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from dr_sim.world.manager_config import manager_config
 
 from .runs import SCENARIOS, ran
 
-PROMISING = sorted(p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks"} & set(p.parts))  # checks/ are judged over many runs
+# checks/ are judged over many runs
+PROMISING = sorted(
+    p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks"} & set(p.parts)
+)
 RUNNING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
 
 
@@ -26,8 +31,17 @@ def name_of(path: Path) -> str:
 
 def test_the_library_is_there() -> None:
     assert {p.parts[0] for p in (q.relative_to(SCENARIOS) for q in PROMISING)} >= {
-        "after_failover", "capacity", "faults", "policies", "quickstart.yaml", "rates.yaml", "replication", "retention.yaml", "sanity", "schedule",
-    }  # fmt: skip
+        "after_failover",
+        "capacity",
+        "faults",
+        "policies",
+        "quickstart.yaml",
+        "rates.yaml",
+        "replication",
+        "retention.yaml",
+        "sanity",
+        "schedule",
+    }
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=name_of)
@@ -41,7 +55,9 @@ def test_it_opens_with_what_it_shows(path: Path) -> None:
 def test_it_keeps_its_promise(path: Path) -> None:
     verdict = ran(name_of(path)).verdict
     assert verdict.lines, "a scenario of the library promises something"
-    assert verdict.outcome is Outcome.PASS, [(j.line.id, j.value, j.line.bound) for j in verdict.lines]
+    assert verdict.outcome is Outcome.PASS, [
+        (j.line.id, j.value, j.line.bound) for j in verdict.lines
+    ]
     assert verdict.exit_code == 0
 
 
@@ -72,7 +88,9 @@ def test_ledgers_and_phases_add_up(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RUNNING, ids=name_of)
 def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
-    """Exposure is worked out from what lies where; data loss from what the promoted database holds. They agree."""
+    """Exposure is worked out from what lies where; data loss from what the promoted database holds.
+    They agree.
+    """
     result = ran(name_of(path))
     legs = [first_leg(result.scenario, result.journal), *result.following]
     for failover in result.summary["failovers"]:
@@ -84,10 +102,14 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
         promoted = {r.entity for r in leg.journal.rows("truth.promoted")}
         for index, database in enumerate(failover["databases"]):
             if index in promoted:
-                would_be = true_exposure(t, leg.scenario, index, failure_class).at(database["failed_us"] - leg.begins_us)
+                would_be = true_exposure(t, leg.scenario, index, failure_class).at(
+                    database["failed_us"] - leg.begins_us
+                )
                 if failure_class == "database":
                     would_be = 0  # its log survives
-                refused = any(row.values["what"] == "setup_differs" for row in leg.journal.rows("truth.event"))
+                refused = any(
+                    row.values["what"] == "setup_differs" for row in leg.journal.rows("truth.event")
+                )
                 hung = name_of(path) == "faults/restore_hangs"
                 if refused or hung:  # all has landed, and could not be restored there
                     assert database["data_loss_us"] >= would_be

@@ -1,4 +1,6 @@
-"""One scenario for each kind of fault: what must be seen of it, with the figures of the scenario's head comment."""
+"""One scenario for each kind of fault: what must be seen of it, with the figures of the scenario's
+head comment.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ QUIET_PEAK_LAG = 303_896_180
 
 
 def test_every_kind_has_a_scenario() -> None:
-    used = {e.kind for p in (SCENARIOS / "faults").glob("*.yaml") for e in ran(f"faults/{p.stem}").scenario.events}
+    used = {
+        e.kind
+        for p in (SCENARIOS / "faults").glob("*.yaml")
+        for e in ran(f"faults/{p.stem}").scenario.events
+    }
     assert used == {kind.name for kind in KINDS}
 
 
@@ -54,7 +60,7 @@ DETECT, FENCE, FENCE_TIMEOUT, RECOVER, REDIRECT, WARM_UP = (
 )  # fmt: skip
 
 
-# ---- the link -------------------------------------------------------------------------------------------------------
+# ---- the link
 def test_link_outage() -> None:
     result = fault("link_outage")
     landed = at(1, "02:20:02") + 4 * 800_000
@@ -64,14 +70,26 @@ def test_link_outage() -> None:
     # 14 and 19: the last log was restored 1.1 s after it landed
     assert alerts(result) == [(first, 2, "error", 14), (first + 5 * MINUTE, 2, "error", 19)]
     assert texts(result) == [
-        f"For database [crm] no new transaction logs have been produced in the last [{n}] minutes." for n in (15, 20)
+        f"For database [crm] no new transaction logs have been produced in the last [{n}] minutes."
+        for n in (15, 20)
     ]
     assert {r.values["source"] for r in rows(result, "seen.RaiseAlert")} == {"DR Log Replay"}
     assert result.summary["alerts"]["list"] == [
-        {"number": n, "time_us": at_us, "source": "DR Log Replay", "database": "crm", "event_id": 2, "level": "error",
-         "minutes": minutes, "text": text, "false": False}
-        for n, (at_us, minutes, text) in enumerate(zip((first, first + 5 * MINUTE), (14, 19), texts(result), strict=True), 1)
-    ]  # fmt: skip
+        {
+            "number": n,
+            "time_us": at_us,
+            "source": "DR Log Replay",
+            "database": "crm",
+            "event_id": 2,
+            "level": "error",
+            "minutes": minutes,
+            "text": text,
+            "false": False,
+        }
+        for n, (at_us, minutes, text) in enumerate(
+            zip((first, first + 5 * MINUTE), (14, 19), texts(result), strict=True), 1
+        )
+    ]
     assert result.summary["link"]["down_us"] == 12_800_000 * 60
     assert result.summary["failovers"] == []  # heartbeats have a path of their own
 
@@ -110,7 +128,9 @@ def test_partition_towards_the_primary_is_seen_only_when_something_is_asked() ->
     result = fault("partition_to_primary")
     assert result.summary["failovers"] == []
     name = log_name("10:05")
-    assert times(result, "seen.Recopy", name=name) == [at(1, f"10:{m}:02.84") for m in ("05", "10", "15")]
+    assert times(result, "seen.Recopy", name=name) == [
+        at(1, f"10:{m}:02.84") for m in ("05", "10", "15")
+    ]
     assert times(result, "seen.RecopyFailed", name=name, reason="unreachable") == [
         at(1, "10:05:02.84"),
         at(1, "10:10:02.84"),
@@ -133,31 +153,41 @@ def test_partition_both_ways_splits_the_brain_and_is_counted() -> None:
     failed = times(result, "seen.FenceFailed", reason="unreachable")
     again = 5 * MINUTE + FENCE_TIMEOUT
     assert failed == [at(1, "10:10:51") + n * again for n in range(6)]
-    # told when it failed, no longer once users are sent here, and again when the machine is heard again
+    # told when it failed, no longer once users are sent here, and again when the machine is heard
+    # again
     heard = at(1, "10:40:10")
     assert [(t, event) for t, event, *_ in alerts(result)] == [(failed[0], 12), (heard, 13)]
-    assert times(result, "seen.Fence")[-1] == heard and times(result, "seen.Fenced") == [heard + FENCE]
+    assert times(result, "seen.Fence")[-1] == heard and times(result, "seen.Fenced") == [
+        heard + FENCE
+    ]
 
 
 def test_heartbeats_that_come_back_while_it_is_fenced_call_the_failover_off() -> None:
     result = fault("link_outage_with_heartbeats")
     assert [(r.time_us, r.values["phase"]) for r in rows(result, "seen.EnterPhase")] == [
-        (at(1, "10:03:30"), "fencing"), (at(1, "10:03:51"), "abandoned"), (at(1, "10:03:51"), "watching"),
-    ]  # fmt: skip
+        (at(1, "10:03:30"), "fencing"),
+        (at(1, "10:03:51"), "abandoned"),
+        (at(1, "10:03:51"), "watching"),
+    ]
     assert times(result, "seen.HeartbeatBack") == [at(1, "10:03:50")]
     assert [(t, event) for t, event, *_ in alerts(result)] == [(at(1, "10:03:51"), 14)]
     assert result.summary["failovers"] == []
     assert peak_us(result) == QUIET_PEAK  # no log was cut while the link was down
 
 
-# ---- files ----------------------------------------------------------------------------------------------------------
+# ---- files
 def test_corrupt_in_transit() -> None:
     result = fault("corrupt_in_transit")
     name = log_name("10:00")
     assert [r.values["intact"] for r in rows(result, "truth.landed", name=name)] == [0, 0, 1]
-    assert times(result, "truth.landed", name=name) == [at(1, t) for t in ("10:00:02.8", "10:00:03.64", "10:05:04.48")]
-    assert times(result, "truth.landed", name=log_name("10:05")) == [at(1, "10:05:02.8")]  # it overtook the other
-    assert {r.values["error_number"] for r in rows(result, "seen.ValidationFailed", name=name)} == {60001}
+    assert times(result, "truth.landed", name=name) == [
+        at(1, t) for t in ("10:00:02.8", "10:00:03.64", "10:05:04.48")
+    ]
+    # it overtook the other
+    assert times(result, "truth.landed", name=log_name("10:05")) == [at(1, "10:05:02.8")]
+    assert {r.values["error_number"] for r in rows(result, "seen.ValidationFailed", name=name)} == {
+        60001
+    }
     assert peak_us(result) == 604_480_000
     assert alerts(result) == []
     assert [r.values["attempts"] for r in rows(result, "seen.RenameWorkingCopy", name=name)] == [1]
@@ -169,23 +199,32 @@ def test_corrupt_at_rest() -> None:
     assert [r.values["where"] for r in rows(result, "truth.damaged")] == ["secondary"] * 3
     assert [r.values["name"] for r in rows(result, "seen.ValidationFailed")] == names
     assert times(result, "seen.Recopy") == [at(1, "10:09:00.12")] * 3
-    share = 200_000_000 // 3  # and the two bits a second that are left over go one each to the other two
+    # and the two bits a second that are left over go one each to the other two
+    share = 200_000_000 // 3
     landed = at(1, "10:09:00.12") + ceil_div(160_000_000, share)
-    assert [times(result, "truth.landed", name=n)[1:] for n in names] == [[landed], [landed - 1], [landed - 1]]
+    assert [times(result, "truth.landed", name=n)[1:] for n in names] == [
+        [landed],
+        [landed - 1],
+        [landed - 1],
+    ]
     assert peak_us(result) == landed - at(1, "09:50") == 1_142_520_001
-    assert peak_lag_us(result) <= QUIET_PEAK_LAG  # the delay is taken off, and the restores were not held up
+    # the delay is taken off, and the restores were not held up
+    assert peak_lag_us(result) <= QUIET_PEAK_LAG
 
 
 def test_backup_cut_off_is_covered_by_the_next_log() -> None:
     result = fault("backup_cut_off")
     torn = log_cut(result, at(1, "10:00"))
     assert times(result, "truth.backup_cut_off", file=torn) == [at(1, "10:00:01")]
-    assert [r.values["outcome"] for r in rows(result, "seen.ValidationFailed", name=log_name("10:00"))] == [
-        "no_manifest"
-    ]
+    assert [
+        r.values["outcome"] for r in rows(result, "seen.ValidationFailed", name=log_name("10:00"))
+    ] == ["no_manifest"]
     (after,) = rows(result, "truth.backup_finished", name=log_name("10:05"))
     assert after.values["nominal_bytes"] == 40_000_000
-    assert after.values["first_lsn"] == rows(result, "truth.backup_begin", file=torn)[0].values["first_lsn"]
+    assert (
+        after.values["first_lsn"]
+        == rows(result, "truth.backup_begin", file=torn)[0].values["first_lsn"]
+    )
     assert peak_us(result) == 605_600_000
     assert rows(result, "seen.Restore", name=log_name("10:00")) == []
     assert rows(result, "seen.Recopy") == []  # another copy of a torn backup is no better
@@ -198,15 +237,23 @@ def test_missing_file_is_bridged() -> None:
     assert alerts(result) == [(limit, 1, "error", 19)]
     lsn = 1 + 20_000_000 * (at(1, "09:55") // SECOND) // 300
     assert texts(result) == [
-        "For database [crm] there is a missing transaction log between [2026-01-05T09:55:00Z] and transaction log "
-        f"[//secondary/landing/{log_name('10:05')}]. [19] minutes have passed since the last successful restore. "
+        "For database [crm] there is a missing transaction log between "
+        "[2026-01-05T09:55:00Z] and transaction log "
+        f"[//secondary/landing/{log_name('10:05')}]. [19] minutes have passed since the "
+        "last successful restore. "
         "The SQL error provided while restoring is: 60004 "
         f"The log begins at LSN {lsn + 20_000_000}; the database is at LSN {lsn}."
     ]
     (asked, *_) = rows(result, "seen.PrimaryAnswered")
     assert asked.time_us == at(1, "10:05:02.84")
-    assert (asked.values["reachable"], asked.values["covering_name"], asked.values["remakeable"]) == (1, "", 0)
-    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [(limit, Kind.INCREMENTAL)]
+    assert (
+        asked.values["reachable"],
+        asked.values["covering_name"],
+        asked.values["remakeable"],
+    ) == (1, "", 0)
+    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [
+        (limit, Kind.INCREMENTAL)
+    ]
     size = -(-20_000_000 * limit // (300 * SECOND)) * 6 // 10
     landed = limit + ceil_div(size, 191_000_000) + ceil_div(8 * size, 200_000_000)
     assert peak_us(result) == landed - at(1, "09:55") == 1_268_771_368
@@ -219,8 +266,14 @@ def test_a_missing_file_before_an_idle_time_is_noticed_by_the_empty_logs_behind_
     result = fault("missing_file_before_idle")
     limit = at(1, "01:20:02")
     assert alerts(result)[0][:2] == (limit, 1) and "missing transaction log" in texts(result)[0]
-    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [(limit, Kind.INCREMENTAL)]
-    assert peak_us(result) == limit + ceil_div(156_000_000, 191_000_000) + 6_240_000 - at(1, "01:00") == 1_209_056_754
+    assert [(r.time_us, r.values["kind"]) for r in rows(result, "seen.TakeBackup")] == [
+        (limit, Kind.INCREMENTAL)
+    ]
+    assert (
+        peak_us(result)
+        == limit + ceil_div(156_000_000, 191_000_000) + 6_240_000 - at(1, "01:00")
+        == 1_209_056_754
+    )
     assert failover(result)["transactions_lost"] == 0
 
 
@@ -229,12 +282,18 @@ def test_late_file_is_waited_for() -> None:
     name = log_name("10:00")
     assert times(result, "truth.landed", name=name) == [at(1, "10:12:02.8")]
     (asked, *_) = rows(result, "seen.PrimaryAnswered")
-    assert (asked.time_us, asked.values["covering_name"], asked.values["copying"]) == (at(1, "10:05:02.84"), name, 1)
+    assert (asked.time_us, asked.values["covering_name"], asked.values["copying"]) == (
+        at(1, "10:05:02.84"),
+        name,
+        1,
+    )
     assert rows(result, "seen.Recopy") == []
     assert rows(result, "seen.TakeBackup") == []
     assert peak_us(result) == 1_022_800_000
     assert alerts(result) == []
-    restored = [r.values["name"] for r in rows(result, "seen.Restored") if r.time_us > at(1, "10:00")]
+    restored = [
+        r.values["name"] for r in rows(result, "seen.Restored") if r.time_us > at(1, "10:00")
+    ]
     assert restored == sorted(restored)  # in order all the same
 
 
@@ -243,7 +302,10 @@ def test_an_older_version_is_told_by_its_properties() -> None:
     name = log_name("10:00")
     (failed,) = rows(result, "seen.ValidationFailed")
     assert (failed.time_us, failed.values["name"]) == (at(1, "10:00:02.84"), name)
-    assert (failed.values["outcome"], failed.values["error_number"]) == ("properties_mismatch", 60002)
+    assert (failed.values["outcome"], failed.values["error_number"]) == (
+        "properties_mismatch",
+        60002,
+    )
     assert times(result, "seen.Recopy", name=name) == [at(1, "10:00:02.84")]
     assert [r.values["intact"] for r in rows(result, "truth.landed", name=name)] == [0, 1]
     told = [r.values["modified_utc_us"] for r in rows(result, "seen.Landed", name=name)]
@@ -252,19 +314,28 @@ def test_an_older_version_is_told_by_its_properties() -> None:
     assert alerts(result) == []
 
 
-def test_an_older_version_passes_the_hash_alone_and_is_found_when_the_chain_does_not_go_on() -> None:
+def test_an_older_version_passes_the_hash_alone_and_is_found_when_the_chain_does_not_go_on() -> (
+    None
+):
     result = fault("older_version_hash_only")
     name = log_name("10:00")
     assert rows(result, "seen.ValidationFailed") == []
     first, second = [r for r in rows(result, "seen.Validated") if r.values["name"] == name]
     assert first.time_us == at(1, "10:00:02.84")
-    before = next(r for r in rows(result, "seen.Validated") if r.values["name"] == log_name("09:55"))
+    before = next(
+        r for r in rows(result, "seen.Validated") if r.values["name"] == log_name("09:55")
+    )
     header = ("header.backup_id", "header.first_lsn", "header.last_lsn")
     assert [first.values[f] for f in header] == [before.values[f] for f in header]  # it is that one
     assert second.values["header.first_lsn"] == before.values["header.last_lsn"]
     assert times(result, "seen.Recopy", name=name) == [at(1, "10:05:02.84")]
-    restored = [r.values["name"] for r in rows(result, "seen.Restored") if at(1, "09:54") < r.time_us < at(1, "10:07")]
-    assert restored == [log_name("09:55"), name, log_name("10:05")]  # what had been restored was not read again
+    restored = [
+        r.values["name"]
+        for r in rows(result, "seen.Restored")
+        if at(1, "09:54") < r.time_us < at(1, "10:07")
+    ]
+    # what had been restored was not read again
+    assert restored == [log_name("09:55"), name, log_name("10:05")]
     assert peak_us(result) == 603_640_000
     assert alerts(result) == []
 
@@ -276,11 +347,18 @@ def test_paused_backups() -> None:
     minutes = [15 + 5 * n for n in range(7)]
     # a restore ends 1.1 s after its log landed, so a whole minute less has passed since then
     assert alerts(result) == [
-        (t, 2, "critical" if t - first >= 30 * MINUTE else "error", m - 1) for t, m in zip(told, minutes, strict=True)
+        (t, 2, "critical" if t - first >= 30 * MINUTE else "error", m - 1)
+        for t, m in zip(told, minutes, strict=True)
     ]
-    assert [m for t, m in zip(texts(result), minutes, strict=True) if f"[{m}] minutes" not in t] == []
-    assert {r.values["jobs_paused"] for r in rows(result, "seen.PrimaryAnswered")} == {"upgrade", ""}
-    assert len(rows(result, "truth.backup_skipped", reason="paused: upgrade")) == 8  # 10:00 to 10:35
+    assert [
+        m for t, m in zip(texts(result), minutes, strict=True) if f"[{m}] minutes" not in t
+    ] == []
+    assert {r.values["jobs_paused"] for r in rows(result, "seen.PrimaryAnswered")} == {
+        "upgrade",
+        "",
+    }
+    # 10:00 to 10:35
+    assert len(rows(result, "truth.backup_skipped", reason="paused: upgrade")) == 8
     (fat,) = rows(result, "truth.backup_finished", name=log_name("10:40"))
     assert fat.values["nominal_bytes"] == 180_000_000
     assert peak_us(result) == 2_725_200_000
@@ -289,23 +367,35 @@ def test_paused_backups() -> None:
 
 def test_index_maintenance() -> None:
     result = fault("index_maintenance")
-    backup, transfer = ceil_div(3_520_000_000, 169_000_000), ceil_div(8 * 3_520_000_000, 200_000_000)
+    backup, transfer = (
+        ceil_div(3_520_000_000, 169_000_000),
+        ceil_div(8 * 3_520_000_000, 200_000_000),
+    )
     assert peak_us(result) == 300 * SECOND + backup + transfer == 461_628_403
     (total,) = rows(result, "truth.commits_total")
     assert total.values["maintenance_bytes"] == 3_500_000_000
     assert total.values["user_bytes"] == 288 * 20_000_000
 
 
-# ---- the manager ----------------------------------------------------------------------------------------------------
+# ---- the manager
 def test_manager_crash_in_mid_restore_counts_every_read() -> None:
     result = fault("manager_crash")
     name = log_name("10:00")
-    attempts = [(r.time_us, r.values["attempts"]) for r in rows(result, "seen.RenameWorkingCopy", name=name)]
-    assert attempts == [(at(1, "10:00:02.84"), 1), (at(1, "10:00:33.24"), 2), (at(1, "10:01:03.94"), 3)]
-    saved = [(r.seq, r.values["value"]) for r in rows(result, "seen.Save", key=f"attempts/crm/{name}")]
+    attempts = [
+        (r.time_us, r.values["attempts"]) for r in rows(result, "seen.RenameWorkingCopy", name=name)
+    ]
+    assert attempts == [
+        (at(1, "10:00:02.84"), 1),
+        (at(1, "10:00:33.24"), 2),
+        (at(1, "10:01:03.94"), 3),
+    ]
+    saved = [
+        (r.seq, r.values["value"]) for r in rows(result, "seen.Save", key=f"attempts/crm/{name}")
+    ]
     read = [r.seq for r in rows(result, "seen.Restore", name=name)]
     assert [value for _, value in saved if value] == ["1", "2", "3"]
-    assert all(save < seq for (save, _), seq in zip(saved, read, strict=False))  # durable before the read
+    # durable before the read
+    assert all(save < seq for (save, _), seq in zip(saved, read, strict=False))
     assert [r.values["up"] for r in rows(result, "truth.manager")] == [1, 0, 1, 0, 1]
     assert len(rows(result, "truth.restored", file=log_cut(result, at(1, "10:00")))) == 1
     assert peak_us(result) == QUIET_PEAK
@@ -323,7 +413,7 @@ def test_a_crash_while_no_logs_come_forgets_neither_the_silence_nor_the_alert() 
     assert minutes == [15, 20, 25, 30] + [32 + 5 * n for n in range(19)]
 
 
-# ---- the primary dies, or is told to go -----------------------------------------------------------------------------
+# ---- the primary dies, or is told to go
 def through_the_pipe(size: int) -> int:
     """Backup, link, hash and restore of one log."""
     rates = ((size, 10_000_000), (8 * size, 200_000_000), (size, 500_000_000), (size, 356_000_000))
@@ -345,11 +435,15 @@ def test_lose_database_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "silent", "fails_over"), [("sql1", "1", True), ("sql2", "all", False), ("sql2", "1", True)]
+    ("machine", "silent", "fails_over"),
+    [("sql1", "1", True), ("sql2", "all", False), ("sql2", "1", True)],
 )
-def test_one_lost_database_silences_its_machine_and_machines_decide(tmp_path: Path, machine: str, silent: str, fails_over: bool) -> None:
-    """The service fails over as a whole, when so many machines are silent. Where that is not enough, the silence of the
-    logs is told."""
+def test_one_lost_database_silences_its_machine_and_machines_decide(
+    tmp_path: Path, machine: str, silent: str, fails_over: bool
+) -> None:
+    """The service fails over as a whole, when so many machines are silent. Where that is not
+    enough, the silence of the logs is told.
+    """
     path = tmp_path / "two.yaml"
     path.write_text(f"""
 extends: {SCENARIOS}/faults/lose_database.yaml
@@ -362,7 +456,9 @@ events:
   - {{at: "Mon 10:03", lose: {{what: database, database: crm}}}}
 """)
     result = run(load_scenario(path, allow_outside=True))
-    assert {r.values["database"] for r in rows(result, "seen.Recovered")} == ({"crm", "erp", "other"} if fails_over else set())
+    assert {r.values["database"] for r in rows(result, "seen.Recovered")} == (
+        {"crm", "erp", "other"} if fails_over else set()
+    )
     told = {(r.values["database"], r.values["event_id"]) for r in rows(result, "seen.RaiseAlert")}
     assert fails_over or told == {("crm", 2)}
 
@@ -373,17 +469,23 @@ def test_a_tail_that_is_cut_off_is_taken_again() -> None:
     assert (found["data_loss_us"], found["transactions_lost"]) == (0, 0)
     assert [r.values["reason"] for r in rows(result, "seen.TailFailed")] == ["cut off"]
     assert len(rows(result, "seen.TakeTail")) == 2
-    assert found["outage_us"] == failover(fault("lose_database"))["outage_us"] + ceil_div(6_000_000, 10_000_000)
+    assert found["outage_us"] == failover(fault("lose_database"))["outage_us"] + ceil_div(
+        6_000_000, 10_000_000
+    )
 
 
 def test_lose_host_saves_what_lies_in_the_share() -> None:
     result = fault("lose_host")
     found = failover(result)
     assert (found["class"], found["data_loss_us"]) == ("host", 30 * SECOND)
-    assert [r.values["reason"] for r in rows(result, "seen.TailFailed")] == ["host lost: the log cannot be read"]
+    assert [r.values["reason"] for r in rows(result, "seen.TailFailed")] == [
+        "host lost: the log cannot be read"
+    ]
     landed = at(1, "10:00:02") + 80 * SECOND
     assert times(result, "truth.landed", name=log_name("10:00")) == [landed]
-    restored = landed + ceil_div(20_000_000, 500_000_000) + SECOND + ceil_div(20_000_000, 356_000_000)
+    restored = (
+        landed + ceil_div(20_000_000, 500_000_000) + SECOND + ceil_div(20_000_000, 356_000_000)
+    )
     assert times(result, "truth.promoted") == [restored + RECOVER]
 
 
@@ -437,7 +539,11 @@ def test_damaged_logs_that_a_drain_leaves_behind_are_told_with_all_that_is_lost_
     found = failover(result)
     assert found["data_loss_us"] == at(1, "10:12") - at(1, "09:45")
     (recovering,) = times(result, "seen.EnterPhase", phase="recovering")
-    assert [(t, event) for t, event, *_ in alerts(result)] == [(at(1, "10:12:51"), 12), (recovering, 3), (recovering, 6)]
+    assert [(t, event) for t, event, *_ in alerts(result)] == [
+        (at(1, "10:12:51"), 12),
+        (recovering, 3),
+        (recovering, 6),
+    ]
     assert log_name("09:50") in texts(result)[1]
     assert "without [5] files: [0] still on their way, [5] here" in texts(result)[2]
 
@@ -450,18 +556,27 @@ def test_a_planned_failover_loses_nothing_of_a_database_without_logs() -> None:
     size = 2_000_000 * (at(1, "10:33:05") - at(1, "01:00")) // (300 * SECOND) * 6 // 10
     (taken,) = times(result, "seen.BackupTaken")
     assert abs(taken - at(1, "10:33:05") - ceil_div(size, 191_000_000)) <= 1
-    assert [r.values["replace"] for r in rows(result, "seen.Restore") if r.time_us >= taken] == [0, 0]
+    assert [r.values["replace"] for r in rows(result, "seen.Restore") if r.time_us >= taken] == [
+        0,
+        0,
+    ]
     assert alerts(result) == []
 
 
 def held_back(name: str, state: str, last: str, landed: str) -> Result:
-    """Eight logs wait in that state after the last that went in time; the next lands when they may go on."""
+    """Eight logs wait in that state after the last that went in time; the next lands when they may
+    go on.
+    """
     result = fault(name)
     cut = at(1, last)
-    assert times(result, "truth.file_state", state=state) == [cut + 2 * SECOND + n * 5 * MINUTE for n in range(1, 9)]
+    assert times(result, "truth.file_state", state=state) == [
+        cut + 2 * SECOND + n * 5 * MINUTE for n in range(1, 9)
+    ]
     assert peak_us(result) == at(1, landed) - cut
     first = cut + 2_800_000 + 15 * MINUTE
-    assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [(first + n * 5 * MINUTE, 2) for n in range(6)]
+    assert [(t, event_id) for t, event_id, _, _ in alerts(result)] == [
+        (first + n * 5 * MINUTE, 2) for n in range(6)
+    ]
     return result
 
 
@@ -472,14 +587,18 @@ def test_replication_off() -> None:
 def test_staging_full() -> None:
     result = held_back("staging_full", "staging", "10:00", "10:40:08.8")
     (ledger,) = explain_at(result.journal, result.scenario, at(1, "10:39"), 0)
-    assert ("staging full (event 1)", "nothing more can be staged") in [(line.cause, line.detail) for line in ledger.lines]
+    assert ("staging full (event 1)", "nothing more can be staged") in [
+        (line.cause, line.detail) for line in ledger.lines
+    ]
 
 
 def test_disk_full() -> None:
     result = fault("disk_full")
     failed = rows(result, "truth.backup_failed")
     assert {r.values["number"] for r in failed} == {3202}
-    assert [r.time_us for r in failed if not r.time_us % (5 * MINUTE)] == [at(1, "10:00") + n * 5 * MINUTE for n in range(6)]
+    assert [r.time_us for r in failed if not r.time_us % (5 * MINUTE)] == [
+        at(1, "10:00") + n * 5 * MINUTE for n in range(6)
+    ]
     assert peak_us(result) == at(1, "10:30:19.6") - at(1, "09:55")
     assert {event_id for _, event_id, _, _ in alerts(result)} == {2, 9}
 
@@ -487,8 +606,14 @@ def test_disk_full() -> None:
 def test_log_full() -> None:
     result = fault("log_full")
     spans = [(r.time_us, r.values["transactions"]) for r in rows(result, "truth.writes", refused=0)]
-    assert spans == [(at(1, "10:05:01.4"), 914), *((at(1, "10:10:01.4") + n * 5 * MINUTE, 900) for n in range(3))]
+    assert spans == [
+        (at(1, "10:05:01.4"), 914),
+        *((at(1, "10:10:01.4") + n * 5 * MINUTE, 900) for n in range(3)),
+    ]
     full = times(result, "truth.writes", refused=1)
-    assert full == [at(1, "10:03:30"), *(at(1, "10:08:31.4") + 10 + n * 5 * MINUTE for n in range(3))]
+    assert full == [
+        at(1, "10:03:30"),
+        *(at(1, "10:08:31.4") + 10 + n * 5 * MINUTE for n in range(3)),
+    ]
     assert result.summary["writes_refused"]["time_us"] == 361_400_000 - 30
     assert {event_id for _, event_id, _, _ in alerts(result)} == {10}

@@ -1,4 +1,6 @@
-"""Built-in log shipping on the same luck: what it would have told, held against the same danger; the README's table."""
+"""Built-in log shipping on the same luck: what it would have told, held against the same danger;
+the README's table.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ POLICIES = ("bridge", "skip_ahead", "resync", "incumbent")
 
 
 def test_it_tells_when_the_alert_job_runs_after_its_thresholds() -> None:
-    """Backups paused from 09:58 to 10:38: the last log, of 09:55, was finished at 09:55:02 and restored 1.9 s later. A restore
-    alert is due 45 min after that, and the next log of 10:40 is restored before; a backup alert comes never."""
+    """Backups paused from 09:58 to 10:38: the last log, of 09:55, was finished at 09:55:02 and
+    restored 1.9 s later. A restore alert is due 45 min after that, and the next log of 10:40 is
+    restored before; a backup alert comes never.
+    """
     result = ran("faults/paused_backups")
     assert incumbent_alerts(result.journal, result.scenario) == []
     longer = ran("faults/dead_alert_channel", "events.1.paused_backups.duration=3 h")
@@ -31,7 +35,10 @@ def test_it_tells_when_the_alert_job_runs_after_its_thresholds() -> None:
 
 def test_it_is_late_where_we_are_in_time() -> None:
     ours = ran("policies/bridge")
-    assert (judge(ours.journal, ours.scenario).missed, judge_incumbent(ours.journal, ours.scenario).missed) == (0, 5)
+    assert (
+        judge(ours.journal, ours.scenario).missed,
+        judge_incumbent(ours.journal, ours.scenario).missed,
+    ) == (0, 5)
     theirs = ran("policies/incumbent")
     quality = judge_incumbent(theirs.journal, theirs.scenario)
     assert (quality.due, quality.late, quality.missed, quality.false) == (8, 5, 0, 0)

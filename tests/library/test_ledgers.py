@@ -1,4 +1,6 @@
-"""What a ledger calls the reason of a loss, an exposure, an outage or a lag: whole runs, each with what is right by hand."""
+"""What a ledger calls the reason of a loss, an exposure, an outage or a lag: whole runs, each with
+what is right by hand.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,14 @@ LOGS = "{size: 50 GB, full: daily 01:00, differential: none, log: every 5 min}"
 FULLS = "{size: 50 GB, full: daily 01:00, differential: none, log: none}"
 
 
-def of(tmp_path: Path, crm: str, *events: str, run_for: str = "2 days", sets: tuple[str, ...] = ()) -> Result:
+def of(
+    tmp_path: Path, crm: str, *events: str, run_for: str = "2 days", sets: tuple[str, ...] = ()
+) -> Result:
     path = tmp_path / "scenario.yaml"
-    path.write_text(PLAIN.format(run_for=run_for, crm=crm, events="\n".join(f"  - {{{e}}}" for e in events)), encoding="utf-8")
+    path.write_text(
+        PLAIN.format(run_for=run_for, crm=crm, events="\n".join(f"  - {{{e}}}" for e in events)),
+        encoding="utf-8",
+    )
     return run(load_scenario(path, list(sets)))
 
 
@@ -53,7 +60,7 @@ def exposure(result: Result, t_us: int, database: int = 0) -> dict[str, int]:
     return causes(explain_at(leg.journal, leg.scenario, t_us, database)[0])
 
 
-# ---- backups that were made and held nothing -----------------------------------------------------------------------------
+# ---- backups that were made and held nothing
 def test_empty_fulls_are_named() -> None:
     result = ran("faults/empty_fulls_then_a_loss")
     end = HOUR + ceil_div(50_000_000_000, 191_000_000)
@@ -80,10 +87,15 @@ def test_empty_logs_are_named_and_another_database_s_are_not(tmp_path: Path) -> 
     assert not any("empty" in cause for cause in loss(result, 1))
 
 
-# ---- backups that were not made --------------------------------------------------------------------------------------------
+# ---- backups that were not made
 def test_fulls_that_were_paused_or_cut_off_are_named(tmp_path: Path) -> None:
     paused = "at: Tue 00:50, paused_backups: {database: crm, duration: 1 h}"
-    assert loss(of(tmp_path, FULLS, paused, "at: Tue 12:00, lose: host"))["full backups paused (event 1)"] == 11 * HOUR
+    assert (
+        loss(of(tmp_path, FULLS, paused, "at: Tue 12:00, lose: host"))[
+            "full backups paused (event 1)"
+        ]
+        == 11 * HOUR
+    )
 
 
 def test_a_log_that_waits_for_a_full_is_said_to_wait(tmp_path: Path) -> None:
@@ -92,29 +104,41 @@ def test_a_log_that_waits_for_a_full_is_said_to_wait(tmp_path: Path) -> None:
     assert found == {"log interval": 5 * MINUTE, "log backup waits": 30 * MINUTE}
 
 
-# ---- what was there and was lost -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("wiped", ["operator_mistake: wipes the secondary host", "lose_secondary: 1 h"])
+# ---- what was there and was lost
+@pytest.mark.parametrize(
+    "wiped", ["operator_mistake: wipes the secondary host", "lose_secondary: 1 h"]
+)
 def test_what_was_wiped_is_not_called_landed(tmp_path: Path, wiped: str) -> None:
     result = of(tmp_path, LOGS, f"at: Mon 10:00, {wiped}")
     found = exposure(result, 10 * HOUR + MINUTE)
     assert not any(cause.endswith("not restored") for cause in found)
     assert found["landed whole, lost later (event 1)"] > 9 * HOUR
-    waits = [cause for cause in found if cause.startswith(("waits for a re-seed (event 1)", "re-seed: "))]
+    waits = [
+        cause for cause in found if cause.startswith(("waits for a re-seed (event 1)", "re-seed: "))
+    ]
     assert waits
     later = exposure(result, 10 * HOUR + 90 * MINUTE)
     if later:
-        assert any(cause.startswith("re-seed: full") for cause in later) or max(later.values()) < HOUR
+        assert (
+            any(cause.startswith("re-seed: full") for cause in later) or max(later.values()) < HOUR
+        )
 
 
 def test_a_file_deleted_before_it_was_copied_is_a_hole(tmp_path: Path) -> None:
     cut = "at: Mon 10:04, link_outage: 30 min"
-    clean = "at: Mon 10:20, careless_clean_up: {where: primary, database: crm, kind: log, older_than: 0 s}"
+    clean = (
+        "at: Mon 10:20, careless_clean_up: {where: primary, database: crm, kind: log, "
+        "older_than: 0 s}"
+    )
     found = exposure(of(tmp_path, LOGS, cut, clean), 10 * HOUR + 33 * MINUTE)
     assert any(cause.startswith("hole in the chain (event 2)") for cause in found)
 
 
 def test_an_outage_that_waits_for_a_re_seed_is_not_detection(tmp_path: Path) -> None:
-    wiped, lost = "at: Mon 10:00, operator_mistake: wipes the secondary host", "at: Mon 10:01, lose: site"
+    wiped, lost = (
+        "at: Mon 10:00, operator_mistake: wipes the secondary host",
+        "at: Mon 10:01, lose: site",
+    )
     leg = of(tmp_path, LOGS, wiped, lost, run_for="12 h").whole.legs[0]
     outage = explain_failover(leg.journal, leg.scenario, 1)[1]
     assert sum(line.duration_us for line in outage.lines if line.cause == "detect") == 30 * SECOND
@@ -122,10 +146,17 @@ def test_an_outage_that_waits_for_a_re_seed_is_not_detection(tmp_path: Path) -> 
     assert "re-seed" in waits.detail
 
 
-# ---- after an outage -------------------------------------------------------------------------------------------------------
+# ---- after an outage
 def test_files_that_queue_after_an_outage_do_not_back_off(tmp_path: Path) -> None:
-    """One slot, 2 h of logs of 20 MB over 2 Mbit/s, 80 s each: the last of them waits for the others."""
-    slow = ("link.bandwidth=2 Mbit/s", "replication.slots=1", "databases.crm.log_volume=20 MB per 5 min", "databases.crm.full=none")
+    """One slot, 2 h of logs of 20 MB over 2 Mbit/s, 80 s each: the last of them waits for the
+    others.
+    """
+    slow = (
+        "link.bandwidth=2 Mbit/s",
+        "replication.slots=1",
+        "databases.crm.log_volume=20 MB per 5 min",
+        "databases.crm.full=none",
+    )
     alone = LOGS.replace("full: daily 01:00", "full: none")
     result = of(tmp_path, alone, "at: Mon 10:04, link_outage: 2 h", sets=slow)
     found = exposure(result, 12 * HOUR + 20 * MINUTE)
@@ -133,7 +164,7 @@ def test_files_that_queue_after_an_outage_do_not_back_off(tmp_path: Path) -> Non
     assert found.get("replicator back-off", 0) <= 3 * MINUTE
 
 
-# ---- replay lag --------------------------------------------------------------------------------------------------------------
+# ---- replay lag
 def test_replay_lag_says_what_a_log_waits_for(tmp_path: Path) -> None:
     read = "at: Mon 10:03, readers: {database: crm, duration: 40 min}"
     leg = of(tmp_path, LOGS, read).whole.legs[0]
@@ -152,7 +183,9 @@ def test_a_replay_delay_is_no_part_of_the_lag(tmp_path: Path) -> None:
 
 
 def test_explain_prints_the_lag_and_each_stretch(tmp_path: Path) -> None:
-    result = of(tmp_path, LOGS, "at: Mon 10:03, readers: {database: crm, duration: 40 min}", run_for="12 h")
+    result = of(
+        tmp_path, LOGS, "at: Mon 10:03, readers: {database: crm, duration: 40 min}", run_for="12 h"
+    )
     folder = tmp_path / "results"
     write_results(result, folder)
     text = explain(folder, lag="10 h 30 min 30 s")
@@ -163,7 +196,10 @@ def test_explain_prints_the_lag_and_each_stretch(tmp_path: Path) -> None:
 
 def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) -> None:
     """They count for nothing, so the list must not show them as the others."""
-    events = ("at: 'Mon 10:00', paused_backups: {database: crm, duration: 1 h}", "at: 'Mon 10:00', dead_alert_channel: {duration: 20 min}")
+    events = (
+        "at: 'Mon 10:00', paused_backups: {database: crm, duration: 1 h}",
+        "at: 'Mon 10:00', dead_alert_channel: {duration: 20 min}",
+    )
     result = of(tmp_path, LOGS, *events, run_for="12 h")
     write_results(result, tmp_path / "out")
     listed = alerts_of(tmp_path / "out").splitlines()

@@ -1,4 +1,6 @@
-"""A wrong change, and a failover that stops before it or keeps it (W3, as far as a delayed standby goes)."""
+"""A wrong change, and a failover that stops before it or keeps it (W3, as far as a delayed standby
+goes).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def outcome(tmp_path: Path, text: str) -> Result:
 
 
 def test_stopping_before_the_mistake_loses_what_came_after_it_and_no_more() -> None:
-    """The primary is fenced 5 s after the order, at 15:30:05; the copy holds all before 14:00:00."""
+    """The primary is fenced 5 s after the order, at 15:30:05; the copy holds all before
+    14:00:00.
+    """
     result = ran("faults/mistake")
     (failover,) = result.summary["failovers"]
     assert failover["data_loss_us"] == 90 * MIN + 5_000_000
@@ -38,7 +42,8 @@ def test_stopping_before_the_mistake_loses_what_came_after_it_and_no_more() -> N
     assert result.summary["violations"] == []
     promoted = next(result.journal.rows("truth.promoted")).values
     wrong = next(result.journal.rows("truth.mistake")).values
-    assert promoted["commits"] == wrong["commit"]  # everything before it, and it is the first that is missing
+    # everything before it, and it is the first that is missing
+    assert promoted["commits"] == wrong["commit"]
     (line,) = failover["loss_ledger"]["lines"]
     assert line["cause"] == "stopped before an instant"
 
@@ -52,7 +57,10 @@ def test_replaying_everything_loses_nothing_and_keeps_the_mistake() -> None:
 @pytest.mark.parametrize("point", ["Mon 14:02:30", "Mon 14:00", "14 h 4 min 59 s", "Mon 14:05"])
 def test_any_instant_is_met_to_the_commit(tmp_path: Path, point: str) -> None:
     """In the middle of a log, and at its edge."""
-    events = f"events: [{{at: Mon 15:30, order_failover: {{by: dba, planned: false, stop_before: {point}}}}}]\n"
+    events = (
+        f"events: [{{at: Mon 15:30, order_failover: {{by: dba, planned: false, stop_before: "
+        f"{point}}}}}]\n"
+    )
     result = outcome(tmp_path, BASE + "replay: {delay: 3 h}\n" + events)
     assert result.summary["violations"] == []
     ordered = next(result.journal.rows("truth.stop_ordered")).values
@@ -90,12 +98,15 @@ events:
 
 
 def test_only_the_database_that_is_named_stops(tmp_path: Path) -> None:
-    text = BASE.replace("link:", "  crm: {size: 5 GB, full: none, differential: none}\nlink:") + """
+    text = (
+        BASE.replace("link:", "  crm: {size: 5 GB, full: none, differential: none}\nlink:")
+        + """
 replay: {delay: 3 h}
 events:
   - {at: Mon 14:00, mistake: app}
   - {at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake, database: app}}
 """
+    )
     result = outcome(tmp_path, text)
     assert result.summary["violations"] == []
     losses = {d["name"]: d["data_loss_us"] for d in result.summary["failovers"][0]["databases"]}
@@ -135,13 +146,27 @@ events:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{at: Mon 15:30, order_failover: {by: dba, stop_before: Mon 14:00}}", "write planned: false"),
-        ("{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake}}", "no event 'mistake'"),
-        ("{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: noon}}", "is not an instant"),
-        ("{at: Mon 15:30, order_failover: {by: dba, database: app}}", "with database write stop_before"),
+        (
+            "{at: Mon 15:30, order_failover: {by: dba, stop_before: Mon 14:00}}",
+            "write planned: false",
+        ),
+        (
+            "{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake}}",
+            "no event 'mistake'",
+        ),
+        (
+            "{at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: noon}}",
+            "is not an instant",
+        ),
+        (
+            "{at: Mon 15:30, order_failover: {by: dba, database: app}}",
+            "with database write stop_before",
+        ),
     ],
 )
-def test_what_makes_no_sense_is_refused_when_it_is_read(tmp_path: Path, line: str, told: str) -> None:
+def test_what_makes_no_sense_is_refused_when_it_is_read(
+    tmp_path: Path, line: str, told: str
+) -> None:
     with pytest.raises(InputError, match=told):
         outcome(tmp_path, f"{BASE}events: [{line}]\n")
 
@@ -157,14 +182,16 @@ def test_engines_that_cannot_stop_in_a_log_are_named(tmp_path: Path) -> None:
     [
         "{side: primary, ahead: 7 min, duration: 12 h}",
         "{side: primary, behind: 7 min, duration: 12 h}",
-        "{side: primary, ahead: 7 min, duration: 6 h}",  # set right between the mistake and the order
+        # set right between the mistake and the order
+        "{side: primary, ahead: 7 min, duration: 6 h}",
         "{side: primary, behind: 7 min, duration: 6 h}",
         "{side: secondary, behind: 7 min, duration: 12 h}",
     ],
 )
 def test_a_wrong_clock_moves_no_mistake(tmp_path: Path, clock: str) -> None:
-    """The instant is read from the log, whose clock stamped it: what was committed before the mistake is kept, and it is
-    not."""
+    """The instant is read from the log, whose clock stamped it: what was committed before the
+    mistake is kept, and it is not.
+    """
     events = (
         f"events:\n  - {{at: Mon 09:00, wrong_clock: {clock}}}\n"
         "  - {at: Mon 14:01, mistake: app}\n"
@@ -180,13 +207,18 @@ def test_a_wrong_clock_moves_no_mistake(tmp_path: Path, clock: str) -> None:
 
 @pytest.mark.parametrize(("size", "ordered"), [("10 GB", "14:45"), ("50 GB", "14:41")])
 def test_a_copy_that_is_rebuilt_keeps_its_delay(tmp_path: Path, size: str, ordered: str) -> None:
-    """The standby is dropped after the mistake. An incremental of 14:00, which holds the mistake, lies here; the copy is
-    restored without it, and the order that comes after the rebuild, or in its middle, gets rid of the mistake."""
+    """The standby is dropped after the mistake. An incremental of 14:00, which holds the mistake,
+    lies here; the copy is restored without it, and the order that comes after the rebuild, or in
+    its middle, gets rid of the mistake.
+    """
     text = (
         f"run_for: 2 days\nlink: {{bandwidth: 200 Mbit/s}}\nreplay: {{delay: 3 h}}\ndatabases:\n"
-        f"  app: {{size: {size}, log_volume: 20 MB per 5 min, full: daily 01:00, differential: every 2 h, log: every 5 min}}\n"
-        "events:\n  - {at: Tue 13:01, mistake: app}\n  - {at: Tue 14:40, standby_broken: {database: app, how: dropped}}\n"
-        f"  - {{at: Tue {ordered}, order_failover: {{by: dba, planned: false, stop_before: mistake}}}}\n"
+        f"  app: {{size: {size}, log_volume: 20 MB per 5 min, full: daily 01:00, "
+        f"differential: every 2 h, log: every 5 min}}\n"
+        "events:\n  - {at: Tue 13:01, mistake: app}\n  - {at: Tue 14:40, standby_broken: "
+        "{database: app, how: dropped}}\n"
+        f"  - {{at: Tue {ordered}, order_failover: {{by: dba, planned: false, "
+        f"stop_before: mistake}}}}\n"
     )
     result = outcome(tmp_path, text)
     assert result.summary["violations"] == []

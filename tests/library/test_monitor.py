@@ -1,4 +1,6 @@
-"""The monitor on a third machine: it tells when the recovery manager is dead or restores nothing, and no text is untrue."""
+"""The monitor on a third machine: it tells when the recovery manager is dead or restores nothing,
+and no text is untrue.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def test_a_restore_job_that_is_off_is_told_of_by_both_and_a_failover_replays_wit
     found = failover(result)
     assert found["data_loss_us"] == 2 * MINUTE
     assert abs(found["phases_us"]["drain"] - 84 * 1_056_180) < SECOND
-    assert {a["source"] for a in result.summary["alerts"]["list"]} == {"DR Log Replay", "DR Monitor"}
+    assert {a["source"] for a in result.summary["alerts"]["list"]} == {
+        "DR Log Replay",
+        "DR Monitor",
+    }
 
 
 def test_of_a_dead_manager_only_the_monitor_tells() -> None:
@@ -56,16 +61,22 @@ events:
 """)  # fmt: skip
     assert {r.values["database"] for r in rows(result, "seen.MonitorAlert")} == {"a"}
     assert told(result)[0] == at(1, "06:46") and told(result)[-1] <= at(1, "09:02")
-    restored = {i: [t for t, r in ((r.time_us, r) for r in rows(result, "truth.restored")) if r.entity == i] for i in (0, 1)}
+    restored = {
+        i: [t for t, r in ((r.time_us, r) for r in rows(result, "truth.restored")) if r.entity == i]
+        for i in (0, 1)
+    }
     between = [t for t in restored[0] if at(1, "06:02") < t < at(1, "09:02")]
-    assert between == [] and len([t for t in restored[1] if at(1, "06:02") < t < at(1, "09:02")]) == 36
+    assert (
+        between == [] and len([t for t in restored[1] if at(1, "06:02") < t < at(1, "09:02")]) == 36
+    )
     assert len(restored[0]) == len(restored[1])
 
 
 def test_two_reasons_for_a_job_to_be_off_end_with_the_second() -> None:
     result = ran(
         "faults/base",
-        "events=[{at: Mon 06:02, restore_job_off: {duration: 2 h}}, {at: Mon 07:02, restore_job_off: {database: crm, duration: 2 h}}]",
+        "events=[{at: Mon 06:02, restore_job_off: {duration: 2 h}}, {at: Mon 07:02, "
+        "restore_job_off: {database: crm, duration: 2 h}}]",
     )
     assert [t for t in times(result, "truth.restored") if at(1, "06:02") < t < at(1, "09:02")] == []
     assert any(t < at(1, "09:04") for t in times(result, "truth.restored") if t > at(1, "09:02"))
@@ -74,13 +85,14 @@ def test_two_reasons_for_a_job_to_be_off_end_with_the_second() -> None:
 def test_a_dead_channel_delivers_neither() -> None:
     result = ran(
         "faults/base", "manager.restart_after=8 h",
-        "events=[{at: Mon 06:00, dead_alert_channel: {duration: 3 h}}, {at: Mon 06:02, manager_crash: {}}]",
+        "events=[{at: Mon 06:00, dead_alert_channel: {duration: 3 h}}, {at: Mon 06:02, "
+            "manager_crash: {}}]",
     )  # fmt: skip
     heard = [a["time_us"] for a in result.summary["alerts"]["list"]]
     assert told(result)[0] == at(1, "06:46") and heard[0] > at(1, "09:00")
 
 
-# ---- quiet where there is nothing to tell -----------------------------------------------------------------------------------
+# ---- quiet where there is nothing to tell
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -88,7 +100,12 @@ def test_a_dead_channel_delivers_neither() -> None:
         ("databases.crm.log=every 1 h",),
         ("databases.crm.log=every 2 h",),
         ("databases.crm.log_volume=0 MB per 5 min",),
-        ("databases.crm.log=none", "databases.crm.incremental=daily 01:00", "databases.crm.full=weekly Mon 03:00", "run_for=8 days"),
+        (
+            "databases.crm.log=none",
+            "databases.crm.incremental=daily 01:00",
+            "databases.crm.full=weekly Mon 03:00",
+            "run_for=8 days",
+        ),
         ("replay.delay=3 h",),
         ("replay.every=30 min",),
         ("engine.imitates=postgres",),
@@ -109,7 +126,7 @@ replication: {staging: 1 TB}
     assert told(result) == []
 
 
-# ---- true in words ------------------------------------------------------------------------------------------------------------
+# ---- true in words
 WORDS = {
     OUT_OF_SYNC: (r"No restore was performed for (\d+) minutes", "truth.restored"),
     BACKUP_OVERDUE: (r"operation for (\d+) minutes", "truth.backup_finished"),
@@ -123,7 +140,9 @@ WORDS = {
 def test_what_it_says_of_time_is_true(name: str) -> None:
     result = ran(name)
     alerts = list(result.journal.rows("seen.MonitorAlert"))
-    done: dict[str, list[Row]] = {kind: list(result.journal.rows(kind)) for _, kind in WORDS.values()}
+    done: dict[str, list[Row]] = {
+        kind: list(result.journal.rows(kind)) for _, kind in WORDS.values()
+    }
     for alert in alerts:
         pattern, kind = WORDS[alert.values["event_id"]]
         (minutes,) = re.findall(pattern, alert.values["text"])

@@ -1,5 +1,6 @@
-"""The kinds of fault that act on copies, jobs, clocks, people and the secondary: a scenario each, with the figures of its head
-comment."""
+"""The kinds of fault that act on copies, jobs, clocks, people and the secondary: a scenario each,
+with the figures of its head comment.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +36,23 @@ def log_written(clock: str) -> int:
 
 
 def bridged(asked: str, beside_us: int = 0) -> int:
-    """When an incremental asked for at that time has landed: 60 % of the log at 191 MB/s, then the link alone."""
+    """When an incremental asked for at that time has landed: 60 % of the log at 191 MB/s, then the
+    link alone.
+    """
     size = log_written(asked) * 6 // 10
     return at(1, asked) + beside_us + ceil_div(size, 191_000_000) + ceil_div(8 * size, 200_000_000)
 
 
-# ---- the way --------------------------------------------------------------------------------------------------------
+# ---- the way
 def test_latency_slows_each_stream() -> None:
     result = fault("latency")
     loss = 0.0001**0.5
     slow, usual = (int(1_460 * 8 / rtt * 1.22 / loss) for rtt in (0.53, 0.03))
     assert peak_us(result) == 302 * SECOND + 500_000 + ceil_div(160_000_000, slow) == 362_010_460
     landed = times(result, "truth.landed")
-    assert landed[log_cut(result, at(1, "12:10"))] - at(1, "12:10:02") == ceil_div(160_000_000, usual)
+    assert landed[log_cut(result, at(1, "12:10"))] - at(1, "12:10:02") == ceil_div(
+        160_000_000, usual
+    )
 
 
 def test_a_torn_copy_is_found_by_its_hash_and_copied_again() -> None:
@@ -56,7 +61,9 @@ def test_a_torn_copy_is_found_by_its_hash_and_copied_again() -> None:
         mine = {"name": log_name("10:05")}
         assert times(result, "truth.landed", **mine) == [at(1, "10:05:02.4"), at(1, "10:05:03.24")]
         assert [r.values["intact"] for r in rows(result, "truth.landed", **mine)] == [0, 1]
-        assert [r.values["error_number"] for r in rows(result, "seen.ValidationFailed", **mine)] == [60001]
+        assert [
+            r.values["error_number"] for r in rows(result, "seen.ValidationFailed", **mine)
+        ] == [60001]
         (damage,) = rows(result, "truth.damaged")
         assert (damage.values["offset"], damage.values["length"]) == (10_000_000, 10_000_000)
 
@@ -66,7 +73,11 @@ def test_a_half_written_file_is_no_reason_for_anything() -> None:
     mine = {"name": log_name("10:05")}
     assert times(result, "truth.landed", **mine) == [at(1, "10:05:20.16"), at(1, "10:06:40.8")]
     assert [r.values["outcome"] for r in rows(result, "seen.ValidationFailed")] == ["no_manifest"]
-    assert [rows(result, f"seen.{kind}") for kind in ("Recopy", "TakeBackup", "RaiseAlert")] == [[], [], []]
+    assert [rows(result, f"seen.{kind}") for kind in ("Recopy", "TakeBackup", "RaiseAlert")] == [
+        [],
+        [],
+        [],
+    ]
     assert peak_us(result) == at(1, "10:06:40.8") - at(1, "10:00")
 
 
@@ -75,7 +86,8 @@ def test_a_duplicate_is_restored_once() -> None:
     mine = {"name": log_name("10:05")}
     assert times(result, "seen.Landed", **mine) == [at(1, "10:05:02.8"), at(1, "10:06:02.8")]
     assert len(rows(result, "seen.Restore", **mine)) == 1
-    meanwhile = ran("faults/duplicate_file", "events.1.duplicate_file.after=0 s")  # wanted again while it is being sent
+    # wanted again while it is being sent
+    meanwhile = ran("faults/duplicate_file", "events.1.duplicate_file.after=0 s")
     assert times(meanwhile, "seen.Landed", **mine) == [at(1, "10:05:02.8"), at(1, "10:05:03.6")]
     other = fault("duplicate_file_other_name")
     copy = "crm_2026_01_05_10_05_01_log_000"
@@ -84,7 +96,7 @@ def test_a_duplicate_is_restored_once() -> None:
     assert len(rows(other, "seen.Restored")) == len(rows(fault("base"), "seen.Restored"))
 
 
-# ---- backups --------------------------------------------------------------------------------------------------------
+# ---- backups
 def test_silent_backups_are_bridged_until_logs_are_logs_again() -> None:
     result = fault("silent_backups")
     assert {r.values["error_number"] for r in rows(result, "seen.ValidationFailed")} == {3241}
@@ -93,7 +105,8 @@ def test_silent_backups_are_bridged_until_logs_are_logs_again() -> None:
     assert asked[0] == at(1, "10:15:02")
     assert peak_us(result) == bridged("10:15:02") - at(1, "10:00") == 968_771_368
     whole = rows(result, "truth.backup_finished", name=log_name("10:45"))
-    assert whole[0].values["nominal_bytes"] == 9 * 20_000_000  # nothing had been truncated since 10:00
+    # nothing had been truncated since 10:00
+    assert whole[0].values["nominal_bytes"] == 9 * 20_000_000
     assert alerts(result)[0] == (at(1, "10:15:02"), 3, "error", 14)
 
 
@@ -111,7 +124,9 @@ def test_a_second_log_job_leaves_a_hole() -> None:
 
 def test_an_ad_hoc_full_moves_the_base_unless_it_is_copy_only() -> None:
     moved, kept = fault("ad_hoc_full"), fault("ad_hoc_full_copy_only")
-    kinds = [[r.values["kind"] for r in rows(result, "seen.TakeBackup")] for result in (moved, kept)]
+    kinds = [
+        [r.values["kind"] for r in rows(result, "seen.TakeBackup")] for result in (moved, kept)
+    ]
     assert kinds == [[Kind.INCREMENTAL, Kind.FULL], [Kind.INCREMENTAL]]
     assert times(moved, "truth.file_gone", why="elsewhere") == [at(1, "10:02") + FULL_US]
     (full,) = rows(moved, "truth.landed", kind=0)
@@ -136,7 +151,9 @@ def test_files_deleted_before_they_were_copied_are_bridged() -> None:
     gone = {r.values["file"] for r in rows(result, "truth.file_gone", why="clean-up")}
     assert {log_cut(result, at(1, t)) for t in ("10:05", "10:10", "10:15")} <= gone
     assert log_cut(result, at(1, "10:20")) not in gone  # it ended 20 min ago, and no more than that
-    assert [rows(result, "truth.landed", name=log_name(t)) for t in ("10:05", "10:10", "10:15")] == [[], [], []]
+    assert [
+        rows(result, "truth.landed", name=log_name(t)) for t in ("10:05", "10:10", "10:15")
+    ] == [[], [], []]
     assert [r.values["kind"] for r in rows(result, "seen.TakeBackup")] == [Kind.INCREMENTAL]
     assert at(1, "11:02") - at(1, "10:00") < peak_us(result) < 64 * MINUTE
 
@@ -149,7 +166,7 @@ def test_files_deleted_before_they_were_replayed_are_copied_again() -> None:
     assert peak_us(result) == at(1, "12:05:10.319748") - at(1, "10:00")
 
 
-# ---- the secondary --------------------------------------------------------------------------------------------------
+# ---- the secondary
 def test_slow_restores() -> None:
     result = fault("slow_restore")
     assert peak_lag_us(result) == QUIET_PEAK + 40_000 + 3 * LOG_US
@@ -170,14 +187,22 @@ def test_readers_hold_restores_back_and_no_repair_begins() -> None:
     assert [t for t, *_ in alerts(result)] == [at(1, f"10:{m}:02") for m in range(20, 50, 5)]
     assert peak_lag_us(result) == at(1, "10:45:10.84") + LOG_US - at(1, "10:00")
     tries = len(rows(result, "seen.RestoreFailed"))
-    counter = [r.values["attempts"] for r in rows(result, "seen.RenameWorkingCopy", name=log_name("10:05"))]
+    counter = [
+        r.values["attempts"] for r in rows(result, "seen.RenameWorkingCopy", name=log_name("10:05"))
+    ]
     assert counter == list(range(1, tries + 2))  # each hand-over counts
 
 
-@pytest.mark.parametrize(("attempts", "told"), [(1, "10:10:04"), (2, "10:15:05"), (3, "10:20:02"), (4, "10:20:02")])
-def test_the_limit_on_attempts_decides_when_it_comes_before_the_age(attempts: int, told: str) -> None:
-    """Read at 10:05:02.84 and at each retry, refused, and taken at last (R5, R8): with the usual retries of 5 min the
-    third read is the last that comes before the age of 15 min, so 3 and 4 differ in nothing."""
+@pytest.mark.parametrize(
+    ("attempts", "told"), [(1, "10:10:04"), (2, "10:15:05"), (3, "10:20:02"), (4, "10:20:02")]
+)
+def test_the_limit_on_attempts_decides_when_it_comes_before_the_age(
+    attempts: int, told: str
+) -> None:
+    """Read at 10:05:02.84 and at each retry, refused, and taken at last (R5, R8): with the usual
+    retries of 5 min the third read is the last that comes before the age of 15 min, so 3 and 4
+    differ in nothing.
+    """
     result = ran("faults/readers", f"replay.attempts={attempts}")
     first = min(t for t, event, *_ in alerts(result) if event == 3)
     assert first // SECOND * SECOND == at(1, told)
@@ -197,13 +222,21 @@ def test_a_stopped_replicator_waits_for_someone_who_was_told() -> None:
     result = fault("replication_stopped")
     told = at(1, "10:15:02.8")
     assert times(result, "truth.event", begins=0) == [told + 20 * MINUTE]
-    assert peak_us(result) == told + 20 * MINUTE + ceil_div(7 * 160_000_000, 200_000_000) + 1 - at(1, "10:00")
+    assert peak_us(result) == told + 20 * MINUTE + ceil_div(7 * 160_000_000, 200_000_000) + 1 - at(
+        1, "10:00"
+    )
     unheard = fault("replication_stopped_unheard")
-    assert times(unheard, "truth.event", begins=0, what="replication_stopped") == [at(1, "12:20:02.8")]
+    assert times(unheard, "truth.event", begins=0, what="replication_stopped") == [
+        at(1, "12:20:02.8")
+    ]
     lost = len(rows(unheard, "truth.alert_lost"))
-    monitors = [t for t in times(unheard, "seen.MonitorAlert") if t < at(1, "12:00")]  # by the same dead channel
+    # by the same dead channel
+    monitors = [t for t in times(unheard, "seen.MonitorAlert") if t < at(1, "12:00")]
     assert lost - len(monitors) == len([t for t, *_ in alerts(unheard) if t < at(1, "12:00")]) == 21
-    assert unheard.summary["alerts"]["raised"] == len(alerts(unheard)) + len(rows(unheard, "seen.MonitorAlert")) - lost
+    assert (
+        unheard.summary["alerts"]["raised"]
+        == len(alerts(unheard)) + len(rows(unheard, "seen.MonitorAlert")) - lost
+    )
 
 
 def test_a_secondary_that_is_lost_is_seeded_again() -> None:
@@ -219,14 +252,15 @@ def test_a_secondary_that_is_lost_is_seeded_again() -> None:
     assert restored.values["commits"] > 0
 
 
-# ---- clocks and channels ---------------------------------------------------------------------------------------------
+# ---- clocks and channels
 def test_a_clock_that_falls_back_makes_no_two_files_of_one_name() -> None:
     result = fault("clock_falls_back")
     names = [str(r.values["name"]) for r in rows(result, "truth.backup_finished")]
     assert len(set(names)) == len(names)
     (second,) = [r for r in rows(result, "truth.backup_finished") if r.time_us == at(1, "10:05:02")]
     assert second.values["name"] == "crm_2026_01_05_09_05_01_log_000"  # 09:05:00 lies there
-    assert {event for _, event, *_ in alerts(result)} == {16}  # and no lag is told, though each log looks an hour old
+    # and no lag is told, though each log looks an hour old
+    assert {event for _, event, *_ in alerts(result)} == {16}
     assert len(alerts(result)) == 35  # logs of 10:10 to 13:00
     assert result.summary["alerts"]["false"] == 0  # the clock is wrong, and they say so
 
@@ -252,7 +286,7 @@ def test_a_page_is_sent_again_until_there_is_an_answer() -> None:
     assert times(result, "seen.OperatorAnswered") == [at(1, "10:09:30")]
 
 
-# ---- operators -------------------------------------------------------------------------------------------------------
+# ---- operators
 def test_a_promotion_over_a_hole_costs_what_lies_beyond_it() -> None:
     result = fault("operator_promotes_over_a_hole")
     found = failover(result)
@@ -282,4 +316,6 @@ def test_the_wrong_side_is_wiped() -> None:
     assert times(result, "seen.TakeBackup", kind=int(Kind.FULL)) == [at(1, "10:05:03.89618")]
     (full,) = rows(result, "truth.landed", kind=0)
     assert peak_us(result) == full.time_us  # until then nothing would have survived since the start
-    assert full.time_us > at(1, "10:05:03.89618") + FULL_US + ceil_div(8 * 50_000_000_000, 200_000_000)
+    assert full.time_us > at(1, "10:05:03.89618") + FULL_US + ceil_div(
+        8 * 50_000_000_000, 200_000_000
+    )

@@ -1,4 +1,6 @@
-"""Scenarios that must fail, through the command line: a missed SLA is 1, wrong input 2, what cannot be judged 3, a silent short recovery 5."""
+"""Scenarios that must fail, through the command line: a missed SLA is 1, wrong input 2, what cannot
+be judged 3, a silent short recovery 5.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from .runs import SCENARIOS
 
 NEGATIVE = sorted((SCENARIOS / "negative").glob("*.yaml"))
 BAD_INPUT = sorted((SCENARIOS / "negative" / "bad_input").glob("*.yaml"))
-MUST_GIVE = re.compile(r"must give exit code (\d)(?: and name line (\d+))?(?:: (did you mean '\w+'))?")
+MUST_GIVE = re.compile(
+    r"must give exit code (\d)(?: and name line (\d+))?(?:: (did you mean '\w+'))?"
+)
 
 
 def promise(path: Path) -> tuple[int, int, str]:
@@ -38,13 +42,18 @@ def test_it_must_fail(
     shown = capsys.readouterr()
     assert code == promise(path)[0]
     assert shown.out.startswith({1: "FAIL", 3: "UNKNOWN", 5: "FAIL"}[code])
-    assert (tmp_path / "results" / "summary.json").is_file()  # a failed SLA is a result all the same
+    # a failed SLA is a result all the same
+    assert (tmp_path / "results" / "summary.json").is_file()
 
 
 @pytest.mark.parametrize("path", BAD_INPUT, ids=lambda p: p.stem)
 @pytest.mark.parametrize("command", ["run", "validate"])
 def test_it_is_refused(
-    command: str, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str,
+    path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, line, hint = promise(path)

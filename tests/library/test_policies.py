@@ -18,7 +18,9 @@ def policy(name: str) -> Result:
 
 
 def lost(result: Result) -> list[tuple[int, object]]:
-    return [(r.time_us, r.values["detail"]) for r in rows(result, "truth.event", what="missing_file")]
+    return [
+        (r.time_us, r.values["detail"]) for r in rows(result, "truth.event", what="missing_file")
+    ]
 
 
 def first_tries(result: Result) -> dict[object, int]:
@@ -40,7 +42,10 @@ def test_they_meet_the_same_luck() -> None:
         both = tries[0].keys() & other.keys()
         # where both restored the same log of the same size, it took them as long
         sizes = [
-            {r.values["name"]: r.values["nominal_bytes"] for r in rows(result, "truth.backup_finished")}
+            {
+                r.values["name"]: r.values["nominal_bytes"]
+                for r in rows(result, "truth.backup_finished")
+            }
             for result in runs[:2]
         ]
         same = [name for name in both if sizes[0][name] == sizes[1].get(name, sizes[0][name])]
@@ -84,7 +89,11 @@ def test_resync_replaces_the_copy_by_a_new_full() -> None:
 
 
 def test_the_order_of_their_costs() -> None:
-    exposure = [policy(name).summary["exposure"]["mean_us"] for name in ("bridge", "resync", "skip_ahead")]
+    exposure = [
+        policy(name).summary["exposure"]["mean_us"] for name in ("bridge", "resync", "skip_ahead")
+    ]
     assert exposure == sorted(exposure)
-    sent = [policy(name).summary["link"]["bytes_sent"] for name in ("skip_ahead", "bridge", "resync")]
+    sent = [
+        policy(name).summary["link"]["bytes_sent"] for name in ("skip_ahead", "bridge", "resync")
+    ]
     assert sent == sorted(sent)

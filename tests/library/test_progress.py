@@ -1,4 +1,6 @@
-"""Progress of replay is judged by what waits: restores that are slow or hang, that queue, and a replay that stands."""
+"""Progress of replay is judged by what waits: restores that are slow or hang, that queue, and a
+replay that stands.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def told(result: Result, database: str = "crm") -> list[int]:
 def test_a_restore_of_three_hours_is_told_of_by_the_age_of_the_log_that_waits() -> None:
     result = ran("faults/slow_restore_hours")
     first = at(1, "10:25") + 2 * SECOND
-    assert told(result) == list(range(first, at(1, "13:06"), 5 * MINUTE)) and len(told(result)) == 33
+    assert (
+        told(result) == list(range(first, at(1, "13:06"), 5 * MINUTE)) and len(told(result)) == 33
+    )
     levels = [r.values["level"] for r in rows(result, "seen.RaiseAlert")]
     assert levels == ["error"] * 6 + ["critical"] * 27
     alert = rows(result, "seen.RaiseAlert")[0].values
@@ -40,18 +44,32 @@ def test_a_restore_that_never_ends_is_told_of_to_the_end_of_the_run() -> None:
     result = ran("faults/slow_restore_hours", "events.1.slow_restore.by=1000000")
     assert times(result, "truth.restored")[-1] < at(1, "10:06")
     assert told(result)[0] == at(1, "10:25") + 2 * SECOND
-    assert all(b - a == 5 * MINUTE for a, b in pairwise(told(result))) and told(result)[-1] > at(1, "23:54")
+    assert all(b - a == 5 * MINUTE for a, b in pairwise(told(result))) and told(result)[-1] > at(
+        1, "23:54"
+    )
 
 
 @pytest.mark.parametrize(
     ("interval", "age", "until_us"),
-    [("1 min", "15 min", 16 * MINUTE), ("5 min", "10 min", 11 * MINUTE), ("1 h", "15 min", 17 * MINUTE), ("1 h", "90 min", 105 * MINUTE)],
+    [
+        ("1 min", "15 min", 16 * MINUTE),
+        ("5 min", "10 min", 11 * MINUTE),
+        ("1 h", "15 min", 17 * MINUTE),
+        ("1 h", "90 min", 105 * MINUTE),
+    ],
 )
-def test_it_is_told_whatever_the_interval_of_the_logs(interval: str, age: str, until_us: int) -> None:
-    """The log of 10:00 hangs. Where logs are as rare as every hour, the alarm 'window' finds it 15 minutes after the hour."""
+def test_it_is_told_whatever_the_interval_of_the_logs(
+    interval: str, age: str, until_us: int
+) -> None:
+    """The log of 10:00 hangs. Where logs are as rare as every hour, the alarm 'window' finds it 15
+    minutes after the hour.
+    """
     result = ran(
-        "faults/base", f"databases.crm.log=every {interval}", f"replay.age={age}", "events=[{at: Mon 09:59, slow_restore: {by: 1000000, duration: 3 min}}]"
-    )  # fmt: skip
+        "faults/base",
+        f"databases.crm.log=every {interval}",
+        f"replay.age={age}",
+        "events=[{at: Mon 09:59, slow_restore: {by: 1000000, duration: 3 min}}]",
+    )
     assert at(1, "10:00") < told(result)[0] <= at(1, "10:00") + until_us
 
 
@@ -72,11 +90,17 @@ def test_a_database_that_queues_for_the_only_worker_is_told_of_too(tmp_path: Pat
     result = made(tmp_path, ONE_WORKER)
     assert told(result, "a")[0] // MINUTE == told(result, "b")[0] // MINUTE == 140
     two = made(tmp_path, ONE_WORKER.replace("63 s", "61.6 s").replace("workers: 1", "workers: 2"))
-    assert {r.values["database"] for r in rows(two, "seen.RaiseAlert", event_id=WAITING)} in ({"a"}, {"b"}, {"a", "b"})
+    assert {r.values["database"] for r in rows(two, "seen.RaiseAlert", event_id=WAITING)} in (
+        {"a"},
+        {"b"},
+        {"a", "b"},
+    )
 
 
 def test_a_backlog_that_drains_after_an_outage_is_no_news() -> None:
-    """Logs that landed late are past the limit at once; each has a retry interval to be restored in."""
+    """Logs that landed late are past the limit at once; each has a retry interval to be restored
+    in.
+    """
     assert told(ran("faults/link_outage")) == []
     assert rows(ran("faults/link_outage"), "seen.SetAlarm", what="waits") == []
 
@@ -84,6 +108,7 @@ def test_a_backlog_that_drains_after_an_outage_is_no_news() -> None:
 def test_a_replay_delay_is_no_standing_replay() -> None:
     result = ran("faults/base", "replay.delay=3 h")
     assert rows(result, "seen.RaiseAlert") == []
-    late = ran("faults/slow_restore_hours", "replay.delay=3 h")  # the log of 07:10 is handed over at 10:10
+    # the log of 07:10 is handed over at 10:10
+    late = ran("faults/slow_restore_hours", "replay.delay=3 h")
     assert told(late)[0] == at(1, "10:25") + 2 * SECOND
     assert rows(late, "seen.RaiseAlert")[0].values["name"].endswith("07_10_00_log_000")

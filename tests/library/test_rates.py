@@ -25,7 +25,9 @@ def test_every_kind_comes_about_as_often_as_its_rate_says() -> None:
         assert abs(found[fault.kind] - expected) <= 5 * expected**0.5, fault.kind
     assert sum(found.values()) > 40
     assert set(found) >= {
-        fault.kind for fault in result.scenario.faults if fault.num * 56 * 86_400_000_000 > 3 * fault.den_us
+        fault.kind
+        for fault in result.scenario.faults
+        if fault.num * 56 * 86_400_000_000 > 3 * fault.den_us
     }
 
 

@@ -1,8 +1,8 @@
-"""scenarios/real on the engines that they name: the record is the model's, and what the survivor says it holds is what
-was restored.
+"""scenarios/real on the engines that they name: the record is the model's, and what the survivor
+says it holds is what was restored.
 
-Where nobody validates what lands, engines differ by nature in what they make of a damaged file: those are stories of
-their own, and told in full here.
+Where nobody validates what lands, engines differ by nature in what they make of a damaged file:
+those are stories of their own, and told in full here.
 """
 
 from __future__ import annotations
@@ -40,16 +40,31 @@ def says_the_same(real: Result, model: Result) -> None:
     assert real.summary["violations"] == real.summary["silent_recoveries"] == []
     losses = [[f["data_loss_us"] for f in result.summary["failovers"]] for result in (real, model)]
     assert losses[0] == losses[1]
-    assert [leg.journal.digest() for leg in real.following] == [leg.journal.digest() for leg in model.following]
+    assert [leg.journal.digest() for leg in real.following] == [
+        leg.journal.digest() for leg in model.following
+    ]
 
 
 def test_the_library_is_there() -> None:
-    assert {*SMALL} >= {"base", "torn", "flipped", "refused", "lost", "bridge", "hole", "tail", "fork", "overtaken"}
+    assert {*SMALL} >= {
+        "base",
+        "torn",
+        "flipped",
+        "refused",
+        "lost",
+        "bridge",
+        "hole",
+        "tail",
+        "fork",
+        "overtaken",
+    }
 
 
 @pytest.mark.parametrize("name", VALIDATED)
 def test_real_sqlite_files_tell_the_models_story(name: str) -> None:
-    model = run(load_scenario(REAL / f"{name}.yaml", ["engine.imitates=sql_server"], engine="model"))
+    model = run(
+        load_scenario(REAL / f"{name}.yaml", ["engine.imitates=sql_server"], engine="model")
+    )
     says_the_same(on("sqlite", name), model)
 
 
@@ -59,7 +74,10 @@ FAULTS = sorted(path.stem for path in (SCENARIOS / "faults").glob("*.yaml"))
 @pytest.mark.long
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_happens_to_real_sqlite_files_as_to_the_models(name: str) -> None:
-    says_the_same(run(load_scenario(SCENARIOS / "faults" / f"{name}.yaml", engine="sqlite")), ran(f"faults/{name}"))
+    says_the_same(
+        run(load_scenario(SCENARIOS / "faults" / f"{name}.yaml", engine="sqlite")),
+        ran(f"faults/{name}"),
+    )
 
 
 def _postgres(name: str) -> None:
@@ -95,15 +113,27 @@ def test_weeks_of_logs_in_minutes(name: str) -> None:
 
 
 def kept_by_the_primary(event: str) -> tuple[int, list[int], World]:
-    """(the closed segments that the real primary keeps at most, and at each time a minute after a log's) in an hour and a quarter."""
-    scenario = load_scenario(REAL / "link_down.yaml", ["run_for=75 min", f"events=[{{at: 8 min, {event}}}]"])
+    """(the closed segments that the real primary keeps at most, and at each time a minute after a
+    log's) in an hour and a quarter.
+    """
+    scenario = load_scenario(
+        REAL / "link_down.yaml", ["run_for=75 min", f"events=[{{at: 8 min, {event}}}]"]
+    )
     kept: list[int] = []
     with open_sides("postgres", scenario.engine.scale, imitates="postgres") as sides:
         world = World(scenario, sides=sides)
 
         def look(at_us: int) -> None:
             database = sides.primary.databases["crm"]  # type: ignore[attr-defined]
-            kept.append(len([place for place in (database.folder / "spool").iterdir() if "." not in place.name]))
+            kept.append(
+                len(
+                    [
+                        place
+                        for place in (database.folder / "spool").iterdir()
+                        if "." not in place.name
+                    ]
+                )
+            )
             world.context.agenda.at(at_us + 5 * MINUTE, Class.FAULT, -1, look, at_us + 5 * MINUTE)
 
         world.context.agenda.at(6 * MINUTE, Class.FAULT, -1, look, 6 * MINUTE)
@@ -112,7 +142,9 @@ def kept_by_the_primary(event: str) -> tuple[int, list[int], World]:
 
 
 def test_a_damaged_link_never_fills_the_primary() -> None:
-    """Segments are let go when a backup in the local share holds them, wherever that has got to; unless there is no room."""
+    """Segments are let go when a backup in the local share holds them, wherever that has got to;
+    unless there is no room.
+    """
     most, kept, world = kept_by_the_primary("link_outage: 1 h")
     assert len(kept) == 14 and most <= 3  # what an incremental has closed since the last log
     assert rows(world, "truth.writes") == [] and len(rows(world, "truth.backup_finished")) >= 14
@@ -126,14 +158,28 @@ def test_a_damaged_link_never_fills_the_primary() -> None:
 @pytest.mark.parametrize("engine", ["model", pytest.param("postgres", marks=pytest.mark.long)])
 def test_a_promoted_server_refuses_incrementals_until_it_has_a_full_of_its_own(engine: str) -> None:
     (leg,) = on(engine, "after_failover").following
-    (refused,) = [r for r in leg.journal.rows("truth.backup_skipped") if r.values["reason"] == "refused by the engine"]
+    (refused,) = [
+        r
+        for r in leg.journal.rows("truth.backup_skipped")
+        if r.values["reason"] == "refused by the engine"
+    ]
     assert (refused.time_us, refused.values["kind"]) == (30 * MINUTE, Kind.INCREMENTAL)
-    words = {"model": "55000 WAL summaries are required", "postgres": "WAL summaries are required on timeline 2"}
+    words = {
+        "model": "55000 WAL summaries are required",
+        "postgres": "WAL summaries are required on timeline 2",
+    }
     assert words[engine] in str(refused.values["words"])
-    made = [(row.time_us // MINUTE, row.values["kind"], row.values["fork"]) for row in leg.journal.rows("truth.backup_finished")]
+    made = [
+        (row.time_us // MINUTE, row.values["kind"], row.values["fork"])
+        for row in leg.journal.rows("truth.backup_finished")
+    ]
     assert {fork for _, _, fork in made} == {2}
-    assert [(at, kind) for at, kind, _ in made if kind != Kind.LOG][:2] == [(50, Kind.FULL), (60, Kind.INCREMENTAL)]
-    assert len([at for at, kind, _ in made if kind == Kind.LOG and at < 50]) == 9  # its logs go on: it has a full, another's
+    assert [(at, kind) for at, kind, _ in made if kind != Kind.LOG][:2] == [
+        (50, Kind.FULL),
+        (60, Kind.INCREMENTAL),
+    ]
+    # its logs go on: it has a full, another's
+    assert len([at for at, kind, _ in made if kind == Kind.LOG and at < 50]) == 9
     restored = [row.values["fork"] for row in leg.journal.rows("truth.restored")]
     assert set(restored) == {2} and len(restored) > 20
 
@@ -142,12 +188,16 @@ def test_a_promoted_server_refuses_incrementals_until_it_has_a_full_of_its_own(e
 def test_a_disk_full_of_log_fells_the_server_which_says_so_and_is_started_again() -> None:
     result = on("postgres", "archive_full")
     told = [text for text in texts(result) if "the primary refuses writes" in text]
-    assert len(told) == 5 and all("could not write to" in text and "File too large" in text for text in told)
+    assert len(told) == 5 and all(
+        "could not write to" in text and "File too large" in text for text in told
+    )
     failed = [text for text in texts(result) if "the log backup failed" in text]
     assert len(failed) >= 8 and all("No space left on device" in text for text in failed)
     writes = [(row.time_us, row.values["refused"]) for row in rows(result, "truth.writes")]
     assert [refused for _, refused in writes] == [1, 0]
-    assert abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 13_000_000
+    assert (
+        abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 13_000_000
+    )
     (fell,) = result.summary["failovers"]
     assert fell["by_itself"] and fell["outage_us"] == writes[1][0] - writes[0][0]
 
@@ -164,20 +214,37 @@ def test_a_real_server_refuses_damage_in_its_own_words() -> None:
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres", "model"])
 def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
-    """Nobody validates: the last log is applied up to the damage, called restored, and the promotion a success."""
+    """Nobody validates: the last log is applied up to the damage, called restored, and the
+    promotion a success.
+    """
     result = run(load_scenario(SCENARIOS / "negative/silent_short_recovery.yaml", engine=engine))
     (silent,) = result.summary["silent_recoveries"]
     assert silent["sound"] and silent["held"] < silent["claimed"] == 72_000
     assert [r.values["commits"] for r in rows(result, "truth.promoted")] == [silent["held"]]
     assert result.verdict.exit_code == 5 and result.summary["violations"] == []
-    assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [FELL_SHORT, NOT_FENCED]
+    assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [
+        FELL_SHORT,
+        NOT_FENCED,
+    ]
     (short, _) = texts(result)
-    assert "was restored without an error, but the database stands at [" in short and "what lies between is missing" in short
+    assert (
+        "was restored without an error, but the database stands at [" in short
+        and "what lies between is missing" in short
+    )
     (failover,) = result.summary["failovers"]
     # transactions of 20,000,000 / 3,000 B each, from the first that is lacking to 2:04:58
     assert failover["transactions_lost"] == 74_980 - silent["held"]
-    assert abs(failover["user_bytes_lost"] - failover["transactions_lost"] * 20_000_000 // 3_000) < 20_000
-    validated = run(load_scenario(SCENARIOS / "negative/silent_short_recovery.yaml", ["replay.validate=[hash]"], engine=engine))
+    assert (
+        abs(failover["user_bytes_lost"] - failover["transactions_lost"] * 20_000_000 // 3_000)
+        < 20_000
+    )
+    validated = run(
+        load_scenario(
+            SCENARIOS / "negative/silent_short_recovery.yaml",
+            ["replay.validate=[hash]"],
+            engine=engine,
+        )
+    )
     assert validated.verdict.exit_code == 0 and validated.summary["silent_recoveries"] == []
 
 

@@ -52,7 +52,9 @@ def test_paused_jobs_leave_the_incremental_the_remedy() -> None:
         "partition: {cut: both, duration: 3 h}",
     ],
 )
-def test_no_obstacle_that_passes_makes_a_full_of_an_incremental(event: str, engine: str, tmp_path: Path) -> None:
+def test_no_obstacle_that_passes_makes_a_full_of_an_incremental(
+    event: str, engine: str, tmp_path: Path
+) -> None:
     file = tmp_path / "refused.yaml"
     file.write_text(SCENARIO.format(event=event, engine=engine))
     result = run(load_scenario(file))

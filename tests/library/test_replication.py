@@ -1,4 +1,6 @@
-"""Replication: a staging area that is purged, transfers that resume or start again, deltas, copy jobs, slots."""
+"""Replication: a staging area that is purged, transfers that resume or start again, deltas, copy
+jobs, slots.
+"""
 
 from __future__ import annotations
 
@@ -83,19 +85,29 @@ def test_one_slot_holds_up_the_logs() -> None:
     assert result.summary["backlog"]["not_landed_max"] == 7
 
 
-# ---- groups, folders, memberships -------------------------------------------------------------------------------------
+# ---- groups, folders, memberships
 def test_a_folder_that_is_switched_off_stops_and_the_others_go_on() -> None:
     result = replication("groups")
     web = log_cut(result, at(1, "10:00"), 1)
     assert sent(result, web) == [25_000_000, 25_000_000]
     states = [(r.time_us, r.values["state"]) for r in rows(result, "truth.file_state", file=web)]
     off, on = at(1, "10:00:06"), at(1, "10:30:06")
-    assert states == [(at(1, "10:00:05"), "sending"), (off, "off"), (on, "sending"), (on + 7 * SECOND + 1, "landed")]
+    assert states == [
+        (at(1, "10:00:05"), "sending"),
+        (off, "off"),
+        (on, "sending"),
+        (on + 7 * SECOND + 1, "landed"),
+    ]
     for name, quiet in (("crm", True), ("web", False)):
         index = result.summary["databases"].index(name)
-        landed = [r.time_us for r in rows(result, "truth.landed") if r.entity == index and off < r.time_us < on]
+        landed = [
+            r.time_us
+            for r in rows(result, "truth.landed")
+            if r.entity == index and off < r.time_us < on
+        ]
         assert len(landed) == (6 if quiet else 0)
-    assert {r.entity for r in rows(result, "seen.RaiseAlert")} == {1}  # web's silence, and nothing else
+    # web's silence, and nothing else
+    assert {r.entity for r in rows(result, "seen.RaiseAlert")} == {1}
 
 
 def test_a_whole_group_is_switched_off_and_on() -> None:
@@ -112,7 +124,10 @@ def test_shares_bear_different_names_on_the_two_sides() -> None:
     world.run()
     names = {path.rsplit("/", 1)[0] for path in world.context.primary_files.data}
     assert names == {"//sql1/crm-backup", "//sql1/web-backup"}
-    landed = {(path.rsplit("/", 1)[0], path.rsplit("/", 1)[1].split("_")[0]) for path in world.context.secondary_files.data}
+    landed = {
+        (path.rsplit("/", 1)[0], path.rsplit("/", 1)[1].split("_")[0])
+        for path in world.context.secondary_files.data
+    }
     assert landed == {("//dr1/crm", "crm"), ("//dr1/web", "web"), ("//dr1/web", "search")}
     config = {d.name: d.share_path for d in manager_config(result.scenario).databases}
     assert config == {"crm": "//dr1/crm/", "web": "//dr1/web/", "search": "//dr1/web/"}
@@ -125,9 +140,16 @@ def test_alerts_name_the_share_of_the_databases_own_folder() -> None:
 
 
 def test_each_folder_has_a_staging_area_of_its_own() -> None:
-    """Web's 130 MB hold two logs below its high watermark of 117 MB; while it is purged, crm's logs go on."""
-    result = ran("replication/groups", "events=[]", "replication.groups.pages.folders.web.staging=130 MB",
-                 "replication.purge_rate=1 MB/s", "databases.search.full=none")  # fmt: skip
+    """Web's 130 MB hold two logs below its high watermark of 117 MB; while it is purged, crm's logs
+    go on.
+    """
+    result = ran(
+        "replication/groups",
+        "events=[]",
+        "replication.groups.pages.folders.web.staging=130 MB",
+        "replication.purge_rate=1 MB/s",
+        "databases.search.full=none",
+    )
     paused = rows(result, "truth.file_state", state="staging")
     assert paused and {r.entity for r in paused} == {1}
     crm = [r.time_us for r in rows(result, "truth.landed") if r.entity == 0]

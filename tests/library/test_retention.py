@@ -25,7 +25,9 @@ class Lying:
 
 
 def restorable(files: list[Lying]) -> set[int]:
-    """The positions that a restore from what lies there can reach: a full, perhaps an incremental of its, and logs."""
+    """The positions that a restore from what lies there can reach: a full, perhaps an incremental
+    of its, and logs.
+    """
     starts = [f for f in files if f.kind == Kind.FULL]
     starts += [f for f in files if f.kind == Kind.INCREMENTAL and f.base in starts]
     logs = sorted((f for f in files if f.kind == Kind.LOG), key=lambda f: f.first_lsn)
@@ -43,16 +45,25 @@ def restorable(files: list[Lying]) -> set[int]:
 def walk(result: Result, where: str) -> list[tuple[int, list[Lying], list[Lying]]]:
     """For each night that pruned a side: (instant, what lay there before, what was left)."""
     made = {
-        r.values["file"]: Lying(*(r.values[k] for k in ("kind", "first_lsn", "last_lsn")), r.time_us)
+        r.values["file"]: Lying(
+            *(r.values[k] for k in ("kind", "first_lsn", "last_lsn")), r.time_us
+        )
         for r in rows(result, "truth.backup_finished")
     }
     fulls = [f for f in made.values() if f.kind == Kind.FULL]
     for f in made.values():
         if f.kind == Kind.INCREMENTAL:
-            f.base = max((g for g in fulls if g.last_lsn <= f.first_lsn), key=lambda g: g.last_lsn, default=None)
+            f.base = max(
+                (g for g in fulls if g.last_lsn <= f.first_lsn),
+                key=lambda g: g.last_lsn,
+                default=None,
+            )
     came = "truth.landed" if where == "secondary" else "truth.backup_finished"
     changes = [(r.time_us, r.seq, r.values["file"], True) for r in rows(result, came)]
-    changes += [(r.time_us, r.seq, r.values["file"], False) for r in rows(result, "truth.file_gone", where=where)]
+    changes += [
+        (r.time_us, r.seq, r.values["file"], False)
+        for r in rows(result, "truth.file_gone", where=where)
+    ]
     lying: dict[int, Lying] = {}
     nights: list[tuple[int, list[Lying], list[Lying]]] = []
     for time_us, _, number, arrives in sorted(changes):
@@ -90,7 +101,9 @@ def test_old_files_go(result: Result, where: str) -> None:
 
 @pytest.mark.parametrize("where", ["primary", "secondary"])
 def test_and_never_what_a_chain_needs(result: Result, where: str) -> None:
-    """Every position of the last day that could be restored before a night's pruning can be restored after it."""
+    """Every position of the last day that could be restored before a night's pruning can be
+    restored after it.
+    """
     nights = walk(result, where)
     assert len(nights) >= 5
     for time_us, before, left in nights:
@@ -100,7 +113,9 @@ def test_and_never_what_a_chain_needs(result: Result, where: str) -> None:
         young = {f.last_lsn for f in before if f.finished_us >= time_us - DAY}
         assert young & restorable(before) <= restorable(left)
         if fulls:  # the first is made on day 3; until then what lies there leads on from the seed
-            assert max(restorable(left)) == max(restorable(before)) == max(f.last_lsn for f in before)
+            assert (
+                max(restorable(left)) == max(restorable(before)) == max(f.last_lsn for f in before)
+            )
 
 
 def test_nor_what_has_not_been_copied(result: Result) -> None:
@@ -109,7 +124,8 @@ def test_nor_what_has_not_been_copied(result: Result) -> None:
         landed.setdefault(int(r.values["file"]), r.time_us)
     for r in rows(result, "truth.file_gone", where="primary"):
         assert landed[int(r.values["file"])] < r.time_us
-    # the link was down for 30 h: what was made in its first hours was older than a day when it crossed at last
+    # the link was down for 30 h: what was made in its first hours was older than a day when it
+    # crossed at last
     waited = [
         landed[r.values["file"]] - r.time_us
         for r in rows(result, "truth.backup_finished")
@@ -120,7 +136,11 @@ def test_nor_what_has_not_been_copied(result: Result) -> None:
 
 def test_the_counters_go_with_their_files(result: Result) -> None:
     saved = {str(r.values["key"]): r.values["value"] for r in rows(result, "seen.Save")}
-    kept = {key.rsplit("/", 1)[-1] for key, value in saved.items() if key.startswith("attempts/") and value}
+    kept = {
+        key.rsplit("/", 1)[-1]
+        for key, value in saved.items()
+        if key.startswith("attempts/") and value
+    }
     deleted = {r.values["name"] for r in rows(result, "seen.Delete")}
     assert deleted
     assert not kept & deleted

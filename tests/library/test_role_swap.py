@@ -52,7 +52,7 @@ def refused_logs(result: Result, number: int) -> list[Row]:
     return [r for r in skipped if "4214" in r.values["reason"] or "4214" in r.values["words"]]
 
 
-# ---- the swap itself --------------------------------------------------------------------------------------------------
+# ---- the swap itself
 @pytest.mark.parametrize("rules", RULES)
 def test_a_planned_swap_loses_nothing_and_is_unprotected_for_one_interval(rules: str) -> None:
     result = swap(rules=rules)
@@ -61,7 +61,11 @@ def test_a_planned_swap_loses_nothing_and_is_unprotected_for_one_interval(rules:
         assert 5 * MINUTE <= found["unprotected_us"] < 5 * MINUTE + 5 * SECOND
         assert sum(found["phases_us"].values()) == found["outage_us"] < 90 * SECOND
         assert found["seeded_anew"] == []
-    assert [(leg.primary, leg.secondary) for leg in legs(result)] == [("A", "B"), ("B", "A"), ("A", "B")]
+    assert [(leg.primary, leg.secondary) for leg in legs(result)] == [
+        ("A", "B"),
+        ("B", "A"),
+        ("A", "B"),
+    ]
     assert result.summary["violations"] == []
 
 
@@ -69,7 +73,9 @@ def test_a_planned_swap_loses_nothing_and_is_unprotected_for_one_interval(rules:
 def test_nothing_but_logs_crosses_the_link_for_it(rules: str) -> None:
     result = swap(rules=rules)
     for number in (2, 3):
-        assert {r.values["kind"] for r in in_leg(result, number, "truth.backup_begin")} == {Kind.LOG}
+        assert {r.values["kind"] for r in in_leg(result, number, "truth.backup_begin")} == {
+            Kind.LOG
+        }
         assert in_leg(result, number, "truth.backup_skipped") == []
 
 
@@ -84,17 +90,28 @@ def test_forks_positions_and_commits_are_numbered_on(rules: str) -> None:
         first = in_leg(result, number, "truth.backup_begin")[0].values
         assert begins.values["follows"] == 1
         assert begins.values["fork"] == promoted.values["fork"] == first["fork"] == number
-        assert begins.values["lsn"] == promoted.values["fork_point_lsn"] == tail["redo_lsn"] == first["first_lsn"]
+        assert (
+            begins.values["lsn"]
+            == promoted.values["fork_point_lsn"]
+            == tail["redo_lsn"]
+            == first["first_lsn"]
+        )
         assert begins.values["commits"] == promoted.values["commits"] == tail["commits"]
     last = in_leg(result, 3, "truth.commits_total")[-1].values["commits"]
-    assert abs(last - 24 * HOUR // (100_000)) < 2 * 10 * 90, "ten a second but for the outages, through all legs"
+    assert abs(last - 24 * HOUR // (100_000)) < 2 * 10 * 90, (
+        "ten a second but for the outages, through all legs"
+    )
 
 
 @pytest.mark.parametrize("rules", RULES)
 def test_old_full_and_all_logs_are_one_chain_over_both_forks(rules: str) -> None:
-    """By the rules of the chain, which know nothing of legs: the seed, every log of each leg, in order."""
+    """By the rules of the chain, which know nothing of legs: the seed, every log of each leg, in
+    order.
+    """
     result = swap(rules=rules)
-    seed = BackupHeader("app", -1, Kind.FULL, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, False, False, 500_000_000_000)
+    seed = BackupHeader(
+        "app", -1, Kind.FULL, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, False, False, 500_000_000_000
+    )
     made = [seed]
     for leg in legs(result):
         end = leg.journal.rows("truth.promoted")
@@ -111,7 +128,9 @@ def test_old_full_and_all_logs_are_one_chain_over_both_forks(rules: str) -> None
 
 @pytest.mark.parametrize("rules", RULES)
 def test_exposure_goes_on_through_the_swap(rules: str) -> None:
-    """At the promotion nothing is exposed; then it rises until the first log of the new primary has landed."""
+    """At the promotion nothing is exposed; then it rises until the first log of the new primary has
+    landed.
+    """
     result = swap(rules=rules)
     second = legs(result)[1]
     (landed, *_) = in_leg(result, 2, "truth.landed")
@@ -127,7 +146,9 @@ def test_exposure_goes_on_through_the_swap(rules: str) -> None:
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("times", [1, 5])
 def test_as_many_times_as_it_is_ordered(rules: str, times: int) -> None:
-    orders = ", ".join(f"{{at: {hour} h, order_failover: dba}}" for hour in range(1, 2 * times + 1, 2))
+    orders = ", ".join(
+        f"{{at: {hour} h, order_failover: dba}}" for hour in range(1, 2 * times + 1, 2)
+    )
     result = swap(f"events=[{orders}]", "run_for=12 h", rules=rules)
     assert [f["data_loss_us"] for f in failovers(result)] == [0] * times
     assert all(f["unprotected_us"] < 6 * MINUTE for f in failovers(result))
@@ -138,7 +159,10 @@ def test_as_many_times_as_it_is_ordered(rules: str, times: int) -> None:
 @pytest.mark.parametrize("rules", RULES)
 def test_back_again_before_the_first_log_was_cut(rules: str) -> None:
     """The tail of the new primary then holds all that was written there."""
-    result = swap('events=[{at: 602 min, order_failover: dba}, {at: 604 min, order_failover: dba}]', rules=rules)
+    result = swap(
+        "events=[{at: 602 min, order_failover: dba}, {at: 604 min, order_failover: dba}]",
+        rules=rules,
+    )
     first, second = failovers(result)
     assert (first["data_loss_us"], second["data_loss_us"]) == (0, 0)
     assert second["unprotected_us"] < 6 * MINUTE
@@ -148,7 +172,9 @@ def test_back_again_before_the_first_log_was_cut(rules: str) -> None:
 
 
 def test_an_idle_database_follows_by_an_empty_tail() -> None:
-    """Nothing has been written since the last log: no tail is taken in the failover, and the old primary is not ahead."""
+    """Nothing has been written since the last log: no tail is taken in the failover, and the old
+    primary is not ahead.
+    """
     result = swap("databases.app.log_volume=0 B per 5 min")
     for number in (1, 2):
         assert all(r.values["name"] == "" for r in in_leg(result, number, "seen.TailTaken"))
@@ -159,14 +185,16 @@ def test_an_idle_database_follows_by_an_empty_tail() -> None:
 def test_the_delay_of_a_new_secondary_is_for_a_new_one() -> None:
     """The old primary is there already, unless its site or machine is lost."""
     delayed = swap("after_failover.new_secondary=3 h")
-    assert [f["unprotected_us"] for f in failovers(delayed)] == [f["unprotected_us"] for f in failovers(swap())]
+    assert [f["unprotected_us"] for f in failovers(delayed)] == [
+        f["unprotected_us"] for f in failovers(swap())
+    ]
     lost = swap("after_failover.new_secondary=3 h", "events=[{at: 1 h, lose: host}]")
     assert legs(lost)[1].scenario.secondary_from_us == 3 * HOUR
     never = swap("after_failover.new_secondary=none")
     assert failovers(never)[0]["unprotected_censored"]
 
 
-# ---- several databases --------------------------------------------------------------------------------------------------
+# ---- several databases
 @pytest.mark.parametrize("rules", RULES)
 def test_each_database_is_decided_on_by_itself(rules: str) -> None:
     result = swap(name=SEVERAL, rules=rules)
@@ -181,7 +209,9 @@ def test_each_database_is_decided_on_by_itself(rules: str) -> None:
 
 
 def test_of_an_unplanned_failover_only_what_diverged_is_seeded_anew() -> None:
-    """erp's logs are missing from 09:30 on, as one is gone for good: it is promoted short of what the old primary has."""
+    """erp's logs are missing from 09:30 on, as one is gone for good: it is promoted short of what
+    the old primary has.
+    """
     events = (
         "events=[{at: 9 h 30 min, missing_file: erp}, "
         "{at: 9 h 41 min, order_failover: {by: dba, planned: false}}]"
@@ -196,10 +226,12 @@ def test_of_an_unplanned_failover_only_what_diverged_is_seeded_anew() -> None:
     assert result.summary["violations"] == []
 
 
-# ---- with faults ----------------------------------------------------------------------------------------------------------
+# ---- with faults
 @pytest.mark.parametrize("rules", RULES)
 def test_a_link_that_is_down_during_the_tail_makes_it_longer_and_loses_nothing(rules: str) -> None:
-    events = "events=[{at: 10 h 2 min 6 s, link_outage: 20 min}, {at: 10 h 2 min, order_failover: dba}]"
+    events = (
+        "events=[{at: 10 h 2 min 6 s, link_outage: 20 min}, {at: 10 h 2 min, order_failover: dba}]"
+    )
     result = swap(events, rules=rules)
     (found,) = failovers(result)
     assert found["data_loss_us"] == 0
@@ -212,8 +244,12 @@ def test_a_link_that_is_down_during_the_tail_makes_it_longer_and_loses_nothing(r
 
 @pytest.mark.parametrize("rules", RULES)
 def test_an_old_primary_that_dies_right_after_is_seeded_anew(rules: str) -> None:
-    """A minute after the swap, before the first log: what was to follow is gone with all its files."""
-    events = "events=[{at: 10 h 2 min, order_failover: dba}, {at: 10 h 4 min, lose_secondary: 10 min}]"
+    """A minute after the swap, before the first log: what was to follow is gone with all its
+    files.
+    """
+    events = (
+        "events=[{at: 10 h 2 min, order_failover: dba}, {at: 10 h 4 min, lose_secondary: 10 min}]"
+    )
     result = swap(events, "databases.app.size=50 GB", rules=rules)
     (found,) = failovers(result)
     assert found["data_loss_us"] == 0
@@ -223,13 +259,17 @@ def test_an_old_primary_that_dies_right_after_is_seeded_anew(rules: str) -> None
     assert Kind.FULL in {r.values["kind"] for r in in_leg(result, 2, "truth.backup_finished")}
     full = next(r for r in in_leg(result, 2, "truth.landed", kind=Kind.FULL))
     curve = true_exposure(second.journal, second.scenario, 0, "site")
-    assert curve.at(full.time_us - 1) == full.time_us - 1, "since the promotion: its logs alone are of no use"
+    assert curve.at(full.time_us - 1) == full.time_us - 1, (
+        "since the promotion: its logs alone are of no use"
+    )
     assert result.summary["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
 def test_a_new_primary_that_dies_right_after_loses_what_was_written_since(rules: str) -> None:
-    """The old primary takes over again from where it ended; what the new one has is another history."""
+    """The old primary takes over again from where it ended; what the new one has is another
+    history.
+    """
     events = "events=[{at: 10 h 2 min, order_failover: dba}, {at: 10 h 4 min, lose: host}]"
     result = swap(events, SILENCE, rules=rules)
     first, second = failovers(result)
@@ -245,7 +285,9 @@ def test_a_new_primary_that_dies_right_after_loses_what_was_written_since(rules:
 def test_two_primaries_part_and_the_old_one_is_seeded_anew(rules: str) -> None:
     """It could not be fenced and went on: it has what the new one lacks."""
     events = "events=[{at: 10 h, partition: {cut: both, duration: 3 h}}]"
-    result = swap(events, SILENCE, "heartbeat={path: data link}", "databases.app.size=5 GB", rules=rules)
+    result = swap(
+        events, SILENCE, "heartbeat={path: data link}", "databases.app.size=5 GB", rules=rules
+    )
     (found,) = failovers(result)
     assert found["two_primaries_us"] > 0
     assert found["discarded_transactions"] > 0
@@ -255,34 +297,41 @@ def test_two_primaries_part_and_the_old_one_is_seeded_anew(rules: str) -> None:
 
 @pytest.mark.parametrize("rules", RULES)
 def test_an_unplanned_failover_that_left_nothing_behind_needs_no_seed(rules: str) -> None:
-    result = swap("events=[{at: 10 h 2 min, order_failover: {by: dba, planned: false}}]", rules=rules)
+    result = swap(
+        "events=[{at: 10 h 2 min, order_failover: {by: dba, planned: false}}]", rules=rules
+    )
     (found,) = failovers(result)
     assert found["data_loss_us"] == 0
     assert found["seeded_anew"] == []
     assert found["unprotected_us"] < 6 * MINUTE
 
 
-# ---- log backups after a promotion ------------------------------------------------------------------------------------------
+# ---- log backups after a promotion
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("what", ["site", "host", "database"])
 def test_after_an_unplanned_promotion_log_backups_work_at_once(what: str, rules: str) -> None:
     result = ran(
         SWAP, f"engine.imitates={rules}", f"events=[{{at: 10 h 2 min, lose: {what}}}]",
         SILENCE if what != "database" else "failover={mode: manual}",
-        *(["events=[{at: 10 h 2 min, lose: database}, {at: 10 h 3 min, order_failover: {by: dba, planned: false}}]"] if what == "database" else []),
+        *(["events=[{at: 10 h 2 min, lose: database}, {at: 10 h 3 min, order_failover: {by: "
+            "dba, planned: false}}]"] if what == "database" else []),
     )  # fmt: skip
     assert refused_logs(result, 2) == []
     logs = in_leg(result, 2, "truth.backup_finished", kind=Kind.LOG)
     assert logs[0].time_us < 5 * MINUTE + 5 * SECOND
     (full, *others) = in_leg(result, 2, "truth.backup_finished", kind=Kind.FULL)
     assert len([r for r in logs if r.time_us < full.time_us]) >= 8
-    assert others == [], "one full is enough: nobody asks for a second while the first is on its way"
+    assert others == [], (
+        "one full is enough: nobody asks for a second while the first is on its way"
+    )
     assert result.summary["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
 def test_logs_alone_protect_nobody(rules: str) -> None:
-    """They land every five minutes; until the full that they belong to has landed all since the promotion is exposed."""
+    """They land every five minutes; until the full that they belong to has landed all since the
+    promotion is exposed.
+    """
     result = swap("events=[{at: 10 h 2 min, lose: site}]", SILENCE, rules=rules)
     second = legs(result)[1]
     landed = in_leg(result, 2, "truth.landed", kind=Kind.LOG)
@@ -306,16 +355,22 @@ def test_a_database_that_never_had_a_full_is_refused_until_it_has_one() -> None:
 
 @pytest.mark.parametrize("rules", RULES)
 def test_incrementals_stand_on_the_full_of_before(rules: str) -> None:
-    """After a planned swap the tail ends in mid-segment: PostgreSQL's summaries of the log reach back, too."""
+    """After a planned swap the tail ends in mid-segment: PostgreSQL's summaries of the log reach
+    back, too.
+    """
     result = swap("databases.app.differential=daily 12:00", rules=rules)
     (made, *_) = in_leg(result, 2, "truth.backup_finished", kind=Kind.INCREMENTAL)
-    landed = [e for e in in_leg(result, 2, "seen.Validated") if e.values["header.kind"] == Kind.INCREMENTAL]
+    landed = [
+        e
+        for e in in_leg(result, 2, "seen.Validated")
+        if e.values["header.kind"] == Kind.INCREMENTAL
+    ]
     assert made.values["fork"] == 2
     assert landed[0].values["header.differential_base_lsn"] == 1, "that of the seed"
     assert result.summary["violations"] == []
 
 
-# ---- what holds it ------------------------------------------------------------------------------------------------------------
+# ---- what holds it
 def test_the_lanes_and_the_steps_say_the_same_in_every_leg(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = legs(swap(name=SEVERAL))
     assert len(list(quick[1].journal.rows("seen.Landed"))) > 90
@@ -334,13 +389,20 @@ def test_a_stored_run_is_read_with_the_same_roles(tmp_path: Path) -> None:
     assert summarise(stored)["failovers"] == result.summary["failovers"]
 
 
-def test_an_old_primary_that_is_taken_for_a_copy_and_is_none_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plant the bug: it has written what never landed, and nobody looks where it ended. It takes none of the new one's logs."""
+def test_an_old_primary_that_is_taken_for_a_copy_and_is_none_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plant the bug: it has written what never landed, and nobody looks where it ended. It takes
+    none of the new one's logs.
+    """
 
     def taken_for_a_copy(context: Context, db: PrimaryDatabase, lineage: Lineage) -> bool:
         return context.primary_engine.state(db.spec.name).restoring
 
-    events = "events=[{at: 10 h, missing_file: erp}, {at: 10 h 6 min, order_failover: {by: dba, planned: false}}, {at: 12 h, order_failover: dba}]"
+    events = (
+        "events=[{at: 10 h, missing_file: erp}, {at: 10 h 6 min, order_failover: {by: dba, "
+        "planned: false}}, {at: 12 h, order_failover: dba}]"
+    )
     overrides = [events, "replay.on_hole=skip_ahead", "databases.erp.incremental=none"]
     found = run(load_scenario(SCENARIOS / f"{SEVERAL}.yaml", overrides))
     assert "erp" in failovers(found)[0]["seeded_anew"]
@@ -369,7 +431,7 @@ def test_the_case_that_was_reported() -> None:
     assert (found["data_loss_us"], found["unprotected_us"] < 15 * MINUTE) == (0, True)
 
 
-# ---- real servers -----------------------------------------------------------------------------------------------------------
+# ---- real servers
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
     result = run(load_scenario(SCENARIOS / "real/role_swap.yaml", engine=engine, timing="modelled"))
@@ -380,14 +442,22 @@ def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
     assert [r.values["fork"] for r in in_leg(result, 3, "truth.begins")] == [3]
     if engine == "postgres":  # whose rules the model follows there
         model = legs(ran("real/role_swap"))
-        assert [leg.journal.digest() for leg in legs(result)] == [leg.journal.digest() for leg in model]
+        assert [leg.journal.digest() for leg in legs(result)] == [
+            leg.journal.digest() for leg in model
+        ]
 
 
-def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_until_then(tmp_path: Path) -> None:
-    """The swap promotes at 4:02:12; four minutes after the order its site is lost, before its first log."""
+def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_until_then(
+    tmp_path: Path,
+) -> None:
+    """The swap promotes at 4:02:12; four minutes after the order its site is lost, before its first
+    log.
+    """
     text = (
-        "run_for: 8 h\ndatabases: {app: {size: 5 GB, full: none, incremental: none}}\nlink: {bandwidth: 200 Mbit/s}\n"
-        "failover: {mode: automatic}\nevents:\n  - {at: Mon 04:02, order_failover: dba}\n  - {at: Mon 04:06, lose: site}\n"
+        "run_for: 8 h\ndatabases: {app: {size: 5 GB, full: none, incremental: "
+        "none}}\nlink: {bandwidth: 200 Mbit/s}\n"
+        "failover: {mode: automatic}\nevents:\n  - {at: Mon 04:02, order_failover: dba}\n "
+        " - {at: Mon 04:06, lose: site}\n"
     )
     path = tmp_path / "s.yaml"
     path.write_text(text, encoding="utf-8")

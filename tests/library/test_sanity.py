@@ -1,7 +1,8 @@
-"""The sanity numbers: what anyone can work out on paper, to the last microsecond, from the same figures.
+"""The sanity numbers: what anyone can work out on paper, to the last microsecond, from the same
+figures.
 
-Each test works its number out again from the figures in the scenario's head comment. `clock` and `h_min` then show it as
-the table of sanity numbers does.
+Each test works its number out again from the figures in the scenario's head comment. `clock` and
+`h_min` then show it as the table of sanity numbers does.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ TRANSFER = ceil_div(160_000_000, 200_000_000)  # 0.8 s
 FULL_ON_LINK = ceil_div(4_000_000_000_000, 200_000_000)  # 20,000 s
 
 
-@pytest.mark.parametrize("path", sorted((SCENARIOS / "sanity").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((SCENARIOS / "sanity").glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_each_file_promises_its_own_number_and_keeps_it(path: Path) -> None:
     verdict = ran(f"sanity/{path.stem}").verdict
     assert len(verdict.lines) >= 2
@@ -99,7 +102,9 @@ def test_backlog_of_an_outage_drains() -> None:
 
 
 def test_the_99th_percentile_of_a_week_is_blind_to_an_outage() -> None:
-    """x with 1 % of the week above it: 2,008 rises to 302.8 s, one to 2,403.6 s, and 0.8 s before each of seven landings."""
+    """x with 1 % of the week above it: 2,008 rises to 302.8 s, one to 2,403.6 s, and 0.8 s before
+    each of seven landings.
+    """
     above = Fraction(7 * 24 * HOUR, 100)
     x = (2_008 * 302_800_000 + 2_403_600_000 + 7 * TRANSFER - above) / 2_009
     assert ran("sanity/outage_shortest").summary["exposure"]["p99_us"] == round(x)
@@ -110,7 +115,9 @@ def test_last_log_torn_and_the_site_lost() -> None:
     lost = failover(ran("sanity/torn_and_lost"))
     assert lost["data_loss_us"] == INTERVAL + BACKUP + TRANSFER == 302_800_000
     parts = {"detect": 30, "fence": 21, "drain": 2, "recover": 10, "redirect": 60}
-    assert {phase: us for phase, us in lost["phases_us"].items() if us} == {p: s * SECOND for p, s in parts.items()}
+    assert {phase: us for phase, us in lost["phases_us"].items() if us} == {
+        p: s * SECOND for p, s in parts.items()
+    }
     assert lost["outage_us"] == 123 * SECOND
 
 
@@ -157,7 +164,9 @@ def test_built_in_log_shipping() -> None:
 
 
 def test_one_restore_of_an_hour_makes_an_outage_an_hour_longer() -> None:
-    """The log lands, is hashed, and takes 3,408 times as long as usual; 78.5 s come after the drain of any failover."""
+    """The log lands, is hashed, and takes 3,408 times as long as usual; 78.5 s come after the drain
+    of any failover.
+    """
     result = ran("sanity/outage_if_now")
     hashed, warm_up = ceil_div(20_000_000, 500_000_000), 8_460_000
     restore = 3408 * SECOND + ceil_div(20_000_000 * 3408, 356_000_000)

@@ -1,4 +1,6 @@
-"""Schedules: clock changes, slots that are overrun, serial jobs, databases without logs, a replay that lags on purpose."""
+"""Schedules: clock changes, slots that are overrun, serial jobs, databases without logs, a replay
+that lags on purpose.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,20 @@ from dr_sim.backups.names import parse_name
 from dr_sim.results import Result
 from dr_sim.verdict import Outcome
 
-from .runs import DAY, HOUR, MINUTE, SECOND, at, ceil_div, failover, peak_lag_us, peak_us, ran, rows, times
+from .runs import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    at,
+    ceil_div,
+    failover,
+    peak_lag_us,
+    peak_us,
+    ran,
+    rows,
+    times,
+)
 
 US = 1_000_000
 
@@ -25,7 +40,10 @@ def schedule(name: str) -> Result:
 
 def starts(result: Result, kind: Kind) -> list[str]:
     """When backups of a kind began, in UTC."""
-    began = [r.time_us + result.scenario.start_utc_us for r in rows(result, "truth.backup_begin", kind=kind)]
+    began = [
+        r.time_us + result.scenario.start_utc_us
+        for r in rows(result, "truth.backup_begin", kind=kind)
+    ]
     return [datetime.fromtimestamp(us // US, UTC).strftime("%m-%d %H:%M") for us in began]
 
 
@@ -55,13 +73,22 @@ def test_names_sort_in_the_order_of_time(name: str) -> None:
 def test_an_overrun_skips_the_next() -> None:
     result = schedule("overrun")
     skipped = rows(result, "truth.backup_skipped", reason="overrun")
-    assert [r.time_us for r in skipped if r.values["kind"] == Kind.LOG] == [at(1, "10:10"), at(1, "10:15")]
-    assert [r.time_us for r in skipped if r.values["kind"] == Kind.FULL] == [n * HOUR for n in range(2, 25, 2)]
-    assert times(result, "truth.backup_begin", kind=Kind.FULL) == [n * HOUR for n in range(1, 24, 2)]
+    assert [r.time_us for r in skipped if r.values["kind"] == Kind.LOG] == [
+        at(1, "10:10"),
+        at(1, "10:15"),
+    ]
+    assert [r.time_us for r in skipped if r.values["kind"] == Kind.FULL] == [
+        n * HOUR for n in range(2, 25, 2)
+    ]
+    assert times(result, "truth.backup_begin", kind=Kind.FULL) == [
+        n * HOUR for n in range(1, 24, 2)
+    ]
     peak = at(1, "10:15:01.2") + ceil_div(8 * 60_020_000_000, 10_000_000_000) - at(1, "10:00")
     assert peak_us(result) == peak == 949_216_000
     (after,) = [
-        r for r in rows(result, "truth.backup_finished") if r.values["name"] == "crm_2026_01_05_10_20_00_log_000"
+        r
+        for r in rows(result, "truth.backup_finished")
+        if r.values["name"] == "crm_2026_01_05_10_20_00_log_000"
     ]
     assert after.values["nominal_bytes"] == 60_000_000
 
@@ -82,7 +109,9 @@ def test_serial_jobs_wait_for_each_other() -> None:
 def test_a_database_without_logs_depends_on_its_fulls_and_alarms_nobody() -> None:
     result = schedule("no_logs")
     search = [r for r in rows(result, "truth.backup_begin") if r.entity == 1]
-    assert [(r.time_us, r.values["kind"]) for r in search] == [(d * DAY + 3 * HOUR, Kind.FULL) for d in range(4)]
+    assert [(r.time_us, r.values["kind"]) for r in search] == [
+        (d * DAY + 3 * HOUR, Kind.FULL) for d in range(4)
+    ]
     assert rows(result, "seen.RaiseAlert") == []
     exposure = result.summary["exposure"]["by_database"]
     transfer = 1_600 * SECOND + 6 * 800_000  # six logs go first, 0.8 s each

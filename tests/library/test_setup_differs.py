@@ -1,4 +1,6 @@
-"""Replay that is refused for what the log contains, until somebody acts: told in the engine's words, and nothing else is tried."""
+"""Replay that is refused for what the log contains, until somebody acts: told in the engine's
+words, and nothing else is tried.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from .runs import MINUTE, at, failover, ran, rows, times
 QUIET_PEAK_US = 302_800_000
 HOUR_LOG = at(1, "10:05")
 WORDS = {
-    "file_added": ("5133", "3156", "system cannot find the path"), "disk_missing": ("5133", "3156", "device is not ready"),
-    "newer_version": ("3169", "incompatible with this server"), "key_missing": ("33111", "thumbprint"),
-}  # fmt: skip
+    "file_added": ("5133", "3156", "system cannot find the path"),
+    "disk_missing": ("5133", "3156", "device is not ready"),
+    "newer_version": ("3169", "incompatible with this server"),
+    "key_missing": ("33111", "thumbprint"),
+}
 
 
 def made(tmp_path: Path, text: str) -> Result:
@@ -32,7 +36,12 @@ def made(tmp_path: Path, text: str) -> Result:
 def changed(because: str, *more: str, repaired: str = "") -> Result:
     after = f", repaired_after: {repaired}" if repaired else ""
     event = f"{{at: Mon 10:02, setup_differs: {{database: crm, because: {because}{after}}}}}"
-    return ran("faults/base", "failover.mode=automatic", f"events=[{event}, {{at: Mon 14:01, lose: site}}]", *more)
+    return ran(
+        "faults/base",
+        "failover.mode=automatic",
+        f"events=[{event}, {{at: Mon 14:01, lose: site}}]",
+        *more,
+    )
 
 
 @pytest.mark.parametrize("because", WORDS)
@@ -43,9 +52,13 @@ def test_replay_stands_and_is_told_of_in_the_engine_s_words(because: str) -> Non
     assert result.summary["legs"][0]["exposure"]["max_us"] == QUIET_PEAK_US  # files land as always
     told = [r for r in rows(result, "seen.RaiseAlert", event_id=3) if r.time_us < at(1, "14:01")]
     assert told[0].time_us < HOUR_LOG + 17 * MINUTE
-    assert all(b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told)) and told[-1].values["level"] == "critical"
+    assert (
+        all(b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told))
+        and told[-1].values["level"] == "critical"
+    )
     assert all(word in told[-1].values["text"] for word in WORDS[because])
-    assert rows(result, "seen.TakeBackup") == []  # neither bridge nor resync: no backup holds less of it
+    # neither bridge nor resync: no backup holds less of it
+    assert rows(result, "seen.TakeBackup") == []
 
 
 def test_a_failover_stops_before_that_log_and_says_so() -> None:
@@ -82,15 +95,21 @@ def test_by_postgresql_s_rules_it_speaks_postgresql(tmp_path: Path) -> None:
 def test_no_policy_asks_for_a_backup_because_of_it(policy: str) -> None:
     """Scheduled incrementals and fulls land, hold the change, and help nobody."""
     result = changed(
-        "file_added", f"replay.on_hole={policy}", "databases.crm.incremental=every 1 h", "databases.crm.full=daily 11:00", "databases.crm.size=5 GB"
-    )  # fmt: skip
+        "file_added",
+        f"replay.on_hole={policy}",
+        "databases.crm.incremental=every 1 h",
+        "databases.crm.full=daily 11:00",
+        "databases.crm.size=5 GB",
+    )
     assert rows(result, "seen.TakeBackup") == []
     assert [t for t in times(result, "truth.restored") if at(1, "10:05") < t < at(1, "14:01")] == []
     assert result.summary["violations"] == []
 
 
 def test_a_database_without_logs_is_told_of_too(tmp_path: Path) -> None:
-    result = made(tmp_path, """
+    result = made(
+        tmp_path,
+        """
 name: index
 run_for: 3 days
 databases: {a: {size: 5 GB, full: daily 01:00, differential: none, log: none}, b: {size: 5 GB, full: daily 02:00, log: none}}
@@ -100,7 +119,8 @@ failover: {mode: automatic}
 events:
   - {at: "Mon 10:02", setup_differs: {database: a, because: key_missing, repaired_after: 30 h}}
   - {at: "Wed 12:00", lose: site}
-""")  # fmt: skip
+""",
+    )
     told = rows(result, "seen.RaiseAlert", event_id=20)
     assert {r.values["database"] for r in told} == {"a"} and told[-1].values["level"] == "critical"
     assert at(2, "01:00") < told[0].time_us < at(2, "01:05") and told[-1].time_us < at(2, "16:10")
@@ -126,21 +146,29 @@ events:
     assert len(rows(result, "seen.TakeBackup", kind=0)) <= 1
 
 
-# ---- the class of an error, and what is refused at load -----------------------------------------------------------------
+# ---- the class of an error, and what is refused at load
 def test_errors_are_told_apart_by_their_class() -> None:
     for reason in Reason:
         assert needs_somebody(Difference(0, 1, reason).error("crm", "sql_server").number)
     for reason in POSTGRES_REASONS:
         assert needs_somebody(Difference(0, 1, reason).error("crm", "postgres").number)
     assert not any(passes_here(number) for number in SETUP_ERRORS)
-    assert not any(needs_somebody(number) for number in (3101, 3136, 3183, 3189, 3201, 3203, 3241, 3257, 4305, 4326, 4330))
+    assert not any(
+        needs_somebody(number)
+        for number in (3101, 3136, 3183, 3189, 3201, 3203, 3241, 3257, 4305, 4326, 4330)
+    )
 
 
 @pytest.mark.parametrize(
     ("override", "words"),
-    [("engine.kind=sqlite", "set up alike on both sides"), ("engine.imitates=postgres", "stumbles over file_added")],
+    [
+        ("engine.kind=sqlite", "set up alike on both sides"),
+        ("engine.imitates=postgres", "stumbles over file_added"),
+    ],
 )
-def test_what_the_engine_cannot_refuse_is_refused_at_load(tmp_path: Path, override: str, words: str) -> None:
+def test_what_the_engine_cannot_refuse_is_refused_at_load(
+    tmp_path: Path, override: str, words: str
+) -> None:
     path = tmp_path / "made.yaml"
     path.write_text("""
 name: refused

@@ -1,4 +1,6 @@
-"""A standby that is broken, dropped or gone: files are used wherever they survive, the newest usable chain first."""
+"""A standby that is broken, dropped or gone: files are used wherever they survive, the newest
+usable chain first.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,13 @@ from dr_sim.verdict import Outcome
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, failover, fault, peak_us, ran, rows, times
 
-CRM = "  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: daily 01:00, differential: none, log: every 5 min%s}\n"
+CRM = (
+    "  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: daily 01:00, differential: none, "
+    "log: every 5 min%s}\n"
+)
 WITH_INCREMENTALS = (
-    "  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: weekly Mon 01:00, differential: every 6 h, log: every 5 min}\n"
+    "  crm: {size: 50 GB, log_volume: 20 MB per 5 min, full: weekly Mon 01:00, differential: "
+    "every 6 h, log: every 5 min}\n"
 )
 WITHOUT_LOGS = "  idx: {size: 20 GB, full: daily 01:00, differential: none, log: none}\n"
 TUESDAY = DAY
@@ -32,7 +38,9 @@ def happens(tmp_path: Path, *events: str, databases: str = CRM % "", more: str =
     lines = "".join(f"  - {event}\n" for event in events)
     failing = "" if "failover:" in more else "failover: {mode: automatic}\n"
     link = "" if "link:" in more else "link: {bandwidth: 200 Mbit/s}\n"
-    head = f"name: standby\nrun_for: 3 days\n{link}{failing}{more}replication: {{staging: 640 GB}}\n"
+    head = (
+        f"name: standby\nrun_for: 3 days\n{link}{failing}{more}replication: {{staging: 640 GB}}\n"
+    )
     file.write_text(f"{head}databases:\n{databases}events:\n{lines}", encoding="utf-8")
     result = run(load_scenario(file))
     assert result.summary["violations"] == []
@@ -48,13 +56,16 @@ def loss_and_outage(result: Result) -> tuple[int, int]:
     return found["data_loss_us"], found["outage_us"]
 
 
-# ---- the database is lost, the files are not ----------------------------------------------------------------------------
+# ---- the database is lost, the files are not
 def test_a_standby_whose_redo_fails_is_restored_from_its_own_files() -> None:
     result = fault("standby_broken")
     (refused,) = rows(result, "seen.RestoreFailed")
     assert (refused.values["error_number"], refused.values["position_lost"]) == (3456, 1)
     first = next(row for row in rows(result, "seen.Restore") if row.time_us >= refused.time_us)
-    assert (first.time_us, first.values["name"]) == (refused.time_us, "crm_2026_01_06_01_00_00_full_000")
+    assert (first.time_us, first.values["name"]) == (
+        refused.time_us,
+        "crm_2026_01_06_01_00_00_full_000",
+    )
     restored = [t for t in times(result, "truth.restored") if t > refused.time_us]
     assert restored[0] - refused.time_us >= 50_000_000_000 * SECOND // 356_000_000
     assert fetched(result) == [] and peak_us(result) < 6 * MINUTE
@@ -65,7 +76,10 @@ def test_a_standby_whose_redo_fails_is_restored_from_its_own_files() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("what", ["site", "host", "database"])
 @pytest.mark.parametrize("how", ["dropped", "brought online", "redo fails"])
-@pytest.mark.parametrize("lost_at, lost_us, longest_us", [("10:19", 4 * MINUTE, 7 * MINUTE), ("10:31", MINUTE, 3 * MINUTE)])
+@pytest.mark.parametrize(
+    "lost_at, lost_us, longest_us",
+    [("10:19", 4 * MINUTE, 7 * MINUTE), ("10:31", MINUTE, 3 * MINUTE)],
+)
 def test_a_loss_after_the_standby_broke_costs_time_and_no_more_data(
     tmp_path: Path, how: str, what: str, engine: str, lost_at: str, lost_us: int, longest_us: int
 ) -> None:
@@ -77,7 +91,9 @@ def test_a_loss_after_the_standby_broke_costs_time_and_no_more_data(
 
 
 @pytest.mark.parametrize("how", ["dropped", "brought online", "redo fails"])
-def test_a_manager_that_died_in_between_reads_the_files_that_it_took_for_restored(tmp_path: Path, how: str) -> None:
+def test_a_manager_that_died_in_between_reads_the_files_that_it_took_for_restored(
+    tmp_path: Path, how: str
+) -> None:
     broken = f'{{at: "Tue 10:16", standby_broken: {{database: crm, how: {how}}}}}'
     crash = '{at: "Tue 10:17", manager_crash: {}}'
     result = happens(tmp_path, broken, crash, '{at: "Tue 10:19", lose: site}')
@@ -97,7 +113,7 @@ def test_a_wipe_of_the_host_takes_the_files_too_and_a_drop_does_not(tmp_path: Pa
         assert (peak_us(result) > HOUR) is gone
 
 
-# ---- the files survive in the primary's share ---------------------------------------------------------------------------
+# ---- the files survive in the primary's share
 def test_a_standby_that_is_gone_is_restored_from_the_share_of_the_dead_host() -> None:
     result = ran("standby/gone")
     assert result.verdict.outcome is Outcome.PASS
@@ -127,8 +143,12 @@ def test_only_the_newest_chain_of_many_is_fetched(sharing: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("what, lost_us", [("host", 4 * MINUTE), ("database", 0)])
 @pytest.mark.parametrize("databases", [CRM % "", WITH_INCREMENTALS])
-def test_a_chain_of_any_kind_is_fetched(tmp_path: Path, databases: str, what: str, lost_us: int, engine: str) -> None:
-    result = happens(tmp_path, WIPED, f'{{at: "Tue 10:19", lose: {what}}}', databases=databases, more=engine)
+def test_a_chain_of_any_kind_is_fetched(
+    tmp_path: Path, databases: str, what: str, lost_us: int, engine: str
+) -> None:
+    result = happens(
+        tmp_path, WIPED, f'{{at: "Tue 10:19", lose: {what}}}', databases=databases, more=engine
+    )
     loss, outage = loss_and_outage(result)
     assert loss == lost_us and outage < 50 * MINUTE
 
@@ -141,7 +161,10 @@ def test_the_last_full_of_a_database_without_logs_is_fetched(tmp_path: Path) -> 
 
 def test_an_older_chain_takes_the_place_of_one_whose_full_is_corrupt(tmp_path: Path) -> None:
     corrupt = '{at: "Tue 09:00", corrupt_at_rest: {where: primary, database: crm, kind: full}}'
-    events = ['{at: "Wed 10:16", operator_mistake: wipes the secondary host}', '{at: "Wed 10:19", lose: host}']
+    events = [
+        '{at: "Wed 10:16", operator_mistake: wipes the secondary host}',
+        '{at: "Wed 10:19", lose: host}',
+    ]
     corrupt = corrupt.replace("Tue", "Wed")
     result = happens(tmp_path, corrupt, *events)
     names = [name for fetch in fetched(result) for name in fetch if "_full_" in name]
@@ -164,7 +187,9 @@ def test_a_fetch_goes_on_after_what_broke_into_it(tmp_path: Path, event: str) ->
 
 
 @pytest.mark.parametrize("at", ["10:19:36", "10:19:40"])
-def test_a_standby_that_is_lost_in_the_middle_of_a_failover_is_restored_when_it_is_back(tmp_path: Path, at: str) -> None:
+def test_a_standby_that_is_lost_in_the_middle_of_a_failover_is_restored_when_it_is_back(
+    tmp_path: Path, at: str
+) -> None:
     lost = f'{{at: "Tue {at}", lose_secondary: 1 h}}'
     loss, outage = loss_and_outage(happens(tmp_path, HOST, lost))
     assert loss == 4 * MINUTE and outage < 110 * MINUTE
@@ -186,11 +211,14 @@ def test_a_machine_of_several_that_is_silent_is_not_asked_for_a_backup(tmp_path:
     result = happens(tmp_path, wiped, lost, databases=databases, more="machines: [a, b]\n")
     assert times(result, "seen.TakeBackup", kind=int(Kind.FULL)) == []
     last = [row.time_us for row in rows(result, "truth.restored") if row.entity == 1]
-    assert last[-1] < TUESDAY + 11 * HOUR + 20 * MINUTE  # from the share, though nobody has failed over
+    # from the share, though nobody has failed over
+    assert last[-1] < TUESDAY + 11 * HOUR + 20 * MINUTE
 
 
 @pytest.mark.parametrize("order", [True, False])
-def test_a_manual_failover_to_an_empty_standby_needs_a_way_back(tmp_path: Path, order: bool) -> None:
+def test_a_manual_failover_to_an_empty_standby_needs_a_way_back(
+    tmp_path: Path, order: bool
+) -> None:
     events = [WIPED, HOST]
     if order:
         events.append('{at: "Tue 10:20", order_failover: {by: dba, planned: false}}')
@@ -206,32 +234,42 @@ def test_a_planned_order_on_an_empty_standby_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_that_was_cut_off_opens_no_gate(tmp_path: Path) -> None:
-    """The host dies in the middle of the first full; the share holds a part of it and logs, and there is no way back."""
-    databases = "  crm: {size: 50 GB, seeded: 'false', full: weekly Mon 01:00, differential: none, log: every 5 min}\n"
+    """The host dies in the middle of the first full; the share holds a part of it and logs, and
+    there is no way back.
+    """
+    databases = (
+        "  crm: {size: 50 GB, seeded: 'false', full: weekly Mon 01:00, differential: none, "
+        "log: every 5 min}\n"
+    )
     result = happens(tmp_path, '{at: "Mon 01:03", lose: host}', databases=databases)
     assert times(result, "truth.promoted") == [] and times(result, "seen.Recover") == []
     assert {event for _, event, *_ in alerts(result)} >= {15}
 
 
-
-
-# ---- the drain limit ----------------------------------------------------------------------------------------------------
+# ---- the drain limit
 def test_the_screen_says_when_the_drain_limit_decided_the_result() -> None:
     result = ran("faults/operator_wrong_way")
     ended = failover(result)["limit_ended_the_wait"]
     (rang,) = times(result, "seen.Alarm", what="drain")
     assert ended == {"time_us": rang, "files": 2}
     text = screen(result.summary, result.scenario, result.verdict, Path("x.yaml"), 0.0, Path("out"))
-    assert "drain limit ended the wait Mon 10:24:05 (10:00): 2 files still on the way, left behind" in text
+    assert (
+        "drain limit ended the wait Mon 10:24:05 (10:00): 2 files still on the way, left behind"
+        in text
+    )
 
 
-@pytest.mark.parametrize("name", ["standby/many_chains", "faults/lose_host", "faults/corrupt_in_drain"])
+@pytest.mark.parametrize(
+    "name", ["standby/many_chains", "faults/lose_host", "faults/corrupt_in_drain"]
+)
 def test_the_drain_limit_is_not_named_where_it_decided_nothing(name: str) -> None:
     assert all(f["limit_ended_the_wait"] is None for f in ran(name).summary["failovers"])
 
 
 def test_a_rebuild_that_gets_on_is_not_said_to_stand(tmp_path: Path) -> None:
-    """The logs that follow the full lie here since hours, and are restored one after the other. One more lands meanwhile."""
+    """The logs that follow the full lie here since hours, and are restored one after the other. One
+    more lands meanwhile.
+    """
     broken = '{at: "Tue 10:03", standby_broken: {database: crm, how: dropped}}'
     slow = '{at: "Tue 10:04", slow_restore: {by: 2, duration: 1 h}}'
     result = happens(tmp_path, broken, slow)

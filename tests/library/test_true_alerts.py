@@ -1,4 +1,6 @@
-"""No alert says what is not so: while a first full is on its way, while a copy arrives, while fulls are empty."""
+"""No alert says what is not so: while a first full is on its way, while a copy arrives, while fulls
+are empty.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,25 @@ def made(tmp_path: Path, text: str) -> Result:
 @pytest.mark.parametrize("imitates", ["sql_server", "postgres"])
 @pytest.mark.parametrize("size", ["50 GB", "500 GB"])
 @pytest.mark.parametrize("lost", ["site", "host", "database"])
-def test_while_the_first_full_is_on_its_way_that_is_told_and_told_once(lost: str, size: str, imitates: str) -> None:
-    """No log is missing from a chain that has not begun, and no restore was made that minutes could have passed since."""
-    result = ran("quickstart", f"events.6.lose={lost}", f"databases.crm.size={size}", "run_for=13 days", f"engine.imitates={imitates}")
+def test_while_the_first_full_is_on_its_way_that_is_told_and_told_once(
+    lost: str, size: str, imitates: str
+) -> None:
+    """No log is missing from a chain that has not begun, and no restore was made that minutes could
+    have passed since.
+    """
+    result = ran(
+        "quickstart",
+        f"events.6.lose={lost}",
+        f"databases.crm.size={size}",
+        "run_for=13 days",
+        f"engine.imitates={imitates}",
+    )
     assert len(result.whole.legs) == 2
     (not_yet,) = alerts(result, 1, 19)
-    assert not_yet.values["level"] == "error" and "[15] minutes since the secondary was put in place" in not_yet.values["text"]
+    assert (
+        not_yet.values["level"] == "error"
+        and "[15] minutes since the secondary was put in place" in not_yet.values["text"]
+    )
     first_restore = next(iter(result.whole.legs[1].journal.rows("truth.restored"))).time_us
     assert not_yet.time_us < first_restore
     before = [row for row in alerts(result, 1) if row.time_us < first_restore]
@@ -61,13 +76,19 @@ events:
     assert len(alerts(result, 0, 19)) == 1
 
 
-# ---- event 4 ------------------------------------------------------------------------------------------------------------------
+# ---- event 4
 def test_a_full_whose_copy_arrives_is_not_said_to_be_lost() -> None:
-    """500 GB cross again for five and a half hours: that it could not be copied again would be untrue."""
+    """500 GB cross again for five and a half hours: that it could not be copied again would be
+    untrue.
+    """
     result = ran(
-        "faults/base", "databases.crm.size=500 GB", "databases.crm.full=daily 01:00", "replication.staging=1 TB", "run_for=2 days",
+        "faults/base",
+        "databases.crm.size=500 GB",
+        "databases.crm.full=daily 01:00",
+        "replication.staging=1 TB",
+        "run_for=2 days",
         "events=[{at: Mon 01:30, corrupt_in_transit: {database: crm, kind: full}}]",
-    )  # fmt: skip
+    )
     assert rows(result, "truth.damaged") != []
     assert rows(result, "seen.RaiseAlert", event_id=4) == []
 
@@ -91,7 +112,9 @@ def test_with_logs_beside_them_too() -> None:
     """Logs go on as always; but a base that is not there is a danger to the next repair."""
     result = ran("faults/empty_fulls", "databases.crm.log=every 5 min")
     told = rows(result, "seen.RaiseAlert", event_id=4)
-    assert told[-1].values["level"] == "critical" and all(b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told))
+    assert told[-1].values["level"] == "critical" and all(
+        b.time_us - a.time_us == 5 * MINUTE for a, b in pairwise(told)
+    )
     assert times(result, "seen.TakeBackup", kind=Kind.FULL)[0] == told[0].time_us
     assert told[-1].time_us < at(3, "13:30")
 

@@ -1,4 +1,6 @@
-"""Bringing a copy online undoes open transactions (SQL Server's rules), and takes a time by a law."""
+"""Bringing a copy online undoes open transactions (SQL Server's rules), and takes a time by a
+law.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +40,23 @@ def test_an_open_transaction_is_undone_at_the_promotion() -> None:
 @pytest.mark.parametrize(
     ("event", "undo_s"),
     [
-        ("long_transaction: {database: crm, log: 850 MB, open_for: 10 min}", 10),  # open until 1 h 14
-        ("long_transaction: {database: crm, log: 850 MB}", 0),  # committed at 1 h 4, before the last cut
-        ("index_maintenance: {database: crm, log: 850 MB, over: 20 min}", 5),  # half of it is written by 1 h 10
+        # open until 1 h 14
+        ("long_transaction: {database: crm, log: 850 MB, open_for: 10 min}", 10),
+        # committed at 1 h 4, before the last cut
+        ("long_transaction: {database: crm, log: 850 MB}", 0),
+        # half of it is written by 1 h 10
+        ("index_maintenance: {database: crm, log: 850 MB, over: 20 min}", 5),
         ("index_maintenance: {database: crm, log: 850 MB}", 0),
     ],
 )
-def test_only_what_was_written_and_is_open_at_the_last_cut(tmp_path: Path, event: str, undo_s: int) -> None:
+def test_only_what_was_written_and_is_open_at_the_last_cut(
+    tmp_path: Path, event: str, undo_s: int
+) -> None:
     """The site is lost at 1 h 12; the last log that had landed was cut at 1 h 10."""
-    more = f"failover: {{mode: automatic}}\nevents:\n  - {{at: 1 h, {event}}}\n  - {{at: 1 h 12 min, lose: site}}\n"
+    more = (
+        f"failover: {{mode: automatic}}\nevents:\n  - {{at: 1 h, {event}}}\n  - {{at: 1 h 12 "
+        f"min, lose: site}}\n"
+    )
     assert recover_us(played(tmp_path, more)) == (10 + undo_s) * S
 
 

@@ -1,5 +1,6 @@
-"""What the model of the world owes to reports from outside: silence, other people's backups, lying archivers, full disks,
-distance, and undo. Each test holds a kind of case, with variants."""
+"""What the model of the world owes to reports from outside: silence, other people's backups, lying
+archivers, full disks, distance, and undo. Each test holds a kind of case, with variants.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ OUTAGE_US = 129_460_000
 """Of an automatic failover after a site is lost: 30 + 21 + 10 + 60 + 8.46 s."""
 
 
-# ---- silence ----------------------------------------------------------------------------------------------------------
+# ---- silence
 def silent(result: Result) -> list[tuple[int, str]]:
     return [(r.time_us, str(r.values["machine"])) for r in rows(result, "seen.HeartbeatLost")]
 
@@ -47,7 +48,9 @@ def test_an_idle_machine_of_a_lost_site_falls_silent() -> None:
     result = fault("lose_site_idle_machine")
     assert failover(result)["outage_us"] == OUTAGE_US
     assert {machine for _, machine in silent(result)} == {"sql1", "idle1"}
-    assert [(r.time_us, r.values["machine"]) for r in rows(result, "truth.machine_lost")] == [(at(1, "10:00"), "idle1")]
+    assert [(r.time_us, r.values["machine"]) for r in rows(result, "truth.machine_lost")] == [
+        (at(1, "10:00"), "idle1")
+    ]
     alone = ran("faults/lose_site_idle_machine", "machines=[sql1]")
     assert failover(alone)["outage_us"] == OUTAGE_US
 
@@ -57,11 +60,15 @@ def test_an_idle_machine_of_a_lost_site_falls_silent() -> None:
 def test_however_many_machines_are_idle(what: str, idle: str) -> None:
     """A host that is not named is every host."""
     result = ran(
-        "faults/lose_site_idle_machine", f"machines={idle}", "databases.crm.machine=sql1", f"events.1.lose={what}"
+        "faults/lose_site_idle_machine",
+        f"machines={idle}",
+        "databases.crm.machine=sql1",
+        f"events.1.lose={what}",
     )
     machines = {machine for _, machine in silent(result)}
     assert machines == set(idle.strip("[]").split(", "))
-    # a dead host's power switch answers for it, where a lost site leaves the fence without an answer
+    # a dead host's power switch answers for it, where a lost site leaves the fence without an
+    # answer
     faster_us = 16 * SECOND if what == "host" else 0
     assert failover(result)["phases_us"]["detect"] == 30 * SECOND
     assert failover(result)["phases_us"]["fence"] == 21 * SECOND - faster_us
@@ -72,7 +79,9 @@ def test_a_named_host_falls_silent_alone() -> None:
     assert [machine for _, machine in silent(result)] == ["idle1", "idle2"]
     assert result.summary["failovers"] == [], "the machine with the database is still heard"
     assert rows(result, "truth.failed") == []
-    with_database = ran("faults/lose_idle_hosts", "events.1.lose.machine=sql1", "failover.machines_silent=all")
+    with_database = ran(
+        "faults/lose_idle_hosts", "events.1.lose.machine=sql1", "failover.machines_silent=all"
+    )
     assert [machine for _, machine in silent(with_database)] == ["sql1", "idle2"]
     assert [r.values["class"] for r in rows(with_database, "truth.failed")] == ["host"]
     assert [r.values["machine"] for r in rows(with_database, "truth.machine_lost")] == ["idle2"]
@@ -89,10 +98,12 @@ def test_so_many_silent_machines_as_are_asked_for_are_a_failure() -> None:
     assert times(three, "seen.Fence") == []
 
 
-# ---- someone else's backups ---------------------------------------------------------------------------------------------
+# ---- someone else's backups
 def finished(result: Result, kind: Kind, begun: str) -> Row:
     """The end of the backup of that kind that was begun then."""
-    (begin,) = [r for r in rows(result, "truth.backup_begin", kind=int(kind)) if r.time_us == at(1, begun)]
+    (begin,) = [
+        r for r in rows(result, "truth.backup_begin", kind=int(kind)) if r.time_us == at(1, begun)
+    ]
     (found,) = rows(result, "truth.backup_finished", file=begin.values["file"])
     return found
 
@@ -106,47 +117,76 @@ def test_his_log_backup_needs_no_room_of_ours_and_takes_log_away() -> None:
     assert his.values["first_lsn"] == finished(result, Kind.LOG, "10:00").values["last_lsn"]
     assert rows(result, "truth.landed", name=his.values["name"]) == []
     past = [r.values["redo_lsn"] for r in rows(result, "seen.Restored") if r.time_us > ours.time_us]
-    assert past[-1] == rows(result, "truth.backup_finished", kind=2)[-1].values["last_lsn"], "a backup got past the hole"
-    assert result.summary["backups"]["log"] == len(rows(result, "truth.backup_finished", kind=2)) - 1, "his is not counted"
+    assert past[-1] == rows(result, "truth.backup_finished", kind=2)[-1].values["last_lsn"], (
+        "a backup got past the hole"
+    )
+    assert (
+        result.summary["backups"]["log"] == len(rows(result, "truth.backup_finished", kind=2)) - 1
+    ), "his is not counted"
 
 
 @pytest.mark.parametrize(
-    "ours", ["paused_backups: {database: crm, duration: 1 h}", "silent_backups: {database: crm, duration: 1 h, kind: any}"]
+    "ours",
+    [
+        "paused_backups: {database: crm, duration: 1 h}",
+        "silent_backups: {database: crm, duration: 1 h, kind: any}",
+    ],
 )
 def test_what_ails_our_jobs_is_no_matter_of_his(ours: str) -> None:
     kind, _, params = ours.partition(": ")
-    result = ran("faults/second_log_job_share_full", f"events=[{{at: Mon 10:02, {kind}: {params}}}, {{at: Mon 10:32, second_log_job: crm}}]")
+    result = ran(
+        "faults/second_log_job_share_full",
+        f"events=[{{at: Mon 10:02, {kind}: {params}}}, {{at: Mon 10:32, second_log_job: crm}}]",
+    )
     assert finished(result, Kind.LOG, "10:32").values["nominal_bytes"] == 128_000_000
     assert result.summary["violations"] == []
 
 
 @pytest.mark.parametrize("capacity", ["none", "30 GB"])
 def test_his_full_needs_no_room_of_ours_and_moves_the_base(capacity: str) -> None:
-    """50 GB do not fit into our share of 30 GB. Ours goes on beside it, and a later incremental of ours stands on his."""
+    """50 GB do not fit into our share of 30 GB. Ours goes on beside it, and a later incremental of
+    ours stands on his.
+    """
     result = ran(
-        "faults/ad_hoc_full", f"primary.share_capacity={capacity}", "databases.crm.serial=true", "primary.retention=6 h"
+        "faults/ad_hoc_full",
+        f"primary.share_capacity={capacity}",
+        "databases.crm.serial=true",
+        "primary.retention=6 h",
     )
     his = finished(result, Kind.FULL, "10:02")
     assert rows(result, "truth.landed", file=his.values["file"]) == []
-    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=his.values["file"])] == ["elsewhere"]
-    assert finished(result, Kind.LOG, "10:05").time_us < his.time_us, "our serial jobs do not wait for his full"
+    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=his.values["file"])] == [
+        "elsewhere"
+    ]
+    assert finished(result, Kind.LOG, "10:05").time_us < his.time_us, (
+        "our serial jobs do not wait for his full"
+    )
     kinds = [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
     assert kinds[0] == Kind.INCREMENTAL
-    based_on = [r.values["header.differential_base_lsn"] for r in rows(result, "seen.Validated") if r.values["header.kind"] == Kind.INCREMENTAL]
+    based_on = [
+        r.values["header.differential_base_lsn"]
+        for r in rows(result, "seen.Validated")
+        if r.values["header.kind"] == Kind.INCREMENTAL
+    ]
     assert based_on[0] == his.values["first_lsn"]
-    assert result.summary["backups"].get("full", 0) == len(rows(result, "truth.backup_finished", kind=0)) - 1
+    assert (
+        result.summary["backups"].get("full", 0)
+        == len(rows(result, "truth.backup_finished", kind=0)) - 1
+    )
 
 
 def test_his_backup_dies_with_the_host_and_leaves_nothing_in_our_share() -> None:
     events = "[{at: Mon 10:02, ad_hoc_full: crm}, {at: 'Mon 10:03', lose: host}]"
     result = ran("faults/ad_hoc_full", f"events={events}", "failover.mode=automatic")
     (cut,) = rows(result, "truth.backup_cut_off", kind=0)
-    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=cut.values["file"])] == ["elsewhere"]
+    assert [r.values["why"] for r in rows(result, "truth.file_gone", file=cut.values["file"])] == [
+        "elsewhere"
+    ]
     assert rows(result, "truth.file_state", file=cut.values["file"]) == []
     assert failover(result)["data_loss_us"] == 3 * 60 * SECOND
 
 
-# ---- backups that report success and hold nothing --------------------------------------------------------------------------
+# ---- backups that report success and hold nothing
 def log_begins(result: Result, cut: str) -> int:
     return int(finished(result, Kind.LOG, cut).values["first_lsn"])
 
@@ -156,7 +196,10 @@ def test_by_postgres_rules_an_archiver_that_lies_loses_the_range_for_good() -> N
     whole = finished(result, Kind.LOG, "10:00").values["last_lsn"]
     assert log_begins(result, "10:10") == whole + 20_000_000
     (truncated,) = rows(result, "truth.log_truncated")
-    assert (truncated.values["first_lsn"], truncated.values["last_lsn"]) == (whole, whole + 20_000_000)
+    assert (truncated.values["first_lsn"], truncated.values["last_lsn"]) == (
+        whole,
+        whole + 20_000_000,
+    )
     assert Kind.INCREMENTAL in [r.values["kind"] for r in rows(result, "seen.TakeBackup")]
     assert 15 * 60 * SECOND < peak_us(result) < 30 * 60 * SECOND
     ledger = explain_at(result.journal, result.scenario, at(1, "10:14"))[0]
@@ -165,7 +208,10 @@ def test_by_postgres_rules_an_archiver_that_lies_loses_the_range_for_good() -> N
     assert rows(result, "truth.restored")[-1].values["redo_lsn"] == last.values["last_lsn"]
 
 
-@pytest.mark.parametrize(("rules", "truncates"), [("sql_server", "true"), ("postgres", "false"), ("sql_server", ""), ("postgres", "true")])
+@pytest.mark.parametrize(
+    ("rules", "truncates"),
+    [("sql_server", "true"), ("postgres", "false"), ("sql_server", ""), ("postgres", "true")],
+)
 def test_whether_it_truncates_is_a_choice_of_the_scenario(rules: str, truncates: str) -> None:
     choice = [f"events.1.silent_backups.truncates={truncates}"] if truncates else []
     result = ran("faults/silent_backups_truncating", f"engine.imitates={rules}", *choice)
@@ -176,30 +222,46 @@ def test_whether_it_truncates_is_a_choice_of_the_scenario(rules: str, truncates:
 
 
 def test_the_log_of_a_limited_disk_is_freed_by_a_backup_that_the_server_believes_in() -> None:
-    result = ran("faults/silent_backups_truncating", "databases.crm.log_capacity=30 MB", "events.1.silent_backups.duration=1 h")
+    result = ran(
+        "faults/silent_backups_truncating",
+        "databases.crm.log_capacity=30 MB",
+        "events.1.silent_backups.duration=1 h",
+    )
     assert rows(result, "truth.writes") == []
 
 
 def test_a_hollow_full_that_the_server_believes_in_moves_the_base() -> None:
     events = (
-        "[{at: Mon 10:02, silent_backups: {database: crm, kind: full, duration: 1 h, truncates: true}},"
+        "[{at: Mon 10:02, silent_backups: {database: crm, kind: full, duration: 1 h, "
+        "truncates: true}},"
         " {at: Mon 10:14, missing_file: crm}]"
     )
     scheduled = "databases.crm.full=daily 10:10"
-    moved = ran("faults/silent_backups_truncating", f"events={events}", scheduled, "engine.imitates=sql_server")
+    moved = ran(
+        "faults/silent_backups_truncating",
+        f"events={events}",
+        scheduled,
+        "engine.imitates=sql_server",
+    )
     assert fits(moved) == [False]
     kept = ran("faults/silent_backups_truncating", f"events={events}", scheduled)
     assert fits(kept) == [True]
 
 
 def fits(result: Result) -> list[bool]:
-    """Of each incremental that was handed over: did it fit? One on a base that nobody has does not."""
+    """Of each incremental that was handed over: did it fit? One on a base that nobody has does
+    not.
+    """
     restored = {str(r.values["name"]) for r in rows(result, "seen.Restored")}
-    handed = {str(r.values["name"]) for r in rows(result, "seen.Validated") if r.values["header.kind"] == Kind.INCREMENTAL}
+    handed = {
+        str(r.values["name"])
+        for r in rows(result, "seen.Validated")
+        if r.values["header.kind"] == Kind.INCREMENTAL
+    }
     return [name in restored for name in sorted(handed)]
 
 
-# ---- a log's disk that is full, by PostgreSQL's rules -----------------------------------------------------------------------
+# ---- a log's disk that is full, by PostgreSQL's rules
 FULL_AT = at(1, "10:45")
 """200 MB after the cut of 09:55."""
 
@@ -207,15 +269,23 @@ FULL_AT = at(1, "10:45")
 def test_the_server_falls_and_automatic_failover_sees_silence() -> None:
     result = fault_free("capacity/log_full_postgres")
     assert [(r.time_us, r.values["begins"]) for r in rows(result, "truth.down")] == [(FULL_AT, 1)]
-    assert [r.values["from_ppm"] for r in rows(result, "truth.served") if r.time_us == FULL_AT] == [0]
+    assert [r.values["from_ppm"] for r in rows(result, "truth.served") if r.time_us == FULL_AT] == [
+        0
+    ]
     assert times(result, "seen.Fence") == [FULL_AT + 30 * SECOND]
     found = failover(result)
     assert (found["class"], found["fell"], found["by_itself"]) == ("database", True, False)
-    assert (found["failed_us"], found["outage_from_us"], found["data_loss_us"]) == (FULL_AT, FULL_AT, 0)
+    assert (found["failed_us"], found["outage_from_us"], found["data_loss_us"]) == (
+        FULL_AT,
+        FULL_AT,
+        0,
+    )
     tail_us = 28 * SECOND + 400_000 + SECOND + ceil_div(200_000_000, 356_000_000)
     assert found["phases_us"]["drain"] == tail_us
     assert found["outage_us"] == (30 + 5 + 10 + 60) * SECOND + tail_us + 8_460_000
-    begins = [r.values["follows"] for leg in result.following for r in leg.journal.rows("truth.begins")]
+    begins = [
+        r.values["follows"] for leg in result.following for r in leg.journal.rows("truth.begins")
+    ]
     assert begins == [0], "a server that fell in the middle of a write is seeded anew"
 
 
@@ -232,9 +302,16 @@ def test_without_a_failover_it_comes_back_when_room_is_made() -> None:
     """The log of 11:00 takes 20 s, and starting the server 10 s."""
     result = fault_free("capacity/log_full", *PAUSED)
     up = at(1, "11:00:30")
-    assert [(r.time_us, r.values["begins"]) for r in rows(result, "truth.down")] == [(FULL_AT, 1), (up, 0)]
+    assert [(r.time_us, r.values["begins"]) for r in rows(result, "truth.down")] == [
+        (FULL_AT, 1),
+        (up, 0),
+    ]
     (found,) = result.summary["failovers"]
-    assert (found["by_itself"], found["outage_us"], found["data_loss_us"]) == (True, up - FULL_AT, 0)
+    assert (found["by_itself"], found["outage_us"], found["data_loss_us"]) == (
+        True,
+        up - FULL_AT,
+        0,
+    )
     assert found["requests_failed"] == 930 * 100
     assert result.summary["writes_refused"]["time_us"] == up - FULL_AT
     assert sum(found["phases_us"].values()) == found["outage_us"]
@@ -248,7 +325,9 @@ def test_an_outage_that_ends_by_itself_met_the_danger_that_was_there() -> None:
     (found,) = result.summary["failovers"]
     assert found["told"]["answer"] == "yes"
     assert found["told"]["before_failure_us"] == FULL_AT - found["told"]["alert"]["time_us"] > 0
-    shown = screen(result.summary, result.scenario, result.verdict, Path("x.yaml"), 1.0, Path("results"))
+    shown = screen(
+        result.summary, result.scenario, result.verdict, Path("x.yaml"), 1.0, Path("results")
+    )
     assert "nothing to tell" not in shown
     assert "before the outage" in shown
     # the first failure is the fall
@@ -263,7 +342,9 @@ def test_backups_of_a_server_that_is_down_are_refused_but_for_the_log() -> None:
 
 
 def test_one_of_two_databases_falls() -> None:
-    """Its users fail, the others are served. Both live on one machine, whose beat says that all of it is up."""
+    """Its users fail, the others are served. Both live on one machine, whose beat says that all of
+    it is up.
+    """
     two = ("databases.erp={size: 10 GB, full: none, differential: none, log: every 5 min}",)
     result = fault_free("capacity/log_full", *PAUSED, *two)
     (found,) = result.summary["failovers"]
@@ -271,24 +352,43 @@ def test_one_of_two_databases_falls() -> None:
     assert [x["outage_us"] for x in found["databases"]] == [found["outage_us"], 0]
     assert found["requests_failed"] == 930 * 100 // 2
     assert silent(result)[0] == (FULL_AT + 10 * SECOND, "sql1")
-    apart = fault_free("capacity/log_full", *PAUSED, *two, "machines=[sql1, sql2]", "databases.erp.machine=sql2")
+    apart = fault_free(
+        "capacity/log_full", *PAUSED, *two, "machines=[sql1, sql2]", "databases.erp.machine=sql2"
+    )
     assert {machine for _, machine in silent(apart)} == {"sql1"}
 
 
 def test_a_server_that_falls_twice_has_two_outages_and_a_later_loss_is_a_failover() -> None:
     events = (
         "[{at: Mon 09:58, paused_backups: {database: crm, duration: 1 h}},"
-        " {at: Mon 14:58, paused_backups: {database: crm, duration: 1 h}}, {at: 'Mon 20:02', lose: site}]"
+        " {at: Mon 14:58, paused_backups: {database: crm, duration: 1 h}}, {at: 'Mon "
+        "20:02', lose: site}]"
     )
-    result = fault_free("capacity/log_full", "engine.imitates=postgres", "failover.machines_silent=2", f"events={events}", "machines=[sql1, sql2]",
-                        "failover.mode=automatic")  # fmt: skip
-    shown = [(f["number"], f["by_itself"], f["class"], f["outage_us"]) for f in result.summary["failovers"]]
-    assert [s[:3] for s in shown] == [(1, True, "database"), (2, True, "database"), (3, False, "site")]
+    result = fault_free(
+        "capacity/log_full",
+        "engine.imitates=postgres",
+        "failover.machines_silent=2",
+        f"events={events}",
+        "machines=[sql1, sql2]",
+        "failover.mode=automatic",
+    )
+    shown = [
+        (f["number"], f["by_itself"], f["class"], f["outage_us"])
+        for f in result.summary["failovers"]
+    ]
+    assert [s[:3] for s in shown] == [
+        (1, True, "database"),
+        (2, True, "database"),
+        (3, False, "site"),
+    ]
     assert shown[0][3] == shown[1][3] == at(1, "11:00:30") - FULL_AT
 
 
 def test_the_host_of_a_fallen_server_dies() -> None:
-    events = "[{at: Mon 09:58, paused_backups: {database: crm, duration: 1 h}}, {at: Mon 10:50, lose: host}]"
+    events = (
+        "[{at: Mon 09:58, paused_backups: {database: crm, duration: 1 h}}, {at: Mon 10:50, "
+        "lose: host}]"
+    )
     result = fault_free("capacity/log_full", *PAUSED, f"events={events}")
     (found,) = result.summary["failovers"]
     assert (found["class"], found["failed_us"], found["outage_us"]) == ("host", FULL_AT, None)
@@ -296,37 +396,77 @@ def test_the_host_of_a_fallen_server_dies() -> None:
 
 @pytest.mark.parametrize("rules", ["postgres", "sql_server"])
 def test_whatever_fills_its_disk(rules: str) -> None:
-    events = "[{at: Mon 10:02, log_full: {database: crm, duration: 30 min, room: 2 MB}}, {at: Mon 10:01, paused_backups: {database: crm, duration: 30 min}}]"
-    result = fault_free("capacity/log_full", f"engine.imitates={rules}", "failover.operator.approves=false", f"events={events}")
+    events = (
+        "[{at: Mon 10:02, log_full: {database: crm, duration: 30 min, room: 2 MB}}, {at: Mon "
+        "10:01, paused_backups: {database: crm, duration: 30 min}}]"
+    )
+    result = fault_free(
+        "capacity/log_full",
+        f"engine.imitates={rules}",
+        "failover.operator.approves=false",
+        f"events={events}",
+    )
     assert len(rows(result, "truth.writes")) == 2
     assert len(rows(result, "truth.down")) == (2 if rules == "postgres" else 0)
 
 
-# ---- errors by PostgreSQL's rules ---------------------------------------------------------------------------------------------
+# ---- errors by PostgreSQL's rules
 SQL_SERVER = {str(number) for number in SQL_SERVER_ERRORS}
 """Numbers that PostgreSQL never says, and words of SQL Server's messages."""
-ITS_WORDS = ("RESTORE ", "BACKUP ", "backup set", "media family", "recovery model", "Operating system error", "differential")
+ITS_WORDS = (
+    "RESTORE ",
+    "BACKUP ",
+    "backup set",
+    "media family",
+    "recovery model",
+    "Operating system error",
+    "differential",
+)
 TROUBLES = (
-    "silent_backups: {database: crm, kind: log, duration: 20 min}", "corrupt_at_rest: {database: crm, where: secondary, kind: log}", "backup_cut_off: crm",
-    "recovery_model: {database: crm, duration: 1 h}", "disk_full: {disk: primary_share, duration: 1 h}",
-    "disk_full: {disk: secondary_data, duration: 2 h}", "log_full: {database: crm, duration: 1 h}", "readers: {database: crm, duration: 1 h}",
-    "missing_file: crm", "ad_hoc_full: crm", "torn_copy: crm", "older_version: crm", "second_log_job: crm", "half_written: crm",
-)  # fmt: skip
+    "silent_backups: {database: crm, kind: log, duration: 20 min}",
+    "corrupt_at_rest: {database: crm, where: secondary, kind: log}",
+    "backup_cut_off: crm",
+    "recovery_model: {database: crm, duration: 1 h}",
+    "disk_full: {disk: primary_share, duration: 1 h}",
+    "disk_full: {disk: secondary_data, duration: 2 h}",
+    "log_full: {database: crm, duration: 1 h}",
+    "readers: {database: crm, duration: 1 h}",
+    "missing_file: crm",
+    "ad_hoc_full: crm",
+    "torn_copy: crm",
+    "older_version: crm",
+    "second_log_job: crm",
+    "half_written: crm",
+)
 
 
 @pytest.mark.parametrize("validated", ["[hash]", "none"])
 @pytest.mark.parametrize("on_hole", ["bridge", "resync"])
 def test_by_postgres_rules_no_error_is_sql_servers(on_hole: str, validated: str) -> None:
     """Many troubles one after the other: every error number and text that anyone is told."""
-    lines = ", ".join(f"{{at: 'Mon {2 + i:02d}:01', {trouble}}}" for i, trouble in enumerate(TROUBLES))
+    lines = ", ".join(
+        f"{{at: 'Mon {2 + i:02d}:01', {trouble}}}" for i, trouble in enumerate(TROUBLES)
+    )
     result = ran(
-        "faults/base", "engine.imitates=postgres", f"events=[{lines}]", f"replay.on_hole={on_hole}", f"replay.validate={validated}",
-        "databases.crm.size=5 GB", "databases.crm.incremental=every 4 h", "failover.operator.approves=false", "sla=[]",
-    )  # fmt: skip
+        "faults/base",
+        "engine.imitates=postgres",
+        f"events=[{lines}]",
+        f"replay.on_hole={on_hole}",
+        f"replay.validate={validated}",
+        "databases.crm.size=5 GB",
+        "databases.crm.incremental=every 4 h",
+        "failover.operator.approves=false",
+        "sla=[]",
+    )
     found: list[tuple[str, str]] = []
     for kind in ("seen.ValidationFailed", "seen.RestoreFailed", "seen.NoRoom", "seen.PrimaryError"):
-        found += [(str(r.values["error_number"]), str(r.values["error_text"])) for r in rows(result, kind)]
-    found += [("", str(r.values["reason"]) + str(r.values["words"])) for r in rows(result, "truth.backup_skipped")]
+        found += [
+            (str(r.values["error_number"]), str(r.values["error_text"])) for r in rows(result, kind)
+        ]
+    found += [
+        ("", str(r.values["reason"]) + str(r.values["words"]))
+        for r in rows(result, "truth.backup_skipped")
+    ]
     found += [("", text.split("error provided", 1)[-1]) for text in texts(result)]
     assert len(found) > 20
     for number, text in found:
@@ -339,15 +479,25 @@ def test_by_postgres_rules_no_error_is_sql_servers(on_hole: str, validated: str)
 def test_an_sqlstate_is_told_as_a_number_and_begins_the_text() -> None:
     error = postgres_words.refusal(9002, db="crm")
     assert sqlstate(error.number) == "53100"
-    assert error.text == '53100 PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'
+    assert (
+        error.text
+        == '53100 PANIC: could not write to file "pg_wal/xlogtemp": No space left on device'
+    )
     never = {3169, 33111}  # what a PostgreSQL standby cannot stumble over, see world/setup.py
-    assert set(SQL_SERVER_ERRORS) - never <= set(postgres_words.WORDS), "each of the model's situations has words"
-    assert postgres_words.refusal(3241, path="x", size=0).text == 'XX000 archive file "x" has wrong size: 0 instead of 16777216'
+    assert set(SQL_SERVER_ERRORS) - never <= set(postgres_words.WORDS), (
+        "each of the model's situations has words"
+    )
+    assert (
+        postgres_words.refusal(3241, path="x", size=0).text
+        == 'XX000 archive file "x" has wrong size: 0 instead of 16777216'
+    )
 
 
-# ---- files that vanish, anywhere -------------------------------------------------------------------------------------------------
+# ---- files that vanish, anywhere
 def vanished(result: Result) -> list[tuple[int, str]]:
-    return [(r.time_us, str(r.values["where"])) for r in rows(result, "truth.file_gone", why="lost")]
+    return [
+        (r.time_us, str(r.values["where"])) for r in rows(result, "truth.file_gone", why="lost")
+    ]
 
 
 def test_a_deletion_that_replicates_takes_both_files() -> None:
@@ -372,9 +522,15 @@ def test_a_file_that_is_lost_at_the_secondary_alone_is_copied_again() -> None:
 def test_backups_of_every_kind_vanish_at_every_place(kind: str, where: str, logs: str) -> None:
     """The next of its kind alone is lost; logs go on beside it."""
     result = fault_free(
-        "faults/missing_file_both", f"events.1.missing_file.kind={kind}", f"events.1.missing_file.where={where}", f"databases.crm.log={logs}",
-        "databases.crm.size=5 GB", "databases.crm.full=every 8 h", "databases.crm.incremental=every 3 h", "link.bandwidth=1 Gbit/s",
-    )  # fmt: skip
+        "faults/missing_file_both",
+        f"events.1.missing_file.kind={kind}",
+        f"events.1.missing_file.where={where}",
+        f"databases.crm.log={logs}",
+        "databases.crm.size=5 GB",
+        "databases.crm.full=every 8 h",
+        "databases.crm.incremental=every 3 h",
+        "link.bandwidth=1 Gbit/s",
+    )
     places = ["primary", "secondary"] if where == "both" else [where]
     assert [place for _, place in vanished(result)] == places
     number = KIND_OF_WORD[kind]
@@ -388,12 +544,14 @@ def test_backups_of_every_kind_vanish_at_every_place(kind: str, where: str, logs
 
 @pytest.mark.parametrize("where", ["primary", "secondary", "both"])
 def test_a_careless_clean_up_can_befall_two_places_at_once(where: str) -> None:
-    result = fault_free("faults/careless_clean_up_secondary", f"events.1.careless_clean_up.where={where}")
+    result = fault_free(
+        "faults/careless_clean_up_secondary", f"events.1.careless_clean_up.where={where}"
+    )
     places = {str(r.values["where"]) for r in rows(result, "truth.file_gone", why="clean-up")}
     assert places == ({"primary", "secondary"} if where == "both" else {where})
 
 
-# ---- distance ---------------------------------------------------------------------------------------------------------------------
+# ---- distance
 FAR = "link.rtt=1030 ms"
 """A second more than the usual round trip."""
 
@@ -401,7 +559,9 @@ FAR = "link.rtt=1030 ms"
 def test_a_file_starts_a_round_trip_after_it_is_offered() -> None:
     near, far = (fault_free("faults/base", f"link.rtt={rtt}") for rtt in ("30 ms", "1030 ms"))
     assert (peak_us(near), peak_us(far)) == (QUIET_PEAK, QUIET_PEAK + SECOND)
-    assert peak_us(ran("faults/base", "link.rtt=0 s")) == QUIET_PEAK, "up to 30 ms it is within the figures given"
+    assert peak_us(ran("faults/base", "link.rtt=0 s")) == QUIET_PEAK, (
+        "up to 30 ms it is within the figures given"
+    )
     assert times(far, "truth.landed", name=log_name("10:00")) == [at(1, "10:00:03.8")]
 
 
@@ -412,52 +572,85 @@ def test_files_side_by_side_each_wait_for_a_round_trip() -> None:
     landed = [times(result, "truth.landed")[:4] for result in (near, far)]
     assert [b - a for a, b in zip(*landed, strict=True)] == [SECOND] * 4
     for sharing in ("fifo", "priority"):
-        assert fault_free("faults/base", two, FAR, f"link.sharing={sharing}").summary["alerts"]["raised"] == 0
+        assert (
+            fault_free("faults/base", two, FAR, f"link.sharing={sharing}").summary["alerts"][
+                "raised"
+            ]
+            == 0
+        )
 
 
 def test_questions_answers_heartbeats_and_the_fence_take_their_way() -> None:
-    near, far = (ran("faults/lose_host", "failover.fence=5 s", f"link.rtt={rtt}") for rtt in ("30 ms", "1030 ms"))
+    near, far = (
+        ran("faults/lose_host", "failover.fence=5 s", f"link.rtt={rtt}")
+        for rtt in ("30 ms", "1030 ms")
+    )
     lost = [times(result, "seen.HeartbeatLost")[0] for result in (near, far)]
     assert lost[1] - lost[0] == SECOND // 2
     fenced = [times(r, "seen.Fenced")[0] - times(r, "seen.Fence")[0] for r in (near, far)]
     assert fenced == [5 * SECOND, 6 * SECOND]
-    assert failover(far)["phases_us"]["detect"] - failover(near)["phases_us"]["detect"] == SECOND // 2
+    assert (
+        failover(far)["phases_us"]["detect"] - failover(near)["phases_us"]["detect"] == SECOND // 2
+    )
     listed = [times(r, "seen.ShareAnswered")[0] - times(r, "seen.AskShare")[0] for r in (near, far)]
     assert listed == [0, SECOND]
-    near, far = (fault_free("faults/missing_file", f"link.rtt={rtt}") for rtt in ("30 ms", "1030 ms"))
-    asked = [times(r, "seen.PrimaryAnswered")[0] - times(r, "seen.AskPrimary")[0] for r in (near, far)]
+    near, far = (
+        fault_free("faults/missing_file", f"link.rtt={rtt}") for rtt in ("30 ms", "1030 ms")
+    )
+    asked = [
+        times(r, "seen.PrimaryAnswered")[0] - times(r, "seen.AskPrimary")[0] for r in (near, far)
+    ]
     assert asked == [0, SECOND]
-    taken = [times(r, "truth.backup_begin", kind=1)[0] - times(r, "seen.TakeBackup", kind=1)[0] for r in (near, far)]
+    taken = [
+        times(r, "truth.backup_begin", kind=1)[0] - times(r, "seen.TakeBackup", kind=1)[0]
+        for r in (near, far)
+    ]
     assert taken == [0, SECOND // 2]
 
 
 def test_what_befalls_the_link_is_not_felt_on_a_path_of_its_own() -> None:
-    slow = "[{at: Mon 09:00, latency: {more: 2 s, duration: 3 h}}, {at: 'Mon 10:00:30', lose: host}]"
-    own, shared = (ran("faults/lose_host", f"events={slow}", f"heartbeat.path={path}") for path in ("own", "data link"))
+    slow = (
+        "[{at: Mon 09:00, latency: {more: 2 s, duration: 3 h}}, {at: 'Mon 10:00:30', lose: host}]"
+    )
+    own, shared = (
+        ran("faults/lose_host", f"events={slow}", f"heartbeat.path={path}")
+        for path in ("own", "data link")
+    )
     lost = [times(result, "seen.HeartbeatLost")[0] for result in (own, shared)]
     assert lost == [at(1, "10:00:40"), at(1, "10:00:41")]
 
 
-def test_a_link_that_is_offered_more_than_it_carries_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_link_that_is_offered_more_than_it_carries_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     file = tmp_path / "full.yaml"
     file.write_text(
-        "run_for: 1 day\ndatabases: {crm: {size: 500 GB, full: daily 01:00, differential: none}}\nlink: {bandwidth: 40 Mbit/s}\n"
+        "run_for: 1 day\ndatabases: {crm: {size: 500 GB, full: daily 01:00, differential: "
+        "none}}\nlink: {bandwidth: 40 Mbit/s}\n"
     )
     assert main(["validate", str(file)]) == 0
-    line = "the backups offer 46.8 Mbit/s on average (logs 0.533, fulls 46.3) and the link carries 40 Mbit/s"
+    line = (
+        "the backups offer 46.8 Mbit/s on average (logs 0.533, fulls 46.3) and the link "
+        "carries 40 Mbit/s"
+    )
     assert line in capsys.readouterr().err
     assert main(["run", str(file), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert line in told.err
     assert "LINK OVERLOADED  offered 506 GB, it could carry 432 GB in the run" in told.out
-    assert "offered 506 GB, it could carry 432 GB in the run" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "offered 506 GB, it could carry 432 GB in the run" in (
+        tmp_path / "out" / "report.html"
+    ).read_text(encoding="utf-8")
     file.write_text(file.read_text().replace("40 Mbit", "50 Mbit"))
     assert main(["validate", str(file)]) == 0
     assert capsys.readouterr().err == ""
 
 
 def test_what_is_offered_is_reckoned_from_schedules_and_volumes() -> None:
-    text = "databases.crm={size: 100 GB, log_volume: 30 MB per 5 min, full: weekly Sun 01:00, differential: daily 01:00, log: every 5 min}"
+    text = (
+        "databases.crm={size: 100 GB, log_volume: 30 MB per 5 min, full: weekly Sun 01:00, "
+        "differential: daily 01:00, log: every 5 min}"
+    )
     scenario = ran("faults/base", text).scenario
     found = offered(scenario)
     assert found.logs == 800_000
@@ -465,17 +658,29 @@ def test_what_is_offered_is_reckoned_from_schedules_and_volumes() -> None:
     # 1 to 7 days after their bases: the one that begins beside a full stands on the full before
     assert found.incrementals == round(0.6 * 100_000 * 4 * 86_400 * 8 / 86_400)
     assert found.carries == 200_000_000
-    lossy = replace(scenario, link=replace(scenario.link, loss_ppb=10_000_000), replication=replace(scenario.replication, slots=1))
+    lossy = replace(
+        scenario,
+        link=replace(scenario.link, loss_ppb=10_000_000),
+        replication=replace(scenario.replication, slots=1),
+    )
     assert offered(lossy).carries == 4_749_866
-    assert "logs 0.8, incrementals 1.92, fulls 1.32" in overload(replace(scenario, link=replace(scenario.link, bandwidth_bit_s=10**6)))
+    assert "logs 0.8, incrementals 1.92, fulls 1.32" in overload(
+        replace(scenario, link=replace(scenario.link, bandwidth_bit_s=10**6))
+    )
 
 
 @pytest.mark.parametrize(
-    ("incremental", "days"), [("daily 01:00", (1, 2, 3, 4, 5, 6, 7)), ("daily 13:00", (0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5))]
+    ("incremental", "days"),
+    [("daily 01:00", (1, 2, 3, 4, 5, 6, 7)), ("daily 13:00", (0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5))],
 )
-def test_an_incremental_offers_no_more_than_its_database_holds(incremental: str, days: tuple[float, ...]) -> None:
+def test_an_incremental_offers_no_more_than_its_database_holds(
+    incremental: str, days: tuple[float, ...]
+) -> None:
     """So a link that just suffices is not warned of: 3.456 GB a day, in a database of 10 GB."""
-    text = "databases.crm={size: 10 GB, log_volume: 20 MB per 5 min, full: weekly Sun 01:00, log: every 5 min}"
+    text = (
+        "databases.crm={size: 10 GB, log_volume: 20 MB per 5 min, full: weekly Sun 01:00, "
+        "log: every 5 min}"
+    )
     found = offered(ran("faults/base", text, f"databases.crm.incremental={incremental}").scenario)
     a_day = sum(min(10 * 10**9, 3_456_000_000 * d) for d in days) / len(days)
     assert found.incrementals == round(a_day * 8 / 86_400)

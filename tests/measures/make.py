@@ -1,4 +1,6 @@
-"""Small scenarios and journals, written by hand, for the tests of everything that happens after the record."""
+"""Small scenarios and journals, written by hand, for the tests of everything that happens after the
+record.
+"""
 
 from __future__ import annotations
 
@@ -24,36 +26,87 @@ NEVER = model.Schedule("none")
 
 def a_database(name: str = "crm") -> model.Database:
     return model.Database(
-        name=name, size_bytes=500 * 10**9, machine="db1",
-        log_volume=model.LogVolume("steady", 20_000_000, 300 * S), transactions_num=10, transactions_den_us=S,
-        incremental_share_ppm=500_000, full=NEVER, incremental=NEVER, log=model.Schedule("every", 300 * S), serial=False,
+        name=name,
+        size_bytes=500 * 10**9,
+        machine="db1",
+        log_volume=model.LogVolume("steady", 20_000_000, 300 * S),
+        transactions_num=10,
+        transactions_den_us=S,
+        incremental_share_ppm=500_000,
+        full=NEVER,
+        incremental=NEVER,
+        log=model.Schedule("every", 300 * S),
+        serial=False,
         seeded=True,
-    )  # fmt: skip
+    )
 
 
 def a_scenario(*names: str, **changes: Any) -> model.Scenario:
     """Base case: 5-minute logs over 200 Mbit/s, danger above 15 min for a grace of 5 min."""
     cost = model.BackupCost(2 * S, 10**12)
     scenario = model.Scenario(
-        name="made", description="", seed=1, replication_no=0, leg_no=1, start_utc_us=START_UTC_US, time_zone="UTC",
-        run_for_us=DAY, measure_from_us=0, databases=tuple(a_database(n) for n in (names or ("crm",))), machines=("db1",),
+        name="made",
+        description="",
+        seed=1,
+        replication_no=0,
+        leg_no=1,
+        start_utc_us=START_UTC_US,
+        time_zone="UTC",
+        run_for_us=DAY,
+        measure_from_us=0,
+        databases=tuple(a_database(n) for n in (names or ("crm",))),
+        machines=("db1",),
         primary=model.Primary(169_000_000, cost, cost, cost, 3 * DAY, 2),
         link=model.Link(200_000_000, 30_000, 0, 1460, "fair"),
-        replication=model.Replication(16, 64 * 10**9, 900_000, 600_000, 10**9, 180 * S, 65536, 0, 1_000_000),
+        replication=model.Replication(
+            16, 64 * 10**9, 900_000, 600_000, 10**9, 180 * S, 65536, 0, 1_000_000
+        ),
         secondary=model.Secondary(
-            10**9, 5 * 10**8, 0, (cost, cost, cost), model.Law("fixed", 1_000_000), 3 * DAY, 2),
-        replay=model.Replay(1, "bridge", "resync", 0, 0, 3, 15 * MIN, 5 * MIN, 15 * MIN, 30 * MIN, True, True, 0),
+            10**9, 5 * 10**8, 0, (cost, cost, cost), model.Law("fixed", 1_000_000), 3 * DAY, 2
+        ),
+        replay=model.Replay(
+            1, "bridge", "resync", 0, 0, 3, 15 * MIN, 5 * MIN, 15 * MIN, 30 * MIN, True, True, 0
+        ),
         heartbeat=model.Heartbeat(5 * S, True),
-        failover=model.Failover("manual", 30 * S, 0, ("anna",), "anna", model.Law("fixed", 4 * MIN), True, S, 21 * S,
-                                60 * S, 4 * HOUR, model.Law("fixed", 10 * S), 10**8, 5 * S, 30 * S, 30 * S, 45 * S, 500_000),
-        users=model.Users(1000, S, 600_000), engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
-        new_secondary_us=0, manager_restart_us=30 * S, danger_us=15 * MIN, danger_grace_us=5 * MIN,
+        failover=model.Failover(
+            "manual",
+            30 * S,
+            0,
+            ("anna",),
+            "anna",
+            model.Law("fixed", 4 * MIN),
+            True,
+            S,
+            21 * S,
+            60 * S,
+            4 * HOUR,
+            model.Law("fixed", 10 * S),
+            10**8,
+            5 * S,
+            30 * S,
+            30 * S,
+            45 * S,
+            500_000,
+        ),
+        users=model.Users(1000, S, 600_000),
+        engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
+        new_secondary_us=0,
+        manager_restart_us=30 * S,
+        danger_us=15 * MIN,
+        danger_grace_us=5 * MIN,
         danger_behind_us=365 * DAY,  # these journals tell of no restores
-    )  # fmt: skip
+    )
     return replace(scenario, **changes)
 
 
-def survivable(journal: Journal, time_us: int, lacking_us: int, entity: int = 0, commits: int = 0, failure_class: str = "site") -> None:
+def survivable(
+    journal: Journal,
+    time_us: int,
+    lacking_us: int,
+    entity: int = 0,
+    commits: int = 0,
+    failure_class: str = "site",
+) -> None:
     journal.note("truth.survivable", time_us, entity, failure_class, 1, commits, lacking_us)
 
 
@@ -61,32 +114,72 @@ def phase(journal: Journal, time_us: int, name: str) -> None:
     journal.record(EnterPhase(name), time_us, -1)
 
 
-def alert(journal: Journal, time_us: int, database: str = "crm", event_id: int = 2, text: str = "no new logs", name: str = "") -> None:
-    journal.record(RaiseAlert("DR Log Replay", database, event_id, "error", 10, name, text), time_us, 0)
+def alert(
+    journal: Journal,
+    time_us: int,
+    database: str = "crm",
+    event_id: int = 2,
+    text: str = "no new logs",
+    name: str = "",
+) -> None:
+    journal.record(
+        RaiseAlert("DR Log Replay", database, event_id, "error", 10, name, text), time_us, 0
+    )
 
 
-def a_header(first_lsn: int, last_lsn: int, cut_us: int, database: str = "crm", kind: Kind = Kind.LOG) -> BackupHeader:
+def a_header(
+    first_lsn: int, last_lsn: int, cut_us: int, database: str = "crm", kind: Kind = Kind.LOG
+) -> BackupHeader:
     return BackupHeader(
-        database, last_lsn, kind, 1, first_lsn, last_lsn, 0, 0, 0, 1, 0, START_UTC_US + cut_us, START_UTC_US + cut_us + 2 * S)  # fmt: skip
+        database,
+        last_lsn,
+        kind,
+        1,
+        first_lsn,
+        last_lsn,
+        0,
+        0,
+        0,
+        1,
+        0,
+        START_UTC_US + cut_us,
+        START_UTC_US + cut_us + 2 * S,
+    )
 
 
-def validated(journal: Journal, time_us: int, header: BackupHeader, name: str = "", entity: int = 0) -> None:
+def validated(
+    journal: Journal, time_us: int, header: BackupHeader, name: str = "", entity: int = 0
+) -> None:
     name = name or f"{header.database}_{header.last_lsn}_log_0"
-    journal.record(Validated(time_us, START_UTC_US + time_us, 1, header.database, name, header), time_us, entity)
+    journal.record(
+        Validated(time_us, START_UTC_US + time_us, 1, header.database, name, header),
+        time_us,
+        entity,
+    )
 
 
 def a_log(
-    journal: Journal, file: int, cut_us: int, *, finished_us: int | None = None, landed_us: int | None = None,
-    entity: int = 0, interval_us: int = 300 * S, name: str = "",
-) -> None:  # fmt: skip
-    """The records of one log backup: LSNs are seconds, one commit a second. Rows must be appended in order of time,
-    so this suits logs that do not overlap."""
+    journal: Journal,
+    file: int,
+    cut_us: int,
+    *,
+    finished_us: int | None = None,
+    landed_us: int | None = None,
+    entity: int = 0,
+    interval_us: int = 300 * S,
+    name: str = "",
+) -> None:
+    """The records of one log backup: LSNs are seconds, one commit a second. Rows must be appended
+    in order of time, so this suits logs that do not overlap.
+    """
     first, last = (cut_us - interval_us) // S, cut_us // S
     name = name or f"log{file}"
     finished = cut_us + 2 * S if finished_us is None else finished_us
     landed = finished + 800_000 if landed_us is None else landed_us
     journal.note("truth.backup_begin", cut_us, entity, file, 2, 1, first, last, last)
-    journal.note("truth.backup_finished", finished, entity, file, 2, 1, first, last, last, 20_000_000, name)
+    journal.note(
+        "truth.backup_finished", finished, entity, file, 2, 1, first, last, last, 20_000_000, name
+    )
     journal.note("truth.file_state", finished, entity, file, "queued")
     journal.note("truth.file_state", finished, entity, file, "sending")
     journal.note("truth.transfer_bytes", landed, entity, file, 20_000_000)

@@ -1,8 +1,10 @@
-"""What the record says of a file at one instant, and so what a ledger must say: an oracle that shares no code with the measures.
+"""What the record says of a file at one instant, and so what a ledger must say: an oracle that
+shares no code with the measures.
 
-It reads the rows of the journal one after another into lists of turns (instant, value), and asks each for its value at the
-instant in question. Of each line of a ledger it says whether that cause was true then: the file that would have carried the
-first lacking commit was in that state, the link was down, a backup of that kind was being made, and so on.
+It reads the rows of the journal one after another into lists of turns (instant, value), and asks
+each for its value at the instant in question. Of each line of a ledger it says whether that cause
+was true then: the file that would have carried the first lacking commit was in that state, the link
+was down, a backup of that kind was being made, and so on.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ class Oracle:
         self.scenario = scenario
         self.link = Turns()
         self.strangers: dict[int, Backup] = {}
-        self.copy: dict[int, Turns] = defaultdict(Turns)  # commits that the secondary's copy holds, None: there is none
+        # commits that the secondary's copy holds, None: there is none
+        self.copy: dict[int, Turns] = defaultdict(Turns)
         self.backups: dict[int, dict[int, Backup]] = defaultdict(dict)
         self.skips: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
         self.truncated: dict[int, list[int]] = defaultdict(list)
@@ -78,7 +81,7 @@ class Oracle:
             if read is not None:
                 read(row.time_us, row.entity, row.values)
 
-    # ---- reading ---------------------------------------------------------------------------------------------------
+    # ---- reading
     def _file(self, number: int) -> Backup:
         found = self.backups[number >> 32].get(number)
         if found is None:  # a duplicate that no job has made: it takes of the link all the same
@@ -165,9 +168,13 @@ class Oracle:
                 e[4] = t
                 return
 
-    # ---- answers ---------------------------------------------------------------------------------------------------
-    def disagrees(self, database: int, commits: int, lacking: int, until: int, time: int, cause: str) -> str:
-        """'' if that cause was true at that instant of a ledger whose first lacking commit was made then; else why not."""
+    # ---- answers
+    def disagrees(
+        self, database: int, commits: int, lacking: int, until: int, time: int, cause: str
+    ) -> str:
+        """'' if that cause was true at that instant of a ledger whose first lacking commit was made
+        then; else why not.
+        """
         label = re.search(r" \(((event|drawn) [^)]*)\)", cause)
         if label:
             wrong = self._wrong_label(label.group(1), database, until)
@@ -179,16 +186,30 @@ class Oracle:
 
     def _wrong_label(self, label: str, database: int, until: int) -> str:
         for number in re.findall(r"event (\d+)", label):
-            if not any(e[0] == int(number) and e[2] in (-1, database) and e[3] <= until for e in self.events):
+            if not any(
+                e[0] == int(number) and e[2] in (-1, database) and e[3] <= until
+                for e in self.events
+            ):
                 return f"event {number} had not begun, or is another database's"
         return ""
 
-    def _expected(self, database: int, commits: int, lacking: int, until: int, time: int) -> set[str]:
+    def _expected(
+        self, database: int, commits: int, lacking: int, until: int, time: int
+    ) -> set[str]:
         if self.scenario.databases[database].log.kind == "none":
             return self._without_logs(database, commits, lacking, until, time)
-        logs = sorted((b for b in self.backups[database].values() if b.kind == LOG), key=lambda b: b.begin)
+        logs = sorted(
+            (b for b in self.backups[database].values() if b.kind == LOG), key=lambda b: b.begin
+        )
         carrier = next(
-            (b for b in logs if lacking <= b.begin < until and b.commits > commits and not self._came_to_nothing(b)), None
+            (
+                b
+                for b in logs
+                if lacking <= b.begin < until
+                and b.commits > commits
+                and not self._came_to_nothing(b)
+            ),
+            None,
         )
         cut = until if carrier is None else carrier.begin
         broken = [t for t in self.truncated[database] if lacking <= t < cut]
@@ -202,25 +223,49 @@ class Oracle:
     def _came_to_nothing(self, b: Backup) -> bool:
         return bool(b.dead) and (b.dead != "cut off" or b.end not in self.failed)
 
-    def _marker(self, database: int, kinds: tuple[int, ...], since: int, time: int, own: str) -> str:
+    def _marker(
+        self, database: int, kinds: tuple[int, ...], since: int, time: int, own: str
+    ) -> str:
         """The last thing that went wrong with a backup that was due."""
         turns = []
         for t, kind, cause in self.skips[database]:
-            waited = [w for w, k, c in self.skips[database] if k == kind and c.endswith(" waits") and w <= t]
-            begun = [b.begin for b in self.backups[database].values() if b.kind == kind and b.begin < t]
-            if any(b.kind == kind and self._came_to_nothing(b) and b.begin < t < b.end for b in self.backups[database].values()):
+            waited = [
+                w
+                for w, k, c in self.skips[database]
+                if k == kind and c.endswith(" waits") and w <= t
+            ]
+            begun = [
+                b.begin for b in self.backups[database].values() if b.kind == kind and b.begin < t
+            ]
+            if any(
+                b.kind == kind and self._came_to_nothing(b) and b.begin < t < b.end
+                for b in self.backups[database].values()
+            ):
                 continue
-            if kind in kinds and (cause.endswith(" waits") or not waited or max(waited) <= max(begun, default=-1)):
+            if kind in kinds and (
+                cause.endswith(" waits") or not waited or max(waited) <= max(begun, default=-1)
+            ):
                 turns.append((t, cause))
         for b in self.backups[database].values():
             if b.kind in kinds and self._came_to_nothing(b):
                 word = WORD[b.kind]
-                turns.append((b.begin, f"empty {word} backups" if b.dead == "empty" else f"{word} backup {b.dead}"))
-        turns = sorted((turn for turn in turns if since <= turn[0] <= time), key=lambda turn: turn[0])
+                turns.append(
+                    (
+                        b.begin,
+                        f"empty {word} backups" if b.dead == "empty" else f"{word} backup {b.dead}",
+                    )
+                )
+        turns = sorted(
+            (turn for turn in turns if since <= turn[0] <= time), key=lambda turn: turn[0]
+        )
         return turns[-1][1] if turns else own
 
-    def _without_logs(self, database: int, commits: int, lacking: int, until: int, time: int) -> set[str]:
-        backups = sorted((b for b in self.backups[database].values() if b.kind != LOG), key=lambda b: b.begin)
+    def _without_logs(
+        self, database: int, commits: int, lacking: int, until: int, time: int
+    ) -> set[str]:
+        backups = sorted(
+            (b for b in self.backups[database].values() if b.kind != LOG), key=lambda b: b.begin
+        )
         since, own = lacking, "backup interval"
         for b in backups:
             if b.begin >= until or self._came_to_nothing(b) or (b.made and b.commits <= commits):
@@ -235,7 +280,9 @@ class Oracle:
             since, own = max(since, lost[0]), "backup lost"
         return {self._marker(database, (FULL, INCREMENTAL), since, time, own)}
 
-    def _of_carrier(self, database: int, b: Backup, commits: int, until: int, time: int) -> set[str]:
+    def _of_carrier(
+        self, database: int, b: Backup, commits: int, until: int, time: int
+    ) -> set[str]:
         if time < min(b.end, until):
             return {f"{WORD[b.kind]} backup"}
         lost = self._lost_at(b, commits, until)
@@ -246,21 +293,31 @@ class Oracle:
         never = not self._based_before(database, lost[0])
         waits = {"waits for a full"} if never else {"waits for a re-seed"}
         found = self._way_out(database, commits, until, time, "re-seed", waits)
-        if self._based(database, time):  # an older full is there again: onto it the carrier can be restored
+        # an older full is there again: onto it the carrier can be restored
+        if self._based(database, time):
             again = self._on_the_way(b, commits, until, time)
             found |= again | {cause.removeprefix("recopy: ") for cause in again}
         return found
 
-    # ---- is it lost? -------------------------------------------------------------------------------------------------
+    # ---- is it lost?
     def _based(self, database: int, time: int) -> bool:
         """Is there anything at the secondary to restore onto?"""
         if self.copy[database].when(time) is not None:
             return True
-        return any(b.kind == FULL and b.there.when(time) == "whole" for b in self.backups[database].values())
+        return any(
+            b.kind == FULL and b.there.when(time) == "whole"
+            for b in self.backups[database].values()
+        )
 
     def _based_before(self, database: int, time: int) -> bool:
         times = {t for t in self.copy[database].at if t < time}
-        times |= {t for b in self.backups[database].values() if b.kind == FULL for t in b.there.at if t < time}
+        times |= {
+            t
+            for b in self.backups[database].values()
+            if b.kind == FULL
+            for t in b.there.at
+            if t < time
+        }
         return any(self._based(database, t) for t in times)
 
     def _safe(self, b: Backup, commits: int, time: int) -> bool:
@@ -274,11 +331,20 @@ class Oracle:
         return sorted(times)
 
     def _lost_at(self, b: Backup, commits: int, until: int) -> tuple[int, bool, set[str]] | None:
-        """(instant, whether there is something to restore onto, causes) from which the backup is of no use any more."""
+        """(instant, whether there is something to restore onto, causes) from which the backup is of
+        no use any more.
+        """
         database = b.number >> 32
         landed = [t for t in b.there.at if b.there.when(t) in ("whole", "damaged")]
         first = min(landed, default=NEVER)
-        gone = next((t for t, here in zip(b.share.at, b.share.value, strict=True) if not here and t <= first), NEVER)
+        gone = next(
+            (
+                t
+                for t, here in zip(b.share.at, b.share.value, strict=True)
+                if not here and t <= first
+            ),
+            NEVER,
+        )
         if gone < min(first, until):
             return max(gone, b.end), True, {"hole in the chain"}
         was_whole = False
@@ -305,12 +371,20 @@ class Oracle:
                     return t, True, {word, "copy asked for again", "hole in the chain"}
         return None
 
-    # ---- on its way --------------------------------------------------------------------------------------------------
-    def _on_the_way(self, b: Backup, commits: int, until: int, time: int, prefix: str = "") -> set[str]:
+    # ---- on its way
+    def _on_the_way(
+        self, b: Backup, commits: int, until: int, time: int, prefix: str = ""
+    ) -> set[str]:
         database = b.number >> 32
-        if not prefix and any(t < time for t in b.there.at if b.there.when(t) in ("whole", "damaged")):
+        if not prefix and any(
+            t < time for t in b.there.at if b.there.when(t) in ("whole", "damaged")
+        ):
             current = b.state.when(time)
-            landings = [t for t, s in zip(b.state.at, b.state.value, strict=True) if s == "landed" and t <= time]
+            landings = [
+                t
+                for t, s in zip(b.state.at, b.state.value, strict=True)
+                if s == "landed" and t <= time
+            ]
             again = len(landings) > 1 or (landings and current != "landed")
             prefix = "recopy: " if again else ""
         state = b.state.when(time)
@@ -320,10 +394,14 @@ class Oracle:
         if state == "queued":
             return {prefix + self._queued(b, database, time)}
         plain = {
-            "staging": "staging full", "no_room": "secondary's share full", "off": "replication switched off",
-            "backoff": "replicator back-off", "waiting": "replicator waits", "stopped": "replication stopped",
+            "staging": "staging full",
+            "no_room": "secondary's share full",
+            "off": "replication switched off",
+            "backoff": "replicator back-off",
+            "waiting": "replicator waits",
+            "stopped": "replication stopped",
             "gone": "not in the primary's share",
-        }  # fmt: skip
+        }
         if state in plain:
             return {prefix + plain[state]}
         if state == "sending":
@@ -335,14 +413,27 @@ class Oracle:
     def _queued(self, b: Backup, database: int, time: int) -> str:
         every = self.scenario.replication.every_us
         if every:
-            rests = [t for t, s in zip(b.state.at, b.state.value, strict=True) if s in ("landed", "gone") and t <= time]
+            rests = [
+                t
+                for t, s in zip(b.state.at, b.state.value, strict=True)
+                if s in ("landed", "gone") and t <= time
+            ]
             offered = next(t for t in b.state.at if t > (rests[-1] if rests else -1))
             if time < -(-offered // every) * every:
                 return "copy job"
-        folder = next((f.databases for f in self.scenario.replication.folders if self._name(database) in f.databases), None)
+        folder = next(
+            (
+                f.databases
+                for f in self.scenario.replication.folders
+                if self._name(database) in f.databases
+            ),
+            None,
+        )
         every_file = [f for its in (*self.backups.values(), self.strangers) for f in its.values()]
         for f in every_file:
-            if f.state.when(time) == "staging" and (folder is None or self._name(f.number >> 32) in folder):
+            if f.state.when(time) == "staging" and (
+                folder is None or self._name(f.number >> 32) in folder
+            ):
                 return "staging full"
         if any(f.state.when(time) == "no_room" for f in every_file):
             return "secondary's share full"
@@ -362,55 +453,95 @@ class Oracle:
             return {"held back on its way"}
         if not self.link.when(time, True):
             return {"link down"}
-        slow = [e for e in self.events if e[1] in ("throttle", "packet_loss", "latency") and e[3] <= time < e[4]]
+        slow = [
+            e
+            for e in self.events
+            if e[1] in ("throttle", "packet_loss", "latency") and e[3] <= time < e[4]
+        ]
         if slow:
             names = ", ".join(f"event {e[0]}" for e in slow)
             return {"transfer, link slowed", f"transfer, link slowed ({names})"}
         every = [f for its in (*self.backups.values(), self.strangers) for f in its.values()]
         beside = any(self._crosses(f, time) for f in every if f is not b)
-        return {"transfer, sharing the link", "transfer, capped by loss"} if beside else {"transfer", "transfer, capped by loss"}
+        return (
+            {"transfer, sharing the link", "transfer, capped by loss"}
+            if beside
+            else {"transfer", "transfer, capped by loss"}
+        )
 
     def _landed(self, b: Backup, commits: int, until: int, time: int) -> set[str]:
         since = b.state.at[bisect_right(b.state.at, time) - 1]
         if b.there.when(since) == "damaged":
             return {
-                "landed damaged, being validated", "damaged copy, nothing done yet", "copy asked for again",
+                "landed damaged, being validated",
+                "damaged copy, nothing done yet",
+                "copy asked for again",
                 "landed damaged, taken as it was",
-            }  # fmt: skip
+            }
         if not self._safe(b, commits, time):
-            return {"damaged at rest" if b.there.when(time) == "damaged" else "deleted at the secondary", "copy asked for again"}
+            return {
+                "damaged at rest"
+                if b.there.when(time) == "damaged"
+                else "deleted at the secondary",
+                "copy asked for again",
+            }
         later = [t for t in self._changes(b) if time < t < until]
-        lost = [t for t in later if not self._safe(b, commits, t) or (b.kind != FULL and not self._based(b.number >> 32, t))]
+        lost = [
+            t
+            for t in later
+            if not self._safe(b, commits, t)
+            or (b.kind != FULL and not self._based(b.number >> 32, t))
+        ]
         if lost:
             return {"landed whole, lost later"}
         return {
-            "landed, being validated", "landed, the recovery manager is down", "landed, waits for a restore worker",
-            "being restored", "landed, restores are off", "landed, restore refused", "landed, waits behind another restore", "replay delay",
+            "landed, being validated",
+            "landed, the recovery manager is down",
+            "landed, waits for a restore worker",
+            "being restored",
+            "landed, restores are off",
+            "landed, restore refused",
+            "landed, waits behind another restore",
+            "replay delay",
             "landed, not restored",
-        }  # fmt: skip
+        }
 
-    # ---- the way out of a hole -----------------------------------------------------------------------------------------
-    def _way_out(self, database: int, commits: int, until: int, time: int, what: str, waits: set[str]) -> set[str]:
+    # ---- the way out of a hole
+    def _way_out(
+        self, database: int, commits: int, until: int, time: int, what: str, waits: set[str]
+    ) -> set[str]:
         """While nothing is done: waits. Else what any backup that would help is doing then."""
         found = set()
         idle = set(waits) | {"waits for a full", "waits for a re-seed", "hole in the chain"}
         busy = False  # one that would help is being made, or is on its way
         for b in self.backups[database].values():
-            if b.kind == LOG or b.begin > time or (b.made and b.commits <= commits and what == "repair"):
+            if (
+                b.kind == LOG
+                or b.begin > time
+                or (b.made and b.commits <= commits and what == "repair")
+            ):
                 continue
             if b.made and b.commits > commits and (b.kind == FULL or what == "repair"):
-                busy = busy or time < b.end or (bool(b.share.when(time)) and b.state.when(time) in (*WAITS, "sending"))
+                busy = (
+                    busy
+                    or time < b.end
+                    or (bool(b.share.when(time)) and b.state.when(time) in (*WAITS, "sending"))
+                )
             for word in (what, "re-seed", "seed"):
                 if b.kind != FULL and word != "repair":
                     continue
                 prefix = f"{word}: "
                 kind = WORD[b.kind]
                 if self._came_to_nothing(b):
-                    nothing = prefix + (f"empty {kind} backups" if b.dead == "empty" else f"{kind} backup {b.dead}")
+                    nothing = prefix + (
+                        f"empty {kind} backups" if b.dead == "empty" else f"{kind} backup {b.dead}"
+                    )
                     (found if time < b.end else idle).add(nothing)
                 elif time < b.end:
                     found.add(f"{prefix}{kind} backup")
                 elif b.made:
                     for recopy in ("", "recopy: "):
-                        found |= self._on_the_way(b, b.commits - 1, until, time, f"{prefix}{kind} {recopy}")
+                        found |= self._on_the_way(
+                            b, b.commits - 1, until, time, f"{prefix}{kind} {recopy}"
+                        )
         return found if busy else found | idle

@@ -13,8 +13,12 @@ from tests.measures.make import DAY, HOUR, MIN, S, a_database, a_scenario, alert
 from tests.world.build import ran
 
 
-def outage(journal: Journal, begin_us: int, length_us: int, entity: int = 0, before: int = 5 * MIN) -> None:
-    """Nothing lands for a time: what was cut some minutes before it is all there is until its end."""
+def outage(
+    journal: Journal, begin_us: int, length_us: int, entity: int = 0, before: int = 5 * MIN
+) -> None:
+    """Nothing lands for a time: what was cut some minutes before it is all there is until its
+    end.
+    """
     survivable(journal, begin_us, begin_us - before, entity)
     survivable(journal, begin_us + length_us, begin_us + length_us - S, entity)
 
@@ -42,8 +46,18 @@ def test_an_alert_in_time_is_neither_missed_nor_late_nor_false() -> None:
     end(journal)
     found = judge(journal, a_scenario())
     (episode,) = found.episodes
-    assert (episode.onset_us, episode.end_us, episode.delay_us) == (2 * HOUR + 10 * MIN, 2 * HOUR + 40 * MIN, 2 * MIN)
-    assert (found.due, found.missed, found.late, found.false, found.max_delay_us) == (1, 0, 0, 0, 2 * MIN)
+    assert (episode.onset_us, episode.end_us, episode.delay_us) == (
+        2 * HOUR + 10 * MIN,
+        2 * HOUR + 40 * MIN,
+        2 * MIN,
+    )
+    assert (found.due, found.missed, found.late, found.false, found.max_delay_us) == (
+        1,
+        0,
+        0,
+        0,
+        2 * MIN,
+    )
 
 
 def test_an_early_warning_counts_from_when_the_first_lacking_write_was_made() -> None:
@@ -63,7 +77,8 @@ NEVER = Schedule("none")
         (Schedule("every", 5 * MIN), NEVER, NEVER, 15),
         (Schedule("every", 15 * MIN - 1), NEVER, NEVER, 15),
         (Schedule("every", 15 * MIN), NEVER, NEVER, 30),
-        (Schedule("every", HOUR), Schedule("every", MIN), NEVER, 75),  # the logs count, if there are any
+        # the logs count, if there are any
+        (Schedule("every", HOUR), Schedule("every", MIN), NEVER, 75),
         (NEVER, Schedule("weekly"), Schedule("daily"), 24 * 60 + 15),
         (NEVER, Schedule("weekly"), NEVER, 7 * 24 * 60 + 15),
         (NEVER, NEVER, NEVER, 15),
@@ -77,8 +92,12 @@ def test_where_backups_are_rarer_than_the_limit_it_counts_from_when_the_next_is_
 
 
 def test_the_ordinary_swing_of_hourly_logs_is_no_danger_and_one_that_is_not_made_is() -> None:
-    """A log lands two minutes after it was cut. The one of 3:00 is missing: danger from 3:15 on, due at 3:20."""
-    scenario = replace(a_scenario(), databases=(replace(a_database(), log=Schedule("every", HOUR)),))
+    """A log lands two minutes after it was cut. The one of 3:00 is missing: danger from 3:15 on,
+    due at 3:20.
+    """
+    scenario = replace(
+        a_scenario(), databases=(replace(a_database(), log=Schedule("every", HOUR)),)
+    )
     journal = Journal()
     for hour in (0, 1, 2, 4, 5):
         survivable(journal, hour * HOUR + 2 * MIN, hour * HOUR)
@@ -133,7 +152,12 @@ def test_an_alert_for_another_database_does_not_count() -> None:
     end(journal)
     found = judge(journal, a_scenario("crm", "erp"))
     assert (found.missed, found.false) == (1, 1)
-    assert (found.of(0).missed, found.of(0).false, found.of(1).missed, found.of(1).false) == (1, 0, 0, 1)
+    assert (found.of(0).missed, found.of(0).false, found.of(1).missed, found.of(1).false) == (
+        1,
+        0,
+        0,
+        1,
+    )
 
 
 def test_an_alert_for_the_whole_service_counts_for_all() -> None:
@@ -180,7 +204,7 @@ def test_that_the_log_is_full_is_false_only_where_no_commit_was_refused() -> Non
     assert [a.false_alarm for a in judge(journal, a_scenario()).alerts] == [False, True, True]
 
 
-# ---- the other limb: time ---------------------------------------------------------------------------------------------
+# ---- the other limb: time
 STANDS = """\
 run_for: 12 h
 databases: {crm: {size: 20 GB, full: none, incremental: none}}
@@ -197,7 +221,9 @@ EVENTS = {
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_a_standby_that_is_hours_behind_is_danger_though_all_its_files_have_landed(event: str) -> None:
+def test_a_standby_that_is_hours_behind_is_danger_though_all_its_files_have_landed(
+    event: str,
+) -> None:
     world = ran(STANDS % ("15 min", EVENTS[event]))
     scenario = world.context.scenario
     found = judge(world.journal, scenario)
@@ -215,7 +241,9 @@ def test_silence_about_it_is_a_miss() -> None:
 
 
 def test_the_limit_is_the_outage_that_the_sla_allows() -> None:
-    """Restores take ten minutes each and fall behind. By the default of an hour that is no danger yet, by the SLA it is."""
+    """Restores take ten minutes each and fall behind. By the default of an hour that is no danger
+    yet, by the SLA it is.
+    """
     slow = "slow_restore: {by: 570, duration: 40 min}"
     by_default = ran(STANDS % ("15 min", slow), "danger.behind=10 h")
     assert [e.limbs for e in judge(by_default.journal, by_default.context.scenario).episodes] == []
@@ -226,7 +254,8 @@ def test_the_limit_is_the_outage_that_the_sla_allows() -> None:
 
 
 def test_an_sla_below_what_any_failover_takes_makes_no_danger_of_every_day() -> None:
-    quiet_day = ran("run_for: 1 day\ndatabases: {crm: {size: 20 GB, full: none, incremental: none}}\nlink: {bandwidth: 100 Mbit/s}\n"
+    quiet_day = ran("run_for: 1 day\ndatabases: {crm: {size: 20 GB, full: none, incremental: "
+        "none}}\nlink: {bandwidth: 100 Mbit/s}\n"
                     "sla: {outage: at most 2 min}\n")  # fmt: skip
     assert judge(quiet_day.journal, quiet_day.context.scenario).episodes == []
 
@@ -239,7 +268,9 @@ link: {bandwidth: 100 Mbit/s}
 
 
 def test_a_warning_of_a_wrong_clock_is_right_while_it_is_wrong_and_false_otherwise() -> None:
-    world = ran(CLOCK + "events: [{at: 2 h, wrong_clock: {side: primary, ahead: 30 min, duration: 1 h}}]\n")
+    world = ran(
+        CLOCK + "events: [{at: 2 h, wrong_clock: {side: primary, ahead: 30 min, duration: 1 h}}]\n"
+    )
     told = [a for a in judge(world.journal, world.context.scenario).alerts if a.event_id == 16]
     assert told
     assert not any(a.false_alarm for a in told)
@@ -253,8 +284,10 @@ def test_a_warning_of_a_wrong_clock_is_right_while_it_is_wrong_and_false_otherwi
 def test_what_is_said_of_a_hollow_full_is_right() -> None:
     """It is weekly, so that exposure by itself is no danger for days."""
     world = ran(
-        "run_for: 4 days\ndatabases: {crm: {size: 1 GB, full: daily 01:00, incremental: none, log: none}}\nlink: {bandwidth: 1 Gbit/s}\n"
-        "danger: {above: 3 days}\nevents: [{at: 12 h, silent_backups: {database: crm, kind: full, duration: 20 days}}]\n"
+        "run_for: 4 days\ndatabases: {crm: {size: 1 GB, full: daily 01:00, incremental: "
+        "none, log: none}}\nlink: {bandwidth: 1 Gbit/s}\n"
+        "danger: {above: 3 days}\nevents: [{at: 12 h, silent_backups: {database: crm, "
+        "kind: full, duration: 20 days}}]\n"
     )
     found = judge(world.journal, world.context.scenario)
     assert found.alerts
@@ -267,7 +300,11 @@ def test_what_is_not_true_is_false_on_a_quiet_day(event_id: int) -> None:
     """Each is raised of a file that was made, landed and restored as it should."""
     world = ran(CLOCK)
     row = list(world.journal.rows("truth.restored"))[20]
-    name = next(r.values["name"] for r in world.journal.rows("truth.landed") if r.values["file"] == row.values["file"])
+    name = next(
+        r.values["name"]
+        for r in world.journal.rows("truth.landed")
+        if r.values["file"] == row.values["file"]
+    )
     alert(world.journal, row.time_us + MIN, event_id=event_id, name=name)
     (told,) = judge(world.journal, world.context.scenario).alerts
     assert told.false_alarm

@@ -1,7 +1,9 @@
-"""For random runs, each microsecond of every ledger has a cause that the record confirms: the file was in that state then, the
-link was down, the jobs were paused. An oracle of its own (oracle.py) reads the record; planted bugs show that it looks.
+"""For random runs, each microsecond of every ledger has a cause that the record confirms: the file
+was in that state then, the link was down, the jobs were paused. An oracle of its own (oracle.py)
+reads the record; planted bugs show that it looks.
 
-A ledger's lines are checked at both their ends and in the middle, and at some instants drawn between.
+A ledger's lines are checked at both their ends and in the middle, and at some instants drawn
+between.
 """
 
 from __future__ import annotations
@@ -28,18 +30,30 @@ from tests.measures.oracle import Oracle
 from tests.storms.draw import limits, text
 
 MORE = (
-    "replication.slots=1", "replication.slots=2", "replication.every=7 min", "replication.staging=300 MB",
-    "link.sharing=fifo", "link.sharing=priority", "replication.retry=0 s", "replication.retry=9 min", "link.bandwidth=3 Mbit/s",
-)  # fmt: skip
+    "replication.slots=1",
+    "replication.slots=2",
+    "replication.every=7 min",
+    "replication.staging=300 MB",
+    "link.sharing=fifo",
+    "link.sharing=priority",
+    "replication.retry=0 s",
+    "replication.retry=9 min",
+    "link.bandwidth=3 Mbit/s",
+)
 
 
 def drawn(seed: int, folder: Path) -> Scenario:
-    """A storm, with more of what makes files wait: few slots, copy jobs, small staging areas, back-off, databases without logs,
-    seeds on their way, full disks."""
+    """A storm, with more of what makes files wait: few slots, copy jobs, small staging areas,
+    back-off, databases without logs, seeds on their way, full disks.
+    """
     r = random.Random(f"causes {seed}")
     path = folder / f"causes-{seed}.yaml"
     lines = text(seed)
-    names = [line.strip(" :") for line in lines.splitlines() if line.startswith("  ") and line.endswith(":")]
+    names = [
+        line.strip(" :")
+        for line in lines.splitlines()
+        if line.startswith("  ") and line.endswith(":")
+    ]
     path.write_text(lines, encoding="utf-8")
     sets = r.sample(MORE, r.randint(0, 3))
     sets = list({s.split("=")[0]: s for s in sets}.values())
@@ -56,7 +70,8 @@ def drawn(seed: int, folder: Path) -> Scenario:
         return load_scenario(path, sets)
 
 
-Asked = tuple[Ledger, int, int, int, int]  # a ledger, its database, first lacking commit and when it was made, its end
+# a ledger, its database, first lacking commit and when it was made, its end
+Asked = tuple[Ledger, int, int, int, int]
 
 
 def ledgers(journal: Journal, scenario: Scenario, seed: int) -> list[Asked]:
@@ -68,7 +83,9 @@ def ledgers(journal: Journal, scenario: Scenario, seed: int) -> list[Asked]:
         curve = true_exposure(journal, scenario, database)
         mine = [x for x in survivable if x.entity == database]
         instants = [r.randint(curve.begin_us, curve.end_us) for _ in range(4)] + [curve.end_us]
-        instants += [x.time_us for x in r.sample(mine, min(len(mine), 2)) if x.time_us > curve.begin_us]
+        instants += [
+            x.time_us for x in r.sample(mine, min(len(mine), 2)) if x.time_us > curve.begin_us
+        ]
         for t in instants:
             if t > curve.end_us or not len(curve.start_us):
                 continue
@@ -81,7 +98,9 @@ def ledgers(journal: Journal, scenario: Scenario, seed: int) -> list[Asked]:
             ledger = explain_failover(journal, scenario, n, database)[0]
             if loss.recovery_point_us is not None and ledger.total_us:
                 until = min(loss.failed_us, loss.recovery_point_us + ledger.total_us)
-                found.append((ledger, database, loss.survivor_commits, loss.recovery_point_us, until))
+                found.append(
+                    (ledger, database, loss.survivor_commits, loss.recovery_point_us, until)
+                )
     return found
 
 
@@ -104,7 +123,10 @@ def untrue(seed: int, folder: Path, causes: Counter[str] | None = None) -> list[
             for t in {line.begin_us, line.begin_us + r.randrange(line.duration_us), at - 1}:
                 wrong = oracle.disagrees(database, commits, lacking, until, t, line.cause)
                 if wrong:
-                    out.append(f"seed {seed} database {database} at {t} of {lacking}..{until}: {line.cause!r}, and {wrong}")
+                    out.append(
+                        f"seed {seed} database {database} at {t} of {lacking}..{until}: "
+                        f"{line.cause!r}, and {wrong}"
+                    )
         assert at - lacking == ledger.total_us
     return out
 
@@ -117,12 +139,14 @@ def test_each_microsecond_has_a_cause_that_the_record_confirms(ten: int, tmp_pat
 
 @pytest.mark.long
 @pytest.mark.parametrize("hundred", range(10))
-def test_each_microsecond_has_a_cause_that_the_record_confirms_at_length(hundred: int, tmp_path: Path) -> None:
+def test_each_microsecond_has_a_cause_that_the_record_confirms_at_length(
+    hundred: int, tmp_path: Path
+) -> None:
     for seed in range(1000 + hundred * 100, 1100 + hundred * 100):
         assert untrue(seed, tmp_path) == []
 
 
-# ---- the oracle looks: planted bugs ------------------------------------------------------------------------------------
+# ---- the oracle looks: planted bugs
 Pieces = Iterator[life.Piece]
 
 
@@ -153,13 +177,25 @@ PLANTED: dict[str, tuple[int, Callable[[pytest.MonkeyPatch], None]]] = {
     "a queue is called a full staging area": (0, swapped("_waiting", "queued", "staging full")),
     "a copy job is called a queue": (0, swapped("_waiting", "queued", "copy job")),
     "back-off while the link is down": (13, without("_link_down", ())),
-    "sharing is called a transfer alone": (0, swapped("_sending", "transfer", "transfer, sharing the link")),
-    "what was lost is called not restored": (82, swapped("_landed", "landed whole, lost later", "landed, not restored")),
+    "sharing is called a transfer alone": (
+        0,
+        swapped("_sending", "transfer", "transfer, sharing the link"),
+    ),
+    "what was lost is called not restored": (
+        82,
+        swapped("_landed", "landed whole, lost later", "landed, not restored"),
+    ),
     "skipped backups are forgotten": (0, without("_came_to_nothing", [])),
     "the way of a repair is not followed": (0, without("_next_way_out", None)),
-    "a wiped copy is never noticed": (35, lambda patch: patch.setattr(Causes, "based", lambda *args: [Kept(0, 1 << 62, "")])),
-    "truncated log is forgotten": (0, lambda patch: patch.setattr(Causes, "truncated", lambda *args: [])),
-}  # fmt: skip
+    "a wiped copy is never noticed": (
+        35,
+        lambda patch: patch.setattr(Causes, "based", lambda *args: [Kept(0, 1 << 62, "")]),
+    ),
+    "truncated log is forgotten": (
+        0,
+        lambda patch: patch.setattr(Causes, "truncated", lambda *args: []),
+    ),
+}
 
 
 @pytest.mark.parametrize("bug", PLANTED)

@@ -1,4 +1,6 @@
-"""Exposure is exact: against hand arithmetic, the base case of the sketches, and integration by brute force."""
+"""Exposure is exact: against hand arithmetic, the base case of the sketches, and integration by
+brute force.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ P99 = Fraction(99, 100)
 
 
 def base_case(logs: int) -> Curve:
-    """20 MB logs every 5 min, 2 s backup, 0.8 s transfer, over whole cycles from one landing to another."""
+    """20 MB logs every 5 min, 2 s backup, 0.8 s transfer, over whole cycles from one landing to
+    another.
+    """
     journal = Journal()
     survivable(journal, 0, 0)
     for k in range(1, logs + 1):
@@ -108,11 +112,17 @@ steps = st.lists(st.tuples(st.integers(1, 40), st.integers(-30, 60)), min_size=1
 
 def curve_of(rows: list[tuple[int, int]]) -> Curve:
     start = np.cumsum([0] + [length for length, _ in rows])
-    return Curve(start[:-1].astype(np.int64), np.array([since for _, since in rows], np.int64), int(start[-1]))
+    return Curve(
+        start[:-1].astype(np.int64),
+        np.array([since for _, since in rows], np.int64),
+        int(start[-1]),
+    )
 
 
 def values(curve: Curve) -> np.ndarray:
-    """The curve in half microseconds, at the middle of every half: where its integral is the sum, exactly."""
+    """The curve in half microseconds, at the middle of every half: where its integral is the sum,
+    exactly.
+    """
     out = []
     for start, since, stop in zip(curve.start_us, curve.since_us, curve.stops_us(), strict=True):
         middle = np.arange(4 * int(start) + 1, 4 * int(stop), 2)  # in quarters
@@ -132,12 +142,18 @@ def test_against_brute_force(rows: list[tuple[int, int]], limit: int) -> None:
         (x,) = curve.quantiles_us([share])
         at_or_below = curve.duration_us - sum(  # exactly, piece by piece
             max(Fraction(0), stop - max(start, since + x))
-            for start, since, stop in zip(curve.start_us.tolist(), curve.since_us.tolist(), curve.stops_us().tolist(), strict=True)
+            for start, since, stop in zip(
+                curve.start_us.tolist(),
+                curve.since_us.tolist(),
+                curve.stops_us().tolist(),
+                strict=True,
+            )
             if stop - since > x
         )
         assert at_or_below >= share * curve.duration_us
         if x > 0:
-            assert np.sum(fine < 4 * (x - Fraction(1, 2))) <= share * len(fine)  # and no smaller one would do
+            # and no smaller one would do
+            assert np.sum(fine < 4 * (x - Fraction(1, 2))) <= share * len(fine)
 
 
 @settings(max_examples=80, deadline=None)
@@ -161,18 +177,26 @@ def test_a_database_year_takes_a_fraction_of_a_second() -> None:
     assert time.process_time() - begin < 0.5
 
 
-# ---- class database: the log survives ----------------------------------------------------------------------------------
+# ---- class database: the log survives
 HOLE = "events:\n  - {at: 16 min, missing_file: crm}\n"
-"""The log cut at 20:00 vanishes as it is finished; it was all there was of what was written from 15:00 on."""
+"""The log cut at 20:00 vanishes as it is finished; it was all there was of what was written from
+15:00 on.
+"""
 
 
-def test_class_database_is_exposed_while_the_log_does_not_go_on_from_the_files_and_only_then() -> None:
-    """From when the log is gone, at 20:00 and what its backup took, until the incremental that bridges is finished."""
+def test_class_database_is_exposed_while_the_log_does_not_go_on_from_the_files_and_only_then() -> (
+    None
+):
+    """From when the log is gone, at 20:00 and what its backup took, until the incremental that
+    bridges is finished.
+    """
     world = World(scenario(ONE + HOLE))
     world.run()
     journal = world.journal
     gone = next(r.time_us for r in journal.rows("truth.backup_finished") if r.time_us > 20 * MIN)
-    bridged = next(r.time_us for r in journal.rows("truth.backup_finished") if r.values["kind"] == 1)
+    bridged = next(
+        r.time_us for r in journal.rows("truth.backup_finished") if r.values["kind"] == 1
+    )
     curve = true_exposure(journal, scenario(ONE + HOLE), 0, "database")
     since = 15 * MIN
     assert [curve.at(t) for t in (15 * MIN, gone, gone + 1, bridged, bridged + 1)] == [
@@ -185,10 +209,17 @@ def test_class_database_is_exposed_while_the_log_does_not_go_on_from_the_files_a
 @pytest.mark.parametrize(("events", "loss_us"), [("", 0), (HOLE, 15 * MIN)])
 def test_what_a_lost_database_loses_is_its_exposure(events: str, loss_us: int) -> None:
     """Lost at 30:00. Over the hole at 15:00 no tail helps."""
-    text = ONE + (events or "events:\n") + "  - {at: 30 min, lose: database}\nfailover: {mode: automatic}\n"
+    text = (
+        ONE
+        + (events or "events:\n")
+        + "  - {at: 30 min, lose: database}\nfailover: {mode: automatic}\n"
+    )
     world = World(scenario(text))
     world.run()
     assert world.context.witness.violations == []
     assert true_exposure(world.journal, scenario(text), 0, "database").at(30 * MIN) == loss_us
     assert [f.data_loss_us for f in failovers(world.journal, scenario(text))] == [loss_us]
-    assert (len([r for r in world.journal.rows("truth.survivable") if r.values["class"] == "database"]) > 0) is bool(events)
+    assert (
+        len([r for r in world.journal.rows("truth.survivable") if r.values["class"] == "database"])
+        > 0
+    ) is bool(events)

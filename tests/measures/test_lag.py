@@ -14,7 +14,17 @@ from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.scenario.model import Scenario
-from tests.measures.make import HOUR, MIN, START_UTC_US, S, a_header, a_log, a_scenario, validated, whole_of
+from tests.measures.make import (
+    HOUR,
+    MIN,
+    START_UTC_US,
+    S,
+    a_header,
+    a_log,
+    a_scenario,
+    validated,
+    whole_of,
+)
 from tests.world.build import ONE, ran
 
 
@@ -111,13 +121,20 @@ def restored_in(following: Scenario, *at: tuple[int, int]) -> Leg:
 @pytest.mark.parametrize(
     ("at", "found"),
     [
-        ([(0, 5 * MIN), (1, 9 * MIN), (1, 2 * HOUR)], {"": (11, False), "crm": (7, False), "web": (9, False)}),
+        (
+            [(0, 5 * MIN), (1, 9 * MIN), (1, 2 * HOUR)],
+            {"": (11, False), "crm": (7, False), "web": (9, False)},
+        ),
         ([(0, 5 * MIN)], {"": (50, True), "crm": (7, False), "web": (48, True)}),
         ([], {"": (50, True), "crm": (50, True), "web": (48, True)}),
     ],
 )
-def test_unprotected_goes_from_each_database_s_promotion_until_it_is_restored(at: list[tuple[int, int]], found: dict[str, tuple[int, bool]]) -> None:
-    """crm is promoted at 10 min, web at 12; erp never is, so that it is in no later leg and unprotected is not known of it."""
+def test_unprotected_goes_from_each_database_s_promotion_until_it_is_restored(
+    at: list[tuple[int, int]], found: dict[str, tuple[int, bool]]
+) -> None:
+    """crm is promoted at 10 min, web at 12; erp never is, so that it is in no later leg and
+    unprotected is not known of it.
+    """
     scenario = a_scenario("crm", "erp", "web")
     journal = Journal()
     journal.note("truth.failed", MIN, -1, "site")
@@ -134,10 +151,16 @@ def test_backups_are_counted_by_kind() -> None:
     a_run(journal, 4)
     journal.note("truth.backup_begin", 30 * MIN, 0, 9, 0, 1, 0, 0, 0)
     journal.note("truth.backup_cut_off", 31 * MIN, 0, 9, 0)
-    assert backups_made(journal) == {"full": 0, "incremental": 0, "log": 4, "cut_off": 1, "skipped": 0}
+    assert backups_made(journal) == {
+        "full": 0,
+        "incremental": 0,
+        "log": 4,
+        "cut_off": 1,
+        "skipped": 0,
+    }
 
 
-# ---- reported exposure -----------------------------------------------------------------------------------------------
+# ---- reported exposure
 def test_the_manager_believes_in_an_unbroken_chain_only() -> None:
     journal = Journal()
     for k in (1, 2, 4, 5):  # the third is missing
@@ -170,7 +193,10 @@ def test_an_idle_database_has_no_lag() -> None:
 
 def test_lag_after_an_idle_night_counts_from_the_first_write_and_not_from_the_last_log() -> None:
     """Nothing is written for an hour, then as always: the lag never shows the hour."""
-    quiet_first = "databases.crm.log_volume={bytes: 0 0 0 0 0 0 0 0 0 0 0 0 20000000 20000000, interval: 5 min}"
+    quiet_first = (
+        "databases.crm.log_volume={bytes: 0 0 0 0 0 0 0 0 0 0 0 0 20000000 20000000, "
+        "interval: 5 min}"
+    )
     world = ran(ONE, quiet_first)
     lag = replay_lag(world.journal, world.context.scenario, 0)
     assert 5 * MIN < lag.max_us() < 6 * MIN

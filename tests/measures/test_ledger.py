@@ -1,4 +1,6 @@
-"""Every ledger adds up to its number to the microsecond; in the covered cases nothing stays unexplained."""
+"""Every ledger adds up to its number to the microsecond; in the covered cases nothing stays
+unexplained.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,19 @@ def begin(journal: Journal, file: int, at: int, commits: int, kind: int = 2) -> 
 
 
 def finish(journal: Journal, file: int, at: int, commits: int, kind: int = 2) -> None:
-    journal.note("truth.backup_finished", at, 0, file, kind, 1, commits - 300, commits, commits, 10**6, f"file{file}")
+    journal.note(
+        "truth.backup_finished",
+        at,
+        0,
+        file,
+        kind,
+        1,
+        commits - 300,
+        commits,
+        commits,
+        10**6,
+        f"file{file}",
+    )
 
 
 def state(journal: Journal, file: int, at: int, name: str) -> None:
@@ -102,7 +116,10 @@ def test_paused_jobs_are_named_from_the_first_slot_that_they_missed() -> None:
     event(journal, 7 * MIN, 3, "paused_backups", 1)
     for at in (10, 15):
         journal.note("truth.backup_skipped", at * MIN, 0, 2, "paused: move", "")
-    assert lost(journal, 17 * MIN, 5 * MIN, 300) == [(5 * MIN, "log interval"), (7 * MIN, "log backups paused (event 3)")]
+    assert lost(journal, 17 * MIN, 5 * MIN, 300) == [
+        (5 * MIN, "log interval"),
+        (7 * MIN, "log backups paused (event 3)"),
+    ]
 
 
 def test_a_damaged_copy_is_validated_recopied_and_sent_again() -> None:
@@ -114,7 +131,9 @@ def test_a_damaged_copy_is_validated_recopied_and_sent_again() -> None:
     journal.note("truth.transfer_bytes", 10 * MIN + 3 * S, 0, 2, 100)
     state(journal, 2, 10 * MIN + 3 * S, "landed")
     journal.note("truth.landed", 10 * MIN + 3 * S, 0, 2, 2, 1, 300, 600, 0, "file2")
-    journal.record(ValidationFailed(0, 0, 1, "crm", "file2", "hash_mismatch", 60001, ""), 10 * MIN + 4 * S, 0)
+    journal.record(
+        ValidationFailed(0, 0, 1, "crm", "file2", "hash_mismatch", 60001, ""), 10 * MIN + 4 * S, 0
+    )
     journal.record(Recopy("crm", "file2"), 10 * MIN + 9 * S, 0)
     state(journal, 2, 10 * MIN + 10 * S, "sending")
     assert lost(journal, 10 * MIN + 12 * S, 5 * MIN, 300) == [
@@ -184,7 +203,10 @@ def test_split_brain_is_a_line_of_its_own() -> None:
     journal.note("truth.promoted", 8 * MIN, 0, 2, 300, 300, 5 * MIN, 0, 0, 0)
     journal.note("truth.discarded", 9 * MIN, 0, 1, 10, 0, 1, 9 * MIN)
     journal.note("truth.end", 20 * MIN, -1)
-    assert pieces(explain_failover(journal, a_scenario(), 1)[0]) == [(3 * MIN, "log interval"), (MIN, "split brain")]
+    assert pieces(explain_failover(journal, a_scenario(), 1)[0]) == [
+        (3 * MIN, "log interval"),
+        (MIN, "split brain"),
+    ]
 
 
 def test_exposure_and_alerts_are_explained_the_same_way() -> None:
@@ -214,7 +236,7 @@ def test_what_is_not_there_cannot_be_explained() -> None:
             ask()
 
 
-# ---- through the real world --------------------------------------------------------------------------------------------
+# ---- through the real world
 SCENARIO = """
 name: ledger
 seed: {seed}
@@ -231,10 +253,17 @@ events:
   - {{at: "Mon {lost_at}", lose: site}}
 """
 FAULTS = (
-    "missing_file: crm", "paused_backups: {database: crm, duration: 20 min}", "late_file: {database: crm, by: 25 min}",
-    "corrupt_in_transit: crm", "corrupt_at_rest: {database: crm, where: secondary}", "backup_cut_off: crm", "manager_crash",
-    "throttle: {to: 300 kbit/s, duration: 15 min}", "packet_loss: {loss: 20 %, duration: 30 min}", "link_outage: 12 min",
-)  # fmt: skip
+    "missing_file: crm",
+    "paused_backups: {database: crm, duration: 20 min}",
+    "late_file: {database: crm, by: 25 min}",
+    "corrupt_in_transit: crm",
+    "corrupt_at_rest: {database: crm, where: secondary}",
+    "backup_cut_off: crm",
+    "manager_crash",
+    "throttle: {to: 300 kbit/s, duration: 15 min}",
+    "packet_loss: {loss: 20 %, duration: 30 min}",
+    "link_outage: 12 min",
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -242,11 +271,23 @@ FAULTS = (
     st.sampled_from(FAULTS), st.sampled_from(FAULTS), st.integers(2, 50), st.integers(1, 59), st.integers(0, 59), st.integers(0, 3)
 )  # fmt: skip
 def test_whatever_happens_the_ledgers_add_up(
-    tmp_path_factory: pytest.TempPathFactory, first: str, second: str, second_at: int, lost_min: int, lost_s: int, seed: int
+    tmp_path_factory: pytest.TempPathFactory,
+    first: str,
+    second: str,
+    second_at: int,
+    lost_min: int,
+    lost_s: int,
+    seed: int,
 ) -> None:
     path: Path = tmp_path_factory.mktemp("ledger") / "scenario.yaml"
     path.write_text(
-        SCENARIO.format(seed=seed, first=first, second=second, second_at=f"10:{second_at:02d}", lost_at=f"10:{lost_min:02d}:{lost_s:02d}"),
+        SCENARIO.format(
+            seed=seed,
+            first=first,
+            second=second,
+            second_at=f"10:{second_at:02d}",
+            lost_at=f"10:{lost_min:02d}:{lost_s:02d}",
+        ),
         encoding="utf-8",
     )
     scenario = load_scenario(path)
@@ -277,17 +318,27 @@ LOST = "failover: {mode: automatic}\nevents: [{at: 62 min, lose: site}]\n"
 
 
 def test_a_stream_that_loss_and_distance_cap_is_not_said_to_share_the_link() -> None:
-    """1460 B / 30 ms * 1.22 / sqrt(1 %) = 4.74986 Mbit/s on a link of 100: 60 MB take 101 s with or without others."""
+    """1460 B / 30 ms * 1.22 / sqrt(1 %) = 4.74986 Mbit/s on a link of 100: 60 MB take 101 s with or
+    without others.
+    """
     soon = LOST.replace("62 min", "61 min")
     ledger = explained(ONE + soon, "link.loss=1 %", "databases.crm.log_volume=60 MB per 5 min")
     (capped,) = [line for line in ledger.lines if line.cause.startswith("transfer")]
     assert capped.cause == "transfer, capped by loss"
     assert capped.detail == "one stream carries 4.75 Mbit/s at 1 % and 30 ms"
-    two = ONE.replace("}}\nlink", "}, other: {size: 1 GB, log_volume: 60 MB per 5 min}}\nlink") + LOST
-    wide = explained(two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=1 s")
+    two = (
+        ONE.replace("}}\nlink", "}, other: {size: 1 GB, log_volume: 60 MB per 5 min}}\nlink") + LOST
+    )
+    wide = explained(
+        two, "link.loss=1 %", "databases.crm.log_volume=61 MB per 5 min", "failover.drain_limit=1 s"
+    )
     assert "transfer, sharing the link" not in [line.cause for line in wide.lines]
-    narrow = explained(two, "link.loss=1 %", "link.bandwidth=5 Mbit/s", "databases.crm.log_volume=61 MB per 5 min")
-    assert {line.cause for line in narrow.lines if "transfer" in line.cause} == {"transfer, sharing the link"}
+    narrow = explained(
+        two, "link.loss=1 %", "link.bandwidth=5 Mbit/s", "databases.crm.log_volume=61 MB per 5 min"
+    )
+    assert {line.cause for line in narrow.lines if "transfer" in line.cause} == {
+        "transfer, sharing the link"
+    }
 
 
 def test_a_database_without_logs_waits_for_its_next_full_or_incremental() -> None:
@@ -306,7 +357,11 @@ def test_a_log_that_the_failure_finds_being_made_is_not_called_cut_off() -> None
 
 def test_while_the_manager_is_down_no_phase_is_said_to_go_on() -> None:
     """Crashed 55 s after the loss, in the middle of recovering, and back after 5 min."""
-    text = ONE + LOST.replace("}]", "}, {at: 62 min 55 s, manager_crash: {}}]") + "manager: {restart_after: 5 min}\n"
+    text = (
+        ONE
+        + LOST.replace("}]", "}, {at: 62 min 55 s, manager_crash: {}}]")
+        + "manager: {restart_after: 5 min}\n"
+    )
     world = ran(text)
     outage = explain_failover(world.journal, world.context.scenario, 1)[1]
     pieces(outage)

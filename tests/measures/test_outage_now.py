@@ -1,4 +1,6 @@
-"""`outage_if_now` against reality: the site is lost at many instants of one run, and the outage that follows is measured."""
+"""`outage_if_now` against reality: the site is lost at many instants of one run, and the outage
+that follows is measured.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +40,27 @@ POSTGRES = BASE + "engine: {imitates: postgres}\n"
 BACKLOGS = {
     "nothing waits": BASE,
     "the operator is drawn by the hour": MANUAL,
-    "restores are a hundred times slower": BASE + "events:\n  - {at: 1 h, slow_restore: {by: 100, duration: 90 min}}\n",
-    "one restore takes an hour": BASE + "events:\n  - {at: 64 min, slow_restore: {by: 4000, duration: 2 min}}\n",
-    "readers hold it open": BASE + "events:\n  - {at: 61 min, readers: {database: crm, duration: 2 h}}\n",
-    "readers by PostgreSQL's rules": POSTGRES + "events:\n  - {at: 61 min, readers: {database: crm, duration: 2 h}}\n",
+    "restores are a hundred times slower": BASE + "events:\n  - {at: 1 h, slow_restore: "
+        "{by: 100, duration: 90 min}}\n",
+    "one restore takes an hour": BASE + "events:\n  - {at: 64 min, slow_restore: "
+        "{by: 4000, duration: 2 min}}\n",
+    "readers hold it open": BASE + "events:\n  - {at: 61 min, readers: "
+        "{database: crm, duration: 2 h}}\n",
+    "readers by PostgreSQL's rules": POSTGRES + "events:\n  - {at: 61 min, readers: "
+        "{database: crm, duration: 2 h}}\n",
     "a replay delay": BASE + "replay: {delay: 1 h}\n",
     "a delay, slow restores and an operator": MANUAL + "replay: {delay: 30 min}\nevents:\n"
     "  - {at: 1 h, slow_restore: {by: 100, duration: 90 min}}\n",
-    "a dead manager": BASE + "manager: {restart_after: 1 h}\nevents:\n  - {at: 60 min, manager_crash: {}}\n",
+    "a dead manager": BASE + "manager: {restart_after: 1 h}\nevents:\n "
+        " - {at: 60 min, manager_crash: {}}\n",
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
     "the sites are far apart": BASE.replace("100 Mbit/s}", "100 Mbit/s, rtt: 3 s}"),
     "nothing lands": BASE + "events:\n  - {at: 70 min, link_outage: 1 h}\n",
-    "the restore job is off": BASE + "events:\n  - {at: 61 min, restore_job_off: {duration: 100 min}}\n",
+    "the restore job is off": BASE + "events:\n  - {at: 61 min, "
+        "restore_job_off: {duration: 100 min}}\n",
     "the restore job is off to the end": BASE + "events:\n  - {at: 61 min, restore_job_off: {}}\n",
-    "a restore job": BASE + "replay: {every: 30 min}\nfailover: {mode: automatic, silent_for: 1 min}\n".replace(
+    "a restore job": BASE + "replay: {every: 30 min}\nfailover: "
+        "{mode: automatic, silent_for: 1 min}\n".replace(
         "failover: {mode: automatic, silent_for: 1 min}\n", ""
     ),
 }  # fmt: skip
@@ -80,14 +89,20 @@ def test_it_is_the_outage_that_follows_within_one_per_cent(backlog: str) -> None
     for at in INSTANTS:
         real = measured(text, at)
         assert real is not None
-        assert abs(outage_at(curve, of, at) - real) <= real // 100, f"{backlog} at {at / MINUTE} min"
-        assert 0 <= curve.at(at) - outage_at(curve, of, at) < of.heartbeat.every_us  # the curve counts a whole beat
+        assert abs(outage_at(curve, of, at) - real) <= real // 100, (
+            f"{backlog} at {at / MINUTE} min"
+        )
+        # the curve counts a whole beat
+        assert 0 <= curve.at(at) - outage_at(curve, of, at) < of.heartbeat.every_us
 
 
 def test_backlogs_matter() -> None:
     """Else the test above would pass for a constant."""
     plain = predicted(BASE)[0].max_us()
-    more = [predicted(BACKLOGS[name])[0].max_us() for name in ("one restore takes an hour", "six databases, two workers")]
+    more = [
+        predicted(BACKLOGS[name])[0].max_us()
+        for name in ("one restore takes an hour", "six databases, two workers")
+    ]
     assert min(more) > plain * 5 // 4
 
 
@@ -99,26 +114,42 @@ def test_without_a_copy_and_a_full_there_is_no_way_over() -> None:
     assert curve.at(100 * MINUTE) < 10 * MINUTE
 
 
-# ---- by hand ----------------------------------------------------------------------------------------------------------
+# ---- by hand
 def a_way(before_us: int, after_us: int, down: tuple[tuple[int, int], ...] = ()) -> Way:
     start, factor = np.zeros(1, np.int64), np.full(1, 1_000_000)
-    return Way(start, np.array([before_us]), after_us, list(down), Slowness(start, factor), 30 * SECOND)
+    return Way(
+        start, np.array([before_us]), after_us, list(down), Slowness(start, factor), 30 * SECOND
+    )
 
 
 def a_life(*jobs: tuple[int, int, int], due: tuple[int, ...] = ()) -> Life:
     """jobs: landed, begun, done in seconds."""
     landed, begun, done = (np.array(x, np.int64) * SECOND for x in zip(*jobs, strict=True))
     takes = done - begun
-    return Life(0, NEVER_US, True, Jobs(landed, begun, done, takes, takes, np.array(due or [0] * len(jobs), np.int64) * SECOND))
+    return Life(
+        0,
+        NEVER_US,
+        True,
+        Jobs(
+            landed, begun, done, takes, takes, np.array(due or [0] * len(jobs), np.int64) * SECOND
+        ),
+    )
 
 
 def test_a_restore_that_is_under_way_falls_to_the_floor() -> None:
-    """It lands at 100, is restored from 100 to 400; a failover takes 50 before its drain and 20 after it."""
+    """It lands at 100, is restored from 100 to 400; a failover takes 50 before its drain and 20
+    after it.
+    """
     curve = _of_life(a_life((100, 100, 400)), a_way(50 * SECOND, 20 * SECOND), 1000 * SECOND)
     at = {t: curve.at(t * SECOND + 1) / SECOND for t in (99, 100, 200, 349, 351, 400)}
     assert at == {
-        99: 70, 100: pytest.approx(320), 200: pytest.approx(220), 349: pytest.approx(71), 351: 70, 400: 70,
-    }  # fmt: skip
+        99: 70,
+        100: pytest.approx(320),
+        200: pytest.approx(220),
+        349: pytest.approx(71),
+        351: 70,
+        400: 70,
+    }
     assert curve.max_us() == 320 * SECOND
     assert curve.above_us(70 * SECOND) == 250 * SECOND
     assert curve.above(120 * SECOND) == [(100 * SECOND, 300 * SECOND)]
@@ -142,7 +173,9 @@ def test_a_delay_holds_until_the_drain_begins() -> None:
 
 
 def test_a_dead_manager_must_be_back_first() -> None:
-    curve = _of_life(a_life((0, 0, 1)), a_way(50 * SECOND, 0, ((100 * SECOND, 500 * SECOND),)), 1000 * SECOND)
+    curve = _of_life(
+        a_life((0, 0, 1)), a_way(50 * SECOND, 0, ((100 * SECOND, 500 * SECOND),)), 1000 * SECOND
+    )
     assert curve.at(200 * SECOND) == (300 + 20) * SECOND  # and fences after that
     assert curve.at(600 * SECOND) == 50 * SECOND
 
@@ -150,13 +183,21 @@ def test_a_dead_manager_must_be_back_first() -> None:
 def test_quantiles_of_a_curve_that_stands_and_falls() -> None:
     """100 s at 10, then from 60 down to 10 in 50 s, then 50 s at 10."""
     s = np.array([0, 100, 200], np.int64) * SECOND
-    curve = Falling(s, np.array([100, 200, 250], np.int64) * SECOND, np.full(3, 10 * SECOND), np.array([0, 160, 0], np.int64) * SECOND)
+    curve = Falling(
+        s,
+        np.array([100, 200, 250], np.int64) * SECOND,
+        np.full(3, 10 * SECOND),
+        np.array([0, 160, 0], np.int64) * SECOND,
+    )
     assert curve.quantiles_us([Fraction(1, 2), Fraction(4, 5), Fraction(9, 10), Fraction(1)]) == [
         10 * SECOND, 10 * SECOND, 35 * SECOND, 60 * SECOND,
     ]  # fmt: skip
     above = curve.above_each_us(np.array([5, 10, 35, 60], np.int64) * SECOND)
     assert above.tolist() == [250 * SECOND, 50 * SECOND, 25 * SECOND, 0]
-    assert joined_falling(p.window(0, 300 * SECOND) for p in (curve,)).twice_area() == curve.twice_area()
+    assert (
+        joined_falling(p.window(0, 300 * SECOND) for p in (curve,)).twice_area()
+        == curve.twice_area()
+    )
 
 
 def test_the_worst_of_two_is_the_larger_at_every_instant() -> None:
@@ -168,7 +209,9 @@ def test_the_worst_of_two_is_the_larger_at_every_instant() -> None:
 
 
 def test_what_comes_after_the_drain_is_what_users_wait_for() -> None:
-    """recover 10 s, switch 60 s, and 45 s from half to all of the capacity, of which 60 % x 99 % are needed."""
+    """recover 10 s, switch 60 s, and 45 s from half to all of the capacity, of which 60 % x 99 %
+    are needed.
+    """
     needed = -(-990_000 * 600_000 // 1_000_000)
     warm = -(-(needed - 500_000) * 45 * SECOND // 500_000)
     assert after_the_drain_us(scenario(BASE)) == 70 * SECOND + warm

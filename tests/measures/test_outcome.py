@@ -1,4 +1,6 @@
-"""Data loss, outage and its phases: hand-made records, exact numbers, and runs that end too early."""
+"""Data loss, outage and its phases: hand-made records, exact numbers, and runs that end too
+early.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,20 @@ ALL = 1_000_000
 
 
 def site_failure(journal: Journal, promoted: bool = True, served_again: bool = True) -> None:
-    """The site dies at 10:00, acknowledged up to 9:57 there; the last redirected user arrives ten seconds after the switch."""
+    """The site dies at 10:00, acknowledged up to 9:57 there; the last redirected user arrives ten
+    seconds after the switch.
+    """
     journal.note("truth.served", 0, -1, ALL, ALL)
     journal.note("truth.failed", 10 * MIN, -1, "site")
     journal.note("truth.served", 10 * MIN, -1, 0, 0)
     t = 10 * MIN
-    for name, after in (("deciding", 30 * S), ("fencing", 280 * S), ("draining", 301 * S), ("tail", 303 * S), ("recovering", 305 * S)):
+    for name, after in (
+        ("deciding", 30 * S),
+        ("fencing", 280 * S),
+        ("draining", 301 * S),
+        ("tail", 303 * S),
+        ("recovering", 305 * S),
+    ):
         phase(journal, t + after, name)
     if promoted:
         journal.note("truth.promoted", t + 315 * S, 0, 2, 700, 420, 7 * MIN, 1000, 20, 30)
@@ -43,9 +53,15 @@ def test_a_site_failure_in_exact_numbers() -> None:
     # 99 % of a rise of 10 s is reached after 9.9 s
     assert f.outage_us == 375 * S + 9_900_000
     assert f.phases_us == {
-        "detect": 30 * S, "decide": 250 * S, "fence": 21 * S, "drain": 4 * S, "recover": 10 * S, "provision": 0,
-        "redirect": 69 * S, "warm_up": 900_000,
-    }  # fmt: skip
+        "detect": 30 * S,
+        "decide": 250 * S,
+        "fence": 21 * S,
+        "drain": 4 * S,
+        "recover": 10 * S,
+        "provision": 0,
+        "redirect": 69 * S,
+        "warm_up": 900_000,
+    }
     assert sum(f.phases_us.values()) == f.outage_us
     # 1,000 requests a second: all fail for 375 s, then on average 50.5 % for 9.9 s
     assert f.requests_failed == int(375_000 + 9_900 * Fraction(505, 1000))

@@ -12,7 +12,10 @@ def test_each_database_has_its_own_rows_in_order() -> None:
     for k, entity in enumerate((2, 0, -1, 2, 0, 2)):
         journal.note("truth.failed", k * MIN, entity, "database")
     t = tables(journal)
-    found = {entity: (t.of("truth.failed", entity)["time_us"] // MIN).tolist() for entity in (-1, 0, 1, 2)}
+    found = {
+        entity: (t.of("truth.failed", entity)["time_us"] // MIN).tolist()
+        for entity in (-1, 0, 1, 2)
+    }
     assert found == {-1: [2], 0: [1, 4], 1: [], 2: [0, 3, 5]}
     assert t.of("truth.failed", 2)["seq"].tolist() == [0, 3, 5]
 

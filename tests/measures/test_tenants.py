@@ -24,7 +24,9 @@ AGAIN_US = 129_460_000  # 30 s, 21 s, 10 s, 60 s and 8.46 s: see the scenario
 
 
 def tenant(name: str) -> dict[str, Any]:
-    (found,) = [of for of in failover(ran("after_failover/tenants"))["tenants"] if of["name"] == name]
+    (found,) = [
+        of for of in failover(ran("after_failover/tenants"))["tenants"] if of["name"] == name
+    ]
     return dict(found)
 
 
@@ -49,7 +51,8 @@ def test_so_does_the_service_s_of_which_it_is_a_third() -> None:
     f = failover(ran("after_failover/tenants"))
     assert f["outage_us"] is None
     assert "erp" in f["outage_note"]
-    rate, lost_s = 100, 6 * 3600  # a third fails to the end of the run, and of the rest what fails until it is warm
+    # a third fails to the end of the run, and of the rest what fails until it is warm
+    rate, lost_s = 100, 6 * 3600
     assert lost_s * rate / 3 < f["requests_failed"] < lost_s * rate / 3 + 130 * rate
 
 
@@ -67,11 +70,15 @@ failover: {mode: manual, operator: {approves: no}}
 def outcomes(world: World) -> dict[str, int | None]:
     t = tables(world.journal)
     (f,) = failovers(t, world.context.scenario)
-    return {name: of.outage_us for name, of in tenant_outcomes(t, world.context.scenario, f).items()}
+    return {
+        name: of.outage_us for name, of in tenant_outcomes(t, world.context.scenario, f).items()
+    }
 
 
 def test_who_loses_nothing_has_no_outage() -> None:
-    world = during(TWO, ("databases.b.machine=m2", "events=[{at: 1 h, lose: {what: database, database: a}}]"))
+    world = during(
+        TWO, ("databases.b.machine=m2", "events=[{at: 1 h, lose: {what: database, database: a}}]")
+    )
     assert outcomes(world) == {"acme": None, "globex": 0}
     assert databases_of(world.context.scenario) == {"acme": [0, 1], "globex": [1]}
 
@@ -83,15 +90,23 @@ def late(world: World) -> None:
 
 
 def test_a_database_that_comes_online_late_ends_the_outage_of_its_tenants() -> None:
-    text = TWO.replace("b: {", "b: {seeded: false, ").replace("full: none, incremental: none, tenants", "log: none, tenants")
-    lost = ("machines=[m1]", "failover={mode: automatic, silent_for: 30 s}", "events=[{at: 1 h, lose: site}]")
+    text = TWO.replace("b: {", "b: {seeded: false, ").replace(
+        "full: none, incremental: none, tenants", "log: none, tenants"
+    )
+    lost = (
+        "machines=[m1]",
+        "failover={mode: automatic, silent_for: 30 s}",
+        "events=[{at: 1 h, lose: site}]",
+    )
     again_us = 30 * SECOND + 21 * SECOND + 10 * SECOND + 60 * SECOND + 8_460_000
     world = during(text, lost, (3 * HOUR, late))
     t, s = tables(world.journal), world.context.scenario
     (f,) = failovers(t, s)
-    assert [of.served_again_us for of in tenant_outcomes(t, s, f).values()] == [3 * HOUR, 3 * HOUR]  # acme has data in both
+    # acme has data in both
+    assert [of.served_again_us for of in tenant_outcomes(t, s, f).values()] == [3 * HOUR, 3 * HOUR]
     assert f.served_again_us == 3 * HOUR
-    full_us = HOUR + 30 * SECOND + 21 * SECOND + 10 * SECOND + 60 * SECOND + 9 * SECOND  # 60 % of its capacity
+    # 60 % of its capacity
+    full_us = HOUR + 30 * SECOND + 21 * SECOND + 10 * SECOND + 60 * SECOND + 9 * SECOND
     assert f.phases_us["recover"] == 10 * SECOND + 3 * HOUR - full_us
     (with_it,) = failovers(during(text, (*lost, "databases.b.seeded=true")).journal, s)
     assert with_it.served_again_us == HOUR + again_us
@@ -99,9 +114,16 @@ def test_a_database_that_comes_online_late_ends_the_outage_of_its_tenants() -> N
 
 def test_replications_keep_each_tenant_s_own() -> None:
     (found,) = [take(ran("after_failover/tenants").scenario, 0)]
-    of = {name: values_of([found], "outage", Question("outage", tenant=name)) for name in ("globex", "acme", "")}
+    of = {
+        name: values_of([found], "outage", Question("outage", tenant=name))
+        for name in ("globex", "acme", "")
+    }
     assert [(v.low, v.high) for v in of["globex"]] == [(AGAIN_US, AGAIN_US)]
-    assert [(v.low, v.high) for v in of["acme"]] == [(6 * HOUR, None)] == [(v.low, v.high) for v in of[""]]
+    assert (
+        [(v.low, v.high) for v in of["acme"]]
+        == [(6 * HOUR, None)]
+        == [(v.low, v.high) for v in of[""]]
+    )
 
 
 def databases_outages(world: World) -> list[int | None]:
@@ -121,15 +143,31 @@ def test_each_database_has_an_outage_of_its_own_with_tenants_or_without() -> Non
 
 
 def test_a_database_s_outage_lasts_until_it_is_online() -> None:
-    """b is promoted two hours late: a is served again after 30 s, 21 s, 10 s, 60 s and 8.46 s, as if it were alone."""
-    text = TWO.replace("b: {", "b: {seeded: false, ").replace("full: none, incremental: none, tenants", "log: none, tenants")
-    world = during(text, ("machines=[m1]", "failover={mode: automatic, silent_for: 30 s}", "events=[{at: 1 h, lose: site}]"), (3 * HOUR, late))
+    """b is promoted two hours late: a is served again after 30 s, 21 s, 10 s, 60 s and 8.46 s, as
+    if it were alone.
+    """
+    text = TWO.replace("b: {", "b: {seeded: false, ").replace(
+        "full: none, incremental: none, tenants", "log: none, tenants"
+    )
+    world = during(
+        text,
+        (
+            "machines=[m1]",
+            "failover={mode: automatic, silent_for: 30 s}",
+            "events=[{at: 1 h, lose: site}]",
+        ),
+        (3 * HOUR, late),
+    )
     assert databases_outages(world) == [AGAIN_US, 2 * HOUR]
 
 
 def test_of_the_only_database_nothing_is_recorded_apart_and_its_outage_is_the_service_s() -> None:
-    text = TWO.replace("  b: {size: 1 GB, full: none, incremental: none, tenants: [globex, acme]}\n", "").replace(", tenant: acme", "")
-    world = during(text, ("machines=[m1]", "failover={mode: automatic}", "events=[{at: 1 h, lose: site}]"))
+    text = TWO.replace(
+        "  b: {size: 1 GB, full: none, incremental: none, tenants: [globex, acme]}\n", ""
+    ).replace(", tenant: acme", "")
+    world = during(
+        text, ("machines=[m1]", "failover={mode: automatic}", "events=[{at: 1 h, lose: site}]")
+    )
     t = tables(world.journal)
     assert set(t["truth.served"]["entity"].tolist()) == {-1}
     (f,) = failovers(t, world.context.scenario)
@@ -137,15 +175,25 @@ def test_of_the_only_database_nothing_is_recorded_apart_and_its_outage_is_the_se
 
 
 def test_writes_refused_to_any_database_of_a_tenant_are_refused_to_it_once() -> None:
-    """a for 1:00 to 1:30, b for 1:20 to 2:00: acme, which has data in both, for an hour; globex, in b alone, for 40 minutes."""
-    asked = tuple(SlaLine(name, "writes_refused", True, 0, tenant=name) for name in ("acme", "globex"))
+    """a for 1:00 to 1:30, b for 1:20 to 2:00: acme, which has data in both, for an hour; globex, in
+    b alone, for 40 minutes.
+    """
+    asked = tuple(
+        SlaLine(name, "writes_refused", True, 0, tenant=name) for name in ("acme", "globex")
+    )
     of = replace(scenario(TWO), sla=asked)
     journal = Journal()
-    for minute, database, refused, transactions in ((60, 0, 1, 0), (80, 1, 1, 0), (90, 0, 0, 7), (120, 1, 0, 9)):
+    for minute, database, refused, transactions in (
+        (60, 0, 1, 0),
+        (80, 1, 1, 0),
+        (90, 0, 0, 7),
+        (120, 1, 0, 9),
+    ):
         journal.note("truth.writes", minute * MINUTE, database, refused, transactions)
     journal.note("truth.end", 4 * HOUR, -1)
     refused = summarise(whole_of(journal, of))["writes_refused"]
     assert refused["by_tenant"] == {
-        "acme": {"time_us": 60 * MINUTE, "transactions": 16}, "globex": {"time_us": 40 * MINUTE, "transactions": 9},
-    }  # fmt: skip
+        "acme": {"time_us": 60 * MINUTE, "transactions": 16},
+        "globex": {"time_us": 40 * MINUTE, "transactions": 9},
+    }
     assert refused["time_us"] == 60 * MINUTE

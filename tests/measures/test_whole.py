@@ -1,4 +1,6 @@
-"""Curves over all legs of a run: joined, with gaps, and what exposure is while there is no second side, by hand."""
+"""Curves over all legs of a run: joined, with gaps, and what exposure is while there is no second
+side, by hand.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ failover: {{mode: automatic, silent_for: 30 s}}
 after_failover: {{new_secondary: {new_secondary}}}
 events: [{{at: 1 h, lose: site}}{more}]
 """
-PROMOTED = HOUR + 61 * SECOND  # 30 s of silence, a fence that reaches nothing for 21 s, 10 s to come online
+# 30 s of silence, a fence that reaches nothing for 21 s, 10 s to come online
+PROMOTED = HOUR + 61 * SECOND
 
 
 def made(tmp_path: Path, new_secondary: str = "0 s", more: str = "") -> Result:
@@ -43,12 +46,18 @@ def test_joined_curves_have_gaps_that_count_for_nothing() -> None:
     assert [(p.begin_us, p.end_us) for p in both.parts()] == [(0, 20), (105, 109)]
     assert both.window(15, 107).duration_us == 5 + 2
     assert both.window(20, 105).duration_us == 0
-    assert both.above(4) == [(4, 20), (108, 109)] or both.above(4) == [(4, 10), (12, 20), (108, 109)]
+    assert both.above(4) == [(4, 20), (108, 109)] or both.above(4) == [
+        (4, 10),
+        (12, 20),
+        (108, 109),
+    ]
     assert joined([]).duration_us == 0 and joined([a]) is a
 
 
 def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_path: Path) -> None:
-    """A full of 50 GB is read in 5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs of 0.8 s take."""
+    """A full of 50 GB is read in 5 s + 50 GB / 191 MB/s, and crosses in 2,000 s and what five logs
+    of 0.8 s take.
+    """
     result = made(tmp_path)
     curve = result.whole.exposure()
     up, then = curve.parts()
@@ -56,23 +65,37 @@ def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_p
     assert curve.at(PROMOTED + 20 * MINUTE) == 20 * MINUTE
     least = 5 * SECOND + ceil_div(50_000_000_000, 191_000_000) + 2_000 * SECOND
     assert least <= result.summary["exposure"]["max_us"] < least + 10 * SECOND
-    assert result.summary["exposure"]["max_us"] == curve.max_us() == result.summary["exposure"]["by_database"]["crm"]["max_us"]
+    assert (
+        result.summary["exposure"]["max_us"]
+        == curve.max_us()
+        == result.summary["exposure"]["by_database"]["crm"]["max_us"]
+    )
     assert result.summary["exposure"]["time_us"] == 12 * HOUR - 61 * SECOND
     reported = result.summary["exposure"]["reported"]["max_us"]
-    assert reported > result.summary["exposure"]["max_us"]  # what has landed is not known to be good until it is restored
+    # what has landed is not known to be good until it is restored
+    assert reported > result.summary["exposure"]["max_us"]
     assert reported == result.summary["failovers"][0]["unprotected_us"]
 
 
 def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -> None:
     result = made(tmp_path, "none")
-    assert result.summary["exposure"]["max_us"] == result.summary["exposure"]["reported"]["max_us"] == 12 * HOUR - PROMOTED
+    assert (
+        result.summary["exposure"]["max_us"]
+        == result.summary["exposure"]["reported"]["max_us"]
+        == 12 * HOUR - PROMOTED
+    )
     assert result.summary["exposure"]["other_classes"]["host"]["max_us"] == 12 * HOUR - PROMOTED
     assert unprotected_spans(result.whole) == [(PROMOTED, 12 * HOUR)]
 
 
 def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
-    """Three hours, and what the first log holds that nobody could back up meanwhile: 36 times 20 MB over 200 Mbit/s."""
-    late, at_once = made(tmp_path, "3 h").summary["exposure"]["max_us"], made(tmp_path).summary["exposure"]["max_us"]
+    """Three hours, and what the first log holds that nobody could back up meanwhile: 36 times 20 MB
+    over 200 Mbit/s.
+    """
+    late, at_once = (
+        made(tmp_path, "3 h").summary["exposure"]["max_us"],
+        made(tmp_path).summary["exposure"]["max_us"],
+    )
     assert late - at_once == 3 * HOUR + 28_800_000
 
 
@@ -86,7 +109,11 @@ def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
 def test_distributions_see_all_legs(tmp_path: Path) -> None:
     result = made(tmp_path)
     sample = from_summary(result.whole, result.summary, result.scenario)
-    (site,) = [c for c in sample.curves if (c.measure, c.database, c.failure_class) == ("exposure", "", "site")]
+    (site,) = [
+        c
+        for c in sample.curves
+        if (c.measure, c.database, c.failure_class) == ("exposure", "", "site")
+    ]
     assert site.time_us == 12 * HOUR - 61 * SECOND
     assert dict(map(tuple, site.exactly))[result.scenario.danger_us] > 20 * MINUTE
     (peak,) = [v for v in sample.values if (v.measure, v.failure_class) == ("exposure.max", "site")]
@@ -95,7 +122,11 @@ def test_distributions_see_all_legs(tmp_path: Path) -> None:
 
 def test_the_sites_change_places_and_a_lost_one_is_replaced() -> None:
     legs = ran("after_failover/failback").summary["legs"]
-    assert [(leg["primary"], leg["secondary"]) for leg in legs] == [("A", "B"), ("B", "C"), ("C", "B")]
+    assert [(leg["primary"], leg["secondary"]) for leg in legs] == [
+        ("A", "B"),
+        ("B", "C"),
+        ("C", "B"),
+    ]
     assert [leg["ends_us"] for leg in legs[:-1]] == [leg["begins_us"] for leg in legs[1:]]
     assert [leg["unprotected_us"] is None for leg in legs] == [True, False, False]
 
@@ -120,7 +151,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("alone", "3 h 1 min 1 s", ["2:00:00.000000", "no second side"]),
     ],
 )
-def test_an_instant_of_any_leg_is_explained_by_what_adds_up(stored: Any, run_of: str, at: str, told: list[str]) -> None:
+def test_an_instant_of_any_leg_is_explained_by_what_adds_up(
+    stored: Any, run_of: str, at: str, told: list[str]
+) -> None:
     text = explain(stored[0] / run_of, at=at)
     for word in told:
         assert word in text
@@ -136,4 +169,6 @@ def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     assert [a["number"] for a in told] == sorted({a["number"] for a in told})
     last = told[-1]
     assert last["time_us"] > result.following[0].begins_us
-    assert explain(folder / "run", alert=last["number"]).startswith(f"alert {last['number']}: {last['text'][:40]}")
+    assert explain(folder / "run", alert=last["number"]).startswith(
+        f"alert {last['number']}: {last['text'][:40]}"
+    )

@@ -1,7 +1,9 @@
-"""A small untimed world around the recovery manager: one database, a primary, a link, an engine, a store.
+"""A small untimed world around the recovery manager: one database, a primary, a link, an engine, a
+store.
 
-It knows the chain rules by itself (an interval and a base), checks every hand-over against them, and can crash the
-manager before any command or at a failing Save. Time moves only by `wait`, from alarm to alarm.
+It knows the chain rules by itself (an interval and a base), checks every hand-over against them,
+and can crash the manager before any command or at a failing Save. Time moves only by `wait`, from
+alarm to alarm.
 """
 
 from __future__ import annotations
@@ -27,18 +29,45 @@ OPERATORS = ("anna", "ben")
 
 
 def config(
-    on_hole: str = "bridge", otherwise: str = "resync", mode: str = "automatic", databases: tuple[str, ...] = (DB,),
-    log_interval_us: int = 5 * MINUTE, full_scheduled: bool = False, machines: tuple[str, ...] = ("sql1", "sql2"),
-    machines_silent: int = 0, **replay: int,
-) -> ManagerConfig:  # fmt: skip
+    on_hole: str = "bridge",
+    otherwise: str = "resync",
+    mode: str = "automatic",
+    databases: tuple[str, ...] = (DB,),
+    log_interval_us: int = 5 * MINUTE,
+    full_scheduled: bool = False,
+    machines: tuple[str, ...] = ("sql1", "sql2"),
+    machines_silent: int = 0,
+    **replay: int,
+) -> ManagerConfig:
     rules: dict[str, Any] = {
         "attempts": 3, "age_us": 15 * MINUTE, "retry_us": 5 * MINUTE, "window_us": 15 * MINUTE,
         "critical_after_us": 30 * MINUTE, "delay_us": 0, "every_us": 0, "reverify_us": 0, **replay,
     }  # fmt: skip
     return ManagerConfig(
-        tuple(DatabaseConfig(name, log_interval_us, full_scheduled, 72 * 60 * MINUTE, 2, "\\\\recovery\\logs\\", "sql1") for name in databases),
+        tuple(
+            DatabaseConfig(
+                name,
+                log_interval_us,
+                full_scheduled,
+                72 * 60 * MINUTE,
+                2,
+                "\\\\recovery\\logs\\",
+                "sql1",
+            )
+            for name in databases
+        ),
         ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
-        FailoverConfig(mode, 30 * SECOND, machines_silent, machines, OPERATORS, "anna", 10 * MINUTE, 4 * 60 * MINUTE, False),
+        FailoverConfig(
+            mode,
+            30 * SECOND,
+            machines_silent,
+            machines,
+            OPERATORS,
+            "anna",
+            10 * MINUTE,
+            4 * 60 * MINUTE,
+            False,
+        ),
     )
 
 
@@ -58,6 +87,8 @@ class Backup:
     at_primary: bool = True
     bad_at_primary: bool = False
     cut_off: bool = False
+
+
 IN_USE = "Exclusive access could not be obtained."
 
 
@@ -82,7 +113,8 @@ class FakeWorld:
     answers: list[e.Event] = field(default_factory=list)
     done: list[c.Command] = field(default_factory=list)  # every command executed
     alerts: list[tuple[int, c.RaiseAlert]] = field(default_factory=list)
-    replayed: list[tuple[str, int, int]] = field(default_factory=list)  # (name, from, to): how the position moved
+    # (name, from, to): how the position moved
+    replayed: list[tuple[str, int, int]] = field(default_factory=list)
     incarnation: int = 0
     reachable: bool = True
     host_lost: bool = False  # its share can be reached, its log cannot be read
@@ -97,14 +129,16 @@ class FakeWorld:
     come_back: int = 0  # so often they are back a second after they were disconnected
     refusal: int = 3101  # the error that it refuses with
     backups_refused: str = ""  # why the primary takes no full or incremental, if it does not
-    falls_short: bool = False  # the next log is applied up to its middle, and that is called a success
+    # the next log is applied up to its middle, and that is called a success
+    falls_short: bool = False
     restoring: str = ""
     hangs: int = 0  # so many restores, from the next on, never end by themselves
     hung_since_us: int = -1  # when the one that hangs began; -1: none does
     no_worker: bool = False  # what hangs only waits for a worker
     landed_mono_us: int = 0  # when a file last landed
     broken: bool = False
-    whole: dict[str, bool] = field(default_factory=dict)  # by name, whether it was when it was last validated
+    # by name, whether it was when it was last validated
+    whole: dict[str, bool] = field(default_factory=dict)
     told_whole: dict[str, bool] = field(default_factory=dict)  # the same, once the manager knows
     counted: dict[str, int] = field(default_factory=dict)  # by name, the counter at its last read
     # the engine at the secondary
@@ -125,7 +159,7 @@ class FakeWorld:
         self.broken = True
         raise BrokenError(text)
 
-    # ---- the primary -------------------------------------------------------------------------------------------------
+    # ---- the primary
     @property
     def utc_us(self) -> int:
         return START_UTC + self.mono_us
@@ -144,16 +178,28 @@ class FakeWorld:
         elif kind is Kind.INCREMENTAL:
             base = self.full_first
         header = BackupHeader(
-            DB, len(self.backups) + 1, kind, 1, first, self.written, first, self.full_first, base, 1, 0,
-            self.primary_utc_us, self.primary_utc_us + SECOND, nominal_bytes=1 + 1000 * (kind is Kind.FULL) + 100 * (kind is Kind.INCREMENTAL),
-        )  # fmt: skip
+            DB,
+            len(self.backups) + 1,
+            kind,
+            1,
+            first,
+            self.written,
+            first,
+            self.full_first,
+            base,
+            1,
+            0,
+            self.primary_utc_us,
+            self.primary_utc_us + SECOND,
+            nominal_bytes=1 + 1000 * (kind is Kind.FULL) + 100 * (kind is Kind.INCREMENTAL),
+        )
         self.backups[name] = Backup(header, name, self.primary_utc_us + SECOND, cut_off=cut_off)
         self.on_way.append(name)
         if kind is Kind.LOG and not cut_off:
             self.log_start = self.written
         return name
 
-    # ---- the link ----------------------------------------------------------------------------------------------------
+    # ---- the link
     def land(self, name: str, damaged: bool = False) -> None:
         self.on_way.remove(name)
         self.landed_mono_us = self.mono_us
@@ -173,7 +219,7 @@ class FakeWorld:
         backup = self.backups[name]
         return backup.at_primary and not backup.bad_at_primary and not backup.cut_off
 
-    # ---- the manager --------------------------------------------------------------------------------------------------
+    # ---- the manager
     def start(self) -> None:
         self.incarnation += 1
         self.restoring = ""
@@ -212,7 +258,10 @@ class FakeWorld:
             answer.mono_us, answer.utc_us = self.mono_us, self.utc_us
             alerts, incarnation = len(self.alerts), self.incarnation
             self.tell(answer)
-            if isinstance(answer, e.Restored) and self.replayed[-1][2] < self.backups[answer.name].header.last_lsn:
+            if (
+                isinstance(answer, e.Restored)
+                and self.replayed[-1][2] < self.backups[answer.name].header.last_lsn
+            ):
                 told = [alert.event_id for _, alert in self.alerts[alerts:]]
                 if 17 not in told and self.incarnation == incarnation:
                     self.fail(f"{answer.name} was restored up to its middle, and nobody was told")
@@ -234,7 +283,7 @@ class FakeWorld:
             self.fail("alarms without end")
         self.mono_us = until
 
-    # ---- the hands ------------------------------------------------------------------------------------------------------
+    # ---- the hands
     def answer(self, make: type[e.Event], *args: Any) -> None:
         self.answers.append(make(self.mono_us, self.utc_us, self.incarnation, *args))
 
@@ -257,8 +306,14 @@ class FakeWorld:
             case c.Recopy(_, name):
                 self.recopy(name)
             case c.ListShare(_):
-                whole = {b.name: header_text(b.header) for b in self.backups.values() if b.at_primary and not b.cut_off}
-                self.answer(e.ShareListed, DB, self.reachable, json.dumps(whole if self.reachable else {}))
+                whole = {
+                    b.name: header_text(b.header)
+                    for b in self.backups.values()
+                    if b.at_primary and not b.cut_off
+                }
+                self.answer(
+                    e.ShareListed, DB, self.reachable, json.dumps(whole if self.reachable else {})
+                )
             case c.Fetch(_, names):
                 for name in json.loads(names):
                     self.recopy(name)
@@ -282,7 +337,11 @@ class FakeWorld:
                 else:
                     self.answer(e.BackupTaken, DB, kind, self.backup(Kind(kind)))
             case c.AskShare(_):
-                finished = {name: self.backups[name].modified_utc_us for name in sorted(self.on_way) if self.reachable}
+                finished = {
+                    name: self.backups[name].modified_utc_us
+                    for name in sorted(self.on_way)
+                    if self.reachable
+                }
                 self.answer(e.ShareAnswered, DB, self.reachable, json.dumps(finished))
             case c.TakeTail(_):
                 if not self.reachable:
@@ -318,26 +377,41 @@ class FakeWorld:
                 self.answer(e.Redirected)
 
     def check_save(self, key: str, value: str) -> None:
-        if key.startswith("attempts/") and value and int(value) != int(self.store.get(key, "0")) + 1:
+        if (
+            key.startswith("attempts/")
+            and value
+            and int(value) != int(self.store.get(key, "0")) + 1
+        ):
             self.fail(f"{key} goes from {self.store.get(key, '0')} to {value}")
 
     def inventory(self) -> None:
         state = {
-            "fork": 1, "redo_lsn": self.redo, "differential_base_lsn": self.base, "restoring": not self.promoted,
+            "fork": 1,
+            "redo_lsn": self.redo,
+            "differential_base_lsn": self.base,
+            "restoring": not self.promoted,
             "exists": self.exists,
-        }  # fmt: skip
+        }
         files = [[name, here.backup.modified_utc_us, 1000] for name, here in self.share.items()]
-        self.answer(e.Inventory, json.dumps({DB: state}), json.dumps({DB: files}), json.dumps(self.silent))
+        self.answer(
+            e.Inventory, json.dumps({DB: state}), json.dumps({DB: files}), json.dumps(self.silent)
+        )
 
     def validate(self, name: str) -> None:
         here = self.share.get(name)
         self.look_at(name)
         if here is None:
-            self.answer(e.ValidationFailed, DB, name, "missing", 60005, "The file is not in the share.")
+            self.answer(
+                e.ValidationFailed, DB, name, "missing", 60005, "The file is not in the share."
+            )
         elif here.backup.cut_off:
-            self.answer(e.ValidationFailed, DB, name, "no_manifest", 60003, "The backup was cut off.")
+            self.answer(
+                e.ValidationFailed, DB, name, "no_manifest", 60003, "The backup was cut off."
+            )
         elif here.damaged:
-            self.answer(e.ValidationFailed, DB, name, "hash_mismatch", 60001, "The hash does not agree.")
+            self.answer(
+                e.ValidationFailed, DB, name, "hash_mismatch", 60001, "The hash does not agree."
+            )
         else:
             self.answer(e.Validated, DB, name, here.backup.header)
 
@@ -362,15 +436,29 @@ class FakeWorld:
         covering = ""
         for backup in self.backups.values():
             h = backup.header
-            if h.fork == fork and h.kind is Kind.LOG and backup.at_primary and not backup.cut_off and h.first_lsn <= lsn < h.last_lsn:
+            if (
+                h.fork == fork
+                and h.kind is Kind.LOG
+                and backup.at_primary
+                and not backup.cut_off
+                and h.first_lsn <= lsn < h.last_lsn
+            ):
                 covering = backup.name
         self.answer(
-            e.PrimaryAnswered, DB, self.reachable, covering, covering in self.on_way, self.log_start <= lsn, self.paused,
+            e.PrimaryAnswered,
+            DB,
+            self.reachable,
+            covering,
+            covering in self.on_way,
+            self.log_start <= lsn,
+            self.paused,
             self.primary_utc_us,
-        )  # fmt: skip
+        )
 
     def begin_restore(self, name: str, replace: bool) -> None:
-        """Checks that need no trust in the recovery logic: the counter, one at a time, no gap, nothing twice."""
+        """Checks that need no trust in the recovery logic: the counter, one at a time, no gap,
+        nothing twice.
+        """
         if self.restoring:
             self.fail(f"{name} is handed over while {self.restoring} is being restored")
         if self.promoted:
@@ -385,7 +473,9 @@ class FakeWorld:
         if header.kind is Kind.LOG and header.first_lsn > self.redo:
             self.fail(f"{name} begins at {header.first_lsn}, the database is at {self.redo}: a gap")
         if header.kind is not Kind.FULL and header.last_lsn <= self.redo:
-            self.fail(f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice")
+            self.fail(
+                f"{name} ends at {header.last_lsn}, the database is at {self.redo}: replayed twice"
+            )
         if header.kind is Kind.FULL and self.exists and not replace:
             self.fail(f"{name} is restored over a database without replace")
         if header.kind is not Kind.FULL and not self.exists:
@@ -411,7 +501,11 @@ class FakeWorld:
 
     def drop(self) -> None:
         """Only for a full that is here and whole, and only if there is no room for both."""
-        full = [name for name, here in self.share.items() if not here.damaged and here.backup.header.kind is Kind.FULL]
+        full = [
+            name
+            for name, here in self.share.items()
+            if not here.damaged and here.backup.header.kind is Kind.FULL
+        ]
         if not full or self.room >= 2 or not self.exists:
             self.fail("the old copy is dropped for nothing")
         self.exists, self.redo, self.base = False, 0, 0
@@ -427,13 +521,42 @@ class FakeWorld:
             self.engine_refuses -= 1
             return e.RestoreFailed(0, 0, self.incarnation, DB, name, self.refusal, False, IN_USE)
         if self.share[name].damaged:
-            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3183, False, "RESTORE detected an error on page (1:1).")
+            return e.RestoreFailed(
+                0,
+                0,
+                self.incarnation,
+                DB,
+                name,
+                3183,
+                False,
+                "RESTORE detected an error on page (1:1).",
+            )
         if header.kind is Kind.INCREMENTAL and header.differential_base_lsn != self.base:
-            return e.RestoreFailed(0, 0, self.incarnation, DB, name, 3136, False, "This differential backup cannot be restored.")
+            return e.RestoreFailed(
+                0,
+                0,
+                self.incarnation,
+                DB,
+                name,
+                3136,
+                False,
+                "This differential backup cannot be restored.",
+            )
         if header.kind is Kind.FULL and self.exists + 1 > self.room:
             size = 1 if self.room else 2  # larger than what is here
             free, held = max(0, self.room - self.exists), int(self.exists)
-            return e.NoRoom(0, 0, self.incarnation, DB, name, 3257, size, free, held, "There is insufficient free space.")
+            return e.NoRoom(
+                0,
+                0,
+                self.incarnation,
+                DB,
+                name,
+                3257,
+                size,
+                free,
+                held,
+                "There is insufficient free space.",
+            )
         if header.kind is Kind.FULL:
             self.base, self.exists = header.first_lsn, True
         elif header.kind is Kind.LOG and header.database_backup_lsn > self.base:
@@ -441,7 +564,8 @@ class FakeWorld:
         end = header.last_lsn
         if self.falls_short and header.kind is Kind.LOG and self.redo + 1 < end:
             self.falls_short = False
-            end = (self.redo + end) // 2  # damage that nobody has seen: it is applied up to there, and called a success
+            # damage that nobody has seen: it is applied up to there, and called a success
+            end = (self.redo + end) // 2
         self.replayed.append((name, self.redo, end))
         self.redo = end
         return e.Restored(0, 0, self.incarnation, DB, name, 1, self.redo, self.base)

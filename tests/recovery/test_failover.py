@@ -1,4 +1,6 @@
-"""Failover: who may order it, in which order it goes, and what a crash in the middle of it changes (nothing)."""
+"""Failover: who may order it, in which order it goes, and what a crash in the middle of it changes
+(nothing).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ def dies(world: FakeWorld) -> None:
     world.on_way.clear()
     for machine in ("sql1", "sql2"):
         world.silent[machine] = world.mono_us
-        world.tell(e.HeartbeatLost(world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us))
+        world.tell(
+            e.HeartbeatLost(
+                world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us
+            )
+        )
 
 
 def order(world: FakeWorld, operator: str, planned: bool = False) -> None:
@@ -56,8 +62,12 @@ def test_automatic_failover_begins_when_all_machines_have_been_silent_long_enoug
 
 
 @pytest.mark.parametrize(("machines_silent", "second"), [(1, 30), (2, 40), (3, 50), (0, 50)])
-def test_it_begins_when_the_kth_machine_has_been_silent_long_enough(machines_silent: int, second: int) -> None:
-    """Of three machines one falls silent every ten seconds, the last to be told of first; 0 means all."""
+def test_it_begins_when_the_kth_machine_has_been_silent_long_enough(
+    machines_silent: int, second: int
+) -> None:
+    """Of three machines one falls silent every ten seconds, the last to be told of first; 0 means
+    all.
+    """
     world = begun(FakeWorld(config(machines=("a", "b", "c"), machines_silent=machines_silent)))
     world.wait(20 * SECOND)
     for machine, last_seen in (("c", 20), ("b", 10), ("a", 0)):
@@ -69,7 +79,9 @@ def test_it_begins_when_the_kth_machine_has_been_silent_long_enough(machines_sil
 
 
 @pytest.mark.parametrize(("machines_silent", "phase"), [(2, "fencing"), (3, "")])
-def test_a_machine_that_comes_back_stops_it_only_if_too_few_are_left(machines_silent: int, phase: str) -> None:
+def test_a_machine_that_comes_back_stops_it_only_if_too_few_are_left(
+    machines_silent: int, phase: str
+) -> None:
     world = begun(FakeWorld(config(machines=("a", "b", "c"), machines_silent=machines_silent)))
     for machine in "abc":
         world.tell(e.HeartbeatLost(world.mono_us, world.utc_us, 0, machine, 0))
@@ -83,7 +95,9 @@ def nothing_restored(mode: str = "automatic") -> FakeWorld:
 
 
 @pytest.mark.parametrize("mode", ["automatic", "manual"])
-def test_where_nothing_was_restored_yet_silence_begins_no_failover_and_is_told_at_every_retry(mode: str) -> None:
+def test_where_nothing_was_restored_yet_silence_begins_no_failover_and_is_told_at_every_retry(
+    mode: str,
+) -> None:
     """A primary that may be alive would be stopped for nothing."""
     world = nothing_restored(mode)
     dies(world)
@@ -118,7 +132,9 @@ def test_an_order_is_refused_where_nothing_was_restored_yet(planned: bool) -> No
     world = nothing_restored()
     order(world, "anna", planned)
     assert phases(world) == []
-    assert [command.reason for command in world.done if isinstance(command, c.RefuseOrder)] == ["no database has been restored here yet"]
+    assert [command.reason for command in world.done if isinstance(command, c.RefuseOrder)] == [
+        "no database has been restored here yet"
+    ]
 
 
 def test_one_silent_machine_of_two_is_not_enough() -> None:
@@ -160,7 +176,11 @@ def test_planned_failover_waits_for_a_share_that_does_not_answer_and_says_so() -
     limit = world.config.failover.drain_limit_us
     world.wait(3 * limit)
     assert world.recovers == 0 and phases(world)[-1] in ("draining", "tail")
-    told = [command for command in world.done if isinstance(command, c.RaiseAlert) and command.event_id == 7]
+    told = [
+        command
+        for command in world.done
+        if isinstance(command, c.RaiseAlert) and command.event_id == 7
+    ]
     assert len(told) >= 2 and "planned failover waits for" in told[0].text
     world.reachable = True
     world.wait(limit)
@@ -202,7 +222,9 @@ def test_a_planned_failover_is_refused_while_the_chain_is_broken() -> None:
     world.land_all()
     order(world, "anna", planned=True)
     refused = [command for command in world.done if isinstance(command, c.RefuseOrder)]
-    assert [r.reason for r in refused] == [f"the chain of database [{DB}] is broken: data would be lost"]
+    assert [r.reason for r in refused] == [
+        f"the chain of database [{DB}] is broken: data would be lost"
+    ]
     assert phases(world) == []
 
 
@@ -239,7 +261,9 @@ def test_manual_failover_needs_the_word_of_an_authorised_operator(
     world.wait(30 * SECOND)
     assert phases(world) == ["deciding"]
     assert any(isinstance(command, c.PageOperator) for command in world.done)
-    world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, world.incarnation, operator, approve))
+    world.tell(
+        e.OperatorAnswered(world.mono_us, world.utc_us, world.incarnation, operator, approve)
+    )
     world.settle()
     assert phases(world) == expected
     world.wait(10 * MINUTE)  # an operator who said no is not asked again for the same silence
@@ -285,7 +309,9 @@ def test_a_torn_last_log_is_copied_again_if_the_share_survives() -> None:
 
 
 def test_what_stays_damaged_in_a_drain_is_copied_again_within_its_attempts() -> None:
-    """Three attempts are allowed; the copy that comes after them is the last, and then it goes on without the file."""
+    """Three attempts are allowed; the copy that comes after them is the last, and then it goes on
+    without the file.
+    """
     world = shipped(begun(FakeWorld(config(attempts=3))))
     name = world.backup(Kind.LOG)
     order(world, "anna")
@@ -317,8 +343,12 @@ def test_what_the_engine_refuses_in_a_drain_is_tried_again_at_once_within_its_at
 
 
 @pytest.mark.parametrize("refusal, tries", [(3101, 7), (60027, 7), (60007, 7), (4319, 4)])
-def test_a_refusal_that_passes_is_waited_for_in_a_drain_one_that_does_not_is_not(refusal: int, tries: int) -> None:
-    """The log is refused six times. The drain waits for readers and for room, at every retry, within its limit."""
+def test_a_refusal_that_passes_is_waited_for_in_a_drain_one_that_does_not_is_not(
+    refusal: int, tries: int
+) -> None:
+    """The log is refused six times. The drain waits for readers and for room, at every retry,
+    within its limit.
+    """
     world = shipped(begun(FakeWorld(config(retry_us=MINUTE), refusal=refusal)))
     name = world.backup(Kind.LOG)
     world.engine_refuses = 6
@@ -383,14 +413,17 @@ def test_what_never_lands_is_waited_for_no_longer_than_the_limit() -> None:
     world.wait(10 * MINUTE)
     assert phases(world) == WAY, "one limit for draining and the tail"
     assert [a.text for _, a in world.alerts] == [
-        f"For database [{DB}] the failover went on without [1] files: [1] still on their way, [0] here but damaged, refused "
+        f"For database [{DB}] the failover went on without [1] files: [1] still on their "
+        "way, [0] here but damaged, refused "
         "or beyond a hole."
     ]
 
 
 @pytest.mark.parametrize("kind", [Kind.INCREMENTAL, Kind.FULL])
 @pytest.mark.parametrize("host_lost", [True, False])
-def test_without_a_tail_a_backup_on_its_way_that_reaches_past_the_logs_is_waited_for(kind: Kind, host_lost: bool) -> None:
+def test_without_a_tail_a_backup_on_its_way_that_reaches_past_the_logs_is_waited_for(
+    kind: Kind, host_lost: bool
+) -> None:
     world = shipped(begun(FakeWorld(config())))
     name = world.backup(kind)
     world.host_lost = host_lost
@@ -403,11 +436,14 @@ def test_without_a_tail_a_backup_on_its_way_that_reaches_past_the_logs_is_waited
         world.land(world.on_way[-1])  # the tail holds the same, and more
     world.settle()
     assert phases(world) == WAY
-    assert world.redo == (400 if host_lost else 500)  # the tail holds what was written until the fence
+    # the tail holds what was written until the fence
+    assert world.redo == (400 if host_lost else 500)
     assert world.on_way == ([] if host_lost else [name])
 
 
-def test_a_backup_on_its_way_that_was_finished_before_the_last_log_was_cut_is_not_waited_for() -> None:
+def test_a_backup_on_its_way_that_was_finished_before_the_last_log_was_cut_is_not_waited_for() -> (
+    None
+):
     world = begun(FakeWorld(config()))
     world.wait(5 * MINUTE)
     name = world.backup(Kind.INCREMENTAL)
@@ -452,9 +488,12 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
         failover.move(state, out)
     failover.online.unanswered = {DB, "erp"}
     out.clear()
-    failover.recover_failed(e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out)
+    failover.recover_failed(
+        e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out
+    )
     assert next(x for x in out if isinstance(x, c.RaiseAlert)).text == (
-        "Database [erp] could not be recovered at the secondary. The SQL error provided is: 3117 no files are ready to rollforward"
+        "Database [erp] could not be recovered at the secondary. The SQL error provided "
+        "is: 3117 no files are ready to rollforward"
     )
     assert c.SetAlarm("", "recover", 5 * MINUTE) in out
     assert out[-1] == c.TakeInventory()
@@ -475,7 +514,11 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
     manager.failover.online.unanswered = {DB}
     manager.failover.online.ordered_before = {DB}
     world.promoted = True  # at the engine; its answer went to an incarnation that is no more
-    world.tell(e.RecoverFailed(world.mono_us, world.utc_us, 1, DB, 3117, "no files are ready to rollforward"))
+    world.tell(
+        e.RecoverFailed(
+            world.mono_us, world.utc_us, 1, DB, 3117, "no files are ready to rollforward"
+        )
+    )
     world.settle()
     assert phases(world)[-2:] == ["redirecting", "serving"]
     assert world.recovers == 0
@@ -496,7 +539,9 @@ def test_a_move_that_is_not_in_the_table_raises_and_changes_nothing(state: State
 
 @pytest.mark.parametrize("planned", [False, True])
 def test_a_crash_before_any_command_of_a_failover_changes_nothing(planned: bool) -> None:
-    """Crash once before each command in turn: the same end, one promotion, and what is durable is durable."""
+    """Crash once before each command in turn: the same end, one promotion, and what is durable is
+    durable.
+    """
     calm = run_over(planned, -1)
     for at in range(len(calm.done)):
         world = run_over(planned, at)
@@ -528,7 +573,7 @@ def run_over(planned: bool, crash_at: int) -> FakeWorld:
     return world
 
 
-# ---- fencing: the point of no return ------------------------------------------------------------------------------------
+# ---- fencing: the point of no return
 def events_of(world: FakeWorld) -> list[int]:
     return [alert.event_id for _, alert in world.alerts]
 
@@ -566,7 +611,8 @@ CALLED_OFF = ["fencing", "abandoned", "watching"]
 @pytest.mark.parametrize(
     ("planned", "back", "answers", "expected", "told", "fences"),
     [
-        # silence began it, nothing is heard: it goes on whatever the fence says, and tells what it could not do
+        # silence began it, nothing is heard: it goes on whatever the fence says, and tells what it
+        # could not do
         (None, False, [""], WAY, [], 1),
         (None, False, ["unreachable"], WAY, [12], 1),
         (None, False, ["no answer"], WAY, [12], 1),
@@ -584,7 +630,12 @@ CALLED_OFF = ["fencing", "abandoned", "watching"]
     ],
 )  # fmt: skip
 def test_what_follows_from_the_fence_and_from_heartbeats_that_come_back(
-    planned: bool | None, back: bool, answers: list[str], expected: list[str], told: list[int], fences: int
+    planned: bool | None,
+    back: bool,
+    answers: list[str],
+    expected: list[str],
+    told: list[int],
+    fences: int,
 ) -> None:
     world = being_fenced(planned)
     if back:
@@ -592,7 +643,8 @@ def test_what_follows_from_the_fence_and_from_heartbeats_that_come_back(
         assert phases(world) == ["fencing"], "an order to stop is out: its answer decides"
     for reason in answers:
         if fences > 1 and len(events_of(world)) > 0:
-            world.wait(world.config.failover.silent_for_us)  # nobody may be serving: it is asked again soon
+            # nobody may be serving: it is asked again soon
+            world.wait(world.config.failover.silent_for_us)
         world.reachable = reason == ""
         fence_says(world, reason)
         world.land_all()
@@ -604,7 +656,9 @@ def test_what_follows_from_the_fence_and_from_heartbeats_that_come_back(
 
 
 def calm(world: FakeWorld) -> None:
-    """Called off, everything goes on: logs are replayed, silence is told, and a later failure is met."""
+    """Called off, everything goes on: logs are replayed, silence is told, and a later failure is
+    met.
+    """
     world.reachable, world.fence_hangs = True, False
     shipped(world, 2)
     assert world.redo == world.written and world.recovers == 0
@@ -618,7 +672,9 @@ def calm(world: FakeWorld) -> None:
 
 
 def test_a_failover_is_called_off_in_the_drain_if_the_old_primary_was_never_reached() -> None:
-    """The damaged log that the drain had given up is copied again, as if there had been no failover."""
+    """The damaged log that the drain had given up is copied again, as if there had been no
+    failover.
+    """
     world = shipped(begun(FakeWorld(config(databases=(DB, "erp")))))
     torn = world.backup(Kind.LOG)
     world.land(torn, damaged=True)
@@ -641,7 +697,9 @@ def test_a_failover_is_called_off_in_the_drain_if_the_old_primary_was_never_reac
     assert world.redo == 400 and world.recovers == 0
 
 
-def test_a_fence_that_failed_is_asked_for_until_it_is_confirmed_and_two_primaries_are_told() -> None:
+def test_a_fence_that_failed_is_asked_for_until_it_is_confirmed_and_two_primaries_are_told() -> (
+    None
+):
     world = being_fenced()
     fence_says(world, "unreachable")
     assert phases(world) == WAY and events_of(world) == [12]
@@ -652,7 +710,9 @@ def test_a_fence_that_failed_is_asked_for_until_it_is_confirmed_and_two_primarie
     assert events_of(world) == [12], "users are here, and nothing is heard of the old primary"
     heard(world, "sql1")
     assert events_of(world) == [12, 13]
-    assert len([x for x in world.done if isinstance(x, c.Fence)]) == len(fences) + 2, "asked for at once"
+    assert len([x for x in world.done if isinstance(x, c.Fence)]) == len(fences) + 2, (
+        "asked for at once"
+    )
     fence_says(world, "no answer")
     assert events_of(world) == [12, 13, 12]
     world.wait(5 * MINUTE)
@@ -661,7 +721,9 @@ def test_a_fence_that_failed_is_asked_for_until_it_is_confirmed_and_two_primarie
     done = len(world.done)
     heard(world, "sql2")
     world.wait(60 * MINUTE)
-    assert not [x for x in world.done[done:] if isinstance(x, c.Fence | c.RaiseAlert)], "it is known to be stopped"
+    assert not [x for x in world.done[done:] if isinstance(x, c.Fence | c.RaiseAlert)], (
+        "it is known to be stopped"
+    )
 
 
 @pytest.mark.parametrize(("saved", "expected"), [("unknown", "fencing"), ("open", "watching")])
@@ -680,7 +742,7 @@ def test_a_restart_that_finds_the_machines_back_asks_again_only_if_the_order_may
     assert len([x for x in world.done if isinstance(x, c.Fence)]) - before == (saved == "unknown")
 
 
-# ---- what a drain leaves behind, and how long it may take ---------------------------------------------------------------
+# ---- what a drain leaves behind, and how long it may take
 def test_a_restart_in_a_drain_does_not_begin_its_limit_anew() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.backup(Kind.LOG)
@@ -699,8 +761,12 @@ def test_a_restart_in_a_drain_does_not_begin_its_limit_anew() -> None:
     ("refused", "hole", "expected"),
     [(True, False, [3, 6]), (False, True, [1, 6]), (False, False, [])],
 )
-def test_what_landed_and_is_left_behind_is_told(refused: bool, hole: bool, expected: list[int]) -> None:
-    """Four logs wait for the replay delay. One is refused by the engine for good, or damaged, or the one before it lacks."""
+def test_what_landed_and_is_left_behind_is_told(
+    refused: bool, hole: bool, expected: list[int]
+) -> None:
+    """Four logs wait for the replay delay. One is refused by the engine for good, or damaged, or
+    the one before it lacks.
+    """
     world = begun(FakeWorld(config(delay_us=60 * MINUTE)))
     if hole:
         world.backups[world.backup(Kind.LOG)].at_primary = False
@@ -737,9 +803,11 @@ def test_a_torn_log_that_the_next_one_covers_is_not_told_as_left_behind() -> Non
     assert events_of(world) == []
 
 
-# ---- a planned failover of a database without logs --------------------------------------------------------------------------
+# ---- a planned failover of a database without logs
 @pytest.mark.parametrize("other_base", [False, True])
-def test_a_planned_failover_takes_a_last_backup_of_a_database_without_logs(other_base: bool) -> None:
+def test_a_planned_failover_takes_a_last_backup_of_a_database_without_logs(
+    other_base: bool,
+) -> None:
     world = begun(FakeWorld(config(log_interval_us=0)))
     world.backup(Kind.FULL)
     if other_base:
@@ -764,7 +832,11 @@ def test_a_last_backup_that_cannot_be_taken_is_waited_for_and_taken_later() -> N
     while phases(world)[-1] != "tail":
         world.tell(world.answers.pop(0))
     world.answers.clear()
-    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"))
+    world.tell(
+        e.BackupFailed(
+            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"
+        )
+    )
     assert phases(world)[-1] == "tail"
     world.wait(world.config.failover.drain_limit_us)
     assert [alert.event_id for _, alert in world.alerts] == [7]
@@ -773,7 +845,9 @@ def test_a_last_backup_that_cannot_be_taken_is_waited_for_and_taken_later() -> N
 
 
 def last_asked(world: FakeWorld) -> FakeWorld:
-    """A planned failover of a database without logs, up to where the last incremental is asked for."""
+    """A planned failover of a database without logs, up to where the last incremental is asked
+    for.
+    """
     world.backup(Kind.FULL)
     world.land_all()
     order(world, "anna", planned=True)
@@ -789,8 +863,13 @@ def asked_for(world: FakeWorld) -> list[Kind]:
 def test_a_last_backup_is_asked_for_again_when_the_one_that_was_running_lands() -> None:
     world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
     world.answers.clear()
-    (last,) = world.on_way  # of what was asked for nothing came of: the job that was running is still at it
-    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"))
+    # of what was asked for nothing came of: the job that was running is still at it
+    (last,) = world.on_way
+    world.tell(
+        e.BackupFailed(
+            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"
+        )
+    )
     assert asked_for(world) == [Kind.INCREMENTAL]
     world.wait(MINUTE)
     world.land(last)
@@ -803,9 +882,12 @@ def test_a_last_backup_is_asked_for_again_when_the_one_that_was_running_lands() 
 
 @pytest.mark.parametrize(
     "damaged, asked, on_time",
-    [(1, 2, True), (3, 4, True), (4, 5, False)],  # last backups that are damaged at the primary; the attempts limit is 3
+    # last backups that are damaged at the primary; the attempts limit is 3
+    [(1, 2, True), (3, 4, True), (4, 5, False)],
 )
-def test_a_last_backup_that_is_damaged_at_the_primary_is_taken_anew(damaged: int, asked: int, on_time: bool) -> None:
+def test_a_last_backup_that_is_damaged_at_the_primary_is_taken_anew(
+    damaged: int, asked: int, on_time: bool
+) -> None:
     world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
     for _ in range(damaged):
         (name,) = world.on_way
@@ -842,14 +924,25 @@ def test_a_last_backup_that_the_engine_refuses_is_not_gone_without() -> None:
 
 
 @pytest.mark.parametrize(
-    "reason, after", [("paused: upgrade", Kind.INCREMENTAL), ("cut off", Kind.INCREMENTAL), ("refused by the engine", Kind.FULL)]
+    "reason, after",
+    [
+        ("paused: upgrade", Kind.INCREMENTAL),
+        ("cut off", Kind.INCREMENTAL),
+        ("refused by the engine", Kind.FULL),
+    ],
 )
-def test_a_last_backup_is_of_the_same_kind_once_a_refusal_has_passed(reason: str, after: Kind) -> None:
+def test_a_last_backup_is_of_the_same_kind_once_a_refusal_has_passed(
+    reason: str, after: Kind
+) -> None:
     world = last_asked(begun(FakeWorld(config(log_interval_us=0))))
     world.answers.clear()
     world.on_way.clear()
     world.backups_refused = reason
-    world.tell(e.BackupFailed(world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), reason))
+    world.tell(
+        e.BackupFailed(
+            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), reason
+        )
+    )
     world.settle()
     world.wait(8 * MINUTE)  # the drain's limit is 10 minutes: it is asked again before
     world.backups_refused = ""
@@ -867,10 +960,18 @@ def test_a_planned_failover_takes_an_incremental_where_no_tail_can_be_taken() ->
         world.tell(world.answers.pop(0))
     world.answers.clear()
     world.on_way.clear()
-    world.tell(e.TailFailed(world.mono_us, world.utc_us, world.incarnation, DB, "4208 The statement BACKUP LOG"))
+    world.tell(
+        e.TailFailed(
+            world.mono_us, world.utc_us, world.incarnation, DB, "4208 The statement BACKUP LOG"
+        )
+    )
     world.settle()
     world.land_all()
-    assert asked_for(world) == [Kind.INCREMENTAL] and phases(world) == WAY and world.redo == world.written
+    assert (
+        asked_for(world) == [Kind.INCREMENTAL]
+        and phases(world) == WAY
+        and world.redo == world.written
+    )
 
 
 def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_it() -> None:
@@ -886,7 +987,9 @@ def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_i
 
 
 class Orders(RuleBasedStateMachine):
-    """Heartbeats, orders, answers and crashes in any order: moves are legal, nobody unauthorised is obeyed."""
+    """Heartbeats, orders, answers and crashes in any order: moves are legal, nobody unauthorised is
+    obeyed.
+    """
 
     @initialize(mode=st.sampled_from(["automatic", "manual"]))
     def begin(self, mode: str) -> None:
@@ -897,10 +1000,14 @@ class Orders(RuleBasedStateMachine):
 
     def before(self, command: c.Command) -> str:
         if isinstance(command, c.Fence):
-            assert self.authority or self.world.config.failover.mode == "automatic", "fenced on nobody's word"
+            assert self.authority or self.world.config.failover.mode == "automatic", (
+                "fenced on nobody's word"
+            )
             if self.world.config.failover.mode == "automatic" and not self.authority:
                 seen = self.world.silent.values()
-                assert len(seen) == 2 and max(seen) + 30 * SECOND <= self.world.mono_us, "fenced too early"
+                assert len(seen) == 2 and max(seen) + 30 * SECOND <= self.world.mono_us, (
+                    "fenced too early"
+                )
                 self.authority = True  # what was begun goes on, whatever comes back
         self.countdown -= 1
         return "crash" if self.countdown == -1 else ""
@@ -909,7 +1016,11 @@ class Orders(RuleBasedStateMachine):
     def lost(self, machine: str) -> None:
         if machine not in self.world.silent:
             self.world.silent[machine] = self.world.mono_us
-            self.world.tell(e.HeartbeatLost(self.world.mono_us, self.world.utc_us, 0, machine, self.world.mono_us))
+            self.world.tell(
+                e.HeartbeatLost(
+                    self.world.mono_us, self.world.utc_us, 0, machine, self.world.mono_us
+                )
+            )
             self.world.settle()
 
     @rule(machine=st.sampled_from(["sql1", "sql2"]))
@@ -929,7 +1040,11 @@ class Orders(RuleBasedStateMachine):
         world = self.world
         if phases(world)[-1:] == ["deciding"]:
             self.authority = self.authority or (operator == "ben" and approve)
-            world.tell(e.OperatorAnswered(world.mono_us, world.utc_us, world.incarnation, operator, approve))
+            world.tell(
+                e.OperatorAnswered(
+                    world.mono_us, world.utc_us, world.incarnation, operator, approve
+                )
+            )
             world.settle()
 
     @rule(reachable=st.booleans())
@@ -962,16 +1077,19 @@ class Orders(RuleBasedStateMachine):
         for phase in phases(self.world):
             legal = {state.value for state in MOVES[State(at)]} | {at}
             if at == "abandoned":
-                legal |= {state.value for state in MOVES[State.WATCHING]}  # the announcement between them fell to a crash
+                # the announcement between them fell to a crash
+                legal |= {state.value for state in MOVES[State.WATCHING]}
             assert phase in legal, f"{at} -> {phase}"
             at = phase
         assert self.world.recovers <= 1
-        if at not in ("watching", "deciding", "abandoned"):  # what was begun ends, within the limits
+        # what was begun ends, within the limits
+        if at not in ("watching", "deciding", "abandoned"):
             world = self.world
             world.settle()
             world.wait(40 * MINUTE)
             for _ in range(3):
-                if world.manager.failover.planned:  # it waits for the primary's share, the tail and what is on its way
+                # it waits for the primary's share, the tail and what is on its way
+                if world.manager.failover.planned:
                     world.reachable = True
                     while world.on_way:
                         world.land(world.on_way[0], False)
@@ -980,5 +1098,10 @@ class Orders(RuleBasedStateMachine):
 
 
 def test_orders() -> None:
-    chosen = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    chosen = settings(
+        max_examples=60,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     run_state_machine_as_test(Orders, settings=chosen)

@@ -55,7 +55,9 @@ def waited_until_serving(world: FakeWorld, at_most_us: int) -> int:
         (0, 0, 1, 500),
     ],
 )
-def test_a_restore_that_hangs_is_ended_and_tried_once_more(hangs: int, hours_before: int, minutes: int, redo: int) -> None:
+def test_a_restore_that_hangs_is_ended_and_tried_once_more(
+    hangs: int, hours_before: int, minutes: int, redo: int
+) -> None:
     world = hanging(hangs)
     world.wait(hours_before * HOUR)
     dies(world)

@@ -1,4 +1,6 @@
-"""Ages and limits on two clocks: the monotonic one for timers, the wall clock where the other end is the primary's."""
+"""Ages and limits on two clocks: the monotonic one for timers, the wall clock where the other end
+is the primary's.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from dr_sim.recovery.limits import age_us, elapsed_us, limit_at_us, next_multipl
     [
         (700, 5_000, 600, 4_000, 100),  # the wall clock was set in between: it does not count
         (700, 100, 600, 4_000, 100),  # nor when it was set back
-        (50, 5_000, 600, 4_000, 1_000),  # a reboot: the monotonic clock began anew, only the wall clock is left
+        # a reboot: the monotonic clock began anew, only the wall clock is left
+        (50, 5_000, 600, 4_000, 1_000),
         (50, 3_000, 600, 4_000, 0),  # both: never negative
         (600, 4_000, 600, 4_000, 0),
     ],
@@ -25,7 +28,8 @@ def test_elapsed(mono: int, utc: int, since_mono: int, since_utc: int, expected:
     ("mono", "utc", "noticed_mono", "finished_utc", "expected"),
     [
         (700, 5_000, 600, 4_000, 1_000),  # finished long before it was noticed here
-        (700, 4_010, 600, 4_000, 100),  # the wall clock here is behind: since it was noticed, at the least
+        # the wall clock here is behind: since it was noticed, at the least
+        (700, 4_010, 600, 4_000, 100),
         (700, 3_000, 600, 4_000, 100),
         (600, 3_000, 600, 4_000, 0),
     ],

@@ -58,14 +58,17 @@ def swap(world: FakeWorld, name: str, older: str) -> None:
     world.settle()
 
 
-# ---- a file that is not what its name says --------------------------------------------------------------------------------
-def test_an_older_log_under_the_new_one_s_name_is_sent_again_when_the_primary_contradicts_it() -> None:
+# ---- a file that is not what its name says
+def test_an_older_log_under_the_new_one_s_name_is_sent_again_when_the_primary_contradicts_it() -> (
+    None
+):
     world = new()
     ship(world)
     world.wait(5 * MINUTE)
     second = world.backup(Kind.LOG)
     swap(world, second, LOG_1)
-    assert world.redo == world.backups[LOG_1].header.last_lsn  # it passed, and was put aside: it would bring nothing
+    # it passed, and was put aside: it would bring nothing
+    assert world.redo == world.backups[LOG_1].header.last_lsn
     before = len(world.done)
     (third,) = ship(world)
     assert [type(x) for x in world.done[before:]].count(c.AskPrimary) == 1
@@ -97,8 +100,10 @@ def test_one_that_is_older_at_every_arrival_is_told_of_and_repaired() -> None:
     assert world.redo == max(b.header.last_lsn for b in world.backups.values())
 
 
-# ---- a success that is none ------------------------------------------------------------------------------------------
-def test_a_log_that_is_restored_up_to_its_middle_is_told_at_once_and_read_again_when_the_next_shows_the_hole() -> None:
+# ---- a success that is none
+def test_a_log_that_is_restored_up_to_its_middle_is_told_at_once_and_read_again_when_the_next_shows_the_hole() -> (
+    None
+):
     world = new()
     ship(world)
     world.falls_short = True
@@ -106,7 +111,9 @@ def test_a_log_that_is_restored_up_to_its_middle_is_told_at_once_and_read_again_
     (short,) = world.alerts
     assert (short[1].event_id, short[1].level, short[1].name) == (17, "error", second)
     assert short[1].text == (
-        f"For database [{DB}] backup file [{world.config.databases[0].share_path}{second}] was restored without an error, but the "
+        f"For database [{DB}] backup file "
+        f"[{world.config.databases[0].share_path}{second}] was restored without an error, "
+        "but the "
         "database stands at [150] and the file ends at [200]: what lies between is missing."
     )
     assert "short" in json.loads(world.store[f"alert/{DB}"])
@@ -126,7 +133,7 @@ def test_a_full_success_is_told_to_nobody() -> None:
     assert world.alerts == []
 
 
-# ---- the quiet path ------------------------------------------------------------------------------------------------------
+# ---- the quiet path
 def test_a_quiet_log_costs_three_events_and_five_commands() -> None:
     world = new()
     before = len(world.done)
@@ -139,17 +146,21 @@ def test_a_quiet_log_costs_three_events_and_five_commands() -> None:
         c.Restore(DB, name, False),
         c.Save(
             f"restored/{DB}",
-            f"{world.mono_us} {world.utc_us} {world.utc_us + SECOND} {header.started_utc_us} {name}",
+            f"{world.mono_us} {world.utc_us} {world.utc_us + SECOND} "
+            f"{header.started_utc_us} {name}",
         ),
     ]
 
 
-def test_a_log_that_lands_again_after_its_restore_is_validated_again_and_not_restored_again() -> None:
+def test_a_log_that_lands_again_after_its_restore_is_validated_again_and_not_restored_again() -> (
+    None
+):
     world = new()
     ship(world)
     before = len(world.done)
     world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
-    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))  # it is being read already
+    # it is being read already
+    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, LOG_1, 0, 1))
     world.settle()
     assert world.done[before:] == [c.Validate(DB, LOG_1)]
 
@@ -165,7 +176,11 @@ def test_an_answer_to_an_older_incarnation_is_dropped() -> None:
     assert world.manager is not None
     late, due = (e.Validated(0, 0, incarnation, DB, name, header) for incarnation in (1, 2))
     assert world.manager.handle(late) == []
-    assert [type(command) for command in world.manager.handle(due)] == [c.Save, c.RenameWorkingCopy, c.Restore]
+    assert [type(command) for command in world.manager.handle(due)] == [
+        c.Save,
+        c.RenameWorkingCopy,
+        c.Restore,
+    ]
 
 
 def test_what_is_told_before_the_inventory_is_not_lost() -> None:
@@ -194,7 +209,9 @@ def test_logs_that_arrive_out_of_order_are_replayed_in_order_and_nobody_is_told(
 
 
 def test_while_a_log_is_refused_one_that_covers_its_range_too_is_tried() -> None:
-    """R10: the next one is tried; both begin where the database stands, and there is no waiting for the retry."""
+    """R10: the next one is tried; both begin where the database stands, and there is no waiting for
+    the retry.
+    """
     world = new()
     world.wait(5 * MINUTE)
     shorter = world.backup(Kind.LOG)
@@ -206,7 +223,8 @@ def test_while_a_log_is_refused_one_that_covers_its_range_too_is_tried() -> None
     assert names_of(world, c.Restore) == [shorter, longer, beyond]
     assert world.redo == world.log_start
     world.wait(20 * MINUTE)
-    assert [event for _, event, _ in told(world)] == [2, 2]  # no new logs; the refused one is forgotten
+    # no new logs; the refused one is forgotten
+    assert [event for _, event, _ in told(world)] == [2, 2]
 
 
 def test_a_log_of_another_fork_holds_up_none_of_this_one() -> None:
@@ -224,7 +242,9 @@ def test_a_log_of_another_fork_holds_up_none_of_this_one() -> None:
 
 @pytest.mark.parametrize(
     "steps, asks, logs, alerts",
-    [  # what the primary makes, one a minute ('strange': on another fork); questions, log backups asked for, event ids told
+    # what the primary makes, one a minute ('strange': on another fork); questions, log backups
+    # asked for, event ids told
+    [
         (["own", "strange", "own"], 1, 1, []),
         (["strange", "own", "own"], 1, 1, []),
         (["strange", "strange", "own"], 2, 2, []),
@@ -232,8 +252,12 @@ def test_a_log_of_another_fork_holds_up_none_of_this_one() -> None:
         (["own"], 0, 0, []),
     ],
 )
-def test_a_log_of_another_fork_is_asked_after_once(steps: list[str], asks: int, logs: int, alerts: list[int]) -> None:
-    """Until a later log of this fork is restored it may mean that the primary has left the path; after that it is nothing."""
+def test_a_log_of_another_fork_is_asked_after_once(
+    steps: list[str], asks: int, logs: int, alerts: list[int]
+) -> None:
+    """Until a later log of this fork is restored it may mean that the primary has left the path;
+    after that it is nothing.
+    """
     world = new()
     for step in steps:
         world.wait(MINUTE)
@@ -251,7 +275,9 @@ def test_a_log_of_another_fork_is_asked_after_once(steps: list[str], asks: int, 
 
 
 def test_a_primary_that_has_left_the_fork_is_told_of_and_the_copy_made_anew() -> None:
-    """None of the logs that land goes on from here, and there is no full or incremental that would: limit, alert, resync."""
+    """None of the logs that land goes on from here, and there is no full or incremental that would:
+    limit, alert, resync.
+    """
     world = new(on_hole="resync")
     ship(world)
     for _ in range(5):
@@ -308,7 +334,7 @@ def test_a_restore_job_runs_at_whole_multiples() -> None:
     assert world.redo == 200
 
 
-# ---- damage (R6, R8, R10) -------------------------------------------------------------------------------------------------
+# ---- damage (R6, R8, R10)
 def test_what_fails_is_copied_again_at_once() -> None:
     world = new()
     ship(world, damaged=True)
@@ -327,7 +353,8 @@ def test_a_log_that_is_damaged_at_the_primary_is_tried_within_its_limits_then_br
     for _ in range(4):
         ship(world)
         world.land_all()
-    assert names_of(world, c.Recopy).count(name) >= 3  # at once, then at minutes 10 and 15: four copies are too many
+    # at once, then at minutes 10 and 15: four copies are too many
+    assert names_of(world, c.Recopy).count(name) >= 3
     assert told(world)[0] == (15, 3, "error")
     assert world.redo == world.log_start
 
@@ -382,7 +409,7 @@ def test_the_counter_goes_up_before_the_read_and_survives_a_crash() -> None:
     assert [x.attempts for x in world.done if isinstance(x, c.RenameWorkingCopy)] == [1, 2]
 
 
-# ---- alerts (R12, R13) ---------------------------------------------------------------------------------------------------
+# ---- alerts (R12, R13)
 def test_the_text_of_a_missing_log() -> None:
     world = new(on_hole="skip_ahead", full_scheduled=True)
     ship(world)
@@ -392,9 +419,12 @@ def test_the_text_of_a_missing_log() -> None:
     ((at, alert),) = [(at, alert) for at, alert in world.alerts if alert.event_id == 1]
     assert at == 25 * MINUTE + SECOND  # 15 minutes after the lost one must have been finished
     assert alert.text == (
-        "For database [crm] there is a missing transaction log between [2026-09-01T00:05:00Z] and transaction log "
-        "[\\\\recovery\\logs\\crm_2026_09_01_00_15_00_log_000]. [20] minutes have passed since the last successful restore. "
-        "The SQL error provided while restoring is: 60004 The log begins at LSN 200; the database is at LSN 100."
+        "For database [crm] there is a missing transaction log between "
+        "[2026-09-01T00:05:00Z] and transaction log "
+        "[\\\\recovery\\logs\\crm_2026_09_01_00_15_00_log_000]. [20] minutes have passed "
+        "since the last successful restore. "
+        "The SQL error provided while restoring is: 60004 The log begins at LSN 200; the "
+        "database is at LSN 100."
     )
     assert (alert.minutes, alert.name) == (20, "crm_2026_09_01_00_15_00_log_000")
 
@@ -419,7 +449,8 @@ def test_the_text_of_errors_while_restoring() -> None:
     world.wait(5 * MINUTE)
     assert world.alerts[0][1].text == (
         "Errors occurred for database [crm] while restoring transaction log "
-        "[\\\\recovery\\logs\\crm_2026_09_01_00_05_00_log_000]. [10] minutes have passed since the last successful restore. "
+        "[\\\\recovery\\logs\\crm_2026_09_01_00_05_00_log_000]. [10] minutes have passed "
+        "since the last successful restore. "
         "The SQL error provided while restoring is: 3101 Exclusive access could not be obtained."
     )
 
@@ -456,8 +487,12 @@ def test_an_alerts_clock_survives_a_restart() -> None:
     assert world.alerts[-1][1].minutes == 50
 
 
-@pytest.mark.parametrize(("interval", "window", "told_at"), [(5, 15, 15), (14, 15, 15), (15, 15, 30), (60, 15, 75)])
-def test_a_window_no_longer_than_the_schedule_counts_from_when_a_log_is_due(interval: int, window: int, told_at: int) -> None:
+@pytest.mark.parametrize(
+    ("interval", "window", "told_at"), [(5, 15, 15), (14, 15, 15), (15, 15, 30), (60, 15, 75)]
+)
+def test_a_window_no_longer_than_the_schedule_counts_from_when_a_log_is_due(
+    interval: int, window: int, told_at: int
+) -> None:
     world = new(log_interval_us=interval * MINUTE, window_us=window * MINUTE)
     world.wait(told_at * MINUTE - 1)
     assert world.alerts == []
@@ -471,7 +506,7 @@ def test_a_database_without_logs_is_not_told_of_as_silent() -> None:
     assert world.alerts == []
 
 
-# ---- clocks that differ ------------------------------------------------------------------------------------------------------
+# ---- clocks that differ
 def ship_late(world: FakeWorld, logs: int, late: int) -> None:
     """Each log lands when so many more have been cut: five minutes later for each."""
     for _ in range(logs):
@@ -489,16 +524,21 @@ def ship_late(world: FakeWorld, logs: int, late: int) -> None:
         (-4, 0, []),
         (-60, 0, (16, "[60] minutes behind")),
         (60, 0, (16, "[60] minutes ahead")),
-        (0, 4, (8, "was restored [19] minutes after")),  # cut, finished a second later, landed 20 minutes after the cut
-        (-60, 4, (8, "was restored [19] minutes after")),  # both: the lag is told, by the right clock
+        # cut, finished a second later, landed 20 minutes after the cut
+        (0, 4, (8, "was restored [19] minutes after")),
+        # both: the lag is told, by the right clock
+        (-60, 4, (8, "was restored [19] minutes after")),
         (60, 5, (8, "was restored [24] minutes after")),  # which such a clock would hide
     ],
 )
-def test_a_lag_by_a_wrong_clock_is_told_apart_from_one_that_is(ahead_min: int, late: int, expected: Any) -> None:
+def test_a_lag_by_a_wrong_clock_is_told_apart_from_one_that_is(
+    ahead_min: int, late: int, expected: Any
+) -> None:
     world = new()
     world.primary_ahead_us = ahead_min * MINUTE
     ship_late(world, 8, late)
-    texts = [(alert.event_id, alert.text) for _, alert in world.alerts if alert.event_id != 2]  # silent until the first lands
+    # silent until the first lands
+    texts = [(alert.event_id, alert.text) for _, alert in world.alerts if alert.event_id != 2]
     assert len({event for event, _ in texts}) == (1 if expected else 0)
     if expected:
         assert texts[-1][0] == expected[0] and expected[1] in texts[-1][1]
@@ -522,10 +562,11 @@ def test_a_clock_that_is_set_right_is_told_no_longer() -> None:
     assert before == 3 and len(world.alerts) == before
     world.primary_ahead_us = -60 * MINUTE
     ship_late(world, 3, 0)
-    assert told(world)[before:] == [(50, 16, "error"), (55, 16, "error")]  # anew: not critical, though an hour has passed
+    # anew: not critical, though an hour has passed
+    assert told(world)[before:] == [(50, 16, "error"), (55, 16, "error")]
 
 
-# ---- asking the primary (R9) ----------------------------------------------------------------------------------------------
+# ---- asking the primary (R9)
 @pytest.mark.parametrize(
     ("reachable", "covering", "copying", "remakeable", "paused", "expected"),
     [
@@ -537,14 +578,30 @@ def test_a_clock_that_is_set_right_is_told_no_longer() -> None:
     ],
 )
 def test_what_follows_from_the_primarys_answer_to_silence(
-    reachable: bool, covering: str, copying: bool, remakeable: bool, paused: str, expected: list[c.Command]
-) -> None:  # fmt: skip
+    reachable: bool,
+    covering: str,
+    copying: bool,
+    remakeable: bool,
+    paused: str,
+    expected: list[c.Command],
+) -> None:
     world = new()
     world.answer = lambda *args: None  # type: ignore[method-assign]
     world.wait(15 * MINUTE)
     assert world.done[-2:] == [c.AskPrimary(DB, 1, 0), c.SetAlarm(DB, "window", 20 * MINUTE)]
     assert world.manager is not None
-    answer = e.PrimaryAnswered(world.mono_us, world.utc_us, 1, DB, reachable, covering, copying, remakeable, paused, world.utc_us)
+    answer = e.PrimaryAnswered(
+        world.mono_us,
+        world.utc_us,
+        1,
+        DB,
+        reachable,
+        covering,
+        copying,
+        remakeable,
+        paused,
+        world.utc_us,
+    )
     assert world.manager.handle(answer) == expected
 
 
@@ -561,14 +618,20 @@ def test_a_lost_log_that_still_lies_at_the_primary_is_copied_again() -> None:
 
 @pytest.mark.parametrize("for_good", [True, False])
 @pytest.mark.parametrize("empty_logs", [1, 4])
-def test_a_log_lost_just_before_the_database_falls_idle_is_noticed(for_good: bool, empty_logs: int) -> None:
+def test_a_log_lost_just_before_the_database_falls_idle_is_noticed(
+    for_good: bool, empty_logs: int
+) -> None:
     """Empty logs land behind the hole: they bring nothing, but they begin beyond the position."""
     world = new()
     ship(world)
     name = lose(world, for_good)
     world.idle = True
     ship(world)
-    assert world.done[-2] == c.AskPrimary(DB, 1, 100) if for_good else names_of(world, c.Recopy) == [name]
+    assert (
+        world.done[-2] == c.AskPrimary(DB, 1, 100)
+        if for_good
+        else names_of(world, c.Recopy) == [name]
+    )
     if for_good:
         ship(world, empty_logs - 1)
         world.wait((20 - 5 * empty_logs) * MINUTE)
@@ -589,7 +652,7 @@ def test_what_is_found_damaged_at_the_very_first_instant_is_retried_like_anythin
     assert world.mono_us == 0 and world.alarms[DB, "retry"] == 5 * MINUTE
 
 
-# ---- repairs (R11) --------------------------------------------------------------------------------------------------------
+# ---- repairs (R11)
 def holed(world: FakeWorld) -> FakeWorld:
     ship(world)
     lose(world)
@@ -625,7 +688,9 @@ PASSING = ["unreachable", "paused: upgrade", "overrun", "cut off", "fenced", "pr
 
 
 @pytest.mark.parametrize("reason", [*PASSING, "refused by the engine"])
-def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremental(reason: str) -> None:
+def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremental(
+    reason: str,
+) -> None:
     world = begun(FakeWorld(config("bridge")))
     for _ in range(3):
         world.backup(Kind.LOG)
@@ -647,7 +712,9 @@ def test_only_a_refusal_that_says_that_it_cannot_fit_makes_a_full_of_an_incremen
 
 
 @pytest.mark.parametrize("refusal, kinds", [(3101, 1), (60007, 1), (4319, 2)])
-def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(refusal: int, kinds: int) -> None:
+def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(
+    refusal: int, kinds: int
+) -> None:
     world = begun(FakeWorld(config("bridge"), refusal=refusal))
     for _ in range(3):
         world.backup(Kind.LOG)
@@ -662,13 +729,19 @@ def test_an_incremental_that_is_refused_for_readers_or_room_stays_the_remedy(ref
     for _ in range(14):
         world.land_all()
         world.wait(5 * MINUTE)
-    assert len({x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG}) == kinds
+    assert (
+        len({x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG})
+        == kinds
+    )
     assert world.redo == world.written
 
 
 def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
     world = unbridgeable(otherwise="resync")
-    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [Kind.INCREMENTAL, Kind.FULL]
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup)][:2] == [
+        Kind.INCREMENTAL,
+        Kind.FULL,
+    ]
     assert [x.replace for x in world.done if isinstance(x, c.Restore)].count(True) == 1
     ship(world)
     assert world.redo == world.log_start
@@ -676,7 +749,9 @@ def test_bridge_whose_base_does_not_fit_does_otherwise() -> None:
 
 def test_bridge_whose_base_does_not_fit_waits_for_a_full_if_that_is_the_other_way() -> None:
     world = unbridgeable(otherwise="skip_ahead", full_scheduled=True)
-    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG] == [Kind.INCREMENTAL]
+    assert [x.kind for x in world.done if isinstance(x, c.TakeBackup) and x.kind != Kind.LOG] == [
+        Kind.INCREMENTAL
+    ]
     assert json.loads(world.store[f"repair/{DB}"])["policy"] == "skip_ahead"
     world.backup(Kind.FULL)
     world.land_all()
@@ -721,7 +796,10 @@ def test_the_old_copy_makes_way_only_if_the_disk_cannot_hold_both(copies: int, d
     world.land_all()
     assert sum(isinstance(x, c.Drop) for x in world.done) == drops
     handed_over = [x for x in world.done if x == c.Drop(DB) or x == c.Restore(DB, full, True)]
-    assert handed_over == [c.Restore(DB, full, True), *[c.Drop(DB), c.Restore(DB, full, True)] * drops]
+    assert handed_over == [
+        c.Restore(DB, full, True),
+        *[c.Drop(DB), c.Restore(DB, full, True)] * drops,
+    ]
     assert world.store[f"attempts/{DB}/{full}"] == str(1 + drops)  # each read is counted
     ship(world)
     assert world.redo == world.log_start
@@ -734,7 +812,15 @@ def test_a_full_that_fits_nowhere_is_told_at_every_retry_and_costs_the_old_copy_
     at = world.mono_us // MINUTE
     world.wait(31 * MINUTE)
     lacking = [(minute - at, level) for minute, event_id, level in told(world) if event_id == 11]
-    assert lacking == [(0, "error"), (5, "error"), (10, "error"), (15, "error"), (20, "error"), (25, "error"), (30, "critical")]
+    assert lacking == [
+        (0, "error"),
+        (5, "error"),
+        (10, "error"),
+        (15, "error"),
+        (20, "error"),
+        (25, "error"),
+        (30, "critical"),
+    ]
     (alert, *_) = [a for _, a in world.alerts if a.event_id == 11]
     path = f"\\\\recovery\\logs\\{alert.name}"
     assert alert.text == (
@@ -743,7 +829,9 @@ def test_a_full_that_fits_nowhere_is_told_at_every_retry_and_costs_the_old_copy_
         "The SQL error provided while restoring is: 3257 There is insufficient free space."
     )
     assert world.exists and not any(isinstance(x, c.Drop) for x in world.done)
-    assert sum(x == c.TakeBackup(DB, Kind.FULL) for x in world.done) == 1, "another full would not fit either"
+    assert sum(x == c.TakeBackup(DB, Kind.FULL) for x in world.done) == 1, (
+        "another full would not fit either"
+    )
     world.room = 2
     world.wait(5 * MINUTE)
     world.land_all()
@@ -752,19 +840,25 @@ def test_a_full_that_fits_nowhere_is_told_at_every_retry_and_costs_the_old_copy_
 
 
 @pytest.mark.parametrize(("what", "event_id"), [("log", 9), ("full", 9), ("writes", 10)])
-def test_what_the_primary_tells_is_told_until_a_backup_begun_later_is_here(what: str, event_id: int) -> None:
+def test_what_the_primary_tells_is_told_until_a_backup_begun_later_is_here(
+    what: str, event_id: int
+) -> None:
     world = new()
     ship(world)
 
     def tells() -> None:
-        world.tell(e.PrimaryError(world.mono_us, world.utc_us, 0, DB, what, 3202, "Write on disk failed."))
+        world.tell(
+            e.PrimaryError(world.mono_us, world.utc_us, 0, DB, what, 3202, "Write on disk failed.")
+        )
 
     tells()
     world.wait(30 * MINUTE)
     tells()
     mine = [a for a in (alert for _, alert in world.alerts) if a.event_id == event_id]
     assert [a.level for a in mine] == ["error", "critical"]
-    assert mine[0].text.startswith("For database [crm] the ") and mine[0].text.endswith("is: 3202 Write on disk failed.")
+    assert mine[0].text.startswith("For database [crm] the ") and mine[0].text.endswith(
+        "is: 3202 Write on disk failed."
+    )
     assert f"primary {what}" in world.store[f"alert/{DB}"]
     world.backup(Kind.FULL if what == "full" else Kind.LOG)
     world.land_all()
@@ -781,7 +875,8 @@ def test_skip_ahead_waits_for_a_scheduled_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("otherwise", "kind"), [("resync", Kind.FULL), ("bridge", Kind.INCREMENTAL), ("skip_ahead", Kind.FULL)]
+    ("otherwise", "kind"),
+    [("resync", Kind.FULL), ("bridge", Kind.INCREMENTAL), ("skip_ahead", Kind.FULL)],
 )
 def test_skip_ahead_without_a_schedule_does_otherwise_at_once(otherwise: str, kind: Kind) -> None:
     """Where the other way is the same that cannot work, there is always resync."""
@@ -816,9 +911,12 @@ def test_a_missing_log_that_comes_after_all_ends_the_repair() -> None:
 
 
 def test_a_repair_that_waits_for_a_full_ends_when_nothing_is_lacking() -> None:
-    """The damaged log was restored before a restart, which does not know: the next empty log shows that all is here."""
+    """The damaged log was restored before a restart, which does not know: the next empty log shows
+    that all is here.
+    """
     world = new(on_hole="skip_ahead", full_scheduled=True)
-    name, _ = world.backup(Kind.LOG), world.backup(Kind.LOG)  # of one instant, so their times do not tell which was last
+    # of one instant, so their times do not tell which was last
+    name, _ = world.backup(Kind.LOG), world.backup(Kind.LOG)
     world.land_all()
     world.share[name].damaged = True
     world.reachable = False
@@ -833,8 +931,12 @@ def test_a_repair_that_waits_for_a_full_ends_when_nothing_is_lacking() -> None:
 
 
 @pytest.mark.parametrize("on_hole", ["bridge", "resync"])
-def test_a_damaged_log_of_a_database_that_nobody_writes_to_is_got_past_without_end(on_hole: str) -> None:
-    """What a backup brings that ends where the database stands is the knowledge that nothing lacks."""
+def test_a_damaged_log_of_a_database_that_nobody_writes_to_is_got_past_without_end(
+    on_hole: str,
+) -> None:
+    """What a backup brings that ends where the database stands is the knowledge that nothing
+    lacks.
+    """
     world = new(on_hole=on_hole)
     ship(world)
     world.idle = True
@@ -883,7 +985,9 @@ def test_a_log_that_is_damaged_at_the_primary_is_given_up_and_bridged(attempts: 
 
 @pytest.mark.parametrize("kind", [Kind.FULL, Kind.LOG])
 @pytest.mark.parametrize("cut_off", [False, True])
-def test_a_kept_file_that_is_damaged_at_the_primary_is_given_up_and_told(kind: Kind, cut_off: bool) -> None:
+def test_a_kept_file_that_is_damaged_at_the_primary_is_given_up_and_told(
+    kind: Kind, cut_off: bool
+) -> None:
     world = new(reverify_us=30 * MINUTE)
     full = world.backup(Kind.FULL)
     world.land_all()
@@ -894,7 +998,8 @@ def test_a_kept_file_that_is_damaged_at_the_primary_is_given_up_and_told(kind: K
     for _ in range(24):
         ship(world)
         carry(world, 1, name)
-    assert len(names_of(world, c.Recopy)) in ((0,) if cut_off else (3, 4))  # the fourth while a copy is on its way
+    # the fourth while a copy is on its way
+    assert len(names_of(world, c.Recopy)) in ((0,) if cut_off else (3, 4))
     told_of = [at // MINUTE for at, a in world.alerts if a.event_id == 4 and a.name == name]
     if kind is Kind.LOG:
         assert told_of and told_of[-1] <= 60, "told of, and then given up"
@@ -908,7 +1013,9 @@ def test_a_kept_file_that_is_damaged_at_the_primary_is_given_up_and_told(kind: K
 
 
 def test_damage_that_is_found_while_logs_before_it_are_restored_is_told_once() -> None:
-    """With a replay delay the damaged log is not next: restores that go on before it begin no danger anew."""
+    """With a replay delay the damaged log is not next: restores that go on before it begin no
+    danger anew.
+    """
     world = new(delay_us=62 * MINUTE, reverify_us=30 * MINUTE)
     names = ship(world, 17)
     spoilt(world, names[12])  # of 01:05; found at 01:30, too old already
@@ -918,7 +1025,7 @@ def test_damage_that_is_found_while_logs_before_it_are_restored_is_told_once() -
     assert told(world) == [(90, 3, "error"), (95, 3, "error"), (100, 3, "error")]
 
 
-# ---- keeping (R6, R18) ----------------------------------------------------------------------------------------------------
+# ---- keeping (R6, R18)
 def test_damage_at_rest_of_the_newest_full_is_found_and_copied_again() -> None:
     world = new(reverify_us=60 * MINUTE)
     full = world.backup(Kind.FULL)

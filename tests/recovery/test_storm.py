@@ -1,4 +1,6 @@
-"""Storm, then calm, then 'did it converge?': the manager in a world that damages, loses, delays and crashes."""
+"""Storm, then calm, then 'did it converge?': the manager in a world that damages, loses, delays and
+crashes.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from dr_sim.recovery.files import File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, BrokenError, FakeWorld, config
 
 LASTING_US = 55 * MINUTE
-"""Silence is told after 15 minutes; a log that lands just before and is damaged is told 15 minutes after it was made; a
-restore job comes every 15 minutes; after a landing of something useless it may all begin once more."""
+"""Silence is told after 15 minutes; a log that lands just before and is damaged is told 15 minutes
+after it was made; a restore job comes every 15 minutes; after a landing of something useless it may
+all begin once more.
+"""
 
 
 class Storm(RuleBasedStateMachine):
-    """Faults in any order; at the end they stop, and everything must have been replayed or repaired."""
+    """Faults in any order; at the end they stop, and everything must have been replayed or
+    repaired.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +49,12 @@ class Storm(RuleBasedStateMachine):
         on_hole=st.sampled_from(["bridge", "skip_ahead", "resync"]), otherwise=st.sampled_from(["skip_ahead", "resync", "bridge"]),
         scheduled=st.booleans(), every=st.sampled_from([0, 15 * MINUTE]), reverify=st.sampled_from([0, 30 * MINUTE]),
     )  # fmt: skip
-    def begin(self, on_hole: str, otherwise: str, scheduled: bool, every: int, reverify: int) -> None:
-        settled = config(on_hole, otherwise, full_scheduled=scheduled, every_us=every, reverify_us=reverify)
+    def begin(
+        self, on_hole: str, otherwise: str, scheduled: bool, every: int, reverify: int
+    ) -> None:
+        settled = config(
+            on_hole, otherwise, full_scheduled=scheduled, every_us=every, reverify_us=reverify
+        )
         self.world = FakeWorld(settled, self.crash_before)
         self.world.start()
         self.world.settle()
@@ -76,7 +86,9 @@ class Storm(RuleBasedStateMachine):
     @rule(index=st.integers(0, 9))
     def spoil_at_primary(self, index: int) -> None:
         if self.world.on_way:
-            self.world.backups[self.world.on_way[index % len(self.world.on_way)]].bad_at_primary = True
+            self.world.backups[
+                self.world.on_way[index % len(self.world.on_way)]
+            ].bad_at_primary = True
 
     @rule(index=st.integers(0, 99))
     def spoil_at_rest(self, index: int) -> None:
@@ -116,18 +128,29 @@ class Storm(RuleBasedStateMachine):
         self.everyone_knows()
 
     def everyone_knows(self) -> None:
-        """A database that has not moved for so long must have been told of, and lately: at every retry, but for a log that
-        has just landed and is of no use, which ends the silence and is told when it has been in trouble for its age."""
+        """A database that has not moved for so long must have been told of, and lately: at every
+        retry, but for a log that has just landed and is of no use, which ends the silence and is
+        told when it has been in trouble for its age.
+        """
         world = self.world
         if world.redo != self.seen_redo or (world.idle and world.redo == world.written):
             self.seen_redo, self.moved_mono_us = world.redo, world.mono_us
         if (DB, "job") in world.alarms:
             return  # whole logs wait for the restore job's hour
         if world.mono_us - self.moved_mono_us > LASTING_US:
-            lately_us = 5 * MINUTE if world.mono_us - world.landed_mono_us > 20 * MINUTE else 20 * MINUTE
-            lately = [a for at, a in world.alerts if world.mono_us - at <= lately_us and a.event_id in (1, 2, 3)]
+            lately_us = (
+                5 * MINUTE if world.mono_us - world.landed_mono_us > 20 * MINUTE else 20 * MINUTE
+            )
+            lately = [
+                a
+                for at, a in world.alerts
+                if world.mono_us - at <= lately_us and a.event_id in (1, 2, 3)
+            ]
             if not lately:
-                world.fail(f"no restore for {(world.mono_us - self.moved_mono_us) // MINUTE} minutes, and nobody was told")
+                world.fail(
+                    f"no restore for {(world.mono_us - self.moved_mono_us) // MINUTE} "
+                    "minutes, and nobody was told"
+                )
 
     def teardown(self) -> None:
         if not hasattr(self, "world") or self.world.broken:
@@ -151,9 +174,15 @@ class Storm(RuleBasedStateMachine):
         world.backup(Kind.LOG)
         world.land_all()
         told = json.loads(world.store.get(f"alert/{DB}", "{}"))
-        lasting = [danger for danger in told if danger in ("chain", "silence", "lag", "short") or world.can_be_copied(danger)]
+        lasting = [
+            danger
+            for danger in told
+            if danger in ("chain", "silence", "lag", "short") or world.can_be_copied(danger)
+        ]
         if lasting or f"repair/{DB}" in world.store:
-            world.fail(f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}")
+            world.fail(
+                f"still told or repaired in the calm: {lasting} {world.store.get(f'repair/{DB}')}"
+            )
 
 
 class HalfDone(Storm):
@@ -164,7 +193,9 @@ class HalfDone(Storm):
         self.world.falls_short = True
 
 
-SHORT = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+SHORT = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
 HUNT = settings(SHORT, max_examples=300, phases=(Phase.generate,), database=None, derandomize=True)
 """To find a planted bug: nothing is shrunk, and the same examples come every time."""
 
@@ -180,10 +211,12 @@ def test_storm_of_restores_that_are_half_done() -> None:
 @pytest.mark.long
 def test_long_storm() -> None:
     run_state_machine_as_test(HalfDone, settings=settings(SHORT, max_examples=500))
-    run_state_machine_as_test(Storm, settings=settings(SHORT, max_examples=2000, stateful_step_count=50))
+    run_state_machine_as_test(
+        Storm, settings=settings(SHORT, max_examples=2000, stateful_step_count=50)
+    )
 
 
-# ---- planted bugs: each must be found --------------------------------------------------------------------------------
+# ---- planted bugs: each must be found
 
 
 def found(storm: type[Storm] = Storm) -> str:
@@ -194,14 +227,18 @@ def found(storm: type[Storm] = Storm) -> str:
 
 def test_finds_a_replay_that_skips_the_gap_check(monkeypatch: pytest.MonkeyPatch) -> None:
     real = waiting.applies
-    monkeypatch.setattr(waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.GAP else real(h, s))
+    monkeypatch.setattr(
+        waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.GAP else real(h, s)
+    )
     assert "a gap" in found()
 
 
 def test_finds_a_replay_that_forgets_the_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     real = replay.DatabaseReplay._hand_over
 
-    def forgetful(self: replay.DatabaseReplay, file: File, replace: bool, out: list[c.Command]) -> None:
+    def forgetful(
+        self: replay.DatabaseReplay, file: File, replace: bool, out: list[c.Command]
+    ) -> None:
         real(self, file, replace, out)
         del out[-3]
 
@@ -222,7 +259,9 @@ def test_finds_a_counter_that_starts_again_after_a_restart(monkeypatch: pytest.M
 
 def test_finds_a_replay_of_the_same_log_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     real = waiting.applies
-    monkeypatch.setattr(waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.STALE else real(h, s))
+    monkeypatch.setattr(
+        waiting, "applies", lambda h, s: Fit.APPLIES if real(h, s) is Fit.STALE else real(h, s)
+    )
     assert "twice" in found()
 
 

@@ -1,4 +1,6 @@
-"""What is written again after it was validated, who comes back after he was disconnected: each is decided anew."""
+"""What is written again after it was validated, who comes back after he was disconnected: each is
+decided anew.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,17 @@ def dies(world: FakeWorld, site: bool = True) -> None:
         world.on_way.clear()
     for machine in ("sql1", "sql2"):
         world.silent[machine] = world.mono_us
-        world.tell(e.HeartbeatLost(world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us))
+        world.tell(
+            e.HeartbeatLost(
+                world.mono_us + SECOND, world.utc_us + SECOND, 0, machine, world.mono_us
+            )
+        )
 
 
 def waiting(world: FakeWorld, logs: int) -> list[str]:
-    """Logs that landed and were validated, and cannot be restored because people read the standby."""
+    """Logs that landed and were validated, and cannot be restored because people read the
+    standby.
+    """
     world.read_by = 1
     names = []
     for _ in range(logs):
@@ -43,13 +51,17 @@ def waiting(world: FakeWorld, logs: int) -> list[str]:
 def lands_as(world: FakeWorld, name: str, what: Here) -> None:
     """The file of that name is written again, as that."""
     world.share[name] = what
-    world.tell(e.Landed(world.mono_us, world.utc_us, 0, DB, name, what.backup.modified_utc_us, 1000))
+    world.tell(
+        e.Landed(world.mono_us, world.utc_us, 0, DB, name, what.backup.modified_utc_us, 1000)
+    )
     world.settle()
 
 
 @pytest.mark.parametrize("again", [0, 1, 5, 40])
 @pytest.mark.parametrize("site", [True, False])
-def test_readers_who_come_back_during_a_drain_are_disconnected_again(again: int, site: bool) -> None:
+def test_readers_who_come_back_during_a_drain_are_disconnected_again(
+    again: int, site: bool
+) -> None:
     world = begun(FakeWorld(config()))
     waiting(world, 6)
     world.come_back = again
@@ -62,7 +74,9 @@ def test_readers_who_come_back_during_a_drain_are_disconnected_again(again: int,
 
 
 @pytest.mark.parametrize("again", [0, 2])
-def test_readers_who_come_between_the_last_restore_and_the_promotion_are_disconnected(again: int) -> None:
+def test_readers_who_come_between_the_last_restore_and_the_promotion_are_disconnected(
+    again: int,
+) -> None:
     """Once at once, then at every retry, and people are told meanwhile."""
     world = begun(FakeWorld(config()))
     world.wait(5 * MINUTE)
@@ -75,7 +89,9 @@ def test_readers_who_come_between_the_last_restore_and_the_promotion_are_disconn
     assert (phases(world) == WAY) is (not again)
     world.wait(20 * MINUTE)
     assert phases(world) == WAY and world.recovers == 1
-    assert [a.event_id for _, a in world.alerts if a.event_id != NOT_FENCED] == [NOT_RECOVERED] * again
+    assert [a.event_id for _, a in world.alerts if a.event_id != NOT_FENCED] == [
+        NOT_RECOVERED
+    ] * again
 
 
 @pytest.mark.parametrize("disconnected", [True, False])
@@ -97,7 +113,9 @@ def test_a_failover_that_is_called_off_admits_whom_it_has_kept_out(disconnected:
 
 @pytest.mark.parametrize("logs", [1, 3])
 @pytest.mark.parametrize("which", [0, -1])
-def test_a_validated_log_that_is_overwritten_by_a_torn_copy_is_not_handed_over(logs: int, which: int) -> None:
+def test_a_validated_log_that_is_overwritten_by_a_torn_copy_is_not_handed_over(
+    logs: int, which: int
+) -> None:
     """The fake world fails if it is. It is copied again, and the chain goes on."""
     world = begun(FakeWorld(config()))
     names = waiting(world, logs)
@@ -111,8 +129,12 @@ def test_a_validated_log_that_is_overwritten_by_a_torn_copy_is_not_handed_over(l
 
 
 @pytest.mark.parametrize("older", [0, 1])
-def test_a_validated_log_that_is_overwritten_by_an_older_version_is_restored_only_as_itself(older: int) -> None:
-    """The older one was restored already, or waits as well; its hash agrees. The hole shows it, the primary is asked."""
+def test_a_validated_log_that_is_overwritten_by_an_older_version_is_restored_only_as_itself(
+    older: int,
+) -> None:
+    """The older one was restored already, or waits as well; its hash agrees. The hole shows it, the
+    primary is asked.
+    """
     world = begun(FakeWorld(config()))
     world.wait(5 * MINUTE)
     first = world.backup(Kind.LOG)
@@ -130,7 +152,9 @@ def test_a_validated_log_that_is_overwritten_by_an_older_version_is_restored_onl
 
 @pytest.mark.parametrize("which", ["the tail", "the log before it"])
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_older_version_under_the_name_of_a_last_log_is_found_out_in_the_drain(which: str, times: int) -> None:
+def test_an_older_version_under_the_name_of_a_last_log_is_found_out_in_the_drain(
+    which: str, times: int
+) -> None:
     """There is no next log whose hole would show it: the name says when it was begun."""
     world = begun(FakeWorld(config()))
     for _ in range(2):

@@ -16,173 +16,462 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ("lnk: {}", ["4:1: unknown key 'lnk'; did you mean 'link'?"]),
     ("replicatons: 3", ["4:1: unknown key 'replicatons'; did you mean 'replications'?"]),
     ("replications: few", ["4:15: replications: write a whole number from 1 to 1,000,000"]),
-    ("replications: {at_least: 5, at_most: 4}", ["4:26: replications.at_least (5) is more than at_most (4)"]),
-    ("replications: {until: {outage.p99: +/- 5 %}}", ["4:1: replications.at_most is missing; write how many runs there may be, as in at_most: 3000"]),
-    ("replications: {until: {outage.p99: 5 %}, at_most: 9}", ["4:36: replications.until.outage.p99: how exact is written '+/- 5 %'"]),
-    ("on_unknown: pass", ["4:13: on_unknown is 'warn' or 'fail': what a check makes of an SLA that could not be judged"]),
-    ("sweep: {link.loss: 1..2 %}", ["4:20: sweep.link.loss: '1..2 %' is no range; write '10..1000 Mbit/s, 9 log steps', or values with commas between"]),
-    ("sla: [{outage: at most 5 min, class: sites}]", ["4:38: sla: no class of failure 'sites'; write site, host or database"]),
-    ("sla: [{outage: at most 5 min, fault: link_outag}]", ["4:38: sla: unknown kind of event or fault 'link_outag'; did you mean 'link_outage'?"]),
-    ("sla: [{outage: at most 5 min, tenant: acme}]", ["4:39: sla: unknown tenant 'acme'; no database names any; write 'tenants: [...]' beside its size"]),
-    ("sla: [{alerts_missed: at most 0, class: site}]", ["4:41: sla: alerts_missed is the same for every class; leave 'class' out"]),
-    ("events: [{at: 1 h, packet_loss: {loss: 100 %, duration: 1 h}}]",
-     ["4:40: events.1.packet_loss.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage"]),
-    ("replay: {on_hole: bridges}", ["4:19: replay.on_hole: 'bridges' is not one of bridge, skip_ahead, resync; did you mean 'bridge'?"]),
+    (
+        "replications: {at_least: 5, at_most: 4}",
+        ["4:26: replications.at_least (5) is more than at_most (4)"],
+    ),
+    (
+        "replications: {until: {outage.p99: +/- 5 %}}",
+        [
+            "4:1: replications.at_most is missing; "
+            "write how many runs there may be, as in "
+            "at_most: 3000"
+        ],
+    ),
+    (
+        "replications: {until: {outage.p99: 5 %}, at_most: 9}",
+        ["4:36: replications.until.outage.p99: how exact is written '+/- 5 %'"],
+    ),
+    (
+        "on_unknown: pass",
+        [
+            "4:13: on_unknown is 'warn' or 'fail': what "
+            "a check makes of an SLA that could not be "
+            "judged"
+        ],
+    ),
+    (
+        "sweep: {link.loss: 1..2 %}",
+        [
+            "4:20: sweep.link.loss: '1..2 %' is no "
+            "range; write '10..1000 Mbit/s, 9 log steps', "
+            "or values with commas between"
+        ],
+    ),
+    (
+        "sla: [{outage: at most 5 min, class: sites}]",
+        ["4:38: sla: no class of failure 'sites'; write site, host or database"],
+    ),
+    (
+        "sla: [{outage: at most 5 min, fault: link_outag}]",
+        ["4:38: sla: unknown kind of event or fault 'link_outag'; did you mean 'link_outage'?"],
+    ),
+    (
+        "sla: [{outage: at most 5 min, tenant: acme}]",
+        [
+            "4:39: sla: unknown tenant 'acme'; no "
+            "database names any; write 'tenants: [...]' "
+            "beside its size"
+        ],
+    ),
+    (
+        "sla: [{alerts_missed: at most 0, class: site}]",
+        ["4:41: sla: alerts_missed is the same for every class; leave 'class' out"],
+    ),
+    (
+        "events: [{at: 1 h, packet_loss: {loss: 100 %, duration: 1 h}}]",
+        [
+            "4:40: events.1.packet_loss.loss: at a loss of 100 % nothing arrives; write less, or "
+            "an event link_outage"
+        ],
+    ),
+    (
+        "replay: {on_hole: bridges}",
+        [
+            "4:19: replay.on_hole: 'bridges' is not "
+            "one of bridge, skip_ahead, resync; did you "
+            "mean 'bridge'?"
+        ],
+    ),
     ("replay: {attempts: 0}", ["4:20: replay.attempts: must be above 0; write for example 3"]),
-    ("replay: {attempts: 2.5}", ["4:20: replay.attempts: '2.5' is not a whole number from 0 up; write for example 16"]),
+    (
+        "replay: {attempts: 2.5}",
+        ["4:20: replay.attempts: '2.5' is not a whole number from 0 up; write for example 16"],
+    ),
     ("replay: {attemps: 3}", ["4:10: unknown key 'replay.attemps'; did you mean 'attempts'?"]),
-    ("replay: {age: 15}", ["4:15: replay.age: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
+    (
+        "replay: {age: 15}",
+        ["4:15: replay.age: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"],
+    ),
     ("replay: {age: }", ["4:14: replay.age: one value belongs here, not nothing"]),
     ("replay: {age: [1 h]}", ["4:15: replay.age: one value belongs here, not a list"]),
-    ("replay: {validate: [properties]}", ["4:20: replay.validate: write [hash] or [hash, properties], or none"]),
+    (
+        "replay: {validate: [properties]}",
+        ["4:20: replay.validate: write [hash] or [hash, properties], or none"],
+    ),
     ("replay: often", ["4:9: replay: a mapping of settings belongs here, not 'often'"]),
-    ("replication: {staging: 32 Gbit}",
-     ["4:24: replication.staging: '32 Gbit' is in bits, and a size is in bytes: 8 bits are a byte, write 4 GB"]),
-    ("replication: {low_watermark: 95 %}",
-     ["4:30: replication: low_watermark (95 %) must be below high_watermark (90 %)"]),
-    ("replication: {retention: 72 h}",
-     ["4:15: unknown key 'replication.retention'; retention is set for each side: primary.retention, secondary.retention"]),
+    (
+        "replication: {staging: 32 Gbit}",
+        [
+            "4:24: replication.staging: '32 Gbit' is in bits, and a size is in bytes: 8 bits are "
+            "a byte, write 4 GB"
+        ],
+    ),
+    (
+        "replication: {low_watermark: 95 %}",
+        ["4:30: replication: low_watermark (95 %) must be below high_watermark (90 %)"],
+    ),
+    (
+        "replication: {retention: 72 h}",
+        [
+            "4:15: unknown key 'replication.retention'; retention is set for each side: "
+            "primary.retention, secondary.retention"
+        ],
+    ),
     ("seed: -1", ["4:7: seed: '-1' is not a whole number from 0 up; write for example 16"]),
-    ("start: 5 January", ["4:8: start: '5 January' is not a date; write for example 2026-01-05 or '2026-01-05 08:00'"]),
-    ("time_zone: Europe/Berlni", ["4:12: time_zone: unknown time zone 'Europe/Berlni'; did you mean 'Europe/Berlin'?"]),
-    ("measure_from: 14 days",
-     ["4:15: measure_from: nothing would be measured, the run ends after 2 weeks; write less"]),
+    (
+        "start: 5 January",
+        [
+            "4:8: start: '5 January' is not a date; "
+            "write for example 2026-01-05 or '2026-01-05 "
+            "08:00'"
+        ],
+    ),
+    (
+        "time_zone: Europe/Berlni",
+        ["4:12: time_zone: unknown time zone 'Europe/Berlni'; did you mean 'Europe/Berlin'?"],
+    ),
+    (
+        "measure_from: 14 days",
+        ["4:15: measure_from: nothing would be measured, the run ends after 2 weeks; write less"],
+    ),
     ("machines: []", ["4:11: machines: name at least one"]),
     ("machines: [a, a]", ["4:15: machines.1: 'a' is named twice"]),
-    ("primary: {disk: 0 MB/s}", ["4:17: primary.disk: must be above 0; write for example 400 MB/s"]),
-    ("secondary: {copy_rate: 0 MB/s}", ["4:24: secondary.copy_rate: must be above 0, as in 300 MB/s; clone takes no time"]),
-    ("secondary: {restore_full: {fixed: 1 s}}", ["4:27: secondary.restore_full: write both, as in {fixed: 2 s, rate: 300 MB/s}"]),
-    ("secondary: {restore_full: {fixed: 1 s, speed: 2 MB/s}}", ["4:40: secondary.restore_full.speed: unknown key 'speed'; there is 'fixed', 'rate'"]),
-    ("secondary: {restore_full: {fixed: 1 s, rate: 0 MB/s}}", ["4:46: secondary.restore_full.rate: must be above 0, as in 300 MB/s"]),
-    ("secondary: {restore_full: 1 s}", ["4:27: secondary.restore_full: write {fixed: 2 s, rate: 300 MB/s}, or none"]),
-    ("secondary: {copy_rate: fast}", ["4:24: secondary.copy_rate: 'fast' is no rate; write clone, or for example 300 MB/s"]),
-    ("primary: {log: {rate: 169 Mbit/s}}",
-     ["4:23: primary.log.rate: '169 Mbit/s' is in bits, and this rate is in bytes: 8 bits are a byte, write 21125 kB/s"]),
-    ("primary: {differential: {fixed: 1 s}, incremental: {fixed: 1 s}}",
-     ["4:39: 'differential' and 'incremental' say the same; write one of them"]),
-    ("heartbeat: {path: data}", ["4:19: heartbeat.path: 'data' is not one of own, data link; did you mean 'data link'?"]),
-    ("failover: {on_duty: joe}", ["4:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'"]),
-    ("failover: {operators: [ann, bob], on_duty: anne}",
-     ["4:44: failover.on_duty: 'anne' is not among failover.operators; did you mean 'ann'?"]),
-    ("failover: {silent_for: 5 s}",
-     ["4:24: failover.silent_for: must not be shorter than heartbeat.every (10 s), or every pause is a failure"]),
-    ("failover: {machines_silent: 2}",
-     ["4:29: failover.machines_silent: there is 1 machine, so 2 can never be silent; write at most 1, or all"]),
-    ("failover: {operator: {answers_in: {p50: 20 min, p95: 4 min}}}",
-     ["4:54: failover.operator.answers_in.p95: p95 must be above p50, and p50 above 0, as in {p50: 4 min, p95: 20 min}"]),
-    ("failover: {operator: {answers_in: {p50: 20 min, p99: 4 min}}}",
-     ["4:49: failover.operator.answers_in.p99: unknown key 'p99'; did you mean 'p95'?"]),
-    ("failover: {operator: {answers_in: {p50: 4 min}}}",
-     ["4:35: failover.operator.answers_in: a law is 4 min, or {p50: ..., p95: ...}, {mean: ...} or {from: ..., to: ...}; this has p50"]),
-    ("failover: {operator: {approves: maybe}}",
-     ["4:33: failover.operator.approves: 'maybe' is neither; write true or false"]),
-    ("events: {at: Tue 21:30}", ["4:9: events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"]),
-    ("events: [{at: Tue 21:30}]",
-     ["4:10: event 1 has one kind of event beside 'at', and this has none"]),
-    ("events: [{link_outage: 3 min}]",
-     ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30'"]),
-    ("events: [{at: 1 h, link_outag: 3 min}]",
-     ["4:20: event 1: unknown kind 'link_outag'; did you mean 'link_outage'?"]),
-    ("events: [{at: 1 h, link_outage: 3}]",
-     ["4:33: events.1.link_outage.duration: '3' has no unit; write '3 s', '3 min', '3 h' or '3 days'"]),
-    ("events: [{at: 1 h, link_outage: {for: 3 min}}]",
-     ["4:20: events.1.link_outage.duration is missing", "4:34: unknown key 'events.1.link_outage.for'; here may stand duration"]),
-    ("events: [{at: Tuesdy 21:30, lose: site}]",
-     ["4:15: event 1: 'Tuesdy' is no day of the week; did you mean Tue?"]),
-    ("events: [{at: '21:30', lose: site}]",
-     ["4:15: event 1: '21:30' does not say which day; write 'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) "
-      "or '2026-01-06 21:30'"]),
-    ("events: [{at: Tue 24:00, lose: site}]",
-     ["4:15: event 1: 'Tue 24:00': a time of day runs from 00:00 to 23:59:59"]),
-    ("events: [{at: day 15 00:00, lose: site}]",
-     ["4:15: event 1: would never happen: it is 2 weeks after the start, and the run ends after 2 weeks; "
-      "write an earlier instant or a longer run_for"]),
-    ("events: [{at: 2026-01-04 23:00, lose: site}]",
-     ["4:15: event 1: is 1 h before the start; write a later instant"]),
-    ("events: [{at: 1 h, lose: sites}]",
-     ["4:26: events.1.lose.what: 'sites' is not one of site, host, database; did you mean 'site'?"]),
-    ("events: [{at: 1 h, index_maintenance: {database: crn, log: 3 GB}}]",
-     ["4:50: events.1.index_maintenance.database: unknown database 'crn'; did you mean 'crm'?"]),
-    ("events: [{at: 1 h, lose: {what: host, database: crm}}]",
-     ["4:49: events.1.lose.database: only a lost database is named by database; a host is named by machine"]),
-    ("events: [{at: 1 h, lose: {what: site, machine: sql1}}]",
-     ["4:48: events.1.lose.machine: only a lost host is named by machine"]),
-    ("events: [{at: 1 h, lose: {what: host, machine: sql2}}]",
-     ["4:48: events.1.lose.machine: unknown machine 'sql2'; did you mean 'sql1'?"]),
-    ("faults: {link_outage: 3 per week}",
-     ["4:23: faults.link_outage needs a rate, as in {rate: 3 per week, ...}"]),
-    ("faults: {link_outage: {rate: 3, duration: 1 min}}",
-     ["4:30: faults.link_outage.rate: '3' is not a rate; write for example 3 per week"]),
-    ("faults: {link_outage: {rate: 1 per us, duration: 1 min}}",
-     ["4:30: faults.link_outage.rate: would draw about 1,209,600,000,000 faults, more than 1,000,000; write fewer"]),
-    ("faults: {order_failover: {rate: 1 per day, by: dba}}",
-     ["4:10: faults: 'order_failover' is not drawn at a rate; put it under events"]),
-    ("sla: {data_los: at most 15 min}", ["4:7: sla: unknown measure 'data_los'; did you mean 'data_loss'?"]),
+    (
+        "primary: {disk: 0 MB/s}",
+        ["4:17: primary.disk: must be above 0; write for example 400 MB/s"],
+    ),
+    (
+        "secondary: {copy_rate: 0 MB/s}",
+        ["4:24: secondary.copy_rate: must be above 0, as in 300 MB/s; clone takes no time"],
+    ),
+    (
+        "secondary: {restore_full: {fixed: 1 s}}",
+        ["4:27: secondary.restore_full: write both, as in {fixed: 2 s, rate: 300 MB/s}"],
+    ),
+    (
+        "secondary: {restore_full: {fixed: 1 s, speed: 2 MB/s}}",
+        ["4:40: secondary.restore_full.speed: unknown key 'speed'; there is 'fixed', 'rate'"],
+    ),
+    (
+        "secondary: {restore_full: {fixed: 1 s, rate: 0 MB/s}}",
+        ["4:46: secondary.restore_full.rate: must be above 0, as in 300 MB/s"],
+    ),
+    (
+        "secondary: {restore_full: 1 s}",
+        ["4:27: secondary.restore_full: write {fixed: 2 s, rate: 300 MB/s}, or none"],
+    ),
+    (
+        "secondary: {copy_rate: fast}",
+        ["4:24: secondary.copy_rate: 'fast' is no rate; write clone, or for example 300 MB/s"],
+    ),
+    (
+        "primary: {log: {rate: 169 Mbit/s}}",
+        [
+            "4:23: primary.log.rate: '169 Mbit/s' is in bits, and this rate is in bytes: 8 bits "
+            "are a byte, write 21125 kB/s"
+        ],
+    ),
+    (
+        "primary: {differential: {fixed: 1 s}, incremental: {fixed: 1 s}}",
+        ["4:39: 'differential' and 'incremental' say the same; write one of them"],
+    ),
+    (
+        "heartbeat: {path: data}",
+        ["4:19: heartbeat.path: 'data' is not one of own, data link; did you mean 'data link'?"],
+    ),
+    (
+        "failover: {on_duty: joe}",
+        ["4:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'"],
+    ),
+    (
+        "failover: {operators: [ann, bob], on_duty: anne}",
+        ["4:44: failover.on_duty: 'anne' is not among failover.operators; did you mean 'ann'?"],
+    ),
+    (
+        "failover: {silent_for: 5 s}",
+        [
+            "4:24: failover.silent_for: must not be shorter than heartbeat.every (10 s), or "
+            "every pause is a failure"
+        ],
+    ),
+    (
+        "failover: {machines_silent: 2}",
+        [
+            "4:29: failover.machines_silent: there is 1 machine, so 2 can never be silent; write "
+            "at most 1, or all"
+        ],
+    ),
+    (
+        "failover: {operator: {answers_in: {p50: 20 min, p95: 4 min}}}",
+        [
+            "4:54: failover.operator.answers_in.p95: p95 must be above p50, and p50 above 0, as "
+            "in {p50: 4 min, p95: 20 min}"
+        ],
+    ),
+    (
+        "failover: {operator: {answers_in: {p50: 20 min, p99: 4 min}}}",
+        ["4:49: failover.operator.answers_in.p99: unknown key 'p99'; did you mean 'p95'?"],
+    ),
+    (
+        "failover: {operator: {answers_in: {p50: 4 min}}}",
+        [
+            "4:35: failover.operator.answers_in: a law is 4 min, or {p50: ..., p95: ...}, {mean: "
+            "...} or {from: ..., to: ...}; this has p50"
+        ],
+    ),
+    (
+        "failover: {operator: {approves: maybe}}",
+        ["4:33: failover.operator.approves: 'maybe' is neither; write true or false"],
+    ),
+    (
+        "events: {at: Tue 21:30}",
+        ["4:9: events is a list, each line as in '- {at: Tue 21:30, link_outage: 40 min}'"],
+    ),
+    (
+        "events: [{at: Tue 21:30}]",
+        ["4:10: event 1 has one kind of event beside 'at', and this has none"],
+    ),
+    (
+        "events: [{link_outage: 3 min}]",
+        ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30'"],
+    ),
+    (
+        "events: [{at: 1 h, link_outag: 3 min}]",
+        ["4:20: event 1: unknown kind 'link_outag'; did you mean 'link_outage'?"],
+    ),
+    (
+        "events: [{at: 1 h, link_outage: 3}]",
+        [
+            "4:33: events.1.link_outage.duration: '3' has no unit; write '3 s', '3 min', '3 h' "
+            "or '3 days'"
+        ],
+    ),
+    (
+        "events: [{at: 1 h, link_outage: {for: 3 min}}]",
+        [
+            "4:20: events.1.link_outage.duration is missing",
+            "4:34: unknown key 'events.1.link_outage.for'; here may stand duration",
+        ],
+    ),
+    (
+        "events: [{at: Tuesdy 21:30, lose: site}]",
+        ["4:15: event 1: 'Tuesdy' is no day of the week; did you mean Tue?"],
+    ),
+    (
+        "events: [{at: '21:30', lose: site}]",
+        [
+            "4:15: event 1: '21:30' does not say which day; write 'Tue 21:30', 'day 9 02:47:12', "
+            "'2 h 5 min' (after the start) "
+            "or '2026-01-06 21:30'"
+        ],
+    ),
+    (
+        "events: [{at: Tue 24:00, lose: site}]",
+        ["4:15: event 1: 'Tue 24:00': a time of day runs from 00:00 to 23:59:59"],
+    ),
+    (
+        "events: [{at: day 15 00:00, lose: site}]",
+        [
+            "4:15: event 1: would never happen: it is 2 weeks after the start, and the run ends "
+            "after 2 weeks; "
+            "write an earlier instant or a longer run_for"
+        ],
+    ),
+    (
+        "events: [{at: 2026-01-04 23:00, lose: site}]",
+        ["4:15: event 1: is 1 h before the start; write a later instant"],
+    ),
+    (
+        "events: [{at: 1 h, lose: sites}]",
+        [
+            "4:26: events.1.lose.what: 'sites' is not one of site, host, database; did you mean "
+            "'site'?"
+        ],
+    ),
+    (
+        "events: [{at: 1 h, index_maintenance: {database: crn, log: 3 GB}}]",
+        ["4:50: events.1.index_maintenance.database: unknown database 'crn'; did you mean 'crm'?"],
+    ),
+    (
+        "events: [{at: 1 h, lose: {what: host, database: crm}}]",
+        [
+            "4:49: events.1.lose.database: only a lost database is named by database; a host is "
+            "named by machine"
+        ],
+    ),
+    (
+        "events: [{at: 1 h, lose: {what: site, machine: sql1}}]",
+        ["4:48: events.1.lose.machine: only a lost host is named by machine"],
+    ),
+    (
+        "events: [{at: 1 h, lose: {what: host, machine: sql2}}]",
+        ["4:48: events.1.lose.machine: unknown machine 'sql2'; did you mean 'sql1'?"],
+    ),
+    (
+        "faults: {link_outage: 3 per week}",
+        ["4:23: faults.link_outage needs a rate, as in {rate: 3 per week, ...}"],
+    ),
+    (
+        "faults: {link_outage: {rate: 3, duration: 1 min}}",
+        ["4:30: faults.link_outage.rate: '3' is not a rate; write for example 3 per week"],
+    ),
+    (
+        "faults: {link_outage: {rate: 1 per us, duration: 1 min}}",
+        [
+            "4:30: faults.link_outage.rate: would draw about 1,209,600,000,000 faults, more than "
+            "1,000,000; write fewer"
+        ],
+    ),
+    (
+        "faults: {order_failover: {rate: 1 per day, by: dba}}",
+        ["4:10: faults: 'order_failover' is not drawn at a rate; put it under events"],
+    ),
+    (
+        "sla: {data_los: at most 15 min}",
+        ["4:7: sla: unknown measure 'data_los'; did you mean 'data_loss'?"],
+    ),
     ("sla: {data_loss: 15 min}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
     ("sla: {data_loss: '> 15'}", ["4:18: sla.data_loss: a bound is written 'at most 15 min'"]),
-    ("sla: {data_loss: > 15 min}", ["4:18: is not YAML: found character '>' that cannot start any token; "
-                                    "a bound is written 'at most 15 min', and any other text with > or | in quotes"]),
-    ("sla:\n  data_loss: > 15 min", ["5:16: is not YAML: expected a comment or a line break, but found '1'; "
-                                     "a bound is written 'at most 15 min', and any other text with > or | in quotes"]),
-    ("name: @night", ["4:7: is not YAML: found character '@' that cannot start any token; put the text in quotes"]),
-    ("seed: 1234567890123456789",
-     ["4:7: seed: '1234567890123456789' is a larger number than dr_sim can count; write one of at most 18 digits"]),
-    ("sla: {rpo: at most 15}", ["4:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"]),
-    ("sla: {exposure.above_15_min: at most 5 min}",
-     ["4:30: sla.exposure.above_15_min: '5 min': 'min' is no unit for a part of something; write %, ppm or ppb, as in '30 %'"]),
-    ("sla: {alerts_missed: at most none}",
-     ["4:22: sla.alerts_missed: 'none' is not a whole number; write for example 'at most 0'"]),
-    ("sla: [{id: a, outage: at most 1 h, data_loss: at most 1 h}]",
-     ["4:7: sla: a line has one measure, and this has outage and data_loss"]),
-    ("sla: [{id: a, replay_lag.p99: at most 1 h, class: site}]",
-     ["4:51: sla: replay_lag is the same for every class; leave 'class' out"]),
-    ("sla: [{rpo: at most 1 h, database: crn}]", ["4:36: sla: unknown database 'crn'; did you mean 'crm'?"]),
-    ("sla: [{id: a, rpo: at most 1 h}, {id: a, rto: at most 1 h}]",
-     ["4:34: sla: the id 'a' is already taken; write another 'id:'"]),
+    (
+        "sla: {data_loss: > 15 min}",
+        [
+            "4:18: is not YAML: found character "
+            "'>' that cannot start any token; "
+            "a bound is written 'at most 15 min', and any other "
+            "text with > or | in quotes"
+        ],
+    ),
+    (
+        "sla:\n  data_loss: > 15 min",
+        [
+            "5:16: is not YAML: expected a comment "
+            "or a line break, but found '1'; "
+            "a bound is written 'at most 15 min', and any other "
+            "text with > or | in quotes"
+        ],
+    ),
+    (
+        "name: @night",
+        [
+            "4:7: is not YAML: found character '@' that "
+            "cannot start any token; put the text in "
+            "quotes"
+        ],
+    ),
+    (
+        "seed: 1234567890123456789",
+        [
+            "4:7: seed: '1234567890123456789' is a larger number than dr_sim can count; write "
+            "one of at most 18 digits"
+        ],
+    ),
+    (
+        "sla: {rpo: at most 15}",
+        ["4:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'"],
+    ),
+    (
+        "sla: {exposure.above_15_min: at most 5 min}",
+        [
+            "4:30: sla.exposure.above_15_min: '5 min': 'min' is no unit for a part of something; "
+            "write %, ppm or ppb, as in '30 %'"
+        ],
+    ),
+    (
+        "sla: {alerts_missed: at most none}",
+        ["4:22: sla.alerts_missed: 'none' is not a whole number; write for example 'at most 0'"],
+    ),
+    (
+        "sla: [{id: a, outage: at most 1 h, data_loss: at most 1 h}]",
+        ["4:7: sla: a line has one measure, and this has outage and data_loss"],
+    ),
+    (
+        "sla: [{id: a, replay_lag.p99: at most 1 h, class: site}]",
+        ["4:51: sla: replay_lag is the same for every class; leave 'class' out"],
+    ),
+    (
+        "sla: [{rpo: at most 1 h, database: crn}]",
+        ["4:36: sla: unknown database 'crn'; did you mean 'crm'?"],
+    ),
+    (
+        "sla: [{id: a, rpo: at most 1 h}, {id: a, rto: at most 1 h}]",
+        ["4:34: sla: the id 'a' is already taken; write another 'id:'"],
+    ),
     ("run_for: 1 day", ["4:1: the key 'run_for' is already in line 1; keep one of the two"]),
-    ("note: a: b", ["4:8: is not YAML: mapping values are not allowed here; put a text that holds ': ' in quotes, or check the indentation"]),
-    ("\tseed: 1", ["4:1: is not YAML: found character '\\t' that cannot start any token; indent with spaces, not tabs"]),
+    (
+        "note: a: b",
+        [
+            "4:8: is not YAML: mapping values are not "
+            "allowed here; put a text that holds ': ' in "
+            "quotes, or check the indentation"
+        ],
+    ),
+    (
+        "\tseed: 1",
+        [
+            "4:1: is not YAML: found character '\\t' "
+            "that cannot start any token; indent with "
+            "spaces, not tabs"
+        ],
+    ),
     ("seed: !!int 5\nname: !secret x", ["5:7: the tag !secret means nothing here; leave it out"]),
-    ("description: &d [*d]",
-     ["4:14: an alias stands inside what it names; write the value out",
-      "4:14: description: one text belongs here, not a list"]),
-]  # fmt: skip
+    (
+        "description: &d [*d]",
+        [
+            "4:14: an alias stands inside what it names; write the value out",
+            "4:14: description: one text belongs here, not a list",
+        ],
+    ),
+]
 
 DATABASE = [  # (a database, the lines that are told)
     ("{}", ["2:13: databases.crm.size is missing; write for example 'size: 500 GB'"]),
     ("", ["2:13: databases.crm.size is missing; write for example 'size: 500 GB'"]),
     ("{size: 0 GB}", ["2:25: databases.crm.size: must be above 0; write for example 500 GB"]),
     ("{size: -5 GB}", ["2:25: databases.crm.size: '-5 GB' is negative; a size must not be"]),
-    ("{size: 500}", ["2:25: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'"]),
-    ("{size: 5 GB, on: sql9}", ["2:35: databases.crm.on: unknown machine 'sql9'; did you mean 'sql1'?"]),
-    ("{size: 5 GB, machine: sql9}", ["2:40: databases.crm.machine: unknown machine 'sql9'; did you mean 'sql1'?"]),
+    ("{size: 500}", ["2:25: databases.crm.size: '500' has no "
+        "unit; write '500 MB', '500 GB' or '500 GiB'"]),
+    ("{size: 5 GB, on: sql9}", ["2:35: databases.crm.on: unknown "
+        "machine 'sql9'; did you mean 'sql1'?"]),
+    ("{size: 5 GB, machine: sql9}", ["2:40: databases.crm.machine: unknown "
+        "machine 'sql9'; did you mean 'sql1'?"]),
     ("{size: 5 GB, full: none, seeded: false, log: none, differential: every 1 h}",
-     ["2:83: databases.crm.differential: incremental backups need a full before them (4214); give it a full, or write none"]),
+     ["2:83: databases.crm.differential: incremental backups need a full before them "
+         "(4214); give it a full, or write none"]),
     ("{size: 1,5 GB}", ["2:25: '1,5 GB': between braces a comma ends the value; write 1.5 GB"]),
-    ("{size: 1,500,000 MB, on: sql1}", ["2:25: '1,500,000 MB': between braces a comma ends the value; write 1500000 MB"]),
+    ("{size: 1,500,000 MB, on: sql1}", ["2:25: '1,500,000 MB': between braces a "
+        "comma ends the value; write 1500000 MB"]),
     ("{log: every 5 min, size: 1,50, on: sql1}",
      ["2:43: '1,50': between braces a comma ends the value; write 1.50",
       "2:43: databases.crm.size: '1.50' has no unit; write '1.50 MB', '1.50 GB' or '1.50 GiB'"]),
     ("{size: 5 GB, log: hourly}",
-     ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', 'daily 01:00', 'every 5 min' or none"]),
+     ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', "
+         "'daily 01:00', 'every 5 min' or none"]),
     ("{size: 5 GB, log: every 0 s}",
-     ["2:36: databases.crm.log: 'every 0 s': an interval is at least 1 s; write none for no such backups"]),
+     ["2:36: databases.crm.log: 'every 0 s': an interval is at least 1 s; write none for "
+         "no such backups"]),
     ("{size: 5 GB, log: every 5 min offset 5 min}",
-     ["2:36: databases.crm.log: 'every 5 min offset 5 min': the offset must be shorter than the interval"]),
+     ["2:36: databases.crm.log: 'every 5 min offset 5 min': the offset must be shorter "
+         "than the interval"]),
     ("{size: 5 GB, full: daily 01:00 Mars/Olympus}",
-     ["2:37: databases.crm.full: unknown time zone 'Mars/Olympus'; write one such as Europe/Berlin or UTC"]),
+     ["2:37: databases.crm.full: unknown time zone 'Mars/Olympus'; write one such as "
+         "Europe/Berlin or UTC"]),
     ("{size: 5 GB, full: {at: every 5 min, zone: UTC}}",
      ["2:61: databases.crm.full.zone: only a daily or weekly schedule has a zone, and only one"]),
     ("{size: 5 GB, full: none, seeded: false, incremental: none}",
-     ["2:37: databases.crm.log: log backups need a full before them (4214); give it a full, or write none"]),
+     ["2:37: databases.crm.log: log backups need a full before them (4214); give it a "
+         "full, or write none"]),
     ("{size: 5 GB, log: every 1 s, transactions: 0 per s}",
-     ["2:61: databases.crm.transactions: log is written by transactions; write more than 0, or log_volume: 0 B/s"]),
+     ["2:61: databases.crm.transactions: log is written by transactions; write more than "
+         "0, or log_volume: 0 B/s"]),
     ("{size: 5 GB, log_volume: 20 MB}",
      ["2:43: databases.crm.log_volume: '20 MB' says how much but not how fast; write '20 MB/s'"]),
     ("{size: 5 GB, log_volume: {mean: 1 MB/s, profile: weekends}}",
-     ["2:67: databases.crm.log_volume.profile: unknown profile 'weekends'; there is 'steady', 'business_hours'"]),
+     ["2:67: databases.crm.log_volume.profile: unknown profile 'weekends'; there is "
+         "'steady', 'business_hours'"]),
     ("{size: 5 GB, log_volume: {series: nope.csv}}",
-     ["2:52: databases.crm.log_volume: cannot read the series nope.csv: No such file or directory"]),
+     ["2:52: databases.crm.log_volume: cannot read the series nope.csv: No such file or "
+         "directory"]),
     ("{size: 5 GB, log_volume: {series: two.csv}}",
      ["2:52: databases.crm.log_volume: two.csv has 2 columns; say which with column: b"]),
     ("{size: 5 GB, log_volume: {series: two.csv, column: c}}",
@@ -192,7 +481,8 @@ DATABASE = [  # (a database, the lines that are told)
     ("{size: 5 GB, log_volume: {bytes: 1 2 x, interval: 5 min}}",
      ["2:51: databases.crm.log_volume.bytes: 'x' is no whole number of bytes"]),
     ("{size: 5 GB, log_volume: {profile: steady}}",
-     ["2:43: databases.crm.log_volume: a log volume needs one of mean, series and bytes, as in {mean: 350 KiB/s}"]),
+     ["2:43: databases.crm.log_volume: a log volume needs one of mean, series and bytes, "
+         "as in {mean: 350 KiB/s}"]),
 ]  # fmt: skip
 
 
@@ -203,7 +493,9 @@ def test_a_line_for_each_mistake(write: Write, added: str, told: list[str]) -> N
 
 
 @pytest.mark.parametrize(("database", "told"), DATABASE)
-def test_a_line_for_each_mistake_in_a_database(write: Write, database: str, told: list[str]) -> None:
+def test_a_line_for_each_mistake_in_a_database(
+    write: Write, database: str, told: list[str]
+) -> None:
     write("a,b\n1,2\n3,x\n", "two.csv")
     path = write(SMALLEST.replace("{size: 500 GB}", database))
     assert [str(problem) for problem in validate(path)] == [f"s.yaml:{line}" for line in told]
@@ -239,7 +531,8 @@ sla: {rpo: at most 15}
     assert [str(problem) for problem in validate(write(text))] == [
         "s.yaml:1:10: run_for: '14' has no unit; write '14 s', '14 min', '14 h' or '14 days'",
         "s.yaml:5:11: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'",
-        "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', 'daily 01:00', "
+        "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun "
+        "01:00', 'daily 01:00', "
         "'every 5 min' or none",
         "s.yaml:7:8: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
         "s.yaml:7:36: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'",
@@ -247,9 +540,11 @@ sla: {rpo: at most 15}
         "s.yaml:8:32: failover.mode: 'magic' is not one of manual, automatic",
         "s.yaml:10:10: event 1: 'soon' is not an instant; write 'Tue 21:30', 'day 9 02:47:12', "
         "'2 h 5 min' (after the start) or '2026-01-06 21:30'",
-        "s.yaml:10:29: events.1.link_outage.duration: '40' has no unit; write '40 s', '40 min', '40 h' or '40 days'",
+        "s.yaml:10:29: events.1.link_outage.duration: '40' has no unit; write '40 s', '40 "
+        "min', '40 h' or '40 days'",
         "s.yaml:11:10: faults: unknown kind 'gremlins'; there is " + _drawable(),
-        "s.yaml:12:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or '15 days'",
+        "s.yaml:12:12: sla.data_loss: '15' has no unit; write '15 s', '15 min', '15 h' or "
+        "'15 days'",
     ]
 
 
@@ -270,13 +565,20 @@ def test_the_error_holds_every_line(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("latin.yaml", b"name: caf\xe9\n", "latin.yaml:1:10: is not UTF-8: byte 0xe9; save it as UTF-8"),
-        ("nul.yaml", b"name: a\x00b\n", "nul.yaml:1:8: is not YAML: U+0000 is no character for a text file; remove it"),
-        ("list.yaml", b"- 1\n", "list.yaml:1:1: a scenario is a mapping; write for example 'run_for: 14 days' in its first line"),
+        ("latin.yaml", b"name: caf\xe9\n", "latin.yaml:1:10: is not UTF-8: "
+            "byte 0xe9; save it as UTF-8"),
+        ("nul.yaml", b"name: a\x00b\n", "nul.yaml:1:8: is not YAML: U+0000 is "
+            "no character for a text file; remove it"),
+        ("list.yaml", b"- 1\n", "list.yaml:1:1: a scenario is a mapping; "
+            "write for example 'run_for: 14 days' in "
+            "its first line"),
         ("two.yaml", b"a: 1\n---\nb: 2\n",
-         "two.yaml:2:1: is not YAML: found another document; write one scenario a file, without '---' between"),
-        ("deep.yaml", b"[" * 1000, "deep.yaml:1:1: is nested too deeply; a scenario needs at most 30 levels"),
-        ("large.yaml", b"#" * (4 * 2**20 + 1), "large.yaml:1:1: cannot be read: it is larger than 4 MiB"),
+         "two.yaml:2:1: is not YAML: found another document; write one scenario a file, "
+             "without '---' between"),
+        ("deep.yaml", b"[" * 1000, "deep.yaml:1:1: is nested too deeply; "
+            "a scenario needs at most 30 levels"),
+        ("large.yaml", b"#" * (4 * 2**20 + 1), "large.yaml:1:1: cannot be "
+            "read: it is larger than 4 MiB"),
     ],
 )  # fmt: skip
 def test_what_is_no_scenario_file(write: Write, name: str, data: bytes, told: str) -> None:
@@ -287,67 +589,102 @@ def test_what_is_no_scenario_file(write: Write, name: str, data: bytes, told: st
 
 def test_files_that_cannot_be_read(write: Write) -> None:
     write("")
-    assert [str(p) for p in validate("nope.yaml")] == ["nope.yaml:1:1: cannot be read: No such file or directory"]
+    assert [str(p) for p in validate("nope.yaml")] == [
+        "nope.yaml:1:1: cannot be read: No such file or directory"
+    ]
     assert [str(p) for p in validate(".")] == [".:1:1: cannot be read: Is a directory"]
 
 
 def test_a_bomb_of_aliases_is_told_once(write: Write) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]" for i in range(9)]
-    told = [str(problem) for problem in validate(write("\n".join(lines))) if "values" in problem.message]
-    assert told == [line for line in told if "holds more than 200000 values, too many for a scenario" in line]
+    told = [
+        str(problem) for problem in validate(write("\n".join(lines))) if "values" in problem.message
+    ]
+    assert told == [
+        line for line in told if "holds more than 200000 values, too many for a scenario" in line
+    ]
     assert len(told) == 1
 
 
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("link.loss", "--set link.loss: write --set key.path=value, for example --set link.loss=1%"),
+        ("link.loss", "--set link.loss: write --set key.path=value, "
+            "for example --set link.loss=1%"),
         ("=3", "--set =3: write --set key.path=value, for example --set link.loss=1%"),
-        ("link.loss=0.01", "--set link.loss=0.01: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'"),
+        ("link.loss=0.01", "--set link.loss=0.01: link.loss: '0.01' "
+            "has no unit; write '0.01 %', '0.01 ppm' "
+            "or '0.01 ppb'"),
         ("link.los=1 %", "--set link.los=1 %: unknown key 'link.los'; did you mean 'loss'?"),
         ("link.loss.x=1", "--set link.loss.x=1: link.loss is one value, so it has no 'x' inside"),
         ("events.3.at=1 h", "--set events.3.at=1 h: events has items 1 to 1, and no '3'"),
-        ("events.1.at=x", "--set events.1.at=x: event 1: 'x' is not an instant; write 'Tue 21:30', 'day 9 02:47:12', "
+        ("events.1.at=x", "--set events.1.at=x: event 1: 'x' is not "
+            "an instant; write 'Tue 21:30', 'day 9 "
+            "02:47:12', "
          "'2 h 5 min' (after the start) or '2026-01-06 21:30'"),
-        ("databases.crn.size=1 GB", "--set databases.crn.size=1 GB: unknown database 'crn'; did you mean 'crm'? "
+        ("databases.crn.size=1 GB", "--set databases.crn.size=1 GB: unknown "
+            "database 'crn'; did you mean 'crm'? "
          "(a new one is set whole: --set 'databases.crn={...}')"),
-        ("replication.groups.b.folders=[crm]", "--set replication.groups.b.folders=[crm]: unknown group 'b'; there is 'a' "
+        ("replication.groups.b.folders=[crm]", "--set replication.groups.b.folders=[crm]: "
+            "unknown group 'b'; there is 'a' "
          "(a new one is set whole: --set 'replication.groups.b={...}')"),
-        ("link=[", "--set link=[: is not YAML: expected the node content, but found '<stream end>'; "
+        ("link=[", "--set link=[: is not YAML: expected the "
+            "node content, but found '<stream end>'; "
          "check brackets, quotes and indentation"),
     ],
 )  # fmt: skip
 def test_overrides_are_named(write: Write, override: str, told: str) -> None:
-    groups = "replication: {groups: {a: {folders: {f: {databases: [crm], primary: //p/a, secondary: //s/a, staging: 4 GB}}}}}\n"
-    path = write(SMALLEST.replace("Mbit/s", "Mbit/s, loss: 1 %") + "events: [{at: 1 h, lose: site}]\n" + groups)
+    groups = (
+        "replication: {groups: {a: {folders: {f: {databases: [crm], primary: //p/a, "
+        "secondary: //s/a, staging: 4 GB}}}}}\n"
+    )
+    path = write(
+        SMALLEST.replace("Mbit/s", "Mbit/s, loss: 1 %")
+        + "events: [{at: 1 h, lose: site}]\n"
+        + groups
+    )
     assert [str(problem) for problem in validate(path, [override])] == [told]
 
 
 def test_a_database_more_is_set_whole(write: Write) -> None:
     """A slip of the pen adds none; and where nothing is named yet, any name is right."""
     write(SMALLEST)
-    assert [d.name for d in load_scenario("s.yaml", ["databases.crn={size: 1 GB}"]).databases] == ["crm", "crn"]
+    assert [d.name for d in load_scenario("s.yaml", ["databases.crn={size: 1 GB}"]).databases] == [
+        "crm",
+        "crn",
+    ]
     write(SMALLEST.replace("databases: {crm: {size: 500 GB}}\n", ""))
-    assert [d.name for d in load_scenario("s.yaml", ["databases.crn.size=1 GB"]).databases] == ["crn"]
+    assert [d.name for d in load_scenario("s.yaml", ["databases.crn.size=1 GB"]).databases] == [
+        "crn"
+    ]
 
 
 def test_extends_points_into_the_file_that_holds_the_mistake(write: Write) -> None:
     write(SMALLEST + "seed: x\n", "base/a.yaml")
     path = write("extends: base/a.yaml\nstart: y\n")
-    assert [str(problem).split(": ")[0] for problem in validate(path)] == ["s.yaml:2:8", "base/a.yaml:4:7"]
+    assert [str(problem).split(": ")[0] for problem in validate(path)] == [
+        "s.yaml:2:8",
+        "base/a.yaml:4:7",
+    ]
 
 
 def test_a_misspelled_key_is_one_mistake(write: Write) -> None:
-    """Also where another word for it is misspelled; and what is really missing beside it is told."""
-    path = write("runfor: 14 days\ndatabases: {crm: {siz: 5 GB, differentail: none}}\nlink: {sharing: fair}\n")
+    """Also where another word for it is misspelled; and what is really missing beside it is
+    told.
+    """
+    path = write(
+        "runfor: 14 days\ndatabases: {crm: {siz: 5 GB, differentail: none}}\nlink: "
+        "{sharing: fair}\n"
+    )
     assert [str(problem) for problem in validate(path)] == [
         "s.yaml:1:1: unknown key 'runfor'; did you mean 'run_for'?",
         "s.yaml:2:19: unknown key 'databases.crm.siz'; did you mean 'size'?",
         "s.yaml:2:30: unknown key 'databases.crm.differentail'; did you mean 'differential'?",
         "s.yaml:3:1: link.bandwidth is missing; write for example 'bandwidth: 200 Mbit/s'",
     ]
-    (told,) = validate(write("extends: nope.yaml\nseed: 3\n"))  # what the base would have held is not asked for
+    # what the base would have held is not asked for
+    (told,) = validate(write("extends: nope.yaml\nseed: 3\n"))
     assert "cannot be read" in told.message
 
 
@@ -368,15 +705,21 @@ def test_paths_and_texts_that_no_file_system_takes(write: Write) -> None:
     assert [str(p) for p in validate(write('extends: "a\\0b"\n' + SMALLEST))] == [
         "s.yaml:1:10: holds the control character U+0000; leave it out"
     ]
-    assert [str(p) for p in validate(write(SMALLEST.replace("GB", 'GB, log_volume: {series: "a\\0b"}')))] == [
-        "s.yaml:2:54: holds the control character U+0000; leave it out"
-    ]
+    assert [
+        str(p) for p in validate(write(SMALLEST.replace("GB", 'GB, log_volume: {series: "a\\0b"}')))
+    ] == ["s.yaml:2:54: holds the control character U+0000; leave it out"]
     assert [str(p) for p in validate(write(SMALLEST + 'description: "\\ud83d"\n'))] == [
         "s.yaml:4:14: holds half a character; write the whole one"
     ]
 
 
-@pytest.mark.parametrize("line", ["events: [{at: 1 h, missing_file: crm}]", "faults: {missing_file: {rate: 1 per week, database: crm}}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "events: [{at: 1 h, missing_file: crm}]",
+        "faults: {missing_file: {rate: 1 per week, database: crm}}",
+    ],
+)
 def test_what_is_done_to_logs_needs_some(write: Write, line: str) -> None:
     path = write(SMALLEST.replace("size: 500 GB", "size: 500 GB, log: none") + line + "\n")
     (problem,) = validate(path)
@@ -396,7 +739,9 @@ def test_names_of_databases(write: Write) -> None:
 def test_a_link_that_loses_everything_is_refused(write: Write) -> None:
     path = write(SMALLEST)
     (told,) = validate(path, ["link.loss=100 %"])
-    assert str(told).endswith("link.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage")
+    assert str(told).endswith(
+        "link.loss: at a loss of 100 % nothing arrives; write less, or an event link_outage"
+    )
     assert validate(path, ["link.loss=99.9 %"]) == []
 
 
@@ -405,11 +750,31 @@ def test_a_link_that_loses_everything_is_refused(write: Write) -> None:
     [
         ("lose: site", "lose: site", "lose would change nothing: event 1 has taken the site"),
         ("lose: host", "lose: database", "lose would change nothing: event 1 has taken the host"),
-        ("lose: database", "lose: {what: database, database: crm}", "lose would change nothing: event 1 has taken the database"),
-        ("lose: site", "index_maintenance: {database: crm, log: 1 GB}", "index_maintenance would change nothing: event 1 has taken the site"),
-        ("lose: host", "backup_cut_off: crm", "backup_cut_off would change nothing: event 1 has taken the host"),
-        ("lose: {what: host, machine: sql1}", "recovery_model: {database: crm, duration: 5 min}", "recovery_model would change nothing: event 1 has taken the host"),
-        ("lose: {what: database, database: crm}", "paused_backups: {database: crm, duration: 5 min}", "paused_backups would change nothing: event 1 has taken the database"),
+        (
+            "lose: database",
+            "lose: {what: database, database: crm}",
+            "lose would change nothing: event 1 has taken the database",
+        ),
+        (
+            "lose: site",
+            "index_maintenance: {database: crm, log: 1 GB}",
+            "index_maintenance would change nothing: event 1 has taken the site",
+        ),
+        (
+            "lose: host",
+            "backup_cut_off: crm",
+            "backup_cut_off would change nothing: event 1 has taken the host",
+        ),
+        (
+            "lose: {what: host, machine: sql1}",
+            "recovery_model: {database: crm, duration: 5 min}",
+            "recovery_model would change nothing: event 1 has taken the host",
+        ),
+        (
+            "lose: {what: database, database: crm}",
+            "paused_backups: {database: crm, duration: 5 min}",
+            "paused_backups would change nothing: event 1 has taken the database",
+        ),
         ("lose: site", "corrupt_at_rest: crm", ""),
         ("lose: database", "lose: host", ""),
         ("lose: host", "lose: site", ""),
@@ -419,8 +784,12 @@ def test_a_link_that_loses_everything_is_refused(write: Write) -> None:
         ("lose: site", "link_outage: 5 min", ""),
     ],
 )
-def test_what_befalls_a_primary_that_is_gone_is_refused(write: Write, first: str, second: str, told: str) -> None:
+def test_what_befalls_a_primary_that_is_gone_is_refused(
+    write: Write, first: str, second: str, told: str
+) -> None:
     path = write(SMALLEST + f"events:\n  - {{at: 2 h, {first}}}\n  - {{at: 3 h, {second}}}\n")
-    found = [str(p).split(": ", 2)[-1] for p in validate(path, ["after_failover.new_secondary=none"])]
+    found = [
+        str(p).split(": ", 2)[-1] for p in validate(path, ["after_failover.new_secondary=none"])
+    ]
     assert validate(path) == []  # the second meets the new primary
     assert found == ([f"{told}; write an earlier instant, or leave it out"] if told else [])

@@ -1,4 +1,6 @@
-"""The JSON Schema accepts what loads, marks what does not, and tells defaults with their sources."""
+"""The JSON Schema accepts what loads, marks what does not, and tells defaults with their
+sources.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("text", [SMALLEST, NIGHTLY, EVERYTHING, *library()])
 def test_it_accepts_what_loads(write: Write, text: str) -> None:
-    text = text.replace("serial: yes", "serial: true").replace("approves: no", "approves: false")  # what editors offer
+    # what editors offer
+    text = text.replace("serial: yes", "serial: true").replace("approves: no", "approves: false")
     load_scenario(write(text))
     assert [error.message for error in VALIDATOR.iter_errors(_as_an_editor_reads(text))] == []
     resolved = dump_resolved(load_scenario(write(text)))
@@ -91,7 +94,9 @@ def test_defaults_and_sources_are_told() -> None:
 def test_every_kind_is_there() -> None:
     words = SCHEMA["properties"]["events"]["items"]["properties"]
     assert set(words) == {"at", *(kind.name for kind in KINDS)}
-    assert set(SCHEMA["properties"]["faults"]["properties"]) == {kind.name for kind in KINDS if kind.drawable}
+    assert set(SCHEMA["properties"]["faults"]["properties"]) == {
+        kind.name for kind in KINDS if kind.drawable
+    }
 
 
 def test_defaults_are_of_the_type_that_the_schema_asks_for() -> None:
@@ -102,7 +107,9 @@ def test_defaults_are_of_the_type_that_the_schema_asks_for() -> None:
             return []
         kinds = {"integer": int, "boolean": bool, "string": str}
         value, kind = part.get("default"), kinds.get(str(part.get("type")))
-        mine = [part] if value is not None and kind is not None and not isinstance(value, kind) else []
+        mine = (
+            [part] if value is not None and kind is not None and not isinstance(value, kind) else []
+        )
         return mine + [x for child in part.values() for x in wrong(child)]
 
     assert wrong(json_schema()) == []

@@ -1,4 +1,6 @@
-"""What scenario files mean: every field in its integer unit, times in their zones, extends, --set, other words."""
+"""What scenario files mean: every field in its integer unit, times in their zones, extends, --set,
+other words.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
     assert (scenario.start_utc_us, scenario.time_zone) == (MONDAY_UTC_US, "UTC")
     assert (scenario.run_for_us, scenario.measure_from_us) == (14 * DAY, 0)
     (crm,) = scenario.databases
-    assert (crm.name, crm.size_bytes, crm.machine, crm.seeded, crm.serial) == ("crm", 500 * 10**9, "sql1", True, False)
+    assert (crm.name, crm.size_bytes, crm.machine, crm.seeded, crm.serial) == (
+        "crm",
+        500 * 10**9,
+        "sql1",
+        True,
+        False,
+    )
     assert crm.full == Schedule("weekly", weekday=6, at_us=H)
     assert crm.incremental == Schedule("daily", at_us=H)
     assert crm.log == Schedule("every", interval_us=5 * MIN)
@@ -31,10 +39,21 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
     assert (crm.transactions_num, crm.transactions_den_us) == (10, S)
     assert scenario.primary.log == BackupCost(S, 169_000_000)
     assert scenario.primary.full == scenario.primary.incremental == BackupCost(5 * S, 191_000_000)
-    assert (scenario.link.bandwidth_bit_s, scenario.link.rtt_us, scenario.link.loss_ppb) == (200_000_000, 30_000, 0)
+    assert (scenario.link.bandwidth_bit_s, scenario.link.rtt_us, scenario.link.loss_ppb) == (
+        200_000_000,
+        30_000,
+        0,
+    )
     assert (scenario.replication.slots, scenario.replication.staging_bytes) == (16, 4096 * 2**20)
-    assert (scenario.replication.resume_above_bytes, scenario.replication.delta_ppm) == (65536, 1_000_000)
-    assert (scenario.replay.attempts, scenario.replay.age_us, scenario.replay.retry_us) == (3, 15 * MIN, 5 * MIN)
+    assert (scenario.replication.resume_above_bytes, scenario.replication.delta_ppm) == (
+        65536,
+        1_000_000,
+    )
+    assert (scenario.replay.attempts, scenario.replay.age_us, scenario.replay.retry_us) == (
+        3,
+        15 * MIN,
+        5 * MIN,
+    )
     assert (scenario.replay.window_us, scenario.replay.critical_after_us) == (15 * MIN, 30 * MIN)
     assert (scenario.heartbeat.every_us, scenario.heartbeat.own_path) == (10 * S, True)
     assert scenario.failover.answers_in == Law("lognormal", 4 * MIN, 20 * MIN)
@@ -52,7 +71,10 @@ def test_each_default_has_a_source_and_is_used(write: Write) -> None:
         assert source and node.source == source, path
         assert isinstance(node.value, list | dict) or node.value == text.strip('"'), path
     for path, source in DERIVED:
-        assert tree.at(tuple("crm" if step == "*" else step for step in path.split("."))).source == source
+        assert (
+            tree.at(tuple("crm" if step == "*" else step for step in path.split("."))).source
+            == source
+        )
     assert len({path for path, _, _ in DEFAULTS}) == len(DEFAULTS)
 
 
@@ -74,11 +96,20 @@ def test_laws(write: Write, text: str, law: Law) -> None:
     ("text", "schedule"),
     [
         ("weekly Sun 01:00", Schedule("weekly", weekday=6, at_us=H, zone="Europe/Berlin")),
-        ("weekly monday 23:59:59", Schedule("weekly", weekday=0, at_us=DAY - S, zone="Europe/Berlin")),
+        (
+            "weekly monday 23:59:59",
+            Schedule("weekly", weekday=0, at_us=DAY - S, zone="Europe/Berlin"),
+        ),
         ("daily 01:30 UTC", Schedule("daily", at_us=90 * MIN, zone="UTC")),
-        ("{at: daily 01:30, zone: America/New_York}", Schedule("daily", at_us=90 * MIN, zone="America/New_York")),
+        (
+            "{at: daily 01:30, zone: America/New_York}",
+            Schedule("daily", at_us=90 * MIN, zone="America/New_York"),
+        ),
         ("every 15 min", Schedule("every", interval_us=15 * MIN, zone="Europe/Berlin")),
-        ("every 1 h offset 2 min", Schedule("every", interval_us=H, offset_us=2 * MIN, zone="Europe/Berlin")),
+        (
+            "every 1 h offset 2 min",
+            Schedule("every", interval_us=H, offset_us=2 * MIN, zone="Europe/Berlin"),
+        ),
         ("none", Schedule("none", zone="Europe/Berlin")),
     ],
 )
@@ -106,17 +137,33 @@ def test_schedules(write: Write, text: str, schedule: Schedule) -> None:
 )
 def test_instants(write: Write, at: str, us: int) -> None:
     """The run starts on a Monday at 08:00 in Berlin, 07:00 UTC."""
-    text = SMALLEST + f"start: 2026-01-05 08:00\ntime_zone: Europe/Berlin\nevents: [{{at: '{at}', lose: site}}]\n"
+    text = (
+        SMALLEST
+        + f"start: 2026-01-05 08:00\ntime_zone: Europe/Berlin\nevents: [{{at: '{at}', lose: "
+        f"site}}]\n"
+    )
     scenario = load_scenario(write(text))
     assert scenario.start_utc_us == MONDAY_UTC_US + 7 * H
     assert scenario.events[0].at_us == us
 
 
 def test_instants_cross_a_clock_change(write: Write) -> None:
-    """Berlin goes from 02:00 to 03:00 on Sunday 2026-03-29: that day has 23 h, and 02:30 is 03:30."""
-    events = "events: [{at: Sun 01:59, manager_crash: {}}, {at: Sun 02:30, manager_crash: {}}, {at: Sun 03:30, manager_crash: {}}, {at: day 3 00:00, lose: site}]"
-    scenario = load_scenario(write(SMALLEST + f"start: 2026-03-28\ntime_zone: Europe/Berlin\n{events}\n"))
-    assert [event.at_us - DAY for event in scenario.events] == [119 * MIN, 150 * MIN, 150 * MIN, 23 * H]
+    """Berlin goes from 02:00 to 03:00 on Sunday 2026-03-29: that day has 23 h, and 02:30 is
+    03:30.
+    """
+    events = (
+        "events: [{at: Sun 01:59, manager_crash: {}}, {at: Sun 02:30, manager_crash: {}}, "
+        "{at: Sun 03:30, manager_crash: {}}, {at: day 3 00:00, lose: site}]"
+    )
+    scenario = load_scenario(
+        write(SMALLEST + f"start: 2026-03-28\ntime_zone: Europe/Berlin\n{events}\n")
+    )
+    assert [event.at_us - DAY for event in scenario.events] == [
+        119 * MIN,
+        150 * MIN,
+        150 * MIN,
+        23 * H,
+    ]
 
 
 def test_log_volumes(write: Write) -> None:
@@ -150,11 +197,18 @@ databases:
 
 
 def test_a_recorded_series_of_a_real_server(write: Write) -> None:
-    recorded = Path(__file__).resolve().parents[2] / "../shared/data/dbatools/diffissues_5min_log_bytes.csv"
+    recorded = (
+        Path(__file__).resolve().parents[2]
+        / "../shared/data/dbatools/diffissues_5min_log_bytes.csv"
+    )
     if not recorded.exists():
-        pytest.skip("the recorded series is not here: ../shared/data/dbatools/diffissues_5min_log_bytes.csv")
+        pytest.skip(
+            "the recorded series is not here: ../shared/data/dbatools/diffissues_5min_log_bytes.csv"
+        )
     write(recorded.read_text(encoding="utf-8"), "real.csv")
-    (database,) = load_scenario(write(SMALLEST.replace("GB", "GB, log_volume: {series: real.csv}"))).databases
+    (database,) = load_scenario(
+        write(SMALLEST.replace("GB", "GB, log_volume: {series: real.csv}"))
+    ).databases
     assert len(database.log_volume.series_bytes) == 779
     assert max(database.log_volume.series_bytes) == 3_553_248_256
 
@@ -188,7 +242,9 @@ faults:
 
 
 def test_sla(write: Write) -> None:
-    mapping = load_scenario(write(SMALLEST + "sla: {rpo: at most 15 min, exposure.above_15_min: at most 0.1 %}\n")).sla
+    mapping = load_scenario(
+        write(SMALLEST + "sla: {rpo: at most 15 min, exposure.above_15_min: at most 0.1 %}\n")
+    ).sla
     assert [(line.id, line.measure, line.at_most, line.bound) for line in mapping] == [
         ("data_loss", "data_loss", True, 15 * MIN),
         ("exposure.above_15_min", "exposure.above_15_min", True, 1000),
@@ -200,7 +256,10 @@ sla:
   - {exposure.p99: at least 1 s, database: crm}
 """
     listed = load_scenario(write(SMALLEST + lines)).sla
-    assert [(line.id, line.measure, line.at_most, line.bound, line.database, line.line) for line in listed] == [
+    assert [
+        (line.id, line.measure, line.at_most, line.bound, line.database, line.line)
+        for line in listed
+    ] == [
         ("told", "alerts_missed", True, 0, "", 5),
         ("outage", "outage", True, 30 * MIN, "", 6),
         ("exposure.p99 crm", "exposure.p99", False, S, "crm", 7),
@@ -231,7 +290,10 @@ sla: {data_loss: at most 2 min}
     assert (scenario.failover.fence_us, scenario.failover.approves) == (S, False)
     assert scenario.failover.answers_in == Law("exponential", 3 * MIN)
     assert [event.kind for event in scenario.events] == ["link_outage"]
-    assert [(line.measure, line.bound) for line in scenario.sla] == [("data_loss", 2 * MIN), ("outage", H)]
+    assert [(line.measure, line.bound) for line in scenario.sla] == [
+        ("data_loss", 2 * MIN),
+        ("outage", H),
+    ]
 
 
 def test_a_series_is_found_beside_the_file_that_names_it(write: Write) -> None:
@@ -254,7 +316,10 @@ def test_overrides(write: Write) -> None:
     ]
     scenario = load_scenario(path, overrides, seed=8)
     assert (scenario.link.loss_ppb, scenario.seed, scenario.name) == (10_000_000, 8, "x = y")
-    assert (scenario.databases[0].incremental.kind, scenario.databases[0].log.interval_us) == ("none", H)
+    assert (scenario.databases[0].incremental.kind, scenario.databases[0].log.interval_us) == (
+        "none",
+        H,
+    )
     assert scenario.events[0].params.duration == Law("fixed", 2 * MIN)
     assert scenario.failover.answers_in == Law("exponential", 9 * MIN)
     assert (scenario.machines, scenario.databases[0].machine) == (("a", "b"), "a")

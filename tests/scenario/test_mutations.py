@@ -1,4 +1,6 @@
-"""Valid scenarios, damaged at random: each either loads or is refused with a place, never anything else; what loads runs."""
+"""Valid scenarios, damaged at random: each either loads or is refused with a place, never anything
+else; what loads runs.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,81 @@ SHORT, LONG = 300, 3000
 RUN_US = 11 * 3_600_000_000  # of each that loads: faults in the library begin at 10:00
 MOST_SECONDS = 5.0  # one load takes about 0.05 s; a shared machine may be slow
 NASTY = [
-    "", "null", "~", "0", "-1", "1", "5", "0 s", "-3 s", "99999999999999999999 s", "1e9", "0.1", "nan", ".inf", "true", "{}", "[]",
-    "[[[[]]]]", "{a: {b: {c: d}}}", "[1, 2, 3]", "&a [*a]", "*nope", "!!binary aGk=", "!x y", "2026-13-45", "9999-12-31", "0001-01-01", "Feb 30",
-    "day 0 00:00", "day 99999999 00:00", "Tue 25:61", "every 1 us", "every 0 s", "weekly Foo 01:00", "daily 1:1 ../../etc", "100 %", "101 %",
-    "at most", "at least -1", "3 per", "1 per 0 s", "1 per us", "1" * 5000, "a" * 3000, "every " + " " * 3000 + "x", "\u202e\u0000", "\ud7ff", "💥", "'", '"', "crm",
-    "{p50: 1 s}", "{p50: 2 s, p95: 1 s}", "{mean: 0 s}", "{from: 2 s, to: 1 s}", "{series: /}", "{series: '\\0'}", "{series: nope.csv}",
-    "{bytes: x}", "{rate: 9 per us}", "America", "..", "/", "<<: *x", "? a", "- b", "# c", "%YAML 1.1", "---", "...", "\t", ": ", "|", ">",
-]  # fmt: skip
+    "",
+    "null",
+    "~",
+    "0",
+    "-1",
+    "1",
+    "5",
+    "0 s",
+    "-3 s",
+    "99999999999999999999 s",
+    "1e9",
+    "0.1",
+    "nan",
+    ".inf",
+    "true",
+    "{}",
+    "[]",
+    "[[[[]]]]",
+    "{a: {b: {c: d}}}",
+    "[1, 2, 3]",
+    "&a [*a]",
+    "*nope",
+    "!!binary aGk=",
+    "!x y",
+    "2026-13-45",
+    "9999-12-31",
+    "0001-01-01",
+    "Feb 30",
+    "day 0 00:00",
+    "day 99999999 00:00",
+    "Tue 25:61",
+    "every 1 us",
+    "every 0 s",
+    "weekly Foo 01:00",
+    "daily 1:1 ../../etc",
+    "100 %",
+    "101 %",
+    "at most",
+    "at least -1",
+    "3 per",
+    "1 per 0 s",
+    "1 per us",
+    "1" * 5000,
+    "a" * 3000,
+    "every " + " " * 3000 + "x",
+    "\u202e\u0000",
+    "\ud7ff",
+    "💥",
+    "'",
+    '"',
+    "crm",
+    "{p50: 1 s}",
+    "{p50: 2 s, p95: 1 s}",
+    "{mean: 0 s}",
+    "{from: 2 s, to: 1 s}",
+    "{series: /}",
+    "{series: '\\0'}",
+    "{series: nope.csv}",
+    "{bytes: x}",
+    "{rate: 9 per us}",
+    "America",
+    "..",
+    "/",
+    "<<: *x",
+    "? a",
+    "- b",
+    "# c",
+    "%YAML 1.1",
+    "---",
+    "...",
+    "\t",
+    ": ",
+    "|",
+    ">",
+]
 LINE = re.compile(r"(--set .*|[^:\n]+:\d+:\d+): \S.*")
 
 
@@ -47,12 +117,20 @@ def delete(rng: random.Random, text: str) -> str:
 
 def insert(rng: random.Random, text: str) -> str:
     start = rng.randrange(len(text) + 1)
-    return text[:start] + rng.choice([*NASTY, *":{}[],&*#?|-<>=!%@`\"'\n\t\x07\xa0", "  "]) + text[start:]
+    return (
+        text[:start]
+        + rng.choice([*NASTY, *":{}[],&*#?|-<>=!%@`\"'\n\t\x07\xa0", "  "])
+        + text[start:]
+    )
 
 
 def flip(rng: random.Random, text: str) -> str:
     start = rng.randrange(len(text))
-    return text[:start] + chr(rng.choice([rng.randrange(32, 127), rng.randrange(0xD800), 0x1F600])) + text[start + 1 :]
+    return (
+        text[:start]
+        + chr(rng.choice([rng.randrange(32, 127), rng.randrange(0xD800), 0x1F600]))
+        + text[start + 1 :]
+    )
 
 
 def cut(rng: random.Random, text: str) -> str:
@@ -120,7 +198,9 @@ def unit(rng: random.Random, text: str) -> str:
 
 
 def befalls(rng: random.Random, text: str) -> str:
-    """Something inside one line of `events:` or `faults:`, with every field of its kind written out."""
+    """Something inside one line of `events:` or `faults:`, with every field of its kind written
+    out.
+    """
     text = resolved(rng.choice(FAULTS))
     here = text.index("\nevents:") if "\nevents:" in text else text.index("\nfaults:")
     return text[:here] + rng.choice([value, value, key, number, unit, delete])(rng, text[here:])
@@ -135,8 +215,22 @@ def resolved(path: Path) -> str:
 
 
 MUTATIONS: list[Callable[[random.Random, str], str]] = [
-    delete, insert, flip, cut, lines, value, value, value, key, key, number, unit, befalls, befalls, befalls,
-]  # fmt: skip
+    delete,
+    insert,
+    flip,
+    cut,
+    lines,
+    value,
+    value,
+    value,
+    key,
+    key,
+    number,
+    unit,
+    befalls,
+    befalls,
+    befalls,
+]
 
 
 def _mutant(i: int, sources: list[str]) -> str:
@@ -175,7 +269,11 @@ def _check(write: Write, count: int, first: int = 0) -> tuple[int, int]:
 
 def _runs(scenario: Scenario, i: int) -> None:
     """Its first hours, in the model: to the end, and every number can be had."""
-    short = replace(scenario, run_for_us=min(scenario.run_for_us, RUN_US), engine=replace(scenario.engine, kind="model", timing="modelled"))
+    short = replace(
+        scenario,
+        run_for_us=min(scenario.run_for_us, RUN_US),
+        engine=replace(scenario.engine, kind="model", timing="modelled"),
+    )
     if short.measure_from_us >= short.run_for_us:
         short = replace(short, measure_from_us=0)
     summarise(Whole(play(short)))
@@ -186,7 +284,9 @@ def _well_told(error: InputError, text: str, i: int) -> None:
     assert len(set(error.problems)) == len(error.problems), f"mutant {i}"
     for problem in error.problems:
         assert problem.file == "s.yaml", f"mutant {i}"
-        assert 1 <= problem.line <= len(re.split("\r\n|[\r\n\x85\u2028\u2029]", text)) + 1, f"mutant {i}: {problem}"
+        assert 1 <= problem.line <= len(re.split("\r\n|[\r\n\x85\u2028\u2029]", text)) + 1, (
+            f"mutant {i}: {problem}"
+        )
         assert problem.column >= 1, f"mutant {i}: {problem}"
         assert LINE.fullmatch(str(problem)) and len(str(problem)) < 1000, f"mutant {i}: {problem}"
 
@@ -225,5 +325,7 @@ def test_overrides_are_as_robust(write: Write) -> None:
         try:
             load_scenario(path, [override])
         except InputError as error:
-            assert all(problem.line == 0 or problem.file == path for problem in error.problems), override
+            assert all(problem.line == 0 or problem.file == path for problem in error.problems), (
+                override
+            )
             assert all(LINE.fullmatch(str(problem)) for problem in error.problems), override

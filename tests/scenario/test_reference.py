@@ -49,7 +49,11 @@ def test_a_kind_is_shown_with_its_keys_and_examples(capsys: pytest.CaptureFixtur
     assert "site | host | database" in out and "lose: {rate: 1 per week, what: site}" in out
 
 
-@pytest.mark.parametrize(("argv", "hint"), [(["keys", "lnk"], "link"), (["faults", "losse"], "lose")])
-def test_a_slip_of_the_pen_gets_a_hint(argv: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("argv", "hint"), [(["keys", "lnk"], "link"), (["faults", "losse"], "lose")]
+)
+def test_a_slip_of_the_pen_gets_a_hint(
+    argv: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(argv) == 2
     assert f"did you mean {hint}?" in capsys.readouterr().err

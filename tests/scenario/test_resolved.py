@@ -1,4 +1,6 @@
-"""A resolved scenario is complete, says where each default comes from, and is the same scenario when loaded again."""
+"""A resolved scenario is complete, says where each default comes from, and is the same scenario
+when loaded again.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +29,27 @@ def test_loading_it_again_gives_the_same(write: Write, text: str) -> None:
     assert again == scenario
     assert again.resolved == scenario.resolved
     kept, first = (
-        [line for line in text.partition("\nevents:")[0].partition("\nfaults:")[0].splitlines() if "  # default" in line and "the file's name" not in line]
+        [
+            line
+            for line in text.partition("\nevents:")[0].partition("\nfaults:")[0].splitlines()
+            if "  # default" in line and "the file's name" not in line
+        ]
         for text in (dump_resolved(again), resolved)
     )
-    assert [line for line in first if line not in kept] == []  # what is written out is still said to be a default
+    # what is written out is still said to be a default
+    assert [line for line in first if line not in kept] == []
 
 
 def test_every_default_is_there_with_its_source(write: Write) -> None:
     lines = dump_resolved(load_scenario(write(SMALLEST))).splitlines()
     told = [line.split("  # default: ") for line in lines if "# default: " in line]
     quoted = {"start": '"2026-01-05"'}  # a text, to every reader of YAML
-    expected = [(path.split(".")[-1], quoted.get(path, text), source) for path, text, source in DEFAULTS]
+    expected = [
+        (path.split(".")[-1], quoted.get(path, text), source) for path, text, source in DEFAULTS
+    ]
     assert sorted(
-        (line.strip().split(": ")[0], line.strip().split(": ", 1)[1], source) for line, source in told
+        (line.strip().split(": ")[0], line.strip().split(": ", 1)[1], source)
+        for line, source in told
     ) == sorted(
         [
             *expected,
@@ -76,12 +86,39 @@ def test_it_can_be_sent_to_another_process(write: Write) -> None:
 
 
 ALL_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
-    ["null", "~", "true", "", " ", "a: b", "a #b", "- a", "[a", "{", "'", '"', "\\", "&a", "*a", "!a", "%a", "@a", "1:30", "---", "...", "\ufeff", "\x85", "a\n\nb"]
-)  # fmt: skip
+    [
+        "null",
+        "~",
+        "true",
+        "",
+        " ",
+        "a: b",
+        "a #b",
+        "- a",
+        "[a",
+        "{",
+        "'",
+        '"',
+        "\\",
+        "&a",
+        "*a",
+        "!a",
+        "%a",
+        "@a",
+        "1:30",
+        "---",
+        "...",
+        "\ufeff",
+        "\x85",
+        "a\n\nb",
+    ]
+)
 
 
 def may_stand_in_a_scenario(text: str) -> bool:
-    """Texts that act on terminals are refused when they are read, and so are lines where one is enough."""
+    """Texts that act on terminals are refused when they are read, and so are lines where one is
+    enough.
+    """
     return not wrong_character(text) and "\n" not in text
 
 
@@ -106,7 +143,9 @@ def test_any_text_survives_being_written(text: str) -> None:
 @settings(deadline=None, max_examples=30)
 @given(
     st.text(
-        st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Co", "Cn"]), min_size=1, max_size=40
+        st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Co", "Cn"]),
+        min_size=1,
+        max_size=40,
     ).filter(str.strip)
 )
 def test_any_database_name_survives(name: str) -> None:

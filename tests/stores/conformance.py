@@ -1,6 +1,8 @@
-"""The suite that every store behind the port must pass, whatever it is made of (dr_sim/stores/port.py).
+"""The suite that every store behind the port must pass, whatever it is made of
+(dr_sim/stores/port.py).
 
-A `Backend` says how one is opened, cut off in the middle of a save, and damaged; what comes of that is asserted here.
+A `Backend` says how one is opened, cut off in the middle of a save, and damaged; what comes of that
+is asserted here.
 """
 
 from __future__ import annotations
@@ -13,9 +15,20 @@ import pytest
 from dr_sim.stores import Store, StoreError
 
 KEYS = (
-    "failover", "attempts/crm/crm_2026_01_05_10_00_00_log_000", "attempts/a b/c", "restored/größe", "header/\ud83d/x", "alert/..", "a/b",
-    "A/B", "/", " ", "\n", "k" * 5000, "attempts/" + "漢" * 128 + "/x",
-)  # fmt: skip
+    "failover",
+    "attempts/crm/crm_2026_01_05_10_00_00_log_000",
+    "attempts/a b/c",
+    "restored/größe",
+    "header/\ud83d/x",
+    "alert/..",
+    "a/b",
+    "A/B",
+    "/",
+    " ",
+    "\n",
+    "k" * 5000,
+    "attempts/" + "漢" * 128 + "/x",
+)
 VALUES = ("1", " ", "\n", '{"chain": [1, 2]}', "ä漢\ud83d", "0" * 100_000)
 UNKNOWN = "written by a later version/of dr_sim"
 
@@ -27,22 +40,28 @@ class Backend(ABC):
 
     @abstractmethod
     def cut_off(self, key: str, value: str) -> Iterator[tuple[str, bool]]:
-        """Every way in which a crash or a loss of power can fall into save(key, value), as words and whether the save had
-        returned before; at each yield it has just happened to the store, which is closed, as it was before."""
+        """Every way in which a crash or a loss of power can fall into save(key, value), as words
+        and whether the save had returned before; at each yield it has just happened to the store,
+        which is closed, as it was before.
+        """
 
     @abstractmethod
     def failing(self, key: str, value: str) -> Iterator[str]:
-        """Every way in which save(key, value) raises StoreError; at each yield it has, and the store is closed."""
+        """Every way in which save(key, value) raises StoreError; at each yield it has, and the
+        store is closed.
+        """
 
     @abstractmethod
     def damages(self) -> dict[str, Callable[[], None]]:
-        """Ways to damage the entry 'a' of a closed store; none only where nothing outlives the process."""
+        """Ways to damage the entry 'a' of a closed store; none only where nothing outlives the
+        process.
+        """
 
     second_opener: str  # 'refused', or 'harmless': it shares nothing with the first
 
 
 class Conformance:
-    # ---- save, load, delete ----------------------------------------------------------------------------------
+    # ---- save, load, delete
     def test_a_new_store_is_empty(self, backend: Backend) -> None:
         store = backend.open()
         assert store.load() == {}
@@ -68,7 +87,9 @@ class Conformance:
             store.save("b", "other")
             assert store.load() == {"a": value, "b": "other"}
 
-    def test_an_empty_value_removes_and_what_is_not_there_may_be_removed(self, backend: Backend) -> None:
+    def test_an_empty_value_removes_and_what_is_not_there_may_be_removed(
+        self, backend: Backend
+    ) -> None:
         store = backend.open()
         store.save("nobody", "")
         store.save("a", "1")
@@ -101,8 +122,10 @@ class Conformance:
         store.close()
         store.close()
 
-    # ---- a save that is cut off, or fails --------------------------------------------------------------------
-    @pytest.mark.parametrize(("old", "new"), [("", "new"), ("old", "new"), ("old", ""), ("o" * 9000, "n" * 70_000)])
+    # ---- a save that is cut off, or fails
+    @pytest.mark.parametrize(
+        ("old", "new"), [("", "new"), ("old", "new"), ("old", ""), ("o" * 9000, "n" * 70_000)]
+    )
     def test_cut_off_anywhere_it_is_the_old_or_the_new_and_the_new_once_it_has_returned(
         self, backend: Backend, old: str, new: str
     ) -> None:
@@ -125,7 +148,9 @@ class Conformance:
             store.close()
         assert seen == {old, new}
 
-    def test_a_save_that_fails_says_so_and_leaves_the_old_or_the_new(self, backend: Backend) -> None:
+    def test_a_save_that_fails_says_so_and_leaves_the_old_or_the_new(
+        self, backend: Backend
+    ) -> None:
         store = backend.open()
         store.save("a", "old")
         store.close()
@@ -138,7 +163,7 @@ class Conformance:
             store.close()
         assert ways or not backend.damages()
 
-    # ---- others ----------------------------------------------------------------------------------------------
+    # ---- others
     def test_a_second_opener_is_refused_or_harmless(self, backend: Backend) -> None:
         first = backend.open()
         first.save("a", "1")
@@ -151,7 +176,7 @@ class Conformance:
         first.save("a", "3")
         first.close()
 
-    # ---- damage ----------------------------------------------------------------------------------------------
+    # ---- damage
     def test_a_damaged_entry_is_told_once_and_never_guessed(self, backend: Backend) -> None:
         for how, damage in backend.damages().items():
             store = backend.open()

@@ -14,9 +14,11 @@ from dr_sim.stores.file import Disk, encode, file_name
 from .conformance import Backend, Conformance
 
 
-# ---- memory ----------------------------------------------------------------------------------------------------------
+# ---- memory
 class MemoryBackend(Backend):
-    """It lives as long as the process does, and so as what is simulated in it: a crash falls before a save or after it."""
+    """It lives as long as the process does, and so as what is simulated in it: a crash falls before
+    a save or after it.
+    """
 
     second_opener = "harmless"
 
@@ -49,14 +51,16 @@ class MemoryBackend(Backend):
         return {}
 
 
-# ---- a folder --------------------------------------------------------------------------------------------------------
+# ---- a folder
 class PowerCut(BaseException):
     """No code of the store may survive it."""
 
 
 class UnsafeDisk(Disk):
-    """A disk that keeps nothing it was not told to force: at the cut, bytes and names that have not been forced are lost, or
-    not, as `fate` says. cut_at: the number of the step before which the power goes; in_part: in the middle of that step."""
+    """A disk that keeps nothing it was not told to force: at the cut, bytes and names that have not
+    been forced are lost, or not, as `fate` says. cut_at: the number of the step before which the
+    power goes; in_part: in the middle of that step.
+    """
 
     def __init__(self, cut_at: int = -1, in_part: bool = False, fails: bool = False) -> None:
         self.cut_at = cut_at
@@ -101,7 +105,9 @@ class UnsafeDisk(Disk):
         super().rename(old, new)
         if old in self.unforced:
             self.unforced[new] = self.unforced.pop(old)
-        self.undo.append(lambda: new.unlink() if before is None else new.write_bytes(before) and None)
+        self.undo.append(
+            lambda: new.unlink() if before is None else new.write_bytes(before) and None
+        )
 
     def remove(self, path: Path) -> None:
         self._step()
@@ -114,7 +120,12 @@ class UnsafeDisk(Disk):
         for path, data in self.unforced.items():
             if path.exists():
                 half = data[: len(data) // 2]
-                kept = {"all": data, "none": b"", "half": half, "zeros": half + bytes(len(data) - len(half))}
+                kept = {
+                    "all": data,
+                    "none": b"",
+                    "half": half,
+                    "zeros": half + bytes(len(data) - len(half)),
+                }
                 path.write_bytes(kept[bytes_kept])
         if not names_kept:
             for undo in reversed(self.undo):
@@ -122,7 +133,8 @@ class UnsafeDisk(Disk):
 
 
 FATES = list(itertools.product((True, False), ("all", "none", "half", "zeros")))
-STEPS = 4  # of a save: write, force, rename, force the folder; of a removal: remove, force the folder
+# of a save: write, force, rename, force the folder; of a removal: remove, force the folder
+STEPS = 4
 
 
 class FolderBackend(Backend):
@@ -147,7 +159,10 @@ class FolderBackend(Backend):
                 pass
             store.close()
             disk.lose(*fate)
-            yield f"step {step} of {disk.steps}, in part {in_part}, names and bytes kept {fate}", returned
+            yield (
+                f"step {step} of {disk.steps}, in part {in_part}, names and bytes kept {fate}",
+                returned,
+            )
 
     def failing(self, key: str, value: str) -> Iterator[str]:
         for step, in_part in itertools.product(range(STEPS), (False, True)):
@@ -175,7 +190,9 @@ class FolderBackend(Backend):
             "of another format": change(lambda data: data.replace(b"entry 1", b"entry 2")),
         }
         for place in (0, 20, 50, 60, 3000):  # magic, hash, JSON's brackets, the value
-            ways[f"a bit at {place}"] = change(lambda d, i=place: d[:i] + bytes([d[i] ^ 1]) + d[i + 1 :])  # type: ignore[misc]
+            ways[f"a bit at {place}"] = change(
+                lambda d, i=place: d[:i] + bytes([d[i] ^ 1]) + d[i + 1 :]
+            )  # type: ignore[misc]
         return ways
 
 

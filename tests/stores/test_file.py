@@ -1,4 +1,6 @@
-"""The store in a folder, in its own ways: locks that end with their process, leftovers, folders that cannot be used."""
+"""The store in a folder, in its own ways: locks that end with their process, leftovers, folders
+that cannot be used.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,13 @@ while True:
 """
 
 
-def test_killed_at_any_instant_it_keeps_what_it_had_saved_and_lets_go_of_the_lock(tmp_path: Path) -> None:
+def test_killed_at_any_instant_it_keeps_what_it_had_saved_and_lets_go_of_the_lock(
+    tmp_path: Path,
+) -> None:
     for _ in range(3):
-        child = subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(20)]
         assert lines[0] == "ready\n"
@@ -75,27 +81,37 @@ def test_all_damage_is_one_error(tmp_path: Path) -> None:
             store.save(key, key)
         (tmp_path / file_name("a")).write_bytes(b"")
         (tmp_path / file_name("b")).replace(tmp_path / file_name("c"))
-        with pytest.raises(StoreError, match=r"^2 of 2 entries of the store in .* cannot be trusted, first [0-9a-f]{32}\.entry: "):
+        with pytest.raises(
+            StoreError,
+            match=r"^2 of 2 entries of the store in .* cannot be trusted, first "
+            r"[0-9a-f]{32}\.entry: ",
+        ):
             store.load()
         with pytest.raises(StoreError, match="it holds the entry of another key, 'b'"):
             store.get("c")
 
 
 def test_the_documented_way_to_live_without_the_simulation(tmp_path: Path) -> None:
-    """Two lives: the second resumes from what the first has saved, and a log is read once more, not for the first time."""
+    """Two lives: the second resumes from what the first has saved, and a log is read once more, not
+    for the first time.
+    """
     page = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def live(" in c]
     names: dict[str, Any] = {}
     exec(code, names)
     scenario = tmp_path / "mine.yaml"
-    scenario.write_text("run_for: 1 day\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 100 Mbit/s}\n")
+    scenario.write_text(
+        "run_for: 1 day\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 100 Mbit/s}\n"
+    )
     log = "crm_2026_01_05_10_00_00_log_000"
     header = BackupHeader("crm", 1, Kind.LOG, 1, 100, 200, 1, 1, 0, 1, 0, 0, 0, nominal_bytes=100)
     for life in (1, 2):
         hands = Hands(life, log, header)
         with pytest.raises(EOFError):
             names["live"](hands, str(scenario), str(tmp_path / "store"))
-        assert [c for c in hands.commands if isinstance(c, commands.Restore)] == [commands.Restore("crm", log, False)]
+        assert [c for c in hands.commands if isinstance(c, commands.Restore)] == [
+            commands.Restore("crm", log, False)
+        ]
         with FileStore(tmp_path / "store") as store:
             assert store.get(f"attempts/crm/{log}") == store.get("incarnation") == str(life)
 
@@ -104,7 +120,13 @@ class Hands:
     """An engine that stands before a log that has landed, and that dies when it is handed over."""
 
     def __init__(self, life: int, log: str, header: BackupHeader) -> None:
-        crm = {"fork": 1, "redo_lsn": 100, "differential_base_lsn": 1, "restoring": True, "exists": True}
+        crm = {
+            "fork": 1,
+            "redo_lsn": 100,
+            "differential_base_lsn": 1,
+            "restoring": True,
+            "exists": True,
+        }
         there = json.dumps({"crm": [[log, 0, 100]]})
         self.events: list[events.Event] = [
             events.Inventory(0, 0, life, json.dumps({"crm": crm}), there, "{}"),

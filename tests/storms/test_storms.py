@@ -1,8 +1,10 @@
-"""Swarm tests: scenarios drawn at random, options and faults alike, run through the whole of dr_sim.
+"""Swarm tests: scenarios drawn at random, options and faults alike, run through the whole of
+dr_sim.
 
-Whatever happens in them, no invariant may break, the recorded events must give the recorded commands again, every
-number must be had, every ledger must add up, a planned failover must lose nothing, who is not allowed to must not
-fail over, and every lasting danger must be told. Then the same with real database files: SQLite must tell the same story as the model, row by row.
+Whatever happens in them, no invariant may break, the recorded events must give the recorded
+commands again, every number must be had, every ledger must add up, a planned failover must lose
+nothing, who is not allowed to must not fail over, and every lasting danger must be told. Then the
+same with real database files: SQLite must tell the same story as the model, row by row.
 """
 
 from __future__ import annotations
@@ -42,40 +44,59 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
 
 
 def everyone_was_told(seed: int, journal: Journal, spec: Scenario) -> None:
-    """S8: every lasting danger is told when it falls due, or, where a log landed so late that the window after it and a retry
-    are not over by then, when they are; unless it is over before. A manager that was dead tells within a retry of its
-    return; what it tells into a dead channel is told as far as it can know."""
-    landed = [(r.entity, r.time_us) for r in journal.rows("truth.landed") if r.values["kind"] == Kind.LOG]
+    """S8: every lasting danger is told when it falls due, or, where a log landed so late that the
+    window after it and a retry are not over by then, when they are; unless it is over before. A
+    manager that was dead tells within a retry of its return; what it tells into a dead channel is
+    told as far as it can know.
+    """
+    landed = [
+        (r.entity, r.time_us) for r in journal.rows("truth.landed") if r.values["kind"] == Kind.LOG
+    ]
     lives = [(r.time_us, r.values["up"]) for r in journal.rows("truth.manager")]
-    deaths = [(t, back) for (t, up), (back, _) in pairwise([*lives, (spec.run_for_us, 1)]) if not up]
+    deaths = [
+        (t, back) for (t, up), (back, _) in pairwise([*lives, (spec.run_for_us, 1)]) if not up
+    ]
     alerts = raised(journal, spec)
     for e in judge(journal, spec).episodes:
         if e.due_us is None:
             continue
         limit, retry_us = danger_us(spec, e.database), spec.replay.retry_us
-        last = max((t for database, t in landed if database == e.database and t < e.due_us), default=0)
+        last = max(
+            (t for database, t in landed if database == e.database and t < e.due_us), default=0
+        )
         deadline = max(e.due_us, last + limit + retry_us)
         for died, back in deaths:
             if died <= deadline and back > e.onset_us:
                 deadline = max(deadline, back + retry_us)
-        answers = [a.time_us for a in alerts if a.database in (e.database, -1) and e.onset_us - limit <= a.time_us <= e.end_us]
+        answers = [
+            a.time_us
+            for a in alerts
+            if a.database in (e.database, -1) and e.onset_us - limit <= a.time_us <= e.end_us
+        ]
         told_us = min(answers, default=e.end_us)
         name = spec.databases[e.database].name
-        assert told_us <= deadline, f"seed {seed}: {name} was in danger from {e.onset_us} on, and nobody was told by {deadline}"
+        assert told_us <= deadline, (
+            f"seed {seed}: {name} was in danger from {e.onset_us} on, and nobody was told "
+            f"by {deadline}"
+        )
 
 
 def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) -> None:
     for n in range(1, failovers + 1):
         for ledger in explain_failover(journal, spec, n):
             if ledger.total_us is not None:
-                assert sum(line.duration_us for line in ledger.lines) == ledger.total_us, f"seed {seed}: {ledger.title}"
+                assert sum(line.duration_us for line in ledger.lines) == ledger.total_us, (
+                    f"seed {seed}: {ledger.title}"
+                )
 
 
 def orders_are_kept(seed: int, journal: Journal, spec: Scenario) -> None:
     orders = [r.values for r in journal.rows("seen.FailoverOrdered")]
     promoted = [r.values for r in journal.rows("truth.promoted")]
     if any(o["operator"] == "mallory" for o in orders):
-        assert [r.values["operator"] for r in journal.rows("seen.RefuseOrder")] == ["mallory"], f"seed {seed}"
+        assert [r.values["operator"] for r in journal.rows("seen.RefuseOrder")] == ["mallory"], (
+            f"seed {seed}"
+        )
     planned = any(o["planned"] and o["operator"] == "dba" for o in orders)
     failed = list(journal.rows("truth.failed", "seen.HeartbeatLost"))
     if planned and not failed and not list(journal.rows("seen.RefuseOrder")):

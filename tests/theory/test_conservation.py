@@ -1,6 +1,8 @@
-"""Every acknowledged byte is restored, landed, in flight, lost or discarded: by hand, and whatever does not add up is found.
+"""Every acknowledged byte is restored, landed, in flight, lost or discarded: by hand, and whatever
+does not add up is found.
 
-That it holds in every run of the library and in the storms is asked there (a run's violations are none).
+That it holds in every run of the library and in the storms is asked there (a run's violations are
+none).
 """
 
 from __future__ import annotations
@@ -54,15 +56,20 @@ def parts(events: str, folder: Path) -> dict[str, int]:
     return {name.removesuffix("_bytes"): n for name, n in found.parts().items() if n}
 
 
-# ---- by hand -----------------------------------------------------------------------------------------------------------
+# ---- by hand
 BY_HAND = {
     "the log cut at the end": ("", {"acknowledged": 7200, "restored": 6900, "in_flight": 300}),
     "held up by an outage": (OUTAGE, {"acknowledged": 7200, "restored": 5700, "in_flight": 1500}),
-    # asked for at 7200: the log cut at 5700 was due at 6900, that of 6000 is at 7201 (its finish counts)
-    "replayed later": ("replay: {delay: 20 min}\n", {"acknowledged": 7200, "restored": 5700, "landed": 1200, "in_flight": 300}),
+    # asked for at 7200: the log cut at 5700 was due at 6900, that of 6000 is at 7201 (its finish
+    # counts)
+    "replayed later": (
+        "replay: {delay: 20 min}\n",
+        {"acknowledged": 7200, "restored": 5700, "landed": 1200, "in_flight": 300},
+    ),
     # the log cut at 4200 was on its way
     "the site is lost": (SITE, {"acknowledged": 4210, "restored": 3900, "lost": 310}),
-    # last heard of at 4210, missed at 4240, given up to fence at 4261, promoted at 4271; users are there at 4331
+    # last heard of at 4210, missed at 4240, given up to fence at 4261, promoted at 4271; users are
+    # there at 4331
     "split brain": (SPLIT, {"acknowledged": 4351, "restored": 3900, "lost": 371, "discarded": 80}),
 }
 
@@ -75,12 +82,16 @@ def test_by_hand(case: str, tmp_path: Path) -> None:
 
 def test_a_log_that_was_truncated_and_is_in_no_backup(tmp_path: Path) -> None:
     """In the primary's data files alone, until an incremental begins a new chain."""
-    assert parts(SIMPLE, tmp_path) == {"acknowledged": 7200 * MB, "restored": 6900 * MB, "in_flight": 300 * MB}
+    assert parts(SIMPLE, tmp_path) == {
+        "acknowledged": 7200 * MB,
+        "restored": 6900 * MB,
+        "in_flight": 300 * MB,
+    }
     t = Tables(World(scenario(SIMPLE, tmp_path)).run())
     assert t["truth.log_truncated"]["first_lsn"].tolist()[0] == 4200 * MB + 1
 
 
-# ---- what does not add up is found -------------------------------------------------------------------------------------
+# ---- what does not add up is found
 EDITS: dict[str, tuple[str, str, str, int, int]] = {  # events, kind, column, row, by how much
     "restored further than it was": ("", "truth.restored", "redo_lsn", -1, 1),
     "less was written than backed up": ("", "truth.commits_total", "user_bytes", 0, -300 * MB - 1),
@@ -114,7 +125,9 @@ def cut_too_early(self: Promotion, file: BackupFile, stop: object = None) -> Non
     self._cut_us[file.database] = file.ends_us - 1_000_000
 
 
-def test_a_wrong_reckoning_of_loss_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_reckoning_of_loss_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And shown: exit code 4, with the violation in the summary."""
     scenario(SITE, tmp_path)
     monkeypatch.setattr(Promotion, "restored", cut_too_early)
@@ -126,9 +139,15 @@ def test_a_wrong_reckoning_of_loss_is_found(tmp_path: Path, monkeypatch: pytest.
     assert violation["detail"].startswith("crm: -1000000 bytes of 4210000000 are unaccounted for")
 
 
-def test_a_log_that_vanishes_untold_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_vanishes_untold_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = Context.note
-    monkeypatch.setattr(Context, "note", lambda self, kind, *row: None if kind == "truth.log_truncated" else told(self, kind, *row))
+    monkeypatch.setattr(
+        Context,
+        "note",
+        lambda self, kind, *row: None if kind == "truth.log_truncated" else told(self, kind, *row),
+    )
     spec = scenario(SIMPLE, tmp_path)
     (found,) = conservation(World(spec).run(), spec)
     assert found.wrong

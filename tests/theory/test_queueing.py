@@ -1,11 +1,13 @@
-"""The shared link against queueing theory: Poisson arrivals at dr_sim/world/sharing.py itself, and Little's law in a run.
+"""The shared link against queueing theory: Poisson arrivals at dr_sim/world/sharing.py itself, and
+Little's law in a run.
 
-FIFO, files of one size: M/D/1, mean wait rho S / (2 (1 - rho)) (Pollaczek 1930, Khinchine 1932). Fair, exponential sizes:
-M/G/1 processor sharing, mean stay S / (1 - rho) whatever the law of the sizes (Kleinrock, 'Queueing Systems' II, 1976,
-4.4). Utilisation is rho in both.
+FIFO, files of one size: M/D/1, mean wait rho S / (2 (1 - rho)) (Pollaczek 1930, Khinchine 1932).
+Fair, exponential sizes: M/G/1 processor sharing, mean stay S / (1 - rho) whatever the law of the
+sizes (Kleinrock, 'Queueing Systems' II, 1976, 4.4). Utilisation is rho in both.
 
-Interval: independent replications, each from an empty link with its first part cut off, one mean each, Student's t over
-the means at 99.9 %: nothing is assumed of how times within a replication hang together. Seeds are fixed.
+Interval: independent replications, each from an empty link with its first part cut off, one mean
+each, Student's t over the means at 99.9 %: nothing is assumed of how times within a replication
+hang together. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ def replication(seed: int, rho: float, sharing: str) -> Means:
 
     def arrive(i: int, at_us: float) -> None:
         arrived.append(agenda.now_us)
-        bits.append(MEAN_BITS if sharing == "fifo" else max(1, round(draw.expovariate(1) * MEAN_BITS)))
+        bits.append(
+            MEAN_BITS if sharing == "fifo" else max(1, round(draw.expovariate(1) * MEAN_BITS))
+        )
         link.start(0, bits[i], CAPACITY_BIT_S, done, i)
         if i + 1 < WARM_UP + ARRIVALS:
             next_us = at_us + draw.expovariate(1) * SERVICE_S / rho * 1e6
@@ -65,7 +69,9 @@ def replication(seed: int, rho: float, sharing: str) -> Means:
     stay_s = sum(ended[i] - arrived[i] for i in late) / ARRIVALS / 1e6
     alone_s = sum(bits[i] for i in late) / ARRIVALS / CAPACITY_BIT_S
     begin_us, end_us = arrived[WARM_UP], arrived[-1]
-    return Means(stay_s - alone_s, stay_s, busy_us(arrived, ended, begin_us, end_us) / (end_us - begin_us))
+    return Means(
+        stay_s - alone_s, stay_s, busy_us(arrived, ended, begin_us, end_us) / (end_us - begin_us)
+    )
 
 
 def busy_us(arrived: list[int], ended: dict[int, int], begin_us: int, end_us: int) -> int:
@@ -119,7 +125,9 @@ def test_wrong_formulas_are_refused() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(("rho", "sharing"), CASES)
 def test_intervals_cover_as_often_as_they_say(rho: float, sharing: str) -> None:
-    """40 intervals of 90 %, on other seeds: as many hold the formula as a binomial law allows, but for 1 in 1,000."""
+    """40 intervals of 90 %, on other seeds: as many hold the formula as a binomial law allows, but
+    for 1 in 1,000.
+    """
     groups, size = 40, 6
     hits = 0
     for group in range(groups):
@@ -129,7 +137,7 @@ def test_intervals_cover_as_often_as_they_say(rho: float, sharing: str) -> None:
     assert hits >= stats.binom.ppf(0.001, groups, 0.90)
 
 
-# ---- Little's law, exactly, in a run -----------------------------------------------------------------------------------
+# ---- Little's law, exactly, in a run
 FLEET = """\
 run_for: 1 day
 seed: 3
@@ -144,19 +152,25 @@ events:
 
 @pytest.mark.parametrize("sharing", ["fair", "fifo", "priority"])
 def test_little_s_law_holds_on_the_link_in_a_run(sharing: str) -> None:
-    """The integral of how many files are on their way is the sum of how long each one was: the first from the states that
-    files go through, the second from the instants of their finish and landing."""
+    """The integral of how many files are on their way is the sum of how long each one was: the
+    first from the states that files go through, the second from the instants of their finish and
+    landing.
+    """
     t = Tables(World(scenario(FLEET, f"link.sharing={sharing}")).run())
     end_us = t["truth.end"]["time_us"][-1].item()
     made, landed = t["truth.backup_finished"], t["truth.landed"]
     at = dict(zip(landed["file"].tolist(), landed["time_us"].tolist(), strict=True))
     files = made["file"].tolist()
-    stays_us = sum(at.get(f, end_us) - begin for f, begin in zip(files, made["time_us"].tolist(), strict=True))
+    stays_us = sum(
+        at.get(f, end_us) - begin for f, begin in zip(files, made["time_us"].tolist(), strict=True)
+    )
     states = t["truth.file_state"]
     words = [t.text(i) for i in states["state"].tolist()]
     under_way: set[int] = set()
     number_us = last_us = arrivals = 0
-    for now_us, file, state in zip(states["time_us"].tolist(), states["file"].tolist(), words, strict=True):
+    for now_us, file, state in zip(
+        states["time_us"].tolist(), states["file"].tolist(), words, strict=True
+    ):
         number_us += len(under_way) * (now_us - last_us)
         last_us = now_us
         if state == "landed":
@@ -167,4 +181,6 @@ def test_little_s_law_holds_on_the_link_in_a_run(sharing: str) -> None:
     number_us += len(under_way) * (end_us - last_us)
     assert number_us == stays_us
     assert arrivals == len(files) > 1_500
-    assert Fraction(number_us, end_us) == Fraction(arrivals, end_us) * Fraction(stays_us, arrivals) > 1
+    assert (
+        Fraction(number_us, end_us) == Fraction(arrivals, end_us) * Fraction(stays_us, arrivals) > 1
+    )

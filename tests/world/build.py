@@ -1,4 +1,6 @@
-"""Small scenarios and worlds for tests: written as users write them, run whole, read from their journals."""
+"""Small scenarios and worlds for tests: written as users write them, run whole, read from their
+journals.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def ran(text: str = ONE, *overrides: str) -> World:
     return built
 
 
-def during(text: str, overrides: tuple[str, ...], *what: tuple[int, Callable[[World], object]]) -> World:
+def during(
+    text: str, overrides: tuple[str, ...], *what: tuple[int, Callable[[World], object]]
+) -> World:
     """A world after its run, in which these things were done at these instants, as a fault is."""
     built = world(text, *overrides)
     for at_us, do in what:
@@ -71,13 +75,16 @@ def rows(journal: Journal, kind: str, *fields: str) -> list[Any]:
 
 
 def violations(journal: Journal) -> list[str]:
-    return [f"{r.values['invariant']}: {r.values['detail']}" for r in journal.rows("truth.violation")]
+    return [
+        f"{r.values['invariant']}: {r.values['detail']}" for r in journal.rows("truth.violation")
+    ]
 
 
 @contextmanager
 def within(cpu_s: int) -> Iterator[None]:
-    """What takes longer fails: a loop without an end is told like any other mistake. By the CPU's clock, which does not
-    mind what else the machine does."""
+    """What takes longer fails: a loop without an end is told like any other mistake. By the CPU's
+    clock, which does not mind what else the machine does.
+    """
 
     def over(*_: object) -> None:
         raise AssertionError(f"no end after {cpu_s} s of CPU time")

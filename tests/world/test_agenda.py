@@ -51,7 +51,9 @@ def test_the_same_place_is_first_come_first_served() -> None:
 
 
 def test_consequences_at_the_same_instant_form_the_next_round() -> None:
-    """A fault at 5 causes a link change at 5: it comes after all that stood at 5 before, END included."""
+    """A fault at 5 causes a link change at 5: it comes after all that stood at 5 before, END
+    included.
+    """
     story = Story()
 
     def fault() -> None:
@@ -83,7 +85,12 @@ def test_rounds_go_on_until_it_is_quiet_and_are_ordered_within() -> None:
 
 def test_a_new_instant_begins_with_a_first_round() -> None:
     story = Story()
-    story.agenda.at(5, Class.JOB, 0, lambda: story.agenda.at(5, Class.JOB, 0, lambda: story.at(6, Class.JOB, 0, "b")))
+    story.agenda.at(
+        5,
+        Class.JOB,
+        0,
+        lambda: story.agenda.at(5, Class.JOB, 0, lambda: story.at(6, Class.JOB, 0, "b")),
+    )
     story.at(6, Class.LINK, 0, "a")
     story.at(6, Class.ALARM, 0, "c")
     story.agenda.run_until(6)
@@ -138,7 +145,11 @@ def test_simpys_own_processes_work_on_it() -> None:
     assert story.told == [(4, "process"), (6, "entry"), (8, "process")]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(list(Class)), st.integers(-1, 3)), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(list(Class)), st.integers(-1, 3)), max_size=30
+    )
+)
 def test_any_heap_of_entries_comes_in_the_order_of_time_class_entity_entry(
     entries: list[tuple[int, Class, int]],
 ) -> None:

@@ -52,18 +52,28 @@ def at(result: Result, record: str, column: str = "file") -> dict[int, int]:
 
 
 def took(result: Result, what: str) -> dict[int, int]:
-    return {r.values["file"]: r.values["duration_us"] for r in result.journal.rows("truth.measured") if r.values["what"] == what}
+    return {
+        r.values["file"]: r.values["duration_us"]
+        for r in result.journal.rows("truth.measured")
+        if r.values["what"] == what
+    }
 
 
 def test_every_backup_and_restore_takes_what_the_clock_said(result: Result) -> None:
-    begun, finished, restored = (at(result, f"truth.{k}") for k in ("backup_begin", "backup_finished", "restored"))
+    begun, finished, restored = (
+        at(result, f"truth.{k}") for k in ("backup_begin", "backup_finished", "restored")
+    )
     for kind, least in (("log", 15), ("full", 2), ("incremental", 3)):
         durations = took(result, f"{kind} backup")
         assert len(durations) >= least
         for file, duration in durations.items():
             if file in finished:
                 assert abs(finished[file] - begun[file] - duration) <= 1 + duration // 1000
-    started = {r.values["file"]: r.time_us for r in result.journal.rows("truth.measured") if r.values["what"] == "log restore"}
+    started = {
+        r.values["file"]: r.time_us
+        for r in result.journal.rows("truth.measured")
+        if r.values["what"] == "log restore"
+    }
     assert len(started) >= 15
     for file, duration in took(result, "log restore").items():
         assert abs(restored[file] - started[file] - duration) <= 1 + duration // 1000
@@ -83,14 +93,24 @@ def test_it_is_a_run_like_any_other(result: Result) -> None:
 def test_a_manager_that_dies_while_a_restore_is_timed_finds_it_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a slow clock: 2 s each for the backup, the hash and the restore, which is under way 6 s after the cut."""
+    """By a slow clock: 2 s each for the backup, the hash and the restore, which is under way 6 s
+    after the cut.
+    """
     monkeypatch.setattr(Clock, "time", lambda self, do: (do(), 2_000_000))
-    crashes = "".join(f"  - {{at: {minute} min 6 s, manager_crash: {{}}}}\n" for minute in (10, 35, 55))
+    crashes = "".join(
+        f"  - {{at: {minute} min 6 s, manager_crash: {{}}}}\n" for minute in (10, 35, 55)
+    )
     result = measured(tmp_path, crashes)
     assert result.summary["violations"] == []
-    assert verify(result.journal, manager_config(result.scenario), result.scenario.start_utc_us).mismatch is None
+    assert (
+        verify(
+            result.journal, manager_config(result.scenario), result.scenario.start_utc_us
+        ).mismatch
+        is None
+    )
     restored = {r.time_us for r in result.journal.rows("truth.restored")}
-    assert restored > {minute * 60_000_000 + 6_000_000 for minute in (10, 35, 55)}  # done, and nobody was told
+    # done, and nobody was told
+    assert restored > {minute * 60_000_000 + 6_000_000 for minute in (10, 35, 55)}
     assert result.summary["failovers"][0]["data_loss_us"] == 0
 
 
@@ -99,14 +119,19 @@ def test_what_is_hashed_by_the_clock_is_the_file_in_its_folders_own_share(
 ) -> None:
     read = Counter[str]()
     agrees = BackupFile.agrees
-    monkeypatch.setattr(BackupFile, "agrees", lambda self, data: (read.update([self.name]), agrees(self, data))[1])
+    monkeypatch.setattr(
+        BackupFile, "agrees", lambda self, data: (read.update([self.name]), agrees(self, data))[1]
+    )
     (tmp_path / "s.yaml").write_text(
-        "run_for: 23 min\ndatabases: {crm: {size: 2 MB, full: none, incremental: none}}\nlink: {bandwidth: 200 Mbit/s}\n"
-        "replication: {groups: {g: {folders: {f: {databases: [crm], primary: //a/b, secondary: //c/d, staging: 1 GB}}}}}\n"
+        "run_for: 23 min\ndatabases: {crm: {size: 2 MB, full: none, incremental: "
+            "none}}\nlink: {bandwidth: 200 Mbit/s}\n"
+        "replication: {groups: {g: {folders: {f: {databases: [crm], primary: //a/b, "
+            "secondary: //c/d, staging: 1 GB}}}}}\n"
         "engine: {kind: sqlite, scale: 100, timing: measured}\n", encoding="utf-8",
     )  # fmt: skip
     run(load_scenario(tmp_path / "s.yaml"))
-    assert len(read) == 4 and set(read.values()) == {4}  # as it lands, by the clock, as it is judged, and as it is restored
+    # as it lands, by the clock, as it is judged, and as it is restored
+    assert len(read) == 4 and set(read.values()) == {4}
 
 
 def test_the_model_takes_no_time_that_could_be_measured(
@@ -116,7 +141,10 @@ def test_the_model_takes_no_time_that_could_be_measured(
     Path("s.yaml").write_text(SCENARIO.replace(", timing: measured", ""), encoding="utf-8")
     assert main(["run", "s.yaml", "--engine", "model", "--timing", "measured"]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("--timing measured: engine.timing: measured takes a real engine") and told.count("\n") == 1
+    assert (
+        told.startswith("--timing measured: engine.timing: measured takes a real engine")
+        and told.count("\n") == 1
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
 
 

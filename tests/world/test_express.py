@@ -1,4 +1,6 @@
-"""The express lane writes what the steps write: the same records to the last bit, and the same world at the end."""
+"""The express lane writes what the steps write: the same records to the last bit, and the same
+world at the end.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations, within
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
-# ---- what a world comes to ----------------------------------------------------------------------------------------------
+# ---- what a world comes to
 def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
     """Everything that an object holds, and what that holds, as plain values."""
     if isinstance(thing, (int, str, bytes, Enum, type(None))):
@@ -43,7 +45,10 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
     if callable(thing):
         return None
     fields = {name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())}
-    return {name: picture(getattr(thing, name), above) for name in sorted(fields | set(getattr(thing, "__dict__", ())))}
+    return {
+        name: picture(getattr(thing, name), above)
+        for name in sorted(fields | set(getattr(thing, "__dict__", ())))
+    }
 
 
 def state_of(world: World) -> dict[str, Any]:
@@ -53,7 +58,8 @@ def state_of(world: World) -> dict[str, Any]:
     for side in (context.primary_files, context.secondary_files):
         files[side is context.primary_files] = {path: side.read(path) for path in sorted(side.data)}
     for file in (f for files in context.by_name for f in files.values()):
-        file.made = file.manifest  # made by now, or for the first time: the same bytes have the same hash
+        # made by now, or for the first time: the same bytes have the same hash
+        file.made = file.manifest
     return {
         "files": files,
         "store": world.hands.store.load(),
@@ -89,7 +95,7 @@ def both_ways(of: Scenario, cpu_s: int = 10) -> World:
     return fast
 
 
-# ---- every scenario of the library ----------------------------------------------------------------------------------------
+# ---- every scenario of the library
 LIBRARY = sorted(p for p in SCENARIOS.rglob("*.yaml") if p.parent.name != "bad_input")
 
 
@@ -140,12 +146,14 @@ def test_a_run_in_pieces_is_the_same_run() -> None:
     assert taken(watched) < len(watched.context.by_name[0])
 
 
-# ---- how a stretch ends, and what comes into it ---------------------------------------------------------------------------
+# ---- how a stretch ends, and what comes into it
 COPIES = "secondary.copy_rate=100 MB/s"
 ENDS: dict[str, tuple[str, ...]] = {
     "the run's end": (),
     "another job": ("databases.crm.full=every 37 min",),
-    "a log that takes until the next": ("databases.crm.log_volume={bytes: 2000000 2000000 2000000 9000000000, interval: 10 min}",),
+    "a log that takes until the next": (
+        "databases.crm.log_volume={bytes: 2000000 2000000 2000000 9000000000, interval: 10 min}",
+    ),
     "no room in the staging area": ("replication.staging=100 MB",),
     "no room at the primary": ("primary.share_capacity=100 MB",),
     "no room at the secondary": ("secondary.share_capacity=100 MB",),
@@ -168,14 +176,24 @@ BEGIN = 30 * MINUTE  # of the log whose steps the alarm is made to meet
 def steps_of_a_log() -> list[int]:
     """When it is cut, finished, landed, hashed and restored."""
     journal = ran(ONE).journal
-    kinds = ("truth.backup_begin", "truth.backup_finished", "truth.landed", "seen.Validated", "truth.restored")
+    kinds = (
+        "truth.backup_begin",
+        "truth.backup_finished",
+        "truth.landed",
+        "seen.Validated",
+        "truth.restored",
+    )
     return [min(t for t in rows(journal, kind) if t >= BEGIN) for kind in kinds]
 
 
 @pytest.mark.parametrize("step", range(5))
 @pytest.mark.parametrize("after_us", [-1, 0, 1])
-def test_the_window_alarm_may_go_off_at_any_step(step: int, after_us: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes off a window after a log has landed: here just before one of the next one's steps, with it or just after."""
+def test_the_window_alarm_may_go_off_at_any_step(
+    step: int, after_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes off a window after a log has landed: here just before one of the next one's steps,
+    with it or just after.
+    """
     steps = steps_of_a_log()
     window_us = steps[step] + after_us - (steps[2] - 3 * 5 * MINUTE)
     points: list[int] = []
@@ -193,7 +211,9 @@ def test_the_window_alarm_may_go_off_at_any_step(step: int, after_us: int, monke
 
 
 def test_a_copy_that_is_no_prefix_is_found_with_the_lane_as_without() -> None:
-    """The witness looks at the state after a stretch alone, and lets nothing begin from one that is wrong already."""
+    """The witness looks at the state after a stretch alone, and lets nothing begin from one that is
+    wrong already.
+    """
 
     def spoil(world: World) -> None:
         world.context.secondary_engine.databases["crm"].restored_digest ^= 1  # type: ignore[attr-defined]
@@ -205,7 +225,8 @@ def test_a_copy_that_is_no_prefix_is_found_with_the_lane_as_without() -> None:
         world.run()
         found.append((violations(world.journal), world.journal.digest()))
     assert found[0] == found[1]
-    assert [text.partition(":")[0] for text in found[0][0]] == ["prefix"] * 17  # of the logs cut from 0:35 to 1:55
+    # of the logs cut from 0:35 to 1:55
+    assert [text.partition(":")[0] for text in found[0][0]] == ["prefix"] * 17
 
 
 def test_a_stretch_that_left_a_wrong_state_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +239,13 @@ def test_a_stretch_that_left_a_wrong_state_would_be_found(monkeypatch: pytest.Mo
     assert violations(ran(ONE).journal)
 
 
-# ---- retention ----------------------------------------------------------------------------------------------------------------
-SHORT = ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h", "databases.crm.full=daily 02:00")
+# ---- retention
+SHORT = (
+    "run_for=3 days",
+    "primary.retention=6 h",
+    "secondary.retention=6 h",
+    "databases.crm.full=daily 02:00",
+)
 
 
 def gone_together(world: World) -> int:
@@ -236,7 +262,11 @@ def test_what_retention_deletes_goes_together_on_both_sides() -> None:
 @pytest.mark.parametrize("limit", ["primary.share_capacity=1 TB", "secondary.share_capacity=1 TB"])
 def test_on_a_limited_disk_files_go_one_by_one(limit: str) -> None:
     """Each may make room that something waits for."""
-    assert 0 < gone_together(both_ways(scenario(ONE, *SHORT, limit))) < gone_together(both_ways(scenario(ONE, *SHORT)))
+    assert (
+        0
+        < gone_together(both_ways(scenario(ONE, *SHORT, limit)))
+        < gone_together(both_ways(scenario(ONE, *SHORT)))
+    )
 
 
 def test_what_waits_for_the_link_stays_and_goes_later() -> None:
@@ -244,21 +274,29 @@ def test_what_waits_for_the_link_stays_and_goes_later() -> None:
     assert gone_together(both_ways(scenario(outage, *SHORT))) > 0
 
 
-# ---- storms -----------------------------------------------------------------------------------------------------------------
+# ---- storms
 DATABASE = st.fixed_dictionaries(
     {
         "size": st.sampled_from(["1 GB", "20 GB"]),
         "log_volume": st.sampled_from(
-            ["20 MB per 5 min", "1 kB per 5 min", "0 B/s", "{mean: 350 KiB/s, profile: business_hours}",
-             "{bytes: 1000 200000000 30 0 0 5, interval: 4 min}", "700 MB per 5 min"]
+            [
+                "20 MB per 5 min",
+                "1 kB per 5 min",
+                "0 B/s",
+                "{mean: 350 KiB/s, profile: business_hours}",
+                "{bytes: 1000 200000000 30 0 0 5, interval: 4 min}",
+                "700 MB per 5 min",
+            ]
         ),
         "full": st.sampled_from(["none", "daily 02:00", "every 90 min offset 4 min"]),
         "differential": st.sampled_from(["none", "daily 01:00", "every 40 min"]),
-        "log": st.sampled_from(["every 5 min", "every 5 min offset 2 min", "every 7 min", "every 15 min", "every 20 s"]),
+        "log": st.sampled_from(
+            ["every 5 min", "every 5 min offset 2 min", "every 7 min", "every 15 min", "every 20 s"]
+        ),
         "serial": st.sampled_from(["yes", "no"]),
         "machine": st.sampled_from(["a", "b"]),
     }
-)  # fmt: skip
+)
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -291,17 +329,29 @@ OPTIONS = st.fixed_dictionaries(
 )
 EVENT = st.sampled_from(
     [
-        "link_outage: 12 min", "packet_loss: {loss: 1 %, duration: 1 h}", "throttle: {to: 500 kbit/s, duration: 40 min}",
-        "partition: {cut: to_secondary, duration: 20 min}", "corrupt_in_transit: DB",
+        "link_outage: 12 min",
+        "packet_loss: {loss: 1 %, duration: 1 h}",
+        "throttle: {to: 500 kbit/s, duration: 40 min}",
+        "partition: {cut: to_secondary, duration: 20 min}",
+        "corrupt_in_transit: DB",
         "older_version: {database: DB, files: 2}",
-        "corrupt_at_rest: {database: DB, files: 3}", "corrupt_at_rest: {database: DB, where: primary, files: 2}",
-        "backup_cut_off: DB", "missing_file: DB", "late_file: {database: DB, by: 17 min, files: 2}",
-        "paused_backups: {database: DB, duration: 30 min}", "manager_crash: {}", "manager_crash: {}",
-        "index_maintenance: {database: DB, log: 900 MB}", "order_failover: dba", "lose: host",
+        "corrupt_at_rest: {database: DB, files: 3}",
+        "corrupt_at_rest: {database: DB, where: primary, files: 2}",
+        "backup_cut_off: DB",
+        "missing_file: DB",
+        "late_file: {database: DB, by: 17 min, files: 2}",
+        "paused_backups: {database: DB, duration: 30 min}",
+        "manager_crash: {}",
+        "manager_crash: {}",
+        "index_maintenance: {database: DB, log: 900 MB}",
+        "order_failover: dba",
+        "lose: host",
         "lose: {what: database, database: DB}",
     ]
-)  # fmt: skip
-EVENTS = st.lists(st.tuples(st.integers(1, 240), st.integers(0, 9_000_000), EVENT, st.integers(0, 2)), max_size=5)
+)
+EVENTS = st.lists(
+    st.tuples(st.integers(1, 240), st.integers(0, 9_000_000), EVENT, st.integers(0, 2)), max_size=5
+)
 
 
 @st.composite
@@ -309,7 +359,9 @@ def storms(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
     databases = draw(st.lists(DATABASE, min_size=1, max_size=3))
     lines = ["run_for: 5 h", "machines: [a, b]", "databases:"]
     for i, fields in enumerate(databases):
-        lines.append(f"  db{i}: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}")
+        lines.append(
+            f"  db{i}: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}"
+        )
     lines += ["link: {bandwidth: 200 Mbit/s}", "events:"]
     for minute, us, what, of in draw(EVENTS):
         name = f"db{of % len(databases)}"
@@ -321,14 +373,17 @@ def storms(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
 
 
 FENCED_THEN_LOST = ONE + "events: [{at: 1 min, order_failover: dba}, {at: 2 min, lose: host}]\n"
-"""The tail is taken when the machine dies: nothing more is written there, not even what was acknowledged before."""
+"""The tail is taken when the machine dies: nothing more is written there, not even what was
+acknowledged before.
+"""
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
 @example((FENCED_THEN_LOST, ()))
 @example((ONE, ("secondary.copy_rate=5 MB/s",)))
-@example((ONE, ("secondary.restore_fixed=299 s",)))  # a log is still on its way when the next is cut
+# a log is still on its way when the next is cut
+@example((ONE, ("secondary.restore_fixed=299 s",)))
 @example((ONE, ("primary.log.fixed=290 s", "link.bandwidth=10 Mbit/s")))
 @example((ONE, ("run_for=3 days", "primary.retention=6 h", "secondary.retention=6 h")))
 def test_any_run_is_alike_with_the_lane_and_without(storm: tuple[str, tuple[str, ...]]) -> None:
@@ -339,6 +394,8 @@ def test_any_run_is_alike_with_the_lane_and_without(storm: tuple[str, tuple[str,
 @pytest.mark.long
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(storms())
-def test_any_run_is_alike_with_the_lane_and_without_at_length(storm: tuple[str, tuple[str, ...]]) -> None:
+def test_any_run_is_alike_with_the_lane_and_without_at_length(
+    storm: tuple[str, tuple[str, ...]],
+) -> None:
     text, overrides = storm
     both_ways(scenario(text, *overrides))

@@ -1,4 +1,6 @@
-"""Heartbeats: when the last was seen, and that one period later the next is missed; flaps in between."""
+"""Heartbeats: when the last was seen, and that one period later the next is missed; flaps in
+between.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from world.build import MINUTE, ONE, SECOND, World, rows, world
 
-TEXT = ONE.replace("run_for: 2 h", "run_for: 10 min") + "heartbeat: {path: data link, every: 10 s}\n"
+TEXT = (
+    ONE.replace("run_for: 2 h", "run_for: 10 min") + "heartbeat: {path: data link, every: 10 s}\n"
+)
 
 
 def flapping(*changes: tuple[float, bool], text: str = TEXT) -> World:
@@ -36,19 +40,26 @@ def told(built: World) -> list[tuple[str, int] | tuple[str, int, int]]:
     ("changes", "expected"),
     [
         ([(12, False)], [("lost", 20, 10)]),
-        ([(10, False)], [("lost", 20, 10)]),  # this instant's beat came through before the path went
+        # this instant's beat came through before the path went
+        ([(10, False)], [("lost", 20, 10)]),
         ([(12, False), (14, True)], []),  # no beat was due meanwhile
-        ([(12, False), (20, True)], [("lost", 20, 10), ("back", 30)]),  # this instant's was missed before it came back
+        # this instant's was missed before it came back
+        ([(12, False), (20, True)], [("lost", 20, 10), ("back", 30)]),
         ([(12, False), (21, True)], [("lost", 20, 10), ("back", 30)]),
-        ([(12, False), (14, True), (16, False)], [("lost", 20, 10)]),  # down, up, down between two beats
+        # down, up, down between two beats
+        ([(12, False), (14, True), (16, False)], [("lost", 20, 10)]),
         ([(12, False), (14, True), (16, False), (18, True)], []),
-        ([(12, False), (25, True), (28, False)], [("lost", 20, 10)]),  # back between two beats only: nobody heard it
+        # back between two beats only: nobody heard it
+        ([(12, False), (25, True), (28, False)], [("lost", 20, 10)]),
         ([(12, False), (25, True), (28, False), (45, True)], [("lost", 20, 10), ("back", 50)]),
         ([(12, False), (45, True), (55, False)], [("lost", 20, 10), ("back", 50), ("lost", 60, 50)]),
-        ([(12, False), (13, False), (45, True)], [("lost", 20, 10)]),  # two reasons, one of them gone
+        # two reasons, one of them gone
+        ([(12, False), (13, False), (45, True)], [("lost", 20, 10)]),
     ],
 )  # fmt: skip
-def test_flaps_of_the_path(changes: list[tuple[float, bool]], expected: list[tuple[str, int]]) -> None:
+def test_flaps_of_the_path(
+    changes: list[tuple[float, bool]], expected: list[tuple[str, int]]
+) -> None:
     assert told(flapping(*changes)) == expected
 
 
@@ -71,13 +82,20 @@ events: [{at: 61 s, lose: {what: host, machine: b}}]
 """
     built = world(text)
     built.run()
-    assert rows(built.journal, "seen.HeartbeatLost", "machine", "last_seen_mono_us") == [(70 * SECOND, "b", MINUTE)]
+    assert rows(built.journal, "seen.HeartbeatLost", "machine", "last_seen_mono_us") == [
+        (70 * SECOND, "b", MINUTE)
+    ]
 
 
-@given(st.lists(st.integers(1, 4_000).map(lambda t: t * SECOND // 10), max_size=8, unique=True).map(sorted))
+@given(
+    st.lists(st.integers(1, 4_000).map(lambda t: t * SECOND // 10), max_size=8, unique=True).map(
+        sorted
+    )
+)
 def test_what_is_told_is_what_someone_who_counts_beats_would_say(flips: list[int]) -> None:
-    """Against a listener who looks at every beat: a beat comes through if the path is up at its instant, where a
-    change at that very instant comes after it."""
+    """Against a listener who looks at every beat: a beat comes through if the path is up at its
+    instant, where a change at that very instant comes after it.
+    """
     expected = []
     silent = False
     for beat in range(10 * SECOND, 600 * SECOND, 10 * SECOND):

@@ -1,4 +1,6 @@
-"""The link: what one stream carries at a loss, and what outages, partitions and throttles leave of it."""
+"""The link: what one stream carries at a loss, and what outages, partitions and throttles leave of
+it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,18 @@ from world.build import MINUTE, ONE, ran, rows, scenario, world
 RTT_US, MSS = 30_000, 1460
 
 
-@pytest.mark.parametrize(("loss_ppb", "mbit_s"), [(100_000, "47"), (1_000_000, "15"), (10_000_000, "4.7")])
+@pytest.mark.parametrize(
+    ("loss_ppb", "mbit_s"), [(100_000, "47"), (1_000_000, "15"), (10_000_000, "4.7")]
+)
 def test_one_stream_carries_what_is_published(loss_ppb: int, mbit_s: str) -> None:
-    """MSS / RTT * 1.22 / sqrt(p) at 30 ms and 1,460 bytes: 47 / 15 / 4.7 Mbit/s at 0.01 / 0.1 / 1 %."""
+    """MSS / RTT * 1.22 / sqrt(p) at 30 ms and 1,460 bytes: 47 / 15 / 4.7 Mbit/s at 0.01 / 0.1 / 1
+    %.
+    """
     cap = stream_cap_bit_s(MSS, RTT_US, loss_ppb)
     digits = 1 if "." in mbit_s else 0
     assert f"{cap / 1e6:.{digits}f}" == mbit_s
-    exact = math.isqrt((MSS * 8 * 122 * 10_000) ** 2 * 10**9 // (RTT_US**2 * loss_ppb))  # in whole numbers throughout
+    # in whole numbers throughout
+    exact = math.isqrt((MSS * 8 * 122 * 10_000) ** 2 * 10**9 // (RTT_US**2 * loss_ppb))
     assert abs(cap - exact) <= 1
 
 
@@ -46,9 +53,18 @@ def test_an_outage_is_down_for_as_long_as_it_says() -> None:
 
 def test_overlapping_outages_end_with_the_last() -> None:
     found = capacity_rows(
-        "{at: 30 min, link_outage: 10 min}", "{at: 35 min, link_outage: 1 min}", "{at: 36 min, partition: 9 min}"
+        "{at: 30 min, link_outage: 10 min}",
+        "{at: 35 min, link_outage: 1 min}",
+        "{at: 36 min, partition: 9 min}",
     )
-    assert [(t // MINUTE, up) for t, up, _ in found] == [(30, 0), (35, 0), (36, 0), (36, 0), (40, 0), (45, 1)]
+    assert [(t // MINUTE, up) for t, up, _ in found] == [
+        (30, 0),
+        (35, 0),
+        (36, 0),
+        (36, 0),
+        (40, 0),
+        (45, 1),
+    ]
 
 
 def test_the_tightest_throttle_counts_while_it_lasts() -> None:
@@ -56,7 +72,12 @@ def test_the_tightest_throttle_counts_while_it_lasts() -> None:
         "{at: 30 min, throttle: {to: 10 Mbit/s, duration: 30 min}}",
         "{at: 40 min, throttle: {to: 20 Mbit/s, duration: 30 min}}",
     )
-    assert [(t // MINUTE, bit_s // 10**6) for t, _, bit_s in found] == [(30, 10), (40, 10), (60, 20), (70, 100)]
+    assert [(t // MINUTE, bit_s // 10**6) for t, _, bit_s in found] == [
+        (30, 10),
+        (40, 10),
+        (60, 20),
+        (70, 100),
+    ]
 
 
 def test_one_way_partitions_take_one_way() -> None:

@@ -1,4 +1,6 @@
-"""Logs of limited size in small worlds: when they are full, what frees them, and the lane beside them."""
+"""Logs of limited size in small worlds: when they are full, what frees them, and the lane beside
+them.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,16 @@ def test_it_is_full_at_the_last_instant_at_which_it_holds_no_more_than_it_may() 
 
 
 def test_only_a_log_backup_frees_it() -> None:
-    w = ran(ONE, *EASY, "databases.crm.log_capacity=60 MB", "databases.crm.full=every 22 min", "databases.crm.log=every 40 min",
-            "run_for=70 min")  # fmt: skip
-    # 60 MB less a byte are written by 15 min; the full of 22 min changes nothing; the log of 40 min takes 6 s
+    w = ran(
+        ONE,
+        *EASY,
+        "databases.crm.log_capacity=60 MB",
+        "databases.crm.full=every 22 min",
+        "databases.crm.log=every 40 min",
+        "run_for=70 min",
+    )
+    # 60 MB less a byte are written by 15 min; the full of 22 min changes nothing; the log of 40 min
+    # takes 6 s
     (full, _), (again, _), (full_2, _), (end, _) = writes(w)
     assert 15 * MINUTE - full in range(16)  # a byte takes 15 us
     assert again == 40 * MINUTE + 6 * SECOND
@@ -45,13 +54,17 @@ def test_the_lane_stops_before_it_is_full(cap: str) -> None:
 
 
 def test_what_is_over_when_the_run_ends_is_ended() -> None:
-    w = ran(ONE, "databases.crm.log_capacity=30 MB", "databases.crm.log=every 60 min", "run_for=30 min")
+    w = ran(
+        ONE, "databases.crm.log_capacity=30 MB", "databases.crm.log=every 60 min", "run_for=30 min"
+    )
     assert [refused for _, refused in writes(w)] == [1, 0]
     assert writes(w)[1][0] == 30 * MINUTE
 
 
 def test_a_cap_of_its_disk_is_one_for_a_while() -> None:
-    """5 MB beyond the 4 MB that it holds at 6 min; the log of 10 min frees it, and the 9 MB it may hold last 135 s."""
+    """5 MB beyond the 4 MB that it holds at 6 min; the log of 10 min frees it, and the 9 MB it may
+    hold last 135 s.
+    """
     back = []
 
     def fill(w: World) -> None:

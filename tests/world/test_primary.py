@@ -1,4 +1,6 @@
-"""The primary's jobs: what they cost, what they skip, what they wait for, and what a job that dies leaves."""
+"""The primary's jobs: what they cost, what they skip, what they wait for, and what a job that dies
+leaves.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def ceil_us(amount: int, rate: int) -> int:
     return -(-amount * SECOND // rate)
 
 
-# ---- logs --------------------------------------------------------------------------------------------------------------
+# ---- logs
 def test_a_log_is_cut_when_its_job_starts_and_takes_what_was_written_since() -> None:
     journal = told(ONE)
     found = backups(journal)
@@ -64,10 +66,16 @@ def test_a_log_that_overruns_its_slot_skips_the_next_and_the_one_after_covers_it
 
 
 def test_paused_jobs_are_skipped_with_the_reason_and_the_next_log_covers_it_all() -> None:
-    journal = told(ONE + "events: [{at: 7 min, paused_backups: {database: crm, duration: 20 min, reason: upgrade}}]\n")
+    journal = told(
+        ONE + "events: [{at: 7 min, paused_backups: {database: crm, duration: 20 min, reason: "
+        "upgrade}}]\n"
+    )
     assert [(t // MINUTE, reason) for t, _, reason in skipped(journal)][:4] == [
-        (10, "paused: upgrade"), (15, "paused: upgrade"), (20, "paused: upgrade"), (25, "paused: upgrade"),
-    ]  # fmt: skip
+        (10, "paused: upgrade"),
+        (15, "paused: upgrade"),
+        (20, "paused: upgrade"),
+        (25, "paused: upgrade"),
+    ]
     first, second = backups(journal)[:2]
     assert second[0] == 30 * MINUTE
     assert second[2] == first[3]
@@ -96,7 +104,7 @@ def test_an_idle_database_makes_empty_logs_on_time() -> None:
     assert len(rows(journal, "truth.landed")) == 23
 
 
-# ---- fulls and incrementals ----------------------------------------------------------------------------------------------
+# ---- fulls and incrementals
 FULL = """\
 run_for: 3 h
 start: 2026-01-04 23:31
@@ -118,14 +126,17 @@ def test_logs_go_on_during_a_full_and_share_the_machines_disk() -> None:
         assert b[1] - b[0] == SECOND + ceil_us(b[4], 150_000_000)
     slowed = sum(b[1] - b[0] - SECOND for b in beside)
     alone = 5 * SECOND + ceil_us(100_000_000_000, FULL_RATE)
-    assert abs(finished - begun - alone - slowed * 41 // 191) < 10  # while a log reads, the full has 150
+    # while a log reads, the full has 150
+    assert abs(finished - begun - alone - slowed * 41 // 191) < 10
 
 
 def test_a_full_holds_all_up_to_its_end_and_moves_the_base() -> None:
     journal = told(FULL)
     ((_, finished, first, last, size),) = backups(journal, Kind.FULL)
     assert size == 100_000_000_000
-    assert (first, last) == tuple(1 - (-20_000_000 * t // (5 * MINUTE)) for t in (FULL_AT, finished))
+    assert (first, last) == tuple(
+        1 - (-20_000_000 * t // (5 * MINUTE)) for t in (FULL_AT, finished)
+    )
     ((begun, _, i_first, i_last, i_size),) = backups(journal, Kind.INCREMENTAL)
     assert begun == FULL_AT + HOUR
     assert i_size == (i_first - first) // 2  # half of the log since the full began
@@ -138,7 +149,9 @@ def test_an_incremental_is_never_larger_than_the_database() -> None:
 
 
 def test_serial_jobs_wait_for_each_other_one_of_a_kind() -> None:
-    """The full takes 8:49 from 0:29; the logs of 0:30 and 0:35 find it running: the first waits, the second is skipped."""
+    """The full takes 8:49 from 0:29; the logs of 0:30 and 0:35 find it running: the first waits,
+    the second is skipped.
+    """
     journal = told(FULL, "databases.crm.serial=yes")
     ((_, finished, *_),) = backups(journal, Kind.FULL)
     waited = [b for b in backups(journal) if b[0] == finished]
@@ -162,14 +175,17 @@ primary: {disk: 10 MB/s}
     assert backups(apart)[0][1] == 5 * MINUTE + SECOND + ceil_us(20_000_000, 10_000_000)
 
 
-# ---- the end of a primary ----------------------------------------------------------------------------------------------------
+# ---- the end of a primary
 @pytest.mark.parametrize("what", ["site", "host", "database"])
 def test_jobs_die_with_the_primary_and_no_more_begin(what: str) -> None:
-    journal = told(ONE + f"events: [{{at: 901.05 s, lose: {what}}}]\n", "failover.operator.approves=no")
+    journal = told(
+        ONE + f"events: [{{at: 901.05 s, lose: {what}}}]\n", "failover.operator.approves=no"
+    )
     assert rows(journal, "truth.backup_cut_off") == [901_050_000]
     assert max(rows(journal, "truth.backup_begin")) == 15 * MINUTE
     (total,) = rows(journal, "truth.commits_total", "commits")
-    assert total[1] == -(-901_050_000 * 10 // SECOND)  # commits that were acknowledged before the loss
+    # commits that were acknowledged before the loss
+    assert total[1] == -(-901_050_000 * 10 // SECOND)
 
 
 def test_one_database_lost_leaves_the_other_at_work() -> None:
@@ -188,23 +204,36 @@ events: [{at: 12 min, lose: {what: database, database: x}}]
 def test_logs_every_second_do_not_make_it_look_at_all_names_it_ever_gave() -> None:
     run = ran(ONE, "databases.crm.log=every 1 s", "run_for=90 min")
     names = [r.values["name"] for r in run.journal.rows("truth.backup_finished")]
-    assert len(names) == len(set(names)) > 2600  # every other one finds the one before it still running
+    # every other one finds the one before it still running
+    assert len(names) == len(set(names)) > 2600
     assert len(run.primary.databases[0].named) <= 1801
 
 
 @pytest.mark.parametrize("seeded", [True, False])
 def test_the_first_log_holds_what_was_written_and_no_byte_more(seeded: bool) -> None:
-    """20 MB are written in five minutes. LSN 0 is no LSN: the range of the first log begins there, its bytes do not."""
+    """20 MB are written in five minutes. LSN 0 is no LSN: the range of the first log begins there,
+    its bytes do not.
+    """
     text = ONE if seeded else ONE.replace("full: none", "seeded: false, full: every 1 min")
-    found = [(r.values["first_lsn"], r.values["last_lsn"], r.values["nominal_bytes"])
-             for r in told(text, "run_for=16 min").rows("truth.backup_finished") if r.values["kind"] == Kind.LOG]  # fmt: skip
+    found = [
+        (r.values["first_lsn"], r.values["last_lsn"], r.values["nominal_bytes"])
+        for r in told(text, "run_for=16 min").rows("truth.backup_finished")
+        if r.values["kind"] == Kind.LOG
+    ]
     assert found == [
-        (0, 20_000_001, 20_000_000), (20_000_001, 40_000_001, 20_000_000), (40_000_001, 60_000_001, 20_000_000),
-    ]  # fmt: skip
+        (0, 20_000_001, 20_000_000),
+        (20_000_001, 40_000_001, 20_000_000),
+        (40_000_001, 60_000_001, 20_000_000),
+    ]
 
 
 def test_a_second_job_that_comes_after_the_tail_finds_a_database_that_is_restoring() -> None:
-    text = ONE + "events: [{at: 43 min, order_failover: {by: dba, planned: true}}, {at: 50 min, second_log_job: {database: crm}}]\n"
+    text = (
+        ONE + "events: [{at: 43 min, order_failover: {by: dba, planned: true}}, {at: 50 min, "
+        "second_log_job: {database: crm}}]\n"
+    )
     journal = told(text, "run_for=1 h")
-    (skipped,) = [why for t, why in rows(journal, "truth.backup_skipped", "words") if t == 50 * MINUTE]
+    (skipped,) = [
+        why for t, why in rows(journal, "truth.backup_skipped", "words") if t == 50 * MINUTE
+    ]
     assert skipped.startswith("927 ") and len(rows(journal, "truth.promoted")) == 1

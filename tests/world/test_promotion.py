@@ -31,15 +31,19 @@ def commits(us: int) -> int:
 
 
 def test_a_split_brain_is_counted_and_what_the_old_primary_took_is_thrown_away() -> None:
-    """Everything goes over one link, which is cut for an hour: the secondary hears nothing, cannot fence, and takes over
-    while the old primary goes on acknowledging, until users have moved."""
+    """Everything goes over one link, which is cut for an hour: the secondary hears nothing, cannot
+    fence, and takes over while the old primary goes on acknowledging, until users have moved.
+    """
     built = told("{at: 41 min, partition: {cut: both, duration: 1 h}}", "heartbeat.path=data link")
     journal = built.journal
     (begun, begins), (ended, ends) = rows(journal, "truth.two_primaries", "begins")
     assert (begins, ends) == (1, 0)
     promoted, lost = one(journal, "truth.promoted", "transactions_lost")
     assert promoted == begun
-    moved = next(t for t, p in rows(journal, "seen.EnterPhase", "phase") if p == "redirecting") + (30 + 99) * SECOND
+    moved = (
+        next(t for t, p in rows(journal, "seen.EnterPhase", "phase") if p == "redirecting")
+        + (30 + 99) * SECOND
+    )
     assert ended == moved
     _, discarded, last_ack = one(journal, "truth.discarded", "transactions", "last_ack_us")
     assert discarded == commits(ended) - commits(begun)
@@ -54,16 +58,24 @@ def test_with_heartbeats_on_a_path_of_their_own_a_cut_link_is_no_reason() -> Non
 
 
 def test_a_fence_that_arrives_works_even_if_nobody_hears_of_it() -> None:
-    """The link passes only towards the primary: it falls silent, is fenced, and the fence's answer is lost."""
-    journal = told("{at: 41 min, partition: {cut: to_secondary, duration: 1 h}}", "heartbeat.path=data link").journal
+    """The link passes only towards the primary: it falls silent, is fenced, and the fence's answer
+    is lost.
+    """
+    journal = told(
+        "{at: 41 min, partition: {cut: to_secondary, duration: 1 h}}", "heartbeat.path=data link"
+    ).journal
     assert {reason for _, reason in rows(journal, "seen.FenceFailed", "reason")} == {"no answer"}
     (fenced, stop), *again = rows(journal, "truth.fenced", "writes_stop")
-    assert stop == 1 and {stopped for _, stopped in again} == {0}, "asked again, there is nothing left to stop"
+    assert stop == 1 and {stopped for _, stopped in again} == {0}, (
+        "asked again, there is nothing left to stop"
+    )
     assert fenced < one(journal, "truth.promoted", "commits")[0]
     assert rows(journal, "truth.two_primaries") == []
 
 
-@pytest.mark.parametrize("sets", [(), ("databases.crm.log_volume=200 MB per 5 min",), ("link.bandwidth=10 Mbit/s",)])
+@pytest.mark.parametrize(
+    "sets", [(), ("databases.crm.log_volume=200 MB per 5 min",), ("link.bandwidth=10 Mbit/s",)]
+)
 def test_a_planned_failover_loses_nothing(sets: tuple[str, ...]) -> None:
     journal = told("{at: 43 min 17 s, order_failover: dba}", *sets).journal
     t, lost, user, maintenance = one(
@@ -86,18 +98,25 @@ def test_only_where_the_log_survives_there_is_a_tail(what: str, tail: bool) -> N
 
 
 def test_of_a_lost_host_the_share_still_gives_what_had_not_landed() -> None:
-    """The log of 0:40 is under way on a thin link when the host dies: it lands and is replayed before the promotion."""
+    """The log of 0:40 is under way on a thin link when the host dies: it lands and is replayed
+    before the promotion.
+    """
     lost_us = 40 * MINUTE + 20 * SECOND
     thin = "link.bandwidth=1 Mbit/s"
     host = told(f"{{at: {lost_us} us, lose: host}}", thin).journal
-    assert one(host, "truth.promoted", "transactions_lost")[1] == commits(lost_us) - commits(40 * MINUTE)
+    assert one(host, "truth.promoted", "transactions_lost")[1] == commits(lost_us) - commits(
+        40 * MINUTE
+    )
     site = told(f"{{at: {lost_us} us, lose: site}}", thin).journal
-    assert one(site, "truth.promoted", "transactions_lost")[1] == commits(lost_us) - commits(35 * MINUTE)
+    assert one(site, "truth.promoted", "transactions_lost")[1] == commits(lost_us) - commits(
+        35 * MINUTE
+    )
 
 
 def test_of_what_is_lost_maintenance_is_counted_apart_from_users_writes() -> None:
-    """Four minutes from 0:41 on write 240 MB of maintenance, a MB a second; the site dies 100 s into it. Users write 20 MB
-    in five minutes; of both the log of 0:40 holds what came before it."""
+    """Four minutes from 0:41 on write 240 MB of maintenance, a MB a second; the site dies 100 s
+    into it. Users write 20 MB in five minutes; of both the log of 0:40 holds what came before it.
+    """
     lost_us = 42 * MINUTE + 40 * SECOND
     burst = "{at: 41 min, index_maintenance: {database: crm, log: 240 MB, over: 4 min}}"
     journal = told(f"{burst}, {{at: {lost_us} us, lose: site}}").journal
@@ -123,16 +142,24 @@ def test_a_stranger_may_not_order_one() -> None:
 
 def test_an_order_that_comes_while_the_manager_is_down_is_given_again() -> None:
     text = f"{TEXT}manager: {{restart_after: 40 s}}\n"
-    built = ran(text + "events: [{at: 43 min, manager_crash: {}}, {at: 43 min 5 s, order_failover: dba}]\n")
+    built = ran(
+        text + "events: [{at: 43 min, manager_crash: {}}, {at: 43 min 5 s, order_failover: dba}]\n"
+    )
     ordered = rows(built.journal, "seen.FailoverOrdered")
     assert ordered == [43 * MINUTE + 40 * SECOND]
     assert len(rows(built.journal, "truth.promoted")) == 1
 
 
 def test_a_planned_failover_waits_for_a_log_backup_that_ran_when_writes_stopped() -> None:
-    """Begun at 1:25:00, the instant of the fence, and finished after the share was asked what is on its way, while the
-    drain restores what had waited for its job: the tail then holds nothing new, and that log everything."""
-    text = ONE.replace("100", "10") + "replay: {every: 30 min}\nevents: [{at: 84 min 55 s, order_failover: {by: dba, planned: true}}]\n"
+    """Begun at 1:25:00, the instant of the fence, and finished after the share was asked what is on
+    its way, while the drain restores what had waited for its job: the tail then holds nothing new,
+    and that log everything.
+    """
+    text = (
+        ONE.replace("100", "10")
+        + "replay: {every: 30 min}\nevents: [{at: 84 min 55 s, order_failover: {by: dba, "
+        "planned: true}}]\n"
+    )
     world = World(scenario(text))
     world.run()
     begun = [r.time_us for r in world.journal.rows("truth.backup_begin")]

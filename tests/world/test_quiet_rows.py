@@ -1,4 +1,6 @@
-"""Rows of quiet logs by columns: at the places that are given, in whatever order and of whatever databases they come."""
+"""Rows of quiet logs by columns: at the places that are given, in whatever order and of whatever
+databases they come.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from .build import rows
 CUT, FINISH, LANDING, TOLD, HASH, RESTORE = range(6)
 
 
-def places(host_us: list[int], site_us: list[int], rings: dict[int, Ring]) -> tuple[list[tuple[int, ...]], Any]:
+def places(
+    host_us: list[int], site_us: list[int], rings: dict[int, Ring]
+) -> tuple[list[tuple[int, ...]], Any]:
     found = in_turn(100, host_us, site_us, rings)
     return list(zip(*found.points.values(), strict=True)), found
 
@@ -44,15 +48,34 @@ def columns(database: int, journal: Journal, at: list[list[int]]) -> dict[str, A
     """Two logs of a database; at: of each, the seqs of its points."""
     text = journal.texts
     same = {
-        "index": database, "start": 1000, "incarnation": 1, "database": text[f"db{database}"], "fork": 1, "base": 0,
-        "differential_base": 1, "sending": text["sending"], "there": text["landed"], "counter": text["1"],
+        "index": database,
+        "start": 1000,
+        "incarnation": 1,
+        "database": text[f"db{database}"],
+        "fork": 1,
+        "base": 0,
+        "differential_base": 1,
+        "sending": text["sending"],
+        "there": text["landed"],
+        "counter": text["1"],
         "clock_key": text["clock"],
-    }  # fmt: skip
+    }
     each = {
-        "number": [1, 2], "first_lsn": [10, 20], "last_lsn": [20, 35], "commits": [3, 4], "cut": [50, 60], "finished": [51, 61],
-        "landed": [52, 62], "hashed": [53, 63], "restored": [54, 64], **dict(zip(POINTS, zip(*at, strict=True), strict=True)),
-    }  # fmt: skip
-    names = {key: [text[f"{key} {log} of {database}"] for log in (0, 1)] for key in ("name", "counter_key", "clock")}
+        "number": [1, 2],
+        "first_lsn": [10, 20],
+        "last_lsn": [20, 35],
+        "commits": [3, 4],
+        "cut": [50, 60],
+        "finished": [51, 61],
+        "landed": [52, 62],
+        "hashed": [53, 63],
+        "restored": [54, 64],
+        **dict(zip(POINTS, zip(*at, strict=True), strict=True)),
+    }
+    names = {
+        key: [text[f"{key} {log} of {database}"] for log in (0, 1)]
+        for key in ("name", "counter_key", "clock")
+    }
     return {key: repeat(value) for key, value in same.items()} | each | names
 
 
@@ -76,7 +99,10 @@ def test_logs_of_two_databases_may_be_written_in_any_order() -> None:
             written.logs(table[db])
         assert sorted(row.seq for row in journal.rows()) == list(range(60))
         assert [row.entity for row in journal.rows("truth.landed")] == [0, 1, 0, 1]
-        assert rows(journal, "truth.backup_finished", "file", "nominal_bytes") == [(51, 1, 10)] * 2 + [(61, 2, 15)] * 2
+        assert (
+            rows(journal, "truth.backup_finished", "file", "nominal_bytes")
+            == [(51, 1, 10)] * 2 + [(61, 2, 15)] * 2
+        )
         digests.add(journal.digest())
     assert len(digests) == 1
 
@@ -86,9 +112,16 @@ def test_what_is_read_early_and_what_comes_later_stand_in_one_table() -> None:
     written = QuietRows(journal, carries_base=False)
     for log in range(3):
         seq = journal.take(2)
-        written.rings([Ring(0, 7 + log, 9)], {
-            "seq": [seq], "index": repeat(0), "scope": repeat(journal.texts["db"]), "incarnation": repeat(1), "start": repeat(0),
-        })  # fmt: skip
+        written.rings(
+            [Ring(0, 7 + log, 9)],
+            {
+                "seq": [seq],
+                "index": repeat(0),
+                "scope": repeat(journal.texts["db"]),
+                "incarnation": repeat(1),
+                "start": repeat(0),
+            },
+        )
         journal.note("truth.fenced", 0, -1, 1)
         journal.note("seen.SetAlarm", 8, -1, "db", "prune", 99)
         assert rows(journal, "seen.SetAlarm", "what")[-2:] == [(7 + log, "window"), (8, "prune")]

@@ -1,4 +1,6 @@
-"""What the secondary can ask of the primary's site, by which path, and what a tail needs. See also test_promotion.py."""
+"""What the secondary can ask of the primary's site, by which path, and what a tail needs. See also
+test_promotion.py.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,28 @@ def remote(built: World) -> Remote:
         (OWN, "lose: host", True, True),  # a dead host's share still answers
         (OWN, "lose: site", False, False),
         (SHARED, "partition: {cut: both, duration: 10 min}", False, False),
-        (SHARED, "partition: {cut: to_secondary, duration: 10 min}", False, True),  # heard, but the answer is not
+        # heard, but the answer is not
+        (SHARED, "partition: {cut: to_secondary, duration: 10 min}", False, True),
         (SHARED, "partition: {cut: to_primary, duration: 10 min}", False, False),
         (SHARED, "link_outage: 10 min", False, False),
         (SHARED, "packet_loss: {loss: 1 %, duration: 10 min}", True, True),
     ],
 )
-def test_questions_and_orders_take_the_path_of_the_heartbeats(path: str, event: str, question: bool, order: bool) -> None:
+def test_questions_and_orders_take_the_path_of_the_heartbeats(
+    path: str, event: str, question: bool, order: bool
+) -> None:
     seen: list[tuple[bool, ...]] = []
 
     def look(built: World) -> None:
         r = remote(built)
-        seen.append((r.path_up(), r.ask_share(0)[0], not r.recopy(None).startswith("unreachable"), r.order_arrives()))
+        seen.append(
+            (
+                r.path_up(),
+                r.ask_share(0)[0],
+                not r.recopy(None).startswith("unreachable"),
+                r.order_arrives(),
+            )
+        )
 
     text = f"{ONE}events: [{{at: 41 min, {event}}}]\n"
     during(text, (path, MANUAL, "run_for=1 h"), (42 * MINUTE, look))
@@ -44,11 +56,15 @@ def test_questions_and_orders_take_the_path_of_the_heartbeats(path: str, event: 
 
 
 def test_a_tail_needs_a_database_that_takes_no_more_writes() -> None:
-    """Cut from a database that goes on writing it would be the last log, and everything after it would be lost unseen."""
+    """Cut from a database that goes on writing it would be the last log, and everything after it
+    would be lost unseen.
+    """
     answers: list[str] = []
 
     def take(built: World) -> None:
-        answers.append(remote(built).take_tail(0, lambda file: answers.append(file.name if file else "died")))
+        answers.append(
+            remote(built).take_tail(0, lambda file: answers.append(file.name if file else "died"))
+        )
 
     def fence(built: World) -> None:
         built.primary.stop_writes(built.primary.databases[0])
@@ -59,11 +75,18 @@ def test_a_tail_needs_a_database_that_takes_no_more_writes() -> None:
     assert violations(built.journal) == []
 
 
-@pytest.mark.parametrize(("event", "why"), [("lose: host", "host lost: the log cannot be read"), ("lose: site", "unreachable")])
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [("lose: host", "host lost: the log cannot be read"), ("lose: site", "unreachable")],
+)
 def test_a_tail_needs_the_files_of_the_log(event: str, why: str) -> None:
     answers: list[str] = []
     text = f"{ONE}events: [{{at: 41 min, {event}}}]\n"
-    during(text, (MANUAL, "run_for=1 h"), (42 * MINUTE, lambda w: answers.append(remote(w).take_tail(0, lambda file: None))))
+    during(
+        text,
+        (MANUAL, "run_for=1 h"),
+        (42 * MINUTE, lambda w: answers.append(remote(w).take_tail(0, lambda file: None))),
+    )
     assert answers == [why]
 
 
@@ -73,7 +96,10 @@ def test_a_tail_that_is_asked_for_twice_is_one() -> None:
     def take(built: World) -> None:
         built.primary.stop_writes(built.primary.databases[0])
         for _ in range(2):
-            assert remote(built).take_tail(0, lambda file: taken.append(file.name if file else "died")) == ""
+            assert (
+                remote(built).take_tail(0, lambda file: taken.append(file.name if file else "died"))
+                == ""
+            )
 
     built = during(ONE, ("run_for=1 h",), (42 * MINUTE, take), (50 * MINUTE, take))
     assert taken == ["crm_2026_01_05_00_42_00_log_000"] * 4

@@ -1,4 +1,6 @@
-"""Replication: cuts, back-off, resuming, staging, copy jobs, files that overtake each other. All instants by hand."""
+"""Replication: cuts, back-off, resuming, staging, copy jobs, files that overtake each other. All
+instants by hand.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,17 @@ def finished(journal: Journal, nth: int) -> tuple[int, int]:
 
 
 def states(journal: Journal, nth: int) -> list[tuple[int, str]]:
-    file = next(r.values["file"] for i, r in enumerate(journal.rows("truth.backup_finished")) if i == nth)
+    file = next(
+        r.values["file"] for i, r in enumerate(journal.rows("truth.backup_finished")) if i == nth
+    )
     return [(t, s) for t, f, s in rows(journal, "truth.file_state", "file", "state") if f == file]
 
 
 def sent(journal: Journal, nth: int) -> list[int]:
     """Bytes of each transfer of the nth backup, whole or cut."""
-    file = next(r.values["file"] for i, r in enumerate(journal.rows("truth.backup_finished")) if i == nth)
+    file = next(
+        r.values["file"] for i, r in enumerate(journal.rows("truth.backup_finished")) if i == nth
+    )
     return [b for _, f, b in rows(journal, "truth.transfer_bytes", "file", "bytes") if f == file]
 
 
@@ -47,9 +53,11 @@ def test_a_file_goes_as_soon_as_it_is_finished() -> None:
         assert sent(journal, nth) == [size]
 
 
-# ---- cuts and back-off -------------------------------------------------------------------------------------------
+# ---- cuts and back-off
 def cut(*sets: str, duration: str = "1 s") -> tuple[Journal, int, int, int]:
-    """The link goes at 301.5 s, in the middle of the first log. -> journal, cut, when it was finished, its size."""
+    """The link goes at 301.5 s, in the middle of the first log. -> journal, cut, when it was
+    finished, its size.
+    """
     journal = told(f"{{at: 301.5 s, link_outage: {duration}}}", sets=sets)
     return journal, 301_500_000, *finished(journal, 0)
 
@@ -60,8 +68,11 @@ def test_a_large_file_resumes_after_the_back_off() -> None:
     again = at + 3 * MINUTE
     assert sent(journal, 0) == [done, size - done]
     assert states(journal, 0) == [
-        (made, "sending"), (at, "backoff"), (again, "sending"), (again + transfer_us(size - done), "landed"),
-    ]  # fmt: skip
+        (made, "sending"),
+        (at, "backoff"),
+        (again, "sending"),
+        (again + transfer_us(size - done), "landed"),
+    ]
 
 
 def test_a_small_file_starts_again() -> None:
@@ -89,7 +100,9 @@ def test_what_is_finished_meanwhile_waits_with_it_and_all_go_at_once() -> None:
 
 @pytest.mark.parametrize(("retry", "held"), [("3 min", "backoff"), ("0 s", "waiting")])
 def test_after_an_outage_what_waits_for_a_slot_is_queued(retry: str, held: str) -> None:
-    """One slot: when the link is used again the first file goes, and the others do not back off any more."""
+    """One slot: when the link is used again the first file goes, and the others do not back off any
+    more.
+    """
     journal, at, _, _ = cut(f"replication.retry={retry}", "replication.slots=1", duration="10 min")
     again = at + (12 if held == "backoff" else 10) * MINUTE
     second, third = (states(journal, n) for n in (1, 2))
@@ -113,13 +126,17 @@ def test_without_a_back_off_it_goes_on_when_the_link_does() -> None:
 
 
 def test_a_link_that_is_down_is_found_down_by_the_next_file() -> None:
-    """Down from 320 s, when nothing is on its way, for 10 min: the log of 601 s finds it, and tries each 3 min."""
+    """Down from 320 s, when nothing is on its way, for 10 min: the log of 601 s finds it, and tries
+    each 3 min.
+    """
     journal = told("{at: 320 s, link_outage: 10 min}", sets=("replication.retry=3 min",))
     second, _ = finished(journal, 1)
     assert states(journal, 1)[:2] == [(second, "backoff"), (second + 6 * MINUTE, "sending")]
 
 
-@pytest.mark.parametrize(("way", "held"), [("to_secondary", True), ("both", True), ("to_primary", False)])
+@pytest.mark.parametrize(
+    ("way", "held"), [("to_secondary", True), ("both", True), ("to_primary", False)]
+)
 def test_a_partition_holds_files_only_on_their_way(way: str, held: bool) -> None:
     journal = told(f"{{at: 320 s, partition: {{cut: {way}, duration: 10 min}}}}")
     assert ("backoff" in {s for _, s in states(journal, 1)}) == held
@@ -135,7 +152,7 @@ def test_a_cut_gives_every_byte_once_however_often_it_comes() -> None:
     assert sum(sent(journal, 0)) == size
 
 
-# ---- slots ---------------------------------------------------------------------------------------------------------
+# ---- slots
 THREE = """\
 run_for: 30 min
 databases: {a: &d {size: 1 GB, full: none, incremental: none}, b: *d, c: *d}
@@ -160,15 +177,20 @@ link: {bandwidth: 100 Mbit/s, sharing: priority}
     journal = told(text=text)
     for nth, row in enumerate(journal.rows("truth.backup_finished")):
         if row.values["kind"] == 2:
-            assert states(journal, nth)[-1] == (row.time_us + transfer_us(row.values["nominal_bytes"]), "landed")
+            assert states(journal, nth)[-1] == (
+                row.time_us + transfer_us(row.values["nominal_bytes"]),
+                "landed",
+            )
 
 
-# ---- staging -------------------------------------------------------------------------------------------------------
+# ---- staging
 STAGING = ("replication.staging=100 MB", "replication.purge_rate=1 MB/s")
 
 
 def test_above_the_high_watermark_replication_pauses_while_it_purges_down_to_the_low_one() -> None:
-    """Logs of 20 MB: the fifth would bring 100 MB above 90; the two oldest go, at 1 MB/s, until 60 would be kept."""
+    """Logs of 20 MB: the fifth would bring 100 MB above 90; the two oldest go, at 1 MB/s, until 60
+    would be kept.
+    """
     journal = told(sets=STAGING)
     assert all(states(journal, n)[0][1] == "sending" for n in range(4))
     at, size = finished(journal, 4)
@@ -182,8 +204,9 @@ def test_above_the_high_watermark_replication_pauses_while_it_purges_down_to_the
 
 
 def test_a_file_that_is_being_sent_is_not_purged() -> None:
-    """At 0.3 Mbit/s a log of 20 MB takes 533 s: at 0:15 the first has been sent and the second is on its way. A third would
-    bring 60 MB above 45; down to 30 only the first can go."""
+    """At 0.3 Mbit/s a log of 20 MB takes 533 s: at 0:15 the first has been sent and the second is
+    on its way. A third would bring 60 MB above 45; down to 30 only the first can go.
+    """
     slow = ("link.bandwidth=300 kbit/s", "link.sharing=fifo")
     journal = told(sets=("replication.staging=50 MB", "replication.purge_rate=1 MB/s", *slow))
     at, _ = finished(journal, 2)
@@ -206,33 +229,57 @@ def test_a_cut_file_is_staged_once() -> None:
     assert "staging" in {s for _, s in states(journal, 4)}
 
 
-# ---- retention --------------------------------------------------------------------------------------------------------
+# ---- retention
 def test_what_has_not_crossed_is_not_pruned_however_old_it_is() -> None:
-    """Cut off from 1:00 on. At midnight all but the last hour is past its retention and no full needs any of it: what has
-    crossed goes, what waits for the link stays, and crosses when that is back."""
+    """Cut off from 1:00 on. At midnight all but the last hour is past its retention and no full
+    needs any of it: what has crossed goes, what waits for the link stays, and crosses when that is
+    back.
+    """
     journal = told(
         "{at: 1 h, link_outage: 24 h}",
-        sets=("run_for=26 h", "primary.retention=1 h", "primary.keep_fulls=0", "databases.crm.log=every 30 min", "failover.mode=manual"),
+        sets=(
+            "run_for=26 h",
+            "primary.retention=1 h",
+            "primary.keep_fulls=0",
+            "databases.crm.log=every 30 min",
+            "failover.mode=manual",
+        ),
     )
-    gone = {f for _, f, where in rows(journal, "truth.file_gone", "file", "where") if where == "primary"}
+    gone = {
+        f for _, f, where in rows(journal, "truth.file_gone", "file", "where") if where == "primary"
+    }
     landed = {f: t for t, f in rows(journal, "truth.landed", "file")}
     made = {f: t for t, f in rows(journal, "truth.backup_finished", "file")}
     assert gone == {f for f, t in made.items() if t < HOUR}
-    assert sum(landed[f] - t > 20 * HOUR for f, t in made.items() if t < 24 * HOUR) == 9  # 1:00 to 5:00
+    # 1:00 to 5:00
+    assert sum(landed[f] - t > 20 * HOUR for f, t in made.items() if t < 24 * HOUR) == 9
 
 
-# ---- copy jobs -------------------------------------------------------------------------------------------------------
+# ---- copy jobs
 def test_a_folder_that_is_off_and_full_keeps_its_files_for_the_reason_that_is_left() -> None:
     journal = told("{at: 301.2 s, replication_off: 10 min}", "{at: 6 min, staging_full: 14 min}")
     at, _ = finished(journal, 1)
-    assert states(journal, 1)[:3] == [(at, "off"), (301_200_000 + 10 * MINUTE, "staging"), (20 * MINUTE, "sending")]
+    assert states(journal, 1)[:3] == [
+        (at, "off"),
+        (301_200_000 + 10 * MINUTE, "staging"),
+        (20 * MINUTE, "sending"),
+    ]
 
 
 def test_what_waits_for_a_copy_job_is_not_kept_by_a_staging_area_that_was_full_meanwhile() -> None:
     journal = told("{at: 6 min, staging_full: 7 min}", sets=("replication.every=15 min",))
     (first, _), (second, _) = finished(journal, 0), finished(journal, 1)
-    assert states(journal, 0)[:4] == [(first, "queued"), (6 * MINUTE, "staging"), (13 * MINUTE, "queued"), (15 * MINUTE, "sending")]
-    assert states(journal, 1)[:3] == [(second, "staging"), (13 * MINUTE, "queued"), (15 * MINUTE, "sending")]
+    assert states(journal, 0)[:4] == [
+        (first, "queued"),
+        (6 * MINUTE, "staging"),
+        (13 * MINUTE, "queued"),
+        (15 * MINUTE, "sending"),
+    ]
+    assert states(journal, 1)[:3] == [
+        (second, "staging"),
+        (13 * MINUTE, "queued"),
+        (15 * MINUTE, "sending"),
+    ]
 
 
 def test_a_copy_job_runs_at_whole_multiples_and_takes_what_is_there() -> None:
@@ -244,14 +291,18 @@ def test_a_copy_job_runs_at_whole_multiples_and_takes_what_is_there() -> None:
 
 
 def test_what_is_finished_while_a_copy_job_is_copying_waits_for_the_next_one() -> None:
-    """At 1 Mbit/s two logs take 5:20: the job of 0:15 is still at it when the log of 0:20 is finished."""
-    journal = told(sets=("replication.every=15 min", "link.bandwidth=1 Mbit/s", "link.sharing=fifo"))
+    """At 1 Mbit/s two logs take 5:20: the job of 0:15 is still at it when the log of 0:20 is
+    finished.
+    """
+    journal = told(
+        sets=("replication.every=15 min", "link.bandwidth=1 Mbit/s", "link.sharing=fifo")
+    )
     third, _ = finished(journal, 3)
     assert states(journal, 1)[-1][0] > third
     assert [t for t, s in states(journal, 3) if s == "sending"] == [30 * MINUTE]
 
 
-# ---- order -----------------------------------------------------------------------------------------------------------
+# ---- order
 def test_a_late_file_is_overtaken_and_nothing_is_lost_by_it() -> None:
     journal = told("{at: 301 s, late_file: {database: crm, by: 12 min}}")
     names = [r.values["name"] for r in journal.rows("truth.backup_finished")]
@@ -267,7 +318,9 @@ def test_a_late_file_is_overtaken_and_nothing_is_lost_by_it() -> None:
 
 
 def test_each_of_several_late_files_has_its_own_delay() -> None:
-    journal = told("{at: 301 s, late_file: {database: crm, by: {from: 1 min, to: 20 min}, files: 4}}")
+    journal = told(
+        "{at: 301 s, late_file: {database: crm, by: {from: 1 min, to: 20 min}, files: 4}}"
+    )
     late = []
     for nth in range(4):
         at, size = finished(journal, nth)

@@ -1,4 +1,6 @@
-"""R5: restores read working copies that bear their attempts; the share is never written to by reading it."""
+"""R5: restores read working copies that bear their attempts; the share is never written to by
+reading it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ from dr_sim.world.world import World
 
 from .build import MINUTE, ONE, SECOND, rows, scenario, violations
 
-FAST = ("primary.log={fixed: 1 s, rate: 1 TB/s}", "link.bandwidth=1 Tbit/s", "primary.disk=100 TB/s", "run_for=32 min")
+FAST = (
+    "primary.log={fixed: 1 s, rate: 1 TB/s}",
+    "link.bandwidth=1 Tbit/s",
+    "primary.disk=100 TB/s",
+    "run_for=32 min",
+)
 SLOW_COPY = "secondary.copy_rate=1 MB/s"  # 20 MB in 20 s
 LOG = "crm_2026_01_05_00_05_00_log_"
 Doing = tuple[int, Callable[[World], object]]
@@ -38,7 +45,11 @@ class Spied:
     def in_folder(self) -> list[tuple[str, str, str]]:
         """What was done in the restore folder, by the names in it."""
         return [
-            (what, old.removeprefix(FOLDER + "/").removeprefix(SHARE + "/"), new.removeprefix(FOLDER + "/"))
+            (
+                what,
+                old.removeprefix(FOLDER + "/").removeprefix(SHARE + "/"),
+                new.removeprefix(FOLDER + "/"),
+            )
             for what, old, new in self.done
             if FOLDER in old + new
         ]
@@ -77,7 +88,12 @@ def spy(files: Any, done: list[tuple[str, str, str]]) -> None:
     files.__class__ = Spy
 
 
-def spied(of: Scenario, *doings: Doing, engine: str = "model", after: Callable[[World], object] = lambda world: None) -> Spied:
+def spied(
+    of: Scenario,
+    *doings: Doing,
+    engine: str = "model",
+    after: Callable[[World], object] = lambda world: None,
+) -> Spied:
     with open_sides(engine) as sides:
         run = Spied(World(of, sides=sides, express=False))
         spy(run.world.context.secondary_files, run.done)
@@ -97,7 +113,9 @@ def refusing(times: int) -> Callable[[World], None]:
         engine, left = world.context.secondary_engine, [times]
         begin = engine.begin_restore
 
-        def begin_restore(database: str, path: str, *, replace: bool = False, stop_at: Any = None) -> Any:
+        def begin_restore(
+            database: str, path: str, *, replace: bool = False, stop_at: Any = None
+        ) -> Any:
             if left[0]:
                 left[0] -= 1
                 raise EngineError(3101, "in use")
@@ -108,14 +126,15 @@ def refusing(times: int) -> Callable[[World], None]:
     return arrange
 
 
-# ---- the life of a copy ------------------------------------------------------------------------------------------------
+# ---- the life of a copy
 def test_a_log_is_restored_from_a_copy_that_bears_its_attempts_and_is_gone_afterwards() -> None:
     there = []
 
     def look(world: World) -> None:
         there.extend(path for path in world.context.secondary_files.data if path.startswith(FOLDER))
 
-    run = spied(scenario(ONE, *FAST), (5 * MINUTE + 1_500_000, look))  # its restore takes a second from 5:01.04 on
+    # its restore takes a second from 5:01.04 on
+    run = spied(scenario(ONE, *FAST), (5 * MINUTE + 1_500_000, look))
     assert there == [f"{FOLDER}/{LOG}001"]
     assert parse_name(there[0].rpartition("/")[2]).attempts == 1
     assert run.in_folder()[:2] == [("copy", LOG + "000", LOG + "001"), ("delete", LOG + "001", "")]
@@ -129,7 +148,9 @@ def test_the_engine_is_given_the_copy() -> None:
     def watch(world: World) -> None:
         begin = world.context.secondary_engine.begin_restore
 
-        def begin_restore(database: str, path: str, *, replace: bool = False, stop_at: Any = None) -> Any:
+        def begin_restore(
+            database: str, path: str, *, replace: bool = False, stop_at: Any = None
+        ) -> Any:
             given.append(path)
             return begin(database, path, replace=replace)
 
@@ -153,7 +174,9 @@ def test_at_each_further_attempt_it_is_renamed() -> None:
 
 
 def test_a_copy_of_bytes_that_had_gone_bad_is_made_anew_when_the_file_has_landed_again() -> None:
-    """The engine refuses what went bad between validation and copy; the hash tells why, the file is sent again."""
+    """The engine refuses what went bad between validation and copy; the hash tells why, the file is
+    sent again.
+    """
     text = ONE + "events: [{at: 8 min, corrupt_at_rest: {database: crm, kind: log}}]\n"
     run = spied(scenario(text, *FAST, "replay.delay=5 min"))
     assert len(rows(run.world.journal, "seen.RestoreFailed")) == 1
@@ -173,7 +196,7 @@ def test_a_file_that_is_deleted_takes_its_copy_along() -> None:
     assert run.in_folder() == [("copy", LOG + "000", LOG + "001"), ("delete", LOG + "001", "")]
 
 
-# ---- what it costs -----------------------------------------------------------------------------------------------------
+# ---- what it costs
 def ceil_us(amount: int, rate: int) -> int:
     return -(-amount * SECOND // rate)
 
@@ -189,7 +212,9 @@ def test_it_takes_no_time_unless_the_scenario_says_how_fast() -> None:
 
 
 def test_a_further_attempt_copies_nothing_again() -> None:
-    journal = spied(scenario(ONE, *FAST, SLOW_COPY, "run_for=14 min"), (1, refusing(1))).world.journal
+    journal = spied(
+        scenario(ONE, *FAST, SLOW_COPY, "run_for=14 min"), (1, refusing(1))
+    ).world.journal
     size = rows(journal, "truth.backup_finished", "nominal_bytes")[0][1]
     (failed,) = rows(journal, "seen.RestoreFailed")
     first, second = rows(journal, "seen.Restore")[:2]
@@ -199,17 +224,31 @@ def test_a_further_attempt_copies_nothing_again() -> None:
 
 def test_it_shares_the_disk() -> None:
     """Two databases, 5 MB/s for each while both copy."""
-    text = "run_for: 12 min\ndatabases: {a: &d {size: 1 GB, full: none, incremental: none}, b: *d}\nlink: {bandwidth: 1 Tbit/s}\n"
-    sets = (*FAST, "run_for=12 min", "secondary.disk=10 MB/s", "secondary.hash_rate=10 MB/s", "secondary.copy_rate=10 MB/s",
-            "secondary.restore_rate=10 MB/s", "secondary.restore_fixed=0 s")  # fmt: skip
+    text = (
+        "run_for: 12 min\ndatabases: {a: &d {size: 1 GB, full: none, incremental: none}, b: "
+        "*d}\nlink: {bandwidth: 1 Tbit/s}\n"
+    )
+    sets = (
+        *FAST,
+        "run_for=12 min",
+        "secondary.disk=10 MB/s",
+        "secondary.hash_rate=10 MB/s",
+        "secondary.copy_rate=10 MB/s",
+        "secondary.restore_rate=10 MB/s",
+        "secondary.restore_fixed=0 s",
+    )
     journal = spied(scenario(text, *sets)).world.journal
     size = rows(journal, "truth.backup_finished", "nominal_bytes")[0][1]
-    for begun, ended in zip(rows(journal, "seen.Restore")[:2], rows(journal, "seen.Restored")[:2], strict=True):
+    for begun, ended in zip(
+        rows(journal, "seen.Restore")[:2], rows(journal, "seen.Restored")[:2], strict=True
+    ):
         assert abs(ended - begun - 2 * ceil_us(size, 5_000_000)) <= 10
 
 
 def test_it_takes_room_beside_the_share_until_it_is_gone() -> None:
-    """Logs of 20 MB, two of them fit: one in the share and its copy. So the second lands, and cannot be copied."""
+    """Logs of 20 MB, two of them fit: one in the share and its copy. So the second lands, and
+    cannot be copied.
+    """
     used: list[int] = []
 
     def look(world: World) -> None:
@@ -223,12 +262,15 @@ def test_it_takes_room_beside_the_share_until_it_is_gone() -> None:
     (failed,) = rows(run.world.journal, "seen.RestoreFailed", "error_number")
     assert failed[1] == 60007
     assert len(rows(run.world.journal, "truth.restored")) == 1
-    cloned = spied(scenario(ONE, *FAST, "secondary.share_capacity=59 MB", "run_for=14 min"), *[(t, look) for t in at])
+    cloned = spied(
+        scenario(ONE, *FAST, "secondary.share_capacity=59 MB", "run_for=14 min"),
+        *[(t, look) for t in at],
+    )
     assert used[3:] == [0, size, size]
     assert len(rows(cloned.world.journal, "truth.restored")) == 2
 
 
-# ---- crashes -----------------------------------------------------------------------------------------------------------
+# ---- crashes
 def crash(world: World) -> None:
     world.hands.crash()
 
@@ -243,12 +285,15 @@ def test_a_crash_in_the_middle_of_a_copy_leaves_a_part_that_the_next_life_clears
         left.extend((path, data[path], whole) for path in data if path.startswith(FOLDER))
 
     run = spied(
-        scenario(ONE, *FAST, SLOW_COPY), (5 * MINUTE + 6_040_000, crash), (5 * MINUTE + 7_000_000, look)
+        scenario(ONE, *FAST, SLOW_COPY),
+        (5 * MINUTE + 6_040_000, crash),
+        (5 * MINUTE + 7_000_000, look),
     )
     ((path, part, whole),) = left
     assert path == f"{FOLDER}/{LOG}001{PART}"
     quarter = len(whole) // 4
-    assert part == whole[:quarter] + bytes(len(whole) - quarter)  # a copy sets its file's size before it writes
+    # a copy sets its file's size before it writes
+    assert part == whole[:quarter] + bytes(len(whole) - quarter)
     assert run.in_folder()[:4] == [
         ("write", LOG + "001" + PART, ""),
         ("delete", LOG + "001" + PART, ""),
@@ -258,7 +303,9 @@ def test_a_crash_in_the_middle_of_a_copy_leaves_a_part_that_the_next_life_clears
 
 
 def test_a_crash_in_the_middle_of_a_restore_leaves_a_copy_that_the_next_life_clears() -> None:
-    run = spied(scenario(ONE, *FAST, "secondary.restore_fixed=20 s"), (5 * MINUTE + 10 * SECOND, crash))
+    run = spied(
+        scenario(ONE, *FAST, "secondary.restore_fixed=20 s"), (5 * MINUTE + 10 * SECOND, crash)
+    )
     assert run.in_folder()[:4] == [
         ("copy", LOG + "000", LOG + "001"),
         ("delete", LOG + "001", ""),
@@ -277,7 +324,7 @@ def test_crashes_again_and_again_leave_nothing_behind() -> None:
     assert not [path for path in run.world.context.secondary_files.data if path.startswith(FOLDER)]
 
 
-# ---- the share -----------------------------------------------------------------------------------------------------------
+# ---- the share
 EVERYTHING = """\
 run_for: 80 min
 start: 2026-01-04 23:50
@@ -296,10 +343,14 @@ events:
 """
 
 
-@pytest.mark.parametrize("engine", ["model", "sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "engine", ["model", "sqlite", pytest.param("postgres", marks=pytest.mark.long)]
+)
 def test_the_share_is_written_to_by_replication_alone(engine: str) -> None:
-    """Every write to it is a landing, of the bytes that landed; nothing is renamed there, nothing else touched, on disk not even
-    a file's time: through validation, re-verification, restores, attempts, crashes, a bridge and a promotion."""
+    """Every write to it is a landing, of the bytes that landed; nothing is renamed there, nothing
+    else touched, on disk not even a file's time: through validation, re-verification, restores,
+    attempts, crashes, a bridge and a promotion.
+    """
     landed: dict[str, tuple[str, int]] = {}
 
     def fingerprint(world: World, name: str) -> tuple[str, int]:
@@ -317,7 +368,9 @@ def test_the_share_is_written_to_by_replication_alone(engine: str) -> None:
         world.secondary.landed_hook = hook
 
     def compare(world: World) -> None:
-        assert {f.name: fingerprint(world, f.name) for f in world.files_at("secondary", 0)} == landed
+        assert {
+            f.name: fingerprint(world, f.name) for f in world.files_at("secondary", 0)
+        } == landed
 
     run = spied(scenario(EVERYTHING), (1, watch), engine=engine, after=compare)
     journal = run.world.journal

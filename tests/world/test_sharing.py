@@ -1,4 +1,6 @@
-"""Shared rates: on FIFO exactly the Lindley recursion; max-min fair with caps against a reference in fractions."""
+"""Shared rates: on FIFO exactly the Lindley recursion; max-min fair with caps against a reference
+in fractions.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,15 @@ def start(
 
 
 def ends(
-    arrivals: list[Arrival], capacity: int, sharing: str, until_us: int = 1 << 60, at_once: bool = False
+    arrivals: list[Arrival],
+    capacity: int,
+    sharing: str,
+    until_us: int = 1 << 60,
+    at_once: bool = False,
 ) -> list[int]:
-    """When each arrival's flow ends (-1: not by then). at_once: someone wants to know each time that rates change."""
+    """When each arrival's flow ends (-1: not by then). at_once: someone wants to know each time
+    that rates change.
+    """
     agenda = Agenda()
     shared = SharedRate(agenda, Class.TRANSFER, capacity, sharing)
     if at_once:
@@ -67,9 +75,11 @@ def ceil_us(amount: int, rate: int) -> int:
     return -(-amount * SECOND // rate)
 
 
-# ---- FIFO: the Lindley recursion --------------------------------------------------------------------------------
+# ---- FIFO: the Lindley recursion
 def lindley(arrivals: list[Arrival], capacity: int) -> list[int]:
-    """Each leaves ceil(amount / rate) microseconds after it is there and the one before it has left."""
+    """Each leaves ceil(amount / rate) microseconds after it is there and the one before it has
+    left.
+    """
     left: list[int] = []
     free = 0
     for a in arrivals:
@@ -121,10 +131,16 @@ def test_flows_that_never_meet_end_alike_under_every_sharing(
     assert ends(arrivals, capacity, sharing) == lindley(arrivals, capacity)
 
 
-# ---- max-min fair -----------------------------------------------------------------------------------------------
+# ---- max-min fair
 def water_level_rates(caps: list[int], capacity: int) -> list[Fraction]:
-    """Max-min fair rates by raising one level for all until the capacity or every cap is reached."""
-    level, left, open_ = Fraction(0), Fraction(capacity), sorted(range(len(caps)), key=lambda i: caps[i])
+    """Max-min fair rates by raising one level for all until the capacity or every cap is
+    reached.
+    """
+    level, left, open_ = (
+        Fraction(0),
+        Fraction(capacity),
+        sorted(range(len(caps)), key=lambda i: caps[i]),
+    )
     rates = [Fraction(0)] * len(caps)
     while open_:
         step = min(left / len(open_), caps[open_[0]] - level)
@@ -188,7 +204,9 @@ crowd = st.lists(
 def test_fair_and_priority_sharing_follow_the_fluid_within_their_rounding(
     arrivals: list[Arrival], capacity: int, by_priority: bool
 ) -> None:
-    """Shares are whole units a second and ends whole microseconds: rates are off by less than one unit in 4.7 million."""
+    """Shares are whole units a second and ends whole microseconds: rates are off by less than one
+    unit in 4.7 million.
+    """
     got = ends(arrivals, capacity, "priority" if by_priority else "fair")
     fluid = fluid_ends(arrivals, capacity, by_priority)
     for mine, exact in zip(got, fluid, strict=True):
@@ -234,7 +252,9 @@ def test_what_comes_at_one_instant_is_shared_out_once_and_ends_as_if_one_came_af
 
 
 def test_one_stream_with_a_cap_leaves_the_rest_to_others() -> None:
-    """A full on one stream of 47 Mbit/s beside a log without a cap on 200 Mbit/s: the log has 153."""
+    """A full on one stream of 47 Mbit/s beside a log without a cap on 200 Mbit/s: the log has
+    153.
+    """
     full, log = Arrival(1, 470_000_000, 47_000_000), Arrival(1, 153_000_000, NO_CAP)
     assert ends([full, log], 200_000_000, "fair") == [1 + 10 * SECOND, 1 + SECOND]
 
@@ -253,9 +273,14 @@ def test_a_low_class_gets_what_the_caps_of_a_higher_one_leave() -> None:
     assert ends([log, full], 200_000_000, "priority") == [SECOND, 1_750_000]
 
 
-@given(crowd.map(lambda a: [Arrival(x.at_us, x.amount) for x in a]), st.sampled_from(["fair", "fifo", "priority"]))
+@given(
+    crowd.map(lambda a: [Arrival(x.at_us, x.amount) for x in a]),
+    st.sampled_from(["fair", "fifo", "priority"]),
+)
 def test_work_is_conserved(arrivals: list[Arrival], sharing: str) -> None:
-    """However it is divided, the busy period of flows without caps ends when all the work is done."""
+    """However it is divided, the busy period of flows without caps ends when all the work is
+    done.
+    """
     capacity = 200_000_000
     last = max(ends(arrivals, capacity, sharing))
     free = Fraction(0)
@@ -264,7 +289,7 @@ def test_work_is_conserved(arrivals: list[Arrival], sharing: str) -> None:
     assert 0 <= last - free <= 2 * len(arrivals) + free * Fraction(1, 10_000_000)
 
 
-# ---- fixed costs that come first, capacity that changes, flows that are taken off -------------------------------------
+# ---- fixed costs that come first, capacity that changes, flows that are taken off
 def test_a_wait_takes_nothing_of_the_rate_and_comes_first() -> None:
     waits = Arrival(0, 100, wait_us=3 * SECOND)
     works = Arrival(0, 300)
@@ -287,7 +312,9 @@ class Watched:
         self.ended: dict[str, int] = {}
 
     def start(self, who: str, amount: int, cap: int = NO_CAP) -> Flow:
-        return start(self.shared, 0, amount, cap, lambda: self.ended.__setitem__(who, self.agenda.now_us))
+        return start(
+            self.shared, 0, amount, cap, lambda: self.ended.__setitem__(who, self.agenda.now_us)
+        )
 
 
 def test_capacity_changes_count_from_their_instant() -> None:
@@ -331,7 +358,9 @@ def test_what_is_left_is_rounded_up() -> None:
 
 
 def test_flows_that_end_at_one_instant_can_be_stopped_by_the_first_of_them() -> None:
-    """Two hashes end together; the first one's answer kills the manager, and with it the other hash."""
+    """Two hashes end together; the first one's answer kills the manager, and with it the other
+    hash.
+    """
     agenda = Agenda()
     shared = SharedRate(agenda, Class.DISK, 100)
     told: list[str] = []
@@ -361,7 +390,13 @@ def test_what_done_starts_is_alone_again() -> None:
     agenda = Agenda()
     shared = SharedRate(agenda, Class.DISK, 100)
     told: list[int] = []
-    start(shared, 0, 100, NO_CAP, lambda: start(shared, 0, 100, NO_CAP, lambda: told.append(agenda.now_us)))
+    start(
+        shared,
+        0,
+        100,
+        NO_CAP,
+        lambda: start(shared, 0, 100, NO_CAP, lambda: told.append(agenda.now_us)),
+    )
     agenda.run_until(5 * SECOND)
     assert told == [2 * SECOND]
 

@@ -1,4 +1,6 @@
-"""Spot checks: the default run itself finds a bug on the quiet path, although nearly all logs take the lanes there."""
+"""Spot checks: the default run itself finds a bug on the quiet path, although nearly all logs take
+the lanes there.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,16 @@ WORLDS = pytest.mark.parametrize("text", [ALONE, TOGETHER], ids=["one database",
 LOGS = 287  # of a database in a day; the last one is not restored by its end
 
 
-# ---- mutants ------------------------------------------------------------------------------------------------------------
-def hand_over(patch: Patch, change: Callable[[DatabaseReplay, list[Command]], list[Command]]) -> None:
+# ---- mutants
+def hand_over(
+    patch: Patch, change: Callable[[DatabaseReplay, list[Command]], list[Command]]
+) -> None:
     """The commands of a hand-over are others."""
     usual = DatabaseReplay._hand_over
 
-    def changed(self: DatabaseReplay, file: Any, replaces: bool, out: list[Command], *more: Any) -> None:
+    def changed(
+        self: DatabaseReplay, file: Any, replaces: bool, out: list[Command], *more: Any
+    ) -> None:
         commands: list[Command] = []
         usual(self, file, replaces, commands, *more)
         out.extend(change(self, commands))
@@ -65,7 +71,9 @@ def rename_before_save(patch: Patch) -> None:
 
 def no_rename(patch: Patch) -> None:
     """The working copy's name does not tell of the attempt."""
-    hand_over(patch, lambda db, commands: [c for c in commands if not isinstance(c, RenameWorkingCopy)])
+    hand_over(
+        patch, lambda db, commands: [c for c in commands if not isinstance(c, RenameWorkingCopy)]
+    )
 
 
 def attempts_stay(patch: Patch) -> None:
@@ -89,7 +97,10 @@ def another_clock(patch: Patch) -> None:
         assert self.last is not None
         text = self.last.text()
         usual(self, e, out)
-        out[:] = [replace(c, value=text) if isinstance(c, Save) and c.key == self._clock_key else c for c in out]
+        out[:] = [
+            replace(c, value=text) if isinstance(c, Save) and c.key == self._clock_key else c
+            for c in out
+        ]
 
     patch.setitem(manager._OF_DATABASE, Restored, stale)
 
@@ -124,7 +135,9 @@ def test_a_sound_run_is_looked_at_and_nothing_is_found(text: str) -> None:
 def test_the_default_run_finds_it_and_records_what_the_machine_did(
     mutant: Callable[[Patch], None], text: str, monkeypatch: Patch
 ) -> None:
-    """One violation names the difference. No row is false: the record is that of the steps, and so are its violations."""
+    """One violation names the difference. No row is false: the record is that of the steps, and so
+    are its violations.
+    """
     mutant(monkeypatch)
     of = scenario(text)
     result = results.run(of)
@@ -144,17 +157,23 @@ def test_the_default_run_finds_it_and_records_what_the_machine_did(
 
 
 def test_a_counter_that_is_not_saved_is_in_no_row(monkeypatch: Patch) -> None:
-    """With the lane that used to say what it liked there were as many of its rows as logs, and one violation."""
+    """With the lane that used to say what it liked there were as many of its rows as logs, and one
+    violation.
+    """
     no_save(monkeypatch)
     world = ran(ALONE)
-    assert not [key for _, key in rows(world.journal, "seen.Save", "key") if key.startswith("attempts/")]
+    assert not [
+        key for _, key in rows(world.journal, "seen.Save", "key") if key.startswith("attempts/")
+    ]
     assert len(violations(world.journal)) == LOGS + 1
 
 
-# ---- what shows only now and then ----------------------------------------------------------------------------------------
+# ---- what shows only now and then
 @WORLDS
 def test_a_bug_of_some_logs_is_found_in_the_rows(text: str, monkeypatch: Patch) -> None:
-    """Every third log is not counted. The first one is, which is asked about. The row that is false is named."""
+    """Every third log is not counted. The first one is, which is asked about. The row that is false
+    is named.
+    """
 
     def every_third(db: DatabaseReplay, commands: list[Command]) -> list[Command]:
         assert db.restoring is not None and db.restoring.header is not None
@@ -165,13 +184,20 @@ def test_a_bug_of_some_logs_is_found_in_the_rows(text: str, monkeypatch: Patch) 
     hand_over(monkeypatch, every_third)
     found = violations(ran(text).journal)
     (first,) = [v for v in found if v.startswith("fast_path")]
-    assert "Save(key='attempts/crm" in first and "was recorded" in first and "RenameWorkingCopy" in first
+    assert (
+        "Save(key='attempts/crm" in first
+        and "was recorded" in first
+        and "RenameWorkingCopy" in first
+    )
     assert [v for v in found if v.startswith("attempts")], "what follows takes the steps"
 
 
 @WORLDS
 def test_a_row_that_the_lane_writes_wrongly_is_found(text: str, monkeypatch: Patch) -> None:
-    wrong = [tuple("2" if row[0] == "seen.RenameWorkingCopy" and c == "1" else c for c in row) for row in quiet_rows._ROWS]
+    wrong = [
+        tuple("2" if row[0] == "seen.RenameWorkingCopy" and c == "1" else c for c in row)
+        for row in quiet_rows._ROWS
+    ]
     monkeypatch.setattr(quiet_rows, "_ROWS", wrong)
     (found,) = violations(ran(text).journal)
     assert "RenameWorkingCopy(database='crm" in found and "attempts=2) was recorded" in found
@@ -227,6 +253,9 @@ def test_the_alarm_and_the_restore_are_among_what_is_asked() -> None:
     commands = [c for answer in absorbing.usual_answers(db, log, 0) for c in answer]
     kinds = [row[0] for row in (*quiet_rows._ROWS, *quiet_rows._RING_ROWS)]
     assert [f"seen.{type(c).__name__}" for c in commands] == [
-        k for k in kinds if k in ("seen.Validate", "seen.Save", "seen.RenameWorkingCopy", "seen.Restore", "seen.SetAlarm")
+        k
+        for k in kinds
+        if k
+        in ("seen.Validate", "seen.Save", "seen.RenameWorkingCopy", "seen.Restore", "seen.SetAlarm")
     ]
     assert any(isinstance(c, Restore) for c in commands)

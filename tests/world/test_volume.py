@@ -1,4 +1,6 @@
-"""Disks that can be full: at which instant the last free byte is written, who fails then, and what is free again."""
+"""Disks that can be full: at which instant the last free byte is written, who fails then, and what
+is free again.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from .build import MINUTE, ONE, SECOND, ran, rows, scenario
 from .test_express import both_ways, taken
 
 
-# ---- one disk -------------------------------------------------------------------------------------------------------------
+# ---- one disk
 def test_what_lies_there_and_what_something_else_takes() -> None:
     told: list[int] = []
     volume = Volume(100)
@@ -42,9 +44,13 @@ def test_a_disk_without_limit_is_full_only_while_something_else_has_the_rest() -
     assert volume.free_bytes == NO_LIMIT_BYTES
 
 
-# ---- files that grow ------------------------------------------------------------------------------------------------------
-def written(free: int, jobs: list[tuple[int, int, int]]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """jobs (begin_us, bytes, rate), each on a disk of its own: (who, when) of those that ended and of those that failed."""
+# ---- files that grow
+def written(
+    free: int, jobs: list[tuple[int, int, int]]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """jobs (begin_us, bytes, rate), each on a disk of its own: (who, when) of those that ended and
+    of those that failed.
+    """
     agenda = Agenda()
     ended, failed = [], []
     disks: list[SharedRate] = []
@@ -81,7 +87,8 @@ def test_a_backup_fails_when_the_last_byte_is_written_not_when_it_begins() -> No
 
 
 def test_two_that_write_at_once_fail_together_and_what_they_wrote_is_free_again() -> None:
-    # 10 and 20 bytes a second from 0 s and 4 s on: 40 + 30 t = 100 at 6 s; the third finds all of it free
+    # 10 and 20 bytes a second from 0 s and 4 s on: 40 + 30 t = 100 at 6 s; the third finds all of
+    # it free
     ended, failed = written(100, [(0, 90, 10), (4 * SECOND, 100, 20), (7 * SECOND, 100, 50)])
     assert failed == [(0, 6 * SECOND), (1, 6 * SECOND)]
     assert ended == [(2, 9 * SECOND)]
@@ -93,7 +100,9 @@ def test_one_that_has_ended_leaves_less() -> None:
 
 
 JOBS = st.lists(
-    st.tuples(st.integers(0, 20).map(lambda s: s * SECOND), st.integers(1, 60), st.integers(1, 30)), min_size=1, max_size=5
+    st.tuples(st.integers(0, 20).map(lambda s: s * SECOND), st.integers(1, 60), st.integers(1, 30)),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -104,11 +113,21 @@ def test_as_in_small_steps(free: int, jobs: list[tuple[int, int, int]]) -> None:
     assert sorted(who for who, _ in ended + failed) == list(range(len(jobs)))
     size = {who: jobs[who][1] for who in range(len(jobs))}
     for _, at in failed:  # full then: what had ended, and what all others had written
-        still = {who: min(size[who] * SECOND, jobs[who][2] * (at - jobs[who][0])) for who, _ in failed
-                 if jobs[who][0] <= at and dict(failed)[who] >= at}  # fmt: skip
-        running = {who: min(size[who] * SECOND, jobs[who][2] * (at - jobs[who][0])) for who, t in ended
-                   if jobs[who][0] <= at < t}  # fmt: skip
-        there = sum(size[who] * SECOND for who, t in ended if t <= at) + sum(still.values()) + sum(running.values())
+        still = {
+            who: min(size[who] * SECOND, jobs[who][2] * (at - jobs[who][0]))
+            for who, _ in failed
+            if jobs[who][0] <= at and dict(failed)[who] >= at
+        }
+        running = {
+            who: min(size[who] * SECOND, jobs[who][2] * (at - jobs[who][0]))
+            for who, t in ended
+            if jobs[who][0] <= at < t
+        }
+        there = (
+            sum(size[who] * SECOND for who, t in ended if t <= at)
+            + sum(still.values())
+            + sum(running.values())
+        )
         slack = sum(rate for _, _, rate in jobs)  # ends are rounded up to a microsecond
         assert there >= free * SECOND
         assert there <= free * SECOND + slack or at in [jobs[who][0] for who, _ in failed]
@@ -117,24 +136,41 @@ def test_as_in_small_steps(free: int, jobs: list[tuple[int, int, int]]) -> None:
         assert sum(size[w] for w, t in ended if t <= at) <= free
 
 
-# ---- in the world ---------------------------------------------------------------------------------------------------------
+# ---- in the world
 def test_a_full_share_costs_no_log() -> None:
     """20 MB logs into 50 MB: two fit. The third writes its 10 MB, fails, and truncates nothing."""
-    w = ran(ONE, "primary.share_capacity=50 MB", "primary.log.fixed=0 s", "primary.log.rate=10 MB/s", "run_for=21 min")
+    w = ran(
+        ONE,
+        "primary.share_capacity=50 MB",
+        "primary.log.fixed=0 s",
+        "primary.log.rate=10 MB/s",
+        "run_for=21 min",
+    )
     failed = rows(w.journal, "truth.backup_failed", "number")
     assert failed[0] == (15 * MINUTE + SECOND, 3202)
     begun = rows(w.journal, "truth.backup_begin", "first_lsn", "last_lsn")
-    assert [(b[1], b[2]) for b in begun if b[0] in (15 * MINUTE, 20 * MINUTE)] == [(40_000_001, 60_000_001), (40_000_001, 80_000_001)]
+    assert [(b[1], b[2]) for b in begun if b[0] in (15 * MINUTE, 20 * MINUTE)] == [
+        (40_000_001, 60_000_001),
+        (40_000_001, 80_000_001),
+    ]
     assert [f.header.last_lsn for f in w.context.by_name[0].values()] == [20_000_001, 40_000_001]
     assert w.primary.share.used_bytes == 40_000_000
 
 
 def test_the_lane_looks_at_the_room() -> None:
-    for limits in (("primary.share_capacity=1 GB",), ("secondary.share_capacity=1 GB",), ("databases.crm.full=every 50 min", "primary.share_capacity=2 GB")):
+    for limits in (
+        ("primary.share_capacity=1 GB",),
+        ("secondary.share_capacity=1 GB",),
+        ("databases.crm.full=every 50 min", "primary.share_capacity=2 GB"),
+    ):
         w = both_ways(scenario(ONE, "run_for=6 h", *limits))
         assert taken(w) > 5
-        assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in w.context.by_name[0].values() if f.at_primary)
-        assert w.secondary.share.used_bytes == sum(f.nominal_bytes for f in w.context.by_name[0].values() if f.at_secondary)
+        assert w.primary.share.used_bytes == sum(
+            f.nominal_bytes for f in w.context.by_name[0].values() if f.at_primary
+        )
+        assert w.secondary.share.used_bytes == sum(
+            f.nominal_bytes for f in w.context.by_name[0].values() if f.at_secondary
+        )
         assert w.primary.share.used_bytes <= (w.primary.share.capacity_bytes or 1 << 62)
         assert w.secondary.share.used_bytes <= (w.secondary.share.capacity_bytes or 1 << 62)
 
@@ -142,15 +178,25 @@ def test_the_lane_looks_at_the_room() -> None:
 def test_what_is_used_is_what_lies_there() -> None:
     """After a week of faults: cut transfers, copies sent again, files lost and pruned."""
     w = ran(
-        ONE + "faults:\n  link_outage: {rate: 5 per day, duration: 20 min}\n  corrupt_in_transit: {rate: 9 per day}\n"
-        "  missing_file: {rate: 5 per day, database: crm}\n  backup_cut_off: {rate: 5 per day, database: crm}\n",
-        "run_for=5 days", "databases.crm.full=every 5 h", "primary.retention=10 h", "secondary.retention=6 h",
-        "primary.share_capacity=14 GB", "secondary.share_capacity=9 GB", "secondary.data_capacity=1.5 GB",
-    )  # fmt: skip
+        ONE + "faults:\n  link_outage: {rate: 5 per day, duration: 20 min}\n  "
+        "corrupt_in_transit: {rate: 9 per day}\n"
+        "  missing_file: {rate: 5 per day, database: crm}\n  backup_cut_off: {rate: 5 per "
+        "day, database: crm}\n",
+        "run_for=5 days",
+        "databases.crm.full=every 5 h",
+        "primary.retention=10 h",
+        "secondary.retention=6 h",
+        "primary.share_capacity=14 GB",
+        "secondary.share_capacity=9 GB",
+        "secondary.data_capacity=1.5 GB",
+    )
     files = w.context.by_name[0].values()
     assert w.primary.share.used_bytes == sum(f.nominal_bytes for f in files if f.at_primary)
     claimed = sum(w.replication._claimed.values())
-    assert w.secondary.share.used_bytes == sum(f.nominal_bytes for f in files if f.at_secondary) + claimed
+    assert (
+        w.secondary.share.used_bytes
+        == sum(f.nominal_bytes for f in files if f.at_secondary) + claimed
+    )
     assert w.secondary.data.used_bytes == 10**9
     assert rows(w.journal, "truth.violation") == []
     assert any(row[1] == "no_room" for row in rows(w.journal, "truth.file_state", "state"))

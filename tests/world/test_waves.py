@@ -1,4 +1,6 @@
-"""Waves: logs of many databases lived at once write what the steps write, to the last bit, however a wave may end."""
+"""Waves: logs of many databases lived at once write what the steps write, to the last bit, however
+a wave may end.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ replication: {slots: 4, staging: 40 GB}
 secondary: {disk: 400 MB/s}
 replay: {workers: 3}
 """
-LOGS = 12 * 34  # of three hours, but for the first ones, whose ranges begin at no LSN, and those that are cut as it ends
+# of three hours, but for the first ones, whose ranges begin at no LSN, and those that are cut as it
+# ends
+LOGS = 12 * 34
 
 
 def waves_taken(world: World) -> int:
@@ -40,25 +44,53 @@ def test_with_one_slot_and_one_worker_they_wait_for_each_other() -> None:
 
 
 ENDS = {
-    "a link outage in the midst of a wave": ('events: [{at: "61 min", link_outage: 7 min}, {at: "100 min 3 s", link_outage: 2 s}]', ()),
+    "a link outage in the midst of a wave": (
+        'events: [{at: "61 min", link_outage: 7 min}, {at: "100 min 3 s", link_outage: 2 s}]',
+        (),
+    ),
     "corruption in transit": ("events: [{at: 61 min, corrupt_in_transit: crm-003}]", ()),
-    "a file that comes late": ("events: [{at: 61 min, late_file: {database: crm-003, by: 17 min}}]", ()),
+    "a file that comes late": (
+        "events: [{at: 61 min, late_file: {database: crm-003, by: 17 min}}]",
+        (),
+    ),
     "a torn backup": ("events: [{at: 61 min, backup_cut_off: crm-003}]", ()),
-    "paused backups of one": ("events: [{at: 61 min, paused_backups: {database: crm-003, duration: 30 min}}]", ()),
+    "paused backups of one": (
+        "events: [{at: 61 min, paused_backups: {database: crm-003, duration: 30 min}}]",
+        (),
+    ),
     "a crash of the manager": ('events: [{at: "100 min 4 s", manager_crash: {}}]', ()),
     "a failover": ('events: [{at: "100 min 4 s", order_failover: dba}]', ()),
     "a machine is lost": ('events: [{at: "100 min 4 s", lose: host}]', ()),
-    "index maintenance: a different size": ("events: [{at: 61 min, index_maintenance: {database: crm-003, log: 900 MB}}]", ()),
+    "index maintenance: a different size": (
+        "events: [{at: 61 min, index_maintenance: {database: crm-003, log: 900 MB}}]",
+        (),
+    ),
     "throttled": ("events: [{at: 61 min, throttle: {to: 500 kbit/s, duration: 40 min}}]", ()),
     "a staging area that fills up": ("", ("replication.staging=1 GB",)),
-    "fulls among the logs": ("", ("databases.crm.full=every 50 min offset 10 s", "databases.crm.size=300 MB")),
+    "fulls among the logs": (
+        "",
+        ("databases.crm.full=every 50 min offset 10 s", "databases.crm.size=300 MB"),
+    ),
     "incrementals with them": ("", ("databases.crm.differential=every 40 min",)),
     "the window's alarm at other instants": ("", ("replay.window=7 min",)),
     "an alarm that tells of silence": (
-        "", ("replay.window=5 s", "databases.crm.log_volume={bytes: 20000000 20000000 90000000 20000000, interval: 5 min}")
+        "",
+        (
+            "replay.window=5 s",
+            "databases.crm.log_volume={bytes: 20000000 "
+            "20000000 90000000 20000000, interval: "
+            "5 min}",
+        ),
     ),
     "a window shorter than the wave's way": ("", ("replay.window=5 s",)),
-    "retention": ("", ("primary.retention=1 h", "secondary.retention=1 h", "databases.crm.full=every 1 h offset 1 min")),
+    "retention": (
+        "",
+        (
+            "primary.retention=1 h",
+            "secondary.retention=1 h",
+            "databases.crm.full=every 1 h offset 1 min",
+        ),
+    ),
     "files looked at again": ("", ("replay.reverify=20 min",)),
     "restores of any length": ("", ("secondary.restore_tail={p50: 1, p95: 30}",)),
     "restores that take until the next cut": ("", ("secondary.restore_fixed=70 s",)),
@@ -70,7 +102,7 @@ ENDS = {
     "a day's rhythm": ("", ("databases.crm.log_volume={mean: 80 KiB/s, profile: business_hours}",)),
     "idle ones": ("", ("databases.crm.log_volume=0 B/s",)),
     "by PostgreSQL's rules": ("", ("engine.imitates=postgres",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", ENDS)
@@ -92,27 +124,55 @@ replication: {slots: 3}
 """
 
 
-@pytest.mark.parametrize("every", ["every 5 min", "every 15 min", "every 5 min offset 2 min", "every 5 min offset 1 s", "every 7 min"])
+@pytest.mark.parametrize(
+    "every",
+    [
+        "every 5 min",
+        "every 15 min",
+        "every 5 min offset 2 min",
+        "every 5 min offset 1 s",
+        "every 7 min",
+    ],
+)
 def test_databases_need_not_be_alike(every: str) -> None:
     """Where another log is cut before a wave is over, all take the steps."""
-    assert (waves_taken(both_ways(scenario(UNLIKE.replace("EVERY", every)))) > 0) is (every != "every 5 min offset 1 s")
+    assert (waves_taken(both_ways(scenario(UNLIKE.replace("EVERY", every)))) > 0) is (
+        every != "every 5 min offset 1 s"
+    )
 
 
-# ---- any fleet --------------------------------------------------------------------------------------------------------------
+# ---- any fleet
 MEMBERS = st.fixed_dictionaries(
     {
         "copies": st.integers(1, 5),
         "size": st.sampled_from(["300 MB", "1 GB"]),
         "log_volume": st.sampled_from(
-            ["20 MB per 5 min", "20 MB per 5 min", "3 MB per 5 min", "{mean: 350 KiB/s, profile: business_hours}", "1 kB per 5 min",
-             "0 B/s"]
+            [
+                "20 MB per 5 min",
+                "20 MB per 5 min",
+                "3 MB per 5 min",
+                "{mean: 350 KiB/s, profile: business_hours}",
+                "1 kB per 5 min",
+                "0 B/s",
+            ]
         ),
         "full": st.sampled_from(["none", "none", "every 90 min offset 4 min"]),
-        "differential": st.sampled_from(["none", "none", "every 40 min", "every 40 min offset 10 s"]),
-        "log": st.sampled_from(["every 5 min", "every 5 min", "every 5 min", "every 5 min offset 2 min", "every 10 min", "every 20 s"]),
+        "differential": st.sampled_from(
+            ["none", "none", "every 40 min", "every 40 min offset 10 s"]
+        ),
+        "log": st.sampled_from(
+            [
+                "every 5 min",
+                "every 5 min",
+                "every 5 min",
+                "every 5 min offset 2 min",
+                "every 10 min",
+                "every 20 s",
+            ]
+        ),
         "machine": st.sampled_from(["a", "a", "b"]),
     }
-)  # fmt: skip
+)
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -132,18 +192,33 @@ OPTIONS = st.fixed_dictionaries(
     },
 )
 EVENT = st.sampled_from(
-    ["link_outage: 6 min", "packet_loss: {loss: 1 %, duration: 30 min}", "throttle: {to: 500 kbit/s, duration: 10 min}",
-     "corrupt_in_transit: db0", "late_file: {database: db0, by: 17 min}", "paused_backups: {database: db0, duration: 30 min}",
-     "manager_crash: {}", "index_maintenance: {database: db0, log: 300 MB}", "order_failover: dba"]
-)  # fmt: skip
+    [
+        "link_outage: 6 min",
+        "packet_loss: {loss: 1 %, duration: 30 min}",
+        "throttle: {to: 500 kbit/s, duration: 10 min}",
+        "corrupt_in_transit: db0",
+        "late_file: {database: db0, by: 17 min}",
+        "paused_backups: {database: db0, duration: 30 min}",
+        "manager_crash: {}",
+        "index_maintenance: {database: db0, log: 300 MB}",
+        "order_failover: dba",
+    ]
+)
 EVENTS = st.lists(st.tuples(st.integers(1, 20), st.integers(0, 30_000_000), EVENT), max_size=2)
 
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[str, tuple[str, ...]]:
-    lines = ["run_for: 2 h", "machines: [a, b]", "databases:", "  db0: {size: 1 GB, full: none, differential: none, machine: a}"]
+    lines = [
+        "run_for: 2 h",
+        "machines: [a, b]",
+        "databases:",
+        "  db0: {size: 1 GB, full: none, differential: none, machine: a}",
+    ]
     for i, fields in enumerate(draw(st.lists(MEMBERS, min_size=1, max_size=3))):
-        lines.append(f"  of{i}: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}")
+        lines.append(
+            f"  of{i}: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}"
+        )
     lines += ["link: {bandwidth: 200 Mbit/s}"]
     events = [f'  - {{at: "{5 * n * MINUTE + us} us", {what}}}' for n, us, what in draw(EVENTS)]
     lines += ["events:", *events] if events else []
@@ -161,6 +236,8 @@ def test_any_fleet_is_alike_by_waves_and_by_steps(fleet: tuple[str, tuple[str, .
 @pytest.mark.long
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fleets())
-def test_any_fleet_is_alike_by_waves_and_by_steps_at_length(fleet: tuple[str, tuple[str, ...]]) -> None:
+def test_any_fleet_is_alike_by_waves_and_by_steps_at_length(
+    fleet: tuple[str, tuple[str, ...]],
+) -> None:
     text, overrides = fleet
     both_ways(scenario(text, *overrides))

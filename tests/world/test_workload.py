@@ -1,4 +1,6 @@
-"""Users' writes as exact functions of time: a cut at t holds commit n exactly if it was acknowledged before t."""
+"""Users' writes as exact functions of time: a cut at t holds commit n exactly if it was
+acknowledged before t.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,15 @@ from world.build import DAY, HOUR, MINUTE, SECOND, scenario
 WEEK = 7 * DAY
 
 
-def workload(volume: LogVolume, per_s: int = 10, *, den_us: int = SECOND, start_utc_us: int | None = None) -> Workload:
+def workload(
+    volume: LogVolume, per_s: int = 10, *, den_us: int = SECOND, start_utc_us: int | None = None
+) -> Workload:
     s = scenario()
     if start_utc_us is not None:
         s = dataclasses.replace(s, start_utc_us=start_utc_us)
-    d = dataclasses.replace(s.databases[0], log_volume=volume, transactions_num=per_s, transactions_den_us=den_us)
+    d = dataclasses.replace(
+        s.databases[0], log_volume=volume, transactions_num=per_s, transactions_den_us=den_us
+    )
     return Workload(d, s)
 
 
@@ -40,9 +46,12 @@ series = st.builds(
     LogVolume,
     shape=st.just("series"),
     series_interval_us=st.sampled_from([1000, SECOND, 5 * MINUTE]),
-    series_bytes=st.lists(st.one_of(st.just(0), st.integers(0, 5), st.integers(0, 4 * 10**9)), min_size=1, max_size=8)
-    .filter(any).map(tuple),
-)  # fmt: skip
+    series_bytes=st.lists(
+        st.one_of(st.just(0), st.integers(0, 5), st.integers(0, 4 * 10**9)), min_size=1, max_size=8
+    )
+    .filter(any)
+    .map(tuple),
+)
 volumes = st.one_of(steady, business, series)
 rates = st.tuples(st.integers(1, 500), st.sampled_from([SECOND, MINUTE, DAY]))
 
@@ -94,9 +103,15 @@ def test_before_the_first_microsecond_there_is_nothing() -> None:
 
 def test_steady_volume_and_rate_are_what_is_written() -> None:
     w = workload(LogVolume("steady", 20_000_000, 5 * MINUTE))
-    assert [w.user_bytes(k * 5 * MINUTE) for k in range(4)] == [0, 20_000_000, 40_000_000, 60_000_000]
+    assert [w.user_bytes(k * 5 * MINUTE) for k in range(4)] == [
+        0,
+        20_000_000,
+        40_000_000,
+        60_000_000,
+    ]
     assert [w.commits(k * SECOND) for k in range(4)] == [0, 10, 20, 30]
-    assert SECOND <= w.ack_instant(10) < SECOND + 15  # a byte takes 15 microseconds: an instant lies within one
+    # a byte takes 15 microseconds: an instant lies within one
+    assert SECOND <= w.ack_instant(10) < SECOND + 15
 
 
 def test_a_series_gives_each_interval_its_bytes_again_and_again() -> None:
@@ -107,7 +122,9 @@ def test_a_series_gives_each_interval_its_bytes_again_and_again() -> None:
 
 
 def test_nothing_is_committed_in_an_idle_stretch_and_the_last_write_is_before_it() -> None:
-    w = workload(LogVolume("series", series_interval_us=HOUR, series_bytes=(3_600_000, 0, 0)), per_s=1)
+    w = workload(
+        LogVolume("series", series_interval_us=HOUR, series_bytes=(3_600_000, 0, 0)), per_s=1
+    )
     assert w.commits(HOUR) == w.commits(3 * HOUR)
     last, following = w.ack_instant(w.commits(HOUR) - 1), w.ack_instant(w.commits(HOUR))
     assert last < HOUR
@@ -131,12 +148,13 @@ def test_maintenance_writes_log_and_no_commit(volume: LogVolume) -> None:
         assert busy.lsn(t) == busy.user_bytes(t) + busy.maintenance_bytes(t)
     assert busy.maintenance_bytes(HOUR) == 0
     assert busy.maintenance_bytes(HOUR + 2 * MINUTE) == 1_750_000_007
-    assert busy.maintenance_bytes(HOUR + MINUTE) == 875_000_000  # all at once only after its instant
+    # all at once only after its instant
+    assert busy.maintenance_bytes(HOUR + MINUTE) == 875_000_000
     assert busy.maintenance_bytes(DAY) == 3_500_000_007
     assert busy.ack_instant(77) == quiet.ack_instant(77)
 
 
-# ---- business hours ------------------------------------------------------------------------------------------------
+# ---- business hours
 MONDAY = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z
 
 
@@ -164,7 +182,8 @@ def test_a_run_that_begins_within_an_hour_begins_within_its_load(into_us: int) -
     late = workload(volume, start_utc_us=MONDAY + 9 * HOUR + into_us)
     for t in (HOUR, 5 * HOUR, DAY, WEEK + 3 * HOUR):
         wanted = whole.user_bytes(9 * HOUR + into_us + t) - whole.user_bytes(9 * HOUR + into_us)
-        assert abs(late.user_bytes(t) - wanted) <= 400  # each hour's bytes are rounded down, by place in the week
+        # each hour's bytes are rounded down, by place in the week
+        assert abs(late.user_bytes(t) - wanted) <= 400
 
 
 def test_hours_are_those_of_the_services_own_clock() -> None:
@@ -175,7 +194,7 @@ def test_hours_are_those_of_the_services_own_clock() -> None:
     assert max(range(24), key=hourly.__getitem__) == 1
 
 
-# ---- gaps: a full log ---------------------------------------------------------------------------------------------------
+# ---- gaps: a full log
 GAPS = st.lists(st.integers(0, 2 * DAY), min_size=2, max_size=6, unique=True).map(
     lambda marks: list(zip(sorted(marks)[::2], sorted(marks)[1::2], strict=False))
 )
@@ -183,7 +202,11 @@ GAPS = st.lists(st.integers(0, 2 * DAY), min_size=2, max_size=6, unique=True).ma
 
 @given(volumes, rates, GAPS, st.integers(0, 3 * DAY), st.integers(-3, 3))
 def test_what_is_refused_is_left_out_and_all_else_is_as_it_was(
-    volume: LogVolume, rate: tuple[int, int], gaps: list[tuple[int, int]], at_us: int, nearby_us: int
+    volume: LogVolume,
+    rate: tuple[int, int],
+    gaps: list[tuple[int, int]],
+    at_us: int,
+    nearby_us: int,
 ) -> None:
     free, w = workload(volume, rate[0], den_us=rate[1]), workload(volume, rate[0], den_us=rate[1])
     for each in (free, w):
@@ -194,8 +217,14 @@ def test_what_is_refused_is_left_out_and_all_else_is_as_it_was(
         assert w.ack_instant(w.commits(begin)) == NEVER_US
         offered = free.commits(end) - free.commits(begin)
         assert w.accept_from(end) == offered
-    left_out = [(max(0, min(at_us, end) - begin), begin, min(at_us, end)) for begin, end in gaps if begin < at_us]
-    assert w.user_bytes(at_us) == free.user_bytes(at_us) - sum(free.user_bytes(e) - free.user_bytes(b) for _, b, e in left_out)
+    left_out = [
+        (max(0, min(at_us, end) - begin), begin, min(at_us, end))
+        for begin, end in gaps
+        if begin < at_us
+    ]
+    assert w.user_bytes(at_us) == free.user_bytes(at_us) - sum(
+        free.user_bytes(e) - free.user_bytes(b) for _, b, e in left_out
+    )
     assert w.maintenance_bytes(at_us) == free.maintenance_bytes(at_us) - sum(
         free.maintenance_bytes(e) - free.maintenance_bytes(b) for _, b, e in left_out
     )
@@ -213,4 +242,8 @@ def test_by_hand() -> None:
     assert w.written(12 * SECOND) == (100, 10_000)
     assert w.accept_from(15 * SECOND) == 50
     assert w.written(16 * SECOND) == (110, 11_000)
-    assert (w.ack_instant(99), w.ack_instant(100), w.ack_instant(110)) == (9_900_000, 15 * SECOND, 16 * SECOND)
+    assert (w.ack_instant(99), w.ack_instant(100), w.ack_instant(110)) == (
+        9_900_000,
+        15 * SECOND,
+        16 * SECOND,
+    )

@@ -1,9 +1,10 @@
 """One database: a PostgreSQL cluster of its own, and what is done to it natively.
 
-Online it is a primary whose closed segments gather in the spool until a finished log backup holds them. Restoring it is
-a standby that is given a log's segments and nothing else: they are laid into `released`, the standby is woken,
-and they are taken away again when it has replayed them or complained. After a tail-log backup it is stopped; asked for
-anything it comes up as a standby on the files that it died with.
+Online it is a primary whose closed segments gather in the spool until a finished log backup holds
+them. Restoring it is a standby that is given a log's segments and nothing else: they are laid into
+`released`, the standby is woken, and they are taken away again when it has replayed them or
+complained. After a tail-log backup it is stopped; asked for anything it comes up as a standby on
+the files that it died with.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server
 
 ARCHIVE_S = 60
 REPLAY_S = 30
-"""A megabyte of log is replayed in milliseconds; a standby that says nothing for so long will say nothing."""
+"""A megabyte of log is replayed in milliseconds; a standby that says nothing for so long will say
+nothing.
+"""
 PROMOTE_S = 60
 _NOTHING = WitnessReading(0, 0)
 
@@ -40,9 +43,30 @@ class Segment:
 
 class Database:
     __slots__ = (
-        "at", "base_checkpoint_lsn", "base_lsn", "base_timeline", "fell", "folder", "has_base", "home", "log_commits", "log_fork", "log_lsn", "name",
-        "next_segment", "offered_lsn", "online", "payload", "running", "segments", "server", "short", "timeline", "unread", "verified",
-    )  # fmt: skip
+        "at",
+        "base_checkpoint_lsn",
+        "base_lsn",
+        "base_timeline",
+        "fell",
+        "folder",
+        "has_base",
+        "home",
+        "log_commits",
+        "log_fork",
+        "log_lsn",
+        "name",
+        "next_segment",
+        "offered_lsn",
+        "online",
+        "payload",
+        "running",
+        "segments",
+        "server",
+        "short",
+        "timeline",
+        "unread",
+        "verified",
+    )
 
     def __init__(self, home: Home, name: str, folder: Path) -> None:
         self.home = home
@@ -61,7 +85,8 @@ class Database:
         self.segments: list[Segment] = []
         self.unread = False  # something has been written since the last cut
         self.offered_lsn = 0  # the furthest end of a backup that was handed over for restore
-        self.short = False  # all of the last log's commits are there, but the server has not come to its end
+        # all of the last log's commits are there, but the server has not come to its end
+        self.short = False
         self.verified = _NOTHING
         self.fell: EngineError | None = None  # its disk is full: what it said
         self.payload: Payload | None = None  # a standby's, and a promoted one's, is not written to
@@ -71,7 +96,7 @@ class Database:
         """The next LSN it needs. A log whose end the server has not come to is needed again."""
         return self.at.lsn - self.short
 
-    # ---- online ----------------------------------------------------------------------------------------------
+    # ---- online
     def open(self) -> None:
         """Start as a primary, for the first time."""
         self.reopen()
@@ -87,7 +112,9 @@ class Database:
         self.online = True
 
     def run_out(self) -> EngineError:
-        """Its disk is full of log: what the server says as it falls (full_disk.py). Asked again, it is down already."""
+        """Its disk is full of log: what the server says as it falls (full_disk.py). Asked again, it
+        is down already.
+        """
         if self.fell is None:
             self.fell = full_disk.run_out(self.server)
             self.unread = True
@@ -100,7 +127,8 @@ class Database:
             self.fell = None
             if not self.server.running:
                 self.server.start()
-                # a segment that ends in a record cut off by the fall is given to the archiver at a checkpoint only (18.6)
+                # a segment that ends in a record cut off by the fall is given to the archiver at a
+                # checkpoint only (18.6)
                 self.server.execute("CHECKPOINT")
 
     def commit_to(self, commits: int, lsn: int) -> None:
@@ -111,7 +139,9 @@ class Database:
         self.unread = True
 
     def cut(self) -> int:
-        """Close the segment that is being written and wait until the archiver has it; returns where it ends."""
+        """Close the segment that is being written and wait until the archiver has it; returns where
+        it ends.
+        """
         end = native.lsn(str(self.server.row("SELECT pg_switch_wal()")[0]))
         last = native.segment_of(end - 1)
         self._gather(last)
@@ -121,15 +151,23 @@ class Database:
 
     def _gather(self, last: int) -> None:
         """Segments up to that one are closed, and hold all that was written through commit_to."""
-        names = [native.segment_name(self.timeline, number) for number in range(self.next_segment, last + 1)]
+        names = [
+            native.segment_name(self.timeline, number)
+            for number in range(self.next_segment, last + 1)
+        ]
         status = self.server.data / "pg_wal/archive_status"
         spool = self.folder / "spool"
 
         def archived() -> bool:
-            return all((spool / name).exists() and not (status / f"{name}.ready").exists() for name in reversed(names))
+            return all(
+                (spool / name).exists() and not (status / f"{name}.ready").exists()
+                for name in reversed(names)
+            )
 
         if names and not self.server.wait(lambda: archived() or not self.server.running, ARCHIVE_S):
-            raise self.server.lost(f"had not archived segments {names[0]} to {names[-1]} after {ARCHIVE_S} s")
+            raise self.server.lost(
+                f"had not archived segments {names[0]} to {names[-1]} after {ARCHIVE_S} s"
+            )
         if names and not archived():
             raise self.server.last_words()
         self.segments += [Segment(name, SEGMENT_BYTES) for name in names]
@@ -142,13 +180,18 @@ class Database:
             with (self.folder / "spool" / segment.name).open("rb") as file:
                 data = file.read(segment.used)
             # of a segment that a backup or a failover closed it is not known how far it was written
-            parts.append((segment.name, native.trimmed(data) if segment.used == SEGMENT_BYTES else data))
+            parts.append(
+                (segment.name, native.trimmed(data) if segment.used == SEGMENT_BYTES else data)
+            )
         return self._histories() + parts
 
     def _histories(self) -> list[tuple[str, bytes]]:
         if self.timeline == 1:
             return []
-        return [(place.name, place.read_bytes()) for place in sorted((self.server.data / "pg_wal").glob("*.history"))]
+        return [
+            (place.name, place.read_bytes())
+            for place in sorted((self.server.data / "pg_wal").glob("*.history"))
+        ]
 
     def truncate_log(self, segments: list[Segment]) -> None:
         """These are in a finished backup."""
@@ -157,11 +200,15 @@ class Database:
             (self.folder / "spool" / segment.name).unlink(missing_ok=True)
 
     def tail(self) -> Native:
-        """Stop the server at once and take what its log holds on disk, the segment it was writing included."""
+        """Stop the server at once and take what its log holds on disk, the segment it was writing
+        included.
+        """
         self.server.stop()
         full_disk.make_room(self.server)
         self.fell = None
-        first = native.segment_number(self.segments[0].name)[1] if self.segments else self.next_segment
+        first = (
+            native.segment_number(self.segments[0].name)[1] if self.segments else self.next_segment
+        )
         found: dict[str, bytes] = {}
         for folder in (self.folder / "spool", self.server.data / "pg_wal"):
             for place in folder.iterdir():
@@ -172,14 +219,16 @@ class Database:
         return Native(self.timeline, first * SEGMENT_BYTES, 0, self._histories() + segments)
 
     def check_incremental(self) -> None:
-        """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's summaries may not reach
-        back to the base. Told by taking one for nothing."""
+        """Raises EngineError, pg_basebackup's, if none can be taken: after a failover the log's
+        summaries may not reach back to the base. Told by taking one for nothing.
+        """
         if self.timeline != self.base_timeline:
             self.base_backup(self.manifest.read_bytes())
 
     def base_backup(self, base: bytes | None) -> Native:
-        """By pg_basebackup, with a fast checkpoint and the log it needs; base: the manifest of the full that an
-        incremental is taken against. Raises EngineError: the program's."""
+        """By pg_basebackup, with a fast checkpoint and the log it needs; base: the manifest of the
+        full that an incremental is taken against. Raises EngineError: the program's.
+        """
         how: list[str | Path] = []
         if base is not None:
             against = self.folder / "against"
@@ -188,16 +237,30 @@ class Database:
             how = ["-i", against]
         try:
             tar = self.home.run(
-                "pg_basebackup", "-h", self.folder, "-U", "postgres", "-c", "fast", "-X", "fetch", "-F", "tar", "-D", "-",
-                "--no-sync", *how,
-            )  # fmt: skip
+                "pg_basebackup",
+                "-h",
+                self.folder,
+                "-U",
+                "postgres",
+                "-c",
+                "fast",
+                "-X",
+                "fetch",
+                "-F",
+                "tar",
+                "-D",
+                "-",
+                "--no-sync",
+                *how,
+            )
         except EngineError:
             self.server.check()  # if it has fallen, that is why
             raise
         timeline, begin, end = native.log_range(native.manifest(tar))
         if self.unread:
-            # What follows is the server's own and belongs to the next log: whoever restores this backup needs it from
-            # there, and not from a log that ends at the same LSN of ours as the backup.
+            # What follows is the server's own and belongs to the next log: whoever restores this
+            # backup needs it from there, and not from a log that ends at the same LSN of ours as
+            # the backup.
             self._gather(native.segment_of(begin - 1))
         return Native(timeline, begin, end, [("base.tar", tar)])
 
@@ -213,7 +276,9 @@ class Database:
 
     @property
     def base_manifest(self) -> Path:
-        """Of that full: a promotion makes it the base of incrementals, and does not read the whole full for it."""
+        """Of that full: a promotion makes it the base of incrementals, and does not read the whole
+        full for it.
+        """
         return self.folder / "base_manifest"
 
     def carry_base(self, manifest: bytes) -> None:
@@ -222,7 +287,7 @@ class Database:
         self.manifest.write_bytes(manifest)
         self.manifest.chmod(0o644)
 
-    # ---- being restored --------------------------------------------------------------------------------------
+    # ---- being restored
     def up(self) -> Server:
         """The server; if it was stopped, as a standby on the files it left."""
         if not self.server.running:
@@ -231,7 +296,9 @@ class Database:
         return self.server
 
     def lay_out(self, tar: bytes, name: str) -> Path:
-        """The tar as a folder that pg_verifybackup finds in order, its log included. Raises EngineError, DamagedError."""
+        """The tar as a folder that pg_verifybackup finds in order, its log included. Raises
+        EngineError, DamagedError.
+        """
         target = self.folder / name
         user = self.home.user
         try:
@@ -252,13 +319,17 @@ class Database:
         self.at = contents.position(self.server)
 
     def combine(self, tar: bytes) -> None:
-        """Rebuild from the base and an incremental, and go on from there. Raises EngineError, DamagedError: nothing changed."""
+        """Rebuild from the base and an incremental, and go on from there. Raises EngineError,
+        DamagedError: nothing changed.
+        """
         laid: list[Path] = []
         outcome = self.folder / "combined"
         try:
             laid.append(self.lay_out(tar, "incremental"))
             laid.append(self.lay_out(self.base.read_bytes(), "base"))
-            self.home.run("pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, laid[1], laid[0])
+            self.home.run(
+                "pg_combinebackup", "--no-sync", "--no-manifest", "-o", outcome, laid[1], laid[0]
+            )
         except BaseException:
             shutil.rmtree(outcome, ignore_errors=True)
             raise
@@ -280,7 +351,8 @@ class Database:
         self.verified, self.short = _NOTHING, False
 
     def replay(self, log: Native, last_lsn: int, forks: Forks) -> None:
-        """Have the standby replay these segments. Raises EngineError in the server's words if that got it nowhere.
+        """Have the standby replay these segments. Raises EngineError in the server's words if that
+        got it nowhere.
 
         Got somewhere and stopped: `at` says how far, and the same log given again is refused.
         """
@@ -311,8 +383,12 @@ class Database:
         if said is not None and (self.at, self.short) == before:
             raise refusal(said[0], **said[1])
 
-    def _wait_for(self, end: int, last_lsn: int, forks: Forks) -> tuple[int, dict[str, object]] | None:
-        """None: it is there; otherwise what to say. end 0: wherever the position is the one wanted."""
+    def _wait_for(
+        self, end: int, last_lsn: int, forks: Forks
+    ) -> tuple[int, dict[str, object]] | None:
+        """None: it is there; otherwise what to say. end 0: wherever the position is the one
+        wanted.
+        """
         server, words = self.server, ""
         stands = 0
 
@@ -337,7 +413,11 @@ class Database:
             return 60024, {"native": native.lsn_text(stands), "words": words}
         if in_time:
             return None
-        return 60025, {"native": native.lsn_text(end), "seconds": REPLAY_S, "stands": native.lsn_text(stands)}
+        return 60025, {
+            "native": native.lsn_text(end),
+            "seconds": REPLAY_S,
+            "stands": native.lsn_text(stands),
+        }
 
     def promote(self, fork: int) -> str:
         """Bring online on a new timeline; returns where the server says that it begins."""
@@ -351,7 +431,11 @@ class Database:
         here = str(server.row("SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)")[0])
         self.timeline = int(here[:8], 16)
         history = (server.data / f"pg_wal/{self.timeline:08X}.history").read_text()
-        begins = [line.split() for line in history.splitlines() if line.strip() and not line.startswith("#")][-1][1]
+        begins = [
+            line.split()
+            for line in history.splitlines()
+            if line.strip() and not line.startswith("#")
+        ][-1][1]
         self.next_segment = native.segment_of(native.lsn(begins))
         self.segments = []
         self.look()
@@ -365,9 +449,11 @@ class Database:
             self.carry_base(self.base_manifest.read_bytes())
         return f"{self.timeline} {begins}"
 
-    # ---- either ----------------------------------------------------------------------------------------------
+    # ---- either
     def read(self) -> WitnessReading:
-        """Through SQL. A standby's rows are checked once, as they come; a primary's all, each time."""
+        """Through SQL. A standby's rows are checked once, as they come; a primary's all, each
+        time.
+        """
         if self.online and not self.server.running:
             raise refusal(60026, db=self.name)
         was_stopped = not self.server.running

@@ -1,23 +1,31 @@
-"""A real engine on PostgreSQL 17 or later: a primary that archives, standbys that are given segments, promotion.
+"""A real engine on PostgreSQL 17 or later: a primary that archives, standbys that are given
+segments, promotion.
 
-- A database is a cluster of its own (PostgreSQL's physical backups hold whole clusters), one server for each.
-- Full: pg_basebackup; incremental: pg_basebackup --incremental against the last full that was not copy-only. Both are
-  taken natively in one instant, at finish. Log: the write-ahead log's segments since the last log backup, the last of
-  them closed at begin (pg_switch_wal) and archived; finishing it lets them go. Tail: the server is stopped at once and
-  its log taken from disk, the segment it was writing included.
-- Restore: pg_verifybackup on a full or an incremental, which pg_combinebackup combines with the full that was restored
-  last (a running standby cannot be bridged: it is rebuilt; a base that only a log told of is no help); a log's segments are released to a standby. A killed
-  restore has changed nothing, a killed full with replace has taken the old copy away.
-- PostgreSQL would wait for ever at a gap and never asks for what is stale or on another timeline, so the rules of the
-  chain are those of the other engines (backup_set.py), in dr_sim's own words. An incremental on the wrong full
-  pg_combinebackup refuses itself. With `checksum` bodies are validated before anything is released; without it the
-  server meets the damage: it replays up to it, complains, and stops. If that got it nowhere the restore is refused in
-  its words, otherwise the state says how far it came.
-- After a promotion incrementals may need a full of their own: 18.6 refuses one against the older full if the promotion
-  fell on the very beginning of a segment (as it does after closed segments alone) or the standby had been rebuilt.
-- Promotion succeeds over whatever is missing. `Recovery.outcome` tells where that is short of what had been handed over.
+- A database is a cluster of its own (PostgreSQL's physical backups hold whole clusters), one server
+for each.
+- Full: pg_basebackup; incremental: pg_basebackup --incremental against the last full that was not
+copy-only. Both are taken natively in one instant, at finish. Log: the write-ahead log's segments
+since the last log backup, the last of them closed at begin (pg_switch_wal) and archived; finishing
+it lets them go. Tail: the server is stopped at once and its log taken from disk, the segment it was
+writing included.
+- Restore: pg_verifybackup on a full or an incremental, which pg_combinebackup combines with the
+full that was restored last (a running standby cannot be bridged: it is rebuilt; a base that only a
+log told of is no help); a log's segments are released to a standby. A killed restore has changed
+nothing, a killed full with replace has taken the old copy away.
+- PostgreSQL would wait for ever at a gap and never asks for what is stale or on another timeline,
+so the rules of the chain are those of the other engines (backup_set.py), in dr_sim's own words. An
+incremental on the wrong full pg_combinebackup refuses itself. With `checksum` bodies are validated
+before anything is released; without it the server meets the damage: it replays up to it, complains,
+and stops. If that got it nowhere the restore is refused in its words, otherwise the state says how
+far it came.
+- After a promotion incrementals may need a full of their own: 18.6 refuses one against the older
+full if the promotion fell on the very beginning of a segment (as it does after closed segments
+alone) or the standby had been rebuilt.
+- Promotion succeeds over whatever is missing. `Recovery.outcome` tells where that is short of what
+had been handed over.
 
-LSNs told to and by this engine are the world's; PostgreSQL's own are `native` (observed: they differ from run to run).
+LSNs told to and by this engine are the world's; PostgreSQL's own are `native` (observed: they
+differ from run to run).
 """
 
 from __future__ import annotations
@@ -47,7 +55,9 @@ _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How a promotion that the server reported as a success went. offered_lsn: the furthest end of a backup handed over."""
+    """How a promotion that the server reported as a success went. offered_lsn: the furthest end of
+    a backup handed over.
+    """
 
     native: str
     lsn: int
@@ -63,7 +73,9 @@ class PostgresBackup:
 
     __slots__ = ("_base", "_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
 
-    def __init__(self, engine: PostgresEngine, db: Database, path: str, header: BackupHeader) -> None:
+    def __init__(
+        self, engine: PostgresEngine, db: Database, path: str, header: BackupHeader
+    ) -> None:
         self._engine = engine
         self._db = db
         self._path = path
@@ -80,7 +92,9 @@ class PostgresBackup:
         elif header.kind is _LOG:
             end = db.cut() if db.unread else 0
             self._segments = list(db.segments)
-            self._native = Native(db.timeline, 0, end, db.log_parts(self._segments) if self._segments else [])
+            self._native = Native(
+                db.timeline, 0, end, db.log_parts(self._segments) if self._segments else []
+            )
 
     def finish(self, commits: int, lsn: int, finished_utc_us: int) -> Made:
         db, header = self._db, self.header
@@ -97,7 +111,11 @@ class PostgresBackup:
             if header.kind is _FULL:
                 backup_set.told_apart(header, db.has_base, db.base_lsn)
             if header.kind is _FULL and not header.copy_only:
-                db.has_base, db.base_lsn, db.base_checkpoint_lsn = True, header.first_lsn, header.checkpoint_lsn
+                db.has_base, db.base_lsn, db.base_checkpoint_lsn = (
+                    True,
+                    header.first_lsn,
+                    header.checkpoint_lsn,
+                )
                 db.carry_base(manifest(self._native.parts[0][1]))
         data = self._bytes(True)
         self._engine.files.write(self._path, data)
@@ -114,7 +132,14 @@ class PostgresBackup:
     def _bytes(self, ended: bool) -> bytes:
         forks, body = self._db.at.forks, self._native.encode()
         return backup_set.encode(
-            MAGIC, self.header, forks, self._n0, self._n1, body, ended=ended, checksum=self._engine.checksum
+            MAGIC,
+            self.header,
+            forks,
+            self._n0,
+            self._n1,
+            body,
+            ended=ended,
+            checksum=self._engine.checksum,
         )
 
 
@@ -158,7 +183,8 @@ def _apply(db: Database, s: BackupSet, native: Native) -> None:
 
 
 class PostgresEngine:
-    """port.Engine on servers of this process's own (home.py); close() ends it, and so does the end of the process.
+    """port.Engine on servers of this process's own (home.py); close() ends it, and so does the end
+    of the process.
 
     Raises ServerError, with a remedy, if there is no PostgreSQL to run.
     """
@@ -192,7 +218,9 @@ class PostgresEngine:
             db.open()
         except EngineError as error:  # nothing of the scenario has met it yet
             db.destroy()
-            raise ServerError(f"PostgreSQL {self.version} makes no database here: {error.text}") from error
+            raise ServerError(
+                f"PostgreSQL {self.version} makes no database here: {error.text}"
+            ) from error
         self.databases[database] = db
 
     def _known(self, database: str) -> Database:
@@ -210,15 +238,26 @@ class PostgresEngine:
     def commit_to(self, database: str, commits: int, lsn: int) -> None:
         db = self._online(database)
         if commits < db.at.commits or lsn < db.at.lsn:
-            raise ValueError(f"{database}: commits never go back, from {db.at.commits, db.at.lsn} to {commits, lsn}")
+            raise ValueError(
+                f"{database}: commits never go back, from {db.at.commits, db.at.lsn} to "
+                f"{commits, lsn}"
+            )
         if commits > db.at.commits or lsn > db.at.lsn:
             db.has_room()
             db.commit_to(commits, lsn)
 
     def begin_backup(
-        self, database: str, kind: Kind, path: str, started_utc_us: int, nominal_bytes: int,
-        *, backup_id: int, copy_only: bool = False, tail: bool = False,
-    ) -> PostgresBackup:  # fmt: skip
+        self,
+        database: str,
+        kind: Kind,
+        path: str,
+        started_utc_us: int,
+        nominal_bytes: int,
+        *,
+        backup_id: int,
+        copy_only: bool = False,
+        tail: bool = False,
+    ) -> PostgresBackup:
         db = self._online(database)
         if tail and kind is not _LOG:
             raise ValueError("only a log backup can be a tail")
@@ -231,12 +270,23 @@ class PostgresEngine:
         at, log = db.at, kind is _LOG
         fork, first_fork = at.forks[-1][0], db.log_fork if log else at.forks[-1][0]
         header = BackupHeader(
-            database, backup_id, kind, fork, db.log_lsn if log else at.lsn, at.lsn,
-            db.base_checkpoint_lsn if log else at.lsn, 0 if log else db.base_checkpoint_lsn,
-            db.base_lsn if kind is _INCREMENTAL else 0, first_fork,
-            0 if first_fork == fork else left_at(at.forks, first_fork), started_utc_us, 0, copy_only, tail,
+            database,
+            backup_id,
+            kind,
+            fork,
+            db.log_lsn if log else at.lsn,
+            at.lsn,
+            db.base_checkpoint_lsn if log else at.lsn,
+            0 if log else db.base_checkpoint_lsn,
+            db.base_lsn if kind is _INCREMENTAL else 0,
+            first_fork,
+            0 if first_fork == fork else left_at(at.forks, first_fork),
+            started_utc_us,
+            0,
+            copy_only,
+            tail,
             nominal_bytes,
-        )  # fmt: skip
+        )
         return PostgresBackup(self, db, path, header)
 
     def log_starts_at(self, database: str) -> int:
@@ -252,13 +302,20 @@ class PostgresEngine:
         return s.header()
 
     def begin_restore(
-        self, database: str, path: str, *, replace: bool = False, stop_at: tuple[int, int] | None = None
+        self,
+        database: str,
+        path: str,
+        *,
+        replace: bool = False,
+        stop_at: tuple[int, int] | None = None,
     ) -> PostgresRestore:
         assert stop_at is None, "the loader refuses it of this engine"
         return PostgresRestore(self, database, path, self._read(path), replace)
 
     def take_full(self, s: BackupSet, native: Native, replace: bool) -> None:
-        """Put the full's copy in the place of what is there. Raises EngineError, DamagedError: nothing has changed."""
+        """Put the full's copy in the place of what is there. Raises EngineError, DamagedError:
+        nothing has changed.
+        """
         old = self.databases.get(s.database)
         if old is not None and old.online and not replace:
             raise refusal(60023, db=s.database)
@@ -288,7 +345,9 @@ class PostgresEngine:
         db = self.databases.get(database)
         if db is None:
             return RestoreState(0, 0, 0, exists=False)
-        return RestoreState(db.at.forks[-1][0], db.redo_lsn, db.base_lsn if db.has_base else 0, not db.online)
+        return RestoreState(
+            db.at.forks[-1][0], db.redo_lsn, db.base_lsn if db.has_base else 0, not db.online
+        )
 
     def recover(self, database: str, fork: int, size_bytes: int = 0) -> int:
         db = self._known(database)
@@ -308,7 +367,9 @@ class PostgresEngine:
         return self._known(database).read()
 
     def fence(self, database: str) -> None:
-        """Stop the server at once, as a power switch does: it acknowledges nothing any more, its tail can be taken."""
+        """Stop the server at once, as a power switch does: it acknowledges nothing any more, its
+        tail can be taken.
+        """
         self._known(database).server.stop()
 
     def destroy(self, database: str) -> None:

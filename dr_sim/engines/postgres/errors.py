@@ -1,11 +1,14 @@
 """What can go wrong with a PostgreSQL engine, and whose words it is told in.
 
-- PostgreSQL's own errors keep its text. Their number is the SQLSTATE's five characters read as a number to base 36
-  (`sqlstate_number`, and `sqlstate` back); the text begins with the SQLSTATE itself.
-- PostgreSQL's programs (pg_combinebackup, pg_verifybackup, ...) have no numbers but their exit code: that, and what
-  they wrote to standard error.
-- A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and goes on waiting: 60024 with that line.
-- Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's own (own_errors.py).
+- PostgreSQL's own errors keep its text. Their number is the SQLSTATE's five characters read as a
+number to base 36 (`sqlstate_number`, and `sqlstate` back); the text begins with the SQLSTATE
+itself.
+- PostgreSQL's programs (pg_combinebackup, pg_verifybackup, ...) have no numbers but their exit
+code: that, and what they wrote to standard error.
+- A standby reports a damaged log as a LOG line without a SQLSTATE (00000) and goes on waiting:
+60024 with that line.
+- Where PostgreSQL is silent (a gap is something it waits for) the numbers and texts are dr_sim's
+own (own_errors.py).
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ class ServerError(DrSimError):
 
 
 class OutsideError(ServerError):
-    """What runs the scenario failed, not what it simulates: a server or a program was ended by somebody else (the system, for lack
-    of memory), or was not done in any sensible time. Whatever would be told from here on would not be true."""
+    """What runs the scenario failed, not what it simulates: a server or a program was ended by
+    somebody else (the system, for lack of memory), or was not done in any sensible time. Whatever
+    would be told from here on would not be true.
+    """
 
 
 def sqlstate_number(state: str) -> int:

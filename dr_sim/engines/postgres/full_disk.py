@@ -1,13 +1,15 @@
 """A primary whose disk is full of log that nobody takes: what the server really does then.
 
-Its archive_command fails (cp finds no room: /dev/full), so closed segments stay in pg_wal whatever checkpoints there are,
-and pg_wal grows, for real. Its budget is one that we impose, without being root: after BEYOND segments no process of the
-server may make a file as large as a segment (prlimit, RLIMIT_FSIZE; the system then says EFBIG, 'File too large', where a full disk says ENOSPC;
-the way through the server is the same). What PostgreSQL says is a PANIC, for it can no longer write its log, and it is gone (with
-restart_after_crash it tries to recover, cannot write that down either, and is gone). It does not only refuse writes, as SQL Server does with 9002: it takes
-no reads, and its archiver is gone with it. So the next who wants something of it (a log backup) first makes room, as
-people do who keep a ballast file for that, and starts it again: it recovers, archives what has gathered, and goes on;
-or falls again, if what was taken of it still cannot go anywhere.
+Its archive_command fails (cp finds no room: /dev/full), so closed segments stay in pg_wal whatever
+checkpoints there are, and pg_wal grows, for real. Its budget is one that we impose, without being
+root: after BEYOND segments no process of the server may make a file as large as a segment (prlimit,
+RLIMIT_FSIZE; the system then says EFBIG, 'File too large', where a full disk says ENOSPC; the way
+through the server is the same). What PostgreSQL says is a PANIC, for it can no longer write its
+log, and it is gone (with restart_after_crash it tries to recover, cannot write that down either,
+and is gone). It does not only refuse writes, as SQL Server does with 9002: it takes no reads, and
+its archiver is gone with it. So the next who wants something of it (a log backup) first makes room,
+as people do who keep a ballast file for that, and starts it again: it recovers, archives what has
+gathered, and goes on; or falls again, if what was taken of it still cannot go anywhere.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ _MESSAGE = "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::
 
 
 def run_out(server: Server) -> EngineError:
-    """Let its log grow until there is no room: the server's last words. It is down afterwards; what it acknowledged is there."""
+    """Let its log grow until there is no room: the server's last words. It is down afterwards; what
+    it acknowledged is there.
+    """
     if not PRLIMIT.exists() or not server.pid:
         return refusal(60007)  # this system cannot bound another process: it was not asked
     (server.folder / FULL).touch()
@@ -48,7 +52,9 @@ def run_out(server: Server) -> EngineError:
 
 
 def _bound(home: Home, pid: int) -> None:
-    """As the server's user, for root may lack the right (CAP_SYS_RESOURCE) to do it to others. No core file when it falls."""
+    """As the server's user, for root may lack the right (CAP_SYS_RESOURCE) to do it to others. No
+    core file when it falls.
+    """
     with contextlib.suppress(EngineError):  # one that has ended meanwhile
         home.run(str(PRLIMIT), "--pid", str(pid), f"--fsize={SEGMENT_BYTES - 1}", "--core=0")
 

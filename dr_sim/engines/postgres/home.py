@@ -1,10 +1,11 @@
 """Where this process's servers live, as whom they run, and how they are gone afterwards.
 
-All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and its servers are
-stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by its watcher, and what the watcher did
-not get to, by the next one (notes.py).
+All lies in one private temporary folder per process: databases, sockets, logs. It is removed, and
+its servers are stopped, when the process ends, by itself or by Ctrl-C; if it is killed, by its
+watcher, and what the watcher did not get to, by the next one (notes.py).
 
-PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can reach.
+PostgreSQL refuses to run as root, so root runs it as `nobody`, from a folder which that user can
+reach.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from dr_sim.engines.postgres.binaries import User
 from dr_sim.engines.postgres.errors import OutsideError, ServerError
 from dr_sim.engines.postgres.notes import PREFIX, STOP_S, Note, clear_leftovers
 
-SOCKET_BYTES = 107  # the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
+# the longest path of a Unix socket on Linux, less its end (sys/un.h); 103 on macOS
+SOCKET_BYTES = 107
 _LONGEST_BELOW = len("/12345/.s.PGSQL.5432")
 GIVE_BACK_S = 5
 _WATCH = """
@@ -65,8 +67,10 @@ def server_user() -> User | None:
             pwd.getpwuid(uid)
         except KeyError:  # as after `docker run --user 54321`
             raise ServerError(
-                f"initdb refuses to run for user id {uid}, which has no name here: add a line to /etc/passwd"
-                f" (dr-sim:x:{uid}:{os.getegid()}::/tmp:/bin/sh), or run dr-sim as a user that has one, or as root"
+                f"initdb refuses to run for user id {uid}, which has no name here: add a "
+                "line to /etc/passwd"
+                f" (dr-sim:x:{uid}:{os.getegid()}::/tmp:/bin/sh), or run dr-sim as a user "
+                "that has one, or as root"
             ) from None
         return None
     try:
@@ -79,16 +83,26 @@ def server_user() -> User | None:
 
 
 def _temporary(user: User | None, candidates: Sequence[Path]) -> Path:
-    """A new folder, in the first of these that user can reach, on a path short enough for a socket."""
+    """A new folder, in the first of these that user can reach, on a path short enough for a
+    socket.
+    """
     for parent in candidates:
-        reach = user is None or all(p.stat().st_mode & 0o001 for p in (parent, *parent.parents) if p.exists())
-        if parent.is_dir() and reach and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW < SOCKET_BYTES - 4:
+        reach = user is None or all(
+            p.stat().st_mode & 0o001 for p in (parent, *parent.parents) if p.exists()
+        )
+        if (
+            parent.is_dir()
+            and reach
+            and len(str(parent)) + len(PREFIX) + 10 + _LONGEST_BELOW < SOCKET_BYTES - 4
+        ):
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             if user is not None:
                 folder.chmod(0o711)  # others may pass through, to what belongs to them
             return folder
     tried = ", ".join(map(str, candidates))
-    raise ServerError(f"no temporary folder that the server's user can reach on a short path: tried {tried}")
+    raise ServerError(
+        f"no temporary folder that the server's user can reach on a short path: tried {tried}"
+    )
 
 
 def _on_disk() -> list[Path]:
@@ -96,8 +110,9 @@ def _on_disk() -> list[Path]:
 
 
 def _candidates() -> list[Path]:
-    """Memory if there is plenty of it and TMPDIR does not say otherwise: a database is 300 files, and laying one out
-    takes 20 ms there and up to 300 ms on a slow disk."""
+    """Memory if there is plenty of it and TMPDIR does not say otherwise: a database is 300 files,
+    and laying one out takes 20 ms there and up to 300 ms on a slow disk.
+    """
     try:
         plenty = shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     except OSError:
@@ -114,12 +129,20 @@ def children(pid: int) -> list[int]:
 
 
 def sent(code: int) -> str:
-    """How a process ended that gave this code (of subprocess), if somebody sent it the signal; else ''."""
-    return f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 and -code not in CRASHES else ""
+    """How a process ended that gave this code (of subprocess), if somebody sent it the signal; else
+    ''.
+    """
+    return (
+        f"was ended by signal {-code} ({signal.strsignal(-code)})"
+        if code < 0 and -code not in CRASHES
+        else ""
+    )
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a program and what it has started: first so that it gives its shared memory back, then for good."""
+    """End a program and what it has started: first so that it gives its shared memory back, then
+    for good.
+    """
     for how, wait_s in ((signal.SIGTERM, GIVE_BACK_S), (signal.SIGKILL, STOP_S)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
@@ -131,16 +154,21 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 class Watcher:
     """A shell that ends the servers of this process when this process is gone, however that ended.
 
-    It reads a line for each server that begins (+id) or ends (-id), and one for each folder (/path). Its
-    input ends with this process, since nobody else holds the other end: then it stops what is left, and
-    removes the folders.
+    It reads a line for each server that begins (+id) or ends (-id), and one for each folder
+    (/path). Its input ends with this process, since nobody else holds the other end: then it stops
+    what is left, and removes the folders.
     """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True, env={"PATH": "/usr/bin:/bin"}, cwd="/",
-        )  # fmt: skip
+            ["/bin/sh", "-c", _WATCH],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={"PATH": "/usr/bin:/bin"},
+            cwd="/",
+        )
 
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -203,20 +231,30 @@ class Home:
             os.chown(place, self.user.uid, self.user.gid)
 
     def _who(self) -> dict[str, Any]:
-        who: dict[str, Any] = {"env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}, "cwd": self.folder}
+        who: dict[str, Any] = {
+            "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+            "cwd": self.folder,
+        }
         if self.user is not None:
             who.update(user=self.user.uid, group=self.user.gid, extra_groups=[])
         return who
 
     def run(self, program: str, *arguments: str | Path) -> bytes:
-        """Run one of PostgreSQL's programs, or one of /bin, as the server's user; returns its standard output.
+        """Run one of PostgreSQL's programs, or one of /bin, as the server's user; returns its
+        standard output.
 
-        Raises EngineError: its exit code and what it wrote to standard error. OutsideError: somebody else ended it.
+        Raises EngineError: its exit code and what it wrote to standard error. OutsideError:
+        somebody else ended it.
         """
         path = program if program.startswith("/") else self.binaries.folder / program
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [path, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **self._who()
-        )  # fmt: skip
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **self._who(),
+        )
         with process:
             try:
                 self.note.add(process.pid, server=False)
@@ -224,14 +262,20 @@ class Home:
             except BaseException as error:
                 _end_group(process)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    raise OutsideError(f"{program} was not done after {PROGRAM_S} s: the run ends here, and nothing of it is written") from None
+                    raise OutsideError(
+                        f"{program} was not done after {PROGRAM_S} s: the run ends here, "
+                        "and nothing of it is written"
+                    ) from None
                 raise
             finally:
                 process.wait()
                 self.note.remove(process.pid)
         how = sent(process.returncode)
         if how:
-            raise OutsideError(f"{program} {how}. Nothing in the scenario does that: the run ends here, and nothing of it is written")
+            raise OutsideError(
+                f"{program} {how}. Nothing in the scenario does that: the run ends here, "
+                "and nothing of it is written"
+            )
         if process.returncode:
             words = said.decode(errors="replace").replace(f"{self.folder}/", "").splitlines()
             lines = [line for line in words if line and not line.startswith("WARNING")]
@@ -239,14 +283,22 @@ class Home:
         return output
 
     def start(self, arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        """Start a server; its output is appended to log. It does not hear the terminal's Ctrl-C: we stop it."""
-        alive, held = os.pipe()  # all its processes hold one end, and nobody writes: the other ends with the last of them
+        """Start a server; its output is appended to log. It does not hear the terminal's Ctrl-C: we
+        stop it.
+        """
+        # all its processes hold one end, and nobody writes: the other ends with the last of them
+        alive, held = os.pipe()
         try:
             with log.open("ab") as output:
                 server = subprocess.Popen(
                     [self.binaries.folder / "postgres", *arguments],
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=[held], **self._who(),
-                )  # fmt: skip
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    pass_fds=[held],
+                    **self._who(),
+                )
         except BaseException:
             os.close(alive)
             raise
@@ -262,15 +314,18 @@ class Home:
         self._end(server, how)
         if server.pid in self._servers:
             _, alive = self._servers.pop(server.pid)
-            select.select([alive], [], [], STOP_S)  # the processes of one that was killed end by themselves, a little later
+            # the processes of one that was killed end by themselves, a little later
+            select.select([alive], [], [], STOP_S)
             os.close(alive)
             self.note.remove(server.pid)
             self.watcher.tell(f"-{server.pid}")
 
     @staticmethod
     def _end(server: subprocess.Popen[bytes], how: signal.Signals) -> None:
-        """Wait for it. A process of it that runs a command (archive_command, restore_command) does not hear a SIGQUIT
-        (system(3)), and PostgreSQL gives it 5 s before it kills it: so tell it again."""
+        """Wait for it. A process of it that runs a command (archive_command, restore_command) does
+        not hear a SIGQUIT (system(3)), and PostgreSQL gives it 5 s before it kills it: so tell it
+        again.
+        """
         if server.poll() is not None:
             return
         server.send_signal(how)
@@ -287,7 +342,9 @@ class Home:
         server.wait(STOP_S)
 
     def close(self) -> None:
-        """Stop all servers and remove everything. A forked child of the process that opened it leaves it alone."""
+        """Stop all servers and remove everything. A forked child of the process that opened it
+        leaves it alone.
+        """
         if os.getpid() != self.pid:
             return
         servers = [server for server, _ in self._servers.values()]

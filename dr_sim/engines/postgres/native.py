@@ -1,9 +1,10 @@
 """PostgreSQL's own positions and files: LSNs, segments, what the body of a backup file holds.
 
-A body begins with a table (its length, its CRC-32, JSON): the native positions, which are PostgreSQL's and differ from
-run to run, and the parts that follow. A log's parts are segments, each only as far as it was written (a closed
-segment's rest says nothing and is put back as zeros), and the histories of timelines. A full's or an incremental's one
-part is the tar that pg_basebackup gave.
+A body begins with a table (its length, its CRC-32, JSON): the native positions, which are
+PostgreSQL's and differ from run to run, and the parts that follow. A log's parts are segments, each
+only as far as it was written (a closed segment's rest says nothing and is put back as zeros), and
+the histories of timelines. A full's or an incremental's one part is the tar that pg_basebackup
+gave.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def segment_number(name: str) -> tuple[int, int]:
 
 
 def trimmed(segment: bytes) -> bytes:
-    """A segment without the pages at its end that say nothing: zeros, or a header and zeros (after a switch)."""
+    """A segment without the pages at its end that say nothing: zeros, or a header and zeros (after
+    a switch).
+    """
     end = len(segment)
     while end > _PAGE_BYTES and _says_nothing(segment[end - _PAGE_BYTES : end]):
         end -= _PAGE_BYTES
@@ -62,12 +65,17 @@ def trimmed(segment: bytes) -> bytes:
 
 def _says_nothing(page: bytes) -> bool:
     # xlp_rem_len in the header: a record that goes on into this page may consist of zeros
-    return page.count(0, _PAGE_HEADER_BYTES) == _PAGE_BYTES - _PAGE_HEADER_BYTES and page[16:20] == b"\0\0\0\0"
+    return (
+        page.count(0, _PAGE_HEADER_BYTES) == _PAGE_BYTES - _PAGE_HEADER_BYTES
+        and page[16:20] == b"\0\0\0\0"
+    )
 
 
 @dataclass(slots=True)
 class Native:
-    """timeline and the LSNs [begin, end) of what a backup holds; end 0: as far as its segments go."""
+    """timeline and the LSNs [begin, end) of what a backup holds; end 0: as far as its segments
+    go.
+    """
 
     timeline: int
     begin: int
@@ -80,7 +88,9 @@ class Native:
             "parts": [(name, len(part)) for name, part in self.parts],
         }  # fmt: skip
         table = json.dumps(said, separators=(",", ":")).encode()
-        return b"".join((_TABLE.pack(len(table), crc32(table)), table, *(part for _, part in self.parts)))
+        return b"".join(
+            (_TABLE.pack(len(table), crc32(table)), table, *(part for _, part in self.parts))
+        )
 
     @staticmethod
     def decode(body: bytes) -> Native:
@@ -103,12 +113,14 @@ class Native:
         return native
 
 
-# ---- the tar of a full or an incremental ---------------------------------------------------------------------------
+# ---- the tar of a full or an incremental
 MANIFEST = "backup_manifest"
 
 
 def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
-    """Lay out a base backup. Raises DamagedError 'mark' if this is no tar; a tar that ends early is left to its manifest."""
+    """Lay out a base backup. Raises DamagedError 'mark' if this is no tar; a tar that ends early is
+    left to its manifest.
+    """
     target.mkdir(mode=0o700)
     root = f"{target}/"
     places = [str(target)]
@@ -122,7 +134,9 @@ def extract(tar: bytes, target: Path, owner: tuple[int, int] | None) -> None:
                     os.makedirs(place, 0o700, exist_ok=True)
                 elif member.isreg():
                     begin = member.offset_data
-                    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", 0) as file:
+                    with open(
+                        os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", 0
+                    ) as file:
                         file.write(tar[begin : begin + member.size])
                 else:
                     raise DamagedError("mark")  # we have no tablespaces, so no links either

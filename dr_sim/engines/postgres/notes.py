@@ -1,8 +1,9 @@
 """What a process leaves behind if it is killed, and how the next one clears it away.
 
-Each process that starts servers keeps a note, a file in the user's state folder: its folders, and the id of each server and of
-each program under way, with the instant at which that process began. Beside it lies a lock that the process holds. Whoever starts
-servers next reads these notes: where the lock is free, the writer is gone; then the processes are stopped, if they are still the ones
+Each process that starts servers keeps a note, a file in the user's state folder: its folders, and
+the id of each server and of each program under way, with the instant at which that process began.
+Beside it lies a lock that the process holds. Whoever starts servers next reads these notes: where
+the lock is free, the writer is gone; then the processes are stopped, if they are still the ones
 noted, and the folders removed. Nothing is ever stopped by name.
 """
 
@@ -34,11 +35,16 @@ _numbers = count()
 
 
 def notes_folder() -> Path:
-    """Raises ServerError if nothing can be written there: what is not noted could not be stopped by the next if we are killed."""
+    """Raises ServerError if nothing can be written there: what is not noted could not be stopped by
+    the next if we are killed.
+    """
     try:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     except RuntimeError:
-        raise ServerError("servers are noted in the user's home, and this user has none: name a folder in XDG_STATE_HOME") from None
+        raise ServerError(
+            "servers are noted in the user's home, and this user has none: name a folder "
+            "in XDG_STATE_HOME"
+        ) from None
     notes = Path(state) / "dr-sim" / "postgres"
     try:
         notes.mkdir(parents=True, exist_ok=True)
@@ -46,13 +52,18 @@ def notes_folder() -> Path:
     except OSError:
         writable = False
     if not writable:
-        raise ServerError(f"{notes}: servers are noted here, and it cannot be written: name another folder in XDG_STATE_HOME")
+        raise ServerError(
+            f"{notes}: servers are noted here, and it cannot be written: name another "
+            "folder in XDG_STATE_HOME"
+        )
     return notes
 
 
 class Note:
-    """This process's. It is written in place, at once as far as a kill -9 can tell (write(2) of a page or two), and never shorter
-    than before: a file put in its place by a rename takes 0.1 ms, and now and then seconds on a busy disk."""
+    """This process's. It is written in place, at once as far as a kill -9 can tell (write(2) of a
+    page or two), and never shorter than before: a file put in its place by a rename takes 0.1 ms,
+    and now and then seconds on a busy disk.
+    """
 
     def __init__(self) -> None:
         """Raises ServerError."""
@@ -109,9 +120,11 @@ class Note:
         self.place.with_suffix(LOCK).unlink(missing_ok=True)
 
 
-# ---- of processes that are gone ----------------------------------------------------------------------------------
+# ---- of processes that are gone
 def clear_leftovers() -> list[int]:
-    """Stop the processes and remove the folders of those that are gone; returns the ids of what was stopped."""
+    """Stop the processes and remove the folders of those that are gone; returns the ids of what was
+    stopped.
+    """
     stopped: list[int] = []
     for note in sorted(notes_folder().glob("*.json")):
         lock = note.with_suffix(LOCK)
@@ -119,7 +132,8 @@ def clear_leftovers() -> list[int]:
             continue
         running: list[tuple[Callable[[int, str], None], int, str]] = []
         folders: list[Path] = []
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # cut off before anything was started
+        # cut off before anything was started
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said: dict[str, Any] = json.loads(note.read_text())
             folders = [Path(text) for text in said["folders"]]
             running = [(_end_server, pid, since) for pid, since in said["servers"]]

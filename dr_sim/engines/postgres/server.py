@@ -1,12 +1,15 @@
-"""One PostgreSQL server on one data folder: started as a primary or as a standby, spoken to through its private socket.
+"""One PostgreSQL server on one data folder: started as a primary or as a standby, spoken to through
+its private socket.
 
-Beside the data folder lie `spool` (where archive_command puts closed segments), `released` (the only place from which a
-standby's restore_command takes any) and `log`. Both commands are plain /bin/sh, relative to the data folder. A standby
-asks for its next segment when it is woken and otherwise every RETRY_S, so an idle one costs nothing; what is wrong
-with a released segment it says in its log, in a line of its startup process.
+Beside the data folder lie `spool` (where archive_command puts closed segments), `released` (the
+only place from which a standby's restore_command takes any) and `log`. Both commands are plain
+/bin/sh, relative to the data folder. A standby asks for its next segment when it is woken and
+otherwise every RETRY_S, so an idle one costs nothing; what is wrong with a released segment it says
+in its log, in a line of its startup process.
 
-A server ends because we stop it, or because it falls over what the scenario gave it, a damaged log or a full disk: then its log has
-a FATAL or PANIC of its own, or a crash, and that is an EngineError in its words. Every other end is from outside, and an OutsideError.
+A server ends because we stop it, or because it falls over what the scenario gave it, a damaged log
+or a full disk: then its log has a FATAL or PANIC of its own, or a crash, and that is an EngineError
+in its words. Every other end is from outside, and an OutsideError.
 """
 
 from __future__ import annotations
@@ -27,53 +30,93 @@ from dr_sim.engines.postgres.errors import OutsideError, server_error
 from dr_sim.engines.postgres.home import Home, sent
 
 SEGMENT_BYTES = 1 << 20
-"""--wal-segsize=1: a log backup is whole segments, and every one of them costs its size to archive and to restore."""
+"""--wal-segsize=1: a log backup is whole segments, and every one of them costs its size to archive
+and to restore.
+"""
 START_S = 60
 ANSWER_S = 60
 RETRY_S = 10
 GONE_S = 30
-"""A server one of whose processes has crashed ends the others first, those that do not hear it after 5 s (postmaster.c)."""
+"""A server one of whose processes has crashed ends the others first, those that do not hear it
+after 5 s (postmaster.c).
+"""
 FULL = "full"
-"""A file of this name beside the data folder: there is no room where archive_command puts segments."""
+"""A file of this name beside the data folder: there is no room where archive_command puts segments.
+"""
 POLL_S = 0.0005
 
 SETTINGS = {
-    "log_line_prefix": "%p %e ",  # the first, so that what is wrong with the others is told in this form too
-    "listen_addresses": "", "unix_socket_directories": "..", "unix_socket_permissions": "0700", "port": "5432",
+    # the first, so that what is wrong with the others is told in this form too
+    "log_line_prefix": "%p %e ",
+    "listen_addresses": "",
+    "unix_socket_directories": "..",
+    "unix_socket_permissions": "0700",
+    "port": "5432",
     # what dies in the simulation is this process, never the machine: the system's cache survives
     "fsync": "off",
-    "wal_level": "replica", "max_wal_senders": "4", "max_connections": "10", "hot_standby": "on",
-    "archive_mode": "on", "archive_command": f"if test -e ../{FULL}; then cp %p /dev/full; else cp %p ../spool/%f; fi",
-    "restore_command": "test -f ../released/%f && cp ../released/%f %p", "wal_retrieve_retry_interval": f"{RETRY_S}s",
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "max_connections": "10",
+    "hot_standby": "on",
+    "archive_mode": "on",
+    "archive_command": f"if test -e ../{FULL}; then cp %p /dev/full; else cp %p ../spool/%f; fi",
+    "restore_command": "test -f ../released/%f && cp ../released/%f %p",
+    "wal_retrieve_retry_interval": f"{RETRY_S}s",
     "summarize_wal": "on",
     # segments are new files of zeros, so that what has not been written yet reads as the log's end
-    "wal_recycle": "off", "wal_init_zero": "on", "min_wal_size": "2MB", "max_wal_size": "64MB",
+    "wal_recycle": "off",
+    "wal_init_zero": "on",
+    "min_wal_size": "2MB",
+    "max_wal_size": "64MB",
     # a server that falls stays down until somebody starts it, as under a cluster manager
     "restart_after_crash": "off",
     # nothing is done at times of the real clock
-    "checkpoint_timeout": "1d", "autovacuum": "off", "max_logical_replication_workers": "0",
-    "shared_buffers": "8MB", "dynamic_shared_memory_type": "mmap", "jit": "off",
-    "log_checkpoints": "off", "log_timezone": "UTC", "cluster_name": "",
-}  # fmt: skip
+    "checkpoint_timeout": "1d",
+    "autovacuum": "off",
+    "max_logical_replication_workers": "0",
+    "shared_buffers": "8MB",
+    "dynamic_shared_memory_type": "mmap",
+    "jit": "off",
+    "log_checkpoints": "off",
+    "log_timezone": "UTC",
+    "cluster_name": "",
+}
 SETTINGS_BY_VERSION = {18: {"io_method": "sync"}}
 
 _LINE = re.compile(r"^(\d+) (\w{5}) (LOG|WARNING|ERROR|FATAL|PANIC):  (.*)$", re.M)
 _SIGNALLED = re.compile(r"terminated by signal (\d+)")
 _ORDERED = re.compile(r"received (smart|fast|immediate) shutdown request")
 _CONSEQUENCE = "57P0"
-"""How the SQLSTATEs begin that processes give as they go because they were told to, or because another one has fallen."""
+"""How the SQLSTATEs begin that processes give as they go because they were told to, or because
+another one has fallen.
+"""
 CRASH_SHUTDOWN = "57P02"
 _CHATTER = re.compile(
-    r"restored log file|redo (starts|done|in progress)|entering standby|starting (backup|archive|point)|consistent recovery"
-    r"|completed backup|database system|new target timeline|switched WAL|last completed transaction|backup label"
-    r"|waiting for WAL|successfully skipped missing contrecord|received promote|selected new timeline|archive recovery complete|invalid checkpoint|parameter .* changed|received SIGHUP"
+    r"restored log file|redo (starts|done|in progress)|entering standby|starting "
+    r"(backup|archive|point)|consistent recovery"
+    r"|completed backup|database system|new target timeline|switched WAL|last completed "
+    r"transaction|backup label"
+    r"|waiting for WAL|successfully skipped missing contrecord|received promote|selected "
+    r"new timeline|archive recovery complete|invalid checkpoint|parameter .* "
+    r"changed|received SIGHUP"
 )
 
 
 class Server:
     """A server; `standby`: it waits for segments. The folder must hold `data`; the rest is made."""
 
-    __slots__ = ("_connection", "_heard", "_process", "_started", "folder", "home", "name", "settings", "standby", "startup_pid")
+    __slots__ = (
+        "_connection",
+        "_heard",
+        "_process",
+        "_started",
+        "folder",
+        "home",
+        "name",
+        "settings",
+        "standby",
+        "startup_pid",
+    )
 
     def __init__(self, home: Home, folder: Path, name: str) -> None:
         self.home = home
@@ -83,7 +126,8 @@ class Server:
         self.startup_pid = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
-        self._heard = self._started = 0  # bytes of the log: looked at already; from before it was started
+        # bytes of the log: looked at already; from before it was started
+        self._heard = self._started = 0
         self.settings = dict(SETTINGS)
         for version, more in SETTINGS_BY_VERSION.items():
             if home.binaries.major >= version:
@@ -118,7 +162,8 @@ class Server:
     def start(self, *, standby: bool = False, **settings: str) -> None:
         """Start it and wait until it answers: a standby when what it holds is consistent.
 
-        Raises EngineError with the server's last words if it falls, OutsideError if it is not heard of.
+        Raises EngineError with the server's last words if it falls, OutsideError if it is not heard
+        of.
         """
         mark = self.data / "standby.signal"
         self.standby = standby
@@ -144,9 +189,13 @@ class Server:
             if socket.exists():
                 try:
                     self._connection = psycopg.connect(
-                        host=str(self.folder), user="postgres", dbname="postgres", autocommit=True,
-                        connect_timeout=START_S, options=f"-c statement_timeout={ANSWER_S}s",
-                    )  # fmt: skip
+                        host=str(self.folder),
+                        user="postgres",
+                        dbname="postgres",
+                        autocommit=True,
+                        connect_timeout=START_S,
+                        options=f"-c statement_timeout={ANSWER_S}s",
+                    )
                     return
                 except psycopg.OperationalError as error:
                     if time.monotonic() > until:
@@ -155,7 +204,9 @@ class Server:
                 raise self.lost(f"was not up after {START_S} s")
             time.sleep(0.003)
 
-    def execute(self, sql: str, values: tuple[object, ...] = ()) -> psycopg.Cursor[tuple[object, ...]]:
+    def execute(
+        self, sql: str, values: tuple[object, ...] = ()
+    ) -> psycopg.Cursor[tuple[object, ...]]:
         """Raises EngineError: the server's SQLSTATE and text, or if it falls its last words."""
         if self._connection is None:
             raise server_error("08003", "the server is stopped")
@@ -166,7 +217,9 @@ class Server:
                 raise self._fallen() from error
             if isinstance(error, psycopg.errors.QueryCanceled):
                 raise self.lost(f"gave no answer ({error})") from error
-            raise server_error(error.sqlstate or "08006", f"{error}".strip().split("\n")[0]) from error
+            raise server_error(
+                error.sqlstate or "08006", f"{error}".strip().split("\n")[0]
+            ) from error
 
     def row(self, sql: str, values: tuple[object, ...] = ()) -> tuple[object, ...]:
         row = self.execute(sql, values).fetchone()
@@ -186,7 +239,8 @@ class Server:
     def wake(self) -> None:
         """Have a standby look for its next segment now: SIGHUP ends its startup process's wait."""
         if self.startup_pid:
-            with contextlib.suppress(ProcessLookupError):  # it has fallen: whoever waits for it will see
+            # it has fallen: whoever waits for it will see
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.startup_pid, signal.SIGHUP)
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -199,7 +253,7 @@ class Server:
             self._process = None
         self.startup_pid = 0
 
-    # ---- what it says ------------------------------------------------------------------------------------------
+    # ---- what it says
     def forget(self) -> None:
         """What it has said up to now is of no interest."""
         self._heard = self.log.stat().st_size
@@ -220,19 +274,29 @@ class Server:
 
     def last_words(self) -> EngineError:
         """Why a server that fell is gone, by its log."""
-        return self._reason() or server_error(CRASH_SHUTDOWN, "the server is gone and its log does not say why")
+        return self._reason() or server_error(
+            CRASH_SHUTDOWN, "the server is gone and its log does not say why"
+        )
 
     def _reason(self) -> EngineError | None:
-        """What it gives as the reason of its fall: a PANIC, a FATAL that is no consequence of another, or a crash."""
+        """What it gives as the reason of its fall: a PANIC, a FATAL that is no consequence of
+        another, or a crash.
+        """
         lines = self._lines(self._started)
-        reasons = [line for line in lines if line[2] in ("PANIC", "FATAL") and not line[1].startswith(_CONSEQUENCE)]
+        reasons = [
+            line
+            for line in lines
+            if line[2] in ("PANIC", "FATAL") and not line[1].startswith(_CONSEQUENCE)
+        ]
         reasons.sort(key=lambda line: line[2] != "PANIC")
         found = [(state, words) for _, state, _, words in reasons]
         found += [(CRASH_SHUTDOWN, words) for _, _, _, words in lines if _SIGNALLED.search(words)]
         return server_error(*found[0]) if found else None
 
     def _ended_from_outside(self, code: int) -> str:
-        """How it was ended by somebody else, after 'the server'; '' if it fell by itself. code: as of subprocess."""
+        """How it was ended by somebody else, after 'the server'; '' if it fell by itself. code: as
+        of subprocess.
+        """
         if sent(code):
             return sent(code)
         for _, _, _, words in self._lines(self._started):
@@ -251,13 +315,17 @@ class Server:
         return f"was told to stop ({orders[0]})" if orders else ""
 
     def check(self) -> None:
-        """A program has failed that spoke to it. Raises EngineError if it has fallen, OutsideError if that is from outside."""
+        """A program has failed that spoke to it. Raises EngineError if it has fallen, OutsideError
+        if that is from outside.
+        """
         self.execute("SELECT 1")
         if self._told_to_stop():  # it waits for us to go, and lets nobody else in
             raise self.lost(self._told_to_stop())
 
     def _fallen(self) -> EngineError:
-        """Our connection has ended, so the server is falling: its last words. Raises OutsideError if it is not."""
+        """Our connection has ended, so the server is falling: its last words. Raises OutsideError
+        if it is not.
+        """
         if not self.wait(lambda: not self.running, GONE_S):
             raise self.lost("has ended our connection, and goes on")
         return self.last_words()
@@ -268,6 +336,7 @@ class Server:
         who = f"{'standby' if self.standby else 'primary'} of database {self.name}"
         place = self.home.note.keep_log(f"{who}: {why}", self.log)
         return OutsideError(
-            f"PostgreSQL, {who}: the server {why}. Nothing in the scenario does that: the run ends here, and nothing of it is written."
+            f"PostgreSQL, {who}: the server {why}. Nothing in the scenario does that: the "
+            "run ends here, and nothing of it is written."
             f" The server's last log lines are in {place}"
         )

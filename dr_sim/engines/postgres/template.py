@@ -1,7 +1,8 @@
 """A fresh cluster to copy databases from: initdb takes a second, a copy of 7 MB a few milliseconds.
 
-Made once per process. Of the three databases that initdb makes only `postgres` is kept, so a full backup is 8 MB.
-Copies share PostgreSQL's system identifier; which database a backup is of, its header says.
+Made once per process. Of the three databases that initdb makes only `postgres` is kept, so a full
+backup is 8 MB. Copies share PostgreSQL's system identifier; which database a backup is of, its
+header says.
 """
 
 from __future__ import annotations
@@ -27,9 +28,21 @@ def copy_template(home: Home, data: Path) -> None:
 def _make(home: Home, folder: Path) -> None:
     home.make_folder(folder)
     home.run(
-        "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8", "-k", "--no-sync",
-        f"--wal-segsize={SEGMENT_BYTES >> 20}", "--no-instructions",
-    )  # fmt: skip
+        "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--locale=C",
+        "-E",
+        "UTF8",
+        "-k",
+        "--no-sync",
+        f"--wal-segsize={SEGMENT_BYTES >> 20}",
+        "--no-instructions",
+    )
     server = Server(home, folder, "template")
     server.start(archive_mode="off", summarize_wal="off")
     try:

@@ -1,8 +1,9 @@
-"""The one object behind `--json`, summary.json, the screen and the verdict: every number of a run, from its record.
+"""The one object behind `--json`, summary.json, the screen and the verdict: every number of a run,
+from its record.
 
-Durations and instants are integers in microseconds (`..._us`) and, where people read them, also seconds (`..._s`,
-floats, for reading only); parts are in ppm; None is unknown. A mean or a quantile that is no whole microsecond is
-rounded half up, once, here.
+Durations and instants are integers in microseconds (`..._us`) and, where people read them, also
+seconds (`..._s`, floats, for reading only); parts are in ppm; None is unknown. A mean or a quantile
+that is no whole microsecond is rounded half up, once, here.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ from dr_sim.measures.writes import any_refused_us, refusals
 def summarise(whole: Whole) -> dict[str, Any]:
     """All measures of one run, ready for json.dumps. Without a failover `failovers` is empty.
 
-    Everything is of all legs, in the whole run's time: failovers and alerts are numbered through, curves joined
-    (dr_sim/measures/whole.py), counts added up. `legs` says which site was which when.
+    Everything is of all legs, in the whole run's time: failovers and alerts are numbered through,
+    curves joined (dr_sim/measures/whole.py), counts added up. `legs` says which site was which
+    when.
     """
     scenario = whole.scenario
     qualities = qualities_of(whole)
@@ -48,7 +50,9 @@ def summarise(whole: Whole) -> dict[str, Any]:
         "start_utc_us": scenario.start_utc_us,
         "time_zone": scenario.time_zone,
         "measured_us": {
-            "from": scenario.measure_from_us, "end": whole.end_us, "up_until": service_up_until_us(whole.opened[0], scenario),
+            "from": scenario.measure_from_us,
+            "end": whole.end_us,
+            "up_until": service_up_until_us(whole.opened[0], scenario),
         },
         "legs": _legs(whole),
         "failovers": failovers_summary(whole, qualities),
@@ -71,39 +75,56 @@ def summarise(whole: Whole) -> dict[str, Any]:
             {leg.scenario.databases[c.database].name: c.parts() for c in found}
             for leg, found in zip(whole.legs, conserved, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
 def _legs(whole: Whole) -> list[dict[str, Any]]:
-    """Which site is the primary and which the secondary, from when to when, and since when unprotected until when."""
+    """Which site is the primary and which the secondary, from when to when, and since when
+    unprotected until when.
+    """
     spans = unprotected_spans(whole)
     out = []
     for leg, t in whole.each:
         end = whole.until_us(leg)
         bare = [span for span in spans if leg.begins_us <= span[0] < end and leg.number > 1]
-        out.append({
-            "leg": leg.number, "begins_us": leg.begins_us, "ends_us": end, "primary": leg.primary, "secondary": leg.secondary,
-            "unprotected_us": list(bare[0]) if bare else None,
-            "exposure": curve_summary(whole.exposure_in(leg, EXPOSED_CLASS), leg.scenario, run_end_us(t, leg.scenario)),
-        })  # fmt: skip
+        out.append(
+            {
+                "leg": leg.number,
+                "begins_us": leg.begins_us,
+                "ends_us": end,
+                "primary": leg.primary,
+                "secondary": leg.secondary,
+                "unprotected_us": list(bare[0]) if bare else None,
+                "exposure": curve_summary(
+                    whole.exposure_in(leg, EXPOSED_CLASS), leg.scenario, run_end_us(t, leg.scenario)
+                ),
+            }
+        )
     return out
 
 
 def _silent_recoveries(whole: Whole) -> list[dict[str, Any]]:
     return [
         {
-            "time_us": leg.begins_us + r.time_us, "database": leg.scenario.databases[r.entity].name,
-            "claimed": r.values["claimed"], "held": r.values["held"], "sound": bool(r.values["sound"]),
+            "time_us": leg.begins_us + r.time_us,
+            "database": leg.scenario.databases[r.entity].name,
+            "claimed": r.values["claimed"],
+            "held": r.values["held"],
+            "sound": bool(r.values["sound"]),
         }
         for leg, t in whole.each
         for r in t.rows("truth.silent_recovery")
-    ]  # fmt: skip
+    ]
 
 
 def _violations(whole: Whole) -> list[dict[str, Any]]:
     """What the witness found."""
     return [
-        {"time_us": leg.begins_us + r.time_us, "invariant": r.values["invariant"], "detail": r.values["detail"]}
+        {
+            "time_us": leg.begins_us + r.time_us,
+            "invariant": r.values["invariant"],
+            "detail": r.values["detail"],
+        }
         for leg, t in whole.each
         for r in t.rows("truth.violation")
     ]
@@ -113,13 +134,14 @@ def _not_conserved(whole: Whole, conserved: list[list[Conservation]]) -> list[di
     """What does not add up at the end of a leg breaks an invariant too."""
     return [
         {
-            "time_us": leg.begins_us + run_end_us(t, leg.scenario), "invariant": "conservation",
+            "time_us": leg.begins_us + run_end_us(t, leg.scenario),
+            "invariant": "conservation",
             "detail": f"{leg.scenario.databases[c.database].name}: {wrong}",
         }
         for (leg, t), found in zip(whole.each, conserved, strict=True)
         for c in found
         for wrong in c.wrong
-    ]  # fmt: skip
+    ]
 
 
 def _backlog(whole: Whole) -> dict[str, int]:
@@ -133,21 +155,34 @@ def _backlog(whole: Whole) -> dict[str, int]:
 
 
 def _happened(whole: Whole) -> dict[str, int]:
-    """How often each kind of event and fault happened, scripted or drawn, in each leg until the next begins; what goes on
-    in the next has happened once."""
+    """How often each kind of event and fault happened, scripted or drawn, in each leg until the
+    next begins; what goes on in the next has happened once.
+    """
     found: Counter[str] = Counter()
     for leg, t in whole.each:
-        found.update(r.values["what"] for r in t.rows("truth.event") if r.values["begins"] and whole.still_in(leg, r.time_us))
+        found.update(
+            r.values["what"]
+            for r in t.rows("truth.event")
+            if r.values["begins"] and whole.still_in(leg, r.time_us)
+        )
         found.subtract(event.kind for event in leg.scenario.events[: leg.scenario.carried_num])
     return dict(sorted((what, n) for what, n in found.items() if n))
 
 
 def _writes_refused(whole: Whole) -> dict[str, Any]:
-    """Commits that were refused because a transaction log was full, and for how long, in all legs."""
+    """Commits that were refused because a transaction log was full, and for how long, in all
+    legs.
+    """
     each = [(leg, refusals(t, leg.scenario)) for leg, t in whole.each]
-    named = [(leg.begins_us, leg.scenario.databases[r.database].name, r) for leg, found in each for r in found]
+    named = [
+        (leg.begins_us, leg.scenario.databases[r.database].name, r)
+        for leg, found in each
+        for r in found
+    ]
     databases = whole.scenario.databases
-    tenants = {tenant: [databases[i].name for i in of] for tenant, of in asked_of(whole.scenario).items()}
+    tenants = {
+        tenant: [databases[i].name for i in of] for tenant, of in asked_of(whole.scenario).items()
+    }
     by_database = {
         d.name: {
             "time_us": sum(r.end_us - r.begin_us for _, name, r in named if name == d.name),
@@ -162,7 +197,12 @@ def _writes_refused(whole: Whole) -> dict[str, Any]:
         "by_database": by_database,
         "by_tenant": {
             tenant: {
-                "time_us": sum(any_refused_us([r for r in found if leg.scenario.databases[r.database].name in of]) for leg, found in each),
+                "time_us": sum(
+                    any_refused_us(
+                        [r for r in found if leg.scenario.databases[r.database].name in of]
+                    )
+                    for leg, found in each
+                ),
                 "transactions": sum(by_database[name]["transactions"] for name in of),
             }
             for tenant, of in tenants.items()
@@ -172,8 +212,14 @@ def _writes_refused(whole: Whole) -> dict[str, Any]:
 
 def _link(whole: Whole) -> dict[str, Any]:
     """While there was a primary to send from."""
-    uses = [link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.each]
-    use = LinkUse(sum(u.bytes_sent for u in uses), sum((u.capacity_bits for u in uses), Fraction(0)), sum(u.down_us for u in uses))
+    uses = [
+        link_use(t, leg.scenario, service_up_until_us(t, leg.scenario)) for leg, t in whole.each
+    ]
+    use = LinkUse(
+        sum(u.bytes_sent for u in uses),
+        sum((u.capacity_bits for u in uses), Fraction(0)),
+        sum(u.down_us for u in uses),
+    )
     share = use.share
     offered = sum(bytes_offered(t) for t in whole.opened)
     return {

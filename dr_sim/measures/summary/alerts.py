@@ -1,4 +1,6 @@
-"""Alerts and dangers in a summary: every one, and how well people were told, of all databases, of each, of tenants."""
+"""Alerts and dangers in a summary: every one, and how well people were told, of all databases, of
+each, of tenants.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from dr_sim.scenario.model import Scenario
 
 
 def qualities_of(whole: Whole) -> list[AlertQuality]:
-    """Of each leg the alerts and dangers, in the leg's time; alerts are numbered through the whole run."""
+    """Of each leg the alerts and dangers, in the leg's time; alerts are numbered through the whole
+    run.
+    """
     found, before = [], 0
     for leg, t in whole.each:
         quality = judge(t, leg.scenario)
@@ -27,7 +31,11 @@ def qualities_of(whole: Whole) -> list[AlertQuality]:
 def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> dict[str, Any]:
     """Of all legs: an alert that was missed after a failover was missed."""
     each = list(zip(whole.legs, qualities, strict=True))
-    told = [in_the_run_s_time(alert_summary(leg.scenario, a), leg.begins_us) for leg, q in each for a in q.alerts]
+    told = [
+        in_the_run_s_time(alert_summary(leg.scenario, a), leg.begins_us)
+        for leg, q in each
+        for a in q.alerts
+    ]
     names = [d.name for d in whole.scenario.databases]
     scores: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for leg, quality in each:
@@ -37,10 +45,15 @@ def alerts_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> dict[str,
         **_added([_score(q) for q in qualities]),
         "first": told[0] if told else None,
         "list": told,
-        "episodes": [in_the_run_s_time(_episode(leg.scenario, e), leg.begins_us) for leg, q in each for e in q.episodes],
+        "episodes": [
+            in_the_run_s_time(_episode(leg.scenario, e), leg.begins_us)
+            for leg, q in each
+            for e in q.episodes
+        ],
         "by_database": {name: _added(scores[name]) for name in names},
         "by_tenant": {
-            tenant: _added([score for i in of for score in scores[names[i]]]) for tenant, of in asked_of(whole.scenario).items()
+            tenant: _added([score for i in of for score in scores[names[i]]])
+            for tenant, of in asked_of(whole.scenario).items()
         },
     }
 
@@ -75,7 +88,10 @@ def _episode(scenario: Scenario, e: Episode) -> dict[str, Any]:
 
 
 def _added(scores: Sequence[dict[str, Any]]) -> dict[str, int | None]:
-    found: dict[str, int | None] = {key: sum(score[key] for score in scores) for key in ("raised", "due", "missed", "late", "false")}
+    found: dict[str, int | None] = {
+        key: sum(score[key] for score in scores)
+        for key in ("raised", "due", "missed", "late", "false")
+    }
     delays = [score["max_delay_us"] for score in scores if score["max_delay_us"] is not None]
     return found | {"max_delay_us": max(delays, default=None)}
 

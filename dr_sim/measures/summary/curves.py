@@ -1,4 +1,6 @@
-"""Exposure and replay lag in a summary: mean, quantiles, maximum and time above limits, of all, of each, of tenants."""
+"""Exposure and replay lag in a summary: mean, quantiles, maximum and time above limits, of all, of
+each, of tenants.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSES, limit_of, split
 
 QUANTILES = (50, 90, 95, 99)  # per cent
-EXPOSED_CLASS = "site"  # the class that exposure means where none is named: only what has landed survives
+# the class that exposure means where none is named: only what has landed survives
+EXPOSED_CLASS = "site"
 
 
 def exposure_summary(whole: Whole) -> dict[str, Any]:
@@ -27,14 +30,18 @@ def exposure_summary(whole: Whole) -> dict[str, Any]:
 
 
 def exposure_part(whole: Whole, head: str) -> dict[str, Any]:
-    """Exposure before the first failure, or from it on: of the service, and of whatever the SLA asks it of."""
+    """Exposure before the first failure, or from it on: of the service, and of whatever the SLA
+    asks it of.
+    """
     asked = [line for line in whole.scenario.sla if split(line.measure)[0] == head]
 
     def of(failure_class: str) -> dict[str, Any]:
         mine = [line for line in asked if (line.failure_class or EXPOSED_CLASS) == failure_class]
 
         def part(database: str = "", tenant: str = "") -> dict[str, Any]:
-            return curve_summary(whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us)
+            return curve_summary(
+                whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us
+            )
 
         return {
             **part(),
@@ -42,12 +49,17 @@ def exposure_part(whole: Whole, head: str) -> dict[str, Any]:
             "by_tenant": {line.tenant: part("", line.tenant) for line in mine if line.tenant},
         }
 
-    return {**of(EXPOSED_CLASS), "class": EXPOSED_CLASS, "other_classes": {c: of(c) for c in CLASSES if c != EXPOSED_CLASS}}
+    return {
+        **of(EXPOSED_CLASS),
+        "class": EXPOSED_CLASS,
+        "other_classes": {c: of(c) for c in CLASSES if c != EXPOSED_CLASS},
+    }
 
 
 def _reported(whole: Whole) -> dict[str, Any]:
-    """What the manager believed, and in which stretches of the time in which a primary was up it could say anything: a copy that
-    was seeded says nothing until its first log has been validated."""
+    """What the manager believed, and in which stretches of the time in which a primary was up it
+    could say anything: a copy that was seeded says nothing until its first log has been validated.
+    """
     curve = whole.reported()
     parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()
     defined = [[part.begin_us, part.end_us] for part in parts if part.duration_us]
@@ -55,10 +67,14 @@ def _reported(whole: Whole) -> dict[str, Any]:
 
 
 def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:
-    """Exposure to the loss of a host or a database: the service's, and that of each database and tenant of which the SLA asks it."""
+    """Exposure to the loss of a host or a database: the service's, and that of each database and
+    tenant of which the SLA asks it.
+    """
 
     def of(database: str = "", tenant: str = "") -> dict[str, Any]:
-        return curve_summary(whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us)
+        return curve_summary(
+            whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us
+        )
 
     asked = asked_of_class(whole.scenario, failure_class)
     by_database, by_tenant = ({x[i]: of(*x) for x in asked if x[i]} for i in (0, 1))
@@ -66,7 +82,9 @@ def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:
 
 
 def outage_if_now_summary(whole: Whole) -> dict[str, Any]:
-    """never_us: for how long nothing could have been promoted, whatever the time; a value that falls there is None."""
+    """never_us: for how long nothing could have been promoted, whatever the time; a value that
+    falls there is None.
+    """
     return {**_with_parts(whole.outage_if_now, whole), "class": EXPOSED_CLASS}
 
 
@@ -75,21 +93,34 @@ def lag_summary(whole: Whole) -> dict[str, Any]:
 
 
 def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> dict[str, Any]:
-    """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA names."""
+    """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA
+    names.
+    """
     scenario, end = whole.scenario, whole.end_us
     return {
         **curve_summary(of(), scenario, end),
-        "by_database": {d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases},
-        "by_tenant": {name: curve_summary(of(tenant=name), scenario, end) for name in asked_of(scenario)},
+        "by_database": {
+            d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases
+        },
+        "by_tenant": {
+            name: curve_summary(of(tenant=name), scenario, end) for name in asked_of(scenario)
+        },
     }
 
 
 def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> dict[str, Any]:
-    """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger name. A curve with no
-    time in the measured part of the run has none of them: None."""
+    """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger
+    name. A curve with no time in the measured part of the run has none of them: None.
+    """
     curve = curve.window(scenario.measure_from_us, end)
     total = curve.duration_us
-    out: dict[str, Any] = {"time_us": total, "mean_us": None, "max_us": None, "mean_s": None, "max_s": None}
+    out: dict[str, Any] = {
+        "time_us": total,
+        "mean_us": None,
+        "max_us": None,
+        "mean_s": None,
+        "max_s": None,
+    }
     out |= {f"p{q}_us": None for q in QUANTILES}
     out["above"] = {}
     never = curve.above_us(NO_WAY_US // 2) if isinstance(curve, Falling) else 0
@@ -100,7 +131,9 @@ def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> dict[str, An
     if not never:
         out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
         out["mean_s"], out["max_s"] = seconds(out["mean_us"]), seconds(out["max_us"])
-    for q, value in zip(QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True):
+    for q, value in zip(
+        QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True
+    ):
         out[f"p{q}_us"] = half_up(value) if value < NO_WAY_US // 2 else None
     for limit in limits_us(scenario):
         above = curve.above_us(limit)
@@ -110,7 +143,9 @@ def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> dict[str, An
 
 
 def limits_us(scenario: Scenario) -> list[int]:
-    """The limits for which the time above is reported: danger, the SLA's data loss and its own limits of exposure."""
+    """The limits for which the time above is reported: danger, the SLA's data loss and its own
+    limits of exposure.
+    """
     found = {scenario.danger_us}
     found |= {line.bound for line in scenario.sla if line.measure.split(".")[0] == "data_loss"}
     found |= {limit for line in scenario.sla if (limit := limit_of(line.measure)) is not None}

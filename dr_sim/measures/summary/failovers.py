@@ -1,4 +1,6 @@
-"""Failovers in a summary: what each cost, why, by whose word, and whether anyone had been told of the danger it met."""
+"""Failovers in a summary: what each cost, why, by whose word, and whether anyone had been told of
+the danger it met.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,21 @@ def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[d
             told = _failover(Causes(t, leg.scenario), f, quality)
             _add_unprotected(told, unprotected(whole, leg, f))
             told["seeded_anew"] = _seeded_anew(whole, leg)
-            found.append({**in_the_run_s_time(told, leg.begins_us), "number": len(found) + 1, "leg": leg.number, "primary": leg.primary})
+            found.append(
+                {
+                    **in_the_run_s_time(told, leg.begins_us),
+                    "number": len(found) + 1,
+                    "leg": leg.number,
+                    "primary": leg.primary,
+                }
+            )
     return found
 
 
 def _add_unprotected(told: dict[str, Any], found: dict[str, tuple[int, bool]]) -> None:
-    """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown (None) with one of them that
-    was never promoted."""
+    """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown
+    (None) with one of them that was never promoted.
+    """
     none = (None, False)
     told["unprotected_us"], told["unprotected_censored"] = found.get("", none)
     for of in told["databases"]:
@@ -47,16 +57,24 @@ def _add_unprotected(told: dict[str, Any], found: dict[str, tuple[int, bool]]) -
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
-    """The databases for which a full was needed after that failover. The others' old primary went on as the new secondary."""
+    """The databases for which a full was needed after that failover. The others' old primary went
+    on as the new secondary.
+    """
     following = whole.after(leg)
-    return [] if following is None else [d.name for d in following[0].scenario.databases if not d.seeded]
+    return (
+        []
+        if following is None
+        else [d.name for d in following[0].scenario.databases if not d.seeded]
+    )
 
 
 def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
-    losses = [_loss(t, scenario, loss) | _outage(part) for loss, part in zip(f.losses, parts, strict=True)]
+    losses = [
+        _loss(t, scenario, loss) | _outage(part) for loss, part in zip(f.losses, parts, strict=True)
+    ]
     known = f.data_loss_us is not None
     return {
         "number": f.number,
@@ -86,35 +104,52 @@ def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, A
         "served_again_us": f.served_again_us,
         "outage_note": _not_online(t, scenario, f),
         "phases_us": f.phases_us,
-        "manager_down_us": sum(end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)),
+        "manager_down_us": sum(
+            end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)
+        ),
         "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
         "limit_ended_the_wait": _limit_ended_the_wait(t, f),
         "requests_failed": f.requests_failed,
         "requests_offered": f.requests_offered,
         "two_primaries_us": f.two_primaries_us,
-        "tenants": [_tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()],
+        "tenants": [
+            _tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()
+        ],
         "told": _told(causes, f, quality),
     }
 
 
 LEFT_BEHIND = 6
-"""Event id as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that they judge."""
+"""Event id as documented in dr_sim/recovery/alerts.py: measures import nothing of the logic that
+they judge.
+"""
 
 
 def _limit_ended_the_wait(t: Tables, f: Failover) -> dict[str, int] | None:
-    """Where the drain limit decided what was lost: the instant, and how many files of databases that were then brought online
-    without them were still on their way. None where nothing that was left behind could have come."""
-    left = [r.time_us for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == LEFT_BEHIND and r.time_us >= f.failed_us]
+    """Where the drain limit decided what was lost: the instant, and how many files of databases
+    that were then brought online without them were still on their way. None where nothing that was
+    left behind could have come.
+    """
+    left = [
+        r.time_us
+        for r in t.rows("seen.RaiseAlert")
+        if r.values["event_id"] == LEFT_BEHIND and r.time_us >= f.failed_us
+    ]
     if not left:
         return None
     rang = [
         r.time_us
         for r in t.rows("seen.Alarm")
-        if (r.values["scope"], r.values["what"]) == ("", "drain") and f.failed_us <= r.time_us <= left[-1]
+        if (r.values["scope"], r.values["what"]) == ("", "drain")
+        and f.failed_us <= r.time_us <= left[-1]
     ]
     if not rang:
         return None
-    behind = {r.entity for r in t.rows("seen.RaiseAlert") if r.values["event_id"] == LEFT_BEHIND and r.time_us >= rang[-1]}
+    behind = {
+        r.entity
+        for r in t.rows("seen.RaiseAlert")
+        if r.values["event_id"] == LEFT_BEHIND and r.time_us >= rang[-1]
+    }
     states: dict[tuple[int, int], str] = {}
     for row in t.rows("truth.file_state"):
         if row.time_us <= rang[-1] and row.entity in behind:
@@ -173,7 +208,12 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
         "total_us": ledger.total_us,
         "note": ledger.note,
         "lines": [
-            {"begin_us": x.begin_us, "duration_us": x.duration_us, "cause": x.cause, "detail": x.detail}
+            {
+                "begin_us": x.begin_us,
+                "duration_us": x.duration_us,
+                "cause": x.cause,
+                "detail": x.detail,
+            }
             for x in ledger.lines
         ],
     }
@@ -182,7 +222,11 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
 def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     """Whether anyone had been told, before the failure, of the danger that it met."""
     if f.by_itself:  # the danger goes on beyond it
-        at_failure = [e for e in quality.episodes if e.due_us is not None and e.due_us <= f.failed_us < e.end_us]
+        at_failure = [
+            e
+            for e in quality.episodes
+            if e.due_us is not None and e.due_us <= f.failed_us < e.end_us
+        ]
     else:
         at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
     if not at_failure:
@@ -190,7 +234,11 @@ def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     scenario = causes.scenario
     episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
     if episode.alert is None or episode.alert.time_us > f.failed_us:
-        return {"answer": "no", "database": scenario.databases[episode.database].name, "onset_us": episode.onset_us}
+        return {
+            "answer": "no",
+            "database": scenario.databases[episode.database].name,
+            "onset_us": episode.onset_us,
+        }
     fault = causes.latest_before(episode.alert.time_us, episode.database)
     return {
         "answer": "yes",
@@ -203,11 +251,16 @@ def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
     }
 
 
-# ---- orders ----------------------------------------------------------------------------------------------------------
+# ---- orders
 def orders_refused(whole: Whole) -> list[dict[str, Any]]:
     """Of every leg until the next one begins: what comes after that is for the next."""
     return [
-        {"time_us": leg.begins_us + at, "operator": who, "reason": why, "events": Causes(t, leg.scenario).order(at, who)}
+        {
+            "time_us": leg.begins_us + at,
+            "operator": who,
+            "reason": why,
+            "events": Causes(t, leg.scenario).order(at, who),
+        }
         for leg, t in whole.each
         for at, who, why in _orders(t)
         if why and whole.still_in(leg, at)
@@ -216,7 +269,9 @@ def orders_refused(whole: Whole) -> list[dict[str, Any]]:
 
 def _orders(t: Tables) -> list[tuple[int, str, str]]:
     """(instant, operator, why it was refused or '') of every order to fail over, in order."""
-    refused = [(r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")]
+    refused = [
+        (r.time_us, r.values["operator"], r.values["reason"]) for r in t.rows("seen.RefuseOrder")
+    ]
     orders = []
     given = [*t.rows("seen.FailoverOrdered"), *t.rows("seen.FailoverOrderedToPoint")]
     for r in sorted(given, key=lambda row: row.seq):
@@ -228,7 +283,9 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
 
 
 def _obeyed(t: Tables, f: Failover) -> tuple[int, str] | None:
-    """The order that this failover began with: (instant, operator); None if it was begun without one."""
+    """The order that this failover began with: (instant, operator); None if it was begun without
+    one.
+    """
     begun = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "fencing"]
     if f.promoted_us is not None:
         begun = [at for at in begun if at <= f.promoted_us]

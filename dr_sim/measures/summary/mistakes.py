@@ -10,7 +10,8 @@ from dr_sim.measures.whole import Whole
 def mistakes_summary(whole: Whole) -> list[dict[str, Any]]:
     """Return each mistake of the run: when, in which database, what, and whether it is still there.
 
-    A mistake is commit number n. A database that is promoted with n commits or fewer does not hold it.
+    A mistake is commit number n. A database that is promoted with n commits or fewer does not hold
+    it.
     """
     found = []
     for leg, t in whole.each:
