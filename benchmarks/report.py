@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dr_sim.results import REPORT_FILE, run, write_results
+from dr_sim.runs.results import REPORT_FILE, run, write_results
 from dr_sim.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[1]

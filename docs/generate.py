@@ -10,7 +10,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from dr_sim.cli_reference import default_text
+from dr_sim.cli.reference import default_text
 from dr_sim.faults import KINDS
 from dr_sim.scenario.reference import Key, keys, kind_reference
 

@@ -24,7 +24,7 @@ def run() -> int:
     """The whole process; returns its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _at_once)
-    from dr_sim.cli import main
+    from dr_sim.cli.main import main
 
     mine, interrupted = os.getpid(), False
 

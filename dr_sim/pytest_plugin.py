@@ -122,7 +122,7 @@ class SlaItem(pytest.Item):
 
     def runtest(self) -> None:
         from dr_sim.experiments.check import broken
-        from dr_sim.verdict import Outcome
+        from dr_sim.measures.verdict import Outcome
 
         file = self.parent
         assert isinstance(file, ScenarioFile)
@@ -159,7 +159,7 @@ class SlaItem(pytest.Item):
 
 
 def _told(verdict: LineVerdict) -> str:
-    from dr_sim.screen_distribution import line_text
+    from dr_sim.screen.distribution import line_text
 
     return line_text(verdict).strip()
 

@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from dr_sim.answers import (
+from dr_sim.experiments.answers import (
     MIME,
     Answer,
     answer_in,

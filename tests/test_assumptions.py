@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim import cli
+from dr_sim.cli import main as cli
 from dr_sim.report import assumptions
 from dr_sim.report.assumptions import Examined, scaled
 from dr_sim.scenario import load_scenario

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from world.build import scenario, violations
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.streams import Stream, Streams
 from dr_sim.world.world import World
 

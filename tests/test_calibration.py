@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim import calibration, compare_engines
-from dr_sim.calibration import Measured, calibrate
-from dr_sim.cli import main
-from dr_sim.compare_engines import Compared, compare, median_error, table
-from dr_sim.cost_line import FASTEST_BYTES_S, Fit, fit
-from dr_sim.cost_section import Costs, cost_section, read_costs
+from dr_sim.calibrate import calibration, compare_engines
+from dr_sim.calibrate.calibration import Measured, calibrate
+from dr_sim.calibrate.compare_engines import Compared, compare, median_error, table
+from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, Fit, fit
+from dr_sim.calibrate.cost_section import Costs, cost_section, read_costs
+from dr_sim.cli.main import main
 from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError
 from dr_sim.scenario import load_scenario

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from dr_sim import __version__, cli
-from dr_sim import results as run_files
+from dr_sim import __version__
+from dr_sim.cli import main as cli
 from dr_sim.faults import KINDS
 from dr_sim.recovery.drain import Drain
+from dr_sim.runs import results as run_files
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -159,7 +160,7 @@ def test_4_an_invariant_that_broke(
 def test_130_interrupted_in_mid_run_leaves_nothing_behind(here: Path) -> None:
     """A run that takes minutes, and Ctrl-C once it is simulating."""
     code = (
-        "import sys; from dr_sim import cli; from dr_sim.world.world import World; plain "
+        "import sys; from dr_sim.cli import main as cli; from dr_sim.world.world import World; plain "
         "= World.run\n"
         "def begun(self, progress=None):\n"
         "    self.context.agenda.at(86_400_000_000, 0, -1, print, 'simulating')\n"
@@ -189,7 +190,7 @@ def test_130_interrupted_in_mid_run_leaves_nothing_behind(here: Path) -> None:
 WHEN_LOADING = """
 plain = builtins.__import__
 def signalled(name, *more, **named):
-    if name == "dr_sim.cli":
+    if name == "dr_sim.cli.main":
         os.kill(os.getpid(), NUMBER)
     return plain(name, *more, **named)
 builtins.__import__ = signalled
@@ -233,7 +234,7 @@ def test_130_whatever_a_module_that_is_loaded_makes_of_the_interruption(
     what: str, tmp_path: Path
 ) -> None:
     code = (
-        "import os, sys, time\nfrom dr_sim import cli\nfrom dr_sim.__main__ import run\n"
+        "import os, sys, time\nfrom dr_sim.cli import main as cli\nfrom dr_sim.__main__ import run\n"
         f"def schema(arguments):\n    {what}\n"
         "cli._schema = schema\nsys.argv = ['dr-sim', 'schema']\nsys.exit(run())\n"
     )

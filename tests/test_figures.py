@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from dr_sim.figures import exposure_svg, save_svg, timeline_svg
 from dr_sim.figures.style import ALERT_MARKS, slices
 from dr_sim.figures.views import Views, views_of
-from dr_sim.journal import Journal
 from dr_sim.measures.exposure import Curve
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
+from dr_sim.record.journal import Journal
 from dr_sim.recovery import alerts
 from dr_sim.scenario.model import Scenario, SlaLine
 from tests.library.runs import ran

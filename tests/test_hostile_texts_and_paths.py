@@ -13,10 +13,10 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.making import PREFIX, making, move_to_free_number, replace_folder, tidy
-from dr_sim.output import check_place, printable, write_whole
+from dr_sim.files.making import PREFIX, making, move_to_free_number, replace_folder, tidy
+from dr_sim.files.output import check_place, printable, write_whole
 from dr_sim.scenario import load_scenario, validate
 
 BASE = "run_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 200 Mbit/s}\n"
@@ -161,7 +161,7 @@ def test_a_link_is_followed_and_stays(here: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="/dev/stdout is not of Windows")
 def test_streams_are_written_through(here: Path) -> None:
     words = (
-        "from pathlib import Path; from dr_sim.output import write_together; "
+        "from pathlib import Path; from dr_sim.files.output import write_together; "
         "write_together({Path('/dev/stdout'): 'said'})"
     )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
@@ -207,7 +207,7 @@ def test_runs_side_by_side_get_a_number_each(here: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from dr_sim.making import making, replace_folder
+from dr_sim.files.making import making, replace_folder
 place = Path(sys.argv[1])
 with making(place.parent) as new:
     (new / "file").write_text("new")
@@ -268,7 +268,7 @@ for name in ("SIGALRM", "setitimer", "ITIMER_REAL", "SIGQUIT", "SIGKILL", "SIGHU
 for name in ("mkfifo", "getuid", "geteuid", "fork", "O_NONBLOCK"):
     if hasattr(os, name):
         delattr(os, name)
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 import dr_sim.experiments.worker, dr_sim.stores, dr_sim.pytest_plugin
 from dr_sim.stores.file import FileStore
 assert main(["run", "s.yaml", "--out", "out"]) == 0

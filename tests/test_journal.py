@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world.build import ONE, ran
 
-from dr_sim import frames, journal_file
 from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.errors import InputError
-from dr_sim.journal import KIND_ID, KINDS, Journal
+from dr_sim.record import frames, journal_file
+from dr_sim.record.journal import KIND_ID, KINDS, Journal
 from dr_sim.recovery import commands, events
 
 HEADER = BackupHeader(

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from world.build import MINUTE, SECOND, scenario, violations
 
-from dr_sim.journal import Journal, Row
+from dr_sim.record.journal import Journal, Row
+from dr_sim.record.verify import verify
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
-from dr_sim.verify import verify
 from dr_sim.world.agenda import Class
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.world import World

@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.verdict import Verdict, judge
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.screen import adding_up, instant, screen, size, span
-from dr_sim.verdict import Verdict, judge
+from dr_sim.screen.run import adding_up, instant, screen, size, span
 from tests.measures.make import (
     DAY,
     HOUR,

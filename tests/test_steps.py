@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import dr_sim
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.pruning import Pruning
 from dr_sim.world.waves import WaveLane

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dr_sim.journal import Journal
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.verdict import Outcome, Verdict, judge
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import COUNTS, CURVES, DURATIONS, split
-from dr_sim.verdict import Outcome, Verdict, judge
 from tests.measures.make import HOUR, MIN, S, a_scenario, alert, phase, survivable, whole_of
 
 ALL = 1_000_000

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world.build import World, ran
 
-from dr_sim import journal_file
-from dr_sim.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
+from dr_sim.record import journal_file
+from dr_sim.record.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
+from dr_sim.record.verify import Verified, verify
 from dr_sim.recovery.commands import COMMANDS
-from dr_sim.verify import Verified, verify
 from dr_sim.world.manager_config import manager_config
 
 TEXT = """\

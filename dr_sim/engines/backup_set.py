@@ -19,7 +19,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.commits import MASK, content
+from dr_sim.engines.commits import MASK, content
 
 Path = tuple[tuple[int, int, int], ...]
 """Forks from the oldest on: (fork, the LSN at which it began, the commits there)."""

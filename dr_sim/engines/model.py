@@ -1,7 +1,7 @@
 """The model engine: behaves like SQL Server in full recovery model, on real bytes, in microseconds.
 
-A database is a number of commits, an LSN and a digest that telescopes (dr_sim/commits.py). Backups
-hold ranges of commits as contents (backup_set.py), restores add those up: what was skipped,
+A database is a number of commits, an LSN and a digest that telescopes (dr_sim/engines/commits.py).
+Backups hold ranges of commits as contents (backup_set.py), restores add those up: what was skipped,
 repeated or changed shows in the digest and nowhere else, so the engine's own checks are exactly SQL
 Server's and no better:
 
@@ -35,9 +35,9 @@ of them: model_database.py; errors: sql_server_errors.py, and those of PostgreSQ
 from __future__ import annotations
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set, postgres_words
 from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
+from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.model_database import (
     MAGIC,
     Database,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from dr_sim.backups.model import BackupHeader
-from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
 from dr_sim.engines.backup_set import BackupSet, Path, obstacle, path_digest
+from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.port import EngineError
 
 _OBSTACLES = {"wrong_fork": 4330, "wrong_base": 3136, "gap": 4305, "stale": 4326}

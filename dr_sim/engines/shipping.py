@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.commits import MASK, content, mark
 from dr_sim.engines.backup_set import Path
+from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import Database, log_bytes

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from dr_sim.commits import MASK, content
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.commits import MASK, content
 from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 

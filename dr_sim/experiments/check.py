@@ -23,11 +23,11 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
-from dr_sim.reading import read_regular
+from dr_sim.files.reading import read_regular
+from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
-from dr_sim.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
 
 _TELLS = ("run_for", "databases", "extends")  # one of them stands in every scenario
 

@@ -30,11 +30,11 @@ from dr_sim.experiments.estimates import (
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import GRID_US, Sample
+from dr_sim.measures.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 from dr_sim.scenario.fields import did_you_mean
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import COUNTS, STATISTICS, VALUES, kind_of, split
 from dr_sim.units import SECOND_US
-from dr_sim.verdict import EXIT_CODES, EXIT_SILENT, EXIT_VIOLATION, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd

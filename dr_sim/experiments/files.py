@@ -19,8 +19,8 @@ from dr_sim.experiments.sweep import Swept
 from dr_sim.experiments.sweep_answer import Told
 from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
-from dr_sim.output import write_file, write_whole
-from dr_sim.results import safe_name
+from dr_sim.files.output import write_file, write_whole
+from dr_sim.runs.results import safe_name
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario, Sweep
 

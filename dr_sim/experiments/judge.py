@@ -32,9 +32,9 @@ from dr_sim.experiments.estimates import (
 )
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.sample import Sample, Value
+from dr_sim.measures.verdict import UNITS, Outcome
 from dr_sim.scenario.model import SlaLine
 from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, kind_of, limit_of, split
-from dr_sim.verdict import UNITS, Outcome
 
 # of one whole check: the issue asks for it as a default; 1 build in 1,000 goes red by chance
 FALSE_ALARM = 0.001

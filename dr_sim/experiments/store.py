@@ -17,8 +17,8 @@ from pathlib import Path
 import dr_sim
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.sample import Sample, unpack
-from dr_sim.making import tidy
-from dr_sim.output import write_whole
+from dr_sim.files.making import tidy
+from dr_sim.files.output import write_whole
 from dr_sim.scenario.model import Scenario
 
 KEY_FILE = "replications.json"

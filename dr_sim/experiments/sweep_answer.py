@@ -17,10 +17,10 @@ from dr_sim import units
 from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
+from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario.model import SlaLine, SweepAnswer
 from dr_sim.scenario.sla import CURVES
-from dr_sim.screen_distribution import line_text
-from dr_sim.verdict import Outcome
+from dr_sim.screen.distribution import line_text
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept
@@ -160,9 +160,9 @@ def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
 
 
 def _said(line: SlaLine) -> str:
+    from dr_sim.measures.verdict import UNITS
     from dr_sim.number_text import value_text  # here: it takes longer to import than the rest
     from dr_sim.scenario.sla import kind_of
-    from dr_sim.verdict import UNITS
 
     return (
         f"{line.measure} is {'at most' if line.at_most else 'at least'} "

@@ -132,10 +132,10 @@ class Kind:
     needs_log: it does something to log backups, so its database must have some; needs_primary: to a
     database of the primary or to its backup jobs, so there is nothing to do it to when that has
     been lost. models: what it stands for in the world outside; source: where its figures come from.
-    place: where something that lasts is, so that it outlasts a failover (dr_sim/legs.py): 'link',
-    'alerts', 'primary' or 'secondary' for the site on that side, '' for what it befell and ends
-    with. turned: the parameters by which it is the same when the two sides have changed places;
-    None: it is not felt there. explains: the causes in a ledger whose reason it is.
+    place: where something that lasts is, so that it outlasts a failover (dr_sim/runs/legs.py):
+    'link', 'alerts', 'primary' or 'secondary' for the site on that side, '' for what it befell and
+    ends with. turned: the parameters by which it is the same when the two sides have changed
+    places; None: it is not felt there. explains: the causes in a ledger whose reason it is.
     """
 
     name: str

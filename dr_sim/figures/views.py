@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dr_sim.legs import Leg
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
 from dr_sim.measures.causes import Causes, Happening
 from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected_spans
+from dr_sim.runs.legs import Leg
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.frames import columns
-from dr_sim.journal import Journal, Row
+from dr_sim.record.frames import columns
+from dr_sim.record.journal import Journal, Row
 from dr_sim.scenario.model import Scenario
 
 Ints = NDArray[np.int64]

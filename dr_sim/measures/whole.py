@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dr_sim.legs import Leg
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
@@ -25,6 +24,7 @@ from dr_sim.measures.outage_now import NO_WAY_US, outage_if_now, outage_of_servi
 from dr_sim.measures.outcome import Failover
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
+from dr_sim.runs.legs import Leg
 from dr_sim.scenario.model import Scenario
 
 AnyCurve = Curve | Falling

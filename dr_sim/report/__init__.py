@@ -22,7 +22,7 @@ from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen import headed, instant, met_no_danger, size, span
+from dr_sim.screen.run import headed, instant, met_no_danger, size, span
 from dr_sim.units import clock
 
 __all__ = ["report_html"]

@@ -25,7 +25,7 @@ from dr_sim.report.charts import LEFT_PX, Chart, above_it, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.sla import CLASSES, split
-from dr_sim.screen import span
+from dr_sim.screen.run import span
 from dr_sim.units import SECOND_US, clock
 
 if TYPE_CHECKING:

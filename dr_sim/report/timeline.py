@@ -32,7 +32,7 @@ from dr_sim.measures.lag import Backlog, backlog
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Tables
 from dr_sim.report.charts import LEFT_PX, MOST_POINTS, Chart, above_it, stairs, thinned
-from dr_sim.screen import counted, instant, size
+from dr_sim.screen.run import counted, instant, size
 from dr_sim.units import MINUTE_US, clock
 
 MOST_BARS = 10_000  # logs drawn one by one; more than that are left out, and the lane says so

@@ -425,8 +425,8 @@ def check_events(
 def check_lost(
     lines: list[EventLine], instants: list[int], root: Any, needing: set[str]
 ) -> list[Problem]:
-    """Where no new recovery network follows (dr_sim/legs.py) a primary is lost once, and nothing
-    happens to what is lost. needing: the kinds that happen to a database of the primary.
+    """Where no new recovery network follows (dr_sim/runs/legs.py) a primary is lost once, and
+    nothing happens to what is lost. needing: the kinds that happen to a database of the primary.
     """
     if _of(_of(root, "after_failover"), "new_secondary") != NEVER:
         return []

@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.reading import inside_tree_of, outside_allowed
+from dr_sim.files.reading import inside_tree_of, outside_allowed
 from dr_sim.scenario import build, checks
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
@@ -47,7 +47,7 @@ def load_scenario(
 ) -> Scenario:
     """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in
     place of its own; kinds: of events, all by default; allow_outside: files that it names may lie
-    outside its folder tree (dr_sim/reading.py).
+    outside its folder tree (dr_sim/files/reading.py).
 
     Raises InputError with every mistake that was found.
     """

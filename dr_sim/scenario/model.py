@@ -381,7 +381,7 @@ class Scenario:
     description: str
     seed: int
     replication_no: int
-    leg_no: int  # 1 until the first failover: see dr_sim/legs.py
+    leg_no: int  # 1 until the first failover: see dr_sim/runs/legs.py
     start_utc_us: int  # instant 0, microseconds since 1970 UTC
     time_zone: str
     run_for_us: int

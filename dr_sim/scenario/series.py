@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from dr_sim.reading import read_inside
+from dr_sim.files.reading import read_inside
 
 
 class SeriesError(ValueError):

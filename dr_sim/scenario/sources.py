@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from dr_sim.errors import Problem
-from dr_sim.reading import read_inside
+from dr_sim.files.reading import read_inside
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.port import Engine, EngineError, RestoreOp
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import BackupCost
 
 T = TypeVar("T")

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.engines.port import Engine
-from dr_sim.journal import KIND_ID, Journal
+from dr_sim.oracle.witness import Witness
+from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.scenario.model import Scenario
 from dr_sim.streams import Streams
 from dr_sim.units import YEAR_US
-from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dr_sim.scenario.model import Database, LogVolume, Scenario, Schedule
-from dr_sim.throughput import stream_cap_bit_s
 from dr_sim.units import DAY_US, SECOND_US, WEEK_US
 from dr_sim.world.schedule import next_start
+from dr_sim.world.throughput import stream_cap_bit_s
 
 _MOST = 10_000
 """Incrementals that are looked at: a month of one every 5 minutes, which is mean enough."""

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable
 
 from dr_sim.engines.sides import open_sides
-from dr_sim.legs import Leg, first_leg, next_leg
+from dr_sim.runs.legs import Leg, first_leg, next_leg
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.succession import heirs_of
 from dr_sim.world.world import World
@@ -14,7 +14,7 @@ from dr_sim.world.world import World
 
 def play(scenario: Scenario, progress: Callable[[float], None] | None = None) -> list[Leg]:
     """Build the scenario's world, on the engine that it names, and run it to its end, and after
-    each failover the world that follows (dr_sim/legs.py).
+    each failover the world that follows (dr_sim/runs/legs.py).
 
     progress is told the part that is done, 0 to 1, of the first leg: what follows a failover is
     short beside it.

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 
 POINTS = ("at_cut", "at_finish", "at_landing", "at_told", "at_hash", "at_restore")
 _LINE = (

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.journal import SEEN_CLASS
+from dr_sim.record.journal import SEEN_CLASS
 from dr_sim.recovery import events as e
 from dr_sim.recovery.absorb import QuietLog, Standing, standing, unlike, usual_answers
 from dr_sim.recovery.commands import Command, Save

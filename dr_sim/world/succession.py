@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.engines.port import EngineError
-from dr_sim.witness import Lineage
+from dr_sim.oracle.witness import Lineage
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase
 

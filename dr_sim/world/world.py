@@ -9,13 +9,13 @@ from dr_sim.backups.model import Kind
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
 from dr_sim.faults import Effect
-from dr_sim.journal import KIND_ID, Journal
+from dr_sim.oracle.witness import Witness
+from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.scenario.model import Database, Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.units import DAY_US
-from dr_sim.witness import Witness
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock

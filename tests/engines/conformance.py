@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.commits import mark
+from dr_sim.engines.commits import mark
 from dr_sim.engines.files import flipped
 from dr_sim.engines.port import Engine, EngineError, Files, WitnessReading
 

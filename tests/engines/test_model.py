@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.commits import MASK, mark
 from dr_sim.engines import backup_set
+from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.model_database import MAGIC

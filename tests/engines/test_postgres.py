@@ -20,8 +20,8 @@ import pytest
 from filelock import FileLock
 
 from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.commits import mark
 from dr_sim.engines import backup_set
+from dr_sim.engines.commits import mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
@@ -633,7 +633,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     root = Path(__file__).parents[2]
     (tmp_path / "scenarios").symlink_to(root / "scenarios")
     program = (
-        "import sys; sys.modules['psycopg'] = None; from dr_sim.cli import main; "
+        "import sys; sys.modules['psycopg'] = None; from dr_sim.cli.main import main; "
         "sys.exit(main(sys.argv[1:]))"
     )
     done = subprocess.run(

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import Kind, RestoreState
-from dr_sim.commits import mark
+from dr_sim.engines.commits import mark
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.sqlite import SqliteEngine
-from dr_sim.results import run
+from dr_sim.runs.results import run
 from dr_sim.scenario import load_scenario
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship

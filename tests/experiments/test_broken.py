@@ -15,10 +15,12 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from dr_sim import api, bugs, cli, policies
+from dr_sim import api, bugs
 from dr_sim.bugs import EXIT_BUG, BrokenReplicationError
-from dr_sim.cli import main
+from dr_sim.cli import main as cli
+from dr_sim.cli.main import main
 from dr_sim.experiments import executor as executors
+from dr_sim.experiments import policies
 from dr_sim.experiments.check import Exit, check
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, take, unpack
@@ -341,7 +343,7 @@ def test_where_no_file_can_be_written_the_traceback_is_shown(
 
 def test_the_whole_process_leaves_with_it(tmp_path: Path) -> None:
     made = (
-        "import dr_sim.cli as cli, dr_sim.__main__ as m, sys\ndef f(a): raise "
+        "import dr_sim.cli.main as cli, dr_sim.__main__ as m, sys\ndef f(a): raise "
         "KeyError('erp')\ncli._validate = f\nsys.argv = ['dr-sim', 'validate', "
         "'x.yaml']\nsys.exit(m.run())"
     )

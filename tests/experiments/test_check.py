@@ -16,12 +16,13 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from dr_sim import api, output
-from dr_sim.cli import _parser, main
+from dr_sim import api
+from dr_sim.cli.main import _parser, main
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.check import scenario_files
 from dr_sim.experiments.executor import Batch
 from dr_sim.experiments.sample import Sample, pack
+from dr_sim.files import output
 from dr_sim.scenario.tree import parse_yaml
 from tests.experiments.worlds import S, sample
 

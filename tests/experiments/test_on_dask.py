@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dr_sim import api
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.experiments import batches, on_dask
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.executor import BrokenReplicationError

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim import api
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.errors import DrSimError, InputError
 from dr_sim.experiments import batches
 from dr_sim.experiments import executor as executors

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dr_sim import api
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dr_sim import bugs
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 
 MOST_CPU_S = 20.0  # without progress
 MOST_BYTES = 2 * 2**30

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from tests.fuzz.harness import Ended, command, damage, in_bytes, in_text_of_json
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_sim.backups.model import Kind
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.import_postgres import Tool, import_postgres, read_clusters
 from dr_sim.importers.postgres_backups import Cluster, Positions, place, wal_names

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import Imported, import_history

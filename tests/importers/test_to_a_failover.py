@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dr_sim.cli import main
-from dr_sim.results import Result, run
+from dr_sim.cli.main import main
+from dr_sim.runs.results import Result, run
 from dr_sim.scenario import load_scenario
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools" / "DiffIssues.json"

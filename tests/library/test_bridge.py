@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind
-from dr_sim.verdict import Outcome
+from dr_sim.measures.verdict import Outcome
 
 from .runs import at, peak_us, ran, rows, times
 

@@ -10,8 +10,8 @@ from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.life import cut_up
 from dr_sim.measures.tables import tables
-from dr_sim.results import Result
-from dr_sim.verdict import Outcome
+from dr_sim.measures.verdict import Outcome
+from dr_sim.runs.results import Result
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, peak_us, ran, rows, texts, times
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from dr_sim.results import run
+from dr_sim.runs.results import run
 from dr_sim.scenario import load_scenario
 from dr_sim.streams import Streams
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cli import main
-from dr_sim.legs import first_leg
+from dr_sim.cli.main import main
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.tables import tables
-from dr_sim.verdict import Outcome
-from dr_sim.verify import verify
+from dr_sim.measures.verdict import Outcome
+from dr_sim.record.verify import verify
+from dr_sim.runs.legs import first_leg
 from dr_sim.world.manager_config import manager_config
 
 from .runs import SCENARIOS, ran

@@ -11,7 +11,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
 from dr_sim.measures.ledger import explain_at
-from dr_sim.results import Result, run
+from dr_sim.runs.results import Result, run
 from dr_sim.scenario import load_scenario
 
 from .runs import (

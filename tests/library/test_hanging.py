@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.results import Result, run
+from dr_sim.runs.results import Result, run
 from dr_sim.scenario import load_scenario
 
 from .runs import HOUR, MINUTE, SECOND, alerts, failover, fault, rows

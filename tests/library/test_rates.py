@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from dr_sim.measures.verdict import Outcome
 from dr_sim.scenario import load_scenario
-from dr_sim.verdict import Outcome
 from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran, rows

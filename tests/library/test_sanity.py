@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.verdict import Outcome
+from dr_sim.measures.verdict import Outcome
 
 from .runs import (
     HOUR,

@@ -11,8 +11,8 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import parse_name
-from dr_sim.results import Result
-from dr_sim.verdict import Outcome
+from dr_sim.measures.verdict import Outcome
+from dr_sim.runs.results import Result
 
 from .runs import (
     DAY,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.results import Result, run
+from dr_sim.measures.verdict import Outcome
+from dr_sim.runs.results import Result, run
 from dr_sim.scenario import load_scenario
-from dr_sim.screen import screen
-from dr_sim.verdict import Outcome
+from dr_sim.screen.run import screen
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, failover, fault, peak_us, ran, rows, times
 

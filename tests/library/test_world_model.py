@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from dr_sim.backups.model import KIND_OF_WORD, Kind
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.engines import postgres_words
 from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
-from dr_sim.journal import Row
 from dr_sim.measures.ledger import explain_at
-from dr_sim.results import Result
-from dr_sim.screen import screen
+from dr_sim.record.journal import Row
+from dr_sim.runs.results import Result
+from dr_sim.screen.run import screen
 from dr_sim.world.offered import offered, overload
 
 from .runs import (

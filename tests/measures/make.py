@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.journal import Journal
-from dr_sim.legs import first_leg
 from dr_sim.measures.whole import Whole
+from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import EnterPhase, RaiseAlert
 from dr_sim.recovery.events import Validated
+from dr_sim.runs.legs import first_leg
 from dr_sim.scenario import model
 
 S = 1_000_000

@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario
 
 FULL, INCREMENTAL, LOG = 0, 1, 2

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dr_sim.journal import Journal
 from dr_sim.measures.alerts import danger_us, judge
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Schedule
 from tests.measures.make import DAY, HOUR, MIN, S, a_database, a_scenario, alert, survivable
 from tests.world.build import ran

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg
 from dr_sim.measures.lag import backlog, backups_made, link_use, replay_lag
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.whole import Whole, unprotected
+from dr_sim.record.journal import Journal
+from dr_sim.runs.legs import Leg, first_leg
 from dr_sim.scenario.model import Scenario
 from tests.measures.make import (
     HOUR,

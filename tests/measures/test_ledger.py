@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dr_sim.journal import Journal
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
 from dr_sim.measures.life import UNEXPLAINED
 from dr_sim.measures.outcome import failovers
+from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
 from dr_sim.recovery.events import ValidationFailed
 from dr_sim.scenario import load_scenario

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 
-from dr_sim.journal import Journal
 from dr_sim.measures.outcome import PHASES, failovers
 from dr_sim.measures.served import Served
+from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Fence
 from tests.measures.make import HOUR, MIN, S, a_scenario, phase
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dr_sim.journal import Journal
 from dr_sim.measures.tables import tables
+from dr_sim.record.journal import Journal
 from tests.measures.make import MIN
 
 

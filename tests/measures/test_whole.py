@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dr_sim import results
 from dr_sim.experiments.sample import from_summary
-from dr_sim.explain import alerts_of, explain
 from dr_sim.measures.exposure import Curve, joined
 from dr_sim.measures.whole import unprotected_spans
-from dr_sim.results import Result, run, write_results
+from dr_sim.runs import results
+from dr_sim.runs.results import Result, run, write_results
 from dr_sim.scenario import load_scenario
+from dr_sim.screen.explain import alerts_of, explain
 from tests.library.runs import HOUR, MINUTE, SECOND, ceil_div, ran
 
 SCENARIO = """\

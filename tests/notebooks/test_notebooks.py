@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.answers import answer_in, changes
+from dr_sim.experiments.answers import answer_in, changes
 from dr_sim.scenario.load import validate
 from tests.experiments.worlds import small_file
 

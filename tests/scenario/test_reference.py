@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim.cli import main
+from dr_sim.cli.main import main
 from dr_sim.faults import KINDS, Kind
 from dr_sim.scenario import validate
 from dr_sim.scenario.defaults import DEFAULTS

@@ -16,13 +16,13 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
-from dr_sim.journal import Journal
 from dr_sim.measures.alerts import danger_us, judge, raised
 from dr_sim.measures.ledger import explain_failover
 from dr_sim.measures.summary import summarise
+from dr_sim.record.journal import Journal
+from dr_sim.record.verify import verify
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
-from dr_sim.verify import verify
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.world import World
 from tests.measures.make import whole_of

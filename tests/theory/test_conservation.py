@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim import cli
+from dr_sim.cli import main as cli
 from dr_sim.measures.conservation import conservation
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario import load_scenario

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dr_sim.backups.model import Kind
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from world.build import HOUR, MINUTE, ONE, SECOND, ran, rows, violations
 
 LOG_RATE, FULL_RATE = 169_000_000, 191_000_000

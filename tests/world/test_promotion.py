@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from world.build import MINUTE, ONE, SECOND, World, ran, rows, scenario, violations
 
 TEXT = """\

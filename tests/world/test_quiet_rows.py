@@ -7,7 +7,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import Any
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
 
 from .build import rows

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from world.build import HOUR, MINUTE, ONE, SECOND, ran, rows, violations
 
 FAST = "primary.log={fixed: 1 s, rate: 1 TB/s}"

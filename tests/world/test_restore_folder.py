@@ -14,8 +14,8 @@ import pytest
 from dr_sim.backups.names import parse_name
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.sides import open_sides
+from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
-from dr_sim.verify import verify
 from dr_sim.world.agenda import Class
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.restore_folder import FOLDER, PART

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Streams
 from world.build import MINUTE, ONE, SECOND, World, during, ran, rows, violations

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from dr_sim import results
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import absorb as absorbing
 from dr_sim.recovery import manager
@@ -18,6 +17,7 @@ from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, 
 from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.watch import Watch
+from dr_sim.runs import results
 from dr_sim.world import express, quiet_rows
 from dr_sim.world.world import World
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dr_sim.results import run
+from dr_sim.runs.results import run
 from dr_sim.scenario import load_scenario
 
 TEXT = """\

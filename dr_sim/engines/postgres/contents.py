@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from dr_sim.commits import MASK, content
 from dr_sim.engines.backup_set import Path as Forks
+from dr_sim.engines.commits import MASK, content
 from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import WitnessReading
 from dr_sim.engines.postgres.errors import server_error

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.journal import KIND_ID, SEEN_CLASS, Journal
-from dr_sim.journal_file import checks_of
+from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal
+from dr_sim.record.journal_file import checks_of
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager

@@ -15,19 +15,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__, journal_file
+from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.faults import Effect
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.figures.views import Views, views_of
-from dr_sim.journal import Journal
-from dr_sim.legs import Leg, first_leg, next_leg
-from dr_sim.making import making, move_to_free_number, replace_folder, tidy
+from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
+from dr_sim.record import journal_file
+from dr_sim.record.journal import Journal
+from dr_sim.runs.legs import Leg, first_leg, next_leg
 from dr_sim.scenario import dump_resolved, load_scenario
 from dr_sim.scenario.model import Scenario
-from dr_sim.verdict import Verdict, judge
 from dr_sim.world.play import play
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
@@ -53,7 +54,7 @@ _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "
 @dataclass(slots=True)
 class Result:
     """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to
-    its first failover's end; following: the legs after that (dr_sim/legs.py).
+    its first failover's end; following: the legs after that (dr_sim/runs/legs.py).
     """
 
     whole: Whole

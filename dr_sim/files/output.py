@@ -17,8 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.making import making
-from dr_sim.reading import read_regular
+from dr_sim.files.making import making
+from dr_sim.files.reading import read_regular
 
 # of one file that is read whole: a history of a million backups has a third of that
 MOST_BYTES = 2**30

@@ -10,7 +10,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
-from dr_sim.output import show
+from dr_sim.files.output import show
 from dr_sim.units import UnitError
 
 TOOLS = {
@@ -97,8 +97,8 @@ def add_plan(commands: Any) -> None:
 
 
 def _plan(a: argparse.Namespace) -> int:
-    from dr_sim import restore_plan
     from dr_sim.backups.target import Policy, Reading
+    from dr_sim.importers import restore_plan
 
     question = restore_plan.Question(
         a.until,
@@ -121,8 +121,8 @@ def _plan(a: argparse.Namespace) -> int:
 
 
 def _import(a: argparse.Namespace) -> int:
+    from dr_sim.files.output import keep_apart, read_bytes, write_together
     from dr_sim.importers.import_postgres import Tool, import_postgres
-    from dr_sim.output import keep_apart, read_bytes, write_together
 
     timeout_us = _option(a.archive_timeout, "--archive-timeout", units.parse_duration)
     imported = import_postgres(

@@ -18,7 +18,7 @@ from typing import Any
 from dr_sim.bugs import EXIT_BUG
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments import tolerance as tolerances
-from dr_sim.output import show
+from dr_sim.files.output import show
 from dr_sim.scenario.model import Scenario
 
 
@@ -78,8 +78,8 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim.experiments.files import folder_of, write_distribution
     from dr_sim.experiments.replicate import Course
     from dr_sim.experiments.store import Store
-    from dr_sim.screen import in_colour
-    from dr_sim.screen_distribution import screen
+    from dr_sim.screen.distribution import screen
+    from dr_sim.screen.run import in_colour
 
     folder = a.out or folder_of(scenario)
     course = Course(scenario, Store(folder, scenario))
@@ -270,7 +270,7 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline, report
     from dr_sim.experiments.check import check, load_all
-    from dr_sim.output import check_outputs, write_together
+    from dr_sim.files.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
     loaded = [
@@ -305,7 +305,7 @@ def _baseline(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import baseline
     from dr_sim.experiments.check import load_all
-    from dr_sim.output import check_outputs
+    from dr_sim.files.output import check_outputs
 
     loaded = load_all(a.paths)
     check_outputs([a.out], [path for path, _ in loaded])
@@ -323,7 +323,7 @@ def _baseline(a: argparse.Namespace) -> int:
 
 def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.screen_distribution import comparison
+    from dr_sim.screen.distribution import comparison
 
     first, second = (replace(api.load_scenario(path), steps=a.steps) for path in (a.a, a.b))
     with api.shown_progress("compare") as progress:

@@ -9,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.output import show
+from dr_sim.files.output import show
 
 if TYPE_CHECKING:
     from dr_sim.scenario.reference import Key

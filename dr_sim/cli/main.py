@@ -14,11 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import __version__, bugs, cli_experiments, cli_plan, cli_reference
+from dr_sim import __version__, bugs
+from dr_sim.cli import experiments as cli_experiments
+from dr_sim.cli import plan as cli_plan
+from dr_sim.cli import reference as cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
-from dr_sim.output import mute, printable, show
-from dr_sim.reading import outside_allowed
+from dr_sim.files.output import mute, printable, show
+from dr_sim.files.reading import outside_allowed
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -289,10 +292,10 @@ def _add_lists(commands: Any) -> None:
 
 
 def _run(a: argparse.Namespace) -> int:
-    from dr_sim import results as runs
-    from dr_sim.progress import progress_bar
+    from dr_sim.runs import results as runs
     from dr_sim.scenario import load_scenario
-    from dr_sim.screen import in_colour, screen
+    from dr_sim.screen.progress import progress_bar
+    from dr_sim.screen.run import in_colour, screen
 
     scenario = replace(
         load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing), steps=a.steps
@@ -352,7 +355,7 @@ def _schema(a: argparse.Namespace) -> int:
 
 
 def _explain(a: argparse.Namespace) -> int:
-    from dr_sim.explain import alerts_of, explain
+    from dr_sim.screen.explain import alerts_of, explain
 
     if a.alerts:
         show(alerts_of(a.results, a.database))
@@ -364,11 +367,11 @@ def _explain(a: argparse.Namespace) -> int:
 
 def _report(a: argparse.Namespace) -> int:
     from dr_sim.figures.views import views_of
-    from dr_sim.output import write_together
-    from dr_sim.progress import progress_bar
+    from dr_sim.files.output import write_together
     from dr_sim.report import report_html
     from dr_sim.report.assumptions import examine
-    from dr_sim.results import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+    from dr_sim.runs.results import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+    from dr_sim.screen.progress import progress_bar
 
     stored, summary = read_results(a.results), read_summary(a.results)
     with progress_bar("assumptions") as (progress, _):
@@ -395,8 +398,8 @@ def _report(a: argparse.Namespace) -> int:
 
 
 def _verify(a: argparse.Namespace) -> int:
-    from dr_sim.results import journal_name, read_results
-    from dr_sim.verify import verify
+    from dr_sim.record.verify import verify
+    from dr_sim.runs.results import journal_name, read_results
     from dr_sim.world.manager_config import manager_config
 
     stored = read_results(a.results, journals_as_written=False)
@@ -424,10 +427,10 @@ def _verify(a: argparse.Namespace) -> int:
 
 
 def _calibrate(a: argparse.Namespace) -> int:
-    from dr_sim.calibration import calibrate
-    from dr_sim.cost_section import cost_section
-    from dr_sim.output import check_place, write_together
-    from dr_sim.progress import progress_bar
+    from dr_sim.calibrate.calibration import calibrate
+    from dr_sim.calibrate.cost_section import cost_section
+    from dr_sim.files.output import check_place, write_together
+    from dr_sim.screen.progress import progress_bar
 
     check_place(a.out)
     with progress_bar(f"calibrate {a.engine}") as (progress, _):
@@ -439,8 +442,8 @@ def _calibrate(a: argparse.Namespace) -> int:
 
 
 def _compare_engines(a: argparse.Namespace) -> int:
-    from dr_sim.compare_engines import compare, table
-    from dr_sim.cost_section import read_costs
+    from dr_sim.calibrate.compare_engines import compare, table
+    from dr_sim.calibrate.cost_section import read_costs
 
     stored = {}
     for text in a.costs:
@@ -464,9 +467,9 @@ def _compare_engines(a: argparse.Namespace) -> int:
 
 
 def _import_sqlserver(a: argparse.Namespace) -> int:
+    from dr_sim.files.output import keep_apart, read_bytes, write_together
     from dr_sim.importers.how import HOW_TSQL
     from dr_sim.importers.import_history import import_history
-    from dr_sim.output import keep_apart, read_bytes, write_together
 
     if a.how:
         print(HOW_TSQL, end="")
@@ -489,7 +492,7 @@ def _import_sqlserver(a: argparse.Namespace) -> int:
 
 
 def _policies(a: argparse.Namespace) -> int:
-    from dr_sim.policies import policy_table
+    from dr_sim.experiments.policies import policy_table
 
     broken: list[bugs.Broken] = []
     show(policy_table(a.scenarios, a.set, a.seed, broken, a.steps))

@@ -20,10 +20,10 @@ from rich.text import Text
 
 from dr_sim.measures.outcome import SEVERITY
 from dr_sim.measures.sums import summed
+from dr_sim.measures.verdict import Judged, Verdict
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
-from dr_sim.verdict import Judged, Verdict
 
 ALERT_WORDS = {
     1: "missing transaction log",

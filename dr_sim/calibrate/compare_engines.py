@@ -19,10 +19,10 @@ from statistics import median
 from typing import Any, Protocol
 
 from dr_sim.backups.model import Kind
-from dr_sim.calibration import Measured, measure
+from dr_sim.calibrate.calibration import Measured, measure
 from dr_sim.errors import InputError, Problem
-from dr_sim.journal import Journal
-from dr_sim.results import Result, run
+from dr_sim.record.journal import Journal
+from dr_sim.runs.results import Result, run
 from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 

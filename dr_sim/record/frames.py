@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dr_sim.journal import KIND_ID, KINDS, ROW_HEAD, Journal
+from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal
 
 if TYPE_CHECKING:
     import pandas as pd

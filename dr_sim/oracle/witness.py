@@ -3,8 +3,8 @@ them.
 
 The world tells it the truth as it happens. It shares no code with recovery/ or with the chain logic
 and never speaks to them. After each restore and promotion the database's own reading must be the
-mark of a prefix of the primary's history along its forks (dr_sim/commits.py); before each hand-over
-the read counter must have gone up, and so on: INVARIANTS. What fails is a Violation and a
+mark of a prefix of the primary's history along its forks (dr_sim/engines/commits.py); before each
+hand-over the read counter must have gone up, and so on: INVARIANTS. What fails is a Violation and a
 truth.violation row: a bug has been found. Beside that it says what would survive a failure now
 (survival.py), in a truth.survivable row each time that changes. Of class 'database' nothing is lost
 as long as the log goes on from where the files end; so that quiet logs cost no row more, there are
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.survival import File, Front, History
+from dr_sim.oracle.survival import File, Front, History
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr_sim.backups.model import Kind
-from dr_sim.cost_line import fit
-from dr_sim.cost_section import Costs
+from dr_sim.calibrate.cost_line import fit
+from dr_sim.calibrate.cost_section import Costs
 from dr_sim.engines.files import DiskFiles
 from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind, Texts
+from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind, Texts
 
 Ints = NDArray[Any]
 

@@ -19,7 +19,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.commits import MASK, content, mark
+from dr_sim.engines.commits import MASK, content, mark
 
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
 

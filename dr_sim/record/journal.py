@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.records import TRUTH
+from dr_sim.record.records import TRUTH
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dr_sim.faults import BY_NAME, Effect
-from dr_sim.journal import Journal
+from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Database, Law, Outages, Recorded, Scenario, ScriptedEvent
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -14,9 +14,9 @@ import numpy as np
 
 from dr_sim import units
 from dr_sim.backups.model import Kind
-from dr_sim.cost_line import FASTEST_BYTES_S, Fit, rate_text, time_text
+from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, Fit, rate_text, time_text
 from dr_sim.errors import InputError, Problem
-from dr_sim.reading import read_regular
+from dr_sim.files.reading import read_regular
 from dr_sim.scenario import bounds
 from dr_sim.scenario.tree import MAX_BYTES, Node, parse_yaml
 

@@ -16,6 +16,7 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.backups.outlook import Outlook, State, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
 from dr_sim.errors import InputError, Problem
+from dr_sim.files.output import read_bytes
 from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_sources import (
     Costs,
@@ -26,8 +27,7 @@ from dr_sim.importers.plan_sources import (
     read_forks,
     sources_in,
 )
-from dr_sim.output import read_bytes
-from dr_sim.results import MANIFEST_FILE, read_results
+from dr_sim.runs.results import MANIFEST_FILE, read_results
 from dr_sim.scenario.times import parse_moment, to_utc_us
 from dr_sim.units import SECOND_US, UnitError
 

@@ -21,10 +21,10 @@ from dr_sim.measures.life import Line
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.sums import summed
-from dr_sim.results import Stored, read_results
+from dr_sim.runs.results import Stored, read_results
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
-from dr_sim.screen import instant
+from dr_sim.screen.run import instant
 
 _US = 1_000_000
 

@@ -22,7 +22,7 @@ from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.number_text import figures, number_texts, signed_text, value_and_bound, value_text
 from dr_sim.scenario.sla import PHASES, split
-from dr_sim.screen import coloured, counted, span
+from dr_sim.screen.run import coloured, counted, span
 from dr_sim.units import clock
 
 if TYPE_CHECKING:

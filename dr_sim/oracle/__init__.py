@@ -1,0 +1,1 @@
+"""What knows the truth and checks the logic against it."""

@@ -1,0 +1,1 @@
+"""Record kinds, the journal, its file and its columns."""
