@@ -196,7 +196,7 @@ class HalfDone(Storm):
 SHORT = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
-HUNT = settings(SHORT, max_examples=300, phases=(Phase.generate,), database=None, derandomize=True)
+HUNT = settings(SHORT, max_examples=3000, phases=(Phase.generate,), database=None, derandomize=True)
 """To find a planted bug: nothing is shrunk, and the same examples come every time."""
 
 
