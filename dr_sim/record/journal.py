@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import json
 import re
 import struct
 import typing
@@ -65,11 +66,16 @@ def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     for name, hint in _hints(cls):
         if hint is BackupHeader:
             flat += [(f"{name}.{n}", t) for n, t in _fields_of(BackupHeader)]
-        elif hint is str:
+        elif hint is str or _is_pairs(hint):
             flat.append((name, "seen-text" if name in observed else "str"))
         else:
             flat.append((name, "seen-int" if name in observed else "int"))
     return tuple(flat)
+
+
+def _is_pairs(hint: Any) -> bool:
+    """Tell whether a field holds pairs of texts; a record keeps them as one JSON text."""
+    return bool(hint == tuple[tuple[str, str], ...])
 
 
 def _all_kinds() -> tuple[RecordKind, ...]:
@@ -122,16 +128,37 @@ class _Known:
 
 
 @functools.cache
-def _encoder(fields: tuple[tuple[str, str], ...]) -> Callable[..., tuple[int, ...]]:
+def _encoder(cls: type) -> Callable[..., tuple[int, ...]]:
     """A function from an event or command to its row's integers, written out once per class for
     speed.
     """
     form = {"int": "e.{0}", "seen-int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
-    parts = "".join(form[kind].format(name) + ", " for name, kind in fields)
+    pairs = [name for name, hint in _hints(cls) if _is_pairs(hint)]
+    terms = []
+    for name, kind in _fields_of(cls):
+        term = f"t[json(e.{name})]" if name in pairs else form[kind].format(name)
+        terms.append(f"{term}, ")
     encode: Callable[..., tuple[int, ...]] = eval(
-        f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {parts})"
+        f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {''.join(terms)})",
+        {"json": pairs_text},
     )
     return encode
+
+
+def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
+    """Pairs of texts as a record keeps them."""
+    return json.dumps(pairs)
+
+
+def pairs_from_text(text: str) -> tuple[tuple[str, str], ...]:
+    """The pairs again. Raises ValueError if the text is of no pairs."""
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise ValueError("no list")
+    for pair in found:
+        if not (isinstance(pair, list) and [type(each) for each in pair] == [str, str]):
+            raise ValueError("no pair of texts")
+    return tuple((key, value) for key, value in found)
 
 
 class Pattern:
@@ -271,9 +298,7 @@ class Journal:
         self._packed_count = 0  # the rows that there were when it was last packed
         self.texts = Texts()
         self.seen_texts = Texts()
-        self._encoders = {
-            c: (self._fresh[i], _encoder(KINDS[i].fields)) for i, c in SEEN_CLASS.items()
-        }
+        self._encoders = {c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()}
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns: list[Pattern] = []
 
@@ -439,5 +464,7 @@ def _rebuilt(cls: type, values: dict[str, Any], prefix: str) -> Any:
             arguments[name] = _rebuilt(BackupHeader, values, f"{name}.")
         else:
             value = values[prefix + name]
+            if _is_pairs(hint):
+                value = pairs_from_text(value)
             arguments[name] = hint(value) if hint in (bool, Kind) else value
     return cls(**arguments)

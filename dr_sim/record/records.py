@@ -176,4 +176,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("truth.stop_ordered", (("operator", "str"), ("commits", "int"), ("stop_us", "int"))),
     # its job is due, and waits until another of the database is over
     ("truth.backup_waits", (("kind", "int"),)),
+    # a SaveAll that failed; entries: a JSON list of [key, value]; ok: all of them are there all the
+    # same
+    ("truth.store_write_all", (("entries", "str"), ("ok", "int"))),
 )

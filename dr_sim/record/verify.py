@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal
+from dr_sim.machines import Command, Save, SaveAll
+from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal, pairs_from_text
 from dr_sim.record.journal_file import checks_of
-from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.stores import MemoryStore
@@ -20,6 +20,7 @@ from dr_sim.stores import MemoryStore
 _MANAGER = KIND_ID["truth.manager"]
 _DONE = KIND_ID["truth.commands_done"]
 _NOT_SAVED = KIND_ID["truth.store_write"]
+_NONE_SAVED = KIND_ID["truth.store_write_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class _Replay:
         """Over the first so many rows."""
         journal = self._journal
         kinds = journal.kinds()
-        wanted = np.isin(kinds[:rows], [_MANAGER, _DONE, _NOT_SAVED, *SEEN_CLASS])
+        wanted = np.isin(kinds[:rows], [_MANAGER, _DONE, _NOT_SAVED, _NONE_SAVED, *SEEN_CLASS])
         for seq in np.flatnonzero(wanted).tolist():
             what = self._row(seq, int(kinds[seq]))
             if what:
@@ -105,8 +106,12 @@ class _Replay:
             self._next = len(self._expected)
             return ""
         if kind_id == _NOT_SAVED:
-            return self._failed_save(**self._journal.row(seq).values)
+            values = self._journal.row(seq).values
+            return self._failed_save(Save(values["key"], values["value"]), values["ok"])
         try:
+            if kind_id == _NONE_SAVED:
+                values = self._journal.row(seq).values
+                return self._failed_save(SaveAll(pairs_from_text(values["entries"])), values["ok"])
             told = self._journal.told(seq)
         except ValueError as error:  # an edited row can say anything at all
             return f"is nothing that a machine could be told: {error}"
@@ -151,15 +156,20 @@ class _Replay:
             return f"the machine commands {expected}"
         self._next += 1
         self.commands += 1
-        if isinstance(command, Save):
-            self._store.save(command.key, command.value)
+        self._save(command)
         return ""
 
-    def _failed_save(self, key: str, value: str, ok: int) -> str:
-        if self._next >= len(self._expected) or self._expected[self._next] != Save(key, value):
+    def _save(self, command: Command) -> None:
+        if isinstance(command, Save):
+            self._store.save(command.key, command.value)
+        elif isinstance(command, SaveAll):
+            self._store.save_all(dict(command.entries))
+
+    def _failed_save(self, command: Command, ok: int) -> str:
+        if self._next >= len(self._expected) or self._expected[self._next] != command:
             return "the machine does not command this"
         if ok:  # the store failed when it was done
-            self._store.save(key, value)
+            self._save(command)
         return ""
 
     def _expect(self, commands: list[Command]) -> None:

@@ -1,51 +1,29 @@
-"""What a recovery machine asks for. The commands of one handle() run in order; a Save is durable
-before the next starts, and if it fails the rest are dropped and the machine is thrown away and
-resumed from the store.
-"""
+"""What a recovery machine asks for, beside what every machine may (machines/commands.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dr_sim.recovery.events import observed, type_json
+from dr_sim.machines import (
+    CancelAlarm,
+    Command,
+    Save,
+    SaveAll,
+    SetAlarm,
+    TakeInventory,
+    observed,
+)
+from dr_sim.recovery.events import type_json
 
-
-@dataclass(slots=True)
-class Command:
-    pass
-
-
-# ---- durable state and time
-@dataclass(slots=True)
-class Save(Command):
-    """Put value under key in the store; an empty value removes the key."""
-
-    key: str
-    value: str
-
-
-@dataclass(slots=True)
-class SetAlarm(Command):
-    """One alarm per (scope, what); setting it again moves it. An instant in the past fires at
-    once.
-    """
-
-    scope: str
-    what: str
-    at_mono_us: int
-
-
-@dataclass(slots=True)
-class CancelAlarm(Command):
-    scope: str
-    what: str
-
-
-@dataclass(slots=True)
-class TakeInventory(Command):
-    """Look at what is really there; answered by Inventory. Part of every resume, before anything is
-    decided.
-    """
+__all__ = [  # what comes from machines/; the others are defined here
+    "COMMANDS",
+    "CancelAlarm",
+    "Command",
+    "Save",
+    "SaveAll",
+    "SetAlarm",
+    "TakeInventory",
+]
 
 
 # ---- files
@@ -310,7 +288,6 @@ COMMANDS: tuple[type[Command], ...] = (
     ListShare,
     Fetch,
     EndRestore,
+    SaveAll,
 )
 """Every command there is, in an order that journals rely on: add at the end."""
-
-__all__ = [c.__name__ for c in COMMANDS] + ["COMMANDS", "Command", "type_json"]

@@ -1,36 +1,20 @@
-"""What a recovery machine is told. Each event carries time twice and the incarnation it answers.
+"""What a recovery machine is told, beside what every machine is (machines/events.py).
 
-mono_us is the secondary's monotonic clock (timers); utc_us its wall clock, in microseconds since
-1970 UTC (names and texts): it may be wrong or run backwards. incarnation is the one that gave the
-command this event answers, 0 for an event nobody asked for; an answer to an older incarnation is
-recorded and ignored. Field types are limited to int, bool, str, Kind, BackupHeader and Json so that
-the journal can hold them whole; fields marked observed() differ between real engines from run to
-run and stay outside the digest.
+The clocks on an event are the secondary's. Field types are limited to int, bool, str, Kind,
+BackupHeader and Json so that the journal can hold them whole; fields marked observed() differ
+between real engines from run to run and stay outside the digest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dr_sim.backups.model import BackupHeader
+from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
+
+__all__ = ["EVENTS", "Alarm", "Event", "type_json"]  # the others are defined here
 
 type_json = str  # a JSON text
-OwnNumber = int
-"""An engine's own error number, kept outside the digest: engines refuse one damaged file by
-different ones, and the outcome is the same.
-"""
-
-
-def observed() -> str:
-    """A text field that is recorded but kept outside the journal digest."""
-    return field(default="", metadata={"observed": True})
-
-
-@dataclass(slots=True)
-class Event:
-    mono_us: int
-    utc_us: int
-    incarnation: int
 
 
 # ---- files
@@ -249,17 +233,9 @@ class Redirected(Event):
     """Users' requests are being sent to this side."""
 
 
-# ---- time and restart
+# ---- restart
 @dataclass(slots=True)
-class Alarm(Event):
-    """A timer set by SetAlarm went off. scope is a database's name, or '' for the whole service."""
-
-    scope: str
-    what: str
-
-
-@dataclass(slots=True)
-class Inventory(Event):
+class Inventory(Observation):
     """Answer to TakeInventory: what is really there.
 
     databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists}}; files:

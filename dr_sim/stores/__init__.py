@@ -1,4 +1,4 @@
-"""Where the recovery manager's state is kept: one port, in memory or in a folder."""
+"""Where a machine's state is kept: one port, in memory or in a folder."""
 
 from __future__ import annotations
 

@@ -6,7 +6,14 @@ of power falls, the old entry is there or the new one, and when `save` has retur
 one. An entry holds its key and its value as JSON and a hash of both; its file is named by a hash of
 the key, because keys are longer than file names may be. So an entry that is torn, has rotted, or
 stands under another's name is told from a whole one, and `load` refuses the lot instead of resuming
-without it. Leftovers of a crash are removed when the folder is opened. A lock on the folder keeps a
+without it.
+
+`save_all` writes all the entries into one file first, `batch`, in the same way. The rename that
+puts it into its place is the instant at which all of them are saved. Then each goes to its own
+place, and the batch is removed. A batch that a crash or a full disk has left is brought to its end
+before anything else is done.
+
+Leftovers of a crash are removed when the folder is opened. A lock on the folder keeps a
 second opener out; it goes with its process, however that ends. For POSIX systems: it relies on
 rename and fsync of folders there.
 """
@@ -15,9 +22,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -27,7 +36,9 @@ LOCK = "lock"
 OWNER = "owner"  # holds the id of the process that has the lock
 PART = ".part"  # of an entry that is being written
 ENTRY = ".entry"
+BATCH = "batch"  # entries that are saved together, on their way to their places
 _MAGIC = "dr_sim entry 1"
+_MAGIC_OF_BATCH = "dr_sim batch 1"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
@@ -44,20 +55,29 @@ def encode(key: str, value: str) -> bytes:
     """An entry: a line with the hash of the second, which is the JSON of key and value (ASCII: any
     text survives).
     """
-    body = json.dumps([key, value]).encode("ascii") + b"\n"
-    return f"{_MAGIC} {_hash(body)}\n".encode("ascii") + body
+    return _with_hash(_MAGIC, [key, value])
 
 
 def decode(data: bytes) -> tuple[str, str]:
     """Key and value. Raises ValueError, with what is wrong, if the bytes are not a whole entry."""
+    key, value = _without_hash(_MAGIC, data)
+    return str(key), str(value)
+
+
+def _with_hash(magic: str, content: list[Any]) -> bytes:
+    body = json.dumps(content).encode("ascii") + b"\n"
+    return f"{magic} {_hash(body)}\n".encode("ascii") + body
+
+
+def _without_hash(magic: str, data: bytes) -> list[Any]:
     head, line_end, body = data.partition(b"\n")
     words = head.decode("ascii", "replace").rsplit(" ", 1)
-    if not line_end or words[0] != _MAGIC:
-        raise ValueError("it does not begin as an entry does")
+    if not line_end or words[0] != magic:
+        raise ValueError("it does not begin as it should")
     if words[1] != _hash(body):
         raise ValueError("its hash does not agree")
-    key, value = json.loads(body)
-    return str(key), str(value)
+    content: list[Any] = json.loads(body)
+    return content
 
 
 class Disk:
@@ -94,18 +114,20 @@ class FileStore:
     Raises StoreError if the folder cannot be used, or is in use.
     """
 
-    __slots__ = ("_disk", "_lock", "folder")
+    __slots__ = ("_disk", "_lock", "_unfinished", "folder")
 
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
         self._disk = disk or Disk()
         self._lock: FileLock | None = None
+        self._unfinished = False  # a batch may lie there
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(folder)
             self._disk.sync(folder.absolute().parent)
             for left in sorted(folder.glob("*" + PART)):
                 self._disk.remove(left)
+            self._unfinished = (folder / BATCH).exists()
         except OSError as error:
             self.close()
             raise StoreError(
@@ -177,25 +199,68 @@ class FileStore:
 
     def save(self, key: str, value: str) -> None:
         self._check_open()
-        disk, place = self._disk, self.folder / file_name(key)
-        part = place.with_suffix(PART)
         try:
-            if value:
-                disk.write(part, encode(key, value))
-                disk.sync(part)
-                disk.rename(part, place)
-            else:
-                disk.remove(place)
-            disk.sync(self.folder)
+            self._put(self.folder / file_name(key), encode(key, value) if value else b"")
+            self._disk.sync(self.folder)
         except OSError as error:
-            raise StoreError(
-                f"{key!r} could not be saved in {self.folder}: {error.strerror}; make "
-                "room or mend the disk, then resume"
-            ) from None
+            raise self._not_saved(repr(key), error) from None
+
+    def save_all(self, entries: Mapping[str, str]) -> None:
+        if len(entries) < 2:
+            for key, value in entries.items():
+                self.save(key, value)
+            return
+        self._check_open()
+        content = [[key, value] for key, value in entries.items()]
+        try:
+            self._put(self.folder / BATCH, _with_hash(_MAGIC_OF_BATCH, content))
+        except OSError as error:
+            raise self._not_saved(f"{len(entries)} keys", error) from None
+        self._unfinished = True
+        self._finish()
+
+    def _finish(self) -> None:
+        """Bring a batch to its end: force it to the disk, then put its entries into their
+        places.
+        """
+        batch = self.folder / BATCH
+        try:
+            self._disk.sync(self.folder)
+            for key, value in _without_hash(_MAGIC_OF_BATCH, batch.read_bytes()):
+                self._put(self.folder / file_name(key), encode(key, value) if value else b"")
+            self._disk.sync(self.folder)
+            self._disk.remove(batch)
+            self._unfinished = False
+            self._disk.sync(self.folder)
+        except OSError as error:
+            raise self._not_saved("A batch", error) from None
+        except ValueError as error:
+            raise self._damaged(batch, str(error), "A batch of entries") from None
+
+    def _put(self, place: Path, data: bytes) -> None:
+        """Have a file hold these bytes, or be gone if there are none. It is the old or the new, and
+        surely the new when its folder has been forced.
+        """
+        disk = self._disk
+        if not data:
+            disk.remove(place)
+            return
+        part = place.with_suffix(PART)
+        disk.write(part, data)
+        disk.sync(part)
+        disk.rename(part, place)
+
+    def _not_saved(self, what: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"{what} could not be saved in {self.folder}: {error.strerror}; make "
+            "room or mend the disk, then resume"
+        )
 
     def _check_open(self) -> None:
         if self._lock is None:
             raise StoreError(f"the store in {self.folder} has been closed; open it again")
+        if self._unfinished:
+            self._finish()
 
 
 def _locked(folder: Path) -> FileLock:

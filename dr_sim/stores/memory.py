@@ -1,10 +1,10 @@
 """A store in memory: durable for as long as the process lives, which outlives the simulated
-recovery managers in it.
+machines in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class MemoryStore:
@@ -27,12 +27,13 @@ class MemoryStore:
         else:
             self._entries.pop(key, None)
 
-    def save_all(self, entries: dict[str, str]) -> None:
-        """As if each were saved; no value is empty."""
+    def save_all(self, entries: Mapping[str, str]) -> None:
         self._entries.update(entries)
+        if "" in entries.values():
+            self.forget(key for key, value in entries.items() if not value)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """As if nothing were saved under each."""
+        """Remove each of these keys."""
         for key in keys:
             self._entries.pop(key, None)
 

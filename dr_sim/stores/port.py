@@ -1,13 +1,14 @@
-"""The port every store of the recovery manager stands behind: texts by key, as its Save commands
-name them.
+"""The port that every store of a machine stands behind: texts by key, as its Save and SaveAll
+commands name them.
 
 A store knows nothing of what it keeps: keys and values are any texts (names of databases may hold
-half a surrogate pair), and entries that today's recovery manager does not know stay as they are.
-One suite holds every store to this: tests/stores/conformance.py.
+half a surrogate pair), and entries that today's logic does not know stay as they are. One suite
+holds every store to this: tests/stores/conformance.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -19,8 +20,7 @@ class StoreError(Exception):
 
 class Store(Protocol):
     def load(self) -> dict[str, str]:
-        """Everything that is kept, as a dict of the caller's own: what a recovery manager resumes
-        from.
+        """Everything that is kept, as a dict of the caller's own: what a machine resumes from.
 
         Raises StoreError, one for all that is wrong, if any of it is damaged: nothing is left out
         in silence.
@@ -36,6 +36,13 @@ class Store(Protocol):
         new, never anything else, and no other key is touched. Raises StoreError if it could not be
         done, and then too it is the old or the new: whoever is told so throws its state away and
         loads again.
+        """
+
+    def save_all(self, entries: Mapping[str, str]) -> None:
+        """Save several keys together, each as `save` would.
+
+        When it returns all of it is durable. A crash in the middle, or a StoreError, leaves all of
+        these keys as they were or all of them new, never some of them.
         """
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
+from dr_sim.record.journal import pairs_text
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.config import ManagerConfig
@@ -192,11 +193,27 @@ class Hands:
                     self._die(done, len(commands))
                     return
                 journal.record(command, now, -1)
+            elif cls is c.SaveAll:
+                if not self._save_all(command):
+                    self._die(done, len(commands))
+                    return
+                journal.record(command, now, -1)
             else:
                 journal.record(
                     command, now, index.get(command.database, -1) if cls in _OF_A_DATABASE else -1
                 )
                 do[cls](command)
+
+    def _save_all(self, command: c.SaveAll) -> bool:
+        """Save them together; False: it failed, and is recorded."""
+        try:
+            self.store.save_all(dict(command.entries))
+        except StoreError:
+            there = all(self.store.get(key) == value for key, value in command.entries)
+            text = pairs_text(command.entries)
+            self._context.note("truth.store_write_all", -1, text, int(there))
+            return False
+        return True
 
     def _prune(self, commands: list[Any], first: int) -> int:
         """Deletes and Saves from that one on, carried out at once: how many."""

@@ -39,16 +39,16 @@ class Backend(ABC):
         """The store, again if it has been closed or its process has died: with what it kept."""
 
     @abstractmethod
-    def cut_off(self, key: str, value: str) -> Iterator[tuple[str, bool]]:
-        """Every way in which a crash or a loss of power can fall into save(key, value), as words
-        and whether the save had returned before; at each yield it has just happened to the store,
-        which is closed, as it was before.
+    def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
+        """Every way in which a crash or a loss of power can fall into a save of these entries, as
+        words and whether the save had returned before; at each yield it has just happened to the
+        store, which is closed, as it was before.
         """
 
     @abstractmethod
-    def failing(self, key: str, value: str) -> Iterator[str]:
-        """Every way in which save(key, value) raises StoreError; at each yield it has, and the
-        store is closed.
+    def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
+        """Every way in which a save of these entries raises StoreError; at each yield it has, and
+        what had failed works again. The store is still open.
         """
 
     @abstractmethod
@@ -134,7 +134,7 @@ class Conformance:
         store.save("b", "other")
         store.close()
         seen = set()
-        for how, returned in backend.cut_off("a", new):
+        for how, returned in backend.cut_off({"a": new}):
             store = backend.open()
             loaded = store.load()
             assert loaded.pop("b") == "other", how
@@ -148,18 +148,83 @@ class Conformance:
             store.close()
         assert seen == {old, new}
 
+    @pytest.mark.parametrize("again", [False, True], ids=["same store", "opened again"])
     def test_a_save_that_fails_says_so_and_leaves_the_old_or_the_new(
-        self, backend: Backend
+        self, backend: Backend, again: bool
     ) -> None:
         store = backend.open()
         store.save("a", "old")
         store.close()
         ways = 0
-        for how in backend.failing("a", "new"):
+        for how, store in backend.failing({"a": "new"}):
             ways += 1
-            store = backend.open()
+            if again:
+                store.close()
+                store = backend.open()
             assert store.load() in ({"a": "old"}, {"a": "new"}), how
             store.save("a", "old")
+            store.close()
+        assert ways or not backend.damages()
+
+    # ---- several keys together
+    def test_several_keys_are_saved_and_removed_together(self, backend: Backend) -> None:
+        store = backend.open()
+        store.save("a", "1")
+        store.save("other", "stays")
+        store.save_all({"a": "", "b": "2", "never there": "", **dict.fromkeys(KEYS, "3")})
+        kept = {"b": "2", "other": "stays", **dict.fromkeys(KEYS, "3")}
+        assert store.load() == kept
+        store.save_all({})
+        store.save_all({"b": "4"})
+        store.save_all({"b": "5", "c": "6"})
+        kept |= {"b": "5", "c": "6"}
+        store.close()
+        store = backend.open()
+        assert store.load() == kept
+        assert [store.get(key) for key in "abc"] == ["", "5", "6"]
+
+    def test_cut_off_anywhere_all_keys_are_old_or_all_are_new(self, backend: Backend) -> None:
+        old = {"a": "old", "b": "o" * 9000, "other": "stays"}
+        change = {"a": "new", "b": "", "c": "n" * 70_000}
+        new = {"a": "new", "c": "n" * 70_000, "other": "stays"}
+        store = backend.open()
+        for key, value in old.items():
+            store.save(key, value)
+        store.close()
+        seen = set()
+        for how, returned in backend.cut_off(change):
+            store = backend.open()
+            loaded = store.load()
+            assert loaded in (old, new), how
+            if returned:
+                assert loaded == new, how
+            seen.add(loaded["a"])
+            store.save_all({"a": "goes", "b": "on"})
+            assert (store.get("a"), store.get("b")) == ("goes", "on"), how
+            store.save_all({**old, "c": ""})
+            assert store.load() == old
+            store.close()
+        assert seen == {"old", "new"}
+
+    @pytest.mark.parametrize("again", [False, True], ids=["same store", "opened again"])
+    def test_where_it_fails_all_keys_are_old_or_all_are_new(
+        self, backend: Backend, again: bool
+    ) -> None:
+        old, new = {"a": "1", "b": "2"}, {"a": "3", "c": "4"}
+        store = backend.open()
+        store.save_all(old)
+        store.close()
+        ways = 0
+        for how, store in backend.failing({"a": "3", "b": "", "c": "4"}):
+            ways += 1
+            if again:
+                store.close()
+                store = backend.open()
+            found = {key: store.get(key) for key in "abc" if store.get(key)}
+            assert found in (old, new), how
+            store.save("a", "newer")  # what was begun before does not undo it
+            assert store.load() == {**found, "a": "newer"}, how
+            store.save_all({**old, "c": ""})
             store.close()
         assert ways or not backend.damages()
 

@@ -14,6 +14,14 @@ from dr_sim.stores.file import Disk, encode, file_name
 from .conformance import Backend, Conformance
 
 
+def save(store: Store, entries: dict[str, str]) -> None:
+    """One key by itself, several together."""
+    if len(entries) == 1:
+        store.save(*next(iter(entries.items())))
+    else:
+        store.save_all(entries)
+
+
 # ---- memory
 class MemoryBackend(Backend):
     """It lives as long as the process does, and so as what is simulated in it: a crash falls before
@@ -39,12 +47,12 @@ class MemoryBackend(Backend):
         self.open_now = True
         return self.store
 
-    def cut_off(self, key: str, value: str) -> Iterator[tuple[str, bool]]:
+    def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
         yield "before", False
-        self.store.save(key, value)
+        save(self.store, entries)
         yield "after", True
 
-    def failing(self, key: str, value: str) -> Iterator[str]:
+    def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
         yield from ()
 
     def damages(self) -> dict[str, Callable[[], None]]:
@@ -146,33 +154,43 @@ class FolderBackend(Backend):
     def open(self) -> Store:
         return FileStore(self.folder)
 
-    def cut_off(self, key: str, value: str) -> Iterator[tuple[str, bool]]:
-        for step, in_part, fate in itertools.product(range(STEPS + 1), (False, True), FATES):
-            disk = UnsafeDisk()
-            store = FileStore(self.folder, disk)
-            disk.steps, disk.cut_at, disk.in_part = 0, step, in_part
-            returned = False
-            try:
-                store.save(key, value)
-                returned = True
-            except PowerCut:
-                pass
-            store.close()
-            disk.lose(*fate)
-            yield (
-                f"step {step} of {disk.steps}, in part {in_part}, names and bytes kept {fate}",
-                returned,
-            )
+    def cut_off(self, entries: dict[str, str]) -> Iterator[tuple[str, bool]]:
+        several = len(entries) > 1
+        for step, in_part in itertools.product(range(self.steps_of(entries) + 1), (False, True)):
+            for fate in FATES[::3] if several else FATES:
+                disk = UnsafeDisk()
+                store = FileStore(self.folder, disk)
+                disk.steps, disk.cut_at, disk.in_part = 0, step, in_part
+                returned = False
+                try:
+                    save(store, entries)
+                    returned = True
+                except PowerCut:
+                    pass
+                store.close()
+                disk.lose(*fate)
+                yield (
+                    f"step {step} of {disk.steps}, in part {in_part}, kept {fate}",
+                    returned,
+                )
 
-    def failing(self, key: str, value: str) -> Iterator[str]:
-        for step, in_part in itertools.product(range(STEPS), (False, True)):
+    def failing(self, entries: dict[str, str]) -> Iterator[tuple[str, Store]]:
+        for step, in_part in itertools.product(range(self.steps_of(entries)), (False, True)):
             disk = UnsafeDisk(fails=True)
             store = FileStore(self.folder, disk)
             disk.steps, disk.cut_at, disk.in_part = 0, step, in_part
             with pytest.raises(StoreError, match="No space left on device; make room"):
-                store.save(key, value)
-            store.close()
-            yield f"step {step}, in part {in_part}"
+                save(store, entries)
+            disk.fails = False
+            disk.cut_at = -1
+            yield f"step {step}, in part {in_part}", store
+
+    def steps_of(self, entries: dict[str, str]) -> int:
+        """Into so many steps a save of these entries falls."""
+        if len(entries) == 1:
+            return STEPS
+        each = [1 if not value else 3 for value in entries.values()]
+        return 4 + sum(each) + 3  # the batch, each entry, force, remove, force
 
     def damages(self) -> dict[str, Callable[[], None]]:
         entry = self.folder / file_name("a")
