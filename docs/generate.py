@@ -37,7 +37,11 @@ FAULTS_HEAD = """# Events and faults
 
 `events` happen at an instant that you write. `faults` happen at a rate, drawn at random. Instants
 are weekdays with a time (`Tue 21:30`), days (`day 9 02:47:12`), times since the start (`2 h 5
-min`) or dates (`2026-01-06 21:30`).
+min`) or dates (`2026-01-06 21:30`). What happens again and again has `every` in place of `at`, with
+a schedule (`daily 02:00`, `Mon-Fri 22:00`, `6 h`).
+
+Where a kind takes `database`, write one name, a list (`[crm, erp]`), or `all`: the same happens to
+each of them. Under `faults` each of them has the rate for itself.
 
 A duration may be fixed (`40 min`), or a law from which each occurrence draws its own: `{p50: 4
 min, p95: 20 min}` (lognormal), `{mean: 10 min}` (exponential), `{from: 1 min, to: 5 min}`

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params
 
 
 class CarelessCleanUp(Params):
-    where: Literal["primary", "secondary", "both"] = "primary"
+    where: Literal["primary", "secondary", "both"] = Field(
+        "primary", description="at which side files are deleted"
+    )
     database: DatabaseName
-    kind: Literal["any", "full", "incremental", "log"] = "any"
+    kind: Literal["any", "full", "incremental", "log"] = Field(
+        "any", description="which kind of backup file is deleted"
+    )
     older_than: Duration
 
 

@@ -22,8 +22,12 @@ class CorruptAtRest(Params):
     machine: MachineName | None = Field(
         None, description="at the primary, with no database: whose; all if left out"
     )
-    where: Literal["secondary", "primary"] = "secondary"
-    kind: Literal["any", "full", "incremental", "log"] = "any"
+    where: Literal["secondary", "primary"] = Field(
+        "secondary", description="at which side the file lies"
+    )
+    kind: Literal["any", "full", "incremental", "log"] = Field(
+        "any", description="which kind of backup file; any: all of them"
+    )
     files: int = Field(
         1,
         ge=1,

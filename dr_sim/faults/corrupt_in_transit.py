@@ -17,7 +17,9 @@ class CorruptInTransit(Params):
     database: DatabaseName | None = Field(
         None, description="only this database's files; any if left out"
     )
-    kind: Literal["any", "full", "incremental", "log"] = "any"
+    kind: Literal["any", "full", "incremental", "log"] = Field(
+        "any", description="which kind of backup file; any: all of them"
+    )
     files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from pydantic import Field
+
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
 from dr_sim.world.volume import Volume
@@ -17,7 +19,9 @@ PLACES = {
 
 
 class DiskFull(Params):
-    disk: Literal["primary_share", "secondary_share", "secondary_data"]
+    disk: Literal["primary_share", "secondary_share", "secondary_data"] = Field(
+        description="which disk has no room"
+    )
     duration: Law
     amount: AmountOrAll = default(
         "all", "assumed", "so much of what is free then; of a disk without a capacity all"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from dr_sim.backups.names import backup_name
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 class DuplicateFile(Params):
     database: DatabaseName
-    name: Literal["same", "other"] = "same"
+    name: Literal["same", "other"] = Field(
+        "same", description="whether the second copy has the same name"
+    )
     after: Duration = default("1 min", "assumed", "how much later the second one is sent")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Lose(Params):
-    what: Literal["site", "host", "database"]
+    what: Literal["site", "host", "database"] = Field(description="what of the primary is lost")
     database: DatabaseName | None = Field(
         None, description="for 'database': which; all of them if left out"
     )

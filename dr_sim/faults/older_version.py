@@ -14,7 +14,9 @@ from dr_sim.world.backup_file import BackupFile
 
 class OlderVersion(Params):
     database: DatabaseName
-    kind: Literal["full", "incremental", "log"] = "log"
+    kind: Literal["full", "incremental", "log"] = Field(
+        "log", description="which kind of backup file"
+    )
     files: int = Field(1, ge=1, le=MOST_FILES, description="so many arrivals in a row")
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
 
 
 class Partition(Params):
-    cut: Literal["to_secondary", "to_primary", "both"] = "to_secondary"
+    cut: Literal["to_secondary", "to_primary", "both"] = Field(
+        "to_secondary", description="in which direction nothing passes"
+    )
     duration: Law
 
 

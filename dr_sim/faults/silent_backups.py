@@ -23,7 +23,9 @@ from dr_sim.scenario.fields import DatabaseName, Law, Params, YesNo
 
 class SilentBackups(Params):
     database: DatabaseName
-    kind: Literal["any", "full", "incremental", "log"] = "any"
+    kind: Literal["any", "full", "incremental", "log"] = Field(
+        "any", description="which kind of backup file; any: all of them"
+    )
     duration: Law
     truncates: YesNo | None = Field(
         None,

@@ -16,9 +16,13 @@ from dr_sim.world.backup_file import BackupFile
 
 class TornCopy(Params):
     database: DatabaseName
-    kind: Literal["any", "full", "incremental", "log"] = "any"
+    kind: Literal["any", "full", "incremental", "log"] = Field(
+        "any", description="which kind of backup file; any: all of them"
+    )
     after: Ppm = default("50 %", "assumed", "part of its bytes that crosses")
-    leaves: Literal["the part", "whole size"] = "the part"
+    leaves: Literal["the part", "whole size"] = Field(
+        "the part", description="how large the torn file looks: as much as came, or its whole size"
+    )
     files: int = Field(1, ge=1, le=MOST_FILES, description="so many copies in a row")
 
 

@@ -11,7 +11,7 @@ from dr_sim.scenario.fields import Duration, Law, Params, refuse
 
 
 class WrongClock(Params):
-    side: Literal["primary", "secondary"]
+    side: Literal["primary", "secondary"] = Field(description="whose clock is wrong")
     ahead: Duration | None = Field(None, description="it shows so much more than the truth")
     behind: Duration | None = Field(None, description="it shows so much less")
     duration: Law | None = Field(None, description="until it is set right; left out: to the end")

@@ -35,7 +35,8 @@ from dr_sim.measures.outage_now import outage_if_now, way_over
 from dr_sim.measures.rightness import says_the_truth
 from dr_sim.measures.tables import Record, Tables, run_end_us, tables, up_until_us
 from dr_sim.measures.writes import refusals
-from dr_sim.scenario.model import Scenario, Schedule
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.scenario.sla import split
 from dr_sim.units import HOUR_US
 
@@ -230,12 +231,8 @@ def danger_us(scenario: Scenario, database: int) -> int:
         return scenario.danger_us
     spec = scenario.databases[database]
     steps = (spec.log,) if spec.log.kind != "none" else (spec.full, spec.incremental)
-    between = min((_between_us(s) for s in steps if s.kind != "none"), default=0)
+    between = min((longest_gap_us(s) for s in steps if s.kind != "none"), default=0)
     return scenario.danger_us if between < scenario.danger_us else between + scenario.danger_us
-
-
-def _between_us(schedule: Schedule) -> int:
-    return {"every": schedule.interval_us, "daily": DAY_US, "weekly": 7 * DAY_US}[schedule.kind]
 
 
 def behind_us(scenario: Scenario, database: int) -> int:

@@ -14,6 +14,7 @@ from dr_sim.errors import Problem
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import NEVER, did_you_mean
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
+from dr_sim.scenario.schedule import mean_gap_us
 from dr_sim.scenario.tree import Node
 
 # of backups in one run, and of log: sums, in bits and sent again, stay below 2^63
@@ -301,7 +302,7 @@ def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
     incrementals.
     """
     size, volume, full = (_of(database, key) for key in ("size", "log_volume", "full"))
-    fulls = 1 if full is None else 1 + run_for // max(1, _interval_us(full) or run_for)
+    fulls = 1 if full is None else 1 + run_for // max(1, mean_gap_us(full) or run_for)
     numbers = series or getattr(volume, "series_bytes", ())
     if numbers:
         period_us = len(numbers) * max(
@@ -311,12 +312,6 @@ def _backed_up(database: Any, run_for: int, series: tuple[int, ...]) -> int:
     else:
         log = getattr(volume, "num_bytes", 0) * run_for // max(1, getattr(volume, "den_us", 1))
     return (size or 0) * fulls + 2 * log
-
-
-def _interval_us(schedule: Schedule) -> int:
-    """Of a schedule; 0: it has none."""
-    days = {"daily": units.DAY_US, "weekly": units.WEEK_US}
-    return schedule.interval_us if schedule.kind == "every" else days.get(schedule.kind, 0)
 
 
 def _bursts(
@@ -357,7 +352,7 @@ def _tries(root: Any, tree: Node, run_for: int) -> list[Problem]:
     problems = []
     for path, each, often_us, what in asked:
         value = _of(_of(root, path[0]), path[1])
-        every_us = _interval_us(value) if isinstance(value, Schedule) else value
+        every_us = mean_gap_us(value) if isinstance(value, Schedule) else value
         if every_us and every_us < often_us and each * run_for > MOST_TRIES * every_us:
             problems.append(
                 tree.at(path).problem(_would_have(".".join(path), each * run_for // every_us, what))

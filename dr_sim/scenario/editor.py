@@ -6,13 +6,19 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from dr_sim.scenario import copies, experiment, sla
+from dr_sim import __version__
+from dr_sim.scenario import copies, experiment, sla, times
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.events import Kind, Together
+from dr_sim.scenario.events import ALL_DATABASES, Kind, Together
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.sources import default_value
 from dr_sim.scenario.tree import Path
 
+IDENTIFIER = f"urn:dr-sim:scenario:{__version__}"
+SCHEMA_FILE = "dr-sim.schema.json"
+MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
+"""The line by which editors find the schema: a file of that name beside the scenario."""
+_MOST_EXAMPLES = 4
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -49,9 +55,24 @@ def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
             inside[alias[-1]] = inside[name] | {
                 "description": f"the same as {name}: {inside[name].get('description', '')}"
             }
-    return {"$schema": DIALECT, "title": "dr_sim scenario"} | {
+    _explain_patterns(schema)
+    return {"$schema": DIALECT, "$id": IDENTIFIER, "title": "dr_sim scenario"} | {
         k: v for k, v in schema.items() if k != "title"
     }
+
+
+def _explain_patterns(schema: Any) -> None:
+    """Give each pattern a text that editors show in its place when it does not match."""
+    if isinstance(schema, list):
+        for child in schema:
+            _explain_patterns(child)
+    if not isinstance(schema, dict):
+        return
+    for child in schema.values():
+        _explain_patterns(child)
+    if isinstance(schema.get("pattern"), str) and schema.get("examples"):
+        shown = [f"'{example}'" for example in schema["examples"][:_MOST_EXAMPLES]]
+        schema["patternErrorMessage"] = f"cannot be read; write for example {' or '.join(shown)}"
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
@@ -143,24 +164,46 @@ def _params_schema(kind: Kind) -> dict[str, Any]:
             del child["default"]
         elif "default" in child:
             child["default"] = _typed(child.get("type"), child["default"])
+    named = schema.get("properties", {}).get("database")
+    if named is not None:
+        schema["properties"]["database"] = _one_or_several(named)
     return schema
 
 
-def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
-    at = {
-        "type": "string",
-        "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"],
+def _one_or_several(named: dict[str, Any]) -> dict[str, Any]:
+    """A database's name, a list of names, or all of them."""
+    name = {"type": "string", "examples": ["crm"]}
+    names = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+    about = named.get("description", "which database")
+    return {
+        "description": f"{about}; a list, or all: the same for each of them",
+        "anyOf": [name, names, {"const": ALL_DATABASES}],
     }
-    words: dict[str, Any] = {"at": at | {"description": "when it happens"}}
+
+
+def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    words: dict[str, Any] = {
+        "at": {
+            "type": "string",
+            "description": "when it happens, once",
+            "examples": ["Tue 21:30", "day 9 02:47:12", "2 h 5 min", "2026-01-06 21:30"],
+            "pattern": times.INSTANT_PATTERN,
+        },
+        "every": {
+            "type": "string",
+            "description": "when it happens, again and again",
+            "examples": ["daily 02:00", "Mon-Fri 22:00", "weekly Sun 03:00", "6 h"],
+            "pattern": times.RECURRENCE_PATTERN,
+        },
+    }
     for kind in kinds:
         mapping = _params_schema(kind)
-        about = " ".join((kind.params.__doc__ or kind.name).split())
         ways = [mapping, mapping["properties"][kind.scalar]] if kind.scalar else [mapping]
-        words[kind.name] = {"anyOf": ways, "description": getattr(kind, "models", about)}
+        words[kind.name] = {"anyOf": ways, "description": _about(kind)}
     line = {
         "type": "object",
         "properties": words,
-        "required": ["at"],
+        "oneOf": [{"required": ["at"]}, {"required": ["every"]}],
         "additionalProperties": False,
         "maxProperties": 2,
     }
@@ -171,9 +214,16 @@ def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     }
 
 
+def _about(kind: Kind) -> str:
+    """What a kind of event stands for."""
+    written = " ".join((kind.params.__doc__ or kind.name).split())
+    return str(getattr(kind, "models", written))
+
+
 def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     rate = {
         "type": "string",
+        "description": "how often it happens on average; each database has it for itself",
         "examples": ["3 per week", "1 per year"],
         "pattern": r"^\s*[0-9].* per .+$",
     }
@@ -186,7 +236,10 @@ def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             mapping = _params_schema(kind)
             mapping["properties"] = {"rate": rate, **together, **mapping.get("properties", {})}
             mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
-            words[kind.name] = {"anyOf": [mapping, {"type": "array", "items": mapping}]}
+            words[kind.name] = {
+                "description": _about(kind),
+                "anyOf": [mapping, {"type": "array", "items": mapping}],
+            }
     return {
         "type": "object",
         "properties": words,

@@ -5,7 +5,8 @@ kinds in dr_sim/faults.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pydantic import Field, ValidationError, field_validator
@@ -14,7 +15,9 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds, times
 from dr_sim.scenario.fields import Law, Names, Params, Ppm, Quantity, refuse
+from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.problems import keys_of, told
+from dr_sim.scenario.schedule import mean_gap_us, next_start
 from dr_sim.scenario.tree import Node, Path, beside
 
 
@@ -37,14 +40,18 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
+    """A line under `events:`, or one database of it, or one of the times at which it happens."""
+
     number: int
-    node: Node  # of its `at`
-    instant: times.Instant | None  # None: a problem has been told
+    node: Node  # of its `at` or `every`
+    instant: times.Instant | None  # None: a problem has been told, or it happens again and again
     kind: str
-    params: Params | None  # likewise
+    params: Params | None  # None: a problem has been told
+    every: Schedule | None = None
 
 
 MOST_AGAIN_PPM = 990_000
+MOST_TIMES_AGAIN = 40_000  # of one line under events: a day's work in a hundred years
 
 
 class Again(Params):
@@ -97,30 +104,22 @@ def read_events(
             )
         )
         return []
-    lines = [_event(i, item, kinds, names, problems) for i, item in enumerate(node.value, start=1)]
-    return [line for line in lines if line is not None]
+    lines: list[EventLine] = []
+    for number, item in enumerate(node.value, start=1):
+        lines += _event(number, item, kinds, names, problems)
+    return lines
 
 
 def _event(
     number: int, item: Node, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
-) -> EventLine | None:
+) -> list[EventLine]:
+    """The line, once for each database that it names."""
     where = f"event {number}"
     if not isinstance(item.value, dict):
         problems.append(item.problem(f"{where}: a line is {{at: Tue 21:30, link_outage: 40 min}}"))
-        return None
-    instant, at = None, item.value.get("at")
-    if at is None:
-        problems.append(
-            item.problem(f"{where} has no 'at'; write when it happens, as in 'at: Tue 21:30'")
-        )
-    elif not isinstance(at.value, str):
-        problems.append(at.problem(f"{where}: 'at' is one instant, as in Tue 21:30"))
-    else:
-        try:
-            instant = times.parse_instant(at.value)
-        except units.UnitError as error:
-            problems.append(at.problem(f"{where}: {error}"))
-    words = [word for word in item.value if word != "at"]
+        return []
+    instant, every = _when(where, item, problems)
+    words = [word for word in item.value if word not in _WHEN]
     known = {kind.name: kind for kind in kinds}
     for word in words:
         if word not in known:
@@ -130,13 +129,52 @@ def _event(
         problems.append(
             item.problem(f"{where} has one kind of event beside 'at', and this has {listed}")
         )
-        return None
+        return []
     if words[0] not in known:
-        return None
-    params = _params(
+        return []
+    params = _params_of_each(
         known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems
     )
-    return EventLine(number, at or item, instant, words[0], params)
+    shown = item.value.get("at") or item.value.get("every") or item
+    return [EventLine(number, shown, instant, words[0], each, every) for each in params]
+
+
+_WHEN = ("at", "every")
+
+
+def _when(
+    where: str, item: Node, problems: list[Problem]
+) -> tuple[times.Instant | None, Schedule | None]:
+    """When a line happens: at an instant, or by a schedule; neither if a problem was told."""
+    at, every = (item.get(word) for word in _WHEN)
+    if at is not None and every is not None:
+        problems.append(
+            every.key_problem(f"{where} has both 'at' and 'every'; write one of the two")
+        )
+    elif at is None and every is None:
+        problems.append(
+            item.problem(
+                f"{where} has no 'at'; write when it happens, as in 'at: Tue 21:30' or "
+                "'every: daily 02:00'"
+            )
+        )
+    elif at is not None:
+        if not isinstance(at.value, str):
+            problems.append(at.problem(f"{where}: 'at' is one instant, as in Tue 21:30"))
+            return None, None
+        try:
+            return times.parse_instant(at.value), None
+        except units.UnitError as error:
+            problems.append(at.problem(f"{where}: {error}"))
+    elif every is not None:
+        if not isinstance(every.value, str):
+            problems.append(every.problem(f"{where}: 'every' is a schedule, as in daily 02:00"))
+            return None, None
+        try:
+            return None, times.parse_recurrence(every.value)
+        except units.UnitError as error:
+            problems.append(every.problem(f"{where}: {error}"))
+    return None, None
 
 
 def read_faults(
@@ -166,20 +204,20 @@ def read_faults(
             child.value if isinstance(child.value, list) else [child], start=1
         ):
             path = ("faults", word, str(i)) if isinstance(child.value, list) else ("faults", word)
-            if line := _fault(drawable[word], item, path, names, problems):
-                lines.append(line)
+            lines += _fault(drawable[word], item, path, names, problems)
     return lines
 
 
 def _fault(
     kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]
-) -> FaultLine | None:
+) -> list[FaultLine]:
+    """The line, once for each database that it names: each has the rate for itself."""
     where = ".".join(path)
     rate_node = item.get("rate")
     with_site = item.get("with_site_loss")
     if not isinstance(item.value, dict) or (rate_node is None and with_site is None):
         problems.append(item.problem(f"{where} needs a rate, as in {{rate: 3 per week, ...}}"))
-        return None
+        return []
     if rate_node is None:
         rate_node = beside(item, "0 per week", "none by itself")
     rate = None
@@ -192,7 +230,7 @@ def _fault(
         item,
         {key: child for key, child in item.value.items() if key != "rate" and key not in apart},
     )
-    params = _params(kind, rest, path, names, problems)
+    params = _params_of_each(kind, rest, path, names, problems)
     together = Together()
     try:
         together = Together.model_validate(beside(item, apart).plain(), context=names)
@@ -203,13 +241,98 @@ def _fault(
         **apart,
         **(rest.value if isinstance(rest.value, dict) else {}),
     }
-    return FaultLine(rate_node, kind.name, rate, params, together) if rate is not None else None
+    if rate is None:
+        return []
+    return [FaultLine(rate_node, kind.name, rate, each, together) for each in params]
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word.lower().replace("-", "_"), known, 1, 0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
+
+
+ALL_DATABASES = "all"
+
+
+def _params_of_each(
+    kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]
+) -> list[Params | None]:
+    """The checked params of a kind, once for each database that they name."""
+    named = node.get("database")
+    several = (
+        _databases(named, path, names, problems) if "database" in keys_of(kind.params) else None
+    )
+    if named is None or several is None:
+        return [_params(kind, node, path, names, problems)]
+    if not several:
+        return []
+    found = []
+    for database in several:
+        one = deepcopy(node)
+        assert isinstance(one.value, dict)
+        one.value["database"] = database
+        found.append(_params(kind, one, path, names, problems))
+    assert isinstance(one.value, dict)
+    # written back as it stands in the file, with the defaults
+    node.value = one.value | {"database": named}
+    return found
+
+
+def _databases(
+    named: Node | None, path: Path, names: Names, problems: list[Problem]
+) -> list[Node] | None:
+    """The databases that a list, or the word all, stands for; None if it is one name."""
+    if named is None:
+        return None
+    if named.value == ALL_DATABASES and ALL_DATABASES not in names.databases:
+        return [beside(named, name) for name in names.databases]
+    if not isinstance(named.value, list):
+        return None
+    where = ".".join((*path, "database"))
+    if not named.value:
+        problems.append(named.problem(f"{where}: name at least one, or write all"))
+    seen: set[str] = set()
+    for each in named.value:
+        if isinstance(each.value, str) and each.value in seen:
+            problems.append(each.problem(f"{where}: {each.value!r} is named twice"))
+        elif isinstance(each.value, str):
+            seen.add(each.value)
+    return named.value
+
+
+def each_time(
+    lines: list[EventLine], start_utc_us: int, zone: str, run_for: int, problems: list[Problem]
+) -> list[EventLine]:
+    """The lines, those that happen again and again once for each of their times."""
+    found: list[EventLine] = []
+    for line in lines:
+        if line.every is None:
+            found.append(line)
+            continue
+        schedule = line.every if line.every.zone else replace(line.every, zone=zone)
+        about = run_for // mean_gap_us(schedule)
+        if about > MOST_TIMES_AGAIN:
+            problems.append(
+                line.node.problem(
+                    f"event {line.number}: would happen about {about:,} times, more than "
+                    f"{MOST_TIMES_AGAIN:,}; write it less often, or put it under faults"
+                )
+            )
+            continue
+        at_us = next_start(schedule, 0, start_utc_us)
+        if at_us is None or at_us >= run_for:
+            problems.append(
+                line.node.problem(
+                    f"event {line.number}: would never happen: the run ends after "
+                    f"{units.format_duration(run_for)}; write an earlier time or a longer run_for"
+                )
+            )
+        while at_us is not None and at_us < run_for:
+            instant = times.Instant("offset", us=at_us)
+            found.append(replace(line, instant=instant, every=None))
+            at_us = next_start(schedule, at_us, start_utc_us)
+    return found
 
 
 def _params(

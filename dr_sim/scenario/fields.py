@@ -365,6 +365,13 @@ _LAW_KEYS = (
     (("mean",), "exponential"),
     (("from", "to"), "uniform"),
 )
+_LAW_WORDS = {
+    "p50": "its median, of a lognormal law",
+    "p95": "19 of 20 are below this, of a lognormal law",
+    "mean": "its mean, of an exponential law",
+    "from": "the least, of a uniform law",
+    "to": "the most, of a uniform law",
+}
 _LAW_WAYS = "{p50: ..., p95: ...}, {mean: ...} or {from: ..., to: ...}"
 
 
@@ -415,7 +422,7 @@ def _law_writer(write: Callable[[int], str]) -> Callable[[LawValue], Any]:
 
 def _law_schema(what: str, one: dict[str, Any]) -> WithJsonSchema:
     def mapping(*keys: str) -> dict[str, Any]:
-        fields = dict.fromkeys(keys, one)
+        fields = {key: one | {"description": _LAW_WORDS[key]} for key in keys}
         return {
             "type": "object",
             "properties": fields,

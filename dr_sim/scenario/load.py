@@ -20,7 +20,15 @@ from dr_sim.scenario import build, checks
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
-from dr_sim.scenario.events import EventLine, FaultLine, Kind, from_plain, read_events, read_faults
+from dr_sim.scenario.events import (
+    EventLine,
+    FaultLine,
+    Kind,
+    each_time,
+    from_plain,
+    read_events,
+    read_faults,
+)
 from dr_sim.scenario.experiment import Asked, read_asked
 from dr_sim.scenario.fields import Names
 from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
@@ -130,6 +138,7 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     )
     asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
+    events = _each_time(root, events, problems)
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     needing = {kind.name for kind in kinds if kind.needs_log}
@@ -301,6 +310,13 @@ def _recorded(root: Any, tree: Node, problems: list[Problem]) -> dict[str, Any]:
         except SeriesError as error:
             problems.append(node.at(("file",)).problem(f"recorded.{key}: {error}"))
     return found
+
+
+def _each_time(root: Any, events: list[EventLine], problems: list[Problem]) -> list[EventLine]:
+    """The events, those that happen again and again once for each of their times."""
+    if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
+        return events
+    return each_time(events, build.start_utc_us(root), root.time_zone, root.run_for, problems)
 
 
 def _times(

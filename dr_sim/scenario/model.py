@@ -27,15 +27,20 @@ class Law:
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When a backup job starts. kind: 'none', 'every' (interval_us after each whole multiple since
-    the start plus offset_us), 'daily' (at_us after local midnight), 'weekly' (weekday 0 = Monday,
-    at_us after local midnight).
+    the start plus offset_us), 'daily', 'weekly' (on each of these weekdays, 0 = Monday), 'monthly'.
+
+    times_us: after local midnight, each of them on each such day, ascending. month_day: of a
+    monthly one, 1 to 28, or -1 for the last day; 0: it starts on the nth (1 to 4, or -1 for the
+    last) of its one weekday.
     """
 
     kind: str
     interval_us: int = 0
     offset_us: int = 0
-    weekday: int = 0
-    at_us: int = 0
+    weekdays: tuple[int, ...] = ()
+    times_us: tuple[int, ...] = ()
+    month_day: int = 0
+    nth: int = 0
     zone: str = "UTC"  # IANA name
 
 

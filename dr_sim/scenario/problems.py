@@ -21,6 +21,49 @@ _MOVED = {
     "primary.retention, secondary.retention",
     "failover.reconnect": "it stands under redirect: failover.redirect.reconnect",
 }
+_HABITS: dict[str, dict[str, str]] = {
+    "": {
+        "rpo": "it is promised under sla, as in 'sla: {data_loss: at most 15 min}'",
+        "rto": "it is promised under sla, as in 'sla: {outage: at most 30 min}'",
+        "duration": "write 'run_for: 14 days'",
+        "length": "write 'run_for: 14 days'",
+        "failures": "what happens at a rate stands under faults, as in "
+        "'faults: {lose: {what: site, rate: 1 per year}}'",
+        "network": "write link: {bandwidth: 200 Mbit/s}",
+        "database": "write databases: {crm: {size: 500 GB}}",
+        "bandwidth": "it stands under link: link: {bandwidth: 200 Mbit/s}",
+        "tz": "write 'time_zone: Europe/Berlin'",
+    },
+    "databases.*": {
+        **dict.fromkeys(
+            ("diff", "diffs", "differentials", "delta"),
+            "write 'differential: daily 01:00' (or incremental)",
+        ),
+        **dict.fromkeys(
+            ("wal", "wals", "archive_timeout", "trn", "tlog", "transaction_log", "log_backup"),
+            "log backups, WAL segments too, are 'log: every 5 min'",
+        ),
+        **dict.fromkeys(
+            ("base", "basebackup", "base_backup", "backup", "full_backup"),
+            "full backups, base backups too, are 'full: weekly Sun 01:00'",
+        ),
+        **dict.fromkeys(
+            ("wal_rate", "log_rate", "churn", "change_rate"), "write 'log_volume: 350 KiB/s'"
+        ),
+        "retention": "it is set for each side: primary.retention, secondary.retention",
+    },
+    "link": {
+        "latency": "write 'rtt: 30 ms', the time there and back",
+        "delay": "write 'rtt: 30 ms', the time there and back",
+        "packet_loss": "write 'loss: 0.01 %' (the event packet_loss stands under events)",
+        "speed": "write 'bandwidth: 200 Mbit/s'",
+        "throughput": "write 'bandwidth: 200 Mbit/s'",
+        "outage": "an outage is an event: '- {at: Tue 21:30, link_outage: 40 min}'",
+    },
+}
+"""What people write from habit, by the section (names of their own are '*'), and what to write
+here.
+"""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -94,11 +137,31 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
     """The line about a key that means nothing there."""
     if where in _MOVED:
         return f"unknown key {where!r}; {_MOVED[where]}"
+    if habit := _habit(key, where):
+        return f"unknown key {where!r}; {habit}"
     known = _known(model, "." not in where)
     word = _near(key, known)
     return f"unknown key {where!r}; " + (
         f"did you mean {word!r}?" if word else f"here may stand {', '.join(known)}"
     )
+
+
+def _habit(key: str, where: str) -> str:
+    """What someone who writes this from habit should write; '' if it is no habit that we know."""
+    section = where[: -len(key)].rstrip(".")
+    if section.startswith("databases.") and section.count(".") == 1:
+        section = "databases.*"
+    word = key.lower().replace("-", "_")
+    if word in _HABITS.get(section, {}):
+        return _HABITS[section][word]
+    # here, because faults' params are made of this package's fields
+    from dr_sim.faults import BY_NAME
+
+    if word not in BY_NAME:
+        return ""
+    from dr_sim.scenario.reference import kind_reference
+
+    return f"{word} is an event; put it under events, as in '{kind_reference(BY_NAME[word]).event}'"
 
 
 def _known(model: type[BaseModel] | None, top: bool) -> list[str]:

@@ -35,6 +35,20 @@ MOST_STEPS = 1_000_000
 LARGEST_VALUE = 10**15  # bit/s, or millionths: as bounds.py says of both
 LONGEST_NUMBER = 40  # characters; a number with a large exponent would fill the memory
 LOWEST_BIT_S = 1_000  # a link that is up carries something
+_INLINE_KEYS = (("values", "step"), ("spans", "period"))
+_WORDS = {
+    "file": "a CSV file, relative to this scenario",
+    "at": "the column of instants: seconds, or dates with times",
+    "value": "the column of values",
+    "every": "how far apart the rows are, where no column has instants",
+    "only": "keep the rows that have this text in this column",
+    "step": "how long each value holds",
+    "mean": "what the values are on average; the file gives their shape",
+    "down": "the value that says that the link is down",
+    "values": "the value of each step, with spaces between",
+    "spans": "begin and end of each outage, with spaces between",
+    "period": "after so long it begins anew",
+}
 _FILE_KEYS = ("file", "at", "value", "every", "only", "step", "mean", "down")
 
 
@@ -314,14 +328,14 @@ def _outages_of(wanted: RecordedFile, path: str, rows: list[tuple[int, str]]) ->
 
 
 def _schema(what: str) -> WithJsonSchema:
-    text = {"type": "string"}
-    keys: dict[str, Any] = dict.fromkeys(_FILE_KEYS, text) | {
-        "only": {"type": "object", "additionalProperties": text}
-    }
-    keys["value"] = keys["at"] = {"type": ["string", "integer"]}
-    inline = (
-        {"spans": text, "period": text} if what == "outages" else {"values": text, "step": text}
-    )
+    def text(key: str, kind: str | list[str] = "string") -> dict[str, Any]:
+        return {"type": kind, "description": _WORDS[key]}
+
+    keys: dict[str, Any] = {key: text(key) for key in _FILE_KEYS}
+    keys["only"] = text("only", "object") | {"additionalProperties": {"type": "string"}}
+    for key in ("value", "at"):
+        keys[key] = text(key, ["string", "integer"])
+    inline = {key: text(key) for key in _INLINE_KEYS[what == "outages"]}
     return WithJsonSchema(
         {
             "anyOf": [

@@ -153,8 +153,6 @@ def kind_reference(kind: Kind) -> KindReference:
 
 def _example(key: Key) -> str:
     """Return a value that may stand there; a database is called crm in every example."""
-    if key.path == "database":
-        return "crm"
     form = key.forms[0] if key.forms else "..."
     first = form.partition(" | ")[0]
     return {"a text": "dba", "[a, b]": "[crm]"}.get(

@@ -89,9 +89,9 @@ class BackupCostKeys(Section):
 
 class PrimaryKeys(Section):
     disk: Annotated[DiskRate, Positive] = about("disk of a machine, shared by its backup jobs")
-    full: BackupCostKeys
-    incremental: BackupCostKeys
-    log: BackupCostKeys
+    full: BackupCostKeys = about("what a full backup costs")
+    incremental: BackupCostKeys = about("what an incremental backup costs")
+    log: BackupCostKeys = about("what a log backup costs")
     retention: Duration = about("how long backup files are kept at the primary")
     keep_fulls: Count = about("keep at least so many fulls, whatever their age")
     share_capacity: Capacity = about(
@@ -220,7 +220,7 @@ class FailoverKeys(Section):
     )
     operators: NameList = about("who may order a failover")
     on_duty: str = about("the operator who is paged")
-    operator: OperatorKeys
+    operator: OperatorKeys = about("the person who is paged")
     fence: Duration = about("a fence that is obeyed takes so long")
     fence_timeout: Duration = about("a fence that reaches nothing is given up after so long")
     drain_limit: Period = about(
@@ -235,8 +235,8 @@ class FailoverKeys(Section):
     undo_rate: Annotated[DiskRate, Positive] = about(
         "speed at which bringing a database online undoes open transactions, by SQL Server's rules"
     )
-    redirect: RedirectKeys
-    warm_up: WarmUpKeys
+    redirect: RedirectKeys = about("how requests get to the other side")
+    warm_up: WarmUpKeys = about("how caches get warm")
 
 
 class AfterFailoverKeys(Section):
@@ -323,22 +323,24 @@ class Root(Section):
     measure_from: Duration = about("nothing before this is measured")
     machines: NameList = about("machines of the primary")
     databases: dict[str, DatabaseKeys] = about("databases by name")
-    primary: PrimaryKeys
-    link: LinkKeys
-    replication: ReplicationKeys
-    secondary: SecondaryKeys
-    replay: ReplayKeys
-    heartbeat: HeartbeatKeys
-    failover: FailoverKeys
-    after_failover: AfterFailoverKeys
-    users: UsersKeys
-    manager: ManagerKeys
-    monitor: MonitorKeys
-    danger: DangerKeys
-    engine: EngineKeys
-    change_windows: ChangeWindowKeys
-    recorded: RecordedKeys
-    directory: DirectoryKeys
+    primary: PrimaryKeys = about(
+        "the side that works: its disk, what backups cost there, how long they are kept"
+    )
+    link: LinkKeys = about("the network between the two sides")
+    replication: ReplicationKeys = about("how backup files are copied to the secondary")
+    secondary: SecondaryKeys = about("the side that stands by: its disks, what restores cost there")
+    replay: ReplayKeys = about("how landed backups are checked and restored")
+    heartbeat: HeartbeatKeys = about("how the secondary hears from the primary")
+    failover: FailoverKeys = about("who decides on a failover, and what it takes")
+    after_failover: AfterFailoverKeys = about("what is set up after a promotion")
+    users: UsersKeys = about("the requests that users make")
+    manager: ManagerKeys = about("the program that restores and fails over")
+    monitor: MonitorKeys = about("a monitor on a third machine")
+    danger: DangerKeys = about("what somebody must be alerted of")
+    engine: EngineKeys = about("what holds the databases")
+    change_windows: ChangeWindowKeys = about("when changes are made")
+    recorded: RecordedKeys = about("conditions that were recorded elsewhere")
+    directory: DirectoryKeys = about("accounts and computers that the service needs")
 
 
 APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")

@@ -266,6 +266,32 @@ def _parsed(kind: str, text: str) -> int | None:
         return None
 
 
+_MEANINGS = {
+    "rpo": "the same as data_loss",
+    "rto": "the same as outage",
+    "data_loss": "data lost in a failover, as a time",
+    "outage": "how long users were without service",
+    "unprotected": "how long after a failover there was no second copy",
+    "alert_delay": "how long it took until somebody was alerted",
+    "writes_refused": "how long users could not write",
+    "exposure": "what a failure now would lose",
+    "exposure_before": "exposure before the first failure",
+    "exposure_after": "exposure from the first failure on",
+    "replay_lag": "how far the secondary's databases are behind",
+    "outage_if_now": "how long an outage would last, should the site be lost now",
+    "alerts_missed": "dangers that nobody was alerted of in time",
+    "alerts_late": "alerts that came later than danger.grace",
+    "alerts_false": "alerts of dangers that were none",
+}
+
+
+def _in_words(measure: str) -> str:
+    base, statistic = split(measure)
+    whole, _, phase = base.partition(".")
+    words = _MEANINGS[whole] + (f": its phase {phase}" if phase else "")
+    return f"{words}; {statistic}" if statistic else words
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of the section."""
     bound = {
@@ -273,9 +299,15 @@ def schema() -> dict[str, Any]:
         "pattern": r"^\s*at\s+(most|least)\s+.+$",
         "examples": ["at most 15 min", "at most 0"],
     }
-    measures = dict.fromkeys(("rpo", "rto", *DURATIONS, *COUNTED), bound)
-    patterns = {rf"^{ABOVE.pattern}$": bound}
-    text = {"type": "string"}
+    measures = {
+        measure: bound | {"description": _in_words(measure)}
+        for measure in ("rpo", "rto", *DURATIONS, *COUNTED)
+    }
+    patterns = {rf"^{ABOVE.pattern}$": bound | {"description": "the part of the time above it"}}
+
+    def text(description: str) -> dict[str, Any]:
+        return {"type": "string", "description": description}
+
     one = {
         "type": "object",
         "properties": measures,
@@ -284,11 +316,11 @@ def schema() -> dict[str, Any]:
     }
     line = one | {
         "properties": {
-            "id": text,
-            "database": text,
-            "class": {"enum": list(CLASSES)},
-            "fault": text,
-            "tenant": text,
+            "id": text("how reports call this line"),
+            "database": text("only what concerns this database"),
+            "class": {"enum": list(CLASSES), "description": "only where this was lost"},
+            "fault": text("only runs in which a fault of this kind happened"),
+            "tenant": text("only what concerns this tenant"),
             **measures,
         }
     }

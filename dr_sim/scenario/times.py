@@ -15,19 +15,74 @@ from datetime import UTC, date, datetime, time, timedelta
 from dr_sim import units
 from dr_sim.scenario import bounds
 from dr_sim.scenario.model import Schedule
+from dr_sim.scenario.schedule import LAST
 from dr_sim.units import UnitError
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?"
-_WEEKLY = re.compile(rf"weekly\s+([A-Za-z]+)\s+{_TIME}(?:\s+(\S+))?")
-_DAILY = re.compile(rf"daily\s+{_TIME}(?:\s+(\S+))?")
+_TIME_OF_DAY = re.compile(_TIME)
+_AND = r"\s*(?:,|\band\b)\s*"
+_ONE_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?"
+_CALENDAR = re.compile(
+    r"(?:(?P<word>daily|weekly|monthly)\s+)?"
+    r"(?P<days>.*?)\s*"
+    rf"(?P<times>(?<![\d:]){_ONE_TIME}(?:{_AND}{_ONE_TIME})*)"
+    r"(?:\s+(?P<zone>\S+))?"
+)
+_MONTH_DAY = re.compile(r"(?:day\s+)?(\d{1,2})(?:st|nd|rd|th)?")
+_NTH_WEEKDAY = re.compile(r"(first|second|third|fourth|last)\s+([A-Za-z]+)")
 _EVERY = re.compile(r"every\s+(.+?)(?:\s+offset\s+(.+))?")
 _ON_WEEKDAY = re.compile(rf"([A-Za-z]+)\s+{_TIME}(?:\s+(\S+))?")
 _ON_DAY = re.compile(rf"[Dd]ay\s+(\d{{1,9}})\s+{_TIME}(?:\s+(\S+))?")
-_SCHEDULES = "'weekly Sun 01:00', 'daily 01:00', 'every 5 min' or none"
+_SCHEDULES = (
+    "'weekly Sun 01:00', 'Mon-Fri 22:00', 'daily 01:00', 'daily 06:00 and 18:00', "
+    "'monthly first Sun 03:00', 'every 5 min' or none"
+)
+_MONTH_DAYS = "'monthly day 1 03:00', 'monthly last day 03:00' or 'monthly first Sun 03:00'"
+_NTH = ("first", "second", "third", "fourth")
+_CRON = re.compile(r"@\w+|[\d*/,-]+(\s+[\w*/,#-]+){4,5}")
+_HABITS = {
+    "hourly": "'every 1 h'",
+    "nightly": "'daily 01:00'",
+    "daily": "'daily 01:00'",
+    "weekly": "'weekly Sun 01:00'",
+    "monthly": "'monthly first Sun 03:00'",
+    "never": "none",
+    "off": "none",
+}
+MOST_TIMES = 48  # of one schedule on one day
+EVERY_MONTH_HAS = 28  # days
 _INSTANTS = "'Tue 21:30', 'day 9 02:47:12', '2 h 5 min' (after the start) or '2026-01-06 21:30'"
+
+
+# ---- the same for editors, which know regular expressions only
+def _in_any_case(word: str) -> str:
+    return "".join(f"[{letter.upper()}{letter.lower()}]" for letter in word)
+
+
+_EDITOR_DAY = "|".join(
+    f"{_in_any_case(full[:3])}({_in_any_case(full[3:])})?" for full in _FULL_NAMES
+)
+_EDITOR_DAYS = rf"({_EDITOR_DAY})(\s*-\s*({_EDITOR_DAY}))?"
+_EDITOR_TIME = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
+_EDITOR_AND = r"(\s*,\s*|\s+and\s+)"
+_EDITOR_TIMES = rf"{_EDITOR_TIME}({_EDITOR_AND}{_EDITOR_TIME})*(\s+[A-Za-z]\S*)?"
+_EDITOR_WEEK = rf"{_EDITOR_DAYS}({_EDITOR_AND}{_EDITOR_DAYS})*"
+_EDITOR_MONTH = (
+    r"((day\s+)?(0?[1-9]|1\d|2[0-8])(st|nd|rd|th)?|last day|"
+    rf"(first|second|third|fourth|last)\s+({_EDITOR_DAY}))"
+)
+_EDITOR_CALENDAR = (
+    rf"(daily\s+|(weekly\s+)?{_EDITOR_WEEK}\s+|monthly\s+{_EDITOR_MONTH}\s+){_EDITOR_TIMES}"
+)
+SCHEDULE_PATTERN = rf"^\s*(none|every\s+\d.*|{_EDITOR_CALENDAR})\s*$"
+RECURRENCE_PATTERN = rf"^\s*((every\s+)?\d.*|{_EDITOR_CALENDAR})\s*$"
+INSTANT_PATTERN = (
+    rf"^\s*((({_EDITOR_DAY})|[Dd]ay\s+[1-9]\d*)\s+{_EDITOR_TIME}(\s+[A-Za-z]\S*)?"
+    r"|\d{4}-\d\d-\d\d.*|\d[\d.,]*\s*[A-Za-zµ].*)\s*$"
+)
 SHORTEST_INTERVAL_US = units.SECOND_US
 _LONGEST = 120
 LAST_DAY = 40_000  # a hundred years and more
@@ -54,15 +109,6 @@ def parse_schedule(text: str) -> Schedule:
     text = text.strip()
     if text == "none":
         return Schedule("none", zone="")
-    if match := _WEEKLY.fullmatch(text):
-        return Schedule(
-            "weekly",
-            weekday=_weekday(match[1]),
-            at_us=_time_us(match, 2),
-            zone=_zone_name(match[6]),
-        )
-    if match := _DAILY.fullmatch(text):
-        return Schedule("daily", at_us=_time_us(match, 1), zone=_zone_name(match[5]))
     if match := _EVERY.fullmatch(text):
         interval_us = bounds.duration(match[1])
         offset_us = bounds.duration(match[2]) if match[2] else 0
@@ -73,7 +119,100 @@ def parse_schedule(text: str) -> Schedule:
         if offset_us >= interval_us:
             raise UnitError(f"{text!r}: the offset must be shorter than the interval")
         return Schedule("every", interval_us=interval_us, offset_us=offset_us, zone="")
+    match = _CALENDAR.fullmatch(text)
+    if match is None or not (match["word"] or match["days"]):
+        raise UnitError(f"{text[:60]!r} is not a schedule; write {_meant_schedule(text)}")
+    return _on_calendar(match, text)
+
+
+def _meant_schedule(text: str) -> str:
+    """What to write instead, by what people know from other tools."""
+    if _CRON.fullmatch(text):
+        return f"it in words, not as cron does: {_SCHEDULES}"
+    return _HABITS.get(text.lower(), _SCHEDULES)
+
+
+def _on_calendar(match: re.Match[str], text: str) -> Schedule:
+    word, days = match["word"] or "weekly", match["days"]
+    times_us = _times_of_day(match["times"], text)
+    zone_name = _zone_name(match["zone"])
+    if word == "daily" and not days:
+        return Schedule("daily", times_us=times_us, zone=zone_name)
+    if word == "weekly" and days:
+        return Schedule("weekly", weekdays=_weekdays(days), times_us=times_us, zone=zone_name)
+    if word == "monthly" and days:
+        month_day, nth, weekdays = _day_of_month(days)
+        return Schedule(
+            "monthly",
+            weekdays=weekdays,
+            times_us=times_us,
+            month_day=month_day,
+            nth=nth,
+            zone=zone_name,
+        )
     raise UnitError(f"{text[:60]!r} is not a schedule; write {_SCHEDULES}")
+
+
+def _times_of_day(words: str, text: str) -> tuple[int, ...]:
+    times = []
+    for word in re.split(_AND, words):
+        match = _TIME_OF_DAY.fullmatch(word)
+        assert match is not None
+        times.append(_time_us(match, 1))
+    if len(set(times)) < len(times):
+        raise UnitError(f"{text[:60]!r}: one time stands there twice; leave one out")
+    if len(times) > MOST_TIMES:
+        raise UnitError(
+            f"{text[:60]!r}: at most {MOST_TIMES} times a day; write for example 'every 15 min'"
+        )
+    return tuple(sorted(times))
+
+
+def _weekdays(words: str) -> tuple[int, ...]:
+    """Days of the week, as in 'Mon-Fri', 'Sat and Sun', 'Mon, Wed'."""
+    found: set[int] = set()
+    for part in re.split(_AND, words):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        begin = _weekday(first)
+        end = _weekday(last) if dash else begin
+        days = {(begin + i) % 7 for i in range((end - begin) % 7 + 1)}
+        if found & days:
+            raise UnitError(f"{words[:60]!r}: one day stands there twice; leave one out")
+        found |= days
+    return tuple(sorted(found))
+
+
+def _day_of_month(words: str) -> tuple[int, int, tuple[int, ...]]:
+    """(day of the month, which of a weekday, that weekday)."""
+    if words == "last day":
+        return LAST, 0, ()
+    if match := _MONTH_DAY.fullmatch(words):
+        day = int(match[1])
+        if not 1 <= day <= EVERY_MONTH_HAS:
+            raise UnitError(
+                f"'monthly {words}': not every month has that day; write a day from 1 to "
+                f"{EVERY_MONTH_HAS}, or 'monthly last day'"
+            )
+        return day, 0, ()
+    if match := _NTH_WEEKDAY.fullmatch(words):
+        nth = LAST if match[1] == "last" else _NTH.index(match[1]) + 1
+        return 0, nth, (_weekday(match[2]),)
+    raise UnitError(f"'monthly {words[:40]}' is no day of a month; write {_MONTH_DAYS}")
+
+
+def parse_recurrence(text: str) -> Schedule:
+    """A schedule of something that happens again and again; 'every' may be left out, as in
+    '6 h'. Raises UnitError.
+    """
+    try:
+        bounds.duration(text)
+    except UnitError:
+        found = parse_schedule(text)
+    else:
+        found = parse_schedule(f"every {text.strip()}")
+    if found.kind == "none":
+        raise UnitError("none: leave the event out, or write how often it happens")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

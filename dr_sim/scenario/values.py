@@ -6,6 +6,7 @@ What events and faults may use as well stands in fields.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -68,10 +69,10 @@ def _schedule(value: Any) -> Schedule:
         ):
             raise refuse("a schedule is a text, or {at: 'daily 01:00', zone: Europe/Berlin}")
         schedule: Schedule = from_text(times.parse_schedule, value["at"], "at")
-        if schedule.kind not in ("daily", "weekly") or schedule.zone:
-            raise refuse("only a daily or weekly schedule has a zone, and only one", "zone")
+        if schedule.kind not in ("daily", "weekly", "monthly") or schedule.zone:
+            raise refuse("only a schedule by the calendar has a zone, and only one", "zone")
         zone = from_text(_zone, value["zone"], "zone")
-        return Schedule(schedule.kind, weekday=schedule.weekday, at_us=schedule.at_us, zone=zone)
+        return replace(schedule, zone=zone)
     return from_text(times.parse_schedule, value)
 
 
@@ -209,10 +210,14 @@ Rate = Annotated[
 ]
 _SCHEDULE_TEXT = {
     "type": "string",
-    "pattern": r"^\s*(none|every .+|daily \d{1,2}:\d{2}.*|weekly [A-Za-z]+ \d{1,2}:\d{2}.*)$",
+    "description": "when it starts, by the clock of time_zone",
+    "pattern": times.SCHEDULE_PATTERN,
     "examples": [
         "weekly Sun 01:00",
         "daily 01:00",
+        "daily 06:00 and 18:00",
+        "Mon-Fri 22:00",
+        "monthly first Sun 03:00",
         "every 5 min",
         "every 5 min offset 2 min",
         "none",
@@ -227,7 +232,14 @@ ScheduleField = Annotated[
                 _SCHEDULE_TEXT,
                 {
                     "type": "object",
-                    "properties": {"at": _SCHEDULE_TEXT, "zone": {"type": "string"}},
+                    "properties": {
+                        "at": _SCHEDULE_TEXT,
+                        "zone": {
+                            "type": "string",
+                            "description": "the zone of that clock",
+                            "examples": ["Europe/Berlin"],
+                        },
+                    },
                     "required": ["at", "zone"],
                     "additionalProperties": False,
                 },
@@ -275,8 +287,16 @@ RestoreCost = Annotated[
                 {
                     "type": "object",
                     "properties": {
-                        "fixed": {"type": "string", "examples": ["2 s"]},
-                        "rate": {"type": "string", "examples": ["300 MB/s"]},
+                        "fixed": {
+                            "type": "string",
+                            "description": "fixed cost of one restore",
+                            "examples": ["2 s"],
+                        },
+                        "rate": {
+                            "type": "string",
+                            "description": "speed of one restore by itself",
+                            "examples": ["300 MB/s"],
+                        },
                     },
                     "required": list(_COST_KEYS),
                     "additionalProperties": False,

@@ -109,10 +109,22 @@ def _is_bytes(word: str) -> bool:
 
 _VOLUME = {
     "type": "string",
+    "description": "how much log is written, on average",
     "examples": ["20 MB per 5 min", "350 KiB/s"],
     "pattern": r"^\s*[0-9].*( per .+|/s\s*)$",
 }
-_TEXT = {"type": "string"}
+_SERIES_WORDS = {
+    "series": "a CSV file of bytes per interval, relative to this scenario",
+    "bytes": "the bytes of each interval, with spaces between",
+    "interval": "how long each interval is; 5 min if it is left out",
+    "column": "the column of the file that holds the bytes",
+}
+
+
+def _text_schema(key: str) -> dict[str, Any]:
+    return {"type": "string", "description": _SERIES_WORDS[key]}
+
+
 LogVolumeField = Annotated[
     LogVolume | SeriesFile,
     PlainValidator(_read),
@@ -122,18 +134,31 @@ LogVolumeField = Annotated[
                 _VOLUME,
                 {
                     "type": "object",
-                    "properties": {"mean": _VOLUME, "profile": {"enum": list(PROFILES)}},
+                    "properties": {
+                        "mean": _VOLUME,
+                        "profile": {
+                            "description": "how it changes over the week",
+                            "enum": list(PROFILES),
+                        },
+                    },
                     "required": ["mean"],
                     "additionalProperties": False,
                 },
                 *(
                     {
                         "type": "object",
-                        "properties": {way: _TEXT, "interval": _TEXT, **more},
+                        "properties": {
+                            way: _text_schema(way),
+                            "interval": _text_schema("interval"),
+                            **more,
+                        },
                         "required": [way],
                         "additionalProperties": False,
                     }
-                    for way, more in (("series", {"column": _TEXT, "mean": _VOLUME}), ("bytes", {}))
+                    for way, more in (
+                        ("series", {"column": _text_schema("column"), "mean": _VOLUME}),
+                        ("bytes", {}),
+                    )
                 ),
             ]
         }

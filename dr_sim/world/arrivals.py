@@ -9,8 +9,8 @@ slowly that the mean stays: where windows take the part f of all time, at p / f 
 from __future__ import annotations
 
 from dr_sim.scenario.model import ChangeWindows, Schedule
+from dr_sim.scenario.schedule import mean_gap_us, next_start, shortest_gap_us
 from dr_sim.world.agenda import NEVER_US
-from dr_sim.world.schedule import next_start, period_us
 
 
 class Arrivals:
@@ -28,8 +28,9 @@ class Arrivals:
         self._length_us = 0
         self._inside = self._outside = (1, 1)
         if self._schedule is not None:
-            period = period_us(self._schedule)
-            self._length_us = min(windows.length_us, period - 1)
+            period = mean_gap_us(self._schedule)
+            shortest = shortest_gap_us(self._schedule)
+            self._length_us = min(windows.length_us, shortest - 1)
             self._inside = (part_ppm * period, 1_000_000 * self._length_us)
             self._outside = (
                 (1_000_000 - part_ppm) * period,

@@ -10,11 +10,11 @@ each entry is made again by hand.
 from __future__ import annotations
 
 from dr_sim.scenario.model import Law
+from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
-from dr_sim.world.schedule import next_start
 
 
 class Directory:

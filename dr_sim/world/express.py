@@ -27,6 +27,7 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
 from dr_sim.recovery.replay import DatabaseReplay
+from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -38,7 +39,6 @@ from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.quiet_rows import POINTS, QuietRows, Ring, in_turn
 from dr_sim.world.replication import Replication
-from dr_sim.world.schedule import next_start
 from dr_sim.world.secondary import Secondary
 from dr_sim.world.sharing import MICRO
 from dr_sim.world.spot_check import SpotCheck, Written

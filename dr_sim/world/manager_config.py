@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
 from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.folder import folders_of
-from dr_sim.world.schedule import period_us
 
 
 def manager_config(scenario: Scenario) -> ManagerConfig:
@@ -14,7 +14,7 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
     databases = tuple(
         DatabaseConfig(
             name=d.name,
-            log_interval_us=period_us(d.log),
+            log_interval_us=longest_gap_us(d.log),
             full_scheduled=d.full.kind != "none",
             retention_us=s.retention_us,
             keep_fulls=s.retention_count,

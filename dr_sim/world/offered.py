@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dr_sim.scenario.model import Database, LogVolume, Scenario, Schedule
-from dr_sim.units import DAY_US, SECOND_US, WEEK_US
-from dr_sim.world.schedule import next_start
+from dr_sim.scenario.model import Database, LogVolume, Scenario
+from dr_sim.scenario.schedule import mean_gap_us, next_start
+from dr_sim.units import SECOND_US
 from dr_sim.world.throughput import stream_cap_bit_s
 
 _MOST = 10_000
@@ -44,7 +44,7 @@ def offered(scenario: Scenario) -> Offered:
         written = _bytes_per_us(database.log_volume)
         if database.log.kind != "none":
             logs += written
-        if period := _period_us(database.full):
+        if period := mean_gap_us(database.full):
             fulls += Fraction(database.size_bytes, period)
         incrementals += _incremental(scenario, database, written)
     return Offered(_bit_s(logs), _bit_s(incrementals), _bit_s(fulls), _carries(scenario))
@@ -77,7 +77,7 @@ def overload(scenario: Scenario) -> str:
 
 def _incremental(scenario: Scenario, database: Database, written: Fraction) -> Fraction:
     """Bytes a microsecond."""
-    period = _period_us(database.incremental)
+    period = mean_gap_us(database.incremental)
     if not period:
         return Fraction(0)
     share = written * Fraction(database.incremental_share_ppm, 1_000_000)
@@ -94,24 +94,17 @@ def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
     cost = scenario.primary.full
     takes_us = cost.fixed_us + database.size_bytes * SECOND_US // cost.rate_bytes_s
     first = next_start(database.full, -1, start_utc_us) or 0
-    end = first + (_period_us(database.full) or scenario.run_for_us)
+    end = first + (mean_gap_us(database.full) or scenario.run_for_us)
     found: list[int] = []
     at = next_start(database.incremental, first - 1, start_utc_us)
     while at is not None and at < end and len(found) < _MOST:
         since = at - first
         if database.full.kind != "none" and since < takes_us:
             # the full is still being taken: the one before is the base
-            since += _period_us(database.full)
+            since += mean_gap_us(database.full)
         found.append(since)
         at = next_start(database.incremental, at, start_utc_us)
     return found or [end - first]
-
-
-def _period_us(schedule: Schedule) -> int:
-    """0: never."""
-    return {"none": 0, "every": schedule.interval_us, "daily": DAY_US, "weekly": WEEK_US}[
-        schedule.kind
-    ]
 
 
 def _bytes_per_us(volume: LogVolume) -> Fraction:

@@ -15,11 +15,11 @@ from __future__ import annotations
 from dr_sim.backups.model import Kind
 from dr_sim.monitor.database import SOURCE, DatabaseMonitor, MonitorConfig, Sight
 from dr_sim.scenario.model import Database, Scenario
+from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
 from dr_sim.world.hands import Hands
 from dr_sim.world.primary import Primary
-from dr_sim.world.schedule import period_us
 from dr_sim.world.secondary import Secondary
 
 
@@ -30,7 +30,7 @@ def monitor_config(scenario: Scenario, database: Database) -> MonitorConfig:
     spec, replay = scenario.monitor, scenario.replay
     logs = database.log.kind != "none"
     schedules = [database.log] if logs else [database.full, database.incremental]
-    interval = min((period_us(s) for s in schedules if s.kind != "none"), default=0)
+    interval = min((longest_gap_us(s) for s in schedules if s.kind != "none"), default=0)
 
     def threshold(us: int) -> int:
         return us if interval < us else interval + us

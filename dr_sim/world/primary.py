@@ -18,6 +18,7 @@ from dr_sim.engines.port import EngineError
 from dr_sim.engines.sql_server_errors import ERRORS
 from dr_sim.record.journal import KIND_ID
 from dr_sim.scenario.model import BackupCost, Schedule
+from dr_sim.scenario.schedule import next_start
 from dr_sim.units import MINUTE_US
 from dr_sim.world import backup_mishaps as mishaps
 from dr_sim.world import naming, recovery_model
@@ -27,7 +28,6 @@ from dr_sim.world.clock import pace
 from dr_sim.world.context import Context
 from dr_sim.world.log_space import LogSpace
 from dr_sim.world.primary_database import FIRST_LSN, REFUSED, Job, Order, PrimaryDatabase
-from dr_sim.world.schedule import next_start
 from dr_sim.world.sharing import SharedRate
 from dr_sim.world.volume import BackupShare
 

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from dr_sim.backups.model import Kind, RestoreState
 from dr_sim.recovery.absorb import window_alarm_goes_to_us
+from dr_sim.scenario.schedule import next_start
 from dr_sim.world.agenda import Entry
 from dr_sim.world.express import ExpressLane, Left, Lives
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_rows import Ring
-from dr_sim.world.schedule import next_start
 from dr_sim.world.spot_check import Spots, Written
 from dr_sim.world.wave_plan import Costs, Log, Planner, Step, Wave
 

@@ -79,8 +79,13 @@ NEVER = Schedule("none")
         (Schedule("every", 15 * MIN), NEVER, NEVER, 30),
         # the logs count, if there are any
         (Schedule("every", HOUR), Schedule("every", MIN), NEVER, 75),
-        (NEVER, Schedule("weekly"), Schedule("daily"), 24 * 60 + 15),
-        (NEVER, Schedule("weekly"), NEVER, 7 * 24 * 60 + 15),
+        (
+            NEVER,
+            Schedule("weekly", weekdays=(0,), times_us=(0,)),
+            Schedule("daily", times_us=(0,)),
+            24 * 60 + 15,
+        ),
+        (NEVER, Schedule("weekly", weekdays=(0,), times_us=(0,)), NEVER, 7 * 24 * 60 + 15),
         (NEVER, NEVER, NEVER, 15),
     ],
 )

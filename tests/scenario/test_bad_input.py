@@ -234,7 +234,7 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ),
     (
         "events: [{link_outage: 3 min}]",
-        ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30'"],
+        ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30' or 'every: daily 02:00'"],
     ),
     (
         "events: [{at: 1 h, link_outag: 3 min}]",
@@ -445,8 +445,7 @@ DATABASE = [  # (a database, the lines that are told)
      ["2:43: '1,50': between braces a comma ends the value; write 1.50",
       "2:43: databases.crm.size: '1.50' has no unit; write '1.50 MB', '1.50 GB' or '1.50 GiB'"]),
     ("{size: 5 GB, log: hourly}",
-     ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun 01:00', "
-         "'daily 01:00', 'every 5 min' or none"]),
+     ["2:36: databases.crm.log: 'hourly' is not a schedule; write 'every 1 h'"]),
     ("{size: 5 GB, log: every 0 s}",
      ["2:36: databases.crm.log: 'every 0 s': an interval is at least 1 s; write none for "
          "no such backups"]),
@@ -457,7 +456,7 @@ DATABASE = [  # (a database, the lines that are told)
      ["2:37: databases.crm.full: unknown time zone 'Mars/Olympus'; write one such as "
          "Europe/Berlin or UTC"]),
     ("{size: 5 GB, full: {at: every 5 min, zone: UTC}}",
-     ["2:61: databases.crm.full.zone: only a daily or weekly schedule has a zone, and only one"]),
+     ["2:61: databases.crm.full.zone: only a schedule by the calendar has a zone, and only one"]),
     ("{size: 5 GB, full: none, seeded: false, incremental: none}",
      ["2:37: databases.crm.log: log backups need a full before them (4214); give it a "
          "full, or write none"]),
@@ -531,9 +530,7 @@ sla: {rpo: at most 15}
     assert [str(problem) for problem in validate(write(text))] == [
         "s.yaml:1:10: run_for: '14' has no unit; write '14 s', '14 min', '14 h' or '14 days'",
         "s.yaml:5:11: databases.crm.size: '500' has no unit; write '500 MB', '500 GB' or '500 GiB'",
-        "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'weekly Sun "
-        "01:00', 'daily 01:00', "
-        "'every 5 min' or none",
+        "s.yaml:6:10: databases.crm.log: 'hourly' is not a schedule; write 'every 1 h'",
         "s.yaml:7:8: unknown key 'link.bandwith'; did you mean 'bandwidth'?",
         "s.yaml:7:36: link.loss: '0.01' has no unit; write '0.01 %', '0.01 ppm' or '0.01 ppb'",
         "s.yaml:8:21: failover.on_duty: 'joe' is not among failover.operators; there is 'dba'",

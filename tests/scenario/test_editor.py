@@ -4,15 +4,26 @@ sources.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from dr_sim import __version__
 from dr_sim.faults import KINDS
 from dr_sim.scenario import dump_resolved, json_schema, load_scenario
 from dr_sim.scenario.defaults import DEFAULTS
+from dr_sim.scenario.times import (
+    INSTANT_PATTERN,
+    RECURRENCE_PATTERN,
+    SCHEDULE_PATTERN,
+    parse_instant,
+    parse_recurrence,
+    parse_schedule,
+)
+from dr_sim.units import UnitError
 from tests.scenario.conftest import SMALLEST, Write
 from tests.scenario.examples import EVERYTHING, NIGHTLY, library
 
@@ -62,6 +73,14 @@ def test_it_accepts_what_loads(write: Write, text: str) -> None:
         "events: [{at: 1 h}]",
         "faults: {link_outage: {duration: 3 min}}",
         "faults: {order_failover: {rate: 1 per day, by: dba}}",
+        "events: [{at: Tue 25:30, link_outage: 3 min}]",
+        "events: [{at: Toe 21:30, link_outage: 3 min}]",
+        "events: [{every: daily 24:00, link_outage: 3 min}]",
+        "events: [{at: 1 h, every: 1 h, link_outage: 3 min}]",
+        "events: [{at: 1 h, index_maintenance: {database: [], log: 3 GB}}]",
+        "databases: {crm: {size: 5 GB, full: weekly Son 01:00}}",
+        "databases: {crm: {size: 5 GB, full: daily 1:60}}",
+        "databases: {crm: {size: 5 GB, full: monthly 31 01:00}}",
         "sla: {data_los: at most 3 min}",
         "sla: {data_loss: 3 min}",
     ],
@@ -88,12 +107,14 @@ def test_defaults_and_sources_are_told() -> None:
         "type": "string",
         "examples": [],
         "pattern": "",
+        "patternErrorMessage": "cannot be read; write for example "
+        "'15 min' or '30 s' or '1 h 30 min' or '14 days'",
     }
 
 
 def test_every_kind_is_there() -> None:
     words = SCHEMA["properties"]["events"]["items"]["properties"]
-    assert set(words) == {"at", *(kind.name for kind in KINDS)}
+    assert set(words) == {"at", "every", *(kind.name for kind in KINDS)}
     assert set(SCHEMA["properties"]["faults"]["properties"]) == {
         kind.name for kind in KINDS if kind.drawable
     }
@@ -114,3 +135,95 @@ def test_defaults_are_of_the_type_that_the_schema_asks_for() -> None:
 
     assert wrong(json_schema()) == []
     assert json_schema()["properties"]["seed"]["default"] == 1
+
+
+def _keys(part: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every key that the schema knows, with its schema."""
+    found: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+    if isinstance(part, list):
+        return [x for child in part for x in _keys(child, path)]
+    if not isinstance(part, dict):
+        return []
+    for key, child in part.get("properties", {}).items():
+        # what stands under "else" only says what is required
+        found += [((*path, key), child), *_keys(child, (*path, key))]
+    for key in ("additionalProperties", "items", "anyOf"):
+        found += _keys(part.get(key), path)
+    return found
+
+
+def test_every_key_says_something_when_one_points_at_it() -> None:
+    lacking = {".".join(path) for path, node in _keys(SCHEMA) if not node.get("description")}
+    assert lacking == set()
+
+
+def test_a_text_that_cannot_be_read_is_answered_in_words() -> None:
+    patterns: list[dict[str, Any]] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, list):
+            for child in part:
+                walk(child)
+        if isinstance(part, dict):
+            if isinstance(part.get("pattern"), str):
+                patterns.append(part)
+            for child in part.values():
+                walk(child)
+
+    walk(SCHEMA)
+    assert len(patterns) > 100
+    assert [
+        p["pattern"] for p in patterns if "for example" not in p.get("patternErrorMessage", "")
+    ] == []
+
+
+def test_it_has_an_identity_that_names_the_version() -> None:
+    assert SCHEMA["$id"] == f"urn:dr-sim:scenario:{__version__}"
+
+
+@pytest.mark.parametrize("text", [
+    "none", "every 5 min", "every 1 h offset 2 min", "daily 01:00", "daily 1:00 UTC",
+    "daily 06:00 and 18:00", "daily 06:00, 12:00 and 18:00", "weekly Sun 01:00",
+    "weekly sunday 01:00:30", "Mon-Fri 22:00", "weekly Sat and Sun 03:00", "monthly day 1 03:00",
+    "monthly 1st 03:00", "monthly last day 03:00", "monthly first Sun 03:00 Europe/Berlin",
+    # and what is none
+    "weekly Son 01:00", "daily 24:00", "daily 1:60", "monthly 31 03:00", "monthly Sun 03:00",
+    "01:00", "hourly", "0 2 * * *", "weekly 01:00", "Mon", "daily Mon 01:00",
+])  # fmt: skip
+def test_editors_and_the_loader_agree_on_schedules(text: str) -> None:
+    try:
+        parse_schedule(text)
+    except UnitError:
+        loads = False
+    else:
+        loads = True
+    assert (re.search(SCHEDULE_PATTERN, text) is not None) == loads
+
+
+@pytest.mark.parametrize("text", [
+    "Tue 21:30", "tuesday 21:30", "Tue 21:30:15.5", "Tue 21:30 Europe/Berlin", "day 9 02:47:12",
+    "Day 10 00:00", "2 h 5 min", "90 s", "2026-01-06", "2026-01-06 21:30", "1.5 h",
+    # and what is none
+    "Toe 21:30", "Tue 25:30", "Tue 21:60", "Tue", "21:30", "day 0 02:00", "tomorrow", "day 9",
+])  # fmt: skip
+def test_editors_and_the_loader_agree_on_instants(text: str) -> None:
+    try:
+        parse_instant(text)
+    except UnitError:
+        loads = False
+    else:
+        loads = True
+    assert (re.search(INSTANT_PATTERN, text) is not None) == loads
+
+
+@pytest.mark.parametrize(
+    "text", ["daily 02:00", "6 h", "every 6 h", "Mon-Fri 22:00", "none", "daily 24:00", "02:00"]
+)
+def test_editors_and_the_loader_agree_on_recurrences(text: str) -> None:
+    try:
+        parse_recurrence(text)
+    except UnitError:
+        loads = False
+    else:
+        loads = True
+    assert (re.search(RECURRENCE_PATTERN, text) is not None) == loads

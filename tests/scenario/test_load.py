@@ -32,8 +32,8 @@ def test_the_smallest_scenario_takes_every_default(write: Write) -> None:
         True,
         False,
     )
-    assert crm.full == Schedule("weekly", weekday=6, at_us=H)
-    assert crm.incremental == Schedule("daily", at_us=H)
+    assert crm.full == Schedule("weekly", weekdays=(6,), times_us=(H,))
+    assert crm.incremental == Schedule("daily", times_us=(H,))
     assert crm.log == Schedule("every", interval_us=5 * MIN)
     assert crm.log_volume == LogVolume("steady", 20_000_000, 5 * MIN)
     assert (crm.transactions_num, crm.transactions_den_us) == (10, S)
@@ -95,15 +95,18 @@ def test_laws(write: Write, text: str, law: Law) -> None:
 @pytest.mark.parametrize(
     ("text", "schedule"),
     [
-        ("weekly Sun 01:00", Schedule("weekly", weekday=6, at_us=H, zone="Europe/Berlin")),
+        (
+            "weekly Sun 01:00",
+            Schedule("weekly", weekdays=(6,), times_us=(H,), zone="Europe/Berlin"),
+        ),
         (
             "weekly monday 23:59:59",
-            Schedule("weekly", weekday=0, at_us=DAY - S, zone="Europe/Berlin"),
+            Schedule("weekly", weekdays=(0,), times_us=(DAY - S,), zone="Europe/Berlin"),
         ),
-        ("daily 01:30 UTC", Schedule("daily", at_us=90 * MIN, zone="UTC")),
+        ("daily 01:30 UTC", Schedule("daily", times_us=(90 * MIN,), zone="UTC")),
         (
             "{at: daily 01:30, zone: America/New_York}",
-            Schedule("daily", at_us=90 * MIN, zone="America/New_York"),
+            Schedule("daily", times_us=(90 * MIN,), zone="America/New_York"),
         ),
         ("every 15 min", Schedule("every", interval_us=15 * MIN, zone="Europe/Berlin")),
         (

@@ -10,7 +10,7 @@ from dr_sim.world.arrivals import Arrivals
 
 from .build import HOUR
 
-DAILY = ChangeWindows(Schedule("daily", at_us=0), 6 * HOUR)
+DAILY = ChangeWindows(Schedule("daily", times_us=(0,)), 6 * HOUR)
 MONDAY_US = 1_767_571_200_000_000  # 2026-01-05
 
 
@@ -46,7 +46,9 @@ def test_without_windows_nothing_is_moved() -> None:
 
 def test_rising_order_is_kept() -> None:
     arrivals = Arrivals(
-        ChangeWindows(Schedule("weekly", weekday=1, at_us=21 * HOUR), 3 * HOUR), 800_000, MONDAY_US
+        ChangeWindows(Schedule("weekly", weekdays=(1,), times_us=(21 * HOUR,)), 3 * HOUR),
+        800_000,
+        MONDAY_US,
     )
     real = [arrivals.real_us(hour * HOUR) for hour in range(1, 700)]
     assert real == sorted(real) and real[-1] < NEVER_US
