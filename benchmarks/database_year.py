@@ -26,7 +26,7 @@ from typing import Any
 import simpy
 
 from dr_sim.backups.model import Kind
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 

@@ -31,7 +31,7 @@ from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, pack, take
 from dr_sim.experiments.store import Store
 from dr_sim.experiments.worker import start
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
 
 SCENARIO = """\
@@ -45,7 +45,7 @@ faults: {link_outage: {rate: 1 per day, duration: {p50: 12.8 min, p95: 117 min}}
 PLAIN = """\
 import sys
 from dr_sim.experiments.sample import Sample, take
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 scenario = load_scenario(sys.argv[1])
 for line in sys.stdin:
     first, count = map(int, line.split())

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dr_sim.loading import load_scenario
 from dr_sim.runs.results import REPORT_FILE, run, write_results
-from dr_sim.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES, MOST_MS = 6_000_000, 2000.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dr_sim.cli.reference import default_text
 from dr_sim.faults import KINDS
-from dr_sim.scenario.reference import Key, keys, kind_reference
+from dr_sim.loading.reference import Key, keys, kind_reference
 
 HERE = Path(__file__).parent
 

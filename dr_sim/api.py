@@ -33,6 +33,7 @@ from dr_sim.experiments.replicate import Course, Progress, look_by_look, looks, 
 from dr_sim.experiments.sample import Sample, from_summary, replication
 from dr_sim.experiments.store import Store
 from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
+from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome, Verdict, judge
@@ -40,7 +41,6 @@ from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
 from dr_sim.record.journal import Journal
 from dr_sim.runs.legs import Leg
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.screen.progress import progress_bar
 from dr_sim.world.play import play

@@ -73,7 +73,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         from dr_sim.errors import InputError
-        from dr_sim.scenario import load_scenario
+        from dr_sim.loading import load_scenario
 
         try:
             self.scenario = load_scenario(self.path)
@@ -172,7 +172,7 @@ def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
     """
 
     def load(source: str | Path, *overrides: str, seed: int | None = None) -> Scenario:
-        from dr_sim.scenario import load_scenario
+        from dr_sim.loading import load_scenario
 
         if isinstance(source, str) and "\n" in source:
             folder: Path = request.getfixturevalue("tmp_path")

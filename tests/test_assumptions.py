@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli import main as cli
+from dr_sim.loading import load_scenario
 from dr_sim.report import assumptions
 from dr_sim.report.assumptions import Examined, scaled
-from dr_sim.scenario import load_scenario
 
 SCENARIO = """\
 run_for: 80 min

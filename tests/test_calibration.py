@@ -17,7 +17,7 @@ from dr_sim.calibrate.cost_section import Costs, cost_section, read_costs
 from dr_sim.cli.main import main
 from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 
 SIZES = [10_000, 100_000, 1_000_000, 8_000_000] * 5
 KINDS = ("full", "incremental", "log")

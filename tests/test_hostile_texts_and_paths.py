@@ -17,7 +17,7 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.files.making import PREFIX, making, move_to_free_number, replace_folder, tidy
 from dr_sim.files.output import check_place, printable, write_whole
-from dr_sim.scenario import load_scenario, validate
+from dr_sim.loading import load_scenario, validate
 
 BASE = "run_for: 1 h\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 200 Mbit/s}\n"
 

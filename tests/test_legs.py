@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from dr_sim.cli import main as cli
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.runs import results
 from dr_sim.runs.legs import Leg, first_leg, next_leg
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US, SECOND_US

@@ -26,6 +26,7 @@ from benchmarks.report import (
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sample import take
 from dr_sim.figures.views import views_of
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
@@ -33,7 +34,6 @@ from dr_sim.report import _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
 from dr_sim.runs.results import REPORT_FILE, full_summary, run, verdict_json, write_results
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
 from tests.library.runs import ran

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from dr_sim.faults import KINDS
 from dr_sim.recovery.commands import COMMANDS, Command, RaiseAlert, Recover, Redirect
 from dr_sim.recovery.events import EVENTS, Event, Restored, Validated
 from dr_sim.recovery.manager import RecoveryManager
+from dr_sim.scenario.kind import EventKind
 from tests.world.build import ONE, ran
 
 ROOT = Path(__file__).parents[1]
@@ -247,6 +249,44 @@ def test_a_fault_that_is_named_is_found(tmp_path: Path, code: str, named: list[s
     path = tmp_path / "planted.py"
     path.write_text(code)
     assert faults_named_in(path) == named
+
+
+# ---- what other rooms need to know of a fault stands in its own file
+def kinds_written_in(path: Path) -> list[str]:
+    """Every text in a file's code that is the name of a kind of event, whole."""
+    names = {kind.name for kind in KINDS}
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and node.value in names:
+            found.append(f"{path.name}:{node.lineno} {node.value!r}")
+    return found
+
+
+def test_no_kind_of_event_is_written_outside_of_its_own_file() -> None:
+    """A measure, a picture or a check asks a kind what it explains, where it is and what it loses:
+    a new fault is one new file, and nothing else. problems.py names what people write from habit
+    in place of a key: some of those words are kinds, and that is chance.
+    """
+    outside = [
+        path
+        for path in sorted((ROOT / "dr_sim").rglob("*.py"))
+        if path.parent.name != "faults" and path.name != "problems.py"
+    ]
+    assert len(outside) > 200
+    for path in outside:
+        assert kinds_written_in(path) == []
+
+
+@pytest.mark.parametrize("code", ["x = kind == 'lose'", "LASTING = {'readers': 1}"])
+def test_a_kind_that_is_written_elsewhere_is_found(tmp_path: Path, code: str) -> None:
+    path = tmp_path / "planted.py"
+    path.write_text(code)
+    assert len(kinds_written_in(path)) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_is_pickled_as_the_module_it_lives_in(kind: EventKind) -> None:
+    assert pickle.loads(pickle.dumps(kind)) is kind
 
 
 @pytest.mark.parametrize("cls", [*EVENTS, *COMMANDS], ids=lambda c: c.__name__)

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 from dr_sim.backups.model import Kind
 from dr_sim.calibrate.calibration import Measured, measure
 from dr_sim.errors import InputError, Problem
+from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Journal
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 
 WORSE_THAN = 0.15

@@ -292,8 +292,8 @@ def _add_lists(commands: Any) -> None:
 
 
 def _run(a: argparse.Namespace) -> int:
+    from dr_sim.loading import load_scenario
     from dr_sim.runs import results as runs
-    from dr_sim.scenario import load_scenario
     from dr_sim.screen.progress import progress_bar
     from dr_sim.screen.run import in_colour, screen
 
@@ -335,7 +335,7 @@ def _warn_of_overload(scenario: Scenario) -> None:
 
 
 def _validate(a: argparse.Namespace) -> int:
-    from dr_sim.scenario import load_scenario, validate
+    from dr_sim.loading import load_scenario, validate
 
     problems = [p for path in a.scenarios for p in validate(path)]
     for problem in problems:
@@ -348,7 +348,7 @@ def _validate(a: argparse.Namespace) -> int:
 
 
 def _schema(a: argparse.Namespace) -> int:
-    from dr_sim.scenario import json_schema
+    from dr_sim.loading import json_schema
 
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
     return 0

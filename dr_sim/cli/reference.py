@@ -12,7 +12,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.files.output import show
 
 if TYPE_CHECKING:
-    from dr_sim.scenario.reference import Key
+    from dr_sim.loading.reference import Key
 
 _NARROW, _WIDE = 60, 100
 
@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _keys(a: argparse.Namespace) -> int:
-    from dr_sim.scenario.reference import keys
+    from dr_sim.loading.reference import keys
 
     found = keys()
     wanted = [key for key in found if not a.key or _inside(key.path, a.key)]
@@ -105,7 +105,7 @@ def _wrapped(head: str, text: str) -> list[str]:
 
 def _faults(a: argparse.Namespace) -> int:
     from dr_sim.faults import BY_NAME, KINDS
-    from dr_sim.scenario.reference import kind_reference
+    from dr_sim.loading.reference import kind_reference
 
     if not a.name:
         for kind in KINDS:

@@ -24,8 +24,8 @@ from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
 from dr_sim.files.reading import read_regular
+from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.scenario.tree import MAX_BYTES, parse_yaml
 

@@ -303,13 +303,13 @@ def rpos_of(scenario: Scenario, samples: Sequence[Sample]) -> list[Rpo]:
 
 
 def failures_per_year(scenario: Scenario) -> dict[str, float]:
-    """By class, from `faults: lose`; a class that is not drawn is missing."""
+    """Failures a year by class, from `faults:`; a class that is not drawn is missing."""
     found: dict[str, float] = {}
     for fault in scenario.faults:
-        if fault.kind == "lose":
-            found[fault.params.what] = (
-                found.get(fault.params.what, 0.0) + fault.num * YEAR_US / fault.den_us
-            )
+        if fault.kind.loses is None:
+            continue
+        lost = fault.kind.loses(fault.params)
+        found[lost] = found.get(lost, 0.0) + fault.num * YEAR_US / fault.den_us
     return found
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
+from dr_sim.loading import load_scenario
 from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
 from dr_sim.measures.incumbent import judge_incumbent
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 from dr_sim.units import clock
 
 HEADS = (

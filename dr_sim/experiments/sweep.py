@@ -25,8 +25,8 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
 from dr_sim.experiments.sweep_answer import Told, answers, in_order
+from dr_sim.loading import load_scenario
 from dr_sim.number_text import figures
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
 from dr_sim.scenario.model import Scenario, Sweep, SweepAnswer
 from dr_sim.scenario.sla import COUNTS, kind_of, split

@@ -46,9 +46,9 @@ from dr_sim.faults import (
     torn_copy,
     wrong_clock,
 )
-from dr_sim.faults.kind import Effect, Explains, Kind, Occurrence
+from dr_sim.scenario.kind import EventKind
 
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[EventKind, ...] = (
     link_outage.KIND,
     packet_loss.KIND,
     latency.KIND,
@@ -92,21 +92,4 @@ KINDS: tuple[Kind, ...] = (
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}
-RECORDED_OUTAGE = "recorded_outage"
-"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
-brings it.
-"""
-EXPLAINS: dict[str, tuple[Explains, ...]] = {kind.name: kind.explains for kind in KINDS} | {
-    RECORDED_OUTAGE: (Explains.LINK_DOWN,)
-}
-
-__all__ = [
-    "BY_NAME",
-    "EXPLAINS",
-    "KINDS",
-    "RECORDED_OUTAGE",
-    "Effect",
-    "Explains",
-    "Kind",
-    "Occurrence",
-]
+__all__ = ["BY_NAME", "KINDS"]

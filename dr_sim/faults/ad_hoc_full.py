@@ -5,8 +5,9 @@ differential base.
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, YesNo, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.primary_database import Order
 
 
@@ -24,7 +25,7 @@ def happen(event: Occurrence, params: AdHocFull) -> None:
     event.ends("ad-hoc full", index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "ad_hoc_full",
     AdHocFull,
     "database",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_mishaps import cut_off
+from dr_sim.world.occurrence import Occurrence
 
 
 class BackupCutOff(Params):
@@ -28,7 +29,7 @@ def happen(event: Occurrence, params: BackupCutOff) -> None:
     event.ends("backup cut off", index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "backup_cut_off",
     BackupCutOff,
     "database",

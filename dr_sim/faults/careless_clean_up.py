@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class CarelessCleanUp(Params):
@@ -40,7 +41,7 @@ def happen(event: Occurrence, params: CarelessCleanUp) -> None:
     event.ends(what, index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "careless_clean_up",
     CarelessCleanUp,
     None,

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt_file
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class CorruptAtRest(Params):
@@ -55,7 +56,7 @@ def happen(event: Occurrence, params: CorruptAtRest) -> None:
     event.ends("corruption at rest", index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "corrupt_at_rest",
     CorruptAtRest,
     "database",

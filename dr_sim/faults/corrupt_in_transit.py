@@ -7,10 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.faults.damage import draw_extent, hurt
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class CorruptInTransit(Params):
@@ -46,7 +47,7 @@ def happen(event: Occurrence, params: CorruptInTransit) -> None:
     world.replication.in_transit.append(damage)
 
 
-KIND = Kind(
+KIND = EventKind(
     "corrupt_in_transit",
     CorruptInTransit,
     "database",

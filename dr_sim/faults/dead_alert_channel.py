@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class DeadAlertChannel(Params):
@@ -19,7 +20,7 @@ def happen(event: Occurrence, params: DeadAlertChannel) -> None:
     event.for_a_time(params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody")
 
 
-KIND = Kind(
+KIND = EventKind(
     "dead_alert_channel",
     DeadAlertChannel,
     "duration",

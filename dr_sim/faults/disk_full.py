@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import ALL, AmountOrAll, Law, Params, default
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.volume import Volume
 
 PLACES = {
@@ -54,7 +55,7 @@ def turned(params: DiskFull) -> DiskFull | None:
     return params.model_copy(update={"disk": other[params.disk]}) if params.disk in other else None
 
 
-KIND = Kind(
+KIND = EventKind(
     "disk_full",
     DiskFull,
     None,

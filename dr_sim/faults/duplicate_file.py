@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dr_sim.backups.names import backup_name
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, default
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
@@ -75,7 +76,7 @@ def _copy(world: World, file: BackupFile) -> None:
     world.replication.offer(copy)
 
 
-KIND = Kind(
+KIND = EventKind(
     "duplicate_file",
     DuplicateFile,
     "database",

@@ -4,8 +4,9 @@ it is closed.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class HalfWritten(Params):
@@ -20,7 +21,7 @@ def happen(event: Occurrence, params: HalfWritten) -> None:
     event.ends("half-written file", index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "half_written",
     HalfWritten,
     "database",

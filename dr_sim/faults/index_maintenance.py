@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class IndexMaintenance(Params):
@@ -21,7 +22,7 @@ def happen(event: Occurrence, params: IndexMaintenance) -> None:
     event.world.later(params.over, lambda: event.ends("index maintenance", index))
 
 
-KIND = Kind(
+KIND = EventKind(
     "index_maintenance",
     IndexMaintenance,
     None,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class LateFile(Params):
@@ -36,7 +37,7 @@ def happen(event: Occurrence, params: LateFile) -> None:
     world.replication.hold_until.append(hold)
 
 
-KIND = Kind(
+KIND = EventKind(
     "late_file",
     LateFile,
     None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class LinkOutage(Params):
@@ -15,7 +16,7 @@ def happen(event: Occurrence, params: LinkOutage) -> None:
     event.for_a_time(params.duration, link.down, link.up, "link down")
 
 
-KIND = Kind(
+KIND = EventKind(
     "link_outage",
     LinkOutage,
     "duration",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params, Size, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class LogFull(Params):
@@ -26,7 +27,7 @@ def happen(event: Occurrence, params: LogFull) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "log_full",
     LogFull,
     None,

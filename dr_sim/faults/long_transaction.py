@@ -4,8 +4,9 @@ before it commits.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class LongTransaction(Params):
@@ -28,7 +29,7 @@ def happen(event: Occurrence, params: LongTransaction) -> None:
     world.later(lasts_us, lambda: event.ends("a long transaction", index))
 
 
-KIND = Kind(
+KIND = EventKind(
     "long_transaction",
     LongTransaction,
     None,

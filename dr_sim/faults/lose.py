@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, MachineName, Params, refuse
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
@@ -55,7 +56,7 @@ def machines_lost(world: World, params: Lose) -> tuple[str, ...]:
     return world.context.scenario.machines
 
 
-KIND = Kind(
+KIND = EventKind(
     "lose",
     Lose,
     "what",
@@ -66,4 +67,5 @@ KIND = Kind(
     "Uptime Institute 2025: 53 % of operators had a site outage in 3 years, 9 % a serious one",
     happen,
     explains=(Explains.LOSS,),
+    loses=lambda params: str(params.what),
 )

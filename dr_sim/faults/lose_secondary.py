@@ -4,8 +4,9 @@ empty.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class LoseSecondary(Params):
@@ -31,7 +32,7 @@ def happen(event: Occurrence, params: LoseSecondary) -> None:
     event.for_a_time(params.duration, lose, back, "secondary lost")
 
 
-KIND = Kind(
+KIND = EventKind(
     "lose_secondary",
     LoseSecondary,
     "duration",

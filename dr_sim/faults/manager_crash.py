@@ -4,8 +4,9 @@ engine dies with it.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class ManagerCrash(Params):
@@ -18,7 +19,7 @@ def happen(event: Occurrence, params: ManagerCrash) -> None:
     event.ends("recovery manager crashed")
 
 
-KIND = Kind(
+KIND = EventKind(
     "manager_crash",
     ManagerCrash,
     None,

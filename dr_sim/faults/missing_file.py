@@ -12,9 +12,10 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.backups.model import KIND_OF_WORD
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class MissingFile(Params):
@@ -65,7 +66,7 @@ def happen(event: Occurrence, params: MissingFile) -> None:
     world.on_offer.append(offered)
 
 
-KIND = Kind(
+KIND = EventKind(
     "missing_file",
     MissingFile,
     "database",

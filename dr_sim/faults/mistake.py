@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 
 
 class Mistake(Params):
@@ -25,7 +26,7 @@ def happen(event: Occurrence, params: Mistake) -> None:
     event.ends(f"{params.what} in {params.database}")
 
 
-KIND = Kind(
+KIND = EventKind(
     "mistake",
     Mistake,
     "database",

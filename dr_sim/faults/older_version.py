@@ -6,10 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class OlderVersion(Params):
@@ -50,7 +51,7 @@ def happen(event: Occurrence, params: OlderVersion) -> None:
     world.replication.in_transit.append(swap)
 
 
-KIND = Kind(
+KIND = EventKind(
     "older_version",
     OlderVersion,
     "database",

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.secondary import Break
 
 
@@ -43,7 +44,7 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
     event.ends(f"an operator {params.what}")
 
 
-KIND = Kind(
+KIND = EventKind(
     "operator_mistake",
     OperatorMistake,
     "what",

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
+from dr_sim.faults import mistake
 from dr_sim.scenario.fields import DatabaseName, Params, from_text, refuse
+from dr_sim.scenario.kind import EventKind, Explains, Surroundings
 from dr_sim.scenario.times import Instant, parse_instant
+from dr_sim.world.occurrence import Occurrence
 
 LAST_MISTAKE = "mistake"
 
@@ -79,7 +81,29 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
     event.ends(f"failover ordered by {params.by}")
 
 
-KIND = Kind(
+def check(params: OrderFailover, around: Surroundings) -> list[str]:
+    """Refuse a point that the engine cannot stop at, and one that is nowhere in the scenario."""
+    if params.stop_before is None:
+        return []
+    found = []
+    if around.engine not in ("", "model"):
+        found.append(
+            f"stop_before works on the model only, not on {around.engine}; "
+            "leave out engine.kind, or stop_before"
+        )
+    mistakes = [
+        getattr(made, "database", None) for kind, made in around.events if kind is mistake.KIND
+    ]
+    hit = params.database in mistakes if params.database else bool(mistakes)
+    if params.stop_before == LAST_MISTAKE and not hit:
+        found.append(
+            "there is no event 'mistake' to stop before; add one, or write an instant, "
+            "as in Mon 14:00"
+        )
+    return found
+
+
+KIND = EventKind(
     "order_failover",
     OrderFailover,
     "by",
@@ -90,4 +114,5 @@ KIND = Kind(
     "mission R14; RESTORE LOG WITH STOPAT; PostgreSQL's recovery_target_time",
     happen,
     explains=(Explains.ORDER,),
+    check=check,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Loss, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class PacketLoss(Params):
@@ -21,7 +22,7 @@ def happen(event: Occurrence, params: PacketLoss) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "packet_loss",
     PacketLoss,
     None,

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class Partition(Params):
@@ -36,7 +37,7 @@ def turned(params: Partition) -> Partition:
     return params.model_copy(update={"cut": other.get(params.cut, params.cut)})
 
 
-KIND = Kind(
+KIND = EventKind(
     "partition",
     Partition,
     "duration",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class PausedBackups(Params):
@@ -28,7 +29,7 @@ def happen(event: Occurrence, params: PausedBackups) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "paused_backups",
     PausedBackups,
     None,

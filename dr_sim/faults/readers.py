@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class Readers(Params):
@@ -25,7 +26,7 @@ def happen(event: Occurrence, params: Readers) -> None:
         event.nothing("readers are turned away: the recovery manager holds the database for itself")
 
 
-KIND = Kind(
+KIND = EventKind(
     "readers",
     Readers,
     None,
@@ -34,5 +35,5 @@ KIND = Kind(
     "vendor's list of messages, 3101: exclusive access could not be obtained because the "
     "database is in use",
     happen,
-    explains=(Explains.RESTORE_REFUSED,),
+    explains=(Explains.RESTORE_REFUSED, Explains.HELD_OPEN),
 )

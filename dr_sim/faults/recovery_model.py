@@ -4,8 +4,9 @@ new base is taken.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.recovery_model import set_simple
 
 
@@ -31,7 +32,7 @@ def happen(event: Occurrence, params: RecoveryModel) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "recovery_model",
     RecoveryModel,
     None,

@@ -4,8 +4,9 @@ it.
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class ReplicationOff(SomeFolders):
@@ -17,7 +18,7 @@ def happen(event: Occurrence, params: ReplicationOff) -> None:
     for_a_time(event, params, replication.switch_off, replication.switch_on, "membership of {} off")
 
 
-KIND = Kind(
+KIND = EventKind(
     "replication_off",
     ReplicationOff,
     "duration",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Law, Params, default
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class ReplicationStopped(Params):
@@ -40,7 +41,7 @@ def happen(event: Occurrence, params: ReplicationStopped) -> None:
         world.later(event.law(params.at_latest, "looked"), resume)
 
 
-KIND = Kind(
+KIND = EventKind(
     "replication_stopped",
     ReplicationStopped,
     None,

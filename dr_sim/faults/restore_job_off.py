@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class RestoreJobOff(Params):
@@ -37,7 +38,7 @@ def happen(event: Occurrence, params: RestoreJobOff) -> None:
         event.lasts(None)
 
 
-KIND = Kind(
+KIND = EventKind(
     "restore_job_off",
     RestoreJobOff,
     None,

@@ -5,8 +5,9 @@ ours.
 from __future__ import annotations
 
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import Count, DatabaseName, Params, Period, default
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.primary_database import Order
 
 
@@ -33,7 +34,7 @@ def happen(event: Occurrence, params: SecondLogJob) -> None:
         run(params.times)
 
 
-KIND = Kind(
+KIND = EventKind(
     "second_log_job",
     SecondLogJob,
     "database",

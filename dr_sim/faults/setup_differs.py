@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params
+from dr_sim.scenario.kind import EventKind, Explains, Surroundings
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.setup import Difference, Reason
 
 
@@ -56,7 +57,19 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
         )
 
 
-KIND = Kind(
+def check(params: SetupDiffers, around: Surroundings) -> list[str]:
+    """Refuse what the engine at hand could not refuse, because it does not know the thing."""
+    if around.engine not in ("", "model"):
+        return ["real servers here are set up alike on both sides; write engine: {kind: model}"]
+    if around.rules == "postgres" and params.because in ("newer_version", "key_missing"):
+        return [
+            "by PostgreSQL's rules a standby stumbles over file_added or disk_missing; "
+            "write one of them"
+        ]
+    return []
+
+
+KIND = EventKind(
     "setup_differs",
     SetupDiffers,
     "database",
@@ -72,4 +85,5 @@ KIND = Kind(
     needs_primary=True,
     example="database: crm, because: file_added, repaired_after: 4 h",
     explains=(Explains.RESTORE_REFUSED,),
+    check=check,
 )

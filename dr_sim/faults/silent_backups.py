@@ -17,8 +17,9 @@ from pydantic import Field
 
 from dr_sim.backups.model import KIND_OF_WORD
 from dr_sim.backups.model import Kind as BackupKind
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Law, Params, YesNo
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class SilentBackups(Params):
@@ -57,7 +58,7 @@ def happen(event: Occurrence, params: SilentBackups) -> None:
     event.for_a_time(params.duration, start, stop, "backups fail silently", index)
 
 
-KIND = Kind(
+KIND = EventKind(
     "silent_backups",
     SilentBackups,
     None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.fields import FactorLaw, Law, Params, default
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class SlowRestore(Params):
@@ -31,7 +32,7 @@ def happen(event: Occurrence, params: SlowRestore) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "slow_restore",
     SlowRestore,
     None,

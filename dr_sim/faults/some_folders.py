@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Occurrence
 from dr_sim.scenario.fields import FolderName, GroupName, Law, Params
 from dr_sim.world.folder import Folder
+from dr_sim.world.occurrence import Occurrence
 
 
 class SomeFolders(Params):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.faults.some_folders import SomeFolders, for_a_time
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class StagingFull(SomeFolders):
@@ -17,7 +18,7 @@ def happen(event: Occurrence, params: StagingFull) -> None:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "staging_full",
     StagingFull,
     "duration",

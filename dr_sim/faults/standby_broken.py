@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import DatabaseName, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.secondary import Break
 
 
@@ -26,7 +27,7 @@ def happen(event: Occurrence, params: StandbyBroken) -> None:
     event.ends(f"standby {params.how}")
 
 
-KIND = Kind(
+KIND = EventKind(
     "standby_broken",
     StandbyBroken,
     "database",

@@ -8,10 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dr_sim.faults.kind import Explains, Kind, Occurrence
 from dr_sim.scenario.bounds import MOST_FILES
 from dr_sim.scenario.fields import DatabaseName, Params, Ppm, default
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.occurrence import Occurrence
 
 
 class TornCopy(Params):
@@ -66,7 +67,7 @@ def happen(event: Occurrence, params: TornCopy) -> None:
     replication.in_transit.append(tear)
 
 
-KIND = Kind(
+KIND = EventKind(
     "torn_copy",
     TornCopy,
     "database",

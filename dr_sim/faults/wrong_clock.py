@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from dr_sim.faults.kind import Kind, Occurrence
 from dr_sim.scenario.fields import Duration, Law, Params, refuse
+from dr_sim.scenario.kind import EventKind, Explains
+from dr_sim.world.occurrence import Occurrence
 
 
 class WrongClock(Params):
@@ -45,7 +46,7 @@ def turned(params: WrongClock) -> WrongClock:
     )
 
 
-KIND = Kind(
+KIND = EventKind(
     "wrong_clock",
     WrongClock,
     None,
@@ -57,5 +58,6 @@ KIND = Kind(
     happen,
     place=lambda params: str(params.side),
     turned=turned,
+    explains=(Explains.WRONG_TIME,),
     example="side: primary, behind: 10 min",
 )

@@ -105,12 +105,12 @@ def _events(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     for h in sorted(views.happenings, key=lambda h: h.begin_us):
         label = f"{h.number} {h.what.replace('_', ' ')}" if h.number else ""
         # what is lost stays lost: the instant matters
-        ends_us = h.begin_us if h.what == "lose" else h.end_us
+        ends_us = h.begin_us if h.fatal else h.end_us
         width = max(ends_us - h.begin_us, shortest)
         needs = width + (len(label) * (window[1] - window[0]) // 140 if label else 0)
         row = next((i for i, free in enumerate(rows) if free <= h.begin_us), len(rows))
         rows[row : row + 1] = [h.begin_us + needs]
-        colour = BLACK if h.what == "lose" else RED
+        colour = BLACK if h.fatal else RED
         ax.barh(
             row,
             width / DAY_US,

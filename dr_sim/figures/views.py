@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
-from dr_sim.measures.causes import Causes, Happening
+from dr_sim.measures.causes import Causes
+from dr_sim.measures.happenings import Happening
 from dr_sim.measures.outcome import Failover, failovers
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected_spans
@@ -99,12 +100,13 @@ def _happenings(legs: list[View]) -> list[Happening]:
             set()
             if after is None
             else {
-                (e.number, e.kind)
+                (e.number, e.kind.name)
                 for e in after.leg.scenario.events[: after.leg.scenario.carried_num]
             }
         )
         before = {
-            (e.number, e.kind) for e in view.leg.scenario.events[: view.leg.scenario.carried_num]
+            (e.number, e.kind.name)
+            for e in view.leg.scenario.events[: view.leg.scenario.carried_num]
         }
         for h in view.causes.happenings:
             if h.begin_us >= view.ends_us or (not h.begin_us and (h.number, h.what) in before):

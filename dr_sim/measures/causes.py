@@ -11,28 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dr_sim.backups.model import Kind
-from dr_sim.faults import EXPLAINS, Explains
+from dr_sim.measures.happenings import Happening, happenings
 from dr_sim.measures.lag import link_down
 from dr_sim.measures.tables import Ints, Tables, pick, run_end_us
+from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
 FILE_BITS = 32  # a file's number is (the database's index << 32) + its number there
-
-
-@dataclass(slots=True)
-class Happening:
-    """One event of the run: [begin_us, end_us), number 0 if it was drawn."""
-
-    number: int
-    what: str
-    begin_us: int
-    end_us: int
-    database: int
-    detail: str
-
-    @property
-    def label(self) -> str:
-        return f"event {self.number}" if self.number else f"drawn {self.what.replace('_', ' ')}"
 
 
 @dataclass(slots=True)
@@ -74,7 +59,7 @@ class Causes:
         self.t = t
         self.scenario = scenario
         self.end_us = run_end_us(t, scenario)
-        self.happenings = _happenings(t, self.end_us)
+        self.happenings = happenings(t, scenario, self.end_us)
         self.link_down = link_down(t, scenario)
         # what ended then was ended by the failure
         self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())
@@ -91,7 +76,7 @@ class Causes:
         found = [
             h.label
             for h in self.happenings
-            if why in EXPLAINS.get(h.what, ())
+            if why in h.explains
             and h.begin_us < end_us
             and max(h.end_us, h.begin_us + 1) > begin_us
             and (h.database < 0 or h.database == database)
@@ -105,7 +90,7 @@ class Causes:
         given = [
             h.label
             for h in self.happenings
-            if Explains.ORDER in EXPLAINS.get(h.what, ())
+            if Explains.ORDER in h.explains
             and h.begin_us <= time_us
             and h.detail.endswith(f" by {operator}")
         ]
@@ -150,7 +135,7 @@ class Causes:
         mine = [
             h
             for h in self.happenings
-            if why in EXPLAINS.get(h.what, ()) and (h.database < 0 or h.database == database)
+            if why in h.explains and (h.database < 0 or h.database == database)
         ]
         return {x for h in mine for x in (h.begin_us, h.end_us) if begin_us < x < end_us}
 
@@ -317,23 +302,6 @@ def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
     end[:-1][same] = time[1:][same]
     there = t.has_text(state, wanted)
     return file[there], time[there], end[there]
-
-
-def _happenings(t: Tables, end_us: int) -> list[Happening]:
-    found: list[Happening] = []
-    open_: dict[tuple[int, str, int], list[Happening]] = {}
-    for row in t.rows("truth.event"):
-        v = row.values
-        key = (v["number"], v["what"], row.entity)
-        if v["begins"]:
-            happening = Happening(
-                v["number"], v["what"], row.time_us, end_us, row.entity, v["detail"]
-            )
-            found.append(happening)
-            open_.setdefault(key, []).append(happening)
-        elif open_.get(key):
-            open_[key].pop(0).end_us = row.time_us
-    return found
 
 
 def _files(t: Tables, database: int) -> list[File]:

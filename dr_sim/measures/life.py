@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.faults import Explains
 from dr_sim.measures.causes import FILE_BITS, Causes, File, Kept, joined
 from dr_sim.measures.lag import link_pieces
 from dr_sim.measures.waits import unrestored
+from dr_sim.scenario.kind import Explains
+from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.units import format_duration, format_ppb
-from dr_sim.world.throughput import stream_cap_bit_s
 
 UNEXPLAINED = "unexplained"  # time that no record accounts for
 

@@ -36,8 +36,10 @@ from numpy.typing import NDArray
 from dr_sim.backups.model import Kind
 from dr_sim.measures.exposure import NEVER_US
 from dr_sim.measures.falling import Falling, no_curve, worst_falling
+from dr_sim.measures.happenings import lines_for, turns_of
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
+from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Law, Scenario
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US
@@ -130,17 +132,13 @@ def _readers(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
     if database < 0:
         return []
     name = scenario.databases[database].name
-    mine = {e.number for e in scenario.events if e.kind == "readers" and e.params.database == name}
-    if any(fault.kind == "readers" and fault.params.database == name for fault in scenario.faults):
-        mine.add(0)
     found, since = [], None
-    for row in t.rows("truth.event"):
-        if row.values["what"] == "readers" and row.values["number"] in mine:
-            if row.values["begins"]:
-                since = row.time_us
-            elif since is not None:
-                found.append((since, row.time_us))
-                since = None
+    for row in turns_of(t, scenario, Explains.HELD_OPEN, name):
+        if row.values["begins"]:
+            since = row.time_us
+        elif since is not None:
+            found.append((since, row.time_us))
+            since = None
     return [*found, (since, NO_WAY_US)] if since is not None else found
 
 
@@ -207,15 +205,11 @@ class Slowness:
     @classmethod
     def of(cls, t: Tables, scenario: Scenario) -> Slowness:
         at, factor = [0], [_ALL_PPM]
-        drawn = [fault.params.by for fault in scenario.faults if fault.kind == "slow_restore"]
-        scripted = {e.number: e.params.by for e in scenario.events if e.kind == "slow_restore"}
-        for row in t.rows("truth.event"):
-            if row.values["what"] != "slow_restore":
-                continue
-            law = scripted.get(row.values["number"]) or (drawn[0] if drawn else None)
-            if law is None:
-                continue
-            by = max(1, usual_us(law))
+        laws: dict[int, Law] = {}
+        for number, line in lines_for(scenario, Explains.SLOW_RESTORE):
+            laws.setdefault(number, line.params.by)
+        for row in turns_of(t, scenario, Explains.SLOW_RESTORE):
+            by = max(1, usual_us(laws[row.values["number"]]))
             at.append(row.time_us)
             factor.append(
                 factor[-1] * by // _ALL_PPM if row.values["begins"] else factor[-1] * _ALL_PPM // by
@@ -410,21 +404,10 @@ def _job_off(t: Tables, scenario: Scenario, database: int) -> list[tuple[int, in
     failover drained by its own script.
     """
     name = scenario.databases[database].name
-    kind = "restore_job_off"
-    mine = {
-        e.number for e in scenario.events if e.kind == kind and e.params.database in (None, name)
-    }
-    mine |= {
-        0
-        for fault in scenario.faults
-        if fault.kind == kind and fault.params.database in (None, name)
-    }
     drains = [r.time_us for r in t.rows("seen.EnterPhase") if r.values["phase"] == "draining"]
     found: list[tuple[int, int]] = []
     since: list[int] = []
-    for row in t.rows("truth.event"):
-        if row.values["what"] != kind or row.values["number"] not in mine:
-            continue
+    for row in turns_of(t, scenario, Explains.RESTORES_OFF, name):
         if row.values["begins"]:
             since.append(row.time_us)
         elif since:

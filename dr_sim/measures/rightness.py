@@ -14,8 +14,10 @@ from collections.abc import Callable
 import numpy as np
 
 from dr_sim.backups.model import Kind
+from dr_sim.measures.happenings import turns_of
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.tables import Tables
+from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
 ERRORS, DAMAGED, LAGGING, BACKUP_FAILED, NO_ROOM, CLOCKS_DIFFER, FELL_SHORT, WAITING = (
@@ -84,8 +86,8 @@ def _clock_is_wrong(said: _Said) -> bool:
     looked at.
     """
     since: dict[int, int] = {}
-    for row in said.t.rows("truth.event"):
-        if row.values["what"] == "wrong_clock" and row.time_us <= said.time_us:
+    for row in turns_of(said.t, said.scenario, Explains.WRONG_TIME):
+        if row.time_us <= said.time_us:
             number = row.values["number"]
             since[number] = 0 if row.values["begins"] else row.time_us
     reach = said.scenario.replay.age_us + said.scenario.replay.retry_us

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.faults import Explains
 from dr_sim.measures.causes import FILE_BITS, Causes, File
 from dr_sim.measures.outcome import manager_down
+from dr_sim.scenario.kind import Explains
 
 Piece = tuple[int, str, str]
 

@@ -264,7 +264,7 @@ class Timeline:
         )
         shortest = self.end_us // 1000
         for fatal, colour in ((False, RED), (True, BLACK)):
-            chosen = [h for h in happenings if (h.what == "lose") == fatal]
+            chosen = [h for h in happenings if h.fatal == fatal]
             rows = [
                 (
                     _label(h.what.replace("_", " ")),

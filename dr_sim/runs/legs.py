@@ -27,9 +27,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dr_sim.faults import BY_NAME, Effect
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Database, Law, Outages, Recorded, Scenario, ScriptedEvent
+from dr_sim.world.occurrence import Effect
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EVERYWHERE = ("link", "alerts")  # places that belong to no site
@@ -197,7 +197,7 @@ def _carried(
         if effect.began_us > begins_us or 0 <= effect.until_us <= begins_us:
             continue
         event = _event_of(leg.scenario, effect.cause)
-        place = BY_NAME[event.kind].place(event.params)
+        place = event.kind.place(event.params)
         if place and getattr(event.params, "database", None) in (None, *databases):
             site = {"primary": leg.primary, "secondary": leg.secondary}.get(place, place)
             until_us = -1 if effect.until_us < 0 else leg.begins_us + effect.until_us
@@ -229,7 +229,7 @@ def _at_its_side(one: Waiting, leg: Leg) -> Any | None:
     """The effect's parameters in that leg, None if it is not felt there. The link's two ends have
     changed places.
     """
-    kind = BY_NAME[one.event.kind]
+    kind = one.event.kind
     if one.site in EVERYWHERE:
         return kind.turned(one.event.params)
     side = (

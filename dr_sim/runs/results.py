@@ -17,18 +17,19 @@ from typing import Any
 
 from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
-from dr_sim.faults import Effect
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.figures.views import Views, views_of
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record import journal_file
 from dr_sim.record.journal import Journal
 from dr_sim.runs.legs import Leg, first_leg, next_leg
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.occurrence import Effect
 from dr_sim.world.play import play
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (

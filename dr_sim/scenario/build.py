@@ -10,6 +10,7 @@ from dr_sim import units
 from dr_sim.scenario import fields, model, schema, times
 from dr_sim.scenario.events import Together
 from dr_sim.scenario.experiment import Asked
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.workload import SeriesFile
 
 
@@ -231,7 +232,7 @@ def scenario(
 
 
 def drawn(
-    kind: str, rate: tuple[int, int], params: object, together: Together
+    kind: EventKind, rate: tuple[int, int], params: object, together: Together
 ) -> model.DrawnFault | None:
     """None if it never happens."""
     if not rate[0] and not together.with_site_loss:

@@ -13,6 +13,7 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import NEVER, did_you_mean
+from dr_sim.scenario.kind import Surroundings
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.schedule import mean_gap_us
 from dr_sim.scenario.tree import Node
@@ -417,11 +418,9 @@ def check_events(
     return instants, problems
 
 
-def check_lost(
-    lines: list[EventLine], instants: list[int], root: Any, needing: set[str]
-) -> list[Problem]:
-    """Where no new recovery network follows (dr_sim/runs/legs.py) a primary is lost once, and
-    nothing happens to what is lost. needing: the kinds that happen to a database of the primary.
+def check_lost(lines: list[EventLine], instants: list[int], root: Any) -> list[Problem]:
+    """Find what happens to a primary that is lost: where no new recovery network follows, it is
+    lost once, and nothing can be done to it afterwards.
     """
     if _of(_of(root, "after_failover"), "new_secondary") != NEVER:
         return []
@@ -431,9 +430,9 @@ def check_lost(
     for _, line in sorted(
         zip(instants, lines, strict=True), key=lambda pair: (pair[0], pair[1].number)
     ):
-        if line.kind == "lose":
+        if line.kind.loses:
             before = next((loss for loss in losses if _takes(loss, line)), None)
-        elif line.kind in needing:
+        elif line.kind.needs_primary:
             before = next(
                 (
                     loss
@@ -446,11 +445,11 @@ def check_lost(
             continue
         if before is not None:
             told = (
-                f"event {line.number}: {line.kind} would change nothing: event "
+                f"event {line.number}: {line.kind.name} would change nothing: event "
                 f"{before.number} has taken the {_of(before.params, 'what')}"
             )
             problems.append(line.node.problem(f"{told}; write an earlier instant, or leave it out"))
-        elif line.kind == "lose" and line.params is not None:
+        elif line.kind.loses and line.params is not None:
             losses.append(line)
     return problems
 
@@ -478,80 +477,45 @@ def _has_taken(loss: EventLine, database: str | None, databases: Any) -> bool:
     )
 
 
-def check_logs(
-    lines: Sequence[EventLine | FaultLine], databases: Any, needing: set[str]
-) -> list[Problem]:
-    """What is done to the log backups of a database that takes none. needing: the kinds that do
-    so.
-    """
+def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any) -> list[Problem]:
+    """Find what is done to the log backups of a database that takes none."""
     problems = []
     for line in lines:
         name = getattr(line.params, "database", None)
-        about_logs = line.kind in needing and getattr(line.params, "kind", "log") == "log"
+        about_logs = line.kind.needs_log and getattr(line.params, "kind", "log") == "log"
         log = _of((databases or {}).get(name), "log") if about_logs else None
         if log is not None and log.kind == "none":
-            where = (
-                f"event {line.number}: {line.kind}"
-                if isinstance(line, EventLine)
-                else f"faults.{line.kind}"
-            )
             told = (
-                f"{where}: {name} takes no log backups (log: none), so nothing can happen to "
-                "one; name a database that does"
+                f"{_where(line)}: {name} takes no log backups (log: none), so nothing can "
+                "happen to one; name a database that does"
             )
             problems.append(line.node.problem(told))
     return problems
 
 
-def check_setup(lines: Sequence[EventLine | FaultLine], engine: Any) -> list[Problem]:
-    """What the engine at hand cannot refuse, because it does not know the thing."""
+def check_kinds(
+    lines: Sequence[EventLine | FaultLine], events: list[EventLine], engine: Any
+) -> list[Problem]:
+    """Ask each line's own kind what is wrong with its parameters in this scenario."""
+    around = Surroundings(
+        _of(engine, "kind") or "",
+        _of(engine, "imitates") or "",
+        [(line.kind, line.params) for line in events],
+    )
     problems = []
     for line in lines:
-        if line.kind != "setup_differs":
+        if line.params is None:
             continue
-        where = (
-            f"event {line.number}: {line.kind}"
-            if isinstance(line, EventLine)
-            else f"faults.{line.kind}"
-        )
-        told = ""
-        if _of(engine, "kind") not in (None, "model"):
-            told = (
-                f"{where}: real servers here are set up alike on both sides; write engine: "
-                f"{{kind: model}}"
-            )
-        elif _of(engine, "imitates") == "postgres" and _of(line.params, "because") in (
-            "newer_version",
-            "key_missing",
-        ):
-            told = (
-                f"{where}: by PostgreSQL's rules a standby stumbles over file_added or "
-                "disk_missing; write one of them"
-            )
-        if told:
-            problems.append(line.node.problem(told))
+        for told in line.kind.check(line.params, around):
+            problems.append(line.node.problem(f"{_where(line)}: {told}"))
     return problems
 
 
-def check_points(lines: list[EventLine], engine: Any) -> list[Problem]:
-    """The model alone can stop in the middle of a log. Before a mistake there must be one."""
-    problems = []
-    kind = _of(engine, "kind")
-    mistaken = {_of(line.params, "database") for line in lines if line.kind == "mistake"}
-    for line in lines:
-        point = _of(line.params, "stop_before") if line.kind == "order_failover" else None
-        if point is None:
-            continue
-        target = _of(line.params, "database")
-        if kind not in (None, "model"):
-            told = f"event {line.number}: stop_before works on the model only, not on {kind}"
-            problems.append(line.node.problem(f"{told}; leave out engine.kind, or stop_before"))
-        if point == "mistake" and not (mistaken & {target} if target else mistaken):
-            told = f"event {line.number}: there is no event 'mistake' to stop before"
-            problems.append(
-                line.node.problem(f"{told}; add one, or write an instant, as in Mon 14:00")
-            )
-    return problems
+def _where(line: EventLine | FaultLine) -> str:
+    """Name a line as people find it in their file."""
+    if isinstance(line, EventLine):
+        return f"event {line.number}: {line.kind.name}"
+    return f"faults.{line.kind.name}"
 
 
 def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Problem]:
@@ -564,13 +528,13 @@ def check_faults(lines: list[FaultLine], run_for: int, windows: Any) -> list[Pro
             and start.kind == "none"
         ):
             told = (
-                f"faults.{line.kind}.in_change_windows: there are no change windows; write "
+                f"faults.{line.kind.name}.in_change_windows: there are no change windows; write "
                 f"change_windows: {{start: weekly Tue 21:00}}"
             )
             problems.append(line.node.problem(told))
         if _times(line, run_for) > MOST_FAULTS:
             told = (
-                f"faults.{line.kind}.rate: would draw about {_times(line, run_for):,} faults, "
+                f"faults.{line.kind.name}.rate: would draw about {_times(line, run_for):,} faults, "
                 f"more than {MOST_FAULTS:,}; write fewer"
             )
             problems.append(line.node.problem(told))

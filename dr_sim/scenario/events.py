@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -15,27 +15,11 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds, times
 from dr_sim.scenario.fields import Law, Names, Params, Ppm, Quantity, refuse
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.model import Schedule
 from dr_sim.scenario.problems import keys_of, told
 from dr_sim.scenario.schedule import mean_gap_us, next_start
 from dr_sim.scenario.tree import Node, Path, beside
-
-
-class Kind(Protocol):
-    """What this module needs to know of a kind of event; dr_sim.faults.Kind is one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def params(self) -> type[Params]: ...
-    @property
-    def scalar(self) -> str | None: ...
-    @property
-    def drawable(self) -> bool: ...
-    @property
-    def needs_log(self) -> bool: ...
-    @property
-    def needs_primary(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +29,7 @@ class EventLine:
     number: int
     node: Node  # of its `at` or `every`
     instant: times.Instant | None  # None: a problem has been told, or it happens again and again
-    kind: str
+    kind: EventKind
     params: Params | None  # None: a problem has been told
     every: Schedule | None = None
 
@@ -83,14 +67,14 @@ class Together(Params):
 @dataclass(frozen=True, slots=True)
 class FaultLine:
     node: Node  # of its `rate`
-    kind: str
+    kind: EventKind
     rate: tuple[int, int]
     params: Params | None  # None: a problem has been told
     together: Together
 
 
 def read_events(
-    node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+    node: Node | None, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
 ) -> list[EventLine]:
     """Every line of a known kind; whatever is wrong becomes a problem. Fills defaults into the
     tree.
@@ -111,7 +95,7 @@ def read_events(
 
 
 def _event(
-    number: int, item: Node, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+    number: int, item: Node, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
 ) -> list[EventLine]:
     """The line, once for each database that it names."""
     where = f"event {number}"
@@ -136,7 +120,7 @@ def _event(
         known[words[0]], item.value[words[0]], ("events", str(number), words[0]), names, problems
     )
     shown = item.value.get("at") or item.value.get("every") or item
-    return [EventLine(number, shown, instant, words[0], each, every) for each in params]
+    return [EventLine(number, shown, instant, known[words[0]], each, every) for each in params]
 
 
 _WHEN = ("at", "every")
@@ -178,7 +162,7 @@ def _when(
 
 
 def read_faults(
-    node: Node | None, kinds: tuple[Kind, ...], names: Names, problems: list[Problem]
+    node: Node | None, kinds: tuple[EventKind, ...], names: Names, problems: list[Problem]
 ) -> list[FaultLine]:
     """Every line with a rate; whatever is wrong becomes a problem. Fills defaults into the tree."""
     if node is None or node.value is None:
@@ -209,7 +193,7 @@ def read_faults(
 
 
 def _fault(
-    kind: Kind, item: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind, item: Node, path: Path, names: Names, problems: list[Problem]
 ) -> list[FaultLine]:
     """The line, once for each database that it names: each has the rate for itself."""
     where = ".".join(path)
@@ -243,7 +227,7 @@ def _fault(
     }
     if rate is None:
         return []
-    return [FaultLine(rate_node, kind.name, rate, each, together) for each in params]
+    return [FaultLine(rate_node, kind, rate, each, together) for each in params]
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:
@@ -256,7 +240,7 @@ ALL_DATABASES = "all"
 
 
 def _params_of_each(
-    kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind, node: Node, path: Path, names: Names, problems: list[Problem]
 ) -> list[Params | None]:
     """The checked params of a kind, once for each database that they name."""
     named = node.get("database")
@@ -336,7 +320,7 @@ def each_time(
 
 
 def _params(
-    kind: Kind, node: Node, path: Path, names: Names, problems: list[Problem]
+    kind: EventKind, node: Node, path: Path, names: Names, problems: list[Problem]
 ) -> Params | None:
     """The checked params of a kind; node is turned into the mapping with every default in it."""
     keys = keys_of(kind.params)
@@ -352,7 +336,7 @@ def _params(
         problems.append(node.problem(message))
         return None
     try:
-        params = kind.params.model_validate(node.plain(), context=names)
+        params: Params = kind.params.model_validate(node.plain(), context=names)
     except ValidationError as error:
         problems.extend(told(error, kind.params, node, path))
         return None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dr_sim.scenario.kind import EventKind
+
 
 @dataclass(frozen=True, slots=True)
 class Law:
@@ -237,7 +239,7 @@ class ScriptedEvent:
 
     number: int  # 1-based, as people count them in the file
     at_us: int
-    kind: str
+    kind: EventKind
     params: Any
 
 
@@ -251,7 +253,7 @@ class DrawnFault:
     each is followed by one more, after again_in.
     """
 
-    kind: str
+    kind: EventKind
     num: int
     den_us: int
     params: Any

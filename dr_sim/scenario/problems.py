@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -87,8 +87,20 @@ def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseMode
     return here if isinstance(here, type) and issubclass(here, BaseModel) else None
 
 
+EventLines = Callable[[str], str]
+"""Gives the line that a kind of event of that name has under `events:`; '' if there is none."""
+
+
+def _no_event(name: str) -> str:
+    return ""
+
+
 def told(
-    error: ValidationError, model: type[BaseModel], node: Node, path: Path = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    node: Node,
+    path: Path = (),
+    event_lines: EventLines = _no_event,
 ) -> list[Problem]:
     """One problem for each mistake. node: what was validated; path: where it stands in the
     scenario.
@@ -103,18 +115,25 @@ def told(
         for loc in unknown
     }
     return [
-        _one(each, model, node, path)
+        _one(each, model, node, path, event_lines)
         for each in found
         if each["type"] != "missing" or each["loc"] not in meant
     ]
 
 
-def _one(found: dict[str, Any], model: type[BaseModel], node: Node, path: Path) -> Problem:
+def _one(
+    found: dict[str, Any],
+    model: type[BaseModel],
+    node: Node,
+    path: Path,
+    event_lines: EventLines,
+) -> Problem:
     context = found.get("ctx", {})
     loc: tuple[str | int, ...] = (*found["loc"], *context.get("inside", ()))
     where = ".".join((*path, *(str(step) for step in loc)))
     if found["type"] == "extra_forbidden":
-        return node.at(loc).key_problem(unknown_key(str(loc[-1]), model_at(model, loc[:-1]), where))
+        said = unknown_key(str(loc[-1]), model_at(model, loc[:-1]), where, event_lines)
+        return node.at(loc).key_problem(said)
     if found["type"] == "missing":
         example = _example((*path, *loc))
         remedy = f"; write for example '{loc[-1]}: {example}'" if example else ""
@@ -133,11 +152,13 @@ def _names_key(found: dict[str, Any], loc: tuple[str | int, ...]) -> bool:
     return str(found["ctx"].get("message", "")).startswith(f"unknown key {loc[-1]!r}")
 
 
-def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
+def unknown_key(
+    key: str, model: type[BaseModel] | None, where: str, event_lines: EventLines = _no_event
+) -> str:
     """The line about a key that means nothing there."""
     if where in _MOVED:
         return f"unknown key {where!r}; {_MOVED[where]}"
-    if habit := _habit(key, where):
+    if habit := _habit(key, where, event_lines):
         return f"unknown key {where!r}; {habit}"
     known = _known(model, "." not in where)
     word = _near(key, known)
@@ -146,7 +167,7 @@ def unknown_key(key: str, model: type[BaseModel] | None, where: str) -> str:
     )
 
 
-def _habit(key: str, where: str) -> str:
+def _habit(key: str, where: str, event_lines: EventLines) -> str:
     """What someone who writes this from habit should write; '' if it is no habit that we know."""
     section = where[: -len(key)].rstrip(".")
     if section.startswith("databases.") and section.count(".") == 1:
@@ -154,14 +175,8 @@ def _habit(key: str, where: str) -> str:
     word = key.lower().replace("-", "_")
     if word in _HABITS.get(section, {}):
         return _HABITS[section][word]
-    # here, because faults' params are made of this package's fields
-    from dr_sim.faults import BY_NAME
-
-    if word not in BY_NAME:
-        return ""
-    from dr_sim.scenario.reference import kind_reference
-
-    return f"{word} is an event; put it under events, as in '{kind_reference(BY_NAME[word]).event}'"
+    line = event_lines(word)
+    return f"{word} is an event; put it under events, as in '{line}'" if line else ""
 
 
 def _known(model: type[BaseModel] | None, top: bool) -> list[str]:

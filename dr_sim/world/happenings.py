@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dr_sim.faults import BY_NAME, Occurrence
 from dr_sim.scenario.model import DrawnFault, Law, ScriptedEvent
 from dr_sim.world.agenda import Class
 from dr_sim.world.arrivals import Arrivals
+from dr_sim.world.occurrence import Occurrence
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
@@ -34,12 +34,11 @@ class Happenings:
 
         for index, event in enumerate(scenario.events):
             lane = f"at {event.at_us}"
-            occurrence = Occurrence(
-                self._world, event.kind, event.number, lane, nth(event.kind, lane), index
-            )
+            kind = event.kind.name
+            occurrence = Occurrence(self._world, kind, event.number, lane, nth(kind, lane), index)
             agenda.at(event.at_us, Class.FAULT, -1, self._happen, occurrence, event)
         for fault in scenario.faults:
-            lane = f"line {nth(fault.kind, 'line')}"
+            lane = f"line {nth(fault.kind.name, 'line')}"
             if fault.with_site_ppm:
                 self._with_site.append((fault, lane))
             if fault.num:
@@ -56,14 +55,14 @@ class Happenings:
         if database is not None and not self._world.has(database):
             occurrence.nothing(f"database {database} is not in service")
             return
-        BY_NAME[event.kind].happen(occurrence, event.params)
+        event.kind.happen(occurrence, event.params)
         self._world.outside.turn()
 
     def _draw_next(
         self, fault: DrawnFault, lane: str, index: int, after_us: int, arrivals: Arrivals
     ) -> None:
         """The index-th arrival of a Poisson process: exponential gaps, each under its own name."""
-        gaps = self._context.streams.of(f"fault {fault.kind}", "arrival", lane)
+        gaps = self._context.streams.of(f"fault {fault.kind.name}", "arrival", lane)
         even = after_us + max(1, gaps.law(index, Law("exponential", fault.den_us // fault.num)))
         at = arrivals.real_us(even)
         if at > self._context.scenario.run_for_us:
@@ -79,19 +78,19 @@ class Happenings:
         """It happens, and perhaps again after a while: the members of a cluster have names of their
         own.
         """
-        self._happen(
-            Occurrence(self._world, fault.kind, 0, lane, index, -1 - self._cause_of[id(fault)]),
-            fault,
-        )
+        cause = -1 - self._cause_of[id(fault)]
+        self._happen(Occurrence(self._world, fault.kind.name, 0, lane, index, cause), fault)
         if fault.again_in is None:
             return
         streams = self._context.streams
         if (
-            streams.of(f"fault {fault.kind}", "again", lane).below(index, 1_000_000)
+            streams.of(f"fault {fault.kind.name}", "again", lane).below(index, 1_000_000)
             >= fault.again_ppm
         ):
             return
-        after_us = streams.of(f"fault {fault.kind}", "again after", lane).law(index, fault.again_in)
+        after_us = streams.of(f"fault {fault.kind.name}", "again after", lane).law(
+            index, fault.again_in
+        )
         mine, _, nth = lane.partition(" after ")
         cluster = f"{mine} after {nth or index}"
         self._world.later(
@@ -107,7 +106,7 @@ class Happenings:
         self._site_lost = True
         for fault, lane in self._with_site:
             if (
-                self._context.streams.of(f"fault {fault.kind}", "with the site", lane).below(
+                self._context.streams.of(f"fault {fault.kind.name}", "with the site", lane).below(
                     0, 1_000_000
                 )
                 < fault.with_site_ppm

@@ -1,6 +1,6 @@
 """The link from the primary's site to the secondary's: capacity, loss, outages, one-way partitions.
 
-Packet loss slows a stream before it loses a file (dr_sim/world/throughput.py).
+Packet loss slows a stream before it loses a file (dr_sim/scenario/throughput.py).
 
 A round trip of up to 30 ms is within the figures that a scenario gives: those for transfers,
 answers and fences are what people measure over such a link, and 30 ms is one part in ten thousand
@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dr_sim.record.journal import KIND_ID
 from dr_sim.scenario.model import USUAL_RTT_US
 from dr_sim.scenario.model import Link as LinkSpec
+from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
 from dr_sim.world.sharing import SharedRate
-from dr_sim.world.throughput import stream_cap_bit_s
 
 _LINK = KIND_ID["truth.link"]
 

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from dr_sim.scenario.model import Database, LogVolume, Scenario
 from dr_sim.scenario.schedule import mean_gap_us, next_start
+from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.units import SECOND_US
-from dr_sim.world.throughput import stream_cap_bit_s
 
 _MOST = 10_000
 """Incrementals that are looked at: a month of one every 5 minutes, which is mean enough."""

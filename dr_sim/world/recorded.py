@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dr_sim.scenario.kind import RECORDED_OUTAGE
 from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context
@@ -55,13 +56,13 @@ class Recordings:
             return
 
         def down() -> None:
-            self._context.note("truth.event", -1, 0, "recorded_outage", 1, "link down")
+            self._context.note("truth.event", -1, 0, RECORDED_OUTAGE, 1, "link down")
             self._link.down()
             agenda.at(since + end, Class.LINK, -1, up)
 
         def up() -> None:
             self._link.up()
-            self._context.note("truth.event", -1, 0, "recorded_outage", 0, "link down")
+            self._context.note("truth.event", -1, 0, RECORDED_OUTAGE, 0, "link down")
             self._next_outage(outages, number + 1)
 
         agenda.at(since + begin, Class.LINK, -1, down)

@@ -8,7 +8,6 @@ from typing import Any
 from dr_sim.backups.model import Kind
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
-from dr_sim.faults import Effect
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
@@ -28,6 +27,7 @@ from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
 from dr_sim.world.manager_config import manager_config
+from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase

@@ -20,8 +20,8 @@ from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.sqlite import SqliteEngine
+from dr_sim.loading import load_scenario
 from dr_sim.runs.results import run
-from dr_sim.scenario import load_scenario
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
 

@@ -15,8 +15,8 @@ from scipy import stats
 from dr_sim.experiments.estimates import Question, Rpo, answer, any_of, miss_in_a_year, rpos_of
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.sample import Sample
+from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import SlaLine
 from tests.experiments.worlds import SMALL, S, exposed, sample
 

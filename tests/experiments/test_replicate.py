@@ -30,7 +30,7 @@ from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
 from dr_sim.experiments.sample import pack, take, unpack
 from dr_sim.experiments.store import BATCHES, Store, key_of
 from dr_sim.experiments.worker import receive, start
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Replications
 from tests.experiments.worlds import sample, small, small_file
 

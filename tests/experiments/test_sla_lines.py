@@ -17,10 +17,10 @@ import pytest
 from dr_sim.errors import InputError
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sample import Sample, from_summary
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import PHASES, kind_of, split
 from dr_sim.world.play import play

@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from dr_sim.faults import KINDS
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.loading import load_scenario
+from dr_sim.scenario import dump_resolved
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 LIBRARY = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)

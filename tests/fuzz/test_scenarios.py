@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import judge
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario import load_scenario
 from dr_sim.units import HOUR_US
 from dr_sim.world.play import play
 from tests.fuzz.harness import LongEnoughError, command, limits, progress

@@ -17,7 +17,7 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.importers.import_postgres import Tool, import_postgres, read_clusters
 from dr_sim.importers.postgres_backups import Cluster, Positions, place, wal_names
-from dr_sim.scenario.load import load_scenario
+from dr_sim.loading.load import load_scenario
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 START_S = 1_714_557_600  # 2024-05-01 10:00 UTC

@@ -19,7 +19,7 @@ from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import Imported, import_history
 from dr_sim.importers.rate_interval import slope_interval
 from dr_sim.importers.restores import _line_through
-from dr_sim.scenario.load import load_scenario
+from dr_sim.loading.load import load_scenario
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SIZES_MB = (100, 300, 200, 800, 400, 600, 100, 500)

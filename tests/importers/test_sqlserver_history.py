@@ -17,7 +17,7 @@ from dr_sim.errors import InputError
 from dr_sim.importers.how import HOW_TSQL
 from dr_sim.importers.import_history import import_history
 from dr_sim.importers.sqlserver_history import NO_BASE, HistoryEntry, parse_history, read_history
-from dr_sim.scenario.load import load_scenario
+from dr_sim.loading.load import load_scenario
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="no ../shared/data beside the project")

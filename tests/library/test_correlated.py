@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 
 from .runs import DAY, HOUR, SCENARIOS, at, failover, ran, rows, times
 

@@ -10,9 +10,9 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
+from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import explain_at
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 
 from .runs import (
     MINUTE,
@@ -40,7 +40,7 @@ QUIET_PEAK_LAG = 303_896_180
 
 def test_every_kind_has_a_scenario() -> None:
     used = {
-        e.kind
+        e.kind.name
         for p in (SCENARIOS / "faults").glob("*.yaml")
         for e in ran(f"faults/{p.stem}").scenario.events
     }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover, explain_lag
 from dr_sim.runs.results import Result, run, write_results
-from dr_sim.scenario import load_scenario
 from dr_sim.screen.explain import alerts_of, explain
 
 from .runs import DAY, HOUR, MINUTE, SECOND, ceil_div, ran

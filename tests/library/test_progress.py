@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.loading import load_scenario
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 
 from .runs import MINUTE, SECOND, at, ran, rows, times
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario import load_scenario
 from dr_sim.world.world import World
 
 from .runs import SCENARIOS, ran, rows
@@ -22,10 +22,10 @@ def test_every_kind_comes_about_as_often_as_its_rate_says() -> None:
     for fault in result.scenario.faults:
         expected = result.scenario.run_for_us * fault.num / fault.den_us
         # five standard deviations of a Poisson count, and seed 1 is one of them for good
-        assert abs(found[fault.kind] - expected) <= 5 * expected**0.5, fault.kind
+        assert abs(found[fault.kind.name] - expected) <= 5 * expected**0.5, fault.kind
     assert sum(found.values()) > 40
     assert set(found) >= {
-        fault.kind
+        fault.kind.name
         for fault in result.scenario.faults
         if fault.num * 56 * 86_400_000_000 > 3 * fault.den_us
     }

@@ -10,13 +10,13 @@ import pytest
 
 from dr_sim.backups.chain import chain_is_valid
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.summary import summarise
 from dr_sim.oracle.witness import Lineage
 from dr_sim.record.journal import Row
 from dr_sim.runs.legs import Leg
 from dr_sim.runs.results import Result, read_results, run, write_results
-from dr_sim.scenario import load_scenario
 from dr_sim.world import play, succession
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.backups.model import Kind
+from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Row
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 
 from .runs import MINUTE, SECOND, at, ran, rows, times
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dr_sim.loading import load_scenario
 from dr_sim.runs.results import Result, run
-from dr_sim.scenario import load_scenario
 from tests.library.runs import ran
 
 S = 1_000_000

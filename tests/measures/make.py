@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.faults import BY_NAME
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import EnterPhase, RaiseAlert
@@ -41,11 +42,19 @@ def a_database(name: str = "crm") -> model.Database:
     )
 
 
+EVENTS = tuple(
+    model.ScriptedEvent(0, 0, BY_NAME[name], None)
+    for name in ("link_outage", "backup_cut_off", "paused_backups", "missing_file", "lose")
+)
+"""What the records of these tests tell of: a ledger knows the kinds of its scenario's lines."""
+
+
 def a_scenario(*names: str, **changes: Any) -> model.Scenario:
     """Base case: 5-minute logs over 200 Mbit/s, danger above 15 min for a grace of 5 min."""
     cost = model.BackupCost(2 * S, 10**12)
     scenario = model.Scenario(
         name="made",
+        events=EVENTS,
         description="",
         seed=1,
         replication_no=0,

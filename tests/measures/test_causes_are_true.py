@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario
 from dr_sim.measures import life
 from dr_sim.measures.causes import Causes, Kept
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover
 from dr_sim.measures.outcome import failovers
 from dr_sim.record.journal import Journal
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.world import World
 from tests.measures.oracle import Oracle

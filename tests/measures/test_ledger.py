@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, NoSuchThing, explain_alert, explain_at, explain_failover
 from dr_sim.measures.life import UNEXPLAINED
@@ -17,7 +18,6 @@ from dr_sim.measures.outcome import failovers
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
 from dr_sim.recovery.events import ValidationFailed
-from dr_sim.scenario import load_scenario
 from dr_sim.world.world import World
 from tests.measures.make import MIN, S, a_log, a_scenario, alert, survivable
 from tests.world.build import ONE, ran

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from dr_sim.experiments.sample import from_summary
+from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve, joined
 from dr_sim.measures.whole import unprotected_spans
 from dr_sim.runs import results
 from dr_sim.runs.results import Result, run, write_results
-from dr_sim.scenario import load_scenario
 from dr_sim.screen.explain import alerts_of, explain
 from tests.library.runs import HOUR, MINUTE, SECOND, ceil_div, ran
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dr_sim.experiments.answers import answer_in, changes
-from dr_sim.scenario.load import validate
+from dr_sim.loading.load import validate
 from tests.experiments.worlds import small_file
 
 nbformat = pytest.importorskip("nbformat", reason="the extra 'notebooks' is not installed")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from dr_sim.errors import InputError
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 
 NIGHTLY = """\
 # our Tuesday night, and the site going away in the middle of it

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
-from dr_sim.scenario import load_scenario, validate
+from dr_sim.loading import load_scenario, validate
 from tests.scenario.conftest import SMALLEST, Write
 
 TOP = SMALLEST.count("\n")  # a line added below the smallest scenario is line TOP + 1 = 4
@@ -234,7 +234,9 @@ ADDED = [  # (what is added below the smallest scenario, the lines that are told
     ),
     (
         "events: [{link_outage: 3 min}]",
-        ["4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30' or 'every: daily 02:00'"],
+        [
+            "4:10: event 1 has no 'at'; write when it happens, as in 'at: Tue 21:30' or 'every: daily 02:00'"
+        ],
     ),
     (
         "events: [{at: 1 h, link_outag: 3 min}]",

@@ -6,10 +6,11 @@ import jsonschema
 import pytest
 
 from dr_sim.faults import KINDS
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.loading import load_scenario
+from dr_sim.loading.editor import json_schema
+from dr_sim.loading.load import validate
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.copies import MOST_COPIES
-from dr_sim.scenario.editor import json_schema
-from dr_sim.scenario.load import validate
 from tests.scenario.conftest import SMALLEST, Write
 from tests.world.build import ran, rows
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from dr_sim.scenario import load_scenario, validate
+from dr_sim.loading import load_scenario, validate
 
 from .conftest import Write
 

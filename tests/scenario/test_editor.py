@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from dr_sim import __version__
 from dr_sim.faults import KINDS
-from dr_sim.scenario import dump_resolved, json_schema, load_scenario
+from dr_sim.loading import json_schema, load_scenario
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.defaults import DEFAULTS
 from dr_sim.scenario.times import (
     INSTANT_PATTERN,

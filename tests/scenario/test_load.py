@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim import units
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.model import BackupCost, Law, LogVolume, Schedule
 from dr_sim.scenario.sources import read_tree
@@ -226,7 +226,7 @@ faults:
   link_outage: [{rate: 3 per week, duration: 1 min}, {rate: 0 per week, duration: 1 h}]
 """
     scenario = load_scenario(write(SMALLEST + text))
-    assert [(event.number, event.at_us, event.kind) for event in scenario.events] == [
+    assert [(event.number, event.at_us, event.kind.name) for event in scenario.events] == [
         (1, H, "link_outage"),
         (2, 2 * H, "link_outage"),
         (3, 3 * H, "manager_crash"),
@@ -236,7 +236,7 @@ faults:
         Law("exponential", 3 * MIN),
     ]
     (fault,) = scenario.faults  # one with rate 0 never happens
-    assert (fault.kind, fault.num, fault.den_us, fault.params.duration) == (
+    assert (fault.kind.name, fault.num, fault.den_us, fault.params.duration) == (
         "link_outage",
         3,
         7 * DAY,
@@ -292,7 +292,7 @@ sla: {data_loss: at most 2 min}
     ]
     assert (scenario.failover.fence_us, scenario.failover.approves) == (S, False)
     assert scenario.failover.answers_in == Law("exponential", 3 * MIN)
-    assert [event.kind for event in scenario.events] == ["link_outage"]
+    assert [event.kind.name for event in scenario.events] == ["link_outage"]
     assert [(line.measure, line.bound) for line in scenario.sla] == [
         ("data_loss", 2 * MIN),
         ("outage", H),

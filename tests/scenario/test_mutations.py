@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from dr_sim.errors import InputError
+from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.whole import Whole
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.play import play
 from tests.scenario.conftest import SMALLEST, Write

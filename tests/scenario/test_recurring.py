@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.errors import InputError
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.loading import load_scenario
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import HOUR_US
 from tests.scenario.conftest import Write

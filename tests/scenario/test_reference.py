@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli.main import main
-from dr_sim.faults import KINDS, Kind
-from dr_sim.scenario import validate
+from dr_sim.faults import KINDS
+from dr_sim.loading import validate
+from dr_sim.loading.reference import keys, kind_reference
 from dr_sim.scenario.defaults import DEFAULTS
-from dr_sim.scenario.reference import keys, kind_reference
+from dr_sim.scenario.kind import EventKind
 
 BASE = "run_for: 14 days\ndatabases: {crm: {size: 500 GB}}\nlink: {bandwidth: 200 Mbit/s}\n"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_the_examples_of_each_kind_load(kind: Kind, tmp_path: Path) -> None:
+def test_the_examples_of_each_kind_load(kind: EventKind, tmp_path: Path) -> None:
     found = kind_reference(kind)
     path = tmp_path / "s.yaml"
     text = f"{BASE}events:\n  {found.event}\n"

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dr_sim.scenario import dump_resolved, load_scenario
+from dr_sim.loading import load_scenario
+from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.dump import _flow, _key, _scalar
 from dr_sim.scenario.tree import parse_yaml, wrong_character

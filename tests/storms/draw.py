@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
 
 FAULTS = {

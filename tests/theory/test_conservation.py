@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from dr_sim.cli import main as cli
+from dr_sim.loading import load_scenario
 from dr_sim.measures.conservation import conservation
 from dr_sim.measures.tables import Tables
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context

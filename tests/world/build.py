@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Journal
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.agenda import Class
 from dr_sim.world.world import World

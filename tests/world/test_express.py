@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dr_sim.engines import shipping
+from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario
 from dr_sim.world import express
 from dr_sim.world.agenda import Class

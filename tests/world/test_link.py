@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from dr_sim.world.throughput import UNCAPPED, stream_cap_bit_s
+from dr_sim.scenario.throughput import UNCAPPED, stream_cap_bit_s
 from world.build import MINUTE, ONE, ran, rows, scenario, world
 
 RTT_US, MSS = 30_000, 1460

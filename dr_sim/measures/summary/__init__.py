@@ -165,7 +165,7 @@ def _happened(whole: Whole) -> dict[str, int]:
             for r in t.rows("truth.event")
             if r.values["begins"] and whole.still_in(leg, r.time_us)
         )
-        found.subtract(event.kind for event in leg.scenario.events[: leg.scenario.carried_num])
+        found.subtract(event.kind.name for event in leg.scenario.events[: leg.scenario.carried_num])
     return dict(sorted((what, n) for what, n in found.items() if n))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dr_sim.faults import Explains
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
@@ -19,6 +18,7 @@ from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
 from dr_sim.measures.whole import Whole, unprotected
 from dr_sim.runs.legs import Leg
+from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
 

@@ -7,9 +7,11 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from dr_sim import __version__
+from dr_sim.faults import KINDS
 from dr_sim.scenario import copies, experiment, sla, times
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.events import ALL_DATABASES, Kind, Together
+from dr_sim.scenario.events import ALL_DATABASES, Together
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.sources import default_value
 from dr_sim.scenario.tree import Path
@@ -22,14 +24,11 @@ _MOST_EXAMPLES = 4
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(kinds: tuple[Kind, ...] | None = None) -> dict[str, Any]:
+def json_schema(kinds: tuple[EventKind, ...] | None = None) -> dict[str, Any]:
     """Every key with its description, unit, default and the default's source. kinds: of events, all
     by default.
     """
-    if kinds is None:
-        from dr_sim.scenario.load import all_kinds
-
-        kinds = all_kinds()
+    kinds = KINDS if kinds is None else kinds
     schema = _inlined(Root.model_json_schema(schema_generator=GenerateJsonSchema))
     properties = schema["properties"]
     properties["extends"] = {
@@ -152,7 +151,7 @@ def _required(paths: list[Path]) -> dict[str, Any]:
     return demands
 
 
-def _params_schema(kind: Kind) -> dict[str, Any]:
+def _params_schema(kind: EventKind) -> dict[str, Any]:
     schema = _inlined(kind.params.model_json_schema())
     for child in schema.get("properties", {}).values():
         source = child.pop("source", None)
@@ -181,7 +180,7 @@ def _one_or_several(named: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _events(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
     words: dict[str, Any] = {
         "at": {
             "type": "string",
@@ -214,13 +213,13 @@ def _events(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     }
 
 
-def _about(kind: Kind) -> str:
+def _about(kind: EventKind) -> str:
     """What a kind of event stands for."""
     written = " ".join((kind.params.__doc__ or kind.name).split())
     return str(getattr(kind, "models", written))
 
 
-def _faults(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
     rate = {
         "type": "string",
         "description": "how often it happens on average; each database has it for itself",

@@ -15,7 +15,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dr_sim.errors import InputError, Problem
+from dr_sim.faults import BY_NAME, KINDS
 from dr_sim.files.reading import inside_tree_of, outside_allowed
+from dr_sim.loading.reference import kind_reference
 from dr_sim.scenario import build, checks
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
@@ -23,7 +25,6 @@ from dr_sim.scenario.dump import Resolved, resolved_of
 from dr_sim.scenario.events import (
     EventLine,
     FaultLine,
-    Kind,
     each_time,
     from_plain,
     read_events,
@@ -31,6 +32,7 @@ from dr_sim.scenario.events import (
 )
 from dr_sim.scenario.experiment import Asked, read_asked
 from dr_sim.scenario.fields import Names
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.model import Scenario, ScriptedEvent, SlaLine
 from dr_sim.scenario.problems import told
 from dr_sim.scenario.recorded import RecordedFile, plain, read_recorded
@@ -50,7 +52,7 @@ def load_scenario(
     *,
     engine: str | None = None,
     timing: str | None = None,
-    kinds: tuple[Kind, ...] | None = None,
+    kinds: tuple[EventKind, ...] | None = None,
     allow_outside: bool = False,
 ) -> Scenario:
     """The scenario in a file. overrides: 'link.loss=1%', as after --set; seed, engine, timing: in
@@ -85,22 +87,14 @@ def validate(
     path: str | os.PathLike[str],
     overrides: Iterable[str] = (),
     *,
-    kinds: tuple[Kind, ...] | None = None,
+    kinds: tuple[EventKind, ...] | None = None,
 ) -> list[Problem]:
     """Every mistake in a scenario file, in the order of its lines; empty if there is none."""
     return _load(os.fspath(path), tuple(overrides), (), kinds)[1]
 
 
-def all_kinds() -> tuple[Kind, ...]:
-    """Every kind of event and fault there is."""
-    # here, because faults' params are made of this package's fields
-    from dr_sim.faults import KINDS
-
-    return KINDS
-
-
 def _load(
-    path: str, overrides: tuple[str, ...], options: Options, kinds: tuple[Kind, ...] | None
+    path: str, overrides: tuple[str, ...], options: Options, kinds: tuple[EventKind, ...] | None
 ) -> tuple[Scenario | None, list[Problem]]:
     problems: list[Problem] = []
     copies: dict[str, str] = {}
@@ -109,7 +103,7 @@ def _load(
         tree = read_tree(path, overrides, options, problems)
         if tree is not None:
             copies = multiply(tree, problems)
-            scenario = _scenario(tree, kinds if kinds is not None else all_kinds(), problems)
+            scenario = _scenario(tree, KINDS if kinds is None else kinds, problems)
     ordered = sorted(
         dict.fromkeys(told_once(problems, copies)),
         key=lambda problem: (problem.file != path, problem),
@@ -117,7 +111,7 @@ def _load(
     return (None, ordered) if ordered else (scenario, [])
 
 
-def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> Scenario | None:
+def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem]) -> Scenario | None:
     groups = tree.at(("replication", "groups"))
     folders = tuple(name for _, group in groups.items() for name in names_of(group.get("folders")))
     names = Names(
@@ -141,17 +135,12 @@ def _scenario(tree: Node, kinds: tuple[Kind, ...], problems: list[Problem]) -> S
     events = _each_time(root, events, problems)
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
-    needing = {kind.name for kind in kinds if kind.needs_log}
-    problems.extend(checks.check_setup([*events, *faults], getattr(root, "engine", None)))
-    problems.extend(
-        checks.check_logs([*events, *faults], getattr(root, "databases", None), needing)
-    )
+    lines: list[EventLine | FaultLine] = [*events, *faults]
+    problems.extend(checks.check_kinds(lines, events, getattr(root, "engine", None)))
+    problems.extend(checks.check_logs(lines, getattr(root, "databases", None)))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
-    problems.extend(checks.check_points(events, getattr(root, "engine", None)))
-    instants = _times(
-        root, events, faults, {kind.name for kind in kinds if kind.needs_primary}, problems
-    )
+    instants = _times(root, events, faults, problems)
     if problems:
         return None
     return _whole(root, tree, series, recorded, events, instants, faults, sla, asked)
@@ -233,9 +222,14 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
     except ValidationError as error:
         # a base that nobody could read
         lacking = any(problem.message.startswith("extends: ") for problem in problems)
-        problems.extend(_without_echoes(told(error, Root, fixed), tree, lacking))
+        problems.extend(_without_echoes(told(error, Root, fixed, (), _event_line), tree, lacking))
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)
+
+
+def _event_line(name: str) -> str:
+    """Return how a kind of event is written, for somebody who wrote it as a key; '' if unknown."""
+    return kind_reference(BY_NAME[name]).event if name in BY_NAME else ""
 
 
 def _without_echoes(problems: list[Problem], tree: Node, lacking: bool) -> list[Problem]:
@@ -320,11 +314,7 @@ def _each_time(root: Any, events: list[EventLine], problems: list[Problem]) -> l
 
 
 def _times(
-    root: Any,
-    events: list[EventLine],
-    faults: list[FaultLine],
-    needing: set[str],
-    problems: list[Problem],
+    root: Any, events: list[EventLine], faults: list[FaultLine], problems: list[Problem]
 ) -> list[int]:
     if any(getattr(root, key, None) is None for key in ("start", "time_zone", "run_for")):
         return []
@@ -332,7 +322,7 @@ def _times(
         events, build.start_utc_us(root), root.time_zone, root.run_for
     )
     problems.extend(wrong)
-    problems.extend(checks.check_lost(events, instants, root, needing))
+    problems.extend(checks.check_lost(events, instants, root))
     problems.extend(
         checks.check_faults(faults, root.run_for, getattr(root, "change_windows", None))
     )

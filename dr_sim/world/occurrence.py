@@ -1,48 +1,16 @@
-"""What a kind of event is: a fault, an order, a burst of work. One file each; the visible tuple in
-__init__ lists them all.
-
-A fault changes bytes, times or reachability, never a flag that the recovery logic could read.
-"""
+"""One happening of a fault or another event in the world: what it draws, records and ends."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dr_sim.scenario.fields import Params
 from dr_sim.scenario.model import Law
 from dr_sim.streams import Stream
 
 if TYPE_CHECKING:
     from dr_sim.world.world import World
-
-
-class Explains(enum.Enum):
-    """What a kind of event is the reason of, in a ledger of causes: a line of that cause names the
-    event.
-    """
-
-    LINK_DOWN = "link down"
-    SLOW_LINK = "the link is slower"
-    STOPPED = "replication stands still"
-    SWITCHED_OFF = "a membership is switched off"
-    STAGING_FULL = "nothing more can be staged"
-    HELD_BACK = "a file is held back on its way"
-    DAMAGED_COPY = "a copy lands damaged, or is damaged where it lies"
-    FILE_LOST = "a backup is not where the others are looked for"
-    COPY_LOST = "the secondary's copy of a database, or its files, are lost"
-    CUT_OFF = "a backup is cut off"
-    EMPTY_BACKUP = "a backup holds nothing"
-    PAUSED = "backup jobs are paused"
-    REFUSED = "the engine refuses a log backup"
-    NO_ROOM = "a disk has no room"
-    RESTORE_REFUSED = "nothing can be restored"
-    RESTORES_OFF = "restores that are ordered are not begun"
-    SLOW_RESTORE = "a restore takes longer"
-    LOSS = "the primary, or part of it, is lost"
-    ORDER = "a person orders a failover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,31 +91,3 @@ class Occurrence:
         """What begins now is on for so long; None: to the end."""
         now = self.world.context.now_us
         self.world.effects.append(Effect(self.cause, now, -1 if for_us is None else now + for_us))
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
-
-    needs_log: it does something to log backups, so its database must have some; needs_primary: to a
-    database of the primary or to its backup jobs, so there is nothing to do it to when that has
-    been lost. models: what it stands for in the world outside; source: where its figures come from.
-    place: where something that lasts is, so that it outlasts a failover (dr_sim/runs/legs.py):
-    'link', 'alerts', 'primary' or 'secondary' for the site on that side, '' for what it befell and
-    ends with. turned: the parameters by which it is the same when the two sides have changed
-    places; None: it is not felt there. explains: the causes in a ledger whose reason it is.
-    """
-
-    name: str
-    params: type[Params]
-    scalar: str | None
-    drawable: bool
-    models: str
-    source: str
-    happen: Callable[[Occurrence, Any], None]
-    needs_log: bool = False
-    needs_primary: bool = False
-    place: Callable[[Any], str] = lambda params: ""
-    turned: Callable[[Any], Any | None] = lambda params: params
-    example: str = ""  # of its keys, where the required ones alone say too little
-    explains: tuple[Explains, ...] = ()

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dr_sim.loading.editor import json_schema
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
-from dr_sim.scenario.editor import json_schema
+from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.schema import EXAMPLES
-
-if TYPE_CHECKING:
-    from dr_sim.faults import Kind
 
 _MOST_FORMS = 4
 _SAME = "the same as "
@@ -129,7 +127,7 @@ class KindReference:
     fault: str
 
 
-def kind_reference(kind: Kind) -> KindReference:
+def kind_reference(kind: EventKind) -> KindReference:
     """Return the reference of one kind of event or fault."""
     schema = json_schema((kind,))
     node = schema["properties"]["events"]["items"]["properties"][kind.name]

@@ -1,0 +1,108 @@
+"""A kind of event: a fault, an order, a burst of work. Each one lives in a file of its own in
+dr_sim/faults, with all that other rooms need to know about it: they read these attributes, and
+never compare a kind's name.
+
+A fault changes bytes, times or reachability, never a flag that the recovery logic could read.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+RECORDED_OUTAGE = "recorded_outage"
+"""An outage of the link that a recorded series holds (world/recorded.py): no line under `events:`
+brings it.
+"""
+
+
+class Explains(enum.Enum):
+    """A cause in a ledger: a line of that cause names the events whose kind explains it."""
+
+    LINK_DOWN = "link down"
+    SLOW_LINK = "the link is slower"
+    STOPPED = "replication stands still"
+    SWITCHED_OFF = "a membership is switched off"
+    STAGING_FULL = "nothing more can be staged"
+    HELD_BACK = "a file is held back on its way"
+    DAMAGED_COPY = "a copy lands damaged, or is damaged where it lies"
+    FILE_LOST = "a backup is not where the others are looked for"
+    COPY_LOST = "the secondary's copy of a database, or its files, are lost"
+    CUT_OFF = "a backup is cut off"
+    EMPTY_BACKUP = "a backup holds nothing"
+    PAUSED = "backup jobs are paused"
+    REFUSED = "the engine refuses a log backup"
+    NO_ROOM = "a disk has no room"
+    RESTORE_REFUSED = "nothing can be restored"
+    HELD_OPEN = "somebody reads a standby's database and so keeps restores out of it"
+    RESTORES_OFF = "restores that are ordered are not begun"
+    SLOW_RESTORE = "a restore takes longer"
+    LOSS = "the primary, or part of it, is lost"
+    ORDER = "a person orders a failover"
+    WRONG_TIME = "a clock shows a wrong time"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The rest of a scenario that a kind may look at when it checks its parameters. engine, rules:
+    '' where they could not be read. events: kind and parameters of every line under `events:`.
+    """
+
+    engine: str
+    rules: str
+    events: Sequence[tuple[EventKind, Any]]
+
+
+def _nothing_to_say(params: Any, around: Surroundings) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EventKind:
+    """One kind of event. Compared by identity, and pickled as the name of the module it lives in.
+
+    scalar: the field that a bare value fills. drawable: may stand under `faults:` with a rate.
+    models: what it stands for in the world outside. source: where its figures come from. happen:
+    makes it happen, given an Occurrence of the world and the parameters. needs_log: it does
+    something to log backups, so its database must have some. needs_primary: it does something to a
+    database of the primary or to its backup jobs, so nothing is left to do when that has been lost.
+    place: where something that lasts is, so that it outlasts a failover: 'link', 'alerts',
+    'primary' or 'secondary' for the site on that side, '' for what it befell and ends with. turned:
+    the parameters by which it is the same when the two sides have changed places; None: it is not
+    felt there. example: of its keys, where the required ones alone say too little. explains: the
+    causes in a ledger whose reason it is. loses: the class of failure that it is ('site', 'host',
+    'database'); None: it is no failure. check: what is wrong with its parameters in this scenario,
+    a sentence each.
+    """
+
+    name: str
+    params: type[Any]  # pydantic's; no more is known of it here
+    scalar: str | None
+    drawable: bool
+    models: str
+    source: str
+    happen: Callable[[Any, Any], None]
+    needs_log: bool = False
+    needs_primary: bool = False
+    place: Callable[[Any], str] = lambda params: ""
+    turned: Callable[[Any], Any | None] = lambda params: params
+    example: str = ""
+    explains: tuple[Explains, ...] = ()
+    loses: Callable[[Any], str] | None = None
+    check: Callable[[Any, Surroundings], list[str]] = _nothing_to_say
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], EventKind], tuple[str]]:
+        return _kind_in, (self.happen.__module__,)
+
+
+def _kind_in(module: str) -> EventKind:
+    """Return the kind that lives in a module."""
+    found = importlib.import_module(module).KIND
+    assert isinstance(found, EventKind)
+    return found
