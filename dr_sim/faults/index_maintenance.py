@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dr_sim.scenario.fields import DatabaseName, Duration, Params, Size, default
-from dr_sim.scenario.kind import EventKind
+from dr_sim.scenario.kind import EventKind, Explains
 from dr_sim.world.occurrence import Occurrence
 
 
@@ -33,4 +33,5 @@ KIND = EventKind(
     "maintenance",
     happen,
     needs_primary=True,
+    explains=(Explains.UNDO,),
 )

@@ -10,8 +10,8 @@ danger by either limb.
 - An episode is *due* an alert once it has lasted danger_grace_us; one that ends earlier, by itself
 or because the primary failed, asks for none.
 - It was *answered* by the first alert for that database (or for the whole service) from so long
-before its onset as the limit is, when the first of what it lacks was written, until its end. Its
-delay is alert minus onset: negative is early.
+before its onset as the limb's limit is, when the first of what it lacks was written, until its end.
+Its delay is alert minus onset: negative is early.
 - A due episode that was never answered is *missed*; one answered after it fell due is *late*.
 - An alert that reached nobody (a dead channel) counts for nothing.
 - An alert is *false* if no danger of the database it names (of any database, if it names none)
@@ -191,9 +191,9 @@ def judge(record: Record, scenario: Scenario, of: list[Alert] | None = None) -> 
         limit = danger_us(scenario, database)
         found, failed_us = _danger(t, scenario, database, limit)
         quality.episodes += [
-            _episode(scenario, alerts, database, span, limit, failed_us) for span in found
+            _episode(scenario, alerts, database, span, failed_us) for span in found
         ]
-        spans = [(onset, end) for onset, end, _ in found]
+        spans = [(span.onset_us, span.end_us) for span in found]
         if failed_us is not None:
             spans.append((failed_us, run_end_us(t, scenario) + 1))
         dangers.append(spans)
@@ -261,8 +261,16 @@ def outage_limit_us(scenario: Scenario, least_us: int) -> int:
     return limit if least_us <= limit else least_us + limit
 
 
-Span = tuple[int, int, str]
-"""Onset, end and limbs of a danger."""
+@dataclass(slots=True)
+class Span:
+    """One danger: [onset_us, end_us) and its limbs. since_us: when the first of what is lacking was
+    written; an alert from then on may be about it.
+    """
+
+    onset_us: int
+    end_us: int
+    limbs: str
+    since_us: int
 
 
 def _danger(
@@ -273,19 +281,29 @@ def _danger(
     """
     window = (scenario.measure_from_us, run_end_us(t, scenario))
     data = true_exposure(t, scenario, database).window(*window).above(limit_us)
-    time = [*_behind(t, scenario, database, window), *_long_outage(t, scenario, database, window)]
+    behind = _behind(t, scenario, database, window)
+    long = _long_outage(t, scenario, database, window)
     up_until = up_until_us(t, scenario, database)
+    each = [
+        *_spans(data, "data", limit_us),
+        *_spans(behind, "time", behind_us(scenario, database)),
+        *_spans(long, "time", limit_us),
+    ]
     found: list[Span] = []
-    for onset, end, limb in sorted(
-        [*((*span, "data") for span in data), *((*span, "time") for span in time)]
-    ):
-        if found and onset <= found[-1][1]:
-            before = found[-1]
-            limbs = before[2] if limb in before[2] else "data and time"
-            found[-1] = (before[0], max(before[1], end), limbs)
-        else:
-            found.append((onset, end, limb))
+    for span in sorted(each, key=lambda span: (span.onset_us, span.end_us, span.limbs)):
+        if not found or span.onset_us > found[-1].end_us:
+            found.append(span)
+            continue
+        before = found[-1]
+        before.end_us = max(before.end_us, span.end_us)
+        before.since_us = min(before.since_us, span.since_us)
+        if span.limbs not in before.limbs:
+            before.limbs = "data and time"
     return found, up_until if up_until < run_end_us(t, scenario) else None
+
+
+def _spans(of: Sequence[tuple[int, int]], limb: str, limit_us: int) -> list[Span]:
+    return [Span(onset, end, limb, onset - limit_us) for onset, end in of]
 
 
 def _behind(
@@ -331,17 +349,16 @@ def _episode(
     alerts: list[Alert],
     database: int,
     span: Span,
-    limit_us: int,
     failed_us: int | None,
 ) -> Episode:
-    onset, end, limbs = span
+    onset, end = span.onset_us, span.end_us
     due = onset + scenario.danger_grace_us
     answer = next(
         (
             a
             for a in alerts
             if a.database in (database, -1)
-            and onset - limit_us <= a.time_us <= end
+            and span.since_us <= a.time_us <= end
             and a.event_id not in ABOUT_FAILOVER
         ),
         None,
@@ -353,5 +370,5 @@ def _episode(
         failed_us is not None and end >= failed_us,
         due if due < end else None,
         answer,
-        limbs,
+        span.limbs,
     )

@@ -9,7 +9,8 @@ Theory of operation. A failover that begins at t ends after
   drain       whatever has landed whole is restored, in order; replay goes on during detect, decide
               and fence
   recover, redirect, warm up
-All but the drain are set by the scenario (and the operator's draw of that hour). The drain ends
+All but the drain are set by the scenario (and the operator's draw of that hour); to recover takes
+longer by what open transactions have written (undo.py). The drain ends
 when the last log that has landed by t is restored. Each restore takes what it took in the run, or,
 if it never came to that, what its size costs. The first one that waits begins when it did in the
 run, or when the drain begins if that is earlier (a replay delay, a retry or readers hold no longer
@@ -21,8 +22,9 @@ Stated differences from a failover that is played: the curve counts a whole hear
 (the failure comes just after a beat), so it lies at most one beat above. Restores of several
 databases share the workers: the service's curve takes the larger of its longest database and the
 sum of all divided by the workers, which is off by up to one restore. Accounts that a directory
-lacks (provision) are left out. A failover ends a restore that hangs (failover.restore_limit) and
-leaves behind what it held; the curve counts how long it would take to restore everything.
+lacks (provision) and detours of the link are left out. A failover ends a restore that hangs
+(failover.restore_limit), tries it once more, and leaves behind what hangs again; the curve counts
+that for the first restore that waits, not for later ones.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from dr_sim.measures.falling import Falling, no_curve, worst_falling
 from dr_sim.measures.happenings import lines_for, turns_of
 from dr_sim.measures.spans import maximal
 from dr_sim.measures.tables import Ints, Record, Tables, pick, run_end_us, tables, up_until_us
+from dr_sim.measures.undo import undo_us
 from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Law, Scenario
 from dr_sim.streams import Streams
@@ -65,6 +68,8 @@ class Way:
     down: list[tuple[int, int]]  # when the recovery manager was dead
     slow: Slowness
     silent_us: int
+    drain_limit_us: int = NO_WAY_US
+    restore_limit_us: int = NO_WAY_US
     recover_us: int = 0
     readers: list[tuple[int, int]] = field(default_factory=list)  # when readers held the copy open
 
@@ -120,6 +125,8 @@ def way_over(t: Tables, scenario: Scenario, usual: bool = False, database: int =
         down,
         Slowness.of(t, scenario),
         silent_us,
+        f.drain_limit_us,
+        f.restore_limit_us,
         usual_us(f.recover),
         _readers(t, scenario, database),
     )
@@ -166,8 +173,8 @@ def usual_us(law: Law) -> int:
 
 
 def after_the_drain_us(scenario: Scenario) -> int:
-    """From the last restore until 99 % of requests succeed again, all databases online. Undo is not
-    foreseen.
+    """From the last restore until 99 % of requests succeed again, all databases online, where no
+    transaction must be undone.
     """
     f = scenario.failover
     spread = f.ttl_us + f.reconnect_us
@@ -246,6 +253,8 @@ class Jobs:
     takes_us: Ints
     plain_us: Ints
     due_us: Ints
+    full: Bools
+    undo_us: Ints
 
     def __post_init__(self) -> None:
         """What takes so long that a sum of it would leave 64 bits is cut off: it never comes to an
@@ -287,7 +296,7 @@ def _jobs(
 ) -> Jobs:
     restored = t.of("truth.restored", database)
     restored = pick(restored, (restored["time_us"] >= begin_us) & (restored["time_us"] < end_us))
-    files = _files(t, database)
+    files = _files(t, database, begin_us)
     reached = (
         np.maximum.accumulate(restored["redo_lsn"])
         if len(restored["redo_lsn"])
@@ -310,11 +319,18 @@ def _jobs(
     return _timed(t, scenario, database, files, restored, reached, (begin_us, end_us))
 
 
-def _files(t: Tables, database: int) -> dict[str, Ints]:
-    """Finished backups, and when each first lay whole at the secondary."""
+def _files(t: Tables, database: int, begin_us: int) -> dict[str, Ints]:
+    """Finished backups, and when each first lay whole at the secondary: of a copy that begins at
+    begin_us only what has not been deleted there by then.
+    """
     f = t.of("truth.backup_finished", database)
     landed = t.of("truth.landed", database)
     landed = pick(landed, landed["intact"] == 1)
+    gone = t.of("truth.file_gone", database)
+    gone = pick(gone, t.has_text(gone["where"], "secondary") & (gone["time_us"] <= begin_us))
+    if len(gone["file"]):
+        last = -_first_of(gone["file"][::-1], -gone["time_us"][::-1], landed["file"])
+        landed = pick(landed, landed["time_us"] > last)
     names = ("file", "kind", "first_lsn", "last_lsn", "nominal_bytes", "time_us", "name")
     return {
         **{key: f[key] for key in names},
@@ -335,14 +351,17 @@ def _first_of(keys: Ints, values: Ints, wanted: Ints) -> Ints:
 def _a_full_that_could_be(
     files: dict[str, Ints], restored: dict[str, Ints], begin_us: int, end_us: int
 ) -> Bools:
-    """Where no full was restored after the copy was gone: the newest that has landed, if any."""
+    """Where no full was restored after the copy was gone: the newest that lay there then, or else
+    the first that landed afterwards, if any.
+    """
     fulls = files["kind"] == Kind.FULL
     none = np.zeros(len(fulls), np.bool_)
     if np.isin(files["file"][fulls], restored["file"]).any():
         return none
-    landed = fulls & (files["landed_us"] < end_us)
-    if landed.any():
-        none[np.flatnonzero(landed)[0]] = True
+    landed = np.flatnonzero(fulls & (files["landed_us"] < end_us))
+    if len(landed):
+        before = landed[files["landed_us"][landed] <= begin_us]
+        none[before[-1] if len(before) else landed[0]] = True
     return none
 
 
@@ -395,7 +414,14 @@ def _timed(
     plain = takes * _ALL_PPM // Slowness.of(t, scenario).at(np.minimum(begun, NEVER_US - 1))
     plain = np.where(there, plain, _cost_us(scenario, files))
     return Jobs(
-        landed, begun, np.maximum.accumulate(done) if len(done) else done, takes, plain, due
+        landed,
+        begun,
+        np.maximum.accumulate(done) if len(done) else done,
+        takes,
+        plain,
+        due,
+        files["kind"] == Kind.FULL,
+        undo_us(t, scenario, database, files),
     )
 
 
@@ -503,6 +529,9 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
         cuts.append(_within(times, busy))
     if jobs.due_us.any():
         cuts.append(_within(jobs.due_us - way.before(jobs.due_us), busy))
+    more = np.diff(jobs.undo_us, prepend=np.int64(0)) != 0
+    cuts.append(jobs.landed_us[more])
+    cuts += _where_limits_matter(jobs, way, busy)
     cuts += [np.array(span, np.int64) for span in busy]
     if not life.whole:
         cuts += [jobs.landed_us[:1], jobs.done_us[:1]]
@@ -512,6 +541,21 @@ def _of_life(life: Life, way: Way, end_us: int) -> Falling:
     return Falling(
         start, np.append(start[1:], np.int64(end_us)), floor + way.after_us, until + way.after_us
     )
+
+
+def _where_limits_matter(jobs: Jobs, way: Way, busy: list[tuple[int, int]]) -> list[Ints]:
+    """From when on a restore that goes on for longer than its limit would end by itself before the
+    drain's limit is over, and when restores become slow, or are so no longer, before it is.
+    """
+    long = jobs.takes_us > way.restore_limit_us
+    if not long.any():
+        return []
+    done = np.minimum(jobs.done_us[long], NEVER_US - 2)
+    found = []
+    for times in (done, way.slow.at_us):
+        early = times - way.before(np.maximum(times, 0))
+        found += [early, early - way.drain_limit_us, early - way.restore_limit_us]
+    return [_within(times, busy) for times in found]
 
 
 def _busy(jobs: Jobs, shortest_us: int, end_us: int) -> list[tuple[int, int]]:
@@ -545,6 +589,9 @@ def _values(life: Life, way: Way, start: Ints, busy: list[tuple[int, int]]) -> t
         i = np.flatnonzero(waits)
         f, u = _with_a_drain(jobs, way, start[i], passed[i], landed[i])
         floor[i], until[i] = f, u
+    if jobs.undo_us.any():
+        undo = np.where(landed > 0, jobs.undo_us[np.maximum(landed - 1, 0)], 0)
+        floor, until = floor + undo, np.where(until > 0, until + undo, 0)
     if not life.whole:  # until a full has landed there is nothing to promote
         there = jobs.landed_us[0] if len(jobs.landed_us) else NEVER_US
         floor[start < there] = NO_WAY_US
@@ -578,7 +625,48 @@ def _with_a_drain(
         np.where(back > 0, back + all_of_it, 0),
     )
     floor[hangs & (begins <= start)] = NO_WAY_US
+    ended = _ended_by_the_limit(jobs, way, drained_from, passed, by_itself)
+    if ended.any():
+        at, first = drained_from[ended], passed[ended]
+        rest = plain[landed[ended]] - plain[first + 1]
+        f, u = _tried_again(jobs, way, (at, begins[ended], first), by_itself[ended], rest)
+        floor[ended] = before[ended] + f
+        waited = back[ended]
+        until[ended] = np.maximum(u, np.where(waited > 0, waited + f, 0))
     return floor, until
+
+
+def _ended_by_the_limit(
+    jobs: Jobs, way: Way, drained_from: Ints, first: Ints, by_itself: Bools
+) -> Bools:
+    """Is the first restore that waits ended, as it would go on for longer than a failover lets
+    it?
+    """
+    limit = max(way.restore_limit_us, way.drain_limit_us)
+    begins = jobs.begun_us[first]
+    ends = np.where(jobs.done_us[first] >= NEVER_US - 1, NO_WAY_US, begins + jobs.takes_us[first])
+    latest = np.maximum(drained_from + way.drain_limit_us, begins + way.restore_limit_us)
+    slow = way.slow.slowed(jobs.plain_us[first], drained_from) > limit
+    ended: Bools = np.where(by_itself, ends > latest, slow) & ~jobs.full[first]
+    return ended
+
+
+def _tried_again(
+    jobs: Jobs, way: Way, when: tuple[Ints, Ints, Ints], by_itself: Bools, rest_us: Ints
+) -> tuple[Ints, Ints]:
+    """What a drain takes from its beginning on if the first restore is ended by the limit, and the
+    instant at which it ends at the earliest. when: the drain begins, that restore began, its job.
+    It is tried again for no longer than the drain's limit; if it hangs again, the rest is left.
+    """
+    drained_from, begins, first = when
+    limit = max(way.restore_limit_us, way.drain_limit_us)
+    in_drain = np.where(by_itself, way.drain_limit_us, limit)
+    earliest = np.where(by_itself, begins + way.restore_limit_us, 0)
+    ends = np.maximum(drained_from + in_drain, earliest)
+    again = way.slow.slowed(jobs.plain_us[first], ends)
+    stands = again > way.drain_limit_us
+    more = np.where(stands, way.drain_limit_us, again + way.slow.slowed(rest_us, ends))
+    return in_drain + more, np.where(by_itself, earliest + more, 0)
 
 
 def _joined_pieces(found: Sequence[Falling]) -> Falling:

@@ -286,6 +286,8 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
         error = f"{failed[-1]['error_number']} {failed[-1]['error_text']}"
         return f"{spec.name} could not be brought online: {error}"
     phases = [r.values["phase"] for r in t.rows("seen.EnterPhase")]
+    if not phases and nothing_there(t):
+        return f"nothing was left from which {spec.name} could be restored: all of it is lost"
     if not phases:
         return "no failover had been begun when the run ended"
     if phases[-1] in ("abandoned", "watching"):

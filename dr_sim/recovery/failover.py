@@ -360,7 +360,7 @@ class Failover:
         broken = [
             name
             for name, db in self.databases.items()
-            if db.watch.stuck is not None or db.repair.policy
+            if db.watch.breaks_the_chain or db.repair.policy
         ]
         if e.operator not in self.config.operators:
             out.append(RefuseOrder(e.operator, "not authorised"))

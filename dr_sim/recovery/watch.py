@@ -35,7 +35,7 @@ from dr_sim.recovery.alerts import (
 from dr_sim.recovery.commands import AskPrimary, Command, SetAlarm, TakeBackup
 from dr_sim.recovery.files import BAD, CHECKING, LOG, LOST, VALID, File
 from dr_sim.recovery.limits import DAY_US, age_us, elapsed_us, limit_at_us
-from dr_sim.recovery.refusals import needs_somebody, passes_here
+from dr_sim.recovery.refusals import IN_USE_ERRORS, needs_somebody, passes_here
 from dr_sim.recovery.remake import danger_of
 from dr_sim.recovery.waiting import rebuild, strayed
 
@@ -161,6 +161,14 @@ class Watch:
             )
 
     # ---- what the chain waits for
+    @property
+    def breaks_the_chain(self) -> bool:
+        """Is what keeps it from going on more than readers? A failover disconnects these."""
+        if self.stuck is None:
+            return False
+        file = self.stuck.file
+        return file is None or not file.refused or file.error_number not in IN_USE_ERRORS
+
     def look(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
         """Find what keeps the chain from going on, now that something changed; arm the alarm for
         what comes next.

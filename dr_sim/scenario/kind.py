@@ -40,6 +40,7 @@ class Explains(enum.Enum):
     HELD_OPEN = "somebody reads a standby's database and so keeps restores out of it"
     RESTORES_OFF = "restores that are ordered are not begun"
     SLOW_RESTORE = "a restore takes longer"
+    UNDO = "a transaction is open, and is undone if its copy is promoted"
     LOSS = "the primary, or part of it, is lost"
     ORDER = "a person orders a failover"
     WRONG_TIME = "a clock shows a wrong time"

@@ -237,6 +237,19 @@ def test_a_standby_that_is_hours_behind_is_danger_though_all_its_files_have_land
     assert len(found.alerts) > 10
 
 
+def test_the_first_alert_about_a_standby_that_falls_behind_is_the_one_that_told() -> None:
+    """Replay stands from 60 min on: the log of 60 min is told of once it is older than 15 min. Danger
+    begins 45 min (danger.behind) after the last commit that was restored: so long back an alert may
+    be about it.
+    """
+    world = ran(STANDS % ("15 min", EVENTS["readers hold it open"]))
+    found = judge(world.journal, world.context.scenario)
+    (episode,) = found.episodes
+    assert episode.alert is found.alerts[0]
+    assert 75 * MIN < found.alerts[0].time_us < 76 * MIN
+    assert 99 * MIN < episode.onset_us < 101 * MIN
+
+
 def test_silence_about_it_is_a_miss() -> None:
     world = ran(STANDS % ("15 min", EVENTS["a restore hangs"]))
     found = judge(world.journal, world.context.scenario, of=[])

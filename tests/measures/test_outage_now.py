@@ -56,6 +56,16 @@ BACKLOGS = {
     "six databases, two workers": SIX + "replay: {workers: 2, delay: 2 h}\n",
     "the sites are far apart": BASE.replace("100 Mbit/s}", "100 Mbit/s, rtt: 3 s}"),
     "nothing lands": BASE + "events:\n  - {at: 70 min, link_outage: 1 h}\n",
+    "a transaction is open": BASE + "events:\n  - {at: 60 min, long_transaction: "
+        "{database: crm, log: 10 GB, over: 30 min, open_for: 90 min}}\n",
+    "PostgreSQL undoes nothing": POSTGRES + "events:\n  - {at: 60 min, long_transaction: "
+        "{database: crm, log: 10 GB, over: 30 min, open_for: 90 min}}\n",
+    "one restore hangs": BASE.replace("automatic", "automatic, restore_limit: 50 min")
+        + "events:\n  - {at: 64 min, slow_restore: {by: 100000, duration: 2 min}}\n",
+    "all restores hang": BASE.replace("automatic", "automatic, restore_limit: 50 min")
+        + "events:\n  - {at: 64 min, slow_restore: {by: 100000, duration: 12 h}}\n",
+    "restores hang for an hour": BASE.replace("automatic", "automatic, restore_limit: 30 min")
+        + "events:\n  - {at: 64 min, slow_restore: {by: 100000, duration: 1 h}}\n",
     "the restore job is off": BASE + "events:\n  - {at: 61 min, "
         "restore_job_off: {duration: 100 min}}\n",
     "the restore job is off to the end": BASE + "events:\n  - {at: 61 min, restore_job_off: {}}\n",
@@ -114,6 +124,22 @@ def test_without_a_copy_and_a_full_there_is_no_way_over() -> None:
     assert curve.at(100 * MINUTE) < 10 * MINUTE
 
 
+def test_what_was_wiped_with_the_standby_is_no_way_over() -> None:
+    """A full of 90 min lies there from about 119 min on. The secondary is lost with its files at 125
+    min and is back at 130: nothing can be promoted until a new full has landed. A copy that was
+    only dropped is restored from its files.
+    """
+    text = BASE.replace("full: none", "full: every 90 min").replace("4 h", "5 h")
+    lost = text + "events:\n  - {at: 125 min, lose_secondary: {duration: 5 min}}\n"
+    dropped = text + "events:\n  - {at: 125 min, operator_mistake: wipes the secondary}\n"
+    assert predicted(dropped)[0].at(128 * MINUTE) < 10 * MINUTE
+    curve, _ = predicted(lost)
+    assert curve.at(124 * MINUTE) < 10 * MINUTE
+    assert curve.at(128 * MINUTE) >= NO_WAY_US
+    assert measured(lost, 128 * MINUTE) is None
+    assert curve.at(280 * MINUTE) < 10 * MINUTE
+
+
 # ---- by hand
 def a_way(before_us: int, after_us: int, down: tuple[tuple[int, int], ...] = ()) -> Way:
     start, factor = np.zeros(1, np.int64), np.full(1, 1_000_000)
@@ -131,7 +157,14 @@ def a_life(*jobs: tuple[int, int, int], due: tuple[int, ...] = ()) -> Life:
         NEVER_US,
         True,
         Jobs(
-            landed, begun, done, takes, takes, np.array(due or [0] * len(jobs), np.int64) * SECOND
+            landed,
+            begun,
+            done,
+            takes,
+            takes,
+            np.array(due or [0] * len(jobs), np.int64) * SECOND,
+            np.zeros(len(jobs), np.bool_),
+            np.zeros(len(jobs), np.int64),
         ),
     )
 

@@ -228,6 +228,22 @@ def test_a_planned_failover_is_refused_while_the_chain_is_broken() -> None:
     assert phases(world) == []
 
 
+@pytest.mark.parametrize(("refusal", "goes_on"), [(3101, True), (5133, False)])
+def test_readers_do_not_break_the_chain_for_a_planned_failover(refusal: int, goes_on: bool) -> None:
+    """Logs are refused for a quarter of an hour. Readers are disconnected by the drain; where the
+    secondary is set up otherwise than what the log holds, the order is refused.
+    """
+    world = shipped(begun(FakeWorld(config())))
+    world.refusal, world.engine_refuses = refusal, 4
+    shipped(world)
+    assert world.redo < world.written
+    order(world, "anna", planned=True)
+    world.settle()
+    refused = [command for command in world.done if isinstance(command, c.RefuseOrder)]
+    assert bool(refused) is not goes_on
+    assert bool(phases(world)) is goes_on
+
+
 def test_planned_failover_that_cannot_fence_is_abandoned() -> None:
     world = shipped(begun(FakeWorld(config())))
     world.reachable = False
