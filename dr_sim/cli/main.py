@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim import __version__, bugs
+from dr_sim.cli import advise as cli_advise
 from dr_sim.cli import experiments as cli_experiments
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
@@ -40,6 +41,7 @@ _READS_SCENARIOS = (
     "compare",
     "sweep",
     "policies",
+    "advise",
     "compare-engines",
     "report",
 )
@@ -117,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_run(commands)
     cli_experiments.add_commands(commands)
+    cli_advise.add_advise(commands)
     _add_files(commands)
     _add_results(commands)
     _add_engines(commands)

@@ -88,6 +88,11 @@ def sweep_folder(scenario: Scenario, sweeps: Sequence[Sweep], root: Path = Path(
     return root / safe_name(scenario.name) / f"sweep-{name}"
 
 
+def advice_folder(scenario: Scenario, root: Path = Path("results")) -> Path:
+    """results/<scenario>/advice: what `dr-sim advise` has played, kept to go on from there."""
+    return root / safe_name(scenario.name) / "advice"
+
+
 def write_sweep(
     swept: Swept, measures: Sequence[str], told: Sequence[Told], folder: Path
 ) -> list[str]:

@@ -24,7 +24,7 @@ from dr_sim.scenario.model import Scenario
 KEY_FILE = "replications.json"
 BATCHES = "batches"
 # what changes no replication
-_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description")
+_NOT_THE_RUN = ("replications", "on_unknown", "sweep", "answer", "description", "prices")
 
 
 def key_of(scenario: Scenario) -> str:

@@ -28,7 +28,7 @@ from dr_sim.experiments.sweep_answer import Told, answers, in_order
 from dr_sim.loading import load_scenario
 from dr_sim.number_text import figures
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
-from dr_sim.scenario.model import Scenario, Sweep, SweepAnswer
+from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
 from dr_sim.scenario.sla import COUNTS, kind_of, split
 from dr_sim.units import SECOND_US, UnitError, clock
 
@@ -253,6 +253,7 @@ def _said(scenario: Scenario) -> str:
         sweep=(),
         answer=None,
         description="",
+        prices=Prices(),
     )
     return blake2b(repr(plain).encode()).hexdigest()
 

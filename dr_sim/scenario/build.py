@@ -227,6 +227,9 @@ def scenario(
         on_unknown=asked.on_unknown,
         sweep=asked.sweep,
         answer=asked.answer,
+        prices=model.Prices(
+            root.prices.link, root.prices.storage, root.prices.machine, root.prices.egress
+        ),
         resolved=resolved,
     )
 

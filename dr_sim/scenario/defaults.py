@@ -146,6 +146,11 @@ DEFAULTS: tuple[tuple[str, str, str], ...] = (
     ("monitor.backup_threshold", "60 min", "built-in SQL Server log shipping"),
     ("monitor.restore_threshold", "45 min", "built-in SQL Server log shipping"),
     ("monitor.repeat", "5 min", _LIMITS),
+    # ---- what changes cost, for `dr-sim advise` ----
+    ("prices.link", "none", "assumed: nobody has said"),
+    ("prices.storage", "none", "assumed: nobody has said"),
+    ("prices.machine", "none", "assumed: nobody has said"),
+    ("prices.egress", "none", "assumed: nobody has said"),
     ("danger.above", "15 min", "the recovery service's own limits: the age of a log"),
     (
         "danger.outage_above",

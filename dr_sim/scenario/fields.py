@@ -9,8 +9,10 @@ text, and the JSON Schema that editors complete with.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -256,6 +258,49 @@ AmountOrAll = Annotated[
     ),
 ]
 """Bytes; ALL: all that there is."""
+
+NO_PRICE = -1
+MOST_PRICE = 10**9
+
+
+def _parse_price(text: str) -> int:
+    if text.strip().lower() == NO_LIMIT:
+        return NO_PRICE
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,6})?", text.strip()):
+        raise units.UnitError(
+            f"{text[:40]!r} is no price; write a number with at most 6 decimals, as 0.023, or none"
+        )
+    found = int(Decimal(text.strip()) * units.PPM)
+    if found > MOST_PRICE * units.PPM:
+        raise units.UnitError(f"a price is at most {MOST_PRICE:,}")
+    return found
+
+
+def _format_price(value: int) -> str:
+    if value == NO_PRICE:
+        return NO_LIMIT
+    text = f"{Decimal(value) / units.PPM:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+Price = Annotated[
+    int,
+    BeforeValidator(
+        lambda value: value if isinstance(value, int) else from_text(_parse_price, value)
+    ),
+    Quantity("price", _format_price),
+    WithJsonSchema(
+        {
+            "description": "a price in whatever money you like, or none: not known",
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MOST_PRICE},
+                {"const": "none"},
+            ],
+            "examples": ["0.023", "none"],
+        }
+    ),
+]
+"""Millionths of the money's unit; NO_PRICE: not known."""
 
 Bandwidth = Annotated[
     int,

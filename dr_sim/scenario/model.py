@@ -383,6 +383,18 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What things cost, in millionths of the money's unit; -1: not known. link: of 1 Mbit/s a
+    month; storage: of 1 GB a month; machine: of one a month; egress: of 1 GB sent.
+    """
+
+    link: int = -1
+    storage: int = -1
+    machine: int = -1
+    egress: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     name: str
     description: str
@@ -427,6 +439,7 @@ class Scenario:
     on_unknown: str = "fail"  # or 'warn': what a check makes of a line that could not be judged
     sweep: tuple[Sweep, ...] = ()
     answer: SweepAnswer | None = None
+    prices: Prices = Prices()
     # as written back to results/, defaults filled in
     resolved: dict[str, Any] = field(default_factory=dict)
     steps: bool = False  # every fast path is off (--steps): the records are the same

@@ -27,6 +27,7 @@ from dr_sim.scenario.fields import (
     Period,
     PeriodOrAtOnce,
     Ppm,
+    Price,
     Reverify,
     Seed,
     Size,
@@ -313,6 +314,13 @@ class RecordedKeys(Section):
     )
 
 
+class PriceKeys(Section):
+    link: Price = about("of one Mbit/s of the link, a month")
+    storage: Price = about("of one GB of backups kept, a month")
+    machine: Price = about("of one more machine, a month")
+    egress: Price = about("of one GB sent over the link")
+
+
 class Root(Section):
     name: Name = about("the scenario's name")
     description: str = about("what it shows")
@@ -341,6 +349,7 @@ class Root(Section):
     change_windows: ChangeWindowKeys = about("when changes are made")
     recorded: RecordedKeys = about("conditions that were recorded elsewhere")
     directory: DirectoryKeys = about("accounts and computers that the service needs")
+    prices: PriceKeys = about("what things cost, for `dr-sim advise`")
 
 
 APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")

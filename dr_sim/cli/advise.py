@@ -1,0 +1,77 @@
+"""The face of `dr-sim advise`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dr_sim.bugs import EXIT_BUG
+from dr_sim.cli.experiments import add_executor, add_steps, count
+from dr_sim.files.output import show
+
+EPILOG = """exit codes: 0 the SLA is met as it is, or a set of changes meets it; 1 none of
+the sets that were tried surely meets it; 2 the input is wrong; 70 a run broke
+
+example: dr-sim advise scenarios/advice/narrow_link.yaml"""
+
+
+def add_advise(commands: Any) -> None:
+    """Add `dr-sim advise`."""
+    parser = commands.add_parser(
+        "advise",
+        help="what would help: tries the usual changes on the same luck",
+        description="Tries the usual changes (a wider link, priority to logs, more frequent "
+        "logs, more restore workers, staggered fulls, no delay, longer retention, automatic "
+        "failover) on the same luck, ranks them by what they do to each SLA line, and names the "
+        "smallest set that meets the SLA.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", type=Path)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one key"
+    )
+    parser.add_argument("--seed", type=int, help="in place of the scenario's own")
+    parser.add_argument(
+        "--replications",
+        type=count,
+        metavar="N",
+        help="runs of each set (default: as many as the scenario asks for at least)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the advice as JSON")
+    add_executor(parser)
+    add_steps(parser)
+    parser.set_defaults(command=_advise)
+
+
+def _advise(a: argparse.Namespace) -> int:
+    from dr_sim import api
+    from dr_sim.experiments.advise import Asked, advise
+    from dr_sim.experiments.files import advice_folder
+    from dr_sim.screen.advise import advice_text
+
+    base = api.load_scenario(a.scenario, a.set, a.seed)
+    runs = api.plan_of(base, a.replications).at_least
+    asked = Asked(a.scenario, tuple(a.set), a.seed, runs, a.steps)
+    folder = advice_folder(base)
+    began = time.monotonic()
+    try:
+        with api.shown_progress("advise") as progress, api.executor(a.workers, a.on) as playing:
+            found = advise(asked, playing, folder, progress)
+    except KeyboardInterrupt:
+        print(
+            f"what is finished is kept in {folder}; the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
+    if a.json:
+        show(json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        show(advice_text(found, time.monotonic() - began, str(a.scenario)))
+    if found.broken:
+        return EXIT_BUG
+    return 0 if found.base.met or found.smallest is not None else 1

@@ -1,0 +1,65 @@
+"""The screen of `dr-sim advise`. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dr_sim.experiments.advise import Advice, Tried, money_text
+from dr_sim.experiments.changes import cost_now
+from dr_sim.experiments.judge import LineVerdict
+from dr_sim.screen.distribution import shown_value_and_bound
+
+MOST_SETS = 8
+"""Sets of several changes that are shown: the best."""
+
+
+def advice_text(advice: Advice, seconds: float, scenario: str) -> str:
+    """Return the whole screen."""
+    runs = f"{advice.runs:,} run{'s' if advice.runs != 1 else ''} of each set"
+    head = f"ADVICE  {scenario}  seed {advice.scenario.seed}  {runs}  ({seconds:.1f} s)"
+    parts = [head, "", *_table(advice), ""]
+    now = cost_now(advice.scenario)
+    if now is not None:
+        parts.append(f"As it is, recovery costs {money_text(now)} a month.")
+    parts.append(advice.sentence)
+    parts += [f"BROKEN  {told}" for told in advice.broken]
+    return "\n".join(parts)
+
+
+def _table(advice: Advice) -> list[str]:
+    heads = [_line_head(v) for v in advice.base.verdicts]
+    rows = [["", *heads, "a month"], _row(advice.base, "as it is", "")]
+    rows += [_row(tried, tried.name, _cost(tried)) for tried in advice.alone]
+    rows += [_row(tried, tried.name, _cost(tried)) for tried in advice.together[:MOST_SETS]]
+    hidden = len(advice.together) - MOST_SETS
+    lines = _aligned(rows)
+    if hidden > 0:
+        lines.append(f"{hidden} more sets (--json has all)")
+    return lines
+
+
+def _line_head(verdict: LineVerdict) -> str:
+    _, bound = shown_value_and_bound(verdict)
+    return f"{verdict.line.id} {bound}"
+
+
+def _row(tried: Tried, name: str, cost: str) -> list[str]:
+    cells = []
+    for verdict in tried.verdicts:
+        value, _ = shown_value_and_bound(verdict)
+        cells.append(f"{verdict.outcome.name:<7} {value}")
+    return [name, *cells, cost]
+
+
+def _cost(tried: Tried) -> str:
+    if tried.cost is None:
+        return "?"
+    return f"+{money_text(tried.cost)}" if tried.cost else "+0"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

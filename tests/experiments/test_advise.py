@@ -1,0 +1,173 @@
+"""`dr-sim advise`: the usual changes on the same luck, and the smallest set that meets the SLA."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dr_sim import api
+from dr_sim.cli.main import main
+from dr_sim.errors import InputError
+from dr_sim.experiments.advise import Advice, Asked, advise, money_text
+from dr_sim.experiments.changes import cost_now, usual_changes
+from dr_sim.experiments.executor import open_executor
+from dr_sim.scenario import load_scenario
+from dr_sim.world.offered import offered
+
+NARROW = Path(__file__).parents[2] / "scenarios/advice/narrow_link.yaml"
+ALIKE = """\
+run_for: 4 h
+databases: {crm: {size: 1 GB, log_volume: 2 MB per 5 min, copies: 6}}
+link: {bandwidth: 200 Mbit/s, sharing: priority}
+failover: {mode: automatic}
+"""
+
+
+def asked(path: Path, *overrides: str) -> Advice:
+    playing = open_executor(1, None)
+    try:
+        return advise(Asked(path, overrides, None, 1), playing)
+    finally:
+        playing.close()
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Advice:
+    return asked(NARROW)
+
+
+def test_the_smallest_set_is_named(narrow: Advice) -> None:
+    """No change meets both lines alone; two pairs do, and the one that costs nothing is taken."""
+    assert not narrow.base.met
+    assert not any(tried.met for tried in narrow.alone)
+    assert narrow.smallest is not None
+    assert narrow.smallest.sets == ["link.sharing=priority", "failover.mode=automatic"]
+    assert "link.sharing=priority; failover.mode=automatic" in narrow.sentence
+    meeting = [tried for tried in narrow.together if tried.met]
+    assert len(meeting) == 2
+    assert sorted(tried.cost or 0 for tried in meeting) == [0, 300_000_000]
+
+
+def test_what_it_says_is_what_a_run_gives(narrow: Advice) -> None:
+    assert narrow.smallest is not None
+    run = api.run(load_scenario(NARROW, narrow.smallest.sets))
+    losses = [f["data_loss_us"] for f in run.summary["failovers"]]
+    told = {v.line.id: v.value for v in narrow.smallest.verdicts}
+    assert [told["rpo"]] == losses
+
+
+def test_what_is_met_needs_nothing() -> None:
+    found = asked(
+        NARROW, "link.sharing=priority", "failover.mode=automatic", "link.bandwidth=50 Mbit/s"
+    )
+    assert found.base.met
+    assert found.sentence == "The SLA is met as it is."
+    assert not found.together  # nothing is asked of pairs
+
+
+def test_none_of_them_meets_it_and_the_best_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hard.yaml"
+    path.write_text(ALIKE + "events: [{at: 1 h, lose: site}]\nsla: {outage: at most 1 s}\n")
+    found = asked(path)
+    assert found.smallest is None
+    assert found.sentence.startswith("None of ")
+    assert "leaves outage" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "",
+            [
+                "log backups twice as often",
+                "twice as many restore workers",
+                "backups kept twice as long",
+            ],
+        ),
+        (
+            "replay: {workers: 8, delay: 1 h}\n",
+            ["log backups twice as often", "no replay delay", "backups kept twice as long"],
+        ),
+    ],
+)
+def test_only_what_makes_a_difference_is_tried(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    path = tmp_path / "alike.yaml"
+    path.write_text(ALIKE + text)
+    changes = usual_changes(path, load_scenario(path))
+    assert [change.name for change in changes][1:] == expected
+    assert changes[0].sets == ("link.bandwidth=400 Mbit/s",)
+    for change in changes:
+        load_scenario(path, change.sets)  # --set takes each of them, copies of a database too
+
+
+def test_fulls_one_after_the_other() -> None:
+    """200 GB over 200 Mbit/s have the link for 8,000 s: two hours and a quarter."""
+    changes = {c.name: c for c in usual_changes(NARROW, load_scenario(NARROW))}
+    sets = changes["fulls one after the other"].sets
+    assert sets == ("databases.erp.full={at: weekly Sun 03:15, zone: UTC}",)
+    moved = load_scenario(NARROW, sets).databases[1].full
+    assert (moved.weekdays, moved.times_us) == ((6,), ((3 * 60 + 15) * 60_000_000,))
+
+
+def test_costs_by_hand() -> None:
+    """Link 200 x 1.5; a machine 300. Both databases send a full of 200 GB a week and 20 MB of log
+    each 5 minutes; incrementals hold 60 % of the log since the full: 24 times 3.456 GB days, over
+    six days. Both sides keep 72 h of it at 0.02 a GB, and each GB sent costs 0.05.
+    """
+    scenario = load_scenario(NARROW)
+    changes = {c.name: c for c in usual_changes(NARROW, scenario)}
+    assert changes["a link twice as wide"].cost == 300_000_000
+    now = cost_now(scenario)
+    assert now is not None
+    gb_a_day = offered(scenario).total / 8 / 1e9 * 86_400
+    by_hand = 300 + 300 + 0.02 * gb_a_day * 6 + 0.05 * gb_a_day * 365 / 12
+    assert now / 1e6 == pytest.approx(by_hand, rel=1e-6)
+    kept = changes["backups kept twice as long"].cost
+    assert kept is not None
+    assert kept / 1e6 == pytest.approx(0.02 * gb_a_day * 6, rel=1e-6)
+    unpriced = load_scenario(NARROW, ["prices.link=none"])
+    assert cost_now(unpriced) is None
+    assert usual_changes(NARROW, unpriced, ["prices.link=none"])[0].cost is None
+
+
+def test_money() -> None:
+    assert [money_text(x) for x in (0, 12_500_000, 99_994_000, 1_300_000_000)] == [
+        "0.00",
+        "12.50",
+        "99.99",
+        "1,300",
+    ]
+
+
+def test_an_sla_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    path.write_text(ALIKE)
+    with pytest.raises(InputError, match="has no sla"):
+        asked(path)
+
+
+@pytest.mark.parametrize("price", ["-1", "much", "1e5", "0.1234567", "99999999999"])
+def test_what_is_no_price(price: str) -> None:
+    with pytest.raises(InputError, match="price"):
+        load_scenario(NARROW, [f"prices.link={price}"])
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["advise", str(NARROW), "--workers", "1"]) == 0
+    screen = capsys.readouterr().out
+    assert "a link twice as wide" in screen
+    assert "The SLA would be met with priority to logs" in screen
+    assert main(["advise", str(NARROW), "--workers", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["smallest"]["set"] == ["link.sharing=priority", "failover.mode=automatic"]
+    assert found["cost_now"] == pytest.approx(758.4, abs=1)
