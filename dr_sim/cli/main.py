@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dr_sim import __version__, bugs
 from dr_sim.cli import advise as cli_advise
 from dr_sim.cli import experiments as cli_experiments
+from dr_sim.cli import library as cli_library
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
 from dr_sim.engines.sides import ENGINES, TIMINGS
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     _add_run(commands)
+    cli_library.add_commands(commands)
     cli_experiments.add_commands(commands)
     cli_advise.add_advise(commands)
     _add_files(commands)

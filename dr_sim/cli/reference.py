@@ -49,7 +49,7 @@ def _keys(a: argparse.Namespace) -> int:
     found = keys()
     wanted = [key for key in found if not a.key or _inside(key.path, a.key)]
     if not wanted:
-        raise _unknown(
+        raise unknown(
             "keys", a.key, sorted({part for key in found for part in _prefixes(key.path)})
         )
     for key in wanted:
@@ -78,7 +78,7 @@ def _key_text(key: Key, indent: str) -> str:
     lines = [head]
     for word, text in rows:
         if text:
-            lines += _wrapped(f"{indent}    {word:<9}" if word else f"{indent}    ", text)
+            lines += wrapped(f"{indent}    {word:<9}" if word else f"{indent}    ", text)
     return "\n".join(lines)
 
 
@@ -91,7 +91,8 @@ def default_text(key: Key) -> str:
     return key.source or "none: it may be left out"
 
 
-def _wrapped(head: str, text: str) -> list[str]:
+def wrapped(head: str, text: str) -> list[str]:
+    """Lines of a text behind a head, as wide as the terminal allows."""
     width = min(_WIDE, max(_NARROW, shutil.get_terminal_size((80, 24)).columns))
     return textwrap.wrap(
         text,
@@ -111,18 +112,18 @@ def _faults(a: argparse.Namespace) -> int:
         for kind in KINDS:
             lines = [
                 kind.name,
-                *_wrapped("    models  ", kind.models),
-                *_wrapped("    source  ", kind.source),
+                *wrapped("    models  ", kind.models),
+                *wrapped("    source  ", kind.source),
             ]
             show("\n".join(lines))
         return 0
     if a.name not in BY_NAME:
-        raise _unknown("faults", a.name, list(BY_NAME))
+        raise unknown("faults", a.name, list(BY_NAME))
     found = kind_reference(BY_NAME[a.name])
     out = [
         found.name,
-        *_wrapped("    models  ", found.models),
-        *_wrapped("    source  ", found.source),
+        *wrapped("    models  ", found.models),
+        *wrapped("    source  ", found.source),
     ]
     out += ["", "    keys"]
     out += [_key_text(key, "      ") for key in found.keys]
@@ -133,7 +134,8 @@ def _faults(a: argparse.Namespace) -> int:
     return 0
 
 
-def _unknown(command: str, name: str, known: list[str]) -> InputError:
+def unknown(command: str, name: str, known: list[str]) -> InputError:
+    """The error about a name that is not there, with the nearest one."""
     near = difflib.get_close_matches(name, known, 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else f"`dr-sim {command}` lists all of them"
     return InputError([Problem(f"dr-sim {command}", 0, 0, f"there is no {name[:60]!r}; {hint}")])

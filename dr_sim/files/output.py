@@ -114,8 +114,12 @@ def write_file(path: Path, make: Callable[[Path], None], *, tidy_first: bool = T
 
 def write_whole(path: Path, content: str | bytes, *, tidy_first: bool = True) -> None:
     """Write a file that appears whole or not at all. Raises OSError."""
-    data = content.encode() if isinstance(content, str) else content
+    data = _encoded(content)
     write_file(path, lambda made: _put(made, data), tidy_first=tidy_first)
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -153,7 +157,7 @@ def check_outputs(written: Iterable[Path | None], read: Iterable[Path]) -> None:
         check_place(path)
 
 
-def write_together(files: Mapping[Path, str]) -> None:
+def write_together(files: Mapping[Path, str | bytes]) -> None:
     """Write every file, or none: all are made beside their places first and then moved there, the
     last one last.
 
@@ -163,21 +167,21 @@ def write_together(files: Mapping[Path, str]) -> None:
     try:
         with ExitStack() as stack:
             made: list[tuple[Path, Path]] = []
-            for path, text in files.items():
+            for path, content in files.items():
                 if _is_stream(path):
                     continue
                 real = path.resolve()
                 real.parent.mkdir(parents=True, exist_ok=True)
                 check_place(path)
                 part = stack.enter_context(making(real.parent)) / real.name
-                part.write_text(text, encoding="utf-8")
+                _put(part, _encoded(content))
                 os.chmod(part, 0o644)
                 made.append((part, real))
             for part, real in made:
                 os.replace(part, real)
-        for path, text in files.items():
+        for path, content in files.items():
             if _is_stream(path):
-                write_whole(path, text)
+                write_whole(path, content)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError([Problem(str(path), 0, 0, f"cannot be written ({why})")]) from None
