@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
 def _new(a: argparse.Namespace) -> int:
     from dr_sim.files.output import write_together
     from dr_sim.library import new
-    from dr_sim.scenario.editor import SCHEMA_FILE, json_schema
+    from dr_sim.loading.editor import SCHEMA_FILE, json_schema
 
     known = new.template_names()
     if a.list:

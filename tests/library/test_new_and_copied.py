@@ -16,7 +16,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.library import library_files, library_scenarios, new
-from dr_sim.scenario import load_scenario, validate
+from dr_sim.loading import load_scenario, validate
 
 ROOT = Path(__file__).parents[2]
 
