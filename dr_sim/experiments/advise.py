@@ -23,8 +23,8 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
 from dr_sim.experiments.replicate import Progress
 from dr_sim.experiments.sweep import Point, Swept, play_sweep
+from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.scenario import load_scenario
 from dr_sim.scenario.model import Scenario, SlaLine
 
 MOST_TOGETHER = 3

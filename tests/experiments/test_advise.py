@@ -13,7 +13,7 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.advise import Advice, Asked, advise, money_text
 from dr_sim.experiments.changes import cost_now, usual_changes
 from dr_sim.experiments.executor import open_executor
-from dr_sim.scenario import load_scenario
+from dr_sim.loading import load_scenario
 from dr_sim.world.offered import offered
 
 NARROW = Path(__file__).parents[2] / "scenarios/advice/narrow_link.yaml"

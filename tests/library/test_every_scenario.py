@@ -18,9 +18,9 @@ from dr_sim.world.manager_config import manager_config
 
 from .runs import SCENARIOS, ran
 
-# checks/ are judged over many runs
+# checks/ are judged over many runs; advice/ miss what advise would mend
 PROMISING = sorted(
-    p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks"} & set(p.parts)
+    p for p in SCENARIOS.rglob("*.yaml") if not {"negative", "checks", "advice"} & set(p.parts)
 )
 RUNNING = sorted(p for p in SCENARIOS.rglob("*.yaml") if "bad_input" not in p.parts)
 
