@@ -299,7 +299,7 @@ def test_the_tests_of_restarts_catch(
 def crash_in_mid_restore(world: World) -> None:
     """The first restore that is under way from now on is killed."""
     if world.secondary._restoring:
-        world.hands.crash()
+        world.driver.crash()
     else:
         world.context.agenda.at(
             world.context.now_us + SECOND // 2, Class.FAULT, -1, crash_in_mid_restore, world

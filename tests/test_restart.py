@@ -118,9 +118,9 @@ def run(
         done.commands.append(command)
         return len(done.commands) - 1 == crash_before
 
-    done.world.hands.before_command = before
+    done.world.driver.hooks.before_command = before
     for at_us in crash_at:
-        done.world.context.agenda.at(at_us, Class.FAULT, -1, done.world.hands.crash)
+        done.world.context.agenda.at(at_us, Class.FAULT, -1, done.world.driver.crash)
     done.world.run()
     return done
 
@@ -312,8 +312,8 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
             assert any(abs(t - again) <= slack for again in raised.get(alert, [])), (
                 f"{alert} of {t} is not raised again"
             )
-    kept = crashed.world.hands.store.load()
-    for key, value in usual.world.hands.store.load().items():
+    kept = crashed.world.driver.store.load()
+    for key, value in usual.world.driver.store.load().items():
         if key.startswith("attempts/") and key in kept:
             assert int(value) <= int(kept[key]) <= int(value) + crashes
 
@@ -402,7 +402,7 @@ def test_over_a_store_on_disk_the_run_is_the_same_with_a_crash_and_without(
         with FileStore(tmp_path / name) as store:
             on_disk, in_memory = run(story, crash_at=at, store=store), run(story, crash_at=at)
             assert on_disk.journal.digest() == in_memory.journal.digest()
-            assert store.load() == in_memory.world.hands.store.load() != {}
+            assert store.load() == in_memory.world.driver.store.load() != {}
 
 
 # ---- in the middle of every operation
@@ -470,7 +470,7 @@ def test_crash_upon_crash(story: str) -> None:
     middle = (begin + end) // 2
     crashed = run(story, crash_at=(middle, middle + BACK_US + 300_000, (recover + recovered) // 2))
     check(story, crashed, 3)
-    assert crashed.world.hands.incarnation == 4
+    assert crashed.world.driver.incarnation == 4
 
 
 @pytest.mark.long

@@ -12,10 +12,10 @@ class DeadAlertChannel(Params):
 
 
 def happen(event: Occurrence, params: DeadAlertChannel) -> None:
-    hands = event.world.hands
+    people = event.world.hands.people
 
     def add(n: int) -> None:
-        hands.dead_channels += n
+        people.dead_channels += n
 
     event.for_a_time(params.duration, lambda: add(1), lambda: add(-1), "alerts reach nobody")
 

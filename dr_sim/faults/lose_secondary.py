@@ -15,19 +15,19 @@ class LoseSecondary(Params):
 
 def happen(event: Occurrence, params: LoseSecondary) -> None:
     world = event.world
-    hands = world.hands
+    driver = world.driver
 
     def lose() -> None:
-        hands.down += 1
-        hands.crash()
+        driver.down += 1
+        driver.crash()
         world.replication.stop()
         for index in range(len(world.primary.databases)):
             world.wipe_secondary(index, "secondary lost")
 
     def back() -> None:
-        hands.down -= 1
+        driver.down -= 1
         world.replication.resume()
-        hands.start()
+        driver.start()
 
     event.for_a_time(params.duration, lose, back, "secondary lost")
 

@@ -15,7 +15,7 @@ class ManagerCrash(Params):
 
 def happen(event: Occurrence, params: ManagerCrash) -> None:
     event.begins("recovery manager crashed")
-    event.world.hands.crash()
+    event.world.driver.crash()
     event.ends("recovery manager crashed")
 
 

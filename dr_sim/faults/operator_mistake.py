@@ -40,7 +40,7 @@ def happen(event: Occurrence, params: OperatorMistake) -> None:
         for db in hit:
             world.wipe_secondary(db.index, "wiped")
     else:
-        world.hands.order_failover(params.by, False)
+        world.hands.people.order_failover(params.by, False)
     event.ends(f"an operator {params.what}")
 
 

@@ -75,7 +75,7 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
     event.begins(f"failover ordered by {params.by}")
     world = event.world
     if params.stop_before is None:
-        world.hands.order_failover(params.by, params.planned)
+        world.hands.people.order_failover(params.by, params.planned)
     else:
         world.order_failover_to_point(params.by, params.database, params._stop_before_utc_us)
     event.ends(f"failover ordered by {params.by}")

@@ -20,7 +20,7 @@ class ReplicationStopped(Params):
 
 def happen(event: Occurrence, params: ReplicationStopped) -> None:
     world = event.world
-    hands = world.hands
+    people = world.hands.people
     stopped = True
 
     def resume() -> None:
@@ -31,12 +31,12 @@ def happen(event: Occurrence, params: ReplicationStopped) -> None:
             event.ends("replication stopped")
 
     def told() -> None:
-        hands.on_alert.remove(told)
+        people.on_alert.remove(told)
         world.later(event.law(params.resumed_in, "resumed"), resume)
 
     event.begins("replication stopped")
     world.replication.stop()
-    hands.on_alert.append(told)
+    people.on_alert.append(told)
     if params.at_latest is not None:
         world.later(event.law(params.at_latest, "looked"), resume)
 

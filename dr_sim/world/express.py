@@ -25,14 +25,16 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
+from dr_sim.machines import Machine
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
+from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
-from dr_sim.world.hands import Hands
+from dr_sim.world.driver import Driver
 from dr_sim.world.link import Link
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
@@ -98,6 +100,17 @@ class Left:
     site_us: list[int]
 
 
+def absorbing(machine: Machine | None) -> RecoveryManager | None:
+    """The machine, if it takes quiet logs in stretches. dr_sim's own does. Logic of a user's own
+    that is derived from it takes the steps, unless it says itself that what it changes is of no
+    concern to quiet logs (`absorbs_quiet_logs = True` in its own class).
+    """
+    cls = type(machine)
+    if cls is RecoveryManager or vars(cls).get("absorbs_quiet_logs") is True:
+        return machine if isinstance(machine, RecoveryManager) else None
+    return None
+
+
 class ExpressLane:
     """taken: how many logs took it."""
 
@@ -108,7 +121,7 @@ class ExpressLane:
         link: Link,
         replication: Replication,
         secondary: Secondary,
-        hands: Hands,
+        driver: Driver[Machine],
         promotion: Promotion,
         on_offer: list[Any],
     ) -> None:
@@ -128,11 +141,11 @@ class ExpressLane:
         self.link = link
         self.replication = replication
         self.secondary = secondary
-        self.hands = hands
+        self.driver = driver
         self.promotion = promotion
         self._on_offer = on_offer
         self.rows = QuietRows(context.journal, self._at.carries_base)
-        self.spot = SpotCheck(context, hands, self.rows)
+        self.spot = SpotCheck(context, driver, self.rows)
         self.taken = 0
 
     def take(self, db: PrimaryDatabase) -> int:
@@ -163,13 +176,13 @@ class ExpressLane:
     @property
     def open(self) -> bool:
         """Is nothing under way, planned or wrong between the two sides?"""
-        hands, context = self.hands, self.context
+        driver, context = self.driver, self.context
         return not (
-            hands.manager is None
+            absorbing(driver.machine) is None
             or self.spot.closed
             or self._on_offer
-            or hands.before_command is not None
-            or type(hands.store) is not MemoryStore
+            or driver.hooks.before_command is not None
+            or type(driver.store) is not MemoryStore
             or not self.secondary.idle
             or not self.replication.idle
             or not self.link.forward_up
@@ -192,7 +205,7 @@ class ExpressLane:
             or self.primary.log_space.full(db)
         ):
             return None
-        manager, database = self.hands.manager, db.spec.name
+        manager, database = absorbing(self.driver.machine), db.spec.name
         assert manager is not None
         position = fits(self._at, self._to, database, *self.primary.written(db))
         if position is None or not manager.quiet(database, *position):
@@ -218,7 +231,7 @@ class ExpressLane:
         if state is None:
             return None
         agenda = self.context.agenda
-        ahead, alarm_us = agenda.ahead(self.hands.alarms.get((db.spec.name, "window")))
+        ahead, alarm_us = agenda.ahead(self.driver.alarms.get((db.spec.name, "window")))
         return _Stretch(
             db,
             self.replay(db),
@@ -232,8 +245,9 @@ class ExpressLane:
         )
 
     def replay(self, db: PrimaryDatabase) -> DatabaseReplay:
-        assert self.hands.manager is not None
-        return self.hands.manager.databases[db.spec.name]
+        manager = absorbing(self.driver.machine)
+        assert manager is not None
+        return manager.databases[db.spec.name]
 
     def _lives(self, stretch: _Stretch, cut_us: int) -> Lives | None:
         """The logs from the one on that is cut then, if any. It ends before the first one in whose
@@ -343,7 +357,7 @@ class ExpressLane:
         )
         before, clock_key = f"attempts/{database}/", f"restored/{database}"
         keys = [before + name for name in names]
-        store = self.hands.store
+        store = self.driver.store
         assert isinstance(store, MemoryStore)
         store.save_all({**dict.fromkeys(keys, counter), clock_key: clocks[-1]})
         host_us, site_us = self._witness.shipped(
@@ -365,11 +379,9 @@ class ExpressLane:
         if self.primary.log_space.limit_bytes(db):
             self.primary.log_space.changed(db)
         if alarm_us >= 0:
-            hands, key = self.hands, (db.spec.name, "window")
-            hands.alarms[key].cancel()
-            hands.alarms[key] = self.context.agenda.at(
-                alarm_us, Class.ALARM, db.index, hands.alarm, *key
-            )
+            key = (db.spec.name, "window")
+            self.driver.alarms[key].cancel()
+            self.driver.put_alarm(key, alarm_us)
 
     def _ids(self, database: str, left: Left) -> dict[str, Iterable[int]]:
         """Columns of texts, which are interned in the order of the rows."""
@@ -409,7 +421,7 @@ class ExpressLane:
         fork, start, incarnation = (
             repeat(h.fork),
             repeat(self._start_utc_us),
-            repeat(self.hands.incarnation),
+            repeat(self.driver.incarnation),
         )
         columns = {
             **places.points,

@@ -18,7 +18,7 @@ from dr_sim.scenario.model import Database, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
-from dr_sim.world.hands import Hands
+from dr_sim.world.hands.people import PeopleHands
 from dr_sim.world.primary import Primary
 from dr_sim.world.secondary import Secondary
 
@@ -52,12 +52,12 @@ class Outside:
     """The alert job. Databases without any backup schedule are not watched."""
 
     def __init__(
-        self, context: Context, primary: Primary, secondary: Secondary, hands: Hands
+        self, context: Context, primary: Primary, secondary: Secondary, people: PeopleHands
     ) -> None:
         self._context = context
         self._primary = primary
         self._secondary = secondary
-        self._hands = hands
+        self._people = people
         self._monitors: dict[int, DatabaseMonitor] = {}
         self._entries: dict[int, tuple[int, Entry]] = {}  # when, and what stands on the agenda
 
@@ -114,7 +114,7 @@ class Outside:
         for alert in monitor.look(now, sight):
             values = (SOURCE, name, alert.event_id, alert.level, alert.minutes, "", alert.text)
             self._context.note("seen.MonitorAlert", index, *values)
-            self._hands.deliver(index)
+            self._people.deliver(index)
         if self._primary.stands(index) or not monitor.flows(now, sight):
             self._plan(index)
 

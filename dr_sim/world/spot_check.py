@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.machines import Machine
 from dr_sim.record.journal import SEEN_CLASS
 from dr_sim.recovery import events as e
 from dr_sim.recovery.absorb import QuietLog, Standing, standing, unlike, usual_answers
@@ -30,7 +31,8 @@ from dr_sim.recovery.commands import Command, Save
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.world import naming
 from dr_sim.world.context import Context
-from dr_sim.world.hands import Hands, entity_of
+from dr_sim.world.driver import Driver
+from dr_sim.world.hands import entity_of
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_rows import QuietRows
 
@@ -74,10 +76,10 @@ class DifferenceError(Exception):
 class SpotCheck:
     """closed: a difference was found. looked_at: how many logs were fed to fresh machines."""
 
-    def __init__(self, context: Context, hands: Hands, rows: QuietRows) -> None:
+    def __init__(self, context: Context, driver: Driver[Machine], rows: QuietRows) -> None:
         self._context = context
         self._journal = context.journal
-        self._hands = hands
+        self._driver = driver
         self._rows = rows
         self._draws = context.streams.of("", "spot check")
         self._stretches = 0
@@ -90,7 +92,7 @@ class SpotCheck:
     # ---- before: does the machine do what the lane can write?
     def usual(self, db: PrimaryDatabase, size_bytes: int, at_us: int) -> bool:
         """Does a fresh machine answer a log that is cut now as the lane would write it?"""
-        incarnation = self._hands.incarnation
+        incarnation = self._driver.incarnation
         if self._asked.get(db.index) == incarnation:
             return not self.closed
         self._asked[db.index] = incarnation
@@ -281,7 +283,7 @@ class SpotCheck:
         what = unlike(self._manager.databases[database], machine.databases[database], log)
         if what:
             raise DifferenceError(f"after log {log}: {what}")
-        store = self._hands.store
+        store = self._driver.store
         for key, value in saved.items():
             if store.get(key) != value:
                 raise DifferenceError(
@@ -294,7 +296,7 @@ class SpotCheck:
         """base_lsn: of the full that the copy carries."""
         start, incarnation, header = (
             self._context.scenario.start_utc_us,
-            self._hands.incarnation,
+            self._driver.incarnation,
             log.header,
         )
         database, name = header.database, log.name
@@ -324,7 +326,7 @@ class SpotCheck:
 
     def _alarm(self, db: PrimaryDatabase, at_us: int) -> e.Alarm:
         start = self._context.scenario.start_utc_us
-        return e.Alarm(at_us, start + at_us, self._hands.incarnation, db.spec.name, "window")
+        return e.Alarm(at_us, start + at_us, self._driver.incarnation, db.spec.name, "window")
 
     # ---- a difference
     def found(self, db: PrimaryDatabase, difference: str) -> None:
@@ -337,8 +339,8 @@ class SpotCheck:
 
     @property
     def _manager(self) -> RecoveryManager:
-        manager = self._hands.manager
-        assert manager is not None
+        manager = self._driver.machine
+        assert isinstance(manager, RecoveryManager)
         return manager
 
 

@@ -108,7 +108,7 @@ class WaveLane:
     # ---- who, and until when
     def _members(self, due: list[tuple[PrimaryDatabase, Entry]]) -> list[_Member]:
         """All of them, or nobody: who is not quiet takes the steps, and the others with it."""
-        alarms, members = self._lane.hands.alarms, []
+        alarms, members = self._lane.driver.alarms, []
         for db, entry in due:
             state = self._lane.quiet(db)
             if state is None:
@@ -372,10 +372,10 @@ class WaveLane:
         at_us: Ints,
     ) -> None:
         """The rows: columns of all logs, member after member."""
-        n, rows, hands, texts = (
+        n, rows, driver, texts = (
             len(waves),
             self._lane.rows,
-            self._lane.hands,
+            self._lane.driver,
             self._context.journal.texts,
         )
         host, site = (_flat([getattr(its, of) for its in left]) for of in ("host_us", "site_us"))
@@ -384,7 +384,7 @@ class WaveLane:
         h = [its.headers[0] for its in left]
         who = {
             "start": repeat(self._context.scenario.start_utc_us),
-            "incarnation": repeat(hands.incarnation),
+            "incarnation": repeat(driver.incarnation),
         }
         same = {
             "index": _each([m.db.index for m in members], n),

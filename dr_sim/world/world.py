@@ -8,9 +8,11 @@ from typing import Any
 from dr_sim.backups.model import Kind
 from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.sides import Sides, model_sides
+from dr_sim.machines import Machine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
+from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.model import Database, Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
@@ -20,9 +22,10 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
+from dr_sim.world.driver import Driver
 from dr_sim.world.express import ExpressLane
 from dr_sim.world.folder import folders_of
-from dr_sim.world.hands import Hands
+from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
@@ -114,29 +117,29 @@ class World:
             context, self.primary, remote, self.users, reach, fork + 1
         )
         self._heirs = heirs
-        self.hands = Hands(
-            context,
-            manager_config(scenario),
+        config = manager_config(scenario)
+        self.driver: Driver[Machine] = Driver(
+            place_of(context),
+            lambda incarnation, saved: RecoveryManager(config, incarnation, saved),
             store or MemoryStore(),
-            self.secondary,
-            remote,
-            promotion,
+            scenario.manager_restart_us,
         )
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
-        self.hands.heartbeats = self.heartbeats
-        self.hands.directory = Directory(context, self.link, self.primary)
+        self.directory = Directory(context, self.link, self.primary)
+        around = Surroundings(self.secondary, remote, promotion, self.heartbeats, self.directory)
+        self.hands = Hands(context, self.driver, around)
         self.primary.error_hook = self._primary_error
         self.primary.log_space.fallen = self._fallen
-        self.outside = Outside(context, self.primary, self.secondary, self.hands)
+        self.outside = Outside(context, self.primary, self.secondary, self.hands.people)
         self.primary.stepped_hook = self.outside.stir
-        self.hands.death_hook = self.outside.turn
+        self.driver.hooks.on_death.append(self.outside.turn)
         self.primary.finished_hook = self.secondary.full_hook = self.outside.turn
         self.express: ExpressLane | None = None
         self.waves: WaveLane | None = None
         if isinstance(sides.primary, ModelEngine):  # on real files nothing is taken as done
             self._open_lanes(promotion, express and scenario.replay.validate_hash)
         if express:
-            self.hands.pruning = Pruning(context, self.primary, self.secondary)
+            self.hands.prune_together(Pruning(context, self.primary, self.secondary))
 
     def _open_lanes(self, promotion: Promotion, used: bool) -> None:
         self.express = ExpressLane(
@@ -145,7 +148,7 @@ class World:
             self.link,
             self.replication,
             self.secondary,
-            self.hands,
+            self.driver,
             promotion,
             self.on_offer,
         )
@@ -173,7 +176,7 @@ class World:
         else:
             self._protect()
         self._happenings.start()
-        self.hands.directory.start()
+        self.directory.start()
         Recordings(self.context, self.link, self.secondary).start()
         self._daily(DAY_US)
         steps = 100 if progress is not None else 1
@@ -186,13 +189,13 @@ class World:
 
     def _alone(self) -> None:
         """There is no other side yet: nobody watches, and nothing is backed up or sent."""
-        self.hands.down += 1
+        self.driver.down += 1
         self.replication.stop()
         for db in self.primary.databases:
             self.primary.log_space.changed(db)
 
     def _no_longer_alone(self) -> None:
-        self.hands.down -= 1
+        self.driver.down -= 1
         self.replication.resume()
         self._protect()
 
@@ -205,7 +208,7 @@ class World:
             for db in self.primary.databases:
                 if not db.spec.seeded:
                     self.context.agenda.at(now, Class.JOB, db.index, self._seed_anew, db)
-        self.context.agenda.at(now, Class.ANSWER, -1, self.hands.start)
+        self.context.agenda.at(now, Class.ANSWER, -1, self.driver.start)
         if self.context.scenario.monitor.enabled:
             self.outside.start()
 
@@ -326,7 +329,7 @@ class World:
             self.heartbeats.server_up(db.spec.machine)
 
     def _primary_error(self, db: PrimaryDatabase, what: str, number: int, text: str) -> None:
-        self.hands.primary_error(db.spec.name, what, number, text)
+        self.hands.other_side.primary_error(db.spec.name, what, number, text)
 
     def wipe_secondary(self, database: int, why: str) -> None:
         """The secondary's copy of a database and all its files there are gone: its host is lost, or
@@ -366,15 +369,13 @@ class World:
                 commits = context.workloads[index].commits(stop_us)
                 context.note("truth.stop_ordered", index, operator, commits, stop_us)
                 context.witness.stop_ordered(index, commits)
-        self.hands.order_failover_to_point(operator, target or "", stop_before_utc_us)
+        self.hands.people.order_failover_to_point(operator, target or "", stop_before_utc_us)
 
     def _silent(self, machine: str, last_seen_us: int) -> None:
-        self.hands.tell(
-            HeartbeatLost(self.context.now_us, self.context.utc_us(), 0, machine, last_seen_us)
-        )
+        self.driver.tell_new(HeartbeatLost, machine, last_seen_us)
 
     def _heard(self, machine: str) -> None:
-        self.hands.tell(HeartbeatBack(self.context.now_us, self.context.utc_us(), 0, machine))
+        self.driver.tell_new(HeartbeatBack, machine)
 
 
 def _workload(database: Database, scenario: Scenario, heir: Heir | None) -> Workload:

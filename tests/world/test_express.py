@@ -53,7 +53,7 @@ def picture(thing: Any, above: tuple[int, ...] = ()) -> Any:
 
 def state_of(world: World) -> dict[str, Any]:
     """What the next log could depend on, but for the agenda."""
-    context, manager, replication = world.context, world.hands.manager, world.replication
+    context, manager, replication = world.context, world.driver.machine, world.replication
     files = {}
     for side in (context.primary_files, context.secondary_files):
         files[side is context.primary_files] = {path: side.read(path) for path in sorted(side.data)}
@@ -62,8 +62,8 @@ def state_of(world: World) -> dict[str, Any]:
         file.made = file.manifest
     return {
         "files": files,
-        "store": world.hands.store.load(),
-        "alarms": sorted(world.hands.alarms),
+        "store": world.driver.store.load(),
+        "alarms": sorted(world.driver.alarms),
         "manager": manager and picture(manager.databases),
         "failover": manager and (manager.failover.state, manager.ready),
         "witness": picture(context.witness._databases),

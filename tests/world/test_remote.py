@@ -14,7 +14,7 @@ MANUAL = "failover.mode=manual"
 
 
 def remote(built: World) -> Remote:
-    found = built.hands._remote
+    found = built.hands.other_side._remote
     assert isinstance(found, Remote)
     return found
 

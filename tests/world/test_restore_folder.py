@@ -272,7 +272,7 @@ def test_it_takes_room_beside_the_share_until_it_is_gone() -> None:
 
 # ---- crashes
 def crash(world: World) -> None:
-    world.hands.crash()
+    world.driver.crash()
 
 
 def test_a_crash_in_the_middle_of_a_copy_leaves_a_part_that_the_next_life_clears() -> None:

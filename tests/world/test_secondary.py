@@ -197,7 +197,7 @@ def test_a_log_whose_restore_is_killed_leaves_the_database_where_it_stood_and_is
 
     def crash(built: World) -> None:
         stood.append(built.context.secondary_engine.state("crm"))
-        built.hands.crash()
+        built.driver.crash()
         stood.append(built.context.secondary_engine.state("crm"))
 
     built = during(ONE, (*FAST, "secondary.restore_fixed=100 s"), (6 * MINUTE, crash))
@@ -219,8 +219,8 @@ def test_what_waited_for_a_worker_or_a_hash_dies_with_the_manager_and_is_asked_f
     built = during(
         TWO,
         sets,
-        (302 * SECOND, lambda b: b.hands.crash()),
-        (606 * SECOND, lambda b: b.hands.crash()),
+        (302 * SECOND, lambda b: b.driver.crash()),
+        (606 * SECOND, lambda b: b.driver.crash()),
     )
     assert violations(built.journal) == []
     for database in (0, 1):

@@ -246,8 +246,8 @@ def test_a_store_that_is_left_wrong_is_found(monkeypatch: Patch) -> None:
 def test_the_alarm_and_the_restore_are_among_what_is_asked() -> None:
     """What a fresh machine is asked before the first log is what the rows can say."""
     at = ran(ALONE)
-    assert at.hands.manager is not None
-    db = at.hands.manager.databases["crm"]
+    assert at.driver.machine is not None
+    db = at.driver.machine.databases["crm"]
     header = next(f.header for f in at.context.by_name[0].values() if f.kind is Kind.LOG)
     log = absorbing.QuietLog("crm_x", header, 1, 2, 3)
     commands = [c for answer in absorbing.usual_answers(db, log, 0) for c in answer]

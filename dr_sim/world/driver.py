@@ -1,0 +1,281 @@
+"""The life of one machine in the world: any machine (dr_sim/machines), whatever it decides about.
+
+Theory of operation. The driver builds a machine with the number of its life and with what is in its
+store, and carries out the commands that it gives: a save by the store, an alarm by the agenda, and
+every other by the hand that was named for its class. The commands of one event run in order. A save
+is durable before it is recorded and the next command starts. If the machine dies between two
+commands, or a save fails, the rest of the list is dropped and its alarms are gone; after a while a
+new machine resumes from the store.
+
+Answers carry the incarnation that asked. An answer that is known at once is told in the next round
+of the same instant, never in the middle of a list. A late answer, to an earlier life, is recorded
+as such and handed over all the same: the machine has to ignore it, and a machine that does not is
+to be found out.
+
+Nobody hears an event that happens while the machine is down. What must be said again then is kept
+by whoever says it (`on_start`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from dr_sim.machines import (
+    Alarm,
+    CancelAlarm,
+    Command,
+    Event,
+    Machine,
+    Save,
+    SaveAll,
+    SetAlarm,
+)
+from dr_sim.record.journal import pairs_text
+from dr_sim.stores import Store, StoreError
+from dr_sim.world.agenda import Agenda, Class, Entry
+
+MachineT = TypeVar("MachineT", bound=Machine)
+Hand = Callable[[Any], None]
+Several = Callable[[Sequence[Any], int], int]
+"""Carries out commands of a list from that place on, all at once, and records them; how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a machine runs, and how its life is recorded.
+
+    utc_us: what the wall clock there shows. entities: the entity that each name stands for, such as
+    a database's; of things with other names it is -1. entity_of: the entity that an event or
+    command is about. record(told, now_us, entity) and note(kind, now_us, entity, *values): write a
+    record, as Journal's do.
+    """
+
+    agenda: Agenda
+    utc_us: Callable[[], int]
+    entities: Mapping[str, int]
+    entity_of: Callable[[Any], int]
+    record: Callable[[Any, int, int], None]
+    note: Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class LifeRecords:
+    """The kinds of record that tell of a machine's life, by name (record/records.py)."""
+
+    up_and_down: str = "truth.manager"
+    commands_done: str = "truth.commands_done"
+    not_saved: str = "truth.store_write"
+    none_saved: str = "truth.store_write_all"
+    ignored: str = "seen.ignored"
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Who else takes part in a machine's life. on_start, on_death: called in order, after it has
+    resumed and after it has died. before_command: asked before each command; True kills the
+    machine there.
+    """
+
+    on_start: list[Callable[[], None]] = field(default_factory=list)
+    on_death: list[Callable[[], None]] = field(default_factory=list)
+    before_command: Callable[[Command], bool] | None = None
+
+
+class Driver(Generic[MachineT]):
+    """Gives one machine its life.
+
+    build: makes a machine from the number of its life and from what is stored. restart_us: how long
+    after its death a new one is started. hands: what carries out each class of command. together:
+    what may carry out several commands at once, by the class of the first; unset where commands are
+    watched.
+
+    down: reasons for the machine to stay down after a death. alarms: those that are set, by scope
+    and name.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        build: Callable[[int, dict[str, str]], MachineT],
+        store: Store,
+        restart_us: int,
+        records: LifeRecords | None = None,
+    ) -> None:
+        self.place = place
+        self.store = store
+        self.machine: MachineT | None = None
+        self.incarnation = 0
+        self.down = 0
+        self.alarms: dict[tuple[str, str], Entry] = {}
+        self.hooks = Hooks()
+        self.together: dict[type, Several] = {}
+        self._hands: dict[type, Hand] = {
+            SetAlarm: self._set_alarm,
+            CancelAlarm: self._cancel_alarm,
+        }
+        self._build = build
+        self._restart_us = restart_us
+        self._records = records or LifeRecords()
+        self._agenda = place.agenda
+        self._record = place.record
+        self._entity_of = place.entity_of
+
+    def give(self, hands: Mapping[type, Hand]) -> None:
+        """Add what carries out these classes of command."""
+        self._hands.update(hands)
+
+    # ---- life and death
+    def start(self) -> None:
+        """A new machine resumes from the store, unless one lives or something keeps it down."""
+        if self.down or self.machine is not None:
+            return
+        self.incarnation += 1
+        self.machine = self._build(self.incarnation, self.store.load())
+        self._note(self._records.up_and_down, self.incarnation, 1)
+        self._run(self.machine.resume())
+        for hook in self.hooks.on_start:
+            hook()
+
+    def crash(self) -> None:
+        """The machine dies now; it is started again after a while."""
+        if self.machine is None:
+            return
+        self.machine = None
+        self._note(self._records.up_and_down, self.incarnation, 0)
+        for entry in self.alarms.values():
+            entry.cancel()
+        self.alarms.clear()
+        for hook in self.hooks.on_death:
+            hook()
+        at = self._agenda.now_us + self._restart_us
+        self._agenda.at(at, Class.HOUSEKEEPING, -1, self.start)
+
+    # ---- telling
+    def tell(self, event: Event) -> None:
+        """Hand an event over now; nobody hears it while the machine is down."""
+        machine = self.machine
+        if machine is None:
+            return
+        now = self._agenda._now
+        entity = self._entity_of(event)
+        if event.incarnation and event.incarnation != self.incarnation:
+            name = type(event).__name__
+            self.place.note(self._records.ignored, now, entity, name, event.incarnation)
+        self._record(event, now, entity)
+        commands = machine.handle(event)
+        if commands:
+            self._run(commands)
+
+    def tell_new(self, make: Callable[..., Event], *args: Any) -> None:
+        """Tell make(mono, utc, 0, *args) now: something that nobody asked for."""
+        self._tell(0, make, args)
+
+    def answer(self, incarnation: int, make: Callable[..., Event], *args: Any) -> None:
+        """Tell make(mono, utc, incarnation, *args) now: an answer to what that life asked."""
+        self._tell(incarnation, make, args)
+
+    def soon(self, make: Callable[..., Event], *args: Any) -> None:
+        """Answer a command of this life in the next round of this instant."""
+        self.answer_after(0, self.incarnation, make, *args)
+
+    def answer_after(
+        self, delay_us: int, incarnation: int, make: Callable[..., Event], *args: Any
+    ) -> None:
+        """Answer what that life asked after a while, in the next round of this instant at the
+        earliest.
+        """
+        entity = -1
+        if args and isinstance(args[0], str):
+            entity = self.place.entities.get(args[0], -1)
+        self._agenda.at(
+            self._agenda._now + delay_us, Class.ANSWER, entity, self._tell, incarnation, make, args
+        )
+
+    def _tell(self, incarnation: int, make: Callable[..., Event], args: tuple[Any, ...]) -> None:
+        self.tell(make(self._agenda._now, self.place.utc_us(), incarnation, *args))
+
+    # ---- carrying out
+    def _run(self, commands: Sequence[Any]) -> None:
+        hands, record, entity_of = self._hands, self._record, self._entity_of
+        now: int = self._agenda._now
+        before = self.hooks.before_command
+        done = 0  # those before it have been carried out
+        for number, command in enumerate(commands):
+            if number < done:
+                continue
+            if before is not None and before(command):
+                self._die(number, len(commands))
+                return
+            cls = command.__class__
+            if cls is Save or cls is SaveAll:
+                if not self._saved(command):
+                    self._die(number, len(commands))
+                    return
+                record(command, now, -1)
+                continue
+            if cls in self.together and before is None:
+                done = number + self.together[cls](commands, number)
+                if done > number:
+                    continue
+            record(command, now, entity_of(command))
+            hands[cls](command)
+
+    def _saved(self, command: Save | SaveAll) -> bool:
+        """Save it; False: that failed, and is recorded."""
+        store = self.store
+        try:
+            if isinstance(command, Save):
+                store.save(command.key, command.value)
+            else:
+                store.save_all(dict(command.entries))
+        except StoreError:
+            self._note_not_saved(command)
+            return False
+        return True
+
+    def _note_not_saved(self, command: Save | SaveAll) -> None:
+        """The store says that it failed; the record says whether it is there all the same."""
+        if isinstance(command, Save):
+            there = self.store.get(command.key) == command.value
+            self._note(self._records.not_saved, command.key, command.value, int(there))
+            return
+        there = all(self.store.get(key) == value for key, value in command.entries)
+        self._note(self._records.none_saved, pairs_text(command.entries), int(there))
+
+    def _die(self, done: int, of: int) -> None:
+        """The machine dies when so many of these commands have been carried out."""
+        self._note(self._records.commands_done, done, of)
+        self.crash()
+
+    # ---- alarms
+    def _set_alarm(self, command: SetAlarm) -> None:
+        key = (command.scope, command.what)
+        old = self.alarms.get(key)
+        if old is not None:
+            old.cancel()
+        self.put_alarm(key, max(command.at_mono_us, self._agenda._now))
+
+    def put_alarm(self, key: tuple[str, str], at_us: int) -> None:
+        """Put the alarm of (scope, name) on the agenda."""
+        entity = self.place.entities.get(key[0], -1)
+        self.alarms[key] = self._agenda.at(at_us, Class.ALARM, entity, self._ring, *key)
+
+    def _cancel_alarm(self, command: CancelAlarm) -> None:
+        old = self.alarms.pop((command.scope, command.what), None)
+        if old is not None:
+            old.cancel()
+
+    def _ring(self, scope: str, what: str) -> None:
+        del self.alarms[scope, what]
+        machine = self.machine
+        assert machine is not None, "alarms end with the machine"
+        now = self._agenda._now
+        event = Alarm(now, self.place.utc_us(), self.incarnation, scope, what)
+        self._record(event, now, self.place.entities.get(scope, -1))
+        self._run(machine.handle(event))
+
+    # ---- records
+    def _note(self, kind: str, *values: int | str) -> None:
+        self.place.note(kind, self._agenda._now, -1, *values)

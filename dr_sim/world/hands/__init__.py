@@ -1,0 +1,10 @@
+"""What carries out the recovery manager's commands in the world, by topic, and tells it what came
+of them. Its life is the driver's (world/driver.py).
+"""
+
+from __future__ import annotations
+
+from dr_sim.world.hands.hands import Hands, Surroundings
+from dr_sim.world.hands.place import entity_of, place_of
+
+__all__ = ["Hands", "Surroundings", "entity_of", "place_of"]

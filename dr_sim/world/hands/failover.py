@@ -1,0 +1,61 @@
+"""What a failover does: it fences the old primary and turns to the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.machines import Machine
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.world.directory import Directory
+from dr_sim.world.driver import Driver
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.secondary import Secondary
+
+
+class FailoverHands:
+    """table: a hand for each class of command."""
+
+    def __init__(
+        self,
+        driver: Driver[Machine],
+        secondary: Secondary,
+        promotion: Promotion,
+        directory: Directory,
+    ) -> None:
+        self._driver = driver
+        self._secondary = secondary
+        self._promotion = promotion
+        self._directory = directory
+        self.table: dict[type, Callable[[Any], None]] = {
+            c.EnterPhase: self._enter_phase,
+            c.Fence: self._fence,
+            c.Provision: self._provision,
+            c.Redirect: self._redirect,
+        }
+
+    def _enter_phase(self, command: c.EnterPhase) -> None:
+        """Phases are read from the journal. From the drain on a failover restores by its own
+        script.
+        """
+        self._promotion.reach.phase(command.phase)
+        if command.phase in ("draining", "abandoned"):
+            self._secondary.by_hand(command.phase == "draining")
+
+    def _fence(self, command: c.Fence) -> None:
+        delay_us, reason = self._promotion.fence(command.planned)
+        life = self._driver.incarnation
+        if reason:
+            self._driver.answer_after(delay_us, life, e.FenceFailed, reason)
+        else:
+            self._driver.answer_after(delay_us, life, e.Fenced)
+
+    def _provision(self, command: c.Provision) -> None:
+        takes_us, entries = self._directory.provision()
+        life = self._driver.incarnation
+        self._driver.answer_after(takes_us, life, e.Provisioned, entries)
+
+    def _redirect(self, command: c.Redirect) -> None:
+        life = self._driver.incarnation
+        self._promotion.redirect(lambda: self._driver.answer(life, e.Redirected))

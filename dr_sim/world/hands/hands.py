@@ -1,0 +1,77 @@
+"""All hands of the recovery manager together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dr_sim.machines import Machine
+from dr_sim.recovery.commands import Delete
+from dr_sim.stores import MemoryStore
+from dr_sim.world.context import Context
+from dr_sim.world.directory import Directory
+from dr_sim.world.driver import Driver
+from dr_sim.world.hands.failover import FailoverHands
+from dr_sim.world.hands.other_side import OtherSideHands
+from dr_sim.world.hands.people import PeopleHands
+from dr_sim.world.hands.standby import StandbyHands
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.promotion import Promotion
+from dr_sim.world.pruning import Pruning
+from dr_sim.world.remote import Remote
+from dr_sim.world.secondary import Secondary
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the hands reach: the standby's side, the other side, and who hears of a failover."""
+
+    secondary: Secondary
+    remote: Remote
+    promotion: Promotion
+    heartbeats: Heartbeats
+    directory: Directory
+
+
+class Hands:
+    """They are given to the driver, one for each class of command.
+
+    standby: files and the engine here. people: alerts, the operator and orders.
+    """
+
+    def __init__(self, context: Context, driver: Driver[Machine], around: Surroundings) -> None:
+        self._context = context
+        self._driver = driver
+        self._promotion = around.promotion
+        self.standby = StandbyHands(
+            context, driver, around.secondary, around.promotion, around.heartbeats
+        )
+        self.other_side = OtherSideHands(context, driver, around.remote, around.promotion.reach)
+        self.people = PeopleHands(context, driver)
+        failover = FailoverHands(driver, around.secondary, around.promotion, around.directory)
+        for part in (self.standby, self.other_side, self.people, failover):
+            driver.give(part.table)
+        driver.hooks.on_death.append(around.secondary.abort_all)
+        self.pruning: Pruning | None = None
+
+    def prune_together(self, pruning: Pruning) -> None:
+        """From now on deletes that come one after the other are carried out at once."""
+        self.pruning = pruning
+        self._driver.together[Delete] = self._prune
+
+    def _prune(self, commands: Sequence[Any], first: int) -> int:
+        """Deletes and Saves from that one on, carried out at once: how many."""
+        store = self._driver.store
+        assert self.pruning is not None
+        if not isinstance(store, MemoryStore):
+            return 0
+        index = self._driver.place.entities[commands[first].database]
+        return self.pruning.at_secondary(commands, first, index, store)
+
+    def attempts_in_store(self, database: str, name: str) -> int:
+        """The read counter of a file, as it is stored."""
+        return int(self._driver.store.get(f"attempts/{database}/{name}") or 0)
+
+    def is_promoted(self, index: int) -> bool:
+        return self._promotion.is_promoted(index)

@@ -1,0 +1,100 @@
+"""What goes to people and comes from them: alerts, the operator's page, and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from dr_sim.machines import Event, Machine
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.units import HOUR_US
+from dr_sim.world.agenda import Class
+from dr_sim.world.context import Context
+from dr_sim.world.driver import Driver
+
+
+class PeopleHands:
+    """table: a hand for each class of command. dead_channels: reasons for alerts and pages to reach
+    nobody. on_alert: who acts once an alert is delivered.
+    """
+
+    def __init__(self, context: Context, driver: Driver[Machine]) -> None:
+        self._context = context
+        self._driver = driver
+        self._index = driver.place.entities
+        self.dead_channels = 0
+        self.on_alert: list[Callable[[], None]] = []
+        # the hour of the last page to the operator, how many came before it in that hour
+        self._pages = (-1, 0)
+        self._page_open = 0  # the incarnation that has paged and awaits the operator's answer
+        self._orders: list[Callable[[], None]] = []  # those that nobody was there to take
+        driver.hooks.on_start.append(self._order_again)
+        self.table: dict[type, Callable[[Any], None]] = {
+            c.RaiseAlert: self._alert,
+            c.PageOperator: self._page,
+            c.RefuseOrder: _recorded_only,
+        }
+
+    # ---- alerts and pages
+    def _alert(self, command: c.RaiseAlert) -> None:
+        """The record is all there is to it, but somebody may act on what he is told."""
+        self.deliver(self._index.get(command.database, -1))
+
+    def deliver(self, database: int) -> None:
+        """An alert about that database (-1: the service) has been raised, by the manager or by the
+        monitor.
+        """
+        if self.dead_channels:
+            self._context.note("truth.alert_lost", database)
+            return
+        for act in list(self.on_alert):
+            act()
+
+    def _page(self, command: c.PageOperator) -> None:
+        driver = self._driver
+        if self.dead_channels or self._page_open == driver.incarnation:
+            return  # it reaches nobody, or is read by one who is on his way already
+        self._page_open = driver.incarnation
+        failover = self._context.scenario.failover
+        # a draw named by the hour and, if it is not the first in it, the number of the page: one on
+        # another day shifts none
+        hour = self._context.now_us // HOUR_US
+        self._pages = (hour, self._pages[1] + 1 if self._pages[0] == hour else 0)
+        lane = f"again {self._pages[1]}" if self._pages[1] else ""
+        draws = self._context.streams.of("operator", "answers in", lane)
+        delay_us = draws.law(hour, failover.answers_in)
+        who = (failover.on_duty, failover.approves)
+        driver.answer_after(delay_us, driver.incarnation, self._operator_answered, *who)
+
+    def _operator_answered(self, mono_us: int, utc_us: int, incarnation: int, *what: Any) -> Event:
+        self._page_open = 0
+        return e.OperatorAnswered(mono_us, utc_us, incarnation, *what)
+
+    # ---- orders
+    def order_failover(self, operator: str, planned: bool) -> None:
+        """Who gives an order gives it again when the recovery manager is back, should it be down or
+        die of it.
+        """
+        self._driver.tell_new(e.FailoverOrdered, operator, planned)
+        if self._driver.machine is None:
+            self._orders.append(partial(self.order_failover, operator, planned))
+
+    def order_failover_to_point(self, operator: str, target: str, stop_before_utc_us: int) -> None:
+        """As order_failover, unplanned; replay stops before an instant. target: the database, or ''
+        for all.
+        """
+        what = (operator, target, stop_before_utc_us)
+        self._driver.tell_new(e.FailoverOrderedToPoint, *what)
+        if self._driver.machine is None:
+            self._orders.append(partial(self.order_failover_to_point, *what))
+
+    def _order_again(self) -> None:
+        orders, self._orders = self._orders, []
+        for order in orders:
+            self._context.agenda.at(self._context.now_us, Class.ANSWER, -1, order)
+
+
+def _recorded_only(command: c.Command) -> None:
+    """The record is all there is to it: refusals are read from the journal."""

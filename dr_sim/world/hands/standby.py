@@ -1,0 +1,209 @@
+"""What is done at the standby: its files, its engine, and a look at both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.machines import Machine, TakeInventory
+from dr_sim.recovery import commands as c
+from dr_sim.recovery import events as e
+from dr_sim.world.agenda import Class
+from dr_sim.world.backup_file import BackupFile
+from dr_sim.world.context import Context
+from dr_sim.world.driver import Driver
+from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.primary_database import FIRST_LSN
+from dr_sim.world.promotion import Online, Promotion
+from dr_sim.world.pruning import RETENTION
+from dr_sim.world.secondary import Secondary, StopAt, Work
+
+_NOT_THERE = (60005, "The file is not in the share.")
+
+
+class StandbyHands:
+    """table: a hand for each class of command."""
+
+    def __init__(
+        self,
+        context: Context,
+        driver: Driver[Machine],
+        secondary: Secondary,
+        promotion: Promotion,
+        heartbeats: Heartbeats,
+    ) -> None:
+        self._context = context
+        self._driver = driver
+        self._secondary = secondary
+        self._promotion = promotion
+        self._heartbeats = heartbeats
+        self._index = driver.place.entities
+        secondary.landed_hook = self._landed
+        self.table: dict[type, Callable[[Any], None]] = {
+            TakeInventory: self._take_inventory,
+            c.Validate: self._validate,
+            c.RenameWorkingCopy: self._rename_copy,
+            c.ClearRestoreFolder: self._clear_copies,
+            c.Delete: self._delete,
+            c.Restore: self._restore,
+            c.RestoreUntil: self._restore_until,
+            c.EndRestore: self._end_restore,
+            c.Recover: self._recover,
+            c.Drop: self._drop,
+            c.Disconnect: self._disconnect,
+            c.AdmitReaders: self._admit,
+        }
+
+    # ---- files
+    def file(self, command: Any) -> BackupFile | None:
+        """The file that a command names."""
+        return self._context.by_name[self._index[command.database]].get(command.name)
+
+    def _landed(self, file: BackupFile) -> None:
+        now, utc = self._context.agenda._now, self._context.utc_us()
+        size_bytes, modified_utc_us = file.content.properties
+        self._driver.tell(
+            e.Landed(now, utc, 0, file.database_name, file.name, modified_utc_us, size_bytes)
+        )
+
+    def _validate(self, command: c.Validate) -> None:
+        file = self.file(command)
+        if file is None:
+            self._driver.soon(
+                e.ValidationFailed, command.database, command.name, "missing", *_NOT_THERE
+            )
+            return
+        self._secondary.validate(file, self._driver.incarnation, self._validated)
+
+    def _validated(
+        self, work: Work, outcome: str, header: BackupHeader | None, number: int, text: str
+    ) -> None:
+        file = work.file
+        now, utc = self._context.agenda._now, self._context.utc_us()
+        who = (now, utc, work.incarnation, file.database_name, file.name)
+        if header is None:
+            self._driver.tell(e.ValidationFailed(*who, outcome, number, text))
+        else:
+            self._driver.tell(e.Validated(*who, header))
+
+    def _rename_copy(self, command: c.RenameWorkingCopy) -> None:
+        file = self.file(command)
+        if file is not None:
+            self._secondary.restore_folder.rename(file, command.attempts)
+
+    def _clear_copies(self, command: c.ClearRestoreFolder) -> None:
+        self._secondary.restore_folder.clear()
+
+    def _delete(self, command: c.Delete) -> None:
+        file = self.file(command)
+        if file is not None:
+            self._secondary.delete(file, RETENTION)
+
+    # ---- restores
+    def _restore(self, command: c.Restore) -> None:
+        file = self.file(command)
+        if file is None:
+            self._not_there(command)
+            return
+        self._secondary.restore(file, command.replace, self._driver.incarnation, self._restored)
+
+    def _restore_until(self, command: c.RestoreUntil) -> None:
+        """The instant is by the primary's clock, as in the log itself; the engine stops at a place
+        in the log.
+        """
+        context = self._context
+        file = self.file(command)
+        if file is None:
+            self._not_there(command)
+            return
+        at_us = context.first_stamped_us(command.stop_before_utc_us)
+        commits, written = context.workloads[file.database].written(at_us)
+        stop = StopAt(commits, written + FIRST_LSN, at_us)
+        self._secondary.restore(file, False, self._driver.incarnation, self._restored, stop)
+
+    def _not_there(self, command: c.Restore | c.RestoreUntil) -> None:
+        number, text = _NOT_THERE
+        self._driver.soon(e.RestoreFailed, command.database, command.name, number, False, text)
+
+    def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
+        context, file, tell = self._context, work.file, self._driver.tell
+        now = context.agenda._now
+        who = (now, context.utc_us(), work.incarnation, file.database_name, file.name)
+        if state is not None:
+            self._promotion.restored(work.content, work.stop)
+            tell(e.Restored(*who, state.fork, state.redo_lsn, state.differential_base_lsn))
+        elif work.lacks is not None:
+            tell(e.NoRoom(*who, number, *work.lacks, text))
+        else:
+            there = context.secondary_engine.state(file.database_name)
+            lost = not (there.exists and there.restoring)
+            tell(e.RestoreFailed(*who, number, lost, text))
+
+    def _end_restore(self, command: c.EndRestore) -> None:
+        index = self._index[command.database]
+        begun_us = self._secondary.end_restore(index, command.begun_before_mono_us)
+        if begun_us is not None:
+            self._driver.soon(e.RestoreGoesOn, command.database, command.name, begun_us)
+
+    def _drop(self, command: c.Drop) -> None:
+        self._secondary.drop(self._index[command.database], "dropped to make room")
+
+    # ---- bringing a database online
+    def _recover(self, command: c.Recover) -> None:
+        context, index = self._context, self._index[command.database]
+        context.witness.recovery_begins(index)
+        outcome: Online | None = None
+        took_us: int | None = None
+        if context.clock.measured:
+            outcome, took_us = context.clock.time(lambda: self._bring_online(index))
+            context.clock.note(context.now_us, index, -1, "recover", took_us)
+        at = context.now_us + (took_us or self._promotion.recover_us(index))
+        life = self._driver.incarnation
+        context.agenda.at(at, Class.DISK, index, self._recovered, command.database, life, outcome)
+
+    def _recovered(self, database: str, incarnation: int, outcome: Online | None) -> None:
+        index = self._index[database]
+        in_use = self._secondary.in_use(index)
+        if in_use is not None and outcome is None:
+            outcome = (in_use.number, in_use.text, 0, 0)
+        number, text, fork, lsn = self._promotion.recover(
+            index, outcome or self._bring_online(index)
+        )
+        if number:
+            self._driver.answer(incarnation, e.RecoverFailed, database, number, text)
+        else:
+            self._driver.answer(incarnation, e.Recovered, database, fork, lsn)
+
+    def _bring_online(self, index: int) -> Online:
+        error = self._secondary.unusable.get(index)
+        if error is None:
+            return self._promotion.bring_online(index)
+        return error.number, error.text, 0, 0
+
+    # ---- readers
+    def _disconnect(self, command: c.Disconnect) -> None:
+        self._secondary.disconnect(self._index[command.database])
+
+    def _admit(self, command: c.AdmitReaders) -> None:
+        self._secondary.admit(self._index[command.database])
+
+    # ---- a look at what is there
+    def _take_inventory(self, command: TakeInventory) -> None:
+        context = self._context
+        databases, files = {}, {}
+        for i, d in enumerate(context.scenario.databases):
+            state = context.secondary_engine.state(d.name)
+            databases[d.name] = {
+                "fork": state.fork,
+                "redo_lsn": state.redo_lsn,
+                "differential_base_lsn": state.differential_base_lsn,
+                "restoring": state.restoring,
+                "exists": state.exists,
+            }
+            there = [f for f in context.by_name[i].values() if f.at_secondary]
+            there.sort(key=lambda f: f.number)
+            files[d.name] = [[f.name, *reversed(f.content.properties)] for f in there]
+        silent = json.dumps(self._heartbeats.silent)
+        self._driver.soon(e.Inventory, json.dumps(databases), json.dumps(files), silent)
