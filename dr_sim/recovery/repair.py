@@ -322,7 +322,12 @@ class Repair:
                 self._end(out)
                 return
         if self.policy == BRIDGE and file.name == self.name and not self._bridges(file.header):
-            self._switch(mono_us, utc_us, out)
+            if self._by_plan(mono_us, self._goal())[0] is None:
+                self._switch(mono_us, utc_us, out)
+            else:  # its base is not the copy's, but lies here: no backup has to be sent
+                self.policy = SKIP_AHEAD
+                self._save(out)
+                self.pursue(mono_us, utc_us, out)
 
     def _bridges(self, header: BackupHeader) -> bool:
         return header.last_lsn >= self._goal() and applies(header, self.db.state) is Fit.APPLIES

@@ -275,3 +275,22 @@ def test_a_rebuild_that_gets_on_is_not_said_to_stand(tmp_path: Path) -> None:
     result = happens(tmp_path, broken, slow)
     assert 18 not in {event_id for _, event_id, _, _ in alerts(result)}
     assert result.summary["alerts"]["false"] == 0
+
+
+# ---- a hole, by PostgreSQL's rules
+def test_a_backup_on_a_base_that_lies_here_gets_past_a_hole_without_a_new_base(
+    tmp_path: Path,
+) -> None:
+    """The standby began with another base than Tuesday's. At 10:20:01 (15 min after what is missing
+    was cut) a backup on top of Tuesday's base is asked for; both are restored from the landing
+    folder: 50 GB at 356 MB/s and the backup take two and a half minutes. No base is sent.
+    """
+    result = happens(
+        tmp_path,
+        '{at: "Tue 10:04", missing_file: {database: crm, kind: log, where: primary}}',
+        more="engine: {imitates: postgres}\n",
+    )
+    asked = [row.values["kind"] for row in rows(result, "seen.TakeBackup")]
+    assert asked == [Kind.INCREMENTAL]
+    assert 21 * MINUTE < peak_us(result) < 22 * MINUTE
+    assert result.summary["replay_lag"]["max_us"] < 26 * MINUTE

@@ -11,6 +11,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 LOG_1 = "crm_2026_09_01_00_05_00_log_000"
@@ -759,10 +760,24 @@ def test_bridge_whose_base_does_not_fit_waits_for_a_full_if_that_is_the_other_wa
     assert world.redo == world.log_start
 
 
-def unbridgeable(**changes: object) -> FakeWorld:
+def test_bridge_whose_base_is_not_the_copys_but_lies_here_sends_no_full() -> None:
+    """The full before the hole and the incremental beyond it are restored instead."""
+    world = unbridgeable(full_lands=True)
+    taken = [x.kind for x in world.done if isinstance(x, c.TakeBackup)]
+    asked = [kind for kind in taken if kind != Kind.LOG]
+    assert asked == [Kind.INCREMENTAL]
+    whole = [(x.replace, kind_of(x.name)) for x in world.done if isinstance(x, c.Restore)]
+    assert (True, FULL) in whole and (False, INCREMENTAL) in whole
+    ship(world)
+    assert world.redo == world.log_start
+
+
+def unbridgeable(*, full_lands: bool = False, **changes: object) -> FakeWorld:
     world = new(**changes)
     ship(world)
     world.backup(Kind.FULL)  # a new base, which the secondary learns of only by logs that it lacks
+    if full_lands:
+        world.land_all()
     world.on_way.clear()
     lose(world)
     ship(world, 2)
