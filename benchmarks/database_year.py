@@ -83,7 +83,7 @@ def dr_sim(scenario: Scenario, express: bool) -> int:
 
 
 def cpu_s(run: Callable[[], int]) -> float:
-    """As dr_sim.runs.results does it: without the collector of cycles, which neither side needs."""
+    """As dr_sim.runs.run does it: without the collector of cycles, which neither side needs."""
     gc.collect()
     gc.disable()
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 
 REAL = Path(__file__).parents[1] / "scenarios/real"
 WANTED_S = {"sqlite-two-weeks": 120.0, "postgres-week": 300.0}

@@ -24,12 +24,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from dr_sim import api
 from dr_sim.experiments import executor as executors
+from dr_sim.experiments import until
 from dr_sim.experiments.executor import Executor, Processes
 from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample, pack, take
+from dr_sim.experiments.sample import Sample, pack
 from dr_sim.experiments.store import Store
+from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import start
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Scenario
@@ -44,7 +45,8 @@ faults: {link_outage: {rate: 1 per day, duration: {p50: 12.8 min, p95: 117 min}}
 """
 PLAIN = """\
 import sys
-from dr_sim.experiments.sample import Sample, take
+from dr_sim.experiments.sample import Sample
+from dr_sim.experiments.take import take
 from dr_sim.loading import load_scenario
 scenario = load_scenario(sys.argv[1])
 for line in sys.stdin:
@@ -166,7 +168,7 @@ def _dask(stack: ExitStack) -> Executor:
         )
     )
     return stack.enter_context(
-        api.executor(on=cluster.scheduler_address.replace("tcp://", "dask://"))
+        until.executor(on=cluster.scheduler_address.replace("tcp://", "dask://"))
     )
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import REPORT_FILE, run, write_results
+from dr_sim.results.run_folder import REPORT_FILE, write_results
+from dr_sim.runs.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES, MOST_MS = 6_000_000, 2000.0

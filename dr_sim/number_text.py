@@ -8,7 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dr_sim.units import MINUTE_US, PPM, SECOND_US, clock, format_ppm
+from dr_sim.units import (
+    MINUTE_US,
+    PPM,
+    SECOND_US,
+    clock,
+    format_ppm,
+    parse_bandwidth,
+    parse_duration,
+    parse_ppm,
+    parse_size,
+)
 
 MOST_FIGURES = 15  # more than a float holds would be made up
 
@@ -115,3 +125,28 @@ def _size(size_bytes: float, most: int) -> str:
             break
         value /= 1000
     return f"{figures(value, most)} {unit}"
+
+
+# ---- texts that are numbers
+_READ = (parse_duration, parse_bandwidth, parse_size, parse_ppm)
+
+
+def numbers(values: Sequence[str]) -> list[float]:
+    """Return the values where all are numbers, or all quantities of one kind ('500 Mbit/s',
+    '1 Gbit/s'; 'every 5 min'); empty if not.
+    """
+    texts = [value.strip().removeprefix("every ") for value in values]
+    for read in (lambda text: float(text.replace(",", "")), *_READ):
+        try:
+            return [float(read(text)) for text in texts]
+        except ValueError:
+            continue
+    return []
+
+
+def in_order(values: list[str]) -> list[str]:
+    """Return them from the smallest to the largest where they are numbers of one kind, else as they
+    stand.
+    """
+    sizes = dict(zip(values, numbers(values), strict=False))
+    return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values

@@ -84,12 +84,12 @@ class ScenarioFile(pytest.File):
 
     def played(self) -> Distribution:
         if self._found is None:
-            from dr_sim import api
+            from dr_sim.experiments import until
             from dr_sim.experiments.replicate import Course
 
-            plan = api.plan_of(self.scenario, self.config.getoption("--dr-sim-replications"))
-            with api.executor(self.config.getoption("--dr-sim-workers")) as playing:
-                self._found = api.replicate_until(
+            plan = until.plan_of(self.scenario, self.config.getoption("--dr-sim-replications"))
+            with until.executor(self.config.getoption("--dr-sim-workers")) as playing:
+                self._found = until.replicate_until(
                     Course(self.scenario), plan, playing, until_judged=True
                 )
         return self._found
@@ -159,7 +159,7 @@ class SlaItem(pytest.Item):
 
 
 def _told(verdict: LineVerdict) -> str:
-    from dr_sim.screen.distribution import line_text
+    from dr_sim.experiments.words import line_text
 
     return line_text(verdict).strip()
 
@@ -191,9 +191,9 @@ def _dr_sim_executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """Worker processes, started once a session when the first replications are long enough to want
     them.
     """
-    from dr_sim import api
+    from dr_sim.experiments import until
 
-    with api.executor(request.config.getoption("--dr-sim-workers")) as playing:
+    with until.executor(request.config.getoption("--dr-sim-workers")) as playing:
         yield playing
 
 
@@ -204,10 +204,10 @@ def dr_sim_replicate(_dr_sim_executor: Executor) -> Callable[..., Distribution]:
     """
 
     def replicate(scenario: Scenario, n: int | None = None) -> Distribution:
-        from dr_sim import api
+        from dr_sim.experiments import until
         from dr_sim.experiments.replicate import Course
 
-        return api.replicate_until(Course(scenario), api.plan_of(scenario, n), _dr_sim_executor)
+        return until.replicate_until(Course(scenario), until.plan_of(scenario, n), _dr_sim_executor)
 
     return replicate
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dr_sim.cli import main as cli
+from dr_sim.experiments import assumptions
+from dr_sim.experiments.assumptions import Examined, scaled
 from dr_sim.loading import load_scenario
-from dr_sim.report import assumptions
-from dr_sim.report.assumptions import Examined, scaled
 
 SCENARIO = """\
 run_for: 80 min

@@ -15,9 +15,9 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
-from dr_sim.runs import results
+from dr_sim.results import run_folder
 from dr_sim.runs.legs import Leg, first_leg, next_leg
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Outages, Recorded
 from dr_sim.streams import Streams
 from dr_sim.units import HOUR_US, SECOND_US
@@ -297,7 +297,7 @@ def test_verify_and_explain_reach_into_every_leg(
 ) -> None:
     # pictures have tests of their own
     for name in ("timeline_svg", "exposure_svg", "write_report"):
-        monkeypatch.setattr(results, name, lambda *a: None)
+        monkeypatch.setattr(run_folder, name, lambda *a: None)
     path, folder = written(tmp_path, "24 h", events=FAILBACK, log="every 5 min"), tmp_path / "r"
     assert cli.main(["run", str(path), "--out", str(folder)]) == 0
     assert cli.main(["verify", str(folder)]) == 0

@@ -24,7 +24,7 @@ from benchmarks.report import (
     times,
 )
 from dr_sim.experiments.distribution import Distribution
-from dr_sim.experiments.sample import take
+from dr_sim.experiments.take import take
 from dr_sim.figures.views import views_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
@@ -33,7 +33,8 @@ from dr_sim.record.journal import Journal
 from dr_sim.report import _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
-from dr_sim.runs.results import REPORT_FILE, full_summary, run, verdict_json, write_results
+from dr_sim.results.run_folder import REPORT_FILE, full_summary, verdict_json, write_results
+from dr_sim.runs.run import run
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
 from tests.library.runs import ran

@@ -19,7 +19,8 @@ from dr_sim.backups.target import ASSUMED_FIXED_US, ASSUMED_RATE_BYTES_S
 from dr_sim.cli.main import main
 from dr_sim.importers.plan_sources import Forks, sources_in
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import read_results, run, write_results
+from dr_sim.results.run_folder import read_results, write_results
+from dr_sim.runs.run import run
 from dr_sim.scenario.defaults import DEFAULTS
 from dr_sim.units import format_disk_rate, format_duration
 

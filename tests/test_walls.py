@@ -8,7 +8,9 @@ import ast
 import dataclasses
 import pickle
 import re
+import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,109 @@ def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.Monkey
     (room / "c.py").write_text("import time\nx = 1\n")
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     assert reached_from("dr_sim/recovery")["time"].endswith("c.py")
+
+
+# ---- rooms import each other in one direction
+UNTIL_ONE_WORLD = {("world", "runs"), ("measures", "runs")}
+"""A run is still a chain of worlds (runs/legs.py), which its measures and its player know."""
+
+
+def room_of(name: str) -> str:
+    """The folder under dr_sim/ that a module lies in; a module beside them is a room of its own."""
+    return name.split(".")[1] if "." in name else name
+
+
+def rooms() -> dict[str, dict[str, str]]:
+    """Room -> the rooms that it imports, anywhere in it and for types too, each with one place."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted((ROOT / "dr_sim").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        mine = found.setdefault(room_of(name), {})
+        for other in sorted(imports_of(path)):
+            if not other.startswith("dr_sim.") or room_of(other) == room_of(name):
+                continue
+            mine.setdefault(room_of(other), f"{path.relative_to(ROOT)} imports {other}")
+    return found
+
+
+def circle(graph: dict[str, dict[str, str]]) -> list[str]:
+    """The imports of one circle between rooms, [] if there is none."""
+    done: set[str] = set()
+
+    def walk(room: str, way: list[str]) -> list[str]:
+        if room in way:
+            steps = [*way[way.index(room) :], room]
+            return [graph[a][b] for a, b in pairwise(steps)]
+        if room in done:
+            return []
+        for other in graph.get(room, ()):
+            if found := walk(other, [*way, room]):
+                return found
+        done.add(room)
+        return []
+
+    return next((found for room in graph if (found := walk(room, []))), [])
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    graph = rooms()
+    assert len(graph) > 20
+    for room, other in UNTIL_ONE_WORLD:
+        graph[room].pop(other, None)
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from dr_sim.screen import run",
+        "def f():\n    from dr_sim.screen import run",
+        "if TYPE_CHECKING:\n    import dr_sim.screen.run",
+    ],
+)
+def test_a_circle_that_is_planted_is_found(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three rooms, the last of which imports the first one."""
+    files = {
+        "screen/run.py": "from dr_sim.measures import sums\n",
+        "measures/sums.py": "from dr_sim.record import rows\n",
+        "record/rows.py": f"{line}\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "dr_sim" / name
+        path.parent.mkdir(parents=True)
+        (path.parent / "__init__.py").write_text("")
+        path.write_text(text)
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    found = circle(rooms())
+    assert len(found) == 3 and any(text.startswith("dr_sim/record/rows.py") for text in found)
+
+
+# ---- what is measured and shown loads no simulator
+LOADED = """
+import importlib, pkgutil, sys
+import dr_sim
+for room in sys.argv[1:]:
+    package = importlib.import_module("dr_sim." + room)
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+print("simpy" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("room", "loaded"), [("measures", "False"), ("world", "True")])
+def test_measures_load_no_simulator(room: str, loaded: str) -> None:
+    command = [sys.executable, "-c", LOADED, room]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
+
+
+def test_what_is_shown_reaches_no_simulator() -> None:
+    for room in ("dr_sim/measures", "dr_sim/figures", "dr_sim/screen", "dr_sim/record"):
+        reached = reached_from(room)
+        assert "dr_sim.measures.tables" in reached or room == "dr_sim/record"
+        assert "simpy" not in reached, f"{reached.get('simpy')} imports it, reached from {room}"
 
 
 # ---- what decides knows no fault

@@ -23,7 +23,7 @@ from dr_sim.calibrate.calibration import Measured, measure
 from dr_sim.errors import InputError, Problem
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Journal
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from dr_sim.scenario.model import Scenario
 
 WORSE_THAN = 0.15

@@ -50,17 +50,18 @@ def add_advise(commands: Any) -> None:
 
 def _advise(a: argparse.Namespace) -> int:
     from dr_sim import api
+    from dr_sim.experiments import until
     from dr_sim.experiments.advise import Asked, advise
-    from dr_sim.experiments.files import advice_folder
+    from dr_sim.results.many_folder import advice_folder
     from dr_sim.screen.advise import advice_text
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
-    runs = api.plan_of(base, a.replications).at_least
+    runs = until.plan_of(base, a.replications).at_least
     asked = Asked(a.scenario, tuple(a.set), a.seed, runs, a.steps)
     folder = advice_folder(base)
     began = time.monotonic()
     try:
-        with api.shown_progress("advise") as progress, api.executor(a.workers, a.on) as playing:
+        with api.shown_progress("advise") as progress, until.executor(a.workers, a.on) as playing:
             found = advise(asked, playing, folder, progress)
     except KeyboardInterrupt:
         print(

@@ -75,9 +75,10 @@ def wants_replications(a: argparse.Namespace, scenario: Scenario) -> bool:
 
 def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim import api
-    from dr_sim.experiments.files import folder_of, write_distribution
+    from dr_sim.experiments import until
     from dr_sim.experiments.replicate import Course
     from dr_sim.experiments.store import Store
+    from dr_sim.results.many_folder import folder_of, write_distribution
     from dr_sim.screen.distribution import screen
     from dr_sim.screen.run import in_colour
 
@@ -87,12 +88,12 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     with (
         kept(course, folder),
         api.shown_progress(scenario.name) as progress,
-        api.executor(a.workers, a.on) as playing,
+        until.executor(a.workers, a.on) as playing,
     ):
-        found = api.replicate_until(
-            course, api.plan_of(scenario, a.replications), playing, progress
+        found = until.replicate_until(
+            course, until.plan_of(scenario, a.replications), playing, progress
         )
-    api.some_of(found)
+    until.some_of(found)
     write_distribution(found, folder)
     if a.json:
         show(json.dumps(found.summary(), indent=1, ensure_ascii=False))
@@ -268,7 +269,7 @@ def tolerance(text: str) -> tolerances.Tolerance:
 
 def _check(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.experiments import baseline, report
+    from dr_sim.experiments import baseline, report, until
     from dr_sim.experiments.check import check, load_all
     from dr_sim.files.output import check_outputs, write_together
 
@@ -281,7 +282,7 @@ def _check(a: argparse.Namespace) -> int:
         [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
     )
     began = time.monotonic()
-    with api.shown_progress("check") as progress, api.executor(a.workers, a.on) as playing:
+    with api.shown_progress("check") as progress, until.executor(a.workers, a.on) as playing:
         found = check(
             loaded,
             playing,
@@ -302,15 +303,14 @@ def _check(a: argparse.Namespace) -> int:
 
 
 def _baseline(a: argparse.Namespace) -> int:
-    from dr_sim import api
-    from dr_sim.experiments import baseline
+    from dr_sim.experiments import baseline, until
     from dr_sim.experiments.check import load_all
     from dr_sim.files.output import check_outputs
 
     loaded = load_all(a.paths)
     check_outputs([a.out], [path for path, _ in loaded])
-    with api.executor(a.workers, a.on) as playing:
-        numbers = [api.plan_of(s, a.replications).at_least for _, s in loaded]
+    with until.executor(a.workers, a.on) as playing:
+        numbers = [until.plan_of(s, a.replications).at_least for _, s in loaded]
         told = baseline.make(loaded, numbers, playing, a.out)
     for line in told:
         print(f"note: {line}", file=sys.stderr)
@@ -347,10 +347,10 @@ def _compare(a: argparse.Namespace) -> int:
 
 def _sweep(a: argparse.Namespace) -> int:
     from dr_sim import api
-    from dr_sim.experiments import sweep
-    from dr_sim.experiments.files import sweep_folder, write_sweep
+    from dr_sim.experiments import sweep, until
     from dr_sim.experiments.sweep_answer import answers
     from dr_sim.experiments.sweep_answer import text as answer_text
+    from dr_sim.results.many_folder import sweep_folder, write_sweep
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
     sweeps = sweep.vary(a.vary) or base.sweep
@@ -366,12 +366,12 @@ def _sweep(a: argparse.Namespace) -> int:
         replace(p, scenario=replace(p.scenario, steps=a.steps))
         for p in sweep.points_of(a.scenario, sweeps, a.set, a.seed)
     ]
-    n = api.plan_of(base, a.replications).at_most
+    n = until.plan_of(base, a.replications).at_most
     folder = a.out or sweep_folder(base, sweeps)
     try:
         with (
             api.shown_progress(f"{len(points)} points") as progress,
-            api.executor(a.workers, a.on) as playing,
+            until.executor(a.workers, a.on) as playing,
         ):
             found = sweep.play_sweep(points, n, playing, folder / "points", progress)
     except KeyboardInterrupt:

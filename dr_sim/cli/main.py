@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import __version__, bugs
+from dr_sim import bugs
 from dr_sim.cli import advise as cli_advise
 from dr_sim.cli import experiments as cli_experiments
 from dr_sim.cli import library as cli_library
@@ -24,6 +24,7 @@ from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.files.output import mute, printable, show
 from dr_sim.files.reading import outside_allowed
+from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
@@ -115,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"dr-sim {__version__}")
+    parser.add_argument("--version", action="version", version=f"dr-sim {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     _add_run(commands)
@@ -298,7 +299,8 @@ def _add_lists(commands: Any) -> None:
 
 def _run(a: argparse.Namespace) -> int:
     from dr_sim.loading import load_scenario
-    from dr_sim.runs import results as runs
+    from dr_sim.results import run_folder as runs
+    from dr_sim.runs.run import run
     from dr_sim.screen.progress import progress_bar
     from dr_sim.screen.run import in_colour, screen
 
@@ -313,7 +315,7 @@ def _run(a: argparse.Namespace) -> int:
     runs.check_target(a.out or parent / "1", replaced=a.out is not None)
     _warn_of_overload(scenario)
     with progress_bar(scenario.name) as (progress, seconds):
-        result = runs.run(scenario, progress)
+        result = run(scenario, progress)
         took = seconds()
     if a.out is None:
         folder = runs.write_next_results(result, parent)
@@ -360,22 +362,26 @@ def _schema(a: argparse.Namespace) -> int:
 
 
 def _explain(a: argparse.Namespace) -> int:
-    from dr_sim.screen.explain import alerts_of, explain
+    from dr_sim.results.run_folder import read_results
+    from dr_sim.screen.explain import Wanted, alerts_of, explain
 
+    run = read_results(a.results).whole
     if a.alerts:
-        show(alerts_of(a.results, a.database))
+        show(alerts_of(run, a.database))
         return 0
-    asked = {"failover": a.failover, "at": a.at, "alert": a.alert, "lag": a.lag}
-    show(explain(a.results, **asked, database=a.database, stretches=a.stretches))
+    wanted = Wanted(
+        a.failover, a.at, a.alert, a.lag, a.database, a.stretches, source=str(a.results)
+    )
+    show(explain(run, wanted))
     return 0
 
 
 def _report(a: argparse.Namespace) -> int:
+    from dr_sim.experiments.assumptions import examine
     from dr_sim.figures.views import views_of
     from dr_sim.files.output import write_together
     from dr_sim.report import report_html
-    from dr_sim.report.assumptions import examine
-    from dr_sim.runs.results import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+    from dr_sim.results.run_folder import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
     from dr_sim.screen.progress import progress_bar
 
     stored, summary = read_results(a.results), read_summary(a.results)
@@ -404,7 +410,7 @@ def _report(a: argparse.Namespace) -> int:
 
 def _verify(a: argparse.Namespace) -> int:
     from dr_sim.record.verify import verify
-    from dr_sim.runs.results import journal_name, read_results
+    from dr_sim.results.run_folder import journal_name, read_results
     from dr_sim.world.manager_config import manager_config
 
     stored = read_results(a.results, journals_as_written=False)

@@ -19,7 +19,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dr_sim import __version__
 from dr_sim.bugs import BrokenReplicationError
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.estimates import has_luck
@@ -41,6 +40,7 @@ from dr_sim.measures.tenants import asked_of
 from dr_sim.scenario.bounds import SEED
 from dr_sim.scenario.experiment import MOST_RUNS
 from dr_sim.scenario.model import Scenario
+from dr_sim.version import VERSION
 
 LEAST = 2  # of which it is seen whether there is luck in a scenario
 _COLUMNS = (
@@ -120,7 +120,7 @@ def make(
     courses = [Course(s) for _, s in loaded]
     play_all(courses, [max(LEAST, n) for n in numbers], playing)
     rows: list[tuple[Any, ...]] = []
-    about: dict[str, Any] = {"dr-sim": __version__, "scenarios": {}}
+    about: dict[str, Any] = {"dr-sim": VERSION, "scenarios": {}}
     asked = 0
     for (file, scenario), course, n in zip(loaded, courses, numbers, strict=True):
         samples = course.first(max(LEAST, n))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
-from dr_sim import api
 from dr_sim.bugs import EXIT_BUG, broken_by
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.baseline import Baseline, Change, changes
@@ -23,6 +22,7 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import LineVerdict
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.tolerance import DEFAULT, Tolerance
+from dr_sim.experiments.until import plan_of, replicate_until
 from dr_sim.files.reading import read_regular
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import EXIT_SILENT, EXIT_VIOLATION, Outcome
@@ -178,7 +178,7 @@ def check(
     ends = None if budget_us is None else began + budget_us / 1e6
     judged = [(p, s) for p, s in loaded if s.sla or (against is not None and against.has(p))]
     courses = {p: Course(s) for p, s in judged}
-    plans = {p: api.plan_of(s, n) for p, s in judged}
+    plans = {p: plan_of(s, n) for p, s in judged}
     lines = sum(len(s.sla) for _, s in judged)
     play_all(list(courses.values()), [plans[p].at_least for p, _ in judged], playing, progress)
     share = (time.monotonic() - began) / max(1, len(judged))
@@ -214,7 +214,7 @@ def _judged(
     scenario's result, and no other's.
     """
     try:
-        found = api.replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
+        found = replicate_until(course, plan, playing, progress, until_judged=True, lines=lines)
         found.verdict  # noqa: B018 - judged here, where an error concerns this scenario alone
     except DrSimError:
         raise

@@ -21,7 +21,8 @@ from typing import Any, Protocol
 from dr_sim.bugs import Broken, BrokenReplicationError, broken_by
 from dr_sim.errors import DrSimError
 from dr_sim.experiments.batches import Batches, Job, Part
-from dr_sim.experiments.sample import Sample, pack, take
+from dr_sim.experiments.sample import Sample, pack
+from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import receive, send, start
 from dr_sim.scenario.model import Scenario
 

@@ -13,7 +13,7 @@ from dr_sim.errors import DrSimError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
 from dr_sim.measures.incumbent import judge_incumbent
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from dr_sim.units import clock
 
 HEADS = (

@@ -11,10 +11,10 @@ from xml.etree import ElementTree as Xml
 from dr_sim.experiments.baseline import Change
 from dr_sim.experiments.check import Check, Checked, broken, place
 from dr_sim.experiments.judge import LineVerdict
+from dr_sim.experiments.words import line_text, shown_value_and_bound
 from dr_sim.files.output import printable
 from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
-from dr_sim.screen.distribution import line_text, shown_value_and_bound
 
 _MARKS = {Outcome.PASS: "✅ pass", Outcome.UNKNOWN: "❔ unknown", Outcome.FAIL: "❌ fail"}
 

@@ -20,13 +20,11 @@ import numpy as np
 
 from dr_sim.measures.exposure import CLASSES
 from dr_sim.measures.outage_now import NO_WAY_US
-from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.curves import limits_us
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, PHASES, STATISTICS, split
-from dr_sim.world.play import play
 
 # 0.1 s to about a year
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)
@@ -159,14 +157,6 @@ def unpack(packed: bytes) -> list[Sample]:
 def replication(scenario: Scenario, number: int) -> Scenario:
     """The same scenario on the luck of that replication: every draw is named by it."""
     return replace(scenario, replication_no=number)
-
-
-def take(scenario: Scenario, number: int) -> Sample:
-    """Play one replication and measure it."""
-    of = replication(scenario, number)
-    legs = play(of)
-    whole = Whole(legs)
-    return from_summary(whole, summarise(whole), of)
 
 
 def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> Sample:

@@ -14,7 +14,6 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
-import dr_sim
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.files.making import tidy
@@ -42,7 +41,7 @@ def key_of(scenario: Scenario) -> str:
 @cache
 def code_digest() -> str:
     """Of every source file of dr_sim: another version's replications are other replications."""
-    root = Path(dr_sim.__file__).parent
+    root = Path(__file__).parents[1]
     digest = blake2b(digest_size=16)
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")

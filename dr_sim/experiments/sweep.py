@@ -24,12 +24,12 @@ from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.store import Store, key_of
-from dr_sim.experiments.sweep_answer import Told, answers, in_order
+from dr_sim.experiments.sweep_answer import Told, answers
 from dr_sim.loading import load_scenario
-from dr_sim.number_text import figures
+from dr_sim.number_text import figures, in_order
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
 from dr_sim.scenario.model import Prices, Scenario, Sweep, SweepAnswer
-from dr_sim.scenario.sla import COUNTS, kind_of, split
+from dr_sim.scenario.sla import COUNTS, bound_of, kind_of, split
 from dr_sim.units import SECOND_US, UnitError, clock
 
 if TYPE_CHECKING:
@@ -161,16 +161,6 @@ class Swept:
         from dr_sim.figures.sweep import sweep_figure
 
         return sweep_figure(self, measure, database, failure_class, sla)
-
-
-def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
-    """The SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if it has
-    none.
-    """
-    for line in scenario.sla:
-        if (line.measure, line.database, line.tenant) == (measure, database, ""):
-            return line.bound / SECOND_US if kind_of(measure) != "count" else float(line.bound)
-    return None
 
 
 def vary(texts: Iterable[str]) -> tuple[Sweep, ...]:

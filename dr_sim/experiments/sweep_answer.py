@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import units
 from dr_sim.experiments.edge import Edge, edge_of
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import Errors, LineVerdict, judge_line
-from dr_sim.measures.verdict import Outcome
+from dr_sim.experiments.words import line_text
+from dr_sim.measures.verdict import UNITS, Outcome
+from dr_sim.number_text import in_order, numbers, value_text
 from dr_sim.scenario.model import SlaLine, SweepAnswer
-from dr_sim.scenario.sla import CURVES
-from dr_sim.screen.distribution import line_text
+from dr_sim.scenario.sla import CURVES, kind_of
 
 if TYPE_CHECKING:
     from dr_sim.experiments.sweep import Swept
@@ -103,28 +103,6 @@ def _values(swept: Swept, key: str) -> list[str]:
     return list(dict.fromkeys(p.values[key] for p in swept.points))
 
 
-_READ = (units.parse_duration, units.parse_bandwidth, units.parse_size, units.parse_ppm)
-
-
-def numbers(values: Sequence[str]) -> list[float]:
-    """Of values that are all numbers, or all quantities of one kind ('500 Mbit/s', '1 Gbit/s';
-    'every 5 min'); empty if not.
-    """
-    texts = [value.strip().removeprefix("every ") for value in values]
-    for read in (lambda text: float(text.replace(",", "")), *_READ):
-        try:
-            return [float(read(text)) for text in texts]
-        except ValueError:
-            continue
-    return []
-
-
-def in_order(values: list[str]) -> list[str]:
-    """From the smallest to the largest where they are numbers of one kind, else as they stand."""
-    sizes = dict(zip(values, numbers(values), strict=False))
-    return sorted(values, key=lambda value: sizes[value]) if len(sizes) == len(values) else values
-
-
 # ---- words
 def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
     """What the command prints."""
@@ -160,10 +138,6 @@ def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
 
 
 def _said(line: SlaLine) -> str:
-    from dr_sim.measures.verdict import UNITS
-    from dr_sim.number_text import value_text  # here: it takes longer to import than the rest
-    from dr_sim.scenario.sla import kind_of
-
     return (
         f"{line.measure} is {'at most' if line.at_most else 'at least'} "
         f"{value_text(line.bound, UNITS[kind_of(line.measure)])}"

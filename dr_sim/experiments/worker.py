@@ -20,7 +20,6 @@ from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
-import dr_sim
 from dr_sim.bugs import Broken, broken_by
 from dr_sim.errors import DrSimError
 
@@ -34,7 +33,7 @@ def start(idle_s: float = 0.0) -> subprocess.Popen[bytes]:
     """A new worker; first it says ('ready',). idle_s: it ends when it was told nothing for so long;
     0: it waits for ever.
     """
-    root = str(Path(dr_sim.__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     paths = [root, *(path for path in sys.path if path)]
     process = subprocess.Popen(
         [sys.executable, "-m", "dr_sim.experiments.worker", str(idle_s)],
@@ -92,7 +91,8 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
     then for each batch ('done', packed samples (b'' if there are none), seconds, list of Broken) or
     ('refused', DrSimError).
     """
-    from dr_sim.experiments.sample import pack, take
+    from dr_sim.experiments.sample import pack
+    from dr_sim.experiments.take import take
 
     send(talk, ("ready",))
     scenarios: dict[str, Any] = {}

@@ -5,20 +5,17 @@ interval.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from dr_sim.figures.many_runs import TwoScenarios
 from dr_sim.figures.style import BLACK, BLUE, GREY, ORANGE, STYLE
-
-if TYPE_CHECKING:
-    from dr_sim.experiments.comparison import Comparison
 
 MOST_ROWS = 24
 
 
-def comparison_figure(found: Comparison) -> Figure:
+def comparison_figure(found: TwoScenarios) -> Figure:
     """A row a measure that differs in some run and has a mean in a: b - a in percent of that mean,
     with 95 % intervals; filled where 0 lies outside.
     """

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from dr_sim.figures import save_svg
+from dr_sim.figures.many_runs import ManyRuns
 from dr_sim.figures.style import BLUE, GREEN, ORANGE, PURPLE, RED, STYLE
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.units import SECOND_US
-
-if TYPE_CHECKING:
-    from dr_sim.experiments.distribution import Distribution
 
 _TICKS = (
     (1, "1 s"),
@@ -32,7 +30,7 @@ _COLOURS = {"site": BLUE, "host": GREEN, "database": PURPLE}
 _LINES = {"site": "-", "host": "--", "database": ":"}
 
 
-def distribution_svg(found: Distribution, path: Path) -> None:
+def distribution_svg(found: ManyRuns, path: Path) -> None:
     """Share of time above each exposure, by class of failure; share of failovers that cost more,
     data loss and outage.
     """
@@ -40,7 +38,7 @@ def distribution_svg(found: Distribution, path: Path) -> None:
         save_svg(distribution_figure(found), path)
 
 
-def distribution_figure(found: Distribution) -> Figure:
+def distribution_figure(found: ManyRuns) -> Figure:
     """The same, not saved."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.0, 4.4), layout="constrained")
@@ -50,7 +48,7 @@ def distribution_figure(found: Distribution) -> Figure:
     return figure
 
 
-def _exposure(ax: Any, found: Distribution) -> float:
+def _exposure(ax: Any, found: ManyRuns) -> float:
     most = 1.0
     for failure_class in CLASSES:
         curve = found.exposure_curve(failure_class)
@@ -75,7 +73,7 @@ def _exposure(ax: Any, found: Distribution) -> float:
     return most
 
 
-def _costs(ax: Any, found: Distribution, most: float) -> None:
+def _costs(ax: Any, found: ManyRuns, most: float) -> None:
     for measure, colour in (("data_loss", BLUE), ("outage", ORANGE)):
         values = np.sort(found.values(measure))
         if len(values):
@@ -106,7 +104,7 @@ def _axis(ax: Any, most: float) -> None:
     ax.set_axisbelow(True)
 
 
-def _bounds(ax: Any, found: Distribution, measures: tuple[str, ...]) -> None:
+def _bounds(ax: Any, found: ManyRuns, measures: tuple[str, ...]) -> None:
     bounds = {
         (line.bound, split(line.measure)[0].replace("_", " "))
         for line in found.scenario.sla

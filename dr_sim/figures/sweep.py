@@ -5,31 +5,27 @@ contour where two do.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from dr_sim.experiments.sweep_answer import in_order, numbers
+from dr_sim.figures.many_runs import DrawnSweep
 from dr_sim.figures.style import BLUE, RED, STYLE
-from dr_sim.scenario.sla import kind_of
+from dr_sim.number_text import in_order, numbers
+from dr_sim.scenario.sla import bound_of, kind_of
 from dr_sim.units import SECOND_US, clock
-
-if TYPE_CHECKING:
-    from dr_sim.experiments.sweep import Swept
 
 _STEPS_S = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
 
 def sweep_figure(
-    swept: Swept, measure: str, database: str, failure_class: str, sla: float | None
+    swept: DrawnSweep, measure: str, database: str, failure_class: str, sla: float | None
 ) -> Figure:
     """One key: estimate and interval against its values. Two: the estimate as a heat map.
     ValueError for more.
     """
-    from dr_sim.experiments.sweep import bound_of
-
     table = swept.curve(measure, database, failure_class)
     # an SLA may vary too
     bounds = [

@@ -27,7 +27,7 @@ from dr_sim.importers.plan_sources import (
     read_forks,
     sources_in,
 )
-from dr_sim.runs.results import MANIFEST_FILE, read_results
+from dr_sim.results.run_folder import MANIFEST_FILE, read_results
 from dr_sim.scenario.times import parse_moment, to_utc_us
 from dr_sim.units import SECOND_US, UnitError
 

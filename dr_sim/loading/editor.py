@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from dr_sim import __version__
 from dr_sim.faults import KINDS
 from dr_sim.scenario import copies, experiment, sla, times
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
@@ -15,8 +14,9 @@ from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.schema import ALIASES, EXAMPLES, Root
 from dr_sim.scenario.sources import default_value
 from dr_sim.scenario.tree import Path
+from dr_sim.version import VERSION
 
-IDENTIFIER = f"urn:dr-sim:scenario:{__version__}"
+IDENTIFIER = f"urn:dr-sim:scenario:{VERSION}"
 SCHEMA_FILE = "dr-sim.schema.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The line by which editors find the schema: a file of that name beside the scenario."""

@@ -11,12 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dr_sim import __version__
+from dr_sim.experiments.assumptions import Examined
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
 from dr_sim.measures.sums import summed
 from dr_sim.number_text import value_and_bound
-from dr_sim.report.assumptions import Examined
 from dr_sim.report.charts import Chart, share_below, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.timeline import Timeline
@@ -24,6 +23,7 @@ from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.run import headed, instant, met_no_danger, size, span
 from dr_sim.units import clock
+from dr_sim.version import VERSION
 
 __all__ = ["report_html"]
 
@@ -51,7 +51,7 @@ def report_html(seen: Views, summary: dict[str, Any], examined: Examined | None 
         summary=summary,
         verdict=_verdict(summary, scenario),
         marks=MARKS,
-        version=__version__,
+        version=VERSION,
         lanes=lanes,
         shares=shares,
         failovers=parts,

@@ -14,7 +14,6 @@ import numpy as np
 from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool, NoOverlap
 from bokeh.plotting import figure
 
-from dr_sim import __version__
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
@@ -27,6 +26,7 @@ from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.sla import CLASSES, split
 from dr_sim.screen.run import span
 from dr_sim.units import SECOND_US, clock
+from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def distribution_html(found: Distribution) -> str:
         scenario=scenario,
         verdict=_verdict(found),
         marks=MARKS,
-        version=__version__,
+        version=VERSION,
         charts=charts,
         sla=[_line(v) for v in found.verdict],
         statistics=STATISTICS,

@@ -10,7 +10,7 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario import bounds
 from dr_sim.scenario.fields import LONGEST_VALUE, did_you_mean
-from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.tree import Node
 
 PHASES = ("detect", "decide", "fence", "drain", "recover", "provision", "redirect", "warm_up")
@@ -325,3 +325,14 @@ def schema() -> dict[str, Any]:
         }
     }
     return {"description": "what is promised", "anyOf": [one, {"type": "array", "items": line}]}
+
+
+def bound_of(scenario: Scenario, measure: str, database: str = "") -> float | None:
+    """Return the SLA's bound on exactly that measure: seconds, parts of 1, or a count; None if
+    there is none.
+    """
+    for line in scenario.sla:
+        if (line.measure, line.database, line.tenant) != (measure, database, ""):
+            continue
+        return float(line.bound) if kind_of(measure) == "count" else line.bound / units.SECOND_US
+    return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dr_sim.experiments.advise import Advice, Tried, money_text
 from dr_sim.experiments.changes import cost_now
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.screen.distribution import shown_value_and_bound
+from dr_sim.experiments.words import shown_value_and_bound
 
 MOST_SETS = 8
 """Sets of several changes that are shown: the best."""

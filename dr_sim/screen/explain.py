@@ -1,10 +1,10 @@
-"""`dr-sim explain`: one number of a stored run as a ledger of causes that adds up to it, to the
+"""`dr-sim explain`: one number of a run as a ledger of causes that adds up to it, to the
 microsecond.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 from dr_sim import units
 from dr_sim.errors import InputError, Problem
@@ -21,7 +21,7 @@ from dr_sim.measures.life import Line
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.sums import summed
-from dr_sim.runs.results import Stored, read_results
+from dr_sim.measures.whole import Whole
 from dr_sim.scenario import times
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.run import instant
@@ -29,51 +29,59 @@ from dr_sim.screen.run import instant
 _US = 1_000_000
 
 
-def explain(
-    folder: Path,
-    *,
-    failover: int | None = None,
-    at: str | None = None,
-    alert: int | None = None,
-    lag: str | None = None,
-    database: str | None = None,
-    stretches: bool = False,
-) -> str:
-    """The ledgers asked for, as text, equal causes summed; stretches: every stretch of time by
-    itself. InputError if there is no such failover, alert, instant or database.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The number to explain: one of failover, at, alert and lag. stretches: every stretch of time
+    by itself, instead of equal causes summed. source: what the user called the run, for errors.
     """
-    stored = read_results(folder)
-    scenario = stored.scenario
-    index = _database(scenario, database)
+
+    failover: int | None = None
+    at: str | None = None
+    alert: int | None = None
+    lag: str | None = None
+    database: str | None = None
+    stretches: bool = False
+    source: str = ""
+
+
+def explain(run: Whole, wanted: Wanted) -> str:
+    """Return the wanted ledgers as text. InputError if there is no such failover, alert, instant or
+    database.
+    """
     try:
-        if failover is not None:
-            ledgers = _failover(stored, failover, index)
-        elif alert is not None:
-            ledgers = _alert(stored, alert)
-        elif lag is not None:
-            ledgers = _lag(stored, _instant(scenario, lag, "--lag"), database)
-        else:
-            ledgers = _at(stored, _instant(scenario, at or "", "--at"), database)
+        ledgers = _ledgers(run, wanted)
     except NoSuchThing as error:
-        raise InputError([Problem(str(folder), 0, 0, str(error))]) from None
-    return "\n\n".join(_text(ledger, stretches) for ledger in ledgers)
+        raise InputError([Problem(wanted.source, 0, 0, str(error))]) from None
+    return "\n\n".join(_text(ledger, wanted.stretches) for ledger in ledgers)
 
 
-def _failover(stored: Stored, n: int, database: int | None) -> list[Ledger]:
+def _ledgers(run: Whole, wanted: Wanted) -> list[Ledger]:
+    scenario, database = run.scenario, wanted.database
+    index = _database(scenario, database)
+    if wanted.failover is not None:
+        return _failover(run, wanted.failover, index)
+    if wanted.alert is not None:
+        return _alert(run, wanted.alert)
+    if wanted.lag is not None:
+        return _lag(run, _instant(scenario, wanted.lag, "--lag"), database)
+    return _at(run, _instant(scenario, wanted.at or "", "--at"), database)
+
+
+def _failover(run: Whole, n: int, database: int | None) -> list[Ledger]:
     """The ledgers of the n-th failover of all legs together."""
     before = 0
-    for each in stored.legs:
-        found = len(failovers(each.leg.journal, each.leg.scenario))
+    for leg in run.legs:
+        found = len(failovers(leg.journal, leg.scenario))
         if before < n <= before + found:
-            return explain_failover(each.leg.journal, each.leg.scenario, n - before, database)
+            return explain_failover(leg.journal, leg.scenario, n - before, database)
         before += found
     raise NoSuchThing(f"there is no failover {n} in this run: it has {before}")
 
 
-def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
+def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     """Exposure at an instant of the whole run: of the leg whose primary took writes then."""
     leg = max(
-        (each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)),
+        (leg for leg in run.legs if leg.begins_us <= max(t_us, 0)),
         key=lambda leg: leg.number,
     )
     names = [d.name for d in leg.scenario.databases]
@@ -104,10 +112,10 @@ def _at(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
     return [*explain_at(*about), *explain_outage_at(*about)]
 
 
-def _lag(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
+def _lag(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     """Replay lag at an instant of the whole run: of the leg whose secondary replayed then."""
     leg = max(
-        (each.leg for each in stored.legs if each.leg.begins_us <= max(t_us, 0)),
+        (leg for leg in run.legs if leg.begins_us <= max(t_us, 0)),
         key=lambda leg: leg.number,
     )
     names = [d.name for d in leg.scenario.databases]
@@ -123,13 +131,13 @@ def _lag(stored: Stored, t_us: int, database: str | None) -> list[Ledger]:
     )
 
 
-def _alert(stored: Stored, n: int) -> list[Ledger]:
+def _alert(run: Whole, n: int) -> list[Ledger]:
     """The n-th alert of all legs together."""
     before = 0
-    for each in stored.legs:
-        raised = len(alerts.raised(each.leg.journal, each.leg.scenario))
+    for leg in run.legs:
+        raised = len(alerts.raised(leg.journal, leg.scenario))
         if before < n <= before + raised:
-            found = explain_alert(each.leg.journal, each.leg.scenario, n - before)
+            found = explain_alert(leg.journal, leg.scenario, n - before)
             found[0].title = found[0].title.replace(f"alert {n - before}:", f"alert {n}:", 1)
             return found
         before += raised
@@ -157,22 +165,21 @@ def _instant(scenario: Scenario, text: str, option: str) -> int:
         raise InputError([Problem(option, 0, 0, str(error))]) from None
 
 
-def alerts_of(folder: Path, database: str | None = None) -> str:
-    """Every alert of a stored run, a line each: its number for --alert, when, event id, level,
+def alerts_of(run: Whole, database: str | None = None) -> str:
+    """Every alert of a run, a line each: its number for --alert, when, event id, level,
     text.
     """
-    stored = read_results(folder)
-    scenario = stored.scenario
+    scenario = run.scenario
     _database(scenario, database)
     raised: list[tuple[int, int, alerts.Alert]] = []  # number, instant in the whole run
     before = 0
-    for each in stored.legs:
-        names = {i: d.name for i, d in enumerate(each.leg.scenario.databases)}
-        mine = alerts.raised(each.leg.journal, each.leg.scenario)
+    for leg in run.legs:
+        names = {i: d.name for i, d in enumerate(leg.scenario.databases)}
+        mine = alerts.raised(leg.journal, leg.scenario)
         wanted = [
             a for a in mine if database is None or a.database < 0 or names[a.database] == database
         ]
-        raised += [(before + a.number, each.leg.begins_us + a.time_us, a) for a in wanted]
+        raised += [(before + a.number, leg.begins_us + a.time_us, a) for a in wanted]
         before += len(mine)
     if not raised:
         return "no alert was raised in this run"

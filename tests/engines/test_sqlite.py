@@ -21,7 +21,7 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.sqlite import SqliteEngine
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 
 from .conformance import DB, LSN_A_COMMIT, Server, chain, goes_on, holds, ship
 

@@ -20,11 +20,12 @@ from dr_sim.bugs import EXIT_BUG, BrokenReplicationError
 from dr_sim.cli import main as cli
 from dr_sim.cli.main import main
 from dr_sim.experiments import executor as executors
-from dr_sim.experiments import policies
+from dr_sim.experiments import policies, until
 from dr_sim.experiments.check import Exit, check
 from dr_sim.experiments.replicate import Course, play_all
-from dr_sim.experiments.sample import Sample, take, unpack
+from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.experiments.store import BATCHES, Store
+from dr_sim.experiments.take import take
 from dr_sim.scenario.model import Scenario
 from tests.experiments.worlds import small, small_file
 
@@ -59,7 +60,7 @@ def test_one_replication_that_breaks_is_told_and_the_others_are_kept(
     breaking(monkeypatch, 2)
     scenario = small(tmp_path)
     course = Course(scenario, Store(tmp_path / "out", scenario))
-    with api.executor(1) as playing:
+    with until.executor(1) as playing:
         play_all([course], 6, playing)
     found = course.found(6)
     assert [s.number for s in found.samples] == [0, 1, 3, 4, 5]
@@ -82,7 +83,7 @@ def test_in_processes_of_their_own_likewise(
 ) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     good, bad = Course(small(tmp_path)), Course(poisoned(small(tmp_path)))
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         play_all([good, bad], 8, playing)
         assert playing._pool  # type: ignore[attr-defined]
     assert good.found(8).n == 8 and not good.broken
@@ -90,7 +91,7 @@ def test_in_processes_of_their_own_likewise(
 
 
 ENDS = (
-    "import os, dr_sim.experiments.sample as s\ntake = s.take\ns.take = lambda scenario, n: "
+    "import os, dr_sim.experiments.take as s\ntake = s.take\ns.take = lambda scenario, n: "
     "os._exit(9) if n == 3 else take(scenario, n)\n"
 )
 
@@ -101,7 +102,7 @@ def test_one_that_ends_every_process_is_played_by_itself_and_given_up(
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(executors, "start", lambda: _mined())
     course = Course(small(tmp_path))
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         play_all([course], 12, playing)
     assert list(course.broken) == [3] and [s.number for s in course.found(12).samples] == [
         0,
@@ -174,7 +175,7 @@ def test_a_check_goes_on_without_a_scenario_that_breaks(
         (Path("bad.yaml"), bad),
         (Path("again.yaml"), replace(good, seed=9)),
     ]
-    with api.executor(1) as playing:
+    with until.executor(1) as playing:
         found = check(loaded, playing, n=6)
     assert all(c.exit is not Exit.BROKEN and c.distribution.n == 6 for c in found.checked[::2])
     assert found.checked[1].exit is Exit.BROKEN and found.exit_code == EXIT_BUG

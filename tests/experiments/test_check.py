@@ -18,6 +18,7 @@ import pytest
 
 from dr_sim import api
 from dr_sim.cli.main import _parser, main
+from dr_sim.experiments import until
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.check import scenario_files
 from dr_sim.experiments.executor import Batch
@@ -60,7 +61,7 @@ class Made:
 
 @pytest.fixture(autouse=True)
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(api, "open_executor", lambda workers, on: Made())
+    monkeypatch.setattr(until, "open_executor", lambda workers, on: Made())
     monkeypatch.setattr(Made, "slower_us", 0)
     monkeypatch.setattr(Made, "violations", 0)
     monkeypatch.setattr(Made, "played", [])

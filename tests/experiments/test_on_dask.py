@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from dr_sim import api
 from dr_sim.cli.main import main
-from dr_sim.experiments import batches, on_dask
+from dr_sim.experiments import batches, on_dask, until
 from dr_sim.experiments.batches import Job
 from dr_sim.experiments.executor import BrokenReplicationError
-from dr_sim.experiments.sample import take, unpack
+from dr_sim.experiments.sample import unpack
+from dr_sim.experiments.take import take
 from tests.experiments.worlds import small, small_file
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
@@ -49,7 +49,7 @@ def test_the_same_as_local_to_the_bit(
 ) -> None:
     monkeypatch.setattr(batches, "BATCH_S", 0.05)
     scenario = small(tmp_path)
-    with api.executor(on=address) as playing:
+    with until.executor(on=address) as playing:
         found = {
             s.number: s
             for _, batch in playing.play([Job("a", scenario, range(12))])
@@ -66,7 +66,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     pids = list(cluster.workers.values())
     killed = 0
     came: Counter[tuple[str, int]] = Counter()
-    with api.executor(on=address) as playing:
+    with until.executor(on=address) as playing:
         for key, batch in playing.play([Job("a", scenario, range(40)), Job("b", other, range(40))]):
             came.update((key, s.number) for s in unpack(batch))
             if len(came) > 15 and not killed:
@@ -81,7 +81,7 @@ def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_
     asks for it any more.
     """
     scenario = small(tmp_path)
-    with api.executor(on=address) as playing:
+    with until.executor(on=address) as playing:
         before = Counter(
             s.number
             for _, batch in playing.play([Job("a", scenario, range(6))])
@@ -121,7 +121,7 @@ def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
             silence_logs=50,
             host="127.0.0.1",
         ) as started,
-        api.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing,
+        until.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing,
     ):
         for _ in playing.play([Job("a", small(tmp_path), range(40))]):
             pass
@@ -146,7 +146,7 @@ def test_a_worker_of_another_version_is_refused(
     """Its replications would be others, and nobody could tell."""
     monkeypatch.setattr(on_dask, "code_digest", lambda: "another")
     with (
-        api.executor(on=address) as playing,
+        until.executor(on=address) as playing,
         pytest.raises(BrokenReplicationError, match="another version of dr_sim"),
     ):
         list(playing.play([Job("a", small(tmp_path), range(2))]))

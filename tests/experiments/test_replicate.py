@@ -19,16 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from dr_sim import api
 from dr_sim.cli.main import main
 from dr_sim.errors import DrSimError, InputError
-from dr_sim.experiments import batches
+from dr_sim.experiments import batches, until
 from dr_sim.experiments import executor as executors
 from dr_sim.experiments.batches import Batches, Job, stretches
 from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
-from dr_sim.experiments.sample import pack, take, unpack
+from dr_sim.experiments.sample import pack, unpack
 from dr_sim.experiments.store import BATCHES, Store, key_of
+from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import receive, start
 from dr_sim.loading import load_scenario
 from dr_sim.scenario.model import Replications
@@ -72,7 +72,7 @@ def test_processes_give_the_same_to_the_bit(
     monkeypatch.setattr(batches, "BATCH_S", 0.02)
     scenario = small(tmp_path)
     alone = [take(scenario, i) for i in range(8)]
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         course, again = Course(scenario), Course(small(tmp_path, "seed: 2\n"))
         play_all([course, again], 8, playing)
         assert len(playing._pool) == 2  # type: ignore[attr-defined]  # it did not stay in this process
@@ -119,16 +119,16 @@ def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     real = small(tmp_path, "engine: {kind: sqlite}\n")
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         coming = playing.play([Job("a", real, range(20))])
         first = next(unpack(batch) for _, batch in coming if len(playing._pool) == 2)  # type: ignore[attr-defined]
-        until = time.monotonic() + 30
-        while not scratch() and time.monotonic() < until:
+        deadline = time.monotonic() + 30
+        while not scratch() and time.monotonic() < deadline:
             time.sleep(0.005)
         assert scratch()  # they are at it
     assert not scratch()
     assert first == [take(small(tmp_path), s.number) for s in first]
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         course = Course(real)
         play_all([course], 4, playing)
     assert course.first(4) == [take(small(tmp_path), i) for i in range(4)]
@@ -143,7 +143,7 @@ def test_what_is_timed_by_the_clock_is_played_one_after_another_here(
         executors, "take", lambda scenario, number: sample(number, {"outage": os.getpid()})
     )
     timed = small(tmp_path, "engine: {kind: sqlite, timing: measured}\n")
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         course = Course(timed)
         play_all([course], 5, playing)
         assert not playing._pool  # type: ignore[attr-defined]
@@ -159,7 +159,7 @@ def test_a_replication_that_ends_its_process_is_told_of(
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setattr(executors, "start", _dying)
     with (
-        api.executor(2) as playing,
+        until.executor(2) as playing,
         pytest.raises(BrokenReplicationError, match="worker processes do not start"),
     ):
         play_all([Course(small(tmp_path))], 5, playing)
@@ -170,7 +170,7 @@ def test_what_the_user_can_mend_is_told_as_it_is_whoever_plays(
 ) -> None:
     monkeypatch.setattr(executors, "WORTH_WORKERS_S", 0.0)
     monkeypatch.setenv("DR_SIM_POSTGRES_BIN", str(tmp_path / "nowhere"))
-    with api.executor(2) as playing:
+    with until.executor(2) as playing:
         play_all([Course(small(tmp_path))], 8, playing)
         assert playing._pool  # type: ignore[attr-defined]
         with pytest.raises(DrSimError, match="nowhere") as told:
@@ -256,11 +256,11 @@ def test_until_stops_where_the_interval_is_narrow_enough(tmp_path: Path) -> None
         tmp_path, "replications: {at_least: 20, at_most: 2000, until: {outage.p50: +/- 10 %}}\n"
     )
     assert scenario.replications is not None
-    found = api.replicate_until(Course(scenario), scenario.replications, Counting())
+    found = until.replicate_until(Course(scenario), scenario.replications, Counting())
     i = found.interval("outage.p50")
     assert 300 < found.n < 2000
     assert max(i.high - i.estimate, i.estimate - i.low) <= 0.1 * i.estimate
-    wide = api.replicate_until(
+    wide = until.replicate_until(
         Course(scenario), Replications(20, 30, scenario.replications.until), Counting()
     )
     assert wide.n == 30
@@ -320,8 +320,8 @@ def test_the_command_is_killed_and_goes_on(
     process = subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
     )
-    until = time.monotonic() + 60
-    while not list(out.glob("batches/*.batch")) and time.monotonic() < until:
+    deadline = time.monotonic() + 60
+    while not list(out.glob("batches/*.batch")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
     process.wait()
@@ -360,7 +360,7 @@ def test_a_worker_whose_parent_is_gone_ends_without_a_word() -> None:
 def test_ctrl_c_says_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting(stops_after=3))
+    monkeypatch.setattr(until, "open_executor", lambda workers, on: Counting(stops_after=3))
     path = small_file(tmp_path, "replications: 9\n")
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 130
     told = capsys.readouterr().err
@@ -368,7 +368,7 @@ def test_ctrl_c_says_what_is_kept(
         f"3 replications are kept in {tmp_path / 'out'}; the same command goes on from there"
         in told
     )
-    monkeypatch.setattr(api, "open_executor", lambda workers, on: Counting())
+    monkeypatch.setattr(until, "open_executor", lambda workers, on: Counting())
     assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 0
     assert "9 x 12 h" in capsys.readouterr().out
 

@@ -13,7 +13,8 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
-from dr_sim.experiments.sweep_answer import Told, answers, in_order, text
+from dr_sim.experiments.sweep_answer import Told, answers, text
+from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
 from tests.experiments.worlds import S, sample, small, small_file

@@ -13,7 +13,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "dbatools" / "DiffIssues.json"
 HEADS = "database_name,backup_set_uuid,type,backup_start_date,backup_finish_date,time_zone,first_lsn,last_lsn,checkpoint_lsn,database_backup_lsn"

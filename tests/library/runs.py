@@ -9,7 +9,7 @@ from typing import Any
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.journal import Row
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SECOND = 1_000_000

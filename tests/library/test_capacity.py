@@ -11,7 +11,7 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.life import cut_up
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 
 from .runs import MINUTE, SECOND, alerts, at, ceil_div, peak_us, ran, rows, texts, times
 

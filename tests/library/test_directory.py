@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 from dr_sim.streams import Streams
 
 from .runs import DAY, MINUTE, SCENARIOS, SECOND, at, failover, ran, rows

@@ -12,7 +12,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
 from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import explain_at
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 from .runs import (
     MINUTE,

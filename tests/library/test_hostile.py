@@ -11,7 +11,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 from .runs import ran, rows
 

@@ -10,8 +10,9 @@ import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover, explain_lag
-from dr_sim.runs.results import Result, run, write_results
-from dr_sim.screen.explain import alerts_of, explain
+from dr_sim.results.run_folder import read_results, write_results
+from dr_sim.runs.run import Result, run
+from dr_sim.screen.explain import Wanted, alerts_of, explain
 
 from .runs import DAY, HOUR, MINUTE, SECOND, ceil_div, ran
 
@@ -188,10 +189,12 @@ def test_explain_prints_the_lag_and_each_stretch(tmp_path: Path) -> None:
     )
     folder = tmp_path / "results"
     write_results(result, folder)
-    text = explain(folder, lag="10 h 30 min 30 s")
+    text = explain(read_results(folder).whole, Wanted(lag="10 h 30 min 30 s"))
     assert "replay lag of crm" in text
     assert text.count("being restored") == 1
-    assert text.count("\n") < explain(folder, lag="10 h 30 min 30 s", stretches=True).count("\n")
+    assert text.count("\n") < explain(
+        read_results(folder).whole, Wanted(lag="10 h 30 min 30 s", stretches=True)
+    ).count("\n")
 
 
 def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) ->
     )
     result = of(tmp_path, LOGS, *events, run_for="12 h")
     write_results(result, tmp_path / "out")
-    listed = alerts_of(tmp_path / "out").splitlines()
+    listed = alerts_of(read_results(tmp_path / "out").whole).splitlines()
     early = [line for line in listed if "Mon 10:15" in line]
     late = [line for line in listed if "Mon 10:30" in line]
     assert early and all("(reached nobody)" in line for line in early)

@@ -13,7 +13,7 @@ import pytest
 from dr_sim.loading import load_scenario
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Row
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 from .runs import MINUTE, SECOND, at, failover, ran, rows, times
 

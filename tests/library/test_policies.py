@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, peak_us, ran, rows
 

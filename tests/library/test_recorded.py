@@ -10,7 +10,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 
 from .runs import (
     HOUR,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 from dr_sim.world.manager_config import manager_config
 from dr_sim.world.world import World
 

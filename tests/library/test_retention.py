@@ -8,7 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 
 from .runs import DAY, at, failover, ran, rows, times
 

@@ -15,8 +15,9 @@ from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.summary import summarise
 from dr_sim.oracle.witness import Lineage
 from dr_sim.record.journal import Row
+from dr_sim.results.run_folder import read_results, write_results
 from dr_sim.runs.legs import Leg
-from dr_sim.runs.results import Result, read_results, run, write_results
+from dr_sim.runs.run import Result, run
 from dr_sim.world import play, succession
 from dr_sim.world.context import Context
 from dr_sim.world.primary_database import PrimaryDatabase

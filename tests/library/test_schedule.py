@@ -12,7 +12,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import parse_name
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 
 from .runs import (
     DAY,

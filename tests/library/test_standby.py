@@ -12,7 +12,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from dr_sim.screen.run import screen
 
 from .runs import DAY, HOUR, MINUTE, SECOND, alerts, failover, fault, peak_us, ran, rows, times

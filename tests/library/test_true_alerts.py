@@ -12,7 +12,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
 from dr_sim.record.journal import Row
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 
 from .runs import MINUTE, SECOND, at, ran, rows, times
 

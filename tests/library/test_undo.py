@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from tests.library.runs import ran
 
 S = 1_000_000

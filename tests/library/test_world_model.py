@@ -16,7 +16,7 @@ from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
 from dr_sim.measures.ledger import explain_at
 from dr_sim.record.journal import Row
-from dr_sim.runs.results import Result
+from dr_sim.runs.run import Result
 from dr_sim.screen.run import screen
 from dr_sim.world.offered import offered, overload
 

@@ -9,7 +9,7 @@ import pytest
 from world.build import World, during, scenario
 
 from dr_sim.experiments.estimates import Question, values_of
-from dr_sim.experiments.sample import take
+from dr_sim.experiments.take import take
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.parts import database_outcomes
 from dr_sim.measures.summary import summarise

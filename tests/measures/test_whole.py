@@ -14,9 +14,10 @@ from dr_sim.experiments.sample import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve, joined
 from dr_sim.measures.whole import unprotected_spans
-from dr_sim.runs import results
-from dr_sim.runs.results import Result, run, write_results
-from dr_sim.screen.explain import alerts_of, explain
+from dr_sim.results import run_folder
+from dr_sim.results.run_folder import read_results, write_results
+from dr_sim.runs.run import Result, run
+from dr_sim.screen.explain import Wanted, alerts_of, explain
 from tests.library.runs import HOUR, MINUTE, SECOND, ceil_div, ran
 
 SCENARIO = """\
@@ -136,7 +137,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("timeline_svg", "exposure_svg", "write_report"):
-            patch.setattr(results, name, lambda *a: None)
+            patch.setattr(run_folder, name, lambda *a: None)
         result = made(folder)
         write_results(result, folder / "run")
         write_results(made(folder, "none"), folder / "alone")
@@ -154,21 +155,21 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_an_instant_of_any_leg_is_explained_by_what_adds_up(
     stored: Any, run_of: str, at: str, told: list[str]
 ) -> None:
-    text = explain(stored[0] / run_of, at=at)
+    text = explain(read_results(stored[0] / run_of).whole, Wanted(at=at))
     for word in told:
         assert word in text
     with pytest.raises(Exception, match="was not up at that instant"):
-        explain(stored[0] / run_of, at="1 h 30 s")
+        explain(read_results(stored[0] / run_of).whole, Wanted(at="1 h 30 s"))
 
 
 def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     folder, result = stored
-    listed = alerts_of(folder / "run").splitlines()
+    listed = alerts_of(read_results(folder / "run").whole).splitlines()
     assert [int(line.split()[0]) for line in listed] == list(range(1, len(listed) + 1))
     told = result.summary["alerts"]["list"]
     assert [a["number"] for a in told] == sorted({a["number"] for a in told})
     last = told[-1]
     assert last["time_us"] > result.following[0].begins_us
-    assert explain(folder / "run", alert=last["number"]).startswith(
+    assert explain(read_results(folder / "run").whole, Wanted(alert=last["number"])).startswith(
         f"alert {last['number']}: {last['text'][:40]}"
     )

@@ -10,7 +10,7 @@ import pytest
 from dr_sim.cli.main import main
 from dr_sim.loading import load_scenario
 from dr_sim.record.verify import verify
-from dr_sim.runs.results import Result, run
+from dr_sim.runs.run import Result, run
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock, pace
 from dr_sim.world.manager_config import manager_config

@@ -17,7 +17,7 @@ from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, 
 from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.watch import Watch
-from dr_sim.runs import results
+from dr_sim.runs import run as runs
 from dr_sim.world import express, quiet_rows
 from dr_sim.world.world import World
 
@@ -140,7 +140,7 @@ def test_the_default_run_finds_it_and_records_what_the_machine_did(
     """
     mutant(monkeypatch)
     of = scenario(text)
-    result = results.run(of)
+    result = runs.run(of)
     found = violations(result.journal)
     assert result.verdict.exit_code == 4
     assert [v for v in found if v.startswith("fast_path: log crm")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dr_sim.loading import load_scenario
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 
 TEXT = """\
 run_for: 4 h

@@ -1,6 +1,4 @@
-"""One run from a scenario to its results: the world, the measures, the verdict, and the files that
-hold them.
-"""
+"""The folder of a run: its scenario, journals, summary, pictures and page, both ways."""
 
 from __future__ import annotations
 
@@ -8,29 +6,27 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.figures import exposure_svg, timeline_svg
 from dr_sim.figures.views import Views, views_of
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.loading import load_scenario
-from dr_sim.measures.summary import summarise
-from dr_sim.measures.verdict import Verdict, judge
+from dr_sim.measures.verdict import Verdict
 from dr_sim.measures.whole import Whole
 from dr_sim.record import journal_file
 from dr_sim.record.journal import Journal
 from dr_sim.runs.legs import Leg, first_leg, next_leg
+from dr_sim.runs.run import Result
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
+from dr_sim.version import VERSION
 from dr_sim.world.occurrence import Effect
-from dr_sim.world.play import play
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
     "scenario.yaml",
@@ -50,40 +46,6 @@ RUN_FILES = (
 )
 _LATER_JOURNAL = re.compile(r"journal-[0-9]+\.parquet")
 _LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib", "pydantic", "ruamel.yaml")
-
-
-@dataclass(slots=True)
-class Result:
-    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to
-    its first failover's end; following: the legs after that (dr_sim/runs/legs.py).
-    """
-
-    whole: Whole
-    summary: dict[str, Any]
-    verdict: Verdict
-    digest: str
-
-    @property
-    def scenario(self) -> Scenario:
-        return self.whole.scenario
-
-    @property
-    def journal(self) -> Journal:
-        """Of the first leg."""
-        return self.whole.legs[0].journal
-
-    @property
-    def following(self) -> list[Leg]:
-        return self.whole.legs[1:]
-
-
-def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
-    """Simulate a scenario and measure it, on the engine that it names. progress is told the part
-    that is done, 0 to 1.
-    """
-    whole = Whole(play(scenario, progress))
-    summary = summarise(whole)
-    return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())
 
 
 def journal_name(leg_no: int) -> str:
@@ -196,7 +158,7 @@ def _fill(result: Result, folder: Path) -> None:
             [[e.cause, e.began_us, e.until_us] for e in leg] for leg in _that_mattered(result)
         ],
         "python": platform.python_version(),
-        "versions": {"dr-sim": __version__, **{name: version(name) for name in _LIBRARIES}},
+        "versions": {"dr-sim": VERSION, **{name: version(name) for name in _LIBRARIES}},
         "scenario_digest": _digest(resolved),
         "summary_digest": _digest(summary),
     }
@@ -234,7 +196,7 @@ def write_report(views: Views, summary: dict[str, Any], path: Path) -> None:
 def _engine(journal: Journal) -> dict[str, str]:
     """What held the databases, and its version; the model's is dr_sim's own."""
     row = next(journal.rows("truth.engine")).values
-    return {"name": row["name"], "version": row["version"] or __version__}
+    return {"name": row["name"], "version": row["version"] or VERSION}
 
 
 def full_summary(result: Result) -> dict[str, Any]:

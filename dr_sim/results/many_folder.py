@@ -11,7 +11,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dr_sim import __version__
 from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of
@@ -20,9 +19,10 @@ from dr_sim.experiments.sweep_answer import Told
 from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
 from dr_sim.files.output import write_file, write_whole
-from dr_sim.runs.results import safe_name
+from dr_sim.results.run_folder import safe_name
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario, Sweep
+from dr_sim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def write_distribution(found: Distribution, folder: Path) -> None:
         write_file(folder / MEASURES_FILE, lambda path: write_parquet(found.measures, path))
         write_file(folder / PICTURE_FILE, lambda path: distribution_svg(found, path))
         write_whole(folder / REPORT_FILE, report_of(found))
-        about = {"python": platform.python_version(), "dr-sim": __version__, **found.summary()}
+        about = {"python": platform.python_version(), "dr-sim": VERSION, **found.summary()}
         write_whole(folder / SUMMARY_FILE, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise InputError(

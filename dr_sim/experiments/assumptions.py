@@ -23,7 +23,7 @@ from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
 from dr_sim.number_text import value_text
-from dr_sim.runs.results import run
+from dr_sim.runs.run import run
 from dr_sim.scenario.dump import Resolved
 
 FACTORS = ((0.5, 2.0), (0.1, 10.0))  # the nearer are tried first

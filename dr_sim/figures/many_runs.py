@@ -1,0 +1,56 @@
+"""What the pictures of many replications need: whoever has this can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from dr_sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ManyRuns(Protocol):
+    """Replications of one scenario."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def n(self) -> int: ...
+    def exposure_curve(self, failure_class: str = ...) -> pd.DataFrame: ...
+    def values(self, measure: str, database: str = ..., failure_class: str = ...) -> np.ndarray: ...
+
+
+class TwoScenarios(Protocol):
+    """Replications of two scenarios on the same luck."""
+
+    @property
+    def a(self) -> ManyRuns: ...
+    @property
+    def b(self) -> ManyRuns: ...
+    @property
+    def differences(self) -> pd.DataFrame: ...
+
+
+class DrawnPoint(Protocol):
+    """One combination of the keys' values, and the scenario that they make."""
+
+    @property
+    def values(self) -> Mapping[str, str]: ...
+    @property
+    def scenario(self) -> Scenario: ...
+
+
+class DrawnSweep(Protocol):
+    """Replications of a scenario with one or two keys varied."""
+
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    @property
+    def points(self) -> Sequence[DrawnPoint]: ...
+    def curve(
+        self, measure: str, database: str = ..., failure_class: str = ...
+    ) -> pd.DataFrame: ...

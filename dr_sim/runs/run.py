@@ -1,0 +1,49 @@
+"""One run from a scenario to its numbers: the world, the measures, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dr_sim.measures.summary import summarise
+from dr_sim.measures.verdict import Verdict, judge
+from dr_sim.measures.whole import Whole
+from dr_sim.record.journal import Journal
+from dr_sim.runs.legs import Leg
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.play import play
+
+
+@dataclass(slots=True)
+class Result:
+    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to
+    its first failover's end; following: the legs after that (dr_sim/runs/legs.py).
+    """
+
+    whole: Whole
+    summary: dict[str, Any]
+    verdict: Verdict
+    digest: str
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.whole.scenario
+
+    @property
+    def journal(self) -> Journal:
+        """Of the first leg."""
+        return self.whole.legs[0].journal
+
+    @property
+    def following(self) -> list[Leg]:
+        return self.whole.legs[1:]
+
+
+def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
+    """Simulate a scenario and measure it, on the engine that it names. progress is told the part
+    that is done, 0 to 1.
+    """
+    whole = Whole(play(scenario, progress))
+    summary = summarise(whole)
+    return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())
