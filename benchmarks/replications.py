@@ -29,7 +29,7 @@ from dr_sim.experiments import until
 from dr_sim.experiments.executor import Executor, Processes
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, pack
-from dr_sim.experiments.store import Store
+from dr_sim.experiments.store import BatchStore
 from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import start
 from dr_sim.loading import load_scenario
@@ -70,7 +70,7 @@ def cpu(work: Callable[[], Any]) -> float:
 
 
 def played(scenario: Scenario, n: int, playing: Executor, folder: Path | None = None) -> float:
-    course = Course(scenario, None if folder is None else Store(folder, scenario))
+    course = Course(scenario, None if folder is None else BatchStore(folder, scenario))
     return seconds(lambda: play_all([course], n, playing))
 
 

@@ -27,7 +27,7 @@ from dr_sim.experiments.comparison import Comparison
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.replicate import Course, Progress, play_all
 from dr_sim.experiments.sample import Sample, from_summary, replication
-from dr_sim.experiments.store import Store
+from dr_sim.experiments.store import BatchStore
 from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.experiments.until import executor, plan_of, replicate_until, some_of
 from dr_sim.loading import load_scenario
@@ -164,7 +164,7 @@ def replicate(
     scenario = _stepped(scenario, steps)
     of = scenario if seed is None else replace(scenario, seed=seed)
     plan = plan_of(of, n)
-    course = Course(of, None if folder is None else Store(Path(folder), of))
+    course = Course(of, None if folder is None else BatchStore(Path(folder), of))
     with executor(workers, on) as playing:
         return some_of(replicate_until(course, plan, playing, progress))
 

@@ -12,8 +12,8 @@ import pytest
 from dr_sim.calibrate import calibration, compare_engines
 from dr_sim.calibrate.calibration import Measured, calibrate
 from dr_sim.calibrate.compare_engines import Compared, compare, median_error, table
-from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, Fit, fit
-from dr_sim.calibrate.cost_section import Costs, cost_section, read_costs
+from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, LineFit, fit
+from dr_sim.calibrate.cost_section import FittedCosts, cost_section, read_costs
 from dr_sim.cli.main import main
 from dr_sim.engines.sides import open_sides
 from dr_sim.errors import InputError
@@ -23,17 +23,17 @@ SIZES = [10_000, 100_000, 1_000_000, 8_000_000] * 5
 KINDS = ("full", "incremental", "log")
 
 
-def line(fixed_s: float, rate: float) -> Fit:
-    return Fit(fixed_s, fixed_s / 10, 1 / rate, 0.1 / rate, 20, 10**4, 10**7)
+def line(fixed_s: float, rate: float) -> LineFit:
+    return LineFit(fixed_s, fixed_s / 10, 1 / rate, 0.1 / rate, 20, 10**4, 10**7)
 
 
-def made_up(engine: str = "sqlite") -> Costs:
+def made_up(engine: str = "sqlite") -> FittedCosts:
     fits = {
         f"{k} {what}": line(0.01 * (i + 1), 10**8)
         for i, k in enumerate(KINDS)
         for what in ("backup", "restore")
     }
-    return Costs(engine, "SQLite 3", {**fits, "hash": line(0.0, 4e8)}, [0.3, 0.1, 0.2])
+    return FittedCosts(engine, "SQLite 3", {**fits, "hash": line(0.0, 4e8)}, [0.3, 0.1, 0.2])
 
 
 # ---- the line

@@ -282,18 +282,36 @@ print("simpy" in sys.modules)
 """
 
 
-@pytest.mark.parametrize(("room", "loaded"), [("measures", "False"), ("world", "True")])
-def test_measures_load_no_simulator(room: str, loaded: str) -> None:
+@pytest.mark.parametrize("room", ["measures", "figures", "screen", "world"])
+def test_what_is_measured_and_shown_loads_no_simulator(room: str) -> None:
     command = [sys.executable, "-c", LOADED, room]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == loaded
+    assert done.stdout.strip() == str(room == "world")
 
 
-def test_what_is_shown_reaches_no_simulator() -> None:
-    for room in ("dr_sim/measures", "dr_sim/figures", "dr_sim/screen", "dr_sim/record"):
-        reached = reached_from(room)
-        assert "dr_sim.measures.tables" in reached or room == "dr_sim/record"
-        assert "simpy" not in reached, f"{reached.get('simpy')} imports it, reached from {room}"
+# ---- one name, one thing
+def classes_twice() -> dict[str, list[str]]:
+    """Class name -> the files that define one of that name, where these are several."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "dr_sim").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
+def test_a_class_name_stands_for_one_class() -> None:
+    assert classes_twice() == {}
+
+
+def test_a_class_name_that_is_used_twice_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / "dr_sim").mkdir(exist_ok=True)
+        (tmp_path / "dr_sim" / name).write_text("class File: ...\n")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert list(classes_twice()) == ["File"]
 
 
 # ---- what decides knows no fault

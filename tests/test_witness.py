@@ -173,7 +173,7 @@ def break_wrong_fork(w: Watch) -> None:
     w.hand_over(0)
     w.restored(0, commits=3, digest=after)
     # the old primary's own
-    w.witness._databases[0].files[1] = survival.File(header(LOG, 20, 40, fork=1), 4)
+    w.witness._databases[0].files[1] = survival.SurvivingFile(header(LOG, 20, 40, fork=1), 4)
     w.hand_over(1)
 
 

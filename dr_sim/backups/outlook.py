@@ -25,7 +25,7 @@ from dr_sim.backups.target import (
 )
 
 
-class State(enum.Enum):
+class OutlookState(enum.Enum):
     LOST = "lost"
     LATE = "late"
 
@@ -47,7 +47,7 @@ class Missing:
     fork: int
     first_lsn: int
     last_lsn: int
-    state: State
+    state: OutlookState
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ def look_ahead(
         end = max([found.reaches[1], *(h.last_lsn for h in path)])
         if current[1] > end and (target.lsn is None or target.lsn > end):
             tail = _by_fork(end, current[1], followed, forks)
-            outlook.missing += [Missing(*stretch, State.LATE) for stretch in tail]
+            outlook.missing += [Missing(*stretch, OutlookState.LATE) for stretch in tail]
     return outlook
 
 
@@ -129,7 +129,7 @@ def _uncovered(
     for first, last in [*stretches, (goal, goal)]:
         if first > reached and reached < goal:
             found += [
-                Missing(*piece, State.LOST)
+                Missing(*piece, OutlookState.LOST)
                 for piece in _by_fork(reached, min(first, goal), end, forks)
             ]
         reached = max(reached, last)

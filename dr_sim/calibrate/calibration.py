@@ -17,7 +17,7 @@ from typing import Any
 
 from dr_sim.backups.model import Kind
 from dr_sim.calibrate.cost_line import fit
-from dr_sim.calibrate.cost_section import Costs
+from dr_sim.calibrate.cost_section import FittedCosts
 from dr_sim.engines.files import DiskFiles
 from dr_sim.engines.scratch import scratch_folder
 from dr_sim.engines.sides import open_server
@@ -59,12 +59,12 @@ class Measured:
             self.recover_s + other.recover_s,
         )
 
-    def costs(self) -> Costs:
+    def costs(self) -> FittedCosts:
         fits = {
             what: fit(self.sizes[what], self.durations_s[what], what == "hash")
             for what in self.sizes
         }
-        return Costs(self.engine, self.version, fits, self.recover_s)
+        return FittedCosts(self.engine, self.version, fits, self.recover_s)
 
 
 class _Bench:
@@ -141,7 +141,7 @@ class _Bench:
 
 def calibrate(
     engine: str, progress: Callable[[float], None] = lambda part: None, rounds: int = ROUNDS
-) -> Costs:
+) -> FittedCosts:
     """What a real engine costs here. Raises DrSimError if there is none."""
     return measure(engine, progress, rounds).costs()
 

@@ -50,7 +50,7 @@ class Compared:
         return (self.predicted_us - self.observed_us) / self.observed_us
 
 
-class Costs(Protocol):
+class MeasuredCosts(Protocol):
     def overrides(self, scale: int) -> list[str]:
         """As after --set, for a scenario whose databases are so many times larger than they lie on
         disk.
@@ -78,7 +78,7 @@ class _Measuring:
 def compare(
     paths: Iterable[Path],
     say: Callable[[str], None] = lambda text: None,
-    stored: Mapping[str, Costs] | None = None,
+    stored: Mapping[str, MeasuredCosts] | None = None,
 ) -> list[Compared]:
     """All quantities of these scenarios. stored: costs by engine; measured here if missing. Raises
     InputError, ServerError.

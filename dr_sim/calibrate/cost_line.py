@@ -26,7 +26,7 @@ FASTEST_BYTES_S = 10**11
 
 
 @dataclass(slots=True)
-class Fit:
+class LineFit:
     """duration = fixed + bytes / rate. Seconds, and seconds a byte; each with half its 95 %
     interval.
     """
@@ -75,7 +75,7 @@ def _rate_words(slope_s: float) -> str:
     return rate_text(round(1 / slope_s)) if slope_s > 1 / FASTEST_BYTES_S else "any"
 
 
-def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) -> Fit:
+def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) -> LineFit:
     """The line of the module's head; through_zero: no fixed cost. At least three durations."""
     x, t = np.array(sizes, float), np.array(durations_s, float)
     of = len(t), min(sizes), max(sizes)
@@ -83,12 +83,12 @@ def fit(sizes: list[int], durations_s: list[float], through_zero: bool = False) 
     if not through_zero:
         (fixed, slope), half = _huber([one, x], t)
         if fixed >= 0 and slope >= 0:
-            return Fit(fixed, half[0], slope, half[1], *of)
+            return LineFit(fixed, half[0], slope, half[1], *of)
         if slope < 0:
             (fixed,), half = _huber([one], t)
-            return Fit(fixed, half[0], 0.0, 0.0, *of)
+            return LineFit(fixed, half[0], 0.0, 0.0, *of)
     (slope,), half = _huber([x], t)
-    return Fit(0.0, 0.0, slope, half[0], *of)
+    return LineFit(0.0, 0.0, slope, half[0], *of)
 
 
 def _huber(columns: list[Any], t: Any) -> tuple[list[float], list[float]]:

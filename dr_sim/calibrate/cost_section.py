@@ -14,7 +14,7 @@ import numpy as np
 
 from dr_sim import units
 from dr_sim.backups.model import Kind
-from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, Fit, rate_text, time_text
+from dr_sim.calibrate.cost_line import FASTEST_BYTES_S, LineFit, rate_text, time_text
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.reading import read_regular
 from dr_sim.scenario import bounds
@@ -30,14 +30,14 @@ RATES = ("rate", ".disk")
 
 
 @dataclass(slots=True)
-class Costs:
+class FittedCosts:
     """All fits of one engine, by operation ('log backup', 'full restore', 'hash', ...), and the
     promotions.
     """
 
     engine: str
     version: str
-    fits: dict[str, Fit]
+    fits: dict[str, LineFit]
     recover_s: list[float] = field(default_factory=list)
 
     def overrides(self, scale: int) -> list[str]:
@@ -74,11 +74,11 @@ def _us(us: int) -> str:
     return units.format_duration(us)
 
 
-def _scaled(fit: Fit, scale: int) -> str:
+def _scaled(fit: LineFit, scale: int) -> str:
     return rate_text(fit.rate_bytes_s * scale)
 
 
-def cost_section(costs: Costs, name: str) -> str:
+def cost_section(costs: FittedCosts, name: str) -> str:
     """YAML for a scenario to extend: each figure with its uncertainty beside it. Of databases at
     scale 1.
     """

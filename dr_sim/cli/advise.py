@@ -51,13 +51,13 @@ def add_advise(commands: Any) -> None:
 def _advise(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.experiments import until
-    from dr_sim.experiments.advise import Asked, advise
+    from dr_sim.experiments.advise import AdviceQuestion, advise
     from dr_sim.results.many_folder import advice_folder
     from dr_sim.screen.advise import advice_text
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
     runs = until.plan_of(base, a.replications).at_least
-    asked = Asked(a.scenario, tuple(a.set), a.seed, runs, a.steps)
+    asked = AdviceQuestion(a.scenario, tuple(a.set), a.seed, runs, a.steps)
     folder = advice_folder(base)
     began = time.monotonic()
     try:

@@ -77,13 +77,13 @@ def run_replications(a: argparse.Namespace, scenario: Scenario) -> int:
     from dr_sim import api
     from dr_sim.experiments import until
     from dr_sim.experiments.replicate import Course
-    from dr_sim.experiments.store import Store
+    from dr_sim.experiments.store import BatchStore
     from dr_sim.results.many_folder import folder_of, write_distribution
     from dr_sim.screen.distribution import screen
     from dr_sim.screen.run import in_colour
 
     folder = a.out or folder_of(scenario)
-    course = Course(scenario, Store(folder, scenario))
+    course = Course(scenario, BatchStore(folder, scenario))
     began = time.monotonic()
     with (
         kept(course, folder),

@@ -100,7 +100,7 @@ def _plan(a: argparse.Namespace) -> int:
     from dr_sim.backups.target import Policy, Reading
     from dr_sim.importers import restore_plan
 
-    question = restore_plan.Question(
+    question = restore_plan.PlanQuestion(
         a.until,
         tuple(a.without),
         a.database,

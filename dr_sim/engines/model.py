@@ -40,7 +40,7 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.commits import MASK, mark
 from dr_sim.engines.model_database import (
     MAGIC,
-    Database,
+    ModelDatabase,
     Words,
     content_of,
     odd_page,
@@ -76,7 +76,9 @@ class ModelBackup:
         "header",
     )
 
-    def __init__(self, engine: ModelEngine, db: Database, path: str, header: BackupHeader) -> None:
+    def __init__(
+        self, engine: ModelEngine, db: ModelDatabase, path: str, header: BackupHeader
+    ) -> None:
         self._engine = engine
         self._db = db
         self._path = path
@@ -207,7 +209,7 @@ class ModelEngine:
         self.carries_base = imitates != "postgres"
         self.refusal: Words = postgres_words.refusal if imitates == "postgres" else refusal
         self.checksum = checksum
-        self.databases: dict[str, Database] = {}
+        self.databases: dict[str, ModelDatabase] = {}
         self._parsed: tuple[bytes, BackupSet] | None = None
 
     def parse(self, data: bytes) -> BackupSet:
@@ -223,9 +225,9 @@ class ModelEngine:
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
             raise self.refusal(1801, db=database)
-        self.databases[database] = Database(database, ((1, 0, 0),))
+        self.databases[database] = ModelDatabase(database, ((1, 0, 0),))
 
-    def _online(self, database: str) -> Database:
+    def _online(self, database: str) -> ModelDatabase:
         db = self.databases.get(database)
         if db is None:
             raise self.refusal(911, db=database)

@@ -65,7 +65,7 @@ def odd_page(body: bytes) -> int:
     return next((i for i, page in enumerate(each) if page != usual), 0)
 
 
-class Database:
+class ModelDatabase:
     """One database; online: it takes writes and backups; otherwise restoring."""
 
     __slots__ = (
@@ -124,9 +124,9 @@ class Database:
         return self.restored_digest
 
 
-def restored_full(s: BackupSet, held: int) -> Database:
+def restored_full(s: BackupSet, held: int) -> ModelDatabase:
     """The database that a full makes. held: the content of its pages."""
-    db = Database(s.database, s.path)
+    db = ModelDatabase(s.database, s.path)
     db.online = False
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, held
     db.base_lsn = s.first_lsn
@@ -136,7 +136,7 @@ def restored_full(s: BackupSet, held: int) -> Database:
     return db
 
 
-def _check(db: Database, s: BackupSet, refusal: Words) -> None:
+def _check(db: ModelDatabase, s: BackupSet, refusal: Words) -> None:
     what = obstacle(s, db.path, db.lsn, db.base_lsn if db.has_base else None)
     if what is not None:
         lsn = s.first_lsn if what == "gap" else s.last_lsn
@@ -146,14 +146,14 @@ def _check(db: Database, s: BackupSet, refusal: Words) -> None:
         )
 
 
-def restore_incremental(db: Database, s: BackupSet, held: int, refusal: Words) -> None:
+def restore_incremental(db: ModelDatabase, s: BackupSet, held: int, refusal: Words) -> None:
     _check(db, s, refusal)
     db.path = s.path
     db.commits, db.lsn, db.restored_digest = s.n1, s.last_lsn, (db.base_digest + held) & MASK
     db.rebuilt, db.mid_segment = True, False
 
 
-def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
+def restore_log(db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words) -> None:
     _check(db, s, refusal)
     held = content_of(body)
     if body != pages(held):
@@ -171,7 +171,7 @@ def restore_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None
         _move_base(db, s)
 
 
-def stop_log(db: Database, s: BackupSet, commits: int, lsn: int) -> None:
+def stop_log(db: ModelDatabase, s: BackupSet, commits: int, lsn: int) -> None:
     """Take back what a log brought after a place in it: the log was applied up to there only
     (STOPAT).
     """
@@ -182,7 +182,7 @@ def stop_log(db: Database, s: BackupSet, commits: int, lsn: int) -> None:
     db.mid_segment = True
 
 
-def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> None:
+def _part_of_log(db: ModelDatabase, s: BackupSet, body: bytes, refusal: Words) -> None:
     """Nobody has validated this log: its records are applied up to the first damaged one, and that
     is called a success. Refused if it gets the database nowhere. The position told is where it
     stands.
@@ -198,7 +198,7 @@ def _part_of_log(db: Database, s: BackupSet, body: bytes, refusal: Words) -> Non
     db.commits, db.lsn, db.restored_digest = commits, lsn, (db.restored_digest + applied) & MASK
 
 
-def _move_base(db: Database, s: BackupSet) -> None:
+def _move_base(db: ModelDatabase, s: BackupSet) -> None:
     """The log tells of a newer full. What that held is what is here now less what came since:
     should anything be wrong here, an incremental on that full leaves it wrong.
     """

@@ -15,7 +15,7 @@ from dr_sim.engines.backup_set import Path
 from dr_sim.engines.commits import MASK, content, mark
 from dr_sim.engines.files import Unread
 from dr_sim.engines.model import ModelEngine
-from dr_sim.engines.model_database import Database, log_bytes
+from dr_sim.engines.model_database import ModelDatabase, log_bytes
 
 _LOG = Kind.LOG
 
@@ -54,7 +54,7 @@ def fits(
     return p.log_fork, p.log_lsn
 
 
-def _digest(p: Database, commits: int) -> int:
+def _digest(p: ModelDatabase, commits: int) -> int:
     """Of what the primary's database had after so many commits."""
     return (mark(p.name, p.log_fork, commits) + p.offset) & MASK
 

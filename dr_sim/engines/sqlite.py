@@ -36,7 +36,7 @@ from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
 from dr_sim.engines.restoring import Restoring
-from dr_sim.engines.sqlite_store import PAGE_BYTES, Store, segment_pages
+from dr_sim.engines.sqlite_store import PAGE_BYTES, PageStore, segment_pages
 
 MAGIC = b"DRBL"
 _FULL, _INCREMENTAL, _LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
@@ -71,7 +71,7 @@ class _Database:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.store = Store(folder)
+        self.store = PageStore(folder)
         self.online = True
         self.has_base = False
         # of the full that incrementals are taken against, or restored

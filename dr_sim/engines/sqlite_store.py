@@ -45,7 +45,7 @@ INSERT INTO position VALUES (1, 0, '0', '');
 
 
 @dataclass(slots=True)
-class Position:
+class SqlitePosition:
     commits: int
     lsn: int
     forks: Forks
@@ -70,7 +70,7 @@ def segment_pages(wal: bytes) -> set[int]:
     }
 
 
-class Store:
+class PageStore:
     """A database file in a folder of its own. Open (a connection is kept) while it is online."""
 
     __slots__ = ("_connection", "file", "payload", "position", "running")
@@ -80,7 +80,7 @@ class Store:
         self.payload: Payload | None = None
         self.file = folder / "data.db"
         self._connection: sqlite3.Connection | None = None
-        self.position = Position(0, 0, ())
+        self.position = SqlitePosition(0, 0, ())
         self.running = 0
 
     @property
@@ -150,7 +150,7 @@ class Store:
             (commits, str(lsn), _forks_text(forks)),
         )
         execute("COMMIT")
-        self.position = Position(commits, lsn, forks)
+        self.position = SqlitePosition(commits, lsn, forks)
 
     def run_out(self) -> EngineError:
         """What SQLite says where the file may grow no more (max_page_count). Nothing has
@@ -286,7 +286,7 @@ def _forks_text(forks: Forks) -> str:
     return ";".join(",".join(map(str, step)) for step in forks)
 
 
-def _position(connection: sqlite3.Connection) -> tuple[Position, int]:
+def _position(connection: sqlite3.Connection) -> tuple[SqlitePosition, int]:
     row = connection.execute(
         "SELECT commits, lsn, forks, coalesce((SELECT running FROM witness ORDER BY next "
         "DESC LIMIT 1), '0') FROM position"
@@ -295,7 +295,7 @@ def _position(connection: sqlite3.Connection) -> tuple[Position, int]:
         commits, lsn, text, running = row
         steps = [tuple(int(word) for word in step.split(",")) for step in text.split(";")]
         forks = tuple((fork, begins, n) for fork, begins, n in steps)
-        return Position(commits, int(lsn), forks), int(running)
+        return SqlitePosition(commits, int(lsn), forks), int(running)
     except (TypeError, ValueError, AttributeError):
         # what is stored there is not ours
         raise sqlite3.DatabaseError("database disk image is malformed") from None

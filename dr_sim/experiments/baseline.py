@@ -26,8 +26,8 @@ from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.judge import FALSE_ALARM
 from dr_sim.experiments.paired import (
     JUDGED,
-    Difference,
     Key,
+    PairedDifference,
     Table,
     differences,
     pairs_needed,
@@ -57,7 +57,7 @@ _COLUMNS = (
 
 
 @dataclass(slots=True)
-class Kept:
+class BaselineEntry:
     """One scenario in a baseline."""
 
     seed: int
@@ -71,7 +71,7 @@ class Baseline:
     """scenarios by their path as it is seen from the baseline's folder."""
 
     folder: Path
-    scenarios: dict[str, Kept]
+    scenarios: dict[str, BaselineEntry]
 
     def name(self, path: Path) -> str:
         return _name(path, self.folder)
@@ -91,7 +91,7 @@ class Change:
     chance in the scenario.
     """
 
-    difference: Difference
+    difference: PairedDifference
     worse: bool
     certain: bool
 
@@ -244,14 +244,14 @@ def read(path: Path) -> Baseline:
     return Baseline(path.parent, kept)
 
 
-def _kept(of: Any) -> Kept:
+def _kept(of: Any) -> BaselineEntry:
     """Return what is told of one scenario. Raises TypeError or ValueError."""
     seed, n, certain = of["seed"], of["n"], of["certain"]
     if not (_is_whole(seed) and _is_whole(n) and isinstance(certain, bool)):
         raise TypeError("a number is none")
     if not (0 <= seed <= SEED.most and 1 <= n <= MOST_RUNS):
         raise ValueError("a number is out of bounds")
-    return Kept(seed, n, certain)
+    return BaselineEntry(seed, n, certain)
 
 
 def _is_whole(value: Any) -> bool:

@@ -16,7 +16,7 @@ MOST_IN_BATCH = 256
 
 
 @dataclass(slots=True)
-class Job:
+class BatchJob:
     """Replications wanted of one scenario; key names the scenario among the jobs."""
 
     key: str
@@ -35,7 +35,7 @@ class Batches:
     that it would not pay.
     """
 
-    def __init__(self, jobs: Sequence[Job], hands: int, least_s: float = 0.0) -> None:
+    def __init__(self, jobs: Sequence[BatchJob], hands: int, least_s: float = 0.0) -> None:
         self._runs: deque[Part] = deque()
         for job in jobs:
             for first, count in stretches(job.numbers):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dr_sim.errors import Problem
 from dr_sim.scenario.copies import COPIES
-from dr_sim.scenario.model import Database, Scenario, Schedule
+from dr_sim.scenario.model import DatabaseSpec, Scenario, Schedule
 from dr_sim.scenario.sources import read_tree
 from dr_sim.units import DAY_US, MINUTE_US, SECOND_US, format_bandwidth, format_duration
 from dr_sim.world.offered import offered
@@ -27,7 +27,7 @@ _GB_BITS = 8 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class UsualChange:
     """One change. sets: as after `--set`. cost: more money a month, in millionths of the unit in
     which the scenario's prices are; None: a price is not known.
     """
@@ -44,13 +44,13 @@ class WrittenDatabase:
     """
 
     name: str
-    one: Database
+    one: DatabaseSpec
     number: int
 
 
 def usual_changes(
     path: Path | str, scenario: Scenario, overrides: Sequence[str] = ()
-) -> list[Change]:
+) -> list[UsualChange]:
     """Return the changes that could make a difference to this scenario, the plainest first."""
     databases = _written(path, scenario, overrides)
     return [
@@ -84,21 +84,23 @@ def _written(
 
 
 # ---- the changes
-def _wider_link(scenario: Scenario) -> Iterator[Change]:
+def _wider_link(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.recorded_link.values:
         return
     now = scenario.link.bandwidth_bit_s
     price = scenario.prices.link
     cost = None if price < 0 else price * now // 10**6
-    yield Change("a link twice as wide", (f"link.bandwidth={format_bandwidth(2 * now)}",), cost)
+    yield UsualChange(
+        "a link twice as wide", (f"link.bandwidth={format_bandwidth(2 * now)}",), cost
+    )
 
 
-def _priority(scenario: Scenario) -> Iterator[Change]:
+def _priority(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.link.sharing != "priority":
-        yield Change("priority to logs on the link", ("link.sharing=priority",))
+        yield UsualChange("priority to logs on the link", ("link.sharing=priority",))
 
 
-def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[Change]:
+def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[UsualChange]:
     sets = []
     for each in databases:
         log = each.one.log
@@ -106,16 +108,18 @@ def _more_logs(databases: Sequence[WrittenDatabase]) -> Iterator[Change]:
             interval = format_duration(log.interval_us // 2)
             sets.append(f"databases.{each.name}.log=every {interval}")
     if sets:
-        yield Change("log backups twice as often", tuple(sets))
+        yield UsualChange("log backups twice as often", tuple(sets))
 
 
-def _more_workers(scenario: Scenario) -> Iterator[Change]:
+def _more_workers(scenario: Scenario) -> Iterator[UsualChange]:
     workers = scenario.replay.workers
     if len(scenario.databases) > workers:
-        yield Change("twice as many restore workers", (f"replay.workers={2 * workers}",))
+        yield UsualChange("twice as many restore workers", (f"replay.workers={2 * workers}",))
 
 
-def _staggered_fulls(scenario: Scenario, databases: Sequence[WrittenDatabase]) -> Iterator[Change]:
+def _staggered_fulls(
+    scenario: Scenario, databases: Sequence[WrittenDatabase]
+) -> Iterator[UsualChange]:
     """Fulls that start together start one after the other, each when the one before has been sent.
 
     Copies of one database share its schedule, so they cannot be told apart here.
@@ -133,7 +137,7 @@ def _staggered_fulls(scenario: Scenario, databases: Sequence[WrittenDatabase]) -
                 sets.append(f"databases.{each.name}.full={text}")
             later_us += _sending_us(scenario, each.one)
     if sets:
-        yield Change("fulls one after the other", tuple(sets))
+        yield UsualChange("fulls one after the other", tuple(sets))
 
 
 def _once_a_day(schedule: Schedule) -> bool:
@@ -142,7 +146,7 @@ def _once_a_day(schedule: Schedule) -> bool:
     return once and (schedule.kind == "daily" or (len(schedule.weekdays) == 1 and not schedule.nth))
 
 
-def _sending_us(scenario: Scenario, database: Database) -> int:
+def _sending_us(scenario: Scenario, database: DatabaseSpec) -> int:
     """Return how long the full has the link for itself, in whole quarters of an hour."""
     bits = 8 * database.size_bytes
     us = bits * SECOND_US // scenario.link.bandwidth_bit_s
@@ -158,12 +162,12 @@ def _schedule_text(schedule: Schedule, later_us: int) -> str:
     return f"{{at: {day} {hours:02}:{minutes:02}, zone: {schedule.zone}}}"
 
 
-def _no_delay(scenario: Scenario) -> Iterator[Change]:
+def _no_delay(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.replay.delay_us:
-        yield Change("no replay delay", ("replay.delay=0 s",))
+        yield UsualChange("no replay delay", ("replay.delay=0 s",))
 
 
-def _longer_retention(scenario: Scenario) -> Iterator[Change]:
+def _longer_retention(scenario: Scenario) -> Iterator[UsualChange]:
     """Both sides keep files for twice as long. What they keep more is what the backups offer."""
     primary = scenario.primary.retention_us
     secondary = scenario.secondary.retention_us
@@ -174,12 +178,12 @@ def _longer_retention(scenario: Scenario) -> Iterator[Change]:
     price = scenario.prices.storage
     bits = Fraction(offered(scenario).total * (primary + secondary), SECOND_US)
     cost = None if price < 0 else round(price * bits / _GB_BITS)
-    yield Change("backups kept twice as long", sets, cost)
+    yield UsualChange("backups kept twice as long", sets, cost)
 
 
-def _automatic(scenario: Scenario) -> Iterator[Change]:
+def _automatic(scenario: Scenario) -> Iterator[UsualChange]:
     if scenario.failover.mode != "automatic":
-        yield Change("failover without asking a person", ("failover.mode=automatic",))
+        yield UsualChange("failover without asking a person", ("failover.mode=automatic",))
 
 
 def cost_now(scenario: Scenario) -> int | None:

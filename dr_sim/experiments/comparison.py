@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dr_sim.experiments.distribution import Distribution, in_units
 from dr_sim.experiments.estimates import CONFIDENCE, Question, shares_above
 from dr_sim.experiments.intervals import Interval, mean
-from dr_sim.experiments.paired import Difference, differences, table_of
+from dr_sim.experiments.paired import PairedDifference, differences, table_of
 from dr_sim.scenario.sla import limit_of
 
 if TYPE_CHECKING:
@@ -120,5 +120,5 @@ class Comparison:
         )
 
     @cached_property
-    def found(self) -> list[Difference]:
+    def found(self) -> list[PairedDifference]:
         return list(differences(table_of(self.a.samples), table_of(self.b.samples)))

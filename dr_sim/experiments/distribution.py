@@ -16,7 +16,7 @@ from dr_sim.api_input import part_of
 from dr_sim.bugs import EXIT_BUG, Broken, told
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
-    Answer,
+    Estimate,
     Question,
     answer,
     any_of,
@@ -175,7 +175,7 @@ class Distribution:
         ]
         return pd.DataFrame(rows, columns=columns)
 
-    def _estimated(self) -> Iterator[tuple[Question, str, Answer]]:
+    def _estimated(self) -> Iterator[tuple[Question, str, Estimate]]:
         there = dict.fromkeys(
             (v.measure, v.database, v.failure_class, v.tenant)
             for s in self.samples
@@ -204,7 +204,7 @@ class Distribution:
                 yield question, "us", answer(self.samples, question)
         yield from self._missing()
 
-    def _missing(self) -> Iterator[tuple[Question, str, Answer]]:
+    def _missing(self) -> Iterator[tuple[Question, str, Estimate]]:
         rates = failures_per_year(self.scenario)
         for rpo in rpos_of(self.scenario, self.samples):
             found = miss_in_a_year(self.samples, rpo, rates.get(rpo.failure_class, 1.0))

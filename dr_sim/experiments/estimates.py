@@ -47,7 +47,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Estimate:
     """n: the runs that the answer rests on; censored: those of them of which only a least value is
     known.
     """
@@ -64,7 +64,7 @@ def answer(
     above: float | None = None,
     *,
     sure: bool = False,
-) -> Answer:
+) -> Estimate:
     """below, above: the probability with which the lower limit lies above the truth, the upper
     limit below it; by default a two-sided interval of 95 %. sure: an interval that holds whatever
     the law and whatever no run has shown, of a quantile and of a share of time, as a verdict wants
@@ -82,7 +82,7 @@ def answer(
     high = [INFINITE if v.high is None else float(v.high) for v in found]
     censored = sum(v.high is None for v in found)
     if not found:
-        return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
+        return Estimate(Interval(math.nan, -INFINITE, INFINITE), 0)
     if statistic in QUANTILES:
         interval = intervals.quantile(
             low, high, QUANTILES[statistic], below, above, between=not sure
@@ -101,7 +101,7 @@ def answer(
     else:
         # what is the most of some runs is not the most of all
         interval = Interval(max(low), max(low), INFINITE)
-    return Answer(interval, len(found), censored)
+    return Estimate(interval, len(found), censored)
 
 
 def values_of(samples: Sequence[Sample], base: str, question: Question) -> list[Value]:
@@ -151,21 +151,21 @@ def shares_above(samples: Sequence[Sample], question: Question, limit_us: int) -
 # ---- curves
 def _of_curves(
     found: list[CurveSample], measure: str, statistic: str, below: float, above: float, sure: bool
-) -> Answer:
+) -> Estimate:
     share = intervals.share if sure else intervals.usual_share
     n = len(found)
     if not n:
-        return Answer(Interval(math.nan, -INFINITE, INFINITE), 0)
+        return Estimate(Interval(math.nan, -INFINITE, INFINITE), 0)
     whole = [c.time_us for c in found]
     limit = limit_of(measure)
     if limit is not None:
-        return Answer(share([time_above(c, limit) for c in found], whole, below, above), n)
+        return Estimate(share([time_above(c, limit) for c in found], whole, below, above), n)
     if statistic == "mean":
-        return Answer(_ratio([c.twice_area / 2 for c in found], whole, below, above, sure), n)
+        return Estimate(_ratio([c.twice_area / 2 for c in found], whole, below, above, sure), n)
     grid = np.stack([c.above_grid() for c in found])
     if statistic == "max":
-        return Answer(Interval(_top(grid), _top(grid), INFINITE), n)
-    return Answer(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above, share), n)
+        return Estimate(Interval(_top(grid), _top(grid), INFINITE), n)
+    return Estimate(_pooled_quantile(grid, whole, QUANTILES[statistic], below, above, share), n)
 
 
 def time_above(curve: CurveSample, limit_us: int) -> float:
@@ -244,14 +244,16 @@ def _crossing(share: Callable[[int], float], target: float, last: int | None = N
 
 
 # ---- probabilities
-def any_of(samples: Sequence[Sample], base: str, question: Question) -> Answer:
+def any_of(samples: Sequence[Sample], base: str, question: Question) -> Estimate:
     """The probability that a run has any of what a count counts."""
     found = values_of(samples, base, question)
     side = (1 - CONFIDENCE) / 2
-    return Answer(intervals.part(sum(v.low > 0 for v in found), len(found), side, side), len(found))
+    return Estimate(
+        intervals.part(sum(v.low > 0 for v in found), len(found), side, side), len(found)
+    )
 
 
-def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answer:
+def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Estimate:
     """The probability that in a year at least one failure of a class, coming at random `per_year`
     times on average, loses more than the RPO. A failure at an instant of exposure x loses x, so
     failures that miss come at rate per_year while x is above the RPO: a run escapes them with
@@ -260,7 +262,7 @@ def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answ
     side = (1 - CONFIDENCE) / 2
     found = curves_of(samples, "exposure", rpo.question)
     if not found:
-        return Answer(Interval(math.nan, 0.0, 1.0), 0)
+        return Estimate(Interval(math.nan, 0.0, 1.0), 0)
     missed = [-math.expm1(-per_year * time_above(c, rpo.bound_us) / YEAR_US) for c in found]
     longest = max(c.time_us for c in found)
     most = -math.expm1(-per_year * longest / YEAR_US)
@@ -270,7 +272,7 @@ def miss_in_a_year(samples: Sequence[Sample], rpo: Rpo, per_year: float) -> Answ
         -math.expm1(runs * math.log1p(-min(x * most, most)))
         for x in (of_run.low, of_run.estimate, of_run.high)
     )
-    return Answer(Interval(estimate, low, high), len(found))
+    return Estimate(Interval(estimate, low, high), len(found))
 
 
 @dataclass(frozen=True, slots=True)

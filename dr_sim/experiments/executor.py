@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from dr_sim.bugs import Broken, BrokenReplicationError, broken_by
 from dr_sim.errors import DrSimError
-from dr_sim.experiments.batches import Batches, Job, Part
+from dr_sim.experiments.batches import Batches, BatchJob, Part
 from dr_sim.experiments.sample import Sample, pack
 from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import receive, send, start
@@ -42,7 +42,7 @@ Batch = tuple[str, bytes | Broken]
 class Executor(Protocol):
     """What plays replications. Close it when done."""
 
-    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]: ...
+    def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]: ...
 
     def close(self) -> None: ...
 
@@ -84,7 +84,7 @@ class Processes:
         self._tries: dict[Part, int] = {}
         self._not_started = 0
 
-    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+    def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
         timed = [job for job in jobs if job.scenario.engine.timing == "measured"]
         scenarios = {job.key: job.scenario for job in jobs}
         alone = Batches(timed, 1)

@@ -23,7 +23,7 @@ from dr_sim.experiments import intervals
 from dr_sim.experiments.estimates import (
     CONFIDENCE,
     QUANTILES,
-    Answer,
+    Estimate,
     Question,
     answer,
     curves_of,
@@ -134,7 +134,7 @@ def _one_run(
 
 
 def _decided(
-    line: SlaLine, wide: Interval, narrow: Interval, of: Answer, unit: str, bound: float
+    line: SlaLine, wide: Interval, narrow: Interval, of: Estimate, unit: str, bound: float
 ) -> LineVerdict:
     outcome = Outcome.UNKNOWN
     if line.at_most:
@@ -224,7 +224,7 @@ def _on_time(
         target = 1 - QUANTILES[statistic]
         share = intervals.share(above, whole, errors.passing, errors.passing)
         strict = intervals.share(above, whole, errors.failing, errors.failing)
-        as_share = _decided(line, strict, share, Answer(share, len(found)), unit, target)
+        as_share = _decided(line, strict, share, Estimate(share, len(found)), unit, target)
         shown = answer(samples, question, errors.passing, errors.passing, sure=True).interval
         judged = LineVerdict(
             line, as_share.outcome, shown.estimate, shown.low, shown.high, unit, len(found)
@@ -287,7 +287,7 @@ def _first(n: int, decided: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _more_for_mean(of: Answer, line: SlaLine, errors: Errors) -> int | None:
+def _more_for_mean(of: Estimate, line: SlaLine, errors: Errors) -> int | None:
     """Intervals narrow with the root of the runs: so many more until the bound lies outside, the
     estimate staying.
     """

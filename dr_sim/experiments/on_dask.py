@@ -15,7 +15,7 @@ from typing import Any
 
 from dr_sim.bugs import Broken, BrokenReplicationError
 from dr_sim.errors import DrSimError, InputError, Problem
-from dr_sim.experiments.batches import Batches, Job, Part
+from dr_sim.experiments.batches import Batches, BatchJob, Part
 from dr_sim.experiments.executor import Batch, parts_of
 from dr_sim.experiments.store import code_digest
 from dr_sim.experiments.worker import receive, send, start
@@ -116,7 +116,7 @@ class DaskExecutor:
                 [Problem(f"--on {on}", 0, 0, f"no Dask scheduler answers there ({error})")]
             ) from None
 
-    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+    def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
         if any(job.scenario.engine.timing == "measured" for job in jobs):
             told = (
                 "durations by the clock would be those of whichever machine plays them; leave "

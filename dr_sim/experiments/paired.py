@@ -50,7 +50,7 @@ sure.
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PairedDifference:
     """b - a of one measure over the pairs in which both have a value. p: how often chance alone
     would differ so much, or, with a tolerance, so much more than the tolerance.
     """
@@ -84,7 +84,7 @@ def table_of(samples: Sequence[Sample]) -> dict[Key, dict[int, tuple[int, int | 
 
 def differences(
     a: Table, b: Table, confidence: float = 0.95, tolerance: Tolerance = NO_TOLERANCE
-) -> Iterator[Difference]:
+) -> Iterator[PairedDifference]:
     """Of every measure that both have, over the replications in which both have it. A censored
     value counts as what it is at least: both of a pair ran equally long.
     """
@@ -103,7 +103,7 @@ def differences(
         least = tolerance.least(before, key[-1])
         beyond = d - math.copysign(least, interval.estimate) if np.any(d) else d
         differing = int(np.count_nonzero(d))
-        yield Difference(
+        yield PairedDifference(
             *key, before, float(y.mean()), interval, p_value(beyond), len(numbers), differing
         )
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dr_sim.bugs import Broken
-from dr_sim.experiments.batches import Job
+from dr_sim.experiments.batches import BatchJob
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.sample import Sample, unpack
-from dr_sim.experiments.store import Store
+from dr_sim.experiments.store import BatchStore
 from dr_sim.scenario.model import Replications, Scenario
 
 GROWTH = 1.5
@@ -37,7 +37,7 @@ class Course:
     """One scenario's replications: those that are there, and where they are kept, if they are."""
 
     scenario: Scenario
-    store: Store | None = None
+    store: BatchStore | None = None
     samples: dict[int, Sample] = field(default_factory=dict)
     # replications that ended in an error; the others go on
     broken: dict[int, Broken] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def play_all(
     """
     each = [n] * len(courses) if isinstance(n, int) else list(n)
     jobs = [
-        Job(str(i), c.scenario, c.missing(k))
+        BatchJob(str(i), c.scenario, c.missing(k))
         for i, (c, k) in enumerate(zip(courses, each, strict=True))
     ]
     jobs = [job for job in jobs if job.numbers]

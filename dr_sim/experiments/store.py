@@ -48,7 +48,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-class Store:
+class BatchStore:
     """The batches in one folder. `samples` holds every replication that is there, by number."""
 
     def __init__(self, folder: Path, scenario: Scenario) -> None:

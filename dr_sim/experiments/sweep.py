@@ -23,8 +23,8 @@ from dr_sim.experiments.edge import Best, Edge, edge_of, met
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.executor import Executor
 from dr_sim.experiments.replicate import Course, Progress, play_all
-from dr_sim.experiments.store import Store, key_of
-from dr_sim.experiments.sweep_answer import Told, answers
+from dr_sim.experiments.store import BatchStore, key_of
+from dr_sim.experiments.sweep_answer import SweepVerdict, answers
 from dr_sim.loading import load_scenario
 from dr_sim.number_text import figures, in_order
 from dr_sim.scenario.experiment import MOST_POINTS, check_answer, parse_answer, sweep_values
@@ -137,7 +137,7 @@ class Swept:
         values = in_order(list(verdicts))
         return edge_of(self.keys[0], values, [verdicts[value] for value in values], best)
 
-    def answer(self, asked: str) -> list[Told]:
+    def answer(self, asked: str) -> list[SweepVerdict]:
         """'smallest link.bandwidth with exposure.p99 at most 15 min', or 'largest KEY' for the
         whole SLA: what is known, for each combination of the other keys' values. UnitError (a
         ValueError) if it cannot be read, or there is no SLA.
@@ -272,7 +272,8 @@ def play_sweep(
     """
     courses = [
         Course(
-            p.scenario, None if folder is None else Store(folder / key_of(p.scenario), p.scenario)
+            p.scenario,
+            None if folder is None else BatchStore(folder / key_of(p.scenario), p.scenario),
         )
         for p in points
     ]

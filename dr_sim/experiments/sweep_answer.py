@@ -29,7 +29,7 @@ _MET = {Outcome.PASS: "yes", Outcome.UNKNOWN: "unknown", Outcome.FAIL: "no"}
 
 
 @dataclass(slots=True)
-class Told:
+class SweepVerdict:
     """The answer along one key. at: the values of the others; edge: see there; because: by value,
     the verdict that decided it (the worst line's).
     """
@@ -56,7 +56,7 @@ class Told:
         }
 
 
-def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
+def answers(swept: Swept, asked: SweepAnswer | None) -> list[SweepVerdict]:
     """One for each combination of the other keys' values. asked: None is the whole SLA along the
     first key whose values are numbers, at whichever end it is met; where no key has such values,
     each value of the first is judged by itself. A sweep over the SLA holds each point against its
@@ -83,17 +83,21 @@ def answers(swept: Swept, asked: SweepAnswer | None) -> list[Told]:
         groups.setdefault(others, {})[point.values[along]] = max(verdicts, key=lambda v: v.outcome)
     if key is None:
         return [
-            Told(dict(at), True, Edge(along, None, (), None), because, ordered=False)
+            SweepVerdict(dict(at), True, Edge(along, None, (), None), because, ordered=False)
             for at, because in groups.items()
         ]
     return [_told(dict(at), key, sides, because) for at, because in groups.items()]
 
 
-def _told(at: dict[str, str], key: str, sides: list[bool], because: dict[str, LineVerdict]) -> Told:
+def _told(
+    at: dict[str, str], key: str, sides: list[bool], because: dict[str, LineVerdict]
+) -> SweepVerdict:
     values = in_order(list(because))
     verdicts = [_MET[because[v].outcome] for v in values]
     each = [
-        Told(at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because)
+        SweepVerdict(
+            at, smallest, edge_of(key, values, verdicts, "last" if smallest else "first"), because
+        )
         for smallest in sides
     ]
     return next((told for told in each if told.edge.meets is not None), each[0])
@@ -104,7 +108,7 @@ def _values(swept: Swept, key: str) -> list[str]:
 
 
 # ---- words
-def text(told: Sequence[Told], asked: SweepAnswer | None, runs: int) -> str:
+def text(told: Sequence[SweepVerdict], asked: SweepAnswer | None, runs: int) -> str:
     """What the command prints."""
     if not told:
         return (
@@ -144,7 +148,7 @@ def _said(line: SlaLine) -> str:
     )
 
 
-def _lines(told: Told) -> list[str]:
+def _lines(told: SweepVerdict) -> list[str]:
     e, values = told.edge, in_order(list(told.because))
     if not told.ordered:
         return [f"{value}: {_why(told, value)}" for value in values]
@@ -172,5 +176,5 @@ def _lines(told: Told) -> list[str]:
     return out
 
 
-def _why(told: Told, value: str) -> str:
+def _why(told: SweepVerdict, value: str) -> str:
     return " ".join(line_text(told.because[value]).split())

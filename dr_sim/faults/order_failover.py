@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator, PrivateAttr, WithJsonSchema, model_v
 
 from dr_sim.faults import mistake
 from dr_sim.scenario.fields import DatabaseName, Params, from_text, refuse
-from dr_sim.scenario.kind import EventKind, Explains, Surroundings
+from dr_sim.scenario.kind import EventKind, Explains, RestOfScenario
 from dr_sim.scenario.times import Instant, parse_instant
 from dr_sim.world.occurrence import Occurrence
 
@@ -81,7 +81,7 @@ def happen(event: Occurrence, params: OrderFailover) -> None:
     event.ends(f"failover ordered by {params.by}")
 
 
-def check(params: OrderFailover, around: Surroundings) -> list[str]:
+def check(params: OrderFailover, around: RestOfScenario) -> list[str]:
     """Refuse a point that the engine cannot stop at, and one that is nowhere in the scenario."""
     if params.stop_before is None:
         return []

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr_sim.scenario.fields import DatabaseName, Law, Params
-from dr_sim.scenario.kind import EventKind, Explains, Surroundings
+from dr_sim.scenario.kind import EventKind, Explains, RestOfScenario
 from dr_sim.world.occurrence import Occurrence
 from dr_sim.world.setup import Difference, Reason
 
@@ -57,7 +57,7 @@ def happen(event: Occurrence, params: SetupDiffers) -> None:
         )
 
 
-def check(params: SetupDiffers, around: Surroundings) -> list[str]:
+def check(params: SetupDiffers, around: RestOfScenario) -> list[str]:
     """Refuse what the engine at hand could not refuse, because it does not know the thing."""
     if around.engine not in ("", "model"):
         return ["real servers here are set up alike on both sides; write engine: {kind: model}"]

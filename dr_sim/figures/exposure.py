@@ -11,7 +11,7 @@ from dr_sim.figures.style import (
     BLUE,
     ORANGE,
     RED,
-    Clock,
+    AxisClock,
     Window,
     band,
     bare,
@@ -56,7 +56,7 @@ def _peak(curve: Curve) -> int | None:
 def _panel(
     ax: Axes,
     scenario: Scenario,
-    time: Clock,
+    time: AxisClock,
     window: Window,
     true: Curve,
     told: Curve,

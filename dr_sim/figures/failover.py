@@ -18,15 +18,15 @@ from dr_sim.figures.style import (
     RED,
     SKY,
     YELLOW,
-    Clock,
+    AxisClock,
     Window,
     draw_alerts,
     lane,
     shade,
 )
 from dr_sim.figures.views import View
-from dr_sim.measures.causes import Causes, File
-from dr_sim.measures.outcome import Failover
+from dr_sim.measures.causes import BackupFate, Causes
+from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.tables import Tables
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, clock
 
@@ -55,7 +55,7 @@ STATE_COLOURS = {
 }
 
 
-def zoom_window(causes: Causes, failover: Failover) -> Window:
+def zoom_window(causes: Causes, failover: FailoverOutcome) -> Window:
     """From some logs before the recovery point, and the link outage before it if there was one,
     until served again.
     """
@@ -71,7 +71,7 @@ def zoom_window(causes: Causes, failover: Failover) -> Window:
     return max(0, begin - margin), until + margin
 
 
-def near(t: Tables, causes: Causes, failover: Failover, window: Window) -> list[File]:
+def near(t: Tables, causes: Causes, failover: FailoverOutcome, window: Window) -> list[BackupFate]:
     """The worst database's files that were made or on their way in the window."""
     rows = t["truth.file_state"]
     # when each file's way ended
@@ -83,7 +83,12 @@ def near(t: Tables, causes: Causes, failover: Failover, window: Window) -> list[
 
 
 def draw_failover(
-    axes: Any, view: View, time: Clock, failover: Failover, window: Window, number: str = ""
+    axes: Any,
+    view: View,
+    time: AxisClock,
+    failover: FailoverOutcome,
+    window: Window,
+    number: str = "",
 ) -> None:
     """The worst database's files one by one, alerts and the phases of the outage."""
     worst = failover.worst
@@ -127,7 +132,7 @@ def draw_failover(
 
 
 def _files(
-    ax: Axes, t: Tables, causes: Causes, time: Clock, window: Window, failover: Failover
+    ax: Axes, t: Tables, causes: Causes, time: AxisClock, window: Window, failover: FailoverOutcome
 ) -> None:
     # nothing leaves a lost site
     sent_until = failover.failed_us if failover.failure_class == "site" else window[1]
@@ -179,7 +184,7 @@ def _files(
 
 
 def _bars(
-    causes: Causes, f: File, restored_us: int | None, sent_until: int, end_us: int
+    causes: Causes, f: BackupFate, restored_us: int | None, sent_until: int, end_us: int
 ) -> list[tuple[int, int, str]]:
     """(begin, end, what) of a file's life; a file still to be sent from a lost site waits no
     more.
@@ -197,7 +202,7 @@ def _bars(
     return bars
 
 
-def _phases(ax: Axes, time: Clock, failover: Failover, window: Window) -> None:
+def _phases(ax: Axes, time: AxisClock, failover: FailoverOutcome, window: Window) -> None:
     """The outage cut by its phases; their names and lengths stand beside it, on the side with more
     room.
     """

@@ -80,15 +80,15 @@ Window = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Clock:
+class AxisClock:
     """Simulated microseconds as matplotlib's days, shown in the scenario's time zone."""
 
     start: float
     zone: ZoneInfo
 
-    def later(self, us: int) -> Clock:
+    def later(self, us: int) -> AxisClock:
         """The clock of a leg that begins then."""
-        return Clock(self.start + us / DAY_US, self.zone)
+        return AxisClock(self.start + us / DAY_US, self.zone)
 
     def days(self, us: Any) -> Any:
         return self.start + np.asarray(us, dtype=np.float64) / DAY_US
@@ -110,9 +110,9 @@ class Clock:
         ax.xaxis.set_major_formatter(_dates.DateFormatter(form, tz=self.zone))
 
 
-def clock_of(scenario: Scenario) -> Clock:
+def clock_of(scenario: Scenario) -> AxisClock:
     start = datetime.fromtimestamp(scenario.start_utc_us // SECOND_US, UTC)
-    return Clock(float(_dates.date2num(start)), ZoneInfo(scenario.time_zone))
+    return AxisClock(float(_dates.date2num(start)), ZoneInfo(scenario.time_zone))
 
 
 def lane(ax: Axes, name: str) -> None:
@@ -122,7 +122,7 @@ def lane(ax: Axes, name: str) -> None:
     ax.set_axisbelow(True)
 
 
-def shade(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window) -> None:
+def shade(ax: Axes, time: AxisClock, spans: list[tuple[int, int]], window: Window) -> None:
     shortest = (window[1] - window[0]) // 800
     for begin, end in spans:
         if begin < window[1] and end > window[0]:
@@ -139,7 +139,11 @@ def shade(ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window) -
 
 
 def bare(
-    ax: Axes, time: Clock, spans: list[tuple[int, int]], window: Window, label: str | None = None
+    ax: Axes,
+    time: AxisClock,
+    spans: list[tuple[int, int]],
+    window: Window,
+    label: str | None = None,
 ) -> None:
     """A band where the service was unprotected."""
     for begin, end in spans:
@@ -174,7 +178,7 @@ def top_of(*curves: Curve) -> int:
     return max(c.max_us() for c in curves)
 
 
-def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+def band(ax: Axes, time: AxisClock, curve: Curve, window: Window, colour: str, label: str) -> None:
     """A curve in minutes: as a broad line while it has few pieces, else as the band of each slice's
     least and most.
     """
@@ -188,7 +192,7 @@ def band(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label
         _one_band(ax, time, part, colour, None)
 
 
-def _one_band(ax: Axes, time: Clock, curve: Curve, colour: str, label: str | None) -> None:
+def _one_band(ax: Axes, time: AxisClock, curve: Curve, colour: str, label: str | None) -> None:
     x, y = curve.points()
     if len(curve.start_us) <= SLICES // 2:
         ax.plot(time.days(x), y / MINUTE_US, color=colour, lw=3.5, alpha=0.6, label=label)
@@ -207,7 +211,7 @@ def _one_band(ax: Axes, time: Clock, curve: Curve, colour: str, label: str | Non
     )
 
 
-def over(ax: Axes, time: Clock, curve: Curve, window: Window, colour: str, label: str) -> None:
+def over(ax: Axes, time: AxisClock, curve: Curve, window: Window, colour: str, label: str) -> None:
     """A second curve, to be seen over the first: a thin line, where it is dense the most of each
     slice.
     """
@@ -233,7 +237,7 @@ def slices(x: Ints, y: Ints, curve: Curve) -> tuple[Ints, Ints, Ints]:
     return edges, low, high
 
 
-def draw_alerts(ax: Axes, raised: list[Alert], time: Clock, window: Window) -> None:
+def draw_alerts(ax: Axes, raised: list[Alert], time: AxisClock, window: Window) -> None:
     shown = [a for a in raised if window[0] <= a.time_us < window[1]]
     ax.set_ylim(-1, 1)
     ax.set_yticks([])

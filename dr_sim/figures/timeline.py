@@ -22,7 +22,7 @@ from dr_sim.figures.style import (
     RED,
     SKY,
     SLICES,
-    Clock,
+    AxisClock,
     Window,
     band,
     bare,
@@ -44,7 +44,7 @@ MOST_FAILOVERS = 4  # of which each has panels of its own
 def draw_timeline(views: Views) -> Figure:
     scenario, end = views.whole.legs[0].scenario, views.end_us
     zooms = [(v, f, zoom_window(v.causes, f)) for v in views.legs for f in v.found][:MOST_FAILOVERS]
-    drawn: list[Callable[[Axes, Views, Clock, Window], None]] = [
+    drawn: list[Callable[[Axes, Views, AxisClock, Window], None]] = [
         _events,
         _backups,
         _link,
@@ -76,7 +76,7 @@ def draw_timeline(views: Views) -> Figure:
     return figure
 
 
-def _sites(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _sites(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     """Which site is the primary and which the secondary."""
     for i, (begin, end, words) in enumerate(views.sites()):
         ax.barh(
@@ -96,7 +96,7 @@ def _sites(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     lane(ax, "sites")
 
 
-def _events(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _events(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     """Faults and orders as spans, with the number they bear in the scenario; what lies close
     together is stacked.
     """
@@ -139,7 +139,7 @@ def _events(ax: Axes, views: Views, time: Clock, window: Window) -> None:
         ax.text(0.01, 0.5, "none", transform=ax.transAxes, va="center", color=GREY)
 
 
-def _backups(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _backups(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     """Fulls and incrementals as bars; of logs how many were finished in each slice."""
     shortest = (window[1] - window[0]) / 500
     colours = {Kind.FULL: BLUE, Kind.INCREMENTAL: SKY}
@@ -176,7 +176,7 @@ def _backups(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     lane(ax, "backups")
 
 
-def _link(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _link(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     """What crossed the link in each slice, against its capacity; hatched where it was down."""
     capacity = views.whole.legs[0].scenario.link.bandwidth_bit_s / 1e6
     ax.stairs(*sent_rate(views, window, SLICES // 3, capacity, time.days), fill=True, color=BLUE)
@@ -222,7 +222,7 @@ def spread(rate: Any, capacity: float) -> Any:
     return out
 
 
-def _behind(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _behind(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     scenario = views.whole.legs[0].scenario
     lag, exposed = views.whole.replay_lag(), views.whole.exposure()
     band(ax, time, exposed, window, ORANGE, "true exposure (site)")
@@ -242,6 +242,6 @@ def _behind(ax: Axes, views: Views, time: Clock, window: Window) -> None:
     lane(ax, "behind\nminutes")
 
 
-def _alerts(ax: Axes, views: Views, time: Clock, window: Window) -> None:
+def _alerts(ax: Axes, views: Views, time: AxisClock, window: Window) -> None:
     draw_alerts(ax, views.alerts, time, window)
     lane(ax, "alerts")

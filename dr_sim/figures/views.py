@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dr_sim.measures.alerts import Alert, AlertQuality, judge
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.happenings import Happening
-from dr_sim.measures.outcome import Failover, failovers
+from dr_sim.measures.outcome import FailoverOutcome, failovers
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.runs.legs import Leg
@@ -25,7 +25,7 @@ class View:
     t: Tables
     causes: Causes
     quality: AlertQuality
-    found: list[Failover]
+    found: list[FailoverOutcome]
     ends_us: int
 
 

@@ -29,7 +29,7 @@ ASSUMED_COSTS = "assumed, from 500 GB in 23 min 24 s; give --restore-rate and --
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class RestoreCosts:
     fixed_us: int = ASSUMED_FIXED_US
     rate_bytes_s: int = ASSUMED_RATE_BYTES_S
     source: str = ASSUMED_COSTS
@@ -69,7 +69,7 @@ class Source(Protocol):
     @property
     def kind(self) -> str: ...
     @property
-    def costs(self) -> Costs: ...
+    def costs(self) -> RestoreCosts: ...
 
     def knows(self, name: str) -> bool:
         """Is there a file of that name?"""
@@ -96,7 +96,7 @@ class SqlServerSource:
     entries: list[HistoryEntry]
     remarks: list[str]
     kind: str = "sqlserver"
-    costs: Costs = field(default_factory=Costs)
+    costs: RestoreCosts = field(default_factory=RestoreCosts)
 
     def knows(self, name: str) -> bool:
         return bool(self._named(name))
@@ -205,7 +205,7 @@ def _file_name(path: str) -> str:
 class PostgresSource:
     cluster: Cluster
     kind: str
-    costs: Costs = field(default_factory=Costs)
+    costs: RestoreCosts = field(default_factory=RestoreCosts)
     positions: Positions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -292,7 +292,7 @@ class RunSource:
     database: str
     files: dict[str, BackupHeader]
     remarks: list[str]
-    costs: Costs
+    costs: RestoreCosts
     kind: str = "run of dr_sim"
 
     def knows(self, name: str) -> bool:

@@ -13,15 +13,15 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.backups.model import BackupHeader, Kind
-from dr_sim.backups.outlook import Outlook, State, look_ahead
+from dr_sim.backups.outlook import Outlook, OutlookState, look_ahead
 from dr_sim.backups.target import Choice, Policy, Reading, Target
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.output import read_bytes
 from dr_sim.importers.cells import BadValueError
 from dr_sim.importers.plan_sources import (
-    Costs,
     Forks,
     Opened,
+    RestoreCosts,
     RunSource,
     Source,
     read_forks,
@@ -37,7 +37,7 @@ _MOST_UNUSABLE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PlanQuestion:
     """What was asked, as it was written; '' and None: not given."""
 
     until: str = "latest"
@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class Answer:
+class PlanAnswer:
     """The plan of one database. reached_utc_us: all that was committed before is there; None:
     nothing can be had.
 
@@ -68,7 +68,7 @@ class Answer:
     until: str
     reached_utc_us: int | None
     lost_us: int | None
-    costs: Costs
+    costs: RestoreCosts
     policy: Policy
     remarks: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class Answer:
         return sum(choice.duration_us(step.nominal_bytes) for step in self.outlook.plan.steps)
 
 
-def plan_restore(history: Path, question: Question) -> list[Answer]:
+def plan_restore(history: Path, question: PlanQuestion) -> list[PlanAnswer]:
     """Answer for each database in a history file or the folder of a run, or for the one that is
     asked for.
 
@@ -141,7 +141,7 @@ def _of_run(folder: Path) -> list[Source]:
             gone = own.pop(names[row.entity].get(values["file"], ""), None)
             damaged[row.entity] += gone is not None and row.kind == "truth.damaged"
     cost = scenario.secondary.restore[Kind.FULL]
-    costs = Costs(
+    costs = RestoreCosts(
         cost.fixed_us,
         cost.rate_bytes_s,
         "secondary.restore_rate and restore_fixed of the run's scenario",
@@ -167,7 +167,7 @@ def _header(values: dict[str, Any]) -> BackupHeader:
     return BackupHeader(**own)
 
 
-def _check_names(sources: Sequence[Source], question: Question, history: Path) -> None:
+def _check_names(sources: Sequence[Source], question: PlanQuestion, history: Path) -> None:
     for name in question.without:
         try:
             known = any(source.knows(name) for source in sources)
@@ -181,14 +181,16 @@ def _refused(option: str, message: str) -> InputError:
     return InputError([Problem(option, 0, 0, message)])
 
 
-def _answer(source: Source, question: Question, forks: Forks) -> Answer:
+def _answer(source: Source, question: PlanQuestion, forks: Forks) -> PlanAnswer:
     target = _target(source, question)
     costs = source.costs
     if question.rate_bytes_s is not None or question.fixed_us is not None:
         rate = question.rate_bytes_s or costs.rate_bytes_s
         fixed = costs.fixed_us if question.fixed_us is None else question.fixed_us
         both = question.rate_bytes_s is not None and question.fixed_us is not None
-        costs = Costs(fixed, rate, "given" if both else f"given in part; the other {costs.source}")
+        costs = RestoreCosts(
+            fixed, rate, "given" if both else f"given in part; the other {costs.source}"
+        )
     choice = Choice(question.policy, costs.fixed_us, costs.rate_bytes_s)
     try:
         fork = source.fork(question.fork) if question.fork else None
@@ -227,7 +229,7 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
             whole.headers, fork=fork, target=target, told=whole.told, choice=choice
         )
     reached = _reached_utc_us(outlook, target, opened)
-    answer = Answer(
+    answer = PlanAnswer(
         source,
         opened,
         outlook,
@@ -243,7 +245,7 @@ def _answer(source: Source, question: Question, forks: Forks) -> Answer:
     return answer
 
 
-def _target(source: Source, question: Question) -> Target:
+def _target(source: Source, question: PlanQuestion) -> Target:
     text = question.until.strip()
     if text.lower() in _LATEST:
         return Target(reading=question.reading)
@@ -324,7 +326,7 @@ def _lost_us(
     return None if known is None else max(known - reached, 0)
 
 
-def _remark(answer: Answer, current: tuple[int, int] | None) -> None:
+def _remark(answer: PlanAnswer, current: tuple[int, int] | None) -> None:
     source, outlook = answer.source, answer.outlook
     if outlook.newer_fork is not None:
         answer.remarks.append(
@@ -381,7 +383,7 @@ def utc_text(us: int) -> str:
     )
 
 
-def as_json(answers: Sequence[Answer], history: Path) -> dict[str, Any]:
+def as_json(answers: Sequence[PlanAnswer], history: Path) -> dict[str, Any]:
     """Everything that the text says, for scripts."""
     return {
         "history": str(history),
@@ -390,12 +392,12 @@ def as_json(answers: Sequence[Answer], history: Path) -> dict[str, Any]:
     }
 
 
-def exit_code(answers: Sequence[Answer]) -> int:
+def exit_code(answers: Sequence[PlanAnswer]) -> int:
     """0 if every target can be reached, else 1."""
     return 0 if all(answer.is_met for answer in answers) else 1
 
 
-def _json(answer: Answer) -> dict[str, Any]:
+def _json(answer: PlanAnswer) -> dict[str, Any]:
     source, outlook, names = answer.source, answer.outlook, answer.opened.names
     reached = outlook.plan.reaches
     return {
@@ -454,11 +456,11 @@ def _json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def as_text(answers: Sequence[Answer]) -> str:
+def as_text(answers: Sequence[PlanAnswer]) -> str:
     return "\n\n".join(_text(answer) for answer in answers)
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: PlanAnswer) -> str:
     source, outlook = answer.source, answer.outlook
     lines = [
         f"{_line(source.database)}  ({source.kind})  until {_until(answer)}, {answer.policy.value}"
@@ -475,7 +477,7 @@ def _text(answer: Answer) -> str:
         )
     lines.append(f"  reaches   {_reaches(answer)}")
     for gap in outlook.missing:
-        words = "lost" if gap.state is State.LOST else "late: not here yet"
+        words = "lost" if gap.state is OutlookState.LOST else "late: not here yet"
         lines.append(
             f"  missing   {source.stretch_text(gap.fork, gap.first_lsn, gap.last_lsn)} ({words})"
         )
@@ -497,7 +499,7 @@ def _text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def _until(answer: Answer) -> str:
+def _until(answer: PlanAnswer) -> str:
     """The target as it was understood."""
     target = answer.target
     if target.utc_us is not None:
@@ -505,14 +507,14 @@ def _until(answer: Answer) -> str:
     return "latest" if target.lsn is None else f"LSN {answer.source.lsn_text(target.lsn)}"
 
 
-def _target_json(answer: Answer) -> dict[str, Any]:
+def _target_json(answer: PlanAnswer) -> dict[str, Any]:
     target = answer.target
     if target.utc_us is not None:
         return {"kind": "instant", "utc": utc_text(target.utc_us)}
     return {"kind": "end"} if target.lsn is None else {"kind": "lsn", "lsn": str(target.lsn)}
 
 
-def _reaches(answer: Answer) -> str:
+def _reaches(answer: PlanAnswer) -> str:
     reached = answer.outlook.plan.reaches
     if reached is None:
         fulls = [
@@ -537,7 +539,7 @@ def _reaches(answer: Answer) -> str:
     return position if answer.is_met else f"{position}: the target is missed"
 
 
-def _loses(answer: Answer) -> str:
+def _loses(answer: PlanAnswer) -> str:
     if answer.reached_utc_us is None:
         return "everything"
     since = utc_text(answer.reached_utc_us)

@@ -49,7 +49,7 @@ _NO_TABLE = "no CSV of restorehistory joined to the secondary's backupset"
 
 
 @dataclass(frozen=True, slots=True)
-class Restore:
+class TimedRestore:
     """One restore of a backup that the history holds. at_utc_us: restore_date."""
 
     at_utc_us: int
@@ -70,7 +70,7 @@ class RestoreFit:
 
 def parse_restores(
     data: bytes, file: str, entries: Sequence[HistoryEntry]
-) -> tuple[list[Restore], list[str]]:
+) -> tuple[list[TimedRestore], list[str]]:
     """(restores in the order of their times, remarks). entries: the primary's history, joined by
     backup_set_uuid.
 
@@ -90,7 +90,7 @@ def parse_restores(
             1,
         )
     by_id = {entry.set_id.lower(): entry.header for entry in reversed(entries) if entry.set_id}
-    found: dict[int, Restore] = {}
+    found: dict[int, TimedRestore] = {}
     problems: list[Problem] = []
     strange = unzoned = 0
     for number, (line, row) in enumerate(rows, 1):
@@ -124,7 +124,7 @@ def parse_restores(
 
 def _restore(
     number: int, row: Mapping[str, object], by_id: Mapping[str, BackupHeader]
-) -> tuple[Restore, bool] | None:
+) -> tuple[TimedRestore, bool] | None:
     """(a restore, True if its zone was known); None if it is of nothing in the history."""
     header = by_id.get((optional(row, as_text, "backup_set_uuid") or "").lower())
     verify_only = (optional(row, as_text, "restore_type") or "").strip().upper() == "V"
@@ -132,13 +132,13 @@ def _restore(
     own = optional(row, as_whole, "restore_history_id")
     if header is None or verify_only or when is None:
         return None
-    return Restore(when[0], own if own is not None else -number, header), when[1]
+    return TimedRestore(when[0], own if own is not None else -number, header), when[1]
 
 
-def fit_restores(restores: Sequence[Restore], interval_us: Mapping[str, int]) -> RestoreFit:
+def fit_restores(restores: Sequence[TimedRestore], interval_us: Mapping[str, int]) -> RestoreFit:
     """interval_us: of log backups, by database. restores: in the order of their times."""
     fit = RestoreFit()
-    logs: dict[str, list[Restore]] = {}
+    logs: dict[str, list[TimedRestore]] = {}
     for restore in restores:
         if restore.header.kind is Kind.LOG:
             logs.setdefault(restore.header.database, []).append(restore)
@@ -150,7 +150,9 @@ def fit_restores(restores: Sequence[Restore], interval_us: Mapping[str, int]) ->
 
 
 # ---- how long a restore takes
-def _back_to_back(logs: Sequence[Restore], interval_us: int) -> list[tuple[Restore, Restore]]:
+def _back_to_back(
+    logs: Sequence[TimedRestore], interval_us: int
+) -> list[tuple[TimedRestore, TimedRestore]]:
     return [
         (first, second)
         for first, second in pairwise(logs)
@@ -159,7 +161,7 @@ def _back_to_back(logs: Sequence[Restore], interval_us: int) -> list[tuple[Resto
     ]
 
 
-def _fit_durations(fit: RestoreFit, pairs: list[tuple[Restore, Restore]]) -> None:
+def _fit_durations(fit: RestoreFit, pairs: list[tuple[TimedRestore, TimedRestore]]) -> None:
     if len(pairs) < FEWEST_PAIRS:
         fit.remarks.append(
             f"{len(pairs)} logs were restored back to back, {FEWEST_PAIRS} at least tell "
@@ -287,7 +289,7 @@ def _rounded_us(us: int) -> str:
 
 # ---- how often, and how far behind
 def _fit_waits(
-    fit: RestoreFit, logs: Mapping[str, Sequence[Restore]], interval_us: Mapping[str, int]
+    fit: RestoreFit, logs: Mapping[str, Sequence[TimedRestore]], interval_us: Mapping[str, int]
 ) -> None:
     """Latency is restore_date less the end of the backup; a run of the restore job begins after
     half a log interval's rest.
@@ -333,7 +335,7 @@ def _fit_waits(
     )
 
 
-def _between_runs(logs: Sequence[Restore], interval_us: int) -> list[int]:
+def _between_runs(logs: Sequence[TimedRestore], interval_us: int) -> list[int]:
     starts = [
         second.at_utc_us
         for first, second in pairwise(logs)

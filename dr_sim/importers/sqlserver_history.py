@@ -128,7 +128,7 @@ class HistoryEntry:
 
 
 @dataclass(slots=True)
-class History:
+class ImportedHistory:
     """entries in the order of the file; remarks: what was skipped, and what was kept apart."""
 
     entries: list[HistoryEntry]
@@ -144,7 +144,7 @@ def parse_history(data: bytes, file: str = "history") -> list[HistoryEntry]:
     return read_history(data, file).entries
 
 
-def read_history(data: bytes, file: str = "history") -> History:
+def read_history(data: bytes, file: str = "history") -> ImportedHistory:
     """Read a history. Raises InputError with every kind of mistake found; file is the name it
     gives.
     """
@@ -181,7 +181,7 @@ def read_history(data: bytes, file: str = "history") -> History:
             f"{unknown} differentials name no full (their base LSN is 0 or absent): no "
             "plan uses them"
         )
-    return History(entries, remarks)
+    return ImportedHistory(entries, remarks)
 
 
 def _rows(text: str, file: str) -> list[Row]:

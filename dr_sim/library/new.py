@@ -18,7 +18,7 @@ DEFAULT_TEMPLATE = "sql-server"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TemplateQuestion:
     """One thing that a new scenario must say. check: raises UnitError if it cannot be read."""
 
     key: str
@@ -48,14 +48,16 @@ def _log_schedule(text: str) -> None:
 
 
 QUESTIONS = (
-    Question("databases", "names of the databases", "crm", _names),
-    Question("size", "size of each", "500 GB", bounds.size),
-    Question("log_volume", "log that each writes", "350 KiB/s", bounds.volume),
-    Question("full", "full backups start", "weekly Sun 01:00", times.parse_schedule),
-    Question("log", "log backups (or WAL segments) start", "every 5 min", _log_schedule),
-    Question("bandwidth", "bandwidth to the other site", "200 Mbit/s", bounds.bandwidth),
-    Question("rpo", "most data that may be lost, as a time (RPO)", "15 min", bounds.duration),
-    Question("rto", "longest outage (RTO)", "30 min", bounds.duration),
+    TemplateQuestion("databases", "names of the databases", "crm", _names),
+    TemplateQuestion("size", "size of each", "500 GB", bounds.size),
+    TemplateQuestion("log_volume", "log that each writes", "350 KiB/s", bounds.volume),
+    TemplateQuestion("full", "full backups start", "weekly Sun 01:00", times.parse_schedule),
+    TemplateQuestion("log", "log backups (or WAL segments) start", "every 5 min", _log_schedule),
+    TemplateQuestion("bandwidth", "bandwidth to the other site", "200 Mbit/s", bounds.bandwidth),
+    TemplateQuestion(
+        "rpo", "most data that may be lost, as a time (RPO)", "15 min", bounds.duration
+    ),
+    TemplateQuestion("rto", "longest outage (RTO)", "30 min", bounds.duration),
 )
 
 
@@ -71,7 +73,7 @@ _OF_TEMPLATE = {
 }
 
 
-def usual(question: Question, template: str) -> str:
+def usual(question: TemplateQuestion, template: str) -> str:
     """Return the answer that is taken where none is given."""
     return _OF_TEMPLATE.get(template, {}).get(question.key, question.default)
 
@@ -88,7 +90,7 @@ def template_about(name: str) -> str:
     return first.removeprefix("#").strip()
 
 
-def checked(question: Question, template: str, answer: str) -> str:
+def checked(question: TemplateQuestion, template: str, answer: str) -> str:
     """Return an answer as it is written in the file. Raises UnitError if it cannot be read."""
     text = answer.strip() or usual(question, template)
     if len(text) > LONGEST_VALUE or not text.isprintable():

@@ -21,7 +21,7 @@ FILE_BITS = 32  # a file's number is (the database's index << 32) + its number t
 
 
 @dataclass(slots=True)
-class File:
+class BackupFate:
     """What became of one backup. finished_us and cut_off_us: None if that never happened."""
 
     number: int
@@ -42,7 +42,7 @@ class File:
 
 
 @dataclass(slots=True)
-class Kept:
+class SafeTime:
     """A time in which something was safe at the secondary, and why that ended: '' if it did not in
     this run.
     """
@@ -63,8 +63,8 @@ class Causes:
         self.link_down = link_down(t, scenario)
         # what ended then was ended by the failure
         self.failed_us = frozenset(t["truth.failed"]["time_us"].tolist())
-        self._files: dict[int, list[File]] = {}
-        self._based: dict[int, list[Kept]] = {}
+        self._files: dict[int, list[BackupFate]] = {}
+        self._based: dict[int, list[SafeTime]] = {}
         # kept by dr_sim/measures/waits.py
         self.restores: dict[int, list[tuple[int, int, str]]] = {}
         self._in_state: dict[str, tuple[Ints, Ints, Ints]] = {}
@@ -103,7 +103,7 @@ class Causes:
         ]
         return max(before, key=lambda h: h.begin_us, default=None)
 
-    def files(self, database: int) -> list[File]:
+    def files(self, database: int) -> list[BackupFate]:
         """Every backup of a database that was begun, in order."""
         if database not in self._files:
             self._files[database] = _files(self.t, database)
@@ -140,7 +140,7 @@ class Causes:
         return {x for h in mine for x in (h.begin_us, h.end_us) if begin_us < x < end_us}
 
     # ---- what is safe at the secondary
-    def lies(self, file: File) -> list[Kept]:
+    def lies(self, file: BackupFate) -> list[SafeTime]:
         """When a copy of the file lay whole at the secondary."""
         rows = self.t["truth.landed"]
         mine = rows["file"] == file.number
@@ -157,7 +157,7 @@ class Causes:
             gone["time_us"][mine].tolist(), gone["why"][mine].tolist(), strict=True)]  # fmt: skip
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
-    def holds(self, database: int, commits: int) -> list[Kept]:
+    def holds(self, database: int, commits: int) -> list[SafeTime]:
         """When the secondary's copy of a database existed and held more than so many commits; with
         -1: when it existed.
         """
@@ -174,7 +174,7 @@ class Causes:
         ]
         return _kept(sorted(turns, key=lambda turn: turn[0]), self.end_us)
 
-    def based(self, database: int) -> list[Kept]:
+    def based(self, database: int) -> list[SafeTime]:
         """When there was anything at the secondary to restore a log onto: a copy of the database,
         or a whole full.
         """
@@ -190,7 +190,7 @@ class Causes:
         return [int(x) for x in self.t.of("truth.log_truncated", database)["time_us"]]
 
     # ---- one file
-    def gone_unlanded(self, file: File) -> int | None:
+    def gone_unlanded(self, file: BackupFate) -> int | None:
         """When a file went from the primary's share before any copy of it had landed; None if it
         did not.
         """
@@ -262,31 +262,31 @@ class Causes:
                 found.append((max(since, begin_us), min(until, end_us), other))
         return found
 
-    def file(self, number: int) -> File | None:
+    def file(self, number: int) -> BackupFate | None:
         """The backup of that number, of any database."""
         return next((f for f in self.files(number >> FILE_BITS) if f.number == number), None)
 
 
-def _kept(turns: list[tuple[int, str]], end_us: int) -> list[Kept]:
+def _kept(turns: list[tuple[int, str]], end_us: int) -> list[SafeTime]:
     """From each turn to the better ('') until the next one to the worse, which says why."""
-    found: list[Kept] = []
+    found: list[SafeTime] = []
     since: int | None = None
     for time, why in turns:
         if not why:
             since = time if since is None else since
         elif since is not None:
-            found.append(Kept(since, time, why))
+            found.append(SafeTime(since, time, why))
             since = None
-    return found if since is None else [*found, Kept(since, end_us, "")]
+    return found if since is None else [*found, SafeTime(since, end_us, "")]
 
 
-def joined(kept: list[Kept]) -> list[Kept]:
+def joined(kept: list[SafeTime]) -> list[SafeTime]:
     """The maximal times in which at least one of them holds; why is that of the last one to end."""
-    found: list[Kept] = []
+    found: list[SafeTime] = []
     for one in sorted(kept, key=lambda k: (k.begin_us, k.end_us)):
         if found and one.begin_us <= found[-1].end_us:
             if one.end_us >= found[-1].end_us:
-                found[-1] = Kept(found[-1].begin_us, one.end_us, one.why)
+                found[-1] = SafeTime(found[-1].begin_us, one.end_us, one.why)
         else:
             found.append(one)
     return found
@@ -304,10 +304,10 @@ def _spans(t: Tables, end_us: int, wanted: str) -> tuple[Ints, Ints, Ints]:
     return file[there], time[there], end[there]
 
 
-def _files(t: Tables, database: int) -> list[File]:
+def _files(t: Tables, database: int) -> list[BackupFate]:
     begin = t.of("truth.backup_begin", database)
     files = {
-        number: File(number, kind, time, commits, None, None, "", 0)
+        number: BackupFate(number, kind, time, commits, None, None, "", 0)
         for number, kind, time, commits in zip(
             *(begin[c].tolist() for c in ("file", "kind", "time_us", "commits")), strict=True
         )

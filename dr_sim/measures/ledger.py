@@ -20,8 +20,14 @@ from dr_sim.measures import alerts
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.lag import replay_lag
-from dr_sim.measures.life import Line, cut_up, seeded_anew
-from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
+from dr_sim.measures.life import LedgerLine, cut_up, seeded_anew
+from dr_sim.measures.outcome import (
+    DatabaseLoss,
+    FailoverOutcome,
+    failovers,
+    manager_down,
+    why_unknown,
+)
 from dr_sim.measures.tables import Record, Tables, tables
 from dr_sim.scenario.model import Scenario
 from dr_sim.units import format_duration
@@ -35,7 +41,7 @@ class Ledger:
 
     title: str
     total_us: int | None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LedgerLine] = field(default_factory=list)
     note: str = ""
 
 
@@ -153,12 +159,12 @@ def loss_ledger(causes: Causes, loss: DatabaseLoss) -> Ledger:
     ordered = _stop_ordered(t, loss)
     if ordered:
         whole = stop - loss.recovery_point_us
-        lines = [Line(loss.recovery_point_us, whole, "stopped before an instant", ordered)]
+        lines = [LedgerLine(loss.recovery_point_us, whole, "stopped before an instant", ordered)]
     else:
         lines = cut_up(causes, loss.database, loss.survivor_commits, loss.recovery_point_us, stop)
     if end > stop:
         lines.append(
-            Line(
+            LedgerLine(
                 stop,
                 end - stop,
                 "split brain",
@@ -191,10 +197,10 @@ def _exposure_ledger(t: Tables, scenario: Scenario, database: int, t_us: int) ->
     return Ledger(title, t_us - lacking, lines)
 
 
-def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[Line]:
+def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[LedgerLine]:
     """The way of the first full to a new secondary, from the promotion on."""
     in_place = min(max(causes.scenario.secondary_from_us, from_us), until_us)
-    none_yet = Line(
+    none_yet = LedgerLine(
         from_us, in_place - from_us, "no second side", "until a new secondary was in place"
     )
     seeding = seeded_anew(causes, database, in_place, until_us)
@@ -202,7 +208,7 @@ def _alone(causes: Causes, database: int, from_us: int, until_us: int) -> list[L
 
 
 # ---- outage
-def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
+def outage_ledger(t: Tables, scenario: Scenario, failover: FailoverOutcome) -> Ledger:
     """The outage by its phases. Of one that outlasted the run the total is unknown and the lines
     say how far it got.
     """
@@ -212,7 +218,7 @@ def outage_ledger(t: Tables, scenario: Scenario, failover: Failover) -> Ledger:
         for left, right in pairwise(sorted({begin, end, *(x for span in down for x in span)})):
             dead = any(b <= left < e for b, e in down)
             why = "the recovery manager was down" if dead else _why(t, scenario, phase, left, right)
-            lines.append(Line(left, right - left, phase, why))
+            lines.append(LedgerLine(left, right - left, phase, why))
     note = (
         ""
         if failover.outage_us is not None

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.causes import FILE_BITS, Causes, File, Kept, joined
+from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes, SafeTime, joined
 from dr_sim.measures.lag import link_pieces
 from dr_sim.measures.waits import unrestored
 from dr_sim.scenario.kind import Explains
@@ -26,7 +26,7 @@ UNEXPLAINED = "unexplained"  # time that no record accounts for
 
 
 @dataclass(slots=True)
-class Line:
+class LedgerLine:
     """One stretch of time and what it was spent on."""
 
     begin_us: int
@@ -58,7 +58,7 @@ def cut_up(
     from_us: int,
     until_us: int,
     lacking_us: int | None = None,
-) -> list[Line]:
+) -> list[LedgerLine]:
     """[from_us, until_us) as lines; commit number `commits` is the first that is lacking, made at
     lacking_us (default: at from_us).
     """
@@ -66,7 +66,7 @@ def cut_up(
     return as_lines(_life(causes, database, commits, made_us, until_us), from_us, until_us)
 
 
-def seeded_anew(causes: Causes, database: int, from_us: int, until_us: int) -> list[Line]:
+def seeded_anew(causes: Causes, database: int, from_us: int, until_us: int) -> list[LedgerLine]:
     """[from_us, until_us), in which a database has nothing at the secondary and is seeded with a
     full, as lines.
     """
@@ -75,9 +75,9 @@ def seeded_anew(causes: Causes, database: int, from_us: int, until_us: int) -> l
     )
 
 
-def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Line]:
+def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[LedgerLine]:
     """[from_us, until_us) by pieces that follow each other; what they leave is unexplained."""
-    lines: list[Line] = []
+    lines: list[LedgerLine] = []
     at = from_us
     for stop, cause, detail in pieces:
         stop = min(stop, until_us)
@@ -86,12 +86,12 @@ def as_lines(pieces: Iterable[Piece], from_us: int, until_us: int) -> list[Line]
         if lines and (lines[-1].cause, lines[-1].detail) == (cause, detail):
             lines[-1].duration_us += stop - at
         else:
-            lines.append(Line(at, stop - at, cause, detail))
+            lines.append(LedgerLine(at, stop - at, cause, detail))
         at = stop
         if at >= until_us:
             break
     if at < until_us:
-        lines.append(Line(at, until_us - at, UNEXPLAINED))
+        lines.append(LedgerLine(at, until_us - at, UNEXPLAINED))
     return lines
 
 
@@ -190,7 +190,7 @@ def _without_logs(
     yield from _until_begun(causes, database, kinds, at, until_us, own)
 
 
-def _dead(causes: Causes, file: File) -> bool:
+def _dead(causes: Causes, file: BackupFate) -> bool:
     """Its job did not make a backup, and it was not the failure that ended it."""
     return file.cut_off_us is not None and (
         bool(file.error) or file.empty or file.cut_off_us not in causes.failed_us
@@ -284,7 +284,7 @@ def _said_already(causes: Causes, database: int, kind: int, time: int) -> bool:
     )
 
 
-def _of_dead(causes: Causes, file: File, database: int) -> tuple[int, str, str]:
+def _of_dead(causes: Causes, file: BackupFate, database: int) -> tuple[int, str, str]:
     assert file.cut_off_us is not None
     if file.error:
         label = causes.during(file.begin_us, file.cut_off_us + 1, Explains.NO_ROOM)
@@ -324,7 +324,7 @@ def _of_skipped(
 
 
 def _way(
-    causes: Causes, file: File, commits: int, until_us: int, prefix: str, since_us: int = 0
+    causes: Causes, file: BackupFate, commits: int, until_us: int, prefix: str, since_us: int = 0
 ) -> Hopes:
     """From the end of a backup, or from an instant on, to its copy lying whole at the secondary,
     and being of use there.
@@ -366,7 +366,7 @@ def _way(
 
 
 def _waiting(
-    causes: Causes, file: File, state: str, times: tuple[int, int, int], prefix: str
+    causes: Causes, file: BackupFate, state: str, times: tuple[int, int, int], prefix: str
 ) -> Iterator[Piece]:
     """A file that is not being sent, as its record says. While the link is down that is why nothing
     is sent. A file that queues behind one for which a staging area is purged, or room is lacking,
@@ -454,7 +454,9 @@ def _overlaid(
         yield right, prefix + cause, detail
 
 
-def _sending(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Iterator[Piece]:
+def _sending(
+    causes: Causes, file: BackupFate, begin: int, end: int, prefix: str
+) -> Iterator[Piece]:
     """A transfer, cut where the link or what is sent beside it changes; after its last byte has
     crossed, a file may still be held back on its way.
     """
@@ -519,7 +521,11 @@ def _crossing(
 
 
 def _landed(
-    causes: Causes, file: File, commits: int, times: tuple[int, int, int, int, bool], prefix: str
+    causes: Causes,
+    file: BackupFate,
+    commits: int,
+    times: tuple[int, int, int, int, bool],
+    prefix: str,
 ) -> Hopes:
     """A copy that lies at the secondary and did not help: it landed damaged, was lost again, was
     not restored, or there is nothing to restore it onto. times: when it landed, since when that is
@@ -564,7 +570,7 @@ def _landed(
     return None if given_up is None else Lost(given_up, True)
 
 
-def _landed_damaged(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Hopes:
+def _landed_damaged(causes: Causes, file: BackupFate, begin: int, end: int, prefix: str) -> Hopes:
     database = file.number >> FILE_BITS
     noticed = next(
         (x for x in causes.told("seen.ValidationFailed", file.name) if begin <= x < end), end
@@ -584,12 +590,12 @@ def _landed_damaged(causes: Causes, file: File, begin: int, end: int, prefix: st
     return None if given_up is None else Lost(given_up, True)
 
 
-def _at(kept: list[Kept], time_us: int) -> Kept | None:
+def _at(kept: list[SafeTime], time_us: int) -> SafeTime | None:
     """The one that holds at an instant."""
     return next((k for k in kept if k.begin_us <= time_us < k.end_us), None)
 
 
-def _loser(causes: Causes, file: File, time_us: int) -> str:
+def _loser(causes: Causes, file: BackupFate, time_us: int) -> str:
     """The event that took or damaged something at the secondary at an instant."""
     database = file.number >> FILE_BITS
     kinds = (Explains.COPY_LOST, Explains.FILE_LOST, Explains.DAMAGED_COPY)
@@ -600,7 +606,7 @@ def _loser(causes: Causes, file: File, time_us: int) -> str:
 
 
 def _repair(
-    causes: Causes, database: int, lost: Lost, of: tuple[int, File | None], until_us: int
+    causes: Causes, database: int, lost: Lost, of: tuple[int, BackupFate | None], until_us: int
 ) -> Iterator[Piece]:
     """Something is lost for good: from then on the backup that would bridge the hole, or seed the
     secondary anew, is what is waited for. If that one comes to nothing, the next. of: the first
@@ -674,7 +680,7 @@ def _what(causes: Causes, database: int, lost: Lost) -> str:
     )
 
 
-def _hole(causes: Causes, database: int, lost: Lost, of: File | None) -> tuple[str, str]:
+def _hole(causes: Causes, database: int, lost: Lost, of: BackupFate | None) -> tuple[str, str]:
     """The cause while nothing is done about it yet."""
     if lost.based:
         assert of is not None
@@ -691,12 +697,12 @@ def _hole(causes: Causes, database: int, lost: Lost, of: File | None) -> tuple[s
 
 def _next_way_out(
     causes: Causes, database: int, of: tuple[int, int, bool], tried: set[tuple[int, int]]
-) -> tuple[int, File] | None:
+) -> tuple[int, BackupFate] | None:
     """(instant, backup) of the first that is on its way, or is begun, from an instant on and would
     help. of: that instant, the first lacking commit, and whether nothing but a full helps.
     """
     at, commits, full = of
-    found: list[tuple[int, int, File]] = []
+    found: list[tuple[int, int, BackupFate]] = []
     for f in causes.files(database):
         if f.kind == Kind.LOG or (full and f.kind != Kind.FULL):
             continue
@@ -711,7 +717,7 @@ def _next_way_out(
     return best[0], best[2]
 
 
-def _active_from(causes: Causes, f: File, at: int) -> int | None:
+def _active_from(causes: Causes, f: BackupFate, at: int) -> int | None:
     """The first instant from that one on at which a backup is being made or is on its way; None if
     there is none.
     """
@@ -731,7 +737,7 @@ def _active_from(causes: Causes, f: File, at: int) -> int | None:
     return next((time for time, _ in states if time > at), None)
 
 
-def _name(causes: Causes, file: File) -> str:
+def _name(causes: Causes, file: BackupFate) -> str:
     if file.name:
         return file.name
     begun = datetime.fromtimestamp((causes.scenario.start_utc_us + file.begin_us) // 1_000_000, UTC)

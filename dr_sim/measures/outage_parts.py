@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from dr_sim.measures.ledger import Ledger
-from dr_sim.measures.life import Line
+from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_now import (
     NO_WAY_US,
     Way,
@@ -44,11 +44,11 @@ def explain_outage_at(
                 "nothing could be promoted: no copy has been restored and no full has landed",
             )
         ]
-    lines: list[Line] = []
+    lines: list[LedgerLine] = []
     at = t_us
     for cause, us, detail in _parts(scenario, t_us, total, way_over(t, scenario)):
         if us:
-            lines.append(Line(at, us, cause, detail))
+            lines.append(LedgerLine(at, us, cause, detail))
             at += us
     return [Ledger(title, total, lines)]
 

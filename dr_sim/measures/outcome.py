@@ -60,7 +60,7 @@ class DatabaseLoss:
 
 
 @dataclass(slots=True)
-class Failover:
+class FailoverOutcome:
     """One failover. Durations in microseconds; None is unknown: the run ended first."""
 
     number: int
@@ -99,7 +99,7 @@ class Failover:
         return self.worst.data_loss_us
 
 
-def failovers(record: Record, scenario: Scenario) -> list[Failover]:
+def failovers(record: Record, scenario: Scenario) -> list[FailoverOutcome]:
     """Every failover of the run, in order. Only the first location's loss is one: after the
     promotion the old primary is out of service, whatever happens to it.
     """
@@ -113,7 +113,7 @@ def failovers(record: Record, scenario: Scenario) -> list[Failover]:
 
 def _failover(
     t: Tables, scenario: Scenario, failed_us: int, failure_class: str, number: int
-) -> Failover:
+) -> FailoverOutcome:
     s = served(t, scenario)
     losses = [_loss(t, i, failed_us) for i in range(len(scenario.databases))]
     promoted = [loss.promoted_us for loss in losses if loss.promoted_us is not None]
@@ -124,7 +124,7 @@ def _failover(
     until = s.end_us if again is None else again
     spans = phase_spans(t, outage_from, until, lacking(s, losses))
     users = scenario.users
-    return Failover(
+    return FailoverOutcome(
         number=number,
         failed_us=failed_us,
         failure_class=failure_class,
@@ -160,11 +160,11 @@ def _down(t: Tables) -> list[tuple[int, int | None]]:
     return [*found, (since, None)] if begun else found
 
 
-def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Failover]:
+def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[FailoverOutcome]:
     """The outages that ended without a failover, before the failover of this leg."""
     s = served(t, scenario)
     users = scenario.users
-    found: list[Failover] = []
+    found: list[FailoverOutcome] = []
     for begin, end in _down(t):
         if end is None or (before_us is not None and begin >= before_us):
             continue
@@ -172,7 +172,7 @@ def _came_back(t: Tables, scenario: Scenario, before_us: int | None) -> list[Fai
         each = range(len(scenario.databases))
         losses = [DatabaseLoss(i, begin, recovery_point_us=begin, data_loss_us=0) for i in each]
         found.append(
-            Failover(
+            FailoverOutcome(
                 number=len(found) + 1,
                 failed_us=begin,
                 failure_class="database",

@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dr_sim.measures.outcome import DatabaseLoss, Failover, exact, lacking, lengths_us, phase_spans
+from dr_sim.measures.outcome import (
+    DatabaseLoss,
+    FailoverOutcome,
+    exact,
+    lacking,
+    lengths_us,
+    phase_spans,
+)
 from dr_sim.measures.served import Served, served, served_by
 from dr_sim.measures.tables import Tables, run_end_us
 from dr_sim.scenario.model import Scenario
@@ -37,7 +44,7 @@ class PartOutcome:
 
 
 def part_outcome(
-    t: Tables, scenario: Scenario, f: Failover, databases: Sequence[int]
+    t: Tables, scenario: Scenario, f: FailoverOutcome, databases: Sequence[int]
 ) -> PartOutcome:
     """Requests are offered evenly to the databases."""
     mine = [loss for loss in f.losses if loss.database in databases]
@@ -49,7 +56,7 @@ def part_outcome(
     )
 
 
-def database_outcomes(t: Tables, scenario: Scenario, f: Failover) -> list[PartOutcome]:
+def database_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> list[PartOutcome]:
     """Of every database by itself. Those whose users got the same, and were brought online
     together, are worked out once.
     """
@@ -67,7 +74,7 @@ def database_outcomes(t: Tables, scenario: Scenario, f: Failover) -> list[PartOu
 
 
 def _outage(
-    t: Tables, scenario: Scenario, f: Failover, s: Served, losses: Sequence[DatabaseLoss]
+    t: Tables, scenario: Scenario, f: FailoverOutcome, s: Served, losses: Sequence[DatabaseLoss]
 ) -> tuple[int | None, int | None, dict[str, int]]:
     """(from when, until when, by phase)."""
     end = run_end_us(t, scenario)

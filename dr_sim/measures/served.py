@@ -18,7 +18,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from dr_sim.measures.tables import WHOLE_SERVICE, Ints, Tables, run_end_us
-from dr_sim.scenario.model import Scenario, Users
+from dr_sim.scenario.model import Scenario, UsersSpec
 
 SERVED_AGAIN_PPM = 990_000  # the mission's definition: 99 % of offered requests succeed
 _PPM = 1_000_000
@@ -68,7 +68,7 @@ class Served:
                 return a + (b - a) * (begin_us - begin) // (end - begin), at_end
         return _PPM, _PPM
 
-    def failed(self, users: Users, from_us: int, until_us: int) -> Fraction:
+    def failed(self, users: UsersSpec, from_us: int, until_us: int) -> Fraction:
         """Requests offered in [from_us, until_us) that did not succeed, as an expectation: rate
         times the part.
         """

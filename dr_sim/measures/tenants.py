@@ -6,7 +6,7 @@ Tenants share databases: the requests to one are offered by all its tenants alik
 
 from __future__ import annotations
 
-from dr_sim.measures.outcome import Failover
+from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.parts import PartOutcome, part_outcome
 from dr_sim.measures.tables import Tables
 from dr_sim.scenario.model import Scenario
@@ -43,7 +43,7 @@ def asked_of_class(scenario: Scenario, failure_class: str) -> list[tuple[str, st
     return list(dict.fromkeys((x.database, x.tenant) for x in asked if x.database or x.tenant))
 
 
-def tenant_outcomes(t: Tables, scenario: Scenario, f: Failover) -> dict[str, PartOutcome]:
+def tenant_outcomes(t: Tables, scenario: Scenario, f: FailoverOutcome) -> dict[str, PartOutcome]:
     """Of every tenant; without tenants none."""
     return {
         tenant: part_outcome(t, scenario, f, databases)

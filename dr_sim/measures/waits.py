@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
-from dr_sim.measures.causes import FILE_BITS, Causes, File
+from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes
 from dr_sim.measures.outcome import manager_down
 from dr_sim.scenario.kind import Explains
 
 Piece = tuple[int, str, str]
 
 
-def unrestored(causes: Causes, file: File, begin: int, end: int, prefix: str) -> Iterator[Piece]:
+def unrestored(
+    causes: Causes, file: BackupFate, begin: int, end: int, prefix: str
+) -> Iterator[Piece]:
     """[begin, end), in which it lies there whole, cut by what it waits for."""
     turns = sorted(
         [(x, "validated", "") for x in causes.told("seen.Validated", file.name)]
@@ -36,7 +38,7 @@ def unrestored(causes: Causes, file: File, begin: int, end: int, prefix: str) ->
         yield from _in_state(causes, file, (left, right, state, words), down, prefix)
 
 
-def _refusals(causes: Causes, file: File) -> list[tuple[int, str, str]]:
+def _refusals(causes: Causes, file: BackupFate) -> list[tuple[int, str, str]]:
     rows = causes.t.rows("seen.RestoreFailed")
     return [
         (r.time_us, "refused", f"{r.values['error_number']} {r.values['error_text']}")
@@ -47,7 +49,7 @@ def _refusals(causes: Causes, file: File) -> list[tuple[int, str, str]]:
 
 def _in_state(
     causes: Causes,
-    file: File,
+    file: BackupFate,
     of: tuple[int, int, str, str],
     down: list[tuple[int, int]],
     prefix: str,
@@ -75,7 +77,7 @@ def _in_state(
 
 def _cause(
     causes: Causes,
-    file: File,
+    file: BackupFate,
     at: tuple[int, int, str, str, int],
     of: tuple[list[tuple[int, int]], list[tuple[int, int, str]], list[int]],
     prefix: str,

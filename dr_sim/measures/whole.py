@@ -21,7 +21,7 @@ from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, 
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
 from dr_sim.measures.outage_now import NO_WAY_US, outage_if_now, outage_of_service
-from dr_sim.measures.outcome import Failover
+from dr_sim.measures.outcome import FailoverOutcome
 from dr_sim.measures.reported import reported_exposure
 from dr_sim.measures.tables import Tables, run_end_us, service_up_until_us, tables
 from dr_sim.runs.legs import Leg
@@ -203,7 +203,7 @@ def unprotected_spans(whole: Whole) -> list[tuple[int, int]]:
     return found
 
 
-def unprotected(whole: Whole, leg: Leg, failover: Failover) -> dict[str, tuple[int, bool]]:
+def unprotected(whole: Whole, leg: Leg, failover: FailoverOutcome) -> dict[str, tuple[int, bool]]:
     """By database that was promoted, (for how long the new primary had nothing of it restored
     behind it, whether the run ended before it had; the primary's own failure ends that time too);
     and of the service under '': from the first promotion until every one of them is restored at the

@@ -16,7 +16,7 @@ from dr_sim.scenario.model import Scenario
 
 
 @dataclass(slots=True)
-class Refusal:
+class RefusedWrites:
     """[begin_us, end_us), and how many commits were refused in it."""
 
     database: int
@@ -25,12 +25,12 @@ class Refusal:
     transactions: int
 
 
-def refusals(record: Record, scenario: Scenario) -> list[Refusal]:
+def refusals(record: Record, scenario: Scenario) -> list[RefusedWrites]:
     """In order; of one that began before measure_from_us the rest, with all its commits. The world
     ends every one.
     """
     t = tables(record)
-    found: list[Refusal] = []
+    found: list[RefusedWrites] = []
     begun: dict[int, int] = {}
     for row in t.rows("truth.writes"):
         if row.values["refused"]:
@@ -38,10 +38,12 @@ def refusals(record: Record, scenario: Scenario) -> list[Refusal]:
         else:
             begin = max(begun.pop(row.entity), scenario.measure_from_us)
             if row.time_us > begin:
-                found.append(Refusal(row.entity, begin, row.time_us, row.values["transactions"]))
+                found.append(
+                    RefusedWrites(row.entity, begin, row.time_us, row.values["transactions"])
+                )
     return found
 
 
-def any_refused_us(found: list[Refusal]) -> int:
+def any_refused_us(found: list[RefusedWrites]) -> int:
     """For how long at least one database took none."""
     return sum(end - begin for begin, end in maximal(sorted((r.begin_us, r.end_us) for r in found)))

@@ -32,7 +32,7 @@ should both of the newest fulls be damaged later, the answer is too low, never t
 _BEGIN, _END = attrgetter("first_lsn"), attrgetter("last_lsn")
 
 
-class File:
+class SurvivingFile:
     """A finished backup and where intact bytes of it lie."""
 
     __slots__ = (
@@ -91,7 +91,7 @@ class Front:
         self.by_logs = False  # it rests on a base that only logs bring, replayed or not
         self.shown_fork = self.shown_commits = -1
 
-    def follows(self, f: File) -> bool:
+    def follows(self, f: SurvivingFile) -> bool:
         """f is a log on its fork that begins no further than it, and nothing is stuck: it goes on
         to where f ends. Has it reached another commit?
         """
@@ -160,8 +160,8 @@ class History:
         self.clear()
 
     def clear(self) -> None:
-        self.files: dict[int, File] = {}
-        self.bases: list[File] = []  # those of them that are fulls and not copy-only
+        self.files: dict[int, SurvivingFile] = {}
+        self.bases: list[SurvivingFile] = []  # those of them that are fulls and not copy-only
         # first_lsn of the newest fulls that once were intact on both sides
         self.whole: list[int] = []
         # attempts of files that never were finished, or are none of this history
@@ -209,7 +209,7 @@ class History:
         return digest + mark(self.name, fork, commits) & MASK
 
     # ---- files come and go
-    def usable(self, t: int, front: Front, f: File) -> None:
+    def usable(self, t: int, front: Front, f: SurvivingFile) -> None:
         """One more intact file for that front."""
         same = f.fork == front.fork
         if same and f.kind is _LOG and f.first_lsn <= front.lsn and not front.stuck:
@@ -230,7 +230,7 @@ class History:
             front.fork, front.lsn, front.commits = f.fork, f.last_lsn, f.commits
             self._show(t, front)
 
-    def _fits(self, front: Front, f: File, same: bool) -> bool:
+    def _fits(self, front: Front, f: SurvivingFile, same: bool) -> bool:
         """Can f, which ends past the front, be restored from there (or from its base)?"""
         if f.kind is _LOG:
             return f.first_lsn <= front.lsn and (
@@ -248,7 +248,7 @@ class History:
             bases.add(self.base_lsn)
         return bases
 
-    def lost(self, t: int, f: File, where: str) -> None:
+    def lost(self, t: int, f: SurvivingFile, where: str) -> None:
         """Intact bytes of f are no longer there."""
         if where == "primary":
             was, f.primary = f.primary, False
@@ -259,7 +259,7 @@ class History:
             if was and not (needless and not front.by_logs):
                 self.compute(t, front)
 
-    def needless(self, f: File) -> bool:
+    def needless(self, f: SurvivingFile) -> bool:
         """What the secondary holds reaches further than f, and f is no base."""
         return (
             self.exists
@@ -329,7 +329,7 @@ class History:
         return self._replayed(there, lsn, commits, fork)[1]
 
     def _replayed(
-        self, there: list[File], lsn: int, commits: int, fork: int
+        self, there: list[SurvivingFile], lsn: int, commits: int, fork: int
     ) -> tuple[int, int, int]:
         """Where every log that fits leads from that position (an LSN of -1: there is none)."""
         if lsn >= 0:
@@ -340,7 +340,7 @@ class History:
                     lsn, commits, fork = f.last_lsn, f.commits, f.fork
         return lsn, commits, fork
 
-    def _by_logs(self, there: list[File]) -> File | None:
+    def _by_logs(self, there: list[SurvivingFile]) -> SurvivingFile | None:
         """The file that gets furthest, bases that logs bring included; None if none can be
         restored.
 
@@ -350,7 +350,7 @@ class History:
         """
         tops: dict[tuple[int, bool], int] = {}
         held = self.exists and self.sound and self.on_path(self.primary_fork, self.fork, self.lsn)
-        far: File | None = None
+        far: SurvivingFile | None = None
         for lsn, group in groupby(sorted(there, key=_END), key=_END):
             if held and lsn > self.lsn:
                 tops[self.base_lsn, self.has_base] = self.lsn
@@ -377,7 +377,7 @@ class History:
             front.shown_commits, front.shown_fork = front.commits, front.fork
             self.show(t, self, front)
 
-    def forget(self, full: File) -> None:
+    def forget(self, full: SurvivingFile) -> None:
         """Called when one more full has become intact on both sides."""
         self.whole.append(full.first_lsn)
         if len(self.whole) > KEPT_CHAINS:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.oracle.survival import File, Front, History
+from dr_sim.oracle.survival import Front, History, SurvivingFile
 
 _FULL, _LOG = Kind.FULL, Kind.LOG
 
@@ -41,7 +41,7 @@ INVARIANTS = {
 }
 
 
-class Reading(Protocol):
+class WitnessedReading(Protocol):
     """What a database says it holds (engines.port.WitnessReading)."""
 
     commits: int
@@ -106,7 +106,7 @@ class Witness:
         if header.fork != d.primary_fork:
             d.foreign[file] = header.fork
             return
-        f = d.files[file] = File(header, commits)
+        f = d.files[file] = SurvivingFile(header, commits)
         if f.kind is not _LOG:
             if f.kind is _FULL and not f.copy_only:
                 d.bases.append(f)
@@ -183,7 +183,7 @@ class Witness:
             self._log_turned(t, d)
 
     # ---- for the express lane
-    def quiet(self, db: int, state: RestoreState, reading: Reading) -> bool:
+    def quiet(self, db: int, state: RestoreState, reading: WitnessedReading) -> bool:
         """Would whole logs from that state on, each made, landed and restored before the next, move
         the fronts and show nothing else? state and reading are the database's at the secondary.
         """
@@ -214,7 +214,7 @@ class Witness:
         hashed_us: int,
         restored_us: int,
         state: RestoreState,
-        reading: Reading,
+        reading: WitnessedReading,
     ) -> tuple[list[int], list[int]]:
         """Quiet logs were made, landed intact and were restored at the first attempt, each before
         the next was made; the last was handed over and restored at those instants and left that
@@ -231,7 +231,7 @@ class Witness:
         )
         host_us, site_us, made = [], [], []
         for header, reached in zip(headers, commits, strict=True):
-            f = files[header.backup_id] = File(header, reached)
+            f = files[header.backup_id] = SurvivingFile(header, reached)
             f.secondary = True
             made.append(f)
             at_us = -1
@@ -296,7 +296,7 @@ class Witness:
             d.base_lsn, d.has_base = copy.differential_base_lsn, copy.differential_base_lsn != 0
         self._afresh(t, d)
 
-    def lineage(self, db: int, fork: int, lsn: int, reading: Reading) -> Lineage:
+    def lineage(self, db: int, fork: int, lsn: int, reading: WitnessedReading) -> Lineage:
         """What the next witness is told of a database that was promoted on that fork, which begins
         at that LSN.
         """
@@ -362,7 +362,7 @@ class Witness:
         db: int,
         file: int,
         state: RestoreState,
-        reading: Reading,
+        reading: WitnessedReading,
         stop_commits: int | None = None,
     ) -> None:
         """The engine says that it has taken the file; state and reading are its own. stop_commits:
@@ -429,7 +429,7 @@ class Witness:
             self._afresh(t, d)
 
     def _check_file(
-        self, t: int, d: History, file: int, f: File, state: RestoreState, reaches: int
+        self, t: int, d: History, file: int, f: SurvivingFile, state: RestoreState, reaches: int
     ) -> None:
         if f.restored and f.kind is not _FULL and f.first_lsn < f.last_lsn <= d.lsn:
             self._fault(t, d, "replayed_twice", f"file {file}: restored again, position {d.lsn}")
@@ -481,7 +481,7 @@ class Witness:
         t: int,
         db: int,
         fork: int,
-        reading: Reading,
+        reading: WitnessedReading,
         drained_class: str,
         acknowledged_commits: int,
     ) -> None:

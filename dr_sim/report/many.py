@@ -97,7 +97,7 @@ def _verdict(found: Distribution) -> tuple[str, str]:
 
 
 @dataclass(slots=True)
-class Line:
+class SlaText:
     name: str
     value: str
     interval: str
@@ -107,14 +107,14 @@ class Line:
     reason: str
 
 
-def _line(v: LineVerdict) -> Line:
+def _line(v: LineVerdict) -> SlaText:
     line = v.line
     of = "".join(
         f" of {x}" for x in (line.database, line.tenant, line.failure_class, line.fault) if x
     )
     value, bound = value_and_bound(v.value, line.bound, line.at_most, v.unit)
     interval = f"{_shown(v.low, v.unit)} to {_shown(v.high, v.unit)}"
-    return Line(
+    return SlaText(
         f"{line.measure.replace('_', ' ')}{of}",
         value,
         interval,
@@ -130,20 +130,20 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 @dataclass(slots=True)
-class Row:
+class TableRow:
     measure: str
     failure_class: str
     n: int
     cells: list[str]
 
 
-def _estimates(table: pd.DataFrame) -> Iterator[Row]:
+def _estimates(table: pd.DataFrame) -> Iterator[TableRow]:
     """Durations of the whole service, a row a measure and class of failure."""
     of = table[(table["unit"] == "s") & (table["database"] == "")]
     for (measure, failure_class), rows in of.groupby(["measure", "class"], sort=False):
         by = {row["statistic"]: row for row in rows.to_dict("records")}
         cells = [_cell(by[statistic]) if statistic in by else "" for statistic in STATISTICS]
-        yield Row(
+        yield TableRow(
             str(measure).replace("_", " ").replace(".", ": "),
             str(failure_class),
             int(rows["n"].max()),

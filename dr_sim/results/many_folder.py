@@ -15,7 +15,7 @@ from dr_sim.errors import InputError, Problem
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.store import key_of
 from dr_sim.experiments.sweep import Swept
-from dr_sim.experiments.sweep_answer import Told
+from dr_sim.experiments.sweep_answer import SweepVerdict
 from dr_sim.figures import save_svg
 from dr_sim.figures.distribution import distribution_svg
 from dr_sim.files.output import write_file, write_whole
@@ -94,7 +94,7 @@ def advice_folder(scenario: Scenario, root: Path = Path("results")) -> Path:
 
 
 def write_sweep(
-    swept: Swept, measures: Sequence[str], told: Sequence[Told], folder: Path
+    swept: Swept, measures: Sequence[str], told: Sequence[SweepVerdict], folder: Path
 ) -> list[str]:
     """The two tables, what they answer, and a picture for each measure where one or two keys vary.
     Returns the pictures' names.

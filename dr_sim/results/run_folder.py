@@ -261,7 +261,7 @@ class StoredLeg:
 
 
 @dataclass(slots=True)
-class Stored:
+class StoredRun:
     """A run read back from its folder; journal: its first leg's."""
 
     scenario: Scenario
@@ -273,7 +273,7 @@ class Stored:
         return Whole([each.leg for each in self.legs])
 
 
-def read_results(folder: Path, *, journals_as_written: bool = True) -> Stored:
+def read_results(folder: Path, *, journals_as_written: bool = True) -> StoredRun:
     """A run of this version from its folder. InputError with one clear line if it is not one, or if
     a file of it is not as it was written. journals_as_written: False leaves the journals to who
     looks at them row by row.
@@ -300,7 +300,7 @@ def read_results(folder: Path, *, journals_as_written: bool = True) -> Stored:
     if len(legs) <= len(manifest["later_digests"]) and journals_as_written:
         told = "names more journals than the run has legs; run the scenario again"
         raise InputError([Problem(str(folder / MANIFEST_FILE), 0, 0, told)])
-    return Stored(scenario, legs[0].leg.journal, legs)
+    return StoredRun(scenario, legs[0].leg.journal, legs)
 
 
 def _as_written(folder: Path, stored: StoredLeg, asked: bool) -> None:

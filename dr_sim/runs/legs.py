@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dr_sim.record.journal import Journal
-from dr_sim.scenario.model import Database, Law, Outages, Recorded, Scenario, ScriptedEvent
+from dr_sim.scenario.model import DatabaseSpec, Law, Outages, Recorded, Scenario, ScriptedEvent
 from dr_sim.world.occurrence import Effect
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -151,7 +151,7 @@ def site_name(number: int) -> str:
 
 
 # ---- what goes on
-def _goes_on(database: Database, elapsed_us: int) -> Database:
+def _goes_on(database: DatabaseSpec, elapsed_us: int) -> DatabaseSpec:
     """The same database later: nothing of it is at the secondary as far as is known, and a recorded
     series goes on where it was.
     """

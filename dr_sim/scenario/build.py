@@ -28,14 +28,14 @@ def schedule(value: model.Schedule, zone: str) -> model.Schedule:
 
 def database(
     name: str, keys: schema.DatabaseKeys, zone: str, series: dict[str, tuple[int, ...]]
-) -> model.Database:
+) -> model.DatabaseSpec:
     volume = keys.log_volume
     if isinstance(volume, SeriesFile):
         volume = model.LogVolume(
             "series", series_interval_us=volume.interval_us, series_bytes=series[name]
         )
     silent = not volume.num_bytes and not any(volume.series_bytes)
-    return model.Database(
+    return model.DatabaseSpec(
         name=name,
         size_bytes=keys.size,
         machine=keys.machine,
@@ -53,9 +53,9 @@ def database(
     )
 
 
-def primary(keys: schema.PrimaryKeys) -> model.Primary:
+def primary(keys: schema.PrimaryKeys) -> model.PrimarySpec:
     costs = {kind: getattr(keys, kind) for kind in ("full", "incremental", "log")}
-    return model.Primary(
+    return model.PrimarySpec(
         disk_bytes_s=keys.disk,
         retention_us=keys.retention,
         retention_count=keys.keep_fulls,
@@ -64,8 +64,8 @@ def primary(keys: schema.PrimaryKeys) -> model.Primary:
     )
 
 
-def link(keys: schema.LinkKeys) -> model.Link:
-    return model.Link(
+def link(keys: schema.LinkKeys) -> model.LinkSpec:
+    return model.LinkSpec(
         bandwidth_bit_s=keys.bandwidth,
         rtt_us=keys.rtt,
         loss_ppb=keys.loss,
@@ -74,8 +74,8 @@ def link(keys: schema.LinkKeys) -> model.Link:
     )
 
 
-def replication(keys: schema.ReplicationKeys) -> model.Replication:
-    return model.Replication(
+def replication(keys: schema.ReplicationKeys) -> model.ReplicationSpec:
+    return model.ReplicationSpec(
         slots=keys.slots,
         staging_bytes=keys.staging,
         high_watermark_ppm=keys.high_watermark,
@@ -86,7 +86,7 @@ def replication(keys: schema.ReplicationKeys) -> model.Replication:
         every_us=keys.every,
         delta_ppm=keys.delta,
         folders=tuple(
-            model.Folder(
+            model.FolderSpec(
                 group, name, folder.databases, folder.primary, folder.secondary, folder.staging
             )
             for group, members in keys.groups.items()
@@ -95,9 +95,9 @@ def replication(keys: schema.ReplicationKeys) -> model.Replication:
     )
 
 
-def secondary(keys: schema.SecondaryKeys) -> model.Secondary:
+def secondary(keys: schema.SecondaryKeys) -> model.SecondarySpec:
     usual = model.BackupCost(keys.restore_fixed, keys.restore_rate)
-    return model.Secondary(
+    return model.SecondarySpec(
         disk_bytes_s=keys.disk,
         hash_bytes_s=keys.hash_rate,
         copy_bytes_s=keys.copy_rate,
@@ -128,8 +128,8 @@ def replay(keys: schema.ReplayKeys) -> model.Replay:
     )
 
 
-def failover(keys: schema.FailoverKeys) -> model.Failover:
-    return model.Failover(
+def failover(keys: schema.FailoverKeys) -> model.FailoverSpec:
+    return model.FailoverSpec(
         mode=keys.mode,
         silent_for_us=keys.silent_for,
         machines_silent=keys.machines_silent,
@@ -187,7 +187,7 @@ def scenario(
             every_us=root.heartbeat.every, own_path=root.heartbeat.path == "own"
         ),
         failover=failover(root.failover),
-        users=model.Users(*root.users.requests, root.users.utilisation),
+        users=model.UsersSpec(*root.users.requests, root.users.utilisation),
         engine=model.EngineSpec(
             root.engine.kind, root.engine.imitates, root.engine.scale, root.engine.timing
         ),
@@ -201,7 +201,7 @@ def scenario(
         if root.danger.outage_above == fields.NEVER
         else root.danger.outage_above,
         danger_behind_us=root.danger.behind,
-        directory=model.Directory(
+        directory=model.DirectorySpec(
             *root.directory.changes,
             schedule(root.directory.replicate, root.time_zone),
             root.directory.lag,

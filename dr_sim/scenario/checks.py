@@ -13,7 +13,7 @@ from dr_sim import units
 from dr_sim.errors import Problem
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import NEVER, did_you_mean
-from dr_sim.scenario.kind import Surroundings
+from dr_sim.scenario.kind import RestOfScenario
 from dr_sim.scenario.model import LogVolume, Outages, Recorded, Schedule
 from dr_sim.scenario.schedule import mean_gap_us
 from dr_sim.scenario.tree import Node
@@ -497,7 +497,7 @@ def check_kinds(
     lines: Sequence[EventLine | FaultLine], events: list[EventLine], engine: Any
 ) -> list[Problem]:
     """Ask each line's own kind what is wrong with its parameters in this scenario."""
-    around = Surroundings(
+    around = RestOfScenario(
         _of(engine, "kind") or "",
         _of(engine, "imitates") or "",
         [(line.kind, line.params) for line in events],

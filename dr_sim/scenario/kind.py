@@ -47,7 +47,7 @@ class Explains(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RestOfScenario:
     """The rest of a scenario that a kind may look at when it checks its parameters. engine, rules:
     '' where they could not be read. events: kind and parameters of every line under `events:`.
     """
@@ -57,7 +57,7 @@ class Surroundings:
     events: Sequence[tuple[EventKind, Any]]
 
 
-def _nothing_to_say(params: Any, around: Surroundings) -> list[str]:
+def _nothing_to_say(params: Any, around: RestOfScenario) -> list[str]:
     return []
 
 
@@ -93,7 +93,7 @@ class EventKind:
     example: str = ""
     explains: tuple[Explains, ...] = ()
     loses: Callable[[Any], str] | None = None
-    check: Callable[[Any, Surroundings], list[str]] = _nothing_to_say
+    check: Callable[[Any, RestOfScenario], list[str]] = _nothing_to_say
 
     def __repr__(self) -> str:
         return self.name

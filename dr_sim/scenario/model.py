@@ -73,7 +73,7 @@ class BackupCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class DatabaseSpec:
     name: str
     size_bytes: int
     machine: str
@@ -93,7 +93,7 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class Primary:
+class PrimarySpec:
     disk_bytes_s: int  # shared by all backup jobs of a machine
     full: BackupCost
     incremental: BackupCost
@@ -109,7 +109,7 @@ USUAL_RTT_US = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkSpec:
     bandwidth_bit_s: int
     rtt_us: int
     loss_ppb: int  # parts in 10^9
@@ -123,7 +123,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderSpec:
     """A replicated folder: a share at the primary and one at the secondary, with a staging area of
     its own.
     """
@@ -137,7 +137,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Replication:
+class ReplicationSpec:
     slots: int
     staging_bytes: int
     high_watermark_ppm: int
@@ -148,11 +148,11 @@ class Replication:
     every_us: int  # 0: as soon as a file is finished; else a copy job at whole multiples
     delta_ppm: int  # part of a changed file that crosses the link; 1_000_000: all of it
     # each database is in one; none: all are in one with the usual names
-    folders: tuple[Folder, ...] = ()
+    folders: tuple[FolderSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Secondary:
+class SecondarySpec:
     disk_bytes_s: int  # shared by hashing, copying and restoring
     hash_bytes_s: int
     copy_bytes_s: int  # into the restore folder; 0: blocks are cloned, in no time
@@ -188,7 +188,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Failover:
+class FailoverSpec:
     mode: str  # 'manual', 'automatic'
     silent_for_us: int
     machines_silent: int  # 0: all of them
@@ -225,7 +225,7 @@ class EngineSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class UsersSpec:
     requests_num: int
     requests_den_us: int
     utilisation_ppm: int  # of the warm capacity
@@ -328,7 +328,7 @@ class SweepAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class DirectorySpec:
     """Accounts and computers: num changes every den_us on average; replicated by that schedule,
     there lag_us later; one that is missing in a failover takes provision_us to make by hand. No
     changes: there is no directory to speak of.
@@ -405,16 +405,16 @@ class Scenario:
     time_zone: str
     run_for_us: int
     measure_from_us: int
-    databases: tuple[Database, ...]
+    databases: tuple[DatabaseSpec, ...]
     machines: tuple[str, ...]
-    primary: Primary
-    link: Link
-    replication: Replication
-    secondary: Secondary
+    primary: PrimarySpec
+    link: LinkSpec
+    replication: ReplicationSpec
+    secondary: SecondarySpec
     replay: Replay
     heartbeat: Heartbeat
-    failover: Failover
-    users: Users
+    failover: FailoverSpec
+    users: UsersSpec
     engine: EngineSpec
     # after a promotion a new secondary is in place after so long; None: never
     new_secondary_us: int | None
@@ -426,7 +426,7 @@ class Scenario:
     danger_behind_us: int = 45 * 60_000_000  # so is a standby that is further behind
     secondary_from_us: int = 0  # in a leg after a failover: when its new secondary is in place
     carried_num: int = 0  # in such a leg: so many of its events, the first, had begun before
-    directory: Directory = Directory(0, 1, Schedule("none"), 0, 0)
+    directory: DirectorySpec = DirectorySpec(0, 1, Schedule("none"), 0, 0)
     monitor: Monitor = Monitor(False)
     recorded_link: Recorded = Recorded()
     recorded_outages: Outages = Outages()

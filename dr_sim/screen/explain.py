@@ -17,7 +17,7 @@ from dr_sim.measures.ledger import (
     explain_failover,
     explain_lag,
 )
-from dr_sim.measures.life import Line
+from dr_sim.measures.life import LedgerLine
 from dr_sim.measures.outage_parts import explain_outage_at
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.sums import summed
@@ -96,7 +96,7 @@ def _at(run: Whole, t_us: int, database: str | None) -> list[Ledger]:
     # no leg follows: there never is a second side
     if promoted and alone_us < t_us <= leg.begins_us + leg.scenario.run_for_us:
         title = f"exposure of {names[promoted[-1].entity]} (site)"
-        line = Line(
+        line = LedgerLine(
             alone_us,
             t_us - alone_us,
             "no second side",

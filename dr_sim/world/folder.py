@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container
 
-from dr_sim.scenario.model import Folder as FolderSpec
-from dr_sim.scenario.model import Replication as ReplicationSpec
-from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.model import FolderSpec, ReplicationSpec, Scenario
 from dr_sim.world.primary import SHARE as PRIMARY_SHARE
 from dr_sim.world.secondary import SHARE as SECONDARY_SHARE
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dr_sim.record.journal import KIND_ID
-from dr_sim.scenario.model import USUAL_RTT_US
-from dr_sim.scenario.model import Link as LinkSpec
+from dr_sim.scenario.model import USUAL_RTT_US, LinkSpec
 from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.world.agenda import Class
 from dr_sim.world.context import Context

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dr_sim.scenario.model import Database, LogVolume, Scenario
+from dr_sim.scenario.model import DatabaseSpec, LogVolume, Scenario
 from dr_sim.scenario.schedule import mean_gap_us, next_start
 from dr_sim.scenario.throughput import stream_cap_bit_s
 from dr_sim.units import SECOND_US
@@ -75,7 +75,7 @@ def overload(scenario: Scenario) -> str:
     )
 
 
-def _incremental(scenario: Scenario, database: Database, written: Fraction) -> Fraction:
+def _incremental(scenario: Scenario, database: DatabaseSpec, written: Fraction) -> Fraction:
     """Bytes a microsecond."""
     period = mean_gap_us(database.incremental)
     if not period:
@@ -86,7 +86,7 @@ def _incremental(scenario: Scenario, database: Database, written: Fraction) -> F
     return held / len(since) / period
 
 
-def _since_full_us(scenario: Scenario, database: Database) -> list[int]:
+def _since_full_us(scenario: Scenario, database: DatabaseSpec) -> list[int]:
     """For each incremental of a period of fulls (of the run, where there are none), how long ago
     its base began.
     """

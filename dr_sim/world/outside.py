@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dr_sim.backups.model import Kind
 from dr_sim.monitor.database import SOURCE, DatabaseMonitor, MonitorConfig, Sight
-from dr_sim.scenario.model import Database, Scenario
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.agenda import Class, Entry
 from dr_sim.world.context import Context
@@ -23,7 +23,7 @@ from dr_sim.world.primary import Primary
 from dr_sim.world.secondary import Secondary
 
 
-def monitor_config(scenario: Scenario, database: Database) -> MonitorConfig:
+def monitor_config(scenario: Scenario, database: DatabaseSpec) -> MonitorConfig:
     """A threshold no longer than the schedule would alert constantly: then it counts from when the
     next one is due.
     """

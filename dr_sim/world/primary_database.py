@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dr_sim.backups.model import Kind
 from dr_sim.backups.retention import Shelf
 from dr_sim.engines.port import Backup
-from dr_sim.scenario.model import Database
+from dr_sim.scenario.model import DatabaseSpec
 from dr_sim.world.backup_file import FILE_BITS, BackupFile
 from dr_sim.world.sharing import Flow
 
@@ -83,7 +83,7 @@ class PrimaryDatabase:
         "writes_until_us",
     )
 
-    def __init__(self, index: int, spec: Database) -> None:
+    def __init__(self, index: int, spec: DatabaseSpec) -> None:
         self.index = index
         self.spec = spec
         self.running: dict[Kind, Job] = {}

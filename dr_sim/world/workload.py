@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dr_sim.scenario.model import Database, LogVolume, Scenario
+from dr_sim.scenario.model import DatabaseSpec, LogVolume, Scenario
 from dr_sim.units import HOUR_US, WEEK_US
 from dr_sim.world.agenda import NEVER_US
 
@@ -69,7 +69,11 @@ class Workload:
     )
 
     def __init__(
-        self, database: Database, scenario: Scenario, commits_before: int = 0, lsn_before: int = 0
+        self,
+        database: DatabaseSpec,
+        scenario: Scenario,
+        commits_before: int = 0,
+        lsn_before: int = 0,
     ) -> None:
         self._commits_before, self._lsn_before = commits_before, lsn_before
         volume = database.log_volume

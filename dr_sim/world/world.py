@@ -13,7 +13,7 @@ from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.scenario.model import Database, Scenario
+from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
 from dr_sim.units import DAY_US
@@ -378,7 +378,7 @@ class World:
         self.driver.tell_new(HeartbeatBack, machine)
 
 
-def _workload(database: Database, scenario: Scenario, heir: Heir | None) -> Workload:
+def _workload(database: DatabaseSpec, scenario: Scenario, heir: Heir | None) -> Workload:
     if heir is None:
         return Workload(database, scenario)
     return Workload(database, scenario, heir.lineage.commits, heir.lineage.lsn - FIRST_LSN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr_sim.backups.outlook import Missing, State, Why, look_ahead
+from dr_sim.backups.outlook import Missing, OutlookState, Why, look_ahead
 from dr_sim.backups.target import Target, Told
 from tests.backups.test_plan import SEGMENT, full, incremental, log, wal
 
@@ -18,25 +18,25 @@ def test_the_lost_crossing_log_is_missing() -> None:
         wal(6, 8),
     ]
     assert look_ahead(headers, told=Told(FORKS)).missing == [
-        Missing(5, 3 * SEGMENT, 4 * SEGMENT, State.LOST),
-        Missing(5, 5 * SEGMENT, POINT, State.LOST),
-        Missing(6, POINT, 7 * SEGMENT, State.LOST),
+        Missing(5, 3 * SEGMENT, 4 * SEGMENT, OutlookState.LOST),
+        Missing(5, 5 * SEGMENT, POINT, OutlookState.LOST),
+        Missing(6, POINT, 7 * SEGMENT, OutlookState.LOST),
     ]
     until = look_ahead(headers, told=Told(FORKS), target=Target(lsn=4 * SEGMENT))
-    assert until.missing == [Missing(5, 3 * SEGMENT, 4 * SEGMENT, State.LOST)]
+    assert until.missing == [Missing(5, 3 * SEGMENT, 4 * SEGMENT, OutlookState.LOST)]
     assert look_ahead(headers, told=Told(FORKS), target=Target(lsn=2 * SEGMENT)).missing == []
 
 
 def test_a_missing_tail_is_late_and_a_hole_is_lost() -> None:
     headers = [full(0, 10), log(10, 20), log(30, 40)]
-    assert look_ahead(headers).missing == [Missing(1, 20, 30, State.LOST)]
+    assert look_ahead(headers).missing == [Missing(1, 20, 30, OutlookState.LOST)]
     assert look_ahead(headers, current=(1, 55)).missing == [
-        Missing(1, 20, 30, State.LOST),
-        Missing(1, 40, 55, State.LATE),
+        Missing(1, 20, 30, OutlookState.LOST),
+        Missing(1, 40, 55, OutlookState.LATE),
     ]
     whole = [full(0, 10), log(10, 40)]
     late = look_ahead(whole, current=(1, 55))
-    assert late.missing == [Missing(1, 40, 55, State.LATE)] and late.plan.met, (
+    assert late.missing == [Missing(1, 40, 55, OutlookState.LATE)] and late.plan.met, (
         "what is late is no part of the plan"
     )
     assert look_ahead(whole, current=(1, 40)).missing == []
@@ -49,7 +49,7 @@ def test_a_newer_fork_is_told() -> None:
     assert look_ahead(headers, told=Told({2: (1, 40)})).newer_fork is None
     assert look_ahead(headers, told=Told({2: (1, 40)}), fork=1).newer_fork == 2
     assert look_ahead(headers, told=Told({2: (1, 40)}), fork=1, current=(1, 45)).missing == [
-        Missing(1, 40, 45, State.LATE)
+        Missing(1, 40, 45, OutlookState.LATE)
     ]
 
 

@@ -34,7 +34,7 @@ from dr_sim.engines.postgres import (
     full_disk,
 )
 from dr_sim.engines.postgres import server as server_module
-from dr_sim.engines.postgres.database import Database
+from dr_sim.engines.postgres.database import PostgresDatabase
 from dr_sim.engines.postgres.errors import OutsideError, sqlstate, sqlstate_number
 from dr_sim.engines.postgres.home import Home, children, home, server_user
 from dr_sim.engines.postgres.native import Native, lsn, lsn_text, segment_name, segment_number
@@ -58,7 +58,7 @@ def postgres(server: Server) -> PostgresEngine:
     return server.engine
 
 
-def database(server: Server) -> Database:
+def database(server: Server) -> PostgresDatabase:
     return postgres(server).databases[DB]
 
 

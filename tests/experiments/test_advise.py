@@ -10,7 +10,8 @@ import pytest
 from dr_sim import api
 from dr_sim.cli.main import main
 from dr_sim.errors import InputError
-from dr_sim.experiments.advise import Advice, Asked, advise, money_text
+from dr_sim.experiments.advice import Advice, money_text
+from dr_sim.experiments.advise import AdviceQuestion, advise
 from dr_sim.experiments.changes import cost_now, usual_changes
 from dr_sim.experiments.executor import open_executor
 from dr_sim.loading import load_scenario
@@ -28,7 +29,7 @@ failover: {mode: automatic}
 def asked(path: Path, *overrides: str) -> Advice:
     playing = open_executor(1, None)
     try:
-        return advise(Asked(path, overrides, None, 1), playing)
+        return advise(AdviceQuestion(path, overrides, None, 1), playing)
     finally:
         playing.close()
 

@@ -24,7 +24,7 @@ from dr_sim.experiments import policies, until
 from dr_sim.experiments.check import Exit, check
 from dr_sim.experiments.replicate import Course, play_all
 from dr_sim.experiments.sample import Sample, unpack
-from dr_sim.experiments.store import BATCHES, Store
+from dr_sim.experiments.store import BATCHES, BatchStore
 from dr_sim.experiments.take import take
 from dr_sim.scenario.model import Scenario
 from tests.experiments.worlds import small, small_file
@@ -59,7 +59,7 @@ def test_one_replication_that_breaks_is_told_and_the_others_are_kept(
 ) -> None:
     breaking(monkeypatch, 2)
     scenario = small(tmp_path)
-    course = Course(scenario, Store(tmp_path / "out", scenario))
+    course = Course(scenario, BatchStore(tmp_path / "out", scenario))
     with until.executor(1) as playing:
         play_all([course], 6, playing)
     found = course.found(6)

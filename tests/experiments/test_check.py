@@ -19,7 +19,7 @@ import pytest
 from dr_sim import api
 from dr_sim.cli.main import _parser, main
 from dr_sim.experiments import until
-from dr_sim.experiments.batches import Job
+from dr_sim.experiments.batches import BatchJob
 from dr_sim.experiments.check import scenario_files
 from dr_sim.experiments.executor import Batch
 from dr_sim.experiments.sample import Sample, pack
@@ -45,13 +45,13 @@ class Made:
     violations = 0
     played: list[tuple[str, int]] = []  # noqa: RUF012
 
-    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+    def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
         for job in jobs:
             for i in job.numbers:
                 Made.played.append((job.scenario.name, i))
                 yield job.key, pack([self.take(job, i)])
 
-    def take(self, job: Job, i: int) -> Sample:
+    def take(self, job: BatchJob, i: int) -> Sample:
         wobble = 0 if job.scenario.name == "certain" else (i * 37) % 60
         us = (100 * job.scenario.seed + wobble) * S + Made.slower_us
         return sample(i, {"outage": us, "alerts_missed": 0}, Made.violations)
@@ -129,7 +129,7 @@ def test_a_tenant_s_line_and_its_regression_are_told_by_its_name(
     """acme's outage alone is missed, and becomes longer than it was in the baseline."""
     acme_s = 130
 
-    def take(self: Made, job: Job, i: int) -> Sample:
+    def take(self: Made, job: BatchJob, i: int) -> Sample:
         found = sample(i, {"outage": 100 * S + (i * 37) % 60 * S})
         others = [
             replace(v, tenant=name, low=s * S + i, high=s * S + i)

@@ -16,7 +16,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.experiments import batches, on_dask, until
-from dr_sim.experiments.batches import Job
+from dr_sim.experiments.batches import BatchJob
 from dr_sim.experiments.executor import BrokenReplicationError
 from dr_sim.experiments.sample import unpack
 from dr_sim.experiments.take import take
@@ -52,7 +52,7 @@ def test_the_same_as_local_to_the_bit(
     with until.executor(on=address) as playing:
         found = {
             s.number: s
-            for _, batch in playing.play([Job("a", scenario, range(12))])
+            for _, batch in playing.play([BatchJob("a", scenario, range(12))])
             for s in unpack(batch)
         }
     assert found == {i: take(scenario, i) for i in range(12)}
@@ -67,7 +67,9 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     killed = 0
     came: Counter[tuple[str, int]] = Counter()
     with until.executor(on=address) as playing:
-        for key, batch in playing.play([Job("a", scenario, range(40)), Job("b", other, range(40))]):
+        for key, batch in playing.play(
+            [BatchJob("a", scenario, range(40)), BatchJob("b", other, range(40))]
+        ):
             came.update((key, s.number) for s in unpack(batch))
             if len(came) > 15 and not killed:
                 killed = next(w.pid for w in pids if w.pid is not None)
@@ -84,7 +86,7 @@ def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_
     with until.executor(on=address) as playing:
         before = Counter(
             s.number
-            for _, batch in playing.play([Job("a", scenario, range(6))])
+            for _, batch in playing.play([BatchJob("a", scenario, range(6))])
             for s in unpack(batch)
         )
         client = playing._client  # type: ignore[attr-defined]
@@ -94,7 +96,7 @@ def test_a_process_beside_a_dask_worker_that_ends_is_replaced(address: str, tmp_
             os.kill(pid, signal.SIGKILL)
         after = Counter(
             s.number
-            for _, batch in playing.play([Job("a", scenario, range(6))])
+            for _, batch in playing.play([BatchJob("a", scenario, range(6))])
             for s in unpack(batch)
         )
         again = client.run(_beside)
@@ -123,7 +125,7 @@ def test_the_threads_of_one_dask_worker_do_not_share_an_interpreter(
         ) as started,
         until.executor(on=str(started.scheduler_address).replace("tcp://", "dask://")) as playing,
     ):
-        for _ in playing.play([Job("a", small(tmp_path), range(40))]):
+        for _ in playing.play([BatchJob("a", small(tmp_path), range(40))]):
             pass
         (beside,) = playing._client.run(_beside).values()  # type: ignore[attr-defined]
     assert len(set(beside)) == 2
@@ -149,7 +151,7 @@ def test_a_worker_of_another_version_is_refused(
         until.executor(on=address) as playing,
         pytest.raises(BrokenReplicationError, match="another version of dr_sim"),
     ):
-        list(playing.play([Job("a", small(tmp_path), range(2))]))
+        list(playing.play([BatchJob("a", small(tmp_path), range(2))]))
 
 
 def test_what_is_timed_by_the_clock_is_not_for_other_machines(

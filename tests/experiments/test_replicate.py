@@ -23,11 +23,11 @@ from dr_sim.cli.main import main
 from dr_sim.errors import DrSimError, InputError
 from dr_sim.experiments import batches, until
 from dr_sim.experiments import executor as executors
-from dr_sim.experiments.batches import Batches, Job, stretches
+from dr_sim.experiments.batches import Batches, BatchJob, stretches
 from dr_sim.experiments.executor import Batch, BrokenReplicationError, Processes
 from dr_sim.experiments.replicate import Course, look_by_look, looks, play_all
 from dr_sim.experiments.sample import pack, unpack
-from dr_sim.experiments.store import BATCHES, Store, key_of
+from dr_sim.experiments.store import BATCHES, BatchStore, key_of
 from dr_sim.experiments.take import take
 from dr_sim.experiments.worker import receive, start
 from dr_sim.loading import load_scenario
@@ -46,7 +46,7 @@ class Counting:
         self.played: list[int] = []
         self.stops_after = stops_after
 
-    def play(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+    def play(self, jobs: Sequence[BatchJob]) -> Iterator[Batch]:
         for job in jobs:
             for number in job.numbers:
                 if len(self.played) == self.stops_after:
@@ -94,7 +94,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     seen: list[int] = []
     killed = 0
     try:
-        for _, batch in playing.play([Job("a", scenario, range(10))]):
+        for _, batch in playing.play([BatchJob("a", scenario, range(10))]):
             seen += [s.number for s in unpack(batch)]
             # one under way, one that waits
             busy = [w.process.pid for w in playing._pool if len(w.batches) == 2]
@@ -120,7 +120,7 @@ def test_real_engines_give_what_the_model_gives_and_leave_nothing_behind(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     real = small(tmp_path, "engine: {kind: sqlite}\n")
     with until.executor(2) as playing:
-        coming = playing.play([Job("a", real, range(20))])
+        coming = playing.play([BatchJob("a", real, range(20))])
         first = next(unpack(batch) for _, batch in coming if len(playing._pool) == 2)  # type: ignore[attr-defined]
         deadline = time.monotonic() + 30
         while not scratch() and time.monotonic() < deadline:
@@ -203,9 +203,9 @@ def test_what_is_kept_is_not_played_again(tmp_path: Path) -> None:
     scenario, folder = small(tmp_path), tmp_path / "out"
     first = Counting(stops_after=5)
     with pytest.raises(KeyboardInterrupt):
-        play_all([Course(scenario, Store(folder, scenario))], 8, first)
+        play_all([Course(scenario, BatchStore(folder, scenario))], 8, first)
     second = Counting()
-    course = Course(scenario, Store(folder, scenario))
+    course = Course(scenario, BatchStore(folder, scenario))
     assert course.missing(8) == [5, 6, 7]
     play_all([course], 8, second)
     assert (first.played, second.played) == ([0, 1, 2, 3, 4], [5, 6, 7])
@@ -214,22 +214,22 @@ def test_what_is_kept_is_not_played_again(tmp_path: Path) -> None:
 
 def test_a_batch_that_is_not_whole_is_played_again(tmp_path: Path) -> None:
     scenario, folder = small(tmp_path), tmp_path / "out"
-    play_all([Course(scenario, Store(folder, scenario))], 4, Counting())
+    play_all([Course(scenario, BatchStore(folder, scenario))], 4, Counting())
     files = sorted((folder / BATCHES).glob("*.batch"))
     files[1].write_text(files[1].read_text()[:-20])  # torn
     files[2].write_text(files[2].read_text().replace("outage", "outagf"))  # flipped
-    assert Course(scenario, Store(folder, scenario)).missing(4) == [1, 2]
+    assert Course(scenario, BatchStore(folder, scenario)).missing(4) == [1, 2]
 
 
 def test_a_folder_is_one_scenarios(tmp_path: Path) -> None:
     scenario, folder = small(tmp_path), tmp_path / "out"
-    Store(folder, scenario)
+    BatchStore(folder, scenario)
     with pytest.raises(InputError, match="of another scenario, seed or version"):
-        Store(folder, small(tmp_path, "seed: 2\n"))
+        BatchStore(folder, small(tmp_path, "seed: 2\n"))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("mine")
     with pytest.raises(InputError, match="holds no replications"):
-        Store(tmp_path / "full", scenario)
+        BatchStore(tmp_path / "full", scenario)
 
 
 def test_what_changes_no_run_changes_no_key(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_stretches() -> None:
 def test_batches_grow_shorter_until_all_end_together(
     tmp_path: Path, seconds: float | None, hands: int, least_s: float, sizes: list[int]
 ) -> None:
-    cut = Batches([Job("a", small(tmp_path), range(100))], hands, least_s)
+    cut = Batches([BatchJob("a", small(tmp_path), range(100))], hands, least_s)
     if seconds is not None:
         cut.took("a", seconds)
     given = list(iter(cut.next, None))

@@ -13,7 +13,7 @@ from dr_sim.cli.main import main
 from dr_sim.errors import InputError
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.sweep import Point, Swept, points_of, vary
-from dr_sim.experiments.sweep_answer import Told, answers, text
+from dr_sim.experiments.sweep_answer import SweepVerdict, answers, text
 from dr_sim.number_text import in_order
 from dr_sim.scenario.experiment import parse_answer, sweep_values
 from dr_sim.units import UnitError
@@ -290,7 +290,7 @@ def test_what_no_sweep_can_answer(
 
 def answered(
     tmp_path: Path, values: list[str], outages_s: list[list[int]], bound_s: int, asked: str | None
-) -> list[Told]:
+) -> list[SweepVerdict]:
     """Of a sweep along link.bandwidth (and, in pairs of points, replay.on_hole) in which runs had
     these outages.
     """

@@ -25,8 +25,8 @@ START_UTC_US = 1_772_409_600 * S  # 2026-03-02 00:00:00 UTC, a Monday
 NEVER = model.Schedule("none")
 
 
-def a_database(name: str = "crm") -> model.Database:
-    return model.Database(
+def a_database(name: str = "crm") -> model.DatabaseSpec:
+    return model.DatabaseSpec(
         name=name,
         size_bytes=500 * 10**9,
         machine="db1",
@@ -65,19 +65,19 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
         measure_from_us=0,
         databases=tuple(a_database(n) for n in (names or ("crm",))),
         machines=("db1",),
-        primary=model.Primary(169_000_000, cost, cost, cost, 3 * DAY, 2),
-        link=model.Link(200_000_000, 30_000, 0, 1460, "fair"),
-        replication=model.Replication(
+        primary=model.PrimarySpec(169_000_000, cost, cost, cost, 3 * DAY, 2),
+        link=model.LinkSpec(200_000_000, 30_000, 0, 1460, "fair"),
+        replication=model.ReplicationSpec(
             16, 64 * 10**9, 900_000, 600_000, 10**9, 180 * S, 65536, 0, 1_000_000
         ),
-        secondary=model.Secondary(
+        secondary=model.SecondarySpec(
             10**9, 5 * 10**8, 0, (cost, cost, cost), model.Law("fixed", 1_000_000), 3 * DAY, 2
         ),
         replay=model.Replay(
             1, "bridge", "resync", 0, 0, 3, 15 * MIN, 5 * MIN, 15 * MIN, 30 * MIN, True, True, 0
         ),
         heartbeat=model.Heartbeat(5 * S, True),
-        failover=model.Failover(
+        failover=model.FailoverSpec(
             "manual",
             30 * S,
             0,
@@ -97,7 +97,7 @@ def a_scenario(*names: str, **changes: Any) -> model.Scenario:
             45 * S,
             500_000,
         ),
-        users=model.Users(1000, S, 600_000),
+        users=model.UsersSpec(1000, S, 600_000),
         engine=model.EngineSpec("model", "sql_server", 1, "modelled"),
         new_secondary_us=0,
         manager_restart_us=30 * S,

@@ -19,7 +19,7 @@ import pytest
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
 from dr_sim.measures import life
-from dr_sim.measures.causes import Causes, Kept
+from dr_sim.measures.causes import Causes, SafeTime
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.ledger import Ledger, explain_at, explain_failover
 from dr_sim.measures.outcome import failovers
@@ -189,7 +189,7 @@ PLANTED: dict[str, tuple[int, Callable[[pytest.MonkeyPatch], None]]] = {
     "the way of a repair is not followed": (0, without("_next_way_out", None)),
     "a wiped copy is never noticed": (
         35,
-        lambda patch: patch.setattr(Causes, "based", lambda *args: [Kept(0, 1 << 62, "")]),
+        lambda patch: patch.setattr(Causes, "based", lambda *args: [SafeTime(0, 1 << 62, "")]),
     ),
     "truncated log is forgotten": (
         0,

@@ -22,7 +22,7 @@ from dr_sim.engines.commits import MASK, content
 from dr_sim.engines.payload import ROW_BYTES, Payload
 from dr_sim.engines.port import WitnessReading
 from dr_sim.engines.postgres.errors import server_error
-from dr_sim.engines.postgres.server import Server
+from dr_sim.engines.postgres.server import PostgresServer
 
 MARKS = 4096
 """Marks a transaction at the most: 32 KiB of log."""
@@ -61,7 +61,7 @@ WHERE next > %s ORDER BY next"""
 
 
 @dataclass(slots=True)
-class Position:
+class PostgresPosition:
     """commits, LSN and path of forks as the database itself gives them."""
 
     commits: int
@@ -76,7 +76,12 @@ def seed(database: str, fork: int) -> int:
 
 
 def commit(
-    server: Server, database: str, at: Position, running: int, commits: int, lsn: int
+    server: PostgresServer,
+    database: str,
+    at: PostgresPosition,
+    running: int,
+    commits: int,
+    lsn: int,
 ) -> int:
     """One transaction that holds the commits from at.commits to commits - 1; returns the running
     digest after it.
@@ -94,12 +99,12 @@ def commit(
     return running
 
 
-def fill(server: Server, payload: Payload) -> None:
+def fill(server: PostgresServer, payload: Payload) -> None:
     """The rows of a new database."""
     server.execute(_FILL, (str(payload.rows),))
 
 
-def overwrite(server: Server, payload: Payload, lsn: int, until_lsn: int) -> None:
+def overwrite(server: PostgresServer, payload: Payload, lsn: int, until_lsn: int) -> None:
     """The rows that this log overwrites; one transaction for each round, so that a page has room
     for the next.
     """
@@ -107,22 +112,22 @@ def overwrite(server: Server, payload: Payload, lsn: int, until_lsn: int) -> Non
         server.execute(_OVERWRITE, (str(until_lsn), str(first), str(end)))
 
 
-def set_forks(server: Server, at: Position) -> None:
+def set_forks(server: PostgresServer, at: PostgresPosition) -> None:
     server.execute(_MOVE, (str(at.commits), str(at.lsn), _forks_text(at.forks)))
 
 
-def running(server: Server) -> int:
+def running(server: PostgresServer) -> int:
     """The digest that the last transaction left; whether all before it is there, `read` tells."""
     row = server.execute("SELECT running::text FROM witness ORDER BY next DESC LIMIT 1").fetchone()
     return int(str(row[0])) if row is not None else 0
 
 
-def position(server: Server) -> Position:
+def position(server: PostgresServer) -> PostgresPosition:
     """Raises EngineError: what is stored there is no position (XX001), or the server's own."""
     commits, lsn, text = map(str, server.row("SELECT commits, lsn, forks FROM position"))
     try:
         steps = [tuple(int(word) for word in step.split(",")) for step in text.split(";")]
-        return Position(
+        return PostgresPosition(
             int(commits), int(lsn), tuple((fork, begins, n) for fork, begins, n in steps)
         )
     except ValueError:
@@ -130,7 +135,7 @@ def position(server: Server) -> Position:
 
 
 def read(
-    server: Server, database: str, forks: Forks, since: WitnessReading
+    server: PostgresServer, database: str, forks: Forks, since: WitnessReading
 ) -> tuple[WitnessReading, bool]:
     """What it holds, every row after those of `since` checked, and whether all is in order.
 

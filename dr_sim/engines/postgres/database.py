@@ -19,10 +19,10 @@ from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, WitnessReading
 from dr_sim.engines.postgres import contents, full_disk, native
-from dr_sim.engines.postgres.contents import Position
+from dr_sim.engines.postgres.contents import PostgresPosition
 from dr_sim.engines.postgres.home import Home
 from dr_sim.engines.postgres.native import Native
-from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server
+from dr_sim.engines.postgres.server import SEGMENT_BYTES, PostgresServer
 
 ARCHIVE_S = 60
 REPLAY_S = 30
@@ -41,7 +41,7 @@ class Segment:
     used: int
 
 
-class Database:
+class PostgresDatabase:
     __slots__ = (
         "at",
         "base_checkpoint_lsn",
@@ -72,9 +72,9 @@ class Database:
         self.home = home
         self.name = name
         self.folder = folder
-        self.server = Server(home, folder, name)
+        self.server = PostgresServer(home, folder, name)
         self.online = False
-        self.at = Position(0, 0, ((1, 0, 0),))
+        self.at = PostgresPosition(0, 0, ((1, 0, 0),))
         self.running = 0
         self.has_base = False
         self.base_lsn = self.base_checkpoint_lsn = 0
@@ -135,7 +135,7 @@ class Database:
         if self.payload is not None:
             contents.overwrite(self.server, self.payload, self.at.lsn, lsn)
         self.running = contents.commit(self.server, self.name, self.at, self.running, commits, lsn)
-        self.at = Position(commits, lsn, self.at.forks)
+        self.at = PostgresPosition(commits, lsn, self.at.forks)
         self.unread = True
 
     def cut(self) -> int:
@@ -288,7 +288,7 @@ class Database:
         self.manifest.chmod(0o644)
 
     # ---- being restored
-    def up(self) -> Server:
+    def up(self) -> PostgresServer:
         """The server; if it was stopped, as a standby on the files it left."""
         if not self.server.running:
             self.server.stop()
@@ -442,7 +442,7 @@ class Database:
         at = self.at
         self.verified, self.short = _NOTHING, False
         self.running = contents.running(server)
-        self.at = Position(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
+        self.at = PostgresPosition(at.commits, at.lsn, (*at.forks, (fork, at.lsn, at.commits)))
         contents.set_forks(server, self.at)
         self.online = self.unread = True
         if not self.manifest.exists() and self.base_manifest.exists():

@@ -41,7 +41,7 @@ from dr_sim.engines.backup_set import BackupSet, DamagedError, left_at
 from dr_sim.engines.own_errors import DAMAGE, OBSTACLES, refusal
 from dr_sim.engines.payload import Payload
 from dr_sim.engines.port import EngineError, Files, Made, WitnessReading
-from dr_sim.engines.postgres.database import Database
+from dr_sim.engines.postgres.database import PostgresDatabase
 from dr_sim.engines.postgres.errors import ServerError
 from dr_sim.engines.postgres.full_disk import no_room_for_a_file
 from dr_sim.engines.postgres.home import home
@@ -74,7 +74,7 @@ class PostgresBackup:
     __slots__ = ("_base", "_db", "_engine", "_n0", "_n1", "_native", "_path", "_segments", "header")
 
     def __init__(
-        self, engine: PostgresEngine, db: Database, path: str, header: BackupHeader
+        self, engine: PostgresEngine, db: PostgresDatabase, path: str, header: BackupHeader
     ) -> None:
         self._engine = engine
         self._db = db
@@ -167,7 +167,7 @@ class PostgresRestore(Restoring["PostgresEngine"]):
         return self._engine.state(self._name)
 
 
-def _apply(db: Database, s: BackupSet, native: Native) -> None:
+def _apply(db: PostgresDatabase, s: BackupSet, native: Native) -> None:
     # whether an incremental's base fits is for pg_combinebackup to say
     what = backup_set.obstacle(s, db.at.forks, db.redo_lsn, s.differential_base_lsn)
     if what is not None:
@@ -195,7 +195,7 @@ class PostgresEngine:
         self.files = files
         self.scale = scale
         self.checksum = checksum
-        self.databases: dict[str, Database] = {}
+        self.databases: dict[str, PostgresDatabase] = {}
         self.recoveries: dict[str, Recovery] = {}
         self._home = home()
         self.version = self._home.binaries.version
@@ -205,8 +205,8 @@ class PostgresEngine:
         """Stop all servers and delete their files."""
         self._finalizer()
 
-    def _new(self, database: str) -> Database:
-        return Database(self._home, database, self._home.new_folder())
+    def _new(self, database: str) -> PostgresDatabase:
+        return PostgresDatabase(self._home, database, self._home.new_folder())
 
     def create(self, database: str, size_bytes: int = 0) -> None:
         if database in self.databases:
@@ -223,13 +223,13 @@ class PostgresEngine:
             ) from error
         self.databases[database] = db
 
-    def _known(self, database: str) -> Database:
+    def _known(self, database: str) -> PostgresDatabase:
         db = self.databases.get(database)
         if db is None:
             raise refusal(60021, db=database)
         return db
 
-    def _online(self, database: str) -> Database:
+    def _online(self, database: str) -> PostgresDatabase:
         db = self._known(database)
         if not db.online:
             raise refusal(60022, db=database)
@@ -387,6 +387,6 @@ class PostgresEngine:
         return refusal(60007)  # the standby's disk is not really full, so it was not asked
 
 
-def _close(databases: dict[str, Database], pid: int) -> None:
+def _close(databases: dict[str, PostgresDatabase], pid: int) -> None:
     while databases and os.getpid() == pid:  # a forked child does not own them
         databases.popitem()[1].destroy()

@@ -20,7 +20,7 @@ from pathlib import Path
 from dr_sim.engines.own_errors import refusal
 from dr_sim.engines.port import EngineError
 from dr_sim.engines.postgres.home import Home, children
-from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, Server
+from dr_sim.engines.postgres.server import FULL, GONE_S, SEGMENT_BYTES, PostgresServer
 
 PRLIMIT = Path("/usr/bin/prlimit")
 """Of util-linux, there on every Linux."""
@@ -31,7 +31,7 @@ MOST_MESSAGES = 200  # a server that had made segments in advance uses those up 
 _MESSAGE = "SELECT pg_logical_emit_message(false, 'other work', repeat('x', %s::int))"
 
 
-def run_out(server: Server) -> EngineError:
+def run_out(server: PostgresServer) -> EngineError:
     """Let its log grow until there is no room: the server's last words. It is down afterwards; what
     it acknowledged is there.
     """
@@ -59,7 +59,7 @@ def _bound(home: Home, pid: int) -> None:
         home.run(str(PRLIMIT), "--pid", str(pid), f"--fsize={SEGMENT_BYTES - 1}", "--core=0")
 
 
-def make_room(server: Server) -> None:
+def make_room(server: PostgresServer) -> None:
     """There is room again, and archive_command works; the server is to be started."""
     (server.folder / FULL).unlink(missing_ok=True)
 

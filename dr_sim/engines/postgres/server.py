@@ -102,7 +102,7 @@ _CHATTER = re.compile(
 )
 
 
-class Server:
+class PostgresServer:
     """A server; `standby`: it waits for segments. The folder must hold `data`; the rest is made."""
 
     __slots__ = (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dr_sim.engines.postgres.contents import SCHEMA
 from dr_sim.engines.postgres.home import Home
-from dr_sim.engines.postgres.server import SEGMENT_BYTES, Server
+from dr_sim.engines.postgres.server import SEGMENT_BYTES, PostgresServer
 
 
 def copy_template(home: Home, data: Path) -> None:
@@ -43,7 +43,7 @@ def _make(home: Home, folder: Path) -> None:
         f"--wal-segsize={SEGMENT_BYTES >> 20}",
         "--no-instructions",
     )
-    server = Server(home, folder, "template")
+    server = PostgresServer(home, folder, "template")
     server.start(archive_mode="off", summarize_wal="off")
     try:
         server.execute("UPDATE pg_database SET datistemplate = false")

@@ -10,7 +10,13 @@ from typing import Any
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.ledger import Ledger, loss_ledger, outage_ledger
-from dr_sim.measures.outcome import DatabaseLoss, Failover, failovers, manager_down, why_unknown
+from dr_sim.measures.outcome import (
+    DatabaseLoss,
+    FailoverOutcome,
+    failovers,
+    manager_down,
+    why_unknown,
+)
 from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.summary.alerts import alert_summary
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
@@ -68,7 +74,7 @@ def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
     )
 
 
-def _failover(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> dict[str, Any]:
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
@@ -125,7 +131,7 @@ they judge.
 """
 
 
-def _limit_ended_the_wait(t: Tables, f: Failover) -> dict[str, int] | None:
+def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> dict[str, int] | None:
     """Where the drain limit decided what was lost: the instant, and how many files of databases
     that were then brought online without them were still on their way. None where nothing that was
     left behind could have come.
@@ -158,7 +164,7 @@ def _limit_ended_the_wait(t: Tables, f: Failover) -> dict[str, int] | None:
     return {"time_us": rang[-1], "files": on_their_way} if on_their_way else None
 
 
-def _not_online(t: Tables, scenario: Scenario, f: Failover) -> str:
+def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
     """Why users are not served again though databases were promoted: others could not be."""
     left = [loss.database for loss in f.losses if loss.promoted_us is None]
     if f.outage_us is not None or f.promoted_us is None or not left:
@@ -181,7 +187,7 @@ def _outage(of: PartOutcome) -> dict[str, Any]:
     }
 
 
-def _events_of(causes: Causes, f: Failover, order: tuple[int, str] | None) -> str:
+def _events_of(causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None) -> str:
     """'event 3, event 5': what was lost, and the order that was obeyed."""
     found = [causes.during(f.failed_us, f.failed_us + 1, Explains.LOSS)]
     found += [] if order is None else [causes.order(*order)]
@@ -219,7 +225,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _told(causes: Causes, f: Failover, quality: AlertQuality) -> dict[str, Any]:
+def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> dict[str, Any]:
     """Whether anyone had been told, before the failure, of the danger that it met."""
     if f.by_itself:  # the danger goes on beyond it
         at_failure = [
@@ -282,7 +288,7 @@ def _orders(t: Tables) -> list[tuple[int, str, str]]:
     return orders
 
 
-def _obeyed(t: Tables, f: Failover) -> tuple[int, str] | None:
+def _obeyed(t: Tables, f: FailoverOutcome) -> tuple[int, str] | None:
     """The order that this failover began with: (instant, operator); None if it was begun without
     one.
     """
