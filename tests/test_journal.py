@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world.build import ONE, ran
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.errors import InputError
 from dr_sim.record import frames, journal_file
 from dr_sim.record.journal import KIND_ID, KINDS, Journal
 from dr_sim.recovery import commands, events
+from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
 
 HEADER = BackupHeader(
     "crm", 7, Kind.LOG, 1, 10, 20, 10, 10, 0, 1, 0, 5, 6, True, False, 4_000_000_000_000
@@ -97,15 +99,42 @@ def test_the_file_can_be_read_with_pandas_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("told", [
     events.Validated(1, 2, 3, "crm", "a_log", HEADER),
-    events.ValidationFailed(1, 2, 3, "crm", "a", "hash_mismatch", 60001, "text"),
+    events.ValidationFailed(
+        1, 2, 3, "crm", "a", events.ValidationOutcome.HASH_MISMATCH, 60001, "text"
+    ),
+    events.RecopyFailed(1, 2, 3, "crm", "a", events.NotSent.MISSING),
     events.Restored(1, 2, 3, "crm", "a", 1, 2**62, 0),
     events.RestoreFailed(1, 2, 3, "crm", "a", 4305, True, "text"),
     events.Fenced(1, 2, 3),
-    events.Inventory(1, 2, 3, "{}", "{}", '{"sql1": 5}'),
+    events.FenceFailed(1, 2, 3, events.NotFenced.NO_ANSWER),
+    events.BackupTaken(1, 2, 3, "crm", Kind.FULL, "a_full"),
+    events.BackupFailed(1, 2, 3, "crm", Kind.LOG, Refused("paused: upgrade")),
+    events.TailFailed(1, 2, 3, "crm", Refused("host lost: the log cannot be read")),
+    events.PrimaryError(1, 2, 3, "crm", events.PrimaryTrouble.WRITES, 9002, "text"),
+    events.ShareAnswered(1, 2, 3, "crm", True, {"a_log": 4, "\udc80": 5}),
+    events.ShareListed(1, 2, 3, "crm", True, {"a_log": HEADER}),
+    events.Inventory(
+        1,
+        2,
+        3,
+        {"crm": RestoreState(1, 2, 3, False, True), "erp": RestoreState(0, 0, 0, exists=False)},
+        {"crm": (events.FoundFile("a_log", 4, 5),), "erp": ()},
+        {"sql1": 5},
+    ),
     commands.Save("k", "v"),
     commands.Restore("crm", "a", True),
     commands.TakeInventory(),
-    commands.RaiseAlert("DR Log Replay", "crm", 1, "critical", 31, "a", "text"),
+    commands.SaveAll((("k", "v"), ("l", ""))),
+    commands.TakeBackup("crm", Kind.INCREMENTAL),
+    commands.Fetch("crm", ("a_full", "a_log")),
+    commands.RaiseAlert("DR Log Replay", "crm", 1, commands.Level.CRITICAL, 31, "a", "text"),
+    commands.PageOperator(commands.PageReason(("sql1", "sql2"))),
+    commands.EnterPhase(FailoverPhase.DRAINING),
+    *(
+        commands.RefuseOrder("anna", OrderRefused(why, about[: why.count("{")]))
+        for why in WhyNoFailover
+        for about in [("crm", "2026-09-01T00:00:00Z"), ("a] b [c", "already")]
+    ),
 ])  # fmt: skip
 def test_events_and_commands_come_back_as_what_they_were(told: Any) -> None:
     journal = Journal()

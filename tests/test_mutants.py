@@ -19,9 +19,9 @@ from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.engines.files import MemoryFiles
 from dr_sim.engines.model import ModelEngine
-from dr_sim.recovery import alerts, emptying, events, failover, landing, manager, waiting
+from dr_sim.recovery import alerts, draining, emptying, events, failover, landing, replay, waiting
 from dr_sim.recovery.commands import RenameWorkingCopy, Restore
-from dr_sim.recovery.drain import Drain
+from dr_sim.recovery.drain import Drain, Remedy
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
@@ -75,27 +75,26 @@ def skip_the_gap_check(patch: Patch) -> None:
 
 def replay_twice(patch: Patch) -> None:
     """A log is handed over again when it has been restored."""
-    restored = DatabaseReplay.restored
+    restored = replay.ON_EVENT[events.Restored]
 
-    def again(self: DatabaseReplay, e: events.Restored, out: list[Any]) -> None:
-        file = self.restoring
-        restored(self, e, out)
-        if file is not None and self.restoring is None and file.attempts == 1:
-            self._hand_over(file, False, out)
+    def again(db: DatabaseReplay, e: events.Restored, out: list[Any]) -> None:
+        file = db.files.in_hand
+        restored(db, e, out)
+        if file is not None and db.files.in_hand is None and file.attempts == 1:
+            db.hand_over(file, False, out)
 
-    patch.setitem(manager._OF_DATABASE, events.Restored, again)
+    patch.setitem(replay.ON_EVENT, events.Restored, again)
 
 
 def forget_the_counter(patch: Patch) -> None:
     """The read is not counted before it."""
 
     def uncounted(self: DatabaseReplay, file: Any, replace: bool, out: list[Any]) -> None:
-        file.attempts += 1
-        self.restoring = file
+        self.files.hand_over(file)
         out.append(RenameWorkingCopy(self.name, file.name, file.attempts))
         out.append(Restore(self.name, file.name, replace))
 
-    patch.setattr(DatabaseReplay, "_hand_over", uncounted)
+    patch.setattr(DatabaseReplay, "hand_over", uncounted)
 
 
 def forget_the_counter_in_a_crash(patch: Patch) -> None:
@@ -104,7 +103,7 @@ def forget_the_counter_in_a_crash(patch: Patch) -> None:
 
     def forgetful(self: DatabaseReplay, config: Any, rules: Any, saved: dict[str, str]) -> None:
         begin(self, config, rules, saved)
-        self.counts = {}
+        self.files._stored_attempts = {}
 
     patch.setattr(DatabaseReplay, "__init__", forgetful)
 
@@ -133,7 +132,7 @@ def skip_the_hash(patch: Patch) -> None:
     failed = landing.validation_failed
 
     def credulous(self: DatabaseReplay, e: events.ValidationFailed, out: list[Any]) -> None:
-        if e.outcome != "hash_mismatch":
+        if e.outcome is not events.ValidationOutcome.HASH_MISMATCH:
             failed(self, e, out)
             return
         before = max(
@@ -150,7 +149,7 @@ def skip_the_hash(patch: Patch) -> None:
             out,
         )
 
-    patch.setitem(manager._OF_DATABASE, events.ValidationFailed, credulous)
+    patch.setitem(replay.ON_EVENT, events.ValidationFailed, credulous)
 
 
 def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
@@ -168,23 +167,23 @@ def skip_the_hash_where_it_is_computed(patch: Patch) -> None:
 # ---- those of a drain: each is what an excuse of the witness might hide
 def give_up_what_is_on_its_way(patch: Patch) -> None:
     """The share has answered, and what it told is not waited for."""
-    answered = Drain.share_answered
+    answered = draining.share_answered
 
-    def careless(self: Drain, e: events.ShareAnswered, out: list[Any]) -> None:
-        answered(self, e, out)
-        self.abandon_waiting()
+    def careless(db: DatabaseReplay, drain: Drain, e: events.ShareAnswered, out: list[Any]) -> None:
+        answered(db, drain, e, out)
+        draining.shut(db, drain, tail=False)
 
-    patch.setattr(Drain, "share_answered", careless)
+    patch.setattr(draining, "share_answered", careless)
 
 
 def stop_draining_before_the_limit(patch: Patch) -> None:
     """The drain's alarm rings after a second."""
     begin = emptying.Emptying.start
 
-    def hasty(self: emptying.Emptying, mono_us: int, *more: Any) -> None:
-        limit, self.limit_us = self.limit_us, SECOND
-        begin(self, mono_us, *more)
-        self.limit_us = limit
+    def hasty(self: emptying.Emptying, *args: Any) -> None:
+        limit, self._limit_us = self._limit_us, SECOND
+        begin(self, *args)
+        self._limit_us = limit
 
     patch.setattr(emptying.Emptying, "start", hasty)
 
@@ -192,11 +191,12 @@ def stop_draining_before_the_limit(patch: Patch) -> None:
 def never_ask_the_share(patch: Patch) -> None:
     """It is taken for dead."""
 
-    def mute(self: Drain, mono_us: int, utc_us: int, out: list[Any]) -> None:
-        self.reachable = self.patient = False
-        self.db.advance(mono_us, utc_us, out)
+    def mute(db: DatabaseReplay, e: events.Event, out: list[Any]) -> None:
+        assert db.drain is not None
+        draining.shut(db, db.drain, tail=False)
+        db.advance(e, out)
 
-    patch.setattr(Drain, "start", mute)
+    patch.setattr(draining, "start", mute)
 
 
 def call_what_is_whole_damaged(patch: Patch) -> None:
@@ -208,10 +208,10 @@ def call_what_is_whole_damaged(patch: Patch) -> None:
             passed(db, e, out)
             return
         file = db.files[e.name]
-        db.drain.waiting.pop(e.name, None)
-        db.drain.give_up(file)
+        db.drain.await_no_longer(e.name)
+        draining._give_up(db, db.drain, file)
 
-    patch.setitem(manager._OF_DATABASE, events.Validated, harsh)
+    patch.setitem(replay.ON_EVENT, events.Validated, harsh)
 
 
 def end_the_drain_at_once(patch: Patch) -> None:
@@ -221,16 +221,16 @@ def end_the_drain_at_once(patch: Patch) -> None:
 
 def ask_for_no_second_copy(patch: Patch) -> None:
     """A file that the way there has damaged is given up at the first try."""
-    patch.setattr(Drain, "damaged", lambda self, file, out: self.give_up(file))
+    patch.setattr(Drain, "damaged", lambda self, file: Remedy.GIVE_UP)
 
 
 def restore_in_the_wrong_order(patch: Patch) -> None:
     """In a drain the last log is handed over first; the engine refuses it, and all is given up."""
 
     def wrong(db: DatabaseReplay, mono_us: int, out: list[Any]) -> Any:
-        if db.drain is None or len(db.pending) < 2:
+        if db.drain is None or len(db.files.pending) < 2:
             return usual(db, mono_us, out)
-        last = db.pending[-1]
+        last = db.files.pending[-1]
         return None if last.refused else last
 
     usual = waiting.next_log
@@ -238,24 +238,19 @@ def restore_in_the_wrong_order(patch: Patch) -> None:
 
 
 # ---- those of a restart: what the store holds is not read
-def forget_saved(patch: Patch, cls: type, place: int, key: str = "") -> None:
-    """The machine's part is begun with nothing saved (or without one key of it)."""
+def forget_saved(patch: Patch, cls: type, place: int, key: str) -> None:
+    """The machine's part is begun without what is saved under keys that begin so."""
     begin = cls.__init__
 
     def forgetful(self: Any, *args: Any) -> None:
-        saved = args[place]
-        kept = (
-            {k: v for k, v in saved.items() if not k.startswith(key)}
-            if isinstance(saved, dict)
-            else ""
-        )
+        kept = {k: v for k, v in args[place].items() if not k.startswith(key)}
         begin(self, *args[:place], kept, *args[place + 1 :])
 
     patch.setattr(cls, "__init__", forgetful)
 
 
 def forget_the_alerts(patch: Patch) -> None:
-    forget_saved(patch, alerts.AlertBook, 2)
+    forget_saved(patch, alerts.AlertBook, 2, "alert/")
 
 
 def forget_the_last_restore(patch: Patch) -> None:
@@ -267,7 +262,7 @@ def forget_the_attempts(patch: Patch) -> None:
 
 
 def forget_the_failover(patch: Patch) -> None:
-    forget_saved(patch, failover.Failover, 3)
+    forget_saved(patch, failover.Failover, 3, "failover")
 
 
 SILENT = 75 * MINUTE  # nothing has landed for long, and that has been told

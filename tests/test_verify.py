@@ -243,7 +243,8 @@ def test_the_machines_themselves_give_a_forged_command_away(kind: str, field: st
     mismatch = held(forged(row.seq, field)).mismatch
     assert mismatch is not None
     assert (mismatch.seq, mismatch.kind) == (row.seq, kind)
-    assert "the machine commands" in mismatch.what
+    found = ("the machine commands", "is nothing that a machine could be told")
+    assert any(words in mismatch.what for words in found)
 
 
 @given(data=st.data())

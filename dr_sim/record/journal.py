@@ -15,9 +15,9 @@ journal_file.py writes it to a Parquet file and reads it back.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import hashlib
-import json
 import re
 import struct
 import typing
@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader
+from dr_sim.record.encoding import codec_of
 from dr_sim.record.records import TRUTH
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
@@ -66,16 +67,11 @@ def _fields_of(cls: type) -> tuple[tuple[str, str], ...]:
     for name, hint in _hints(cls):
         if hint is BackupHeader:
             flat += [(f"{name}.{n}", t) for n, t in _fields_of(BackupHeader)]
-        elif hint is str or _is_pairs(hint):
+        elif hint is str or codec_of(hint) is not None:
             flat.append((name, "seen-text" if name in observed else "str"))
         else:
             flat.append((name, "seen-int" if name in observed else "int"))
     return tuple(flat)
-
-
-def _is_pairs(hint: Any) -> bool:
-    """Tell whether a field holds pairs of texts; a record keeps them as one JSON text."""
-    return bool(hint == tuple[tuple[str, str], ...])
 
 
 def _all_kinds() -> tuple[RecordKind, ...]:
@@ -99,6 +95,7 @@ class Texts(dict[str, int]):
         self.all: list[str] = []
 
     def __missing__(self, text: str) -> int:
+        text = str(text)  # an enum's member: its value
         self[text] = number = len(self.all)
         self.all.append(text)
         return number
@@ -133,32 +130,16 @@ def _encoder(cls: type) -> Callable[..., tuple[int, ...]]:
     speed.
     """
     form = {"int": "e.{0}", "seen-int": "e.{0}", "str": "t[e.{0}]", "seen-text": "o[e.{0}]"}
-    pairs = [name for name, hint in _hints(cls) if _is_pairs(hint)]
+    codecs = {name: codec for name, hint in _hints(cls) if (codec := codec_of(hint)) is not None}
     terms = []
     for name, kind in _fields_of(cls):
-        term = f"t[json(e.{name})]" if name in pairs else form[kind].format(name)
+        term = f"t[c_{name}(e.{name})]" if name in codecs else form[kind].format(name)
         terms.append(f"{term}, ")
     encode: Callable[..., tuple[int, ...]] = eval(
         f"lambda e, seq, time_us, entity, t, o: (seq, time_us, entity, {''.join(terms)})",
-        {"json": pairs_text},
+        {f"c_{name}": codec.text for name, codec in codecs.items()},
     )
     return encode
-
-
-def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
-    """Pairs of texts as a record keeps them."""
-    return json.dumps(pairs)
-
-
-def pairs_from_text(text: str) -> tuple[tuple[str, str], ...]:
-    """The pairs again. Raises ValueError if the text is of no pairs."""
-    found = json.loads(text)
-    if not isinstance(found, list):
-        raise ValueError("no list")
-    for pair in found:
-        if not (isinstance(pair, list) and [type(each) for each in pair] == [str, str]):
-            raise ValueError("no pair of texts")
-    return tuple((key, value) for key, value in found)
 
 
 class Pattern:
@@ -463,8 +444,15 @@ def _rebuilt(cls: type, values: dict[str, Any], prefix: str) -> Any:
         if hint is BackupHeader:
             arguments[name] = _rebuilt(BackupHeader, values, f"{name}.")
         else:
-            value = values[prefix + name]
-            if _is_pairs(hint):
-                value = pairs_from_text(value)
-            arguments[name] = hint(value) if hint in (bool, Kind) else value
+            arguments[name] = _value_of(hint, values[prefix + name])
     return cls(**arguments)
+
+
+def _value_of(hint: Any, recorded: Any) -> Any:
+    """A field of its declared type again. Raises ValueError if it can be of no such type."""
+    codec = codec_of(hint)
+    if codec is not None:
+        return codec.value(recorded)
+    if isinstance(hint, type) and issubclass(hint, (bool, enum.IntEnum)):
+        return hint(recorded)
+    return recorded

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from dr_sim.machines import Command, Save, SaveAll
-from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal, pairs_from_text
+from dr_sim.record.encoding import pairs_from_text
+from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal
 from dr_sim.record.journal_file import checks_of
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager

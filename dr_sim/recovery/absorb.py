@@ -12,44 +12,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from dr_sim.backups.model import BackupHeader, RestoreState
-from dr_sim.backups.retention import Stored
-from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, SetAlarm, Validate
-from dr_sim.recovery.files import LOG, VALID, File
+from dr_sim.machines import Command, Save, SetAlarm
+from dr_sim.recovery.commands import RenameWorkingCopy, Restore, Validate
+from dr_sim.recovery.files import File
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.recovery.saved import last_restore_from_text, restore_text
+from dr_sim.recovery.timers import Timer
 
 
 def quiet(db: DatabaseReplay, fork: int, first_lsn: int) -> bool:
     """Would a new log, on that fork from that LSN on, be restored as soon as it has landed, and
     that be all? What is absorbed leaves replay as quiet as it was.
     """
-    state = db.state
+    state, files = db.state, db.files
     return (
         state.redo_lsn == first_lsn
         and state.fork == fork
         and state.exists
         and state.restoring
         and db.last is not None
-        and db.restoring is None
+        and files.in_hand is None
         and db.drain is None
         and db.watch.stuck is None
         and db.config.log_interval_us <= db.rules.age_us  # so it cannot be restored too late
         and not (
-            db.late_since_us
+            db.lag.since_us
             or db.promoted
             or db.recovering
-            or db.pending
-            or db.bad
-            or db.recopying
+            or files.pending
+            or files.bad
+            or files.recopying
+            or files.awaits_counts
             or db.alerts.begun
-            or db.repair.policy
-            or db.repair.steps
+            or db.repair.on
+            or db.ways.steps
             or db.rules.delay_us
             or db.rules.every_us
-            or db.counts
         )
     )
 
@@ -71,31 +71,22 @@ def absorb(
     """Logs have landed and been restored, each before the next had landed. What was saved of each:
     its counter, which is the same for all, and the clock of the last restore.
     """
-    taken: list[File] = []
     clocks = []
-    for (name, header), landed_us, restored_us in zip(logs, landed, restored, strict=True):
-        modified_utc_us = header.finished_utc_us
-        file = File(name, LOG, modified_utc_us, header.nominal_bytes, landed_us)
-        file.header = header
-        file.state = VALID
-        file.done = True
-        file.attempts = 1
-        db.files[name] = file
-        taken.append(file)
+    for (name, header), restored_us in zip(logs, restored, strict=True):
         clocks.append(
             restore_text(
                 restored_us,
                 restored_us + utc_minus_mono_us,
-                modified_utc_us,
+                header.finished_utc_us,
                 header.started_utc_us,
                 name,
             )
         )
-    db.keeping.shelf.add_logs(cast(list[Stored], taken))
-    db.watch.landed_mono_us = landed[-1]
-    db.progress.newest = taken[-1]
-    db.state.redo_lsn = logs[-1][1].last_lsn
-    db.last = last_restore_from_text(clocks[-1])
+    db.watch.stands_at(landed[-1])
+    db.progress.absorbed(db.files.absorb(logs, landed))
+    db.stands_at(
+        replace(db.state, redo_lsn=logs[-1][1].last_lsn), last_restore_from_text(clocks[-1])
+    )
     return "1", clocks
 
 
@@ -136,9 +127,8 @@ def standing(db: DatabaseReplay) -> Standing:
 
 def stand(db: DatabaseReplay, at: Standing) -> None:
     """A new replay, which knows of no file, stands there."""
-    db.state = replace(at.state)
-    db.last = last_restore_from_text(at.clock)
-    db.watch.landed_mono_us = at.landed_mono_us
+    db.stands_at(replace(at.state), last_restore_from_text(at.clock))
+    db.watch.stands_at(at.landed_mono_us)
 
 
 def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> list[list[Command]]:
@@ -161,7 +151,7 @@ def usual_answers(db: DatabaseReplay, log: QuietLog, utc_minus_mono_us: int) -> 
             Restore(database, name, False),
         ],
         [Save(f"restored/{database}", clock)],
-        [SetAlarm(database, "window", window_alarm_goes_to_us(db, restored_us, log.landed_us))],
+        [SetAlarm(database, Timer.WINDOW, window_alarm_goes_to_us(db, restored_us, log.landed_us))],
     ]
 
 
@@ -178,8 +168,8 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
         "state": (db.state, stepped.state),
         "last restore": (db.last, stepped.last),
         "last landing": (db.watch.landed_mono_us, stepped.watch.landed_mono_us),
-        "files that wait": ([f.name for f in db.pending], [f.name for f in stepped.pending]),
-        "file that is being restored": (db.restoring, stepped.restoring),
+        "files that wait": (_names(db.files.pending), _names(stepped.files.pending)),
+        "file that is being restored": (db.files.in_hand, stepped.files.in_hand),
         "alerts": (db.alerts.begun, stepped.alerts.begun),
     }
     mine, theirs = db.files[name], stepped.files[name]
@@ -193,3 +183,7 @@ def unlike(db: DatabaseReplay, stepped: DatabaseReplay, name: str) -> str:
         if absorbed != after_steps:
             return f"{what} is {absorbed!r} in the machine, {after_steps!r} after the steps"
     return ""
+
+
+def _names(files: Sequence[File]) -> list[str]:
+    return [file.name for file in files]

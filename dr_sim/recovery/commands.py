@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
+from dr_sim.backups.model import Kind
 from dr_sim.machines import (
     CancelAlarm,
     Command,
@@ -13,7 +15,8 @@ from dr_sim.machines import (
     TakeInventory,
     observed,
 )
-from dr_sim.recovery.events import type_json
+from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.recovery.refusals import OrderRefused
 
 __all__ = [  # what comes from machines/; the others are defined here
     "COMMANDS",
@@ -24,6 +27,34 @@ __all__ = [  # what comes from machines/; the others are defined here
     "SetAlarm",
     "TakeInventory",
 ]
+
+
+class Level(enum.StrEnum):
+    """How urgent an alert is."""
+
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class PageReason:
+    """Why the operator is paged: these machines are silent."""
+
+    machines: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return _NO_HEARTBEAT + ", ".join(self.machines)
+
+    @classmethod
+    def from_words(cls, words: str) -> PageReason:
+        """Return the reason that was written so. Raises ValueError."""
+        if not words.startswith(_NO_HEARTBEAT):
+            raise ValueError(f"{words!r} is no reason for a page")
+        return cls(tuple(words.removeprefix(_NO_HEARTBEAT).split(", ")))
+
+
+_NO_HEARTBEAT = "no heartbeat of "
 
 
 # ---- files
@@ -125,7 +156,7 @@ class TakeBackup(Command):
     """Have the primary take one out of schedule; answered by BackupTaken or BackupFailed."""
 
     database: str
-    kind: int
+    kind: Kind
 
 
 @dataclass(slots=True)
@@ -138,17 +169,16 @@ class AskShare(Command):
 # ---- people and failover
 @dataclass(slots=True)
 class RaiseAlert(Command):
-    """source: SOURCE of recovery/alerts.py (R13). event_id: 1 missing log, 2 no new logs, 3 errors
-    while restoring, 4 and up: others.
+    """Tell people.
 
-    level: 'error' or 'critical'. minutes: whole minutes since the last successful restore (R12).
-    database '': it is about the service as a whole.
+    source, event_id: SOURCE and AlertId of recovery/alerts.py (R13). minutes: whole minutes since
+    the last successful restore (R12). database '': it is about the service as a whole.
     """
 
     source: str
     database: str
     event_id: int
-    level: str
+    level: Level
     minutes: int
     name: str  # the file it is about, '' if none
     text: str = observed()
@@ -158,7 +188,7 @@ class RaiseAlert(Command):
 class PageOperator(Command):
     """Ask the operator on duty whether to fail over; answered by OperatorAnswered, if ever."""
 
-    reason: str
+    reason: PageReason
 
 
 @dataclass(slots=True)
@@ -166,16 +196,16 @@ class RefuseOrder(Command):
     """An order to fail over was not obeyed; recorded."""
 
     operator: str
-    reason: str
+    reason: OrderRefused
 
 
 @dataclass(slots=True)
 class EnterPhase(Command):
-    """The failover has moved on to this state (see recovery/failover.py); recorded, outage phases
-    are cut by it.
+    """The failover has moved on to this phase (failover_table.py); recorded, outage phases are cut
+    by it.
     """
 
-    phase: str
+    phase: FailoverPhase
 
 
 @dataclass(slots=True)
@@ -239,12 +269,12 @@ class ListShare(Command):
 
 @dataclass(slots=True)
 class Fetch(Command):
-    """Send these files of the primary's share, in this order (a JSON list of names), and nothing
-    else of the database before them; each is answered by a new Landed, or by RecopyFailed.
+    """Send these files of the primary's share, in this order, and nothing else of the database
+    before them; each is answered by a new Landed, or by RecopyFailed.
     """
 
     database: str
-    names: type_json
+    names: tuple[str, ...]
 
 
 @dataclass(slots=True)

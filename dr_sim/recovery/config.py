@@ -6,7 +6,23 @@ No field has a default: every value comes from the scenario, whose defaults name
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+
+
+class OnHole(enum.StrEnum):
+    """How a hole in the chain is got past (R11)."""
+
+    BRIDGE = "bridge"
+    SKIP_AHEAD = "skip_ahead"
+    RESYNC = "resync"
+
+
+class Mode(enum.StrEnum):
+    """Who begins a failover when the machines are silent (R14)."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +52,8 @@ class ReplayConfig:
 
     attempts: a log whose attempts are above it is in trouble; age_us: so is one older than this
     since its backup finished; retry_us: between retries; window_us: no log landed for so long is an
-    alert; critical_after_us: an alert that lasts so long is critical; on_hole, otherwise: 'bridge',
-    'skip_ahead' or 'resync'; delay_us: replay delay, counted from the instant the log was cut;
+    alert; critical_after_us: an alert that lasts so long is critical; on_hole, otherwise: how a
+    hole is got past; delay_us: replay delay, counted from the instant the log was cut;
     every_us: restore job at whole multiples of the monotonic clock (0: as soon as a log has
     landed); reverify_us: how often what is still needed is hashed again (0: on arrival only).
     """
@@ -47,8 +63,8 @@ class ReplayConfig:
     retry_us: int
     window_us: int
     critical_after_us: int
-    on_hole: str
-    otherwise: str
+    on_hole: OnHole
+    otherwise: OnHole
     delay_us: int
     every_us: int
     reverify_us: int
@@ -58,7 +74,7 @@ class ReplayConfig:
 class FailoverConfig:
     """When and by whom the service is failed over (R14).
 
-    mode 'automatic' or 'manual'; machines: those of the primary; machines_silent: how many of them
+    mode: who begins it; machines: those of the primary; machines_silent: how many of them
     must have been silent for silent_for_us (0: all); operators: who may order a failover; on_duty:
     who is paged; drain_limit_us: how long draining and the tails, all together, may wait for files
     on their way. Replaying what has landed has no limit, but one restore has: restore_limit_us;
@@ -66,7 +82,7 @@ class FailoverConfig:
     there is one that replicates apart from the databases, and users need what it lacks.
     """
 
-    mode: str
+    mode: Mode
     silent_for_us: int
     machines_silent: int
     machines: tuple[str, ...]

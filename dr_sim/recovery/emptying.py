@@ -8,15 +8,18 @@ any other on its way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dr_sim.recovery import events
-from dr_sim.recovery.alerts import ONLY_WAY, WAITS, only_way_text, waits_text
-from dr_sim.recovery.commands import AskShare, Command, SetAlarm, TakeTail
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import draining, events, telling
+from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.commands import AskShare, TakeTail
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.files import INCREMENTAL
 from dr_sim.recovery.limits import elapsed_us
 from dr_sim.recovery.refusals import Refusal
+from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.waiting import stopped
 
 if TYPE_CHECKING:
@@ -24,271 +27,259 @@ if TYPE_CHECKING:
 
 
 class Emptying:
-    """since: when draining began, on both clocks: its limit counts from there. emptied: databases
-    whose drain is done: their tails have been asked for. tails: those that are still awaited.
-    tail_tries: how often one was cut off. later: databases that the others do not wait for, as
-    nothing could be brought online of them yet; waits_on: those whose only way back is waited for
-    beyond the limit.
+    """since: when draining began, on both clocks: its limit counts from there. later: databases
+    that the others do not wait for, as nothing could be brought online of them yet.
     """
 
     __slots__ = (
-        "databases",
-        "emptied",
+        "_databases",
+        "_emptied",
+        "_limit_us",
+        "_retry_us",
+        "_tail_tries",
+        "_tails",
+        "_waits_on",
         "later",
-        "limit_us",
-        "retry_us",
         "since",
-        "tail_tries",
-        "tails",
-        "waits_on",
     )
 
-    def __init__(self, databases: dict[str, DatabaseReplay], limit_us: int, retry_us: int) -> None:
-        self.databases = databases
-        self.limit_us = limit_us
-        self.retry_us = retry_us
-        self.since = (0, 0)
-        self.emptied: set[str] = set()
-        self.tails: set[str] = set()
-        self.tail_tries: dict[str, int] = {}
+    def __init__(
+        self,
+        databases: dict[str, DatabaseReplay],
+        limit_us: int,
+        retry_us: int,
+        since: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._databases = databases
+        self._limit_us = limit_us
+        self._retry_us = retry_us
+        self.since = since
+        # databases whose drain is done: their tails have been asked for
+        self._emptied: set[str] = set()
+        self._tails: set[str] = set()  # those that are still awaited
+        self._tail_tries: dict[str, int] = {}  # how often one was cut off
         self.later: set[str] = set()
-        self.waits_on: set[str] = set()
+        # databases whose only way back is waited for beyond the limit
+        self._waits_on: set[str] = set()
 
-    def start(self, mono_us: int, utc_us: int, planned: bool, out: list[Command]) -> None:
+    def begin(self, e: Event) -> None:
+        """The limit counts from now."""
+        self.since = (e.mono_us, e.utc_us)
+
+    def start(self, e: Event, planned: bool, out: list[Command]) -> None:
         """One limit for draining and the tails, and no other for a restart in the middle of
         them.
         """
-        left_us = max(0, self.limit_us - elapsed_us(mono_us, utc_us, *self.since))
-        out.append(SetAlarm("", "drain", mono_us + left_us))
-        for db in self.databases.values():
+        left_us = max(0, self._limit_us - elapsed_us(e.mono_us, e.utc_us, *self.since))
+        out.append(SetAlarm("", Timer.DRAIN, e.mono_us + left_us))
+        for db in self._databases.values():
             if not db.promoted:
-                db.drain = Drain(db, planned)
-                db.drain.start(mono_us, utc_us, out)
+                db.start_draining(planned, e, out)
 
+    def _open(self) -> Iterator[tuple[str, DatabaseReplay, Drain]]:
+        """The databases that are being drained and are not online yet."""
+        for name, db in self._databases.items():
+            if db.drain is not None and not db.promoted:
+                yield name, db, db.drain
+
+    # ---- is it done?
     def idle(self) -> bool:
         """Is there nothing to replay or to wait for, but for tails?"""
-        return all(name in self.later or self._is_empty(db) for name, db in self.databases.items())
+        return all(name in self.later or self._is_empty(db) for name, db in self._databases.items())
 
     def done(self) -> bool:
         """Are the tails there too?"""
-        return self.idle() and not self.tails - self.later
+        return self.idle() and not self._tails - self.later
 
     @staticmethod
     def _is_empty(db: DatabaseReplay) -> bool:
         return db.drain is None or db.promoted or db.drain.idle()
 
+    # ---- tails
     def take_tails(self, planned: bool, out: list[Command]) -> None:
         """Of each database that has been emptied. A planned failover takes a last incremental of
         one without logs, so that it loses nothing either.
         """
-        for name, db in self.databases.items():
-            if (
-                name in self.emptied
-                or not self._is_empty(db)
-                or (name in self.later and not db.state.exists)
-            ):
+        for name, db in self._databases.items():
+            waits_for_copy = name in self.later and not db.state.exists
+            if name in self._emptied or not self._is_empty(db) or waits_for_copy:
                 continue
-            self.emptied.add(name)
+            self._emptied.add(name)
             if db.drain is None or db.promoted or stopped(db):
                 continue
             if db.config.log_interval_us:
-                self.tails.add(name)
+                self._tails.add(name)
                 out.append(TakeTail(name))
             elif planned:
                 db.drain.take_last(INCREMENTAL, out)
 
-    def tail(
-        self, e: events.TailTaken | events.TailFailed, planned: bool, out: list[Command]
-    ) -> None:
+    def tail_taken(self, e: events.TailTaken) -> None:
+        """Its file is waited for, if it is not here yet."""
+        db = self._databases.get(e.database)
+        self._tails.discard(e.database)
+        if db is not None and db.drain is not None and e.name and e.name not in db.files:
+            db.drain.await_file(e.name, e.utc_us)
+
+    def tail_failed(self, e: events.TailFailed, planned: bool, out: list[Command]) -> None:
         """One that was cut off truncated nothing: it is taken again at once. A planned failover
         does not go on without it, unless no log backup can be taken at all: then a last incremental
         does instead.
         """
-        db = self.databases.get(e.database)
-        if (
-            isinstance(e, events.TailFailed)
-            and e.reason == "cut off"
-            and e.database in self.tails
-            and db is not None
-        ):
-            tries = self.tail_tries[e.database] = self.tail_tries.get(e.database, 0) + 1
+        name, refusal = e.database, e.reason.refusal
+        db, awaited = self._databases.get(name), name in self._tails
+        if awaited and db is not None and refusal is Refusal.CUT_OFF:
+            tries = self._tail_tries[name] = self._tail_tries.get(name, 0) + 1
             if tries <= db.rules.attempts:
-                out.append(TakeTail(e.database))
+                out.append(TakeTail(name))
                 return
-        if planned and isinstance(e, events.TailFailed) and Refusal.of(e.reason).passes:
-            if e.database in self.tails:
-                out.append(SetAlarm("", "tail", e.mono_us + self.retry_us))
+        if planned and refusal.passes:
+            if awaited:
+                out.append(SetAlarm("", Timer.TAIL, e.mono_us + self._retry_us))
             return
-        awaited = e.database in self.tails
-        self.tails.discard(e.database)
+        self._tails.discard(name)
         if db is None or db.drain is None:
             return
-        if planned and awaited and isinstance(e, events.TailFailed):
+        if planned and awaited:
             db.drain.take_last(INCREMENTAL, out)
-        if isinstance(e, events.TailFailed):
-            db.drain.without_tail = True
-        elif e.name and e.name not in db.files:
-            db.drain.waiting[e.name] = e.utc_us
+        db.drain.lacks_tail()
 
     def tails_again(self, out: list[Command]) -> None:
         """A retry: whatever was in the way of the tails of a planned failover may be over by
         now.
         """
-        out.extend(TakeTail(name) for name in self.databases if name in self.tails)
+        out.extend(TakeTail(name) for name in self._databases if name in self._tails)
 
     # ---- the limit
-    def wait_no_longer(self, e: events.Alarm, out: list[Command]) -> None:
+    def wait_no_longer(self, e: Event, out: list[Command]) -> None:
         """What has not come by now stays behind; no time is left for the tails of those that have
         nothing to replay. But the only way back to a database is waited for, and that is told: by
         that database alone, if others can be brought online.
         """
-        open_ones = {
-            n: db
-            for n, db in self.databases.items()
-            if db.drain is not None and not (db.promoted or db.recovering)
-        }
-        kept = {
-            name for name, db in open_ones.items() if db.drain is not None and db.drain.only_way
-        }
-        for name, db in open_ones.items():
-            assert db.drain is not None
+        open_ones = [(n, db, drain) for n, db, drain in self._open() if not db.recovering]
+        kept = {name for name, _, drain in open_ones if drain.only_way}
+        for name, db, drain in open_ones:
             if name in kept:
-                self._tell_only_way(db, e, out)
+                names = len(drain.waiting.keys() | db.files.recopying | drain.held.keys())
+                telling.tell_only_way(db, names, e, out)
                 continue
-            tail_was_not_asked_for = name not in self.emptied
-            db.drain.wait_no_longer(name in self.tails)
-            self.tails.discard(name)
-            self.emptied.add(name)
-            if tail_was_not_asked_for and self._replays_on(db):
-                self.tails.add(name)
+            tail_was_not_asked_for = name not in self._emptied
+            draining.wait_no_longer(db, drain, name in self._tails)
+            self._tails.discard(name)
+            self._emptied.add(name)
+            if tail_was_not_asked_for and _replays_on(db):
+                self._tails.add(name)
                 out.append(TakeTail(name))
-            db.advance(e.mono_us, e.utc_us, out)
-        self.waits_on |= kept
-        if self.tails:
-            out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+            db.advance(e, out)
+        self._waits_on |= kept
+        if self._tails:
+            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
         if kept:
-            out.append(SetAlarm("", "drain", e.mono_us + self.retry_us))
+            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._retry_us))
         if any(
-            db.state.exists or db.restoring is not None
-            for name, db in open_ones.items()
+            db.state.exists or db.files.in_hand is not None
+            for name, db, _ in open_ones
             if name not in kept
         ):
             self.later |= kept
 
-    @staticmethod
-    def _replays_on(db: DatabaseReplay) -> bool:
-        """Does what has landed take longer than the limit? Then there is time for its tail: for one
-        limit more at the most.
-        """
-        return db.restoring is not None and db.config.log_interval_us > 0 and not stopped(db)
-
-    def _tell_only_way(self, db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
-        assert db.drain is not None
-        names = len(db.drain.waiting.keys() | db.recopying | db.drain.held.keys())
-        minutes = db.minutes(e.mono_us, e.utc_us)
-        db.alerts.tell(
-            e.mono_us,
-            e.utc_us,
-            "only way",
-            ONLY_WAY,
-            minutes,
-            "",
-            only_way_text(db.name, names),
-            out,
-        )
-
-    def look_further(self, e: events.Event, out: list[Command]) -> bool:
+    def look_further(self, e: Event, out: list[Command]) -> bool:
         """Look for what does not come by itself. Once the base of an only way back is restored, the
         limit counts anew for the rest of it; True then.
         """
-        restored = {name for name in self.waits_on if self.databases[name].state.exists}
+        restored = {name for name in self._waits_on if self._databases[name].state.exists}
         for name in restored:
-            self.databases[name].alerts.clear("only way", out)
+            self._databases[name].alerts.over(Danger.ONLY_WAY, out)
         if restored:
-            self.waits_on -= restored
-            self.since = (e.mono_us, e.utc_us)
-            out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
-        for db in self.databases.values():
-            if db.drain is not None and not (db.promoted or db.recovering):
-                db.drain.look_further(e.mono_us, out)
+            self._waits_on -= restored
+            self.begin(e)
+            out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
+        for _, db, drain in self._open():
+            if not db.recovering:
+                draining.look_further(db, drain, out)
         return bool(restored)
 
     # ---- databases of which nothing could be brought online
-    def restore_first(self, name: str, e: events.Event, out: list[Command]) -> None:
+    def restore_first(self, name: str, e: Event, out: list[Command]) -> None:
         """There is no copy of it here: restore what is here, what lands, and what the primary's
         share holds.
         """
-        db = self.databases[name]
+        db = self._databases[name]
         self.later.add(name)
-        self.emptied.discard(name)
-        db.recovering = False
-        db.fetching.there = None
-        db.drain = Drain(db, False)
-        db.drain.start(e.mono_us, e.utc_us, out)
-        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+        self._emptied.discard(name)
+        db.restore_after_all()
+        db.start_draining(False, e, out)
+        out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
 
     def restored_by_now(self) -> list[str]:
-        """Databases of which there is a copy by now, with all that could be had."""
+        """Return the databases of which there is a copy by now, with all that could be had."""
         return [
             name
-            for name, db in self.databases.items()
+            for name, db in self._databases.items()
             if name in self.later
             and db.state.exists
             and self._is_empty(db)
-            and name in self.emptied
-            and name not in self.tails
+            and name in self._emptied
+            and name not in self._tails
         ]
+
+    def comes_now(self, name: str) -> None:
+        """It is brought online: it is among the later ones no more."""
+        self.later.discard(name)
 
     def without_a_way(self) -> list[str]:
-        """Those for which nothing is here and nothing is awaited."""
+        """Return those for which nothing is here and nothing is awaited."""
         return [
-            n
-            for n, db in self.databases.items()
-            if n in self.later and not db.state.exists and self._is_empty(db)
+            name
+            for name, db in self._databases.items()
+            if name in self.later and not db.state.exists and self._is_empty(db)
         ]
 
-    def wait_on(self, e: events.Alarm, out: list[Command]) -> None:
+    # ---- a planned failover
+    def wait_on(self, e: Event, out: list[Command]) -> None:
         """A planned failover waits for what it would lose, asks again, and tells that it waits."""
-        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
-        for name, db in self.databases.items():
-            if db.drain is None or db.promoted:
-                continue
-            waits = len(db.drain.waiting.keys() | db.recopying) + (
-                name in self.tails or db.drain.lacks_last
-            )
-            if waits or db.drain.reachable is None:
-                text = waits_text(name, waits)
-                minutes = db.minutes(e.mono_us, e.utc_us)
-                db.alerts.tell(e.mono_us, e.utc_us, "left behind", WAITS, minutes, "", text, out)
+        out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
+        for name, db, drain in self._open():
+            waits = len(drain.waiting.keys() | db.files.recopying)
+            waits += name in self._tails or drain.lacks_last
+            if waits or drain.undecided:
+                telling.tell_waits(db, waits, e, out)
             out.append(AskShare(name))
-            if name in self.tails:
+            if name in self._tails:
                 out.append(TakeTail(name))
             else:
-                db.drain.again(e.mono_us, e.utc_us, out)
+                draining.again(db, drain, e, out)
 
-    def lose_patience(self, e: events.FailoverOrdered, out: list[Command]) -> None:
+    def lose_patience(self, e: Event, out: list[Command]) -> None:
         """Someone who may says that it is to go on, whatever is lost: within the limit it does."""
-        for name, db in self.databases.items():
+        for name, db in self._databases.items():
             if db.drain is not None:
-                db.drain.patient = False
-                if db.drain.reachable is None:
+                db.drain.lose_patience()
+                if db.drain.undecided:
                     out.append(AskShare(name))
-        out.append(SetAlarm("", "drain", e.mono_us + self.limit_us))
+        out.append(SetAlarm("", Timer.DRAIN, e.mono_us + self._limit_us))
 
     # ---- the end
-    def tell_left(self, e: events.Event, out: list[Command]) -> None:
+    def tell_left(self, e: Event, out: list[Command]) -> None:
         """Of those that are brought online now: the others are not given up."""
-        for name in self.databases:
+        for name in self._databases:
             if name not in self.later:
                 self.tell_left_of(name, e, out)
 
-    def tell_left_of(self, name: str, e: events.Event, out: list[Command]) -> None:
-        db = self.databases[name]
+    def tell_left_of(self, name: str, e: Event, out: list[Command]) -> None:
+        db = self._databases[name]
         if db.drain is not None and not db.promoted:
-            db.drain.tell_left(e, out)
+            draining.tell_left(db, db.drain, e, out)
 
     def called_off(self) -> None:
-        self.tails.clear()
-        self.emptied.clear()
+        self._tails.clear()
+        self._emptied.clear()
         self.later.clear()
-        self.waits_on.clear()
+        self._waits_on.clear()
+
+
+def _replays_on(db: DatabaseReplay) -> bool:
+    """Does what has landed take longer than the limit? Then there is time for its tail: for one
+    limit more at the most.
+    """
+    busy = db.files.in_hand is not None
+    return busy and db.config.log_interval_us > 0 and not stopped(db)

@@ -1,20 +1,52 @@
 """What a recovery machine is told, beside what every machine is (machines/events.py).
 
-The clocks on an event are the secondary's. Field types are limited to int, bool, str, Kind,
-BackupHeader and Json so that the journal can hold them whole; fields marked observed() differ
-between real engines from run to run and stay outside the digest.
+The clocks on an event are the secondary's. Reasons and outcomes are enums; what is listed is a dict
+or a tuple. How a journal writes each type is said in record/encoding.py. Fields marked observed()
+differ between real engines from run to run and stay outside the digest.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
-from dr_sim.backups.model import BackupHeader
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.machines import Alarm, Event, Observation, OwnNumber, observed
+from dr_sim.recovery.refusals import Refused
 
-__all__ = ["EVENTS", "Alarm", "Event", "type_json"]  # the others are defined here
+__all__ = ["EVENTS", "Alarm", "Event"]  # the others are defined here
 
-type_json = str  # a JSON text
+
+class ValidationOutcome(enum.StrEnum):
+    """Why validation failed."""
+
+    HASH_MISMATCH = "hash_mismatch"
+    PROPERTIES_MISMATCH = "properties_mismatch"
+    NO_MANIFEST = "no_manifest"  # its backup never finished
+    MISSING = "missing"
+
+
+class NotSent(enum.StrEnum):
+    """Why a file is not sent again."""
+
+    UNREACHABLE = "unreachable"
+    MISSING = "missing"  # the primary's share no longer has it
+
+
+class NotFenced(enum.StrEnum):
+    """Why it is not known that the old primary has stopped."""
+
+    UNREACHABLE = "unreachable"  # the order was never delivered
+    NO_ANSWER = "no answer"  # it may have been obeyed
+
+
+class PrimaryTrouble(enum.StrEnum):
+    """What failed at the primary."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    LOG = "log"
+    WRITES = "writes"  # its transaction log is full and commits are refused
 
 
 # ---- files
@@ -44,24 +76,22 @@ class Validated(Event):
 
 @dataclass(slots=True)
 class ValidationFailed(Event):
-    """outcome: 'hash_mismatch', 'properties_mismatch', 'no_manifest' (its backup never finished),
-    'missing'.
-    """
+    """Validation failed; error_text is the engine's, or says what was compared."""
 
     database: str
     name: str
-    outcome: str
+    outcome: ValidationOutcome
     error_number: OwnNumber
     error_text: str = observed()
 
 
 @dataclass(slots=True)
 class RecopyFailed(Event):
-    """reason: 'unreachable' or 'missing' (the primary's share no longer has the file)."""
+    """The file is not sent again."""
 
     database: str
     name: str
-    reason: str
+    reason: NotSent
 
 
 # ---- the engine
@@ -128,26 +158,30 @@ class BackupTaken(Event):
     """Answer to TakeBackup: it is finished at the primary; it will land like any other."""
 
     database: str
-    kind: int
+    kind: Kind
     name: str
 
 
 @dataclass(slots=True)
 class BackupFailed(Event):
+    """Answer to TakeBackup: the primary has taken none."""
+
     database: str
-    kind: int
-    reason: str
+    kind: Kind
+    reason: Refused
 
 
 @dataclass(slots=True)
 class ShareAnswered(Event):
-    """Answer to AskShare: names finished in the primary's share that have not landed yet, oldest
-    first, and when each was last written, UTC us by the primary's clock (JSON object).
+    """Answer to AskShare.
+
+    waiting: names finished in the primary's share that have not landed yet, oldest first, and when
+    each was last written, UTC us by the primary's clock.
     """
 
     database: str
     reachable: bool
-    waiting: type_json
+    waiting: dict[str, int]
 
 
 # ---- detection and failover
@@ -198,11 +232,9 @@ class Fenced(Event):
 
 @dataclass(slots=True)
 class FenceFailed(Event):
-    """reason: 'unreachable' (the order was never delivered) or 'no answer' (it may have been
-    obeyed).
-    """
+    """Nobody knows that the old primary has stopped."""
 
-    reason: str
+    reason: NotFenced
 
 
 @dataclass(slots=True)
@@ -217,8 +249,10 @@ class TailTaken(Event):
 
 @dataclass(slots=True)
 class TailFailed(Event):
+    """There is no tail-log backup."""
+
     database: str
-    reason: str
+    reason: Refused
 
 
 @dataclass(slots=True)
@@ -234,18 +268,42 @@ class Redirected(Event):
 
 
 # ---- restart
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file in the secondary's share, as it lies there."""
+
+    name: str
+    modified_utc_us: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is of one database: where its copy stands, and its files."""
+
+    state: RestoreState
+    files: tuple[FoundFile, ...]
+
+
 @dataclass(slots=True)
 class Inventory(Observation):
     """Answer to TakeInventory: what is really there.
 
-    databases: JSON {database: {fork, redo_lsn, differential_base_lsn, restoring, exists}}; files:
-    JSON {database: [[name, modified_utc_us, size_bytes], ...]} of what lies in the secondary's
-    share; silent: JSON {machine: last_seen_mono_us} of machines whose heartbeats are missing now.
+    databases: where each copy stands; files: what lies in the secondary's share, by database;
+    silent: machines whose heartbeats are missing now, and when each was last seen, on the monotonic
+    clock.
     """
 
-    databases: type_json
-    files: type_json
-    silent: type_json
+    databases: dict[str, RestoreState]
+    files: dict[str, tuple[FoundFile, ...]]
+    silent: dict[str, int]
+
+    def of(self, database: str) -> Seen:
+        """Return what there is of one database; no copy and no file if it is not named."""
+        state = self.databases.get(database)
+        if state is None or not state.exists:
+            state = RestoreState(0, 0, 0, exists=False)
+        return Seen(state, self.files.get(database, ()))
 
 
 # ---- added later
@@ -269,26 +327,23 @@ class NoRoom(Event):
 
 @dataclass(slots=True)
 class PrimaryError(Event):
-    """The primary's own error log, over the management path. what: 'full', 'incremental' or 'log',
-    a backup that failed there; 'writes', its transaction log is full and commits are refused.
-    """
+    """The primary's own error log, over the management path."""
 
     database: str
-    what: str
+    what: PrimaryTrouble
     error_number: OwnNumber
     error_text: str = observed()
 
 
 @dataclass(slots=True)
 class ShareListed(Event):
-    """Answer to ListShare: the whole backups in the primary's share, name to header as
-    saved.header_text writes it (JSON object). A backup that was cut off has no header and is not in
-    the list; damage further inside does not show.
+    """Answer to ListShare: the whole backups in the primary's share, name to header. A backup that
+    was cut off has no header and is not in the list; damage further inside does not show.
     """
 
     database: str
     reachable: bool
-    files: type_json
+    files: dict[str, BackupHeader]
 
 
 @dataclass(slots=True)

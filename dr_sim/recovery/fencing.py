@@ -1,97 +1,101 @@
 """Is the old primary stopped for certain? Fencing: asked, asked again, and told (R14 to R16).
 
 Theory of operation. What is known of the old primary is durable, and what might be is counted as
-known: before an order to stop is sent its outcome becomes UNKNOWN. An answer confirms it; where the
-order was never delivered ('unreachable') what was known before holds again; 'no answer' leaves it
-open, the order may have been obeyed. A fence that failed is asked for again at every retry until it
-is confirmed. If the old primary lives, two may accept writes: that is told each time until users
-are sent here, and again from the instant at which a machine of it is heard again after the
-databases were brought online here (event 13). Then the fence is asked for at once.
+known: before an order to stop is sent, its outcome is unknown to a later incarnation. An answer
+confirms it; where the order was never delivered (unreachable) what was known before holds again; no
+answer leaves it open, the order may have been obeyed. A fence that failed is asked for again at
+every retry until it is confirmed. If the old primary lives, two may accept writes: that is told
+each time until users are sent here, and again from the instant at which a machine of it is heard
+again after the databases were brought online here (event 13). Then the fence is asked for at once.
 """
 
 from __future__ import annotations
 
+from dr_sim.machines import CancelAlarm, Command, Event, Phase, SetAlarm
+from dr_sim.recovery import alert_texts as texts
 from dr_sim.recovery import events
-from dr_sim.recovery.alerts import (
-    HEARD_AGAIN,
-    NOT_FENCED,
-    TWO_PRIMARIES,
-    AlertBook,
-    heard_again_text,
-    not_fenced_text,
-    two_primaries_text,
-)
-from dr_sim.recovery.commands import CancelAlarm, Command, SetAlarm
+from dr_sim.recovery.alerts import AlertBook, AlertId, Danger, Message
+from dr_sim.recovery.events import NotFenced
+from dr_sim.recovery.failover_table import FENCE, FenceEvent, FenceStatus
+from dr_sim.recovery.timers import Timer
 
-OPEN, UNKNOWN, CONFIRMED = "open", "unknown", "confirmed"
-"""No order to stop can have arrived; one may have; the old primary has said so or is known to be
-off.
-"""
-
-UNREACHABLE = "unreachable"
+_STORED = {  # a question that is out when it is stored is unknown to whoever reads it
+    FenceStatus.ASKED: FenceStatus.UNKNOWN,
+    FenceStatus.ASKED_AGAIN: FenceStatus.UNKNOWN,
+}
+_FAILED = {
+    NotFenced.UNREACHABLE: FenceEvent.UNREACHABLE,
+    NotFenced.NO_ANSWER: FenceEvent.NO_ANSWER,
+}
 
 
 class Fencing:
-    """status: one of the three. asked: an answer to this incarnation is out; before: the status
-    before that question.
-    """
+    """alerts: those of the service as a whole."""
 
-    __slots__ = ("alerts", "asked", "before", "retry_us", "status")
+    __slots__ = ("_phase", "alerts")
 
-    def __init__(self, alerts: AlertBook, retry_us: int) -> None:
+    def __init__(self, alerts: AlertBook, status: FenceStatus = FenceStatus.OPEN) -> None:
         self.alerts = alerts
-        self.retry_us = retry_us
-        self.status = OPEN
-        self.before = OPEN
-        self.asked = False
+        self._phase = Phase(FENCE, status)
+
+    @property
+    def open(self) -> bool:
+        """No order to stop can have arrived."""
+        return self._phase.state is FenceStatus.OPEN
+
+    @property
+    def asked(self) -> bool:
+        """This incarnation awaits an answer."""
+        return self._phase.state in (FenceStatus.ASKED, FenceStatus.ASKED_AGAIN)
 
     @property
     def confirmed(self) -> bool:
-        return self.status == CONFIRMED
+        return self._phase.state is FenceStatus.CONFIRMED
 
-    def about_to_ask(self) -> None:
-        """The status to be saved before the order is sent."""
-        self.before, self.asked = self.status, True
-        if not self.confirmed:
-            self.status = UNKNOWN
+    @property
+    def stored(self) -> FenceStatus:
+        """What the store keeps of it."""
+        return _STORED.get(self._phase.state, self._phase.state)
+
+    def ask(self) -> None:
+        """The order to stop is about to be sent."""
+        self._phase.move(FenceEvent.ASKED)
 
     def answered(self, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
-        self.asked = False
         if isinstance(e, events.Fenced):
-            self.status = CONFIRMED
+            self._phase.move(FenceEvent.FENCED)
             self.over(out)
-        elif e.reason == UNREACHABLE:
-            self.status = self.before
+        else:
+            self._phase.move(_FAILED[e.reason])
 
     def over(self, out: list[Command]) -> None:
         """Nobody needs to be told any longer."""
         if self.alerts.begun:
-            out.append(CancelAlarm("", "fence"))
-        for danger in ("fence", "two primaries"):
-            self.alerts.clear(danger, out)
+            out.append(CancelAlarm("", Timer.FENCE))
+        for danger in (Danger.FENCE, Danger.TWO_PRIMARIES):
+            self.alerts.over(danger, out)
 
     # ---- telling
     def tell_failed(
-        self, e: events.FenceFailed, minutes: int, after_us: int, serving: bool, out: list[Command]
+        self, e: events.FenceFailed, minutes: int, serving: bool, out: list[Command]
     ) -> None:
-        """It could not be confirmed: asked again after so long, and told. serving: users have been
-        sent here, and as long as nothing is heard of the old primary its silence endangers nobody.
+        """It could not be confirmed. serving: users have been sent here, and as long as nothing is
+        heard of the old primary its silence endangers nobody.
         """
-        if not serving or "two primaries" in self.alerts.begun:
-            text = not_fenced_text(e.reason)
-            self.alerts.tell(e.mono_us, e.utc_us, "fence", NOT_FENCED, minutes, "", text, out)
-        out.append(SetAlarm("", "fence", e.mono_us + after_us))
+        if not serving or Danger.TWO_PRIMARIES in self.alerts.begun:
+            alert = Message(AlertId.NOT_FENCED, minutes, texts.not_fenced_text(e.reason))
+            self.alerts.tell(e, Danger.FENCE, alert, out)
+
+    def ask_again_at(self, mono_us: int, out: list[Command]) -> None:
+        out.append(SetAlarm("", Timer.FENCE, mono_us))
 
     def tell_two_primaries(self, e: events.HeartbeatBack, minutes: int, out: list[Command]) -> None:
-        text = two_primaries_text(e.machine)
-        self.alerts.tell(
-            e.mono_us, e.utc_us, "two primaries", TWO_PRIMARIES, minutes, "", text, out
-        )
+        text = texts.two_primaries_text(e.machine)
+        alert = Message(AlertId.TWO_PRIMARIES, minutes, text)
+        self.alerts.tell(e, Danger.TWO_PRIMARIES, alert, out)
 
-    def tell_heard_again(
-        self, e: events.Event, minutes: int, goes_on: bool, out: list[Command]
-    ) -> None:
+    def tell_heard_again(self, e: Event, minutes: int, goes_on: bool, out: list[Command]) -> None:
         """A message, not a danger that lasts."""
-        text = heard_again_text(goes_on)
-        self.alerts.tell(e.mono_us, e.utc_us, "heard again", HEARD_AGAIN, minutes, "", text, out)
-        self.alerts.clear("heard again", out)
+        alert = Message(AlertId.HEARD_AGAIN, minutes, texts.heard_again_text(goes_on))
+        self.alerts.tell(e, Danger.HEARD_AGAIN, alert, out)
+        self.alerts.over(Danger.HEARD_AGAIN, out)

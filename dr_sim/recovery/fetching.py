@@ -12,15 +12,15 @@ chain takes the place of a newer one whose full is corrupt.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from dr_sim.backups.model import BackupHeader
 from dr_sim.backups.plan import Plan, plan
+from dr_sim.machines import Command
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import Command, Fetch, ListShare, Validate
-from dr_sim.recovery.files import BAD, CHECKING, FULL, LOST, UNKNOWN, VALID
-from dr_sim.recovery.saved import header_from_text
+from dr_sim.recovery.commands import Fetch, ListShare
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, File
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
@@ -32,10 +32,10 @@ class Fetching:
     the share could not send.
     """
 
-    __slots__ = ("asked", "coming", "db", "there", "useless")
+    __slots__ = ("_db", "asked", "coming", "there", "useless")
 
     def __init__(self, db: DatabaseReplay) -> None:
-        self.db = db
+        self._db = db
         self.there: dict[str, BackupHeader] | None = None
         self.asked = False
         self.coming: set[str] = set()
@@ -46,37 +46,44 @@ class Fetching:
         """Is an answer awaited, or a file?"""
         return self.asked or bool(self.coming)
 
+    # ---- what happens
     def ask(self, out: list[Command]) -> None:
         """Look at what the share holds now."""
         if not self.asked:
             self.asked = True
             self.useless.clear()
-            out.append(ListShare(self.db.name))
+            out.append(ListShare(self._db.name))
 
     def listed(self, e: events.ShareListed) -> None:
         self.asked = False
+        self.there = e.files if e.reachable else None
+
+    def forget_list(self) -> None:
+        """What was read of the share is old."""
         self.there = None
-        if e.reachable:
-            self.there = {
-                name: header_from_text(text) for name, text in json.loads(e.files).items()
-            }
 
     def landed(self, name: str) -> None:
         self.coming.discard(name)
 
     def not_sent(self, name: str) -> None:
+        """The share could not send that file."""
         self.coming.discard(name)
         self.useless.add(name)
 
+    def expect_nothing(self) -> None:
+        """Nothing more comes from the primary."""
+        self.coming.clear()
+
+    # ---- the way back
     def lacking(self) -> list[str]:
-        """Names of what the best way needs and what does not lie here, in its order; none if
-        nothing there leads further.
-        """
-        db, there = self.db, self.there
+        """Return the names of what the best way lacks here, in its order."""
+        files, there = self._db.files, self.there
         if not there:
             return []
         here = {
-            f.name: f.header for f in db.files.values() if f.state == VALID and f.header is not None
+            f.name: f.header
+            for f in files.values()
+            if f.content is Content.WHOLE and f.header is not None
         }
         away = {
             name: header
@@ -90,19 +97,19 @@ class Fetching:
         return [names[step.backup_id] for step in way.steps if step.backup_id in names]
 
     def _given_up(self, name: str) -> bool:
-        file = self.db.files.get(name)
-        return name in self.useless or (file is not None and file.state == LOST)
+        file = self._db.files.get(name)
+        return name in self.useless or (file is not None and file.content is Content.LOST)
 
     def _best(self, here: list[BackupHeader], away: list[BackupHeader]) -> Plan:
         """The way that gets furthest; of ways that get as far, one that goes on from the database's
         position, then one on a full that lies here.
         """
-        state = self.db.state
-        logs_away = [header for header in away if header.kind != FULL]
-        fulls = [header for header in here + away if header.kind == FULL]
+        state = self._db.state
+        logs_away = [header for header in away if header.kind is not FULL]
+        fulls = [header for header in here + away if header.kind is FULL]
         ways = []
         if state.exists:
-            ways.append(plan([h for h in here + logs_away if h.kind != FULL], state))
+            ways.append(plan([h for h in here + logs_away if h.kind is not FULL], state))
         if fulls:
             fork = max(fulls, key=lambda header: (header.finished_utc_us, header.backup_id)).fork
             ways += [plan(here + logs_away, fork=fork), plan(here + away, fork=fork)]
@@ -112,29 +119,24 @@ class Fetching:
                 best = way
         return best
 
-    def fetch(self, out: list[Command]) -> list[str]:
-        """Have what is lacking sent; returns the names. What lies here and was taken for restored
-        is read first.
+    def choose(self) -> tuple[list[File], list[str]]:
+        """Return what lies here and was taken for restored, to be read first; and the names of what
+        is to be sent.
         """
-        names = []
+        unread, names = [], []
         for name in self.lacking():
-            file = self.db.files.get(name)
-            if file is not None and file.state == UNKNOWN:
-                file.state = CHECKING
-                file.done = False
-                out.append(Validate(self.db.name, name))
+            file = self._db.files.get(name)
+            if file is not None and file.content is Content.UNREAD:
+                unread.append(file)
             elif file is None and name not in self.coming:
                 names.append(name)
+        return unread, names
+
+    def send(self, names: list[str], out: list[Command]) -> None:
+        """Have these files sent, in this order."""
         if names:
             self.coming.update(names)
-            out.append(Fetch(self.db.name, json.dumps(names, ensure_ascii=False)))
-        return names
-
-    def on_its_way_again(self) -> set[str]:
-        """Files that came damaged and are being copied again."""
-        return {
-            f.name for f in self.db.bad.values() if f.state == BAD and f.name in self.db.recopying
-        }
+            out.append(Fetch(self._db.name, tuple(names)))
 
 
 def _further(way: Plan, than: Plan) -> bool:

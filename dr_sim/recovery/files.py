@@ -1,91 +1,469 @@
-"""What the recovery logic knows of one file in the secondary's share."""
+"""The files of one database in the secondary's share, and their one owner.
+
+Theory of operation. Whoever learns something about a file tells `HeldFiles`, which moves the file
+along the tables of file_life.py and keeps what follows from it: the queue of logs that wait, the
+damaged files, the files that are being copied again, the file that the engine is reading, and the
+shelves that retention looks at. Others read a `File`; nobody else writes to one (tests/test_walls.py).
+"""
 
 from __future__ import annotations
 
-from dr_sim.backups.model import BackupHeader, Kind
+from bisect import insort
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-UNKNOWN, CHECKING, VALID, BAD, LOST = range(5)
-"""UNKNOWN: seen after a restart, taken for restored, its header not read. CHECKING: a Validate is
-out. VALID: the hash agreed. BAD: it did not, or the file is gone. LOST: and it cannot be copied
-again.
-"""
+from dr_sim.backups.chain import Fit, applies
+from dr_sim.backups.model import KIND_OF_WORD, BackupHeader, Kind, RestoreState
+from dr_sim.recovery.events import ValidationOutcome
+from dr_sim.recovery.file_life import CONTENT, NEED, Content, FileEvent, Need
+from dr_sim.recovery.saved import attempts_from_text, header_from_text, under
+from dr_sim.recovery.shelves import Shelves
 
-_KINDS = {kind.word: int(kind) for kind in Kind}
-LOG = int(Kind.LOG)
-INCREMENTAL = int(Kind.INCREMENTAL)
-FULL = int(Kind.FULL)
+FULL, INCREMENTAL, LOG = Kind.FULL, Kind.INCREMENTAL, Kind.LOG
+_BEHIND = (Fit.STALE, Fit.EMPTY)
+_DONE = (Need.DONE, Need.IN_HAND_AGAIN)
 
 
-def kind_of(name: str) -> int:
-    """The kind that a replicated name bears, -1 if it is no backup's name."""
+def kind_of(name: str) -> Kind | None:
+    """Return the kind that a replicated name bears; None if it is no backup's name."""
     parts = name.rsplit("_", 2)
-    return _KINDS.get(parts[1], -1) if len(parts) == 3 else -1
+    return KIND_OF_WORD.get(parts[1]) if len(parts) == 3 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file is of no use: what validation or the engine said of it."""
+
+    outcome: ValidationOutcome | None  # None: validation has found nothing
+    error_number: int
+    error_text: str
+
+
+NOTHING_WRONG = Failure(None, 0, "")
 
 
 class File:
-    """A landed file. done: restored, or its range is behind the database's position: nothing waits
-    for it.
+    """A file that has landed.
 
-    attempts is the read counter (R5); failures counts validations that failed in a row;
-    contradictions how often the primary has said of one that had passed that it is another file;
-    passing how many of its refusals said nothing about it; the monotonic instants retry_at and due
-    say when it may be handed over again, and when the replay delay lets it.
+    attempts: the read counter (R5). failures: validations that failed in a row. contradictions: how
+    often the primary has said of a file that had passed that it is another one. passing: refusals
+    of the engine that said nothing about the file. refused: the engine did not take it. failure:
+    what was said of it last. retry_at_mono_us: when it may be tried again. due_mono_us: when the
+    replay delay lets it be restored.
     """
 
     __slots__ = (
         "attempts",
+        "content",
         "contradictions",
-        "done",
         "due_mono_us",
-        "error_number",
-        "error_text",
+        "failure",
         "failures",
         "header",
         "kind",
         "landed_mono_us",
         "modified_utc_us",
         "name",
-        "outcome",
+        "need",
         "passing",
         "refused",
         "retry_at_mono_us",
         "size_bytes",
-        "state",
     )
 
     copied = True  # to backups.retention: what lies here came from the primary
 
     def __init__(
-        self, name: str, kind: int, modified_utc_us: int, size_bytes: int, landed_mono_us: int
+        self, name: str, kind: Kind, modified_utc_us: int, size_bytes: int, landed_mono_us: int
     ) -> None:
         self.name = name
         self.kind = kind
         self.modified_utc_us = modified_utc_us
         self.size_bytes = size_bytes
         self.landed_mono_us = landed_mono_us
-        self.state = CHECKING
+        self.content = CONTENT.start
+        self.need = NEED.start
         self.header: BackupHeader | None = None
-        self.done = False
         self.attempts = 0
         self.failures = 0
         self.contradictions = 0
         self.passing = 0
         self.refused = False
+        self.failure = NOTHING_WRONG
         self.retry_at_mono_us = 0
         self.due_mono_us = 0
-        self.outcome = ""
-        self.error_number = 0
-        self.error_text = ""
+
+    @property
+    def done(self) -> bool:
+        """Nothing waits for it: it is restored, or its range is behind the database's position."""
+        return self.need in _DONE
 
     def hopeless(self, attempts: int) -> bool:
-        """Has the engine refused it too often, for reasons of its own? attempts: the limit (R8)."""
+        """Tell whether the engine has refused it more often than that, for reasons of the file's
+        own (R8).
+        """
         return self.attempts - self.passing > attempts
 
+    def ready(self, mono_us: int) -> bool:
+        """Tell whether it may be handed over."""
+        if self.content is not Content.WHOLE:
+            return False
+        return not self.refused or self.retry_at_mono_us <= mono_us
+
     def order(self) -> tuple[int, int, str]:
-        """Logs are kept in this order: by where they begin, the longer one later."""
+        """Return the place of a log in the queue: by where it begins, the longer one later."""
         header = self.header
         assert header is not None, "only validated files are put in order"
         return (header.first_lsn, header.last_lsn, self.name)
 
     def age_order(self) -> tuple[int, str]:
         return (self.modified_utc_us, self.name)
+
+
+class HeldFiles:
+    """The files of one database.
+
+    pending: validated logs that may still be needed, in the order of File.order. bad: damaged files
+    that may be copied again, by name. recopying: names of files that are being copied again.
+    in_hand: the file that the engine is reading.
+    """
+
+    __slots__ = (
+        "_by_name",
+        "_stored_attempts",
+        "_stored_headers",
+        "bad",
+        "in_hand",
+        "pending",
+        "recopying",
+        "shelves",
+    )
+
+    def __init__(self, database: str, saved: dict[str, str]) -> None:
+        self._by_name: dict[str, File] = {}
+        self._stored_attempts = under(saved, f"attempts/{database}/", attempts_from_text)
+        self._stored_headers = under(saved, f"header/{database}/", header_from_text)
+        self.pending: list[File] = []
+        self.bad: dict[str, File] = {}
+        self.recopying: set[str] = set()
+        self.in_hand: File | None = None
+        self.shelves = Shelves()
+
+    # ---- reading
+    def get(self, name: str) -> File | None:
+        return self._by_name.get(name)
+
+    def __getitem__(self, name: str) -> File:
+        return self._by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def values(self) -> Collection[File]:
+        return self._by_name.values()
+
+    def items(self) -> Collection[tuple[str, File]]:
+        return self._by_name.items()
+
+    @property
+    def awaits_counts(self) -> bool:
+        """The store holds attempts of files that are not here: they may land again."""
+        return bool(self._stored_attempts)
+
+    def all_on_shelves(self) -> bool:
+        """Tell whether retention need not look at each file."""
+        return self.shelves.usual(self._by_name)
+
+    # ---- a file appears, or goes
+    def found(self, file: File, known_good_until_utc_us: int, last: str, suspect: bool) -> File:
+        """Take up a file that lies here after a restart.
+
+        Logs that were finished before the last restored one are taken for restored. suspect: people
+        have been told of it, so it is validated again.
+        """
+        header = self._stored_headers.pop(file.name, None)
+        file.header = header
+        file.attempts = self._stored_attempts.pop(file.name, 0)
+        old = file.kind is LOG and (
+            file.modified_utc_us < known_good_until_utc_us or file.name == last
+        )
+        if suspect:
+            self._move(file, FileEvent.FOUND)
+        elif header is not None:
+            self._move(file, FileEvent.FOUND_WHOLE)
+        elif old:
+            self._move(file, FileEvent.FOUND_OLD)
+            self._change_need(file, FileEvent.PASSED_BY)
+        else:
+            self._move(file, FileEvent.FOUND)
+        self._by_name[file.name] = file
+        return file
+
+    def headers_of_nothing(self) -> list[str]:
+        """Return the names of files whose headers were stored and which are here no more, once."""
+        names = list(self._stored_headers)
+        self._stored_headers = {}
+        return names
+
+    def arrived(self, file: File) -> None:
+        """A file has landed that was not here."""
+        self._move(file, FileEvent.LANDED)
+        self._by_name[file.name] = file
+        if self._stored_attempts:
+            file.attempts = self._stored_attempts.pop(file.name, 0)
+
+    def arrived_again(self, file: File, modified_utc_us: int, size_bytes: int) -> bool:
+        """Another copy of the file has landed. False: it is being read already, or taken for
+        restored; then nothing is to be done.
+
+        What was validated lies here no more; a bad one stays among the bad until it is known to be
+        whole.
+        """
+        if file.content is Content.CHECKING or file.content is Content.UNREAD:
+            return False
+        self._move(file, FileEvent.LANDED)
+        file.modified_utc_us = modified_utc_us
+        file.size_bytes = size_bytes
+        return True
+
+    def forget(self, file: File) -> None:
+        """The file is not here any more. Should it come again, its reads go on being counted
+        (R5).
+        """
+        self._move(file, FileEvent.GONE)
+        del self._by_name[file.name]
+        self.bad.pop(file.name, None)
+        self.shelves.spoil()
+        self._unqueue(file)
+        if file.attempts:
+            self._stored_attempts[file.name] = file.attempts
+
+    def delete(self, files: Sequence[File]) -> None:
+        """Retention takes these files away."""
+        for file in files:
+            self._move(file, FileEvent.GONE)
+            del self._by_name[file.name]
+            self.bad.pop(file.name, None)
+        self.shelves.take_away([file.name for file in files])
+
+    # ---- validation
+    def look_into(self, file: File) -> None:
+        """Read the header of a log that a restart took for restored: it may be needed."""
+        self._move(file, FileEvent.LOOKED_INTO)
+        self._change_need(file, FileEvent.NEEDED)
+
+    def look_into_unread(self, until_utc_us: int | None = None) -> list[File]:
+        """Look into all such logs that were finished before that instant (None: all of them)."""
+        unread = [
+            file
+            for file in self._by_name.values()
+            if file.content is Content.UNREAD
+            and (until_utc_us is None or file.modified_utc_us < until_utc_us)
+        ]
+        for file in unread:
+            self.look_into(file)
+        return unread
+
+    def passed(self, file: File, header: BackupHeader, state: RestoreState) -> bool:
+        """The file is whole. True: for the first time.
+
+        Another backup may lie here under that name now: then whether it is needed is decided anew.
+        """
+        first_time = file.header is None
+        self._move(file, FileEvent.PASSED)
+        replaced = not first_time and header != file.header
+        file.header = header
+        file.failures = 0
+        if replaced:
+            self.shelves.spoil()
+            if file.kind is LOG:
+                self._unqueue(file)
+                self.decide(file, state)
+        if first_time:
+            self.shelves.put(file)
+        if self.bad:
+            self.bad.pop(file.name, None)
+        return first_time
+
+    def hold_until(self, file: File, due_mono_us: int) -> None:
+        """The replay delay holds it back."""
+        file.due_mono_us = due_mono_us
+
+    def queue(self, file: File) -> None:
+        """A log waits for its turn."""
+        if file not in self.pending:
+            insort(self.pending, file, key=File.order)
+
+    def failed(self, file: File, failure: Failure, retry_at_mono_us: int) -> bool:
+        """Validation failed, or somebody knows that the file is not what it seems to be. False:
+        nobody needs it, as its range is behind the database's position and it never was whole
+        (R10).
+        """
+        unneeded = file.done and file.header is None
+        self._move(file, FileEvent.FAILED_UNNEEDED if unneeded else FileEvent.FAILED)
+        self.shelves.tear(file)
+        if unneeded:
+            return False
+        if file.kind is not LOG:
+            file.header = None  # a restart is not to take it for whole
+        file.failure = failure
+        file.failures += 1
+        file.refused = False
+        file.retry_at_mono_us = retry_at_mono_us
+        self.bad[file.name] = file
+        self._unqueue(file)
+        return True
+
+    def contradicted(self, file: File) -> None:
+        """The primary says that a file which had passed is another one."""
+        self._change_need(file, FileEvent.NEEDED)
+        file.contradictions += 1
+
+    # ---- another copy
+    def copy_again(self, name: str) -> None:
+        self.recopying.add(name)
+
+    def copies_no_more(self, name: str) -> None:
+        """The copy has come, or nobody sends it."""
+        if self.recopying:
+            self.recopying.discard(name)
+
+    def expect_no_copies(self) -> None:
+        """Nothing more comes from the primary."""
+        self.recopying.clear()
+
+    def retry_at(self, file: File, mono_us: int) -> None:
+        """The file may be tried again at that instant."""
+        file.retry_at_mono_us = mono_us
+
+    def no_copy_helps(self, file: File) -> None:
+        """The file is cut off at the primary too: one more copy would have failed likewise."""
+        file.failures += 1
+
+    def give_up(self, file: File, failure: Failure | None = None) -> None:
+        """No copy of the file can be had."""
+        self._move(file, FileEvent.GIVEN_UP)
+        self.bad.pop(file.name, None)
+        if failure is not None:
+            file.failure = failure
+
+    def take_up_again(self, file: File) -> None:
+        """The failover in which it was given up has been called off."""
+        self._move(file, FileEvent.TAKEN_UP_AGAIN)
+        self.bad[file.name] = file
+
+    # ---- the engine
+    def hand_over(self, file: File) -> int:
+        """The engine is about to read it; return its attempts with this one (R5)."""
+        self._change_need(file, FileEvent.HANDED_OVER)
+        file.attempts += 1
+        self.in_hand = file
+        return file.attempts
+
+    def restored(self, file: File) -> None:
+        self._change_need(file, FileEvent.RESTORED)
+        self.in_hand = None
+        file.refused = False
+
+    def unqueue_restored(self, file: File) -> None:
+        """A log that is restored waits no longer."""
+        if self.pending and self.pending[0] is file:
+            del self.pending[0]
+        else:
+            self._unqueue(file)
+
+    def sent_back(self, file: File) -> None:
+        """The engine reads it no longer, and has not restored it."""
+        self._change_need(file, FileEvent.SENT_BACK)
+        self.in_hand = None
+
+    def refused(self, file: File, failure: Failure, retry_at_mono_us: int, passes: bool) -> None:
+        """The engine has refused it. passes: that says nothing about the file."""
+        file.refused = True
+        file.failure = Failure(file.failure.outcome, failure.error_number, failure.error_text)
+        file.passing += passes
+        file.retry_at_mono_us = retry_at_mono_us
+
+    def check_refused(self, file: File) -> None:
+        """Damage at rest is looked for: it is validated once more."""
+        self._move(file, FileEvent.REFUSED)
+        self.shelves.spoil()
+
+    def acquit(self, file: File, passes: bool) -> None:
+        """The copy was lost under a file that is no full: the refusal was not the file's."""
+        file.passing += passes
+        file.refused = False
+
+    # ---- the database's position moves
+    def needed(self, file: File) -> None:
+        """It is needed after all."""
+        self._change_need(file, FileEvent.NEEDED)
+
+    def decide(self, file: File, state: RestoreState) -> bool:
+        """Decide anew whether a log waits for its turn, now that the database stands there."""
+        assert file.header is not None
+        behind = applies(file.header, state) in _BEHIND
+        self._change_need(file, FileEvent.PASSED_BY if behind else FileEvent.NEEDED)
+        return not behind
+
+    def pass_front_by(self) -> None:
+        """The first log in the queue would bring nothing: it is never read."""
+        self._change_need(self.pending.pop(0), FileEvent.PASSED_BY)
+
+    def pass_bad_logs_by(self, finished_until_utc_us: int) -> None:
+        """Damaged logs that were finished by then have their range behind the database's position
+        (R10).
+        """
+        for file in list(self.bad.values()):
+            if file.kind is not LOG or file.modified_utc_us > finished_until_utc_us:
+                continue
+            if not file.done:
+                self._change_need(file, FileEvent.PASSED_BY)
+                del self.bad[file.name]
+
+    def decide_all(self, state: RestoreState) -> None:
+        """After a jump (a full, an incremental, a lost position) decide of all logs anew."""
+        validated = (Content.WHOLE, Content.CHECKING)
+        logs = [
+            file
+            for file in self._by_name.values()
+            if file.kind is LOG and file.header is not None and file.content in validated
+        ]
+        self.pending = []
+        for file in logs:
+            if self.decide(file, state):
+                self.pending.append(file)
+        self.pending.sort(key=File.order)
+
+    def absorb(self, logs: Sequence[tuple[str, BackupHeader]], landed: Sequence[int]) -> File:
+        """Quiet logs have landed and been restored (absorb.py); return the last of them."""
+        taken: list[File] = []
+        for (name, header), landed_us in zip(logs, landed, strict=True):
+            file = File(name, LOG, header.finished_utc_us, header.nominal_bytes, landed_us)
+            file.header = header
+            file.content = Content.WHOLE
+            file.need = Need.DONE
+            file.attempts = 1
+            self._by_name[name] = file
+            taken.append(file)
+        self.shelves.put_logs(taken)
+        return taken[-1]
+
+    # ---- inside
+    @staticmethod
+    def _move(file: File, event: FileEvent) -> None:
+        file.content = CONTENT.after(file.content, event)
+
+    @staticmethod
+    def _change_need(file: File, event: FileEvent) -> None:
+        file.need = NEED.after(file.need, event)
+
+    def _unqueue(self, file: File) -> None:
+        if file in self.pending:
+            self.pending.remove(file)

@@ -16,70 +16,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dr_sim.machines import Command, Event, SetAlarm
 from dr_sim.recovery import events
-from dr_sim.recovery.commands import Command, EndRestore, SetAlarm
+from dr_sim.recovery.commands import EndRestore
 from dr_sim.recovery.files import FULL
 from dr_sim.recovery.limits import age_us
+from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
+    from dr_sim.recovery.config import FailoverConfig
+    from dr_sim.recovery.files import File
     from dr_sim.recovery.replay import DatabaseReplay
 
-ALARM = "hangs"
 NEVER_BEGUN_US = -1
 
 
 class Hanging:
-    """limit_us: for how long one restore may go on; again_us: the same when it is tried again.
-    waits_since: by database, the file that waits for a worker, and when it was first seen to.
-    """
+    """Restores that go on for long."""
 
-    __slots__ = ("again_us", "databases", "limit_us", "retry_us", "waits_since")
+    __slots__ = ("_config", "_databases", "_retry_us", "_waits_since")
 
     def __init__(
-        self, databases: dict[str, DatabaseReplay], limit_us: int, again_us: int, retry_us: int
+        self, databases: dict[str, DatabaseReplay], config: FailoverConfig, retry_us: int
     ) -> None:
-        self.databases = databases
-        self.limit_us = limit_us
-        self.again_us = again_us
-        self.retry_us = retry_us
-        self.waits_since: dict[str, tuple[str, int]] = {}
+        self._databases = databases
+        self._config = config
+        self._retry_us = retry_us
+        # by database, the file that waits for a worker, and when it was first seen to
+        self._waits_since: dict[str, tuple[str, int]] = {}
 
-    def look(self, e: events.Event, out: list[Command]) -> None:
+    def look(self, e: Event, out: list[Command]) -> None:
         """After the drain's limit, and at every retry while anything is being restored."""
         unfinished = False
-        for name, db in self.databases.items():
+        for name, db in self._databases.items():
             if db.drain is None or db.promoted or db.drain.idle():
                 continue
             unfinished = True
-            file = db.restoring
+            file = db.files.in_hand
             if file is not None:
                 begun_before_us = NEVER_BEGUN_US
-                if file.kind != FULL:
-                    begun_before_us = e.mono_us - self._limit_of(db, file.name)
+                if file.kind is not FULL:
+                    begun_before_us = e.mono_us - self._limit_of(db, file)
                 out.append(EndRestore(name, file.name, max(NEVER_BEGUN_US, begun_before_us)))
         if unfinished:
-            out.append(SetAlarm("", ALARM, e.mono_us + self.retry_us))
+            out.append(SetAlarm("", Timer.HANGS, e.mono_us + self._retry_us))
 
-    def _limit_of(self, db: DatabaseReplay, name: str) -> int:
-        ended = db.drain is not None and name in db.drain.ended
-        return self.again_us if ended else self.limit_us
+    def _limit_of(self, db: DatabaseReplay, file: File) -> int:
+        """For how long its restore may go on: for less when it is tried again."""
+        ended = db.drain is not None and file.name in db.drain.ended
+        return self._config.drain_limit_us if ended else self._config.restore_limit_us
 
-    def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> None:
-        """It has not gone on for long enough, or waits for a worker. Tell, if it takes longer than
-        an age limit.
+    def goes_on(self, e: events.RestoreGoesOn, out: list[Command]) -> File | None:
+        """It has not gone on for long enough, or waits for a worker. Return the file to tell of: it
+        takes longer than an age limit.
         """
-        db = self.databases[e.database]
-        file = db.restoring
+        db = self._databases[e.database]
+        file = db.files.in_hand
         if file is None or file.name != e.name or db.drain is None:
-            return
+            return None
         since_us = e.begun_mono_us
         if since_us < 0:
-            seen, since_us = self.waits_since.get(db.name, ("", e.mono_us))
+            seen, since_us = self._waits_since.get(db.name, ("", e.mono_us))
             since_us = since_us if seen == file.name else e.mono_us
-            self.waits_since[db.name] = file.name, since_us
-        elif file.kind != FULL:
-            ends_us = since_us + self._limit_of(db, file.name) + 1
-            if e.mono_us < ends_us < e.mono_us + self.retry_us:
-                out.append(SetAlarm("", ALARM, ends_us))
-        if age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us:
-            db.progress.tell(file, e.mono_us, e.utc_us, out)
+            self._waits_since[db.name] = file.name, since_us
+        elif file.kind is not FULL:
+            ends_us = since_us + self._limit_of(db, file) + 1
+            if e.mono_us < ends_us < e.mono_us + self._retry_us:
+                out.append(SetAlarm("", Timer.HANGS, ends_us))
+        old = age_us(e.mono_us, e.utc_us, since_us, e.utc_us) >= db.rules.age_us
+        return file if old else None

@@ -7,6 +7,7 @@ clock began anew.
 
 from __future__ import annotations
 
+SECOND_US = 1_000_000
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 
@@ -37,3 +38,7 @@ def limit_at_us(
 def next_multiple_us(mono_us: int, every_us: int) -> int:
     """The first whole multiple of every_us that is not before mono_us."""
     return -(-mono_us // every_us) * every_us
+
+
+def whole_minutes(us: int) -> int:
+    return us // MINUTE_US

@@ -11,82 +11,46 @@ what they told is in the inventory. What is durable lies in the store under thes
   alert/<database>             since when each danger has been told; alert/ alone: of the service as
                                a whole
   repair/<database>            the repair that is on
-  failover                     its state
+  failover                     its phase
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, landing, notices, standby
+from dr_sim.machines import Alarm, Command, Event, TakeInventory
+from dr_sim.recovery import events, standby
 from dr_sim.recovery.absorb import Standing, quiet, stand
 from dr_sim.recovery.alerts import AlertBook
-from dr_sim.recovery.commands import ClearRestoreFolder, Command, TakeInventory
+from dr_sim.recovery.commands import ClearRestoreFolder
 from dr_sim.recovery.config import ManagerConfig
+from dr_sim.recovery.failover import ON_EVENT as OF_FAILOVER
 from dr_sim.recovery.failover import Failover
-from dr_sim.recovery.replay import DatabaseReplay
-
-_OF_DATABASE: dict[type[events.Event], Callable[[DatabaseReplay, Any, list[Command]], None]] = {
-    events.Landed: landing.landed,
-    events.Validated: landing.validated,
-    events.ValidationFailed: landing.validation_failed,
-    events.RecopyFailed: landing.recopy_failed,
-    events.Restored: DatabaseReplay.restored,
-    events.RestoreFailed: DatabaseReplay.restore_failed,
-    events.PrimaryAnswered: DatabaseReplay.primary_answered,
-    events.BackupTaken: DatabaseReplay.backup_taken,
-    events.BackupFailed: DatabaseReplay.backup_failed,
-    events.ShareAnswered: DatabaseReplay.share_answered,
-    events.NoRoom: DatabaseReplay.no_room,
-    events.PrimaryError: notices.primary_error,
-}
-_OF_FAILOVER: dict[type[events.Event], Callable[[Failover, Any, list[Command]], None]] = {
-    events.HeartbeatLost: Failover.lost,
-    events.HeartbeatBack: Failover.back,
-    events.FailoverOrdered: Failover.ordered,
-    events.FailoverOrderedToPoint: Failover.ordered_to_point,
-    events.OperatorAnswered: Failover.answered,
-    events.Fenced: Failover.fenced,
-    events.FenceFailed: Failover.fenced,
-    events.TailTaken: Failover.tail,
-    events.TailFailed: Failover.tail,
-    events.Recovered: Failover.recovered,
-    events.RecoverFailed: Failover.recover_failed,
-    events.Redirected: Failover.redirected,
-    events.Provisioned: Failover.provisioned,
-    events.Inventory: Failover.observed,
-    events.ShareListed: Failover.share_listed,
-    events.RestoreGoesOn: Failover.restore_goes_on,
-}
+from dr_sim.recovery.replay import NO_COPY, DatabaseReplay
+from dr_sim.recovery.replay import ON_EVENT as OF_DATABASE
 
 
 class RecoveryManager:
-    """One for the service. saved: the store's content at the start, key to value; never written to
-    here.
+    """The manager of one service.
+
+    Raises DamagedStoreError if the store holds what no manager has written.
     """
 
     __slots__ = ("_early", "config", "databases", "failover", "incarnation", "ready")
 
     def __init__(self, config: ManagerConfig, incarnation: int, saved: dict[str, str]) -> None:
+        """saved: the store's content at the start, key to value; never written to here."""
         self.config = config
         self.incarnation = incarnation
         self.databases = {
             each.name: DatabaseReplay(each, config.replay, saved) for each in config.databases
         }
-        alerts = AlertBook("", config.replay.critical_after_us, saved.get("alert/", ""))
+        alerts = AlertBook("", config.replay.critical_after_us, saved)
         self.failover = Failover(
-            config.failover,
-            self.databases,
-            config.replay.retry_us,
-            saved.get("failover", ""),
-            alerts,
+            config.failover, self.databases, config.replay.retry_us, saved, alerts
         )
         self.ready = False
-        self._early: list[events.Event] = []
+        self._early: list[Event] = []
 
     def resume(self) -> list[Command]:
         """The first thing after a start or a restart: away with what was under way, then look at
@@ -94,19 +58,18 @@ class RecoveryManager:
         """
         return [ClearRestoreFolder(), TakeInventory()]
 
-    def handle(self, event: events.Event) -> list[Command]:
-        """What to do about an event, in order."""
+    def handle(self, event: Event) -> list[Command]:
+        """Return what to do about an event, in order."""
         incarnation = event.incarnation
         if incarnation and incarnation != self.incarnation:
             return []
         out: list[Command] = []
-        if not self.ready:
-            if isinstance(event, events.Inventory):
-                self._inventory(event, out)
-            elif not isinstance(event, events.Alarm):
-                self._early.append(event)
-            return out
-        self._route(event, out)
+        if self.ready:
+            self._route(event, out)
+        elif isinstance(event, events.Inventory):
+            self._inventory(event, out)
+        elif not isinstance(event, Alarm):
+            self._early.append(event)
         return out
 
     def quiet(self, database: str, fork: int, first_lsn: int) -> bool:
@@ -124,82 +87,60 @@ class RecoveryManager:
         machine.ready = True
         return machine
 
-    def _route(self, event: events.Event, out: list[Command]) -> None:
+    def _route(self, event: Event, out: list[Command]) -> None:
         kind = type(event)
-        handler = _OF_DATABASE.get(kind)
         failover = self.failover
+        handler = OF_DATABASE.get(kind)
         if handler is not None:
             database = self.databases.get(event.database)  # type: ignore[attr-defined]
             if database is None or database.promoted:
                 return
             handler(database, event, out)
-        elif kind is events.Alarm:
-            assert isinstance(event, events.Alarm)
-            if event.scope:
-                database = self.databases.get(event.scope)
-                if database is not None:
-                    database.alarm(event, out)
-            else:
-                failover.alarm(event, out)
-        elif kind in _OF_FAILOVER:
+        elif isinstance(event, Alarm):
+            self._alarm(event, out)
+        elif kind in OF_FAILOVER:
             if isinstance(event, events.Inventory):
                 self._look_again(event, out)
-            _OF_FAILOVER[kind](failover, event, out)
+            OF_FAILOVER[kind](failover, event, out)
         if failover.on:
             failover.progress(event, out)
+
+    def _alarm(self, event: Alarm, out: list[Command]) -> None:
+        if not event.scope:
+            self.failover.alarm(event, out)
+            return
+        database = self.databases.get(event.scope)
+        if database is not None:
+            database.alarm(event, out)
 
     def _inventory(self, event: events.Inventory, out: list[Command]) -> None:
         """What is observed beats what is stored."""
         self.ready = True
-        for database, state, found in self._seen(event):
-            if state.exists and not state.restoring and not self.failover.brings_online:
-                state = RestoreState(0, 0, 0, exists=False)  # somebody brought it online by mistake
-                database.replaces = True
-            database.observe(event.mono_us, event.utc_us, state, found, out)
-        self.failover.resume(event.mono_us, event.utc_us, json.loads(event.silent), out)
+        for name, database in self.databases.items():
+            seen = event.of(name)
+            # somebody brought it online by mistake
+            online = seen.state.exists and not seen.state.restoring
+            useless = online and not self.failover.brings_online
+            if useless:
+                seen = replace(seen, state=NO_COPY)
+            database.observe(event, seen, useless, out)
+        self.failover.resume(event, out)
         for database in self.databases.values():
-            if (
-                not database.state.exists
-                and database.last is not None
-                and database.last.name
-                and not self.failover.on
-            ):
+            had_one = database.last is not None and database.last.name
+            if not database.state.exists and had_one and not self.failover.on:
                 standby.begin_again(database, event, out)
         early, self._early = self._early, []
         for kept in early:
             self._route(kept, out)
 
-    def _seen(
-        self, event: events.Inventory
-    ) -> list[tuple[DatabaseReplay, RestoreState, list[tuple[str, int, int]]]]:
-        """What an inventory says of each database and of its files."""
-        states: dict[str, dict[str, Any]] = json.loads(event.databases)
-        files: dict[str, list[list[Any]]] = json.loads(event.files)
-        found = []
-        for name, database in self.databases.items():
-            seen = states.get(name, {"exists": False})
-            state = RestoreState(0, 0, 0, exists=False)
-            if seen["exists"]:
-                state = RestoreState(
-                    seen["fork"],
-                    seen["redo_lsn"],
-                    seen["differential_base_lsn"],
-                    bool(seen["restoring"]),
-                    True,
-                )
-            there = [
-                (str(file), int(modified), int(size))
-                for file, modified, size in files.get(name, [])
-            ]
-            found.append((database, state, there))
-        return found
-
     def _look_again(self, event: events.Inventory, out: list[Command]) -> None:
         """A look in the middle of things, as a copy here has turned out to be gone."""
-        for database, state, found in self._seen(event):
-            if database.looking and not database.promoted:
-                if database.name in self.failover.online.ordered_before and state.exists:
-                    # online by our own order, perhaps: Failover.observed looks at that
-                    database.looking = False
-                    continue
-                standby.looked(database, event, state, found, out)
+        for name, database in self.databases.items():
+            if not database.looking or database.promoted:
+                continue
+            seen = event.of(name)
+            if name in self.failover.online.ordered_before and seen.state.exists:
+                # online by our own order, perhaps: the failover looks at that (way_over.observed)
+                database.looked_at_copy()
+            else:
+                standby.looked(database, event, seen, out)

@@ -4,48 +4,59 @@ again where it failed (R15).
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from dr_sim.recovery import events
-from dr_sim.recovery.alerts import NOT_RECOVERED, not_recovered_text
-from dr_sim.recovery.commands import Command, Disconnect, Recover, SetAlarm, TakeInventory
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import events, telling
+from dr_sim.recovery.alert_texts import error_text
+from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.commands import Disconnect, Recover
 from dr_sim.recovery.refusals import IN_USE_ERRORS
+from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
+_OVER = (
+    Danger.NOT_RECOVERED,
+    Danger.CHAIN,
+    Danger.SILENCE,
+    Danger.LEFT_BEHIND,
+    Danger.UNPROTECTED,
+    Danger.ONLY_WAY,
+)
+"""What is no danger any longer once a database is online here."""
+
 
 class Online:
-    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be;
-    in_use: those from which readers had to be disconnected, because they came between the last
-    restore and the order to recover. ordered_before: those that an earlier incarnation may have
-    ordered. errors: what the engine said last of each that could not be recovered.
+    """unanswered: databases that have yet to be recovered; unrecovered: those that could not be.
+    ordered_before: those that an earlier incarnation may have ordered.
     """
 
     __slots__ = (
-        "databases",
-        "errors",
-        "in_use",
+        "_databases",
+        "_errors",
+        "_in_use",
+        "_retry_us",
         "ordered_before",
-        "retry_us",
         "unanswered",
         "unrecovered",
     )
 
     def __init__(self, databases: dict[str, DatabaseReplay], retry_us: int) -> None:
-        self.databases = databases
-        self.retry_us = retry_us
+        self._databases = databases
+        self._retry_us = retry_us
         self.unanswered: set[str] = set()
         self.unrecovered: set[str] = set()
-        self.in_use: set[str] = set()
+        # readers had to be disconnected: they came between the last restore and the order
+        self._in_use: set[str] = set()
         self.ordered_before: set[str] = set()
-        self.errors: dict[str, tuple[int, str]] = {}
+        self._errors: dict[str, str] = {}  # what the engine said last of those not recovered
 
     def begin(self, later: set[str], again: bool, out: list[Command]) -> None:
         """Order all but those that come later. again: an earlier incarnation may have done so."""
         names = [
-            name for name, db in self.databases.items() if not db.promoted and name not in later
+            name for name, db in self._databases.items() if not db.promoted and name not in later
         ]
         if again:
             self.ordered_before.update(names)
@@ -54,25 +65,22 @@ class Online:
 
     def order(self, name: str, out: list[Command]) -> None:
         self.unanswered.add(name)
-        self.databases[name].recovering = True
-        out.append(Recover(name))
+        self._databases[name].order_online(out)
 
     def again(self, out: list[Command]) -> None:
-        for name in self.databases:
+        for name in self._databases:
             if name in self.unrecovered:
-                if name in self.in_use:
+                if name in self._in_use:
                     out.append(Disconnect(name))
                 out.append(Recover(name))
 
     def recovered(self, e: events.Recovered, out: list[Command]) -> None:
-        db = self.databases.get(e.database)
+        db = self._databases.get(e.database)
         if db is None:
             return
-        db.promoted = True
-        db.state.restoring = False
-        db.state.fork, db.state.redo_lsn = e.fork, e.fork_point_lsn
-        for danger in ("recover", "chain", "silence", "left behind", "unprotected", "only way"):
-            db.alerts.clear(danger, out)
+        db.brought_online(e.fork, e.fork_point_lsn)
+        for danger in _OVER:
+            db.alerts.over(danger, out)
         self.unanswered.discard(e.database)
         self.unrecovered.discard(e.database)
 
@@ -80,37 +88,35 @@ class Online:
         """Told, and tried again at every retry; the other databases do not wait for it. It may have
         been recovered by an order from before a restart, whose answer was lost: so it is looked at.
         """
-        db = self.databases.get(e.database)
+        db = self._databases.get(e.database)
         if db is None:
             return
-        if e.error_number in IN_USE_ERRORS and e.database not in self.in_use:
-            self.in_use.add(e.database)
+        if e.error_number in IN_USE_ERRORS and e.database not in self._in_use:
+            self._in_use.add(e.database)
             out.extend((Disconnect(e.database), Recover(e.database)))
             return
-        self.errors[e.database] = (e.error_number, e.error_text)
+        self._errors[e.database] = error_text(e.error_number, e.error_text)
         self.tell(e.database, e, out)
         self.unanswered.discard(e.database)
         self.unrecovered.add(e.database)
-        out.append(SetAlarm("", "recover", e.mono_us + self.retry_us))
-        db.looking = True
-        out.append(TakeInventory())
+        out.append(SetAlarm("", Timer.RECOVER, e.mono_us + self._retry_us))
+        db.look_at_copy(out)
 
-    def tell(self, name: str, e: events.Event, out: list[Command]) -> None:
+    def tell(self, name: str, e: Event, out: list[Command]) -> None:
         """Raise event 5, and again at every retry."""
-        db = self.databases[name]
-        text = not_recovered_text(name, *self.errors[name])
-        minutes = db.minutes(e.mono_us, e.utc_us)
-        db.alerts.tell(e.mono_us, e.utc_us, "recover", NOT_RECOVERED, minutes, "", text, out)
+        telling.tell_not_recovered(self._databases[name], self._errors[name], e, out)
 
-    def of_nothing(self) -> list[str]:
-        """Those that could not be recovered because there is no copy of them here, or none that is
-        one of the primary.
+    def nothing_to_recover(self) -> list[str]:
+        """Return those that could not be recovered because there is no copy of them here, or none
+        that is one of the primary; they are not ordered again until they are restored.
         """
-        return [
+        names = [
             name
-            for name in self.databases
-            if name in self.unrecovered and not self.databases[name].state.exists
+            for name, db in self._databases.items()
+            if name in self.unrecovered and not db.state.exists
         ]
+        self.unrecovered.difference_update(names)
+        return names
 
     def observed(self, e: events.Inventory) -> list[events.Recovered]:
         """A later look at what is there: a database that is online here has been recovered by an
@@ -118,14 +124,14 @@ class Online:
         by mistake.
         """
         found = []
-        for name, seen in json.loads(e.databases).items():
-            db = self.databases.get(name)
-            if name not in self.ordered_before:
+        for name, state in e.databases.items():
+            db = self._databases.get(name)
+            if db is None or name not in self.ordered_before:
                 continue
-            if db is not None and not db.promoted and seen["exists"] and not seen["restoring"]:
+            if not db.promoted and state.exists and not state.restoring:
                 found.append(
                     events.Recovered(
-                        e.mono_us, e.utc_us, e.incarnation, name, seen["fork"], seen["redo_lsn"]
+                        e.mono_us, e.utc_us, e.incarnation, name, state.fork, state.redo_lsn
                     )
                 )
         return found

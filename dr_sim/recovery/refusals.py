@@ -9,13 +9,15 @@ A third class of refusals lasts until somebody acts at the secondary (`needs_som
 up otherwise than what the log holds. Then neither waiting nor any remedy helps; it is told of at
 every retry, and nothing else is asked for.
 
-What the primary's side answers is a word, with details after it (`Refusal.of`); what the engine at
-the secondary answers is an error number (`passes_here`).
+What the primary's side answers is a word, with details after it (`Refused`); what the engine at the
+secondary answers is an error number (`passes_here`). An order to fail over is refused by the
+manager itself (`OrderRefused`).
 """
 
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 
 class Refusal(enum.Enum):
@@ -52,6 +54,67 @@ _FOR_GOOD = (
     Refusal.ENGINE,
     Refusal.NO_LOGS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the primary's side took no backup, in its own words."""
+
+    words: str
+
+    @property
+    def refusal(self) -> Refusal:
+        return Refusal.of(self.words)
+
+    @classmethod
+    def from_words(cls, words: str) -> Refused:
+        return cls(words)
+
+
+class WhyNoFailover(enum.StrEnum):
+    """Why an order to fail over is not obeyed; what it is about stands in place of {0} and {1}."""
+
+    NOT_AUTHORISED = "not authorised"
+    ONE_IS_ON = "a failover is {0} already"
+    NOTHING_RESTORED = "no database has been restored here yet"
+    CHAIN_BROKEN = "the chain of database [{0}] is broken: data would be lost"
+    COPY_HOLDS_LATER = "the copy of database [{0}] holds what was written after {1} already"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused:
+    """Why an order to fail over is not obeyed. about: the phase, or the database and the time."""
+
+    why: WhyNoFailover
+    about: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return self.why.format(*self.about)
+
+    @classmethod
+    def from_words(cls, words: str) -> OrderRefused:
+        """Return the refusal that was written so. Raises ValueError."""
+        for why in WhyNoFailover:
+            about = _about(words, why.value)
+            if about is not None:
+                return cls(why, about)
+        raise ValueError(f"{words!r} is no refusal of an order")
+
+
+def _about(words: str, pattern: str) -> tuple[str, ...] | None:
+    """Return what stands in place of {0} and {1}; None if these words are of another pattern."""
+    first, *rest = pattern.replace("{1}", "{0}").split("{0}")
+    if not rest:
+        return () if words == pattern else None
+    last = rest[-1]
+    if not (words.startswith(first) and words.endswith(last)):
+        return None
+    inside = words[len(first) : len(words) - len(last)]
+    if len(rest) == 1:
+        return (inside,)
+    return tuple(inside.rsplit(rest[0], 1)) if rest[0] in inside else None
+
 
 IN_USE_ERRORS = (3101, 60027, int("55006", 36))
 """What engines (SQL Server, dr_sim where one is silent, PostgreSQL by its SQLSTATE to base 36) say

@@ -1,79 +1,104 @@
 """Replay of one database's backups at the secondary: land, validate, restore, in order, never over
 a gap.
 
-Theory of operation. A file that lands is validated (`landing`); a validated log waits in `pending`,
+Theory of operation. A file that lands is validated (`landing`); a validated log waits in the queue,
 in order of its first LSN. `advance` hands the engine the first log that covers the database's
 position, one at a time, and before each hand-over raises the file's attempts in the store.
-Everything unusual has a room of its own: `watch` looks after what is stuck, silent or damaged,
-`repair` gets past what cannot be restored, `keeping` re-verifies and prunes, `drain` empties the
-pipe in a failover. On the quiet path a log costs three events and no more than six commands.
+Everything unusual has a room of its own: `watch` finds what is stuck or silent, `repair` gets past
+what cannot be restored, `keeping` re-verifies and prunes, `drain` empties the pipe in a failover.
+On the quiet path a log costs three events and no more than six commands.
+
+Owners. `DatabaseReplay` owns where the copy here stands; `HeldFiles` owns the files. The parts
+(`Watch`, `Repair`, `Ways`, `Remake`, `Fetching`, `Progress`, `Lag`, `Drain`) write to nothing but
+themselves and return what they have found. What follows from that is done in one place: by the
+functions of landing.py, restoring.py, retries.py, repairs.py, draining.py and standby.py, which get
+the whole replay and call its owners' methods.
 """
 
 from __future__ import annotations
 
-from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, notices, standby, waiting
-from dr_sim.recovery.alerts import NO_ROOM, AlertBook, no_room_text, whole_minutes
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.machines import Alarm, Command, Event, Save, TakeInventory
+from dr_sim.recovery import (
+    draining,
+    events,
+    keeping,
+    landing,
+    repairs,
+    restoring,
+    retries,
+    standby,
+    telling,
+    waiting,
+)
+from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.commands import (
-    Command,
-    Drop,
+    Recopy,
+    Recover,
     RenameWorkingCopy,
     Restore,
     RestoreUntil,
-    Save,
-    SetAlarm,
     Validate,
 )
 from dr_sim.recovery.config import DatabaseConfig, ReplayConfig
 from dr_sim.recovery.drain import Drain
 from dr_sim.recovery.fetching import Fetching
-from dr_sim.recovery.files import BAD, CHECKING, FULL, LOG, LOST, UNKNOWN, VALID, File, kind_of
-from dr_sim.recovery.keeping import Keeping
-from dr_sim.recovery.limits import elapsed_us
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, LOG, Failure, File, HeldFiles, kind_of
+from dr_sim.recovery.lag import Lag
+from dr_sim.recovery.limits import elapsed_us, whole_minutes
 from dr_sim.recovery.progress import Progress
-from dr_sim.recovery.refusals import needs_somebody, passes_here
 from dr_sim.recovery.remake import Remake
 from dr_sim.recovery.repair import Repair
-from dr_sim.recovery.saved import LastRestore, header_from_text, last_restore_from_text
+from dr_sim.recovery.saved import LastRestore, last_restore_from_text, read
+from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.watch import Watch
+from dr_sim.recovery.ways import Ways
+
+NO_COPY = RestoreState(0, 0, 0, exists=False)
 
 
 class DatabaseReplay:
-    """The replay of one database. Methods take an event and append commands to `out`."""
+    """The replay of one database. Methods take an event and append commands to `out`.
+
+    state: where the copy here stands. last: the last successful restore. replaces: something that
+    is of no use may lie in the next full's place. looking: the copy has turned out to be gone, and
+    what is really there is being looked at. recovering: it is being brought online: nothing more is
+    handed over, whatever lands. promoted: it is online here. drain: how the pipe is emptied in a
+    failover. stop_before_utc_us: a failover replays up to just before this instant; 0: everything.
+    machine_silent: its machine at the primary is not heard. job_open: the restore job's hour is not
+    over.
+    """
 
     __slots__ = (
         "_attempts_key",
-        "_clock_key",
         "alerts",
-        "bad",
-        "clock_off_us",
+        "clock_key",
         "config",
-        "counts",
         "drain",
         "fetching",
         "files",
         "job_open",
-        "keeping",
+        "lag",
         "last",
-        "late_since_us",
-        "late_told_us",
         "looking",
         "machine_silent",
         "name",
-        "pending",
         "progress",
         "promoted",
-        "recopying",
         "recovering",
         "remake",
         "repair",
         "replaces",
-        "restoring",
         "rules",
-        "saved_headers",
         "state",
         "stop_before_utc_us",
         "watch",
+        "ways",
     )
 
     def __init__(self, config: DatabaseConfig, rules: ReplayConfig, saved: dict[str, str]) -> None:
@@ -81,349 +106,314 @@ class DatabaseReplay:
         self.config = config
         self.rules = rules
         self.name = name = config.name
-        self.state = RestoreState(0, 0, 0, exists=False)
-        self.files: dict[str, File] = {}
-        self.pending: list[File] = []  # validated logs that may still be needed, by File.order
-        self.bad: dict[str, File] = {}
-        self.recopying: set[str] = set()
-        self.restoring: File | None = None
         self._attempts_key = f"attempts/{name}/"
-        self._clock_key = f"restored/{name}"
-        self.counts = _under(saved, self._attempts_key)
-        self.saved_headers = _under(saved, f"header/{name}/")
-        self.last: LastRestore | None = None
-        clock = saved.get(self._clock_key)
-        if clock:
-            self.last = last_restore_from_text(clock)
-        self.alerts = AlertBook(name, rules.critical_after_us, saved.get(f"alert/{name}", ""))
+        self.clock_key = f"restored/{name}"
+        self.state = NO_COPY
+        clock = saved.get(self.clock_key, "")
+        self.last = read(self.clock_key, clock, last_restore_from_text) if clock else None
+        self.files = HeldFiles(name, saved)
+        self.alerts = AlertBook(name, rules.critical_after_us, saved)
         self.watch = Watch(self)
         self.progress = Progress(self)
+        self.lag = Lag(self)
         self.remake = Remake(self)
-        self.repair = Repair(self, saved.get(f"repair/{name}", ""))
-        self.keeping = Keeping(self)
+        self.repair = Repair(self, saved)
+        self.ways = Ways(self)
         self.fetching = Fetching(self)
         self.drain: Drain | None = None
-        # a failover replays up to just before this instant; 0: everything
         self.stop_before_utc_us = 0
-        # at what is really there, since the copy here has turned out to be gone
+        self.replaces = False
         self.looking = False
-        self.replaces = False  # something that is of no use may lie in the next full's place
-        self.machine_silent = False  # its machine at the primary is not heard
         self.promoted = False
-        # it is being brought online: nothing more is handed over, whatever lands
         self.recovering = False
+        self.machine_silent = False
         self.job_open = False
-        # since when every log has been restored too late; 0: the last was in time
-        self.late_since_us = 0
-        self.late_told_us = 0
-        # by how much the primary's clock is ahead of ours, when it was asked last; 0: not asked
-        self.clock_off_us = 0
 
     # ---- after a start: what is really there
-    def observe(
-        self,
-        mono_us: int,
-        utc_us: int,
-        state: RestoreState,
-        found: list[tuple[str, int, int]],
-        out: list[Command],
-    ) -> None:
+    def observe(self, e: Event, seen: events.Seen, useless: bool, out: list[Command]) -> None:
         """The position is the engine's. Files finished after the last restored one are validated
         again; older ones are taken for restored, and looked into when the chain turns out to need
-        them.
+        them. useless: there is a copy, and nothing can be restored into it.
         """
-        self.state = state
-        if not state.restoring:
-            self.promoted = True
+        self.state = seen.state
+        self.replaces = useless
+        self.promoted = not seen.state.restoring
         if self.last is None:
-            self.last = LastRestore(mono_us, utc_us)
-            out.append(Save(self._clock_key, self.last.text()))
+            self.last = LastRestore(e.mono_us, e.utc_us)
+            out.append(Save(self.clock_key, self.last.text()))
+        self._take_up(e, seen, out)
+        gone = [d for d in self.alerts.begun if kind_of(d) is not None and d not in self.files]
+        for danger in gone:
+            self.alerts.over(danger, out)
+        if self.promoted:
+            return
+        self.watch.begin(e, out)
+        self.progress.begin()
+        if not self.state.exists:
+            self.watch.begin_unprotected(e, out)
+        keeping.begin(self, e, out)
+        self.repair.moved(out)  # the engine may have gone on since its state was saved
+
+    def _take_up(self, e: Event, seen: events.Seen, out: list[Command]) -> None:
         last = self.last
-        for name, modified_utc_us, size_bytes in found:
-            kind = kind_of(name)
-            if kind < 0:
+        assert last is not None
+        for there in seen.files:
+            kind = kind_of(there.name)
+            if kind is None:
                 continue
-            file = self.files[name] = File(name, kind, modified_utc_us, size_bytes, mono_us)
-            if name in self.counts:
-                file.attempts = int(self.counts.pop(name))
-            header = self.saved_headers.pop(name, None)
-            if header is not None:
-                file.header = header_from_text(header)
-                file.state = VALID
-            if name in self.alerts.begun:
-                file.state = CHECKING
-                out.append(Validate(self.name, name))
-            elif header is not None:
-                continue
-            elif kind == LOG and (modified_utc_us < last.modified_utc_us or name == last.name):
-                file.state = UNKNOWN
-                file.done = True
-            else:
-                out.append(Validate(self.name, name))
-        for name in self.saved_headers:  # a file that is no longer there
+            file = File(there.name, kind, there.modified_utc_us, there.size_bytes, e.mono_us)
+            suspect = there.name in self.alerts.begun
+            self.files.found(file, last.modified_utc_us, last.name, suspect)
+            if file.content is Content.CHECKING:
+                out.append(Validate(self.name, there.name))
+        for name in self.files.headers_of_nothing():
             out.append(Save(f"header/{self.name}/{name}", ""))
-        self.saved_headers = {}
-        for danger in [
-            danger
-            for danger in self.alerts.begun
-            if kind_of(danger) >= 0 and danger not in self.files
-        ]:
-            self.alerts.clear(danger, out)
-        if not self.promoted:
-            self.watch.begin(mono_us, utc_us, out)
-            self.progress.begin()
-            if not state.exists:
-                self.watch.begin_unprotected(mono_us, utc_us, out)
-            self.keeping.begin(mono_us, out)
-            self.repair.moved(out)  # the engine may have gone on since its state was saved
 
     # ---- the engine
-    def advance(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def advance(self, e: Event, out: list[Command]) -> None:
         """Hand over the next backup that applies, if there is one and none is being restored."""
-        if (
-            self.restoring is not None
-            or self.promoted
-            or self.recovering
-            or self.looking
-            or waiting.stopped(self)
-        ):
+        files, mono_us = self.files, e.mono_us
+        if files.in_hand is not None or self.promoted or self.recovering or self.looking:
             return
-        file = self.repair.next_step(mono_us) if self.repair.steps else None
-        replace = file is not None and file.kind == FULL and self.state.exists
+        if waiting.stopped(self):
+            return
+        file = self.ways.next_step(mono_us) if self.ways.steps else None
+        takes_place = file is not None and file.kind is FULL and self.state.exists
         if file is None:
             file = waiting.next_log(self, mono_us, out)
-        if file is None and (
-            self.repair.policy
+        if file is None and self._may_jump:
+            file, takes_place = self.ways.candidate(mono_us)
+        if file is not None and not self._holds_too_much(file):
+            self.hand_over(file, takes_place or (self.replaces and file.kind is FULL), out)
+            return
+        self.job_open = False
+        if files.pending or files.bad or self.watch.stuck is not None or self.remake.lost:
+            self.look(e, out)
+
+    @property
+    def _may_jump(self) -> bool:
+        """May something else than the next log be restored?"""
+        return (
+            self.repair.on
             or self.drain is not None
             or not self.state.exists
             or not self.config.log_interval_us
-        ):
-            file, replace = self.repair.candidate(mono_us)
-        stop = self.stop_before_utc_us
-        if stop and file is not None and file.kind != LOG and file.modified_utc_us > stop:
-            # it holds what was written after the instant, and cannot be restored in part
-            file = None
-        if file is not None:
-            self._hand_over(file, replace or (self.replaces and file.kind == FULL), out)
-            return
-        self.job_open = False
-        if self.pending or self.bad or self.watch.stuck is not None or self.remake.lost:
-            self.watch.look(mono_us, utc_us, out)
+        )
 
-    def _hand_over(self, file: File, replace: bool, out: list[Command]) -> None:
+    def _holds_too_much(self, file: File) -> bool:
+        """It holds what was written after the instant before which a failover stops, and cannot be
+        restored in part.
+        """
+        stop_utc_us = self.stop_before_utc_us
+        return bool(stop_utc_us) and file.kind is not LOG and file.modified_utc_us > stop_utc_us
+
+    def hand_over(self, file: File, takes_place: bool, out: list[Command]) -> None:
         """The read that the counter counts (R5): durable first, then the working copy's name, then
         the read.
         """
-        file.attempts = attempts = file.attempts + 1
-        self.restoring = file
+        attempts = self.files.hand_over(file)
         name = file.name
         out.append(Save(self._attempts_key + name, str(attempts)))
         out.append(RenameWorkingCopy(self.name, name, attempts))
         stop, header = self.stop_before_utc_us, file.header
-        if stop and file.kind == LOG and header is not None and header.started_utc_us > stop:
+        if stop and file.kind is LOG and header is not None and header.started_utc_us > stop:
             out.append(RestoreUntil(self.name, name, stop))
         else:
-            out.append(Restore(self.name, name, replace))
+            out.append(Restore(self.name, name, takes_place))
 
-    def restored(self, e: events.Restored, out: list[Command]) -> None:
-        file = self.restoring
-        if file is None or file.name != e.name:
-            return
-        header = file.header
+    # ---- where the copy stands
+    def restored_to(self, e: events.Restored, file: File, header: BackupHeader) -> str:
+        """A backup was restored; return what the store keeps of it."""
+        old = self.state
+        self.state = RestoreState(
+            e.fork, e.redo_lsn, e.differential_base_lsn, old.restoring, old.exists
+        )
+        self.last = LastRestore(
+            e.mono_us, e.utc_us, file.modified_utc_us, header.started_utc_us, file.name
+        )
+        return self.last.text()
+
+    def has_copy(self) -> None:
+        """A full or an incremental was restored."""
+        self.state = replace(self.state, exists=True)
+        self.replaces = False
+
+    def stands_at(self, state: RestoreState, last: LastRestore) -> None:
+        """Logs have been absorbed (absorb.py)."""
+        self.state = state
+        self.last = last
+
+    def copy_has_made_way(self) -> None:
+        """It was dropped for a full, and something else took the room."""
+        if self.state.exists:
+            self.state = replace(self.state, exists=False)
+            self.files.decide_all(self.state)
+
+    def lose_copy(self) -> None:
+        """The copy here is of no use."""
+        self.state = replace(self.state, exists=False)
+        self.replaces = True
+        self.files.decide_all(self.state)
+
+    def look_at_copy(self, out: list[Command]) -> None:
+        """Look at what is there; nothing is restored until that is known."""
+        if not self.looking:
+            self.looking = True
+            out.append(TakeInventory())
+
+    def looked_at_copy(self) -> None:
+        self.looking = False
+
+    def open_job(self) -> None:
+        """The restore job's hour has come: what waits is restored, one after the other."""
+        self.job_open = True
+
+    def hear_machine(self, heard: bool) -> None:
+        """Its machine at the primary is heard, or no longer."""
+        self.machine_silent = not heard
+
+    # ---- what several parts want done
+    def look(self, e: Event, out: list[Command]) -> None:
+        """Find what keeps the chain from going on, and do what is due about it."""
+        if self.drain is None and not self.promoted:
+            retries.look(self, e, out)
+
+    def look_into_unread(self, out: list[Command]) -> None:
+        """Read the headers of logs that a restart took for restored: one may be what the chain
+        lacks.
+        """
+        for file in self.files.look_into_unread():
+            out.append(Validate(self.name, file.name))
+
+    def file_failed(self, file: File, failure: Failure, e: Event, out: list[Command]) -> None:
+        landing.failed(self, file, failure, e, out)
+
+    def recopy(self, name: str, out: list[Command]) -> None:
+        """Have it sent again; for a file that is on its way that changes nothing."""
+        self.files.copy_again(name)
+        out.append(Recopy(self.name, name))
+
+    def minutes(self, e: Event) -> int:
+        """Whole minutes since the last successful restore (R12)."""
         last = self.last
-        assert header is not None and last is not None
-        self.restoring = None
-        file.done = True
-        file.refused = False
-        state = self.state
-        state.fork = e.fork
-        state.redo_lsn = e.redo_lsn
-        state.differential_base_lsn = e.differential_base_lsn
-        last.mono_us = e.mono_us
-        last.utc_us = e.utc_us
-        last.modified_utc_us = file.modified_utc_us
-        last.started_utc_us = header.started_utc_us
-        last.name = file.name
-        out.append(Save(self._clock_key, last.text()))
-        if (e.redo_lsn != header.last_lsn or self.alerts.begun) and not waiting.stopped(self):
-            notices.watch_end(self, e, file, header, out)
-        if file.kind == LOG:
-            notices.watch_lag(self, e, file, out)
-            if self.pending and self.pending[0] is file:
-                del self.pending[0]
-            elif file in self.pending:
-                self.pending.remove(file)
-        else:
-            state.exists = True
-            self.replaces = False
-            if file.kind == FULL:
-                self.progress.copy_since_us = e.mono_us
-            self.alerts.clear("room", out)
-            self.alerts.clear("unprotected", out)
-            self.alerts.clear("set-up", out)
-            if not self.config.log_interval_us:
-                self.alerts.clear("lag", out)
-            self.repair.stepped(file, out)
-            waiting.rebuild(self)
-        if self.bad:
-            waiting.forget_covered(self, header)
-        if self.watch.stuck is not None or self.alerts.begun:
-            self.watch.restored(out)
-        if self.repair.policy:
-            self.repair.moved(out)
-        self.advance(e.mono_us, e.utc_us, out)
-
-    def restore_failed(self, e: events.RestoreFailed, out: list[Command]) -> None:
-        """Damage at rest is looked for at once; if there is none the same file is tried again at
-        the next retry.
-        """
-        file = self.restoring
-        if file is None or file.name != e.name:
-            return
-        self.restoring = None
-        self.keeping.shelf.spoil()
-        file.refused = True
-        file.error_number, file.error_text = e.error_number, e.error_text
-        file.passing += passes_here(e.error_number) or (
-            self.drain is None and needs_somebody(e.error_number)
-        )
-        file.state = CHECKING
-        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
-        if self.drain is not None:
-            self.drain.refused(file, e.mono_us, out)
-        out.append(Validate(self.name, file.name))
-        if e.position_lost:
-            if file.kind != FULL:  # nothing is wrong with the file
-                file.passing += not passes_here(e.error_number)
-                file.refused = False
-            standby.lost(self, out)
-        self.repair.refused(file, e.mono_us, e.utc_us, out)
-        self.watch.look(e.mono_us, e.utc_us, out)
-        self.advance(e.mono_us, e.utc_us, out)
-
-    def no_room(self, e: events.NoRoom, out: list[Command]) -> None:
-        """The disk cannot hold a full beside the old copy. If it can hold it alone, the old copy
-        makes way: the new one has landed and its hash agreed, or it would not have been handed over
-        (R11). Else people are told, at every retry.
-        """
-        file = self.restoring
-        if file is None or file.name != e.name:
-            return
-        self.restoring = None
-        if e.old_copy_bytes and e.required_bytes <= e.free_bytes + e.old_copy_bytes:
-            # where the database stands is asked after when the new one's restore is answered
-            out.append(Drop(self.name))
-            self._hand_over(file, True, out)
-            return
-        # it made way, and something else took the room
-        if self.state.exists and not e.old_copy_bytes:
-            self.state.exists = False
-            waiting.rebuild(self)
-        self.repair.steps = []
-        file.refused = True
-        file.passing += 1
-        file.error_number, file.error_text = e.error_number, e.error_text
-        file.retry_at_mono_us = e.mono_us + self.rules.retry_us
-        if self.drain is not None:
-            self.drain.hold(file)
-        minutes = self.minutes(e.mono_us, e.utc_us)
-        text = no_room_text(
-            self.name, self.config.share_path + file.name, minutes, e.error_number, e.error_text
-        )
-        self.alerts.tell(e.mono_us, e.utc_us, "room", NO_ROOM, minutes, file.name, text, out)
-        out.append(SetAlarm(self.name, "room", file.retry_at_mono_us))
-        self.watch.look(e.mono_us, e.utc_us, out)
-        self.advance(e.mono_us, e.utc_us, out)
+        assert last is not None
+        return whole_minutes(elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us))
 
     # ---- the primary
-    def primary_answered(self, e: events.PrimaryAnswered, out: list[Command]) -> None:
-        self.watch.answered(e, out)
-
     def backup_taken(self, e: events.BackupTaken, out: list[Command]) -> None:
         if e.kind == LOG:
-            self.watch.log_requested = False
+            self.watch.log_answered()
         elif self.drain is not None:
             self.drain.taken(e)
         else:
             self.remake.taken(e)
-            self.repair.taken(e, out)
+            if self.repair.taken(e, out):
+                self.advance(e, out)
 
     def backup_failed(self, e: events.BackupFailed, out: list[Command]) -> None:
         if e.kind == LOG:
-            self.watch.log_requested = False
+            self.watch.log_answered()
         elif self.drain is not None:
             self.drain.failed(e, out)
         else:
             self.remake.failed(e)
-            self.repair.failed(e, out)
+            if self.repair.refused(e, out):
+                repairs.switch(self, e, out)
 
     def share_answered(self, e: events.ShareAnswered, out: list[Command]) -> None:
         if self.drain is not None:
-            self.drain.share_answered(e, out)
-        else:
-            self.repair.share_answered(e, out)
+            draining.share_answered(self, self.drain, e, out)
+        elif self.repair.share_answered(e, out):
+            repairs.pursue(self, e, out)
 
     def share_listed(self, e: events.ShareListed, out: list[Command]) -> None:
         self.fetching.listed(e)
-        if self.drain is None and self.repair.policy and not self.state.exists:
-            self.fetching.fetch(out)
+        if self.drain is None and self.repair.on and not self.state.exists:
+            draining.fetch(self, out)
 
-    def stop_draining(self, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    # ---- a failover
+    def stop_before(self, utc_us: int) -> None:
+        """Replay up to just before that instant; 0: everything."""
+        self.stop_before_utc_us = utc_us
+
+    def start_draining(self, planned: bool, e: Event, out: list[Command]) -> None:
+        self.drain = Drain(self, planned)
+        draining.start(self, e, out)
+
+    def stop_draining(self, e: Event, out: list[Command]) -> None:
         """The failover has been called off: what was given up is tried again, delays and limits
         hold as before.
         """
         drain, self.drain = self.drain, None
         if drain is None:
             return
-        drain.called_off(out)
-        for file in drain.given_up:
-            if file.state == LOST and file.name in self.files:
-                file.state = BAD
-                self.bad[file.name] = file
-        for file in self.files.values():
-            file.retry_at_mono_us = min(file.retry_at_mono_us, mono_us + self.rules.retry_us)
-        self.watch.goes_on(mono_us, out)
-        self.watch.look(mono_us, utc_us, out)
-        self.advance(mono_us, utc_us, out)
+        draining.call_off(self, drain, e, out)
+        self.watch.goes_on(e, out)
+        self.look(e, out)
+        self.advance(e, out)
+
+    def order_online(self, out: list[Command]) -> None:
+        self.recovering = True
+        out.append(Recover(self.name))
+
+    def restore_after_all(self) -> None:
+        """It could not be brought online, as there is nothing here: restore it first."""
+        self.recovering = False
+        self.fetching.forget_list()
+
+    def brought_online(self, fork: int, lsn: int) -> None:
+        """It is online here, on a new fork that begins there."""
+        self.promoted = True
+        self.state = replace(self.state, restoring=False, fork=fork, redo_lsn=lsn)
 
     # ---- time
-    def alarm(self, e: events.Alarm, out: list[Command]) -> None:
-        if self.promoted:
-            return
-        what = e.what
-        if what == "retry":
-            self.watch.retry(e.mono_us, e.utc_us, out)
-        elif what == "window":
-            self.watch.window(e.mono_us, e.utc_us, out)
-        elif what == "unprotected":
-            if not self.state.exists and self.drain is None:
-                self.watch.tell_unprotected(e.mono_us, e.utc_us, out)
-        elif what == "waits":
-            self.progress.look(e.mono_us, e.utc_us, out)
-        elif what == "delay" or what == "room":
-            self.advance(e.mono_us, e.utc_us, out)
-        elif what == standby.ALARM:
-            standby.alarm(self, e, out)
-        elif what == "last" and self.drain is not None:
-            self.drain.again(e.mono_us, e.utc_us, out)
-        elif what == "job":
-            self.job_open = True
-            self.advance(e.mono_us, e.utc_us, out)
-        elif what == "reverify":
-            self.keeping.reverify(e.mono_us, out)
-        elif what == "prune":
-            self.keeping.prune(e.mono_us, e.utc_us, out)
+    def alarm(self, e: Alarm, out: list[Command]) -> None:
+        if not self.promoted:
+            _ON_ALARM[e.what](self, e, out)
 
-    def minutes(self, mono_us: int, utc_us: int) -> int:
-        """Whole minutes since the last successful restore (R12)."""
-        last = self.last
-        assert last is not None
-        return whole_minutes(elapsed_us(mono_us, utc_us, last.mono_us, last.utc_us))
+    def job_rang(self, e: Event, out: list[Command]) -> None:
+        self.open_job()
+        self.advance(e, out)
+
+    def waits_rang(self, e: Event, out: list[Command]) -> None:
+        if self.progress.look(e, out):
+            self.lag.told(e.mono_us)
+
+    def tell_waits(self, file: File, e: Event, out: list[Command]) -> None:
+        """The restore of that file goes on for long."""
+        self.progress.tell(file, e, out)
+        self.lag.told(e.mono_us)
+
+    def last_rang(self, e: Event, out: list[Command]) -> None:
+        if self.drain is not None:
+            draining.again(self, self.drain, e, out)
 
 
-def _under(saved: dict[str, str], prefix: str) -> dict[str, str]:
-    return {
-        key[len(prefix) :]: value
-        for key, value in saved.items()
-        if key.startswith(prefix) and value
-    }
+_ON_ALARM: dict[str, Callable[[DatabaseReplay, Event, list[Command]], None]] = {
+    Timer.RETRY: retries.retry,
+    Timer.WINDOW: retries.window,
+    Timer.UNPROTECTED: retries.unprotected,
+    Timer.WAITS: DatabaseReplay.waits_rang,
+    Timer.DELAY: DatabaseReplay.advance,
+    Timer.ROOM: DatabaseReplay.advance,
+    Timer.STANDBY: standby.alarm,
+    Timer.LAST: DatabaseReplay.last_rang,
+    Timer.JOB: DatabaseReplay.job_rang,
+    Timer.REVERIFY: keeping.reverify,
+    Timer.PRUNE: keeping.prune,
+}
+
+ON_EVENT: dict[type[Event], Callable[[DatabaseReplay, Any, list[Command]], None]] = {
+    events.Landed: landing.landed,
+    events.Validated: landing.validated,
+    events.ValidationFailed: landing.validation_failed,
+    events.RecopyFailed: landing.recopy_failed,
+    events.Restored: restoring.restored,
+    events.RestoreFailed: restoring.refused,
+    events.NoRoom: restoring.no_room,
+    events.PrimaryAnswered: retries.primary_answered,
+    events.BackupTaken: DatabaseReplay.backup_taken,
+    events.BackupFailed: DatabaseReplay.backup_failed,
+    events.ShareAnswered: DatabaseReplay.share_answered,
+    events.PrimaryError: telling.tell_primary_error,
+}

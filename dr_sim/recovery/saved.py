@@ -1,13 +1,82 @@
-"""What a database's replay keeps in the store, as text and back: headers, and the last successful
-restore.
+"""What the recovery manager keeps in the store, as text and back.
+
+Each text is read by name and by type. One that is not what was written raises DamagedStoreError:
+a manager that went on with half of its memory could promise what it does not know.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import Any, TypeVar
 
 from dr_sim.backups.model import BackupHeader, Kind
+
+T = TypeVar("T")
+
+
+class DamagedStoreError(Exception):
+    """A value in the store is not what the recovery manager has written there."""
+
+    def __init__(self, key: str, text: str) -> None:
+        shown = text if len(text) <= 60 else text[:60] + "..."
+        super().__init__(
+            f"the store's value under '{key}' is damaged ({shown!r}): put back a copy of the "
+            "store, or remove that key; the manager then goes on from what it finds at the "
+            "secondary"
+        )
+        self.key = key
+
+
+def read(key: str, text: str, parse: Callable[[str], T]) -> T:
+    """Return what the text under that key says. Raises DamagedStoreError."""
+    try:
+        return parse(text)
+    except (ValueError, TypeError, KeyError, IndexError):
+        raise DamagedStoreError(key, text) from None
+
+
+def under(saved: Mapping[str, str], prefix: str, parse: Callable[[str], T]) -> dict[str, T]:
+    """Return what is stored under keys that begin so, by the rest of the key."""
+    return {
+        key[len(prefix) :]: read(key, text, parse)
+        for key, text in saved.items()
+        if key.startswith(prefix) and text
+    }
+
+
+def of_type(value: Any, wanted: type[T]) -> T:
+    """Return a value out of JSON if it is of just that type. Raises TypeError."""
+    if type(value) is not wanted:
+        raise TypeError(f"{value!r} is no {wanted.__name__}")
+    return value
+
+
+def object_of(text: str, keys: Mapping[str, type]) -> dict[str, Any]:
+    """Return a JSON object that has just these keys, each with a value of that type."""
+    found = of_type(json.loads(text), dict)
+    if found.keys() != keys.keys():
+        raise ValueError("other keys")
+    for key, wanted in keys.items():
+        of_type(found[key], wanted)
+    return found
+
+
+# ---- the read counter (R5)
+def attempts_from_text(text: str) -> int:
+    attempts = int(text)
+    if attempts < 0:
+        raise ValueError("no count")
+    return attempts
+
+
+# ---- headers
+_HEADER_TYPES = tuple(
+    {"Kind": int, "int": int, "str": str, "bool": bool}[str(field.type)]
+    for field in fields(BackupHeader)
+)
+_KIND_PLACE = [field.name for field in fields(BackupHeader)].index("kind")
 
 
 def header_text(header: BackupHeader) -> str:
@@ -18,12 +87,15 @@ def header_text(header: BackupHeader) -> str:
 
 
 def header_from_text(text: str) -> BackupHeader:
-    values = json.loads(text)
-    values[2] = Kind(values[2])
+    values = of_type(json.loads(text), list)
+    for value, wanted in zip(values, _HEADER_TYPES, strict=True):
+        of_type(value, wanted)
+    values[_KIND_PLACE] = Kind(values[_KIND_PLACE])
     return BackupHeader(*values)
 
 
-@dataclass(slots=True)
+# ---- the last restore
+@dataclass(frozen=True, slots=True)
 class LastRestore:
     """The last successful restore, on both clocks; which file it was, and when that was finished
     and begun.

@@ -5,6 +5,9 @@ Silence is one instant: that at which the last machine needed will have been sil
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from dr_sim.recovery.commands import PageReason
 from dr_sim.recovery.config import FailoverConfig
 
 
@@ -13,16 +16,16 @@ class Silence:
     the operator has said no.
     """
 
-    __slots__ = ("config", "declined", "silent")
+    __slots__ = ("_config", "declined", "silent")
 
-    def __init__(self, config: FailoverConfig) -> None:
-        self.config = config
+    def __init__(self, config: FailoverConfig, declined: Iterable[str] = ()) -> None:
+        self._config = config
         self.silent: dict[str, int] = {}
-        self.declined: set[str] = set()
+        self.declined: set[str] = set(declined)
 
     def lost(self, machine: str, last_seen_mono_us: int) -> bool:
         """Is it one of the primary's?"""
-        if machine not in self.config.machines:
+        if machine not in self._config.machines:
             return False
         self.silent[machine] = last_seen_mono_us
         return True
@@ -34,7 +37,7 @@ class Silence:
         self.declined.discard(machine)
         return True
 
-    def observed(self, silent: dict[str, int]) -> None:
+    def observed(self, silent: Mapping[str, int]) -> None:
         """After a restart: those that are silent now."""
         for machine, last_seen_mono_us in silent.items():
             self.lost(machine, last_seen_mono_us)
@@ -52,13 +55,13 @@ class Silence:
         """The instant from which enough machines have been silent for long enough; None if too few
         are silent.
         """
-        needed = self.config.machines_silent or len(self.config.machines)
+        needed = self._config.machines_silent or len(self._config.machines)
         seen = sorted(self.silent.values())
-        return seen[needed - 1] + self.config.silent_for_us if len(seen) >= needed else None
+        return seen[needed - 1] + self._config.silent_for_us if len(seen) >= needed else None
 
     def is_long(self, mono_us: int) -> bool:
         at_us = self.at_us()
         return at_us is not None and at_us <= mono_us
 
-    def reason(self) -> str:
-        return f"no heartbeat of {', '.join(sorted(self.silent))}"
+    def reason(self) -> PageReason:
+        return PageReason(tuple(sorted(self.silent)))

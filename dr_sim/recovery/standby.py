@@ -12,90 +12,70 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dr_sim.backups.model import RestoreState
-from dr_sim.recovery import events, waiting
-from dr_sim.recovery.commands import Command, Save, SetAlarm, TakeInventory, Validate
-from dr_sim.recovery.files import CHECKING, FULL, LOG, UNKNOWN, VALID, File
+from dr_sim.machines import Command, Event, Save, SetAlarm
+from dr_sim.recovery import events, repairs, telling
+from dr_sim.recovery.commands import Validate
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, LOG, File
+from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
-ALARM = "standby"
-type_found = list[tuple[str, int, int]]
-
 
 def lost(db: DatabaseReplay, out: list[Command]) -> None:
     """The copy here is of no use: look at what is there."""
-    db.state.exists = False
-    db.replaces = True
-    waiting.rebuild(db)
-    look(db, out)
+    db.lose_copy()
+    db.look_at_copy(out)
 
 
-def look(db: DatabaseReplay, out: list[Command]) -> None:
-    """Look at what is there; nothing is restored until that is known."""
-    if not db.looking:
-        db.looking = True
-        out.append(TakeInventory())
-
-
-def looked(
-    db: DatabaseReplay, e: events.Event, state: RestoreState, found: type_found, out: list[Command]
-) -> None:
+def looked(db: DatabaseReplay, e: Event, seen: events.Seen, out: list[Command]) -> None:
     """What is observed beats what was believed of the copy and of the files."""
-    db.looking = False
-    names = {name for name, _, _ in found}
+    db.looked_at_copy()
+    names = {file.name for file in seen.files}
     for file in [file for file in db.files.values() if file.name not in names]:
         _forget(db, file, out)
-    if db.state.exists and not (state.exists and state.restoring):
-        db.state.exists = False
-        db.replaces = True
-        waiting.rebuild(db)
+    if db.state.exists and not (seen.state.exists and seen.state.restoring):
+        db.lose_copy()
     if not db.state.exists:
         begin_again(db, e, out)
-    db.advance(e.mono_us, e.utc_us, out)
+    db.advance(e, out)
 
 
-def begin_again(db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
+def begin_again(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Tell, and have it restored anew: a failover does that itself."""
     tell(db, e, out)
     look_into_logs(db, out)
     if db.drain is not None:
         return
-    if db.repair.policy:
-        db.repair.pursue(e.mono_us, e.utc_us, out)
+    if db.repair.on:
+        repairs.pursue(db, e, out)
     else:
-        db.repair.start(e.mono_us, e.utc_us, out)
+        repairs.begin(db, e, out)
 
 
-def tell(db: DatabaseReplay, e: events.Event, out: list[Command]) -> None:
+def tell(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """Raise event 19, and again at every retry."""
-    db.watch.tell_unprotected(e.mono_us, e.utc_us, out)
-    out.append(SetAlarm(db.name, ALARM, e.mono_us + db.rules.retry_us))
+    telling.tell_unprotected(db, e, out)
+    out.append(SetAlarm(db.name, Timer.STANDBY, e.mono_us + db.rules.retry_us))
 
 
-def alarm(db: DatabaseReplay, e: events.Alarm, out: list[Command]) -> None:
+def alarm(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """A retry while there is no copy."""
     if db.state.exists:
         return
     tell(db, e, out)
     if db.drain is None:
-        db.repair.retry(e.mono_us, e.utc_us, out)
-        db.advance(e.mono_us, e.utc_us, out)
+        repairs.retry(db, e, out)
+        db.advance(e, out)
 
 
 def _forget(db: DatabaseReplay, file: File, out: list[Command]) -> None:
-    """It is not here any more. Should it come again, its reads go on being counted (R5)."""
-    del db.files[file.name]
-    db.bad.pop(file.name, None)
-    db.keeping.shelf.spoil()
-    if file in db.pending:
-        db.pending.remove(file)
-    if file.attempts:
-        db.counts[file.name] = str(file.attempts)
-    if file.kind != LOG and file.header is not None:
+    """It is not here any more."""
+    db.files.forget(file)
+    if file.kind is not LOG and file.header is not None:
         out.append(Save(f"header/{db.name}/{file.name}", ""))
-    db.alerts.clear(file.name, out)
+    db.alerts.over(file.name, out)
 
 
 def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
@@ -105,13 +85,12 @@ def look_into_logs(db: DatabaseReplay, out: list[Command]) -> None:
     fulls = [
         file.header
         for file in db.files.values()
-        if file.kind == FULL and file.state == VALID and file.header is not None
+        if file.kind is FULL and file.content is Content.WHOLE and file.header is not None
     ]
     if not fulls:
         return
     since_utc_us = max(header.started_utc_us for header in fulls)
     for file in db.files.values():
-        if file.state == UNKNOWN and file.modified_utc_us >= since_utc_us:
-            file.state = CHECKING
-            file.done = False
+        if file.content is Content.UNREAD and file.modified_utc_us >= since_utc_us:
+            db.files.look_into(file)
             out.append(Validate(db.name, file.name))

@@ -12,37 +12,36 @@ from typing import TYPE_CHECKING
 
 from dr_sim.backups.chain import Fit, applies
 from dr_sim.backups.model import BackupHeader
-from dr_sim.recovery import notices
-from dr_sim.recovery.commands import Command, SetAlarm
-from dr_sim.recovery.files import CHECKING, LOG, VALID, File, kind_of
+from dr_sim.machines import Command, SetAlarm
+from dr_sim.recovery.alerts import Danger
+from dr_sim.recovery.files import LOG, File, kind_of
 from dr_sim.recovery.limits import next_multiple_us
+from dr_sim.recovery.timers import Timer
 
 if TYPE_CHECKING:
     from dr_sim.recovery.replay import DatabaseReplay
 
 
 def next_log(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | None:
-    pending = db.pending
-    while pending:
-        file = pending[0]
+    """Return the log to hand over now, if there is one; pass by those that would bring nothing."""
+    files = db.files
+    while files.pending:
+        file = files.pending[0]
         header = file.header
         assert header is not None
         fit = applies(header, db.state)
         if fit is Fit.APPLIES:
-            return (
-                if_due(db, file, mono_us, out)
-                if ready(file, mono_us)
-                else overlapping(db, mono_us, out)
-            )
+            if file.ready(mono_us):
+                return if_due(db, file, mono_us, out)
+            return overlapping(db, mono_us, out)
         if fit is not Fit.STALE and fit is not Fit.EMPTY and not strayed(db, file, fit):
             return overlapping(db, mono_us, out)
-        del pending[0]  # never read: it would bring nothing
-        file.done = True
-        if db.bad and behind(db, header):
-            forget_covered(db, header)
+        files.pass_front_by()
+        if files.bad and behind(db, header):
+            pass_covered(db, header)
         # nobody writes, and all is here: it lags no longer
-        if fit is Fit.EMPTY and "lag" in db.alerts.begun:
-            notices.no_lag(db, out)
+        if fit is Fit.EMPTY and Danger.LAG in db.alerts.begun:
+            db.lag.over(out)
     return None
 
 
@@ -62,12 +61,13 @@ def overlapping(db: DatabaseReplay, mono_us: int, out: list[Command]) -> File | 
     """A later log in the list that covers the position as well (R10: the next one after a backup
     cut off).
     """
-    for file in db.pending:
+    state = db.state
+    for file in db.files.pending:
         header = file.header
         assert header is not None
-        if ready(file, mono_us) and applies(header, db.state) is Fit.APPLIES:
+        if file.ready(mono_us) and applies(header, state) is Fit.APPLIES:
             return if_due(db, file, mono_us, out)
-        if header.first_lsn > db.state.redo_lsn and header.fork == db.state.fork:
+        if header.first_lsn > state.redo_lsn and header.fork == state.fork:
             return None
     return None
 
@@ -79,29 +79,16 @@ def if_due(db: DatabaseReplay, file: File, mono_us: int, out: list[Command]) -> 
     if db.drain is not None:
         return file
     if file.due_mono_us > mono_us:
-        out.append(SetAlarm(db.name, "delay", file.due_mono_us))
+        out.append(SetAlarm(db.name, Timer.DELAY, file.due_mono_us))
         return None
     every_us = db.rules.every_us
     if every_us and not db.job_open:
         at = next_multiple_us(mono_us, every_us)
         if at > mono_us:
-            out.append(SetAlarm(db.name, "job", at))
+            out.append(SetAlarm(db.name, Timer.JOB, at))
             return None
-        db.job_open = True
+        db.open_job()
     return file
-
-
-def rebuild(db: DatabaseReplay) -> None:
-    """After a jump (a full, an incremental, a lost position): which logs are needed is decided
-    anew.
-    """
-    db.pending = []
-    for file in db.files.values():
-        if file.kind == LOG and file.header is not None and file.state in (VALID, CHECKING):
-            file.done = applies(file.header, db.state) in (Fit.STALE, Fit.EMPTY)
-            if not file.done:
-                db.pending.append(file)
-    db.pending.sort(key=File.order)
 
 
 def reached_utc_us(db: DatabaseReplay) -> int:
@@ -110,7 +97,7 @@ def reached_utc_us(db: DatabaseReplay) -> int:
     """
     last = db.last
     assert last is not None
-    return last.started_utc_us if kind_of(last.name) == LOG else last.modified_utc_us
+    return last.started_utc_us if kind_of(last.name) is LOG else last.modified_utc_us
 
 
 def stopped(db: DatabaseReplay) -> bool:
@@ -127,17 +114,10 @@ def behind(db: DatabaseReplay, header: BackupHeader) -> bool:
     return header.fork == db.state.fork and header.last_lsn <= db.state.redo_lsn
 
 
-def forget_covered(db: DatabaseReplay, header: BackupHeader) -> None:
+def pass_covered(db: DatabaseReplay, header: BackupHeader) -> None:
     """A damaged log that was finished before one that is behind us was cut has its range behind us
     too (R10). A full or an incremental holds all up to its end. Should clocks have lied, the hole
-    shows itdb.
+    shows it.
     """
-    until = header.started_utc_us if header.kind == LOG else header.finished_utc_us
-    for file in [f for f in db.bad.values() if f.kind == LOG and f.modified_utc_us <= until]:
-        if not file.done:
-            file.done = True
-            del db.bad[file.name]
-
-
-def ready(file: File, mono_us: int) -> bool:
-    return file.state == VALID and (not file.refused or file.retry_at_mono_us <= mono_us)
+    until_utc_us = header.started_utc_us if header.kind is LOG else header.finished_utc_us
+    db.files.pass_bad_logs_by(until_utc_us)

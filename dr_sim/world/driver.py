@@ -32,7 +32,7 @@ from dr_sim.machines import (
     SaveAll,
     SetAlarm,
 )
-from dr_sim.record.journal import pairs_text
+from dr_sim.record.encoding import pairs_text
 from dr_sim.stores import Store, StoreError
 from dr_sim.world.agenda import Agenda, Class, Entry
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
+from dr_sim.recovery.config import (
+    DatabaseConfig,
+    FailoverConfig,
+    ManagerConfig,
+    Mode,
+    OnHole,
+    ReplayConfig,
+)
 from dr_sim.scenario.model import Scenario
 from dr_sim.scenario.schedule import longest_gap_us
 from dr_sim.world.folder import folders_of
@@ -29,14 +36,14 @@ def manager_config(scenario: Scenario) -> ManagerConfig:
         retry_us=r.retry_us,
         window_us=r.window_us,
         critical_after_us=r.critical_after_us,
-        on_hole=r.on_hole,
-        otherwise=r.otherwise,
+        on_hole=OnHole(r.on_hole),
+        otherwise=OnHole(r.otherwise),
         delay_us=r.delay_us,
         every_us=r.every_us,
         reverify_us=r.reverify_us,
     )
     failover = FailoverConfig(
-        mode=f.mode,
+        mode=Mode(f.mode),
         silent_for_us=f.silent_for_us,
         machines_silent=f.machines_silent,
         machines=scenario.machines,

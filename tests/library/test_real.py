@@ -16,7 +16,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Outcome
-from dr_sim.recovery.alerts import FELL_SHORT, NOT_FENCED
+from dr_sim.recovery.alerts import AlertId
 from dr_sim.runs.run import Result, run
 from dr_sim.world.agenda import Class
 from dr_sim.world.world import World
@@ -223,8 +223,8 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
     assert [r.values["commits"] for r in rows(result, "truth.promoted")] == [silent["held"]]
     assert result.verdict.exit_code == 5 and result.summary["violations"] == []
     assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [
-        FELL_SHORT,
-        NOT_FENCED,
+        AlertId.FELL_SHORT,
+        AlertId.NOT_FENCED,
     ]
     (short, _) = texts(result)
     assert (

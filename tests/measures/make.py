@@ -11,8 +11,9 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.faults import BY_NAME
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
-from dr_sim.recovery.commands import EnterPhase, RaiseAlert
+from dr_sim.recovery.commands import EnterPhase, Level, RaiseAlert
 from dr_sim.recovery.events import Validated
+from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.runs.legs import first_leg
 from dr_sim.scenario import model
 
@@ -120,7 +121,7 @@ def survivable(
 
 
 def phase(journal: Journal, time_us: int, name: str) -> None:
-    journal.record(EnterPhase(name), time_us, -1)
+    journal.record(EnterPhase(FailoverPhase(name)), time_us, -1)
 
 
 def alert(
@@ -132,7 +133,7 @@ def alert(
     name: str = "",
 ) -> None:
     journal.record(
-        RaiseAlert("DR Log Replay", database, event_id, "error", 10, name, text), time_us, 0
+        RaiseAlert("DR Log Replay", database, event_id, Level.ERROR, 10, name, text), time_us, 0
     )
 
 

@@ -17,7 +17,7 @@ from dr_sim.measures.life import UNEXPLAINED
 from dr_sim.measures.outcome import failovers
 from dr_sim.record.journal import Journal
 from dr_sim.recovery.commands import Recopy
-from dr_sim.recovery.events import ValidationFailed
+from dr_sim.recovery.events import ValidationFailed, ValidationOutcome
 from dr_sim.world.world import World
 from tests.measures.make import MIN, S, a_log, a_scenario, alert, survivable
 from tests.world.build import ONE, ran
@@ -132,7 +132,9 @@ def test_a_damaged_copy_is_validated_recopied_and_sent_again() -> None:
     state(journal, 2, 10 * MIN + 3 * S, "landed")
     journal.note("truth.landed", 10 * MIN + 3 * S, 0, 2, 2, 1, 300, 600, 0, "file2")
     journal.record(
-        ValidationFailed(0, 0, 1, "crm", "file2", "hash_mismatch", 60001, ""), 10 * MIN + 4 * S, 0
+        ValidationFailed(0, 0, 1, "crm", "file2", ValidationOutcome.HASH_MISMATCH, 60001, ""),
+        10 * MIN + 4 * S,
+        0,
     )
     journal.record(Recopy("crm", "file2"), 10 * MIN + 9 * S, 0)
     state(journal, 2, 10 * MIN + 10 * S, "sending")

@@ -8,18 +8,25 @@ alarm to alarm.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.backups.names import backup_name
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.config import DatabaseConfig, FailoverConfig, ManagerConfig, ReplayConfig
+from dr_sim.recovery.config import (
+    DatabaseConfig,
+    FailoverConfig,
+    ManagerConfig,
+    Mode,
+    OnHole,
+    ReplayConfig,
+)
+from dr_sim.recovery.events import FoundFile, NotFenced, NotSent, ValidationOutcome
 from dr_sim.recovery.manager import RecoveryManager
-from dr_sim.recovery.saved import header_text
+from dr_sim.recovery.refusals import Refused
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -56,9 +63,9 @@ def config(
             )
             for name in databases
         ),
-        ReplayConfig(on_hole=on_hole, otherwise=otherwise, **rules),
+        ReplayConfig(on_hole=OnHole(on_hole), otherwise=OnHole(otherwise), **rules),
         FailoverConfig(
-            mode,
+            Mode(mode),
             30 * SECOND,
             machines_silent,
             machines,
@@ -307,15 +314,13 @@ class FakeWorld:
                 self.recopy(name)
             case c.ListShare(_):
                 whole = {
-                    b.name: header_text(b.header)
+                    b.name: b.header
                     for b in self.backups.values()
                     if b.at_primary and not b.cut_off
                 }
-                self.answer(
-                    e.ShareListed, DB, self.reachable, json.dumps(whole if self.reachable else {})
-                )
+                self.answer(e.ShareListed, DB, self.reachable, whole if self.reachable else {})
             case c.Fetch(_, names):
-                for name in json.loads(names):
+                for name in names:
                     self.recopy(name)
             case c.Delete(_, name):
                 self.share.pop(name, None)
@@ -331,9 +336,9 @@ class FakeWorld:
                 self.ask_primary(fork, lsn)
             case c.TakeBackup(_, kind):
                 if not self.reachable:
-                    self.answer(e.BackupFailed, DB, kind, "unreachable")
+                    self.answer(e.BackupFailed, DB, kind, Refused("unreachable"))
                 elif self.backups_refused and kind != Kind.LOG:
-                    self.answer(e.BackupFailed, DB, kind, self.backups_refused)
+                    self.answer(e.BackupFailed, DB, kind, Refused(self.backups_refused))
                 else:
                     self.answer(e.BackupTaken, DB, kind, self.backup(Kind(kind)))
             case c.AskShare(_):
@@ -342,12 +347,12 @@ class FakeWorld:
                     for name in sorted(self.on_way)
                     if self.reachable
                 }
-                self.answer(e.ShareAnswered, DB, self.reachable, json.dumps(finished))
+                self.answer(e.ShareAnswered, DB, self.reachable, finished)
             case c.TakeTail(_):
                 if not self.reachable:
-                    self.answer(e.TailFailed, DB, "unreachable")
+                    self.answer(e.TailFailed, DB, Refused("unreachable"))
                 elif self.host_lost:
-                    self.answer(e.TailFailed, DB, "host lost: the log cannot be read")
+                    self.answer(e.TailFailed, DB, Refused("host lost: the log cannot be read"))
                 elif self.fenced and self.log_start == self.written:
                     self.answer(e.TailTaken, DB, "")
                 else:
@@ -358,7 +363,9 @@ class FakeWorld:
                 if self.reachable and not self.fenced:
                     self.fenced = True
                     self.written += 100  # written since the last log: what the tail holds
-                self.answer(*((e.Fenced,) if self.reachable else (e.FenceFailed, "unreachable")))
+                self.answer(
+                    *((e.Fenced,) if self.reachable else (e.FenceFailed, NotFenced.UNREACHABLE))
+                )
             case c.Disconnect(_):
                 self.read_by = 0
                 if self.come_back:
@@ -385,32 +392,41 @@ class FakeWorld:
             self.fail(f"{key} goes from {self.store.get(key, '0')} to {value}")
 
     def inventory(self) -> None:
-        state = {
-            "fork": 1,
-            "redo_lsn": self.redo,
-            "differential_base_lsn": self.base,
-            "restoring": not self.promoted,
-            "exists": self.exists,
-        }
-        files = [[name, here.backup.modified_utc_us, 1000] for name, here in self.share.items()]
-        self.answer(
-            e.Inventory, json.dumps({DB: state}), json.dumps({DB: files}), json.dumps(self.silent)
+        state = RestoreState(1, self.redo, self.base, not self.promoted, self.exists)
+        files = tuple(
+            FoundFile(name, here.backup.modified_utc_us, 1000) for name, here in self.share.items()
         )
+        self.answer(e.Inventory, {DB: state}, {DB: files}, dict(self.silent))
 
     def validate(self, name: str) -> None:
         here = self.share.get(name)
         self.look_at(name)
         if here is None:
             self.answer(
-                e.ValidationFailed, DB, name, "missing", 60005, "The file is not in the share."
+                e.ValidationFailed,
+                DB,
+                name,
+                ValidationOutcome.MISSING,
+                60005,
+                "The file is not in the share.",
             )
         elif here.backup.cut_off:
             self.answer(
-                e.ValidationFailed, DB, name, "no_manifest", 60003, "The backup was cut off."
+                e.ValidationFailed,
+                DB,
+                name,
+                ValidationOutcome.NO_MANIFEST,
+                60003,
+                "The backup was cut off.",
             )
         elif here.damaged:
             self.answer(
-                e.ValidationFailed, DB, name, "hash_mismatch", 60001, "The hash does not agree."
+                e.ValidationFailed,
+                DB,
+                name,
+                ValidationOutcome.HASH_MISMATCH,
+                60001,
+                "The hash does not agree.",
             )
         else:
             self.answer(e.Validated, DB, name, here.backup.header)
@@ -426,9 +442,9 @@ class FakeWorld:
 
     def recopy(self, name: str) -> None:
         if not self.reachable:
-            self.answer(e.RecopyFailed, DB, name, "unreachable")
+            self.answer(e.RecopyFailed, DB, name, NotSent.UNREACHABLE)
         elif not self.backups[name].at_primary:
-            self.answer(e.RecopyFailed, DB, name, "missing")
+            self.answer(e.RecopyFailed, DB, name, NotSent.MISSING)
         elif name not in self.on_way:
             self.on_way.append(name)
 

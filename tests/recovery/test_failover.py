@@ -12,13 +12,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dr_sim.backups.model import Kind
+from dr_sim.machines import IllegalTransitionError
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery import way_over
 from dr_sim.recovery.alerts import AlertBook
-from dr_sim.recovery.failover import MOVES, Failover, IllegalMoveError, State
+from dr_sim.recovery.events import NotFenced
+from dr_sim.recovery.failover import KEY, Failover, StoredFailover
+from dr_sim.recovery.failover_table import FAILOVER, FailoverEvent, FailoverPhase
+from dr_sim.recovery.refusals import OrderRefused, Refused, WhyNoFailover
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]
+
+
+TO_RECOVERING = (
+    FailoverEvent.BEGUN,
+    FailoverEvent.FENCE_ANSWERED,
+    FailoverEvent.EMPTIED,
+    FailoverEvent.TAILS_ARE_IN,
+)
 
 
 def phases(world: FakeWorld) -> list[str]:
@@ -132,7 +145,7 @@ def test_an_order_is_refused_where_nothing_was_restored_yet(planned: bool) -> No
     world = nothing_restored()
     order(world, "anna", planned)
     assert phases(world) == []
-    assert [command.reason for command in world.done if isinstance(command, c.RefuseOrder)] == [
+    assert [x.reason.words for x in world.done if isinstance(x, c.RefuseOrder)] == [
         "no database has been restored here yet"
     ]
 
@@ -222,7 +235,7 @@ def test_a_planned_failover_is_refused_while_the_chain_is_broken() -> None:
     world.land_all()
     order(world, "anna", planned=True)
     refused = [command for command in world.done if isinstance(command, c.RefuseOrder)]
-    assert [r.reason for r in refused] == [
+    assert [r.reason.words for r in refused] == [
         f"the chain of database [{DB}] is broken: data would be lost"
     ]
     assert phases(world) == []
@@ -257,7 +270,7 @@ def test_an_unauthorised_order_is_refused_and_recorded() -> None:
     world = shipped(begun(FakeWorld(config())))
     order(world, "mallory")
     world.settle()
-    assert world.done[-1] == c.RefuseOrder("mallory", "not authorised")
+    assert world.done[-1] == c.RefuseOrder("mallory", OrderRefused(WhyNoFailover.NOT_AUTHORISED))
     assert phases(world) == []
 
 
@@ -500,12 +513,12 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
     assert manager is not None
     failover = manager.failover
     out: list[c.Command] = []
-    for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
-        failover.move(state, out)
+    for event in TO_RECOVERING:
+        failover.move(event, out)
     failover.online.unanswered = {DB, "erp"}
     out.clear()
-    failover.recover_failed(
-        e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out
+    way_over.recover_failed(
+        failover, e.RecoverFailed(0, 0, 1, "erp", 3117, "no files are ready to rollforward"), out
     )
     assert next(x for x in out if isinstance(x, c.RaiseAlert)).text == (
         "Database [erp] could not be recovered at the secondary. The SQL error provided "
@@ -513,8 +526,8 @@ def test_a_database_that_cannot_be_recovered_is_told_and_tried_again() -> None:
     )
     assert c.SetAlarm("", "recover", 5 * MINUTE) in out
     assert out[-1] == c.TakeInventory()
-    failover.recovered(e.Recovered(0, 0, 1, DB, 2, 300), out)
-    assert failover.state is State.REDIRECTING
+    way_over.recovered(failover, e.Recovered(0, 0, 1, DB, 2, 300), out)
+    assert failover.phase is FailoverPhase.REDIRECTING
     out.clear()
     failover.alarm(e.Alarm(5 * MINUTE, 0, 1, "", "recover"), out)
     assert out == [c.Recover("erp")]
@@ -525,8 +538,8 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
     manager = world.manager
     assert manager is not None
     out: list[c.Command] = []
-    for state in (State.FENCING, State.DRAINING, State.TAIL, State.RECOVERING):
-        manager.failover.move(state, out)
+    for event in TO_RECOVERING:
+        manager.failover.move(event, out)
     manager.failover.online.unanswered = {DB}
     manager.failover.online.ordered_before = {DB}
     world.promoted = True  # at the engine; its answer went to an incarnation that is no more
@@ -540,17 +553,20 @@ def test_a_database_recovered_by_an_order_from_before_a_restart_is_found_online(
     assert world.recovers == 0
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_a_move_that_is_not_in_the_table_raises_and_changes_nothing(state: State) -> None:
-    failover = Failover(config().failover, {}, 5 * MINUTE, "", AlertBook("", 30 * MINUTE, ""))
-    failover.state = state
-    for target in State:
+@pytest.mark.parametrize("phase", list(FailoverPhase))
+def test_an_event_that_is_not_in_the_table_raises_and_changes_nothing(
+    phase: FailoverPhase,
+) -> None:
+    saved = {KEY: StoredFailover(phase).text()}
+    failover = Failover(config().failover, {}, 5 * MINUTE, saved, AlertBook("", 30 * MINUTE, {}))
+    illegal = set(FailoverEvent) - set(FAILOVER.moves(phase))
+    assert illegal
+    for event in illegal:
         out: list[c.Command] = []
-        if target not in MOVES[state]:
-            with pytest.raises(IllegalMoveError):
-                failover.move(target, out)
-            assert failover.state is state
-            assert out == []
+        with pytest.raises(IllegalTransitionError):
+            failover.move(event, out)
+        assert failover.phase is phase
+        assert out == []
 
 
 @pytest.mark.parametrize("planned", [False, True])
@@ -610,7 +626,7 @@ def being_fenced(planned: bool | None = None) -> FakeWorld:
 def fence_says(world: FakeWorld, reason: str) -> None:
     """'' it has been fenced, else why not."""
     who = (world.mono_us, world.utc_us, world.incarnation)
-    world.tell(e.FenceFailed(*who, reason) if reason else e.Fenced(*who))
+    world.tell(e.FenceFailed(*who, NotFenced(reason)) if reason else e.Fenced(*who))
     world.settle()
 
 
@@ -699,11 +715,11 @@ def test_a_failover_is_called_off_in_the_drain_if_the_old_primary_was_never_reac
     world.fence_hangs = True
     world.wait(30 * SECOND)
     world.answers.clear()
-    world.tell(e.FenceFailed(world.mono_us, world.utc_us, world.incarnation, "unreachable"))
+    world.tell(e.FenceFailed(world.mono_us, world.utc_us, world.incarnation, NotFenced.UNREACHABLE))
     drain = world.manager.databases[DB].drain
     assert phases(world)[-1] == "draining" and drain is not None
     world.answers.clear()
-    world.tell(e.ShareAnswered(world.mono_us, world.utc_us, world.incarnation, DB, False, "{}"))
+    world.tell(e.ShareAnswered(world.mono_us, world.utc_us, world.incarnation, DB, False, {}))
     assert [file.name for file in drain.given_up] == [torn]
     heard(world)
     assert phases(world)[-2:] == ["abandoned", "watching"]
@@ -850,7 +866,7 @@ def test_a_last_backup_that_cannot_be_taken_is_waited_for_and_taken_later() -> N
     world.answers.clear()
     world.tell(
         e.BackupFailed(
-            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"
+            world.mono_us, world.utc_us, world.incarnation, DB, Kind.INCREMENTAL, Refused("overrun")
         )
     )
     assert phases(world)[-1] == "tail"
@@ -883,7 +899,7 @@ def test_a_last_backup_is_asked_for_again_when_the_one_that_was_running_lands() 
     (last,) = world.on_way
     world.tell(
         e.BackupFailed(
-            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), "overrun"
+            world.mono_us, world.utc_us, world.incarnation, DB, Kind.INCREMENTAL, Refused("overrun")
         )
     )
     assert asked_for(world) == [Kind.INCREMENTAL]
@@ -956,7 +972,7 @@ def test_a_last_backup_is_of_the_same_kind_once_a_refusal_has_passed(
     world.backups_refused = reason
     world.tell(
         e.BackupFailed(
-            world.mono_us, world.utc_us, world.incarnation, DB, int(Kind.INCREMENTAL), reason
+            world.mono_us, world.utc_us, world.incarnation, DB, Kind.INCREMENTAL, Refused(reason)
         )
     )
     world.settle()
@@ -978,7 +994,11 @@ def test_a_planned_failover_takes_an_incremental_where_no_tail_can_be_taken() ->
     world.on_way.clear()
     world.tell(
         e.TailFailed(
-            world.mono_us, world.utc_us, world.incarnation, DB, "4208 The statement BACKUP LOG"
+            world.mono_us,
+            world.utc_us,
+            world.incarnation,
+            DB,
+            Refused("4208 The statement BACKUP LOG"),
         )
     )
     world.settle()
@@ -1000,6 +1020,12 @@ def test_a_planned_failover_that_meets_a_hole_goes_on_when_the_primary_dies_in_i
     dies(world)
     world.wait(3 * world.config.failover.drain_limit_us)
     assert phases(world)[-1] == "serving" and world.redo < world.written
+
+
+def after(phase: str) -> set[str]:
+    """The phases that may come next."""
+    at = FailoverPhase(phase)
+    return {FAILOVER.after(at, event).value for event in FAILOVER.moves(at)}
 
 
 class Orders(RuleBasedStateMachine):
@@ -1091,10 +1117,10 @@ class Orders(RuleBasedStateMachine):
         self.countdown = -1
         at = "watching"
         for phase in phases(self.world):
-            legal = {state.value for state in MOVES[State(at)]} | {at}
+            legal = after(at) | {at}
             if at == "abandoned":
                 # the announcement between them fell to a crash
-                legal |= {state.value for state in MOVES[State.WATCHING]}
+                legal |= after("watching")
             assert phase in legal, f"{at} -> {phase}"
             at = phase
         assert self.world.recovers <= 1

@@ -8,7 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery.alerts import ERRORS, LEFT_BEHIND, WAITING
+from dr_sim.recovery.alerts import AlertId
 from tests.recovery.fake_world import MINUTE, FakeWorld, begun, config
 from tests.recovery.test_failover import WAY, dies, events_of, order, phases, shipped
 
@@ -66,14 +66,17 @@ def test_a_restore_that_hangs_is_ended_and_tried_once_more(
     assert abs(took - minutes) <= 5, "it is looked at every retry"
     assert world.redo == redo
     left = redo < 500
-    assert (LEFT_BEHIND in events_of(world), ERRORS in events_of(world)) == (left, left)
+    assert (AlertId.LEFT_BEHIND in events_of(world), AlertId.ERRORS in events_of(world)) == (
+        left,
+        left,
+    )
 
 
 def test_it_is_told_at_every_retry_while_it_goes_on() -> None:
     world = hanging(1)
     dies(world)
     waited_until_serving(world, 10 * HOUR)
-    told = [at for at, alert in world.alerts if alert.event_id == WAITING]
+    told = [at for at, alert in world.alerts if alert.event_id == AlertId.WAITING]
     assert len(told) == pytest.approx(225 // 5, abs=2)
     assert {b - a for a, b in itertools.pairwise(told)} == {5 * MINUTE}
     assert world.alerts[-1][1].level == "critical"
@@ -85,7 +88,7 @@ def test_one_that_waits_for_a_worker_is_not_ended_and_is_told() -> None:
     dies(world)
     waited_until_serving(world, 10 * HOUR)
     assert phases(world)[-1] == "draining" and ended(world)
-    assert world.redo == 300 and WAITING in events_of(world)
+    assert world.redo == 300 and AlertId.WAITING in events_of(world)
     world.no_worker = False
     world.hung_since_us = world.mono_us  # it gets one now
     assert abs(waited_until_serving(world, 10 * HOUR) - 240) <= 5
@@ -99,7 +102,7 @@ def test_the_restore_of_a_full_is_never_ended() -> None:
     dies(world)
     waited_until_serving(world, 12 * HOUR)
     assert phases(world)[-1] == "draining" and ended(world)
-    assert WAITING in events_of(world)
+    assert AlertId.WAITING in events_of(world)
 
 
 def test_a_planned_failover_ends_no_restore() -> None:

@@ -11,6 +11,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.events import PrimaryTrouble
 from dr_sim.recovery.files import FULL, INCREMENTAL, kind_of
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
@@ -863,7 +864,15 @@ def test_what_the_primary_tells_is_told_until_a_backup_begun_later_is_here(
 
     def tells() -> None:
         world.tell(
-            e.PrimaryError(world.mono_us, world.utc_us, 0, DB, what, 3202, "Write on disk failed.")
+            e.PrimaryError(
+                world.mono_us,
+                world.utc_us,
+                0,
+                DB,
+                PrimaryTrouble(what),
+                3202,
+                "Write on disk failed.",
+            )
         )
 
     tells()

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from dr_sim.backups.chain import Fit
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
-from dr_sim.recovery import notices, replay, waiting
+from dr_sim.recovery import replay, telling, waiting
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.recovery.files import File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, BrokenError, FakeWorld, config
@@ -234,7 +234,7 @@ def test_finds_a_replay_that_skips_the_gap_check(monkeypatch: pytest.MonkeyPatch
 
 
 def test_finds_a_replay_that_forgets_the_counter(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = replay.DatabaseReplay._hand_over
+    real = replay.DatabaseReplay.hand_over
 
     def forgetful(
         self: replay.DatabaseReplay, file: File, replace: bool, out: list[c.Command]
@@ -242,7 +242,7 @@ def test_finds_a_replay_that_forgets_the_counter(monkeypatch: pytest.MonkeyPatch
         real(self, file, replace, out)
         del out[-3]
 
-    monkeypatch.setattr(replay.DatabaseReplay, "_hand_over", forgetful)
+    monkeypatch.setattr(replay.DatabaseReplay, "hand_over", forgetful)
     assert "counter" in found()
 
 
@@ -251,7 +251,7 @@ def test_finds_a_counter_that_starts_again_after_a_restart(monkeypatch: pytest.M
 
     def forgetful(self: replay.DatabaseReplay, *args: Any) -> None:
         real(self, *args)
-        self.counts = {}
+        self.files._stored_attempts = {}
 
     monkeypatch.setattr(replay.DatabaseReplay, "__init__", forgetful)
     assert "attempts/" in found()
@@ -271,7 +271,7 @@ def test_finds_a_replay_that_skips_the_hash(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_finds_a_manager_that_takes_every_success_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "watch_end", lambda *args: None)
+    monkeypatch.setattr(telling, "watch_end", lambda *args: None)
     assert "up to its middle, and nobody was told" in found(HalfDone)
 
 

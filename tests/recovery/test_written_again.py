@@ -8,10 +8,11 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import commands as c
+from dr_sim.recovery import draining
 from dr_sim.recovery import events as e
-from dr_sim.recovery.alerts import NOT_FENCED, NOT_RECOVERED
+from dr_sim.recovery.alerts import AlertId
 from dr_sim.recovery.drain import Drain
-from dr_sim.recovery.files import LOG, File
+from dr_sim.recovery.files import LOG, Failure, File
 from tests.recovery.fake_world import DB, MINUTE, SECOND, FakeWorld, Here, begun, config
 
 WAY = ["fencing", "draining", "tail", "recovering", "redirecting", "serving"]
@@ -89,8 +90,8 @@ def test_readers_who_come_between_the_last_restore_and_the_promotion_are_disconn
     assert (phases(world) == WAY) is (not again)
     world.wait(20 * MINUTE)
     assert phases(world) == WAY and world.recovers == 1
-    assert [a.event_id for _, a in world.alerts if a.event_id != NOT_FENCED] == [
-        NOT_RECOVERED
+    assert [a.event_id for _, a in world.alerts if a.event_id != AlertId.NOT_FENCED] == [
+        AlertId.NOT_RECOVERED
     ] * again
 
 
@@ -101,11 +102,12 @@ def test_a_failover_that_is_called_off_admits_whom_it_has_kept_out(disconnected:
     assert manager is not None
     db = manager.databases[DB]
     file = File("crm_2026_09_01_00_05_00_log_000", LOG, 0, 0, 0)
-    file.error_number = 3101 if disconnected else 3183
+    file.failure = Failure(None, 3101 if disconnected else 3183, "")
     out: list[c.Command] = []
     db.drain = Drain(db, False)
-    db.drain.refused(file, SECOND, out)
-    db.stop_draining(SECOND, SECOND, out)
+    at = e.Event(SECOND, SECOND, 0)
+    draining.refused(db, db.drain, file, at, out)
+    db.stop_draining(at, out)
     assert [each for each in out if isinstance(each, (c.Disconnect, c.AdmitReaders))] == (
         [c.Disconnect(DB), c.AdmitReaders(DB)] if disconnected else []
     )

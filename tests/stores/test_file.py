@@ -4,7 +4,6 @@ that cannot be used.
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.backups.model import BackupHeader, Kind, RestoreState
 from dr_sim.recovery import commands, events
 from dr_sim.stores import FileStore, StoreError
 from dr_sim.stores.file import file_name
@@ -120,16 +119,10 @@ class Hands:
     """An engine that stands before a log that has landed, and that dies when it is handed over."""
 
     def __init__(self, life: int, log: str, header: BackupHeader) -> None:
-        crm = {
-            "fork": 1,
-            "redo_lsn": 100,
-            "differential_base_lsn": 1,
-            "restoring": True,
-            "exists": True,
-        }
-        there = json.dumps({"crm": [[log, 0, 100]]})
+        crm = RestoreState(fork=1, redo_lsn=100, differential_base_lsn=1)
+        there = {"crm": (events.FoundFile(log, 0, 100),)}
         self.events: list[events.Event] = [
-            events.Inventory(0, 0, life, json.dumps({"crm": crm}), there, "{}"),
+            events.Inventory(0, 0, life, {"crm": crm}, there, {}),
             events.Validated(0, 0, life, "crm", log, header),
         ]
         self.commands: list[commands.Command] = []

@@ -65,7 +65,7 @@ def state_of(world: World) -> dict[str, Any]:
         "store": world.driver.store.load(),
         "alarms": sorted(world.driver.alarms),
         "manager": manager and picture(manager.databases),
-        "failover": manager and (manager.failover.state, manager.ready),
+        "failover": manager and (manager.failover.phase, manager.ready),
         "witness": picture(context.witness._databases),
         "engines": picture((context.primary_engine.databases, context.secondary_engine.databases)),  # type: ignore[attr-defined]
         "primary": picture(world.primary.databases),

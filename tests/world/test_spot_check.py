@@ -12,11 +12,11 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.recovery import absorb as absorbing
-from dr_sim.recovery import manager
+from dr_sim.recovery import replay as replaying
+from dr_sim.recovery import retries
 from dr_sim.recovery.commands import Command, RenameWorkingCopy, Restore, Save, SetAlarm
 from dr_sim.recovery.events import Restored
 from dr_sim.recovery.replay import DatabaseReplay
-from dr_sim.recovery.watch import Watch
 from dr_sim.runs import run as runs
 from dr_sim.world import express, quiet_rows
 from dr_sim.world.world import World
@@ -43,7 +43,7 @@ def hand_over(
     patch: Patch, change: Callable[[DatabaseReplay, list[Command]], list[Command]]
 ) -> None:
     """The commands of a hand-over are others."""
-    usual = DatabaseReplay._hand_over
+    usual = DatabaseReplay.hand_over
 
     def changed(
         self: DatabaseReplay, file: Any, replaces: bool, out: list[Command], *more: Any
@@ -52,7 +52,7 @@ def hand_over(
         usual(self, file, replaces, commands, *more)
         out.extend(change(self, commands))
 
-    patch.setattr(DatabaseReplay, "_hand_over", changed)
+    patch.setattr(DatabaseReplay, "hand_over", changed)
 
 
 def no_save(patch: Patch) -> None:
@@ -80,8 +80,8 @@ def attempts_stay(patch: Patch) -> None:
     """The counter is saved and never goes up."""
 
     def as_before(db: DatabaseReplay, commands: list[Command]) -> list[Command]:
-        assert db.restoring is not None
-        db.restoring.attempts = 0
+        assert db.files.in_hand is not None
+        db.files.in_hand.attempts = 0
         save, rename, *rest = commands
         assert isinstance(save, Save) and isinstance(rename, RenameWorkingCopy)
         return [replace(save, value="0"), replace(rename, attempts=0), *rest]
@@ -91,30 +91,30 @@ def attempts_stay(patch: Patch) -> None:
 
 def another_clock(patch: Patch) -> None:
     """The last restore is saved before it is brought up to date."""
-    usual = DatabaseReplay.restored
+    usual = replaying.ON_EVENT[Restored]
 
-    def stale(self: DatabaseReplay, e: Any, out: list[Command]) -> None:
-        assert self.last is not None
-        text = self.last.text()
-        usual(self, e, out)
+    def stale(db: DatabaseReplay, e: Any, out: list[Command]) -> None:
+        assert db.last is not None
+        text = db.last.text()
+        usual(db, e, out)
         out[:] = [
-            replace(c, value=text) if isinstance(c, Save) and c.key == self._clock_key else c
+            replace(c, value=text) if isinstance(c, Save) and c.key == db.clock_key else c
             for c in out
         ]
 
-    patch.setitem(manager._OF_DATABASE, Restored, stale)
+    patch.setitem(replaying.ON_EVENT, Restored, stale)
 
 
 def alarm_not_set(patch: Patch) -> None:
     """The alarm 'window' goes off once and is not set again: silence is never told of."""
-    usual = Watch.window
+    usual = retries.window
 
-    def quietly(self: Watch, mono_us: int, utc_us: int, out: list[Command]) -> None:
+    def quietly(db: DatabaseReplay, e: Any, out: list[Command]) -> None:
         commands: list[Command] = []
-        usual(self, mono_us, utc_us, commands)
+        usual(db, e, commands)
         out += [c for c in commands if not isinstance(c, SetAlarm)]
 
-    patch.setattr(Watch, "window", quietly)
+    patch.setitem(replaying._ON_ALARM, "window", quietly)
 
 
 WITNESSED = [no_save, save_after_restore, attempts_stay]
@@ -176,8 +176,8 @@ def test_a_bug_of_some_logs_is_found_in_the_rows(text: str, monkeypatch: Patch) 
     """
 
     def every_third(db: DatabaseReplay, commands: list[Command]) -> list[Command]:
-        assert db.restoring is not None and db.restoring.header is not None
-        if db.restoring.header.started_utc_us % (15 * MINUTE):
+        assert db.files.in_hand is not None and db.files.in_hand.header is not None
+        if db.files.in_hand.header.started_utc_us % (15 * MINUTE):
             return commands
         return [c for c in commands if not isinstance(c, Save)]
 

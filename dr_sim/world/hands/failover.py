@@ -8,6 +8,8 @@ from typing import Any
 from dr_sim.machines import Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.events import NotFenced
+from dr_sim.recovery.failover_table import FailoverPhase
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.promotion import Promotion
@@ -40,14 +42,14 @@ class FailoverHands:
         script.
         """
         self._promotion.reach.phase(command.phase)
-        if command.phase in ("draining", "abandoned"):
-            self._secondary.by_hand(command.phase == "draining")
+        if command.phase in (FailoverPhase.DRAINING, FailoverPhase.ABANDONED):
+            self._secondary.by_hand(command.phase is FailoverPhase.DRAINING)
 
     def _fence(self, command: c.Fence) -> None:
         delay_us, reason = self._promotion.fence(command.planned)
         life = self._driver.incarnation
         if reason:
-            self._driver.answer_after(delay_us, life, e.FenceFailed, reason)
+            self._driver.answer_after(delay_us, life, e.FenceFailed, NotFenced(reason))
         else:
             self._driver.answer_after(delay_us, life, e.Fenced)
 

@@ -4,15 +4,14 @@ to get there, and its answer the other half.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from dr_sim.backups.model import Kind
 from dr_sim.machines import Event, Machine
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
-from dr_sim.recovery.saved import header_text
+from dr_sim.recovery.events import NotSent, PrimaryTrouble
+from dr_sim.recovery.refusals import Refused
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -20,7 +19,7 @@ from dr_sim.world.driver import Driver
 from dr_sim.world.reach import Reach
 from dr_sim.world.remote import Remote
 
-_CUT_OFF = "cut off"
+_CUT_OFF = Refused("cut off")
 
 
 class OtherSideHands:
@@ -73,7 +72,7 @@ class OtherSideHands:
             file = self._context.by_name[self._index[database]].get(name)
             reason = self._remote.recopy(file)
             if reason:
-                driver.answer_after(back_us, life, e.RecopyFailed, database, name, reason)
+                driver.answer_after(back_us, life, e.RecopyFailed, database, name, NotSent(reason))
 
         self._ask(asked)
 
@@ -82,8 +81,8 @@ class OtherSideHands:
         life = driver.incarnation
 
         def asked(back_us: int) -> None:
-            def told(make: Callable[..., Event], text: str) -> None:
-                driver.answer_after(back_us, life, make, database, kind, text)
+            def told(make: Callable[..., Event], what: str | Refused) -> None:
+                driver.answer_after(back_us, life, make, database, kind, what)
 
             def finished(file: BackupFile | None) -> None:
                 if file is None:
@@ -91,9 +90,9 @@ class OtherSideHands:
                 else:
                     told(e.BackupTaken, file.name)
 
-            reason = self._remote.take_backup(self._index[database], Kind(kind), finished)
+            reason = self._remote.take_backup(self._index[database], kind, finished)
             if reason:
-                told(e.BackupFailed, reason)
+                told(e.BackupFailed, Refused(reason))
 
         self._ask(asked)
 
@@ -103,29 +102,27 @@ class OtherSideHands:
 
         def asked(back_us: int) -> None:
             reachable, waiting = self._remote.ask_share(self._index[database])
-            listed = json.dumps({f.name: f.modified_utc_us for f in waiting})
+            listed = {f.name: f.modified_utc_us for f in waiting}
             driver.answer_after(back_us, life, e.ShareAnswered, database, reachable, listed)
 
         self._ask(asked)
 
     def _list_share(self, command: c.ListShare) -> None:
         reachable, headers = self._remote.list_share(self._index[command.database])
-        files = {name: header_text(header) for name, header in headers.items()}
-        listed = json.dumps(files, ensure_ascii=False)
-        self._driver.soon(e.ShareListed, command.database, reachable, listed)
+        self._driver.soon(e.ShareListed, command.database, reachable, headers)
 
     def _fetch(self, command: c.Fetch) -> None:
         index = self._index[command.database]
-        for name, reason in self._remote.fetch(index, json.loads(command.names)).items():
-            self._driver.soon(e.RecopyFailed, command.database, name, reason)
+        for name, reason in self._remote.fetch(index, command.names).items():
+            self._driver.soon(e.RecopyFailed, command.database, name, NotSent(reason))
 
     def _take_tail(self, command: c.TakeTail) -> None:
         driver, database = self._driver, command.database
         life, index = driver.incarnation, self._index[database]
 
         def asked(back_us: int) -> None:
-            def told(make: Callable[..., Event], text: str) -> None:
-                driver.answer_after(back_us, life, make, database, text)
+            def told(make: Callable[..., Event], what: str | Refused) -> None:
+                driver.answer_after(back_us, life, make, database, what)
 
             def finished(file: BackupFile | None) -> None:
                 if file is None:
@@ -138,7 +135,7 @@ class OtherSideHands:
             if reason == "nothing new":
                 told(e.TailTaken, "")
             elif reason:
-                told(e.TailFailed, reason)
+                told(e.TailFailed, Refused(reason))
 
         self._ask(asked)
 
@@ -146,7 +143,7 @@ class OtherSideHands:
         """The primary's error log tells, if it can be heard here."""
         if not self._remote.path_up():
             return
-        told = (database, what, number, text)
+        told = (database, PrimaryTrouble(what), number, text)
         half_us = self._remote.round_trip_us // 2
         if half_us:
             self._driver.answer_after(half_us, 0, e.PrimaryError, *told)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dr_sim.backups.model import BackupHeader, RestoreState
 from dr_sim.machines import Machine, TakeInventory
 from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
+from dr_sim.recovery.events import FoundFile, ValidationOutcome
 from dr_sim.world.agenda import Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
@@ -72,7 +73,11 @@ class StandbyHands:
         file = self.file(command)
         if file is None:
             self._driver.soon(
-                e.ValidationFailed, command.database, command.name, "missing", *_NOT_THERE
+                e.ValidationFailed,
+                command.database,
+                command.name,
+                ValidationOutcome.MISSING,
+                *_NOT_THERE,
             )
             return
         self._secondary.validate(file, self._driver.incarnation, self._validated)
@@ -84,7 +89,7 @@ class StandbyHands:
         now, utc = self._context.agenda._now, self._context.utc_us()
         who = (now, utc, work.incarnation, file.database_name, file.name)
         if header is None:
-            self._driver.tell(e.ValidationFailed(*who, outcome, number, text))
+            self._driver.tell(e.ValidationFailed(*who, ValidationOutcome(outcome), number, text))
         else:
             self._driver.tell(e.Validated(*who, header))
 
@@ -192,18 +197,16 @@ class StandbyHands:
     # ---- a look at what is there
     def _take_inventory(self, command: TakeInventory) -> None:
         context = self._context
-        databases, files = {}, {}
+        databases: dict[str, RestoreState] = {}
+        files: dict[str, tuple[FoundFile, ...]] = {}
         for i, d in enumerate(context.scenario.databases):
-            state = context.secondary_engine.state(d.name)
-            databases[d.name] = {
-                "fork": state.fork,
-                "redo_lsn": state.redo_lsn,
-                "differential_base_lsn": state.differential_base_lsn,
-                "restoring": state.restoring,
-                "exists": state.exists,
-            }
+            databases[d.name] = replace(context.secondary_engine.state(d.name))
             there = [f for f in context.by_name[i].values() if f.at_secondary]
             there.sort(key=lambda f: f.number)
-            files[d.name] = [[f.name, *reversed(f.content.properties)] for f in there]
-        silent = json.dumps(self._heartbeats.silent)
-        self._driver.soon(e.Inventory, json.dumps(databases), json.dumps(files), silent)
+            files[d.name] = tuple(_found(file) for file in there)
+        self._driver.soon(e.Inventory, databases, files, dict(self._heartbeats.silent))
+
+
+def _found(file: BackupFile) -> FoundFile:
+    size_bytes, modified_utc_us = file.content.properties
+    return FoundFile(file.name, modified_utc_us, size_bytes)

@@ -1,0 +1,148 @@
+"""How a record keeps the fields of events and commands that are no plain numbers and texts.
+
+Each such type has one text, and is read back from it: an enum its value, a reason its words, a list
+or a dict a JSON text. Numbers stay numbers. A text that is of no such value raises ValueError.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dr_sim.backups.model import BackupHeader, RestoreState
+from dr_sim.recovery.commands import PageReason
+from dr_sim.recovery.events import FoundFile
+from dr_sim.recovery.refusals import OrderRefused, Refused
+from dr_sim.recovery.saved import header_from_text, header_text, object_of, of_type
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A value as a text, and back."""
+
+    text: Callable[[Any], str]
+    value: Callable[[str], Any]
+
+
+def codec_of(hint: Any) -> Codec | None:
+    """Return how a field of that type is kept; None if it is a number or a text as it stands."""
+    if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
+        return Codec(str, hint)
+    return _CODECS.get(hint)
+
+
+def _checked(read: Callable[[Any], Any]) -> Callable[[str], Any]:
+    """A reader of JSON texts that raises ValueError alone."""
+
+    def value(text: str) -> Any:
+        try:
+            return read(json.loads(text))
+        except (TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f"{text[:60]!r} holds something else: {error}") from None
+
+    return value
+
+
+# ---- pairs of texts (SaveAll)
+def pairs_text(pairs: tuple[tuple[str, str], ...]) -> str:
+    """Pairs of texts as a record keeps them."""
+    return json.dumps(pairs)
+
+
+def _pairs(found: Any) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for key, value in of_type(found, list):
+        pairs.append((of_type(key, str), of_type(value, str)))
+    return tuple(pairs)
+
+
+pairs_from_text = _checked(_pairs)
+
+
+# ---- names
+def _names_text(names: tuple[str, ...]) -> str:
+    return json.dumps(names, ensure_ascii=False)
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    return tuple(of_type(name, str) for name in of_type(found, list))
+
+
+# ---- instants by name
+def _instants(found: Any) -> dict[str, int]:
+    return {name: of_type(at, int) for name, at in of_type(found, dict).items()}
+
+
+# ---- headers by name
+def _headers_text(headers: dict[str, BackupHeader]) -> str:
+    texts = {name: header_text(header) for name, header in headers.items()}
+    return json.dumps(texts, ensure_ascii=False)
+
+
+def _headers(found: Any) -> dict[str, BackupHeader]:
+    return {name: header_from_text(text) for name, text in of_type(found, dict).items()}
+
+
+# ---- copies and files (Inventory)
+_STATE = {
+    "fork": int,
+    "redo_lsn": int,
+    "differential_base_lsn": int,
+    "restoring": bool,
+    "exists": bool,
+}
+
+
+def _states_text(states: dict[str, RestoreState]) -> str:
+    return json.dumps(
+        {
+            database: {key: getattr(state, key) for key in _STATE}
+            for database, state in states.items()
+        }
+    )
+
+
+def _states(found: Any) -> dict[str, RestoreState]:
+    states = {}
+    for database, values in of_type(found, dict).items():
+        states[database] = RestoreState(**object_of(json.dumps(values), _STATE))
+    return states
+
+
+def _files_text(files: dict[str, tuple[FoundFile, ...]]) -> str:
+    listed = {
+        database: [[file.name, file.modified_utc_us, file.size_bytes] for file in there]
+        for database, there in files.items()
+    }
+    return json.dumps(listed)
+
+
+def _files(found: Any) -> dict[str, tuple[FoundFile, ...]]:
+    files = {}
+    for database, there in of_type(found, dict).items():
+        listed = []
+        for name, modified_utc_us, size_bytes in of_type(there, list):
+            listed.append(
+                FoundFile(
+                    of_type(name, str), of_type(modified_utc_us, int), of_type(size_bytes, int)
+                )
+            )
+        files[database] = tuple(listed)
+    return files
+
+
+_CODECS: dict[Any, Codec] = {
+    tuple[tuple[str, str], ...]: Codec(pairs_text, pairs_from_text),
+    tuple[str, ...]: Codec(_names_text, _checked(_names)),
+    dict[str, int]: Codec(json.dumps, _checked(_instants)),
+    dict[str, BackupHeader]: Codec(_headers_text, _checked(_headers)),
+    dict[str, RestoreState]: Codec(_states_text, _checked(_states)),
+    dict[str, tuple[FoundFile, ...]]: Codec(_files_text, _checked(_files)),
+    Refused: Codec(lambda reason: reason.words, Refused.from_words),
+    OrderRefused: Codec(lambda reason: reason.words, OrderRefused.from_words),
+    PageReason: Codec(lambda reason: reason.words, PageReason.from_words),
+}
+"""By type, as typing.get_type_hints gives it."""

@@ -1,0 +1,209 @@
+"""What follows from the drain of a database (drain.py): files are copied again, taken anew or given
+up, and the files that lie here are replayed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.names import parse_name
+from dr_sim.machines import Command, Event
+from dr_sim.recovery import events, standby, telling
+from dr_sim.recovery.alerts import PROPERTIES_MISMATCH
+from dr_sim.recovery.commands import AdmitReaders, AskShare, Validate
+from dr_sim.recovery.drain import NEVER_US, Drain, Remedy
+from dr_sim.recovery.events import ValidationOutcome
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import LOG, Failure, File
+from dr_sim.recovery.limits import MINUTE_US, SECOND_US
+from dr_sim.recovery.waiting import stopped
+
+if TYPE_CHECKING:
+    from dr_sim.backups.model import BackupHeader
+    from dr_sim.recovery.replay import DatabaseReplay
+
+OTHER_TIME = Failure(
+    ValidationOutcome.PROPERTIES_MISMATCH,
+    PROPERTIES_MISMATCH,
+    "its backup began at another time than its name says",
+)
+
+
+def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Ask what is on its way, and go on with what is here; neither delay nor retry interval holds
+    any longer.
+    """
+    assert db.drain is not None
+    for file in db.files.values():
+        if file.refused:
+            refused(db, db.drain, file, e, out)
+    if db.files.pending:
+        db.look_into_unread(out)
+    elif not db.state.exists:
+        standby.look_into_logs(db, out)
+    out.append(AskShare(db.name))
+    db.advance(e, out)
+
+
+def share_answered(
+    db: DatabaseReplay, drain: Drain, e: events.ShareAnswered, out: list[Command]
+) -> None:
+    if not drain.share_answered(e):
+        return
+    if e.reachable:
+        for file in _bad(db):
+            _apply(db, drain, file, drain.damaged_before(file), out)
+        _look_at_names(db, e, out)
+    else:
+        shut(db, drain, tail=False)
+    db.advance(e, out)
+
+
+def damaged(db: DatabaseReplay, drain: Drain, file: File, out: list[Command]) -> None:
+    _apply(db, drain, file, drain.damaged(file), out)
+
+
+def not_sent(
+    db: DatabaseReplay, drain: Drain, file: File, reason: events.NotSent, out: list[Command]
+) -> None:
+    _apply(db, drain, file, drain.not_sent(file, reason), out)
+
+
+def refused(db: DatabaseReplay, drain: Drain, file: File, e: Event, out: list[Command]) -> None:
+    """The engine did not take it."""
+    retry_at_us, remedy = drain.refused(file, e.mono_us, out)
+    db.files.retry_at(file, retry_at_us)
+    _apply(db, drain, file, remedy, out)
+
+
+def _apply(
+    db: DatabaseReplay, drain: Drain, file: File, remedy: Remedy, out: list[Command]
+) -> None:
+    if remedy is Remedy.COPY_AGAIN:
+        db.recopy(file.name, out)
+    elif remedy is Remedy.TAKE_ANEW:
+        _give_up(db, drain, file)
+        drain.take_anew(file.kind, out)
+    elif remedy is Remedy.GIVE_UP:
+        _give_up(db, drain, file)
+
+
+def _give_up(db: DatabaseReplay, drain: Drain, file: File) -> None:
+    drain.gave_up(file)
+    db.files.give_up(file)
+    db.files.copies_no_more(file.name)
+
+
+def named_rightly(db: DatabaseReplay, file: File, header: BackupHeader) -> bool:
+    """Did that log's backup begin when its name says (R4)? A name in use moves a later one by a few
+    seconds; an older version is off by an interval of the schedule.
+    """
+    if file.kind is not LOG:
+        return True
+    off_us = parse_name(file.name).started_utc_us - header.started_utc_us
+    interval_us = db.config.log_interval_us
+    most_us = min(MINUTE_US, interval_us) if interval_us else MINUTE_US
+    return -SECOND_US < off_us < most_us
+
+
+def _look_at_names(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """While failing over there is no next log, whose hole would show that an older file came under
+    a newer one's name. So the names of what came after the last restore are held against the
+    headers.
+    """
+    assert db.last is not None
+    after = db.last.name
+    logs = [
+        file
+        for name, file in db.files.items()
+        if name > after and file.kind is LOG and file.content is Content.WHOLE
+    ]
+    for file in logs:
+        if file.header is not None and not named_rightly(db, file, file.header):
+            db.files.needed(file)
+            db.file_failed(file, OTHER_TIME, e, out)
+
+
+def _bad(db: DatabaseReplay) -> list[File]:
+    """Return the damaged files, the oldest first."""
+    bad = [file for file in db.files.bad.values() if file.content is Content.BAD]
+    return sorted(bad, key=File.age_order)
+
+
+def shut(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
+    """Wait for nothing more from the primary; tail: that was still awaited too."""
+    drain.shut(tail)
+    db.fetching.expect_nothing()
+    db.files.expect_no_copies()
+    for file in [f for f in db.files.bad.values() if f.content is Content.BAD]:
+        _give_up(db, drain, file)
+
+
+def wait_no_longer(db: DatabaseReplay, drain: Drain, tail: bool) -> None:
+    """The limit: what has not come by now stays behind, and so does what is refused still."""
+    shut(db, drain, tail)
+    for file in drain.drop_held():
+        db.files.retry_at(file, NEVER_US)
+
+
+def again(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+    """A retry, or the drain's alarm: the last backup is asked for again, or tried again."""
+    if drain.ask_again(out):
+        return
+    file = db.files.get(drain.last)
+    if file is not None and file.refused:
+        db.files.retry_at(file, e.mono_us)
+        db.advance(e, out)
+
+
+def look_further(db: DatabaseReplay, drain: Drain, out: list[Command]) -> None:
+    """Look in the primary's share for what does not come by itself."""
+    if not drain.looks_further():
+        return
+    if db.fetching.there is None:
+        db.fetching.ask(out)
+        return
+    drain.await_fetched(fetch(db, out))
+
+
+def fetch(db: DatabaseReplay, out: list[Command]) -> list[str]:
+    """Have sent what the best way lacks here; return the names. What lies here and was taken for
+    restored is read first.
+    """
+    unread, names = db.fetching.choose()
+    for file in unread:
+        db.files.look_into(file)
+        out.append(Validate(db.name, file.name))
+    db.fetching.send(names, out)
+    return names
+
+
+def tell_left(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+    """Everything that can be restored has been: tell what stays behind, and the first cause of
+    it.
+    """
+    if stopped(db):
+        return  # what stays behind does so by order
+    pending = db.files.pending
+    lost = drain.lost_files()
+    refused_logs = [file for file in pending if file.refused]
+    here = len({file.name for file in (*lost, *pending)})
+    first = min((*lost, *refused_logs), key=File.age_order, default=None)
+    if first is not None and pending and first.modified_utc_us > pending[0].modified_utc_us:
+        first = None
+    if first is not None or pending:
+        telling.tell_chain(db, first, e, out)
+    if drain.left or here:
+        telling.tell_left_behind(db, drain.left, here, e, out)
+
+
+def call_off(db: DatabaseReplay, drain: Drain, e: Event, out: list[Command]) -> None:
+    """The copy stays a standby: people may read it again, and what was given up is tried again."""
+    if drain.has_disconnected:
+        out.append(AdmitReaders(db.name))
+    for file in drain.given_up:
+        if file.content is Content.LOST and file.name in db.files:
+            db.files.take_up_again(file)
+    latest_us = e.mono_us + db.rules.retry_us
+    for file in db.files.values():
+        db.files.retry_at(file, min(file.retry_at_mono_us, latest_us))

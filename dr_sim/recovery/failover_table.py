@@ -1,0 +1,130 @@
+"""The phases of a failover, and of the fence around the old primary, as literal tables (R14, R15).
+
+Any other move raises IllegalTransitionError and leaves the phase as it was.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from dr_sim.machines import Transitions
+
+
+class FailoverPhase(enum.StrEnum):
+    WATCHING = "watching"
+    DECIDING = "deciding"  # the operator was paged
+    FENCING = "fencing"
+    DRAINING = "draining"
+    TAIL = "tail"
+    RECOVERING = "recovering"
+    PROVISIONING = "provisioning"
+    REDIRECTING = "redirecting"
+    SERVING = "serving"
+    ABANDONED = "abandoned"
+
+
+class FailoverEvent(enum.StrEnum):
+    SILENT_FOR_LONG = "the machines have been silent for long"
+    BEGUN = "begun"  # by order, by approval or by silence
+    DECLINED = "declined by the operator, or the machines are heard again"
+    FENCE_ANSWERED = "the fence is confirmed, or is not waited for"
+    EMPTIED = "all databases are emptied, but for their tails"
+    TAILS_ARE_IN = "all tails are restored"
+    ONLINE = "a database is online, and none is awaited"
+    ONLINE_WITHOUT_ENTRIES = "the same, and the directory may lack entries"
+    PROVISIONED = "the directory lacks nothing"
+    REDIRECTED = "users are sent here"
+    CALLED_OFF = "called off"
+    OVER = "over"
+
+
+_P, _E = FailoverPhase, FailoverEvent
+
+FAILOVER: Transitions[FailoverPhase, FailoverEvent] = Transitions(
+    "a failover",
+    _P.WATCHING,
+    {
+        _P.WATCHING: {
+            _E.SILENT_FOR_LONG: _P.DECIDING,
+            _E.BEGUN: _P.FENCING,
+        },
+        _P.DECIDING: {
+            _E.BEGUN: _P.FENCING,
+            _E.DECLINED: _P.ABANDONED,
+        },
+        _P.FENCING: {
+            _E.FENCE_ANSWERED: _P.DRAINING,
+            _E.CALLED_OFF: _P.ABANDONED,
+        },
+        _P.DRAINING: {
+            _E.EMPTIED: _P.TAIL,
+            _E.CALLED_OFF: _P.ABANDONED,
+        },
+        _P.TAIL: {
+            _E.TAILS_ARE_IN: _P.RECOVERING,
+            _E.CALLED_OFF: _P.ABANDONED,
+        },
+        # from here on there is no way back
+        _P.RECOVERING: {
+            _E.ONLINE: _P.REDIRECTING,
+            _E.ONLINE_WITHOUT_ENTRIES: _P.PROVISIONING,
+        },
+        _P.PROVISIONING: {
+            _E.PROVISIONED: _P.REDIRECTING,
+        },
+        _P.REDIRECTING: {
+            _E.REDIRECTED: _P.SERVING,
+        },
+        _P.SERVING: {},
+        _P.ABANDONED: {
+            _E.OVER: _P.WATCHING,
+        },
+    },
+)
+
+OFF = (_P.WATCHING, _P.DECIDING, _P.ABANDONED)
+BEFORE_RECOVERY = (_P.FENCING, _P.DRAINING, _P.TAIL)
+EMPTYING = (_P.DRAINING, _P.TAIL)
+BRINGS_ONLINE = (_P.RECOVERING, _P.PROVISIONING, _P.REDIRECTING, _P.SERVING)
+
+
+class FenceStatus(enum.StrEnum):
+    """What is known of the old primary: has it stopped?"""
+
+    OPEN = "open"  # no order to stop can have arrived
+    ASKED = "asked"  # the first one is out
+    UNKNOWN = "unknown"  # one may have arrived
+    ASKED_AGAIN = "asked again"
+    CONFIRMED = "confirmed"  # it has said so, or is known to be off
+
+
+class FenceEvent(enum.StrEnum):
+    ASKED = "asked"
+    FENCED = "fenced"
+    UNREACHABLE = "unreachable"  # the order was never delivered
+    NO_ANSWER = "no answer"  # it may have been obeyed
+
+
+FENCE: Transitions[FenceStatus, FenceEvent] = Transitions(
+    "the fence",
+    FenceStatus.OPEN,
+    {
+        FenceStatus.OPEN: {
+            FenceEvent.ASKED: FenceStatus.ASKED,
+        },
+        FenceStatus.ASKED: {
+            FenceEvent.FENCED: FenceStatus.CONFIRMED,
+            FenceEvent.UNREACHABLE: FenceStatus.OPEN,
+            FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
+        },
+        FenceStatus.UNKNOWN: {
+            FenceEvent.ASKED: FenceStatus.ASKED_AGAIN,
+        },
+        FenceStatus.ASKED_AGAIN: {
+            FenceEvent.FENCED: FenceStatus.CONFIRMED,
+            FenceEvent.UNREACHABLE: FenceStatus.UNKNOWN,
+            FenceEvent.NO_ANSWER: FenceStatus.UNKNOWN,
+        },
+        FenceStatus.CONFIRMED: {},
+    },
+)

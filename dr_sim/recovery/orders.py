@@ -1,0 +1,108 @@
+"""Orders to fail over: who may give them, and when they are refused (R14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command
+from dr_sim.recovery import events, watching
+from dr_sim.recovery.alert_texts import utc_text
+from dr_sim.recovery.commands import RefuseOrder
+from dr_sim.recovery.failover_table import EMPTYING, FailoverEvent, FailoverPhase
+from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from dr_sim.recovery.waiting import reached_utc_us
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+    from dr_sim.recovery.replay import DatabaseReplay
+
+_MAY_BEGIN = (FailoverPhase.WATCHING, FailoverPhase.DECIDING)
+
+
+def ordered(f: Failover, e: events.FailoverOrdered, out: list[Command]) -> None:
+    if e.operator in f.config.operators and f.planned and not e.planned and f.phase in EMPTYING:
+        f.stop_waiting()
+        f.save(out)
+        f.emptying.lose_patience(e, out)
+        return
+    refused = _refused(f, e.operator)
+    if refused is None and not watching.something_here(f):
+        if not e.planned and f.silence.at_us() is not None:
+            watching.look_elsewhere(f, e, out)
+            return
+        refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
+    if refused is None and e.planned:
+        refused = _broken_chain(f)
+    _begin_or_refuse(f, e.operator, e.planned, refused, out)
+
+
+def ordered_to_point(f: Failover, e: events.FailoverOrderedToPoint, out: list[Command]) -> None:
+    """Replay stops just before an instant. A copy that holds later writes already cannot go
+    back.
+    """
+    at = e.stop_before_utc_us
+    concerned = [db for name, db in f.databases.items() if e.target in ("", name)]
+    refused = _refused(f, e.operator)
+    if refused is None and not watching.something_here(f):
+        refused = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
+    past = [db.name for db in concerned if db.state.exists and _holds_later(db, at)]
+    if refused is None and past:
+        refused = OrderRefused(WhyNoFailover.COPY_HOLDS_LATER, (past[0], utc_text(at)))
+    if refused is None:
+        for db in concerned:
+            db.stop_before(at)
+    _begin_or_refuse(f, e.operator, False, refused, out)
+
+
+def answered(f: Failover, e: events.OperatorAnswered, out: list[Command]) -> None:
+    """The operator who was paged has answered."""
+    if f.phase is not FailoverPhase.DECIDING:
+        return
+    if e.operator not in f.config.operators:
+        out.append(RefuseOrder(e.operator, OrderRefused(WhyNoFailover.NOT_AUTHORISED)))
+    elif e.approve:
+        f.begin(False, True, out)
+        return
+    f.silence.decline()
+    f.abandon(FailoverEvent.DECLINED, out)
+
+
+def _begin_or_refuse(
+    f: Failover,
+    operator: str,
+    planned: bool,
+    refused: OrderRefused | None,
+    out: list[Command],
+) -> None:
+    if refused is not None:
+        out.append(RefuseOrder(operator, refused))
+    else:
+        f.begin(planned, False, out)
+
+
+def _refused(f: Failover, operator: str) -> OrderRefused | None:
+    """Return why an order of that person is not obeyed, whatever it says."""
+    if operator not in f.config.operators:
+        return OrderRefused(WhyNoFailover.NOT_AUTHORISED)
+    if f.phase not in _MAY_BEGIN:
+        return OrderRefused(WhyNoFailover.ONE_IS_ON, (f.phase.value,))
+    return None
+
+
+def _broken_chain(f: Failover) -> OrderRefused | None:
+    """A planned failover loses nothing: no chain may be broken."""
+    for name, db in f.databases.items():
+        if db.watch.breaks_the_chain or db.repair.on:
+            return OrderRefused(WhyNoFailover.CHAIN_BROKEN, (name,))
+    return None
+
+
+def _holds_later(db: DatabaseReplay, at_utc_us: int) -> bool:
+    """Return whether the copy holds, or is being given, what was written at that instant or
+    later.
+    """
+    if reached_utc_us(db) > at_utc_us:
+        return True
+    file = db.files.in_hand
+    header = file.header if file is not None else None
+    return header is not None and header.started_utc_us > at_utc_us

@@ -1,0 +1,156 @@
+"""What follows from a repair (repair.py): files are handed over, backups are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import Kind
+from dr_sim.machines import Command, Event
+from dr_sim.recovery import telling
+from dr_sim.recovery.config import OnHole
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File
+from dr_sim.recovery.refusals import needs_somebody, passes_here
+from dr_sim.recovery.waiting import behind, pass_covered
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+# what engines say of an incremental on the wrong full: SQL Server, and where one is silent
+WRONG_BASE_ERRORS = (3136, 60017)
+
+
+def begin(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Begin by the policy; a database that holds nothing usable has no choice."""
+    if db.repair.on or db.drain is not None:
+        return
+    db.repair.begin(db.rules.on_hole if db.state.exists else OnHole.RESYNC, out)
+    pursue(db, e, out)
+
+
+def switch(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """The policy cannot work: go on by the other one."""
+    db.repair.switch(out)
+    pursue(db, e, out)
+
+
+def pursue(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Restore what is here, or ask for what is not."""
+    if db.files.in_hand is not None or db.looking:
+        return
+    repair = db.repair
+    file, _ = db.ways.candidate(e.mono_us)
+    if file is not None:
+        db.advance(e, out)
+    elif repair.policy is OnHole.BRIDGE:
+        _ask(db, INCREMENTAL, e, out)
+    elif repair.policy is OnHole.RESYNC:
+        if not db.state.exists and _full_is_checked(db):
+            return  # one is here, and is handed over as soon as its hash has agreed
+        if not db.state.exists and not repair.sought_first:
+            repair.seek_first(out)
+        else:
+            _ask(db, FULL, e, out)
+    elif not db.config.full_scheduled:
+        switch(db, e, out)
+
+
+def _full_is_checked(db: DatabaseReplay) -> bool:
+    return any(
+        file.kind is FULL and file.content is Content.CHECKING and not file.refused
+        for file in db.files.values()
+    )
+
+
+def _ask(db: DatabaseReplay, kind: Kind, e: Event, out: list[Command]) -> None:
+    repair = db.repair
+    if repair.asked or repair.unanswered or db.fetching.busy:
+        return
+    if not db.state.exists and (repair.failures or db.machine_silent):
+        db.fetching.ask(out)
+    if db.machine_silent:
+        return  # nobody asks the dead for a backup
+    if not _waits_for_somebody(db, kind):
+        repair.ask(kind, e, out)
+
+
+def _waits_for_somebody(db: DatabaseReplay, kind: Kind) -> bool:
+    """Return whether a backup of that kind is here and refused until somebody sets up this side:
+    another one would be refused likewise.
+    """
+    return any(
+        file.kind is kind and file.refused and needs_somebody(file.failure.error_number)
+        for file in db.files.values()
+    )
+
+
+def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """At every retry while the place is not passed."""
+    repair = db.repair
+    if repair.on and not repair.asked and repair.look_for_it(e, out):
+        pursue(db, e, out)
+
+
+def validated(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """A full or an incremental is here and whole."""
+    repair = db.repair
+    if not repair.on or db.files.in_hand is not None:
+        return
+    repair.came(file)
+    if file.name != repair.name:
+        return
+    assert file.header is not None
+    if behind(db, file.header):
+        pass_covered(db, file.header)
+        db.look(e, out)
+        # nothing was written since: what is damaged holds nothing that is lacking
+        if db.watch.stuck is None:
+            if repair.on:
+                repair.end(out)
+            return
+    if repair.policy is not OnHole.BRIDGE or db.ways.bridges(file.header):
+        return
+    if db.ways.leads_past(e.mono_us):
+        # its base is not the copy's, but lies here: no backup has to be sent
+        repair.take_what_lies_here(out)
+        pursue(db, e, out)
+    else:
+        switch(db, e, out)
+
+
+def restored(db: DatabaseReplay, file: File, out: list[Command]) -> None:
+    """A full or an incremental has been restored. The full that was asked for is all there is to
+    have, even if nobody has written since.
+    """
+    repair = db.repair
+    if repair.on and file.kind is FULL and file.name == repair.name:
+        repair.end(out)
+    db.ways.stepped(file.name)
+
+
+def refused(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """The engine did not take a file."""
+    db.ways.drop()
+    number, repair = file.failure.error_number, db.repair
+    if passes_here(number) and db.state.exists:
+        return
+    if needs_somebody(number):
+        if file.kind is not LOG and db.drain is None:
+            telling.tell_set_up(db, file, e, out)
+        return
+    if db.drain is not None:
+        return
+    if not db.state.exists:
+        if repair.on:
+            repair.copy_is_lost(out)
+        else:
+            begin(db, e, out)
+    if file.kind is LOG or not repair.on:
+        return
+    hopeless = file.hopeless(db.rules.attempts)
+    if repair.policy is OnHole.BRIDGE and (hopeless or number in WRONG_BASE_ERRORS):
+        switch(db, e, out)
+    elif hopeless:
+        db.files.give_up(file)
+        repair.useless()
+        pursue(db, e, out)

@@ -1,0 +1,203 @@
+"""What follows from a look at the chain (watch.py): at its limits, at every retry, and when the
+primary has answered (R8, R9, R12).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import events, landing, repairs, telling
+from dr_sim.recovery.events import ValidationOutcome
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import LOG, File
+from dr_sim.recovery.limits import age_us, elapsed_us
+from dr_sim.recovery.timers import Timer
+from dr_sim.recovery.watch import AskedAbout, Finding, Stuck
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+def look(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """Find what keeps the chain from going on, now that something changed; arm the alarm for what
+    comes next.
+    """
+    watch = db.watch
+    finding = watch.look(e, out)
+    if finding is Finding.GOES_ON and db.state.exists:
+        # what was damaged held nothing that is lacking
+        if db.repair.on:
+            db.repair.end(out)
+    elif finding is Finding.STUCK:
+        stuck = watch.stuck
+        assert stuck is not None
+        db.look_into_unread(out)
+        if stuck.file is None:
+            watch.ask_about_chain(stuck, out)
+        if watch.limit_is_due(e):
+            _reach_limit(db, e, out)
+    elif finding is Finding.TOO_OFTEN:
+        _reach_limit(db, e, out)
+    watch.arm(e, out)
+
+
+def _reach_limit(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    if db.watch.reach_limit(e, out):
+        repairs.begin(db, e, out)
+
+
+# ---- the alarms 'retry' and 'window'
+def retry(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """The alarm went off: whatever is due by now."""
+    watch = db.watch
+    watch.rang()
+    if db.drain is not None:
+        return
+    db.look(e, out)
+    stuck = watch.stuck
+    if watch.limit_is_due(e):
+        _reach_limit(db, e, out)
+    elif stuck is not None and watch.try_again(stuck, e):
+        _retry_stuck(db, stuck, e, out)
+    for file in sorted(db.files.bad.values(), key=File.age_order):
+        if file.retry_at_mono_us <= e.mono_us and file.content is Content.BAD:
+            _retry_damaged(db, file, e, out)
+    if db.remake.lost:
+        db.remake.retry(e, out)
+    db.advance(e, out)
+    watch.arm(e, out)
+
+
+def _retry_stuck(db: DatabaseReplay, stuck: Stuck, e: Event, out: list[Command]) -> None:
+    if stuck.over:
+        telling.tell_chain(db, stuck.file, e, out)
+        repairs.retry(db, e, out)
+        if not db.watch.may_come(stuck) and not stuck.up_to_primary:
+            repairs.begin(db, e, out)
+    ask = stuck.file is None or (stuck.over and stuck.up_to_primary)
+    if ask and not db.repair.on:
+        db.watch.ask_about_chain(stuck, out)
+
+
+def _retry_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """Copied again while its attempts allow (R8). Then a log that the chain waits for is left to
+    the repair; any other log is told of for the last time, and a full or an incremental is asked
+    for anew (remake.py).
+    """
+    files = db.files
+    files.retry_at(file, e.mono_us + db.rules.retry_us)
+    hopeless = file.failures > db.rules.attempts
+    arrives = file.name in files.recopying  # the copy that was asked for is on its way
+    waited_for = file.kind is LOG and not file.done
+    if file.failure.outcome is ValidationOutcome.NO_MANIFEST:
+        if not waited_for:
+            files.no_copy_helps(file)
+    elif not hopeless:
+        db.recopy(file.name, out)
+    if waited_for:
+        return
+    age = age_us(e.mono_us, e.utc_us, file.landed_mono_us, file.modified_utc_us)
+    told_at_the_end = hopeless and file.kind is LOG
+    told_by_age = age >= db.rules.age_us and not hopeless and not arrives
+    if told_at_the_end or (told_by_age and file.kind not in db.remake.lost):
+        telling.tell_damaged(db, file, e, out)
+    if hopeless:
+        files.give_up(file)
+        if file.kind is LOG:
+            db.alerts.over(file.name, out)
+        else:
+            db.remake.gave_up(file, e, out)
+
+
+def window(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """The alarm went off: no log has landed for the window, perhaps (R9)."""
+    if db.drain is not None:
+        return
+    watch = db.watch
+    at = watch.landed_mono_us + watch.window_us
+    if watch.window(e, out):
+        if watch.stuck is None:
+            repairs.retry(db, e, out)
+        at = e.mono_us + db.rules.retry_us
+    if db.progress.window(e, out):
+        db.lag.told(e.mono_us)
+    out.append(SetAlarm(db.name, Timer.WINDOW, at))
+
+
+def unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """The alarm went off: there is still no first copy, perhaps."""
+    if not db.state.exists and db.drain is None:
+        telling.tell_unprotected(db, e, out)
+
+
+# ---- the primary
+def primary_answered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
+    """Copy again what is there and not on its way; have made again what still can be; else it is
+    lost.
+    """
+    watch = db.watch
+    about, stuck = watch.answered(), watch.stuck
+    if e.reachable:
+        db.lag.clock_seen(e.clock_there_utc_us - e.utc_us)
+    if about is AskedAbout.CLOCK:
+        # it came in the way of a question that was due
+        if stuck is not None and stuck.file is None:
+            watch.ask_about_chain(stuck, out)
+        return
+    if not e.reachable or db.drain is not None:
+        return
+    if about is AskedAbout.CHAIN and stuck is None:
+        return
+    if e.covering_name and _may_be_copied(db, e.covering_name):
+        _covered(db, e, out)
+    elif e.remakeable and not e.covering_name:
+        if not e.jobs_paused:
+            watch.request_log(out)
+    elif about is AskedAbout.CHAIN and stuck is not None:
+        watch.cannot_be_had(stuck)
+        if stuck.over:
+            repairs.begin(db, e, out)
+    elif about is AskedAbout.SILENCE and stuck is None and not e.covering_name and _stale(db, e):
+        repairs.begin(db, e, out)
+
+
+def _may_be_copied(db: DatabaseReplay, name: str) -> bool:
+    file = db.files.get(name)
+    return file is None or max(file.failures, file.contradictions) <= db.rules.attempts
+
+
+def _covered(db: DatabaseReplay, e: events.PrimaryAnswered, out: list[Command]) -> None:
+    """The primary's share holds what is asked for."""
+    name = e.covering_name
+    file = db.files.get(name)
+    if file is None:
+        if not e.copying:
+            db.recopy(name, out)
+    elif file.content in (Content.BAD, Content.LOST):
+        if not e.copying:
+            db.files.needed(file)
+            db.recopy(name, out)
+    elif file.content is not Content.WHOLE:
+        return
+    elif not _covers(file, db.watch.asked_lsn):
+        if not e.copying:
+            landing.contradicted(db, e, file, out)
+    elif file.done:
+        # it lies here, taken for done: what is needed is decided anew
+        db.files.decide_all(db.state)
+        db.advance(e, out)
+
+
+def _stale(db: DatabaseReplay, e: events.PrimaryAnswered) -> bool:
+    """No log goes on from here, here or there (the recovery model was switched, or someone else
+    took the log), and the last restore is older than a log may become.
+    """
+    last = db.last
+    assert last is not None
+    return elapsed_us(e.mono_us, e.utc_us, last.mono_us, last.utc_us) >= db.rules.age_us
+
+
+def _covers(file: File, lsn: int) -> bool:
+    header = file.header
+    return header is not None and header.first_lsn <= lsn < header.last_lsn

@@ -1,0 +1,97 @@
+"""Which files of a database are whole and which are not, kept from day to day so that retention
+need not look at each (R18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from dr_sim.backups.model import RestoreState
+from dr_sim.backups.retention import Shelf, Stored, prunable
+from dr_sim.recovery.config import DatabaseConfig
+from dr_sim.recovery.file_life import Content
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.files import File
+
+
+class Shelves:
+    """The whole files of a database, and the others that are known of.
+
+    A shelf is spoilt when one of its files is whole no longer. What lies on neither is found by
+    looking at each file.
+    """
+
+    __slots__ = ("_shelf", "_torn")
+
+    def __init__(self) -> None:
+        self._shelf = Shelf()
+        self._torn: list[File] = []
+
+    # ---- what happens to files
+    def put(self, file: File) -> None:
+        """The file is whole."""
+        self._shelf.add(cast(Stored, file))
+
+    def put_logs(self, logs: Sequence[File]) -> None:
+        """Logs that follow one another are whole."""
+        self._shelf.add_logs(cast(Sequence[Stored], logs))
+
+    def tear(self, file: File) -> None:
+        """The file is not whole, or no longer."""
+        if file.header is not None:
+            self._shelf.spoil()
+        elif file not in self._torn:
+            self._torn.append(file)
+
+    def spoil(self) -> None:
+        """Something unusual has happened to a whole file."""
+        self._shelf.spoil()
+
+    def take_away(self, names: Sequence[str]) -> None:
+        """Whole files are here no more."""
+        self._shelf.remove(*names)
+
+    # ---- retention
+    def usual(self, files: Mapping[str, File]) -> bool:
+        """Tell whether all files lie on the shelves, so that none has to be looked at."""
+        self._torn = [
+            file
+            for file in self._torn
+            if files.get(file.name) is file and file.content is not Content.WHOLE
+        ]
+        if any(file.content is Content.UNREAD for file in self._torn):
+            return False
+        return len(self._shelf) + len(self._torn) == len(files)
+
+    def prunable(
+        self, config: DatabaseConfig, state: RestoreState, utc_us: int
+    ) -> list[str] | None:
+        """Return the names of whole files that may go; None: each file must be looked at."""
+        return self._shelf.prunable(utc_us, config.retention_us, config.keep_fulls, state)
+
+    def prunable_of_each(
+        self, files: Collection[File], config: DatabaseConfig, state: RestoreState, utc_us: int
+    ) -> list[str]:
+        """Return the same, having looked at each file."""
+        self._torn = [f for f in files if f.content is not Content.WHOLE or f.header is None]
+        whole = cast(
+            list[Stored],
+            [f for f in files if f.content is Content.WHOLE and f.header is not None],
+        )
+        if not self._shelf.usual or len(self._shelf) != len(whole):
+            self._shelf = Shelf.of(whole)
+            names = self.prunable(config, state, utc_us)
+            if names is not None:
+                return names
+        return prunable(whole, utc_us, config.retention_us, config.keep_fulls, state)
+
+    def useless(self, finished_before_utc_us: int) -> list[File]:
+        """Return old files that no copy makes whole and nothing waits for."""
+        return [
+            file
+            for file in self._torn
+            if file.modified_utc_us < finished_before_utc_us
+            and (file.content is Content.LOST or (file.done and file.content is Content.BAD))
+        ]

@@ -1,0 +1,79 @@
+"""The fence around the old primary: its answers, and what a machine that is heard again means (R14
+to R16).
+
+Where the fence may have been obeyed (fencing.py) it is asked for again, and the answer decides: a
+primary that has been stopped must not be left without a successor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import Command, Event
+from dr_sim.recovery import events, way_over
+from dr_sim.recovery.failover_table import BEFORE_RECOVERY, FailoverPhase
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+
+
+def answered(f: Failover, e: events.Fenced | events.FenceFailed, out: list[Command]) -> None:
+    """Unplanned, it goes on whether or not the old primary could be reached: two may then accept
+    writes, and it is told. But a primary that is heard again is not left for one that is not
+    needed.
+    """
+    fencing = f.fencing
+    if not f.on or not fencing.asked:
+        return
+    fencing.answered(e, out)
+    needless = f.needless and f.phase in BEFORE_RECOVERY
+    first = f.phase is FailoverPhase.FENCING
+    if fencing.confirmed:
+        if needless:
+            fencing.tell_heard_again(e, f.minutes(e), True, out)
+    elif fencing.open and (needless or (f.planned and first)):
+        f.call_off(e, out)
+        return
+    elif isinstance(e, events.FenceFailed) and _failed(f, e, needless, out):
+        return
+    if first:
+        way_over.drain(f, e, out)
+    else:
+        f.save(out)
+
+
+def _failed(f: Failover, e: events.FenceFailed, needless: bool, out: list[Command]) -> bool:
+    """Tell, and ask again later. Return whether the failover waits for the answer."""
+    first = f.phase is FailoverPhase.FENCING
+    waits = first and (needless or f.planned) and not f.silence.is_long(e.mono_us)
+    f.fencing.tell_failed(e, f.minutes(e), f.phase is FailoverPhase.SERVING, out)
+    # users may have no primary at all
+    again_us = f.config.silent_for_us if waits or needless else f.retry_us
+    f.fencing.ask_again_at(e.mono_us + again_us, out)
+    if waits:
+        f.save(out)
+    return waits
+
+
+def heard_again(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
+    """A machine of the old primary is heard again in the middle of a failover, or after it."""
+    fencing = f.fencing
+    if f.phase in BEFORE_RECOVERY:
+        if not f.needless or fencing.asked:
+            return  # begun by an order, or the answer to the fence decides
+        if fencing.confirmed:
+            fencing.tell_heard_again(e, f.minutes(e), True, out)
+        elif fencing.open:
+            f.call_off(e, out)
+        else:
+            f.fence(out)
+    elif not fencing.confirmed:
+        fencing.tell_two_primaries(e, f.minutes(e), out)
+        if not fencing.asked:
+            f.fence(out)
+
+
+def fence_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: the fence is asked for again."""
+    if f.on and not f.fencing.confirmed and not f.fencing.asked:
+        f.fence(out)

@@ -1,0 +1,181 @@
+"""What people are told of one database, and in which words; when is decided elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.backups.model import BackupHeader, Kind
+from dr_sim.machines import Command, Event, SetAlarm
+from dr_sim.recovery import alert_texts as texts
+from dr_sim.recovery.alerts import HOLE, AlertId, Danger, Message
+from dr_sim.recovery.events import PrimaryTrouble
+from dr_sim.recovery.files import LOG, File
+from dr_sim.recovery.limits import whole_minutes
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery import events
+    from dr_sim.recovery.replay import DatabaseReplay
+
+
+# ---- the chain
+def tell_chain(db: DatabaseReplay, file: File | None, e: Event, out: list[Command]) -> None:
+    """Raise alert (c) for a file, (a) for a hole before what waits (R13)."""
+    if file is not None:
+        text = texts.errors_text(db.name, _path(db, file), db.minutes(e), _error(file))
+        alert = Message(AlertId.ERRORS, db.minutes(e), text, file.name)
+        db.alerts.tell(e, Danger.CHAIN, alert, out)
+    elif not db.state.exists:
+        tell_unprotected(db, e, out)
+    else:
+        _tell_hole(db, e, out)
+
+
+def _tell_hole(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    last, state, pending = db.last, db.state, db.files.pending
+    assert last is not None
+    on_fork = (f for f in pending if (h := f.header) is not None and h.fork == state.fork)
+    after = next(on_fork, pending[0])
+    assert after.header is not None
+    message = (
+        f"The log begins at LSN {after.header.first_lsn}; the database is at LSN {state.redo_lsn}."
+    )
+    since = texts.utc_text(last.started_utc_us) if last.name else "none"
+    minutes = db.minutes(e)
+    error = texts.error_text(HOLE, message)
+    text = texts.missing_text(db.name, since, _path(db, after), minutes, error)
+    db.alerts.tell(e, Danger.CHAIN, Message(AlertId.MISSING, minutes, text, after.name), out)
+
+
+def tell_damaged(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """Raise event 4 for a file that the chain does not wait for now, but may need later."""
+    minutes = db.minutes(e)
+    text = texts.damaged_text(db.name, _path(db, file), minutes, _error(file))
+    danger = file.name if file.kind is LOG else no_whole(file.kind)
+    db.alerts.tell(e, danger, Message(AlertId.DAMAGED, minutes, text, file.name), out)
+
+
+def no_whole(kind: Kind) -> Danger:
+    """One danger a kind: an empty full after another is one danger that lasts."""
+    return Danger.NO_WHOLE_FULL if kind is Kind.FULL else Danger.NO_WHOLE_INCREMENTAL
+
+
+def tell_set_up(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """Raise event 20 for a full or an incremental that is refused until somebody acts; it is tried
+    at every retry.
+    """
+    minutes = db.minutes(e)
+    text = texts.set_up_text(db.name, _path(db, file), minutes, _error(file))
+    db.alerts.tell(e, Danger.SET_UP, Message(AlertId.SET_UP, minutes, text, file.name), out)
+    out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
+
+
+def tell_no_room(db: DatabaseReplay, file: File, e: Event, out: list[Command]) -> None:
+    """Raise event 11 for a full; it is tried at every retry."""
+    minutes = db.minutes(e)
+    text = texts.no_room_text(db.name, _path(db, file), minutes, _error(file))
+    db.alerts.tell(e, Danger.ROOM, Message(AlertId.NO_ROOM, minutes, text, file.name), out)
+    out.append(SetAlarm(db.name, Timer.ROOM, file.retry_at_mono_us))
+
+
+def tell_unprotected(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
+    """There is no copy here that logs could be missing from. Of a first full on its way once, until
+    it is restored.
+    """
+    assert db.last is not None
+    first = not db.last.name
+    if first and Danger.UNPROTECTED in db.alerts.begun:
+        return
+    minutes = db.minutes(e)
+    say = texts.first_full_text if first else texts.copy_lost_text
+    alert = Message(AlertId.NOT_PROTECTED, minutes, say(db.name, minutes))
+    db.alerts.tell(e, Danger.UNPROTECTED, alert, out)
+
+
+def tell_silence(db: DatabaseReplay, quiet_us: int, e: Event, out: list[Command]) -> None:
+    """Raise alert (b): nothing has landed for so long (R9)."""
+    text = texts.no_new_logs_text(db.name, whole_minutes(quiet_us))
+    db.alerts.tell(e, Danger.SILENCE, Message(AlertId.NO_NEW_LOGS, db.minutes(e), text), out)
+
+
+def watch_end(
+    db: DatabaseReplay, e: events.Restored, file: File, header: BackupHeader, out: list[Command]
+) -> None:
+    """The engine took it and the database stands before its end: a restore that was called a
+    success and is none. The next log shows the hole, if there is a next one; a failover before that
+    would promote it in silence.
+    """
+    if e.fork == header.fork and e.redo_lsn < header.last_lsn:
+        text = texts.fell_short_text(db.name, _path(db, file), e.redo_lsn, header.last_lsn)
+        alert = Message(AlertId.FELL_SHORT, db.minutes(e), text, file.name)
+        db.alerts.tell(e, Danger.SHORT, alert, out)
+    elif db.alerts.begun:  # it begins no later than where the database stood, and is all there
+        db.alerts.over(Danger.SHORT, out)
+
+
+# ---- the primary's own errors
+_DANGERS = {
+    PrimaryTrouble.FULL: Danger.PRIMARY_FULL,
+    PrimaryTrouble.INCREMENTAL: Danger.PRIMARY_INCREMENTAL,
+    PrimaryTrouble.LOG: Danger.PRIMARY_LOG,
+    PrimaryTrouble.WRITES: Danger.PRIMARY_WRITES,
+}
+_HEALED_BY = {  # by a backup of that kind
+    Kind.FULL: (Danger.PRIMARY_FULL,),
+    Kind.INCREMENTAL: (Danger.PRIMARY_INCREMENTAL,),
+    Kind.LOG: (Danger.PRIMARY_LOG, Danger.PRIMARY_WRITES),  # it frees a full log
+}
+
+
+def tell_primary_error(db: DatabaseReplay, e: events.PrimaryError, out: list[Command]) -> None:
+    """Tell as often as the primary tells: a backup fails at each of its times, a full log at each
+    time of a log.
+    """
+    error = texts.error_text(e.error_number, e.error_text)
+    alert = Message(
+        AlertId.BACKUP_FAILED, db.minutes(e), texts.backup_failed_text(db.name, e.what, error)
+    )
+    if e.what == PrimaryTrouble.WRITES:
+        text = texts.writes_refused_text(db.name, error)
+        alert = Message(AlertId.WRITES_REFUSED, db.minutes(e), text)
+    db.alerts.tell(e, _DANGERS[e.what], alert, out)
+
+
+def primary_is_well(db: DatabaseReplay, header: BackupHeader, out: list[Command]) -> None:
+    """A backup that was begun after its like had failed there: that is over."""
+    for danger in _HEALED_BY[header.kind]:
+        begun = db.alerts.begun.get(danger)
+        if begun is not None and header.started_utc_us >= begun[1]:
+            db.alerts.over(danger, out)
+
+
+# ---- a failover
+def tell_left_behind(
+    db: DatabaseReplay, on_their_way: int, here: int, e: Event, out: list[Command]
+) -> None:
+    text = texts.left_behind_text(db.name, on_their_way, here)
+    db.alerts.tell(e, Danger.LEFT_BEHIND, Message(AlertId.LEFT_BEHIND, db.minutes(e), text), out)
+
+
+def tell_waits(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
+    text = texts.waits_text(db.name, names)
+    db.alerts.tell(e, Danger.LEFT_BEHIND, Message(AlertId.WAITS, db.minutes(e), text), out)
+
+
+def tell_only_way(db: DatabaseReplay, names: int, e: Event, out: list[Command]) -> None:
+    text = texts.only_way_text(db.name, names)
+    db.alerts.tell(e, Danger.ONLY_WAY, Message(AlertId.ONLY_WAY, db.minutes(e), text), out)
+
+
+def tell_not_recovered(db: DatabaseReplay, error: str, e: Event, out: list[Command]) -> None:
+    text = texts.not_recovered_text(db.name, error)
+    alert = Message(AlertId.NOT_RECOVERED, db.minutes(e), text)
+    db.alerts.tell(e, Danger.NOT_RECOVERED, alert, out)
+
+
+def _path(db: DatabaseReplay, file: File) -> str:
+    return db.config.share_path + file.name
+
+
+def _error(file: File) -> str:
+    return texts.error_text(file.failure.error_number, file.failure.error_text)

@@ -1,0 +1,30 @@
+"""The alarms that the recovery manager sets, by name."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Timer(enum.StrEnum):
+    """What an alarm is about."""
+
+    # ---- of one database
+    RETRY = "retry"  # something that is stuck, damaged or lost is looked at again
+    WINDOW = "window"  # no log has landed for the window, perhaps
+    WAITS = "waits"  # a log that has landed waits for too long, perhaps
+    UNPROTECTED = "unprotected"  # there is still no first copy, perhaps
+    STANDBY = "standby"  # the copy is lost: told again
+    DELAY = "delay"  # the replay delay lets a log go
+    JOB = "job"  # the restore job's hour
+    ROOM = "room"  # a refusal that passes may be over
+    LAST = "last"  # the last backup of a database without logs is asked for again
+    REVERIFY = "reverify"
+    PRUNE = "prune"
+    # ---- of the service
+    SILENT = "silent"  # the machines have been silent for long enough, perhaps
+    PAGE = "page"  # the operator has not answered
+    FENCE = "fence"  # the fence is asked for again
+    DRAIN = "drain"  # the limit for emptying the pipe
+    TAIL = "tail"  # the tails are asked for again
+    HANGS = "hangs"  # restores that go on for long are looked at
+    RECOVER = "recover"  # what could not be brought online is ordered again

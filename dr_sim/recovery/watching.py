@@ -1,0 +1,144 @@
+"""Detection: machines fall silent, are heard again, and what follows from it (R14).
+
+Where nothing is restored here and the primary's share holds no way back either (fetching.py),
+nothing begins, by order or by silence: it is told (event 15), at every retry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
+from dr_sim.recovery import events, stopping
+from dr_sim.recovery.alert_texts import nothing_here_text
+from dr_sim.recovery.alerts import AlertId, Danger, Message
+from dr_sim.recovery.commands import RefuseOrder
+from dr_sim.recovery.config import Mode
+from dr_sim.recovery.failover_table import FailoverEvent, FailoverPhase
+from dr_sim.recovery.file_life import Content
+from dr_sim.recovery.files import FULL
+from dr_sim.recovery.refusals import OrderRefused, WhyNoFailover
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+
+
+class Seeking:
+    """Is a way back looked for in the primary's share, as there is none here? An order may wait for
+    what comes of that.
+    """
+
+    __slots__ = ("_order", "on")
+
+    def __init__(self) -> None:
+        self.on = False
+        self._order: events.FailoverOrdered | None = None
+
+    def begin(self, order: events.FailoverOrdered | None) -> None:
+        self.on, self._order = True, order
+
+    def end(self) -> events.FailoverOrdered | None:
+        """Return the order that has waited."""
+        order, self._order = self._order, None
+        self.on = False
+        return order
+
+
+# ---- machines
+def lost(f: Failover, e: events.HeartbeatLost, out: list[Command]) -> None:
+    hear(f, e.machine, heard=False)
+    if f.silence.lost(e.machine, e.last_seen_mono_us):
+        f.watch_silence(e, out)
+
+
+def back(f: Failover, e: events.HeartbeatBack, out: list[Command]) -> None:
+    hear(f, e.machine, heard=True)
+    if not f.silence.back(e.machine):
+        return
+    over = f.silence.at_us() is None
+    if f.phase is FailoverPhase.DECIDING and over:
+        f.abandon(FailoverEvent.DECLINED, out)
+    if f.phase is FailoverPhase.WATCHING and over:
+        out.append(CancelAlarm("", Timer.SILENT))
+        f.fencing.alerts.over(Danger.NOTHING_HERE, out)
+    if f.on:
+        stopping.heard_again(f, e, out)
+
+
+def hear(f: Failover, machine: str, heard: bool) -> None:
+    for db in f.databases.values():
+        if db.config.machine == machine:
+            db.hear_machine(heard)
+
+
+# ---- it has been silent for long
+def silent_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: the machines have been silent for long enough, perhaps."""
+    if f.phase is not FailoverPhase.WATCHING:
+        return
+    if not f.silence.is_long(e.mono_us):
+        f.watch_silence(e, out)
+    elif something_here(f):
+        _silent_for_long(f, True, e, out)
+    else:
+        look_elsewhere(f, None, out)
+
+
+def page_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: the operator has not answered."""
+    if f.phase is FailoverPhase.DECIDING:
+        f.page(e, out)
+
+
+def something_here(f: Failover) -> bool:
+    """Could any database be brought online here? Otherwise a failover would only stop a primary
+    that may be alive. A full that has not been validated opens no gate: it may have been cut off.
+    """
+    return any(
+        db.state.exists
+        or any(file.kind is FULL and file.content is Content.WHOLE for file in db.files.values())
+        for db in f.databases.values()
+    )
+
+
+def _silent_for_long(f: Failover, found: bool, e: Event, out: list[Command]) -> None:
+    """Begin, if there is anything to be brought online; else tell, at every retry."""
+    if not found:
+        alert = Message(AlertId.NOTHING_HERE, f.minutes(e), nothing_here_text())
+        f.fencing.alerts.tell(e, Danger.NOTHING_HERE, alert, out)
+        out.append(SetAlarm("", Timer.SILENT, e.mono_us + f.retry_us))
+    elif f.config.mode is Mode.AUTOMATIC:
+        f.begin(False, True, out)
+    else:
+        f.move(FailoverEvent.SILENT_FOR_LONG, out)
+        f.page(e, out)
+
+
+# ---- what lies in the primary's share
+def look_elsewhere(f: Failover, order: events.FailoverOrdered | None, out: list[Command]) -> None:
+    """Nothing is here: a failover begins only if the primary's share holds a way back."""
+    f.seeking.begin(order)
+    for db in f.databases.values():
+        db.fetching.ask(out)
+
+
+def share_listed(f: Failover, e: events.ShareListed, out: list[Command]) -> None:
+    db = f.databases.get(e.database)
+    if db is None or db.promoted:
+        return
+    db.share_listed(e, out)
+    if not f.seeking.on or any(one.fetching.asked for one in f.databases.values()):
+        return
+    order = f.seeking.end()
+    found = any(one.fetching.busy or one.fetching.lacking() for one in f.databases.values())
+    if f.phase is not FailoverPhase.WATCHING:
+        return
+    if order is not None:
+        if found:
+            f.begin(order.planned, False, out)
+        else:
+            reason = OrderRefused(WhyNoFailover.NOTHING_RESTORED)
+            out.append(RefuseOrder(order.operator, reason))
+    elif f.silence.is_long(e.mono_us):
+        _silent_for_long(f, found, e, out)

@@ -1,0 +1,141 @@
+"""The way over: the pipes are emptied, the tails taken, the databases brought online here, the
+directory completed, and users sent here (R15).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.machines import CancelAlarm, Command, Event, SetAlarm
+from dr_sim.recovery import events
+from dr_sim.recovery.commands import Provision, Redirect
+from dr_sim.recovery.failover_table import EMPTYING, FailoverEvent, FailoverPhase
+from dr_sim.recovery.timers import Timer
+
+if TYPE_CHECKING:
+    from dr_sim.recovery.failover import Failover
+
+
+# ---- emptying
+def drain(f: Failover, e: Event, out: list[Command]) -> None:
+    """The old primary is stopped, or not waited for."""
+    if f.silence.is_long(e.mono_us):
+        f.stop_waiting()
+    f.emptying.begin(e)
+    f.move(FailoverEvent.FENCE_ANSWERED, out)
+    f.emptying.start(e, f.planned, out)
+    progress(f, e, out)
+
+
+def progress(f: Failover, e: Event, out: list[Command]) -> None:
+    """After every event of a failover: is this phase's work done?"""
+    emptying = f.emptying
+    empties = f.phase in EMPTYING
+    if (empties or emptying.later) and emptying.look_further(e, out):
+        f.save(out)
+    if f.phase is FailoverPhase.DRAINING and emptying.idle():
+        f.move(FailoverEvent.EMPTIED, out)
+    if empties or emptying.later:
+        emptying.take_tails(f.planned, out)
+    if f.brings_online:
+        for name in emptying.restored_by_now():
+            emptying.comes_now(name)
+            emptying.tell_left_of(name, e, out)
+            f.online.order(name, out)
+    # until the old primary has said whether it stopped
+    undecided = f.needless and not f.fencing.confirmed
+    if f.phase is FailoverPhase.TAIL and emptying.done() and not undecided:
+        out.append(CancelAlarm("", Timer.DRAIN))
+        emptying.tell_left(e, out)
+        f.move(FailoverEvent.TAILS_ARE_IN, out)
+        recover(f, out)
+
+
+def tail_taken(f: Failover, e: events.TailTaken, out: list[Command]) -> None:
+    f.emptying.tail_taken(e)
+
+
+def tail_failed(f: Failover, e: events.TailFailed, out: list[Command]) -> None:
+    f.emptying.tail_failed(e, f.planned, out)
+
+
+def tail_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: the tails of a planned failover are asked for again."""
+    if f.phase in EMPTYING and f.planned:
+        f.emptying.tails_again(out)
+
+
+def drain_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: the limit for emptying the pipes is over."""
+    if f.phase not in EMPTYING and not f.emptying.later:
+        return
+    if f.planned and not f.silence.is_long(e.mono_us):
+        f.emptying.wait_on(e, out)
+        return
+    f.stop_waiting()  # if it was planned, the primary died in the middle of it
+    f.emptying.wait_no_longer(e, out)
+    f.hanging.look(e, out)
+    progress(f, e, out)
+
+
+# ---- bringing online
+def recover(f: Failover, out: list[Command], again: bool = False) -> None:
+    f.online.begin(f.emptying.later, again, out)
+    _recovered_all(f, out)
+
+
+def recovered(f: Failover, e: events.Recovered, out: list[Command]) -> None:
+    f.online.recovered(e, out)
+    _recovered_all(f, out)
+
+
+def recover_failed(f: Failover, e: events.RecoverFailed, out: list[Command]) -> None:
+    f.online.failed(e, out)
+    _recovered_all(f, out)
+
+
+def observed(f: Failover, e: events.Inventory, out: list[Command]) -> None:
+    """A look in the middle of things, as something could not be brought online."""
+    if f.brings_online:
+        for found in f.online.observed(e):
+            recovered(f, found, out)
+        for name in f.online.nothing_to_recover():
+            f.emptying.restore_first(name, e, out)
+
+
+def recover_rang(f: Failover, e: Event, out: list[Command]) -> None:
+    """The alarm went off: what could not be brought online is ordered again; where nothing is here,
+    it is looked for again.
+    """
+    f.online.again(out)
+    for name in f.emptying.without_a_way():
+        f.online.tell(name, e, out)
+        f.emptying.restore_first(name, e, out)
+    if f.emptying.later:
+        out.append(SetAlarm("", Timer.RECOVER, e.mono_us + f.retry_us))
+
+
+def _recovered_all(f: Failover, out: list[Command]) -> None:
+    if f.phase is not FailoverPhase.RECOVERING or f.online.unanswered:
+        return
+    if not any(db.promoted for db in f.databases.values()):
+        return
+    if f.config.directory:
+        f.move(FailoverEvent.ONLINE_WITHOUT_ENTRIES, out)
+        out.append(Provision())
+    else:
+        f.move(FailoverEvent.ONLINE, out)
+        out.append(Redirect())
+
+
+# ---- users
+def provisioned(f: Failover, e: events.Provisioned, out: list[Command]) -> None:
+    """Accounts and computers that the directory here lacked are there: users can come."""
+    if f.phase is FailoverPhase.PROVISIONING:
+        f.move(FailoverEvent.PROVISIONED, out)
+        out.append(Redirect())
+
+
+def redirected(f: Failover, e: events.Redirected, out: list[Command]) -> None:
+    if f.phase is FailoverPhase.REDIRECTING:
+        f.move(FailoverEvent.REDIRECTED, out)
