@@ -182,6 +182,22 @@ def test_the_witness_and_the_engines_share_no_chain_logic() -> None:
         ), f"{importer} imports {name}"
 
 
+def test_the_monitors_know_the_requirements_alone() -> None:
+    """They read the journal, which spells out what machines are told and command; of the logic that
+    decides, of the planner and of the world they import nothing.
+    """
+    allowed = ("dr_sim.oracle.monitors", "dr_sim.record", "dr_sim.scenario")
+    paths = sorted((ROOT / "dr_sim" / "oracle" / "monitors").glob("*.py"))
+    assert len(paths) > 5
+    for path in paths:
+        for name in imports_of(path):
+            assert (
+                not name.startswith("dr_sim")
+                or name.startswith(allowed)
+                or name in ("dr_sim.oracle",)
+            ), f"{path.name} imports {name}"
+
+
 def test_the_wall_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted import, three steps away, is found."""
     room = tmp_path / "dr_sim" / "recovery"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
-from dr_sim.bugs import EXIT_BUG, broken_by
+from dr_sim.bugs import EXIT_BUG, WHOSE, broken_by
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.baseline import Baseline, Change, changes
 from dr_sim.experiments.distribution import Distribution
@@ -240,7 +240,7 @@ def broken(found: Distribution) -> str:
     if found.broken:
         return found.told_broken
     if found.violations:
-        return f"{found.violations} violations of an invariant, a bug in dr_sim"
+        return f"{found.violations} violations of an invariant, {WHOSE}"
     return (
         f"{found.silent} recoveries were silently short of what they claimed"
         if found.silent

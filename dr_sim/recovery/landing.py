@@ -112,6 +112,8 @@ def failed(db: DatabaseReplay, file: File, failure: Failure, e: Event, out: list
     """
     files = db.files
     had_header = file.header is not None
+    if db.drain is None:
+        files.pass_presumed_by(file)
     if not files.failed(file, failure, e.mono_us + db.rules.retry_us):
         return
     if had_header and file.header is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dr_sim.bugs import WHOSE
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import (
     Question,
@@ -44,10 +45,7 @@ def screen(
         parts.append([f"BROKEN: {found.told_broken}"])
     if found.violations:
         parts.append(
-            [
-                f"INVARIANT BROKEN: {found.violations} violations, a bug in dr_sim; trust "
-                "no number below"
-            ]
+            [f"INVARIANT BROKEN: {found.violations} violations, {WHOSE}; trust no number below"]
         )
     if found.silent:
         parts.append(
@@ -207,7 +205,7 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
         if of.broken:
             out.append(f"BROKEN in {name}: {of.told_broken}")
         if of.violations:
-            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, a bug in dr_sim")
+            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, {WHOSE}")
     return "\n".join(line.rstrip() for line in out)
 
 

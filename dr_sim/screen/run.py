@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
+from dr_sim.bugs import WHOSE
 from dr_sim.measures.outcome import SEVERITY
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Verdict
@@ -143,10 +144,12 @@ def _head(
 
 
 def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
-    """An invariant broke: dr_sim itself has a bug, and none of the numbers below can be trusted."""
+    """An invariant or a requirement broke: the logic under test has a bug, or dr_sim itself, and
+    none of the numbers below can be trusted.
+    """
     out = [
-        f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, a bug in "
-        "dr_sim; trust no number below"
+        f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, {WHOSE}; trust no "
+        "number below"
     ]
     out += [
         f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}"

@@ -9,11 +9,14 @@ that is no whole microsecond is rounded half up, once, here.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.conservation import Conservation, conservation
 from dr_sim.measures.lag import LinkUse, backlog, backups_made, bytes_offered, link_use
+from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
 from dr_sim.measures.summary.curves import (
     EXPOSED_CLASS,
@@ -30,6 +33,8 @@ from dr_sim.measures.tables import run_end_us, service_up_until_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import any_refused_us, refusals
+from dr_sim.oracle.monitors import broken
+from dr_sim.units import format_duration
 
 
 def summarise(whole: Whole) -> dict[str, Any]:
@@ -70,7 +75,10 @@ def summarise(whole: Whole) -> dict[str, Any]:
         "writes_refused": _writes_refused(whole),
         "happened": _happened(whole),
         "silent_recoveries": _silent_recoveries(whole),
-        "violations": _violations(whole) + _not_conserved(whole, conserved),
+        "violations": _violations(whole)
+        + _not_conserved(whole, conserved)
+        + _requirements_broken(whole)
+        + _not_told(whole, qualities),
         "conservation": [
             {leg.scenario.databases[c.database].name: c.parts() for c in found}
             for leg, found in zip(whole.legs, conserved, strict=True)
@@ -127,6 +135,37 @@ def _violations(whole: Whole) -> list[dict[str, Any]]:
         }
         for leg, t in whole.each
         for r in t.rows("truth.violation")
+    ]
+
+
+def _requirements_broken(whole: Whole) -> list[dict[str, Any]]:
+    """What the monitors found (dr_sim/oracle/monitors): the requirement, the row that shows it, and
+    one sentence.
+    """
+    return [
+        {
+            "time_us": leg.begins_us + b.time_us,
+            "invariant": b.requirement,
+            "detail": f"row {b.seq}: {b.sentence}",
+        }
+        for leg in whole.legs
+        for b in broken(leg.journal, leg.scenario)
+        if whole.still_in(leg, b.time_us)
+    ]
+
+
+def _not_told(whole: Whole, qualities: Sequence[AlertQuality]) -> list[dict[str, Any]]:
+    """Lasting dangers that nobody was told of in time."""
+    return [
+        {
+            "time_us": leg.begins_us + each.deadline_us,
+            "invariant": "S8",
+            "detail": f"{leg.scenario.databases[each.database].name} is in danger since "
+            f"{format_duration(leg.begins_us + each.onset_us)}, and nobody is told",
+        }
+        for (leg, t), quality in zip(whole.each, qualities, strict=True)
+        for each in not_told(t, leg.scenario, quality.episodes)
+        if whole.still_in(leg, each.deadline_us)
     ]
 
 

@@ -1,0 +1,74 @@
+"""Alerts that were owed: every lasting danger is told to somebody in time (S8).
+
+A danger that is due an alert (alerts.py) must be told when it falls due; where a log landed so late
+that the window after it and a retry are not over by then, when they are. A manager that was dead
+tells within a retry of its return, and what it tells into a dead channel is told as far as it can
+know. Only truth excuses: what the logic did, or did not do, is no reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from dr_sim.backups.model import Kind
+from dr_sim.measures.alerts import Episode, danger_us, raised
+from dr_sim.measures.tables import Tables, run_end_us
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
+
+
+@dataclass(frozen=True, slots=True)
+class NotTold:
+    """A database was in danger from an instant on, and nobody was told by the deadline."""
+
+    database: int
+    onset_us: int
+    deadline_us: int
+
+
+def not_told(t: Tables, scenario: Scenario, episodes: Sequence[Episode]) -> Iterator[NotTold]:
+    """Every danger of a run (or of one leg of it) that nobody was told of in time."""
+    due = [e for e in episodes if e.due_us is not None]
+    if not due:
+        return
+    end_us = run_end_us(t, scenario)
+    lives = [(r.time_us, r.values["up"]) for r in t.rows("truth.manager")]
+    if not lives:
+        return  # nobody was there to tell
+    deaths = [(at, back) for (at, up), (back, _) in pairwise([*lives, (end_us, 1)]) if not up]
+    alerts = raised(t, scenario)
+    for e in due:
+        limit_us = danger_us(scenario, e.database)
+        deadline_us = _deadline_us(t, scenario, e, deaths)
+        promoted = t.of("truth.promoted", e.database)["time_us"]
+        if (promoted <= deadline_us).any():
+            continue  # what an old primary still writes then is thrown away, whoever is told
+        told = [
+            a.time_us
+            for a in alerts
+            if a.database in (e.database, -1) and e.onset_us - limit_us <= a.time_us <= e.end_us
+        ]
+        if min(told, default=e.end_us) > deadline_us:
+            yield NotTold(e.database, e.onset_us, deadline_us)
+
+
+def _deadline_us(
+    t: Tables, scenario: Scenario, e: Episode, deaths: Sequence[tuple[int, int]]
+) -> int:
+    assert e.due_us is not None
+    retry_us = scenario.replay.retry_us
+    landed = t.of("truth.landed", e.database)
+    before = landed["time_us"][(landed["kind"] == int(Kind.LOG)) & (landed["time_us"] < e.due_us)]
+    last_us = int(np.max(before)) if len(before) else 0
+    # a scenario whose window is longer than its danger asks for silence until then
+    window_us = scenario.replay.window_us + longest_gap_us(scenario.databases[e.database].log)
+    patience_us = max(danger_us(scenario, e.database), window_us)
+    deadline_us = max(e.due_us, last_us + patience_us + retry_us)
+    for died_us, back_us in deaths:
+        if died_us <= deadline_us and back_us > e.onset_us:
+            deadline_us = max(deadline_us, back_us + retry_us)
+    return deadline_us

@@ -1,0 +1,77 @@
+"""Monitors of the requirements: each reads the journal of a run and says which requirement it
+broke.
+
+They know the words of the requirements (alerts, the order of a failover, retention, liveness) and
+what machines were told and commanded, and nothing of how the recovery logic decides: not a line of
+it is imported here, nor of the planner. The logic under test may be the user's own. A monitor is
+excused only by what is true (the manager was down, a share could not be reached, a limit is over),
+never by something that the logic caused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dr_sim.oracle.monitors import alerts, failovers, keeping, primary, reads, restarts, silence
+from dr_sim.oracle.monitors.story import Breach, Story
+from dr_sim.record.journal import Journal
+from dr_sim.scenario.model import Scenario
+
+Monitor = Callable[[Story], Iterator[Breach]]
+
+MONITORS: tuple[Monitor, ...] = (
+    alerts.texts_are_right,
+    alerts.minutes_are_right,
+    alerts.levels_are_right,
+    alerts.told_again_at_every_retry,
+    alerts.trouble_is_told,
+    alerts.a_standstill_is_told,
+    alerts.only_what_lacks_is_told,
+    silence.silence_is_told,
+    silence.silence_is_looked_into,
+    reads.counted_before_the_read,
+    reads.copies_bear_their_count,
+    reads.replay_waits_on_purpose_only,
+    reads.replay_delay_is_kept,
+    reads.the_engine_takes_what_it_is_given,
+    primary.the_silent_are_not_asked,
+    primary.what_lies_there_is_copied,
+    primary.what_is_damaged_is_copied_again,
+    primary.dropped_after_its_replacement_is_here,
+    primary.a_copy_does_not_go_back,
+    primary.a_lost_log_is_got_past,
+    primary.a_refusal_that_passes_changes_nothing,
+    keeping.hashed_again,
+    keeping.deletes_take_nothing_needed,
+    keeping.the_primary_keeps_what_is_not_copied,
+    keeping.old_files_go,
+    failovers.orders_are_obeyed_or_refused,
+    failovers.begun_for_a_reason,
+    failovers.a_silent_primary_is_acted_upon,
+    failovers.phases_follow_the_order,
+    failovers.stopped_before_emptied,
+    failovers.fenced_until_confirmed,
+    failovers.not_called_off_once_stopped,
+    failovers.tails_are_asked_for,
+    failovers.nothing_is_given_up_early,
+    failovers.what_stays_behind_is_told,
+    failovers.nothing_is_restored_after_recovery,
+    failovers.users_come_last,
+    failovers.two_primaries_are_told,
+    failovers.a_failover_ends_or_says_why,
+    failovers.planned_loses_nothing,
+    restarts.late_answers_cause_nothing,
+)
+"""Every monitor there is."""
+
+
+def broken(journal: Journal, scenario: Scenario) -> list[Breach]:
+    """Return every requirement that a run broke, in the order of the rows."""
+    story = Story(journal, scenario)
+    if not story.lives:
+        return []  # nobody managed anything in it
+    found = [each for monitor in MONITORS for each in monitor(story)]
+    return sorted(found, key=lambda each: (each.seq, each.requirement, each.sentence))
+
+
+__all__ = ["MONITORS", "Breach", "Monitor", "Story", "broken"]

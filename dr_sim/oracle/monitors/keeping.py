@@ -1,0 +1,243 @@
+"""What is kept, and for how long (R6, R18): hashed again, never deleted while it is needed, and
+gone when it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from dr_sim.oracle.monitors.story import (
+    DAY_US,
+    FULL,
+    INCREMENTAL,
+    LOG,
+    RETENTION,
+    SLACK_US,
+    Breach,
+    Ints,
+    Story,
+    lost_here,
+)
+
+
+# ---- R6
+def hashed_again(story: Story) -> Iterator[Breach]:
+    """The newest full is hashed again periodically, where that is configured."""
+    every_us = story.scenario.replay.reverify_us
+    if not every_us:
+        return
+    for database in story.databases:
+        rows = story.of("seen.Validated", database)
+        fulls = np.flatnonzero(rows["header.kind"] == FULL)
+        names = list(dict.fromkeys(rows["name"][fulls].tolist()))
+        begun = [int(rows["time_us"][fulls][rows["name"][fulls] == name][0]) for name in names]
+        for name, begin_us, next_us in zip(names, begun, [*begun, story.end_us][1:], strict=True):
+            until_us = _kept_until(story, database, name, begin_us, next_us)
+            asked = story.of("seen.Validate", database)
+            times = asked["time_us"][asked["name"] == name]
+            inside = times[(times > begin_us) & (times < until_us)].tolist()
+            for at_us, then_us in pairwise([begin_us, *inside, until_us]):
+                due_us = at_us + 2 * every_us + SLACK_US
+                if then_us > due_us and story.quiet_between(at_us, due_us):
+                    yield Breach(
+                        "R6", int(rows["seq"][fulls][rows["name"][fulls] == name][0]), due_us,
+                        database, f"{story.text(name)} is kept, and is not hashed again in time",
+                    )  # fmt: skip
+                    break
+
+
+def _kept_until(story: Story, database: int, name: int, begin_us: int, until_us: int) -> int:
+    for kind in ("seen.ValidationFailed", "seen.Delete", "seen.Landed"):
+        rows = story.of(kind, database)
+        times = rows["time_us"][(rows["name"] == name) & (rows["time_us"] > begin_us)]
+        until_us = min([until_us, *times[:1].tolist()])
+    for kind in ("truth.promoted", "truth.copy_gone"):
+        times = story.of(kind, database)["time_us"]
+        until_us = min([until_us, *times[times > begin_us][:1].tolist()])
+    return until_us
+
+
+# ---- R18 at the secondary
+@dataclass(slots=True)
+class _Shelf:
+    """Headers of whole files, as columns."""
+
+    kind: Ints
+    first: Ints
+    last: Ints
+    base: Ints
+    copy_only: Ints
+    finished_us: Ints
+
+    def where(self, mask: np.ndarray | slice) -> _Shelf:
+        return _Shelf(
+            self.kind[mask], self.first[mask], self.last[mask],
+            self.base[mask], self.copy_only[mask], self.finished_us[mask],
+        )  # fmt: skip
+
+    def starts(self) -> Ints:
+        """Return where the fulls end, and the incrementals whose base is here."""
+        fulls = self.kind == FULL
+        bases = self.first[fulls & (self.copy_only == 0)]
+        stands = (self.kind == INCREMENTAL) & np.isin(self.base, bases)
+        return np.sort(self.last[fulls | stands])
+
+    def restorable(self, ends: Ints) -> np.ndarray:
+        """Return which of these positions logs lead to from a full or an incremental."""
+        starts = self.starts()
+        logs = (self.kind == LOG) & (self.last > self.first)
+        order = np.argsort(self.first[logs], kind="stable")
+        first, last = self.first[logs][order], self.last[logs][order]
+        if not len(starts):
+            return np.zeros(len(ends), dtype=bool)
+        if not len(first):
+            return np.isin(ends, starts)
+        reached = np.maximum.accumulate(last)
+        breaks = np.append(True, first[1:] > reached[:-1])
+        begins = first[breaks]
+        # the unbroken stretch of logs that a position lies in begins there
+        stretch = np.searchsorted(begins, ends, side="right") - 1
+        begin = np.where(stretch >= 0, begins[np.maximum(stretch, 0)], ends)
+        place = np.searchsorted(starts, ends, side="right") - 1
+        nearest = np.where(place >= 0, starts[np.maximum(place, 0)], -1)
+        led_to: np.ndarray = (place >= 0) & ((nearest >= begin) | (nearest == ends))
+        return led_to
+
+
+def deletes_take_nothing_needed(story: Story) -> Iterator[Breach]:
+    """After every delete what was restorable and young is restorable still; incrementals keep
+    their base, and the newest fulls stay by count (R18).
+    """
+    for database in story.databases:
+        deletes = story.of("seen.Delete", database)
+        if len(deletes["seq"]):
+            yield from _deletes_of(story, database, deletes)
+
+
+def _deletes_of(story: Story, database: int, deletes: dict[str, Ints]) -> Iterator[Breach]:
+    rows = story.of("seen.Validated", database)
+    _, newest = np.unique(rows["name"][::-1], return_index=True)
+    last_rows = np.sort(len(rows["name"]) - 1 - newest)  # of each name the last header
+    names, known_seq = rows["name"][last_rows], rows["seq"][last_rows]
+    fields = ("kind", "first_lsn", "last_lsn", "differential_base_lsn", "copy_only")
+    kind, first, last, base, copy_only = (rows[f"header.{field}"][last_rows] for field in fields)
+    finished = rows["header.finished_utc_us"][last_rows]
+    shelf = _Shelf(kind, first, last, base, copy_only, finished)
+    forks = rows["header.fork"][last_rows]
+    if len(np.unique(forks)) > 1:
+        return  # which of two histories a file belongs to is the planner's business
+    gone_seq = _gone_seqs(story, database, names)
+    times, begins = np.unique(deletes["time_us"], return_index=True)
+    oldest = 0  # no file before that one is there any more
+    for at_us, begin in zip(times.tolist(), begins.tolist(), strict=True):
+        seq = int(deletes["seq"][begin])
+        there = slice(oldest, int(np.searchsorted(known_seq, seq)))
+        before = gone_seq[there] >= seq
+        leaves = int(deletes["seq"][deletes["time_us"] == at_us][-1])
+        after = gone_seq[there] > leaves
+        if before.any():
+            oldest += int(np.argmax(before))
+        whole = shelf.where(there)
+        wrong = _wrong_delete(story, whole, before, after, _young_since(story, database, at_us))
+        if wrong:
+            yield Breach("R18", seq, at_us, database, wrong)
+
+
+def _gone_seqs(story: Story, database: int, names: Ints) -> Ints:
+    """Return the row with which each of these files was deleted, or a row beyond the end."""
+    deletes = story.of("seen.Delete", database)
+    beyond = len(story.journal) + 1
+    gone = np.full(len(names), beyond, dtype=np.int64)
+    order = np.argsort(names, kind="stable")
+    places = np.searchsorted(names[order], deletes["name"])
+    known = places < len(names)
+    known[known] = names[order][places[known]] == deletes["name"][known]
+    first_last = order[places[known]][::-1]  # the first delete of a name counts
+    gone[first_last] = deletes["seq"][known][::-1]
+    return gone
+
+
+def _young_since(story: Story, database: int, at_us: int) -> int:
+    """Return what is young then, by the clock that the logic has."""
+    found = story.within("seen.Alarm", database, at_us, at_us)
+    told = story.of("seen.Alarm", database)["utc_us"][found]
+    utc_us = int(told[-1]) if len(told) else story.scenario.start_utc_us + at_us
+    return utc_us - story.scenario.secondary.retention_us
+
+
+def _wrong_delete(
+    story: Story, whole: _Shelf, before: np.ndarray, after: np.ndarray, young_us: int
+) -> str:
+    """Return what a batch of deletes took that was needed; '' if nothing."""
+    was, stays = whole.where(before), whole.where(after)
+    fulls_before = int(((was.kind == FULL) & (was.copy_only == 0)).sum())
+    fulls_after = int(((stays.kind == FULL) & (stays.copy_only == 0)).sum())
+    keep = story.scenario.secondary.retention_count
+    if fulls_after < min(keep, fulls_before):
+        return f"a delete leaves {fulls_after} fulls; {keep} are to be kept whatever their age"
+    incrementals = stays.kind == INCREMENTAL
+    bases_before = was.first[(was.kind == FULL) & (was.copy_only == 0)]
+    bases_after = stays.first[(stays.kind == FULL) & (stays.copy_only == 0)]
+    needed = stays.base[incrementals]
+    if (np.isin(needed, bases_before) & ~np.isin(needed, bases_after)).any():
+        return "an incremental is kept, and the full that it stands on is deleted"
+    ends = was.last[was.finished_us >= young_us]
+    if (was.restorable(ends) & ~stays.restorable(ends)).any():
+        return "a delete takes what a younger backup needs to be restored"
+    return ""
+
+
+# ---- R18 at the primary, and the other way round
+def the_primary_keeps_what_is_not_copied(story: Story) -> Iterator[Breach]:
+    """Retention at the primary takes no file that has not landed whole (R18)."""
+    gone = story["truth.file_gone"]
+    by_age = (gone["why"] == story.text_id(RETENTION)) & (gone["where"] == story.text_id("primary"))
+    if not by_age.any():
+        return
+    landed = story["truth.landed"]
+    whole = landed["file"][landed["intact"] == 1]
+    torn = np.concatenate(
+        [story[kind]["file"] for kind in ("truth.backup_cut_off", "truth.backup_empty")]
+    )
+    lost = gone["file"][gone["why"] != story.text_id(RETENTION)]
+    lacking = by_age & ~np.isin(gone["file"], np.concatenate([whole, torn, lost]))
+    for place in np.flatnonzero(lacking).tolist():
+        yield Breach(
+            "R18", int(gone["seq"][place]), int(gone["time_us"][place]),
+            int(gone["entity"][place]),
+            "retention at the primary deletes a backup that has never landed whole",
+        )  # fmt: skip
+        return
+
+
+def old_files_go(story: Story) -> Iterator[Breach]:
+    """A log that is older than the retention, and than a full that is old itself, goes (R18)."""
+    days_us = 2 * DAY_US + story.retry_us
+    since_us = story.end_us - days_us
+    if since_us <= 0 or not story.quiet_between(since_us, story.end_us):
+        return
+    retention_us = story.scenario.secondary.retention_us
+    old_us = story.scenario.start_utc_us + since_us - retention_us
+    for database in story.databases:
+        rows = story.of("seen.Validated", database)
+        finished, kinds = rows["header.finished_utc_us"], rows["header.kind"]
+        old = finished < old_us
+        fulls = np.unique(rows["header.last_lsn"][old & (kinds == FULL)])
+        keep = max(1, story.scenario.secondary.retention_count)
+        if len(fulls) < keep or len(np.unique(rows["header.fork"])) > 1:
+            continue
+        # so many fulls lie past it, all of them old themselves
+        behind = old & (kinds == LOG) & (rows["header.last_lsn"] < fulls[-keep])
+        names = rows["name"][behind]
+        gone = story.of("seen.Delete", database)["name"]
+        left = names[~np.isin(names, gone)]
+        if len(left) and not lost_here(story, database, 0, story.end_us):
+            yield Breach(
+                "R18", int(rows["seq"][behind][~np.isin(names, gone)][0]), story.end_us, database,
+                f"{story.text(left[0])} is long past the retention, nothing needs it, and it is "
+                "not deleted",
+            )  # fmt: skip

@@ -1,0 +1,283 @@
+"""What the primary is asked for, and how a place that no log gets past is got past (R6, R9,
+R11).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alerts import ERRORS, MISSING, log_end, position_before
+from dr_sim.oracle.monitors.story import (
+    FULL,
+    INCREMENTAL,
+    LOG,
+    SLACK_US,
+    Breach,
+    Story,
+    kind_in_name,
+)
+from dr_sim.record.journal import Row
+
+_IN_A_ROW = 3
+PASSING = ("unreachable", "paused", "overrun", "cut off", "fenced", "primary lost")
+"""How the primary's side begins a refusal that says nothing about whether the backup would help."""
+
+
+def silent_at(story: Story, seq: int) -> dict[str, int]:
+    """Return the machines that the logic was told are silent, and when each was last seen, as of a
+    row.
+    """
+    silent: dict[str, int] = {}
+    for row in story.rows("seen.HeartbeatLost", "seen.HeartbeatBack", "seen.Inventory"):
+        if row.seq >= seq:
+            break
+        if row.kind == "seen.HeartbeatLost":
+            silent[row.values["machine"]] = row.values["last_seen_mono_us"]
+        elif row.kind == "seen.HeartbeatBack":
+            silent.pop(row.values["machine"], None)
+        else:
+            silent = dict(json.loads(row.values["silent"]))
+    return silent
+
+
+def the_silent_are_not_asked(story: Story) -> Iterator[Breach]:
+    """A primary that is silent is asked for no backup (R9)."""
+    for row in story.rows("seen.TakeBackup"):
+        if story.failing_over(row.seq) or row.entity < 0:
+            continue
+        machine = story.scenario.databases[row.entity].machine
+        if machine not in silent_at(story, row.seq):
+            continue
+        if _just_answered(story, row):
+            continue
+        yield Breach(
+            "R9", row.seq, row.time_us, row.entity,
+            f"a backup is asked of {machine}, which is silent",
+        )  # fmt: skip
+
+
+def _just_answered(story: Story, row: Row) -> bool:
+    """Return whether it has answered a question at this very instant: it is alive then."""
+    rows = story.of("seen.PrimaryAnswered", row.entity)
+    now = (rows["time_us"] == row.time_us) & (rows["seq"] < row.seq) & (rows["reachable"] == 1)
+    return bool(now.any())
+
+
+def what_lies_there_is_copied(story: Story) -> Iterator[Breach]:
+    """A log that lies at the primary, is not here and not on its way, is copied again (R9)."""
+    last: dict[int, tuple[str, list[Row]]] = {}
+    for row in story.rows("seen.PrimaryAnswered"):
+        name = row.values["covering_name"]
+        lies_there = row.values["reachable"] and name and not row.values["copying"]
+        if not lies_there or _has_landed(story, row.entity, name, row.time_us):
+            last.pop(row.entity, None)
+            continue
+        known, rows = last.get(row.entity, ("", []))
+        rows = [*rows, row] if known == name else [row]
+        last[row.entity] = name, rows
+        if len(rows) != _IN_A_ROW:
+            continue
+        asked = [
+            each
+            for each in story.rows("seen.Recopy", "seen.Fetch")
+            if rows[0].seq < each.seq <= row.seq + 10 and each.entity == row.entity
+        ]
+        if not asked and story.quiet_between(rows[0].time_us, row.time_us):
+            yield Breach(
+                "R9", row.seq, row.time_us, row.entity,
+                f"{name} lies at the primary and is not on its way; nobody has it copied again",
+            )  # fmt: skip
+
+
+def _has_landed(story: Story, database: int, name: str, until_us: int) -> bool:
+    rows = story.of("seen.Landed", database)
+    found = rows["name"][: story.within("seen.Landed", database, 0, until_us).stop]
+    return bool((found == story.text_id(name)).any())
+
+
+def what_is_damaged_is_copied_again(story: Story) -> Iterator[Breach]:
+    """What fails validation is copied again, at a retry at the latest (R6)."""
+    seen: set[tuple[int, str]] = set()
+    for row in story.rows("seen.ValidationFailed"):
+        name = row.values["name"]
+        whole_elsewhere = row.values["outcome"] not in ("no_manifest", "missing")
+        if not whole_elsewhere or (row.entity, name) in seen:
+            continue
+        seen.add((row.entity, name))
+        due_us = row.time_us + story.retry_us + SLACK_US
+        if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+            continue
+        if kind_in_name(name) == LOG:
+            ends, redo = (
+                log_end(story, row.entity, name),
+                position_before(story, row.entity, row.seq),
+            )
+            if ends is None or redo[1] >= ends:
+                continue
+        if _copied_or_passed(story, row, due_us):
+            continue
+        yield Breach(
+            "R6", row.seq, row.time_us, row.entity,
+            f"{name} has failed validation, and is not copied again",
+        )  # fmt: skip
+
+
+def _copied_or_passed(story: Story, row: Row, due_us: int) -> bool:
+    database = row.entity
+    if story.any_within(("seen.Restored", "truth.promoted"), database, row.time_us, due_us):
+        return True
+    name = story.text_id(row.values["name"])
+    for kind in ("seen.Recopy", "seen.Validated", "seen.Landed"):
+        # a copy that was asked for before may be on its way still
+        found = story.within(kind, database, row.time_us - 4 * story.retry_us, due_us)
+        if kind != "seen.Recopy":
+            found = story.within(kind, database, row.time_us + 1, due_us)
+        if (story.of(kind, database)["name"][found] == name).any():
+            return True
+    fetched = story.within("seen.Fetch", database, row.time_us, due_us)
+    return bool(fetched.stop > fetched.start)
+
+
+def dropped_after_its_replacement_is_here(story: Story) -> Iterator[Breach]:
+    """A copy is dropped only when the full that replaces it has landed and is verified (R11)."""
+    for row in story.rows("seen.Drop"):
+        whole = story.of("seen.Validated", row.entity)
+        before = (whole["seq"] < row.seq) & (whole["header.kind"] == FULL)
+        names = set(whole["name"][before].tolist())
+        # the next read is of the replacement
+        reads = story.of("seen.Restore", row.entity)
+        following = np.flatnonzero(reads["seq"] > row.seq)
+        reading = len(following) and int(reads["time_us"][following[0]]) == row.time_us
+        if reading and int(reads["name"][following[0]]) in names:
+            continue
+        yield Breach(
+            "R11", row.seq, row.time_us, row.entity,
+            "the copy is dropped before its replacement has landed and is verified",
+        )  # fmt: skip
+
+
+def a_copy_does_not_go_back(story: Story) -> Iterator[Breach]:
+    """A full that ends before where the copy stands replaces it only if what follows leads on."""
+    for row in story.rows("seen.Restore") if _replaces_anything(story) else ():
+        if not row.values["replace"]:
+            continue
+        database = row.entity
+        place = story.last_before("seen.Restored", database, row.seq)
+        fork, redo = position_before(story, database, row.seq)
+        if place < 0:
+            continue
+        since_us = int(story.of("seen.Restored", database)["time_us"][place])
+        if story.any_within(("truth.copy_gone",), database, since_us, row.time_us):
+            continue
+        reach = _reach(story, database, story.text_id(row.values["name"]), row.seq, fork)
+        if reach is not None and reach < redo:
+            yield Breach(
+                "R11", row.seq, row.time_us, database,
+                f"{row.values['name']} takes the copy back to LSN {reach}; it stands at {redo}",
+            )  # fmt: skip
+
+
+def _replaces_anything(story: Story) -> bool:
+    return bool(story["seen.Restore"]["replace"].any())
+
+
+def _reach(story: Story, database: int, full: int, seq: int, fork: int) -> int | None:
+    """Return how far a full and what is here leads; None if it lies on another fork."""
+    rows = story.of("seen.Validated", database)
+    before = rows["seq"] < seq
+    deleted = story.of("seen.Delete", database)
+    gone = deleted["name"][deleted["seq"] < seq]
+    here = before & ~np.isin(rows["name"], gone)
+    mine = np.flatnonzero(before & (rows["name"] == full))
+    if not len(mine) or int(rows["header.fork"][mine[-1]]) != fork:
+        return None
+    at = mine[-1]
+    reach, base = int(rows["header.last_lsn"][at]), int(rows["header.first_lsn"][at])
+    kinds, first, last = (rows[f"header.{f}"] for f in ("kind", "first_lsn", "last_lsn"))
+    bases = rows["header.differential_base_lsn"]
+    while True:
+        further = here & (last > reach)
+        further &= ((kinds == LOG) & (first <= reach)) | ((kinds == INCREMENTAL) & (bases == base))
+        if not further.any():
+            return reach
+        reach = int(last[further].max())
+
+
+def a_lost_log_is_got_past(story: Story) -> Iterator[Breach]:
+    """Where the primary says that a log is lost for good, something that gets past it is asked
+    for (R11).
+    """
+    replay = story.scenario.replay
+    waits = "skip_ahead" in (replay.on_hole, replay.otherwise)
+    seen: set[tuple[int, int]] = set()
+    for row in story.rows("seen.RaiseAlert"):
+        database = story.database(row.values["database"])
+        if database < 0 or row.values["event_id"] not in (MISSING, ERRORS):
+            continue
+        if waits and story.scenario.databases[database].full.kind != "none":
+            continue  # for what comes by itself
+        place = story.last_before("seen.Restored", database, row.seq)
+        if (database, place) in seen or not _is_lost_for_good(story, database, row):
+            continue
+        seen.add((database, place))
+        due_us = row.time_us + 2 * story.retry_us + SLACK_US
+        if due_us >= story.end_us or not story.quiet_between(row.time_us, due_us):
+            continue
+        if not _something_is_done(story, database, row, due_us):
+            yield Breach(
+                "R11", row.seq, row.time_us, database,
+                "a log is lost for good, the alert is raised, and nothing that gets past it is "
+                "asked for",
+            )  # fmt: skip
+
+
+def _is_lost_for_good(story: Story, database: int, row: Row) -> bool:
+    """Return whether the primary has said so since the last restore: neither it nor anything else
+    holds that stretch of log, and its jobs run.
+    """
+    place = story.last_before("seen.Restored", database, row.seq)
+    since = int(story.of("seen.Restored", database)["seq"][place]) if place >= 0 else -1
+    return any(
+        since < each.seq
+        and each.time_us <= row.time_us + SLACK_US
+        and each.entity == database
+        and each.values["reachable"]
+        and not (
+            each.values["covering_name"] or each.values["remakeable"] or each.values["jobs_paused"]
+        )
+        for each in story.rows("seen.PrimaryAnswered")
+    )
+
+
+def a_refusal_that_passes_changes_nothing(story: Story) -> Iterator[Breach]:
+    """A refusal that will pass is no reason to take another remedy (R8, R11)."""
+    for row in story.rows("seen.BackupFailed"):
+        kind, reason = row.values["kind"], row.values["reason"]
+        if kind == LOG or not reason.startswith(PASSING) or story.failing_over(row.seq):
+            continue
+        others = [
+            each
+            for each in story.rows("seen.TakeBackup")
+            if row.seq < each.seq
+            and each.time_us == row.time_us
+            and each.entity == row.entity
+            and each.values["kind"] not in (kind, LOG)
+        ]
+        if others:
+            yield Breach(
+                "R11", row.seq, row.time_us, row.entity,
+                f"a backup is refused for now ({reason}), and another kind is asked for instead",
+            )  # fmt: skip
+
+
+def _something_is_done(story: Story, database: int, row: Row, due_us: int) -> bool:
+    place = story.last_before("seen.Restored", database, row.seq)
+    since_us = int(story.of("seen.Restored", database)["time_us"][place]) if place >= 0 else 0
+    kinds = ("seen.TakeBackup", "seen.Fetch", "seen.ListShare", "seen.Recopy", "truth.promoted")
+    if story.any_within(kinds, database, since_us, due_us):
+        return True
+    moved = ("seen.Restored", "seen.Restore", "seen.RestoreFailed", "seen.NoRoom")
+    return story.any_within(moved, database, row.time_us, due_us)

@@ -1,0 +1,208 @@
+"""How backups are read (R5, R7, R8): counted first, in time, not before their delay, and only what
+the engine can take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alerts import position_before
+from dr_sim.oracle.monitors.story import LOG, SECOND_US, Breach, Story, kind_in_name
+
+READS = ("seen.Restore", "seen.RestoreUntil")
+ANSWERS = ("seen.Restored", "seen.RestoreFailed", "seen.NoRoom")
+OUT_OF_PLACE = {
+    3136: "an incremental on another full",
+    4305: "a log that begins after the position",
+    4326: "a log that ends before the position",
+    4330: "a backup of another recovery fork",
+}
+"""What SQL Server says of a backup that is whole and does not fit where the database stands."""
+
+
+def counted_before_the_read(story: Story) -> Iterator[Breach]:
+    """The attempts are saved, durably, before each read (R5)."""
+    saves = story["seen.Save"]
+    for kind in READS:
+        rows = story[kind]
+        usual = np.isin(rows["seq"] - 2, saves["seq"]) & _renamed_just_before(story, rows)
+        for place in np.flatnonzero(~usual).tolist():
+            database, name = int(rows["entity"][place]), int(rows["name"][place])
+            seq = int(rows["seq"][place])
+            key = f"attempts/{story.name(database)}/{story.text(name)}"
+            since = _read_before(story, database, name, seq)
+            mine = (saves["key"] == story.text_id(key)) & (saves["seq"] > since)
+            if not (mine & (saves["seq"] < seq)).any():
+                yield Breach(
+                    "R5", seq, int(rows["time_us"][place]), database,
+                    f"{story.text(name)} is read before its attempts are counted durably",
+                )  # fmt: skip
+
+
+def _renamed_just_before(story: Story, rows: dict[str, np.ndarray]) -> np.ndarray:
+    renames = story["seen.RenameWorkingCopy"]
+    if not len(renames["seq"]):
+        return np.zeros(len(rows["seq"]), dtype=bool)
+    places = np.searchsorted(renames["seq"], rows["seq"]) - 1
+    same = renames["name"][places] == rows["name"]
+    just_before: np.ndarray = (places >= 0) & same & (renames["seq"][places] == rows["seq"] - 1)
+    return just_before
+
+
+def _read_before(story: Story, database: int, name: int, seq: int) -> int:
+    """Return the seq of the read of that file before this one, -1 if there was none."""
+    found = -1
+    for kind in READS:
+        rows = story.of(kind, database)
+        mine = rows["seq"][(rows["name"] == name) & (rows["seq"] < seq)]
+        found = max(found, int(mine[-1]) if len(mine) else -1)
+    return found
+
+
+def copies_bear_their_count(story: Story) -> Iterator[Breach]:
+    """The working copy is renamed to the attempts in the store before each read (R5)."""
+    for kind in READS:
+        rows = story[kind]
+        for place in np.flatnonzero(~_renamed_just_before(story, rows)).tolist():
+            database, name = int(rows["entity"][place]), int(rows["name"][place])
+            seq = int(rows["seq"][place])
+            since = _read_before(story, database, name, seq)
+            renames = story.of("seen.RenameWorkingCopy", database)
+            mine = (renames["name"] == name) & (renames["seq"] > since) & (renames["seq"] < seq)
+            if not mine.any():
+                yield Breach(
+                    "R5", seq, int(rows["time_us"][place]), database,
+                    f"the working copy of {story.text(name)} does not bear its count of reads",
+                )  # fmt: skip
+
+
+def replay_waits_on_purpose_only(story: Story) -> Iterator[Breach]:
+    """A log that is here, whole and next is read at once, but for the replay delay, the job's
+    hours and a retry (R7, R8).
+    """
+    for database in story.databases:
+        answers = np.sort(np.concatenate([story.of(kind, database)["seq"] for kind in ANSWERS]))
+        reads = np.sort(np.concatenate([story.of(kind, database)["seq"] for kind in READS]))
+        if not len(answers):
+            continue
+        at_us = _times(story, database, answers, ANSWERS)
+        next_place = np.searchsorted(reads, answers)
+        read_us = np.append(_times(story, database, reads, READS), story.end_us)
+        long = np.flatnonzero(read_us[next_place] - at_us > story.patience_us)
+        for place in long.tolist():
+            next_read = int(next_place[place])
+            if next_read < len(reads) and _came_late(story, database, int(reads[next_read])):
+                continue
+            yield from _idle(
+                story, database, int(answers[place]), int(at_us[place]), int(read_us[next_read])
+            )
+
+
+def _came_late(story: Story, database: int, seq: int) -> bool:
+    """Return whether what is read is a log that was found to be whole just before: so replay had
+    waited for it, and for nothing else.
+    """
+    rows, whole = story.of("seen.Restore", database), story.of("seen.Validated", database)
+    place = int(np.searchsorted(rows["seq"], seq))
+    before = int(np.searchsorted(whole["seq"], seq)) - 1
+    if before < 0 or place >= len(rows["seq"]) or int(rows["seq"][place]) != seq:
+        return False
+    is_it = int(whole["name"][before]) == int(rows["name"][place])
+    is_log = int(whole["header.kind"][before]) == LOG
+    waited_us = int(rows["time_us"][place]) - int(whole["time_us"][before])
+    return is_it and is_log and waited_us <= story.patience_us
+
+
+def _times(story: Story, database: int, seqs: np.ndarray, kinds: tuple[str, ...]) -> np.ndarray:
+    all_seqs = np.concatenate([story.of(kind, database)["seq"] for kind in kinds])
+    times = np.concatenate([story.of(kind, database)["time_us"] for kind in kinds])
+    order = np.argsort(all_seqs, kind="stable")
+    found: np.ndarray = times[order][np.searchsorted(all_seqs[order], seqs)]
+    return found
+
+
+def _idle(story: Story, database: int, seq: int, from_us: int, until_us: int) -> Iterator[Breach]:
+    fork, redo = position_before(story, database, seq + 1)
+    if fork < 0:
+        return
+    rows = story.of("seen.Validated", database)
+    fits = (rows["header.kind"] == LOG) & (rows["header.first_lsn"] <= redo)
+    fits &= (rows["header.last_lsn"] > redo) & (rows["time_us"] < until_us)
+    fits &= (rows["header.fork"] == fork) & (rows["header.first_fork"] == fork)
+    done = story.of("seen.Restored", database)
+    fits &= ~np.isin(rows["name"], done["name"][done["time_us"] < until_us])
+    for place in np.flatnonzero(fits).tolist():
+        since_us = max(from_us, int(rows["time_us"][place]))
+        since_us = max(since_us, story.life_at(since_us)[0], _free_us(story, rows, place))
+        due_us = since_us + story.patience_us
+        if due_us >= until_us or not story.quiet_between(since_us, due_us):
+            continue
+        name = int(rows["name"][place])
+        if _is_gone(story, database, name, int(rows["seq"][place]), due_us):
+            continue
+        yield Breach(
+            "R7", int(rows["seq"][place]), since_us, database,
+            f"{story.text(name)} is here, whole and next, and is not restored",
+        )  # fmt: skip
+        return
+
+
+def _free_us(story: Story, rows: dict[str, np.ndarray], place: int) -> int:
+    """Return when the replay delay of a log is over, by the clocks that the logic has."""
+    young_us = int(rows["header.started_utc_us"][place]) + story.scenario.replay.delay_us
+    return int(rows["time_us"][place]) + max(0, young_us - int(rows["utc_us"][place]))
+
+
+def _is_gone(story: Story, database: int, name: int, seq: int, until_us: int) -> bool:
+    """Return whether the file, or what it would be restored onto, is no more what it was."""
+    for kind in ("seen.ValidationFailed", "seen.Landed", "seen.Delete", "seen.Validate"):
+        rows = story.of(kind, database)
+        later = (rows["seq"] > seq) & (rows["time_us"] <= until_us)
+        if (rows["name"][later] == name).any():
+            return True
+    return story.any_within(("truth.copy_gone", "truth.promoted"), database, 0, until_us)
+
+
+def replay_delay_is_kept(story: Story) -> Iterator[Breach]:
+    """No log is read before its replay delay is over, but in a failover (R7)."""
+    if not story.scenario.replay.delay_us:
+        return
+    for database in story.databases:
+        rows, whole = story.of("seen.Restore", database), story.of("seen.Validated", database)
+        for place in range(len(rows["seq"])):
+            seq, name = int(rows["seq"][place]), int(rows["name"][place])
+            if kind_in_name(story.text(name)) != LOG or story.failing_over(seq):
+                continue
+            before = int(np.searchsorted(whole["seq"], seq))
+            found = np.flatnonzero(whole["name"][:before] == name)
+            if not len(found):
+                continue
+            due_us = _free_us(story, whole, int(found[-1]))
+            if int(rows["time_us"][place]) < due_us - SECOND_US:
+                yield Breach(
+                    "R7", seq, int(rows["time_us"][place]), database,
+                    f"{story.text(name)} is read before its replay delay is over",
+                )  # fmt: skip
+
+
+def the_engine_takes_what_it_is_given(story: Story) -> Iterator[Breach]:
+    """The engine refuses nothing for its place in the chain (R7, R11)."""
+    if not story.scenario.replay.validate_hash:
+        return
+    for row in story.rows("seen.RestoreFailed"):
+        what = OUT_OF_PLACE.get(row.values["error_number"])
+        if what is None or row.values["position_lost"]:
+            continue
+        place = story.last_before("seen.Restored", row.entity, row.seq)
+        restored_us = (
+            int(story.of("seen.Restored", row.entity)["time_us"][place]) if place >= 0 else 0
+        )
+        changed = ("truth.copy_gone", "truth.damaged")
+        if story.any_within(changed, row.entity, restored_us, row.time_us):
+            continue
+        yield Breach(
+            "R11", row.seq, row.time_us, row.entity,
+            f"the engine was given {what}: {row.values['name']}",
+        )  # fmt: skip

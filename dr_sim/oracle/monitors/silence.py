@@ -1,0 +1,71 @@
+"""Silence of the backups (R9): no log within the window is told, again at every retry, and looked
+into at the primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dr_sim.oracle.monitors.alerts import NO_NEW_LOGS
+from dr_sim.oracle.monitors.story import LOG, SLACK_US, Breach, Story
+
+
+def silence_is_told(story: Story) -> Iterator[Breach]:
+    """No log has landed for the window: event 2 by then, or a retry after a restart."""
+    for database in story.databases:
+        window_us = story.window_us(database)
+        if not story.log_interval_us(database):
+            continue
+        rows = story.of("truth.landed", database)
+        landed = rows["time_us"][rows["kind"] == LOG]
+        times = np.concatenate(([story.first_start_us], landed, [story.end_us]))
+        gaps = np.diff(times)
+        for place in np.flatnonzero(gaps > window_us + SLACK_US).tolist():
+            begin_us, end_us = int(times[place]), int(times[place + 1])
+            due_us = begin_us + window_us + SLACK_US
+            life = story.life_at(due_us)[0]
+            if life > begin_us:
+                # what it knows of the time before its start is an estimate
+                due_us = max(due_us, life) + story.retry_us + story.patience_us
+            if due_us >= end_us or not story.quiet_between(max(begin_us, life), due_us):
+                continue
+            if story.any_within(("truth.promoted",), database, 0, due_us):
+                continue
+            if not _told(story, database, begin_us, due_us):
+                yield Breach(
+                    "R9", _row_at(story, database, begin_us), due_us, database,
+                    "no log has landed for the whole window, and no alert says so",
+                )  # fmt: skip
+
+
+def _told(story: Story, database: int, from_us: int, until_us: int) -> bool:
+    return any(
+        row.values["event_id"] == NO_NEW_LOGS
+        and row.values["database"] == story.name(database)
+        and from_us <= row.time_us <= until_us
+        for row in story.rows("seen.RaiseAlert")
+    )
+
+
+def _row_at(story: Story, database: int, time_us: int) -> int:
+    found = story.within("truth.landed", database, 0, time_us)
+    seqs = story.of("truth.landed", database)["seq"]
+    return int(seqs[found.stop - 1]) if found.stop else 0
+
+
+def silence_is_looked_into(story: Story) -> Iterator[Breach]:
+    """Whoever is told that no logs come has looked at the jobs of the primary, or is about to."""
+    for row in story.rows("seen.RaiseAlert"):
+        database = story.database(row.values["database"])
+        if row.values["event_id"] != NO_NEW_LOGS or database < 0:
+            continue
+        from_us, until_us = row.time_us - story.retry_us, row.time_us + SLACK_US
+        if until_us > story.end_us or not story.quiet_between(row.time_us, until_us):
+            continue
+        if not story.any_within(("seen.AskPrimary",), database, from_us, until_us):
+            yield Breach(
+                "R9", row.seq, row.time_us, database,
+                "no new logs are told of, and nobody looks at the backup jobs at the primary",
+            )  # fmt: skip

@@ -1,0 +1,248 @@
+"""A journal as the monitors read it: columns of one kind for one database, and a few questions that
+all of them ask.
+
+Most kinds hold few rows; those of landings and restores may hold a hundred thousand. So nothing
+here loops over rows: a question is a search in sorted columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dr_sim.record.frames import columns
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.model import Scenario
+from dr_sim.scenario.schedule import longest_gap_us
+
+Ints = NDArray[np.int64]
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+DAY_US = 86_400 * SECOND_US
+SLACK_US = 5 * SECOND_US
+"""What an answer over the management path may take, beside the limits that a scenario names."""
+
+FULL, INCREMENTAL, LOG = 0, 1, 2
+_KINDS = {"full": FULL, "incremental": INCREMENTAL, "log": LOG}
+RETENTION = "retention"
+"""Why a file is gone that was deleted by age and count."""
+OFF = ("", "watching", "deciding", "abandoned")
+"""Phases in which no failover is on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One requirement that a run broke. seq: the row that shows it. sentence: what is wrong,
+    whosoever's the logic is.
+    """
+
+    requirement: str
+    seq: int
+    time_us: int
+    entity: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """The phase of the failover from a row on."""
+
+    seq: int
+    time_us: int
+    phase: str
+
+
+def kind_in_name(name: str) -> int:
+    """Return the kind that a backup's name bears, -1 if it is no backup's name."""
+    parts = name.rsplit("_", 2)
+    return _KINDS.get(parts[1], -1) if len(parts) == 3 else -1
+
+
+class Story:
+    """One journal, opened. scenario: the one that it was recorded in."""
+
+    def __init__(self, journal: Journal, scenario: Scenario) -> None:
+        self.journal = journal
+        self.scenario = scenario
+        self._columns: dict[str, dict[str, Ints]] = {}
+        self._of: dict[str, dict[int, dict[str, Ints]]] = {}
+        self._rows: dict[str, list[Row]] = {}
+        self._index = {d.name: i for i, d in enumerate(scenario.databases)}
+        ends = self["truth.end"]["time_us"]
+        self.end_us = int(ends[-1]) if len(ends) else scenario.run_for_us
+        self.phases = [
+            PhaseRow(row.seq, row.time_us, row.values["phase"])
+            for row in self.rows("seen.EnterPhase")
+        ]
+        self._phase_seqs = np.array([row.seq for row in self.phases], dtype=np.int64)
+        self.lives = self._lives()
+        self.retry_us = scenario.replay.retry_us
+
+    # ---- columns and rows
+    def __getitem__(self, kind: str) -> dict[str, Ints]:
+        found = self._columns.get(kind)
+        if found is None:
+            found = self._columns[kind] = columns(self.journal, kind)
+        return found
+
+    def of(self, kind: str, database: int) -> dict[str, Ints]:
+        """The rows of a kind that concern one database, in order."""
+        parts = self._of.get(kind)
+        if parts is None:
+            parts = self._of[kind] = _parted(self[kind])
+        found = parts.get(database)
+        if found is None:
+            found = parts[database] = {name: c[:0] for name, c in self[kind].items()}
+        return found
+
+    def rows(self, *kinds: str) -> list[Row]:
+        """Whole rows of some kinds in order, texts as texts: for kinds of which a run holds few."""
+        key = " ".join(kinds)
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = list(self.journal.rows(*kinds))
+        return found
+
+    def count(self, kind: str) -> int:
+        return len(self[kind]["seq"])
+
+    def text(self, number: int) -> str:
+        return self.journal.text(int(number))
+
+    def text_id(self, text: str) -> int:
+        """Return the number of a text, -1 if no row holds it."""
+        return self.journal.texts.get(text, -1)
+
+    def database(self, name: str) -> int:
+        """Return a database's index, -1 if the scenario has none of that name."""
+        return self._index.get(name, -1)
+
+    def name(self, database: int) -> str:
+        return self.scenario.databases[database].name
+
+    @property
+    def databases(self) -> range:
+        return range(len(self.scenario.databases))
+
+    # ---- questions
+    def last_before(self, kind: str, database: int, seq: int) -> int:
+        """Return the place, among the rows of `of`, of the last one before a seq; -1 if none."""
+        return int(np.searchsorted(self.of(kind, database)["seq"], seq)) - 1
+
+    def between(self, kind: str, database: int, first: int, last: int) -> slice:
+        """Return the places of a database's rows of a kind with first < seq < last."""
+        seqs = self.of(kind, database)["seq"]
+        return slice(
+            int(np.searchsorted(seqs, first, side="right")), int(np.searchsorted(seqs, last))
+        )
+
+    def within(self, kind: str, database: int, from_us: int, until_us: int) -> slice:
+        """Return the places of a database's rows of a kind in an interval, both ends included."""
+        times = self.of(kind, database)["time_us"]
+        return slice(
+            int(np.searchsorted(times, from_us)),
+            int(np.searchsorted(times, until_us, side="right")),
+        )
+
+    def any_within(self, kinds: Iterable[str], database: int, from_us: int, until_us: int) -> bool:
+        return any(
+            (found := self.within(kind, database, from_us, until_us)).stop > found.start
+            for kind in kinds
+        )
+
+    def phase_at(self, seq: int) -> str:
+        """Return the failover's phase when that row was written; '' before any."""
+        place = int(np.searchsorted(self._phase_seqs, seq)) - 1
+        return self.phases[place].phase if place >= 0 else ""
+
+    def failing_over(self, seq: int) -> bool:
+        return self.phase_at(seq) not in OFF
+
+    def quiet_between(self, from_us: int, until_us: int) -> bool:
+        """Return whether the manager was up, and no failover on, from one instant to another."""
+        return self.up_between(from_us, until_us) and not self.failover_within(from_us, until_us)
+
+    def failover_within(self, from_us: int, until_us: int) -> bool:
+        phase = ""
+        for row in self.phases:
+            if row.time_us > until_us:
+                break
+            if row.time_us >= from_us and row.phase not in OFF:
+                return True
+            if row.time_us <= from_us:
+                phase = row.phase
+        return phase not in OFF
+
+    def up_between(self, from_us: int, until_us: int) -> bool:
+        """Return whether one life of the manager spans an interval."""
+        return any(begin <= from_us and until_us <= end for begin, end in self.lives)
+
+    def life_at(self, time_us: int) -> tuple[int, int]:
+        """Return the life of the manager that an instant falls into; (time, time) if none does."""
+        for begin, end in reversed(self.lives):
+            if begin <= time_us <= end:
+                return begin, end
+        return time_us, time_us
+
+    def _lives(self) -> list[tuple[int, int]]:
+        lives: list[tuple[int, int]] = []
+        begun = -1
+        for row in self.rows("truth.manager"):
+            if row.values["up"]:
+                begun = row.time_us
+            elif begun >= 0:
+                lives.append((begun, row.time_us))
+                begun = -1
+        if begun >= 0:
+            lives.append((begun, self.end_us))
+        return lives
+
+    @property
+    def first_start_us(self) -> int:
+        return self.lives[0][0] if self.lives else self.end_us
+
+    # ---- what a scenario asks of a database
+    def log_interval_us(self, database: int) -> int:
+        """Return how often logs are due; 0 if there are none."""
+        return longest_gap_us(self.scenario.databases[database].log)
+
+    def window_us(self, database: int) -> int:
+        """Return for how long no log may land before that must be told (R9): a window shorter than
+        the schedule counts from when a log was due.
+        """
+        window_us, interval_us = self.scenario.replay.window_us, self.log_interval_us(database)
+        return window_us if interval_us < window_us else interval_us + window_us
+
+    @property
+    def patience_us(self) -> int:
+        """How long a log may wait on purpose, and until the retry after that."""
+        replay = self.scenario.replay
+        return replay.delay_us + replay.every_us + replay.retry_us + SLACK_US
+
+
+def lost_here(story: Story, database: int, from_us: int, until_us: int) -> bool:
+    """Return whether a file of the secondary's share was lost in that time: not by retention."""
+    rows = story.of("truth.file_gone", database)
+    found = story.within("truth.file_gone", database, from_us, until_us)
+    here = rows["where"][found] == story.text_id("secondary")
+    return bool((here & (rows["why"][found] != story.text_id(RETENTION))).any())
+
+
+def _parted(rows: dict[str, Ints]) -> dict[int, dict[str, Ints]]:
+    """Return the rows of each entity: a fleet's are parted once, not looked through for each."""
+    entity = rows["entity"]
+    if not len(entity):
+        return {}
+    if (entity == entity[0]).all():
+        return {int(entity[0]): rows}
+    order = np.argsort(entity, kind="stable")
+    which, begins = np.unique(entity[order], return_index=True)
+    ends = np.append(begins[1:], len(entity))
+    sorted_rows = {name: column[order] for name, column in rows.items()}
+    return {
+        int(each): {name: column[begin:end] for name, column in sorted_rows.items()}
+        for each, begin, end in zip(which, begins, ends, strict=True)
+    }

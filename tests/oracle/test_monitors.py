@@ -1,0 +1,293 @@
+"""Each monitor catches what it is there for, in a journal that was doctored in one way, and says
+nothing about the journal as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from world.build import MINUTE, SECOND, scenario
+
+from dr_sim.oracle import monitors
+from dr_sim.oracle.monitors import Story, alerts, failovers, keeping, primary, reads, restarts
+from dr_sim.oracle.monitors import silence as silences
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.model import Scenario
+from dr_sim.world.world import World
+
+CRM = """\
+run_for: 3 h
+start: 2026-01-05 00:00
+databases: {crm: {size: 200 MB, full: none, incremental: none}}
+link: {bandwidth: 100 Mbit/s}
+manager: {restart_after: 10 s}
+"""
+STUCK = CRM.replace("full: none", "full: daily 23:00") + (
+    "replay: {on_hole: skip_ahead, otherwise: resync}\nevents: [{at: 16 min, missing_file: crm}]\n"
+)
+DAMAGED = CRM + "events: [{at: 16 min, corrupt_in_transit: crm}]\n"
+PAUSED = CRM + "events: [{at: 31 min, paused_backups: {database: crm, duration: 1 h}}]\n"
+SITE = CRM + "failover: {mode: automatic}\nevents: [{at: 61 min, lose: site}]\n"
+PLANNED = CRM + (
+    "events:\n- {at: 60 min, order_failover: {by: mallory, planned: false}}\n"
+    "- {at: 61 min, order_failover: {by: dba, planned: true}}\n"
+)
+LATE = CRM + "events: [{at: 15 min 1 s 200 ms, manager_crash: {}}]\n"
+KEPT = """\
+run_for: 4 d
+start: 2026-01-05 00:00
+databases: {crm: {size: 200 MB, full: every 12 h, incremental: every 4 h, log: every 15 min}}
+link: {bandwidth: 100 Mbit/s}
+primary: {retention: 1 d, keep_fulls: 1}
+secondary: {retention: 1 d, keep_fulls: 1}
+"""
+Edit = Callable[[Row], list[Row]]
+
+
+@cache
+def recorded(text: str) -> tuple[Scenario, list[Row]]:
+    of = scenario(text)
+    return of, list(World(of, express=False).run().rows())
+
+
+def written(rows: list[Row]) -> Journal:
+    journal = Journal()
+    for row in rows:
+        journal.note(row.kind, row.time_us, row.entity, *row.values.values())
+    return journal
+
+
+def found(monitor: monitors.Monitor, of: Scenario, rows: list[Row]) -> set[str]:
+    return {each.requirement for each in monitor(Story(written(rows), of))}
+
+
+# ---- edits
+def drop(kind: str, **wanted: Any) -> Edit:
+    """Without the rows of that kind that have these values."""
+    return lambda row: [] if _is(row, kind, wanted) else [row]
+
+
+def change(kind: str, new: dict[str, Any], **wanted: Any) -> Edit:
+    def edit(row: Row) -> list[Row]:
+        if _is(row, kind, wanted):
+            return [replace(row, values={**row.values, **new})]
+        return [row]
+
+    return edit
+
+
+def insert(after: str, kind: str, values: dict[str, Any], entity: int = 0, **wanted: Any) -> Edit:
+    """One row more, after the first that is as wanted."""
+    done: list[bool] = []
+
+    def edit(row: Row) -> list[Row]:
+        if done or not _is(row, after, wanted):
+            return [row]
+        done.append(True)
+        return [row, Row(0, kind, row.time_us, entity, values)]
+
+    return edit
+
+
+def _is(row: Row, kind: str, wanted: dict[str, Any]) -> bool:
+    return row.kind == kind and all(
+        row.values[name] in value if isinstance(value, tuple) else row.values[name] == value
+        for name, value in wanted.items()
+    )
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(row: Row) -> list[Row]:
+        rows = [row]
+        for each in edits:
+            rows = [out for one in rows for out in each(one)]
+        return rows
+
+    return edit
+
+
+def drop_after(time_us: int, *kinds: str) -> Edit:
+    return lambda row: [] if row.time_us > time_us and row.kind in kinds else [row]
+
+
+def one_of(kind: str, number: int, **wanted: Any) -> Edit:
+    """Without the number-th row of that kind, from 0."""
+    seen: list[int] = []
+
+    def edit(row: Row) -> list[Row]:
+        if not _is(row, kind, wanted):
+            return [row]
+        seen.append(row.seq)
+        return [] if len(seen) == number + 1 else [row]
+
+    return edit
+
+
+LOG_15 = "crm_2026_01_05_00_10_00_log_000"
+ALERT = {
+    "source": alerts.SOURCE, "database": "crm", "event_id": 3, "level": "error", "minutes": 0,
+    "name": LOG_15, "text": "",
+}  # fmt: skip
+TOLD = {"mono_us": 0, "utc_us": 0, "incarnation": 0}
+ANSWER = {
+    **TOLD, "database": "crm", "reachable": 1, "covering_name": "crm_2026_01_05_09_00_00_log_000",
+    "copying": 0, "remakeable": 0, "jobs_paused": "", "clock_there_utc_us": 0,
+}  # fmt: skip
+REFUSED = {
+    **TOLD, "database": "crm", "name": LOG_15, "error_number": 4305, "position_lost": 0,
+    "error_text": "",
+}  # fmt: skip
+READ = {"database": "crm", "name": LOG_15, "replace": 0}
+WAITING = '{"crm_2026_01_05_00_59_00_log_000": 0}'
+DELETE_NEWEST = {"database": "crm", "name": "crm_2026_01_07_12_00_00_full_000"}
+
+
+def replay(**changed: Any) -> Callable[[Scenario], Scenario]:
+    return lambda of: replace(of, replay=replace(of.replay, **changed))
+
+
+def failover(**changed: Any) -> Callable[[Scenario], Scenario]:
+    return lambda of: replace(of, failover=replace(of.failover, **changed))
+
+
+def same(of: Scenario) -> Scenario:
+    return of
+
+
+@dataclass(frozen=True)
+class Case:
+    monitor: monitors.Monitor
+    story: str
+    requirement: str
+    edit: Edit
+    asks: Callable[[Scenario], Scenario] = same  # what the scenario asks for instead
+
+
+def keep(row: Row) -> list[Row]:
+    return [row]
+
+
+def thrice(row: Row) -> list[Row]:
+    """Three answers, half a minute apart, that a log lies at the primary."""
+    if not (row.kind == "seen.Restored" and row.values["name"] == LOG_15):
+        return [row]
+    times = [row.time_us + i * 30 * SECOND for i in range(3)]
+    return [row, *(Row(0, "seen.PrimaryAnswered", t, 0, dict(ANSWER)) for t in times)]
+
+
+CASES = (
+    Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"text": "Oh dear."})),
+    Case(alerts.texts_are_right, STUCK, "R13", change("seen.RaiseAlert", {"source": "me"})),
+    Case(alerts.texts_are_right, PAUSED, "R13", drop("seen.Landed", name=(
+        "crm_2026_01_05_00_30_00_log_000",))),
+    Case(alerts.minutes_are_right, STUCK, "R12", change("seen.RaiseAlert", {"minutes": 5})),
+    Case(alerts.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "error"})),
+    Case(alerts.levels_are_right, STUCK, "R12", change("seen.RaiseAlert", {"level": "critical"})),
+    Case(alerts.told_again_at_every_retry, STUCK, "R12", one_of("seen.RaiseAlert", 2, event_id=1)),
+    Case(alerts.trouble_is_told, STUCK, "R8", drop("seen.RaiseAlert", event_id=1)),
+    Case(alerts.trouble_is_told, DAMAGED, "R8", both(
+        drop("seen.RaiseAlert"), drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
+        drop_after(16 * MINUTE, "seen.Restored"))),
+    Case(alerts.a_standstill_is_told, STUCK, "R12", drop("seen.RaiseAlert")),
+    Case(alerts.only_what_lacks_is_told, PLANNED, "R10", insert(
+        "seen.Restored", "seen.RaiseAlert", ALERT, name="crm_2026_01_05_00_30_00_log_000")),
+    Case(silences.silence_is_told, PAUSED, "R9", drop("seen.RaiseAlert")),
+    Case(silences.silence_is_looked_into, PAUSED, "R9", drop("seen.AskPrimary")),
+    Case(reads.counted_before_the_read, DAMAGED, "R5", drop(
+        "seen.Save", key=f"attempts/crm/{LOG_15}")),
+    Case(reads.copies_bear_their_count, DAMAGED, "R5", drop(
+        "seen.RenameWorkingCopy", name=LOG_15)),
+    Case(reads.replay_waits_on_purpose_only, DAMAGED, "R7", drop_after(
+        70 * MINUTE, "seen.Restore", "seen.Restored")),
+    Case(reads.replay_delay_is_kept, DAMAGED, "R7", keep, replay(delay_us=10 * MINUTE)),
+    Case(reads.the_engine_takes_what_it_is_given, DAMAGED, "R11", insert(
+        "seen.Restored", "seen.RestoreFailed", REFUSED)),
+    Case(primary.the_silent_are_not_asked, SITE, "R9", insert(
+        "seen.HeartbeatLost", "seen.TakeBackup", {"database": "crm", "kind": 0})),
+    Case(primary.what_lies_there_is_copied, PLANNED, "R9", thrice),
+    Case(primary.what_is_damaged_is_copied_again, DAMAGED, "R6", both(
+        drop("seen.Recopy"), drop_after(16 * MINUTE, "seen.Restored"),
+        drop("seen.Validated", name="crm_2026_01_05_00_20_00_log_000"),
+        one_of("seen.Landed", 1, name="crm_2026_01_05_00_20_00_log_000"))),
+    Case(primary.dropped_after_its_replacement_is_here, DAMAGED, "R11", insert(
+        "seen.Restored", "seen.Drop", {"database": "crm"})),
+    Case(primary.a_copy_does_not_go_back, KEPT, "R11", insert(
+        "seen.Restored", "seen.Restore",
+        {"database": "crm", "name": "crm_2026_01_05_12_00_00_full_000", "replace": 1},
+        name="crm_2026_01_08_00_30_00_log_000")),
+    Case(primary.a_lost_log_is_got_past, STUCK, "R11", keep, replay(on_hole="resync")),
+    Case(primary.a_refusal_that_passes_changes_nothing, DAMAGED, "R11", both(
+        insert("seen.Restored", "seen.TakeBackup", {"database": "crm", "kind": 0}),
+        insert("seen.Restored", "seen.BackupFailed", {
+            **TOLD, "database": "crm", "kind": 1, "reason": "paused: move"}))),
+    Case(alerts.trouble_is_told, KEPT, "R12", both(
+        insert("seen.Validated", "seen.ValidationFailed", {
+            **TOLD, "database": "crm", "name": "crm_2026_01_05_16_00_00_incremental_000",
+            "outcome": "hash_mismatch", "error_number": 60001, "error_text": ""},
+            name="crm_2026_01_05_16_00_00_incremental_000"))),
+    Case(keeping.hashed_again, KEPT, "R6", keep, replay(reverify_us=60 * MINUTE)),
+    Case(keeping.deletes_take_nothing_needed, KEPT, "R18", insert(
+        "seen.Alarm", "seen.Delete", DELETE_NEWEST, scope="crm", what="prune",
+        mono_us=3 * 24 * 60 * MINUTE)),
+    Case(keeping.deletes_take_nothing_needed, KEPT, "R18", insert(
+        "seen.Delete", "seen.Delete",
+        {"database": "crm", "name": "crm_2026_01_06_11_45_00_log_000"})),
+    Case(keeping.the_primary_keeps_what_is_not_copied, KEPT, "R18", drop(
+        "truth.landed", name="crm_2026_01_05_10_00_00_log_000")),
+    Case(keeping.old_files_go, KEPT, "R18", drop("seen.Delete")),
+    Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.RefuseOrder")),
+    Case(failovers.orders_are_obeyed_or_refused, PLANNED, "R14", drop("seen.EnterPhase")),
+    Case(failovers.begun_for_a_reason, SITE, "R14", drop("seen.HeartbeatLost")),
+    Case(failovers.begun_for_a_reason, SITE, "R14", keep, failover(silent_for_us=60 * SECOND)),
+    Case(failovers.a_silent_primary_is_acted_upon, SITE, "R14", drop("seen.EnterPhase")),
+    Case(failovers.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase", phase="tail")),
+    Case(failovers.phases_follow_the_order, SITE, "R15", drop("seen.EnterPhase")),
+    Case(failovers.stopped_before_emptied, SITE, "R15", drop("seen.FenceFailed")),
+    Case(failovers.fenced_until_confirmed, SITE, "R16", drop_after(70 * MINUTE, "seen.Fence")),
+    Case(failovers.fenced_until_confirmed, SITE, "R16", drop("seen.RaiseAlert", event_id=12)),
+    Case(failovers.not_called_off_once_stopped, PLANNED, "R15", change(
+        "seen.EnterPhase", {"phase": "abandoned"}, phase="recovering")),
+    Case(failovers.tails_are_asked_for, PLANNED, "R15", drop("seen.TakeTail")),
+    Case(failovers.nothing_is_given_up_early, PLANNED, "R15", change(
+        "seen.ShareAnswered", {"waiting": WAITING})),
+    Case(failovers.what_stays_behind_is_told, PLANNED, "R15", change(
+        "seen.ShareAnswered", {"waiting": WAITING})),
+    Case(failovers.nothing_is_restored_after_recovery, PLANNED, "R15", insert(
+        "seen.Recover", "seen.Restore", READ)),
+    Case(failovers.users_come_last, PLANNED, "R15", drop("seen.Recovered")),
+    Case(failovers.users_come_last, PLANNED, "R15", keep,
+         lambda of: replace(of, directory=replace(of.directory, changes_num=1))),
+    Case(failovers.two_primaries_are_told, SITE, "R16", insert(
+        "seen.EnterPhase", "seen.HeartbeatBack", {**TOLD, "machine": "sql1"}, -1,
+        phase="serving")),
+    Case(failovers.a_failover_ends_or_says_why, PLANNED, "R15", drop_after(
+        61 * MINUTE + SECOND, "seen.EnterPhase", "seen.Landed", "seen.Restored", "seen.Recovered",
+        "seen.Redirected", "seen.Recover", "seen.RaiseAlert", "seen.Fence"),
+        failover(restore_limit_us=MINUTE)),
+    Case(failovers.planned_loses_nothing, PLANNED, "R15", change(
+        "truth.promoted", {"transactions_lost": 3})),
+    Case(restarts.late_answers_cause_nothing, LATE, "S1", insert(
+        "truth.restored", "seen.ignored", {"event": "Landed", "incarnation": 1})),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.monitor.__name__)
+def test_it_catches_what_it_is_there_for(case: Case) -> None:
+    of, rows = recorded(case.story)
+    assert found(case.monitor, of, rows) == set()
+    doctored = [out for row in rows for out in case.edit(row)]
+    assert case.requirement in found(case.monitor, case.asks(of), doctored)
+
+
+def test_each_monitor_has_something_to_catch() -> None:
+    assert {case.monitor for case in CASES} == set(monitors.MONITORS)
+
+
+@pytest.mark.parametrize("story", [STUCK, DAMAGED, PAUSED, SITE, PLANNED, LATE, KEPT])
+def test_they_say_nothing_about_a_run_that_is_right(story: str) -> None:
+    of, rows = recorded(story)
+    assert monitors.broken(written(rows), of) == []
