@@ -847,7 +847,7 @@ def test_at_takes_what_events_take_in_the_scenarios_zone(
 def test_alerts_are_listed_by_the_numbers_that_alert_takes(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = told(capsys, "explain", str(results), "--alerts")
+    code, out, _ = told(capsys, "explain", str(results), "--alerts", "--all")
     lines = out.splitlines()
     assert code == 0 and len(lines) > 1
     for n, line in enumerate(lines, 1):

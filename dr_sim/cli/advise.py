@@ -13,23 +13,12 @@ from dr_sim.bugs import EXIT_BUG
 from dr_sim.cli.experiments import add_executor, add_steps, count
 from dr_sim.files.output import show
 
-EPILOG = """exit codes: 0 the SLA is met as it is, or a set of changes meets it; 1 none of
-the sets that were tried surely meets it; 2 the input is wrong; 70 a run broke
-
-example: dr-sim advise scenarios/advice/narrow_link.yaml"""
-
 
 def add_advise(commands: Any) -> None:
     """Add `dr-sim advise`."""
     parser = commands.add_parser(
         "advise",
         help="what would help: tries the usual changes on the same luck",
-        description="Tries the usual changes (a wider link, priority to logs, more frequent "
-        "logs, more restore workers, staggered fulls, no delay, longer retention, automatic "
-        "failover) on the same luck, ranks them by what they do to each SLA line, and names the "
-        "smallest set that meets the SLA.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", type=Path)
     parser.add_argument(

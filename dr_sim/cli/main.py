@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from dr_sim import bugs
 from dr_sim.cli import advise as cli_advise
+from dr_sim.cli import completion as cli_completion
 from dr_sim.cli import experiments as cli_experiments
 from dr_sim.cli import library as cli_library
 from dr_sim.cli import plan as cli_plan
 from dr_sim.cli import reference as cli_reference
+from dr_sim.cli.help import HelpFormatter, complete_help, main_epilog
 from dr_sim.engines.sides import ENGINES, TIMINGS
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.files.output import mute, printable, show
@@ -29,12 +31,7 @@ from dr_sim.version import VERSION
 if TYPE_CHECKING:
     from dr_sim.scenario.model import Scenario
 
-EPILOG = """exit codes: 0 done, SLA met or none given; 1 SLA missed; 2 the input is wrong,
-or it cannot be run here; 3 could not be judged (censored, unknown); 4 an invariant broke
-(a bug was found); 5 a recovery reported success but lost data; 70 an error that nobody
-caught, a bug in dr_sim or in recovery logic of your own; 130 interrupted"""
-
-
+_PLAYED = 0.8  # of the bar: the rest is for measuring and drawing
 _READS_SCENARIOS = (
     "run",
     "validate",
@@ -62,8 +59,10 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
             stream.reconfigure(errors="backslashreplace")
     # where it keeps its settings is nothing to tell a user of ours
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    if "_ARGCOMPLETE" in os.environ:
+        cli_completion.answer_shell(parser_of_all())
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser_of_all().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
         allowed = outside_allowed.set(
             outside_allowed.get() or getattr(arguments, "allow_outside", False)
@@ -108,13 +107,14 @@ def _in_printing(error: OSError) -> bool:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_all() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
     parser = argparse.ArgumentParser(
         prog="dr-sim",
         description="Simulates disaster recovery by log "
         "shipping and measures data loss and outage.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=main_epilog(),
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dr-sim {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -130,14 +130,14 @@ def _parser() -> argparse.ArgumentParser:
     cli_plan.add_plan(commands)
     _add_lists(commands)
     cli_reference.add_commands(commands)
+    cli_completion.add_commands(commands)
     for name in _READS_SCENARIOS:
         commands.choices[name].add_argument(
             "--allow-outside",
             action="store_true",
             help="let scenarios name files outside the folder that the command is run from",
         )
-    for each in set(commands.choices.values()):
-        each.epilog = EPILOG
+    complete_help(parser)
     return parser
 
 
@@ -164,6 +164,11 @@ def _add_run(commands: Any) -> None:
         help="durations by the costs in the scenario, or by the clock (real engines)",
     )
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    run.add_argument(
+        "--no-report",
+        action="store_true",
+        help="write numbers and records only, no page and no pictures: faster",
+    )
     cli_experiments.add_to_run(run)
     run.set_defaults(command=_run)
 
@@ -204,11 +209,11 @@ def _add_results(commands: Any) -> None:
     what.add_argument(
         "--alerts",
         action="store_true",
-        help="list every alert: its number, time, event, level and text",
+        help="how many alerts of each kind, when, and the text of the first",
     )
     explain.add_argument("--database", help="of this database (default: the worst)")
     explain.add_argument(
-        "--stretches", action="store_true", help="every stretch of time, not the sum of each cause"
+        "--all", action="store_true", help="each stretch of time and each alert, not their sums"
     )
     explain.set_defaults(command=_explain)
 
@@ -301,7 +306,7 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.loading import load_scenario
     from dr_sim.results import run_folder as runs
     from dr_sim.runs.run import run
-    from dr_sim.screen.progress import progress_bar
+    from dr_sim.screen.progress import part_of, progress_bar
     from dr_sim.screen.run import in_colour, screen
 
     scenario = replace(
@@ -315,13 +320,14 @@ def _run(a: argparse.Namespace) -> int:
     runs.check_target(a.out or parent / "1", replaced=a.out is not None)
     _warn_of_overload(scenario)
     with progress_bar(scenario.name) as (progress, seconds):
-        result = run(scenario, progress)
+        result = run(scenario, part_of(progress, 0.0, _PLAYED))
+        drawing = runs.Drawing(not a.no_report, part_of(progress, _PLAYED, 1.0))
+        if a.out is None:
+            folder = runs.write_next_results(result, parent, drawing)
+        else:
+            folder = a.out
+            runs.write_results(result, folder, drawing)
         took = seconds()
-    if a.out is None:
-        folder = runs.write_next_results(result, parent)
-    else:
-        folder = a.out
-        runs.write_results(result, folder)
     if a.json:
         shown = json.dumps(runs.full_summary(result), indent=1, ensure_ascii=False)
     else:
@@ -367,10 +373,10 @@ def _explain(a: argparse.Namespace) -> int:
 
     run = read_results(a.results).whole
     if a.alerts:
-        show(alerts_of(run, a.database))
+        show(alerts_of(run, a.database, everything=a.all))
         return 0
     wanted = Wanted(
-        a.failover, a.at, a.alert, a.lag, a.database, a.stretches, source=str(a.results)
+        a.failover, a.at, a.alert, a.lag, a.database, a.all, source=str(a.results)
     )
     show(explain(run, wanted))
     return 0

@@ -101,14 +101,27 @@ def _load(
     scenario = None
     with inside_tree_of(path):
         tree = read_tree(path, overrides, options, problems)
+        unread = _of_bases(problems, path)
         if tree is not None:
             copies = multiply(tree, problems)
             scenario = _scenario(tree, KINDS if kinds is None else kinds, problems)
     ordered = sorted(
         dict.fromkeys(told_once(problems, copies)),
-        key=lambda problem: (problem.file != path, problem),
+        key=lambda problem: (problem not in unread, problem.file != path, problem),
     )
     return (None, ordered) if ordered else (scenario, [])
+
+
+def _of_bases(problems: list[Problem], path: str) -> list[Problem]:
+    """What is wrong with the files that this one extends, so that they could not be read: the rest
+    follows from it.
+    """
+    return [
+        problem
+        for problem in problems
+        if problem.message.startswith("extends: ")
+        or (problem.file != path and not problem.file.startswith("--"))
+    ]
 
 
 def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem]) -> Scenario | None:
@@ -221,7 +234,7 @@ def _sections(tree: Node, names: Names, problems: list[Problem]) -> Any:
         root = Root.model_validate(fixed.plain(), context=names)
     except ValidationError as error:
         # a base that nobody could read
-        lacking = any(problem.message.startswith("extends: ") for problem in problems)
+        lacking = bool(_of_bases(problems, tree.file))
         problems.extend(_without_echoes(told(error, Root, fixed, (), _event_line), tree, lacking))
         return _salvaged(Root, fixed, names)
     return root if len(problems) == found else _salvaged(Root, fixed, names)

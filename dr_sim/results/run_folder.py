@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr_sim.errors import InputError, Problem
-from dr_sim.figures import exposure_svg, timeline_svg
-from dr_sim.figures.views import Views, views_of
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.loading import load_scenario
 from dr_sim.measures.verdict import Verdict
@@ -27,6 +25,9 @@ from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.version import VERSION
 from dr_sim.world.occurrence import Effect
+
+if TYPE_CHECKING:
+    from dr_sim.figures.views import Views
 
 SCENARIO_FILE, MANIFEST_FILE, JOURNAL_FILE, SUMMARY_FILE = (
     "scenario.yaml",
@@ -113,7 +114,19 @@ def _refused(folder: Path, why: str) -> InputError:
     return InputError([Problem(str(folder), 0, 0, f"{why}; name another folder with --out")])
 
 
-def write_results(result: Result, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Whether a run's page and pictures are drawn too, and who is told how far that is."""
+
+    pictures: bool = True
+    progress: Callable[[float], None] | None = None
+
+    def done(self, part: float) -> None:
+        if self.progress is not None:
+            self.progress(part)
+
+
+def write_results(result: Result, folder: Path, drawing: Drawing = Drawing()) -> None:
     """Write all files of a run, whole or not at all: made beside the folder, then moved into its
     place.
     """
@@ -121,13 +134,13 @@ def write_results(result: Result, folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with making(folder.parent) as new:
-            _fill(result, new)
+            _fill(result, new, drawing)
             replace_folder(new, folder)
     except OSError as error:
         raise _refused(folder, f"cannot be written ({error.strerror or error})") from None
 
 
-def write_next_results(result: Result, parent: Path) -> Path:
+def write_next_results(result: Result, parent: Path, drawing: Drawing = Drawing()) -> Path:
     """Write all files of a run into the first of parent/1, parent/2, ... that is free; return
     which.
     """
@@ -136,13 +149,13 @@ def write_next_results(result: Result, parent: Path) -> Path:
         for other in parent.parent.iterdir():  # runs of other scenarios may have been killed
             tidy(other)
         with making(parent) as new:
-            _fill(result, new)
+            _fill(result, new, drawing)
             return move_to_free_number(new, parent)
     except OSError as error:
         raise _refused(parent, f"cannot be written ({error.strerror or error})") from None
 
 
-def _fill(result: Result, folder: Path) -> None:
+def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     resolved = dump_resolved(result.scenario)
     (folder / SCENARIO_FILE).write_text(resolved, encoding="utf-8")
     summary = _json_text(full_summary(result))
@@ -167,11 +180,25 @@ def _fill(result: Result, folder: Path) -> None:
     journal_file.save(result.journal, folder / JOURNAL_FILE)
     for leg in result.following:
         journal_file.save(leg.journal, folder / journal_name(leg.number))
-    views = views_of(result.whole)
     _write_text(folder / SUMMARY_FILE, summary)
+    drawing.done(0.2)
+    if drawing.pictures:
+        _draw(result, summary, folder, drawing)
+
+
+def _draw(result: Result, summary: str, folder: Path, drawing: Drawing) -> None:
+    """The page and the pictures."""
+    # here: their libraries take longer to import than all the rest
+    from dr_sim.figures import exposure_svg, timeline_svg
+    from dr_sim.figures.views import views_of
+
+    views = views_of(result.whole)
     timeline_svg(views, folder / TIMELINE_FILE)
+    drawing.done(0.5)
     exposure_svg(views, folder / EXPOSURE_FILE)
+    drawing.done(0.6)
     write_report(views, json.loads(summary), folder / REPORT_FILE)
+    drawing.done(1.0)
 
 
 def _that_mattered(result: Result) -> list[list[Effect]]:

@@ -21,6 +21,7 @@ from dr_sim.experiments.estimates import (
 )
 from dr_sim.experiments.intervals import Interval
 from dr_sim.experiments.words import line_text
+from dr_sim.measures.verdict import Outcome
 from dr_sim.number_text import figures, number_texts, signed_text
 from dr_sim.scenario.sla import PHASES
 from dr_sim.screen.run import coloured, counted, span
@@ -28,6 +29,7 @@ from dr_sim.units import clock
 
 if TYPE_CHECKING:
     from dr_sim.experiments.comparison import Comparison
+    from dr_sim.experiments.paired import Difference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
@@ -174,19 +176,22 @@ def _alerts(found: Distribution) -> Iterator[str]:
 
 # ---- comparisons
 def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -> str:
-    """Every measure that differs between the two, largest part of its value first told as it stands
-    in the record.
+    """Which of the two is better in what: a headline, both verdicts, then every measure that
+    differs, the largest difference first.
     """
     n, scenario = found.a.n, found.a.scenario
+    shown = ranked(found.found if everything else _differing(found.found))
     out = [
-        f"A {a}",
-        f"B {b}",
+        headline(found),
+        "",
+        f"A {found.a.outcome.name:<8} {a}{_not_met(found.a)}",
+        f"B {found.b.outcome.name:<8} {b}{_not_met(found.b)}",
         f"{counted(n, 'replication')} of both on the same luck, seed {scenario.seed}",
         "",
     ]
     out.append(f"{'':<32}{'A':>10}{'B':>10}   {'B - A':<33}{'runs that differ':<18}chance")
-    shown = [d for d in found.found if everything or d.differing]
-    for d in shown:
+    most = len(shown) if everything else _MOST_ROWS
+    for d in shown[:most]:
         i = d.interval
         name = " ".join(filter(None, (_readable(d.measure), d.database, d.tenant, d.failure_class)))
         change = (
@@ -201,12 +206,95 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
         )
     if not shown:
         out.append("no measure differs in any replication")
+    if len(shown) > most:
+        out.append(f"and {len(shown) - most} more that differ; --all shows every measure")
     for name, of in (("A", found.a), ("B", found.b)):
         if of.broken:
             out.append(f"BROKEN in {name}: {of.told_broken}")
         if of.violations:
             out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, {WHOSE}")
     return "\n".join(line.rstrip() for line in out)
+
+
+def _differing(found: list[Difference]) -> list[Difference]:
+    """What differs, without exposure before the first failure where that is all of it."""
+    by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
+
+    def echoes(d: Difference) -> bool:
+        name = d.measure.replace("exposure_before", "exposure")
+        whole = by_name.get((name, d.database, d.tenant, d.failure_class))
+        return name != d.measure and whole is not None and (whole.a, whole.b) == (d.a, d.b)
+
+    return [d for d in found if d.differing and not echoes(d)]
+
+
+def ranked(found: list[Difference]) -> list[Difference]:
+    """The largest difference first, in parts of the larger of the two values; what may be chance
+    last.
+    """
+
+    def part(d: Difference) -> float:
+        return abs(d.interval.estimate) / (max(abs(d.a), abs(d.b)) or 1.0)
+
+    return sorted(found, key=lambda d: (not _is_sure(d), -part(d)))
+
+
+def _is_sure(d: Difference) -> bool:
+    """Whether the interval of the mean difference is on one side of zero."""
+    return d.interval.low > 0 or d.interval.high < 0
+
+
+_MOST_ROWS = 12
+_HEADLINED = (
+    "data_loss",
+    "outage",
+    "exposure.mean",
+    "exposure.p99",
+    "replay_lag.mean",
+    "alerts_missed",
+)
+"""What the headline speaks of, in this order: all of them worse when larger."""
+
+
+def headline(found: Comparison) -> str:
+    """One sentence: what B does better than A, and what it does worse."""
+    better: list[str] = []
+    worse: list[str] = []
+    unsure = 0
+    for measure in _HEADLINED:
+        d = next((d for d in found.found if _stands_for(d, measure)), None)
+        if d is None or not d.differing:
+            continue
+        if not _is_sure(d):
+            unsure += 1
+            continue
+        size = signed_text(abs(d.interval.estimate), d.unit).lstrip("+-")
+        words = f"{_readable(measure).replace('_', ' ')} by {size}"
+        (better if d.interval.estimate < 0 else worse).append(words)
+    told = []
+    if better:
+        told.append(f"B is better: {', '.join(better)} less on average")
+    if worse:
+        told.append(f"{'but worse' if better else 'B is worse'}: {', '.join(worse)} more")
+    if told:
+        return "; ".join(told)
+    if unsure:
+        return "A and B differ by no more than chance would; more replications may tell"
+    return "A and B do not differ in data loss, outage, exposure, replay lag or missed alerts"
+
+
+def _stands_for(d: Difference, measure: str) -> bool:
+    """Whether it is that measure of the whole service (exposure: to the loss of the site)."""
+    whole = d.measure == measure and not d.database and not d.tenant
+    return whole and (not measure.startswith("exposure") or d.failure_class == "site")
+
+
+def _not_met(of: Distribution) -> str:
+    """The SLA lines that are missed or not known, by their names."""
+    lines = [v.line.id for v in of.verdict if v.outcome is not Outcome.PASS]
+    if not of.scenario.sla:
+        return "  (no SLA)"
+    return f"  ({', '.join(lines)})" if lines else ""
 
 
 def _readable(measure: str) -> str:

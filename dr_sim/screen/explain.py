@@ -4,6 +4,7 @@ microsecond.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dr_sim import units
@@ -31,7 +32,7 @@ _US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The number to explain: one of failover, at, alert and lag. stretches: every stretch of time
+    """The number to explain: one of failover, at, alert and lag. everything: each stretch of time
     by itself, instead of equal causes summed. source: what the user called the run, for errors.
     """
 
@@ -40,7 +41,7 @@ class Wanted:
     alert: int | None = None
     lag: str | None = None
     database: str | None = None
-    stretches: bool = False
+    everything: bool = False
     source: str = ""
 
 
@@ -52,7 +53,7 @@ def explain(run: Whole, wanted: Wanted) -> str:
         ledgers = _ledgers(run, wanted)
     except NoSuchThing as error:
         raise InputError([Problem(wanted.source, 0, 0, str(error))]) from None
-    return "\n\n".join(_text(ledger, wanted.stretches) for ledger in ledgers)
+    return "\n\n".join(_text(ledger, wanted.everything) for ledger in ledgers)
 
 
 def _ledgers(run: Whole, wanted: Wanted) -> list[Ledger]:
@@ -165,9 +166,9 @@ def _instant(scenario: Scenario, text: str, option: str) -> int:
         raise InputError([Problem(option, 0, 0, str(error))]) from None
 
 
-def alerts_of(run: Whole, database: str | None = None) -> str:
-    """Every alert of a run, a line each: its number for --alert, when, event id, level,
-    text.
+def alerts_of(run: Whole, database: str | None = None, *, everything: bool = False) -> str:
+    """The alerts of a run: each kind about each database as one line with how many there
+    were; everything: a line for each, with its number for --alert, when, event id, level, text.
     """
     scenario = run.scenario
     _database(scenario, database)
@@ -184,6 +185,8 @@ def alerts_of(run: Whole, database: str | None = None) -> str:
     if not raised:
         return "no alert was raised in this run"
     wide = len(str(raised[-1][0]))
+    if not everything:
+        return "\n".join(_sums_of_alerts(raised, scenario, wide))
     return "\n".join(
         f"{n:>{wide}}  {instant(at_us, scenario)}  event {a.event_id}  {a.level:<8}  "
         f"{'' if a.delivered else '(reached nobody) '}{a.text}"
@@ -191,10 +194,33 @@ def alerts_of(run: Whole, database: str | None = None) -> str:
     )
 
 
-def _text(ledger: Ledger, stretches: bool) -> str:
+def _sums_of_alerts(
+    raised: list[tuple[int, int, alerts.Alert]], scenario: Scenario, wide: int
+) -> Iterator[str]:
+    """One line for each event id about each database: how many, from when to when, the worst
+    level, and the first one's number and text.
+    """
+    groups: dict[tuple[int, int, bool], list[tuple[int, int, alerts.Alert]]] = {}
+    for number, at_us, alert in raised:
+        key = (alert.database, alert.event_id, alert.delivered)
+        groups.setdefault(key, []).append((number, at_us, alert))
+    for of in groups.values():
+        first, begin_us, alert = of[0]
+        level = "critical" if any(each.level == "critical" for _, _, each in of) else alert.level
+        until = f" to {instant(of[-1][1], scenario)}" if len(of) > 1 else ""
+        unheard = "" if alert.delivered else "(reached nobody) "
+        yield (
+            f"{first:>{wide}}  {len(of):>5} x  event {alert.event_id}  {level:<8}  "
+            f"{instant(begin_us, scenario)}{until}  {unheard}{alert.text}"
+        )
+    if len(groups) < len(raised):
+        yield f"{len(raised)} alerts; the text is that of the first of its kind; --all lists each"
+
+
+def _text(ledger: Ledger, everything: bool) -> str:
     lines = [f"{ledger.title}: {'unknown' if ledger.total_us is None else _exact(ledger.total_us)}"]
     each = [(line.cause, line.duration_us, line.detail) for line in ledger.lines]
-    shown = [(x.cause, x.duration_us, x.detail) for x in summed(each)] if not stretches else each
+    shown = [(x.cause, x.duration_us, x.detail) for x in summed(each)] if not everything else each
     lines += [
         f"  {_exact(us):>16}  {cause}{f'  ({detail})' if detail else ''}"
         for cause, us, detail in shown

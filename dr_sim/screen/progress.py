@@ -40,3 +40,16 @@ def progress_bar(what: str) -> Iterator[tuple[Callable[[float], None] | None, Ca
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def part_of(
+    progress: Callable[[float], None] | None, begins: float, ends: float
+) -> Callable[[float], None] | None:
+    """The progress of one stretch of a bar: what is told 0 to 1 moves it from begins to ends."""
+    if progress is None:
+        return None
+
+    def told(part: float) -> None:
+        progress(begins + part * (ends - begins))
+
+    return told

@@ -35,6 +35,13 @@ _WIDTH = 100
 MOST_NAMED = 6  # tenants in one line
 _COLOURS = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow"}
 
+_FILES = ("report.html", "timeline.svg", "exposure.svg", "summary.json")
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of what a reader opens there: without pictures, where none were asked for."""
+    return [name for name in _FILES if not folder.is_dir() or (folder / name).exists()]
+
 
 def screen(
     summary: dict[str, Any],
@@ -60,7 +67,7 @@ def screen(
     parts += [_overloaded(summary)] if summary["link"]["overloaded"] else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
-    parts += [[f"{folder}/  report.html  timeline.svg exposure.svg summary.json"]]
+    parts += [[f"{folder}/  {' '.join(_files(folder))}"]]
     text = "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
     return coloured(text) if colour else text
 

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from dr_sim import api
-from dr_sim.cli.main import _parser, main
+from dr_sim.cli.main import main, parser_of_all
 from dr_sim.experiments import until
 from dr_sim.experiments.batches import BatchJob
 from dr_sim.experiments.check import scenario_files
@@ -430,7 +430,7 @@ def test_the_documented_commands_and_workflows_are_understood() -> None:
     commands = re.findall(r"(?m)^dr-sim ((?:run|check|baseline|compare|sweep) [^`\n]+)", text)
     assert len(commands) >= 6
     for command in commands:
-        _parser().parse_args(shlex.split(command))
+        parser_of_all().parse_args(shlex.split(command))
     workflows = blocks_of((docs / "ci.md").read_text(encoding="utf-8"))
     assert len(workflows) == 2
     for block in workflows:

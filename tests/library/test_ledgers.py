@@ -193,7 +193,7 @@ def test_explain_prints_the_lag_and_each_stretch(tmp_path: Path) -> None:
     assert "replay lag of crm" in text
     assert text.count("being restored") == 1
     assert text.count("\n") < explain(
-        read_results(folder).whole, Wanted(lag="10 h 30 min 30 s", stretches=True)
+        read_results(folder).whole, Wanted(lag="10 h 30 min 30 s", everything=True)
     ).count("\n")
 
 
@@ -205,7 +205,7 @@ def test_the_list_of_alerts_says_which_of_them_reached_nobody(tmp_path: Path) ->
     )
     result = of(tmp_path, LOGS, *events, run_for="12 h")
     write_results(result, tmp_path / "out")
-    listed = alerts_of(read_results(tmp_path / "out").whole).splitlines()
+    listed = alerts_of(read_results(tmp_path / "out").whole, everything=True).splitlines()
     early = [line for line in listed if "Mon 10:15" in line]
     late = [line for line in listed if "Mon 10:30" in line]
     assert early and all("(reached nobody)" in line for line in early)

@@ -1,0 +1,247 @@
+"""What `--help` of each command says beside its options: what it is for, an example, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH = 80
+EXIT_CODES = {
+    0: "done; the SLA is met, or none is given",
+    1: "the SLA is missed",
+    2: "the input is wrong, or it cannot be run here",
+    3: "could not be judged (censored, unknown)",
+    4: "an invariant broke (a bug was found)",
+    5: "a recovery reported success but lost data",
+    70: "an error nobody caught: a bug in dr_sim, or in logic of your own",
+    130: "interrupted",
+}
+_JUDGED = (0, 1, 2, 3, 4, 5, 70, 130)
+_PLAYED = (0, 2, 4, 70, 130)
+_READ = (0, 2, 70)
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What one command is for, how it is used, and the exit codes that it may give. means: where a
+    code means something else here.
+    """
+
+    description: str
+    examples: tuple[str, ...]
+    codes: tuple[int, ...] = _READ
+    means: tuple[tuple[int, str], ...] = ((0, "done"),)
+
+
+HELP = {
+    "run": Help(
+        "Simulates a scenario once (or --replications times), prints one screen and writes a "
+        "report, pictures, every number and the whole record of the run.",
+        (
+            "dr-sim run scenarios/quickstart.yaml",
+            "dr-sim run mine.yaml --set link.bandwidth=50Mbit/s --seed 7",
+        ),
+        _JUDGED,
+        (),
+    ),
+    "new": Help(
+        "Writes a scenario to start from, and beside it the schema that editors complete and "
+        "check it with. In a terminal it asks a few questions; --template asks none.",
+        ("dr-sim new mine.yaml --template postgres",),
+    ),
+    "library": Help(
+        "Lists the scenarios that come with dr_sim and what each shows, or copies them and the "
+        "notebooks into a folder.",
+        ("dr-sim library outage", "dr-sim library --copy library"),
+    ),
+    "completion": Help(
+        "Prints what makes a shell complete commands, options, files and keys.",
+        (
+            'eval "$(dr-sim completion bash)"        # in ~/.bashrc; zsh likewise',
+            "dr-sim completion fish > ~/.config/fish/completions/dr-sim.fish",
+            "dr-sim completion powershell >> $PROFILE",
+        ),
+    ),
+    "check": Help(
+        "Judges the SLA lines of every scenario over many runs. What cannot be told yet is "
+        "unknown, and unknown is not a pass.",
+        ("dr-sim check scenarios/checks --junit check.xml --markdown check.md",),
+        _JUDGED,
+        ((1, "an SLA is missed, or something is worse than the baseline"),),
+    ),
+    "baseline": Help(
+        "Stores what every replication of some scenarios gives now, for `dr-sim check --against`.",
+        ("dr-sim baseline scenarios/checks -o baseline.parquet --replications 20",),
+        _PLAYED,
+    ),
+    "compare": Help(
+        "Plays two scenarios on the same luck and says which is better in what: verdicts, then "
+        "the measures that differ, the largest difference first.",
+        ("dr-sim compare scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",),
+        _PLAYED,
+        ((0, "done, whatever the verdicts"),),
+    ),
+    "sweep": Help(
+        "Varies keys of a scenario over a grid, draws the result, and says which value is the "
+        "smallest that meets a goal.",
+        ("dr-sim sweep mine.yaml --vary link.bandwidth=10..1000Mbit/s:log9",),
+        _PLAYED,
+        ((0, "done, whatever the answer"),),
+    ),
+    "advise": Help(
+        "Tries the usual changes (a wider link, priority to logs, more frequent logs, more "
+        "restore workers, staggered fulls, no delay, longer retention, automatic failover) on "
+        "the same luck, ranks them by what they do to each SLA line, and names the smallest set "
+        "that meets the SLA.",
+        ("dr-sim advise scenarios/advice/narrow_link.yaml",),
+        (0, 1, 2, 70, 130),
+        (
+            (0, "the SLA is met as it is, or a set of changes meets it"),
+            (1, "none of the sets that were tried surely meets it"),
+        ),
+    ),
+    "policies": Help(
+        "Runs several scenarios once each, on the same luck, and prints one table.",
+        ("dr-sim policies scenarios/policies/bridge.yaml scenarios/policies/resync.yaml",),
+        _PLAYED,
+        ((0, "done, whatever the verdicts"),),
+    ),
+    "validate": Help(
+        "Reads scenario files and runs nothing. Each mistake is one line: where it is, what is "
+        "wrong, and what would be right.",
+        ("dr-sim validate mine.yaml",),
+        _READ,
+        ((0, "no mistakes"), (2, "mistakes were found")),
+    ),
+    "schema": Help(
+        "Prints the JSON Schema of scenario files. Editors find it by this first line of a "
+        "scenario: # yaml-language-server: $schema=dr-sim.schema.json",
+        ("dr-sim schema > dr-sim.schema.json",),
+    ),
+    "explain": Help(
+        "Says why: any one number of a run as a ledger of causes that adds up to it, to the "
+        "microsecond. Equal causes are summed, and so are equal alerts; --all lists each.",
+        (
+            "dr-sim explain results/quickstart/1 --failover 1",
+            "dr-sim explain results/quickstart/1 --alerts",
+        ),
+    ),
+    "report": Help(
+        "Tries every assumed number of a run's scenario at other values, says which of them "
+        "would flip the verdict, and writes report.html anew with it.",
+        ("dr-sim report results/quickstart/1",),
+        _PLAYED,
+    ),
+    "verify": Help(
+        "Feeds the recorded events of a run to fresh recovery objects and compares their "
+        "commands with the recorded ones.",
+        ("dr-sim verify results/quickstart/1",),
+        (0, 2, 4, 70),
+        ((0, "the same commands"), (4, "a difference: the record or the logic has changed")),
+    ),
+    "calibrate": Help(
+        "Measures what backups and restores of a real engine cost on this machine, and writes "
+        "them as a file that a scenario can extend.",
+        ("dr-sim calibrate --engine sqlite -o costs.yaml",),
+        (0, 2, 70, 130),
+    ),
+    "compare-engines": Help(
+        "Runs scenarios on real engines by the clock, beside what the model predicts.",
+        ("dr-sim compare-engines scenarios/real/tail.yaml",),
+        _PLAYED,
+    ),
+    "import": Help(
+        "Makes a scenario of a real backup history: databases, schedules, sizes, log volumes. It "
+        "says what fits and what was guessed.",
+        ("dr-sim import sqlserver history.json -o mine.yaml",),
+    ),
+    "import sqlserver": Help(
+        "Reads the backup history of a SQL Server (msdb). --how prints the T-SQL that exports it.",
+        ("dr-sim import sqlserver --how", "dr-sim import sqlserver history.json -o mine.yaml"),
+    ),
+    "import pgbackrest": Help(
+        "Reads what `pgbackrest info --output=json` prints.",
+        ("dr-sim import pgbackrest info.json -o mine.yaml",),
+    ),
+    "import walg": Help(
+        "Reads what `wal-g backup-list --json --detail` prints.",
+        ("dr-sim import walg backups.json -o mine.yaml",),
+    ),
+    "import barman": Help(
+        "Reads what `barman --format json list-backups` and `show-backup` print.",
+        ("dr-sim import barman backups.json -o mine.yaml",),
+    ),
+    "plan": Help(
+        "Says which backups to restore and in which order, what is missing, what would be lost, "
+        "and how long it should take.",
+        (
+            "dr-sim plan history.json --until '2024-05-01 10:00'",
+            "dr-sim plan results/quickstart/1 --without FILE",
+        ),
+        (0, 1, 2, 70),
+        ((0, "the target can be reached"), (1, "the target cannot be reached")),
+    ),
+    "keys": Help(
+        "Lists the keys of a scenario file: what each means, how it is written, its default and "
+        "where that comes from.",
+        ("dr-sim keys link", "dr-sim keys databases.crm.log"),
+    ),
+    "faults": Help(
+        "Lists what can happen in a scenario. With a name: its keys, and lines to copy.",
+        ("dr-sim faults", "dr-sim faults link_outage"),
+    ),
+}
+
+
+def complete_help(parser: argparse.ArgumentParser) -> None:
+    """Give every command its description, examples and exit codes, 80 columns wide."""
+    for name, command in commands_of(parser):
+        found = HELP.get(name)
+        if found is None:
+            continue
+        command.description = found.description
+        command.epilog = _epilog(found)
+        command.formatter_class = HelpFormatter
+
+
+def commands_of(
+    parser: argparse.ArgumentParser, above: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield every command and those inside it, by its words."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                words = f"{above} {name}".strip()
+                yield words, command
+                yield from commands_of(command, words)
+
+
+def main_epilog() -> str:
+    """Return what stands under the list of all commands."""
+    return "\n".join(
+        [*_codes(tuple(EXIT_CODES), {}), "", "`dr-sim COMMAND --help` shows examples."]
+    )
+
+
+def _epilog(found: Help) -> str:
+    plural = "s" if len(found.examples) > 1 else ""
+    examples = [f"example{plural}:", *(f"  {line}" for line in found.examples)]
+    return "\n".join([*examples, "", *_codes(found.codes, dict(found.means))])
+
+
+def _codes(codes: tuple[int, ...], means: dict[int, str]) -> list[str]:
+    return ["exit codes:", *(f"  {code:<4} {means.get(code, EXIT_CODES[code])}" for code in codes)]
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps the description and keeps the lines of what stands below the options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=24, width=WIDTH)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> Any:
+        if "\n" in text:
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)

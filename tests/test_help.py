@@ -1,0 +1,100 @@
+"""Every command says what it is for, how it is used, and its exit codes, on 80 columns; shells
+complete commands, options and names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dr_sim.cli.completion import SHELLS
+from dr_sim.cli.help import EXIT_CODES, HELP, WIDTH, commands_of
+from dr_sim.cli.main import main, parser_of_all
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = dict(commands_of(parser_of_all()))
+
+
+def test_every_command_has_its_help() -> None:
+    assert set(HELP) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_how_and_how_it_ends(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main([*name.split(), "--help"])
+    told = capsys.readouterr().out
+    assert [line for line in told.splitlines() if len(line) > WIDTH] == []
+    assert HELP[name].description in " ".join(told.split())
+    assert "\nexample" in told and "\nexit codes:\n" in told
+    for code in HELP[name].codes:
+        assert re.search(rf"^  {code:<4} ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_examples_are_lines_that_the_parser_takes(name: str) -> None:
+    assert HELP[name].examples
+    for line in HELP[name].examples:
+        words = shlex.split(re.sub(r"\$\(|\)\"|eval \"|[|>].*|#.*", " ", line))
+        assert words[: 1 + len(name.split())] == ["dr-sim", *name.split()]
+        parser_of_all().parse_args(words[1:])
+
+
+def test_the_list_of_commands_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert all(f"\n  {code:<4} {words}" in told for code, words in EXIT_CODES.items())
+
+
+# ---- completion
+def completed(line: str, tmp_path: Path) -> list[str]:
+    """What a shell would offer at the end of a line, asked as argcomplete's scripts ask."""
+    found = tmp_path / "found"
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(found),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "COMP_TYPE": "",
+    }
+    subprocess.run([sys.executable, "-m", "dr_sim"], env=env, check=True, timeout=60)
+    return found.read_text().split("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dr-sim explai", "explain"),
+        ("dr-sim run --no-r", "--no-report"),
+        ("dr-sim keys link.ban", "link.bandwidth"),
+        ("dr-sim faults link_o", "link_outage"),
+        ("dr-sim new x.yaml --template post", "postgres"),
+    ],
+)
+def test_shells_complete_commands_options_and_names(
+    line: str, offered: str, tmp_path: Path
+) -> None:
+    assert offered in [each.strip() for each in completed(line, tmp_path)]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_is_told_how(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_ARGCOMPLETE" in script and "dr-sim" in script
+    if shutil.which(shell) and shell != "powershell":
+        subprocess.run([shell, "-n"], input=script, text=True, check=True)
