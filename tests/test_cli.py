@@ -62,11 +62,12 @@ def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures cost most of a short run and have tests of their own: an outline stands for them
     here.
     """
-    for name in ("timeline_svg", "exposure_svg"):
-        monkeypatch.setattr(run_files, name, lambda views, path: path.write_text("<svg/>"))
-    monkeypatch.setattr(
-        run_files, "write_report", lambda views, summary, path: path.write_text("<html>")
-    )
+
+    def outlines(result: Any, summary: str, folder: Path, drawing: Any) -> None:
+        for name in ("timeline.svg", "exposure.svg", "report.html"):
+            (folder / name).write_text("<svg/>")
+
+    monkeypatch.setattr(run_files, "draw_pictures", outlines)
 
 
 @pytest.fixture(scope="module")
@@ -405,7 +406,7 @@ def test_2_a_folder_that_may_not_be_written(here: Path, capsys: pytest.CaptureFi
     assert "cannot be written" in err
 
 
-@pytest.mark.parametrize("broken", ["timeline_svg", "exposure_svg", "full_summary"])
+@pytest.mark.parametrize("broken", ["draw_pictures", "full_summary"])
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"]
 )

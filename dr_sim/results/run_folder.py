@@ -183,10 +183,10 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     _write_text(folder / SUMMARY_FILE, summary)
     drawing.done(0.2)
     if drawing.pictures:
-        _draw(result, summary, folder, drawing)
+        draw_pictures(result, summary, folder, drawing)
 
 
-def _draw(result: Result, summary: str, folder: Path, drawing: Drawing) -> None:
+def draw_pictures(result: Result, summary: str, folder: Path, drawing: Drawing) -> None:
     """The page and the pictures."""
     # here: their libraries take longer to import than all the rest
     from dr_sim.figures import exposure_svg, timeline_svg

@@ -136,8 +136,7 @@ def test_the_sites_change_places_and_a_lost_one_is_replaced() -> None:
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("timeline_svg", "exposure_svg", "write_report"):
-            patch.setattr(run_folder, name, lambda *a: None)
+        patch.setattr(run_folder, "draw_pictures", lambda *a: None)
         result = made(folder)
         write_results(result, folder / "run")
         write_results(made(folder, "none"), folder / "alone")
