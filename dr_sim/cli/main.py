@@ -375,9 +375,7 @@ def _explain(a: argparse.Namespace) -> int:
     if a.alerts:
         show(alerts_of(run, a.database, everything=a.all))
         return 0
-    wanted = Wanted(
-        a.failover, a.at, a.alert, a.lag, a.database, a.all, source=str(a.results)
-    )
+    wanted = Wanted(a.failover, a.at, a.alert, a.lag, a.database, a.all, source=str(a.results))
     show(explain(run, wanted))
     return 0
 

@@ -29,7 +29,7 @@ from dr_sim.units import clock
 
 if TYPE_CHECKING:
     from dr_sim.experiments.comparison import Comparison
-    from dr_sim.experiments.paired import Difference
+    from dr_sim.experiments.paired import PairedDifference
 
 _STATISTICS = ("mean", "p50", "p95", "p99")
 _WIDE = 21
@@ -216,11 +216,11 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
     return "\n".join(line.rstrip() for line in out)
 
 
-def _differing(found: list[Difference]) -> list[Difference]:
+def _differing(found: list[PairedDifference]) -> list[PairedDifference]:
     """What differs, without exposure before the first failure where that is all of it."""
     by_name = {(d.measure, d.database, d.tenant, d.failure_class): d for d in found}
 
-    def echoes(d: Difference) -> bool:
+    def echoes(d: PairedDifference) -> bool:
         name = d.measure.replace("exposure_before", "exposure")
         whole = by_name.get((name, d.database, d.tenant, d.failure_class))
         return name != d.measure and whole is not None and (whole.a, whole.b) == (d.a, d.b)
@@ -228,18 +228,18 @@ def _differing(found: list[Difference]) -> list[Difference]:
     return [d for d in found if d.differing and not echoes(d)]
 
 
-def ranked(found: list[Difference]) -> list[Difference]:
+def ranked(found: list[PairedDifference]) -> list[PairedDifference]:
     """The largest difference first, in parts of the larger of the two values; what may be chance
     last.
     """
 
-    def part(d: Difference) -> float:
+    def part(d: PairedDifference) -> float:
         return abs(d.interval.estimate) / (max(abs(d.a), abs(d.b)) or 1.0)
 
     return sorted(found, key=lambda d: (not _is_sure(d), -part(d)))
 
 
-def _is_sure(d: Difference) -> bool:
+def _is_sure(d: PairedDifference) -> bool:
     """Whether the interval of the mean difference is on one side of zero."""
     return d.interval.low > 0 or d.interval.high < 0
 
@@ -283,7 +283,7 @@ def headline(found: Comparison) -> str:
     return "A and B do not differ in data loss, outage, exposure, replay lag or missed alerts"
 
 
-def _stands_for(d: Difference, measure: str) -> bool:
+def _stands_for(d: PairedDifference, measure: str) -> bool:
     """Whether it is that measure of the whole service (exposure: to the loss of the site)."""
     whole = d.measure == measure and not d.database and not d.tenant
     return whole and (not measure.startswith("exposure") or d.failure_class == "site")
