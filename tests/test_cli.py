@@ -388,7 +388,7 @@ def test_2_what_is_no_run_of_ours_is_never_replaced(
     target: Callable[[Path], str],
 ) -> None:
     """And that is said at once, before anything is simulated."""
-    monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
+    monkeypatch.setattr("dr_sim.runs.run.run", lambda *a: pytest.fail("it was simulated first"))
     out = target(here)
     before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
     code, shown, err = told(capsys, "run", "short.yaml", "--out", out)
@@ -600,7 +600,7 @@ def test_2_an_empty_folder_in_one_that_may_not_be_written(
     monkeypatch.setattr(
         os, "access", lambda path, mode: "locked" not in str(path) and access(path, mode)
     )
-    monkeypatch.setattr(run_files, "run", lambda *a: pytest.fail("it was simulated first"))
+    monkeypatch.setattr("dr_sim.runs.run.run", lambda *a: pytest.fail("it was simulated first"))
     code, _, err = told(capsys, "run", "short.yaml", "--out", "locked/r")
     assert (code, err) == (
         2,
