@@ -31,7 +31,7 @@ from dr_sim.recovery.commands import Disconnect, TakeBackup
 from dr_sim.recovery.events import NotSent, ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import FULL, INCREMENTAL, LOG, File, kind_of
-from dr_sim.recovery.refusals import ENDED_ERRORS, IN_USE_ERRORS, passes_here
+from dr_sim.recovery.refusals import ENDED_ERRORS, IN_USE_ERRORS, needs_somebody, passes_here
 from dr_sim.recovery.timers import Timer
 from dr_sim.recovery.waiting import behind, reached_utc_us, stopped
 
@@ -277,6 +277,8 @@ class Drain:
             out.append(SetAlarm(db.name, Timer.ROOM, retry_at_us))
             return retry_at_us, Remedy.NONE
         hopeless = file.hopeless(db.rules.attempts)
+        if needs_somebody(number) and not self.patient:
+            hopeless = True  # nobody sets this side up within moments
         if number in ENDED_ERRORS:
             hopeless = file.name in self.ended
             self.ended.add(file.name)
@@ -437,6 +439,7 @@ class Drain:
             (needed or file.kind is LOG or file.modified_utc_us > further_utc_us)
             and not file.done
             and file.content in unsure
+            and not _in_vain(file)
             for file in self._db.files.values()
         )
 
@@ -455,3 +458,10 @@ class Drain:
             and file.modified_utc_us > reached_utc_us(db)
         ]
         return sorted(lost, key=File.age_order)
+
+
+def _in_vain(file: File) -> bool:
+    """Return whether it was refused in this drain until somebody acts: that its bytes are right
+    would change nothing.
+    """
+    return file.retry_at_mono_us == NEVER_US and needs_somebody(file.failure.error_number)

@@ -16,6 +16,7 @@ from dr_sim.recovery.events import ValidationOutcome
 from dr_sim.recovery.file_life import Content
 from dr_sim.recovery.files import LOG, Failure, File
 from dr_sim.recovery.limits import MINUTE_US, SECOND_US
+from dr_sim.recovery.refusals import needs_somebody
 from dr_sim.recovery.waiting import stopped
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def start(db: DatabaseReplay, e: Event, out: list[Command]) -> None:
     """
     assert db.drain is not None
     for file in db.files.values():
-        if file.refused:
+        if file.refused and needs_somebody(file.failure.error_number):
+            db.files.retry_at(file, e.mono_us)  # somebody may have acted meanwhile
+        elif file.refused:
             refused(db, db.drain, file, e, out)
     if db.files.pending:
         db.look_into_unread(out)

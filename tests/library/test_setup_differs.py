@@ -15,7 +15,7 @@ from dr_sim.recovery.refusals import SETUP_ERRORS, needs_somebody, passes_here
 from dr_sim.runs.run import Result, run
 from dr_sim.world.setup import POSTGRES_REASONS, Difference, Reason
 
-from .runs import MINUTE, at, failover, ran, rows, times
+from .runs import HOUR, MINUTE, SECOND, at, failover, ran, rows, times
 
 QUIET_PEAK_US = 302_800_000
 HOUR_LOG = at(1, "10:05")
@@ -79,9 +79,29 @@ def test_somebody_who_acts_sets_it_right_at_once() -> None:
 
 
 def test_one_who_acts_just_before_the_failover_is_in_time() -> None:
-    """The log is tried again in the drain, however often it was refused before."""
-    result = changed("file_added", repaired="3 h 58 min")
+    """The log is tried again in the drain, however often it was refused before: the last ordinary
+    retry is at 14:00:50, somebody acts at 14:01:20, and the drain begins at 14:01:51.
+    """
+    result = changed("file_added", repaired="239 min 20 s")
     assert failover(result)["data_loss_us"] == MINUTE and result.summary["violations"] == []
+
+
+def test_a_full_that_is_refused_for_it_is_not_hashed_again_in_a_failover(tmp_path: Path) -> None:
+    """A certificate is missing: the full of Tuesday is refused like every log since Monday. Each is
+    tried once in the drain, a second each; to hash 50 GB again would take 100 s and change nothing.
+    """
+    path = tmp_path / "key.yaml"
+    path.write_text(
+        "name: key\nrun_for: 2 days\nlink: {bandwidth: 200 Mbit/s}\n"
+        "databases: {erp: {size: 50 GB, full: daily 01:00, differential: none}}\n"
+        "replication: {staging: 100 GB}\nfailover: {mode: automatic}\nevents:\n"
+        '  - {at: "Mon 10:02", setup_differs: {database: erp, because: key_missing}}\n'
+        '  - {at: "Tue 02:01", lose: host}\n',
+        encoding="utf-8",
+    )
+    found = failover(run(load_scenario(path)))
+    assert found["data_loss_us"] == 16 * HOUR + MINUTE
+    assert 2 * SECOND <= found["phases_us"]["drain"] <= 3 * SECOND
 
 
 def test_by_postgresql_s_rules_it_speaks_postgresql(tmp_path: Path) -> None:
