@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dr_sim.backups.said import said
 from dr_sim.measures.served import SERVED_AGAIN_PPM, Served, served
 from dr_sim.measures.tables import WHOLE_SERVICE, Record, Tables, run_end_us, tables
 from dr_sim.scenario.model import Scenario
@@ -283,7 +284,7 @@ def why_unknown(t: Tables, scenario: Scenario, database: int) -> str:
         return f"no copy of {spec.name} was ever restored at the secondary: all of it is lost"
     failed = [r.values for r in t.rows("seen.RecoverFailed") if r.entity == database]
     if failed:
-        error = f"{failed[-1]['error_number']} {failed[-1]['error_text']}"
+        error = said(failed[-1]["error_number"], failed[-1]["error_text"])
         return f"{spec.name} could not be brought online: {error}"
     phases = [r.values["phase"] for r in t.rows("seen.EnterPhase")]
     if not phases and nothing_there(t):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from dr_sim.backups.model import Kind
+from dr_sim.backups.said import said
 from dr_sim.measures.causes import FILE_BITS, BackupFate, Causes
 from dr_sim.measures.outcome import manager_down
 from dr_sim.scenario.kind import Explains
@@ -41,7 +42,7 @@ def unrestored(
 def _refusals(causes: Causes, file: BackupFate) -> list[tuple[int, str, str]]:
     rows = causes.t.rows("seen.RestoreFailed")
     return [
-        (r.time_us, "refused", f"{r.values['error_number']} {r.values['error_text']}")
+        (r.time_us, "refused", said(r.values["error_number"], r.values["error_text"]))
         for r in rows
         if r.values["name"] == file.name
     ]

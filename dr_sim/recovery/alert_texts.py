@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from dr_sim.backups.said import said
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -14,7 +16,7 @@ def utc_text(utc_us: int) -> str:
 
 def error_text(number: int, message: str) -> str:
     """An error as all texts name it."""
-    return f"{number} {message}"
+    return said(number, message)
 
 
 # ---- parts that several texts share
