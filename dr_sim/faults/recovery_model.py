@@ -39,8 +39,10 @@ KIND = EventKind(
     True,
     "SIMPLE for a bulk load: log backups fail (4208), the log is not kept, and back in "
     "FULL they fail (4214) until the next"
-    " full or incremental",
-    "vendor documentation: switching to SIMPLE breaks the chain until the next full or incremental",
+    " full or incremental; by PostgreSQL's rules wal_level=minimal: meanwhile no backup of any "
+    "kind can be made, and afterwards the next base backup begins a new chain",
+    "vendor documentation: switching to SIMPLE breaks the chain until the next full or "
+    "incremental; PostgreSQL's documentation of wal_level, and the messages of its source",
     happen,
     needs_log=True,
     needs_primary=True,

@@ -158,6 +158,11 @@ class Primary:
         kind = order.kind
         if kind is Kind.LOG and (db.simple or db.log_broken):
             return self._log_refused(4208 if db.simple else 4214)
+        if self.context.scenario.engine.postgres_rules:
+            if db.simple:  # wal_level=minimal: no backup of any kind can be made
+                return postgres_words.refusal(4208).text
+            if kind is Kind.INCREMENTAL and db.log_broken:
+                return postgres_words.refusal(3035).text
         if order.tail:
             for job in [job for k, job in db.running.items() if k is not Kind.LOG]:
                 mishaps.cut_off(self, job)  # the tail takes the database for itself

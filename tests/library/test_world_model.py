@@ -684,3 +684,35 @@ def test_an_incremental_offers_no_more_than_its_database_holds(
     found = offered(ran("faults/base", text, f"databases.crm.incremental={incremental}").scenario)
     a_day = sum(min(10 * 10**9, 3_456_000_000 * d) for d in days) / len(days)
     assert found.incrementals == round(a_day * 8 / 86_400)
+
+
+# ---- a log that is not kept, by PostgreSQL's rules
+def test_with_wal_level_minimal_no_backup_of_any_kind_is_made_and_only_a_base_goes_on() -> None:
+    """10:02 to 11:02: logs, the incremental that is asked for in their place, and a base are refused
+    alike. From 11:02 on an incremental lacks WAL summaries: a base backup begins the new chain.
+    """
+    result = ran(
+        "faults/base",
+        "engine.imitates=postgres",
+        "events=[{at: Mon 10:02, recovery_model: {database: crm, duration: 1 h}}]",
+    )
+    back = at(1, "11:02")
+    refused = [
+        (row.time_us >= back, row.values["kind"], str(row.values["reason"]))
+        for row in rows(result, "truth.backup_skipped")
+    ]
+    assert {kind for after, kind, _ in refused if not after} >= {Kind.LOG, Kind.INCREMENTAL}
+    assert all(reason.startswith("55000 WAL level") for after, _, reason in refused if not after)
+    made = [
+        row.values["kind"]
+        for row in rows(result, "truth.backup_finished")
+        if row.time_us > at(1, "10:02")
+    ]
+    assert made[0] == Kind.FULL and Kind.INCREMENTAL not in made
+    sql_server = ran(
+        "faults/base", "events=[{at: Mon 10:02, recovery_model: {database: crm, duration: 1 h}}]"
+    )
+    early = [
+        r.values["kind"] for r in rows(sql_server, "truth.backup_finished") if r.time_us < back
+    ]
+    assert Kind.INCREMENTAL in early
