@@ -83,9 +83,13 @@ class RecoveryManager:
         config = self.config
         alone = replace(config, databases=(self.databases[database].config,))
         machine = type(self)(alone, self.incarnation, {})
-        stand(machine.databases[database], at)
-        machine.ready = True
+        machine._begin_at(database, at)
         return machine
+
+    def _begin_at(self, database: str, at: Standing) -> None:
+        """Begin without an inventory: where that database stands is known."""
+        stand(self.databases[database], at)
+        self.ready = True
 
     def _route(self, event: Event, out: list[Command]) -> None:
         kind = type(event)

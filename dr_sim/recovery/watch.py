@@ -199,7 +199,7 @@ class Watch:
         """Find what keeps the chain from going on, now that something changed."""
         db = self._db
         found, file = self._culprit()
-        stuck = self.stuck
+        stuck: Stuck | None = self.stuck
         lsn = db.state.redo_lsn if db.state.exists else -1
         if stuck is not None and found and file is not None and file is stuck.file:
             stuck.stuck_lsn = lsn  # logs before it went on: it waits, and is told of, as before
@@ -305,7 +305,7 @@ class Watch:
         """Tell. Return whether a repair is needed: not while what the chain waits for may still
         come by itself.
         """
-        stuck = self.stuck
+        stuck: Stuck | None = self.stuck
         assert stuck is not None
         stuck.over = True
         stuck.retry_at_us = e.mono_us + self._db.rules.retry_us
