@@ -41,7 +41,7 @@ def week(name: str) -> bool:
     wall, cpu = time.perf_counter() - wall, cpu_s() - cpu
     model = run(load_scenario(path, engine="model"))
     same = real.digest == model.digest and real.verdict.outcome is Outcome.PASS
-    logs = real.summary["backups"]["log"] + real.summary["backups"]["cut_off"]
+    logs = real.summary.backups["log"] + real.summary.backups["cut_off"]
     print(
         f"{name:<18} {logs:>6,} logs {wall:>7.1f} s wall (wanted {WANTED_S[name]:.0f}) "
         f"{cpu:>7.1f} s CPU {1e3 * cpu / logs:>6.1f} ms a log"

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dr_sim import api_input
 from dr_sim.experiments.comparison import Comparison
@@ -32,7 +32,7 @@ from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.experiments.until import executor, plan_of, replicate_until, some_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
-from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
@@ -55,13 +55,13 @@ class Run:
 
     scenario: Scenario
     whole: Whole  # its legs opened, and its curves
-    summary: dict[str, Any]
+    summary: Summary
     verdict: Verdict
 
     def __repr__(self) -> str:
         of = self.scenario
         return (
-            f"Run({of.name}, seed {of.seed}, {len(self.summary['failovers'])} failovers, "
+            f"Run({of.name}, seed {of.seed}, {len(self.summary.failovers)} failovers, "
             f"{self.verdict.outcome.name if of.sla else 'no SLA'})"
         )
 

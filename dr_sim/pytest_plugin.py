@@ -222,7 +222,7 @@ def dr_sim_run() -> Callable[..., Run]:
         from dr_sim import api
 
         found = api.run(scenario, seed, number)
-        assert not found.summary["violations"], found.summary["violations"]
+        assert not found.summary.violations, found.summary.violations
         return found
 
     return run

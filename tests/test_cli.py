@@ -63,7 +63,7 @@ def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     here.
     """
 
-    def outlines(result: Any, summary: str, folder: Path, drawing: Any) -> None:
+    def outlines(result: Any, folder: Path, drawing: Any) -> None:
         for name in ("timeline.svg", "exposure.svg", "report.html"):
             (folder / name).write_text("<svg/>")
 

@@ -13,6 +13,7 @@ import pytest
 from dr_sim.cli import main as cli
 from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.measures.whole import Whole
 from dr_sim.results import run_folder
@@ -65,7 +66,7 @@ def ran(tmp_path: Path, *how: str, **more: str) -> Result:
 
 
 def failovers(result: Result) -> list[dict[str, Any]]:
-    return list(result.summary["failovers"])
+    return list(summary_json(result.summary)["failovers"])
 
 
 def test_unprotected_is_the_time_to_seed_a_new_recovery_network(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_loss_before_the_new_secondary_is_in_place_is_dated_when_it_happens(
     assert second["data_loss_us"] is None
     # until it was lost itself
     assert not first["unprotected_censored"] and first["unprotected_us"] < HOUR_US
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_before_the_new_secondary_is_in_place_nobody_backs_up_or_watches(tmp_path: Path) -> None:
@@ -210,8 +211,8 @@ def test_what_lasts_goes_on_where_its_place_is_still_used(
     ]
     # to the microsecond when it would have ended
     assert spans == [(0, 1, 1), (BEFORE_US + LASTS_US - leg.begins_us, 0, 1)]
-    assert result.summary["happened"] == {told[0]: 1, "lose": 1}
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["happened"] == {told[0]: 1, "lose": 1}
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_nothing_is_sent_over_a_link_that_was_down_before_the_failover(tmp_path: Path) -> None:
@@ -321,7 +322,7 @@ def test_an_alert_that_was_missed_after_a_failover_is_a_missed_alert(tmp_path: P
     )
     missed, exposed = result.verdict.lines
     assert (missed.value, missed.outcome) == (1, Outcome.FAIL)
-    assert result.summary["alerts"]["by_database"]["crm"]["missed"] == 1
+    assert summary_json(result.summary)["alerts"]["by_database"]["crm"]["missed"] == 1
     # when the new full has landed, by itself
     seeded_us = 5 * SECOND_US + -(-500_000 * SECOND_US // 191) + 20_000 * SECOND_US
     assert exposed.outcome is Outcome.FAIL
@@ -333,10 +334,10 @@ def test_what_was_refused_or_silently_short_after_a_failover_counts(tmp_path: Pa
         "[{at: 1 h, lose: site}, {at: 20 h, log_full: {database: crm, duration: 1 h, room: 0 B}}]"
     )
     result = ran(tmp_path, "24 h", events=full, log="every 5 min")
-    refused = result.summary["writes_refused"]
+    refused = summary_json(result.summary)["writes_refused"]
     assert refused["time_us"] == refused["by_database"]["crm"]["time_us"] > 0
     assert 20 * HOUR_US <= refused["first_us"] < 20 * HOUR_US + 300 * SECOND_US
     leg = result.following[0]
     leg.journal.note("truth.silent_recovery", 23 * HOUR_US, 0, 10, 9, 1)
-    (found,) = summarise(Whole(result.whole.legs))["silent_recoveries"]
+    (found,) = summary_json(summarise(Whole(result.whole.legs)))["silent_recoveries"]
     assert (found["database"], found["time_us"]) == ("crm", leg.begins_us + 23 * HOUR_US)

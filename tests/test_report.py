@@ -30,10 +30,10 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.summary import summarise
 from dr_sim.measures.verdict import judge
 from dr_sim.record.journal import Journal
-from dr_sim.report import _verdict, report_html
+from dr_sim.report import Shown, _verdict, report_html
 from dr_sim.report.charts import thinned
 from dr_sim.report.many import distribution_html, seconds
-from dr_sim.results.run_folder import REPORT_FILE, full_summary, verdict_json, write_results
+from dr_sim.results.run_folder import REPORT_FILE, write_results
 from dr_sim.runs.run import run
 from dr_sim.scenario.model import SlaLine
 from dr_sim.units import DAY_US
@@ -55,7 +55,7 @@ def two_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def a_page(tmp_path: Path, text: str) -> str:
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     result = run(load_scenario(tmp_path / "s.yaml"))
-    return report_html(views_of(result.whole), full_summary(result))
+    return report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
 
 
 # ---- what stands on it
@@ -166,7 +166,7 @@ def test_a_met_sla_does_not_hide_what_it_does_not_ask() -> None:
     others.
     """
     result = ran("after_failover/tenants")
-    page = report_html(views_of(result.whole), full_summary(result))
+    page = report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
     assert (
         "The SLA is met in this run. But after failover 1 it is not known how much was "
         "lost (no copy of erp was ever restored at the secondary" in page
@@ -215,9 +215,7 @@ def test_a_silently_short_recovery_is_never_a_met_sla(lines: tuple[SlaLine, ...]
     journal.note("truth.end", 60 * 10**6, -1)
     scenario = replace(a_scenario(), sla=lines)
     summary = summarise(whole_of(journal, scenario))
-    outcome, said = _verdict(
-        {**summary, "verdict": verdict_json(judge(summary, scenario))}, scenario
-    )
+    outcome, said = _verdict(Shown(summary, judge(summary, scenario), ""), scenario)
     assert outcome == "fail"
     assert said.startswith("A recovery was silently short")
 
@@ -459,7 +457,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, two_weeks: Pa
 
 def test_the_page_shows_every_leg_of_a_run() -> None:
     result = ran("after_failover/failback")
-    page = report_html(views_of(result.whole), full_summary(result))
+    page = report_html(views_of(result.whole), Shown(result.summary, result.verdict, result.digest))
     for word in (
         "Which site is the primary",
         "primary B, secondary C",

@@ -6,12 +6,12 @@ import copy
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_sim.measures.summary import summarise
+from dr_sim.measures.life import LedgerLine
+from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.record.journal import Journal
 from dr_sim.scenario.model import Scenario, SlaLine
@@ -190,7 +190,7 @@ def test_words() -> None:
     assert instant(HOUR, replace(berlin, run_for_us=14 * DAY)) == "Mon 02 Mar 02:00:00"
 
 
-def of_run(text: str, *overrides: str) -> tuple[str, dict[str, Any], Verdict]:
+def of_run(text: str, *overrides: str) -> tuple[str, Summary, Verdict]:
     world = ran(text, *overrides)
     scenario = world.context.scenario
     summary = summarise(whole_of(world.journal, scenario))
@@ -247,15 +247,9 @@ def test_causes_of_several_stretches_do_not_show_the_detail_of_one() -> None:
     _, summary, _ = of_run(
         ONE + "failover: {mode: automatic}\nevents: [{at: 63 min, lose: site}]\n"
     )
-    ledger = summary["failovers"][0]["loss_ledger"]
-    ledger["lines"] = [
-        {
-            "begin_us": 0,
-            "duration_us": (i % 12 + 1) * S,
-            "cause": f"cause {i % 12}",
-            "detail": f"file {i}",
-        }
-        for i in range(24)
+    ledger = summary.failovers[0].loss_ledger
+    ledger.lines = [
+        LedgerLine(0, (i % 12 + 1) * S, f"cause {i % 12}", f"file {i}") for i in range(24)
     ]
     scenario = ran(ONE).context.scenario
     text = screen(summary, scenario, judge(summary, scenario), Path("x.yaml"), 0.1, Path("results"))
@@ -270,7 +264,7 @@ def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() 
         ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"
     )
     assert "there was nothing to tell" in text
-    assert summary["alerts"]["missed"] == 0
+    assert summary.alerts.missed == 0
     muted = [
         (
             "missed",
@@ -283,9 +277,9 @@ def test_nothing_to_tell_never_stands_beside_what_was_not_told_or_did_not_end() 
     for what, words in muted:
         told = copy.deepcopy(summary)
         if what == "missed":
-            told["alerts"]["missed"] = 1
+            told.alerts.missed = 1
         else:
-            told["failovers"][0]["outage_us"] = None
+            told.failovers[0].outage_us = None
         shown_text = screen(
             told, scenario, judge(told, scenario), Path("x.yaml"), 0.1, Path("results")
         )
@@ -298,15 +292,15 @@ def test_a_loss_in_the_file_is_kept_apart_from_normal_days() -> None:
     text, summary, _ = of_run(
         ONE + "failover: {mode: automatic}\nevents: [{at: 1 h, lose: site}]\n"
     )
-    before, after = summary["exposure_before"], summary["exposure_after"]
-    assert before["time_us"] + after["time_us"] == summary["exposure"]["time_us"]
-    assert before["max_us"] < summary["exposure"]["max_us"] or not after["time_us"]
+    before, after = summary.exposure_before, summary.exposure_after
+    assert before.time_us + after.time_us == summary.exposure.time_us
+    assert before.known("max") < summary.exposure.known("max") or not after.time_us
     assert "before the first failure" in text
 
 
 def test_reported_exposure_says_for_which_part_of_the_run_it_is_defined() -> None:
     _, summary, _ = of_run(ONE)
-    reported = summary["exposure"]["reported"]
-    assert sum(end - begin for begin, end in reported["defined_us"]) == reported["time_us"]
+    reported = summary.exposure.reported
+    assert sum(end - begin for begin, end in reported.defined_us) == reported.time_us
     # nothing is known until the first log has been validated
-    assert reported["defined_us"][0][0] > 0
+    assert reported.defined_us[0][0] > 0

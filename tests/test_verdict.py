@@ -189,16 +189,12 @@ def test_a_loss_that_is_too_large_is_not_hidden_by_one_that_is_unknown() -> None
     summary = summarise(
         whole_of(journal_of_a_failover(), replace(scenario, databases=scenario.databases[:1]))
     )
-    (known,) = summary["failovers"]
-    unknown = {
-        **known,
-        "data_loss_us": None,
-        "databases": [
-            {**d, "data_loss_us": None, "note": "the run ended first"} for d in known["databases"]
-        ],
-    }
-    web = {**known, "databases": [*known["databases"], {**known["databases"][0], "name": "web"}]}
+    (known,) = summary.failovers
+    (crm,) = known.databases
+    lost = replace(crm, data_loss_us=None, note="the run ended first")
+    unknown = replace(known, data_loss_us=None, databases=[lost])
+    web = replace(known, databases=[crm, replace(crm, name="web")])
     for both in ([web, unknown], [unknown, web]):
-        lines = judge({**summary, "failovers": both}, scenario).lines
+        lines = judge(replace(summary, failovers=both), scenario).lines
         assert [j.outcome for j in lines] == [Outcome.FAIL, Outcome.UNKNOWN, Outcome.FAIL]
         assert lines[1].value is None

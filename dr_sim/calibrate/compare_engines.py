@@ -122,25 +122,25 @@ def compare(
 def _quantities(scenario: Scenario, predicted: Result, observed: Result) -> list[Compared]:
     pairs: list[tuple[str, Any, Any, bool]] = []
     p, o = predicted.summary, observed.summary
-    for before, after in zip(p["failovers"], o["failovers"], strict=False):
-        pairs.append(("data loss", before["data_loss_us"], after["data_loss_us"], False))
-        for phase, us in after["phases_us"].items():
-            if us or before["phases_us"][phase]:
+    for before, after in zip(p.failovers, o.failovers, strict=False):
+        pairs.append(("data loss", before.data_loss_us, after.data_loss_us, False))
+        for phase, us in after.phases_us.items():
+            if us or before.phases_us[phase]:
                 pairs.append(
                     (
                         f"outage: {phase.replace('_', ' ')}",
-                        before["phases_us"][phase],
+                        before.phases_us[phase],
                         us,
                         phase in BY_THE_CLOCK,
                     )
                 )
-        pairs.append(("outage", before["outage_us"], after["outage_us"], False))
+        pairs.append(("outage", before.outage_us, after.outage_us, False))
     for quantile in ("p50", "p99", "max"):
         pairs.append(
             (
                 f"replay lag {quantile}",
-                p["replay_lag"][f"{quantile}_us"],
-                o["replay_lag"][f"{quantile}_us"],
+                p.replay_lag.statistic(quantile),
+                o.replay_lag.statistic(quantile),
                 False,
             )
         )

@@ -384,20 +384,24 @@ def _report(a: argparse.Namespace) -> int:
     from dr_sim.experiments.assumptions import examine
     from dr_sim.figures.views import views_of
     from dr_sim.files.output import write_together
-    from dr_sim.report import report_html
-    from dr_sim.results.run_folder import REPORT_FILE, SCENARIO_FILE, read_results, read_summary
+    from dr_sim.measures.summary import summarise
+    from dr_sim.measures.verdict import judge
+    from dr_sim.report import Shown, report_html
+    from dr_sim.results.run_folder import REPORT_FILE, SCENARIO_FILE, check_summary, read_results
     from dr_sim.screen.progress import progress_bar
 
-    stored, summary = read_results(a.results), read_summary(a.results)
+    stored = read_results(a.results)
+    check_summary(a.results)
+    whole = stored.whole
+    summary = summarise(whole)
+    shown = Shown(summary, judge(summary, stored.scenario), stored.journal.digest())
     with progress_bar("assumptions") as (progress, _):
         examined = (
-            examine(a.results / SCENARIO_FILE, summary["verdict"]["outcome"], progress)
+            examine(a.results / SCENARIO_FILE, shown.verdict.outcome.name.lower(), progress)
             if stored.scenario.sla
             else None
         )
-    write_together(
-        {a.results / REPORT_FILE: report_html(views_of(stored.whole), summary, examined)}
-    )
+    write_together({a.results / REPORT_FILE: report_html(views_of(whole), shown, examined)})
     for flip in examined.flips if examined else []:
         show(
             f"{flip.key}: {flip.assumed} was assumed; at {flip.tried} the verdict is "

@@ -58,14 +58,14 @@ def policy_table(
             broken.append(broken_by(error))
             lines.append((scenario.name, "BROKEN", *[""] * (len(HEADS) - 2)))
             continue
-        exposure = result.summary["exposure"]
-        in_danger = exposure["above"][str(scenario.danger_us)]["ppm"]
+        exposure = result.summary.exposure
+        in_danger = exposure.above[scenario.danger_us].ppm
         lines.append(
             (
                 scenario.name,
-                *(clock(exposure[key]) for key in ("mean_us", "p99_us", "max_us")),
+                *(clock(us or 0) for us in (exposure.mean_us, exposure.p99_us, exposure.max_us)),
                 f"{in_danger / 10_000:.2f} %",
-                f"{result.summary['link']['bytes_sent'] / 1e9:.0f} GB",
+                f"{result.summary.link.bytes_sent / 1e9:.0f} GB",
                 *_told(
                     judge(result.journal, scenario, _managers(result)),
                     judge_incumbent(result.journal, scenario),

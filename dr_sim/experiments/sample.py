@@ -21,6 +21,14 @@ import numpy as np
 from dr_sim.measures.exposure import CLASSES
 from dr_sim.measures.outage_now import NO_WAY_US
 from dr_sim.measures.summary.curves import limits_us
+from dr_sim.measures.summary.types import (
+    AlertScore,
+    CostSummary,
+    CurveSummary,
+    FailoverSummary,
+    PartedCurve,
+    Summary,
+)
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
@@ -159,58 +167,64 @@ def replication(scenario: Scenario, number: int) -> Scenario:
     return replace(scenario, replication_no=number)
 
 
-def from_summary(whole: Whole, summary: dict[str, Any], scenario: Scenario) -> Sample:
+def from_summary(whole: Whole, summary: Summary, scenario: Scenario) -> Sample:
     """The sample of a run that is measured already."""
     values, curves = list(_values(summary, scenario)), list(_curves(whole, scenario))
-    violations, silent = len(summary["violations"]), len(summary["silent_recoveries"])
+    violations, silent = len(summary.violations), len(summary.silent_recoveries)
     return Sample(
-        scenario.replication_no, values, curves, violations, silent, sorted(summary["happened"])
+        scenario.replication_no, values, curves, violations, silent, sorted(summary.happened)
     )
 
 
 # ---- values
-def _values(summary: dict[str, Any], scenario: Scenario) -> Iterator[Value]:
+def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
     named = _named(scenario)
-    yield from _of_failovers(summary["failovers"], named)
+    yield from _of_failovers(summary.failovers, named)
     for head in ("exposure", "replay_lag", "outage_if_now"):
-        of = "site" if head in CLASSED_CURVES else ""
-        yield from _of_curve(head, summary[head], "", of)
+        of_class = "site" if head in CLASSED_CURVES else ""
+        whole = summary.curve(head)
+        yield from _of_curve(head, whole, "", of_class)
         for name in named:
-            yield from _of_curve(head, summary[head]["by_database"][name], name, of)
-        for tenant, curve in summary[head]["by_tenant"].items():
-            yield from _of_curve(head, curve, "", of, tenant)
-    for other, curve in summary["exposure"]["other_classes"].items():
-        yield from _of_class("exposure", curve, other)
-    for head in ("exposure_before", "exposure_after"):
-        yield from _of_class(head, summary[head], "site")
-        for other, curve in summary[head]["other_classes"].items():
-            yield from _of_class(head, curve, other)
-    yield from _of_alerts(summary["alerts"], "")
+            yield from _of_curve(head, whole.by_database[name], name, of_class)
+        for tenant, curve in whole.by_tenant.items():
+            yield from _of_curve(head, curve, "", of_class, tenant)
+    for other, parted in summary.exposure.other_classes.items():
+        yield from _of_class("exposure", parted, other)
+    for head, classed in (
+        ("exposure_before", summary.exposure_before),
+        ("exposure_after", summary.exposure_after),
+    ):
+        yield from _of_class(head, classed, "site")
+        for other, parted in classed.other_classes.items():
+            yield from _of_class(head, parted, other)
+    yield from _of_alerts(summary.alerts, "")
     for name in named:
-        yield from _of_alerts(summary["alerts"]["by_database"][name], name)
-    for tenant, score in summary["alerts"]["by_tenant"].items():
+        yield from _of_alerts(summary.alerts.by_database[name], name)
+    for tenant, score in summary.alerts.by_tenant.items():
         yield from _of_alerts(score, "", tenant)
-    refused = summary["writes_refused"]
-    for name, of in [("", refused), *((name, refused["by_database"][name]) for name in named)]:
-        yield Value("writes_refused", name, "", "us", of["time_us"], of["time_us"])
-    for tenant, of in refused["by_tenant"].items():
-        yield Value("writes_refused", "", "", "us", of["time_us"], of["time_us"], tenant)
+    refused = summary.writes_refused
+    yield Value("writes_refused", "", "", "us", refused.time_us, refused.time_us)
+    for name in named:
+        us = refused.by_database[name].time_us
+        yield Value("writes_refused", name, "", "us", us, us)
+    for tenant, of in refused.by_tenant.items():
+        yield Value("writes_refused", "", "", "us", of.time_us, of.time_us, tenant)
     for measure, unit, value in (
-        ("link_sent", "bytes", summary["link"]["bytes_sent"]),
-        ("link_used", "ppm", summary["link"]["used_ppm"]),
-        ("link_down", "us", summary["link"]["down_us"]),
-        ("backlog", "count", summary["backlog"]["not_landed_max"]),
+        ("link_sent", "bytes", summary.link.bytes_sent),
+        ("link_used", "ppm", summary.link.used_ppm),
+        ("link_down", "us", summary.link.down_us),
+        ("backlog", "count", summary.backlog.not_landed_max),
     ):
         if value is not None:
             yield Value(measure, "", "", unit, value, value)
 
 
-def _of_class(head: str, curve: dict[str, Any], failure_class: str) -> Iterator[Value]:
+def _of_class(head: str, curve: PartedCurve, failure_class: str) -> Iterator[Value]:
     """Values of the service, and of each database and tenant that the SLA asks it of."""
     yield from _of_curve(head, curve, "", failure_class)
-    for name, each in curve["by_database"].items():
+    for name, each in curve.by_database.items():
         yield from _of_curve(head, each, name, failure_class)
-    for tenant, each in curve["by_tenant"].items():
+    for tenant, each in curve.by_tenant.items():
         yield from _of_curve(head, each, "", failure_class, tenant)
 
 
@@ -221,51 +235,45 @@ def _named(scenario: Scenario) -> list[str]:
     return [d.name for d in scenario.databases if few or d.name in asked]
 
 
-def _of_failovers(failovers: list[dict[str, Any]], named: list[str]) -> Iterator[Value]:
+def _of_failovers(failovers: list[FailoverSummary], named: list[str]) -> Iterator[Value]:
     """By class of failure, measure by measure, the worst of the run's failovers: of the service,
     its databases and tenants.
     """
-    for of in dict.fromkeys(f["class"] for f in failovers):
-        mine = [f for f in failovers if f["class"] == of]
+    for of in dict.fromkeys(f.failure_class for f in failovers):
+        mine = [f for f in failovers if f.failure_class == of]
         yield from _costs("", "", of, mine)
-        for name, each in _parts_of(mine, "databases").items():
+        databases: dict[str, list[CostSummary]] = {}
+        tenants: dict[str, list[CostSummary]] = {}
+        for f in mine:
+            for database in f.databases:
+                databases.setdefault(database.name, []).append(database)
+            for tenant in f.tenants:
+                tenants.setdefault(tenant.name, []).append(tenant)
+        for name, each in databases.items():
             if name in named:
                 yield from _costs(name, "", of, each)
-        for name, each in _parts_of(mine, "tenants").items():
+        for name, each in tenants.items():
             yield from _costs("", name, of, each)
 
 
-def _parts_of(failovers: list[dict[str, Any]], what: str) -> dict[str, list[dict[str, Any]]]:
-    """By name of a database or tenant, what each failover cost it."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for f in failovers:
-        for of in f[what]:
-            found.setdefault(of["name"], []).append(of)
-    return found
-
-
 def _costs(
-    database: str, tenant: str, failure_class: str, each: list[dict[str, Any]]
+    database: str, tenant: str, failure_class: str, each: Sequence[CostSummary]
 ) -> Iterator[Value]:
-    """Of failovers, or of what they were to one database or tenant."""
+    """Yield the worst of failovers, or of what they were to one database or tenant."""
     about = (database, failure_class)
-    yield _worst(
-        "data_loss", *about, [(x["data_loss_us"] or 0, x["data_loss_us"]) for x in each], tenant
-    )
-    yield _worst(
-        "outage", *about, [(sum(x["phases_us"].values()), x["outage_us"]) for x in each], tenant
-    )
+    lost = [(x.data_loss_us or 0, x.data_loss_us) for x in each]
+    yield _worst("data_loss", *about, lost, tenant)
+    out = [(sum(x.phases_us.values()), x.outage_us) for x in each]
+    yield _worst("outage", *about, out, tenant)
     for phase in PHASES:
         ends = [
-            (x["phases_us"][phase], None if x["outage_us"] is None else x["phases_us"][phase])
-            for x in each
+            (x.phases_us[phase], None if x.outage_us is None else x.phases_us[phase]) for x in each
         ]
         yield _worst(f"outage.{phase}", *about, ends, tenant)
-    ends = [
-        (x["unprotected_us"] or 0, None if x["unprotected_censored"] else x["unprotected_us"])
-        for x in each
+    bare = [
+        (x.unprotected_us or 0, None if x.unprotected_censored else x.unprotected_us) for x in each
     ]
-    yield _worst("unprotected", *about, ends, tenant)
+    yield _worst("unprotected", *about, bare, tenant)
 
 
 def _worst(
@@ -280,38 +288,35 @@ def _worst(
 
 
 def _of_curve(
-    head: str, curve: dict[str, Any], database: str, failure_class: str, tenant: str = ""
+    head: str, curve: CurveSummary, database: str, failure_class: str, tenant: str = ""
 ) -> Iterator[Value]:
-    if not curve["time_us"]:
+    if not curve.time_us:
         return
+    about = (database, failure_class)
     for statistic in STATISTICS:
-        value = curve[f"{statistic}_us"]
+        value = curve.statistic(statistic)
         if value is None:  # without end
-            yield Value(
-                f"{head}.{statistic}", database, failure_class, "us", NO_WAY_US, None, tenant
-            )
-            continue
-        yield Value(f"{head}.{statistic}", database, failure_class, "us", value, value, tenant)
-    for limit, above in curve["above"].items():
-        yield Value(
-            f"{head}.above_{limit}_us",
-            database,
-            failure_class,
-            "ppm",
-            above["ppm"],
-            above["ppm"],
-            tenant,
-        )
+            yield Value(f"{head}.{statistic}", *about, "us", NO_WAY_US, None, tenant)
+        else:
+            yield Value(f"{head}.{statistic}", *about, "us", value, value, tenant)
+    for limit, above in curve.above.items():
+        yield Value(f"{head}.above_{limit}_us", *about, "ppm", above.ppm, above.ppm, tenant)
 
 
-def _of_alerts(score: dict[str, Any], database: str, tenant: str = "") -> Iterator[Value]:
-    for name in ("raised", "due", "missed", "late", "false"):
-        yield Value(f"alerts_{name}", database, "", "count", score[name], score[name], tenant)
-    if score["due"]:
-        delay = score["max_delay_us"]
-        yield Value(
-            "alert_delay", database, "", "us", delay, None if score["missed"] else delay, tenant
-        )
+def _of_alerts(score: AlertScore, database: str, tenant: str = "") -> Iterator[Value]:
+    for name, count in (
+        ("raised", score.raised),
+        ("due", score.due),
+        ("missed", score.missed),
+        ("late", score.late),
+        ("false", score.false),
+    ):
+        yield Value(f"alerts_{name}", database, "", "count", count, count, tenant)
+    if score.due:
+        delay = score.max_delay_us
+        assert delay is not None
+        high = None if score.missed else delay
+        yield Value("alert_delay", database, "", "us", delay, high, tenant)
 
 
 # ---- curves

@@ -14,8 +14,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
+from dr_sim.measures.summary.types import (
+    AlertScore,
+    AlertsSummary,
+    ClassedCurve,
+    CostSummary,
+    CurveSummary,
+    DatabaseCost,
+    FailoverSummary,
+    PartedCurve,
+    RefusedTime,
+    Summary,
+    WritesRefusedSummary,
+)
 from dr_sim.scenario.model import Scenario, SlaLine
 from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
 from dr_sim.units import clock
@@ -74,13 +86,13 @@ class Verdict:
         return EXIT_SILENT if self.silent else EXIT_CODES[self.outcome]
 
 
-def judge(summary: dict[str, Any], scenario: Scenario) -> Verdict:
+def judge(summary: Summary, scenario: Scenario) -> Verdict:
     """Every SLA line of the scenario against a run's summary (dr_sim/measures/summary)."""
     lines = [_judge_line(summary, line) for line in scenario.sla]
-    return Verdict(lines, len(summary["violations"]), len(summary["silent_recoveries"]))
+    return Verdict(lines, len(summary.violations), len(summary.silent_recoveries))
 
 
-def _judge_line(summary: dict[str, Any], line: SlaLine) -> Judged:
+def _judge_line(summary: Summary, line: SlaLine) -> Judged:
     unit = UNITS[kind_of(line.measure)]
     found = _value(summary, line)
     value = found.value
@@ -107,23 +119,23 @@ class _Found:
     never: bool = False  # it is without end, and so above every bound
 
 
-def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
+def _value(summary: Summary, line: SlaLine) -> _Found:
     base, statistic = split(line.measure)
-    if line.fault and line.fault not in summary["happened"]:
+    if line.fault and line.fault not in summary.happened:
         return _Found(None, f"no {line.fault} happened in this run")
     if base in CURVES:
-        return _of_curve(summary[base], statistic, limit_of(line.measure), line)
+        return _of_curve(summary.curve(base), statistic, limit_of(line.measure), line)
     if statistic not in ("", "max"):
         return _Found(
             None, f"one run has no {statistic} of its own; ask for more with --replications"
         )
     if base.startswith("alert"):
-        return _of_alerts(_part(summary["alerts"], line), base)
+        return _of_alerts(_score(summary.alerts, line), base)
     if base == "writes_refused":
-        return _Found(_part(summary["writes_refused"], line)["time_us"])
-    met = [f for f in summary["failovers"] if line.failure_class in ("", f["class"])]
+        return _Found(_refused(summary.writes_refused, line).time_us)
+    met = [f for f in summary.failovers if line.failure_class in ("", f.failure_class)]
     if not met:
-        which = f" of class {line.failure_class}" if summary["failovers"] else ""
+        which = f" of class {line.failure_class}" if summary.failovers else ""
         return _Found(
             None, f"no failover{which} happened in this run; exposure says what one would have cost"
         )
@@ -142,81 +154,83 @@ def _value(summary: dict[str, Any], line: SlaLine) -> _Found:
     return _Found(worst.value, reason, unknown is not None or any(f.at_least for f in known))
 
 
-def _of_curve(service: dict[str, Any], statistic: str, limit: int | None, line: SlaLine) -> _Found:
-    other = line.failure_class not in ("", service.get("class", ""))
-    curve = _part(service["other_classes"][line.failure_class] if other else service, line)
-    if not curve["time_us"]:
+def _of_curve(service: PartedCurve, statistic: str, limit: int | None, line: SlaLine) -> _Found:
+    if isinstance(service, ClassedCurve) and line.failure_class not in ("", service.failure_class):
+        service = service.other_classes[line.failure_class]
+    curve: CurveSummary = service
+    if line.database:
+        curve = service.by_database[line.database]
+    elif line.tenant:
+        curve = service.by_tenant[line.tenant]
+    if not curve.time_us:
         return _Found(None, _NO_TIME.get(split(line.measure)[0], _NO_TIME_AT_ALL))
     if limit is not None:
-        return _Found(curve["above"][str(limit)]["ppm"])
-    value = curve[f"{statistic}_us"]
+        return _Found(curve.above[limit].ppm)
+    value = curve.statistic(statistic)
     if value is None:  # longer than any bound
-        return _Found(
-            None,
-            f"for {clock(curve['never_us'])} nothing could have been promoted at all",
-            never=True,
-        )
+        why = f"for {clock(curve.never_us or 0)} nothing could have been promoted at all"
+        return _Found(None, why, never=True)
     return _Found(value)
 
 
-def _part(service: dict[str, Any], line: SlaLine) -> dict[str, Any]:
-    """Of the database or tenant that the line is about."""
-    found = (
-        service["by_database"][line.database]
-        if line.database
-        else service["by_tenant"][line.tenant]
-        if line.tenant
-        else service
-    )
-    return dict(found)
+def _score(alerts: AlertsSummary, line: SlaLine) -> AlertScore:
+    """Return the score of the database or tenant that the line is about."""
+    if line.database:
+        return alerts.by_database[line.database]
+    return alerts.by_tenant[line.tenant] if line.tenant else alerts
 
 
-def _of_alerts(score: dict[str, Any], head: str) -> _Found:
-    if head == "alert_delay":
-        if not score["due"]:
-            return _Found(None, "no danger lasted long enough to ask for an alert")
-        return _Found(
-            score["max_delay_us"],
-            "an alert was missed: at least this long" if score["missed"] else "",
-            score["missed"] > 0,
-        )
-    return _Found(score[head.removeprefix("alerts_")])
+def _refused(writes: WritesRefusedSummary, line: SlaLine) -> RefusedTime:
+    """Return the refusals of the database or tenant that the line is about."""
+    if line.database:
+        return writes.by_database[line.database]
+    return writes.by_tenant[line.tenant] if line.tenant else writes
 
 
-def _concerned(failover: dict[str, Any], line: SlaLine) -> list[dict[str, Any]]:
+def _of_alerts(score: AlertScore, head: str) -> _Found:
+    counts = {
+        "alerts_missed": score.missed,
+        "alerts_late": score.late,
+        "alerts_false": score.false,
+    }
+    if head in counts:
+        return _Found(counts[head])
+    if not score.due:
+        return _Found(None, "no danger lasted long enough to ask for an alert")
+    missed = score.missed > 0
+    why = "an alert was missed: at least this long" if missed else ""
+    return _Found(score.max_delay_us, why, missed)
+
+
+def _concerned(failover: FailoverSummary, line: SlaLine) -> list[CostSummary]:
     """What the failover was to whom the line is about; a database that was never brought online is
     in no later failover.
     """
-    if not line.database and not line.tenant:
-        return [failover]
-    parts = failover["databases"] if line.database else failover["tenants"]
-    return [of for of in parts if of["name"] == (line.database or line.tenant)]
+    if line.database:
+        return [of for of in failover.databases if of.name == line.database]
+    if line.tenant:
+        return [of for of in failover.tenants if of.name == line.tenant]
+    return [failover]
 
 
-def _of_failover(of: dict[str, Any], head: str, phase: str, failover: dict[str, Any]) -> _Found:
+def _of_failover(of: CostSummary, head: str, phase: str, failover: FailoverSummary) -> _Found:
     """of: the failover itself, or what it was to one database or tenant
     (dr_sim/measures/parts.py).
     """
-    note = of.get("note") or failover["outage_note"]
+    own_note = of.note if isinstance(of, DatabaseCost) else ""
+    note = own_note or failover.outage_note
     if head == "data_loss":
-        worst = next(d for d in failover["databases"] if d["name"] == failover["worst_database"])
-        why = of.get("note") or (worst["note"] if of is failover else _NOT_ONLINE)
-        return _Found(of["data_loss_us"], why if of["data_loss_us"] is None else "")
+        worst = next(d for d in failover.databases if d.name == failover.worst_database)
+        why = own_note or (worst.note if of is failover else _NOT_ONLINE)
+        return _Found(of.data_loss_us, why if of.data_loss_us is None else "")
     if head == "unprotected":
-        if of["unprotected_us"] is None:
+        if of.unprotected_us is None:
             return _Found(None, note or _NOT_ONLINE)
-        return _Found(
-            of["unprotected_us"],
-            _NOT_PROTECTED if of["unprotected_censored"] else "",
-            of["unprotected_censored"],
-        )
-    censored = of["outage_us"] is None
-    phases = of["phases_us"]
-    return _Found(
-        phases[phase] if phase else sum(phases.values()),
-        note or _NOT_AGAIN if censored else "",
-        censored,
-    )
+        censored = of.unprotected_censored
+        return _Found(of.unprotected_us, _NOT_PROTECTED if censored else "", censored)
+    censored = of.outage_us is None
+    value = of.phases_us[phase] if phase else sum(of.phases_us.values())
+    return _Found(value, note or _NOT_AGAIN if censored else "", censored)
 
 
 _NO_TIME_AT_ALL = "no time was measured: the service was not up after the start of the measurement"

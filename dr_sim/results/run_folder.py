@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Verdict
 from dr_sim.measures.whole import Whole
 from dr_sim.record import journal_file
@@ -184,10 +185,10 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
     _write_text(folder / SUMMARY_FILE, summary)
     drawing.done(0.2)
     if drawing.pictures:
-        draw_pictures(result, summary, folder, drawing)
+        draw_pictures(result, folder, drawing)
 
 
-def draw_pictures(result: Result, summary: str, folder: Path, drawing: Drawing) -> None:
+def draw_pictures(result: Result, folder: Path, drawing: Drawing) -> None:
     """The page and the pictures."""
     # here: their libraries take longer to import than all the rest
     from dr_sim.figures import exposure_svg, timeline_svg
@@ -198,7 +199,7 @@ def draw_pictures(result: Result, summary: str, folder: Path, drawing: Drawing) 
     drawing.done(0.5)
     exposure_svg(views, folder / EXPOSURE_FILE)
     drawing.done(0.6)
-    write_report(views, json.loads(summary), folder / REPORT_FILE)
+    write_report(views, result, folder / REPORT_FILE)
     drawing.done(1.0)
 
 
@@ -213,12 +214,13 @@ def _that_mattered(result: Result) -> list[list[Effect]]:
     ]
 
 
-def write_report(views: Views, summary: dict[str, Any], path: Path) -> None:
-    """report.html of one run, from its whole summary."""
+def write_report(views: Views, result: Result, path: Path) -> None:
+    """Write the page about one run."""
     # here: its library takes longer to import than all the rest
-    from dr_sim.report import report_html
+    from dr_sim.report import Shown, report_html
 
-    path.write_text(report_html(views, summary), encoding="utf-8")
+    shown = Shown(result.summary, result.verdict, result.digest)
+    path.write_text(report_html(views, shown), encoding="utf-8")
 
 
 def _engine(journal: Journal) -> dict[str, str]:
@@ -232,7 +234,7 @@ def full_summary(result: Result) -> dict[str, Any]:
     return {
         "journal_digest": result.digest,
         "verdict": verdict_json(result.verdict),
-        **result.summary,
+        **summary_json(result.summary),
     }
 
 
@@ -400,11 +402,8 @@ def _unchanged(path: Path, digest: str) -> str:
     return text
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
-    """A run's summary.json. InputError with one clear line if it cannot be read, or is not as it
-    was written.
+def check_summary(folder: Path) -> None:
+    """InputError with one clear line if a run's summary.json cannot be read, or is not as it was
+    written.
     """
-    summary: dict[str, Any] = json.loads(
-        _unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"]))
-    )
-    return summary
+    _unchanged(folder / SUMMARY_FILE, str(_manifest(folder)["summary_digest"]))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
@@ -17,12 +16,12 @@ from dr_sim.world.play import play
 
 @dataclass(slots=True)
 class Result:
-    """A finished run. `summary` is what --json prints; `digest` names the run bit for bit, up to
+    """A finished run. `summary` holds every number; `digest` names the run bit for bit, up to
     its first failover's end; following: the legs after that (dr_sim/runs/legs.py).
     """
 
     whole: Whole
-    summary: dict[str, Any]
+    summary: Summary
     verdict: Verdict
     digest: str
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -20,6 +19,12 @@ from rich.text import Text
 
 from dr_sim.bugs import WHOSE
 from dr_sim.measures.outcome import SEVERITY
+from dr_sim.measures.summary.types import (
+    CurveSummary,
+    FailoverSummary,
+    ReportedCurve,
+    Summary,
+)
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Verdict
 from dr_sim.number_text import value_and_bound, value_text
@@ -44,7 +49,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def screen(
-    summary: dict[str, Any],
+    summary: Summary,
     scenario: Scenario,
     verdict: Verdict,
     source: Path,
@@ -57,14 +62,14 @@ def screen(
     where the results lie. colour: with the terminal's codes around the verdicts.
     """
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
-    parts += [_violations(summary, scenario)] if summary["violations"] else []
-    parts += [_silent(summary, scenario)] if summary["silent_recoveries"] else []
-    parts += [_failover(f, summary, scenario, verdict) for f in summary["failovers"]]
-    parts += [_refused(summary, scenario)] if summary["orders_refused"] else []
-    parts += [_mistakes(summary, scenario)] if summary["mistakes"] else []
+    parts += [_violations(summary, scenario)] if summary.violations else []
+    parts += [_silent(summary, scenario)] if summary.silent_recoveries else []
+    parts += [_failover(f, summary, scenario, verdict) for f in summary.failovers]
+    parts += [_refused(summary, scenario)] if summary.orders_refused else []
+    parts += [_mistakes(summary, scenario)] if summary.mistakes else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
-    parts += [_writes(summary, scenario)] if summary["writes_refused"]["time_us"] else []
-    parts += [_overloaded(summary)] if summary["link"]["overloaded"] else []
+    parts += [_writes(summary, scenario)] if summary.writes_refused.time_us else []
+    parts += [_overloaded(summary)] if summary.link.overloaded else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]
     parts += [_sla(others)] if others else []
     parts += [[f"{folder}/  {' '.join(_files(folder))}"]]
@@ -142,46 +147,45 @@ def counted(n: int, word: str) -> str:
 
 # ---- sections
 def _head(
-    summary: dict[str, Any], scenario: Scenario, verdict: Verdict, source: Path, took_s: float
+    summary: Summary, scenario: Scenario, verdict: Verdict, source: Path, took_s: float
 ) -> str:
     word = verdict.outcome.name if scenario.sla or verdict.violations or verdict.silent else "DONE"
-    length = span(summary["measured_us"]["end"])
-    many = counted(len(summary["databases"]), "database")
-    return f"{word}  {source.name}  seed {summary['seed']}  {length}  {many}  ({took_s:.1f} s)"
+    length = span(summary.measured_us.end)
+    many = counted(len(summary.databases), "database")
+    return f"{word}  {source.name}  seed {summary.seed}  {length}  {many}  ({took_s:.1f} s)"
 
 
-def _violations(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _violations(summary: Summary, scenario: Scenario) -> list[str]:
     """An invariant or a requirement broke: the logic under test has a bug, or dr_sim itself, and
     none of the numbers below can be trusted.
     """
     out = [
-        f"INVARIANT BROKEN: {counted(len(summary['violations']), 'violation')}, {WHOSE}; trust no "
+        f"INVARIANT BROKEN: {counted(len(summary.violations), 'violation')}, {WHOSE}; trust no "
         "number below"
     ]
     out += [
-        f"   {instant(v['time_us'], scenario)} {v['invariant']}: {v['detail']}"
-        for v in summary["violations"][:5]
+        f"   {instant(v.time_us, scenario)} {v.invariant}: {v.detail}"
+        for v in summary.violations[:5]
     ]
     return out
 
 
-def _silent(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _silent(summary: Summary, scenario: Scenario) -> list[str]:
     """Recoveries that called themselves a success, and were none: nobody is told of these but
     here.
     """
     out = []
-    for s in summary["silent_recoveries"]:
-        what = "SILENT SHORT RECOVERY" if s["sound"] else "SILENT CORRUPTION"
+    for s in summary.silent_recoveries:
+        what = "SILENT SHORT RECOVERY" if s.sound else "SILENT CORRUPTION"
         lacks = (
-            f"{s['claimed'] - s['held']:,} of them are not there"
-            if s["sound"]
+            f"{s.claimed - s.held:,} of them are not there"
+            if s.sound
             else "and they are not the primary's"
         )
         out += [
-            f"{what}  {s['database']} {instant(s['time_us'], scenario)}: its promotion "
-            "reported success",
-            f"   restored without an error: commits up to {s['claimed']:,}; held, read "
-            f"from the database: {s['held']:,}; {lacks}",
+            f"{what}  {s.database} {instant(s.time_us, scenario)}: its promotion reported success",
+            f"   restored without an error: commits up to {s.claimed:,}; held, read "
+            f"from the database: {s.held:,}; {lacks}",
         ]
     return out
 
@@ -198,9 +202,9 @@ def _beside(verdict: Verdict, measure: str) -> str:
     return "   ".join(found)
 
 
-def _shown_beside(judged: Judged, summary: dict[str, Any]) -> bool:
+def _shown_beside(judged: Judged, summary: Summary) -> bool:
     return (
-        bool(summary["failovers"])
+        bool(summary.failovers)
         and judged.line.measure in ("data_loss", "outage")
         and not _of(judged)
     )
@@ -211,131 +215,125 @@ def _of(judged: Judged) -> str:
 
 
 def _failover(
-    f: dict[str, Any], summary: dict[str, Any], scenario: Scenario, verdict: Verdict
+    f: FailoverSummary, summary: Summary, scenario: Scenario, verdict: Verdict
 ) -> list[str]:
-    label = f"  ({f['events']})" if f["events"] else ""
-    word = "OUTAGE" if f["by_itself"] else "FAILOVER"
-    out = [f"{word} {f['number']}  {headed(f, scenario)}{label}"]
+    label = f"  ({f.events})" if f.events else ""
+    word = "OUTAGE" if f.by_itself else "FAILOVER"
+    out = [f"{word} {f.number}  {headed(f, scenario)}{label}"]
     out += _loss(f, summary, verdict) + _outage(f, verdict)
-    if f["limit_ended_the_wait"] is not None:
-        ended = f["limit_ended_the_wait"]
+    if f.limit_ended_the_wait is not None:
+        ended = f.limit_ended_the_wait
         out.append(
-            f" drain limit ended the wait {instant(ended['time_us'], scenario)} "
+            f" drain limit ended the wait {instant(ended.time_us, scenario)} "
             f"({clock(scenario.failover.drain_limit_us)}): "
-            f"{counted(ended['files'], 'file')} still on the way, left behind"
+            f"{counted(ended.files, 'file')} still on the way, left behind"
         )
-    if f["requests_failed"]:
-        part = f["requests_failed"] / max(1, f["requests_offered"])
+    if f.requests_failed:
+        part = f.requests_failed / max(1, f.requests_offered)
         out.append(
-            f" requests    {f['requests_failed']:,} failed, {part:.0%} of those offered "
+            f" requests    {f.requests_failed:,} failed, {part:.0%} of those offered "
             "until served again"
         )
-    if f["two_primaries_us"]:
+    if f.two_primaries_us:
         out.append(
-            f" SPLIT BRAIN two primaries took writes for {clock(f['two_primaries_us'])}; "
-            f"{size(f['discarded_bytes'])}, {f['discarded_transactions']:,} tx thrown away"
+            f" SPLIT BRAIN two primaries took writes for {clock(f.two_primaries_us)}; "
+            f"{size(f.discarded_bytes)}, {f.discarded_transactions:,} tx thrown away"
         )
-    if f["unprotected_us"] is not None:
-        at_least = "at least " if f["unprotected_censored"] else ""
+    if f.unprotected_us is not None:
+        at_least = "at least " if f.unprotected_censored else ""
         out.append(
-            f" unprotected {at_least}{clock(f['unprotected_us'])} ({_new_secondary(f, scenario)})"
+            f" unprotected {at_least}{clock(f.unprotected_us)} ({_new_secondary(f, scenario)})"
         )
     return out
 
 
-def _mistakes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _mistakes(summary: Summary, scenario: Scenario) -> list[str]:
     """One line for each wrong change that was committed: gone, or still there."""
     return [
-        f"MISTAKE  {instant(m['time_us'], scenario)} in {m['database']}, {m['what']}: "
-        + ("gone, replay stopped before it" if m["gone"] else "still there")
-        for m in summary["mistakes"]
+        f"MISTAKE  {instant(m.time_us, scenario)} in {m.database}, {m.what}: "
+        + ("gone, replay stopped before it" if m.gone else "still there")
+        for m in summary.mistakes
     ]
 
 
-def headed(f: dict[str, Any], scenario: Scenario) -> str:
+def headed(f: FailoverSummary, scenario: Scenario) -> str:
     """What began a failover. One that a person ordered is headed by that, and what had failed comes
     after it.
     """
     failed = (
         "nothing had failed"
-        if f["class"] in ("planned", "none")
-        else f"{f['class']} lost {instant(f['failed_us'], scenario)}"
+        if f.failure_class in ("planned", "none")
+        else f"{f.failure_class} lost {instant(f.failed_us, scenario)}"
     )
-    if f["fell"]:
-        failed = f"the database server fell {instant(f['failed_us'], scenario)}"
-    if f["by_itself"]:
+    if f.fell:
+        failed = f"the database server fell {instant(f.failed_us, scenario)}"
+    if f.by_itself:
         return f"{failed} and came back by itself, without a failover"
-    if f["ordered_by"]:
-        how = "planned" if f["ordered_planned"] else "unplanned"
-        begun = f"ordered by {f['ordered_by']} {instant(f['ordered_us'], scenario)}, {how}"
-        return begun if f["ordered_planned"] and f["class"] == "planned" else f"{begun}; {failed}"
-    at = "" if f["class"] in SEVERITY else f" {instant(f['failed_us'], scenario)}"
-    return f"{failed}{at}, unplanned, {f['mode']}"
+    if f.ordered_by and f.ordered_us is not None:
+        how = "planned" if f.ordered_planned else "unplanned"
+        begun = f"ordered by {f.ordered_by} {instant(f.ordered_us, scenario)}, {how}"
+        return begun if f.ordered_planned and f.failure_class == "planned" else f"{begun}; {failed}"
+    at = "" if f.failure_class in SEVERITY else f" {instant(f.failed_us, scenario)}"
+    return f"{failed}{at}, unplanned, {f.mode}"
 
 
-def met_no_danger(summary: dict[str, Any], f: dict[str, Any]) -> str:
+def met_no_danger(summary: Summary, f: FailoverSummary) -> str:
     """What is said of a failure that met no lasting danger. 'Nothing to tell' is said only where
     everything was told, and ended.
     """
     at_other_times = [
-        n
-        for n in (f"{summary['alerts']['missed']} at another time",)
-        if summary["alerts"]["missed"]
+        n for n in (f"{summary.alerts.missed} at another time",) if summary.alerts.missed
     ]
-    if not at_other_times and f["outage_us"] is not None and f["data_loss_us"] is not None:
+    if not at_other_times and f.outage_us is not None and f.data_loss_us is not None:
         return "there was nothing to tell: no lasting danger was met by the failure"
     found = "no lasting danger was met by the failure"
     if at_other_times:
         found += f", but nobody was told of {at_other_times[0]}"
-    if f["outage_us"] is None:
+    if f.outage_us is None:
         found += "; users were not served again"
     return found
 
 
-def _new_secondary(f: dict[str, Any], scenario: Scenario) -> str:
+def _new_secondary(f: FailoverSummary, scenario: Scenario) -> str:
     """How a failover's new recovery network came to be."""
     if scenario.new_secondary_us is None:
         return "no new secondary"
-    seeded = sum(d.size_bytes for d in scenario.databases if d.name in f["seeded_anew"])
+    seeded = sum(d.size_bytes for d in scenario.databases if d.name in f.seeded_anew)
     if seeded:
         return f"seeding {size(seeded)} anew"
     return "the old primary follows, no new seed"
 
 
-def _refused(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _refused(summary: Summary, scenario: Scenario) -> list[str]:
     out = []
-    for order in summary["orders_refused"]:
-        label = f"  ({order['events']})" if order["events"] else ""
-        at = instant(order["time_us"], scenario)
-        out.append(
-            f"ORDER REFUSED  {at}, to fail over, by {order['operator']}: {order['reason']}{label}"
-        )
+    for order in summary.orders_refused:
+        label = f"  ({order.events})" if order.events else ""
+        at = instant(order.time_us, scenario)
+        out.append(f"ORDER REFUSED  {at}, to fail over, by {order.operator}: {order.reason}{label}")
     return out
 
 
-def _loss(f: dict[str, Any], summary: dict[str, Any], verdict: Verdict) -> list[str]:
+def _loss(f: FailoverSummary, summary: Summary, verdict: Verdict) -> list[str]:
     sla = _beside(verdict, "data_loss")
-    if f["data_loss_us"] is None:
+    if f.data_loss_us is None:
         return [
             " data loss  unknown".ljust(44) + f" {sla}",
-            _fitted(f"   {f['loss_ledger']['note']}"),
+            _fitted(f"   {f.loss_ledger.note}"),
         ]
-    of = f"  ({f['worst_database']})" if len(summary["databases"]) > 1 and f["data_loss_us"] else ""
-    amount = f"{size(f['user_bytes_lost'])}   {f['transactions_lost']:,} tx"
-    if f["maintenance_bytes_lost"]:
-        amount += f"   + {size(f['maintenance_bytes_lost'])} of maintenance"
-    out = [f" data loss  {clock(f['data_loss_us']):>5}   {amount}{of}".ljust(44) + f" {sla}"]
-    causes = summed(
-        (line["cause"], line["duration_us"], line["detail"]) for line in f["loss_ledger"]["lines"]
-    )
+    of = f"  ({f.worst_database})" if len(summary.databases) > 1 and f.data_loss_us else ""
+    amount = f"{size(f.user_bytes_lost or 0)}   {f.transactions_lost:,} tx"
+    if f.maintenance_bytes_lost:
+        amount += f"   + {size(f.maintenance_bytes_lost)} of maintenance"
+    out = [f" data loss  {clock(f.data_loss_us):>5}   {amount}{of}".ljust(44) + f" {sla}"]
+    causes = summed((line.cause, line.duration_us, line.detail) for line in f.loss_ledger.lines)
     for us, each in zip(adding_up(x.duration_us for x in causes), causes, strict=True):
         out.append(_fitted(f"   {clock(us):>7} {_cause(each.cause, each.detail)}"))
     return out
 
 
-def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
-    phases = {name: us for name, us in f["phases_us"].items() if us}
-    total = f["outage_us"]
+def _outage(f: FailoverSummary, verdict: Verdict) -> list[str]:
+    phases = {name: us for name, us in f.phases_us.items() if us}
+    total = f.outage_us
     text = clock(total) if total is not None else f"unknown: at least {clock(sum(phases.values()))}"
     out = [f" outage     {text:>5}".ljust(44) + f" {_beside(verdict, 'outage')}"]
     words = [
@@ -343,22 +341,22 @@ def _outage(f: dict[str, Any], verdict: Verdict) -> list[str]:
         for name, us in zip(phases, adding_up(phases.values()), strict=True)
     ]
     out += ["   " + "  ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
-    if f["outage_note"] and f["outage_note"] != f["loss_ledger"]["note"]:
-        out.append(_fitted(f"   {f['outage_note']}"))
+    if f.outage_note and f.outage_note != f.loss_ledger.note:
+        out.append(_fitted(f"   {f.outage_note}"))
     out += [f"   {text}" for text in _tenants(f)]
-    if f["manager_down_us"]:
-        out.append(f"   for {clock(f['manager_down_us'])} of it the recovery manager was down")
+    if f.manager_down_us:
+        out.append(f"   for {clock(f.manager_down_us)} of it the recovery manager was down")
     return out
 
 
-def _tenants(f: dict[str, Any]) -> list[str]:
+def _tenants(f: FailoverSummary) -> list[str]:
     """'of acme, globex, each: 2:08': those who are served again together in one line, the worst
     first.
     """
     found: dict[tuple[bool, int], list[str]] = {}
-    for of in f["tenants"]:
-        found.setdefault((of["outage_us"] is not None, -sum(of["phases_us"].values())), []).append(
-            of["name"]
+    for of in f.tenants:
+        found.setdefault((of.outage_us is not None, -sum(of.phases_us.values())), []).append(
+            of.name
         )
     lines = []
     for (known, less_us), names in sorted(found.items()):
@@ -383,139 +381,132 @@ def _fitted(line: str) -> str:
     return line[: _WIDTH - 3].rsplit(None, 1)[0] + " ..."
 
 
-def _told(summary: dict[str, Any], scenario: Scenario) -> list[str]:
-    alerts = summary["alerts"]
+def _told(summary: Summary, scenario: Scenario) -> list[str]:
+    alerts = summary.alerts
     score = (
-        f"missed {alerts['missed']}  late {alerts['late']}  false {alerts['false']}  of "
-        f"{counted(alerts['raised'], 'alert')}"
+        f"missed {alerts.missed}  late {alerts.late}  false {alerts.false}  of "
+        f"{counted(alerts.raised, 'alert')}"
     )
-    if not summary["failovers"]:
-        due = counted(alerts["due"], "lasting danger")
+    if not summary.failovers:
+        due = counted(alerts.due, "lasting danger")
         return [f"ALERTS  {due}, {score}"]
-    told = summary["failovers"][0]["told"]
-    if told["answer"] == "no danger":
-        return [f"TOLD?  {met_no_danger(summary, summary['failovers'][0])}", f"       {score}"]
-    if told["answer"] == "no":
-        since = instant(told["onset_us"], scenario)
+    told = summary.failovers[0].told
+    if told.answer == "no danger":
+        return [f"TOLD?  {met_no_danger(summary, summary.failovers[0])}", f"       {score}"]
+    if told.alert is None:
+        since = instant(told.onset_us or 0, scenario)
         return [
-            f"TOLD?  no: {told['database']} had been in danger since {since}",
+            f"TOLD?  no: {told.database} had been in danger since {since}",
             f"       {score}",
         ]
-    alert = told["alert"]
-    words = ALERT_WORDS.get(alert["event_id"]) or shorten(alert["text"], 60, placeholder=" ...")
+    alert = told.alert
+    words = ALERT_WORDS.get(alert.event_id) or shorten(alert.text, 60, placeholder=" ...")
     after = (
         ""
-        if told["after_fault_us"] is None
-        else f" {clock(told['after_fault_us'])} after {told['fault']} began,"
+        if told.after_fault_us is None
+        else f" {clock(told.after_fault_us)} after {told.fault} began,"
     )
-    first = f'TOLD?  yes: {instant(alert["time_us"], scenario)} "{words}",{after}'
-    what = "outage" if summary["failovers"][0]["by_itself"] else "loss"
-    return [first, f"       {clock(told['before_failure_us'])} before the {what}.  {score}"]
+    first = f'TOLD?  yes: {instant(alert.time_us, scenario)} "{words}",{after}'
+    what = "outage" if summary.failovers[0].by_itself else "loss"
+    return [first, f"       {clock(told.before_failure_us or 0)} before the {what}.  {score}"]
 
 
-def _overloaded(summary: dict[str, Any]) -> list[str]:
+def _overloaded(summary: Summary) -> list[str]:
     """The backups of the run were more than the link could carry in it."""
-    link = summary["link"]
+    link = summary.link
     return [
-        f"LINK OVERLOADED  offered {size(link['offered_bytes'])}, it could carry "
-        f"{size(link['could_carry_bytes'])} in the run"
+        f"LINK OVERLOADED  offered {size(link.offered_bytes)}, it could carry "
+        f"{size(link.could_carry_bytes)} in the run"
     ]
 
 
-def _writes(summary: dict[str, Any], scenario: Scenario) -> list[str]:
+def _writes(summary: Summary, scenario: Scenario) -> list[str]:
     """An outage of writes alone: a transaction log was full."""
-    refused = summary["writes_refused"]
-    since = instant(refused["first_us"], scenario)
+    refused = summary.writes_refused
+    since = instant(refused.first_us or 0, scenario)
     full = (
         "the log's disk was full, the server down"
         if scenario.engine.postgres_rules
         else "9002: the log was full"
     )
     out = [
-        f"WRITES REFUSED  {clock(refused['time_us'])}, first {since}   "
-        f"{refused['transactions']:,} tx  ({full})"
+        f"WRITES REFUSED  {clock(refused.time_us)}, first {since}   "
+        f"{refused.transactions:,} tx  ({full})"
     ]
-    many = {name: x for name, x in refused["by_database"].items() if x["time_us"]}
-    if len(summary["databases"]) > 1:
+    many = {name: x for name, x in refused.by_database.items() if x.time_us}
+    if len(summary.databases) > 1:
         out += [
-            f"  {name:<20} {clock(x['time_us']):>9}   {x['transactions']:,} tx"
+            f"  {name:<20} {clock(x.time_us):>9}   {x.transactions:,} tx"
             for name, x in many.items()
         ]
     return out
 
 
-def _exposure(summary: dict[str, Any], scenario: Scenario) -> list[str]:
-    e = summary["exposure"]
-    if not e["time_us"]:
-        return [f"EXPOSURE ({e['class']})  nothing was measured"]
-    out = [
-        f"EXPOSURE ({e['class']})  p50 {clock(e['p50_us'])}  p99 {clock(e['p99_us'])}  "
-        f"max {clock(e['max_us'])}"
-    ]
-    for limit, above in e["above"].items():
-        if above["time_us"]:
-            out.append(f"  above {clock(int(limit))} for {clock(above['time_us'])}")
+def _exposure(summary: Summary, scenario: Scenario) -> list[str]:
+    e = summary.exposure
+    if not e.time_us:
+        return [f"EXPOSURE ({e.failure_class})  nothing was measured"]
+    out = [f"EXPOSURE ({e.failure_class})  {_quantiles(e)}"]
+    for limit, above in e.above.items():
+        if above.time_us:
+            out.append(f"  above {clock(limit)} for {clock(above.time_us)}")
     out += _before_and_after(summary)
-    reported = summary["exposure"]["reported"]
-    if reported["max_us"] is not None and abs(e["max_us"] - reported["max_us"]) >= MINUTE_US:
+    reported = summary.exposure.reported
+    if reported.max_us is not None and abs(e.known("max") - reported.max_us) >= MINUTE_US:
         out.append(
             "  the recovery manager believed in at most "
-            f"{clock(reported['max_us'])}{_defined(reported, e, scenario)}"
+            f"{clock(reported.max_us)}{_defined(reported, e, scenario)}"
         )
-    elif reported["max_us"] is None:
+    elif reported.max_us is None:
         out.append("  the recovery manager could not say: it never validated a log")
     out += _outage_if_now(summary)
-    lag = summary["replay_lag"]
-    if lag["max_us"] is not None:
-        out.append(
-            f"REPLAY LAG       p50 {clock(lag['p50_us'])}  p99 {clock(lag['p99_us'])}  "
-            f"max {clock(lag['max_us'])}"
-        )
+    lag = summary.replay_lag
+    if lag.max_us is not None:
+        out.append(f"REPLAY LAG       {_quantiles(lag)}")
     return out
 
 
-def _outage_if_now(summary: dict[str, Any]) -> list[str]:
+def _quantiles(curve: CurveSummary) -> str:
+    """'p50 3:26  p99 45:35  max 47:12', of a curve that has them."""
+    return "  ".join(f"{name} {clock(curve.known(name))}" for name in ("p50", "p99", "max"))
+
+
+def _outage_if_now(summary: Summary) -> list[str]:
     """What an outage would have been at any time: one line."""
-    o = summary["outage_if_now"]
-    if not o["time_us"]:
+    o = summary.outage_if_now
+    if not o.time_us:
         return []
     words = {
-        name: "never" if o[f"{name}_us"] is None else clock(o[f"{name}_us"])
-        for name in ("p50", "p99", "max")
+        name: "never" if us is None else clock(us)
+        for name, us in (("p50", o.p50_us), ("p99", o.p99_us), ("max", o.max_us))
     }
     text = "  ".join(f"{name} {value}" for name, value in words.items())
-    never = f"   (for {clock(o['never_us'])} nothing could be promoted)" if o["never_us"] else ""
+    never = f"   (for {clock(o.never_us)} nothing could be promoted)" if o.never_us else ""
     return [f"OUTAGE IF NOW    {text}{never}"]
 
 
-def _before_and_after(summary: dict[str, Any]) -> list[str]:
+def _before_and_after(summary: Summary) -> list[str]:
     """What a failure in the file adds is kept apart from normal days."""
-    if not summary["failovers"]:
+    if not summary.failovers:
         return []
     out = []
-    for word, head in (
-        ("before the first failure", "exposure_before"),
-        ("from then on", "exposure_after"),
+    for word, part in (
+        ("before the first failure", summary.exposure_before),
+        ("from then on", summary.exposure_after),
     ):
-        part = summary[head]
-        if part["time_us"]:
-            values = "  ".join(
-                f"{name} {clock(part[f'{name}_us'])}" for name in ("p50", "p99", "max")
-            )
-            out.append(f"  {word:<25} {values}")
+        if part.time_us:
+            out.append(f"  {word:<25} {_quantiles(part)}")
     return out
 
 
-def _defined(reported: dict[str, Any], true: dict[str, Any], scenario: Scenario) -> str:
+def _defined(reported: ReportedCurve, true: CurveSummary, scenario: Scenario) -> str:
     """' (of 23:54:58 from Mon 00:05:02 on, of 24:00:00)': where it could say nothing, that is
     said.
     """
-    if reported["time_us"] == true["time_us"]:
+    if reported.time_us == true.time_us:
         return ""
-    since = instant(reported["defined_us"][0][0], scenario)
-    return (
-        f" (defined for {clock(reported['time_us'])} of {clock(true['time_us'])}, from {since} on)"
-    )
+    since = instant(reported.defined_us[0][0], scenario)
+    return f" (defined for {clock(reported.time_us)} of {clock(true.time_us)}, from {since} on)"
 
 
 def _sla(lines: Sequence[Judged]) -> list[str]:

@@ -15,6 +15,7 @@ from dr_sim.experiments.advise import AdviceQuestion, advise
 from dr_sim.experiments.changes import cost_now, usual_changes
 from dr_sim.experiments.executor import open_executor
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.world.offered import offered
 
 NARROW = Path(__file__).parents[2] / "scenarios/advice/narrow_link.yaml"
@@ -54,7 +55,7 @@ def test_the_smallest_set_is_named(narrow: Advice) -> None:
 def test_what_it_says_is_what_a_run_gives(narrow: Advice) -> None:
     assert narrow.smallest is not None
     run = api.run(load_scenario(NARROW, narrow.smallest.sets))
-    losses = [f["data_loss_us"] for f in run.summary["failovers"]]
+    losses = [f["data_loss_us"] for f in summary_json(run.summary)["failovers"]]
     told = {v.line.id: v.value for v in narrow.smallest.verdicts}
     assert [told["rpo"]] == losses
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,8 @@ from dr_sim.errors import InputError
 from dr_sim.experiments.judge import Errors, judge_line
 from dr_sim.experiments.sample import Sample, from_summary
 from dr_sim.loading import load_scenario
-from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary import Summary, summarise
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.scenario.model import Scenario, SlaLine
@@ -101,7 +101,7 @@ def written(measure: str, about: dict[str, str]) -> str:
 @dataclass(slots=True)
 class Ran:
     scenario: Scenario
-    summary: dict[str, Any]
+    summary: Summary
     sample: Sample
 
     def line(self, measure: str, about: dict[str, str]) -> SlaLine:
@@ -240,7 +240,7 @@ def test_a_database_is_unprotected_until_its_own_copy_is_there_and_the_service_u
     ran: Ran,
 ) -> None:
     """A new secondary after 10 minutes; three fulls of a gigabyte share its link."""
-    (failover,) = ran.summary["failovers"]
+    (failover,) = summary_json(ran.summary)["failovers"]
     each = {of["name"]: of["unprotected_us"] for of in failover["databases"]}
     assert ran.value(ran.line("unprotected", {"database": "erp"})) == each["erp"]
     assert ran.value(ran.line("unprotected", {})) == max(each.values())

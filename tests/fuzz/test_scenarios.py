@@ -60,7 +60,7 @@ def _plays(seed: int, folder: Path) -> bool:
             return True
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
-    assert not summary["violations"], f"seed {seed}: {summary['violations'][0]}"
+    assert not summary.violations, f"seed {seed}: {summary.violations[0]}"
     return True
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result, run
@@ -50,18 +51,18 @@ def times(result: Result, record: str, /, **wanted: int | str) -> list[int]:
 
 def peak_us(result: Result) -> int:
     """The peak of true exposure to the loss of the site, until the first failover."""
-    found: int = result.summary["legs"][0]["exposure"]["max_us"]
+    found: int = summary_json(result.summary)["legs"][0]["exposure"]["max_us"]
     return found
 
 
 def peak_lag_us(result: Result) -> int:
-    found: int = result.summary["replay_lag"]["max_us"]
+    found: int = summary_json(result.summary)["replay_lag"]["max_us"]
     return found
 
 
 def failover(result: Result) -> dict[str, Any]:
     """The only failover of a run."""
-    (found,) = result.summary["failovers"]
+    (found,) = summary_json(result.summary)["failovers"]
     return dict(found)
 
 
@@ -69,7 +70,7 @@ def fault(name: str) -> Result:
     """The scenario of that kind of fault: its SLA is met, no invariant breaks."""
     result = ran(f"faults/{name}")
     assert result.verdict.outcome is Outcome.PASS, result.verdict.lines
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     return result
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from dr_sim.backups.model import Kind
 from dr_sim.measures.causes import Causes
 from dr_sim.measures.life import cut_up
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result
@@ -51,7 +52,7 @@ def test_no_log_is_truncated_by_a_backup_that_failed() -> None:
     assert after["last_lsn"] - after["first_lsn"] == 78 * 20_000_000  # 6 h 30 min
     landed = at(2, "00:00") + ceil_div(200_000_000, 191_000_000) + 8 * SECOND
     assert peak_us(result) == landed - at(1, "17:30")
-    assert not rows(result, "truth.damaged") and not result.summary["violations"]
+    assert not rows(result, "truth.damaged") and not summary_json(result.summary)["violations"]
 
 
 def test_who_is_told_that_backups_fail() -> None:
@@ -135,7 +136,7 @@ def test_a_full_that_does_not_fit_is_told_at_every_retry() -> None:
     assert [t for t, _ in told] == [t + SECOND for t in begun]  # 1 s is the fixed cost of a restore
     assert {later - t for t, later in pairwise(begun)} == {5 * MINUTE + SECOND}
     assert [level for _, level in told[:7]] == ["error"] * 6 + ["critical"]
-    assert rows(result, "seen.Drop") == [] and not result.summary["violations"]
+    assert rows(result, "seen.Drop") == [] and not summary_json(result.summary)["violations"]
     assert all(r.entity == 0 for r in rows(result, "truth.restored"))
 
 
@@ -148,7 +149,7 @@ def test_a_log_that_nobody_backs_up_is_full_to_the_microsecond_and_users_are_ref
     ]
     full, again = at(1, "10:45"), at(1, "11:00:20")
     assert changes == [(full, 1, 0), (again, 0, 9_200)]
-    refused = result.summary["writes_refused"]
+    refused = summary_json(result.summary)["writes_refused"]
     assert refused == {
         "time_us": 920 * SECOND, "transactions": 9_200, "first_us": full,
         "by_database": {"crm": {"time_us": 920 * SECOND, "transactions": 9_200}}, "by_tenant": {},
@@ -169,7 +170,7 @@ def test_the_log_that_frees_it_holds_all_that_was_written_and_nothing_that_was_n
     assert after["last_lsn"] - freeing["last_lsn"] == ceil_div(20_000_000 * 280, 300) // SECOND
     assert after["commits"] - freeing["commits"] == 2_800
     assert peak_us(result) == at(1, "11:00:28") - at(1, "09:55")
-    assert not result.summary["violations"]
+    assert not summary_json(result.summary)["violations"]
 
 
 def test_9002_is_told_at_once_and_at_each_time_of_a_log() -> None:
@@ -187,13 +188,13 @@ def test_what_is_lost_while_the_log_is_full_is_what_was_written() -> None:
     result = ran("capacity/log_full", "failover.mode=automatic", "events=[{at: 'Mon 09:58', "
         "paused_backups: {database: crm, "
                  "duration: 1 h}}, {at: 'Mon 10:53', lose: site}]")  # fmt: skip
-    (failover,) = result.summary["failovers"]
+    (failover,) = summary_json(result.summary)["failovers"]
     assert failover["data_loss_us"] == 58 * MINUTE
     assert failover["user_bytes_lost"] == 200_000_000
     assert failover["transactions_lost"] == 30_000
     assert failover["maintenance_bytes_lost"] == 0
     # from then on it is the failover's outage
-    assert result.summary["writes_refused"]["time_us"] == 8 * MINUTE
+    assert summary_json(result.summary)["writes_refused"]["time_us"] == 8 * MINUTE
 
 
 def test_maintenance_fills_a_log_too_and_what_is_refused_of_it_is_not_lost() -> None:
@@ -211,7 +212,7 @@ def test_maintenance_fills_a_log_too_and_what_is_refused_of_it_is_not_lost() -> 
     seconds = (full.time_us - at(1, "10:00")) / SECOND
     assert abs(seconds - 400_000_000 / rate) < 0.001
     assert ended.time_us == at(1, "10:06")
-    (failover,) = result.summary["failovers"]
+    (failover,) = summary_json(result.summary)["failovers"]
     assert failover["user_bytes_lost"] + failover["maintenance_bytes_lost"] in (
         400_000_000,
         399_999_999,

@@ -10,6 +10,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.measures.exposure import true_exposure
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.verify import verify
@@ -69,7 +70,7 @@ def test_the_checks_keep_theirs_over_many_runs(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("path", RUNNING, ids=name_of)
 def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
     result = ran(name_of(path))
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     found = verify(result.journal, manager_config(result.scenario), result.scenario.start_utc_us)
     assert found.mismatch is None
     assert found.rows == len(result.journal)
@@ -78,7 +79,7 @@ def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RUNNING, ids=name_of)
 def test_ledgers_and_phases_add_up(path: Path) -> None:
-    for failover in ran(name_of(path)).summary["failovers"]:
+    for failover in summary_json(ran(name_of(path)).summary)["failovers"]:
         for ledger in (failover["loss_ledger"], failover["outage_ledger"]):
             if ledger["total_us"] is not None and ledger["lines"]:
                 assert sum(line["duration_us"] for line in ledger["lines"]) == ledger["total_us"]
@@ -93,7 +94,7 @@ def test_what_was_lost_is_what_would_have_been(path: Path) -> None:
     """
     result = ran(name_of(path))
     legs = [first_leg(result.scenario, result.journal), *result.following]
-    for failover in result.summary["failovers"]:
+    for failover in summary_json(result.summary)["failovers"]:
         failure_class = failover["class"]
         if failure_class not in ("database", "host", "site"):
             continue

@@ -12,6 +12,7 @@ from dr_sim.backups.model import Kind
 from dr_sim.faults import KINDS
 from dr_sim.loading import load_scenario
 from dr_sim.measures.ledger import explain_at
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 
 from .runs import (
@@ -74,7 +75,7 @@ def test_link_outage() -> None:
         for n in (15, 20)
     ]
     assert {r.values["source"] for r in rows(result, "seen.RaiseAlert")} == {"DR Log Replay"}
-    assert result.summary["alerts"]["list"] == [
+    assert summary_json(result.summary)["alerts"]["list"] == [
         {
             "number": n,
             "time_us": at_us,
@@ -90,8 +91,8 @@ def test_link_outage() -> None:
             zip((first, first + 5 * MINUTE), (14, 19), texts(result), strict=True), 1
         )
     ]
-    assert result.summary["link"]["down_us"] == 12_800_000 * 60
-    assert result.summary["failovers"] == []  # heartbeats have a path of their own
+    assert summary_json(result.summary)["link"]["down_us"] == 12_800_000 * 60
+    assert summary_json(result.summary)["failovers"] == []  # heartbeats have a path of their own
 
 
 def test_packet_loss() -> None:
@@ -126,7 +127,7 @@ def test_partition_towards_the_secondary_is_fenced_without_an_answer() -> None:
 
 def test_partition_towards_the_primary_is_seen_only_when_something_is_asked() -> None:
     result = fault("partition_to_primary")
-    assert result.summary["failovers"] == []
+    assert summary_json(result.summary)["failovers"] == []
     name = log_name("10:05")
     assert times(result, "seen.Recopy", name=name) == [
         at(1, f"10:{m}:02.84") for m in ("05", "10", "15")
@@ -171,7 +172,7 @@ def test_heartbeats_that_come_back_while_it_is_fenced_call_the_failover_off() ->
     ]
     assert times(result, "seen.HeartbeatBack") == [at(1, "10:03:50")]
     assert [(t, event) for t, event, *_ in alerts(result)] == [(at(1, "10:03:51"), 14)]
-    assert result.summary["failovers"] == []
+    assert summary_json(result.summary)["failovers"] == []
     assert peak_us(result) == QUIET_PEAK  # no log was cut while the link was down
 
 
@@ -521,7 +522,7 @@ def test_unauthorised_order_is_refused_and_recorded() -> None:
     (refused,) = rows(result, "seen.RefuseOrder")
     assert (refused.time_us, refused.values["operator"]) == (at(1, "10:03"), "intern")
     assert refused.values["reason"] == "not authorised"
-    assert result.summary["failovers"] == []
+    assert summary_json(result.summary)["failovers"] == []
     assert peak_us(result) == QUIET_PEAK
     assert rows(result, "seen.EnterPhase") == []
 
@@ -531,7 +532,7 @@ def test_a_link_too_slow_for_the_load_is_told_though_every_log_lands() -> None:
     told = [r.values for r in rows(result, "seen.RaiseAlert")]
     assert {alert["event_id"] for alert in told} == {8}
     assert "was restored [" in told[0]["text"] and told[-1]["level"] == "critical"
-    assert result.summary["alerts"]["missed"] == 0
+    assert summary_json(result.summary)["alerts"]["missed"] == 0
 
 
 def test_damaged_logs_that_a_drain_leaves_behind_are_told_with_all_that_is_lost_for_them() -> None:
@@ -615,5 +616,5 @@ def test_log_full() -> None:
         at(1, "10:03:30"),
         *(at(1, "10:08:31.4") + 10 + n * 5 * MINUTE for n in range(3)),
     ]
-    assert result.summary["writes_refused"]["time_us"] == 361_400_000 - 30
+    assert summary_json(result.summary)["writes_refused"]["time_us"] == 361_400_000 - 30
     assert {event_id for _, event_id, _, _ in alerts(result)} == {10}

@@ -9,6 +9,7 @@ from pathlib import Path
 from dr_sim.experiments.policies import policy_table
 from dr_sim.measures.alerts import judge
 from dr_sim.measures.incumbent import BACKUP, RESTORE, incumbent_alerts, judge_incumbent
+from dr_sim.measures.summary.plain import summary_json
 
 from .runs import MINUTE, SCENARIOS, SECOND, at, ran, rows, times
 
@@ -50,7 +51,7 @@ def test_it_meets_the_same_luck_and_costs_more() -> None:
     runs = [ran(f"policies/{name}") for name in POLICIES]
     lost = [times(result, "truth.event", what="missing_file", begins=1) for result in runs]
     assert lost[0] == lost[3] and len(lost[0]) >= 5
-    mean = [result.summary["exposure"]["mean_us"] for result in runs]
+    mean = [summary_json(result.summary)["exposure"]["mean_us"] for result in runs]
     assert mean[3] > 4 * mean[0] and mean[3] > 20 * 60 * SECOND
     assert rows(runs[3], "seen.Restore", replace=1) != []
 

@@ -10,6 +10,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 from tests.library.runs import ran
 
@@ -35,11 +36,11 @@ def test_stopping_before_the_mistake_loses_what_came_after_it_and_no_more() -> N
     14:00:00.
     """
     result = ran("faults/mistake")
-    (failover,) = result.summary["failovers"]
+    (failover,) = summary_json(result.summary)["failovers"]
     assert failover["data_loss_us"] == 90 * MIN + 5_000_000
-    (mistake,) = result.summary["mistakes"]
+    (mistake,) = summary_json(result.summary)["mistakes"]
     assert (mistake["gone"], mistake["what"]) == (True, "dropped table")
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     promoted = next(result.journal.rows("truth.promoted")).values
     wrong = next(result.journal.rows("truth.mistake")).values
     # everything before it, and it is the first that is missing
@@ -50,8 +51,8 @@ def test_stopping_before_the_mistake_loses_what_came_after_it_and_no_more() -> N
 
 def test_replaying_everything_loses_nothing_and_keeps_the_mistake() -> None:
     result = ran("faults/mistake_kept")
-    assert result.summary["failovers"][0]["data_loss_us"] == 0
-    assert [m["gone"] for m in result.summary["mistakes"]] == [False]
+    assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
+    assert [m["gone"] for m in summary_json(result.summary)["mistakes"]] == [False]
 
 
 @pytest.mark.parametrize("point", ["Mon 14:02:30", "Mon 14:00", "14 h 4 min 59 s", "Mon 14:05"])
@@ -62,7 +63,7 @@ def test_any_instant_is_met_to_the_commit(tmp_path: Path, point: str) -> None:
         f"{point}}}}}]\n"
     )
     result = outcome(tmp_path, BASE + "replay: {delay: 3 h}\n" + events)
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     ordered = next(result.journal.rows("truth.stop_ordered")).values
     assert next(result.journal.rows("truth.promoted")).values["commits"] == ordered["commits"]
 
@@ -79,9 +80,9 @@ events:
   - {{at: Mon 15:30, order_failover: {{by: dba, planned: false, stop_before: mistake}}}}
 """
     result = outcome(tmp_path, BASE + events)
-    assert [m["gone"] for m in result.summary["mistakes"]] == [True]
-    assert result.summary["violations"] == []
-    assert result.summary["failovers"][0]["data_loss_us"] == 89 * MIN + 50_000_000
+    assert [m["gone"] for m in summary_json(result.summary)["mistakes"]] == [True]
+    assert summary_json(result.summary)["violations"] == []
+    assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 89 * MIN + 50_000_000
 
 
 def test_a_copy_that_holds_the_mistake_already_refuses_the_order(tmp_path: Path) -> None:
@@ -91,10 +92,10 @@ events:
   - {at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake}}
 """
     result = outcome(tmp_path, BASE + events)
-    (refused,) = result.summary["orders_refused"]
+    (refused,) = summary_json(result.summary)["orders_refused"]
     assert "holds what was written after 2026-01-05T14:00:00Z already" in refused["reason"]
-    assert [m["gone"] for m in result.summary["mistakes"]] == [False]
-    assert result.summary["failovers"] == []
+    assert [m["gone"] for m in summary_json(result.summary)["mistakes"]] == [False]
+    assert summary_json(result.summary)["failovers"] == []
 
 
 def test_only_the_database_that_is_named_stops(tmp_path: Path) -> None:
@@ -108,8 +109,11 @@ events:
 """
     )
     result = outcome(tmp_path, text)
-    assert result.summary["violations"] == []
-    losses = {d["name"]: d["data_loss_us"] for d in result.summary["failovers"][0]["databases"]}
+    assert summary_json(result.summary)["violations"] == []
+    losses = {
+        d["name"]: d["data_loss_us"]
+        for d in summary_json(result.summary)["failovers"][0]["databases"]
+    }
     assert losses == {"app": 90 * MIN + 5_000_000, "crm": 0}
 
 
@@ -123,9 +127,11 @@ events:
   - {at: Mon 16:00, lose: database}
 """
     result = outcome(tmp_path, BASE + events)
-    assert [r["reason"] for r in result.summary["orders_refused"]] == ["not authorised"]
-    assert result.summary["failovers"][0]["data_loss_us"] == 0
-    assert result.summary["violations"] == []
+    assert [r["reason"] for r in summary_json(result.summary)["orders_refused"]] == [
+        "not authorised"
+    ]
+    assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == 0
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_the_manager_may_die_in_the_middle(tmp_path: Path) -> None:
@@ -139,8 +145,8 @@ events:
   - {at: "Mon 15:30:12", manager_crash: {}}
 """
     result = outcome(tmp_path, BASE + events)
-    assert [m["gone"] for m in result.summary["mistakes"]] == [True]
-    assert result.summary["violations"] == []
+    assert [m["gone"] for m in summary_json(result.summary)["mistakes"]] == [True]
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize(
@@ -198,8 +204,8 @@ def test_a_wrong_clock_moves_no_mistake(tmp_path: Path, clock: str) -> None:
         "  - {at: Mon 15:30, order_failover: {by: dba, planned: false, stop_before: mistake}}\n"
     )
     result = outcome(tmp_path, BASE + "replay: {delay: 3 h}\n" + events)
-    assert result.summary["violations"] == []
-    assert result.summary["mistakes"][0]["gone"]
+    assert summary_json(result.summary)["violations"] == []
+    assert summary_json(result.summary)["mistakes"][0]["gone"]
     promoted = next(result.journal.rows("truth.promoted")).values
     wrong = next(result.journal.rows("truth.mistake")).values
     assert promoted["commits"] == wrong["commit"]
@@ -221,7 +227,7 @@ def test_a_copy_that_is_rebuilt_keeps_its_delay(tmp_path: Path, size: str, order
         f"stop_before: mistake}}}}\n"
     )
     result = outcome(tmp_path, text)
-    assert result.summary["violations"] == []
-    assert result.summary["mistakes"][0]["gone"]
+    assert summary_json(result.summary)["violations"] == []
+    assert summary_json(result.summary)["mistakes"][0]["gone"]
     minutes = int(ordered[:2]) * 60 + int(ordered[3:]) - (13 * 60 + 1)
-    assert result.summary["failovers"][0]["data_loss_us"] == minutes * MIN + 5_000_000
+    assert summary_json(result.summary)["failovers"][0]["data_loss_us"] == minutes * MIN + 5_000_000

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.monitor.database import BACKUP_OVERDUE, OUT_OF_SYNC
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result, run
@@ -35,7 +36,7 @@ def test_a_restore_job_that_is_off_is_told_of_by_both_and_a_failover_replays_wit
     found = failover(result)
     assert found["data_loss_us"] == 2 * MINUTE
     assert abs(found["phases_us"]["drain"] - 84 * 1_056_180) < SECOND
-    assert {a["source"] for a in result.summary["alerts"]["list"]} == {
+    assert {a["source"] for a in summary_json(result.summary)["alerts"]["list"]} == {
         "DR Log Replay",
         "DR Monitor",
     }
@@ -88,7 +89,7 @@ def test_a_dead_channel_delivers_neither() -> None:
         "events=[{at: Mon 06:00, dead_alert_channel: {duration: 3 h}}, {at: Mon 06:02, "
             "manager_crash: {}}]",
     )  # fmt: skip
-    heard = [a["time_us"] for a in result.summary["alerts"]["list"]]
+    heard = [a["time_us"] for a in summary_json(result.summary)["alerts"]["list"]]
     assert told(result)[0] == at(1, "06:46") and heard[0] > at(1, "09:00")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from dr_sim.backups.model import Kind
+from dr_sim.measures.summary.plain import summary_json
 
 from .runs import (
     MINUTE,
@@ -234,7 +235,7 @@ def test_a_stopped_replicator_waits_for_someone_who_was_told() -> None:
     monitors = [t for t in times(unheard, "seen.MonitorAlert") if t < at(1, "12:00")]
     assert lost - len(monitors) == len([t for t, *_ in alerts(unheard) if t < at(1, "12:00")]) == 21
     assert (
-        unheard.summary["alerts"]["raised"]
+        summary_json(unheard.summary)["alerts"]["raised"]
         == len(alerts(unheard)) + len(rows(unheard, "seen.MonitorAlert")) - lost
     )
 
@@ -262,7 +263,9 @@ def test_a_clock_that_falls_back_makes_no_two_files_of_one_name() -> None:
     # and no lag is told, though each log looks an hour old
     assert {event for _, event, *_ in alerts(result)} == {16}
     assert len(alerts(result)) == 35  # logs of 10:10 to 13:00
-    assert result.summary["alerts"]["false"] == 0  # the clock is wrong, and they say so
+    assert (
+        summary_json(result.summary)["alerts"]["false"] == 0
+    )  # the clock is wrong, and they say so
 
 
 def test_a_clock_ahead_brings_the_limit_forward() -> None:
@@ -277,7 +280,7 @@ def test_alerts_that_reach_nobody_count_for_nothing() -> None:
     result = fault("dead_alert_channel")
     assert alerts(result) == alerts(ran("faults/paused_backups"))
     assert len(rows(result, "truth.alert_lost")) == len(alerts(result)) == 7
-    assert result.summary["alerts"]["missed"] == 1
+    assert summary_json(result.summary)["alerts"]["missed"] == 1
 
 
 def test_a_page_is_sent_again_until_there_is_an_answer() -> None:

@@ -15,6 +15,7 @@ import pytest
 from dr_sim.backups.model import Kind
 from dr_sim.engines.sides import open_sides
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.recovery.alerts import AlertId
 from dr_sim.runs.run import Result, run
@@ -37,8 +38,15 @@ def on(engine: str, name: str) -> Result:
 
 def says_the_same(real: Result, model: Result) -> None:
     assert real.digest == model.digest
-    assert real.summary["violations"] == real.summary["silent_recoveries"] == []
-    losses = [[f["data_loss_us"] for f in result.summary["failovers"]] for result in (real, model)]
+    assert (
+        summary_json(real.summary)["violations"]
+        == summary_json(real.summary)["silent_recoveries"]
+        == []
+    )
+    losses = [
+        [f["data_loss_us"] for f in summary_json(result.summary)["failovers"]]
+        for result in (real, model)
+    ]
     assert losses[0] == losses[1]
     assert [leg.journal.digest() for leg in real.following] == [
         leg.journal.digest() for leg in model.following
@@ -111,7 +119,7 @@ def test_weeks_of_logs_in_minutes(name: str) -> None:
     result = run(scenario)
     assert time.process_time() - begun <= limit_s
     assert result.verdict.outcome is Outcome.PASS
-    made = result.summary["backups"]
+    made = summary_json(result.summary)["backups"]
     assert made["log"] + made["cut_off"] >= logs - 1
     says_the_same(result, ran(f"real/{name}"))
     (promoted,) = rows(result, "truth.promoted")
@@ -204,7 +212,7 @@ def test_a_disk_full_of_log_fells_the_server_which_says_so_and_is_started_again(
     assert (
         abs(writes[0][0] - 85 * MINUTE) < 1_000_000 and 0 < writes[1][0] - 105 * MINUTE < 13_000_000
     )
-    (fell,) = result.summary["failovers"]
+    (fell,) = summary_json(result.summary)["failovers"]
     assert fell["by_itself"] and fell["outage_us"] == writes[1][0] - writes[0][0]
 
 
@@ -214,7 +222,10 @@ def test_a_real_server_refuses_damage_in_its_own_words() -> None:
     assert "was restored without an error, but the database stands at [" in short
     assert "while restoring is: 60024 The server stopped replaying at 0/" in alert
     assert "incorrect resource manager data checksum in record at 0/" in alert or "invalid" in alert
-    assert result.summary["exposure"]["max_us"] == ran("real/refused").summary["exposure"]["max_us"]
+    assert (
+        summary_json(result.summary)["exposure"]["max_us"]
+        == summary_json(ran("real/refused").summary)["exposure"]["max_us"]
+    )
     assert result.verdict.outcome is Outcome.PASS
 
 
@@ -224,10 +235,10 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
     promotion a success.
     """
     result = run(load_scenario(SCENARIOS / "negative/silent_short_recovery.yaml", engine=engine))
-    (silent,) = result.summary["silent_recoveries"]
+    (silent,) = summary_json(result.summary)["silent_recoveries"]
     assert silent["sound"] and silent["held"] < silent["claimed"] == 72_000
     assert [r.values["commits"] for r in rows(result, "truth.promoted")] == [silent["held"]]
-    assert result.verdict.exit_code == 5 and result.summary["violations"] == []
+    assert result.verdict.exit_code == 5 and summary_json(result.summary)["violations"] == []
     assert [r.values["event_id"] for r in rows(result, "seen.RaiseAlert")] == [
         AlertId.FELL_SHORT,
         AlertId.NOT_FENCED,
@@ -237,7 +248,7 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
         "was restored without an error, but the database stands at [" in short
         and "what lies between is missing" in short
     )
-    (failover,) = result.summary["failovers"]
+    (failover,) = summary_json(result.summary)["failovers"]
     # transactions of 20,000,000 / 3,000 B each, from the first that is lacking to 2:04:58
     assert failover["transactions_lost"] == 74_980 - silent["held"]
     assert (
@@ -251,7 +262,10 @@ def test_a_silent_short_recovery_is_an_outcome_of_its_own(engine: str) -> None:
             engine=engine,
         )
     )
-    assert validated.verdict.exit_code == 0 and validated.summary["silent_recoveries"] == []
+    assert (
+        validated.verdict.exit_code == 0
+        and summary_json(validated.summary)["silent_recoveries"] == []
+    )
 
 
 def test_each_real_scenario_names_a_real_engine() -> None:

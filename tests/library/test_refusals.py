@@ -8,6 +8,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run
 
@@ -60,4 +61,4 @@ def test_no_obstacle_that_passes_makes_a_full_of_an_incremental(
     result = run(load_scenario(file))
     assert kinds_asked(result) <= {Kind.INCREMENTAL}
     assert rows(result, "truth.restored")[-1].time_us > 13 * HOUR
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []

@@ -13,6 +13,7 @@ from dr_sim.backups.model import BackupHeader, Kind
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import true_exposure
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.oracle.witness import Lineage
 from dr_sim.record.journal import Row
 from dr_sim.results.run_folder import read_results, write_results
@@ -36,7 +37,7 @@ def swap(*overrides: str, rules: str = "sql_server", name: str = SWAP) -> Result
 
 
 def failovers(result: Result) -> list[dict[str, Any]]:
-    return list(result.summary["failovers"])
+    return list(summary_json(result.summary)["failovers"])
 
 
 def legs(result: Result) -> list[Leg]:
@@ -67,7 +68,7 @@ def test_a_planned_swap_loses_nothing_and_is_unprotected_for_one_interval(rules:
         ("B", "A"),
         ("A", "B"),
     ]
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -154,7 +155,7 @@ def test_as_many_times_as_it_is_ordered(rules: str, times: int) -> None:
     assert [f["data_loss_us"] for f in failovers(result)] == [0] * times
     assert all(f["unprotected_us"] < 6 * MINUTE for f in failovers(result))
     assert legs(result)[-1].primary == "BA"[(times + 1) % 2]
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -169,7 +170,7 @@ def test_back_again_before_the_first_log_was_cut(rules: str) -> None:
     assert second["unprotected_us"] < 6 * MINUTE
     (begins,) = in_leg(result, 3, "truth.begins")
     assert (begins.values["fork"], begins.values["follows"]) == (3, 1)
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_an_idle_database_follows_by_an_empty_tail() -> None:
@@ -180,7 +181,7 @@ def test_an_idle_database_follows_by_an_empty_tail() -> None:
     for number in (1, 2):
         assert all(r.values["name"] == "" for r in in_leg(result, number, "seen.TailTaken"))
     assert [f["seeded_anew"] for f in failovers(result)] == [[], []]
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_the_delay_of_a_new_secondary_is_for_a_new_one() -> None:
@@ -206,7 +207,7 @@ def test_each_database_is_decided_on_by_itself(rules: str) -> None:
         assert each["erp"]["unprotected_us"] < 6 * MINUTE
         assert 16 * MINUTE < each["search"]["unprotected_us"] < 17 * MINUTE
         assert found["data_loss_us"] == 0
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_of_an_unplanned_failover_only_what_diverged_is_seeded_anew() -> None:
@@ -224,7 +225,7 @@ def test_of_an_unplanned_failover_only_what_diverged_is_seeded_anew() -> None:
     assert found["seeded_anew"] == ["erp", "search"]
     assert each["app"]["data_loss_us"] == 0
     assert each["app"]["unprotected_us"] < 6 * MINUTE
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 # ---- with faults
@@ -240,7 +241,7 @@ def test_a_link_that_is_down_during_the_tail_makes_it_longer_and_loses_nothing(r
     assert sum(found["phases_us"].values()) == found["outage_us"]
     assert found["phases_us"]["drain"] > 19 * MINUTE
     assert found["unprotected_us"] < 6 * MINUTE
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -263,7 +264,7 @@ def test_an_old_primary_that_dies_right_after_is_seeded_anew(rules: str) -> None
     assert curve.at(full.time_us - 1) == full.time_us - 1, (
         "since the promotion: its logs alone are of no use"
     )
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -279,7 +280,7 @@ def test_a_new_primary_that_dies_right_after_loses_what_was_written_since(rules:
     assert second["data_loss_us"] == 10 * HOUR + 4 * MINUTE - promoted_us
     assert second["seeded_anew"] == ["app"]
     assert in_leg(result, 3, "truth.begins")[0].values["fork"] == 3
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -293,7 +294,7 @@ def test_two_primaries_part_and_the_old_one_is_seeded_anew(rules: str) -> None:
     assert found["two_primaries_us"] > 0
     assert found["discarded_transactions"] > 0
     assert found["seeded_anew"] == ["app"]
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -325,7 +326,7 @@ def test_after_an_unplanned_promotion_log_backups_work_at_once(what: str, rules:
     assert others == [], (
         "one full is enough: nobody asks for a second while the first is on its way"
     )
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -368,7 +369,7 @@ def test_incrementals_stand_on_the_full_of_before(rules: str) -> None:
     ]
     assert made.values["fork"] == 2
     assert landed[0].values["header.differential_base_lsn"] == 1, "that of the seed"
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 # ---- what holds it
@@ -387,7 +388,7 @@ def test_a_stored_run_is_read_with_the_same_roles(tmp_path: Path) -> None:
     assert [[d.seeded for d in leg.scenario.databases] for leg in stored.legs] == [
         [True, True, True], [True, True, False], [True, True, False],
     ]  # fmt: skip
-    assert summarise(stored)["failovers"] == result.summary["failovers"]
+    assert summarise(stored)["failovers"] == summary_json(result.summary)["failovers"]
 
 
 def test_an_old_primary_that_is_taken_for_a_copy_and_is_none_is_found_out(
@@ -407,7 +408,7 @@ def test_an_old_primary_that_is_taken_for_a_copy_and_is_none_is_found_out(
     overrides = [events, "replay.on_hole=skip_ahead", "databases.erp.incremental=none"]
     found = run(load_scenario(SCENARIOS / f"{SEVERAL}.yaml", overrides))
     assert "erp" in failovers(found)[0]["seeded_anew"]
-    assert found.summary["violations"] == []
+    assert summary_json(found.summary)["violations"] == []
     monkeypatch.setattr(succession, "_stands_at", taken_for_a_copy)
     found = run(load_scenario(SCENARIOS / f"{SEVERAL}.yaml", overrides))
     assert failovers(found)[0]["seeded_anew"] == ["search"], "erp is believed to follow"
@@ -439,7 +440,11 @@ def test_the_old_primary_of_a_real_server_follows_too(engine: str) -> None:
     assert [f["seeded_anew"] for f in failovers(result)] == [[], []]
     assert [f["data_loss_us"] for f in failovers(result)] == [0, 0]
     assert all(f["unprotected_us"] < 11 * MINUTE for f in failovers(result))
-    assert result.summary["violations"] == result.summary["silent_recoveries"] == []
+    assert (
+        summary_json(result.summary)["violations"]
+        == summary_json(result.summary)["silent_recoveries"]
+        == []
+    )
     assert [r.values["fork"] for r in in_leg(result, 3, "truth.begins")] == [3]
     if engine == "postgres":  # whose rules the model follows there
         model = legs(ran("real/role_swap"))
@@ -462,6 +467,6 @@ def test_a_new_primary_that_fails_before_anything_is_restored_was_unprotected_un
     )
     path = tmp_path / "s.yaml"
     path.write_text(text, encoding="utf-8")
-    first, second = run(load_scenario(path)).summary["failovers"]
+    first, second = summary_json(run(load_scenario(path)).summary)["failovers"]
     assert 3 * MINUTE < first["unprotected_us"] < 4 * MINUTE
     assert not first["unprotected_censored"] and not second["unprotected_censored"]

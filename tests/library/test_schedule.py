@@ -11,6 +11,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.backups.names import parse_name
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result
 
@@ -113,14 +114,17 @@ def test_a_database_without_logs_depends_on_its_fulls_and_alarms_nobody() -> Non
         (d * DAY + 3 * HOUR, Kind.FULL) for d in range(4)
     ]
     assert rows(result, "seen.RaiseAlert") == []
-    exposure = result.summary["exposure"]["by_database"]
+    exposure = summary_json(result.summary)["exposure"]["by_database"]
     transfer = 1_600 * SECOND + 6 * 800_000  # six logs go first, 0.8 s each
     ends = 3 * HOUR + 5 * SECOND + ceil_div(40_000_000_000, 191_000_000)
     first_lacking = -(-ends // 100_000) * 100_000  # ten transactions a second
     assert exposure["search"]["max_us"] == DAY + ends + transfer - first_lacking
     assert exposure["crm"]["max_us"] < 305 * SECOND
     # a database without logs is kept up to date by its fulls: each is restored when it has landed
-    assert result.summary["replay_lag"]["by_database"]["search"]["max_us"] < 25 * 3600 * 1_000_000
+    assert (
+        summary_json(result.summary)["replay_lag"]["by_database"]["search"]["max_us"]
+        < 25 * 3600 * 1_000_000
+    )
 
 
 def test_a_replay_that_lags_on_purpose() -> None:

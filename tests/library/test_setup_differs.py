@@ -11,6 +11,7 @@ import pytest
 
 from dr_sim.errors import InputError
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.recovery.refusals import SETUP_ERRORS, needs_somebody, passes_here
 from dr_sim.runs.run import Result, run
 from dr_sim.world.setup import POSTGRES_REASONS, Difference, Reason
@@ -47,9 +48,11 @@ def changed(because: str, *more: str, repaired: str = "") -> Result:
 @pytest.mark.parametrize("because", WORDS)
 def test_replay_stands_and_is_told_of_in_the_engine_s_words(because: str) -> None:
     result = changed(because)
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     assert max(times(result, "truth.restored")) < at(1, "10:05")
-    assert result.summary["legs"][0]["exposure"]["max_us"] == QUIET_PEAK_US  # files land as always
+    assert (
+        summary_json(result.summary)["legs"][0]["exposure"]["max_us"] == QUIET_PEAK_US
+    )  # files land as always
     told = [r for r in rows(result, "seen.RaiseAlert", event_id=3) if r.time_us < at(1, "14:01")]
     assert told[0].time_us < HOUR_LOG + 17 * MINUTE
     assert (
@@ -67,7 +70,7 @@ def test_a_failover_stops_before_that_log_and_says_so() -> None:
     after = [r for r in rows(result, "seen.RaiseAlert") if r.time_us > at(1, "14:01")]
     assert [r.values["event_id"] for r in after if r.values["event_id"] in (3, 6)] == [3, 6]
     assert "[48] here but damaged, refused or beyond a hole" in after[-1].values["text"]
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_somebody_who_acts_sets_it_right_at_once() -> None:
@@ -83,7 +86,7 @@ def test_one_who_acts_just_before_the_failover_is_in_time() -> None:
     retry is at 14:00:50, somebody acts at 14:01:20, and the drain begins at 14:01:51.
     """
     result = changed("file_added", repaired="239 min 20 s")
-    assert failover(result)["data_loss_us"] == MINUTE and result.summary["violations"] == []
+    assert failover(result)["data_loss_us"] == MINUTE and result.summary.violations == []
 
 
 def test_a_full_that_is_refused_for_it_is_not_hashed_again_in_a_failover(tmp_path: Path) -> None:
@@ -108,7 +111,9 @@ def test_by_postgresql_s_rules_it_speaks_postgresql(tmp_path: Path) -> None:
     result = changed("file_added", "engine.imitates=postgres")
     told = rows(result, "seen.RaiseAlert", event_id=3)
     assert 'FATAL: directory "/data/tablespaces/crm_2" does not exist' in told[0].values["text"]
-    assert rows(result, "seen.TakeBackup") == [] and result.summary["violations"] == []
+    assert (
+        rows(result, "seen.TakeBackup") == [] and summary_json(result.summary)["violations"] == []
+    )
 
 
 @pytest.mark.parametrize("policy", ["bridge", "skip_ahead", "resync"])
@@ -123,7 +128,7 @@ def test_no_policy_asks_for_a_backup_because_of_it(policy: str) -> None:
     )
     assert rows(result, "seen.TakeBackup") == []
     assert [t for t in times(result, "truth.restored") if at(1, "10:05") < t < at(1, "14:01")] == []
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 def test_a_database_without_logs_is_told_of_too(tmp_path: Path) -> None:
@@ -146,7 +151,9 @@ events:
     assert at(2, "01:00") < told[0].time_us < at(2, "01:05") and told[-1].time_us < at(2, "16:10")
     restored = [r.time_us for r in rows(result, "truth.restored") if r.entity == 0]
     assert any(at(2, "16:02") < t < at(2, "16:08") for t in restored)
-    assert rows(result, "seen.TakeBackup") == [] and result.summary["violations"] == []
+    assert (
+        rows(result, "seen.TakeBackup") == [] and summary_json(result.summary)["violations"] == []
+    )
 
 
 def test_two_databases_and_a_first_full(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dr_sim.backups.model import Kind
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.verdict import Outcome
 from dr_sim.runs.run import Result, run
 from dr_sim.screen.run import screen
@@ -43,7 +44,7 @@ def happens(tmp_path: Path, *events: str, databases: str = CRM % "", more: str =
     )
     file.write_text(f"{head}databases:\n{databases}events:\n{lines}", encoding="utf-8")
     result = run(load_scenario(file))
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     return result
 
 
@@ -230,7 +231,7 @@ def test_a_manual_failover_to_an_empty_standby_needs_a_way_back(
 def test_a_planned_order_on_an_empty_standby_is_refused(tmp_path: Path) -> None:
     result = happens(tmp_path, WIPED, '{at: "Tue 10:30", order_failover: dba}')
     assert [str(row.values["reason"]) for row in rows(result, "seen.RefuseOrder")] != []
-    assert result.summary["failovers"] == []
+    assert summary_json(result.summary)["failovers"] == []
 
 
 def test_a_full_that_was_cut_off_opens_no_gate(tmp_path: Path) -> None:
@@ -263,7 +264,9 @@ def test_the_screen_says_when_the_drain_limit_decided_the_result() -> None:
     "name", ["standby/many_chains", "faults/lose_host", "faults/corrupt_in_drain"]
 )
 def test_the_drain_limit_is_not_named_where_it_decided_nothing(name: str) -> None:
-    assert all(f["limit_ended_the_wait"] is None for f in ran(name).summary["failovers"])
+    assert all(
+        f["limit_ended_the_wait"] is None for f in summary_json(ran(name).summary)["failovers"]
+    )
 
 
 def test_a_rebuild_that_gets_on_is_not_said_to_stand(tmp_path: Path) -> None:
@@ -274,7 +277,7 @@ def test_a_rebuild_that_gets_on_is_not_said_to_stand(tmp_path: Path) -> None:
     slow = '{at: "Tue 10:04", slow_restore: {by: 2, duration: 1 h}}'
     result = happens(tmp_path, broken, slow)
     assert 18 not in {event_id for _, event_id, _, _ in alerts(result)}
-    assert result.summary["alerts"]["false"] == 0
+    assert summary_json(result.summary)["alerts"]["false"] == 0
 
 
 # ---- a hole, by PostgreSQL's rules
@@ -293,4 +296,4 @@ def test_a_backup_on_a_base_that_lies_here_gets_past_a_hole_without_a_new_base(
     asked = [row.values["kind"] for row in rows(result, "seen.TakeBackup")]
     assert asked == [Kind.INCREMENTAL]
     assert 21 * MINUTE < peak_us(result) < 22 * MINUTE
-    assert result.summary["replay_lag"]["max_us"] < 26 * MINUTE
+    assert summary_json(result.summary)["replay_lag"]["max_us"] < 26 * MINUTE

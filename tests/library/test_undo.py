@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import Result, run
 from tests.library.runs import ran
 
@@ -17,8 +18,8 @@ MIN = 60 * S
 
 
 def recover_us(result: Result) -> int:
-    (failover,) = result.summary["failovers"]
-    assert result.summary["violations"] == []
+    (failover,) = summary_json(result.summary)["failovers"]
+    assert summary_json(result.summary)["violations"] == []
     return int(failover["phases_us"]["recover"])
 
 

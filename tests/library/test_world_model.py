@@ -15,6 +15,7 @@ from dr_sim.engines import postgres_words
 from dr_sim.engines.postgres.errors import sqlstate
 from dr_sim.engines.sql_server_errors import ERRORS as SQL_SERVER_ERRORS
 from dr_sim.measures.ledger import explain_at
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.record.journal import Row
 from dr_sim.runs.run import Result
 from dr_sim.screen.run import screen
@@ -77,7 +78,9 @@ def test_however_many_machines_are_idle(what: str, idle: str) -> None:
 def test_a_named_host_falls_silent_alone() -> None:
     result = ran("faults/lose_idle_hosts", "failover.machines_silent=all")
     assert [machine for _, machine in silent(result)] == ["idle1", "idle2"]
-    assert result.summary["failovers"] == [], "the machine with the database is still heard"
+    assert summary_json(result.summary)["failovers"] == [], (
+        "the machine with the database is still heard"
+    )
     assert rows(result, "truth.failed") == []
     with_database = ran(
         "faults/lose_idle_hosts", "events.1.lose.machine=sql1", "failover.machines_silent=all"
@@ -121,7 +124,8 @@ def test_his_log_backup_needs_no_room_of_ours_and_takes_log_away() -> None:
         "a backup got past the hole"
     )
     assert (
-        result.summary["backups"]["log"] == len(rows(result, "truth.backup_finished", kind=2)) - 1
+        summary_json(result.summary)["backups"]["log"]
+        == len(rows(result, "truth.backup_finished", kind=2)) - 1
     ), "his is not counted"
 
 
@@ -139,7 +143,7 @@ def test_what_ails_our_jobs_is_no_matter_of_his(ours: str) -> None:
         f"events=[{{at: Mon 10:02, {kind}: {params}}}, {{at: Mon 10:32, second_log_job: crm}}]",
     )
     assert finished(result, Kind.LOG, "10:32").values["nominal_bytes"] == 128_000_000
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
 
 
 @pytest.mark.parametrize("capacity", ["none", "30 GB"])
@@ -170,7 +174,7 @@ def test_his_full_needs_no_room_of_ours_and_moves_the_base(capacity: str) -> Non
     ]
     assert based_on[0] == his.values["first_lsn"]
     assert (
-        result.summary["backups"].get("full", 0)
+        summary_json(result.summary)["backups"].get("full", 0)
         == len(rows(result, "truth.backup_finished", kind=0)) - 1
     )
 
@@ -217,8 +221,8 @@ def test_whether_it_truncates_is_a_choice_of_the_scenario(rules: str, truncates:
     result = ran("faults/silent_backups_truncating", f"engine.imitates={rules}", *choice)
     whole = finished(result, Kind.LOG, "10:00").values["last_lsn"]
     assert log_begins(result, "10:10") == whole + (20_000_000 if truncates == "true" else 0)
-    assert result.summary["violations"] == []
-    assert result.summary["alerts"]["missed"] == 0
+    assert summary_json(result.summary)["violations"] == []
+    assert summary_json(result.summary)["alerts"]["missed"] == 0
 
 
 def test_the_log_of_a_limited_disk_is_freed_by_a_backup_that_the_server_believes_in() -> None:
@@ -291,7 +295,7 @@ def test_the_server_falls_and_automatic_failover_sees_silence() -> None:
 
 def fault_free(name: str, *overrides: str) -> Result:
     result = ran(name, *overrides)
-    assert result.summary["violations"] == []
+    assert summary_json(result.summary)["violations"] == []
     return result
 
 
@@ -306,23 +310,23 @@ def test_without_a_failover_it_comes_back_when_room_is_made() -> None:
         (FULL_AT, 1),
         (up, 0),
     ]
-    (found,) = result.summary["failovers"]
+    (found,) = summary_json(result.summary)["failovers"]
     assert (found["by_itself"], found["outage_us"], found["data_loss_us"]) == (
         True,
         up - FULL_AT,
         0,
     )
     assert found["requests_failed"] == 930 * 100
-    assert result.summary["writes_refused"]["time_us"] == up - FULL_AT
+    assert summary_json(result.summary)["writes_refused"]["time_us"] == up - FULL_AT
     assert sum(found["phases_us"].values()) == found["outage_us"]
     # by SQL Server's rules it refuses writes and lives
-    assert ran("capacity/log_full").summary["failovers"] == []
+    assert summary_json(ran("capacity/log_full").summary)["failovers"] == []
 
 
 def test_an_outage_that_ends_by_itself_met_the_danger_that_was_there() -> None:
     """Jobs are paused at 09:58 and nothing lands: the server falls at 10:45."""
     result = fault_free("capacity/log_full", *PAUSED)
-    (found,) = result.summary["failovers"]
+    (found,) = summary_json(result.summary)["failovers"]
     assert found["told"]["answer"] == "yes"
     assert found["told"]["before_failure_us"] == FULL_AT - found["told"]["alert"]["time_us"] > 0
     shown = screen(
@@ -331,8 +335,14 @@ def test_an_outage_that_ends_by_itself_met_the_danger_that_was_there() -> None:
     assert "nothing to tell" not in shown
     assert "before the outage" in shown
     # the first failure is the fall
-    assert result.summary["exposure_before"]["time_us"] == FULL_AT - result.scenario.measure_from_us
-    assert result.summary["exposure_before"]["max_us"] < result.summary["exposure_after"]["max_us"]
+    assert (
+        summary_json(result.summary)["exposure_before"]["time_us"]
+        == FULL_AT - result.scenario.measure_from_us
+    )
+    assert (
+        summary_json(result.summary)["exposure_before"]["max_us"]
+        < summary_json(result.summary)["exposure_after"]["max_us"]
+    )
 
 
 def test_backups_of_a_server_that_is_down_are_refused_but_for_the_log() -> None:
@@ -347,7 +357,7 @@ def test_one_of_two_databases_falls() -> None:
     """
     two = ("databases.erp={size: 10 GB, full: none, differential: none, log: every 5 min}",)
     result = fault_free("capacity/log_full", *PAUSED, *two)
-    (found,) = result.summary["failovers"]
+    (found,) = summary_json(result.summary)["failovers"]
     assert found["outage_us"] == at(1, "11:00:30") - FULL_AT
     assert [x["outage_us"] for x in found["databases"]] == [found["outage_us"], 0]
     assert found["requests_failed"] == 930 * 100 // 2
@@ -374,7 +384,7 @@ def test_a_server_that_falls_twice_has_two_outages_and_a_later_loss_is_a_failove
     )
     shown = [
         (f["number"], f["by_itself"], f["class"], f["outage_us"])
-        for f in result.summary["failovers"]
+        for f in summary_json(result.summary)["failovers"]
     ]
     assert [s[:3] for s in shown] == [
         (1, True, "database"),
@@ -390,7 +400,7 @@ def test_the_host_of_a_fallen_server_dies() -> None:
         "lose: host}]"
     )
     result = fault_free("capacity/log_full", *PAUSED, f"events={events}")
-    (found,) = result.summary["failovers"]
+    (found,) = summary_json(result.summary)["failovers"]
     assert (found["class"], found["failed_us"], found["outage_us"]) == ("host", FULL_AT, None)
 
 
@@ -573,9 +583,9 @@ def test_files_side_by_side_each_wait_for_a_round_trip() -> None:
     assert [b - a for a, b in zip(*landed, strict=True)] == [SECOND] * 4
     for sharing in ("fifo", "priority"):
         assert (
-            fault_free("faults/base", two, FAR, f"link.sharing={sharing}").summary["alerts"][
-                "raised"
-            ]
+            summary_json(fault_free("faults/base", two, FAR, f"link.sharing={sharing}").summary)[
+                "alerts"
+            ]["raised"]
             == 0
         )
 

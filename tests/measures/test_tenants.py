@@ -13,6 +13,7 @@ from dr_sim.experiments.take import take
 from dr_sim.measures.outcome import failovers
 from dr_sim.measures.parts import database_outcomes
 from dr_sim.measures.summary import summarise
+from dr_sim.measures.summary.plain import plain
 from dr_sim.measures.tables import tables
 from dr_sim.measures.tenants import databases_of, tenant_outcomes
 from dr_sim.record.journal import Journal
@@ -191,7 +192,7 @@ def test_writes_refused_to_any_database_of_a_tenant_are_refused_to_it_once() -> 
     ):
         journal.note("truth.writes", minute * MINUTE, database, refused, transactions)
     journal.note("truth.end", 4 * HOUR, -1)
-    refused = summarise(whole_of(journal, of))["writes_refused"]
+    refused = plain(summarise(whole_of(journal, of)).writes_refused)
     assert refused["by_tenant"] == {
         "acme": {"time_us": 60 * MINUTE, "transactions": 16},
         "globex": {"time_us": 40 * MINUTE, "transactions": 9},

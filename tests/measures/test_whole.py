@@ -13,6 +13,7 @@ import pytest
 from dr_sim.experiments.sample import from_summary
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve, joined
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.measures.whole import unprotected_spans
 from dr_sim.results import run_folder
 from dr_sim.results.run_folder import read_results, write_results
@@ -65,27 +66,30 @@ def test_exposure_rises_from_the_promotion_until_the_first_full_has_landed(tmp_p
     assert (up.begin_us, up.end_us, then.begin_us, then.end_us) == (0, HOUR, PROMOTED, 12 * HOUR)
     assert curve.at(PROMOTED + 20 * MINUTE) == 20 * MINUTE
     least = 5 * SECOND + ceil_div(50_000_000_000, 191_000_000) + 2_000 * SECOND
-    assert least <= result.summary["exposure"]["max_us"] < least + 10 * SECOND
+    assert least <= summary_json(result.summary)["exposure"]["max_us"] < least + 10 * SECOND
     assert (
-        result.summary["exposure"]["max_us"]
+        summary_json(result.summary)["exposure"]["max_us"]
         == curve.max_us()
-        == result.summary["exposure"]["by_database"]["crm"]["max_us"]
+        == summary_json(result.summary)["exposure"]["by_database"]["crm"]["max_us"]
     )
-    assert result.summary["exposure"]["time_us"] == 12 * HOUR - 61 * SECOND
-    reported = result.summary["exposure"]["reported"]["max_us"]
+    assert summary_json(result.summary)["exposure"]["time_us"] == 12 * HOUR - 61 * SECOND
+    reported = summary_json(result.summary)["exposure"]["reported"]["max_us"]
     # what has landed is not known to be good until it is restored
-    assert reported > result.summary["exposure"]["max_us"]
-    assert reported == result.summary["failovers"][0]["unprotected_us"]
+    assert reported > summary_json(result.summary)["exposure"]["max_us"]
+    assert reported == summary_json(result.summary)["failovers"][0]["unprotected_us"]
 
 
 def test_to_the_end_of_the_run_where_no_second_side_ever_comes(tmp_path: Path) -> None:
     result = made(tmp_path, "none")
     assert (
-        result.summary["exposure"]["max_us"]
-        == result.summary["exposure"]["reported"]["max_us"]
+        summary_json(result.summary)["exposure"]["max_us"]
+        == summary_json(result.summary)["exposure"]["reported"]["max_us"]
         == 12 * HOUR - PROMOTED
     )
-    assert result.summary["exposure"]["other_classes"]["host"]["max_us"] == 12 * HOUR - PROMOTED
+    assert (
+        summary_json(result.summary)["exposure"]["other_classes"]["host"]["max_us"]
+        == 12 * HOUR - PROMOTED
+    )
     assert unprotected_spans(result.whole) == [(PROMOTED, 12 * HOUR)]
 
 
@@ -94,17 +98,20 @@ def test_later_by_as_much_as_the_new_secondary_is(tmp_path: Path) -> None:
     over 200 Mbit/s.
     """
     late, at_once = (
-        made(tmp_path, "3 h").summary["exposure"]["max_us"],
-        made(tmp_path).summary["exposure"]["max_us"],
+        summary_json(made(tmp_path, "3 h").summary)["exposure"]["max_us"],
+        summary_json(made(tmp_path).summary)["exposure"]["max_us"],
     )
     assert late - at_once == 3 * HOUR + 28_800_000
 
 
 def test_a_loss_while_unprotected_ends_it(tmp_path: Path) -> None:
     result = made(tmp_path, "4 h", ", {at: 2 h, lose: site}")
-    assert result.summary["exposure"]["max_us"] == 2 * HOUR - PROMOTED
+    assert summary_json(result.summary)["exposure"]["max_us"] == 2 * HOUR - PROMOTED
     assert unprotected_spans(result.whole) == [(PROMOTED, 2 * HOUR)]
-    assert [leg["unprotected_us"] for leg in result.summary["legs"]] == [None, [PROMOTED, 2 * HOUR]]
+    assert [leg["unprotected_us"] for leg in summary_json(result.summary)["legs"]] == [
+        None,
+        [PROMOTED, 2 * HOUR],
+    ]
 
 
 def test_distributions_see_all_legs(tmp_path: Path) -> None:
@@ -118,11 +125,11 @@ def test_distributions_see_all_legs(tmp_path: Path) -> None:
     assert site.time_us == 12 * HOUR - 61 * SECOND
     assert dict(map(tuple, site.exactly))[result.scenario.danger_us] > 20 * MINUTE
     (peak,) = [v for v in sample.values if (v.measure, v.failure_class) == ("exposure.max", "site")]
-    assert peak.low == result.summary["exposure"]["max_us"]
+    assert peak.low == summary_json(result.summary)["exposure"]["max_us"]
 
 
 def test_the_sites_change_places_and_a_lost_one_is_replaced() -> None:
-    legs = ran("after_failover/failback").summary["legs"]
+    legs = summary_json(ran("after_failover/failback").summary)["legs"]
     assert [(leg["primary"], leg["secondary"]) for leg in legs] == [
         ("A", "B"),
         ("B", "C"),
@@ -165,7 +172,7 @@ def test_alerts_are_numbered_through_all_legs(stored: Any) -> None:
     folder, result = stored
     listed = alerts_of(read_results(folder / "run").whole, everything=True).splitlines()
     assert [int(line.split()[0]) for line in listed] == list(range(1, len(listed) + 1))
-    told = result.summary["alerts"]["list"]
+    told = summary_json(result.summary)["alerts"]["list"]
     assert [a["number"] for a in told] == sorted({a["number"] for a in told})
     last = told[-1]
     assert last["time_us"] > result.following[0].begins_us

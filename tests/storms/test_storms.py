@@ -34,8 +34,8 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     found = verify(journal, manager_config(spec), spec.start_utc_us)
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
     summary = summarise(whole_of(journal, spec))
-    assert not summary["violations"], f"seed {seed}: {summary['violations'][0]}"
-    ledgers_add_up(seed, journal, spec, len(summary["failovers"]))
+    assert not summary.violations, f"seed {seed}: {summary.violations[0]}"
+    ledgers_add_up(seed, journal, spec, len(summary.failovers))
 
 
 def ledgers_add_up(seed: int, journal: Journal, spec: Scenario, failovers: int) -> None:

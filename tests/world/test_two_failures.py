@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dr_sim.loading import load_scenario
+from dr_sim.measures.summary.plain import summary_json
 from dr_sim.runs.run import run
 
 TEXT = """\
@@ -20,8 +21,8 @@ events:
 def test_a_site_lost_after_its_database_leaves_no_tail(tmp_path: Path) -> None:
     path = tmp_path / "two.yaml"
     path.write_text(TEXT)
-    (alone,) = run(load_scenario(path)).summary["failovers"]
+    (alone,) = summary_json(run(load_scenario(path)).summary)["failovers"]
     assert alone["data_loss_us"] == 0  # the log survives a database: the tail is taken
     path.write_text(TEXT + "  - {at: 1 h 10 min, lose: site}\n")
-    (both,) = run(load_scenario(path)).summary["failovers"]
+    (both,) = summary_json(run(load_scenario(path)).summary)["failovers"]
     assert both["data_loss_us"] == 2 * 60 * 1_000_000  # since the last cut, at 1:00

@@ -6,11 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from dr_sim.measures.falling import Falling
 from dr_sim.measures.outage_now import NO_WAY_US
-from dr_sim.measures.summary.values import half_up, seconds
+from dr_sim.measures.summary.types import (
+    ClassedCurve,
+    CurveSummary,
+    ExposureSummary,
+    OutageIfNowSummary,
+    PartedCurve,
+    ReportedCurve,
+    TimeAbove,
+)
+from dr_sim.measures.summary.values import half_up, seconds, shallow
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
@@ -21,124 +29,121 @@ QUANTILES = (50, 90, 95, 99)  # per cent
 EXPOSED_CLASS = "site"
 
 
-def exposure_summary(whole: Whole) -> dict[str, Any]:
-    out = _with_parts(whole.exposure, whole)
-    out["class"] = EXPOSED_CLASS
-    out["other_classes"] = {other: _of_class(whole, other) for other in ("database", "host")}
-    out["reported"] = _reported(whole)
-    return out
+def exposure_summary(whole: Whole) -> ExposureSummary:
+    service = _with_parts(whole.exposure, whole)
+    others = {other: _of_class(whole, other) for other in ("database", "host")}
+    return ExposureSummary(
+        **shallow(service),
+        failure_class=EXPOSED_CLASS,
+        other_classes=others,
+        reported=_reported(whole),
+    )
 
 
-def exposure_part(whole: Whole, head: str) -> dict[str, Any]:
+def exposure_part(whole: Whole, head: str) -> ClassedCurve:
     """Exposure before the first failure, or from it on: of the service, and of whatever the SLA
     asks it of.
     """
     asked = [line for line in whole.scenario.sla if split(line.measure)[0] == head]
 
-    def of(failure_class: str) -> dict[str, Any]:
+    def of(failure_class: str) -> PartedCurve:
         mine = [line for line in asked if (line.failure_class or EXPOSED_CLASS) == failure_class]
 
-        def part(database: str = "", tenant: str = "") -> dict[str, Any]:
+        def part(database: str = "", tenant: str = "") -> CurveSummary:
             return curve_summary(
                 whole.curve(head, database, failure_class, tenant), whole.scenario, whole.end_us
             )
 
-        return {
-            **part(),
-            "by_database": {line.database: part(line.database) for line in mine if line.database},
-            "by_tenant": {line.tenant: part("", line.tenant) for line in mine if line.tenant},
-        }
+        return PartedCurve(
+            **shallow(part()),
+            by_database={line.database: part(line.database) for line in mine if line.database},
+            by_tenant={line.tenant: part("", line.tenant) for line in mine if line.tenant},
+        )
 
-    return {
-        **of(EXPOSED_CLASS),
-        "class": EXPOSED_CLASS,
-        "other_classes": {c: of(c) for c in CLASSES if c != EXPOSED_CLASS},
-    }
+    return ClassedCurve(
+        **shallow(of(EXPOSED_CLASS)),
+        failure_class=EXPOSED_CLASS,
+        other_classes={c: of(c) for c in CLASSES if c != EXPOSED_CLASS},
+    )
 
 
-def _reported(whole: Whole) -> dict[str, Any]:
+def _reported(whole: Whole) -> ReportedCurve:
     """What the manager believed, and in which stretches of the time in which a primary was up it
     could say anything: a copy that was seeded says nothing until its first log has been validated.
     """
     curve = whole.reported()
     parts = curve.window(whole.scenario.measure_from_us, whole.end_us).parts()
     defined = [[part.begin_us, part.end_us] for part in parts if part.duration_us]
-    return {**curve_summary(curve, whole.scenario, whole.end_us), "defined_us": defined}
+    found = curve_summary(curve, whole.scenario, whole.end_us)
+    return ReportedCurve(**shallow(found), defined_us=defined)
 
 
-def _of_class(whole: Whole, failure_class: str) -> dict[str, Any]:
+def _of_class(whole: Whole, failure_class: str) -> PartedCurve:
     """Exposure to the loss of a host or a database: the service's, and that of each database and
     tenant of which the SLA asks it.
     """
 
-    def of(database: str = "", tenant: str = "") -> dict[str, Any]:
+    def of(database: str = "", tenant: str = "") -> CurveSummary:
         return curve_summary(
             whole.exposure(database, failure_class, tenant), whole.scenario, whole.end_us
         )
 
     asked = asked_of_class(whole.scenario, failure_class)
-    by_database, by_tenant = ({x[i]: of(*x) for x in asked if x[i]} for i in (0, 1))
-    return {**of(), "by_database": by_database, "by_tenant": by_tenant}
+    return PartedCurve(
+        **shallow(of()),
+        by_database={name: of(name, tenant) for name, tenant in asked if name},
+        by_tenant={tenant: of(name, tenant) for name, tenant in asked if tenant},
+    )
 
 
-def outage_if_now_summary(whole: Whole) -> dict[str, Any]:
+def outage_if_now_summary(whole: Whole) -> OutageIfNowSummary:
     """never_us: for how long nothing could have been promoted, whatever the time; a value that
     falls there is None.
     """
-    return {**_with_parts(whole.outage_if_now, whole), "class": EXPOSED_CLASS}
+    found = _with_parts(whole.outage_if_now, whole)
+    return OutageIfNowSummary(**shallow(found), failure_class=EXPOSED_CLASS)
 
 
-def lag_summary(whole: Whole) -> dict[str, Any]:
+def lag_summary(whole: Whole) -> PartedCurve:
     return _with_parts(whole.replay_lag, whole)
 
 
-def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> dict[str, Any]:
+def _with_parts(of: Callable[..., AnyCurve], whole: Whole) -> PartedCurve:
     """The worst of the databases' curves, each of them, and the worst of each tenant's that the SLA
     names.
     """
     scenario, end = whole.scenario, whole.end_us
-    return {
-        **curve_summary(of(), scenario, end),
-        "by_database": {
-            d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases
-        },
-        "by_tenant": {
+    return PartedCurve(
+        **shallow(curve_summary(of(), scenario, end)),
+        by_database={d.name: curve_summary(of(d.name), scenario, end) for d in scenario.databases},
+        by_tenant={
             name: curve_summary(of(tenant=name), scenario, end) for name in asked_of(scenario)
         },
-    }
+    )
 
 
-def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> dict[str, Any]:
+def curve_summary(curve: AnyCurve, scenario: Scenario, end: int) -> CurveSummary:
     """mean, quantiles, maximum and the shares of time above the limits that the SLA and danger
     name. A curve with no time in the measured part of the run has none of them: None.
     """
     curve = curve.window(scenario.measure_from_us, end)
     total = curve.duration_us
-    out: dict[str, Any] = {
-        "time_us": total,
-        "mean_us": None,
-        "max_us": None,
-        "mean_s": None,
-        "max_s": None,
-    }
-    out |= {f"p{q}_us": None for q in QUANTILES}
-    out["above"] = {}
+    out = CurveSummary(time_us=total)
     never = curve.above_us(NO_WAY_US // 2) if isinstance(curve, Falling) else 0
     if isinstance(curve, Falling):
-        out["never_us"] = never
+        out.never_us = never
     if not total:
         return out
     if not never:
-        out["mean_us"], out["max_us"] = half_up(curve.mean_us()), curve.max_us()
-        out["mean_s"], out["max_s"] = seconds(out["mean_us"]), seconds(out["max_us"])
-    for q, value in zip(
-        QUANTILES, curve.quantiles_us([Fraction(q, 100) for q in QUANTILES]), strict=True
-    ):
-        out[f"p{q}_us"] = half_up(value) if value < NO_WAY_US // 2 else None
+        out.mean_us, out.max_us = half_up(curve.mean_us()), curve.max_us()
+        out.mean_s, out.max_s = seconds(out.mean_us), seconds(out.max_us)
+    values = curve.quantiles_us([Fraction(q, 100) for q in QUANTILES])
+    known = [half_up(value) if value < NO_WAY_US // 2 else None for value in values]
+    out.p50_us, out.p90_us, out.p95_us, out.p99_us = known
     for limit in limits_us(scenario):
         above = curve.above_us(limit)
         # rounded up: a share that is not nothing is not shown as nothing
-        out["above"][str(limit)] = {"time_us": above, "ppm": -(-above * 1_000_000 // total)}
+        out.above[limit] = TimeAbove(above, -(-above * 1_000_000 // total))
     return out
 
 

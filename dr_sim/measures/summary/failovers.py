@@ -5,7 +5,6 @@ the danger it met.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from dr_sim.measures.alerts import AlertQuality
 from dr_sim.measures.causes import Causes
@@ -19,6 +18,15 @@ from dr_sim.measures.outcome import (
 )
 from dr_sim.measures.parts import PartOutcome, database_outcomes
 from dr_sim.measures.summary.alerts import alert_summary
+from dr_sim.measures.summary.types import (
+    DatabaseCost,
+    EndedWait,
+    FailoverSummary,
+    LedgerSummary,
+    RefusedOrder,
+    TenantCost,
+    ToldSummary,
+)
 from dr_sim.measures.summary.values import in_the_run_s_time, seconds
 from dr_sim.measures.tables import Tables
 from dr_sim.measures.tenants import tenant_outcomes
@@ -28,38 +36,34 @@ from dr_sim.scenario.kind import Explains
 from dr_sim.scenario.model import Scenario
 
 
-def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[dict[str, Any]]:
+def failovers_summary(whole: Whole, qualities: Sequence[AlertQuality]) -> list[FailoverSummary]:
     """Those of all legs, numbered through."""
-    found: list[dict[str, Any]] = []
+    found: list[FailoverSummary] = []
     for (leg, t), quality in zip(whole.each, qualities, strict=True):
         for f in failovers(t, leg.scenario):
-            told = _failover(Causes(t, leg.scenario), f, quality)
-            _add_unprotected(told, unprotected(whole, leg, f))
-            told["seeded_anew"] = _seeded_anew(whole, leg)
-            found.append(
-                {
-                    **in_the_run_s_time(told, leg.begins_us),
-                    "number": len(found) + 1,
-                    "leg": leg.number,
-                    "primary": leg.primary,
-                }
-            )
+            one = _failover(Causes(t, leg.scenario), f, quality)
+            _add_unprotected(one, unprotected(whole, leg, f))
+            one.seeded_anew = _seeded_anew(whole, leg)
+            one = in_the_run_s_time(one, leg.begins_us)
+            one.number, one.leg, one.primary = len(found) + 1, leg.number, leg.primary
+            found.append(one)
     return found
 
 
-def _add_unprotected(told: dict[str, Any], found: dict[str, tuple[int, bool]]) -> None:
+def _add_unprotected(one: FailoverSummary, found: dict[str, tuple[int, bool]]) -> None:
     """To a failover, its databases and its tenants: of a tenant the worst of its databases, unknown
     (None) with one of them that was never promoted.
     """
     none = (None, False)
-    told["unprotected_us"], told["unprotected_censored"] = found.get("", none)
-    for of in told["databases"]:
-        of["unprotected_us"], of["unprotected_censored"] = found.get(of["name"], none)
-    for of in told["tenants"]:
-        each = [found[name] for name in of["databases"] if name in found]
-        known = len(each) == len(of["databases"])
-        of["unprotected_us"] = max(us for us, _ in each) if known else None
-        of["unprotected_censored"] = known and any(censored for _, censored in each)
+    one.unprotected_us, one.unprotected_censored = found.get("", none)
+    for database in one.databases:
+        unprotected_us, censored = found.get(database.name, none)
+        database.unprotected_us, database.unprotected_censored = unprotected_us, censored
+    for tenant in one.tenants:
+        each = [found[name] for name in tenant.databases if name in found]
+        known = len(each) == len(tenant.databases)
+        tenant.unprotected_us = max(us for us, _ in each) if known else None
+        tenant.unprotected_censored = known and any(censored for _, censored in each)
 
 
 def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
@@ -74,55 +78,53 @@ def _seeded_anew(whole: Whole, leg: Leg) -> list[str]:
     )
 
 
-def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> dict[str, Any]:
+def _failover(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> FailoverSummary:
     t, scenario = causes.t, causes.scenario
     order = _obeyed(t, f)
     parts = database_outcomes(t, scenario, f)
-    losses = [
-        _loss(t, scenario, loss) | _outage(part) for loss, part in zip(f.losses, parts, strict=True)
-    ]
     known = f.data_loss_us is not None
-    return {
-        "number": f.number,
-        "class": f.failure_class,
-        "by_itself": f.by_itself,
-        "fell": f.fell,
-        "mode": scenario.failover.mode,
-        "ordered_by": None if order is None else order[1],
-        "ordered_us": None if order is None else order[0],
-        "ordered_planned": None if order is None else _was_planned(t, order[0]),
-        "failed_us": f.failed_us,
-        "events": _events_of(causes, f, order),
-        "data_loss_us": f.data_loss_us,
-        "data_loss_s": seconds(f.data_loss_us),
-        "recovery_point_us": f.worst.recovery_point_us,
-        "worst_database": scenario.databases[f.worst.database].name,
-        "user_bytes_lost": sum(x.user_bytes for x in f.losses) if known else None,
-        "maintenance_bytes_lost": sum(x.maintenance_bytes for x in f.losses) if known else None,
-        "transactions_lost": sum(x.transactions for x in f.losses) if known else None,
-        "discarded_bytes": sum(x.discarded_bytes for x in f.losses),
-        "discarded_transactions": sum(x.discarded_transactions for x in f.losses),
-        "databases": losses,
-        "loss_ledger": _ledger(loss_ledger(causes, f.worst)),
-        "outage_us": f.outage_us,
-        "outage_s": seconds(f.outage_us),
-        "outage_from_us": f.outage_from_us,
-        "served_again_us": f.served_again_us,
-        "outage_note": _not_online(t, scenario, f),
-        "phases_us": f.phases_us,
-        "manager_down_us": sum(
-            end - begin for begin, end in manager_down(t, f.outage_from_us, f.until_us)
-        ),
-        "outage_ledger": _ledger(outage_ledger(t, scenario, f)),
-        "limit_ended_the_wait": _limit_ended_the_wait(t, f),
-        "requests_failed": f.requests_failed,
-        "requests_offered": f.requests_offered,
-        "two_primaries_us": f.two_primaries_us,
-        "tenants": [
+    away = manager_down(t, f.outage_from_us, f.until_us)
+    return FailoverSummary(
+        number=f.number,
+        failure_class=f.failure_class,
+        by_itself=f.by_itself,
+        fell=f.fell,
+        mode=scenario.failover.mode,
+        ordered_by=None if order is None else order[1],
+        ordered_us=None if order is None else order[0],
+        ordered_planned=None if order is None else _was_planned(t, order[0]),
+        failed_us=f.failed_us,
+        events=_events_of(causes, f, order),
+        data_loss_us=f.data_loss_us,
+        data_loss_s=seconds(f.data_loss_us),
+        recovery_point_us=f.worst.recovery_point_us,
+        worst_database=scenario.databases[f.worst.database].name,
+        user_bytes_lost=sum(x.user_bytes for x in f.losses) if known else None,
+        maintenance_bytes_lost=sum(x.maintenance_bytes for x in f.losses) if known else None,
+        transactions_lost=sum(x.transactions for x in f.losses) if known else None,
+        discarded_bytes=sum(x.discarded_bytes for x in f.losses),
+        discarded_transactions=sum(x.discarded_transactions for x in f.losses),
+        databases=[
+            _database(t, scenario, loss, part) for loss, part in zip(f.losses, parts, strict=True)
+        ],
+        loss_ledger=_ledger(loss_ledger(causes, f.worst)),
+        outage_us=f.outage_us,
+        outage_s=seconds(f.outage_us),
+        outage_from_us=f.outage_from_us,
+        served_again_us=f.served_again_us,
+        outage_note=_not_online(t, scenario, f),
+        phases_us=f.phases_us,
+        manager_down_us=sum(end - begin for begin, end in away),
+        outage_ledger=_ledger(outage_ledger(t, scenario, f)),
+        limit_ended_the_wait=_limit_ended_the_wait(t, f),
+        requests_failed=f.requests_failed,
+        requests_offered=f.requests_offered,
+        two_primaries_us=f.two_primaries_us,
+        tenants=[
             _tenant(scenario, name, of) for name, of in tenant_outcomes(t, scenario, f).items()
         ],
-        "told": _told(causes, f, quality),
-    }
+        told=_told(causes, f, quality),
+    )
 
 
 LEFT_BEHIND = 6
@@ -131,7 +133,7 @@ they judge.
 """
 
 
-def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> dict[str, int] | None:
+def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> EndedWait | None:
     """Where the drain limit decided what was lost: the instant, and how many files of databases
     that were then brought online without them were still on their way. None where nothing that was
     left behind could have come.
@@ -161,7 +163,7 @@ def _limit_ended_the_wait(t: Tables, f: FailoverOutcome) -> dict[str, int] | Non
         if row.time_us <= rang[-1] and row.entity in behind:
             states[row.entity, row.values["file"]] = row.values["state"]
     on_their_way = sum(state not in ("landed", "gone") for state in states.values())
-    return {"time_us": rang[-1], "files": on_their_way} if on_their_way else None
+    return EndedWait(rang[-1], on_their_way) if on_their_way else None
 
 
 def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
@@ -173,18 +175,16 @@ def _not_online(t: Tables, scenario: Scenario, f: FailoverOutcome) -> str:
     return why_unknown(t, scenario, left[0]) + more
 
 
-def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> dict[str, Any]:
-    databases = [scenario.databases[i].name for i in of.databases]
-    return {"name": name, "databases": databases, "data_loss_us": of.data_loss_us, **_outage(of)}
-
-
-def _outage(of: PartOutcome) -> dict[str, Any]:
-    return {
-        "outage_us": of.outage_us,
-        "outage_from_us": of.outage_from_us,
-        "served_again_us": of.served_again_us,
-        "phases_us": of.phases_us,
-    }
+def _tenant(scenario: Scenario, name: str, of: PartOutcome) -> TenantCost:
+    return TenantCost(
+        name=name,
+        databases=[scenario.databases[i].name for i in of.databases],
+        data_loss_us=of.data_loss_us,
+        outage_us=of.outage_us,
+        outage_from_us=of.outage_from_us,
+        served_again_us=of.served_again_us,
+        phases_us=of.phases_us,
+    )
 
 
 def _events_of(causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None) -> str:
@@ -194,38 +194,30 @@ def _events_of(causes: Causes, f: FailoverOutcome, order: tuple[int, str] | None
     return ", ".join(dict.fromkeys(label for label in found if label))
 
 
-def _loss(t: Tables, scenario: Scenario, loss: DatabaseLoss) -> dict[str, Any]:
-    return {
-        "note": why_unknown(t, scenario, loss.database) if loss.data_loss_us is None else "",
-        "name": scenario.databases[loss.database].name,
-        "failed_us": loss.failed_us,
-        "recovery_point_us": loss.recovery_point_us,
-        "data_loss_us": loss.data_loss_us,
-        "user_bytes_lost": loss.user_bytes,
-        "maintenance_bytes_lost": loss.maintenance_bytes,
-        "transactions_lost": loss.transactions,
-        "discarded_bytes": loss.discarded_bytes,
-        "discarded_transactions": loss.discarded_transactions,
-    }
+def _database(t: Tables, scenario: Scenario, loss: DatabaseLoss, of: PartOutcome) -> DatabaseCost:
+    return DatabaseCost(
+        note=why_unknown(t, scenario, loss.database) if loss.data_loss_us is None else "",
+        name=scenario.databases[loss.database].name,
+        failed_us=loss.failed_us,
+        recovery_point_us=loss.recovery_point_us,
+        data_loss_us=loss.data_loss_us,
+        user_bytes_lost=loss.user_bytes,
+        maintenance_bytes_lost=loss.maintenance_bytes,
+        transactions_lost=loss.transactions,
+        discarded_bytes=loss.discarded_bytes,
+        discarded_transactions=loss.discarded_transactions,
+        outage_us=of.outage_us,
+        outage_from_us=of.outage_from_us,
+        served_again_us=of.served_again_us,
+        phases_us=of.phases_us,
+    )
 
 
-def _ledger(ledger: Ledger) -> dict[str, Any]:
-    return {
-        "total_us": ledger.total_us,
-        "note": ledger.note,
-        "lines": [
-            {
-                "begin_us": x.begin_us,
-                "duration_us": x.duration_us,
-                "cause": x.cause,
-                "detail": x.detail,
-            }
-            for x in ledger.lines
-        ],
-    }
+def _ledger(ledger: Ledger) -> LedgerSummary:
+    return LedgerSummary(ledger.total_us, ledger.note, ledger.lines)
 
 
-def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> dict[str, Any]:
+def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> ToldSummary:
     """Whether anyone had been told, before the failure, of the danger that it met."""
     if f.by_itself:  # the danger goes on beyond it
         at_failure = [
@@ -236,37 +228,31 @@ def _told(causes: Causes, f: FailoverOutcome, quality: AlertQuality) -> dict[str
     else:
         at_failure = [e for e in quality.episodes if e.ended_by_failure and e.due_us is not None]
     if not at_failure:
-        return {"answer": "no danger"}
+        return ToldSummary(answer="no danger")
     scenario = causes.scenario
     episode = next((e for e in at_failure if e.missed), min(at_failure, key=lambda e: e.onset_us))
+    told = ToldSummary(
+        answer="no",
+        database=scenario.databases[episode.database].name,
+        onset_us=episode.onset_us,
+    )
     if episode.alert is None or episode.alert.time_us > f.failed_us:
-        return {
-            "answer": "no",
-            "database": scenario.databases[episode.database].name,
-            "onset_us": episode.onset_us,
-        }
+        return told
+    told.answer = "yes"
+    told.alert = alert_summary(scenario, episode.alert)
+    told.before_failure_us = f.failed_us - episode.alert.time_us
     fault = causes.latest_before(episode.alert.time_us, episode.database)
-    return {
-        "answer": "yes",
-        "database": scenario.databases[episode.database].name,
-        "onset_us": episode.onset_us,
-        "alert": alert_summary(scenario, episode.alert),
-        "before_failure_us": f.failed_us - episode.alert.time_us,
-        "after_fault_us": None if fault is None else episode.alert.time_us - fault.begin_us,
-        "fault": None if fault is None else fault.label,
-    }
+    if fault is not None:
+        told.after_fault_us = episode.alert.time_us - fault.begin_us
+        told.fault = fault.label
+    return told
 
 
 # ---- orders
-def orders_refused(whole: Whole) -> list[dict[str, Any]]:
+def orders_refused(whole: Whole) -> list[RefusedOrder]:
     """Of every leg until the next one begins: what comes after that is for the next."""
     return [
-        {
-            "time_us": leg.begins_us + at,
-            "operator": who,
-            "reason": why,
-            "events": Causes(t, leg.scenario).order(at, who),
-        }
+        RefusedOrder(leg.begins_us + at, who, why, Causes(t, leg.scenario).order(at, who))
         for leg, t in whole.each
         for at, who, why in _orders(t)
         if why and whole.still_in(leg, at)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from dr_sim.measures.summary.types import MistakeSummary
 from dr_sim.measures.whole import Whole
 
 
-def mistakes_summary(whole: Whole) -> list[dict[str, Any]]:
+def mistakes_summary(whole: Whole) -> list[MistakeSummary]:
     """Return each mistake of the run: when, in which database, what, and whether it is still there.
 
     A mistake is commit number n. A database that is promoted with n commits or fewer does not hold
@@ -22,11 +21,11 @@ def mistakes_summary(whole: Whole) -> list[dict[str, Any]]:
             kept = promoted.get(row.entity)
             gone = kept is not None and kept <= row.values["commit"]
             found.append(
-                {
-                    "time_us": leg.begins_us + row.time_us,
-                    "database": leg.scenario.databases[row.entity].name,
-                    "what": row.values["what"],
-                    "gone": gone,
-                }
+                MistakeSummary(
+                    leg.begins_us + row.time_us,
+                    leg.scenario.databases[row.entity].name,
+                    row.values["what"],
+                    gone,
+                )
             )
     return found

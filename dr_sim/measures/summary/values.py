@@ -4,8 +4,11 @@ instants of the run.
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _INSTANTS = (
     "end_us",
@@ -29,15 +32,27 @@ def seconds(us: int | None) -> float | None:
     return None if us is None else us / 1_000_000
 
 
-def in_the_run_s_time(told: Any, begins_us: int) -> Any:
-    """A failover's summary with every instant in it counted from the run's start; told as its leg
-    counts.
+def in_the_run_s_time(told: T, begins_us: int) -> T:
+    """Return a part of a summary with every instant in it counted from the run's start; told counts
+    from the start of its leg.
     """
-    if isinstance(told, dict):
-        return {
-            key: value + begins_us
-            if key in _INSTANTS and isinstance(value, int)
-            else in_the_run_s_time(value, begins_us)
-            for key, value in told.items()
-        }
-    return [in_the_run_s_time(item, begins_us) for item in told] if isinstance(told, list) else told
+    found: T = _moved(told, begins_us)
+    return found
+
+
+def _moved(told: Any, by_us: int) -> Any:
+    if isinstance(told, list):
+        return [_moved(item, by_us) for item in told]
+    if not is_dataclass(told) or isinstance(told, type):
+        return told
+    changes: dict[str, Any] = {}
+    for each in fields(told):
+        value = getattr(told, each.name)
+        instant = each.name in _INSTANTS and isinstance(value, int)
+        changes[each.name] = value + by_us if instant else _moved(value, by_us)
+    return replace(told, **changes)
+
+
+def shallow(value: Any) -> dict[str, Any]:
+    """Return a dataclass's fields by name, as they are: to make a larger one of it."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}

@@ -1,0 +1,407 @@
+"""What a summary holds: every number of a run, by name.
+
+Durations and instants are integers in microseconds (`..._us`) and, where people read them, also
+seconds (`..._s`, floats, for reading only); parts are in ppm; None is unknown. JSON is made of them
+at the border alone (plain.py); a key that Python reserves has another name here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dr_sim.measures.life import LedgerLine
+
+
+def _key(name: str) -> dict[str, object]:
+    return {"key": name}
+
+
+OMITTED = {"omit_none": True}
+"""Marks a field that JSON does not show where it is None."""
+
+
+# ---- curves
+@dataclass(slots=True)
+class TimeAbove:
+    """How long a curve was above a limit. ppm: of the time that was measured, rounded up."""
+
+    time_us: int
+    ppm: int
+
+
+@dataclass(slots=True, kw_only=True)
+class CurveSummary:
+    """Mean, quantiles and maximum of a curve over the measured time; None where no time was, or
+    where the value has no end. above: by limit, microseconds. never_us: for how long there was no
+    value at all, of a curve that may have none.
+    """
+
+    time_us: int
+    mean_us: int | None = None
+    max_us: int | None = None
+    mean_s: float | None = None
+    max_s: float | None = None
+    p50_us: int | None = None
+    p90_us: int | None = None
+    p95_us: int | None = None
+    p99_us: int | None = None
+    above: dict[int, TimeAbove] = field(default_factory=dict)
+    never_us: int | None = field(default=None, metadata=OMITTED)
+
+    def statistic(self, name: str) -> int | None:
+        """Return 'mean', 'max' or a quantile, 'p50' and the like."""
+        found: int | None = getattr(self, f"{name}_us")
+        return found
+
+    def known(self, name: str) -> int:
+        """Return a statistic of a curve that has one: time was measured, and it has an end."""
+        found = self.statistic(name)
+        assert found is not None, f"{name} of a curve without a value"
+        return found
+
+
+@dataclass(slots=True, kw_only=True)
+class PartedCurve(CurveSummary):
+    """The worst of all databases' curves, each of them, and the worst of each tenant's."""
+
+    by_database: dict[str, CurveSummary]
+    by_tenant: dict[str, CurveSummary]
+
+
+@dataclass(slots=True, kw_only=True)
+class ClassedCurve(PartedCurve):
+    """A curve for the loss of a site, and what it would be for other classes of failure."""
+
+    failure_class: str = field(metadata=_key("class"))
+    other_classes: dict[str, PartedCurve]
+
+
+@dataclass(slots=True, kw_only=True)
+class ReportedCurve(CurveSummary):
+    """What the manager believed. defined_us: when it could say anything."""
+
+    defined_us: list[list[int]]
+
+
+@dataclass(slots=True, kw_only=True)
+class ExposureSummary(ClassedCurve):
+    """True exposure, and beside it what the manager believed."""
+
+    reported: ReportedCurve
+
+
+@dataclass(slots=True, kw_only=True)
+class OutageIfNowSummary(PartedCurve):
+    """What an outage would have been, had the site been lost at any time."""
+
+    failure_class: str = field(metadata=_key("class"))
+
+
+# ---- alerts
+@dataclass(slots=True, kw_only=True)
+class AlertScore:
+    """How well people were told."""
+
+    raised: int
+    due: int
+    missed: int
+    late: int
+    false: int
+    max_delay_us: int | None
+
+
+@dataclass(slots=True)
+class AlertSummary:
+    """One alert. database: '' for the whole service."""
+
+    number: int
+    time_us: int
+    source: str
+    database: str
+    event_id: int
+    level: str
+    minutes: int
+    text: str
+    false: bool
+
+
+@dataclass(slots=True)
+class EpisodeSummary:
+    """One danger that lasted. alert: the number of the one that told of it."""
+
+    database: str
+    onset_us: int
+    end_us: int
+    ended_by_failure: bool
+    due_us: int | None
+    alert: int | None
+    delay_us: int | None
+    missed: bool
+    late: bool
+    limbs: str
+
+
+@dataclass(slots=True, kw_only=True)
+class AlertsSummary(AlertScore):
+    """Every alert and every danger, with a score of all databases, of each, of tenants."""
+
+    first: AlertSummary | None
+    each: list[AlertSummary] = field(metadata=_key("list"))
+    episodes: list[EpisodeSummary]
+    by_database: dict[str, AlertScore]
+    by_tenant: dict[str, AlertScore]
+
+
+# ---- failovers
+@dataclass(slots=True)
+class LedgerSummary:
+    """A number and the lines that add up to it; None: the number is unknown."""
+
+    total_us: int | None
+    note: str
+    lines: list[LedgerLine]
+
+
+@dataclass(slots=True, kw_only=True)
+class CostSummary:
+    """What a failover cost the service, a database or a tenant. outage_us: None where users were
+    not served again; phases_us: what the outage consists of. unprotected_us: until a new recovery
+    network stood; censored: the run ended before.
+    """
+
+    data_loss_us: int | None
+    outage_us: int | None
+    outage_from_us: int | None
+    served_again_us: int | None
+    phases_us: dict[str, int]
+    unprotected_us: int | None = None
+    unprotected_censored: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class DatabaseCost(CostSummary):
+    """What a failover cost one database. note: why its data loss is unknown."""
+
+    note: str
+    name: str
+    failed_us: int
+    recovery_point_us: int | None
+    user_bytes_lost: int
+    maintenance_bytes_lost: int
+    transactions_lost: int
+    discarded_bytes: int
+    discarded_transactions: int
+
+
+@dataclass(slots=True, kw_only=True)
+class TenantCost(CostSummary):
+    """What a failover cost one tenant: the worst of its databases."""
+
+    name: str
+    databases: list[str]
+
+
+@dataclass(slots=True)
+class EndedWait:
+    """The drain limit decided what was lost. files: how many were still on their way then."""
+
+    time_us: int
+    files: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ToldSummary:
+    """Whether anyone had been told, before the failure, of the danger that it met. answer: 'yes',
+    'no' or 'no danger'.
+    """
+
+    answer: str
+    database: str | None = field(default=None, metadata=OMITTED)
+    onset_us: int | None = field(default=None, metadata=OMITTED)
+    alert: AlertSummary | None = field(default=None, metadata=OMITTED)
+    before_failure_us: int | None = field(default=None, metadata=OMITTED)
+    after_fault_us: int | None = field(default=None, metadata=OMITTED)
+    fault: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(slots=True, kw_only=True)
+class FailoverSummary(CostSummary):
+    """One failover: what began it, what it cost, and why."""
+
+    number: int
+    failure_class: str = field(metadata=_key("class"))
+    by_itself: bool
+    fell: bool
+    mode: str
+    ordered_by: str | None
+    ordered_us: int | None
+    ordered_planned: bool | None
+    failed_us: int
+    events: str
+    data_loss_s: float | None
+    recovery_point_us: int | None
+    worst_database: str
+    user_bytes_lost: int | None
+    maintenance_bytes_lost: int | None
+    transactions_lost: int | None
+    discarded_bytes: int
+    discarded_transactions: int
+    databases: list[DatabaseCost]
+    loss_ledger: LedgerSummary
+    outage_s: float | None
+    outage_note: str
+    manager_down_us: int
+    outage_ledger: LedgerSummary
+    limit_ended_the_wait: EndedWait | None
+    requests_failed: int
+    requests_offered: int
+    two_primaries_us: int
+    tenants: list[TenantCost]
+    told: ToldSummary
+    seeded_anew: list[str] = field(default_factory=list)
+    leg: int = 1
+    primary: str = ""
+
+
+@dataclass(slots=True)
+class RefusedOrder:
+    """An order to fail over that was refused."""
+
+    time_us: int
+    operator: str
+    reason: str
+    events: str
+
+
+@dataclass(slots=True)
+class MistakeSummary:
+    """A wrong change that was committed. gone: a failover left it behind."""
+
+    time_us: int
+    database: str
+    what: str
+    gone: bool
+
+
+# ---- the run
+@dataclass(slots=True)
+class MeasuredTime:
+    """From when to when was measured. up_until: when the first primary went down."""
+
+    begin: int = field(metadata=_key("from"))
+    end: int
+    up_until: int
+
+
+@dataclass(slots=True)
+class LegSummary:
+    """Which site was the primary and which the secondary, from when to when. unprotected_us: from
+    when to when there was no recovery network.
+    """
+
+    leg: int
+    begins_us: int
+    ends_us: int
+    primary: str
+    secondary: str
+    unprotected_us: list[int] | None
+    exposure: CurveSummary
+
+
+@dataclass(slots=True)
+class BacklogSummary:
+    """How many backups had not landed, or not been restored."""
+
+    not_landed_max: int
+    not_landed_at_end: int
+    not_restored_max: int
+    not_restored_at_end: int
+
+
+@dataclass(slots=True)
+class LinkSummary:
+    """What the link was asked to carry, could and did carry while there was a primary."""
+
+    offered_bytes: int
+    could_carry_bytes: int
+    overloaded: bool
+    bytes_sent: int
+    used_ppm: int | None
+    down_us: int
+
+
+@dataclass(slots=True, kw_only=True)
+class RefusedTime:
+    """For how long commits were refused, and how many."""
+
+    time_us: int
+    transactions: int
+
+
+@dataclass(slots=True, kw_only=True)
+class WritesRefusedSummary(RefusedTime):
+    """The same for the service, each database and each tenant."""
+
+    first_us: int | None
+    by_database: dict[str, RefusedTime]
+    by_tenant: dict[str, RefusedTime]
+
+
+@dataclass(slots=True)
+class SilentRecovery:
+    """A promotion that reported success and was short. sound: what it holds is the primary's."""
+
+    time_us: int
+    database: str
+    claimed: int
+    held: int
+    sound: bool
+
+
+@dataclass(slots=True)
+class ViolationSummary:
+    """An invariant that broke."""
+
+    time_us: int
+    invariant: str
+    detail: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """All measures of one run. Without a failover `failovers` is empty.
+
+    Everything is of all legs, in the whole run's time: failovers and alerts are numbered through,
+    curves joined (dr_sim/measures/whole.py), counts added up.
+    """
+
+    name: str
+    seed: int
+    replication_no: int
+    databases: list[str]
+    start_utc_us: int
+    time_zone: str
+    measured_us: MeasuredTime
+    legs: list[LegSummary]
+    failovers: list[FailoverSummary]
+    orders_refused: list[RefusedOrder]
+    mistakes: list[MistakeSummary]
+    exposure: ExposureSummary
+    exposure_before: ClassedCurve
+    exposure_after: ClassedCurve
+    replay_lag: PartedCurve
+    outage_if_now: OutageIfNowSummary
+    backlog: BacklogSummary
+    alerts: AlertsSummary
+    link: LinkSummary
+    backups: dict[str, int]
+    writes_refused: WritesRefusedSummary
+    happened: dict[str, int]
+    silent_recoveries: list[SilentRecovery]
+    violations: list[ViolationSummary]
+    conservation: list[dict[str, dict[str, int]]]
+
+    def curve(self, head: str) -> PartedCurve:
+        """Return the curve that an SLA line means by its measure (scenario/sla.py, CURVES)."""
+        found: PartedCurve = getattr(self, head)
+        return found
