@@ -48,9 +48,9 @@ class File:
 
     attempts: the read counter (R5). failures: validations that failed in a row. contradictions: how
     often the primary has said of a file that had passed that it is another one. passing: refusals
-    of the engine that said nothing about the file. refused: the engine did not take it. failure:
-    what was said of it last. retry_at_mono_us: when it may be tried again. due_mono_us: when the
-    replay delay lets it be restored.
+    of the engine that said nothing about the file. presumed: a restart took it for restored.
+    refused: the engine did not take it. failure: what was said of it last. retry_at_mono_us: when
+    it may be tried again. due_mono_us: when the replay delay lets it be restored.
     """
 
     __slots__ = (
@@ -67,6 +67,7 @@ class File:
         "name",
         "need",
         "passing",
+        "presumed",
         "refused",
         "retry_at_mono_us",
         "size_bytes",
@@ -89,6 +90,7 @@ class File:
         self.failures = 0
         self.contradictions = 0
         self.passing = 0
+        self.presumed = False
         self.refused = False
         self.failure = NOTHING_WRONG
         self.retry_at_mono_us = 0
@@ -257,6 +259,7 @@ class HeldFiles:
     def look_into(self, file: File) -> None:
         """Read the header of a log that a restart took for restored: it may be needed."""
         self._move(file, FileEvent.LOOKED_INTO)
+        file.presumed = True
         self._change_need(file, FileEvent.NEEDED)
 
     def look_into_unread(self, until_utc_us: int | None = None) -> list[File]:
@@ -412,6 +415,13 @@ class HeldFiles:
         behind = applies(file.header, state) in _BEHIND
         self._change_need(file, FileEvent.PASSED_BY if behind else FileEvent.NEEDED)
         return not behind
+
+    def pass_presumed_by(self, file: File) -> None:
+        """A log that a restart took for restored is not whole: it was no other than that, and if
+        the chain lacks it the hole shows it (R10).
+        """
+        if file.presumed and file.header is None:
+            self._change_need(file, FileEvent.PASSED_BY)
 
     def pass_front_by(self) -> None:
         """The first log in the queue would bring nothing: it is never read."""
