@@ -15,6 +15,7 @@ from hashlib import blake2b
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dr_sim.scenario.model import Law
 
@@ -47,6 +48,13 @@ class Stream:
             bits = np.random.Philox(key=self._key, counter=block * (self._block_words // 4))
             self._blocks = (block, bits.random_raw(self._block_words).tolist())
         return self._blocks[1][place]
+
+    def words(self, first: int, last: int) -> NDArray[np.uint64]:
+        """The words of all occurrences in [first, last)."""
+        counter = first // 4
+        bits = np.random.Philox(key=self._key, counter=counter)
+        found: NDArray[np.uint64] = bits.random_raw(last - 4 * counter)[first - 4 * counter :]
+        return found
 
     def uniform(self, occurrence: int) -> float:
         """In the open interval (0, 1): 53 bits, never 0 and never 1."""

@@ -295,7 +295,7 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     assert list(alarm_clocks(journal)) == []
     assert list(attempts_forgotten(journal)) == []
     s = crashed.world.context.scenario
-    found = verify(journal, manager_config(s), s.start_utc_us)
+    found = verify(journal, manager_config(s))
     assert found.mismatch is None
     mine, usually = end_of(crashed.world), end_of(usual.world)
     if "planned" in story:

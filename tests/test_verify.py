@@ -44,7 +44,7 @@ def world() -> World:
 
 def held(journal: Journal, checks: Any = None) -> Verified:
     scenario = world().context.scenario
-    return verify(journal, manager_config(scenario), scenario.start_utc_us, checks)
+    return verify(journal, manager_config(scenario), checks)
 
 
 def verified(table: pa.Table, folder: Path) -> Verified:

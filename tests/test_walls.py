@@ -32,6 +32,7 @@ PURE_STDLIB = {
     "enum",
     "functools",
     "hashlib",
+    "heapq",
     "json",
     "typing",
 }
@@ -110,6 +111,7 @@ PURE_ROOMS = {  # and which others each may import
     "machines": (),
     "backups": (),
     "recovery": ("backups", "machines"),
+    "cloud": ("machines",),
 }
 
 

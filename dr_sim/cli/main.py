@@ -419,15 +419,17 @@ def _report(a: argparse.Namespace) -> int:
 def _verify(a: argparse.Namespace) -> int:
     from dr_sim.record.verify import verify
     from dr_sim.results.run_folder import journal_name, read_results
+    from dr_sim.world.cloud.service import cloud_config
     from dr_sim.world.manager_config import manager_config
 
     stored = read_results(a.results, journals_as_written=False)
     rows = events = commands = 0
     for each in stored.legs:
         leg = each.leg
-        found = verify(
-            leg.journal, manager_config(leg.scenario), leg.scenario.start_utc_us, each.checks
-        )
+        of = leg.scenario
+        with_cloud = of.cloud is not None and leg.number == 1
+        cloud = cloud_config(of.cloud, of) if of.cloud is not None and with_cloud else None
+        found = verify(leg.journal, manager_config(of), each.checks, cloud)
         file = a.results / journal_name(leg.number)
         if found.mismatch is not None:
             m = found.mismatch

@@ -32,7 +32,16 @@ from dr_sim.measures.summary.types import (
 from dr_sim.measures.tenants import asked_of, asked_of_class
 from dr_sim.measures.whole import AnyCurve, Whole
 from dr_sim.scenario.model import Scenario
-from dr_sim.scenario.sla import CLASSED_CURVES, CURVES, PHASES, STATISTICS, split
+from dr_sim.scenario.sla import (
+    CLASSED_CURVES,
+    CLOUD_COUNTS,
+    CLOUD_CURVES,
+    CLOUD_PARTS,
+    CURVES,
+    PHASES,
+    STATISTICS,
+    split,
+)
 
 # 0.1 s to about a year
 GRID_US = np.array(sorted({0, *(round(100_000 * 1.05**k) for k in range(400))}), np.int64)
@@ -209,6 +218,7 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
         yield Value("writes_refused", name, "", "us", us, us)
     for tenant, of in refused.by_tenant.items():
         yield Value("writes_refused", "", "", "us", of.time_us, of.time_us, tenant)
+    yield from _of_cloud(summary)
     for measure, unit, value in (
         ("link_sent", "bytes", summary.link.bytes_sent),
         ("link_used", "ppm", summary.link.used_ppm),
@@ -217,6 +227,22 @@ def _values(summary: Summary, scenario: Scenario) -> Iterator[Value]:
     ):
         if value is not None:
             yield Value(measure, "", "", unit, value, value)
+
+
+def _of_cloud(summary: Summary) -> Iterator[Value]:
+    """Where there is a cloud manager."""
+    cloud = summary.cloud
+    if cloud is None:
+        return
+    for head in CLOUD_CURVES:
+        yield from _of_curve(head, summary.curve(head), "", "")
+    for measure in CLOUD_COUNTS:
+        n = cloud.count(measure)
+        yield Value(measure, "", "", "count", n, n)
+    for measure in CLOUD_PARTS:
+        part = cloud.part(measure)
+        if part is not None:
+            yield Value(measure, "", "", "ppm", part, part)
 
 
 def _of_class(head: str, curve: PartedCurve, failure_class: str) -> Iterator[Value]:
@@ -356,6 +382,9 @@ def _curves(whole: Whole, scenario: Scenario) -> Iterator[CurveSample]:
             curve = whole.curve(head, *about, line.tenant)
             yield _sampled(head, *about, curve, scenario, end, line.tenant)
     yield _sampled("outage_if_now", "", "site", whole.outage_if_now(), scenario, end)
+    if scenario.cloud is not None:
+        yield _sampled("drift", "", "", whole.drift(), scenario, end)
+        yield _sampled("provision_if_now", "", "", whole.provision_if_now(), scenario, end)
     yield _sampled("replay_lag", "", "", whole.replay_lag(), scenario, end)
     for name in named:
         yield _sampled("replay_lag", name, "", whole.replay_lag(name), scenario, end)

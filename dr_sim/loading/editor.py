@@ -234,7 +234,8 @@ def _faults(kinds: tuple[EventKind, ...]) -> dict[str, Any]:
         if kind.drawable:
             mapping = _params_schema(kind)
             mapping["properties"] = {"rate": rate, **together, **mapping.get("properties", {})}
-            mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
+            if not kind.steady:
+                mapping["anyOf"] = [{"required": ["rate"]}, {"required": ["with_site_loss"]}]
             words[kind.name] = {
                 "description": _about(kind),
                 "anyOf": [mapping, {"type": "array", "items": mapping}],

@@ -19,6 +19,7 @@ from dr_sim.faults import BY_NAME, KINDS
 from dr_sim.files.reading import inside_tree_of, outside_allowed
 from dr_sim.loading.reference import kind_reference
 from dr_sim.scenario import build, checks
+from dr_sim.scenario.cloud_keys import check_sla
 from dr_sim.scenario.copies import multiply, told_once
 from dr_sim.scenario.defaults import DERIVED
 from dr_sim.scenario.dump import Resolved, resolved_of
@@ -143,13 +144,14 @@ def _scenario(tree: Node, kinds: tuple[EventKind, ...], problems: list[Problem])
     sla = read_sla(
         tree.get("sla"), names.databases, tuple(kind.name for kind in kinds), tenants, problems
     )
+    problems.extend(check_sla(root, tree, sla))
     asked = read_asked(tree, problems)
     problems.extend(checks.check_sections(root, tree))
     events = _each_time(root, events, problems)
     series = _series(root, tree, problems)
     recorded = _recorded(root, tree, problems)
     lines: list[EventLine | FaultLine] = [*events, *faults]
-    problems.extend(checks.check_kinds(lines, events, getattr(root, "engine", None)))
+    problems.extend(checks.check_kinds(lines, events, root))
     problems.extend(checks.check_logs(lines, getattr(root, "databases", None)))
     problems.extend(checks.check_totals(root, tree, series, events, faults))
     problems.extend(checks.check_recorded(root, tree, recorded))
@@ -187,7 +189,7 @@ def _whole(
         ScriptedEvent(line.number, at_us, line.kind, _placed(line.params, root))
         for line, at_us in zip(events, instants, strict=True)
     )
-    drawn = [build.drawn(line.kind, line.rate, line.params, line.together) for line in faults]
+    drawn = [build.drawn(line) for line in faults]
     resolved: Resolved = resolved_of(tree)
     return build.scenario(
         root,

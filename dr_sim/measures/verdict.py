@@ -29,7 +29,7 @@ from dr_sim.measures.summary.types import (
     WritesRefusedSummary,
 )
 from dr_sim.scenario.model import Scenario, SlaLine
-from dr_sim.scenario.sla import CURVES, kind_of, limit_of, split
+from dr_sim.scenario.sla import CLOUD_COUNTS, CLOUD_PARTS, CURVES, kind_of, limit_of, split
 from dr_sim.units import clock
 
 
@@ -129,6 +129,11 @@ def _value(summary: Summary, line: SlaLine) -> _Found:
         return _Found(
             None, f"one run has no {statistic} of its own; ask for more with --replications"
         )
+    if summary.cloud is not None and base in CLOUD_COUNTS:
+        return _Found(summary.cloud.count(base))
+    if summary.cloud is not None and base in CLOUD_PARTS:
+        part = summary.cloud.part(base)
+        return _Found(part, "" if part is not None else "no client called in this run")
     if base.startswith("alert"):
         return _of_alerts(_score(summary.alerts, line), base)
     if base == "writes_refused":

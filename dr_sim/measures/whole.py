@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from dr_sim.measures import cloud
 from dr_sim.measures.exposure import Curve, empty_curve, joined, true_exposure, worst
 from dr_sim.measures.falling import Falling, joined_falling
 from dr_sim.measures.lag import replay_lag
@@ -82,6 +83,10 @@ class Whole:
         begin, end = self.scenario.measure_from_us, self.end_us
         if head == "outage_if_now":
             return self.outage_if_now(database, tenant).window(begin, end)
+        if head == "drift":
+            return self.drift().window(begin, end)
+        if head == "provision_if_now":
+            return self.provision_if_now().window(begin, end)
         if head == "replay_lag":
             return self.replay_lag(database, tenant).window(begin, end)
         found = self.exposure(database, failure_class, tenant)
@@ -122,6 +127,17 @@ class Whole:
                 )
             )
         return joined_falling(found)
+
+    def drift(self) -> Curve:
+        """Of the configuration; while the first side works."""
+        return cloud.drift(self.opened[0], self.scenario)
+
+    def reported_drift(self) -> Curve:
+        """As the cloud manager believes it is."""
+        return cloud.reported_drift(self.opened[0], self.scenario)
+
+    def provision_if_now(self) -> Falling:
+        return cloud.provision_if_now(self.opened[0], self.scenario)
 
     def outage_in(self, leg: Leg, database: int) -> Falling:
         """Of one database in one leg, in that leg's time."""

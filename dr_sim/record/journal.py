@@ -31,8 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dr_sim.backups.model import BackupHeader
+from dr_sim.cloud.commands import COMMANDS as CLOUD_COMMANDS
+from dr_sim.cloud.events import EVENTS as CLOUD_EVENTS
 from dr_sim.record.encoding import codec_of
-from dr_sim.record.records import TRUTH
+from dr_sim.record.records import CLOUD_TRUTH, TRUTH
 from dr_sim.recovery.commands import COMMANDS
 from dr_sim.recovery.events import EVENTS
 
@@ -78,12 +80,18 @@ def _all_kinds() -> tuple[RecordKind, ...]:
     named = list(TRUTH)
     named += [(f"seen.{c.__name__}", _fields_of(c)) for c in EVENTS]
     named += [(f"seen.{c.__name__}", _fields_of(c)) for c in COMMANDS]
+    named += CLOUD_TRUTH
+    named += [(f"cloud.{c.__name__}", _fields_of(c)) for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)]
     return tuple(RecordKind(i, name, fields) for i, (name, fields) in enumerate(named))
 
 
 KINDS = _all_kinds()
 KIND_ID: dict[str, int] = {k.name: k.id for k in KINDS}
 SEEN_CLASS: dict[int, type] = {KIND_ID[f"seen.{c.__name__}"]: c for c in (*EVENTS, *COMMANDS)}
+CLOUD_CLASS: dict[int, type] = {
+    KIND_ID[f"cloud.{c.__name__}"]: c for c in (*CLOUD_EVENTS, *CLOUD_COMMANDS)
+}
+"""What the cloud manager is told and commands: rows of its own, though it shares some classes."""
 _KIND_OF_CLASS = {cls: kind_id for kind_id, cls in SEEN_CLASS.items()}
 
 
@@ -280,6 +288,7 @@ class Journal:
         self.texts = Texts()
         self.seen_texts = Texts()
         self._encoders = {c: (self._fresh[i], _encoder(c)) for i, c in SEEN_CLASS.items()}
+        self._cloud_encoders = {c: (self._fresh[i], _encoder(c)) for i, c in CLOUD_CLASS.items()}
         self._index: tuple[int, Ints, Ints] | None = None
         self._patterns: list[Pattern] = []
 
@@ -338,6 +347,12 @@ class Journal:
     def record(self, told: Any, time_us: int, entity: int) -> None:
         """One event or command, whole."""
         rows, encode = self._encoders[told.__class__]
+        rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
+        self._count += 1
+
+    def record_cloud(self, told: Any, time_us: int, entity: int) -> None:
+        """One event or command of the cloud manager, whole."""
+        rows, encode = self._cloud_encoders[told.__class__]
         rows.extend(encode(told, self._count, time_us, entity, self.texts, self.seen_texts))
         self._count += 1
 
@@ -412,7 +427,8 @@ class Journal:
     def told(self, seq: int) -> Any:
         """The event or command of a seen.* row as the object that it was."""
         row = self.row(seq)
-        return _rebuilt(SEEN_CLASS[KIND_ID[row.kind]], row.values, "")
+        kind_id = KIND_ID[row.kind]
+        return _rebuilt(SEEN_CLASS.get(kind_id) or CLOUD_CLASS[kind_id], row.values, "")
 
     def text(self, number: int) -> str:
         return self.texts.all[number]

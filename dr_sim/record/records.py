@@ -180,3 +180,72 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     # same
     ("truth.store_write_all", (("entries", "str"), ("ok", "int"))),
 )
+
+
+CLOUD_TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    # of the cloud manager and what is around it; entity: the network's index, -1: none
+    ("truth.cloud_manager", (("incarnation", "int"), ("up", "int"))),
+    # a crash fell between two commands of a list
+    ("truth.cloud_commands_done", (("done", "int"), ("of", "int"))),
+    # a SaveAll that failed; ok: all of it is there all the same
+    ("truth.cloud_store_write", (("entries", "str"), ("ok", "int"))),
+    # it is being upgraded from here on (1), or no more (0)
+    ("truth.cloud_upgrade", (("begins", "int"),)),
+    # an older manager that does not know that it is over wanted that
+    ("truth.cloud_older", (("incarnation", "int"), ("what", "str"))),
+    # a copy of its store was made; and took the store's place again
+    ("truth.cloud_store_copied", ()),
+    ("truth.cloud_store_restored", (("as_of_us", "int"),)),
+    # a late answer to an older incarnation
+    ("cloud.ignored", (("event", "str"), ("incarnation", "int"))),
+    # a call of a client is over: its number, whether it asked for a change, how often it was
+    # sent, from the first try to the end, and the answer ('' if there was none)
+    (
+        "truth.cloud_call",
+        (
+            ("client", "str"),
+            ("number", "int"),
+            ("action", "int"),
+            ("tries", "int"),
+            ("took_us", "int"),
+            ("outcome", "str"),
+        ),
+    ),
+    # so many calls, all of which only asked and were answered at the first try, since from_us
+    ("truth.cloud_calls", (("client", "str"), ("from_us", "int"), ("calls", "int"))),
+    # a request was answered: the caller has read it
+    ("truth.cloud_acknowledged", (("client", "str"), ("request", "str"), ("job", "str"))),
+    # what: begins, done, failed, killed, died, cleaning, cleaned, not cleaned
+    (
+        "truth.cloud_script",
+        (
+            ("site", "str"),
+            ("job", "str"),
+            ("attempt", "int"),
+            ("script", "str"),
+            ("entity_name", "str"),
+            ("what", "str"),
+        ),
+    ),
+    # a change took effect; how: script, set, hand; params: as the script had them
+    (
+        "truth.cloud_effect",
+        (
+            ("site", "str"),
+            ("entity_name", "str"),
+            ("change", "str"),
+            ("how", "str"),
+            ("params", "str"),
+        ),
+    ),
+    # so many changes are not in effect at the second side, the oldest since then (-1: none); and
+    # how long it would take to bring them in
+    (
+        "truth.cloud_drift",
+        (("since_us", "int"), ("changes", "int"), ("provision_us", "int")),
+    ),
+    # a failover waits for its site to be configured (begins 1), and goes on (0): ready, or not
+    ("truth.cloud_provision", (("site", "str"), ("begins", "int"), ("ready", "int"))),
+    # that site is lost, with all its agents
+    ("truth.cloud_site_lost", (("site", "str"),)),
+)

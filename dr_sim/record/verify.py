@@ -1,27 +1,68 @@
 """Does a recorded run hold together? Every row against its stored hash; every recorded event into
-fresh recovery machines, which must give the recorded commands, across crashes too: the store is
-rebuilt from the recorded Saves, and each incarnation resumes from it.
+fresh machines, the recovery manager and the cloud manager, which must give the recorded commands,
+across crashes too: each store is rebuilt from the recorded saves, and each incarnation resumes from
+it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dr_sim.machines import Command, Save, SaveAll
+from dr_sim.cloud import CloudConfig, CloudManager
+from dr_sim.machines import Command, Machine, Save, SaveAll
 from dr_sim.record.encoding import pairs_from_text
-from dr_sim.record.journal import KIND_ID, SEEN_CLASS, Journal
+from dr_sim.record.journal import CLOUD_CLASS, KIND_ID, SEEN_CLASS, Journal
 from dr_sim.record.journal_file import checks_of
 from dr_sim.recovery.config import ManagerConfig
 from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.stores import MemoryStore
 
-_MANAGER = KIND_ID["truth.manager"]
-_DONE = KIND_ID["truth.commands_done"]
-_NOT_SAVED = KIND_ID["truth.store_write"]
-_NONE_SAVED = KIND_ID["truth.store_write_all"]
+_NO_KIND = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows that tell of one machine: its lives, commands that a crash cut off, saves that
+    failed, its store copied and restored; and what it was told and commanded.
+    """
+
+    name: str
+    life: int
+    done: int
+    not_saved: int
+    none_saved: int
+    told: frozenset[int]
+    copied: int = _NO_KIND
+    restored: int = _NO_KIND
+
+    @property
+    def wanted(self) -> list[int]:
+        apart = (self.life, self.done, self.not_saved, self.none_saved, self.copied, self.restored)
+        return [*apart, *self.told]
+
+
+_RECOVERY = _Rows(
+    "recovery manager",
+    KIND_ID["truth.manager"],
+    KIND_ID["truth.commands_done"],
+    KIND_ID["truth.store_write"],
+    KIND_ID["truth.store_write_all"],
+    frozenset(SEEN_CLASS),
+)
+_CLOUD = _Rows(
+    "cloud manager",
+    KIND_ID["truth.cloud_manager"],
+    KIND_ID["truth.cloud_commands_done"],
+    _NO_KIND,
+    KIND_ID["truth.cloud_store_write"],
+    frozenset(CLOUD_CLASS),
+    KIND_ID["truth.cloud_store_copied"],
+    KIND_ID["truth.cloud_store_restored"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +86,28 @@ class Verified:
 def verify(
     journal: Journal,
     config: ManagerConfig,
-    start_utc_us: int,
     stored_checks: np.ndarray | None = None,
+    cloud: CloudConfig | None = None,
 ) -> Verified:
-    """Replay the machines over the journal; stored_checks: the row hashes that came with the
-    file.
+    """Replay the machines over the journal; stored_checks: the row hashes that came with the file;
+    cloud: the cloud manager's, where there is one.
     """
     edited = _first_edit(journal, stored_checks)
-    replay = _Replay(journal, config, start_utc_us)
-    mismatch = replay.run(len(journal) if edited is None else edited)
+    rows = len(journal) if edited is None else edited
+    replays = [_Replay(journal, _RECOVERY, lambda *life: RecoveryManager(config, *life))]
+    if cloud is not None:
+        replays.append(_Replay(journal, _CLOUD, lambda *life: CloudManager(cloud, *life)))
+    found = [replay.run(rows) for replay in replays]
+    mismatch = min((m for m in found if m is not None), key=lambda m: m.seq, default=None)
     if edited is not None and mismatch is None:
         row = journal.row(edited)
         mismatch = Mismatch(
             edited, row.kind, row.time_us, "is not the row that was written: its hash differs"
         )
-    return Verified(len(journal), replay.events, replay.commands, mismatch)
+    events, commands = (
+        sum(x) for x in zip(*((r.events, r.commands) for r in replays), strict=True)
+    )
+    return Verified(len(journal), events, commands, mismatch)
 
 
 def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
@@ -70,13 +118,17 @@ def _first_edit(journal: Journal, stored: np.ndarray | None) -> int | None:
 
 
 class _Replay:
-    def __init__(self, journal: Journal, config: ManagerConfig, start_utc_us: int) -> None:
+    def __init__(
+        self, journal: Journal, of: _Rows, make: Callable[[int, dict[str, str]], Machine]
+    ) -> None:
+        """make: a machine of that life, with what earlier ones have saved."""
         self._journal = journal
-        self._config = config
-        self._start_utc_us = start_utc_us
-        self._manager: RecoveryManager | None = None
-        self._expected: list[Command] = []
+        self._of = of
+        self._make = make
+        self._manager: Machine | None = None
+        self._expected: Sequence[Command] = ()
         self._next = 0
+        self._copy: dict[str, str] = {}
         self._store = MemoryStore()
         self.events = 0
         self.commands = 0
@@ -85,7 +137,7 @@ class _Replay:
         """Over the first so many rows."""
         journal = self._journal
         kinds = journal.kinds()
-        wanted = np.isin(kinds[:rows], [_MANAGER, _DONE, _NOT_SAVED, _NONE_SAVED, *SEEN_CLASS])
+        wanted = np.isin(kinds[:rows], self._of.wanted)
         for seq in np.flatnonzero(wanted).tolist():
             what = self._row(seq, int(kinds[seq]))
             if what:
@@ -98,19 +150,26 @@ class _Replay:
         return None
 
     def _row(self, seq: int, kind_id: int) -> str:
-        if kind_id == _MANAGER:
+        if kind_id == self._of.life:
             return self._life(seq)
-        if kind_id == _DONE:
+        if kind_id == self._of.done:
             values = self._journal.row(seq).values
             if (values["done"], values["of"]) != (self._next, len(self._expected)):
                 return f"{self._next} of {len(self._expected)} commands were recorded before it"
             self._next = len(self._expected)
             return ""
-        if kind_id == _NOT_SAVED:
+        if kind_id == self._of.copied:
+            self._copy = self._store.load()
+            return ""
+        if kind_id == self._of.restored:
+            self._store = MemoryStore()
+            self._store.save_all(self._copy)
+            return ""
+        if kind_id == self._of.not_saved:
             values = self._journal.row(seq).values
             return self._failed_save(Save(values["key"], values["value"]), values["ok"])
         try:
-            if kind_id == _NONE_SAVED:
+            if kind_id == self._of.none_saved:
                 values = self._journal.row(seq).values
                 return self._failed_save(SaveAll(pairs_from_text(values["entries"])), values["ok"])
             told = self._journal.told(seq)
@@ -130,7 +189,7 @@ class _Replay:
         if not row.values["up"]:
             self._manager = None
             return ""
-        self._manager = RecoveryManager(self._config, row.values["incarnation"], self._store.load())
+        self._manager = self._make(row.values["incarnation"], self._store.load())
         self._expect(self._manager.resume())
         return ""
 
@@ -141,7 +200,7 @@ class _Replay:
                 "recorded"
             )
         if self._manager is None:
-            return "no recovery manager was up to be told this"
+            return f"no {self._of.name} was up to be told this"
         self.events += 1
         try:
             self._expect(self._manager.handle(event))
@@ -173,6 +232,6 @@ class _Replay:
             self._save(command)
         return ""
 
-    def _expect(self, commands: list[Command]) -> None:
+    def _expect(self, commands: Sequence[Command]) -> None:
         self._expected = commands
         self._next = 0

@@ -23,6 +23,7 @@ from dr_sim.report.page import MARKS, rendered
 from dr_sim.report.timeline import Timeline
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
+from dr_sim.screen.cloud import cloud_facts
 from dr_sim.screen.run import headed, instant, met_no_danger, size, span
 from dr_sim.units import clock
 from dr_sim.version import VERSION
@@ -261,6 +262,7 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
         facts.append(("outage, had the site been lost", f"p50 {half}, p99 {nearly}, {most}"))
     if lag.max_us is not None:
         facts.append(("replay lag", _in_words(lag)))
+    facts += cloud_facts(summary, scenario)
     if len(summary.legs) > 1:
         changes = [f"{x.primary} until {instant(x.ends_us, scenario)}" for x in summary.legs[:-1]]
         facts.append(("primary", ", ".join([*changes, f"then {summary.legs[-1].primary}"])))

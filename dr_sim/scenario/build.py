@@ -8,9 +8,9 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.scenario import fields, model, schema, times
-from dr_sim.scenario.events import Together
+from dr_sim.scenario.cloud_keys import cloud_of
+from dr_sim.scenario.events import FaultLine
 from dr_sim.scenario.experiment import Asked
-from dr_sim.scenario.kind import EventKind
 from dr_sim.scenario.workload import SeriesFile
 
 
@@ -231,19 +231,26 @@ def scenario(
             root.prices.link, root.prices.storage, root.prices.machine, root.prices.egress
         ),
         resolved=resolved,
+        cloud=cloud_of(root),
     )
 
 
-def drawn(
-    kind: EventKind, rate: tuple[int, int], params: object, together: Together
-) -> model.DrawnFault | None:
+def drawn(line: FaultLine) -> model.DrawnFault | None:
     """None if it never happens."""
-    if not rate[0] and not together.with_site_loss:
+    together = line.together
+    if not line.rate[0] and not together.with_site_loss and not line.steady:
         return None
     windows = -1 if together.in_change_windows is None else together.in_change_windows
     chance, after = (together.again.chance, together.again.after) if together.again else (0, None)
     return model.DrawnFault(
-        kind, *rate, params, windows, together.with_site_loss or 0, chance, after
+        line.kind,
+        *line.rate,
+        line.params,
+        windows,
+        together.with_site_loss or 0,
+        chance,
+        after,
+        line.steady,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dr_sim import units
 from dr_sim.errors import Problem
+from dr_sim.scenario.cloud_keys import check_cloud, things_in
 from dr_sim.scenario.events import EventLine, FaultLine
 from dr_sim.scenario.fields import NEVER, did_you_mean
 from dr_sim.scenario.kind import RestOfScenario
@@ -49,6 +50,7 @@ def check_sections(root: Any, tree: Node) -> list[Problem]:
     problems.extend(_capacity(root, tree))
     problems.extend(_engine(_of(root, "engine"), tree))
     problems.extend(_folders(root, tree))
+    problems.extend(check_cloud(root, tree))
     return problems
 
 
@@ -494,12 +496,14 @@ def check_logs(lines: Sequence[EventLine | FaultLine], databases: Any) -> list[P
 
 
 def check_kinds(
-    lines: Sequence[EventLine | FaultLine], events: list[EventLine], engine: Any
+    lines: Sequence[EventLine | FaultLine], events: list[EventLine], root: Any
 ) -> list[Problem]:
     """Ask each line's own kind what is wrong with its parameters in this scenario."""
+    engine = _of(root, "engine")
     around = RestOfScenario(
         _of(engine, "kind") or "",
         _of(engine, "imitates") or "",
+        things_in(root),
         [(line.kind, line.params) for line in events],
     )
     problems = []

@@ -71,6 +71,7 @@ class FaultLine:
     rate: tuple[int, int]
     params: Params | None  # None: a problem has been told
     together: Together
+    steady: bool = False  # without a rate: it is on from the start to the end
 
 
 def read_events(
@@ -199,9 +200,11 @@ def _fault(
     where = ".".join(path)
     rate_node = item.get("rate")
     with_site = item.get("with_site_loss")
-    if not isinstance(item.value, dict) or (rate_node is None and with_site is None):
+    lasting = rate_node is None and with_site is None
+    if not isinstance(item.value, dict) or (lasting and not kind.steady):
         problems.append(item.problem(f"{where} needs a rate, as in {{rate: 3 per week, ...}}"))
         return []
+    steady = lasting and kind.steady
     if rate_node is None:
         rate_node = beside(item, "0 per week", "none by itself")
     rate = None
@@ -221,18 +224,28 @@ def _fault(
     except ValidationError as error:
         problems.extend(told(error, Together, item, path))
     item.value = {
-        "rate": rate_node,
+        **({} if steady else {"rate": rate_node}),
         **apart,
         **(rest.value if isinstance(rest.value, dict) else {}),
     }
     if rate is None:
         return []
-    return [FaultLine(rate_node, kind, rate, each, together) for each in params]
+    return [FaultLine(rate_node, kind, rate, each, together, steady) for each in params]
+
+
+MOST_LISTED = 30
+
+
+def _some(known: list[str]) -> str:
+    """The first of many words, in one line that can be read."""
+    rest = len(known) - MOST_LISTED
+    more = f" and {rest} more, which `dr-sim faults` lists" if rest > 0 else ""
+    return ", ".join(known[:MOST_LISTED]) + more
 
 
 def _unknown(where: str, word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word.lower().replace("-", "_"), known, 1, 0.6)
-    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {_some(known)}"
     return f"{where}: unknown kind {word[:60]!r}; {hint}"
 
 

@@ -49,11 +49,13 @@ class Explains(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class RestOfScenario:
     """The rest of a scenario that a kind may look at when it checks its parameters. engine, rules:
-    '' where they could not be read. events: kind and parameters of every line under `events:`.
+    '' where they could not be read. things: what the cloud manager changes, databases and farms;
+    none where there is no cloud manager. events: kind and parameters of every line under `events:`.
     """
 
     engine: str
     rules: str
+    things: tuple[str, ...]
     events: Sequence[tuple[EventKind, Any]]
 
 
@@ -76,7 +78,8 @@ class EventKind:
     felt there. example: of its keys, where the required ones alone say too little. explains: the
     causes in a ledger whose reason it is. loses: the class of failure that it is ('site', 'host',
     'database'); None: it is no failure. check: what is wrong with its parameters in this scenario,
-    a sentence each.
+    a sentence each. steady: under `faults:` it needs no rate, and is then on from the start to the
+    end.
     """
 
     name: str
@@ -94,6 +97,7 @@ class EventKind:
     explains: tuple[Explains, ...] = ()
     loses: Callable[[Any], str] | None = None
     check: Callable[[Any, RestOfScenario], list[str]] = _nothing_to_say
+    steady: bool = False
 
     def __repr__(self) -> str:
         return self.name

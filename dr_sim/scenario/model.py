@@ -8,7 +8,10 @@ disk rates bytes/s. The loader builds these; `defaults.py` says where every defa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dr_sim.scenario.cloud_model import Cloud
 
 from dr_sim.scenario.kind import EventKind
 
@@ -261,6 +264,7 @@ class DrawnFault:
     with_site_ppm: int = 0
     again_ppm: int = 0
     again_in: Law | None = None
+    always: bool = False  # it is on from the start to the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,4 +446,5 @@ class Scenario:
     prices: Prices = Prices()
     # as written back to results/, defaults filled in
     resolved: dict[str, Any] = field(default_factory=dict)
+    cloud: Cloud | None = None  # the cloud manager and what is around it
     steps: bool = False  # every fast path is off (--steps): the records are the same

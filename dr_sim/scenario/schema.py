@@ -12,6 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dr_sim.scenario.cloud_keys import (
+    ChangesKeys,
+    ClientKeys,
+    CloudKeys,
+    JobsKeys,
+    NetworkKeys,
+)
 from dr_sim.scenario.fields import (
     Bandwidth,
     Beat,
@@ -56,6 +63,11 @@ from dr_sim.scenario.workload import LogVolumeField
 def about(description: str, alias: str | None = None) -> Any:
     """A key that must be there once the defaults are filled in."""
     return Field(description=description, alias=alias)
+
+
+def if_any(description: str) -> Any:
+    """A section that is there only if the scenario has a cloud manager."""
+    return Field(default=None, description=description)
 
 
 class Section(BaseModel):
@@ -350,6 +362,11 @@ class Root(Section):
     recorded: RecordedKeys = about("conditions that were recorded elsewhere")
     directory: DirectoryKeys = about("accounts and computers that the service needs")
     prices: PriceKeys = about("what things cost, for `dr-sim advise`")
+    networks: dict[str, NetworkKeys] = if_any("networks by name; each has a second one")
+    cloud: CloudKeys = if_any("the cloud manager, and how it mirrors changes to the secondary")
+    jobs: JobsKeys = if_any("what the cloud manager's jobs take")
+    changes: ChangesKeys = if_any("administrative changes at the primary")
+    clients: dict[str, ClientKeys] = if_any("who calls the cloud manager, by name")
 
 
 APART = ("events", "faults", "sla", "replications", "on_unknown", "sweep", "answer")
@@ -367,6 +384,7 @@ ALIASES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("databases", "*", "differential"), "incremental"),
     (("databases", "*", "on"), "machine"),
     (("databases", "*", "tenant"), "tenants"),
+    (("networks", "*", "tenant"), "tenants"),
     (("primary", "differential"), "incremental"),
     (("sla", "rpo"), "data_loss"),
     (("sla", "rto"), "outage"),
@@ -386,6 +404,10 @@ WHOLE: tuple[tuple[str, ...], ...] = (
     ("failover", "operator", "answers_in"),
     ("change_windows", "start"),
     ("directory", "replicate"),
+    ("jobs", "set"),
+    ("jobs", "rebuild"),
+    ("jobs", "by_hand"),
+    ("changes", "takes"),
     ("recorded", "link"),
     ("recorded", "outages"),
     ("recorded", "restores"),

@@ -23,7 +23,11 @@ VALUES = (
     "alert_delay",
     "writes_refused",
 )
-COUNTS = ("alerts_missed", "alerts_late", "alerts_false")
+CLOUD_CURVES = ("drift", "provision_if_now")
+"""Of the whole service, where there is a cloud manager."""
+CLOUD_COUNTS = ("jobs_twice", "jobs_lost")
+CLOUD_PARTS = ("api.first_try", "api.unanswered")
+COUNTS = ("alerts_missed", "alerts_late", "alerts_false", *CLOUD_COUNTS)
 COUNTED = (
     *COUNTS,
     *(
@@ -35,7 +39,7 @@ COUNTED = (
 )
 EXPOSURES = ("exposure", "exposure_before", "exposure_after")
 """Exposure over all the measured time, before the run's first failure, and from it on."""
-CURVES = (*EXPOSURES, "replay_lag", "outage_if_now")
+CURVES = (*EXPOSURES, "replay_lag", "outage_if_now", *CLOUD_CURVES)
 CLASSED_CURVES = (*EXPOSURES, "outage_if_now")
 """Curves that depend on what died; without a class in the line it is the site."""
 DURATIONS = (
@@ -53,7 +57,8 @@ _UNKNOWN_IS = (
     "with .mean, .p50, .p90, .p95, .p99, .max; exposure.p99, exposure.above_15_min, "
     "exposure_before.p99 (before the first failure), "
     "exposure_after.p99, replay_lag.p99, outage_if_now.p99, outage_if_now.above_30_min, "
-    "alerts_missed, alerts_late or alerts_false"
+    "alerts_missed, alerts_late or alerts_false; with a cloud manager drift.max, "
+    "provision_if_now.max, jobs_twice, jobs_lost, api.first_try or api.unanswered"
 )
 
 
@@ -71,6 +76,12 @@ def limit_of(measure: str) -> int | None:
     """The limit in 'exposure.above_15_min', microseconds; None if the measure is no such share."""
     match = ABOVE.fullmatch(measure)
     return int(match[2]) * units.DURATION_UNITS[match[3]] if match else None
+
+
+def needs_cloud(measure: str) -> bool:
+    """Tell whether a measure is only taken where there is a cloud manager."""
+    base, _ = split(measure)
+    return base in (*CLOUD_CURVES, *CLOUD_COUNTS, *CLOUD_PARTS)
 
 
 def read_sla(
@@ -192,6 +203,11 @@ def _check_fits(
                 "sla: outage_if_now is known for the loss of the site; leave 'class' out"
             )
         )
+    for word in ("database", "tenant"):
+        if word in words and head in ("jobs_twice", "jobs_lost", "api", *CLOUD_CURVES):
+            problems.append(
+                line[word].problem(f"sla: {head} is of the whole service; leave {word!r} out")
+            )
     if "class" in words and head not in CLASSED:
         problems.append(
             line["class"].problem(
@@ -211,7 +227,18 @@ def _line(
 ) -> SlaLine | None:
     kind = kind_of(measure)
     if not kind:
-        near = did_you_mean(measure, (*DURATIONS, *COUNTED, "exposure.above_15_min", "rpo", "rto"))
+        near = did_you_mean(
+            measure,
+            (
+                *DURATIONS,
+                *COUNTED,
+                *CLOUD_PARTS,
+                *CLOUD_PARTS,
+                "exposure.above_15_min",
+                "rpo",
+                "rto",
+            ),
+        )
         hint = near if near.startswith("did") else f"write {_UNKNOWN_IS}"
         problems.append(bound.key_problem(f"sla: unknown measure {measure[:60]!r}; {hint}"))
         return None
@@ -246,7 +273,9 @@ def kind_of(measure: str) -> str:
     """'duration', 'part', 'count'; '' if there is no such measure."""
     if measure in DURATIONS:
         return "duration"
-    return "count" if measure in COUNTED else "part" if ABOVE.fullmatch(measure) else ""
+    if measure in CLOUD_PARTS or ABOVE.fullmatch(measure):
+        return "part"
+    return "count" if measure in COUNTED else ""
 
 
 def _parse(kind: str, text: str) -> int:
@@ -282,11 +311,19 @@ _MEANINGS = {
     "alerts_missed": "dangers that nobody was alerted of in time",
     "alerts_late": "alerts that came later than danger.grace",
     "alerts_false": "alerts of dangers that were none",
+    "drift": "the age of the oldest change that is not in effect at the secondary",
+    "provision_if_now": "how long a failover now would wait for its site to be configured",
+    "jobs_twice": "changes that were carried out more than once at one side",
+    "jobs_lost": "changes that were acknowledged and never begun",
+    "api.first_try": "the part of the calls that were answered at the first try",
+    "api.unanswered": "the part of the calls that were never answered",
 }
 
 
 def _in_words(measure: str) -> str:
     base, statistic = split(measure)
+    if base in CLOUD_PARTS:
+        return _MEANINGS[base]
     whole, _, phase = base.partition(".")
     words = _MEANINGS[whole] + (f": its phase {phase}" if phase else "")
     return f"{words}; {statistic}" if statistic else words
@@ -301,7 +338,7 @@ def schema() -> dict[str, Any]:
     }
     measures = {
         measure: bound | {"description": _in_words(measure)}
-        for measure in ("rpo", "rto", *DURATIONS, *COUNTED)
+        for measure in ("rpo", "rto", *DURATIONS, *COUNTED, *CLOUD_PARTS)
     }
     patterns = {rf"^{ABOVE.pattern}$": bound | {"description": "the part of the time above it"}}
 

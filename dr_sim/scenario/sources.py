@@ -10,6 +10,7 @@ from typing import Any
 
 from dr_sim.errors import Problem
 from dr_sim.files.reading import read_inside
+from dr_sim.scenario.cloud_keys import SECTIONS as CLOUD_SECTIONS
 from dr_sim.scenario.defaults import DEFAULTS, DERIVED
 from dr_sim.scenario.events import from_plain
 from dr_sim.scenario.fields import did_you_mean
@@ -213,7 +214,11 @@ def fill_defaults(tree: Node, stem: str) -> None:
     """Every key with a default is there afterwards, but where something that is no mapping is in
     its way.
     """
+    assert isinstance(tree.value, dict)
+    with_cloud = any(section in tree.value for section in CLOUD_SECTIONS)
     for path, text, source in DEFAULTS:
+        if path.split(".")[0] in CLOUD_SECTIONS and not with_cloud:
+            continue
         for parent, key in _parents(tree, tuple(path.split("."))):
             assert isinstance(parent.value, dict)
             if key not in parent.value:

@@ -29,6 +29,7 @@ from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Verdict
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
+from dr_sim.screen.cloud import cloud_lines
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
 
 ALERT_WORDS = {
@@ -68,6 +69,7 @@ def screen(
     parts += [_refused(summary, scenario)] if summary.orders_refused else []
     parts += [_mistakes(summary, scenario)] if summary.mistakes else []
     parts += [_told(summary, scenario), _exposure(summary, scenario)]
+    parts += [lines] if (lines := cloud_lines(summary, scenario)) else []
     parts += [_writes(summary, scenario)] if summary.writes_refused.time_us else []
     parts += [_overloaded(summary)] if summary.link.overloaded else []
     others = [j for j in verdict.lines if not _shown_beside(j, summary)]

@@ -62,6 +62,8 @@ class Directory:
         """(how long until nothing is missing, entries that are made by hand). Asked again, it goes
         on as it does.
         """
+        if not self._spec.changes_num:
+            return 0, 0
         now = self._context.now_us
         if self._ready_us is not None:
             return max(0, self._ready_us - now), 0

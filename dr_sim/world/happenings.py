@@ -41,6 +41,8 @@ class Happenings:
             lane = f"line {nth(fault.kind.name, 'line')}"
             if fault.with_site_ppm:
                 self._with_site.append((fault, lane))
+            if fault.always:
+                agenda.at(0, Class.FAULT, -1, self._arrive, fault, lane, 0)
             if fault.num:
                 arrivals = Arrivals(
                     scenario.change_windows, fault.in_windows_ppm, scenario.start_utc_us

@@ -60,6 +60,17 @@ class Occurrence:
     def ends(self, detail: str, database: int = -1) -> None:
         self.world.context.note("truth.event", database, self.number, self.kind, 0, detail)
 
+    def while_on(
+        self, law: Law | None, start: Callable[[], None], stop: Callable[[], None], detail: str
+    ) -> None:
+        """As for_a_time; without a law it is on to the end of the run."""
+        if law is not None:
+            self.for_a_time(law, start, stop, detail)
+            return
+        self.begins(detail)
+        start()
+        self.lasts(None)
+
     def nothing(self, why: str) -> None:
         """There is nothing that it could do now; that is recorded."""
         self.begins(f"nothing: {why}")

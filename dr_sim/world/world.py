@@ -20,6 +20,7 @@ from dr_sim.units import DAY_US
 from dr_sim.world.agenda import Agenda, Class
 from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.clock import Clock
+from dr_sim.world.cloud.service import SITES, CloudWorld
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
@@ -126,7 +127,13 @@ class World:
         )
         self.heartbeats = Heartbeats(context, self.link, self._silent, self._heard)
         self.directory = Directory(context, self.link, self.primary)
-        around = Surroundings(self.secondary, remote, promotion, self.heartbeats, self.directory)
+        self.cloud: CloudWorld | None = None
+        # there is one world for each leg: the cloud manager lives in the first one's, to its end
+        if scenario.cloud is not None and scenario.leg_no == 1:
+            self.cloud = CloudWorld(context, self.link, self.primary)
+        around = Surroundings(
+            self.secondary, remote, promotion, self.heartbeats, self.directory, self.cloud
+        )
         self.hands = Hands(context, self.driver, around)
         self.primary.error_hook = self._primary_error
         self.primary.log_space.fallen = self._fallen
@@ -177,6 +184,8 @@ class World:
             self._protect()
         self._happenings.start()
         self.directory.start()
+        if self.cloud is not None:
+            self.cloud.start()
         Recordings(self.context, self.link, self.secondary).start()
         self._daily(DAY_US)
         steps = 100 if progress is not None else 1
@@ -234,6 +243,8 @@ class World:
 
     def _end(self) -> None:
         context = self.context
+        if self.cloud is not None:
+            self.cloud.end()
         for db in self.primary.databases:
             t = context.now_us if db.writes_until_us is None else db.writes_until_us
             if db.writes_until_us is None:
@@ -289,6 +300,8 @@ class World:
             self.primary.share_up = False
             self.link.down()
             self.replication.hold()
+            if self.cloud is not None:
+                self.cloud.site_lost(SITES[0])
         for db in hit:
             if db.failed:
                 db.failed = max(db.failed, what, key=("database", "host", "site").index)

@@ -71,7 +71,7 @@ def test_the_checks_keep_theirs_over_many_runs(capsys: pytest.CaptureFixture[str
 def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
     result = ran(name_of(path))
     assert summary_json(result.summary)["violations"] == []
-    found = verify(result.journal, manager_config(result.scenario), result.scenario.start_utc_us)
+    found = verify(result.journal, manager_config(result.scenario))
     assert found.mismatch is None
     assert found.rows == len(result.journal)
     assert found.commands > 50

@@ -549,8 +549,11 @@ sla: {rpo: at most 15}
 
 def _drawable() -> str:
     from dr_sim.faults import KINDS
+    from dr_sim.scenario.events import MOST_LISTED
 
-    return ", ".join(kind.name for kind in KINDS if kind.drawable)
+    names = [kind.name for kind in KINDS if kind.drawable]
+    more = len(names) - MOST_LISTED
+    return f"{', '.join(names[:MOST_LISTED])} and {more} more, which `dr-sim faults` lists"
 
 
 def test_the_error_holds_every_line(write: Write) -> None:

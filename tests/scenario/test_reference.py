@@ -8,6 +8,7 @@ import pytest
 
 from dr_sim.cli.main import main
 from dr_sim.faults import KINDS
+from dr_sim.faults.cloud_events import check
 from dr_sim.loading import validate
 from dr_sim.loading.reference import keys, kind_reference
 from dr_sim.scenario.defaults import DEFAULTS
@@ -20,7 +21,8 @@ BASE = "run_for: 14 days\ndatabases: {crm: {size: 500 GB}}\nlink: {bandwidth: 20
 def test_the_examples_of_each_kind_load(kind: EventKind, tmp_path: Path) -> None:
     found = kind_reference(kind)
     path = tmp_path / "s.yaml"
-    text = f"{BASE}events:\n  {found.event}\n"
+    cloud = "cloud: {}\n" if kind.check is check else ""
+    text = f"{BASE}{cloud}events:\n  {found.event}\n"
     if found.fault:
         text += f"faults:\n  {found.fault}\n"
     path.write_text(text, encoding="utf-8")

@@ -31,7 +31,7 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     journal = World(spec).run()
     broken = [(r.time_us, r.values) for r in journal.rows("truth.violation")]
     assert not broken, f"seed {seed}: {broken[0]}"
-    found = verify(journal, manager_config(spec), spec.start_utc_us)
+    found = verify(journal, manager_config(spec))
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
     summary = summarise(whole_of(journal, spec))
     assert not summary.violations, f"seed {seed}: {summary.violations[0]}"

@@ -131,7 +131,7 @@ def test_verify_holds_over_what_was_absorbed() -> None:
     world = World(of)
     world.run()
     assert taken(world) > 800
-    found = verify(world.journal, manager_config(of), of.start_utc_us)
+    found = verify(world.journal, manager_config(of))
     assert found.mismatch is None
     assert found.commands > 5 * taken(world)
 

@@ -102,7 +102,7 @@ def spied(
         run.world.run()
         after(run.world)
     assert violations(run.world.journal) == []
-    assert verify(run.world.journal, manager_config(of), of.start_utc_us).mismatch is None
+    assert verify(run.world.journal, manager_config(of)).mismatch is None
     return run
 
 

@@ -15,6 +15,7 @@ from dr_sim.measures.conservation import Conservation, conservation
 from dr_sim.measures.lag import LinkUse, backlog, backups_made, bytes_offered, link_use
 from dr_sim.measures.owed import not_told
 from dr_sim.measures.summary.alerts import alerts_summary, qualities_of
+from dr_sim.measures.summary.cloud import cloud_summary
 from dr_sim.measures.summary.curves import (
     EXPOSED_CLASS,
     curve_summary,
@@ -85,6 +86,7 @@ def summarise(whole: Whole) -> Summary:
         + _not_conserved(whole, conserved)
         + _requirements_broken(whole)
         + _not_told(whole, qualities),
+        cloud=cloud_summary(whole),
         conservation=[
             {leg.scenario.databases[c.database].name: c.parts() for c in found}
             for leg, found in zip(whole.legs, conserved, strict=True)

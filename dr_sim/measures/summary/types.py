@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dr_sim.measures.life import LedgerLine
+from dr_sim.scenario.sla import CLOUD_CURVES
 
 
 def _key(name: str) -> dict[str, object]:
@@ -368,6 +369,91 @@ class ViolationSummary:
 
 
 @dataclass(slots=True, kw_only=True)
+class DriftSummary(PartedCurve):
+    """How far the second side's configuration was behind, and beside it what the cloud manager
+    believed.
+    """
+
+    reported: CurveSummary
+
+
+@dataclass(slots=True)
+class UpgradeSummary:
+    """Calls while the cloud manager was upgraded."""
+
+    began_us: int
+    ended_us: int
+    calls: int
+    first_try_ppm: int | None
+    unanswered: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ApiSummary:
+    """Calls of clients. outcomes: of those that were played one by one. lives: of the manager."""
+
+    calls: int
+    first_try: int
+    unanswered: int
+    first_try_ppm: int | None
+    unanswered_ppm: int | None
+    outcomes: dict[str, int]
+    while_upgraded: list[UpgradeSummary]
+    lives: int
+
+
+@dataclass(slots=True, kw_only=True)
+class JobsSummary:
+    """twice, lost: changes that were carried out more than once at one side, or never. scripts: by
+    what became of them. notices: by what somebody was told of. effects: by site and way.
+    """
+
+    twice: int
+    lost: int
+    scripts: dict[str, int]
+    notices: dict[str, int]
+    effects: dict[str, int]
+
+
+@dataclass(slots=True)
+class ProvisioningLine:
+    """What a part of a failover's wait went to."""
+
+    what: str
+    duration_us: int
+
+
+@dataclass(slots=True)
+class ProvisioningSummary:
+    """A failover's wait for its site; the lines add up to it. ready: all was in place then."""
+
+    began_us: int
+    ended_us: int
+    ready: bool
+    lines: list[ProvisioningLine]
+
+
+@dataclass(slots=True, kw_only=True)
+class CloudSummary:
+    """What is measured of the cloud manager."""
+
+    drift: DriftSummary
+    provision_if_now: PartedCurve
+    api: ApiSummary
+    jobs: JobsSummary
+    provisionings: list[ProvisioningSummary]
+
+    def count(self, measure: str) -> int:
+        """Return 'jobs_twice' or 'jobs_lost'."""
+        return self.jobs.twice if measure == "jobs_twice" else self.jobs.lost
+
+    def part(self, measure: str) -> int | None:
+        """Return 'api.first_try' or 'api.unanswered'."""
+        first = measure == "api.first_try"
+        return self.api.first_try_ppm if first else self.api.unanswered_ppm
+
+
+@dataclass(slots=True, kw_only=True)
 class Summary:
     """All measures of one run. Without a failover `failovers` is empty.
 
@@ -400,8 +486,10 @@ class Summary:
     silent_recoveries: list[SilentRecovery]
     violations: list[ViolationSummary]
     conservation: list[dict[str, dict[str, int]]]
+    cloud: CloudSummary | None = field(default=None, metadata=OMITTED)
 
     def curve(self, head: str) -> PartedCurve:
         """Return the curve that an SLA line means by its measure (scenario/sla.py, CURVES)."""
-        found: PartedCurve = getattr(self, head)
+        of = self.cloud if head in CLOUD_CURVES else self
+        found: PartedCurve = getattr(of, head)
         return found

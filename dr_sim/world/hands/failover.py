@@ -10,6 +10,7 @@ from dr_sim.recovery import commands as c
 from dr_sim.recovery import events as e
 from dr_sim.recovery.events import NotFenced
 from dr_sim.recovery.failover_table import FailoverPhase
+from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
 from dr_sim.world.promotion import Promotion
@@ -25,11 +26,13 @@ class FailoverHands:
         secondary: Secondary,
         promotion: Promotion,
         directory: Directory,
+        cloud: CloudWorld | None,
     ) -> None:
         self._driver = driver
         self._secondary = secondary
         self._promotion = promotion
         self._directory = directory
+        self._cloud = cloud
         self.table: dict[type, Callable[[Any], None]] = {
             c.EnterPhase: self._enter_phase,
             c.Fence: self._fence,
@@ -56,7 +59,18 @@ class FailoverHands:
     def _provision(self, command: c.Provision) -> None:
         takes_us, entries = self._directory.provision()
         life = self._driver.incarnation
-        self._driver.answer_after(takes_us, life, e.Provisioned, entries)
+        if self._cloud is None:
+            self._driver.answer_after(takes_us, life, e.Provisioned, entries)
+            return
+        agenda = self._driver.place.agenda
+        ready_us = agenda.now_us + takes_us
+
+        def configured(changes: int) -> None:
+            """The directory and the configuration are made ready side by side."""
+            left_us = max(0, ready_us - agenda.now_us)
+            self._driver.answer_after(left_us, life, e.Provisioned, entries + changes)
+
+        self._cloud.provision(configured)
 
     def _redirect(self, command: c.Redirect) -> None:
         life = self._driver.incarnation

@@ -9,6 +9,7 @@ from typing import Any
 from dr_sim.machines import Machine
 from dr_sim.recovery.commands import Delete
 from dr_sim.stores import MemoryStore
+from dr_sim.world.cloud.service import CloudWorld
 from dr_sim.world.context import Context
 from dr_sim.world.directory import Directory
 from dr_sim.world.driver import Driver
@@ -32,6 +33,7 @@ class Surroundings:
     promotion: Promotion
     heartbeats: Heartbeats
     directory: Directory
+    cloud: CloudWorld | None = None
 
 
 class Hands:
@@ -49,7 +51,9 @@ class Hands:
         )
         self.other_side = OtherSideHands(context, driver, around.remote, around.promotion.reach)
         self.people = PeopleHands(context, driver)
-        failover = FailoverHands(driver, around.secondary, around.promotion, around.directory)
+        failover = FailoverHands(
+            driver, around.secondary, around.promotion, around.directory, around.cloud
+        )
         for part in (self.standby, self.other_side, self.people, failover):
             driver.give(part.table)
         driver.hooks.on_death.append(around.secondary.abort_all)

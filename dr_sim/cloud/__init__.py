@@ -1,0 +1,29 @@
+"""The cloud manager, pure: events in, commands out, what is durable through its store.
+
+Theory of operation. One event leads to one save of all that changed, and then to what is done about
+it (out.py): a request, its job and its line in the log become durable together, before anybody is
+answered and before any script is started. Work is done by jobs (jobs.py), asked for through the API
+(api.py), and brought to the other side of each network by the mirror (mirror.py).
+"""
+
+from __future__ import annotations
+
+from dr_sim.cloud.config import (
+    CallerConfig,
+    CloudConfig,
+    EntityConfig,
+    JobsConfig,
+    MirrorConfig,
+    NetworkConfig,
+)
+from dr_sim.cloud.manager import CloudManager
+
+__all__ = [
+    "CallerConfig",
+    "CloudConfig",
+    "CloudManager",
+    "EntityConfig",
+    "JobsConfig",
+    "MirrorConfig",
+    "NetworkConfig",
+]

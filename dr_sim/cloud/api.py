@@ -1,0 +1,151 @@
+"""The API: what is asked for by request or by put, answered the same however often it is asked.
+
+A request has an id of its caller's. With the id goes a fingerprint of all that was asked: the same
+id with anything else is refused, and changes nothing. A put has no id: its name is the network, the
+thing and the operation, and the same put twice is one. The request, its job and its line in the log
+become durable together, before the answer goes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from dr_sim.cloud.commands import AnswerCall
+from dr_sim.cloud.config import CloudConfig
+from dr_sim.cloud.events import Called, CallsAlike
+from dr_sim.cloud.jobs import ENDED, CloudJob, JobBook
+from dr_sim.cloud.mapping import Mapping, UntranslatableError
+from dr_sim.cloud.out import Out
+from dr_sim.cloud.words import CallOutcome, JobKind, JobState
+
+READ = "read"
+REQUEST, PUT, LOG = "request/", "put/", "log/"
+
+
+def fingerprint(e: Called) -> str:
+    """What tells one request from another under the same id."""
+    asked = json.dumps([e.operation, e.network, e.entity, e.params])
+    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class _Told:
+    """An answer, and the job that comes of the call if it is new."""
+
+    outcome: CallOutcome
+    job: str = ""
+    new: CloudJob | None = None
+
+
+class Api:
+    def __init__(
+        self,
+        config: CloudConfig,
+        incarnation: int,
+        stored: dict[str, str],
+        book: JobBook,
+        mappings: dict[str, Mapping],
+    ) -> None:
+        self._config = config
+        self._incarnation = incarnation
+        self._kept = stored
+        self._book = book
+        self._mappings = mappings
+        self._callers = {caller.name: frozenset(caller.networks) for caller in config.callers}
+        self._entities = {
+            network.name: frozenset(entity.name for entity in network.entities)
+            for network in config.networks
+        }
+        self._calls = 0
+
+    def called(self, e: Called, active: str, out: Out) -> None:
+        """active: the site at which what is asked for is done."""
+        if e.operation == READ:
+            told = self._read(e)
+        elif e.request:
+            told = self._asked(e, active, out)
+        else:
+            told = self._put(e, active, out)
+        self._calls += 1
+        line = json.dumps([e.caller, e.request, e.operation, told.outcome, told.job])
+        out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
+        if told.new is not None:
+            self._book.add(told.new, out)
+        out.commands.append(AnswerCall(e.call, told.outcome, told.job, self.state(told.job)))
+
+    def alike(self, e: CallsAlike, out: Out) -> None:
+        """One line in the log for calls that all asked the same."""
+        key = f"{REQUEST}{e.caller}/{e.request}"
+        outcome = CallOutcome.FOUND if key in self._kept else CallOutcome.UNKNOWN
+        self._calls += e.calls
+        line = json.dumps([e.caller, e.request, READ, outcome, e.calls])
+        out.saves[f"{LOG}{self._incarnation}.{self._calls}"] = line
+
+    def state(self, job: str) -> JobState:
+        """How it stands with a job; QUEUED if there is none of that name."""
+        found = self._book.open.get(job)
+        if found is not None:
+            return found.state
+        return JobState(self._kept.get(ENDED + job, JobState.QUEUED))
+
+    def moved(self, change: str, job: str, out: Out) -> None:
+        """Another job does what that request asked for."""
+        text = self._kept.get(REQUEST + change)
+        if text is not None:
+            print_of, _ = json.loads(text)
+            out.saves[REQUEST + change] = json.dumps([print_of, job])
+
+    def _read(self, e: Called) -> _Told:
+        text = self._kept.get(f"{REQUEST}{e.caller}/{e.request}")
+        if text is None:
+            return _Told(CallOutcome.UNKNOWN)
+        return _Told(CallOutcome.FOUND, json.loads(text)[1])
+
+    def _asked(self, e: Called, active: str, out: Out) -> _Told:
+        key = f"{REQUEST}{e.caller}/{e.request}"
+        known = self._kept.get(key)
+        if known is not None:
+            print_of, job = json.loads(known)
+            same = print_of == fingerprint(e)
+            return _Told(CallOutcome.AGAIN, job) if same else _Told(CallOutcome.CONFLICT)
+        told = self._new(e, f"{e.caller}/{e.request}", active)
+        if told.new is not None:
+            out.saves[key] = json.dumps([fingerprint(e), told.job])
+        return told
+
+    def _put(self, e: Called, active: str, out: Out) -> _Told:
+        key = f"{PUT}{e.network}/{e.entity}/{e.operation}"
+        print_of, job, count = json.loads(self._kept.get(key, '["", "", 0]'))
+        if print_of == fingerprint(e):
+            return _Told(CallOutcome.AGAIN, job)
+        if e.put_on not in (-1, count):
+            return _Told(CallOutcome.STALE)
+        told = self._new(e, f"{key}/{count + 1}", active)
+        if told.new is not None:
+            out.saves[key] = json.dumps([fingerprint(e), told.job, count + 1])
+        return told
+
+    def _new(self, e: Called, name: str, active: str) -> _Told:
+        if e.network not in self._callers.get(e.caller, frozenset()):
+            return _Told(CallOutcome.FORBIDDEN)
+        known = e.entity in self._entities.get(e.network, frozenset())
+        if not known or e.operation not in self._config.operations:
+            return _Told(CallOutcome.UNKNOWN)
+        try:
+            params = self._mappings[e.network].translated(e.params, active)
+        except (UntranslatableError, ValueError):
+            return _Told(CallOutcome.UNKNOWN)
+        job = CloudJob(
+            id=name,
+            order=0,
+            kind=JobKind.CHANGE,
+            network=e.network,
+            site=active,
+            entity=e.entity,
+            script=e.operation,
+            params=params,
+            change=name,
+        )
+        return _Told(CallOutcome.ACCEPTED, name, job)

@@ -1,0 +1,64 @@
+"""What the cloud manager is configured with: integers and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.cloud.words import MirrorMode, OnFailure
+
+
+@dataclass(frozen=True, slots=True)
+class EntityConfig:
+    """A row of the configuration database as it was at first. ids: its identifiers at each site."""
+
+    name: str
+    kind: str
+    ids: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """A network and its second one: sites, the active one first."""
+
+    name: str
+    sites: tuple[str, str]
+    entities: tuple[EntityConfig, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerConfig:
+    """Who may call, and about which networks."""
+
+    name: str
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorConfig:
+    """every_us, audit_us: 0 is at once and never. limit_us: drift beyond it is told to somebody."""
+
+    mode: MirrorMode
+    every_us: int
+    audit_us: int
+    limit_us: int
+    on_failure: OnFailure
+
+
+@dataclass(frozen=True, slots=True)
+class JobsConfig:
+    """at_once: scripts that run at one time at one side of a network."""
+
+    time_limit_us: int
+    retry_us: int
+    attempts: int
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloudConfig:
+    networks: tuple[NetworkConfig, ...]
+    callers: tuple[CallerConfig, ...]
+    mirror: MirrorConfig
+    jobs: JobsConfig
+    operations: tuple[str, ...]  # that a caller may ask for
+    version: int = 1  # of the scripts: those of a newer manager are newer

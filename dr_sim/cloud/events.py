@@ -1,0 +1,130 @@
+"""What the cloud manager is told. Fields are flat: texts, whole numbers, truths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.cloud.words import WhyFailed, Word
+from dr_sim.machines import Alarm, Event, Observation
+
+
+@dataclass(slots=True)
+class Called(Event):
+    """A request has arrived. call: the connection on which its answer goes back.
+
+    request: the caller's own id of it; '' for a put, whose name is its id. put_on: the number of
+    changes of the entity that the caller has seen, -1 if it does not say.
+    """
+
+    call: int
+    caller: str
+    request: str
+    operation: str
+    network: str
+    entity: str
+    params: str
+    put_on: int
+
+
+@dataclass(slots=True)
+class CallsAlike(Event):
+    """So many calls of one caller have arrived since the last that was told, each of which only
+    asked how that request stands; each was answered.
+    """
+
+    caller: str
+    request: str
+    calls: int
+
+
+@dataclass(slots=True)
+class AgentSaid(Event):
+    """An agent tells of an attempt; asked or not."""
+
+    network: str
+    site: str
+    job: str
+    attempt: int
+    word: Word
+    reason: WhyFailed
+
+
+@dataclass(slots=True)
+class AgentsObserved(Observation):
+    """Answer to TakeInventory. attempts: JSON, [[job, attempt, word, reason], ...] of all that
+    agents know and have not been told to forget; silent: JSON, [[network, site], ...].
+    """
+
+    attempts: str
+    silent: str
+
+
+@dataclass(slots=True)
+class SideRead(Event):
+    """Answer to ReadSide. entities: JSON, {entity: [value, [identifiers in use]]}; '' if nobody
+    answers. number: of the reading.
+    """
+
+    network: str
+    site: str
+    number: int
+    entities: str
+
+
+@dataclass(slots=True)
+class HandsDone(Event):
+    """People say that they have done a piece of work by hand."""
+
+    network: str
+    work: str
+
+
+@dataclass(slots=True)
+class MirrorSwitched(Event):
+    """A person switches the mirror of a network off or on."""
+
+    network: str
+    on: bool
+
+
+@dataclass(slots=True)
+class MappingEdited(Event):
+    """A person changed a row of the mapping table; identifier '': the row is gone."""
+
+    network: str
+    entity: str
+    site: str
+    identifier: str
+
+
+@dataclass(slots=True)
+class ProvisionAsked(Event):
+    """A failover goes to that site, and waits until it is configured as the other one was.
+
+    old_answers: the agents of the site before can still be reached.
+    """
+
+    site: str
+    old_answers: bool
+
+
+@dataclass(slots=True)
+class SiteStands(Event):
+    """A new second site stands ready: it is to be configured from nothing."""
+
+    site: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Alarm,
+    Called,
+    CallsAlike,
+    AgentSaid,
+    AgentsObserved,
+    SideRead,
+    HandsDone,
+    MirrorSwitched,
+    MappingEdited,
+    ProvisionAsked,
+    SiteStands,
+)

@@ -1,0 +1,427 @@
+"""The job manager: a durable queue, one lane for each thing that is changed.
+
+Theory of operation. Jobs of one thing at one side stand in a lane and run one after the other, in
+the order in which they were made: that is what keeps changes in order. Of each side at most so
+many scripts run at one time.
+
+An attempt has a number, saved before its script is started. Its agent starts each attempt once. A
+new attempt begins only when the agent says that the one before it is over: done, failed, gone, or
+never started. So a job is given up because its agent says so, never because it is old. A job that
+passes its time limit is overdue: its agent is asked about it, and only an attempt that still runs
+is ended. Clean-up begins when the agent has said that no process of it is alive.
+
+No instant is stored: after a restart every open job is asked about at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import deque
+from dataclasses import dataclass
+
+from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, Notify, StartScript
+from dr_sim.cloud.config import CloudConfig
+from dr_sim.cloud.events import AgentSaid
+from dr_sim.cloud.out import Out
+from dr_sim.cloud.words import JobKind, JobMove, JobState, Notice, WhyFailed, Word
+from dr_sim.machines import SetAlarm, Transitions
+
+JOBS: Transitions[JobState, JobMove] = Transitions(
+    "job",
+    JobState.QUEUED,
+    {
+        JobState.QUEUED: {
+            JobMove.START: JobState.STARTING,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.STARTING: {
+            JobMove.STARTED: JobState.RUNNING,
+            JobMove.DONE: JobState.DONE,
+            JobMove.AGAIN: JobState.QUEUED,
+            JobMove.CLEAN: JobState.CLEANING,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.RUNNING: {
+            JobMove.DONE: JobState.DONE,
+            JobMove.AGAIN: JobState.QUEUED,
+            JobMove.CLEAN: JobState.CLEANING,
+            JobMove.LIMIT: JobState.OVERDUE,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.OVERDUE: {
+            JobMove.DONE: JobState.DONE,
+            JobMove.AGAIN: JobState.QUEUED,
+            JobMove.CLEAN: JobState.CLEANING,
+            JobMove.KILL: JobState.KILLING,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.KILLING: {
+            JobMove.DONE: JobState.DONE,
+            JobMove.CLEAN: JobState.CLEANING,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.CLEANING: {
+            JobMove.CLEANED_FAILED: JobState.FAILED,
+            JobMove.CLEANED_CANCELLED: JobState.CANCELLED,
+            JobMove.SIDE_GONE: JobState.CANCELLED,
+        },
+        JobState.DONE: {},
+        JobState.FAILED: {},
+        JobState.CANCELLED: {},
+    },
+)
+BUSY = (JobState.STARTING, JobState.RUNNING, JobState.OVERDUE, JobState.KILLING, JobState.CLEANING)
+_LIVE = (JobState.STARTING, JobState.RUNNING, JobState.OVERDUE, JobState.KILLING)
+OPEN, ENDED = "job/", "ended/"
+"""Keys in the store: of a job that is open, and of the state in which one ended."""
+LOOK = "jobs"
+
+
+@dataclass(slots=True)
+class CloudJob:
+    """change: the change that it makes, the same at both sides. number: of the change in its
+    network, 0 if it has none. tries: attempts that failed. aim: how it ends once it is clean.
+    """
+
+    id: str
+    order: int
+    kind: JobKind
+    network: str
+    site: str
+    entity: str
+    script: str
+    params: str
+    change: str
+    number: int = 0
+    state: JobState = JobState.QUEUED
+    attempt: int = 0
+    tries: int = 0
+    aim: JobState = JobState.FAILED
+    due_us: int = 0  # when it is looked at next; of this life, never stored
+
+    def text(self) -> str:
+        return json.dumps(
+            [
+                self.order,
+                self.kind,
+                self.network,
+                self.site,
+                self.entity,
+                self.script,
+                self.params,
+                self.change,
+                self.number,
+                self.state,
+                self.attempt,
+                self.tries,
+                self.aim,
+            ]
+        )
+
+    @classmethod
+    def from_text(cls, name: str, text: str) -> CloudJob:
+        order, kind, network, site, entity, script, params, change, *rest = json.loads(text)
+        number, state, attempt, tries, aim = rest
+        return cls(
+            id=name,
+            order=order,
+            kind=JobKind(kind),
+            network=network,
+            site=site,
+            entity=entity,
+            script=script,
+            params=params,
+            change=change,
+            number=number,
+            state=JobState(state),
+            attempt=attempt,
+            tries=tries,
+            aim=JobState(aim),
+        )
+
+    @property
+    def lane(self) -> tuple[str, str, str]:
+        return self.network, self.site, self.entity
+
+    @property
+    def agent(self) -> tuple[str, str]:
+        return self.network, self.site
+
+
+class JobBook:
+    """All open jobs. Whoever hands it an event is told which job ended by it."""
+
+    def __init__(self, config: CloudConfig, stored: dict[str, str]) -> None:
+        self._config = config.jobs
+        self._version = config.version
+        self.open: dict[str, CloudJob] = {}
+        self._lanes: dict[tuple[str, str, str], deque[CloudJob]] = {}
+        self._ready: dict[tuple[str, str], deque[CloudJob]] = {}
+        self._busy: dict[tuple[str, str], int] = {}
+        self._dues: list[tuple[int, int, str]] = []
+        self._alarm_us = 0  # where the alarm stands; 0: nowhere
+        self._asleep = True  # until it is known what agents are doing
+        found = [
+            CloudJob.from_text(key.removeprefix(OPEN), text)
+            for key, text in stored.items()
+            if key.startswith(OPEN)
+        ]
+        found.sort(key=lambda job: job.order)
+        self._next_order = found[-1].order + 1 if found else 1
+        for job in found:
+            self._enter(job)
+
+    def _enter(self, job: CloudJob) -> None:
+        self.open[job.id] = job
+        lane = self._lanes.setdefault(job.lane, deque())
+        lane.append(job)
+        if job.state is not JobState.QUEUED:
+            self._busy[job.agent] = self._busy.get(job.agent, 0) + 1
+        elif len(lane) == 1:
+            self._ready.setdefault(job.agent, deque()).append(job)
+
+    # ---- what others ask
+    def in_lane(self, network: str, site: str, entity: str) -> bool:
+        """Tell whether anything is to be done, or under way, to that thing at that side."""
+        return (network, site, entity) in self._lanes
+
+    def add(self, job: CloudJob, out: Out) -> None:
+        """Take a job in. Adding one that is open already changes nothing."""
+        if job.id in self.open:
+            return
+        job.order = self._next_order
+        self._next_order += 1
+        self._enter(job)
+        self._save(job, out)
+        self.pump(job.agent, out)
+
+    # ---- life
+    def wake(
+        self, said: list[AgentSaid], silent: list[tuple[str, str]], out: Out
+    ) -> list[CloudJob]:
+        """What agents know has been observed: it beats what is stored. Return the jobs that ended.
+
+        Attempts that no agent knows were never started. Agents that are silent are asked again.
+        """
+        self._asleep = False
+        known = {(word.job, word.attempt): word for word in said}
+        ended = []
+        for job in list(self.open.values()):
+            if job.state is JobState.QUEUED:
+                continue
+            if job.agent in silent:
+                self._look_at(job, out.mono_us + self._config.retry_us)
+                continue
+            word = known.get((job.id, job.attempt))
+            if word is None and job.state is not JobState.CLEANING:
+                # asked by name, so that its agent refuses it from now on
+                out.commands.append(AskScript(job.network, job.site, job.id, job.attempt))
+                self._look_at(job, out.mono_us + self._config.retry_us)
+                continue
+            if job.state is JobState.CLEANING and (word is None or word.word is not Word.CLEANED):
+                self._clean(job, out)
+                continue
+            assert word is not None
+            if (over := self.said(word, out)) is not None:
+                ended.append(over)
+            elif not job.due_us:
+                self._look_at(job, out.mono_us + self._config.time_limit_us)
+        for agent in list(self._ready):
+            self.pump(agent, out)
+        self._set_alarm(out)
+        return ended
+
+    def pump(self, agent: tuple[str, str], out: Out) -> None:
+        """Start what may start at that agent."""
+        if self._asleep:
+            return
+        ready = self._ready.get(agent)
+        while ready and self._busy.get(agent, 0) < self._config.at_once:
+            self._start(ready.popleft(), out)
+        self._set_alarm(out)
+
+    def _start(self, job: CloudJob, out: Out) -> None:
+        self._move(job, JobMove.START)
+        job.attempt += 1
+        self._save(job, out)
+        out.commands.append(
+            StartScript(
+                job.network,
+                job.site,
+                job.id,
+                job.attempt,
+                job.script,
+                self._version,
+                job.change,
+                job.params,
+            )
+        )
+        self._look_at(job, out.mono_us + self._config.retry_us)
+
+    def look(self, out: Out) -> None:
+        """The alarm went off: look at every job whose time has come."""
+        self._alarm_us = 0
+        while self._dues and self._dues[0][0] <= out.mono_us:
+            due_us, _, name = heapq.heappop(self._dues)
+            job = self.open.get(name)
+            if job is None or job.due_us != due_us:
+                continue
+            job.due_us = 0
+            self._due(job, out)
+        self._set_alarm(out)
+
+    def _due(self, job: CloudJob, out: Out) -> None:
+        state, again_us = job.state, out.mono_us + self._config.retry_us
+        if state is JobState.QUEUED:
+            self._ready.setdefault(job.agent, deque()).append(job)
+            self.pump(job.agent, out)
+        elif state is JobState.CLEANING:
+            self._clean(job, out)
+        elif state is JobState.KILLING:
+            out.commands.append(KillScript(job.network, job.site, job.id, job.attempt))
+            self._look_at(job, again_us)
+        else:
+            if state is JobState.RUNNING:
+                self._move(job, JobMove.LIMIT)
+                self._save(job, out)
+                out.commands.append(Notify(job.network, Notice.JOB_OVERDUE, job.id, out.utc_us))
+            out.commands.append(AskScript(job.network, job.site, job.id, job.attempt))
+            self._look_at(job, again_us)
+
+    # ---- what agents say
+    def said(self, e: AgentSaid, out: Out) -> CloudJob | None:
+        """Return the job if it ended by it."""
+        job = self.open.get(e.job)
+        if job is None or job.attempt != e.attempt or e.word is Word.UNREACHABLE:
+            return None
+        state = job.state
+        if state is JobState.CLEANING:
+            return self._cleaned(job, e, out)
+        if state not in _LIVE:
+            return None
+        if e.word in (Word.STARTED, Word.RUNNING):
+            self._alive(job, out)
+        elif e.word is Word.DONE:
+            self._move(job, JobMove.DONE)
+            return self._ended(job, out)
+        elif e.word is Word.UNKNOWN and state is not JobState.KILLING:
+            self._again(job, out, at_once=True)
+        elif e.word in (Word.FAILED, Word.GONE) and state is not JobState.KILLING:
+            self._failed(job, e, out)
+        elif e.word in (Word.GONE, Word.UNKNOWN, Word.FAILED):
+            self._begin_cleaning(job, JobState.CANCELLED, out)
+        return None
+
+    def _alive(self, job: CloudJob, out: Out) -> None:
+        if job.state is JobState.STARTING:
+            self._move(job, JobMove.STARTED)
+            self._look_at(job, out.mono_us + self._config.time_limit_us)
+            self._set_alarm(out)
+        elif job.state is JobState.OVERDUE:
+            self._move(job, JobMove.KILL)
+            self._save(job, out)
+            out.commands.append(KillScript(job.network, job.site, job.id, job.attempt))
+            self._look_at(job, out.mono_us + self._config.retry_us)
+            self._set_alarm(out)
+
+    def _failed(self, job: CloudJob, e: AgentSaid, out: Out) -> None:
+        job.tries += 1
+        if e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT):
+            out.commands.append(CopyScript(job.network, job.site, job.script, self._version))
+        if job.tries < self._config.attempts:
+            self._again(job, out, at_once=e.reason in (WhyFailed.NO_SCRIPT, WhyFailed.OLD_SCRIPT))
+            return
+        out.commands.append(Notify(job.network, Notice.JOB_FAILED, job.id, out.utc_us))
+        self._begin_cleaning(job, JobState.FAILED, out)
+
+    def _again(self, job: CloudJob, out: Out, at_once: bool) -> None:
+        self._move(job, JobMove.AGAIN)
+        self._save(job, out)
+        job.due_us = 0
+        if at_once:
+            self._ready.setdefault(job.agent, deque()).append(job)
+        else:
+            self._look_at(job, out.mono_us + self._config.retry_us)
+        self.pump(job.agent, out)
+
+    def _begin_cleaning(self, job: CloudJob, aim: JobState, out: Out) -> None:
+        self._move(job, JobMove.CLEAN)
+        job.aim = aim
+        self._save(job, out)
+        self._clean(job, out)
+        self._set_alarm(out)
+
+    def _clean(self, job: CloudJob, out: Out) -> None:
+        out.commands.append(CleanUp(job.network, job.site, job.id, job.attempt, job.params))
+        self._look_at(job, out.mono_us + self._config.retry_us)
+
+    def _cleaned(self, job: CloudJob, e: AgentSaid, out: Out) -> CloudJob | None:
+        if e.word is Word.NOT_CLEANED:
+            out.commands.append(Notify(job.network, Notice.NOT_CLEANED, job.id, out.utc_us))
+        if e.word is not Word.CLEANED:
+            return None
+        cancelled = job.aim is JobState.CANCELLED
+        self._move(job, JobMove.CLEANED_CANCELLED if cancelled else JobMove.CLEANED_FAILED)
+        return self._ended(job, out)
+
+    def withdraw(self, site: str, gone: bool, out: Out) -> list[CloudJob]:
+        """Close the jobs of a site at which nothing is started any more, and return them. gone:
+        nothing will ever be heard of it again; otherwise what is under way there goes on.
+        """
+        closed = [
+            job
+            for job in self.open.values()
+            if job.site == site and (gone or job.state is JobState.QUEUED)
+        ]
+        # those that wait first: none of them takes the place of one that is closed
+        for job in sorted(closed, key=lambda each: each.state is not JobState.QUEUED):
+            self._move(job, JobMove.SIDE_GONE)
+            self._ended(job, out)
+        return closed
+
+    # ---- bookkeeping
+    def _move(self, job: CloudJob, move: JobMove) -> None:
+        before = job.state in BUSY
+        job.state = JOBS.after(job.state, move)
+        after = job.state in BUSY
+        if before != after:
+            self._busy[job.agent] = self._busy.get(job.agent, 0) + (1 if after else -1)
+
+    def _ended(self, job: CloudJob, out: Out) -> CloudJob:
+        del self.open[job.id]
+        out.saves[OPEN + job.id] = ""
+        out.saves[ENDED + job.id] = job.state.value
+        lane = self._lanes[job.lane]
+        first = lane[0] is job
+        lane.remove(job)
+        if not lane:
+            del self._lanes[job.lane]
+        elif first and lane[0].state is JobState.QUEUED:
+            self._ready.setdefault(job.agent, deque()).append(lane[0])
+        ready = self._ready.get(job.agent)
+        if ready and job in ready:
+            ready.remove(job)
+        self.pump(job.agent, out)
+        return job
+
+    def _save(self, job: CloudJob, out: Out) -> None:
+        out.saves[OPEN + job.id] = job.text()
+
+    def _look_at(self, job: CloudJob, at_us: int) -> None:
+        job.due_us = at_us
+        heapq.heappush(self._dues, (at_us, job.order, job.id))
+
+    def _set_alarm(self, out: Out) -> None:
+        """One alarm, at the first instant at which a job is to be looked at. It is never later
+        than it should be; where it is too early it finds nothing to do.
+        """
+        dues = self._dues
+        while dues:
+            job = self.open.get(dues[0][2])
+            if job is not None and job.due_us == dues[0][0]:
+                break
+            heapq.heappop(dues)
+        if dues and (not self._alarm_us or dues[0][0] < self._alarm_us):
+            self._alarm_us = dues[0][0]
+            out.commands.append(SetAlarm("", LOOK, self._alarm_us))

@@ -1,0 +1,210 @@
+"""The cloud manager: one coordinator for many networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dr_sim.cloud.api import Api
+from dr_sim.cloud.commands import SiteProvisioned
+from dr_sim.cloud.config import CloudConfig
+from dr_sim.cloud.events import (
+    AgentSaid,
+    AgentsObserved,
+    Called,
+    CallsAlike,
+    HandsDone,
+    MappingEdited,
+    MirrorSwitched,
+    ProvisionAsked,
+    SideRead,
+    SiteStands,
+)
+from dr_sim.cloud.jobs import LOOK, CloudJob, JobBook
+from dr_sim.cloud.mapping import Mapping
+from dr_sim.cloud.mirror import AUDIT, LIMIT, MAPPED, MIRROR_DUE, Mirror
+from dr_sim.cloud.out import Out
+from dr_sim.cloud.words import JobKind, WhyFailed, Word
+from dr_sim.machines import Alarm, Command, Event, TakeInventory
+
+PROVISION = "provision"
+"""Key in the store: of a failover that waits."""
+
+
+class CloudManager:
+    """One life of it. stored: what earlier lives have saved; the manager keeps it up to date, and
+    it is the manager's own.
+    """
+
+    def __init__(self, config: CloudConfig, incarnation: int, stored: dict[str, str]) -> None:
+        self._incarnation = incarnation
+        self._kept = stored
+        mappings = {
+            network.name: Mapping(network, _mapped(network.name, stored))
+            for network in config.networks
+        }
+        self._book = JobBook(config, stored)
+        self._api = Api(config, incarnation, stored, self._book, mappings)
+        self._mirrors = {
+            network.name: Mirror(config, network, stored, self._book, mappings[network.name])
+            for network in config.networks
+        }
+        waiting = stored.get(PROVISION)
+        self._provision: tuple[str, str, bool] | None = None  # to where, from where, it answers
+        if waiting:
+            site, old, answers = json.loads(waiting)
+            self._provision = (site, old, answers)
+        self._handlers: dict[type[Event], Callable[[Any, Out], None]] = {
+            Alarm: self._alarm,
+            Called: self._called,
+            CallsAlike: self._calls_alike,
+            AgentSaid: self._said,
+            AgentsObserved: self._observed,
+            SideRead: self._side_read,
+            HandsDone: self._hands_done,
+            MirrorSwitched: self._switched,
+            MappingEdited: self._mapping_edited,
+            ProvisionAsked: self._provision_asked,
+            SiteStands: self._stands,
+        }
+
+    def resume(self) -> list[Command]:
+        return [TakeInventory()]
+
+    def handle(self, event: Event) -> list[Command]:
+        if event.incarnation and event.incarnation != self._incarnation:
+            return []
+        out = Out(event.mono_us, event.utc_us)
+        self._handlers[event.__class__](event, out)
+        for mirror in self._mirrors.values():
+            mirror.report(out)
+        self._maybe_provisioned(out)
+        for key, value in out.saves.items():
+            if value:
+                self._kept[key] = value
+            else:
+                self._kept.pop(key, None)
+        return out.all()
+
+    # ---- events
+    def _alarm(self, e: Alarm, out: Out) -> None:
+        if e.what == LOOK:
+            self._book.look(out)
+            return
+        mirror = self._mirrors[e.scope]
+        does = {MIRROR_DUE: mirror.due, LIMIT: mirror.limit, AUDIT: mirror.audit}
+        does[e.what](out)
+
+    def _called(self, e: Called, out: Out) -> None:
+        mirror = self._mirrors.get(e.network)
+        self._api.called(e, mirror.active if mirror else "", out)
+
+    def _calls_alike(self, e: CallsAlike, out: Out) -> None:
+        self._api.alike(e, out)
+
+    def _said(self, e: AgentSaid, out: Out) -> None:
+        job = self._book.said(e, out)
+        if job is not None:
+            self._mirrors[job.network].ended(job, out)
+
+    def _observed(self, e: AgentsObserved, out: Out) -> None:
+        said = [
+            AgentSaid(e.mono_us, e.utc_us, 0, "", "", job, attempt, Word(word), WhyFailed(reason))
+            for job, attempt, word, reason in json.loads(e.attempts)
+        ]
+        silent = [(network, site) for network, site in json.loads(e.silent)]
+        for job in self._book.wake(said, silent, out):
+            self._mirrors[job.network].ended(job, out)
+        if self._provision is not None:
+            for mirror in self._mirrors.values():
+                mirror.provision(self._provision[0], out)
+        for mirror in self._mirrors.values():
+            mirror.wake(out)
+
+    def _side_read(self, e: SideRead, out: Out) -> None:
+        self._mirrors[e.network].side_read(e, out)
+
+    def _hands_done(self, e: HandsDone, out: Out) -> None:
+        self._mirrors[e.network].hands_done(e, out)
+
+    def _switched(self, e: MirrorSwitched, out: Out) -> None:
+        self._mirrors[e.network].switched(e.on, out)
+
+    def _mapping_edited(self, e: MappingEdited, out: Out) -> None:
+        self._mirrors[e.network].mapped(e, out)
+
+    def _stands(self, e: SiteStands, out: Out) -> None:
+        for mirror in self._mirrors.values():
+            mirror.stands(e.site, out)
+
+    # ---- a failover
+    def _provision_asked(self, e: ProvisionAsked, out: Out) -> None:
+        if self._provision is not None:
+            return  # it is under way
+        mirrors = list(self._mirrors.values())
+        if all(mirror.active == e.site for mirror in mirrors):
+            out.commands.append(SiteProvisioned(e.site, 0, 0, 0))  # it has been done
+            return
+        old = mirrors[0].source
+        self._provision = (e.site, old, e.old_answers)
+        out.saves[PROVISION] = json.dumps(list(self._provision))
+        for mirror in mirrors:
+            mirror.provision(e.site, out)
+        for job in self._book.withdraw(old, not e.old_answers, out):
+            if job.kind is JobKind.CHANGE:
+                self._move_to(job, e.site, out)
+
+    def _move_to(self, job: CloudJob, site: str, out: Out) -> None:
+        """What a caller asked for and the old side did not do is done at the new one."""
+        name = f"{job.change}@{site}"
+        mirror = self._mirrors[job.network]
+        params = mirror.translated(job.params, site)
+        self._book.add(
+            CloudJob(
+                id=name,
+                order=0,
+                kind=JobKind.CHANGE,
+                network=job.network,
+                site=site,
+                entity=job.entity,
+                script=job.script,
+                params=params,
+                change=job.change,
+            ),
+            out,
+        )
+        self._api.moved(job.change, name, out)
+
+    def _maybe_provisioned(self, out: Out) -> None:
+        if self._provision is None:
+            return
+        site, old, _ = self._provision
+        mirrors = list(self._mirrors.values())
+        busy = any(job.site == old for job in self._book.open.values())
+        if busy or not all(mirror.provisioned() for mirror in mirrors):
+            return
+        self._provision = None
+        out.saves[PROVISION] = ""
+        taken = [mirror.taken for mirror in mirrors]
+        out.commands.append(
+            SiteProvisioned(
+                site,
+                sum(each.changes for each in taken),
+                sum(each.rebuilt for each in taken),
+                sum(each.by_hand for each in taken),
+            )
+        )
+        for mirror in mirrors:
+            mirror.finish(out)
+
+
+def _mapped(network: str, stored: dict[str, str]) -> dict[tuple[str, str], str]:
+    """Rows of a network's mapping table that were changed."""
+    prefix = f"{MAPPED}{network}/"
+    found = {}
+    for key, identifier in stored.items():
+        if key.startswith(prefix):
+            entity, _, site = key.removeprefix(prefix).rpartition("/")
+            found[entity, site] = identifier.strip()
+    return found

@@ -1,0 +1,68 @@
+"""The mapping table: identifiers and secrets of one site to those of another.
+
+In what a caller asks for, '@crm' stands for the identifier of crm at the site where it is done. In
+what was done at one site, identifiers of that site stand; at the other one they become that site's
+own. What has no row, or a row that leads to an identifier of another site, is refused: a secondary
+must never use what belongs to the primary.
+"""
+
+from __future__ import annotations
+
+import json
+
+from dr_sim.cloud.config import NetworkConfig
+
+
+class UntranslatableError(Exception):
+    """A parameter has no identifier of that site."""
+
+
+class Mapping:
+    """Of one network."""
+
+    __slots__ = ("_entity_of", "_owner", "_rows")
+
+    def __init__(self, network: NetworkConfig, changed: dict[tuple[str, str], str]) -> None:
+        """changed: rows, (entity, site) to the identifier, that differ from the configuration's."""
+        self._owner: dict[str, str] = {}  # identifier -> the site whose it is
+        self._entity_of: dict[str, str] = {}
+        self._rows: dict[tuple[str, str], str] = {}
+        for entity in network.entities:
+            for site, identifier in entity.ids:
+                self._rows[entity.name, site] = identifier
+                self._owner[identifier] = site
+                self._entity_of[identifier] = entity.name
+        self._rows.update(changed)
+
+    def edit(self, entity: str, site: str, identifier: str) -> None:
+        """Change a row; '' removes it."""
+        self._rows[entity, site] = identifier
+
+    def is_of(self, identifier: str, site: str) -> bool:
+        """Tell whether an identifier belongs to that site, or to nobody that is known."""
+        return self._owner.get(identifier, site) == site
+
+    def identifier(self, entity: str, site: str) -> str:
+        """Raises UntranslatableError."""
+        found = self._rows.get((entity, site), "")
+        if not found:
+            raise UntranslatableError(f"no identifier at {site}")
+        if not self.is_of(found, site):
+            raise UntranslatableError(f"{found} belongs to {self._owner[found]}, not to {site}")
+        return found
+
+    def translated(self, params: str, site: str) -> str:
+        """The parameters as a script at that site takes them. Raises UntranslatableError, and
+        ValueError for what is no JSON object of texts.
+        """
+        plain = json.loads(params)
+        if not isinstance(plain, dict):
+            raise ValueError("no JSON object")
+        for key, value in plain.items():
+            if not isinstance(value, str):
+                raise ValueError(f"{key} is no text")
+            if value.startswith("@"):
+                plain[key] = self.identifier(value[1:], site)
+            elif value in self._entity_of:
+                plain[key] = self.identifier(self._entity_of[value], site)
+        return json.dumps(plain)

@@ -1,0 +1,103 @@
+"""The words of the cloud manager: outcomes, states and reasons, as enums."""
+
+from __future__ import annotations
+
+import enum
+
+
+class MirrorMode(enum.StrEnum):
+    """How changes at the active side reach the other one."""
+
+    JOBS = "jobs"  # each job that was done is done there too
+    RECONCILE = "reconcile"  # both sides are compared, and what differs is set
+    RUNBOOK = "runbook"  # people do it by hand
+
+
+class OnFailure(enum.StrEnum):
+    """What to do about a change that the other side does not take, after all attempts."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    REBUILD = "rebuild"
+
+
+class CallOutcome(enum.StrEnum):
+    """What a caller is told."""
+
+    ACCEPTED = "accepted"
+    AGAIN = "again"  # it had been accepted before; nothing more happens
+    FOUND = "found"
+    CONFLICT = "conflict"  # the id is known with other parameters
+    STALE = "stale"  # a put on a state that is no longer the current one
+    FORBIDDEN = "forbidden"
+    UNKNOWN = "unknown"  # no such operation, network or request
+
+
+class Word(enum.StrEnum):
+    """What an agent says of an attempt at a job."""
+
+    STARTED = "started"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    GONE = "gone"  # its processes are dead, and it did not end by itself
+    UNKNOWN = "unknown"  # it was never started here, and never will be
+    CLEANED = "cleaned"
+    NOT_CLEANED = "not cleaned"
+    UNREACHABLE = "unreachable"
+
+
+class WhyFailed(enum.StrEnum):
+    """Why an attempt failed."""
+
+    NONE = ""
+    SCRIPT = "the script failed"
+    NO_SCRIPT = "the script is not there"
+    OLD_SCRIPT = "the script there is older"
+    FOREIGN_ID = "an identifier of the other side"
+    UNKNOWN_ID = "no such identifier"
+
+
+class JobKind(enum.StrEnum):
+    CHANGE = "change"  # asked for by a caller, at the active side
+    MIRROR = "mirror"  # a change that was done, done at the other side
+    SET = "set"  # one entity of the other side becomes what it is at the active side
+    REBUILD = "rebuild"  # likewise, made from nothing
+
+
+class JobState(enum.StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    OVERDUE = "overdue"
+    KILLING = "killing"
+    CLEANING = "cleaning"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobMove(enum.Enum):
+    START = "start"
+    STARTED = "started"
+    DONE = "done"
+    AGAIN = "again"  # the attempt came to nothing, and there are more
+    LIMIT = "limit"
+    KILL = "kill"
+    CLEAN = "clean"  # no process of it is alive any more
+    CLEANED_FAILED = "cleaned after the last failure"
+    CLEANED_CANCELLED = "cleaned after it was ended"
+    SIDE_GONE = "the side it ran at is gone"
+
+
+class Notice(enum.StrEnum):
+    """What somebody is told of."""
+
+    DRIFT = "drift"
+    BLOCKED = "blocked"
+    DIFFERENT = "different"
+    FOREIGN_ID = "foreign identifier"
+    JOB_FAILED = "job failed"
+    JOB_OVERDUE = "job overdue"
+    NOT_CLEANED = "not cleaned"
+    NOT_PROVISIONED = "not provisioned"

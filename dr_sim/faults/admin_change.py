@@ -1,0 +1,70 @@
+"""Somebody asks for an administrative change."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Params, refuse
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class AdminChange(Params):
+    rotate_secret: str | None = Field(None, description="of which database")
+    change_schema: str | None = Field(None, description="of which database")
+    move_database: str | None = Field(
+        None, description="which database; its backups are paused meanwhile"
+    )
+    add_site_collection: str | None = Field(None, description="to which farm")
+    set_version: str | None = Field(None, description="of which farm")
+    add_machine: str | None = Field(None, description="to which farm")
+    network: str = Field("", description="of which network; left out: the first that has it")
+
+    @property
+    def entity(self) -> str:
+        return self.asked[1]
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """The operation, and what it is done to."""
+        found = [
+            (name, entity)
+            for name, entity in self.model_dump(exclude={"network"}).items()
+            if entity is not None
+        ]
+        return found[0] if len(found) == 1 else ("", "")
+
+    @model_validator(mode="after")
+    def _one(self) -> AdminChange:
+        if not self.asked[0]:
+            raise refuse("a change is one operation, as in {rotate_secret: crm}")
+        return self
+
+
+def happen(event: Occurrence, params: AdminChange) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    operation, entity = params.asked
+    network = params.network or cloud.network_of(entity)
+    if entity not in {e for names in cloud.all_things(network) for e in names}:
+        event.nothing(f"no network has {entity}")
+        return
+    event.begins(f"{operation} of {entity} is asked for")
+    cloud.front.ask(operation, network, entity)
+    event.ends(f"{operation} of {entity} is asked for")
+
+
+KIND = EventKind(
+    "admin_change",
+    AdminChange,
+    None,
+    True,
+    "one administrative change, at the active side; move_database pauses the database's backups "
+    "until it is done, or its clean-up has run",
+    "mission C4, C10, R9",
+    happen,
+    example="rotate_secret: crm",
+    check=check,
+)

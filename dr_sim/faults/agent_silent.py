@@ -1,0 +1,41 @@
+"""The agents of a site cannot be reached for a time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class AgentSilent(Params):
+    duration: Law = Field(description="how long")
+    site: Literal["A", "B"] = Field("B", description="whose agents")
+
+
+def happen(event: Occurrence, params: AgentSilent) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.for_a_time(
+        params.duration,
+        lambda: cloud.cut(params.site, 1),
+        lambda: cloud.cut(params.site, -1),
+        f"the agents of {params.site} are silent",
+    )
+
+
+KIND = EventKind(
+    "agent_silent",
+    AgentSilent,
+    "duration",
+    True,
+    "a management network that is down: orders and words of agents are lost, scripts go on",
+    "riverqueue/river issues 1302 and 1258: jobs that are rescued while they live",
+    happen,
+    check=check,
+)

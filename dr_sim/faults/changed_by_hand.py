@@ -1,0 +1,44 @@
+"""Somebody changes the configuration at one side by hand, and tells nobody."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class ChangedByHand(Params):
+    entity: str = Field(description="a database or a farm")
+    site: Literal["A", "B"] = Field("A", description="at which side")
+
+
+def happen(event: Occurrence, params: ChangedByHand) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    network = cloud.network_of(params.entity)
+    if not network:
+        event.nothing(f"no network has {params.entity}")
+        return
+    event.begins(f"{params.entity} changed by hand at {params.site}")
+    change = f"hand/{event.world.context.now_us}/{event.index}"
+    cloud.changed_by_hand(network, params.site, params.entity, change)
+    event.ends(f"{params.entity} changed by hand at {params.site}")
+
+
+KIND = EventKind(
+    "changed_by_hand",
+    ChangedByHand,
+    "entity",
+    True,
+    "a change past the cloud manager: only comparing both sides finds it",
+    "dbatools issues 5555, 9586, 9648: what is synchronised adds, and never removes",
+    happen,
+    example="entity: crm",
+    check=check,
+)

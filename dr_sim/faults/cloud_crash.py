@@ -1,0 +1,37 @@
+"""The cloud manager dies where it stands and is started again from its store."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class CloudCrash(Params):
+    duration: Law | None = Field(
+        None, description="how long it is down; left out: cloud.restart_after"
+    )
+
+
+def happen(event: Occurrence, params: CloudCrash) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.begins("the cloud manager crashed")
+    cloud.life.crash(event.law(params.duration, "duration") if params.duration else None)
+    event.ends("the cloud manager crashed")
+
+
+KIND = EventKind(
+    "cloud_crash",
+    CloudCrash,
+    None,
+    True,
+    "a crash of the cloud manager at any instant; it resumes from its store",
+    "mission C2; Sieve: crashes between two writes",
+    happen,
+    check=check,
+)

@@ -1,0 +1,40 @@
+"""The configuration database is restored from an old copy."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class CloudStoreRestored(Params):
+    after: Law = Field(description="how long after the copy was made it takes the database's place")
+
+
+def happen(event: Occurrence, params: CloudStoreRestored) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.begins("a copy of the configuration database is made")
+    cloud.life.keep_copy()
+
+    def restore() -> None:
+        cloud.life.restore_copy()
+        event.ends("the copy took the place of the configuration database")
+
+    event.world.later(event.law(params.after, "after"), restore)
+
+
+KIND = EventKind(
+    "cloud_store_restored",
+    CloudStoreRestored,
+    "after",
+    True,
+    "requests, jobs and changes after the copy are forgotten, although they were done",
+    "EnterpriseDB/barman issue 1102; bitnami/sealed-secrets issue 25: keys not in the backup",
+    happen,
+    check=check,
+)

@@ -1,0 +1,41 @@
+"""The cloud manager is upgraded, in place or by a new one that takes over from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class CloudUpgrade(Params):
+    style: Literal["side_by_side", "in_place"] = Field(
+        "side_by_side", description="a new one is started beside it, or it is down meanwhile"
+    )
+    takes: Law = default("4 min", "assumed", "how long the new version needs to be up")
+
+
+def happen(event: Occurrence, params: CloudUpgrade) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.begins(f"the cloud manager is upgraded, {params.style}")
+    takes_us = event.law(params.takes, "takes")
+    cloud.life.upgrade(params.style == "side_by_side", takes_us)
+    event.world.later(takes_us, lambda: event.ends("the cloud manager is upgraded"))
+
+
+KIND = EventKind(
+    "cloud_upgrade",
+    CloudUpgrade,
+    "takes",
+    True,
+    "the cloud manager upgraded while it serves (C2): side by side, or in place",
+    "mission C2, C9",
+    happen,
+    check=check,
+)

@@ -1,0 +1,28 @@
+"""Requests arrive twice."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class DuplicateRequest(Share):
+    pass
+
+
+def happen(event: Occurrence, params: DuplicateRequest) -> None:
+    disturb(event, "duplicate", params)
+
+
+KIND = EventKind(
+    "duplicate_request",
+    DuplicateRequest,
+    "share",
+    True,
+    "a proxy or a client library that sends a request again",
+    "mission C1: the same call may arrive many times",
+    happen,
+    steady=True,
+    check=check,
+)

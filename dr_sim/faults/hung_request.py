@@ -1,0 +1,28 @@
+"""Requests hang in transit until their callers give up."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class HungRequest(Share):
+    pass
+
+
+def happen(event: Occurrence, params: HungRequest) -> None:
+    disturb(event, "hung request", params)
+
+
+KIND = EventKind(
+    "hung_request",
+    HungRequest,
+    "share",
+    True,
+    "a connection that is open and carries nothing; the same as lost to the caller",
+    "mission C1: any request may hang in transit",
+    happen,
+    steady=True,
+    check=check,
+)

@@ -1,0 +1,28 @@
+"""A caller uses the id of its last request again, for something else."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class IdReused(Share):
+    pass
+
+
+def happen(event: Occurrence, params: IdReused) -> None:
+    disturb(event, "other parameters", params)
+
+
+KIND = EventKind(
+    "id_reused",
+    IdReused,
+    "share",
+    True,
+    "a client that makes its ids badly, or keeps one across restarts",
+    "hashicorp/terraform-provider-aws issue 39625: one token, two resources",
+    happen,
+    steady=True,
+    check=check,
+)

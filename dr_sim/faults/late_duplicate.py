@@ -1,0 +1,29 @@
+"""A second copy of a request arrives long after the first."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.fields import Law, default
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class LateDuplicate(Share):
+    later: Law = default("10 min", "assumed", "how much later the second copy arrives")
+
+
+def happen(event: Occurrence, params: LateDuplicate) -> None:
+    disturb(event, "late duplicate", params, params.later)
+
+
+KIND = EventKind(
+    "late_duplicate",
+    LateDuplicate,
+    "share",
+    True,
+    "a request that stood in a queue, and arrives when its work has long been done",
+    "mission C1: the same call may arrive many times",
+    happen,
+    steady=True,
+    check=check,
+)

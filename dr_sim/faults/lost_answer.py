@@ -1,0 +1,28 @@
+"""The cloud manager's answers are lost on their way back."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class LostAnswer(Share):
+    pass
+
+
+def happen(event: Occurrence, params: LostAnswer) -> None:
+    disturb(event, "lost answer", params)
+
+
+KIND = EventKind(
+    "lost_answer",
+    LostAnswer,
+    "share",
+    True,
+    "a request that was carried out, and whose caller never learns of it",
+    "Google AIP-155; Amazon: making retries safe with idempotent APIs",
+    happen,
+    steady=True,
+    check=check,
+)

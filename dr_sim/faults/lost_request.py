@@ -1,0 +1,28 @@
+"""Requests to the cloud manager are lost on their way."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class LostRequest(Share):
+    pass
+
+
+def happen(event: Occurrence, params: LostRequest) -> None:
+    disturb(event, "lost request", params)
+
+
+KIND = EventKind(
+    "lost_request",
+    LostRequest,
+    "share",
+    True,
+    "a request that never arrives; its caller sees nothing until it times out",
+    "Google AIP-155: a caller cannot tell a lost request from a lost answer",
+    happen,
+    steady=True,
+    check=check,
+)

@@ -1,0 +1,56 @@
+"""Somebody switches the mirror of a network off, and on again."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pydantic import Field
+
+from dr_sim.cloud.events import MirrorSwitched
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.cloud.service import CloudWorld
+from dr_sim.world.occurrence import Occurrence
+
+
+class MirrorOff(Params):
+    duration: Law = Field(description="how long it is off")
+    network: str = Field("", description="the network; left out: all")
+
+
+def happen(event: Occurrence, params: MirrorOff) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    networks = [n.name for n in cloud.spec.networks if params.network in ("", n.name)]
+    if not networks:
+        event.nothing(f"there is no network {params.network}")
+        return
+    event.for_a_time(
+        params.duration,
+        lambda: _switch(cloud, networks, False),
+        lambda: _switch(cloud, networks, True),
+        "the mirror is off",
+    )
+
+
+def _switch(cloud: CloudWorld, networks: list[str], on: bool) -> None:
+    for network in networks:
+        cloud.life.tell_soon(partial(_switched, network, on))
+
+
+def _switched(network: str, on: bool, mono_us: int, utc_us: int) -> MirrorSwitched:
+    return MirrorSwitched(mono_us, utc_us, 0, network, on)
+
+
+KIND = EventKind(
+    "mirror_off",
+    MirrorOff,
+    "duration",
+    True,
+    "the mirror switched off for a change, or a move, and perhaps forgotten",
+    "operators: schedules change, thresholds and people are left behind",
+    happen,
+    check=check,
+)

@@ -1,0 +1,38 @@
+"""A process of a script goes on after its agent said that it is gone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import befall, check
+from dr_sim.scenario.fields import Count, Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.cloud.agents import Mishap
+from dr_sim.world.occurrence import Occurrence
+
+
+class ScriptEscapes(Params):
+    script: str = Field("", description="only scripts of that name; left out: any")
+    site: Literal["A", "B", ""] = Field("", description="only at that site; left out: at both")
+    times: Count = Field(1, description="how many it befalls; 0: all while it is on")
+    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+
+
+def happen(event: Occurrence, params: ScriptEscapes) -> None:
+    mishap = Mishap("survives", params.site, params.script, params.times or -1)
+    befall(event, mishap, params.duration)
+
+
+KIND = EventKind(
+    "script_escapes",
+    ScriptEscapes,
+    "script",
+    True,
+    "a child that left its process group: its work is done later, behind the manager",
+    "kubernetes issue 120790: orphans",
+    happen,
+    steady=True,
+    check=check,
+)

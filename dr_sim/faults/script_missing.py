@@ -1,0 +1,43 @@
+"""Scripts are not at a site, or older ones are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.cloud_model import OPERATIONS
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class ScriptMissing(Params):
+    script: str = Field("", description="the script; left out: all of them")
+    site: Literal["A", "B"] = Field("B", description="at which site")
+
+
+def happen(event: Occurrence, params: ScriptMissing) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.begins(f"scripts are missing at {params.site}")
+    for (_, site), agent in cloud.agents.items():
+        if site == params.site:
+            for name, _, _ in OPERATIONS:
+                if params.script in ("", name):
+                    agent.scripts[name] = 0
+    event.ends(f"scripts are missing at {params.site}")
+
+
+KIND = EventKind(
+    "script_missing",
+    ScriptMissing,
+    "script",
+    True,
+    "a site that was rebuilt without its scripts (C4: the script itself must be there too)",
+    "mission C4",
+    happen,
+    check=check,
+)

@@ -1,0 +1,34 @@
+"""A second cloud manager is started while the first still runs."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class TwoManagers(Params):
+    pass
+
+
+def happen(event: Occurrence, params: TwoManagers) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    event.begins("a second cloud manager was started")
+    cloud.life.split()
+    event.ends("a second cloud manager was started")
+
+
+KIND = EventKind(
+    "two_managers",
+    TwoManagers,
+    None,
+    True,
+    "the first is cut off from who watches it, and goes on for half of the callers; its store "
+    "takes nothing from it any more, and agents obey the newest",
+    "cilium PR 42920: two leaders act",
+    happen,
+    check=check,
+)

@@ -1,0 +1,63 @@
+"""A row of the mapping table is wrong, for a time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dr_sim.cloud.events import MappingEdited
+from dr_sim.faults.cloud_events import check, cloud_of
+from dr_sim.scenario.fields import Law, Params
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.cloud.service import SITES, identifier
+from dr_sim.world.occurrence import Occurrence
+
+
+class WrongMapping(Params):
+    entity: str = Field(description="a database or a farm, whose row it is")
+    leads_to: Literal["primary", "nothing", "other"] = Field(
+        "primary",
+        description="its identifier at the primary, none at all, or that of another thing",
+    )
+    duration: Law | None = Field(None, description="how long; left out: to the end of the run")
+
+
+def happen(event: Occurrence, params: WrongMapping) -> None:
+    cloud = cloud_of(event)
+    if cloud is None:
+        return
+    entity, network = params.entity, cloud.network_of(params.entity)
+    if not network:
+        event.nothing(f"no network has {entity}")
+        return
+    right = identifier(SITES[1], network, entity)
+    others = [e for names in cloud.things(network).values() for e in names if e != entity]
+    wrong = {
+        "primary": identifier(SITES[0], network, entity),
+        "nothing": "",
+        "other": identifier(SITES[1], network, (others or [entity])[0]),
+    }[params.leads_to]
+
+    def edit(leads_to: str) -> None:
+        cloud.life.tell_soon(
+            lambda mono, utc: MappingEdited(mono, utc, 0, network, entity, SITES[1], leads_to)
+        )
+
+    event.while_on(
+        params.duration, lambda: edit(wrong), lambda: edit(right), f"wrong mapping of {entity}"
+    )
+
+
+KIND = EventKind(
+    "wrong_mapping",
+    WrongMapping,
+    "entity",
+    True,
+    "a row of the mapping table that was copied and not changed, that is missing, or that leads to "
+    "another thing",
+    "mission C5: parameters translated by the mapping table",
+    happen,
+    example="entity: crm",
+    check=check,
+)

@@ -1,0 +1,28 @@
+"""A tenant's client asks for a change in a network that is another's."""
+
+from __future__ import annotations
+
+from dr_sim.faults.cloud_events import Share, check, disturb
+from dr_sim.scenario.kind import EventKind
+from dr_sim.world.occurrence import Occurrence
+
+
+class WrongTenantCall(Share):
+    pass
+
+
+def happen(event: Occurrence, params: WrongTenantCall) -> None:
+    disturb(event, "other tenant", params)
+
+
+KIND = EventKind(
+    "wrong_tenant_call",
+    WrongTenantCall,
+    "share",
+    True,
+    "a mistake or an attack: administration is isolated too (R17)",
+    "LinuxForHealth/FHIR issue 4226: tenants read each other",
+    happen,
+    steady=True,
+    check=check,
+)

@@ -1,0 +1,305 @@
+"""What is measured of the cloud manager: drift, true and as it believes it, what provisioning would
+take, calls, jobs done twice or never, and how a failover's provisioning was spent.
+
+Drift is the age of the oldest change that is not in effect at the second side; the service's is
+that of its worst network. It is known as long as the first side works. All of it is read from the
+first leg, in which the cloud manager lives (dr_sim/runs/legs.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from dr_sim.measures.exposure import NEVER_US, Curve, step_curve, worst
+from dr_sim.measures.falling import Falling
+from dr_sim.measures.tables import Ints, Tables, run_end_us, service_up_until_us
+from dr_sim.scenario.cloud_model import Cloud, CloudClient
+from dr_sim.scenario.model import Scenario
+
+_CLOSE_US = 60_000_000  # acknowledgements that are closer may come in another order than requests
+_ENDS = ("done", "failed", "killed", "died", "escaped")
+_SECRETS, _CHANGES, _REBUILT, _BY_HAND, _WAITING = (
+    "secrets",
+    "changes",
+    "things set or made anew",
+    "by hand",
+    "waiting",
+)
+_GROUPS = {"rotate_secret": _SECRETS, "set": _REBUILT, "rebuild": _REBUILT}
+
+
+# ---- drift
+def drift(t: Tables, scenario: Scenario) -> Curve:
+    """As it really is."""
+    spec = _spec(scenario)
+    return worst(
+        _behind(t, scenario, t.of("truth.cloud_drift", i)["time_us"], _since(t, i))
+        for i in range(len(spec.networks))
+    )
+
+
+def reported_drift(t: Tables, scenario: Scenario) -> Curve:
+    """As the manager believes it is."""
+    spec = _spec(scenario)
+    curves = []
+    for i in range(len(spec.networks)):
+        rows = t.of("cloud.ReportDrift", i)
+        since = rows["since_utc_us"]
+        since = np.where(since == 0, NEVER_US, since - scenario.start_utc_us)
+        curves.append(_behind(t, scenario, rows["time_us"], since))
+    return worst(curves)
+
+
+def _since(t: Tables, network: int) -> Ints:
+    since = t.of("truth.cloud_drift", network)["since_us"]
+    return np.where(since < 0, NEVER_US, since)
+
+
+def _behind(t: Tables, scenario: Scenario, time_us: Ints, since_us: Ints) -> Curve:
+    """At first nothing is behind."""
+    time = np.append(np.zeros(1, np.int64), time_us)
+    since = np.append(np.full(1, NEVER_US, np.int64), since_us)
+    return step_curve(time, since, service_up_until_us(t, scenario))
+
+
+def provision_if_now(t: Tables, scenario: Scenario) -> Falling:
+    """How long a failover would wait for its site to be configured, by the usual length of a
+    script; never longer than provision.at_most.
+    """
+    spec = _spec(scenario)
+    end = service_up_until_us(t, scenario)
+    times = np.unique(np.append(np.zeros(1, np.int64), t["truth.cloud_drift"]["time_us"]))
+    times = times[times < end]
+    most = np.zeros(len(times), np.int64)
+    for i in range(len(spec.networks)):
+        rows = t.of("truth.cloud_drift", i)
+        places = np.searchsorted(rows["time_us"], times, side="right") - 1
+        takes = np.append(rows["provision_us"], 0)  # the last one for what comes before the first
+        most = np.maximum(most, np.where(places < 0, 0, takes[places]))
+    if spec.provision_us is not None:
+        most = np.minimum(most, spec.provision_us)
+    stops = np.append(times[1:], np.int64(end))[: len(times)]
+    return Falling(times, stops, most, np.zeros(len(times), np.int64))
+
+
+def raised(curve: Falling, by: Falling) -> Falling:
+    """The sum of a curve and of one that is constant piece by piece, where the first is defined;
+    where the second is not it counts for nothing.
+    """
+    if not len(curve.start_us) or not len(by.start_us):
+        return curve
+    cuts = np.concatenate((by.start_us, by.stop_us))
+    starts: list[int] = []
+    stops: list[int] = []
+    places: list[int] = []
+    for i, (begin, end) in enumerate(
+        zip(curve.start_us.tolist(), curve.stop_us.tolist(), strict=True)
+    ):
+        inside = np.unique(cuts[(cuts > begin) & (cuts < end)]).tolist()
+        for a, b in pairwise([begin, *inside, end]):
+            starts.append(a)
+            stops.append(b)
+            places.append(i)
+    start = np.array(starts, np.int64)
+    which = np.searchsorted(by.start_us, start, side="right") - 1
+    there = (which >= 0) & (start < by.stop_us[which])
+    more = np.where(there, by.floor_us[which], 0)
+    place = np.array(places, np.int64)
+    return Falling(
+        start,
+        np.array(stops, np.int64),
+        curve.floor_us[place] + more,
+        curve.until_us[place] + more,
+    )
+
+
+# ---- calls
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Of all clients, in some time: all, answered at the first try, never answered."""
+
+    calls: int
+    first_try: int
+    unanswered: int
+
+    @property
+    def first_try_ppm(self) -> int | None:
+        return None if not self.calls else self.first_try * 1_000_000 // self.calls
+
+    @property
+    def unanswered_ppm(self) -> int | None:
+        """Rounded up: a share that is not nothing is not shown as nothing."""
+        return None if not self.calls else -(-self.unanswered * 1_000_000 // self.calls)
+
+
+def calls(t: Tables, scenario: Scenario, from_us: int, until_us: int) -> Calls:
+    """Of the calls that were begun in [from_us, until_us) and are over."""
+    clients = {client.name: client for client in _spec(scenario).clients}
+    if not clients:
+        return Calls(0, 0, 0)
+    rows = t["truth.cloud_call"]
+    names = [t.journal.texts.get(name, -1) for name in clients]
+    mine = np.isin(rows["client"], names)
+    began = rows["time_us"] - rows["took_us"]
+    mine &= (began >= from_us) & (began < until_us)
+    none = t.has_text(rows["outcome"], "")
+    over = int(np.sum(mine))
+    first = int(np.sum(mine & (rows["tries"] == 1) & ~none))
+    unanswered = int(np.sum(mine & none))
+    counted = t["truth.cloud_calls"]
+    alike = 0
+    for client, text in zip(clients.values(), names, strict=True):
+        of = counted["client"] == text
+        spans = zip(counted["from_us"][of].tolist(), counted["time_us"][of].tolist(), strict=True)
+        alike += sum(
+            _called(client, max(a, from_us), min(b, until_us)) for a, b in spans if b > from_us
+        )
+    return Calls(over + alike, first + alike, unanswered)
+
+
+def _called(client: CloudClient, from_us: int, until_us: int) -> int:
+    """How many calls a client begins in [from_us, until_us)."""
+    if not client.calls_num or until_us <= from_us:
+        return 0
+    return _before(client, until_us) - _before(client, from_us)
+
+
+def _before(client: CloudClient, us: int) -> int:
+    """How many calls a client has begun before an instant: the n-th, from 0 on, is made at
+    (n + 1) * den // num.
+    """
+    number = max(0, us * client.calls_num // client.calls_den_us - 1)
+    while (number + 1) * client.calls_den_us // client.calls_num < us:
+        number += 1
+    return number
+
+
+# ---- jobs
+def jobs_twice(t: Tables) -> int:
+    """Changes whose script was carried out more than once at one side."""
+    done = Counter(
+        (r.entity, r.values["site"], r.values["job"])
+        for r in t.rows("truth.cloud_script")
+        if r.values["what"] in ("done", "done late")
+    )
+    return sum(n > 1 for n in done.values())
+
+
+def jobs_lost(t: Tables, scenario: Scenario) -> int:
+    """Requests that were acknowledged, of which nothing was ever begun, and which did not just wait
+    for their turn: one that was acknowledged later for the same thing was begun, or for longer than
+    a job may take nothing was under way for it.
+    """
+    spec = _spec(scenario)
+    patience = spec.jobs.time_limit_us + spec.jobs.retry_us
+    lane_of = {
+        f"{r.values['caller']}/{r.values['request']}": (r.values["network"], r.values["entity"])
+        for r in t.rows("cloud.Called")
+        if r.values["operation"] != "read"
+    }
+    begun: dict[str, int] = {}
+    busy: dict[tuple[str, str], list[int]] = {}  # instants at which a lane's scripts begin or end
+    names = [network.name for network in spec.networks]
+    for r in t.rows("truth.cloud_script"):
+        job = r.values["job"].partition("@")[0]
+        busy.setdefault((names[r.entity], r.values["entity_name"]), []).append(r.time_us)
+        if r.values["what"] == "begins":
+            begun.setdefault(job, r.time_us)
+    acknowledged: dict[str, int] = {}
+    for r in t.rows("truth.cloud_acknowledged"):
+        acknowledged.setdefault(r.values["job"], r.time_us)
+    last_begun: dict[tuple[str, str], int] = {}
+    for job, at_us in acknowledged.items():
+        if job in begun and job in lane_of:
+            lane = lane_of[job]
+            last_begun[lane] = max(last_begun.get(lane, -1), at_us)
+    lost = 0
+    end = run_end_us(t, scenario)
+    for job, at_us in acknowledged.items():
+        if job in begun or job not in lane_of:
+            continue
+        lane = lane_of[job]
+        later = [us for us in busy.get(lane, []) if us > at_us]
+        gaps = [b - a for a, b in pairwise([at_us, *later, end])]
+        overtaken = last_begun.get(lane, -1) > at_us + _CLOSE_US
+        lost += overtaken or max(gaps) > patience
+    return lost
+
+
+# ---- a failover's provisioning
+@dataclass(frozen=True, slots=True)
+class Provisioning:
+    """How a failover's wait for its site was spent: (what, how long), which add up to it. ready:
+    everything was in place when it went on.
+    """
+
+    began_us: int
+    ended_us: int
+    ready: bool
+    lines: tuple[tuple[str, int], ...]
+
+
+def provisionings(t: Tables, scenario: Scenario) -> list[Provisioning]:
+    """In their order. Each instant counts for what has been under way longest then."""
+    found = []
+    begun: Any = None
+    for row in t.rows("truth.cloud_provision"):
+        if row.values["begins"]:
+            begun = row
+        elif begun is not None:
+            window = (begun.time_us, row.time_us)
+            lines = _spent(_works(t, scenario, begun.values["site"]), window)
+            found.append(Provisioning(*window, bool(row.values["ready"]), lines))
+            begun = None
+    return found
+
+
+def _works(t: Tables, scenario: Scenario, site: str) -> list[tuple[int, int, str]]:
+    """(from, until, what) of all that was done at a site."""
+    found = []
+    end = run_end_us(t, scenario)
+    open_: dict[tuple[str, int], tuple[int, str]] = {}
+    for r in t.rows("truth.cloud_script"):
+        v = r.values
+        key = (v["job"], v["attempt"])
+        if v["site"] != site:
+            continue
+        if v["what"] == "begins":
+            open_[key] = (r.time_us, _GROUPS.get(v["script"], _CHANGES))
+        elif v["what"] in _ENDS and key in open_:
+            since, what = open_.pop(key)
+            found.append((since, r.time_us, what))
+    found += [(since, end, what) for since, what in open_.values()]
+    hands = {r.values["work"]: r.time_us for r in t.rows("cloud.HandsDone")}
+    for r in t.rows("cloud.DoByHand"):
+        if r.values["urgent"]:
+            found.append((r.time_us, hands.get(r.values["work"], end), _BY_HAND))
+    return sorted(found)
+
+
+def _spent(
+    works: list[tuple[int, int, str]], window: tuple[int, int]
+) -> tuple[tuple[str, int], ...]:
+    begin, end = window
+    spent: Counter[str] = Counter()
+    at = begin
+    while at < end:
+        running = [w for w in works if w[0] <= at < w[1]]
+        if running:
+            what, until = running[0][2], min(running[0][1], end)
+        else:
+            what, until = _WAITING, min((w[0] for w in works if w[0] > at), default=end)
+            until = min(until, end)
+        spent[what] += until - at
+        at = until
+    return tuple((what, us) for what, us in spent.items() if us)
+
+
+def _spec(scenario: Scenario) -> Cloud:
+    assert scenario.cloud is not None
+    return scenario.cloud

@@ -1,0 +1,248 @@
+"""The sections of a scenario that are about the cloud manager: what may stand there, the plain
+values they become, and checks across them.
+
+The cloud manager is part of a run if any of these sections is written; without them nothing of it
+is built.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from dr_sim.errors import Problem
+from dr_sim.scenario.cloud_model import Cloud, CloudClient, CloudJobs, CloudMirror, CloudNetwork
+from dr_sim.scenario.fields import (
+    NEVER,
+    Count,
+    Duration,
+    DurationOrNone,
+    Law,
+    Period,
+    PeriodOrAtOnce,
+    Ppm,
+    did_you_mean,
+)
+from dr_sim.scenario.model import SlaLine
+from dr_sim.scenario.sla import needs_cloud
+from dr_sim.scenario.tree import Node
+from dr_sim.scenario.values import NameList, Positive, Rate, Tenants, _name, _names
+
+SECTIONS = ("networks", "cloud", "jobs", "changes", "clients")
+ALL = "all"
+FARMS = ("content", "services", "directory")
+"""Of the network that is there if none is named."""
+
+
+def about(description: str, alias: str | None = None) -> Any:
+    return Field(description=description, alias=alias)
+
+
+def _names_or(word: str) -> Any:
+    def read(value: Any) -> tuple[str, ...]:
+        return () if value == word else (_name(value),) if isinstance(value, str) else _names(value)
+
+    return Annotated[
+        tuple[str, ...],
+        PlainValidator(read),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"const": word},
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ]
+            }
+        ),
+    ]
+
+
+SharedOrTenants: Any = _names_or("shared")
+NamesOrAll: Any = _names_or(ALL)
+
+
+class CloudSection(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkKeys(CloudSection):
+    tenants: SharedOrTenants = about("shared, or the tenants that it is dedicated to")
+    farms: NameList = about("its farms, which changes are made to as well as to its databases")
+    databases: NamesOrAll = about("its databases; all: those that no other network names")
+
+
+class CloudMirrorKeys(CloudSection):
+    mode: Literal["jobs", "reconcile", "runbook"] = about(
+        "how changes reach the secondary: each job is done there too, both sides are "
+        "compared and corrected, or people do it"
+    )
+    every: PeriodOrAtOnce = about("changes are mirrored at whole multiples of this; 0 s: at once")
+    audit: PeriodOrAtOnce = about("both sides are compared so often; 0 s: never")
+    limit: Annotated[Period, Positive] = about("drift beyond this is told to somebody")
+    on_failure: Literal["retry", "skip", "rebuild"] = about(
+        "what to do about a change that the secondary does not take after all attempts"
+    )
+
+
+class ProvisionKeys(CloudSection):
+    at_most: DurationOrNone = about(
+        "a failover waits so long for its site to be configured, and then goes on without; "
+        "none: as long as it takes"
+    )
+
+
+class CloudKeys(CloudSection):
+    at: Literal["apart", "primary", "secondary"] = about("where the cloud manager runs")
+    rtt: Duration = about("round-trip time between it and its callers, and its agents")
+    answers_in: Duration = about("time it takes to answer a call")
+    restart_after: Duration = about("a crashed cloud manager is back after so long")
+    mirror: CloudMirrorKeys = about("how changes reach the secondary")
+    provision: ProvisionKeys = about("what a failover does about changes that did not")
+
+
+class JobsKeys(CloudSection):
+    time_limit: Annotated[Duration, Positive] = about(
+        "a job that runs longer is ended, and its clean-up runs"
+    )
+    retry: Annotated[Period, Positive] = about("time between attempts, and between questions")
+    attempts: Annotated[Count, Positive] = about("attempts at one job")
+    start: Duration = about("time to start the process of a script")
+    clean_up: Duration = about("time that a clean-up takes")
+    at_once: Annotated[Count, Positive] = about("scripts at one time at one side of a network")
+    set: Law = about("time to set one thing to what it is at the other side")
+    rebuild: Law = about("time to make one thing anew")
+    by_hand: Law = about("time that people need for one change")
+    forgotten: Ppm = about("part of the changes that people say are done, and are not")
+
+
+class ChangesKeys(CloudSection):
+    rate: Rate = about("administrative changes, at the primary")
+    takes: Law = about("time that the script of a change takes, at each side")
+    fail: Ppm = about("part of the attempts that fail")
+
+
+class ClientKeys(CloudSection):
+    calls: Rate = about("calls, evenly spaced")
+    actions: Ppm = about("part of the calls that ask for a change; the others ask how it stands")
+    timeout: Annotated[Duration, Positive] = about("a call without an answer is given up after")
+    retries: Count = about("calls that are tried again, at most so often")
+    tenant: Tenants = about("whose client it is; none: it may use every network")
+
+
+# ---- to plain values
+def cloud_of(root: Any) -> Cloud | None:
+    """None if it is no part of the run. root: schema.Root."""
+    keys = root.cloud
+    if keys is None:
+        return None
+    mirror, jobs = keys.mirror, root.jobs
+    at_most = keys.provision.at_most
+    return Cloud(
+        at=keys.at,
+        rtt_us=keys.rtt,
+        answers_us=keys.answers_in,
+        restart_us=keys.restart_after,
+        mirror=CloudMirror(
+            mirror.mode, mirror.every, mirror.audit, mirror.limit, mirror.on_failure
+        ),
+        provision_us=None if at_most == NEVER else at_most,
+        jobs=CloudJobs(
+            time_limit_us=jobs.time_limit,
+            retry_us=jobs.retry,
+            attempts=jobs.attempts,
+            start_us=jobs.start,
+            clean_up_us=jobs.clean_up,
+            at_once=jobs.at_once,
+            set=jobs.set,
+            rebuild=jobs.rebuild,
+            by_hand=jobs.by_hand,
+            forgotten_ppm=jobs.forgotten,
+        ),
+        changes_num=root.changes.rate[0],
+        changes_den_us=root.changes.rate[1],
+        takes=root.changes.takes,
+        fail_ppm=root.changes.fail,
+        networks=_networks(root),
+        clients=tuple(
+            CloudClient(
+                name,
+                client.calls[0],
+                client.calls[1],
+                client.actions,
+                client.timeout,
+                client.retries,
+                client.tenant,
+            )
+            for name, client in root.clients.items()
+        ),
+    )
+
+
+def _networks(root: Any) -> tuple[CloudNetwork, ...]:
+    order = {name: i for i, name in enumerate(root.databases)}
+    named = {name for network in root.networks.values() for name in network.databases}
+    rest = tuple(i for name, i in order.items() if name not in named)
+    found = []
+    if not root.networks:
+        return (CloudNetwork("main", (), FARMS, rest),)
+    for name, keys in root.networks.items():
+        mine = tuple(order[database] for database in keys.databases) if keys.databases else rest
+        if not keys.databases:
+            rest = ()  # those that nobody names are in the first network that takes all
+        found.append(CloudNetwork(name, keys.tenants, keys.farms, mine))
+    return tuple(found)
+
+
+# ---- checks
+def things_in(root: Any) -> tuple[str, ...]:
+    """What changes are made to; () where there is no cloud manager."""
+    if getattr(root, "cloud", None) is None:
+        return ()
+    networks = getattr(root, "networks", None) or {}
+    farms = [farm for keys in networks.values() for farm in getattr(keys, "farms", None) or ()]
+    databases = getattr(root, "databases", None) or {}
+    return tuple(dict.fromkeys([*databases, *(farms or FARMS)]))
+
+
+def check_sla(root: Any, tree: Node, sla: tuple[SlaLine, ...]) -> list[Problem]:
+    """Lines that only a cloud manager could meet or miss, where there is none."""
+    if getattr(root, "cloud", None) is not None:
+        return []
+    told = "is measured of a cloud manager, and there is none; write for example cloud: {}"
+    return [
+        Problem(line.file, line.line, 1, f"sla: {line.measure} {told}")
+        for line in sla
+        if needs_cloud(line.measure)
+    ]
+
+
+def check_cloud(root: Any, tree: Node) -> list[Problem]:
+    """What is wrong although each value is right by itself. root: schema.Root, or what could be
+    read of it.
+    """
+    problems = []
+    databases = tuple(getattr(root, "databases", None) or {})
+    seen: dict[str, str] = {}
+    networks = getattr(root, "networks", None) or {}
+    for name, keys in networks.items():
+        node = tree.at(("networks", name, "databases"))
+        for database in getattr(keys, "databases", None) or ():
+            if database not in databases:
+                told = f"networks.{name}.databases: unknown database {database!r}; "
+                problems.append(node.problem(told + did_you_mean(database, databases)))
+            elif database in seen:
+                told = f"networks.{name}.databases: {database!r} is in {seen[database]!r} already"
+                problems.append(node.problem(f"{told}; a database is in one network"))
+            seen.setdefault(database, name)
+        both = [farm for farm in getattr(keys, "farms", None) or () if farm in databases]
+        if both:
+            told = f"networks.{name}.farms: {both[0]!r} is a database; give the farm another name"
+            problems.append(tree.at(("networks", name, "farms")).problem(told))
+    jobs = getattr(root, "jobs", None)
+    takes = getattr(getattr(root, "changes", None), "takes", None)
+    limit = getattr(jobs, "time_limit", None)
+    if limit and takes is not None and takes.kind == "fixed" and takes.a > limit:
+        told = "jobs.time_limit: every change takes longer than that, and would be ended"
+        problems.append(tree.at(("jobs", "time_limit")).problem(f"{told}; write more"))
+    return problems

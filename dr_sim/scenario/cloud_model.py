@@ -1,0 +1,82 @@
+"""The cloud manager and what is around it, as the rest of dr_sim sees it: plain values in integers
+(see model.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dr_sim.scenario.model import Law
+
+OPERATIONS: tuple[tuple[str, str, bool], ...] = (
+    ("rotate_secret", "database", True),
+    ("change_schema", "database", True),
+    ("move_database", "database", False),
+    ("add_site_collection", "farm", True),
+    ("set_version", "farm", True),
+    ("add_machine", "farm", True),
+)
+"""What a caller may ask for: (name, of what kind of thing, whether random changes are of it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudNetwork:
+    """tenants: () is shared. databases: indices."""
+
+    name: str
+    tenants: tuple[str, ...]
+    farms: tuple[str, ...]
+    databases: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudClient:
+    name: str
+    calls_num: int
+    calls_den_us: int
+    actions_ppm: int
+    timeout_us: int
+    retries: int
+    tenants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudJobs:
+    time_limit_us: int
+    retry_us: int
+    attempts: int
+    start_us: int
+    clean_up_us: int
+    at_once: int
+    set: Law
+    rebuild: Law
+    by_hand: Law
+    forgotten_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloudMirror:
+    mode: str
+    every_us: int
+    audit_us: int
+    limit_us: int
+    on_failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """provision_us: None waits as long as it takes."""
+
+    at: str
+    rtt_us: int
+    answers_us: int
+    restart_us: int
+    mirror: CloudMirror
+    provision_us: int | None
+    jobs: CloudJobs
+    changes_num: int
+    changes_den_us: int
+    takes: Law
+    fail_ppm: int
+    networks: tuple[CloudNetwork, ...]
+    clients: tuple[CloudClient, ...]

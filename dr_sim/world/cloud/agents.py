@@ -1,0 +1,318 @@
+"""Agents: one at each side of a network, which runs scripts as processes of their own.
+
+An agent's memory is durable: it knows every attempt that it was ever told of, starts each once, and
+never starts one that it was asked about before it was told to start it. It obeys no manager older
+than the newest it has heard. It keeps scripts, each with a version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dr_sim.cloud.commands import AskScript, CleanUp, CopyScript, KillScript, StartScript
+from dr_sim.cloud.words import JobKind, WhyFailed, Word
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.cloud.configuration import Configuration, Thing
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+
+MOVE_DATABASE = "move_database"
+_KILL_US = 1_000_000  # to end a process, and to see that it has ended
+_ESCAPED_US = 300_000_000  # after which a process that escaped has done its work
+_PPM = 1_000_000
+Key = tuple[str, int]  # job, attempt
+
+
+@dataclass(slots=True)
+class Process:
+    """A script that runs, or hangs (no entry)."""
+
+    command: StartScript
+    entry: Entry | None
+    fails: bool
+
+
+@dataclass(slots=True)
+class Mishap:
+    """Something that befalls scripts while it is on. script: only those of that name; '' any.
+    limit: how many it befalls at most, -1: all.
+    """
+
+    kind: str
+    site: str
+    script: str
+    limit: int = -1
+
+    def befalls(self, kind: str, site: str, script: str) -> bool:
+        wanted = self.kind == kind and self.site in ("", site) and self.script in ("", script)
+        if not wanted or not self.limit:
+            return False
+        self.limit -= 1
+        return True
+
+
+@dataclass(slots=True)
+class Mishaps:
+    """Those that are on."""
+
+    on: list[Mishap] = field(default_factory=list)
+
+    def befalls(self, kind: str, site: str, script: str) -> bool:
+        return any(mishap.befalls(kind, site, script) for mishap in self.on)
+
+
+class Agent:
+    def __init__(
+        self, world: CloudWorld, network: int, site: str, configuration: Configuration
+    ) -> None:
+        self._world = world
+        self._context = world.context
+        self.network = network
+        self.site = site
+        self._configuration = configuration
+        self._name = world.spec.networks[network].name
+        self.dead = False
+        self._newest = 0  # the newest manager that it has heard
+        self.memory: dict[Key, tuple[Word, WhyFailed]] = {}
+        self._processes: dict[Key, Process] = {}
+        self._cleaning: set[Key] = set()
+        self._runs: dict[str, int] = {}  # how often a change was tried here
+        self.scripts: dict[str, int] = {}  # those that are not at version 1; 0: not there
+        self._orders: dict[type, Callable[..., None]] = {
+            StartScript: self._start,
+            AskScript: self._ask,
+            KillScript: self._kill,
+            CleanUp: self._clean_up,
+            CopyScript: self._copy,
+        }
+
+    @property
+    def known(self) -> list[tuple[str, int, str, str]]:
+        """Every attempt whose job may be open: what it says of each."""
+        return [
+            (job, attempt, word.value, reason.value)
+            for (job, attempt), (word, reason) in self.memory.items()
+        ]
+
+    def told(self, command: object, incarnation: int) -> None:
+        """An order has arrived."""
+        if self.dead or incarnation < self._newest:
+            return
+        self._newest = incarnation
+        self._orders[command.__class__](command)
+
+    # ---- scripts
+    def _start(self, command: StartScript) -> None:
+        key = (command.job, command.attempt)
+        if key in self.memory:
+            self._say(key)
+            return
+        reason = self._refusal(command)
+        if reason is not WhyFailed.NONE:
+            self.memory[key] = (Word.FAILED, reason)
+            self._say(key)
+            return
+        self._begin(key, command)
+        self._say(key)
+
+    def _refusal(self, command: StartScript) -> WhyFailed:
+        """Why it does not begin."""
+        version = self.scripts.get(command.script, 1)
+        if version < 1:
+            return WhyFailed.NO_SCRIPT
+        if version < command.version:
+            return WhyFailed.OLD_SCRIPT
+        for value in json.loads(command.params).values():
+            owner = self._world.owner_of(value)
+            if owner and owner != self.site:
+                return WhyFailed.FOREIGN_ID
+        return WhyFailed.NONE if self._entity(command) else WhyFailed.UNKNOWN_ID
+
+    def _entity(self, command: StartScript) -> str:
+        """What a script changes: whatever bears the identifier here that it is given."""
+        return self._world.entity_of(self._name, json.loads(command.params).get("id", ""))
+
+    def _begin(self, key: Key, command: StartScript) -> None:
+        now = self._context.now_us
+        takes_us, fails = self._law(command)
+        self._note(command, "begins")
+        self._pause(command, True)
+        mishaps = self._world.mishaps
+        hangs = mishaps.befalls("hangs", self.site, command.script)
+        fails = fails or mishaps.befalls("fails", self.site, command.script)
+        if mishaps.befalls("half", self.site, command.script):
+            fails = True
+            self._thing(command).half = command.job
+        entry = None
+        if not hangs:
+            at = now + takes_us
+            entry = self._context.agenda.at(at, Class.ANSWER, -1, self._over, key)
+        self._processes[key] = Process(command, entry, fails)
+        self.memory[key] = (Word.STARTED, WhyFailed.NONE)
+
+    def _law(self, command: StartScript) -> tuple[int, bool]:
+        """How long it takes, and whether it fails. Named by the change, the side and how often it
+        was tried there: two ways to mirror meet the same luck.
+        """
+        spec, jobs = self._world.spec, self._world.spec.jobs
+        laws = {JobKind.SET.value: jobs.set, JobKind.REBUILD.value: jobs.rebuild}
+        law = laws.get(command.script, spec.takes)
+        stream = self._context.streams.of(f"cloud {command.change}", "script", self.site)
+        runs = self._runs.get(command.change, 0)
+        self._runs[command.change] = runs + 1
+        nth = 2 * runs
+        if not spec.fail_ppm:
+            return jobs.start_us + stream.law(nth, law), False
+        return jobs.start_us + stream.law(nth, law), stream.below(nth + 1, _PPM) < spec.fail_ppm
+
+    def _over(self, key: Key) -> None:
+        process = self._processes.pop(key)
+        command = process.command
+        if process.fails:
+            self.memory[key] = (Word.FAILED, WhyFailed.SCRIPT)
+            self._note(command, "failed")
+        else:
+            self._effect(command)
+            self._pause(command, False)
+            self.memory[key] = (Word.DONE, WhyFailed.NONE)
+            self._note(command, "done")
+        self._say(key)
+
+    def _effect(self, command: StartScript) -> None:
+        params = json.loads(command.params)
+        entity = self._entity(command)
+        configuration = self._configuration
+        if command.script in (JobKind.SET.value, JobKind.REBUILD.value):
+            configuration.set(self.site, entity, params["value"])
+            how, happened = "set", True
+        else:
+            happened = configuration.apply(self.site, entity, command.change)
+            how = "script"
+        if happened:
+            thing = configuration.sides[self.site].things[entity]
+            thing.ids = {params["id"]}
+            self._context.note(
+                "truth.cloud_effect",
+                self.network,
+                self.site,
+                entity,
+                command.change if how == "script" else params["value"],
+                how,
+                command.params,
+            )
+
+    def _thing(self, command: StartScript) -> Thing:
+        return self._configuration.sides[self.site].things[self._entity(command)]
+
+    def _pause(self, command: StartScript, begins: bool) -> None:
+        if command.script == MOVE_DATABASE and self.site == self._world.home:
+            self._world.pause_backups(self._entity(command), command.job, begins)
+
+    # ---- other orders
+    def _ask(self, command: AskScript) -> None:
+        key = (command.job, command.attempt)
+        if key not in self.memory:
+            self.memory[key] = (Word.UNKNOWN, WhyFailed.NONE)
+        word, reason = self.memory[key]
+        if word is Word.STARTED:
+            word = Word.RUNNING
+        self._world.heard(self, key, word, reason)
+
+    def _kill(self, command: KillScript) -> None:
+        key = (command.job, command.attempt)
+        process = self._processes.get(key)
+        if process is None:
+            self._ask(AskScript(command.network, command.site, command.job, command.attempt))
+            return
+        if self._world.mishaps.befalls("survives", self.site, process.command.script):
+            self._lost_sight(key, process)
+            return
+        if process.entry is not None:
+            process.entry.cancel()
+        process.entry = None
+        at = self._context.now_us + _KILL_US
+        self._context.agenda.at(at, Class.ANSWER, -1, self._killed, key)
+
+    def _killed(self, key: Key) -> None:
+        process = self._processes.pop(key, None)
+        if process is None or self.dead:
+            return
+        self.memory[key] = (Word.GONE, WhyFailed.NONE)
+        self._note(process.command, "killed")
+        self._say(key)
+
+    def _lost_sight(self, key: Key, process: Process) -> None:
+        """The agent ends what it started and says so; a process that left its group goes on, and
+        does its work a while later.
+        """
+        del self._processes[key]
+        if process.entry is not None:
+            process.entry.cancel()
+        self.memory[key] = (Word.GONE, WhyFailed.NONE)
+        self._note(process.command, "escaped")
+        self._say(key)
+        at = self._context.now_us + _ESCAPED_US
+        self._context.agenda.at(at, Class.ANSWER, -1, self._late, process.command)
+
+    def _late(self, command: StartScript) -> None:
+        if not self.dead:
+            self._effect(command)
+            self._note(command, "done late")
+
+    def _clean_up(self, command: CleanUp) -> None:
+        key = (command.job, command.attempt)
+        if key in self._cleaning:
+            return
+        if self.memory.get(key, (Word.UNKNOWN, WhyFailed.NONE))[0] is Word.CLEANED:
+            self._say(key)
+            return
+        self._cleaning.add(key)
+        self._note_of(command.job, command.attempt, "", "", "cleaning")
+        at = self._context.now_us + self._world.spec.jobs.clean_up_us
+        self._context.agenda.at(at, Class.ANSWER, -1, self._cleaned, key)
+
+    def _cleaned(self, key: Key) -> None:
+        if self.dead:
+            return
+        self._cleaning.discard(key)
+        job, attempt = key
+        if self._world.mishaps.befalls("clean-up fails", self.site, ""):
+            self._note_of(job, attempt, "", "", "not cleaned")
+            self._world.heard(self, key, Word.NOT_CLEANED, WhyFailed.NONE)
+            return
+        for thing in self._configuration.sides[self.site].things.values():
+            if thing.half == job:
+                thing.half = ""
+        self._world.resume_backups(job)
+        self.memory[key] = (Word.CLEANED, WhyFailed.NONE)
+        self._note_of(job, attempt, "", "", "cleaned")
+        self._say(key)
+
+    def _copy(self, command: CopyScript) -> None:
+        self.scripts[command.script] = command.version
+
+    # ---- the site
+    def die(self) -> None:
+        """The site is lost: nothing of it is heard again."""
+        self.dead = True
+        for process in self._processes.values():
+            if process.entry is not None:
+                process.entry.cancel()
+            self._note(process.command, "died")
+        self._processes.clear()
+
+    def _say(self, key: Key) -> None:
+        word, reason = self.memory[key]
+        self._world.heard(self, key, word, reason)
+
+    def _note(self, command: StartScript, what: str) -> None:
+        self._note_of(command.job, command.attempt, command.script, self._entity(command), what)
+
+    def _note_of(self, job: str, attempt: int, script: str, entity: str, what: str) -> None:
+        self._context.note(
+            "truth.cloud_script", self.network, self.site, job, attempt, script, entity, what
+        )

@@ -1,0 +1,158 @@
+"""What is really configured at both sides of a network, and how far the second one is behind.
+
+Theory of operation. A side holds, for each thing, the changes that took effect there, in order. As
+long as both sides made the same changes in the same order nothing is kept of them but the value
+they led to; what one side has beyond that is kept with its instants. The second side is behind
+since the oldest instant in what either side has beyond the other. Each effect leads to one record
+of that, so drift is known exactly between effects: it grows with time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+EMPTY = "0" * 16
+_HALF = "~half"
+
+
+def after(value: str, change: str) -> str:
+    """The value of a thing after one more change."""
+    return hashlib.blake2b(f"{value} {change}".encode(), digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Beyond:
+    """A change that one side has and the other has not at that place: value after it."""
+
+    at_us: int
+    change: str
+    value: str
+
+
+@dataclass(slots=True)
+class Thing:
+    """One thing at one side."""
+
+    value: str = EMPTY
+    base: str = EMPTY  # the value up to which both sides agree
+    beyond: list[Beyond] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    half: str = ""  # the job that has left it half changed
+
+
+class Side:
+    """applied: the changes that took effect here; none takes effect a second time."""
+
+    def __init__(self, entities: tuple[str, ...]) -> None:
+        self.things = {entity: Thing() for entity in entities}
+        self.applied: set[str] = set()
+
+    def read(self) -> dict[str, list[object]]:
+        """As an agent reports it: {entity: [value, [identifiers in use]]}."""
+        return {
+            entity: [thing.value + (_HALF if thing.half else ""), sorted(thing.ids)]
+            for entity, thing in self.things.items()
+        }
+
+
+class Configuration:
+    """Of one network. changed is told after every effect that may have changed how far the second
+    side is behind.
+    """
+
+    def __init__(
+        self,
+        entities: tuple[str, ...],
+        sites: tuple[str, str],
+        now: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        self.sides = {site: Side(entities) for site in sites}
+        self.source, self.target = sites
+        self._now = now
+        self._changed = changed
+
+    def apply(self, site: str, entity: str, change: str) -> bool:
+        """A change takes effect at a side. False: it had before, and nothing happens."""
+        side = self.sides[site]
+        if change in side.applied:
+            return False
+        side.applied.add(change)
+        thing = side.things[entity]
+        thing.value = after(thing.value, change)
+        thing.half = ""
+        if self.target and site in (self.source, self.target):
+            thing.beyond.append(Beyond(self._now(), change, thing.value))
+            self._agree(entity)
+            self._changed()
+        return True
+
+    def set(self, site: str, entity: str, value: str) -> None:
+        """A thing becomes what it is at the other side, as of that value."""
+        side = self.sides[site]
+        thing = side.things[entity]
+        thing.half = ""
+        thing.value = value
+        other = self.sides[self.source if site == self.target else self.target]
+        its = other.things[entity]
+        found = next((i for i, b in enumerate(its.beyond) if b.value == value), None)
+        if found is not None:
+            taken = its.beyond[: found + 1]
+            side.applied.update(b.change for b in taken)
+            its.beyond = its.beyond[found + 1 :]
+            thing.base = its.base = value
+            thing.beyond = []
+        elif value == its.base:
+            thing.base = value
+            thing.beyond = []
+        else:
+            thing.beyond = [Beyond(self._now(), f"set {value}", value)]
+        self._changed()
+
+    def _agree(self, entity: str) -> None:
+        """Forget what both sides have in the same order."""
+        mine = self.sides[self.source].things[entity]
+        theirs = self.sides[self.target].things[entity]
+        while mine.beyond and theirs.beyond:
+            if mine.beyond[0].change != theirs.beyond[0].change:
+                return
+            mine.base = theirs.base = mine.beyond.pop(0).value
+            theirs.beyond.pop(0)
+
+    def behind(self) -> tuple[int, int]:
+        """(since when the second side is behind, -1 if it is not; how many changes one side has
+        and the other has not).
+        """
+        if not self.target:
+            return -1, 0
+        since: list[int] = []
+        count = 0
+        source, target = self.sides[self.source], self.sides[self.target]
+        for entity, mine in source.things.items():
+            theirs = target.things[entity]
+            if not mine.beyond and not theirs.beyond:
+                continue
+            changes = {b.change for b in mine.beyond} ^ {b.change for b in theirs.beyond}
+            count += max(1, len(changes))
+            since += [b.at_us for b in (*mine.beyond[:1], *theirs.beyond[:1])]
+        return min(since, default=-1), count
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(entity, change) that the second side lacks, oldest first for each thing."""
+        if not self.target:
+            return []
+        theirs = self.sides[self.target].applied
+        return [
+            (entity, b.change)
+            for entity, thing in self.sides[self.source].things.items()
+            for b in thing.beyond
+            if b.change not in theirs
+        ]
+
+    def go_over(self) -> None:
+        """The second side is the only one from now on."""
+        self.source, self.target = self.target, ""
+        for thing in self.sides[self.source].things.values():
+            thing.base, thing.beyond = thing.value, []

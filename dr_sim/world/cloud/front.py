@@ -1,0 +1,407 @@
+"""Clients of the cloud manager, and the network between them: it loses, hangs, repeats and delays
+requests and answers.
+
+A client calls at evenly spaced instants. Most calls only ask how the last change stands; some ask
+for a change, under an id of their own. A call without an answer is made again, with the same id,
+after a pause that doubles. Draws are named by the client, the call and the try.
+
+Where nothing disturbs the network and the manager is up, calls that only ask are counted and not
+played: each is answered at the first try, in one round trip and the time of an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dr_sim.cloud.commands import AnswerCall
+from dr_sim.cloud.events import Called
+from dr_sim.cloud.words import CallOutcome
+from dr_sim.scenario.cloud_model import OPERATIONS, CloudClient
+from dr_sim.scenario.model import Law
+from dr_sim.streams import Stream
+from dr_sim.units import SECOND_US
+from dr_sim.world.agenda import Class, Entry
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+
+_PPM = 1_000_000
+_LONGEST_PAUSE_US = 60 * SECOND_US
+OPERATORS = "operators"
+"""Who asks for the changes of `changes` and of events: they do not give up."""
+_OPERATORS = CloudClient(OPERATORS, 0, 1, _PPM, 5 * SECOND_US, 1 << 30, ())
+_AHEAD = 1 << 16  # calls that are looked through at one time for those that ask for a change
+
+
+@dataclass(slots=True)
+class Disturbance:
+    """What befalls messages while it is on, a share of them. kind: 'lost request', 'lost answer',
+    'hung request', 'duplicate', 'late duplicate', 'other parameters', 'other tenant'. lane: names
+    its draws. delay: of what is late.
+    """
+
+    kind: str
+    share_ppm: int
+    lane: str
+    delay: Law
+
+
+@dataclass(slots=True)
+class Request:
+    """What a client asks for; the same at every try."""
+
+    caller: str
+    request: str
+    operation: str
+    network: str
+    entity: str
+    params: str
+
+    def event(self, mono_us: int, utc_us: int, call: int) -> Called:
+        return Called(
+            mono_us,
+            utc_us,
+            0,
+            call,
+            self.caller,
+            self.request,
+            self.operation,
+            self.network,
+            self.entity,
+            self.params,
+            -1,
+        )
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a client, over all its tries."""
+
+    client: CloudClient
+    number: int
+    request: Request
+    began_us: int
+    tries: int = 0
+    over: bool = False
+    timer: Entry | None = None
+
+
+@dataclass(slots=True)
+class Client:
+    spec: CloudClient
+    next_action: int = 0  # the number of the next call that asks for a change
+    counted_to_us: int = 0  # calls before that instant have been counted or played
+    last_request: str = ""  # of the last change that it asked for
+    entry: Entry | None = None
+    asks_for: list[int] = field(default_factory=list)  # found ahead, in order
+
+
+class ApiFront:
+    def __init__(self, world: CloudWorld) -> None:
+        self._world = world
+        self._context = world.context
+        spec = world.spec
+        self._half_us = spec.rtt_us // 2
+        self.clients = [Client(client) for client in spec.clients]
+        self._operators = Client(_OPERATORS)
+        self._connections: dict[int, Call] = {}
+        self._calls = 0
+        self.disturbances: list[Disturbance] = []
+        self.play_all = False  # no call is only counted
+        self._changes = 0
+
+    # ---- calls by themselves
+    def start(self) -> None:
+        self.plan_all()
+        if self._world.spec.changes_num:
+            self._plan_change(0, 0)
+
+    def at_us(self, client: CloudClient, number: int) -> int:
+        """When the number-th call of a client is made, counted from 0."""
+        return (number + 1) * client.calls_den_us // client.calls_num
+
+    def _plan(self, client: Client) -> None:
+        """Put the next call that must be played on the agenda."""
+        if not client.spec.calls_num:
+            return
+        number = self._first_after(client.spec, client.counted_to_us)
+        if self._quiet():
+            number = self._next_action(client, number)
+        at = self.at_us(client.spec, number)
+        if at > self._context.scenario.run_for_us:
+            client.entry = None
+            return
+        client.entry = self._context.agenda.at(
+            max(at, self._context.now_us), Class.JOB, -1, self._make, client, number
+        )
+
+    def _first_after(self, spec: CloudClient, at_us: int) -> int:
+        """The number of the first call at that instant or later."""
+        number = max(0, at_us * spec.calls_num // spec.calls_den_us - 1)
+        while self.at_us(spec, number) < at_us:
+            number += 1
+        return number
+
+    def _next_action(self, client: Client, number: int) -> int:
+        """The first call from that number on that asks for a change."""
+        found = client.asks_for
+        while found and found[0] < number:
+            found.pop(0)
+        client.next_action = max(client.next_action, number)
+        last = self._first_after(client.spec, self._context.scenario.run_for_us + 1)
+        while not found:
+            if client.next_action > last:
+                return last
+            first = client.next_action
+            found += self._asking(client.spec, first, first + _AHEAD)
+            client.next_action = first + _AHEAD
+        return found[0]
+
+    def _asking(self, spec: CloudClient, first: int, last: int) -> list[int]:
+        """The calls in [first, last) that ask for a change."""
+        if not spec.actions_ppm:
+            return []
+        stream = self._context.streams.of(f"client {spec.name}", "asks")
+        words = stream.words(first, last)
+        limit = -((-spec.actions_ppm << 64) // _PPM)
+        if limit >= 1 << 64:
+            return list(range(first, last))
+        found: list[int] = (np.flatnonzero(words < np.uint64(limit)) + first).tolist()
+        return found
+
+    def _asks(self, spec: CloudClient, number: int) -> bool:
+        stream = self._context.streams.of(f"client {spec.name}", "asks")
+        return stream.below(number, _PPM) < spec.actions_ppm
+
+    def _quiet(self) -> bool:
+        """Nothing disturbs calls."""
+        return not (self.play_all or self.disturbances) and self._world.life.up
+
+    def count_all(self) -> None:
+        """Count the calls before this instant that were not played."""
+        for client in self.clients:
+            self._count(client, self._context.now_us)
+
+    def plan_all(self) -> None:
+        """Calls are disturbed from now on, or not any more: look anew for the next to be played."""
+        for client in self.clients:
+            if client.entry is not None:
+                client.entry.cancel()
+            self._plan(client)
+
+    def disturb(self, disturbance: Disturbance, on: bool) -> None:
+        self.count_all()
+        if on:
+            self.disturbances.append(disturbance)
+        else:
+            self.disturbances.remove(disturbance)
+        self.plan_all()
+
+    def _count(self, client: Client, until_us: int) -> None:
+        """Calls before that instant that were not played were answered at the first try."""
+        spec = client.spec
+        if not spec.calls_num or until_us <= client.counted_to_us:
+            return
+        first = self._first_after(spec, client.counted_to_us)
+        calls = self._first_after(spec, until_us) - first
+        if calls:
+            self._world.life.absorb(spec.name, client.last_request, calls)
+            self._context.note("truth.cloud_calls", -1, spec.name, client.counted_to_us, calls)
+        client.counted_to_us = until_us
+
+    def end(self) -> None:
+        for client in self.clients:
+            self._count(client, self._context.now_us + 1)
+
+    def _make(self, client: Client, number: int) -> None:
+        now = self._context.now_us
+        self._count(client, now)
+        client.counted_to_us = now + 1
+        spec = client.spec
+        if self._asks(spec, number):
+            asked = self._change_of(client, number)
+            client.last_request = asked.request
+            self.call(spec, number, asked)
+        else:
+            asked = Request(spec.name, client.last_request, "read", "", "", "{}")
+            self.call(spec, number, asked)
+        self._plan(client)
+
+    def _change_of(self, client: Client, number: int) -> Request:
+        spec = client.spec
+        draw = self._context.streams.of(f"client {spec.name}", "change")
+        networks = self._world.networks_of(spec)
+        network = networks[draw.below(3 * number, len(networks))]
+        words = (draw.word(3 * number + 1), draw.word(3 * number + 2))
+        asked = self._drawn(spec.name, network, words)
+        asked.request = str(number)
+        for disturbance in self.disturbances:
+            if not self._befalls(disturbance, spec, number, 0):
+                continue
+            if disturbance.kind == "other parameters":
+                asked.request = client.last_request or asked.request
+            if disturbance.kind == "other tenant":
+                others = [n.name for n in self._world.spec.networks if n.name not in networks]
+                asked.network = others[0] if others else asked.network
+        return asked
+
+    def _drawn(self, caller: str, network: str, words: tuple[int, int]) -> Request:
+        things = self._world.things(network)
+        usual = [(name, kind) for name, kind, drawn in OPERATIONS if drawn]
+        usual = [(name, kind) for name, kind in usual if things.get(kind)]
+        operation, kind = usual[words[0] * len(usual) >> 64]
+        entity = things[kind][words[1] * len(things[kind]) >> 64]
+        params = json.dumps({"id": f"@{entity}"})
+        return Request(caller, "", operation, network, entity, params)
+
+    # ---- changes that people and their tools make
+    def _plan_change(self, index: int, after_us: int) -> None:
+        spec = self._world.spec
+        gaps = self._context.streams.of("changes", "arrival")
+        law = Law("exponential", spec.changes_den_us // spec.changes_num)
+        at = after_us + max(1, gaps.law(index, law))
+        if at <= self._context.scenario.run_for_us:
+            self._context.agenda.at(at, Class.JOB, -1, self._change, index, at)
+
+    def _change(self, index: int, at_us: int) -> None:
+        self._plan_change(index + 1, at_us)
+        draw = self._context.streams.of("changes", "what")
+        networks = self._world.spec.networks
+        network = networks[draw.below(3 * index, len(networks))].name
+        words = (draw.word(3 * index + 1), draw.word(3 * index + 2))
+        asked = self._drawn(OPERATORS, network, words)
+        asked.request = f"c{index}"
+        self.call(_OPERATORS, index, asked)
+
+    def ask(self, operation: str, network: str, entity: str) -> None:
+        """Somebody asks for a change now."""
+        self._changes += 1
+        params = json.dumps({"id": f"@{entity}"})
+        asked = Request(OPERATORS, f"e{self._changes}", operation, network, entity, params)
+        self.call(_OPERATORS, -self._changes, asked)
+
+    # ---- one call
+    def call(self, client: CloudClient, number: int, request: Request) -> None:
+        self._try(Call(client, number, request, self._context.now_us))
+
+    def _try(self, call: Call) -> None:
+        if call.over:
+            return
+        now = self._context.now_us
+        call.tries += 1
+        call.timer = self._context.agenda.at(
+            now + call.client.timeout_us, Class.ANSWER, -1, self._timed_out, call, call.tries
+        )
+        arrives = [now + self._half_us]
+        for disturbance in self.disturbances:
+            if not self._befalls(disturbance, call.client, call.number, call.tries):
+                continue
+            if disturbance.kind in ("lost request", "hung request"):
+                arrives = []
+            if disturbance.kind == "duplicate":
+                arrives = [*arrives, *arrives[:1]]
+            if disturbance.kind == "late duplicate":
+                delay = self._stream(disturbance, call.client, "delay")
+                late_us = delay.law(self._occurrence(call.number, call.tries), disturbance.delay)
+                arrives = [*arrives, now + late_us]
+        for at in arrives:
+            self._context.agenda.at(at, Class.ANSWER, -1, self._arrives, call, call.tries)
+
+    def _arrives(self, call: Call, which: int) -> None:
+        """A request is at the manager's door. Where nobody is up the caller is refused at once."""
+        life = self._world.life
+        if life.ghost is not None and call.number % 2:
+            # this caller still knows the older manager; nothing it says is heard
+            now = self._context.now_us
+            life.tell_ghost(call.request.event(now, self._world.utc_us(), 0))
+            return
+        if not life.up:
+            if which == call.tries and not call.over:
+                self._again(call)
+            return
+        self._calls += 1
+        self._connections[self._calls] = call
+        now = self._context.now_us
+        life.tell(call.request.event(now, self._world.utc_us(), self._calls))
+
+    def answer(self, command: AnswerCall) -> None:
+        """The manager answers a connection."""
+        call = self._connections.pop(command.call, None)
+        if call is None:
+            return
+        for disturbance in self.disturbances:
+            if disturbance.kind == "lost answer" and self._befalls(
+                disturbance, call.client, call.number, call.tries
+            ):
+                return
+        at = self._context.now_us + self._world.spec.answers_us + self._half_us
+        self._context.agenda.at(at, Class.ANSWER, -1, self._answered, call, command)
+
+    def _answered(self, call: Call, command: AnswerCall) -> None:
+        if call.over:
+            return
+        self._over(call, command.outcome.value)
+        if call.request.operation != "read" and command.outcome in (
+            CallOutcome.ACCEPTED,
+            CallOutcome.AGAIN,
+        ):
+            self._context.note(
+                "truth.cloud_acknowledged", -1, call.client.name, call.request.request, command.job
+            )
+
+    def _timed_out(self, call: Call, which: int) -> None:
+        if not call.over and which == call.tries:
+            self._again(call)
+
+    def _again(self, call: Call) -> None:
+        if call.timer is not None:
+            call.timer.cancel()
+        if call.tries > call.client.retries:
+            self._over(call, "")
+            return
+        pause = min(_LONGEST_PAUSE_US, SECOND_US << min(call.tries - 1, 6))
+        at = self._context.now_us + pause
+        self._context.agenda.at(at, Class.ANSWER, -1, self._try, call)
+
+    def _over(self, call: Call, outcome: str) -> None:
+        call.over = True
+        if call.timer is not None:
+            call.timer.cancel()
+        self._context.note(
+            "truth.cloud_call",
+            -1,
+            call.client.name,
+            call.number,
+            int(call.request.operation != "read"),
+            call.tries,
+            self._context.now_us - call.began_us,
+            outcome,
+        )
+
+    def crashed(self) -> None:
+        """The manager's connections are cut; callers see it at once."""
+        open_calls = list(self._connections.values())
+        self._connections.clear()
+        for call in open_calls:
+            if not call.over:
+                self._again(call)
+
+    # ---- draws
+    def _befalls(
+        self, disturbance: Disturbance, client: CloudClient, number: int, nth: int
+    ) -> bool:
+        stream = self._stream(disturbance, client, "befalls")
+        return stream.below(self._occurrence(number, nth), _PPM) < disturbance.share_ppm
+
+    def _stream(self, disturbance: Disturbance, client: CloudClient, purpose: str) -> Stream:
+        name = f"{disturbance.kind} of {client.name}"
+        return self._context.streams.of(name, purpose, disturbance.lane)
+
+    @staticmethod
+    def _occurrence(number: int, nth: int) -> int:
+        """Of the nth try of a call; calls that events ask for have negative numbers."""
+        return (2 * abs(number) + (number < 0)) * 64 + min(nth, 63)

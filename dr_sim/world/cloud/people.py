@@ -1,0 +1,63 @@
+"""People who configure the second side by hand, one change after the other.
+
+They take their time, and forget some of what they say they have done. What a failover waits for is
+done first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dr_sim.cloud.commands import DoByHand
+from dr_sim.cloud.events import HandsDone
+from dr_sim.world.agenda import Class
+
+if TYPE_CHECKING:
+    from dr_sim.world.cloud.service import CloudWorld
+
+_PPM = 1_000_000
+
+
+class People:
+    def __init__(self, world: CloudWorld) -> None:
+        self._world = world
+        self._context = world.context
+        self._list: list[DoByHand] = []
+        self._busy: DoByHand | None = None
+
+    def asked(self, command: DoByHand) -> None:
+        """A piece of work joins the list; one that is on it, or in hand, does not join twice."""
+        same = [w for w in self._list if w.work == command.work]
+        if same and not command.urgent:
+            return
+        for work in same:
+            self._list.remove(work)
+        if self._busy is not None and self._busy.work == command.work:
+            return
+        urgent = sum(work.urgent for work in self._list)
+        self._list.insert(urgent if command.urgent else len(self._list), command)
+        self._next()
+
+    def takes_us(self, work: str) -> int:
+        """How long a piece of work takes; named by it."""
+        return self._context.streams.of(f"cloud {work}", "by hand").law(
+            0, self._world.spec.jobs.by_hand
+        )
+
+    def _next(self) -> None:
+        if self._busy is not None or not self._list:
+            return
+        self._busy = self._list.pop(0)
+        at = self._context.now_us + self.takes_us(self._busy.work)
+        self._context.agenda.at(at, Class.ANSWER, -1, self._done)
+
+    def _done(self) -> None:
+        work, self._busy = self._busy, None
+        assert work is not None
+        stream = self._context.streams.of(f"cloud {work.work}", "forgotten")
+        if stream.below(0, _PPM) >= self._world.spec.jobs.forgotten_ppm:
+            self._world.by_hand(work)
+        self._world.life.tell_soon(
+            lambda mono, utc: HandsDone(mono, utc, 0, work.network, work.work)
+        )
+        self._next()

@@ -1,0 +1,375 @@
+"""The cloud manager's world: its life, its callers, its agents, and what is really configured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dr_sim.cloud import (
+    CallerConfig,
+    CloudConfig,
+    EntityConfig,
+    JobsConfig,
+    MirrorConfig,
+    NetworkConfig,
+)
+from dr_sim.cloud.commands import (
+    AnswerCall,
+    AskScript,
+    CleanUp,
+    CopyScript,
+    DoByHand,
+    KillScript,
+    Notify,
+    ReadSide,
+    ReportDrift,
+    SiteProvisioned,
+    StartScript,
+)
+from dr_sim.cloud.events import AgentSaid, ProvisionAsked, SideRead
+from dr_sim.cloud.jobs import OPEN
+from dr_sim.cloud.words import MirrorMode, OnFailure, WhyFailed, Word
+from dr_sim.machines import Command
+from dr_sim.scenario.cloud_model import OPERATIONS, Cloud, CloudClient, CloudNetwork
+from dr_sim.scenario.model import Scenario
+from dr_sim.stores import Store
+from dr_sim.world.agenda import Class, Entry
+from dr_sim.world.cloud.agents import Agent, Key, Mishaps
+from dr_sim.world.cloud.configuration import Configuration
+from dr_sim.world.cloud.front import OPERATORS, ApiFront
+from dr_sim.world.cloud.life import CloudLife
+from dr_sim.world.cloud.people import People
+from dr_sim.world.context import Context
+
+if TYPE_CHECKING:
+    from dr_sim.world.link import Link
+    from dr_sim.world.primary import Primary
+
+SITES = ("A", "B")
+
+
+def things_of(network: CloudNetwork, scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """What changes are made to in a network, by kind."""
+    names = tuple(scenario.databases[i].name for i in network.databases)
+    return {"database": names, "farm": network.farms}
+
+
+def identifier(site: str, network: str, entity: str) -> str:
+    """As a thing is called at a site: no site knows the identifiers of another."""
+    return f"{network}-{entity}-at-{site}"
+
+
+def may_use(client: CloudClient, network: CloudNetwork) -> bool:
+    """A tenant's client may use what is the tenant's, and what is shared."""
+    return (
+        not client.tenants
+        or not network.tenants
+        or bool(set(client.tenants) & set(network.tenants))
+    )
+
+
+def cloud_config(spec: Cloud, scenario: Scenario, sites: tuple[str, str] = SITES) -> CloudConfig:
+    """What the manager is configured with."""
+    networks = []
+    for network in spec.networks:
+        entities = tuple(
+            EntityConfig(
+                name, kind, tuple((site, identifier(site, network.name, name)) for site in sites)
+            )
+            for kind, names in things_of(network, scenario).items()
+            for name in names
+        )
+        networks.append(NetworkConfig(network.name, sites, entities))
+    everything = tuple(network.name for network in spec.networks)
+    callers = [CallerConfig(OPERATORS, everything)]
+    for client in spec.clients:
+        allowed = tuple(n.name for n in spec.networks if may_use(client, n))
+        callers.append(CallerConfig(client.name, allowed))
+    mirror, jobs = spec.mirror, spec.jobs
+    return CloudConfig(
+        networks=tuple(networks),
+        callers=tuple(callers),
+        mirror=MirrorConfig(
+            MirrorMode(mirror.mode),
+            mirror.every_us,
+            mirror.audit_us,
+            mirror.limit_us,
+            OnFailure(mirror.on_failure),
+        ),
+        jobs=JobsConfig(jobs.time_limit_us, jobs.retry_us, jobs.attempts, jobs.at_once),
+        operations=tuple(name for name, _, _ in OPERATIONS),
+    )
+
+
+class CloudWorld:
+    """home: the site at which the primary's databases and their backup jobs are."""
+
+    def __init__(
+        self, context: Context, link: Link, primary: Primary, store: Store | None = None
+    ) -> None:
+        scenario = context.scenario
+        assert scenario.cloud is not None
+        self.context = context
+        self.spec = spec = scenario.cloud
+        self.home = SITES[0]
+        self._link = link
+        self._primary = primary
+        self.mishaps = Mishaps()
+        self._things = {network.name: things_of(network, scenario) for network in spec.networks}
+        self._index = {network.name: i for i, network in enumerate(spec.networks)}
+        self._owner: dict[str, tuple[str, str, str]] = {}
+        self.configurations: list[Configuration] = []
+        self.agents: dict[tuple[str, str], Agent] = {}
+        for i, network in enumerate(spec.networks):
+            entities = tuple(e for names in self._things[network.name].values() for e in names)
+            configuration = Configuration(
+                entities, SITES, lambda: context.now_us, self._changed_in(i)
+            )
+            self.configurations.append(configuration)
+            for site in SITES:
+                self.agents[network.name, site] = Agent(self, i, site, configuration)
+                for entity in entities:
+                    name = identifier(site, network.name, entity)
+                    self._owner[name] = (network.name, site, entity)
+        self.front = ApiFront(self)
+        self.people = People(self)
+        self.life = CloudLife(self, cloud_config(spec, scenario), store)
+        self._cut: dict[str, int] = {}  # reasons for a site's agents to be out of reach
+        self._asked: Callable[[int], None] | None = None  # who waits for a failover's provision
+        self._limit: Entry | None = None
+        self._paused: dict[str, int] = {}  # job -> the database whose backups it paused
+        self._do: dict[type[Command], Callable[[Any, int], None]] = {
+            AnswerCall: lambda command, _: self.front.answer(command),
+            StartScript: self._to_agent,
+            AskScript: self._to_agent,
+            KillScript: self._to_agent,
+            CleanUp: self._to_agent,
+            CopyScript: self._to_agent,
+            ReadSide: self._read_side,
+            DoByHand: lambda command, _: self.people.asked(command),
+            Notify: self._notify,
+            ReportDrift: _recorded_only,
+            SiteProvisioned: self._provisioned,
+        }
+
+    def start(self) -> None:
+        self.life.start()
+        self.front.start()
+
+    def end(self) -> None:
+        self.front.end()
+
+    def utc_us(self) -> int:
+        """What the manager's wall clock shows."""
+        return self.context.scenario.start_utc_us + self.context.now_us
+
+    # ---- names
+    def things(self, network: str) -> dict[str, tuple[str, ...]]:
+        return self._things[network]
+
+    def all_things(self, network: str) -> tuple[tuple[str, ...], ...]:
+        """All that changes are made to in a network, or nothing if there is no such network."""
+        return tuple(self._things.get(network, {}).values())
+
+    def networks_of(self, client: CloudClient) -> list[str]:
+        """Those that a client may use."""
+        return [network.name for network in self.spec.networks if may_use(client, network)]
+
+    def network_of(self, entity: str) -> str:
+        """The first network that has a thing of that name; '' if none has."""
+        for network, things in self._things.items():
+            if any(entity in names for names in things.values()):
+                return network
+        return ""
+
+    def owner_of(self, name: str) -> str:
+        """The site whose identifier that is; '' if it is none."""
+        return self._owner[name][1] if name in self._owner else ""
+
+    def entity_of(self, network: str, name: str) -> str:
+        """The thing of a network that bears an identifier; '' if none does."""
+        found = self._owner.get(name, ("", "", ""))
+        return found[2] if found[0] == network else ""
+
+    def index_in(self, command: Command) -> int:
+        """Of the network that a command is about."""
+        return self._index.get(getattr(command, "network", ""), -1)
+
+    # ---- the manager's hands
+    def do(self, command: Command, incarnation: int) -> None:
+        self._do[command.__class__](command, incarnation)
+
+    def reaches(self, site: str) -> bool:
+        """Whether messages between the manager and the agents of a site get through now."""
+        if self._cut.get(site):
+            return False
+        if self.spec.at == "apart" or (self.spec.at == "primary") == (site == self.home):
+            return True
+        return self._link.forward_up and self._link.back_up
+
+    def cut(self, site: str, by: int) -> None:
+        """One reason more (1) or less (-1) for a site's agents to be out of reach."""
+        self._cut[site] = self._cut.get(site, 0) + by
+
+    def _to_agent(self, command: Any, incarnation: int) -> None:
+        if not self.reaches(command.site):
+            return
+        agent = self.agents[command.network, command.site]
+        at = self.context.now_us + self.spec.rtt_us // 2
+        self.context.agenda.at(at, Class.ANSWER, -1, agent.told, command, incarnation)
+
+    def heard(self, agent: Agent, key: Key, word: Word, reason: WhyFailed) -> None:
+        """An agent speaks."""
+        if agent.dead or not self.reaches(agent.site):
+            return
+        at = self.context.now_us + self.spec.rtt_us // 2
+        self.context.agenda.at(at, Class.ANSWER, -1, self._heard, agent, key, (word, reason))
+
+    def _heard(self, agent: Agent, key: Key, said: tuple[Word, WhyFailed]) -> None:
+        network = self.spec.networks[agent.network].name
+        now, utc = self.context.now_us, self.utc_us()
+        self.life.tell(AgentSaid(now, utc, 0, network, agent.site, *key, *said), agent.network)
+
+    def observe(self) -> tuple[str, str]:
+        """What agents say of the attempts at jobs that the store has open, and who is silent."""
+        stored = self.life.store.load()
+        wanted = {key.removeprefix(OPEN) for key in stored if key.startswith(OPEN)}
+        said: list[tuple[str, int, str, str]] = []
+        silent: list[tuple[str, str]] = []
+        for (network, site), agent in self.agents.items():
+            if agent.dead or not self.reaches(site):
+                silent.append((network, site))
+            else:
+                said += [each for each in agent.known if each[0] in wanted]
+        return json.dumps(said), json.dumps(silent)
+
+    def _read_side(self, command: ReadSide, incarnation: int) -> None:
+        at = self.context.now_us + self.spec.rtt_us
+        self.context.agenda.at(at, Class.ANSWER, -1, self._side_read, command, incarnation)
+
+    def _side_read(self, command: ReadSide, incarnation: int) -> None:
+        index = self._index[command.network]
+        agent = self.agents[command.network, command.site]
+        entities = ""
+        if not agent.dead and self.reaches(command.site):
+            entities = json.dumps(self.configurations[index].sides[command.site].read())
+        now, utc = self.context.now_us, self.utc_us()
+        self.life.tell(
+            SideRead(
+                now, utc, incarnation, command.network, command.site, command.number, entities
+            ),
+            index,
+        )
+
+    def _notify(self, command: Notify, incarnation: int) -> None:
+        """The record is all there is to it."""
+
+    def by_hand(self, work: DoByHand) -> None:
+        """People did a piece of work at the second side: the oldest change it lacks of that
+        thing.
+        """
+        index = self._index[work.network]
+        configuration = self.configurations[index]
+        lacks = [change for entity, change in configuration.missing() if entity == work.entity]
+        if lacks:
+            self._hand(index, work.site, work.entity, lacks[0])
+
+    def changed_by_hand(self, network: str, site: str, entity: str, change: str) -> None:
+        """Somebody changes a thing at one side, and tells nobody."""
+        self._hand(self._index[network], site, entity, change)
+
+    def _hand(self, index: int, site: str, entity: str, change: str) -> None:
+        configuration = self.configurations[index]
+        if not configuration.apply(site, entity, change):
+            return
+        name = identifier(site, self.spec.networks[index].name, entity)
+        configuration.sides[site].things[entity].ids = {name}
+        self.context.note(
+            "truth.cloud_effect", index, site, entity, change, "hand", json.dumps({"id": name})
+        )
+
+    # ---- backups of a database that is moved
+    def pause_backups(self, database: str, job: str, begins: bool) -> None:
+        index = next(i for i, d in enumerate(self.context.scenario.databases) if d.name == database)
+        if begins:
+            self._primary.databases[index].paused.append("move")
+            self._paused[job] = index
+        else:
+            self.resume_backups(job)
+
+    def resume_backups(self, job: str) -> None:
+        index = self._paused.pop(job, None)
+        if index is not None:
+            self._primary.databases[index].paused.remove("move")
+
+    # ---- what is really so
+    def _changed_in(self, index: int) -> Callable[[], None]:
+        def changed() -> None:
+            since_us, count = self.configurations[index].behind()
+            takes_us = self._would_take_us(index)
+            self.context.note("truth.cloud_drift", index, since_us, count, takes_us)
+
+        return changed
+
+    def _would_take_us(self, index: int) -> int:
+        """How long it would take, from now on, to bring in what the second side lacks: by its
+        scripts, so many at one time, those of one thing after another. By the usual length of a
+        script, not by what each will really take.
+        """
+        spec = self.spec
+        each_us = spec.jobs.start_us + spec.takes.a
+        chains: dict[str, int] = {}
+        for entity, _ in self.configurations[index].missing():
+            chains[entity] = chains.get(entity, 0) + each_us
+        if not chains:
+            return 0
+        return max(max(chains.values()), -(-sum(chains.values()) // spec.jobs.at_once))
+
+    # ---- failures and failovers
+    def site_lost(self, site: str) -> None:
+        """The site is lost, with its agents, and with the manager if it stands there."""
+        self.context.note("truth.cloud_site_lost", -1, site)
+        for (_, at), agent in self.agents.items():
+            if at == site:
+                agent.die()
+        if (self.spec.at == "primary") == (site == self.home) and self.spec.at != "apart":
+            self.life.gone = True
+            self.life.crash()
+
+    def provision(self, done: Callable[[int], None]) -> None:
+        """A failover to the second side waits until that is configured; done(changes brought in)
+        is called then, or when the limit is over. Asked again, it goes on as it does.
+        """
+        asked_before = self._asked is not None
+        self._asked = done
+        site = SITES[1]
+        if asked_before:
+            return
+        self.context.note("truth.cloud_provision", -1, site, 1, 0)
+        answers = self.reaches(self.home) and not any(
+            agent.dead for (_, at), agent in self.agents.items() if at == self.home
+        )
+        limit = self.spec.provision_us
+        if limit is not None:
+            at = self.context.now_us + limit
+            self._limit = self.context.agenda.at(at, Class.ANSWER, -1, self._goes_on, False, 0)
+        self.life.tell_soon(lambda mono, utc: ProvisionAsked(mono, utc, 0, site, answers))
+
+    def _provisioned(self, command: SiteProvisioned, incarnation: int) -> None:
+        for configuration in self.configurations:
+            configuration.go_over()
+        self._goes_on(True, command.changes + command.rebuilt + command.by_hand)
+
+    def _goes_on(self, ready: bool, changes: int) -> None:
+        done, self._asked = self._asked, None
+        if done is None:
+            return
+        if self._limit is not None:
+            self._limit.cancel()
+        self.context.note("truth.cloud_provision", -1, SITES[1], 0, int(ready))
+        done(changes)
+
+
+def _recorded_only(command: Command, incarnation: int) -> None:
+    """The record is all there is to it."""

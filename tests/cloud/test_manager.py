@@ -1,0 +1,462 @@
+"""The cloud manager by itself: stories of requests, jobs, the mirror and failovers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dr_sim.cloud.commands import (
+    AskScript,
+    CleanUp,
+    CopyScript,
+    DoByHand,
+    KillScript,
+    Notify,
+    ReadSide,
+    ReportDrift,
+    SiteProvisioned,
+    StartScript,
+)
+from dr_sim.cloud.events import MappingEdited, MirrorSwitched, ProvisionAsked, SideRead
+from dr_sim.cloud.inventory import EMPTY, chained
+from dr_sim.cloud.jobs import JOBS
+from dr_sim.cloud.words import CallOutcome, JobMove, JobState, Notice, WhyFailed, Word
+from dr_sim.machines import IllegalTransitionError, SaveAll
+
+from .bench import MINUTE, UTC, Bench, config
+
+
+# ---- requests
+def test_the_same_request_is_one_however_often_it_is_made() -> None:
+    bench = Bench()
+    assert bench.call("r1").outcome is CallOutcome.ACCEPTED
+    assert len(bench.started()) == 1
+    assert bench.call("r1").outcome is CallOutcome.AGAIN
+    bench.start([["ops/r1", 1, "running", ""]])
+    answer = bench.call("r1")
+    assert (answer.outcome, answer.job, answer.state) == (
+        CallOutcome.AGAIN,
+        "ops/r1",
+        JobState.RUNNING,
+    )
+    assert bench.started() == []
+
+
+def test_the_same_id_with_other_parameters_is_refused_and_changes_nothing() -> None:
+    bench = Bench()
+    bench.call("r1")
+    for other in ({"operation": "add"}, {"entity": "web"}, {"params": '{"id": "@crm", "x": "1"}'}):
+        kept = bench.store.load()
+        assert bench.call("r1", **other).outcome is CallOutcome.CONFLICT
+        now = bench.store.load()
+        assert {key for key in now if now[key] != kept.get(key)} == {
+            key for key in now if key.startswith("log/") and key not in kept
+        }
+        assert bench.started() == []
+
+
+def test_two_callers_may_use_the_same_id() -> None:
+    bench = Bench()
+    assert bench.call("r1").outcome is CallOutcome.ACCEPTED
+    assert bench.call("r1", "web", caller="tenant").outcome is CallOutcome.ACCEPTED
+
+
+def test_a_put_is_named_by_what_it_is_put_on() -> None:
+    bench = Bench()
+    first = bench.call("", params='{"id": "@crm", "size": "1"}', put_on=0)
+    assert first.outcome is CallOutcome.ACCEPTED
+    assert bench.call("", params='{"id": "@crm", "size": "1"}', put_on=0).job == first.job
+    assert bench.call("", params='{"id": "@crm", "size": "2"}', put_on=1).outcome is (
+        CallOutcome.ACCEPTED
+    )
+    # the first one arrives once more, late: it was made on a state that is no more
+    stale = bench.call("", params='{"id": "@crm", "size": "1"}', put_on=0)
+    assert stale.outcome is CallOutcome.STALE
+
+
+@pytest.mark.parametrize(
+    ("other", "outcome"),
+    [
+        ({"caller": "tenant", "network": "gov"}, CallOutcome.FORBIDDEN),
+        ({"caller": "nobody"}, CallOutcome.FORBIDDEN),
+        ({"operation": "fly"}, CallOutcome.UNKNOWN),
+        ({"entity": "erp"}, CallOutcome.UNKNOWN),
+        ({"params": "no JSON"}, CallOutcome.UNKNOWN),
+        ({"params": '{"id": "@erp"}'}, CallOutcome.UNKNOWN),
+    ],
+)
+def test_what_may_not_be_or_is_not_there_is_refused(
+    other: dict[str, str], outcome: CallOutcome
+) -> None:
+    bench = Bench()
+    entity = other.pop("entity", "crm")
+    assert bench.call("r1", entity, **other).outcome is outcome
+    assert bench.started() == []
+
+
+def test_every_call_has_a_line_in_the_log_and_all_is_saved_before_anything_is_done() -> None:
+    bench = Bench()
+    for request in ("r1", "r1", "r2"):
+        bench.call(request)
+        save, *rest = bench.last
+        assert isinstance(save, SaveAll)
+        assert not any(isinstance(command, SaveAll) for command in rest)
+        assert sum(key.startswith("log/") for key, _ in save.entries) == 1
+    assert sum(key.startswith("log/") for key in bench.store.load()) == 3
+
+
+# ---- jobs
+def test_changes_of_one_thing_run_one_after_another_those_of_others_beside_them() -> None:
+    bench = Bench()
+    for n, entity in enumerate(("crm", "crm", "web")):
+        bench.call(f"r{n}", entity)
+    assert [bench.manager._book.open[f"ops/r{n}"].state for n in range(3)] == [
+        JobState.STARTING,
+        JobState.QUEUED,
+        JobState.STARTING,
+    ]
+    bench.say("ops/r0", Word.DONE)
+    assert {s.job for s in bench.started()} == {"ops/r1", "ops/r0>B.0"}
+
+
+def test_an_attempt_is_saved_before_its_script_is_started() -> None:
+    bench = Bench()
+    bench.call("r1")
+    (save,) = [c for c in bench.last if isinstance(c, SaveAll)]
+    (start,) = bench.started()
+    assert bench.last.index(save) < bench.last.index(start)
+    assert json.loads(dict(save.entries)["job/ops/r1"])[10] == start.attempt == 1
+
+
+def test_a_job_is_asked_about_and_never_given_up_because_it_is_old() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.look()
+    assert [type(c) for c in bench.last if not isinstance(c, SaveAll)][:2] == [Notify, AskScript]
+    for _ in range(50):  # nobody answers
+        bench.look()
+        assert bench.given(AskScript) and not bench.given(KillScript) and not bench.started()
+    bench.say("ops/r1", Word.DONE)  # it had been done in time
+    assert bench.call("r1").state is JobState.DONE
+
+
+def test_an_overdue_job_is_ended_then_cleaned_then_cancelled() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.look()
+    bench.say("ops/r1", Word.RUNNING)
+    assert len(bench.given(KillScript)) == 1 and not bench.given(CleanUp)
+    bench.look()
+    assert len(bench.given(KillScript)) == 1 and not bench.given(CleanUp)
+    bench.say("ops/r1", Word.GONE)
+    assert len(bench.given(CleanUp)) == 1
+    bench.say("ops/r1", Word.NOT_CLEANED)
+    assert [n.notice for n in bench.given(Notify)] == [Notice.NOT_CLEANED]
+    bench.look()
+    assert len(bench.given(CleanUp)) == 1
+    bench.say("ops/r1", Word.CLEANED)
+    assert bench.call("r1").state is JobState.CANCELLED
+
+
+def test_a_script_that_fails_is_tried_again_later_and_then_cleaned() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.FAILED, reason=WhyFailed.SCRIPT)
+    assert bench.started() == []
+    bench.look()
+    (again,) = bench.started()
+    assert (again.attempt, bench.now_us) == (2, 5 * MINUTE)
+    bench.say("ops/r1", Word.FAILED, 2, WhyFailed.SCRIPT)
+    assert len(bench.given(CleanUp)) == 1
+    bench.say("ops/r1", Word.CLEANED, 2)
+    assert bench.call("r1").state is JobState.FAILED
+
+
+def test_words_about_earlier_attempts_and_ended_jobs_change_nothing() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.FAILED, reason=WhyFailed.SCRIPT)
+    bench.look()
+    assert bench.say("ops/r1", Word.DONE, 1) == []
+    bench.say("ops/r1", Word.DONE, 2)
+    assert bench.say("ops/r1", Word.FAILED, 2) == []
+    assert bench.say("nobody's", Word.DONE) == []
+
+
+def test_after_a_crash_what_agents_know_beats_what_is_stored() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.start([["ops/r1", 1, "done", ""]])
+    assert bench.call("r1").state is JobState.DONE
+    bench.call("r2", "web")
+    bench.start()  # no agent knows of it: it is asked by name, and only then tried again
+    assert bench.given(AskScript) and not bench.started()
+    bench.say("ops/r2", Word.UNKNOWN)
+    assert [s.attempt for s in bench.started() if s.job == "ops/r2"] == [2]
+
+
+def test_a_silent_agent_is_no_reason_to_do_anything() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.start(silent=[["prod", "A"]])
+    assert bench.started() == [] and not bench.given(AskScript)
+
+
+def test_last_states_are_never_left() -> None:
+    for state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
+        assert JOBS.ends(state)
+        with pytest.raises(IllegalTransitionError):
+            JOBS.after(state, JobMove.START)
+    with pytest.raises(IllegalTransitionError):
+        JOBS.after(JobState.RUNNING, JobMove.CLEANED_CANCELLED)
+
+
+# ---- the mirror
+def test_a_change_goes_to_the_other_side_with_that_sides_identifiers() -> None:
+    bench = Bench()
+    bench.call("r1")
+    (here,) = bench.started()
+    bench.say("ops/r1", Word.DONE)
+    (there,) = bench.started()
+    assert (here.site, json.loads(here.params)) == ("A", {"id": "crm-at-A"})
+    assert (there.site, json.loads(there.params)) == ("B", {"id": "crm-at-B"})
+    assert here.change == there.change == "ops/r1"
+
+
+def test_done_its_number_and_the_way_to_the_other_side_are_saved_together() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    (save,) = bench.given(SaveAll)
+    keys = dict(save.entries)
+    assert keys["job/ops/r1"] == "" and keys["ended/ops/r1"] == "done"
+    assert keys["number/prod"] == "1" and "change/prod/1" in keys and "job/ops/r1>B.0" in keys
+
+
+def test_changes_wait_for_the_mirrors_time() -> None:
+    bench = Bench(config(every_us=5 * MINUTE))
+    bench.now_us = 2 * MINUTE
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    assert bench.started() == []
+    bench.alarm("prod", "mirror")
+    assert (bench.now_us, len(bench.started())) == (5 * MINUTE, 1)
+
+
+def test_drift_is_reported_when_it_changes_and_told_beyond_its_limit() -> None:
+    bench = Bench(config(every_us=60 * MINUTE))
+    bench.now_us = MINUTE
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    assert bench.given(ReportDrift) == [ReportDrift("prod", UTC + MINUTE, 1)]
+    bench.alarm("prod", "limit")
+    assert bench.now_us == 16 * MINUTE
+    assert [(n.notice, n.since_utc_us) for n in bench.given(Notify)] == [
+        (Notice.DRIFT, UTC + MINUTE)
+    ]
+    bench.alarm("prod", "limit")
+    assert bench.now_us == 21 * MINUTE and len(bench.given(Notify)) == 1
+    bench.alarm("prod", "mirror")
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert bench.given(ReportDrift) == [ReportDrift("prod", 0, 0)]
+
+
+def test_switched_off_nothing_is_mirrored_and_switched_on_everything_is() -> None:
+    bench = Bench()
+    bench.tell(MirrorSwitched(0, UTC, 0, "prod", False))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.start()
+    assert bench.started() == []
+    bench.tell(MirrorSwitched(0, UTC, 0, "prod", True))
+    assert len(bench.started()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["crm-at-A", ""])
+def test_what_cannot_be_translated_waits_and_so_does_what_comes_after_it(wrong: str) -> None:
+    bench = Bench()
+    bench.tell(MappingEdited(0, UTC, 0, "prod", "crm", "B", wrong))
+    for request in ("r1", "r2"):
+        bench.call(request)
+        bench.say(f"ops/{request}", Word.DONE)
+        assert [n.notice for n in bench.given(Notify)] == [Notice.BLOCKED]
+        assert not [s for s in bench.started() if s.site == "B"]
+    bench.start()
+    bench.tell(MappingEdited(0, UTC, 0, "prod", "crm", "B", "crm-at-B"))
+    assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r2>B.0"]
+
+
+def fail_at_b(bench: Bench) -> None:
+    """r1 is done at A; at B both attempts fail, and are cleaned up."""
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.say("ops/r1>B.0", Word.FAILED, 1, WhyFailed.SCRIPT)
+    bench.look()
+    bench.say("ops/r1>B.0", Word.FAILED, 2, WhyFailed.SCRIPT)
+    bench.call("r2")
+    bench.say("ops/r2", Word.DONE)
+    bench.say("ops/r1>B.0", Word.CLEANED, 2)
+
+
+def test_refused_there_it_is_tried_anew_and_the_next_waits() -> None:
+    bench = Bench(config(on_failure="retry"))
+    fail_at_b(bench)
+    assert [s.job for s in bench.started()] == ["ops/r1>B.1"]
+
+
+def test_refused_there_it_is_skipped_and_still_counts_as_missing() -> None:
+    bench = Bench(config(on_failure="skip"))
+    fail_at_b(bench)
+    assert [s.job for s in bench.started()] == ["ops/r2>B.0"]
+    bench.say("ops/r2>B.0", Word.DONE)
+    assert bench.given(ReportDrift)[0].changes == 1
+
+
+def test_refused_there_the_whole_thing_is_made_anew() -> None:
+    bench = Bench(config(on_failure="rebuild"))
+    fail_at_b(bench)
+    (rebuild,) = bench.started()
+    value = chained(chained(EMPTY, "ops/r1"), "ops/r2")
+    assert rebuild.script == "rebuild"
+    assert json.loads(rebuild.params) == {"id": "crm-at-B", "value": value}
+    bench.say(rebuild.job, Word.DONE)
+    assert bench.given(ReportDrift) == [ReportDrift("prod", 0, 0)]
+
+
+def test_a_script_that_is_not_there_is_copied_and_tried_again_at_once() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.say("ops/r1>B.0", Word.FAILED, 1, WhyFailed.NO_SCRIPT)
+    assert [(c.site, c.script) for c in bench.given(CopyScript)] == [("B", "rotate")]
+    assert [s.attempt for s in bench.started()] == [2]
+
+
+def read(bench: Bench, a: dict[str, str], b: dict[str, str]) -> None:
+    """Both sides are read as that."""
+    (first, _) = bench.given(ReadSide)
+    for site, values in (("A", a), ("B", b)):
+        entities = {
+            name: [values.get(name, EMPTY), [f"{name}-at-{site}"]] for name in ("crm", "web")
+        }
+        bench.tell(
+            SideRead(
+                bench.now_us,
+                UTC + bench.now_us,
+                bench.life,
+                "prod",
+                site,
+                first.number,
+                json.dumps(entities),
+            )
+        )
+
+
+def test_an_audit_finds_what_was_changed_by_hand_and_sets_it() -> None:
+    bench = Bench(config(audit_us=60 * MINUTE))
+    bench.alarm("prod", "audit")
+    read(bench, {}, {"web": "0123456789abcdef"})
+    assert [n.notice for n in bench.given(Notify)] == [Notice.DIFFERENT]
+    (job,) = bench.started()
+    assert (job.script, json.loads(job.params)["value"]) == ("set", EMPTY)
+    bench.say(job.job, Word.DONE)
+    assert bench.given(ReportDrift) == [ReportDrift("prod", 0, 0)]
+
+
+def test_an_audit_finds_a_forgotten_change_behind_one_that_is_pending() -> None:
+    bench = Bench(config(every_us=60 * MINUTE, audit_us=30 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.alarm("prod", "audit")
+    read(bench, {"crm": chained(EMPTY, "ops/r1")}, {})
+    assert bench.given(Notify) == []  # as it should be: it is on its way
+    bench.alarm("prod", "audit")
+    read(bench, {"crm": chained(chained(EMPTY, "lost"), "ops/r1")}, {})
+    assert [n.notice for n in bench.given(Notify)] == [Notice.DIFFERENT]
+
+
+def test_reconciling_sets_what_differs() -> None:
+    bench = Bench(config("reconcile", every_us=5 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    assert bench.started() == []
+    bench.alarm("prod", "mirror")
+    value = chained(EMPTY, "ops/r1")
+    read(bench, {"crm": value}, {})
+    (job,) = bench.started()
+    assert json.loads(job.params)["value"] == value
+    bench.say(job.job, Word.DONE)
+    assert bench.given(ReportDrift) == [ReportDrift("prod", 0, 0)]
+
+
+def test_by_runbook_people_are_asked() -> None:
+    bench = Bench(config("runbook", every_us=5 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.alarm("prod", "mirror")
+    (work,) = bench.given(DoByHand)
+    assert (work.site, work.entity, work.urgent) == ("B", "crm", False)
+    assert json.loads(work.params) == {"id": "crm-at-B"}
+
+
+# ---- a failover
+def test_a_failover_waits_for_what_is_pending_and_for_nothing_else() -> None:
+    bench = Bench(config(every_us=60 * MINUTE))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
+    assert not bench.given(SiteProvisioned)
+    bench.start([["ops/r1>B.0", 1, "running", ""]])  # the manager dies and goes on
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert bench.given(SiteProvisioned) == [SiteProvisioned("B", 1, 0, 0)]
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert len(bench.given(SiteProvisioned)) == 1  # asked again: it has been done
+
+
+def test_what_was_asked_for_and_not_done_is_done_at_the_new_side() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.call("r2")
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [(s.job, s.change, s.site) for s in bench.started()] == [("ops/r1@B", "ops/r1", "B")]
+    bench.say("ops/r1@B", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r2@B"]
+    answer = bench.call("r1")
+    assert (answer.outcome, answer.state) == (CallOutcome.AGAIN, JobState.DONE)
+
+
+def test_a_planned_failover_waits_for_what_is_under_way_at_the_old_side() -> None:
+    bench = Bench()
+    bench.call("r1")
+    bench.say("ops/r1", Word.STARTED)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", True))
+    assert not bench.given(SiteProvisioned)
+    bench.say("ops/r1", Word.DONE)
+    assert [s.job for s in bench.started()] == ["ops/r1>B.0"]
+    bench.say("ops/r1>B.0", Word.DONE)
+    assert len(bench.given(SiteProvisioned)) == 1
+
+
+def test_what_cannot_be_translated_people_do_by_hand_in_a_failover() -> None:
+    bench = Bench()
+    bench.tell(MappingEdited(0, UTC, 0, "prod", "crm", "B", ""))
+    bench.call("r1")
+    bench.say("ops/r1", Word.DONE)
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    assert [w.urgent for w in bench.given(DoByHand)] == [True]
+
+
+def test_nothing_is_mirrored_where_there_is_no_other_side() -> None:
+    bench = Bench()
+    bench.tell(ProvisionAsked(0, UTC, 0, "B", False))
+    bench.call("r1")
+    assert [s.site for s in bench.started()] == ["B"]
+    bench.say("ops/r1", Word.DONE)
+    assert not bench.given(StartScript) and not bench.given(ReportDrift)

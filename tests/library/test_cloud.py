@@ -1,0 +1,189 @@
+"""The cloud manager's part of the library: a scenario for each fault, with what it must show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from dr_sim.faults import KINDS
+from dr_sim.runs.run import Result
+from dr_sim.units import HOUR_US, MINUTE_US
+
+from .runs import SCENARIOS, ran
+
+CLOUD_KINDS = {kind.name for kind in KINDS if kind.check.__module__.endswith("cloud_events")}
+HERE = SCENARIOS / "cloud" / "faults"
+
+
+def cloud(name: str) -> Result:
+    return ran(f"cloud/faults/{name}")
+
+
+def told(result: Result) -> dict[str, int]:
+    found: dict[str, int] = result.summary.cloud.jobs.notices
+    return found
+
+
+def scripts(result: Result, *what: str) -> list[tuple[int, dict[str, Any]]]:
+    return [
+        (r.time_us, r.values)
+        for r in result.journal.rows("truth.cloud_script")
+        if r.values["what"] in what
+    ]
+
+
+def test_every_kind_has_a_scenario() -> None:
+    used = {
+        each.kind.name
+        for path in HERE.glob("*.yaml")
+        for of in (cloud(path.stem).scenario,)
+        for each in (*of.events, *of.faults)
+    }
+    assert used >= CLOUD_KINDS and len(CLOUD_KINDS) == 22
+
+
+def test_quiet_hours_are_told_of_to_nobody() -> None:
+    result = cloud("base")
+    assert told(result) == {}
+    # at most until the next whole five minutes, and then 32 s of a script and 15 ms to start it
+    assert 300_000_000 < result.summary.cloud.drift.max_us <= 332_015_000
+
+
+@pytest.mark.parametrize("name", ["lost_request", "lost_answer", "duplicate_request"])
+def test_messages_that_are_lost_or_repeated_change_nothing_that_is_done(name: str) -> None:
+    usual, now = cloud("base"), cloud(name)
+    assert now.summary.cloud.jobs.effects == usual.summary.cloud.jobs.effects
+    assert now.summary.cloud.api.unanswered == 0
+    if name != "duplicate_request":
+        assert now.summary.cloud.api.first_try_ppm < 700_000
+
+
+def test_a_lost_answer_is_answered_again() -> None:
+    outcomes = cloud("lost_answer").summary.cloud.api.outcomes
+    assert outcomes["again"] > 20 and "conflict" not in outcomes
+
+
+def test_an_id_that_is_used_again_is_refused_and_does_nothing() -> None:
+    usual, now = cloud("base"), cloud("id_reused")
+    refused = now.summary.cloud.api.outcomes["conflict"] + now.summary.cloud.api.outcomes["again"]
+    usually = usual.summary.cloud.jobs.effects["A script"]
+    assert now.summary.cloud.jobs.effects["A script"] == usually - refused
+
+
+def test_a_tenants_client_is_refused_in_anothers_network() -> None:
+    result = cloud("wrong_tenant_call")
+    assert result.summary.cloud.api.outcomes["forbidden"] > 20
+    theirs = {r.values["change"] for r in result.journal.rows("truth.cloud_effect") if r.entity}
+    assert not [change for change in theirs if change.startswith("portal/")]
+
+
+def test_a_job_past_its_limit_is_ended_then_cleaned_up() -> None:
+    result = cloud("script_hangs")
+    (killed,) = scripts(result, "killed")
+    (cleaning,) = scripts(result, "cleaning")
+    (begun,) = [x for x in scripts(result, "begins") if x[1]["job"] == killed[1]["job"]]
+    # asked at the limit, ended by 1 s, and words take 15 ms each
+    assert killed[0] - begun[0] == 10 * MINUTE_US + 1_000_000 + 4 * 15_000
+    assert cleaning[0] == killed[0] + 2 * 15_000
+    assert told(result) == {"job overdue": 1}
+
+
+def test_a_clean_up_that_fails_is_tried_again_and_somebody_is_told() -> None:
+    result = cloud("clean_up_fails")
+    assert [x[1]["what"] for x in scripts(result, "cleaning", "not cleaned", "cleaned")] == [
+        "cleaning",
+        "not cleaned",
+        "cleaning",
+        "cleaned",
+    ]
+    assert told(result)["not cleaned"] == 1
+
+
+def test_what_a_process_does_behind_the_managers_back_is_found_by_comparing() -> None:
+    result = cloud("script_escapes")
+    assert len(scripts(result, "escaped")) == len(scripts(result, "done late")) == 1
+    assert told(result)["different"] == 1
+
+
+def test_drift_is_told_of_at_its_limit_and_at_every_retry() -> None:
+    result = cloud("mirror_off")
+    notices = [r.time_us for r in result.journal.rows("cloud.Notify")]
+    since = result.journal.rows("cloud.Notify")
+    first = next(iter(since)).values["since_utc_us"] - result.scenario.start_utc_us
+    assert notices[0] == first + 15 * MINUTE_US
+    assert result.summary.cloud.drift.above[15 * MINUTE_US].time_us > 10 * MINUTE_US
+
+
+def test_changes_by_hand_are_found_at_the_next_audit() -> None:
+    result = cloud("changed_by_hand")
+    found = [r.time_us for r in result.journal.rows("cloud.Notify")]
+    assert [at // HOUR_US for at in found] == [3, 5]
+
+
+def test_a_wrong_mapping_never_brings_an_identifier_of_the_primary_into_use() -> None:
+    for name in ("wrong_mapping", "wrong_mapping_other", "base"):
+        effects = [r.values for r in cloud(name).journal.rows("truth.cloud_effect")]
+        assert all(f"-at-{v['site']}" in v["params"] for v in effects if v["how"] != "hand")
+    assert told(cloud("wrong_mapping"))["blocked"] > 0
+    assert told(cloud("wrong_mapping_other"))["different"] > 0
+
+
+def test_scripts_that_are_missing_are_copied() -> None:
+    result = cloud("script_missing")
+    copied = Counter(r.values["script"] for r in result.journal.rows("cloud.CopyScript"))
+    assert len(copied) == 5 and result.summary.cloud.jobs.scripts.get("failed", 0) == 0
+
+
+def test_what_an_old_copy_of_the_store_forgot_is_found_and_done_once() -> None:
+    result = cloud("cloud_store_restored")
+    assert told(result)["different"] >= 1
+    changes = Counter(
+        (r.entity, r.values["site"], r.values["change"])
+        for r in result.journal.rows("truth.cloud_effect")
+        if r.values["how"] == "script"
+    )
+    assert set(changes.values()) == {1}
+
+
+def test_silent_agents_are_no_reason_to_give_a_job_up() -> None:
+    result = cloud("agent_silent")
+    assert not scripts(result, "killed", "cleaning")
+    assert result.summary.cloud.jobs.scripts["begins"] == 370
+
+
+def test_an_upgrade_side_by_side_is_not_noticed_and_one_in_place_is() -> None:
+    in_place, beside = cloud("cloud_upgrade").summary.cloud.api.while_upgraded
+    assert in_place.first_try_ppm == 0
+    assert beside.first_try_ppm == 1_000_000
+
+
+def test_the_older_of_two_managers_is_refused_by_the_store() -> None:
+    rows = [r.values["what"] for r in cloud("two_managers").journal.rows("truth.cloud_older")]
+    assert rows.count("save refused") == 2
+
+
+def test_a_move_that_hangs_pauses_backups_until_its_clean_up_has_run() -> None:
+    result = cloud("admin_change")
+    skipped = [r.time_us for r in result.journal.rows("truth.backup_skipped")]
+    (cleaned,) = scripts(result, "cleaned")
+    assert min(skipped) > 2 * HOUR_US and max(skipped) < cleaned[0] < 2 * HOUR_US + 26 * MINUTE_US
+    assert result.summary.exposure.max_us > 25 * MINUTE_US
+
+
+# ---- a failover
+def test_a_failover_pays_for_drift() -> None:
+    result = ran("cloud/drift")
+    (failover,) = result.summary.failovers
+    (provisioning,) = result.summary.cloud.provisionings
+    took = provisioning.ended_us - provisioning.began_us
+    assert failover.phases_us["provision"] == took
+    assert sum(line.duration_us for line in provisioning.lines) == took
+    assert provisioning.ready
+
+
+def test_all_is_done_once_in_a_bad_network() -> None:
+    result = ran("cloud/api_chaos")
+    assert (result.summary.cloud.jobs.twice, result.summary.cloud.jobs.lost) == (0, 0)
+    assert result.summary.cloud.api.lives > 4
