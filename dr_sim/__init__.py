@@ -22,6 +22,7 @@ __all__ = [
     "run",
     "side_by_side",
     "sweep",
+    "with_manager",
 ]
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         run,
         side_by_side,
         sweep,
+        with_manager,
     )
 
 

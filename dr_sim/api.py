@@ -1,5 +1,5 @@
-"""The public Python face, as `dr_sim.load_scenario`, `run`, `replicate`, `compare`, `sweep`:
-objects with tidy DataFrames.
+"""The public Python face, as `dr_sim.load_scenario`, `run`, `replicate`, `compare`, `sweep`,
+`with_manager`: objects with tidy DataFrames.
 
     import dr_sim
 
@@ -40,6 +40,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.runs.legs import Leg
 from dr_sim.scenario.model import Replications, Scenario
 from dr_sim.screen.progress import progress_bar
+from dr_sim.world.own_logic import Factory, with_manager
 from dr_sim.world.play import play
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ def sweep(
     folder: Path | str | None = None,
     progress: Progress | None = None,
     steps: bool = False,
+    manager: str | Factory = "",
 ) -> Swept:
     """Every combination of values of some keys, n replications each (default: what the scenario
     asks for).
@@ -217,7 +219,7 @@ def sweep(
     path: a scenario file; vary: {'link.bandwidth': '10..1000 Mbit/s, 9 log steps',
     'replay.on_hole': ['resync', 'bridge']}, by default the file's own `sweep:`. InputError
     (UnitError for a bad range) if a point is no scenario, ValueError if nothing varies. steps: as
-    of run.
+    of run; manager: as of with_manager.
     """
     if isinstance(path, Scenario):
         raise TypeError(
@@ -232,7 +234,7 @@ def sweep(
             f"Mbit/s, 9 log steps'}}, or a 'sweep:' in the file"
         )
     points = [
-        replace(p, scenario=_stepped(p.scenario, steps))
+        replace(p, scenario=with_manager(_stepped(p.scenario, steps), manager))
         for p in points_of(path, sweeps, overrides, seed)
     ]
     return _play_points(points, plan_of(base, n), workers, on, folder, progress)
@@ -294,4 +296,5 @@ __all__ = [
     "run",
     "side_by_side",
     "sweep",
+    "with_manager",
 ]

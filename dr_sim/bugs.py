@@ -1,5 +1,5 @@
-"""Errors that are not the user's: a bug in dr_sim, or in recovery logic of his own that it was
-given.
+"""Errors that are not of the input: a bug in dr_sim, or in recovery logic of the user's own that it
+was given (`--manager`). The words say which.
 
 An SLA that is missed leaves with exit code 1, so an uncaught exception needs a code of its own. Its
 traceback is put into a file, and one line says where.
@@ -18,14 +18,21 @@ from dr_sim.errors import DrSimError
 
 EXIT_BUG = 70  # EX_SOFTWARE of BSD's sysexits.h: an internal software error
 PREFIX = "dr_sim-bug-"
-WHOSE = "a bug in dr_sim, or in recovery logic of your own"
+BUILT_IN = "dr_sim"  # names dr_sim's own recovery manager
+WHOSE = "a bug in dr_sim"
 _LONGEST = 300  # characters of an exception's own text
 
 
 class BrokenReplicationError(DrSimError):
-    """A replication raised or ended its process: a bug in dr_sim."""
+    """A replication raised or ended its process: a bug."""
 
     exit_code = EXIT_BUG
+
+
+class OwnLogicError(Exception):
+    """Recovery logic of the user's own raised, or gave what is no command. The text says what it
+    did and on which occasion.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,36 @@ class Broken:
     number: int
     error: str
     trace: str = ""
+    whose: str = WHOSE  # '': the error says it
 
 
-def broken_by(error: BaseException, number: int = -1) -> Broken:
-    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+def in_one_line(error: BaseException) -> str:
+    """An exception's class and text."""
+    return _shortened(f"{type(error).__name__}: {error}")
+
+
+def _shortened(words: str) -> str:
+    text = " ".join(words.split()).removesuffix(":")
     text = "".join(char if char.isprintable() else "?" for char in text)
-    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
-    return Broken(number, short, "".join(traceback.format_exception(error)))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def broken_by(error: BaseException, number: int = -1, manager: str = "") -> Broken:
+    """What broke. manager: the name of the user's own, '' if the run had dr_sim's."""
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, OwnLogicError):
+        return Broken(number, _shortened(str(error)), trace, "")
+    return Broken(number, in_one_line(error), trace, whose(manager))
+
+
+def whose(manager: str) -> str:
+    """Say where an error may be that is not seen to come out of the user's own manager."""
+    return f"{WHOSE}, or what comes of your manager {manager}" if manager else WHOSE
+
+
+def breaker(manager: str) -> str:
+    """Say who broke an invariant."""
+    return f"broken by your manager {manager}" if manager else WHOSE
 
 
 def told(broken: Sequence[Broken], of: int = 0) -> str:
@@ -54,7 +84,8 @@ def told(broken: Sequence[Broken], of: int = 0) -> str:
     what = ""
     if of and first.number >= 0:
         what = f"{len(broken)} of {of:,} replications broke, the first is number {first.number}: "
-    return f"{what}{first.error}; {WHOSE}{place}"
+    whose = f"; {first.whose}" if first.whose else ""
+    return f"{what}{first.error}{whose}{place}"
 
 
 def put(trace: str) -> str:
@@ -71,7 +102,8 @@ def put(trace: str) -> str:
     return path
 
 
-def report(error: BaseException) -> int:
+def report(error: BaseException, manager: str = "") -> int:
     """Say that this is a bug and where its traceback is; the exit code."""
-    print(f"{told([broken_by(error)])}; nothing that was not finished was written", file=sys.stderr)
+    line = told([broken_by(error, manager=manager)])
+    print(f"{line}; nothing that was not finished was written", file=sys.stderr)
     return EXIT_BUG

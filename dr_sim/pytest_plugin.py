@@ -51,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="processes for each scenario (default: 1)",
     )
+    group.addoption(
+        "--dr-sim-manager",
+        metavar="MODULE:FACTORY",
+        default="",
+        help="logic of your own in the recovery manager's place, in every scenario",
+    )
     parser.addini("dr_sim", "collect dr_sim scenarios", type="bool", default=False)
 
 
@@ -76,7 +82,7 @@ class ScenarioFile(pytest.File):
         from dr_sim.loading import load_scenario
 
         try:
-            self.scenario = load_scenario(self.path)
+            self.scenario = _managed(load_scenario(self.path), self.config)
         except InputError as error:
             raise self.CollectError(str(error)) from None
         for i, line in enumerate(self.scenario.sla):
@@ -181,9 +187,20 @@ def dr_sim_scenario(request: pytest.FixtureRequest) -> Callable[..., Scenario]:
         else:
             near = request.path.parent / source
             path = near if near.exists() else request.config.rootpath / source
-        return load_scenario(path, overrides, seed)
+        return _managed(load_scenario(path, overrides, seed), request.config)
 
     return load
+
+
+def _managed(scenario: Scenario, config: pytest.Config) -> Scenario:
+    """The scenario with the manager that the session asks for."""
+    manager = config.getoption("--dr-sim-manager")
+    if not manager:
+        return scenario
+    from dr_sim.world.own_logic import look_here_too, with_manager
+
+    look_here_too()
+    return with_manager(scenario, manager)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from dr_sim.record.verify import verify
 from dr_sim.recovery.commands import Command, Save
 from dr_sim.stores import FileStore, MemoryStore, Store, StoreError
 from dr_sim.world.agenda import Class
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
 
 BACK_US = 10 * SECOND
@@ -295,7 +295,7 @@ def check(story: str, crashed: Run, crashes: int = 1) -> None:
     assert list(alarm_clocks(journal)) == []
     assert list(attempts_forgotten(journal)) == []
     s = crashed.world.context.scenario
-    found = verify(journal, manager_config(s))
+    found = verify(journal, builder(s))
     assert found.mismatch is None
     mine, usually = end_of(crashed.world), end_of(usual.world)
     if "planned" in story:

@@ -18,7 +18,7 @@ from dr_sim.record import journal_file
 from dr_sim.record.journal import KIND_ID, KINDS, SEEN_CLASS, Journal
 from dr_sim.record.verify import Verified, verify
 from dr_sim.recovery.commands import COMMANDS
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 
 TEXT = """\
 run_for: 75 min
@@ -44,7 +44,7 @@ def world() -> World:
 
 def held(journal: Journal, checks: Any = None) -> Verified:
     scenario = world().context.scenario
-    return verify(journal, manager_config(scenario), checks)
+    return verify(journal, builder(scenario), checks)
 
 
 def verified(table: pa.Table, folder: Path) -> Verified:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dr_sim.bugs import EXIT_BUG
-from dr_sim.cli.experiments import add_executor, add_steps, count
+from dr_sim.cli.experiments import add_executor, add_played, as_asked, count
 from dr_sim.files.output import show
+from dr_sim.scenario.model import Scenario
 
 
 def add_advise(commands: Any) -> None:
@@ -33,7 +34,7 @@ def add_advise(commands: Any) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the advice as JSON")
     add_executor(parser)
-    add_steps(parser)
+    add_played(parser)
     parser.set_defaults(command=_advise)
 
 
@@ -46,7 +47,11 @@ def _advise(a: argparse.Namespace) -> int:
 
     base = api.load_scenario(a.scenario, a.set, a.seed)
     runs = until.plan_of(base, a.replications).at_least
-    asked = AdviceQuestion(a.scenario, tuple(a.set), a.seed, runs, a.steps)
+
+    def played(scenario: Scenario) -> Scenario:
+        return as_asked(scenario, a)
+
+    asked = AdviceQuestion(a.scenario, tuple(a.set), a.seed, runs, played)
     folder = advice_folder(base)
     began = time.monotonic()
     try:

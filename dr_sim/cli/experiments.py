@@ -37,7 +37,7 @@ def add_to_run(run: argparse.ArgumentParser) -> None:
         help="a single run, on the luck of replication I (0 is the usual one)",
     )
     add_executor(run)
-    add_steps(run)
+    add_played(run)
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +49,35 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_steps(parser: argparse.ArgumentParser) -> None:
+def add_played(parser: argparse.ArgumentParser) -> None:
+    """How scenarios are played."""
     parser.add_argument(
         "--steps", action="store_true", help="with every fast path off: slower, the same records"
     )
+    add_manager(parser)
+
+
+def add_manager(
+    parser: argparse.ArgumentParser, of: str = "in the recovery manager's place"
+) -> None:
+    parser.add_argument(
+        "--manager", metavar="MODULE:FACTORY", default="", help=f"logic of your own {of}"
+    )
+
+
+def as_asked(scenario: Scenario, a: argparse.Namespace) -> Scenario:
+    """The scenario as `--steps` and `--manager` want it played."""
+    return managed(replace(scenario, steps=a.steps), a.manager)
+
+
+def managed(scenario: Scenario, manager: str) -> Scenario:
+    """The scenario with that manager; modules in this folder can be named too."""
+    if not manager:
+        return scenario
+    from dr_sim.world.own_logic import look_here_too, with_manager
+
+    look_here_too()
+    return with_manager(scenario, manager)
 
 
 def count(text: str) -> int:
@@ -164,7 +189,7 @@ def add_commands(commands: Any) -> None:
         help="print annotations (by itself where GITHUB_ACTIONS is true)",
     )
     add_executor(check)
-    add_steps(check)
+    add_played(check)
     check.set_defaults(command=_check)
 
     baseline = commands.add_parser(
@@ -197,7 +222,17 @@ def add_commands(commands: Any) -> None:
     compare.add_argument("--all", action="store_true", help="show what does not differ, too")
     compare.add_argument("--json", action="store_true", help="print the differences as JSON")
     add_executor(compare)
-    add_steps(compare)
+    compare.add_argument(
+        "--steps", action="store_true", help="with every fast path off: slower, the same records"
+    )
+    compare.add_argument(
+        "--manager",
+        action="append",
+        default=[],
+        metavar="MODULE:FACTORY",
+        help="logic of your own in the recovery manager's place, of both; given twice: of A and of "
+        "B ('dr_sim' is dr_sim's own)",
+    )
     compare.set_defaults(command=_compare)
 
     sweep = commands.add_parser("sweep", help="vary keys of a scenario: a table and a picture")
@@ -236,7 +271,7 @@ def add_commands(commands: Any) -> None:
         "--out", type=Path, help="folder for the results (default: results/<scenario>/sweep-<key>)"
     )
     add_executor(sweep)
-    add_steps(sweep)
+    add_played(sweep)
     sweep.set_defaults(command=_sweep)
 
 
@@ -274,9 +309,7 @@ def _check(a: argparse.Namespace) -> int:
     from dr_sim.files.output import check_outputs, write_together
 
     against = baseline.read(a.against) if a.against is not None else None
-    loaded = [
-        (path, replace(scenario, steps=a.steps)) for path, scenario in load_all(a.paths, a.set)
-    ]
+    loaded = [(path, as_asked(scenario, a)) for path, scenario in load_all(a.paths, a.set)]
     check_outputs(
         [a.junit, a.markdown],
         [*(path for path, _ in loaded), *([a.against] if a.against is not None else [])],
@@ -325,7 +358,13 @@ def _compare(a: argparse.Namespace) -> int:
     from dr_sim import api
     from dr_sim.screen.distribution import comparison
 
-    first, second = (replace(api.load_scenario(path), steps=a.steps) for path in (a.a, a.b))
+    if len(a.manager) > 2:
+        raise InputError([Problem("--manager", 0, 0, "is given once, or twice: of A and of B")])
+    managers = (a.manager * 2)[:2] or ["", ""]
+    first, second = (
+        managed(replace(api.load_scenario(path), steps=a.steps), manager)
+        for path, manager in zip((a.a, a.b), managers, strict=True)
+    )
     with api.shown_progress("compare") as progress:
         found = api.compare(
             first,
@@ -363,7 +402,7 @@ def _sweep(a: argparse.Namespace) -> int:
     sweep.check_measures(a.measure)
     asked = sweep.asked_of(a.answer, base, sweeps)
     points = [
-        replace(p, scenario=replace(p.scenario, steps=a.steps))
+        replace(p, scenario=as_asked(p.scenario, a))
         for p in sweep.points_of(a.scenario, sweeps, a.set, a.seed)
     ]
     n = until.plan_of(base, a.replications).at_most

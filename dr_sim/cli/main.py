@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dr_sim import bugs
+from dr_sim.bugs import BUILT_IN
 from dr_sim.cli import advise as cli_advise
 from dr_sim.cli import completion as cli_completion
 from dr_sim.cli import experiments as cli_experiments
@@ -59,11 +60,14 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
             stream.reconfigure(errors="backslashreplace")
     # where it keeps its settings is nothing to tell a user of ours
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    manager = ""
     if "_ARGCOMPLETE" in os.environ:
         cli_completion.answer_shell(parser_of_all())
     try:
         arguments = parser_of_all().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = arguments.command
+        named = getattr(arguments, "manager", "")
+        manager = named if isinstance(named, str) else " and ".join(named)
         allowed = outside_allowed.set(
             outside_allowed.get() or getattr(arguments, "allow_outside", False)
         )
@@ -86,14 +90,14 @@ def main(argv: list[str] | None = None, interrupted: Callable[[], bool] = lambda
         if interrupted():
             raise
         if not _in_printing(error):
-            return bugs.report(error)
+            return bugs.report(error, manager)
         mute()
         print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
         return 2
     except Exception as error:
         if interrupted():
             raise
-        return bugs.report(error)
+        return bugs.report(error, manager)
 
 
 def _in_printing(error: OSError) -> bool:
@@ -222,12 +226,14 @@ def _add_results(commands: Any) -> None:
         help="look into which assumed inputs would flip a run's verdict; renew its report.html",
     )
     report.add_argument("results", type=Path, help="folder of a run")
+    cli_experiments.add_manager(report, "logic of your own that the run had")
     report.set_defaults(command=_report)
 
     verify = commands.add_parser(
         "verify", help="feed a run's events to fresh recovery objects: same commands?"
     )
     verify.add_argument("results", type=Path, help="folder of a run")
+    cli_experiments.add_manager(verify, "logic of your own that the run had")
     verify.set_defaults(command=_verify)
 
 
@@ -298,7 +304,7 @@ def _add_lists(commands: Any) -> None:
     policies.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one key in each"
     )
-    cli_experiments.add_steps(policies)
+    cli_experiments.add_played(policies)
     policies.set_defaults(command=_policies)
 
 
@@ -309,9 +315,8 @@ def _run(a: argparse.Namespace) -> int:
     from dr_sim.screen.progress import part_of, progress_bar
     from dr_sim.screen.run import in_colour, screen
 
-    scenario = replace(
-        load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing), steps=a.steps
-    )
+    loaded = load_scenario(a.scenario, a.set, a.seed, engine=a.engine, timing=a.timing)
+    scenario = cli_experiments.as_asked(loaded, a)
     if cli_experiments.wants_replications(a, scenario):
         return cli_experiments.run_replications(a, scenario)
     if a.replication is not None:
@@ -392,12 +397,18 @@ def _report(a: argparse.Namespace) -> int:
 
     stored = read_results(a.results)
     check_summary(a.results)
+    _same_manager(a, stored.scenario)
     whole = stored.whole
     summary = summarise(whole)
     shown = Shown(summary, judge(summary, stored.scenario), stored.journal.digest())
     with progress_bar("assumptions") as (progress, _):
         examined = (
-            examine(a.results / SCENARIO_FILE, shown.verdict.outcome.name.lower(), progress)
+            examine(
+                a.results / SCENARIO_FILE,
+                shown.verdict.outcome.name.lower(),
+                progress,
+                stored.scenario.manager,
+            )
             if stored.scenario.sla
             else None
         )
@@ -420,16 +431,17 @@ def _verify(a: argparse.Namespace) -> int:
     from dr_sim.record.verify import verify
     from dr_sim.results.run_folder import journal_name, read_results
     from dr_sim.world.cloud.service import cloud_config
-    from dr_sim.world.manager_config import manager_config
+    from dr_sim.world.own_logic import builder
 
     stored = read_results(a.results, journals_as_written=False)
+    _same_manager(a, stored.scenario)
     rows = events = commands = 0
     for each in stored.legs:
         leg = each.leg
         of = leg.scenario
         with_cloud = of.cloud is not None and leg.number == 1
         cloud = cloud_config(of.cloud, of) if of.cloud is not None and with_cloud else None
-        found = verify(leg.journal, manager_config(of), each.checks, cloud)
+        found = verify(leg.journal, builder(of), each.checks, cloud)
         file = a.results / journal_name(leg.number)
         if found.mismatch is not None:
             m = found.mismatch
@@ -445,6 +457,18 @@ def _verify(a: argparse.Namespace) -> int:
         rows, events, commands = rows + found.rows, events + found.events, commands + found.commands
     print(f"holds: {rows} rows, {events} events gave the same {commands} commands")
     return 0
+
+
+def _same_manager(a: argparse.Namespace, scenario: Scenario) -> None:
+    """A run is looked into with the manager that it had. No code is imported because a results
+    folder names it: a user's own is named again.
+    """
+    if a.manager in ("", BUILT_IN) and not scenario.manager:
+        return
+    if a.manager != scenario.manager:
+        had = f"was run with --manager {scenario.manager or BUILT_IN}; write that here too"
+        raise InputError([Problem(str(a.results), 0, 0, had)])
+    cli_experiments.managed(scenario, a.manager)
 
 
 def _calibrate(a: argparse.Namespace) -> int:
@@ -516,7 +540,15 @@ def _policies(a: argparse.Namespace) -> int:
     from dr_sim.experiments.policies import policy_table
 
     broken: list[bugs.Broken] = []
-    show(policy_table(a.scenarios, a.set, a.seed, broken, a.steps))
+    show(
+        policy_table(
+            a.scenarios,
+            a.set,
+            a.seed,
+            broken,
+            lambda scenario: cli_experiments.as_asked(scenario, a),
+        )
+    )
     for each in broken:
         print(bugs.told([each]), file=sys.stderr)
     if broken:

@@ -10,7 +10,7 @@ looked at, so each look gets its part of the error that a pass may make.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -33,13 +33,16 @@ BEST = 6
 
 @dataclass(frozen=True, slots=True)
 class AdviceQuestion:
-    """What is asked: a scenario file as `run` would take it, and how many runs of each set."""
+    """What is asked: a scenario file as `run` would take it, and how many runs of each set.
+
+    played: makes of a scenario what is to be played (every fast path off, another manager).
+    """
 
     path: Path
     overrides: tuple[str, ...]
     seed: int | None
     runs: int
-    steps: bool = False
+    played: Callable[[Scenario], Scenario] = lambda scenario: scenario
 
 
 def advise(
@@ -146,8 +149,6 @@ def _broken(swept: Swept) -> list[str]:
 
 
 def _load(asked: AdviceQuestion, changes: Sequence[UsualChange]) -> Scenario:
-    from dataclasses import replace
-
     sets = [text for change in changes for text in change.sets]
     scenario = load_scenario(asked.path, [*asked.overrides, *sets], asked.seed)
-    return replace(scenario, steps=asked.steps)
+    return asked.played(scenario)

@@ -14,7 +14,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -55,16 +55,18 @@ class Examined:
     left_out: int
 
 
-def examine(path: Path, verdict: str, progress: Callable[[float], None] | None = None) -> Examined:
+def examine(
+    path: Path, verdict: str, progress: Callable[[float], None] | None = None, manager: str = ""
+) -> Examined:
     """Run the scenario again with each assumed number smaller and larger, on all cores. verdict:
-    the outcome as it was.
+    the outcome as it was; manager: that of the run, by name.
     """
     scenario = load_scenario(path)
     assert isinstance(scenario.resolved, Resolved)
     numbers = list(_numbers(scenario.resolved))
     found = Examined([], len(numbers), len(scenario.resolved.sources) - len(numbers))
     with ProcessPoolExecutor(initializer=_leave_interrupts_to_the_parent) as pool:
-        flips = pool.map(_flips, repeat(path), repeat(verdict), numbers)
+        flips = pool.map(_flips, repeat(path), repeat(verdict), numbers, repeat(manager))
         for i, some in enumerate(flips, 1):
             found.flips.extend(some)
             if progress is not None:
@@ -76,7 +78,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _flips(path: Path, verdict: str, number: tuple[str, str, str]) -> list[Flip]:
+def _flips(path: Path, verdict: str, number: tuple[str, str, str], manager: str) -> list[Flip]:
     """What becomes of the verdict as one number is changed; empty if it stands at ten times and a
     tenth.
     """
@@ -84,7 +86,7 @@ def _flips(path: Path, verdict: str, number: tuple[str, str, str]) -> list[Flip]
     for factors in FACTORS:
         found = []
         for text in dict.fromkeys(scaled(assumed, factor) for factor in factors):
-            other = _tried(path, key, text)
+            other = _tried(path, key, text, manager)
             if other is not None and (outcome := other.outcome.name.lower()) != verdict:
                 found.append(Flip(key, assumed, source, text, outcome, _words(other)))
         if found:
@@ -116,13 +118,13 @@ def scaled(text: str, factor: float) -> str:
     return f"{value:.10g}{match[2]}{match[3] or ''}"
 
 
-def _tried(path: Path, key: str, text: str) -> Verdict | None:
+def _tried(path: Path, key: str, text: str, manager: str) -> Verdict | None:
     """The verdict with one key set; None where the scenario does not allow that value."""
     try:
         scenario = load_scenario(path, [f"{key}={text}"])
     except InputError:
         return None
-    return run(scenario).verdict
+    return run(replace(scenario, manager=manager)).verdict
 
 
 def _words(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
-from dr_sim.bugs import EXIT_BUG, WHOSE, broken_by
+from dr_sim.bugs import EXIT_BUG, breaker, broken_by
 from dr_sim.errors import DrSimError, InputError, Problem
 from dr_sim.experiments.baseline import Baseline, Change, changes
 from dr_sim.experiments.distribution import Distribution
@@ -225,7 +225,7 @@ def _judged(
 
 def _ended(scenario: Scenario, error: Exception) -> Distribution:
     """Describe a scenario whose numbers could not be had: nothing but the error."""
-    return Distribution(scenario, [], broken=(broken_by(error),))
+    return Distribution(scenario, [], broken=(broken_by(error, manager=scenario.manager),))
 
 
 def _within(plan: Replications, left_s: float | None) -> Replications:
@@ -240,7 +240,7 @@ def broken(found: Distribution) -> str:
     if found.broken:
         return found.told_broken
     if found.violations:
-        return f"{found.violations} violations of an invariant, {WHOSE}"
+        return f"{found.violations} violations of an invariant, {breaker(found.scenario.manager)}"
     return (
         f"{found.silent} recoveries were silently short of what they claimed"
         if found.silent

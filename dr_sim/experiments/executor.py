@@ -114,7 +114,7 @@ class Processes:
             except DrSimError:
                 raise
             except Exception as error:
-                broken.append(broken_by(error, number))
+                broken.append(broken_by(error, number, scenarios[key].manager))
         batches.took(key, (time.perf_counter() - began) / count)
         yield from parts_of(key, pack(done) if done else b"", broken)
 
@@ -219,9 +219,8 @@ class Processes:
                         for number in reversed(range(first, first + count)):
                             batches.again((key, number, 1))
                     else:
-                        lost.append(
-                            (key, Broken(first, f"it ended {tries} processes (exit code {code})"))
-                        )
+                        ended = f"it ended {tries} processes (exit code {code})"
+                        lost.append((key, Broken(first, ended)))
                     continue
             batches.again(batch)
         fresh = _Worker(start())

@@ -4,8 +4,7 @@ held against one danger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from dr_sim.bugs import Broken, broken_by
@@ -14,6 +13,7 @@ from dr_sim.loading import load_scenario
 from dr_sim.measures.alerts import MONITOR, Alert, AlertQuality, judge, raised
 from dr_sim.measures.incumbent import judge_incumbent
 from dr_sim.runs.run import Result, run
+from dr_sim.scenario.model import Scenario
 from dr_sim.units import clock
 
 HEADS = (
@@ -35,12 +35,13 @@ def policy_table(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     broken: list[Broken] | None = None,
-    steps: bool = False,
+    played: Callable[[Scenario], Scenario] = lambda scenario: scenario,
 ) -> str:
     """A table of the scenarios in these files, each run once with the same seed: by default that of
     the first. In danger: the part of the time in which true exposure was above danger.above.
     broken: takes the errors of scenarios that ended in one; the others go on. Without it such an
-    error is raised. steps: every fast path is off.
+    error is raised. played: makes of each what is to be played (every fast path off, another
+    manager).
     """
     lines = []
     for path in paths:
@@ -49,13 +50,13 @@ def policy_table(
         if scenario.seed != seed:
             scenario = load_scenario(path, overrides, seed)
         try:
-            result = run(replace(scenario, steps=steps))
+            result = run(played(scenario))
         except DrSimError:
             raise
         except Exception as error:
             if broken is None:
                 raise
-            broken.append(broken_by(error))
+            broken.append(broken_by(error, manager=scenario.manager))
             lines.append((scenario.name, "BROKEN", *[""] * (len(HEADS) - 2)))
             continue
         exposure = result.summary.exposure

@@ -19,6 +19,7 @@ from dr_sim.experiments.sample import Sample, unpack
 from dr_sim.files.making import tidy
 from dr_sim.files.output import write_whole
 from dr_sim.scenario.model import Scenario
+from dr_sim.world.own_logic import source_digest
 
 KEY_FILE = "replications.json"
 BATCHES = "batches"
@@ -32,8 +33,9 @@ def key_of(scenario: Scenario) -> str:
     """
     said = {name: value for name, value in scenario.resolved.items() if name not in _NOT_THE_RUN}
     steps = ["steps"] if scenario.steps else []  # who doubts the fast paths wants each run played
+    own = [scenario.manager, source_digest(scenario.manager)] if scenario.manager else []
     text = json.dumps(
-        [said or repr(scenario), scenario.seed, code_digest(), *steps], sort_keys=True
+        [said or repr(scenario), scenario.seed, code_digest(), *steps, *own], sort_keys=True
     )
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -114,7 +114,7 @@ def _work(listen: IO[bytes], talk: RawIOBase, idle_s: float) -> None:
                 except DrSimError:
                     raise
                 except Exception as error:
-                    broken.append(broken_by(error, number))
+                    broken.append(broken_by(error, number, scenarios[key].manager))
         except DrSimError as error:
             send(talk, ("refused", error))
             continue

@@ -17,8 +17,6 @@ from dr_sim.machines import Command, Machine, Save, SaveAll
 from dr_sim.record.encoding import pairs_from_text
 from dr_sim.record.journal import CLOUD_CLASS, KIND_ID, SEEN_CLASS, Journal
 from dr_sim.record.journal_file import checks_of
-from dr_sim.recovery.config import ManagerConfig
-from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.stores import MemoryStore
 
 _NO_KIND = -1
@@ -85,16 +83,17 @@ class Verified:
 
 def verify(
     journal: Journal,
-    config: ManagerConfig,
+    build: Callable[[int, dict[str, str]], Machine],
     stored_checks: np.ndarray | None = None,
     cloud: CloudConfig | None = None,
 ) -> Verified:
-    """Replay the machines over the journal; stored_checks: the row hashes that came with the file;
-    cloud: the cloud manager's, where there is one.
+    """Replay the machines over the journal. build: makes the recovery manager of a life from its
+    number and from what is stored; stored_checks: the row hashes that came with the file; cloud:
+    the cloud manager's configuration, where there is one.
     """
     edited = _first_edit(journal, stored_checks)
     rows = len(journal) if edited is None else edited
-    replays = [_Replay(journal, _RECOVERY, lambda *life: RecoveryManager(config, *life))]
+    replays = [_Replay(journal, _RECOVERY, build)]
     if cloud is not None:
         replays.append(_Replay(journal, _CLOUD, lambda *life: CloudManager(cloud, *life)))
     found = [replay.run(rows) for replay in replays]

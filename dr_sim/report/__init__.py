@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dr_sim.bugs import breaker
 from dr_sim.experiments.assumptions import Examined
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
@@ -94,7 +95,7 @@ def _verdict(shown: Shown, scenario: Scenario) -> tuple[str, str]:
     if summary.violations:
         return (
             outcome,
-            "An invariant broke: this is a bug in dr_sim, and no number below can be trusted.",
+            f"An invariant broke: {breaker(scenario.manager)}; no number below can be trusted.",
         )
     if silent:
         return (

@@ -14,6 +14,7 @@ import numpy as np
 from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool, NoOverlap
 from bokeh.plotting import figure
 
+from dr_sim.bugs import breaker
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
@@ -78,7 +79,7 @@ def _verdict(found: Distribution) -> tuple[str, str]:
     if found.violations:
         return (
             "fail",
-            f"In {runs} an invariant broke: this is a bug in dr_sim, and no number below "
+            f"In {runs} an invariant broke: {breaker(scenario.manager)}; no number below "
             "can be trusted.",
         )
     if found.silent:

@@ -7,12 +7,13 @@ import os
 import platform
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dr_sim.bugs import BUILT_IN
 from dr_sim.errors import InputError, Problem
 from dr_sim.files.making import making, move_to_free_number, replace_folder, tidy
 from dr_sim.loading import load_scenario
@@ -165,6 +166,7 @@ def _fill(result: Result, folder: Path, drawing: Drawing) -> None:
         "scenario": result.scenario.name,
         "seed": result.scenario.seed,
         "replication": result.scenario.replication_no,
+        "manager": result.scenario.manager or BUILT_IN,
         "journal_digest": result.digest,
         "journal_rows": len(result.journal),
         "engine": _engine(result.journal),
@@ -310,6 +312,8 @@ def read_results(folder: Path, *, journals_as_written: bool = True) -> StoredRun
     """
     manifest = _manifest(folder)
     scenario = load_scenario(folder / SCENARIO_FILE)
+    if manifest["manager"] != BUILT_IN:
+        scenario = replace(scenario, manager=str(manifest["manager"]))
     journal, checks = journal_file.load(folder / JOURNAL_FILE)
     legs = [StoredLeg(first_leg(scenario, journal), checks, str(manifest["journal_digest"]))]
     for later, effects in zip(manifest["later_digests"], manifest["effects"], strict=True):
@@ -353,7 +357,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     manifest_path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        if manifest["seal"] != _seal(manifest):
+        if manifest["seal"] != _seal(manifest) or not manifest["manager"]:
             raise ValueError("it has been changed")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(

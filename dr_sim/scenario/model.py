@@ -448,3 +448,5 @@ class Scenario:
     resolved: dict[str, Any] = field(default_factory=dict)
     cloud: Cloud | None = None  # the cloud manager and what is around it
     steps: bool = False  # every fast path is off (--steps): the records are the same
+    # the recovery manager of the user's own, 'package.module:Factory' (--manager); '': dr_sim's
+    manager: str = ""

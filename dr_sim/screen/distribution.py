@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dr_sim.bugs import WHOSE
+from dr_sim.bugs import breaker
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import (
     Question,
@@ -47,7 +47,10 @@ def screen(
         parts.append([f"BROKEN: {found.told_broken}"])
     if found.violations:
         parts.append(
-            [f"INVARIANT BROKEN: {found.violations} violations, {WHOSE}; trust no number below"]
+            [
+                f"INVARIANT BROKEN: {found.violations} violations, "
+                f"{breaker(found.scenario.manager)}; trust no number below"
+            ]
         )
     if found.silent:
         parts.append(
@@ -212,7 +215,8 @@ def comparison(found: Comparison, a: str, b: str, *, everything: bool = False) -
         if of.broken:
             out.append(f"BROKEN in {name}: {of.told_broken}")
         if of.violations:
-            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, {WHOSE}")
+            who = breaker(of.scenario.manager)
+            out.append(f"INVARIANT BROKEN in {name}: {of.violations} violations, {who}")
     return "\n".join(line.rstrip() for line in out)
 
 

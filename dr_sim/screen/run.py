@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.text import Text
 
-from dr_sim.bugs import WHOSE
+from dr_sim.bugs import breaker
 from dr_sim.measures.outcome import SEVERITY
 from dr_sim.measures.summary.types import (
     CurveSummary,
@@ -158,12 +158,12 @@ def _head(
 
 
 def _violations(summary: Summary, scenario: Scenario) -> list[str]:
-    """An invariant or a requirement broke: the logic under test has a bug, or dr_sim itself, and
+    """An invariant or a requirement broke: dr_sim itself has a bug, or the user's own manager, and
     none of the numbers below can be trusted.
     """
     out = [
-        f"INVARIANT BROKEN: {counted(len(summary.violations), 'violation')}, {WHOSE}; trust no "
-        "number below"
+        f"INVARIANT BROKEN: {counted(len(summary.violations), 'violation')}, "
+        f"{breaker(scenario.manager)}; trust no number below"
     ]
     out += [
         f"   {instant(v.time_us, scenario)} {v.invariant}: {v.detail}"

@@ -27,7 +27,6 @@ from dr_sim.engines.model import ModelEngine
 from dr_sim.engines.shipping import fits, ship
 from dr_sim.machines import Machine
 from dr_sim.recovery.absorb import absorb, window_alarm_goes_to_us
-from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.recovery.replay import DatabaseReplay
 from dr_sim.scenario.schedule import next_start
 from dr_sim.stores import MemoryStore
@@ -36,6 +35,7 @@ from dr_sim.world.backup_file import BackupFile
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.link import Link
+from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
@@ -98,17 +98,6 @@ class Left:
     clocks: list[str]
     host_us: list[int]
     site_us: list[int]
-
-
-def absorbing(machine: Machine | None) -> RecoveryManager | None:
-    """The machine, if it takes quiet logs in stretches. dr_sim's own does. Logic of a user's own
-    that is derived from it takes the steps, unless it says itself that what it changes is of no
-    concern to quiet logs (`absorbs_quiet_logs = True` in its own class).
-    """
-    cls = type(machine)
-    if cls is RecoveryManager or vars(cls).get("absorbs_quiet_logs") is True:
-        return machine if isinstance(machine, RecoveryManager) else None
-    return None
 
 
 class ExpressLane:

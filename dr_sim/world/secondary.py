@@ -592,8 +592,15 @@ class Secondary:
         """What the engine says of a restore or a recovery while it is being read; None: it is
         not.
         """
-        if database not in self.readers:
-            return None
+        return self.exclusive(database) if database in self.readers else None
+
+    def busy(self, database: int) -> bool:
+        """Tell whether a restore into it is under way or ordered."""
+        waiting = (*self._waiting, *self._held)
+        return database in self._restoring or any(w.file.database == database for w in waiting)
+
+    def exclusive(self, database: int) -> EngineError:
+        """What the engine says where it wants the database for itself and cannot have it."""
         engine = self._context.secondary_engine
         if not isinstance(engine, ModelEngine):
             return EngineError(*IN_USE)

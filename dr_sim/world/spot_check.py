@@ -33,6 +33,7 @@ from dr_sim.world import naming
 from dr_sim.world.context import Context
 from dr_sim.world.driver import Driver
 from dr_sim.world.hands import entity_of
+from dr_sim.world.own_logic import absorbing
 from dr_sim.world.primary_database import PrimaryDatabase
 from dr_sim.world.quiet_rows import QuietRows
 
@@ -339,8 +340,8 @@ class SpotCheck:
 
     @property
     def _manager(self) -> RecoveryManager:
-        manager = self._driver.machine
-        assert isinstance(manager, RecoveryManager)
+        manager = absorbing(self._driver.machine)
+        assert manager is not None
         return manager
 
 

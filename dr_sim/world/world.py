@@ -12,7 +12,6 @@ from dr_sim.machines import Machine
 from dr_sim.oracle.witness import Witness
 from dr_sim.record.journal import KIND_ID, Journal
 from dr_sim.recovery.events import HeartbeatBack, HeartbeatLost
-from dr_sim.recovery.manager import RecoveryManager
 from dr_sim.scenario.model import DatabaseSpec, Scenario
 from dr_sim.stores import MemoryStore, Store
 from dr_sim.streams import BLOCK_WORDS, Streams
@@ -30,9 +29,9 @@ from dr_sim.world.hands import Hands, Surroundings, place_of
 from dr_sim.world.happenings import Happenings
 from dr_sim.world.heartbeat import Heartbeats
 from dr_sim.world.link import Link
-from dr_sim.world.manager_config import manager_config
 from dr_sim.world.occurrence import Effect
 from dr_sim.world.outside import Outside
+from dr_sim.world.own_logic import builder
 from dr_sim.world.primary import Primary
 from dr_sim.world.primary_database import FIRST_LSN, PrimaryDatabase
 from dr_sim.world.promotion import Promotion
@@ -118,10 +117,9 @@ class World:
             context, self.primary, remote, self.users, reach, fork + 1
         )
         self._heirs = heirs
-        config = manager_config(scenario)
         self.driver: Driver[Machine] = Driver(
             place_of(context),
-            lambda incarnation, saved: RecoveryManager(config, incarnation, saved),
+            builder(scenario),
             store or MemoryStore(),
             scenario.manager_restart_us,
         )

@@ -44,7 +44,7 @@ RUNNING = [
 
 @pytest.fixture
 def beside_the_library(tmp_path: Path) -> Path:
-    for name in ("scenarios", "notebooks", "Makefile"):
+    for name in ("scenarios", "examples", "notebooks", "Makefile"):
         (tmp_path / name).symlink_to(ROOT / name)
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -100,7 +100,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_scenarios_and_tests_that_are_named_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(
-        r"`((?:scenarios|tests|benchmarks|notebooks|dr_sim)/[\w./*-]+)`", text
+        r"`((?:scenarios|tests|benchmarks|notebooks|examples|dr_sim)/[\w./*-]+)`", text
     ):
         assert list(ROOT.glob(target.rstrip("/"))), target
 

@@ -66,7 +66,7 @@ def test_one_replication_that_breaks_is_told_and_the_others_are_kept(
     assert [s.number for s in found.samples] == [0, 1, 3, 4, 5]
     assert found.exit_code == EXIT_BUG and found.n == 5
     assert found.told_broken.startswith(
-        "1 of 6 replications broke, the first is number 2: KeyError: 'erp'; a bug in dr_sim, or in"
+        "1 of 6 replications broke, the first is number 2: KeyError: 'erp'; a bug in dr_sim; its traceback"
     )
     trace = Path(found.told_broken.rpartition(" is in ")[2])
     assert "Traceback" in trace.read_text() and "test_broken.py" in trace.read_text()
@@ -326,7 +326,7 @@ def test_an_error_that_nobody_caught_has_a_code_and_a_line_of_its_own(
     assert (
         len(told.splitlines()) == 1
         and type(error).__name__ in told
-        and "a bug in dr_sim, or in recovery logic of your own" in told
+        and "; a bug in dr_sim; its traceback" in told
     )
     assert (
         "Traceback" in Path(told.partition("its traceback is in ")[2].partition(";")[0]).read_text()

@@ -20,7 +20,7 @@ from dr_sim.record.journal import Journal
 from dr_sim.record.verify import verify
 from dr_sim.recovery.alerts import AlertBook
 from dr_sim.scenario.model import Scenario
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
 from tests.measures.make import whole_of
 from tests.storms.draw import scenario
@@ -31,7 +31,7 @@ def weathers(seed: int, folder: Path, limited: bool = False) -> None:
     journal = World(spec).run()
     broken = [(r.time_us, r.values) for r in journal.rows("truth.violation")]
     assert not broken, f"seed {seed}: {broken[0]}"
-    found = verify(journal, manager_config(spec))
+    found = verify(journal, builder(spec))
     assert found.mismatch is None, f"seed {seed}: {found.mismatch}"
     summary = summarise(whole_of(journal, spec))
     assert not summary.violations, f"seed {seed}: {summary.violations[0]}"

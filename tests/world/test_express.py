@@ -20,7 +20,7 @@ from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
 from dr_sim.world import express
 from dr_sim.world.agenda import Class
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
 
 from .build import DAY, MINUTE, ONE, ran, rows, scenario, violations, within
@@ -131,7 +131,7 @@ def test_verify_holds_over_what_was_absorbed() -> None:
     world = World(of)
     world.run()
     assert taken(world) > 800
-    found = verify(world.journal, manager_config(of))
+    found = verify(world.journal, builder(of))
     assert found.mismatch is None
     assert found.commands > 5 * taken(world)
 

@@ -17,7 +17,7 @@ from dr_sim.engines.sides import open_sides
 from dr_sim.record.verify import verify
 from dr_sim.scenario.model import Scenario
 from dr_sim.world.agenda import Class
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 from dr_sim.world.restore_folder import FOLDER, PART
 from dr_sim.world.secondary import SHARE
 from dr_sim.world.world import World
@@ -102,7 +102,7 @@ def spied(
         run.world.run()
         after(run.world)
     assert violations(run.world.journal) == []
-    assert verify(run.world.journal, manager_config(of)).mismatch is None
+    assert verify(run.world.journal, builder(of)).mismatch is None
     return run
 
 

@@ -18,6 +18,7 @@ from dr_sim.world.hands.other_side import OtherSideHands
 from dr_sim.world.hands.people import PeopleHands
 from dr_sim.world.hands.standby import StandbyHands
 from dr_sim.world.heartbeat import Heartbeats
+from dr_sim.world.own_logic import watched
 from dr_sim.world.promotion import Promotion
 from dr_sim.world.pruning import Pruning
 from dr_sim.world.remote import Remote
@@ -55,7 +56,8 @@ class Hands:
             driver, around.secondary, around.promotion, around.directory, around.cloud
         )
         for part in (self.standby, self.other_side, self.people, failover):
-            driver.give(part.table)
+            own = context.scenario.manager
+            driver.give(watched(own, part.table) if own else part.table)
         driver.hooks.on_death.append(around.secondary.abort_all)
         self.pruning: Pruning | None = None
 

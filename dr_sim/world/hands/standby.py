@@ -112,7 +112,9 @@ class StandbyHands:
         if file is None:
             self._not_there(command)
             return
-        self._secondary.restore(file, command.replace, self._driver.incarnation, self._restored)
+        if not self._busy(command):
+            life = self._driver.incarnation
+            self._secondary.restore(file, command.replace, life, self._restored)
 
     def _restore_until(self, command: c.RestoreUntil) -> None:
         """The instant is by the primary's clock, as in the log itself; the engine stops at a place
@@ -123,6 +125,8 @@ class StandbyHands:
         if file is None:
             self._not_there(command)
             return
+        if self._busy(command):
+            return
         at_us = context.first_stamped_us(command.stop_before_utc_us)
         commits, written = context.workloads[file.database].written(at_us)
         stop = StopAt(commits, written + FIRST_LSN, at_us)
@@ -131,6 +135,15 @@ class StandbyHands:
     def _not_there(self, command: c.Restore | c.RestoreUntil) -> None:
         number, text = _NOT_THERE
         self._driver.soon(e.RestoreFailed, command.database, command.name, number, False, text)
+
+    def _busy(self, command: c.Restore | c.RestoreUntil) -> bool:
+        """Refuse it if another restore into that database is not over yet: no engine takes two."""
+        if not self._secondary.busy(self._index[command.database]):
+            return False
+        refusal = self._secondary.exclusive(self._index[command.database])
+        failed = (command.database, command.name, refusal.number, False, refusal.text)
+        self._driver.soon(e.RestoreFailed, *failed)
+        return True
 
     def _restored(self, work: Work, state: RestoreState | None, number: int, text: str) -> None:
         context, file, tell = self._context, work.file, self._driver.tell
