@@ -1,4 +1,5 @@
-"""An engine's error in the words that people are told: its number and its message.
+"""An engine's error in the words of ledgers and screens: its number and its message. (The texts of
+alerts have a form of their own: a number always comes first.)
 
 SQL Server's errors have numbers. PostgreSQL's have a SQLSTATE of five characters, which is kept as
 a number to base 36 and with which the message begins: then the message says it all.

@@ -45,6 +45,7 @@ class SurvivingFile:
         "fork",
         "kind",
         "last_lsn",
+        "listed",
         "primary",
         "restored",
         "secondary",
@@ -66,6 +67,7 @@ class SurvivingFile:
         self.spoilt = False  # the copy at the secondary landed damaged
         self.attempts = 0  # in the store at the last hand-over
         self.restored = False
+        self.listed = False  # among those of which intact bytes lie somewhere
 
 
 class Front:
@@ -135,6 +137,7 @@ class History:
         "promoted",
         "show",
         "site",
+        "somewhere",
         "sound",
         "stop_commits",
         "stops_lsn",
@@ -161,6 +164,8 @@ class History:
 
     def clear(self) -> None:
         self.files: dict[int, SurvivingFile] = {}
+        # those of which intact bytes lie somewhere, and some that have gone since
+        self.somewhere: list[SurvivingFile] = []
         self.bases: list[SurvivingFile] = []  # those of them that are fulls and not copy-only
         # first_lsn of the newest fulls that once were intact on both sides
         self.whole: list[int] = []
@@ -209,6 +214,22 @@ class History:
         return digest + mark(self.name, fork, commits) & MASK
 
     # ---- files come and go
+    def lies_somewhere(self, f: SurvivingFile) -> None:
+        if not f.listed:
+            f.listed = True
+            self.somewhere.append(f)
+
+    def _that_lie_somewhere(self) -> list[SurvivingFile]:
+        """Those that have gone are looked at once more, and not again: someone else may take a
+        hundred thousand backups elsewhere.
+        """
+        lie = [f for f in self.somewhere if f.primary or f.secondary]
+        if len(lie) < len(self.somewhere):
+            for f in self.somewhere:
+                f.listed = f.primary or f.secondary
+            self.somewhere = lie
+        return lie
+
     def usable(self, t: int, front: Front, f: SurvivingFile) -> None:
         """One more intact file for that front."""
         same = f.fork == front.fork
@@ -282,7 +303,7 @@ class History:
     def compute(self, t: int, front: Front) -> None:
         """The front from all there is: the best start, then every log that fits."""
         host, fork = front is self.host, self.primary_fork
-        there = [f for f in self.files.values() if (f.secondary or (host and f.primary))
+        there = [f for f in self._that_lie_somewhere() if (f.secondary or (host and f.primary))
                  and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))]  # fmt: skip
         lsn, commits = -1, 0
         if self.exists and self.sound and self.on_path(fork, self.fork, self.lsn):
@@ -313,7 +334,7 @@ class History:
         fork, lsn, commits = self.primary_fork, -1, 0
         there = [
             f
-            for f in self.files.values()
+            for f in self._that_lie_somewhere()
             if f.secondary
             and f.last_lsn <= limit_lsn
             and (f.fork == fork or self.on_path(fork, f.fork, f.last_lsn))
@@ -387,3 +408,4 @@ class History:
                 i: f for i, f in self.files.items() if f.last_lsn > cut or f.first_lsn >= cut
             }
             self.bases = [f for f in self.bases if f.last_lsn > cut or f.first_lsn >= cut]
+            self.somewhere = [f for f in self.somewhere if f.last_lsn > cut or f.first_lsn >= cut]

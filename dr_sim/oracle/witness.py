@@ -107,6 +107,7 @@ class Witness:
             d.foreign[file] = header.fork
             return
         f = d.files[file] = SurvivingFile(header, commits)
+        d.lies_somewhere(f)
         if f.kind is not _LOG:
             if f.kind is _FULL and not f.copy_only:
                 d.bases.append(f)
@@ -130,6 +131,7 @@ class Witness:
             self._log_turned(t, d)
         elif not f.secondary:
             f.secondary = True
+            d.lies_somewhere(f)
             d.usable(t, d.site, f)
             if not f.primary:
                 d.usable(t, d.host, f)
@@ -229,10 +231,12 @@ class Witness:
             d.host.follows,
             d.site.follows,
         )
+        lies_somewhere = d.lies_somewhere
         host_us, site_us, made = [], [], []
         for header, reached in zip(headers, commits, strict=True):
             f = files[header.backup_id] = SurvivingFile(header, reached)
             f.secondary = True
+            lies_somewhere(f)
             made.append(f)
             at_us = -1
             moves, follows = at_host(f), at_site(f)

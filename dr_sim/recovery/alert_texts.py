@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from dr_sim.backups.said import said
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -16,7 +14,7 @@ def utc_text(utc_us: int) -> str:
 
 def error_text(number: int, message: str) -> str:
     """An error as all texts name it."""
-    return said(number, message)
+    return f"{number} {message}"
 
 
 # ---- parts that several texts share
