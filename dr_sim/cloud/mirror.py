@@ -400,7 +400,8 @@ class Mirror:
             return
         source, target = self._read.get(self.source), self._read.get(self.target)
         if source is None or target is None:
-            return  # nobody answers there; the next reading will tell
+            self._unsure.clear()  # nobody answers there; the next audit will tell
+            return
         for entity in self.rows:
             if self._is_moving(entity):
                 self._unsure.add(entity)

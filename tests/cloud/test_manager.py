@@ -380,6 +380,19 @@ def test_an_audit_finds_a_forgotten_change_behind_one_that_is_pending() -> None:
     assert [n.notice for n in bench.given(Notify)] == [Notice.DIFFERENT]
 
 
+def test_a_side_that_does_not_answer_is_not_read_again_and_again() -> None:
+    bench = Bench(config(audit_us=60 * MINUTE))
+    bench.call("r1")
+    bench.alarm("prod", "audit")
+    reading = bench.given(ReadSide)[0].number
+    for site in ("A", "B"):
+        bench.tell(
+            SideRead(bench.now_us, UTC + bench.now_us, bench.life, "prod", site, reading, "")
+        )
+    bench.say("ops/r1", Word.DONE)
+    assert bench.given(ReadSide) == []
+
+
 def test_reconciling_sets_what_differs() -> None:
     bench = Bench(config("reconcile", every_us=5 * MINUTE))
     bench.call("r1")

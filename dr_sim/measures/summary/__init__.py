@@ -42,6 +42,7 @@ from dr_sim.measures.tables import run_end_us, service_up_until_us
 from dr_sim.measures.tenants import asked_of
 from dr_sim.measures.whole import Whole, unprotected_spans
 from dr_sim.measures.writes import RefusedWrites, any_refused_us, refusals
+from dr_sim.oracle.cloud_witness import cloud_broken
 from dr_sim.oracle.monitors import broken
 from dr_sim.runs.legs import Leg
 from dr_sim.units import format_duration
@@ -85,6 +86,7 @@ def summarise(whole: Whole) -> Summary:
         violations=_violations(whole)
         + _not_conserved(whole, conserved)
         + _requirements_broken(whole)
+        + _cloud_broken(whole)
         + _not_told(whole, qualities),
         cloud=cloud_summary(whole),
         conservation=[
@@ -150,6 +152,15 @@ def _requirements_broken(whole: Whole) -> list[ViolationSummary]:
         for leg in whole.legs
         for b in broken(leg.journal, leg.scenario)
         if whole.still_in(leg, b.time_us)
+    ]
+
+
+def _cloud_broken(whole: Whole) -> list[ViolationSummary]:
+    """List what the witness of the cloud manager found (dr_sim/oracle/cloud_witness.py)."""
+    first = whole.legs[0]
+    return [
+        ViolationSummary(b.time_us, b.invariant, f"row {b.seq}: {b.sentence}")
+        for b in cloud_broken(first.journal, first.scenario)
     ]
 
 

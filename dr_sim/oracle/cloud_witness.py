@@ -1,0 +1,420 @@
+"""The witness of the cloud manager: what must never happen, checked in every run over its journal.
+
+It knows what really happened (`truth.cloud_*`) and what the manager was told and commanded
+(`cloud.*`), and nothing of how the manager decides: not a line of it is imported here. It is
+excused by truth alone: a store that was put back to an old copy, a process that escaped its agent,
+a change by hand, a manager that was down.
+
+The numbers are those of docs/cloud.md. 12 (one version for each farm) comes with the machine
+manager.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dr_sim.record.journal import Journal, Row
+from dr_sim.scenario.cloud_model import Cloud
+from dr_sim.scenario.model import Scenario
+from dr_sim.units import MINUTE_US
+
+_ENDS = ("done", "failed", "killed", "died", "escaped")
+_LAST = ("done", "failed", "cancelled")
+_READ = "read"
+_KINDS = (
+    "cloud.Called",
+    "cloud.CallsAlike",
+    "cloud.AnswerCall",
+    "cloud.AgentSaid",
+    "cloud.SaveAll",
+    "cloud.StartScript",
+    "cloud.Notify",
+    "truth.cloud_manager",
+    "truth.cloud_store_restored",
+    "truth.cloud_commands_done",
+    "truth.cloud_acknowledged",
+    "truth.cloud_script",
+    "truth.cloud_effect",
+    "truth.cloud_drift",
+    "truth.cloud_provision",
+    "truth.failed",
+    "truth.fenced",
+    "truth.event",
+    "truth.end",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudBreach:
+    """An invariant that broke, the row that shows it, and one sentence."""
+
+    time_us: int
+    seq: int
+    invariant: str
+    sentence: str
+
+
+Key = tuple[int, str, str]  # network, site, and a job, a change or a thing
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has been read of the journal so far."""
+
+    calls: dict[int, Row] = field(default_factory=dict)  # those not answered yet
+    logged: bool = True  # the last call that was told has a line in the log
+    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)  # accepted -> what it asks for
+    may_be: set[str] = field(default_factory=set)  # requests of callers who may make them
+    restored_us: int = -1  # when the store was last put back
+    over: dict[str, str] = field(default_factory=dict)  # job -> the last state it was in
+    attempt: dict[str, int] = field(default_factory=dict)  # job -> its newest attempt
+    told_done: str = ""  # the job of which the manager has just been told that it is done
+    change_of: dict[str, str] = field(default_factory=dict)  # job -> the change it makes
+    alive: dict[Key, int] = field(default_factory=dict)  # job -> its attempt
+    at_once: dict[tuple[int, str], int] = field(default_factory=dict)
+    changing: dict[Key, str] = field(default_factory=dict)  # change -> the job that makes it
+    done: dict[Key, str] = field(default_factory=dict)  # change -> the job that made it
+    escaped: set[str] = field(default_factory=set)  # changes
+    cleaned: set[Key] = field(default_factory=set)
+    order: dict[tuple[int, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    reached: dict[tuple[int, str], int] = field(default_factory=dict)
+    failed_over: bool = False
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)  # change -> when, first
+    lane_of: dict[str, tuple[str, str]] = field(default_factory=dict)
+    last_disturbed_us: int = 0
+
+
+def cloud_broken(journal: Journal, scenario: Scenario) -> list[CloudBreach]:
+    """Everything that broke, in the order of the journal; nothing where there is no manager."""
+    if scenario.cloud is None:
+        return []
+    found = list(_over_rows(journal, scenario.cloud, _Seen()))
+    found += _told(journal, scenario)
+    return sorted(found, key=lambda breach: (breach.time_us, breach.seq))
+
+
+def _over_rows(journal: Journal, spec: Cloud, seen: _Seen) -> Iterator[CloudBreach]:
+    last = None
+    for row in journal.rows(*_KINDS):
+        last = row
+        for number, sentence in _row(row, spec, seen):
+            yield CloudBreach(row.time_us, row.seq, f"cloud {number}", sentence)
+    if last is not None:
+        for number, sentence in _at_end(journal, spec, seen, last.time_us):
+            yield CloudBreach(last.time_us, last.seq, f"cloud {number}", sentence)
+
+
+Broken = Iterator[tuple[int, str]]
+
+
+def _row(row: Row, spec: Cloud, seen: _Seen) -> Broken:
+    kind = row.kind
+    if kind == "cloud.Called":
+        yield from _called(row, spec, seen)
+    elif kind == "cloud.AgentSaid":
+        newest = seen.attempt.get(row.values["job"]) == row.values["attempt"]
+        seen.told_done = row.values["job"] if newest and row.values["word"] == "done" else ""
+    elif kind == "cloud.CallsAlike":
+        seen.logged = False
+    elif kind == "cloud.AnswerCall":
+        yield from _answered(row, seen)
+    elif kind == "cloud.SaveAll":
+        seen.logged = seen.logged or '["log/' in row.values["entries"]
+        if seen.told_done:
+            seen.over[seen.told_done], seen.told_done = "done", ""
+    elif kind == "cloud.StartScript":
+        yield from _started(row, spec, seen)
+    elif kind == "truth.cloud_script":
+        yield from _script(row, spec, seen)
+    elif kind == "truth.cloud_effect":
+        yield from _effect(row, spec, seen)
+    elif kind == "truth.cloud_acknowledged":
+        seen.acknowledged.setdefault(_request(row.values["client"], row), row.time_us)
+    elif kind == "truth.cloud_store_restored":
+        seen.restored_us = row.time_us
+        seen.asked.clear()
+        seen.over.clear()
+        seen.acknowledged.clear()
+    elif kind == "truth.cloud_manager":
+        seen.calls.clear()
+        seen.logged = True
+        seen.told_done = ""
+        seen.last_disturbed_us = row.time_us
+    elif kind == "truth.cloud_provision":
+        seen.failed_over = True
+    elif kind == "truth.event":
+        seen.last_disturbed_us = row.time_us
+
+
+def _request(caller: str, row: Row) -> str:
+    return f"{caller}/{row.values['request']}"
+
+
+# ---- requests: 1, 2, 3, 7
+def _called(row: Row, spec: Cloud, seen: _Seen) -> Broken:
+    if _may_call(row.values["caller"], row.values["network"], spec):
+        seen.may_be.add(_request(row.values["caller"], row))
+    if not seen.logged:
+        yield 7, "a call has no line in the log"
+    seen.logged = False
+    seen.calls[row.values["call"]] = row
+
+
+def _may_call(caller: str, network: str, spec: Cloud) -> bool:
+    """A tenant's client may use what is the tenant's, and what is shared."""
+    mine = next((c.tenants for c in spec.clients if c.name == caller), ())
+    theirs = next((n.tenants for n in spec.networks if n.name == network), None)
+    if theirs is None:
+        return False
+    return not mine or not theirs or bool(set(mine) & set(theirs))
+
+
+def _answered(row: Row, seen: _Seen) -> Broken:
+    if not seen.logged:
+        yield 7, f"call {row.values['call']} is answered before it has a line in the log"
+    call = seen.calls.pop(row.values["call"], None)
+    if call is None:
+        return
+    v, outcome = call.values, row.values["outcome"]
+    name = _request(v["caller"], call)
+    if v["request"] and v["operation"] != _READ:
+        asks = (v["operation"], v["network"], v["entity"], v["params"])
+        known = seen.asked.get(name)
+        if outcome == "accepted" and known is not None:
+            yield 2, f"{name} was accepted before, and is accepted again"
+        if outcome == "accepted" or (outcome == "again" and known is None):
+            seen.asked[name] = asks
+            seen.lane_of[name] = (v["network"], v["entity"])
+        if known is not None and known != asks and outcome != "conflict":
+            yield 3, f"{name} asks for something else than before, and is answered {outcome!r}"
+    elif outcome == "unknown" and name in seen.asked:
+        yield 2, f"{name} was accepted, and is not known any more"
+    job, state = row.values["job"], row.values["state"]
+    before = seen.over.get(job)
+    if job and before is not None and state != before:
+        yield 6, f"{job} was {before}, and is {state}"
+    if job and state in _LAST:
+        seen.over[job] = state
+
+
+# ---- jobs: 1, 3, 4, 5, 6, 10, 11, 13
+def _started(row: Row, spec: Cloud, seen: _Seen) -> Broken:
+    v = row.values
+    job, change = v["job"], v["change"]
+    seen.change_of[job] = change
+    seen.attempt[job] = v["attempt"]
+    if job in seen.over:
+        yield 6, f"{job} was {seen.over[job]}, and is started"
+    asks = seen.asked.get(change)
+    if asks is not None and v["script"] != asks[0]:
+        yield 3, f"{change} asks for {asks[0]}, and {v['script']} is started"
+    by_mirror = ">" in job
+    if v["site"] != "A" and not by_mirror and not seen.failed_over:
+        yield 13, f"{job} is done at {v['site']}, which is not the active side"
+
+
+def _script(row: Row, spec: Cloud, seen: _Seen) -> Broken:
+    v = row.values
+    job, what = v["job"], v["what"]
+    key: Key = (row.entity, v["site"], job)
+    change = seen.change_of.get(job, job)
+    made: Key = (row.entity, v["site"], change)
+    side = (row.entity, v["site"])
+    if what == "begins":
+        seen.begun.setdefault(change, row.time_us)
+        if key in seen.alive:
+            yield 4, f"attempt {seen.alive[key]} of {job} lives, and {v['attempt']} begins"
+        elif made in seen.changing:
+            yield 4, f"{change} is being made by {seen.changing[made]}, and {job} begins"
+        seen.alive[key] = v["attempt"]
+        seen.changing[made] = job
+        seen.at_once[side] = seen.at_once.get(side, 0) + 1
+        if seen.at_once[side] > spec.jobs.at_once:
+            yield 10, f"{seen.at_once[side]} scripts run at {v['site']}, {spec.jobs.at_once} may"
+    elif what in _ENDS:
+        if seen.alive.pop(key, None) is not None:
+            seen.at_once[side] -= 1
+        seen.changing.pop(made, None)
+        if what == "escaped":
+            seen.escaped.add(change)
+        if what == "done":
+            twice = seen.done.get(made)
+            if twice is not None and change not in seen.escaped and seen.restored_us < 0:
+                yield 1, f"{change} was made at {v['site']} by {twice}, and again by {job}"
+            seen.done[made] = job
+    elif what == "cleaning":
+        if key in seen.alive:
+            yield 5, f"{job} is cleaned up while attempt {seen.alive[key]} lives"
+        if key in seen.cleaned:
+            yield 5, f"{job} is cleaned up again"
+    elif what == "cleaned":
+        seen.cleaned.add(key)
+
+
+def _effect(row: Row, spec: Cloud, seen: _Seen) -> Broken:
+    v = row.values
+    site, change, entity = v["site"], v["change"], v["entity_name"]
+    if site == "A":
+        seen.last_disturbed_us = row.time_us
+    for value in json.loads(v["params"]).values():
+        owner = value.rpartition("-at-")[2] if "-at-" in value else site
+        if owner != site:
+            yield 8, f"{value} is in use at {site}"
+    thing = (row.entity, entity)
+    if v["how"] != "script":
+        return
+    if change not in seen.may_be:
+        yield 11, f"{change} takes effect at {site}, and nobody who may has asked for it"
+    if site == "A":
+        seen.order[thing].append(change)
+        return
+    if seen.failed_over or change not in seen.order[thing]:
+        return
+    place = seen.order[thing].index(change)
+    if place < seen.reached.get(thing, -1):
+        later = seen.order[thing][seen.reached[thing]]
+        yield 9, f"{change} of {entity} takes effect at {site} after {later}, which came later"
+    seen.reached[thing] = max(place, seen.reached.get(thing, -1))
+
+
+# ---- at the end: 1, 14
+_CLOSE_US = MINUTE_US  # acknowledgements that are closer may come in another order than requests
+
+
+def _at_end(journal: Journal, spec: Cloud, seen: _Seen, end_us: int) -> Broken:
+    newest: dict[tuple[str, str], int] = {}
+    for name, at_us in seen.acknowledged.items():
+        if name in seen.begun and name in seen.lane_of:
+            lane = seen.lane_of[name]
+            newest[lane] = max(newest.get(lane, -1), at_us)
+    for name, at_us in seen.acknowledged.items():
+        lane = seen.lane_of.get(name, ("", ""))
+        if name not in seen.begun and newest.get(lane, -1) > at_us + _CLOSE_US:
+            yield 1, f"{name} was acknowledged and never begun, and later requests were"
+    if end_us - seen.last_disturbed_us < _calm_us(spec) or seen.failed_over:
+        return
+    if spec.mirror.mode == "runbook" or spec.mirror.on_failure == "skip":
+        return
+    for key, attempt in seen.alive.items():
+        yield 14, f"after a long calm attempt {attempt} of {key[2]} still runs"
+    if not spec.mirror.audit_us:
+        return
+    behind: dict[int, Row] = {row.entity: row for row in journal.rows("truth.cloud_drift")}
+    for network, row in behind.items():
+        if row.values["since_us"] >= 0:
+            name = spec.networks[network].name
+            yield 14, f"after a long calm the two sides of {name} are not the same"
+
+
+def _calm_us(spec: Cloud) -> int:
+    """After so long without a change, an event or a crash nothing should be left to do."""
+    jobs, mirror = spec.jobs, spec.mirror
+    attempts = jobs.attempts * (jobs.time_limit_us + jobs.retry_us) + jobs.clean_up_us
+    return 3 * attempts + 2 * (mirror.audit_us + mirror.every_us)
+
+
+# ---- drift is told: 15
+@dataclass(slots=True)
+class _Episode:
+    """Drift of a network beyond its limit, from onset on."""
+
+    network: int
+    since_us: int
+    onset_us: int
+    end_us: int
+    seq: int
+
+
+def _told(journal: Journal, scenario: Scenario) -> Iterator[CloudBreach]:
+    spec = scenario.cloud
+    assert spec is not None
+    notices: dict[int, list[int]] = defaultdict(list)
+    for row in journal.rows("cloud.Notify"):
+        notices[row.entity].append(row.time_us)
+    down = _down(journal)
+    unseen = _unseen(journal, len(spec.networks))
+    for e in _episodes(journal, scenario):
+        grace = spec.jobs.retry_us + MINUTE_US
+        if any(e.since_us - MINUTE_US <= us <= e.end_us for us in unseen[e.network]):
+            if not spec.mirror.audit_us or spec.mirror.mode == "runbook":
+                continue  # nobody looks, so nobody can know
+            grace += 2 * spec.mirror.audit_us + spec.mirror.limit_us
+        deadline = e.onset_us + grace
+        overlaps = [min(b, e.end_us) - max(a, e.since_us) for a, b in down]
+        deadline += sum(us for us in overlaps if us > 0)
+        told = any(e.since_us <= us <= deadline for us in notices[e.network])
+        if e.end_us > deadline and not told:
+            name = spec.networks[e.network].name
+            yield CloudBreach(
+                deadline,
+                e.seq,
+                "cloud 15",
+                f"{name} is behind beyond its limit since {e.onset_us} us, and nobody is told",
+            )
+
+
+def _episodes(journal: Journal, scenario: Scenario) -> Iterator[_Episode]:
+    spec = scenario.cloud
+    assert spec is not None
+    end_us = _until(journal, scenario)
+    open_: dict[int, _Episode] = {}
+    rows = [*journal.rows("truth.cloud_drift")]
+    state: dict[int, tuple[int, int]] = {}  # network -> (since, seq)
+    for row in [*rows, None]:
+        networks = [row.entity] if row is not None else list(range(len(spec.networks)))
+        now = min(row.time_us, end_us) if row is not None else end_us
+        for network in networks:
+            since, seq = state.get(network, (-1, 0))
+            onset = since + spec.mirror.limit_us
+            if since >= 0 and onset < now and network not in open_:
+                open_[network] = _Episode(network, since, onset, now, seq)
+            if network in open_:
+                open_[network].end_us = now
+            new = row.values["since_us"] if row is not None else -1
+            still = new >= 0 and new + spec.mirror.limit_us <= now
+            if network in open_ and not still:
+                yield open_.pop(network)
+            state[network] = (new, row.seq if row is not None else 0)
+
+
+def _until(journal: Journal, scenario: Scenario) -> int:
+    """As long as the first side works."""
+    ends = [row.time_us for row in journal.rows("truth.failed", "truth.end")]
+    ends += [row.time_us for row in journal.rows("truth.fenced") if row.values["writes_stop"]]
+    return min(ends, default=scenario.run_for_us)
+
+
+def _down(journal: Journal) -> list[tuple[int, int]]:
+    """When the manager was down."""
+    found, since = [], -1
+    for row in journal.rows("truth.cloud_manager"):
+        if not row.values["up"]:
+            since = row.time_us
+        elif since >= 0:
+            found.append((since, row.time_us))
+            since = -1
+    return [*found, *([(since, 1 << 62)] if since >= 0 else [])]
+
+
+def _unseen(journal: Journal, networks: int) -> dict[int, list[int]]:
+    """By network, when something came about that no manager could see but by comparing."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in journal.rows("truth.cloud_effect"):
+        if row.values["how"] == "hand":
+            found[row.entity].append(row.time_us)
+    for row in journal.rows("truth.cloud_script"):
+        if row.values["what"] == "done late":
+            found[row.entity].append(row.time_us)
+    everywhere = [row.time_us for row in journal.rows("truth.cloud_store_restored")]
+    everywhere += [
+        row.time_us
+        for row in journal.rows("truth.event")
+        if "mapping" in row.values["detail"]  # changes hit the wrong thing meanwhile
+    ]
+    for network in range(networks):
+        found[network] += everywhere
+    return found

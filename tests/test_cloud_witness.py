@@ -1,0 +1,283 @@
+"""Bugs planted in the cloud manager, each caught by the witness; and a sound manager, crashed at every
+command and disturbed by everything at once, which it finds nothing in.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dr_sim.cloud import api, jobs, manager, mapping, mirror, out
+from dr_sim.cloud.words import JobMove, JobState
+from dr_sim.loading import load_scenario
+from dr_sim.machines import Command, SaveAll
+from dr_sim.oracle.cloud_witness import cloud_broken
+from dr_sim.record.verify import verify
+from dr_sim.units import HOUR_US
+from dr_sim.world.cloud import agents
+from dr_sim.world.cloud.service import cloud_config
+from dr_sim.world.manager_config import manager_config
+from dr_sim.world.world import World
+
+BASE = """\
+run_for: 6 h
+databases: {crm: {size: 5 GB, log_volume: 1 MB per 5 min}}
+link: {bandwidth: 200 Mbit/s}
+networks: {prod: {farms: [web]}, gov: {tenant: acme, farms: [web]}}
+cloud: {mirror: {every: 5 min, audit: 30 min}}
+jobs: {time_limit: 4 min, retry: 1 min, at_once: 2}
+changes: {takes: {p50: 30 s, p95: 2 min}, fail: 2 %}
+clients: {portal: {calls: 2 per min, actions: 50 %, tenant: contoso}}
+"""
+FAULTS = "faults: {lost_answer: {share: 10 %}, lost_request: {share: 5 %}, duplicate_request: {share: 10 %}, "
+
+
+def world(tmp_path: Path, more: str, base: str = BASE) -> World:
+    path = tmp_path / "s.yaml"
+    path.write_text(base + more)
+    return World(load_scenario(path))
+
+
+def broken(of: World) -> set[str]:
+    of.run()
+    return {breach.invariant for breach in cloud_broken(of.journal, of.context.scenario)}
+
+
+# ---- planted bugs
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_fingerprint(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(api, "fingerprint", lambda e: "")
+
+
+def rescue_by_age(patch: pytest.MonkeyPatch) -> None:
+    def due(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+        if job.state in (JobState.STARTING, JobState.RUNNING):
+            self._again(job, o, at_once=True)
+        else:
+            real(self, job, o)
+
+    real = jobs.JobBook._due
+    patch.setattr(jobs.JobBook, "_due", due)
+
+
+def clean_before_gone(patch: pytest.MonkeyPatch) -> None:
+    def alive(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> None:
+        if job.state is JobState.OVERDUE:
+            self._begin_cleaning(job, JobState.CANCELLED, o)
+        else:
+            real(self, job, o)
+
+    real = jobs.JobBook._alive
+    patch.setattr(jobs.JobBook, "_alive", alive)
+
+
+def forget_how_jobs_end(patch: pytest.MonkeyPatch) -> None:
+    def ended(self: jobs.JobBook, job: jobs.CloudJob, o: out.Out) -> jobs.CloudJob:
+        found = real(self, job, o)
+        del o.saves[jobs.ENDED + job.id]
+        return found
+
+    real = jobs.JobBook._ended
+    patch.setattr(jobs.JobBook, "_ended", ended)
+
+
+def no_log(patch: pytest.MonkeyPatch) -> None:
+    def called(self: api.Api, e: api.Called, active: str, o: out.Out) -> None:
+        real(self, e, active, o)
+        for key in [key for key in o.saves if key.startswith(api.LOG)]:
+            del o.saves[key]
+
+    real = api.Api.called
+    patch.setattr(api.Api, "called", called)
+
+
+def forget_requests(patch: pytest.MonkeyPatch) -> None:
+    def asked(self: api.Api, e: api.Called, active: str, o: out.Out) -> api._Told:
+        told = real(self, e, active, o)
+        o.saves.pop(f"{api.REQUEST}{e.caller}/{e.request}", None)
+        return told
+
+    real = api.Api._asked
+    patch.setattr(api.Api, "_asked", asked)
+
+
+def save_after_start(patch: pytest.MonkeyPatch) -> None:
+    def last(self: out.Out) -> list[Command]:
+        if not self.saves:
+            return self.commands
+        return [*self.commands, SaveAll(tuple(self.saves.items()))]
+
+    patch.setattr(out.Out, "all", last)
+
+
+def untranslated(patch: pytest.MonkeyPatch) -> None:
+    def as_it_is(self: mapping.Mapping, params: str, site: str) -> str:
+        return real(self, params, "A")
+
+    real = mapping.Mapping.translated
+    patch.setattr(mapping.Mapping, "translated", as_it_is)
+    patch.setattr(agents.Agent, "_refusal", lambda self, command: agents.WhyFailed.NONE)
+
+
+def no_lanes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(jobs.CloudJob, "lane", property(lambda self: (self.network, self.site, self.id)))
+    patch.setattr(mirror.Mirror, "_submit_next", all_at_once)
+
+
+def all_at_once(self: mirror.Mirror, entity: str, o: out.Out) -> None:
+    for change in reversed(list(self.pending.values())):
+        if change.entity == entity and change.status == "waiting":
+            self._submit(change, o)
+
+
+def no_bound(patch: pytest.MonkeyPatch) -> None:
+    def pump(self: jobs.JobBook, agent: tuple[str, str], o: out.Out) -> None:
+        ready = self._ready.get(agent)
+        while ready and not self._asleep:
+            self._start(ready.popleft(), o)
+        self._set_alarm(o)
+
+    patch.setattr(jobs.JobBook, "pump", pump)
+
+
+def refused_and_done(patch: pytest.MonkeyPatch) -> None:
+    def new(self: api.Api, e: api.Called, name: str, active: str) -> api._Told:
+        allowed = self._callers[e.caller]
+        self._callers[e.caller] = frozenset(self._entities)
+        told = real(self, e, name, active)
+        self._callers[e.caller] = allowed
+        if e.network not in allowed:
+            told.outcome = api.CallOutcome.FORBIDDEN
+        return told
+
+    real = api.Api._new
+    patch.setattr(api.Api, "_new", new)
+
+
+def at_the_other_side(patch: pytest.MonkeyPatch) -> None:
+    def called(self: manager.CloudManager, e: api.Called, o: out.Out) -> None:
+        self._api.called(e, "B", o)
+
+    patch.setattr(manager.CloudManager, "_called", called)
+
+
+def submitted_and_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def submit(self: mirror.Mirror, change: mirror.Pending, o: out.Out) -> None:
+        change.status = "submitted"
+        self._save(change, o)
+
+    patch.setattr(mirror.Mirror, "_submit", submit)
+
+
+def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(mirror.Mirror, "limit", lambda self, o: None)
+
+
+def done_twice(patch: pytest.MonkeyPatch) -> None:
+    """A change that was mirrored is submitted once more."""
+
+    def mirrored(self: mirror.Mirror, job: jobs.CloudJob, o: out.Out) -> None:
+        change = self.pending.get(job.number)
+        if change is not None and job.state is JobState.DONE and not change.round:
+            change.round = 1
+            self._submit(change, o)
+            return
+        real(self, job, o)
+
+    real = mirror.Mirror._mirrored
+    patch.setattr(mirror.Mirror, "_mirrored", mirrored)
+
+
+CALM = "events: [{at: 4 h, hung_request: {share: 100 %}}]\n"
+PLANTED: list[tuple[Patch, str, str]] = [
+    (done_twice, "", "cloud 1"),
+    (forget_requests, FAULTS + "}\n", "cloud 2"),
+    (no_fingerprint, "faults: {id_reused: {share: 30 %}}\n", "cloud 3"),
+    (rescue_by_age, "", "cloud 4"),
+    (clean_before_gone, "events: [{at: 1 h, script_hangs: {site: A}}]\n", "cloud 5"),
+    (forget_how_jobs_end, "faults: {duplicate_request: {share: 1 %}}\n", "cloud 6"),
+    (no_log, "", "cloud 7"),
+    (save_after_start, "", "cloud 7"),
+    (untranslated, "", "cloud 8"),
+    (no_lanes, "", "cloud 9"),
+    (no_bound, "networks: {prod: {farms: [a, b, c, d]}}\n", "cloud 10"),
+    (refused_and_done, "faults: {wrong_tenant_call: {share: 50 %}}\n", "cloud 11"),
+    (at_the_other_side, "", "cloud 13"),
+    (submitted_and_forgotten, CALM, "cloud 14"),
+    (nobody_is_told, "events: [{at: 1 h, mirror_off: 2 h}]\n", "cloud 15"),
+]
+
+
+@pytest.mark.parametrize(
+    ("plant", "more", "caught"), PLANTED, ids=lambda x: getattr(x, "__name__", "")
+)
+def test_a_planted_bug_is_caught(
+    plant: Patch, more: str, caught: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = (
+        BASE
+        if "networks" not in more
+        else BASE.replace(
+            "networks: {prod: {farms: [web]}, gov: {tenant: acme, farms: [web]}}\n", ""
+        )
+    )
+    assert broken(world(tmp_path, more, base)) == set(), "it is sound without the bug"
+    plant(monkeypatch)
+    assert caught in broken(world(tmp_path, more, base))
+
+
+def test_every_invariant_of_this_part_has_a_planted_bug() -> None:
+    numbers = {int(caught.split()[1]) for _, _, caught in PLANTED}
+    assert numbers == set(range(1, 12)) | {13, 14, 15}
+    assert JobMove.CLEAN  # used by the table
+
+
+# ---- a sound manager
+STORM = (
+    FAULTS + "late_duplicate: {share: 10 %, later: {mean: 10 min}}, id_reused: {share: 10 %}, "
+    "hung_request: {share: 3 %}, wrong_tenant_call: {share: 10 %}, script_hangs: {rate: 12 per day}, "
+    "script_fails: {rate: 20 per day, times: 2, duration: 10 min}, "
+    "script_half_done: {rate: 12 per day, duration: 10 min}, "
+    "clean_up_fails: {rate: 8 per day, duration: 10 min}, agent_silent: {rate: 8 per day, duration: {mean: 10 min}}, "
+    "cloud_crash: {rate: 24 per day}, two_managers: {rate: 6 per day}, mirror_off: {rate: 6 per day, duration: 20 min}, "
+    "changed_by_hand: {rate: 4 per day, entity: web}, script_missing: {rate: 4 per day}}\n"
+)
+
+
+@pytest.mark.parametrize("mode", ["jobs", "reconcile", "runbook"])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_storm_breaks_nothing_and_its_record_holds(mode: str, seed: int, tmp_path: Path) -> None:
+    base = BASE.replace("{every: 5 min", f"{{mode: {mode}, every: 5 min") + f"seed: {seed}\n"
+    of = world(tmp_path, STORM, base)
+    of.run()
+    scenario = of.context.scenario
+    assert cloud_broken(of.journal, scenario) == []
+    assert scenario.cloud is not None
+    found = verify(
+        of.journal, manager_config(scenario), cloud=cloud_config(scenario.cloud, scenario)
+    )
+    assert found.mismatch is None
+
+
+def every(n: int, of: World) -> Callable[[Command], bool]:
+    """Whether to die before a command: before each n-th, for two hours."""
+    count: Iterator[int] = itertools.count(1)
+    return lambda command: of.context.now_us < 2 * HOUR_US and next(count) % n == 0
+
+
+@pytest.mark.parametrize("n", [3, 5, 8, 13])
+def test_a_manager_that_dies_before_every_nth_command_does_everything_once(
+    n: int, tmp_path: Path
+) -> None:
+    base = BASE.replace("run_for: 6 h", "run_for: 5 h") + "seed: 3\n"
+    of = world(tmp_path, "events: [{at: 1 h, hung_request: {share: 100 %}}]\n", base)
+    assert of.cloud is not None
+    of.cloud.life.before_command = every(n, of)
+    of.run()
+    assert cloud_broken(of.journal, of.context.scenario) == []
+    assert [c.behind() for c in of.cloud.configurations] == [(-1, 0), (-1, 0)]
