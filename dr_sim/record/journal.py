@@ -439,7 +439,7 @@ class Journal:
         runs.
         """
         h = hashlib.blake2b(digest_size=32)
-        for kind in KINDS:
+        for kind in sorted(KINDS, key=lambda kind: kind.name):
             rows = self.of_kind(kind.id).copy()
             if not len(rows):
                 continue  # so a kind of record more changes no digest of runs that have none

@@ -1,13 +1,20 @@
 """The journal at rest: journal.parquet, one row a record, so that it can be read with pandas alone.
 
-Integer fields are columns v0.., texts s0.., texts outside the digest o0..; a column that a kind has
-no field for is null. `check` is a hash of the row with its place: `dr-sim verify` computes it again
-and holds the two together.
+Each field of a kind of record is a column of that name, shared by all kinds that have such a field;
+where a kind has none the column is null. Texts outside the digest stand in columns that begin with
+`observed.`. The field `kind` of some records is the column `backup_kind`, as `kind` is the kind of
+the record; a text whose name is a number in another kind is in a column that ends with `.text`. A
+column that no row needs is left out. `check` is a hash of the row with its place:
+`dr-sim verify` computes it again and holds the two together.
+
+Most cells are null, so rows are written and columns are read a piece at a time: what is in memory
+at once is bounded by the rows of a piece and by one column.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +28,63 @@ from dr_sim.record.journal import KIND_ID, KINDS, ROW_HEAD, Journal, RecordKind,
 
 Ints = NDArray[Any]
 
+_HEAD = ("seq", "time_us", "kind", "entity")
+_PIECE_ROWS = 1 << 16
+_OTHER_NAMES = {
+    "kind": "backup_kind",
+    "seq": "told_seq",
+    "time_us": "told_time_us",
+    "entity": "told_entity",
+    "check": "told_check",
+}
+"""Columns of fields whose names are those of every row's own columns."""
+_OBSERVED = "observed."
+_TEXT = ".text"
+_NUMBERS = {name for kind in KINDS for name, type_ in kind.fields if type_ in ("int", "seen-int")}
+"""Names of fields that are numbers in some kind."""
 
-def _columns_of(kind: RecordKind) -> list[tuple[str, str]]:
-    """Which column each field of a kind lies in: integers v0.., texts s0.., seen-texts o0..."""
-    letters = {"int": "v", "seen-int": "v", "str": "s", "seen-text": "o"}
-    count = {"v": 0, "s": 0, "o": 0}
-    out = []
-    for _, type_ in kind.fields:
-        letter = letters[type_]
-        out.append((f"{letter}{count[letter]}", type_))
-        count[letter] += 1
-    return out
+
+def _columns_of(kind: RecordKind) -> list[str]:
+    """The column in which each field of a kind lies."""
+    columns = []
+    for name, type_ in kind.fields:
+        column = _OTHER_NAMES.get(name, name)
+        if type_ == "seen-text":
+            column = _OBSERVED + column
+        elif type_ == "str" and name in _NUMBERS:
+            column += _TEXT
+        columns.append(column)
+    return columns
 
 
+def _types() -> dict[str, str]:
+    """What each column holds, in their order in the file: 'int', 'str' or 'seen-text'."""
+    types: dict[str, str] = {}
+    for kind in KINDS:
+        for column, (_, type_) in zip(_COLUMNS[kind.id], kind.fields, strict=True):
+            types[column] = "int" if type_ == "seen-int" else type_
+    return dict(sorted(types.items(), key=lambda item: (_ORDER.index(item[1]), item[0])))
+
+
+_ORDER = ("int", "str", "seen-text")
 _COLUMNS = {kind.id: _columns_of(kind) for kind in KINDS}
-_KINDS_WITH: dict[str, Ints] = {  # which kinds have a field in a column
-    column: np.array([any(c == column for c, _ in _COLUMNS[kind.id]) for kind in KINDS])
-    for column in sorted(
-        {c for columns in _COLUMNS.values() for c, _ in columns}, key=lambda c: (c[0], int(c[1:]))
+_TYPES = _types()
+_PLACES: dict[str, Ints] = {  # of each kind, where the column is among its fields; -1: it has none
+    column: np.array(
+        [_COLUMNS[kind.id].index(column) if column in _COLUMNS[kind.id] else -1 for kind in KINDS]
     )
+    for column in _TYPES
 }
 
 
 def save(journal: Journal, path: Path) -> None:
-    pq.write_table(table_of(journal), path, compression="zstd", compression_level=3)
+    pieces = _pieces(journal)
+    first = next(pieces)
+    options = {"compression": "zstd", "compression_level": 3}
+    with pq.ParquetWriter(path, first.schema, **options) as writer:
+        writer.write_table(first)
+        for piece in pieces:
+            writer.write_table(piece)
 
 
 def load(path: Path) -> tuple[Journal, Ints]:
@@ -53,48 +93,93 @@ def load(path: Path) -> tuple[Journal, Ints]:
     it is not one.
     """
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            wrong = _wrong_columns(file.schema_arrow)
+            if wrong:
+                raise _unreadable(path, wrong)
+            journal = Journal()
+            checks, absent = _ints(file, "check")
+            checks[_fill(journal, file) | absent] = -1
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, str(error)) from None
-    wrong = _wrong_columns(table.schema)
-    if wrong:
-        raise _unreadable(path, wrong)
-    journal = Journal()
-    checks, absent = _ints(table, "check")
-    checks[_fill(journal, table) | absent] = -1
     return journal, checks
 
 
 def table_of(journal: Journal) -> pa.Table:
     """The journal as an Arrow table, as it lies in journal.parquet."""
-    n = len(journal)
-    head = [np.zeros(n, np.int64), np.zeros(n, np.int64)]
-    columns: dict[str, tuple[Ints, Ints]] = {}
-    for kind in KINDS:
-        rows = journal.of_kind(kind.id)
-        seqs = rows[:, 0]
-        head[0][seqs], head[1][seqs] = rows[:, 1], rows[:, 2]
-        for j, (column, _) in enumerate(_COLUMNS[kind.id], ROW_HEAD) if len(rows) else ():
-            values, absent = columns.setdefault(column, (np.zeros(n, np.int64), np.ones(n, bool)))
-            values[seqs] = rows[:, j]
-            absent[seqs] = False
-    names = pa.array([k.name for k in KINDS])
-    out: dict[str, pa.Array] = {
-        "seq": pa.array(np.arange(n, dtype=np.int64)),
-        "time_us": pa.array(head[0]),
-        "kind": pa.DictionaryArray.from_arrays(pa.array(journal.kinds().astype(np.int16)), names),
-        "entity": pa.array(head[1].astype(np.int32)),
-    }
-    for column in sorted(columns, key=lambda c: ("vso".index(c[0]), int(c[1:]))):
-        values, absent = columns[column]
-        if column[0] == "v":
-            out[column] = pa.array(values, mask=absent)
-        else:
-            texts = journal.texts if column[0] == "s" else journal.seen_texts
-            ids = pa.array(values.astype(np.int32), mask=absent)
-            out[column] = pa.DictionaryArray.from_arrays(ids, pa.array(texts.all, pa.string()))
-    out["check"] = pa.array(checks_of(journal))
-    return pa.table(out)
+    return pa.concat_tables(list(_pieces(journal)))
+
+
+def _pieces(journal: Journal) -> Iterator[pa.Table]:
+    """The journal's rows as tables, a piece at a time; one at the least."""
+    tables = {kind.id: journal.of_kind(kind.id) for kind in KINDS}
+    used = [kind for kind in KINDS if len(tables[kind.id])]
+    wanted = {column for kind in used for column in _COLUMNS[kind.id]}
+    columns = [column for column in _TYPES if column in wanted]
+    kinds, checks = journal.kinds(), checks_of(journal)
+    done = dict.fromkeys(tables, 0)  # how many rows of a kind have been written
+    for begin in range(0, max(1, len(journal)), _PIECE_ROWS):
+        end = min(begin + _PIECE_ROWS, len(journal))
+        piece = _Piece(begin, end - begin)
+        for kind in used:
+            rows = tables[kind.id]
+            until = int(np.searchsorted(rows[:, 0], end))
+            piece.add(kind, rows[done[kind.id] : until])
+            done[kind.id] = until
+        yield piece.table(journal, kinds[begin:end], columns, checks[begin:end])
+
+
+class _Piece:
+    """Some rows, column by column."""
+
+    def __init__(self, begin: int, num_rows: int) -> None:
+        self._begin = begin
+        self._num_rows = num_rows
+        self._time_us = np.zeros(num_rows, np.int64)
+        self._entity = np.zeros(num_rows, np.int32)
+        self._values: dict[str, tuple[Ints, Ints]] = {}  # and where there is none
+
+    def add(self, kind: RecordKind, rows: Ints) -> None:
+        if not len(rows):
+            return
+        places = rows[:, 0] - self._begin
+        self._time_us[places], self._entity[places] = rows[:, 1], rows[:, 2]
+        for j, column in enumerate(_COLUMNS[kind.id], ROW_HEAD):
+            if column not in self._values:
+                nothing = np.zeros(self._num_rows, np.int64), np.ones(self._num_rows, bool)
+                self._values[column] = nothing
+            values, absent = self._values[column]
+            values[places] = rows[:, j]
+            absent[places] = False
+
+    def table(self, journal: Journal, kinds: Ints, columns: list[str], checks: Ints) -> pa.Table:
+        names = pa.array([kind.name for kind in KINDS])
+        end = self._begin + self._num_rows
+        out: dict[str, pa.Array] = {
+            "seq": pa.array(np.arange(self._begin, end, dtype=np.int64)),
+            "time_us": pa.array(self._time_us),
+            "kind": pa.DictionaryArray.from_arrays(pa.array(kinds.astype(np.int32)), names),
+            "entity": pa.array(self._entity),
+        }
+        for column in columns:
+            out[column] = self._column(journal, column)
+        out["check"] = pa.array(checks)
+        return pa.table(out)
+
+    def _column(self, journal: Journal, column: str) -> pa.Array:
+        type_ = _TYPES[column]
+        if column not in self._values:
+            arrow = pa.int64() if type_ == "int" else pa.dictionary(pa.int32(), pa.string())
+            return pa.nulls(self._num_rows, arrow)
+        values, absent = self._values[column]
+        if type_ == "int":
+            return pa.array(values, mask=absent)
+        texts = journal.texts if type_ == "str" else journal.seen_texts
+        used, ids = np.unique(values[~absent], return_inverse=True)
+        codes = np.zeros(self._num_rows, np.int32)
+        codes[~absent] = ids
+        words = pa.array([texts.all[i] for i in used.tolist()], pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=absent), words)
 
 
 def checks_of(journal: Journal) -> Ints:
@@ -106,7 +191,7 @@ def checks_of(journal: Journal) -> Ints:
             rows = journal.of_kind(kind.id)
             if not len(rows):
                 continue
-            total = np.full(len(rows), kind.id, dtype=np.uint64)
+            total = np.full(len(rows), _text_hash(kind.name), dtype=np.uint64)
             for j in range(ROW_HEAD):
                 total = _mix(total ^ rows[:, j].astype(np.uint64))
             for j, (_, type_) in enumerate(kind.fields, ROW_HEAD):
@@ -140,100 +225,137 @@ def _mix(x: Ints) -> Ints:
     return mixed
 
 
+def _text_hash(text: str) -> int:
+    hashed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(hashed.digest(), "little")
+
+
 def _text_hashes(texts: Texts) -> Ints:
-    words = b"".join(
-        hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        for t in texts.all
-    )
-    return np.frombuffer(words, dtype="<u8").astype(np.uint64)
+    return np.array([_text_hash(text) for text in texts.all], dtype=np.uint64)
 
 
 def _wrong_columns(schema: pa.Schema) -> str:
     """Why these are not the columns of a journal; '' if they are."""
-    lacking = sorted({"seq", "time_us", "kind", "entity", "check"} - set(schema.names))
+    lacking = sorted({*_HEAD, "check"} - set(schema.names))
     if lacking:
         return f"it lacks the column {lacking[0]}"
     for field in schema:
-        of_texts = field.name == "kind" or (field.name[0] in "so" and field.name != "seq")
+        of_texts = field.name == "kind" or _TYPES.get(field.name, "int") != "int"
         type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         right = pa.types.is_string(type_) if of_texts else pa.types.is_integer(type_)
-        if not right or not (
-            field.name in _KINDS_WITH or field.name in ("seq", "time_us", "kind", "entity", "check")
-        ):
+        known = field.name in _TYPES or field.name in (*_HEAD, "check")
+        if not right or not known:
             return f"its column {field.name} is none of a journal's, or of another type"
     return ""
 
 
-def _ints(table: pa.Table, column: str) -> tuple[Ints, Ints]:
+def _column_of(file: pq.ParquetFile, column: str) -> pa.Array | None:
+    """A column of a file; None if it has none of that name."""
+    if column not in file.schema_arrow.names:
+        return None
+    return file.read(columns=[column])[column].combine_chunks()
+
+
+def _ints(file: pq.ParquetFile, column: str) -> tuple[Ints, Ints]:
     """An integer column as int64 and where it is absent; all of it if there is no such column."""
-    if column not in table.column_names:
-        return np.zeros(table.num_rows, np.int64), np.ones(table.num_rows, bool)
-    values = table[column].combine_chunks()
+    num_rows = file.metadata.num_rows
+    values = _column_of(file, column)
+    if values is None or not num_rows:
+        return np.zeros(num_rows, np.int64), np.ones(num_rows, bool)
     absent: Ints = values.is_null().to_numpy(zero_copy_only=False)
     return values.fill_null(0).cast(pa.int64()).to_numpy(zero_copy_only=False).copy(), absent
 
 
-def _coded(table: pa.Table, column: str, codes: dict[str, int]) -> tuple[Ints, Ints]:
+def _coded(file: pq.ParquetFile, column: str, codes: dict[str, int]) -> tuple[Ints, Ints]:
     """A column of texts as codes (new ones are given), and where it is absent; all of it if there
     is no such column.
     """
-    if column not in table.column_names:
-        return np.zeros(table.num_rows, np.int64), np.ones(table.num_rows, bool)
-    values = table[column].combine_chunks()
+    num_rows = file.metadata.num_rows
+    values = _column_of(file, column)
+    if values is None or not num_rows:
+        return np.zeros(num_rows, np.int64), np.ones(num_rows, bool)
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     absent: Ints = values.is_null().to_numpy(zero_copy_only=False)
-    mine = np.array(
-        [codes.setdefault(t or "", len(codes)) for t in values.dictionary.to_pylist()] or [0],
-        np.int64,
-    )
+    words = values.dictionary.to_pylist()
+    mine = np.array([codes.setdefault(word or "", len(codes)) for word in words] or [0], np.int64)
     return mine[values.indices.fill_null(0).to_numpy(zero_copy_only=False)], absent
 
 
-def _fill(journal: Journal, table: pa.Table) -> Ints:
+def _fill(journal: Journal, file: pq.ParquetFile) -> Ints:
     """Rows as they lie in the file, into an empty journal. Texts get new ids in order of first use,
     which is how they got them at first. Returns which rows have not the shape of their kind.
     """
-    n = table.num_rows
-    kind_codes = {kind.name: kind.id for kind in KINDS}
-    kinds, odd = _coded(table, "kind", kind_codes)
-    odd |= kinds >= len(KINDS)
-    kinds[odd] = KIND_ID["truth.end"]  # says nothing to anyone
-    place = np.arange(n, dtype=np.int64)
-    head = []
-    for name in ("seq", "time_us", "entity"):
-        values, absent = _ints(table, name)
-        odd |= absent
-        head.append(values)
-    odd |= head[0] != place
-    columns: dict[str, Ints] = {}
-    for letter, texts in (("v", None), ("s", journal.texts), ("o", journal.seen_texts)):
-        names = [column for column in _KINDS_WITH if column[0] == letter]
-        codes = {"": 0}
-        found = np.full((n, len(names)), -1, dtype=np.int64)
-        for j, column in enumerate(names):
-            values, absent = _ints(table, column) if texts is None else _coded(table, column, codes)
-            wanted = _KINDS_WITH[column][kinds]
-            odd |= absent == wanted
-            found[wanted, j] = np.where(absent, 0, values)[wanted]
-        if texts is not None:
-            found = _interned(found, list(codes), texts)
-        columns.update(zip(names, found.T, strict=True))
+    kinds, odd, head = _head_of(file)
+    of_kind = {kind.id: np.flatnonzero(kinds == kind.id) for kind in KINDS}
+    rows: dict[int, Ints] = {}
     for kind in KINDS:
-        rows = np.flatnonzero(kinds == kind.id)
-        if len(rows):
-            fields = [columns[column][rows] for column, _ in _COLUMNS[kind.id]]
-            journal.take_columns(
-                kind.id, np.column_stack([place[rows], head[1][rows], head[2][rows], *fields])
-            )
+        seqs = of_kind[kind.id]
+        if len(seqs):
+            rows[kind.id] = np.zeros((len(seqs), ROW_HEAD + len(kind.fields)), np.int64)
+            for j, values in enumerate(head):
+                rows[kind.id][:, j] = values[seqs]
+    interned = {"str": _FirstUses(), "seen-text": _FirstUses()}
+    for column, type_ in _TYPES.items():
+        uses = interned.get(type_)
+        values, absent = _ints(file, column) if uses is None else _coded(file, column, uses.codes)
+        places = _PLACES[column][kinds]
+        odd |= absent == (places >= 0)
+        if uses is not None:
+            values[absent] = uses.codes[""]
+            uses.note(values, places)
+        for kind_id, table in rows.items():
+            place = int(_PLACES[column][kind_id])
+            if place >= 0:
+                table[:, ROW_HEAD + place] = values[of_kind[kind_id]]
+    for type_, texts in (("str", journal.texts), ("seen-text", journal.seen_texts)):
+        ids = interned[type_].into(texts)
+        for kind_id, table in rows.items():
+            for j, field in enumerate(KINDS[kind_id].fields, ROW_HEAD):
+                if field[1] == type_:
+                    table[:, j] = ids[table[:, j]]
+    for kind_id, table in rows.items():
+        journal.take_columns(kind_id, table)
     return odd
 
 
-def _interned(codes: Ints, known: list[str], texts: Texts) -> Ints:
-    """Codes of texts, row by row, as ids in order of first use; -1: no text."""
-    flat = codes.reshape(-1)
-    used, first = np.unique(flat[flat >= 0], return_index=True)
-    ids = np.full(len(known), -1, dtype=np.int64)
-    for code in used[np.argsort(first)].tolist():
-        ids[code] = texts[known[code]]
-    return np.where(codes >= 0, ids[codes], -1)
+def _head_of(file: pq.ParquetFile) -> tuple[Ints, Ints, list[Ints]]:
+    """The kind of each row, which rows have not the shape of a record, and seq, time_us, entity."""
+    kind_codes = {kind.name: kind.id for kind in KINDS}
+    kinds, odd = _coded(file, "kind", kind_codes)
+    odd |= kinds >= len(KINDS)
+    kinds[odd] = KIND_ID["truth.end"]  # says nothing to anyone
+    head = []
+    for name in ("seq", "time_us", "entity"):
+        values, absent = _ints(file, name)
+        odd |= absent
+        head.append(values)
+    place = np.arange(len(kinds), dtype=np.int64)
+    odd |= head[0] != place
+    head[0] = place
+    return kinds, odd, head
+
+
+class _FirstUses:
+    """Texts by codes of their own, and where each is used first: by row, then by field."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {"": 0}
+        self._first: dict[int, int] = {}  # by code: the row, and the field in it
+
+    def note(self, codes: Ints, places: Ints) -> None:
+        """A column; places: which field of its row each is, -1: it is none."""
+        seqs = np.flatnonzero(places >= 0)
+        used, at = np.unique(codes[seqs], return_index=True)
+        most = 1 << 10  # no kind has so many fields
+        keys = seqs[at] * most + places[seqs[at]]
+        for code, key in zip(used.tolist(), keys.tolist(), strict=True):
+            self._first[code] = min(key, self._first.get(code, key))
+
+    def into(self, texts: Texts) -> Ints:
+        """Intern those that are used, in order of first use; return their ids by code."""
+        words = list(self.codes)
+        ids = np.full(len(words), -1, dtype=np.int64)
+        for code in sorted(self._first, key=lambda code: self._first[code]):
+            ids[code] = texts[words[code]]
+        return ids

@@ -159,7 +159,7 @@ TRUTH: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("text", "seen-text"),
         ),
     ),
-    # ---- added later ----
+    # ---- machines, copies, people, time ----
     # one that no database lives on: truth.failed does not tell of it
     ("truth.machine_lost", (("machine", "str"),)),
     # beside its cut_off: the job reported success, and the file holds nothing

@@ -96,6 +96,13 @@ class Delete(Command):
     name: str
 
 
+@dataclass(slots=True)
+class ClearRestoreFolder(Command):
+    """Remove every working copy: what an earlier life of the manager has left there, whole or not.
+    The first command of every resume.
+    """
+
+
 # ---- the engine
 @dataclass(slots=True)
 class Restore(Command):
@@ -124,6 +131,26 @@ class RestoreUntil(Command):
 
 
 @dataclass(slots=True)
+class Drop(Command):
+    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot
+    hold both (R11).
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
+class EndRestore(Command):
+    """Kill the engine's session that restores that file, if it began before an instant; answered by
+    RestoreFailed, or by RestoreGoesOn if it did not.
+    """
+
+    database: str
+    name: str
+    begun_before_mono_us: int
+
+
+@dataclass(slots=True)
 class Recover(Command):
     """Bring the database online here on a new fork; answered by Recovered or RecoverFailed."""
 
@@ -134,6 +161,15 @@ class Recover(Command):
 class Disconnect(Command):
     """Throw everyone out who reads the database here; from now on nobody gets in but its
     restores.
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
+class AdmitReaders(Command):
+    """The failover was called off: people may read the standby again, whom Disconnect had kept
+    out.
     """
 
     database: str
@@ -164,6 +200,25 @@ class AskShare(Command):
     """What is finished in the primary's share and has not landed? Answered by ShareAnswered."""
 
     database: str
+
+
+@dataclass(slots=True)
+class ListShare(Command):
+    """Read the headers of all whole backups in the primary's share; answered by ShareListed. A
+    share may answer while its machine is dead.
+    """
+
+    database: str
+
+
+@dataclass(slots=True)
+class Fetch(Command):
+    """Send these files of the primary's share, in this order, and nothing else of the database
+    before them; each is answered by a new Landed, or by RecopyFailed.
+    """
+
+    database: str
+    names: tuple[str, ...]
 
 
 # ---- people and failover
@@ -232,64 +287,9 @@ class Redirect(Command):
     """Send users' requests to this side; answered by Redirected."""
 
 
-# ---- added later
-@dataclass(slots=True)
-class Drop(Command):
-    """Drop the database's copy here: its replacement is landed and verified, and the disk cannot
-    hold both (R11).
-    """
-
-    database: str
-
-
-@dataclass(slots=True)
-class ClearRestoreFolder(Command):
-    """Remove every working copy: what an earlier life of the manager has left there, whole or not.
-    The first command of every resume.
-    """
-
-
-@dataclass(slots=True)
-class AdmitReaders(Command):
-    """The failover was called off: people may read the standby again, whom Disconnect had kept
-    out.
-    """
-
-    database: str
-
-
-@dataclass(slots=True)
-class ListShare(Command):
-    """Read the headers of all whole backups in the primary's share; answered by ShareListed. A
-    share may answer while its machine is dead.
-    """
-
-    database: str
-
-
-@dataclass(slots=True)
-class Fetch(Command):
-    """Send these files of the primary's share, in this order, and nothing else of the database
-    before them; each is answered by a new Landed, or by RecopyFailed.
-    """
-
-    database: str
-    names: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class EndRestore(Command):
-    """Kill the engine's session that restores that file, if it began before an instant; answered by
-    RestoreFailed, or by RestoreGoesOn if it did not.
-    """
-
-    database: str
-    name: str
-    begun_before_mono_us: int
-
-
 COMMANDS: tuple[type[Command], ...] = (
     Save,
+    SaveAll,
     SetAlarm,
     CancelAlarm,
     TakeInventory,
@@ -297,27 +297,26 @@ COMMANDS: tuple[type[Command], ...] = (
     Recopy,
     RenameWorkingCopy,
     Delete,
+    ClearRestoreFolder,
     Restore,
+    RestoreUntil,
+    Drop,
+    EndRestore,
     Recover,
+    Disconnect,
+    AdmitReaders,
     AskPrimary,
     TakeBackup,
     AskShare,
+    ListShare,
+    Fetch,
     RaiseAlert,
     PageOperator,
     RefuseOrder,
     EnterPhase,
     Fence,
     TakeTail,
-    Redirect,
-    Drop,
-    ClearRestoreFolder,
-    Disconnect,
     Provision,
-    AdmitReaders,
-    RestoreUntil,
-    ListShare,
-    Fetch,
-    EndRestore,
-    SaveAll,
+    Redirect,
 )
-"""Every command there is, in an order that journals rely on: add at the end."""
+"""Every command there is."""

@@ -118,6 +118,35 @@ class RestoreFailed(Event):
 
 
 @dataclass(slots=True)
+class NoRoom(Event):
+    """A full was not restored: the disk has not the room for it beside the old copy. The database
+    stands where it stood.
+
+    required_bytes: what it takes; free_bytes: what there is; old_copy_bytes: what dropping the old
+    copy would free.
+    """
+
+    database: str
+    name: str
+    error_number: OwnNumber
+    required_bytes: int
+    free_bytes: int
+    old_copy_bytes: int
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class RestoreGoesOn(Event):
+    """Answer to EndRestore: the session was left alone. begun_mono_us: when it began; -1: it waits
+    for a worker.
+    """
+
+    database: str
+    name: str
+    begun_mono_us: int
+
+
+@dataclass(slots=True)
 class Recovered(Event):
     """The database was brought online here: it is on a new fork that begins at fork_point_lsn."""
 
@@ -182,6 +211,27 @@ class ShareAnswered(Event):
     database: str
     reachable: bool
     waiting: dict[str, int]
+
+
+@dataclass(slots=True)
+class PrimaryError(Event):
+    """The primary's own error log, over the management path."""
+
+    database: str
+    what: PrimaryTrouble
+    error_number: OwnNumber
+    error_text: str = observed()
+
+
+@dataclass(slots=True)
+class ShareListed(Event):
+    """Answer to ListShare: the whole backups in the primary's share, name to header. A backup that
+    was cut off has no header and is not in the list; damage further inside does not show.
+    """
+
+    database: str
+    reachable: bool
+    files: dict[str, BackupHeader]
 
 
 # ---- detection and failover
@@ -306,57 +356,6 @@ class Inventory(Observation):
         return Seen(state, self.files.get(database, ()))
 
 
-# ---- added later
-@dataclass(slots=True)
-class NoRoom(Event):
-    """A full was not restored: the disk has not the room for it beside the old copy. The database
-    stands where it stood.
-
-    required_bytes: what it takes; free_bytes: what there is; old_copy_bytes: what dropping the old
-    copy would free.
-    """
-
-    database: str
-    name: str
-    error_number: OwnNumber
-    required_bytes: int
-    free_bytes: int
-    old_copy_bytes: int
-    error_text: str = observed()
-
-
-@dataclass(slots=True)
-class PrimaryError(Event):
-    """The primary's own error log, over the management path."""
-
-    database: str
-    what: PrimaryTrouble
-    error_number: OwnNumber
-    error_text: str = observed()
-
-
-@dataclass(slots=True)
-class ShareListed(Event):
-    """Answer to ListShare: the whole backups in the primary's share, name to header. A backup that
-    was cut off has no header and is not in the list; damage further inside does not show.
-    """
-
-    database: str
-    reachable: bool
-    files: dict[str, BackupHeader]
-
-
-@dataclass(slots=True)
-class RestoreGoesOn(Event):
-    """Answer to EndRestore: the session was left alone. begun_mono_us: when it began; -1: it waits
-    for a worker.
-    """
-
-    database: str
-    name: str
-    begun_mono_us: int
-
-
 EVENTS: tuple[type[Event], ...] = (
     Landed,
     Validated,
@@ -364,28 +363,28 @@ EVENTS: tuple[type[Event], ...] = (
     RecopyFailed,
     Restored,
     RestoreFailed,
+    NoRoom,
+    RestoreGoesOn,
     Recovered,
     RecoverFailed,
     PrimaryAnswered,
     BackupTaken,
     BackupFailed,
     ShareAnswered,
+    PrimaryError,
+    ShareListed,
     HeartbeatLost,
     HeartbeatBack,
     FailoverOrdered,
+    FailoverOrderedToPoint,
     OperatorAnswered,
     Fenced,
     FenceFailed,
     TailTaken,
     TailFailed,
-    Redirected,
-    Alarm,
-    Inventory,
-    NoRoom,
-    PrimaryError,
     Provisioned,
-    FailoverOrderedToPoint,
-    ShareListed,
-    RestoreGoesOn,
+    Redirected,
+    Inventory,
+    Alarm,
 )
-"""Every event there is, in an order that journals rely on: add at the end."""
+"""Every event there is."""
