@@ -19,7 +19,7 @@ from dr_sim.record.verify import verify
 from dr_sim.units import HOUR_US
 from dr_sim.world.cloud import agents
 from dr_sim.world.cloud.service import cloud_config
-from dr_sim.world.manager_config import manager_config
+from dr_sim.world.own_logic import builder
 from dr_sim.world.world import World
 
 BASE = """\
@@ -258,9 +258,7 @@ def test_a_storm_breaks_nothing_and_its_record_holds(mode: str, seed: int, tmp_p
     scenario = of.context.scenario
     assert cloud_broken(of.journal, scenario) == []
     assert scenario.cloud is not None
-    found = verify(
-        of.journal, manager_config(scenario), cloud=cloud_config(scenario.cloud, scenario)
-    )
+    found = verify(of.journal, builder(scenario), cloud=cloud_config(scenario.cloud, scenario))
     assert found.mismatch is None
 
 

@@ -15,6 +15,7 @@ from dr_sim.measures.tables import tables
 from dr_sim.measures.verdict import Outcome
 from dr_sim.record.verify import verify
 from dr_sim.runs.legs import first_leg
+from dr_sim.world.cloud.service import cloud_config
 from dr_sim.world.own_logic import builder
 
 from .runs import SCENARIOS, ran
@@ -71,7 +72,9 @@ def test_the_checks_keep_theirs_over_many_runs(capsys: pytest.CaptureFixture[str
 def test_no_invariant_breaks_and_the_record_verifies(path: Path) -> None:
     result = ran(name_of(path))
     assert summary_json(result.summary)["violations"] == []
-    found = verify(result.journal, builder(result.scenario))
+    of = result.scenario
+    cloud = cloud_config(of.cloud, of) if of.cloud is not None else None
+    found = verify(result.journal, builder(of), cloud=cloud)
     assert found.mismatch is None
     assert found.rows == len(result.journal)
     assert found.commands > 50
