@@ -4,17 +4,13 @@ that cannot be used.
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dr_sim.backups.model import BackupHeader, Kind, RestoreState
-from dr_sim.recovery import commands, events
 from dr_sim.stores import FileStore, StoreError
 from dr_sim.stores.file import file_name
 
@@ -88,52 +84,6 @@ def test_all_damage_is_one_error(tmp_path: Path) -> None:
             store.load()
         with pytest.raises(StoreError, match="it holds the entry of another key, 'b'"):
             store.get("c")
-
-
-def test_the_documented_way_to_live_without_the_simulation(tmp_path: Path) -> None:
-    """Two lives: the second resumes from what the first has saved, and a log is read once more, not
-    for the first time.
-    """
-    page = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
-    (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def live(" in c]
-    names: dict[str, Any] = {}
-    exec(code, names)
-    scenario = tmp_path / "mine.yaml"
-    scenario.write_text(
-        "run_for: 1 day\ndatabases: {crm: {size: 1 GB}}\nlink: {bandwidth: 100 Mbit/s}\n"
-    )
-    log = "crm_2026_01_05_10_00_00_log_000"
-    header = BackupHeader("crm", 1, Kind.LOG, 1, 100, 200, 1, 1, 0, 1, 0, 0, 0, nominal_bytes=100)
-    for life in (1, 2):
-        hands = Hands(life, log, header)
-        with pytest.raises(EOFError):
-            names["live"](hands, str(scenario), str(tmp_path / "store"))
-        assert [c for c in hands.commands if isinstance(c, commands.Restore)] == [
-            commands.Restore("crm", log, False)
-        ]
-        with FileStore(tmp_path / "store") as store:
-            assert store.get(f"attempts/crm/{log}") == store.get("incarnation") == str(life)
-
-
-class Hands:
-    """An engine that stands before a log that has landed, and that dies when it is handed over."""
-
-    def __init__(self, life: int, log: str, header: BackupHeader) -> None:
-        crm = RestoreState(fork=1, redo_lsn=100, differential_base_lsn=1)
-        there = {"crm": (events.FoundFile(log, 0, 100),)}
-        self.events: list[events.Event] = [
-            events.Inventory(0, 0, life, {"crm": crm}, there, {}),
-            events.Validated(0, 0, life, "crm", log, header),
-        ]
-        self.commands: list[commands.Command] = []
-
-    def carry_out(self, command: commands.Command) -> None:
-        self.commands.append(command)
-
-    def next_event(self) -> events.Event:
-        if not self.events:
-            raise EOFError
-        return self.events.pop(0)
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
