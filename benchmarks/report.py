@@ -24,10 +24,7 @@ from dr_sim.runs.run import run
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES, MOST_MS = 6_000_000, 2000.0
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-CHARTS_DRAWN = """
-document.querySelectorAll('main figure').length && window.Bokeh && Bokeh.documents.length &&
-  Bokeh.documents.every(d => d.is_idle)
-"""
+CHARTS_DRAWN = "document.documentElement.dataset.drawn === 'true'"
 # asked at every frame from the first on; a frame that finds all charts idle comes after they were
 # drawn
 _WATCH = f"""
@@ -40,10 +37,10 @@ requestAnimationFrame(look)
 _TIMES = """
 const done = arguments[arguments.length - 1]
 const look = () => {
-  if (!window.drawn) return setTimeout(look, 20)
   const paint = performance.getEntriesByName('first-contentful-paint')[0]
+  if (!window.drawn || !paint) return setTimeout(look, 20)
   const loaded = performance.getEntriesByType('navigation')[0].loadEventEnd
-  done({painted: paint ? paint.startTime : 0, loaded, drawn: window.drawn})
+  done({painted: paint.startTime, loaded, drawn: window.drawn})
 }
 look()
 """

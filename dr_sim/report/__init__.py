@@ -1,13 +1,12 @@
 """report.html: one self-contained page about a run that a manager opens and an engineer can argue
 from.
 
-It works offline: the charts' library and data are in the file, and nothing is fetched. Numbers come
-from the same summary as the screen and --json; nothing is computed here.
+It works offline: the charts' data and what draws them are in the file, and nothing is fetched.
+Numbers come from the same summary as the screen and --json; nothing is computed here.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from dr_sim.bugs import breaker
 from dr_sim.experiments.assumptions import Examined
 from dr_sim.figures.failover import zoom_window
 from dr_sim.figures.views import Views
-from dr_sim.measures.summary.types import CurveSummary, FailoverSummary, Summary
+from dr_sim.measures.summary.types import AlertSummary, CurveSummary, FailoverSummary, Summary
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Judged, Outcome, Verdict
 from dr_sim.number_text import value_and_bound
@@ -26,6 +25,7 @@ from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_facts
 from dr_sim.screen.run import headed, instant, met_no_danger, size, span
+from dr_sim.screen.standing import why_and_help
 from dr_sim.units import clock
 from dr_sim.version import VERSION
 
@@ -58,7 +58,8 @@ def report_html(seen: Views, shown: Shown, examined: Examined | None = None) -> 
     charts = [*lanes, *shares, *(chart for part in parts for chart in part.charts)]
     return rendered(
         "report.html",
-        {chart.key: chart.figure for chart in charts},
+        charts,
+        timeline.axis(_views(timeline, seen)),
         scenario=scenario,
         summary=summary,
         verdict=_verdict(shown, scenario),
@@ -69,11 +70,14 @@ def report_html(seen: Views, shown: Shown, examined: Examined | None = None) -> 
         shares=shares,
         failovers=parts,
         facts=_facts(summary, scenario),
+        standings=_standings(summary),
+        why=why_and_help(summary),
         alerts=_alerts(summary, scenario),
+        raised=summary.alerts.raised,
+        standing_heads=STANDING_HEADS,
         sla=[_line(line) for line in shown.verdict.lines],
         resolved=dump_resolved(scenario),
         examined=examined,
-        views=json.dumps(_views(timeline, seen)),
     )
 
 
@@ -297,25 +301,107 @@ def _facts(summary: Summary, scenario: Scenario) -> list[tuple[str, str]]:
     return facts
 
 
+@dataclass(slots=True)
+class StandingCell:
+    """A cell: what is read, and what it is sorted by."""
+
+    text: str
+    value: float
+
+
+@dataclass(slots=True)
+class StandingRow:
+    """One row of the table of databases. index: of the database, -1 for the service."""
+
+    name: str
+    index: int
+    cells: list[StandingCell]
+    cause: str
+
+
+STANDING_HEADS = (
+    "data loss",
+    "RPO",
+    "outage",
+    "RTO",
+    "exposure before: p50",
+    "p99",
+    "max",
+    "from the first failure on: p99",
+    "max",
+    "lag p99",
+    "alerts",
+    "missed",
+)
+
+
+def _standings(summary: Summary) -> list[StandingRow]:
+    """The service and each database, the worst first; nothing of a run of one database."""
+    names = summary.databases
+    if len(names) == 1:
+        return []
+    rows = []
+    for row in summary.standings:
+        cells = [
+            _time_cell(row.data_loss.value_us),
+            _outcome_cell(row.data_loss.outcome),
+            _time_cell(row.outage.value_us),
+            _outcome_cell(row.outage.outcome),
+            *(_time_cell(getattr(row.before, key)) for key in ("p50_us", "p99_us", "max_us")),
+            *(_time_cell(getattr(row.after, key)) for key in ("p99_us", "max_us")),
+            _time_cell(row.lag.p99_us),
+            StandingCell(str(row.alerts_raised), row.alerts_raised),
+            StandingCell(str(row.alerts_missed), row.alerts_missed),
+        ]
+        index = names.index(row.database) if row.database else -1
+        rows.append(StandingRow(row.database or "service", index, cells, row.cause))
+    return rows
+
+
+def _time_cell(us: int | None) -> StandingCell:
+    return StandingCell("–", -1) if us is None else StandingCell(clock(us), us)
+
+
+def _outcome_cell(outcome: str) -> StandingCell:
+    order = {"none": 0, "pass": 1, "unknown": 2, "fail": 3}
+    text = "–" if outcome == "none" else f"{MARKS[outcome]} {outcome}"
+    return StandingCell(text, order[outcome])
+
+
+MOST_ALERTS = 1_000  # listed one by one; more are summed
+
+
 def _alerts(summary: Summary, scenario: Scenario) -> list[dict[str, Any]]:
-    """Every alert of all legs."""
-    return [
-        {
-            "number": a.number,
-            "when": instant(a.time_us, scenario),
-            "database": a.database or "whole service",
-            "source": a.source,
-            "event": a.event_id,
-            "level": a.level,
-            "text": a.text,
-            "false": a.false,
-        }
-        for a in summary.alerts.each
-    ]
+    """Every alert of all legs; where they are many, one row for each kind about each database."""
+    every = summary.alerts.each
+    groups: dict[tuple[Any, ...], list[AlertSummary]] = {}
+    for a in every:
+        alone = a.number if len(every) <= MOST_ALERTS else 0
+        groups.setdefault((alone, a.database, a.event_id, a.false), []).append(a)
+    return [_alert_row(of, summary, scenario) for of in groups.values()]
 
 
-def _views(timeline: Timeline, seen: Views) -> list[tuple[str, float, float]]:
-    """(name, from, to) of what the buttons above the timeline show; milliseconds since 1970."""
+def _alert_row(of: list[AlertSummary], summary: Summary, scenario: Scenario) -> dict[str, Any]:
+    """One row: an alert, or several of a kind with the text of the first."""
+    first = of[0]
+    when = instant(first.time_us, scenario)
+    if len(of) > 1:
+        when += f" to {instant(of[-1].time_us, scenario)}"
+    return {
+        "number": first.number if len(of) == 1 else f"{len(of):,} ×",
+        "when": when,
+        "database": first.database or "whole service",
+        "source": first.source,
+        "event": first.event_id,
+        "level": first.level,
+        "text": first.text,
+        "false": first.false,
+        "of": summary.databases.index(first.database) if first.database else -1,
+    }
+
+
+def _views(timeline: Timeline, seen: Views) -> list[tuple[str, int, int]]:
+    """(name, from, until) of what the buttons above the timeline show."""
     views = [("whole run", 0, timeline.end_us)]
     for v in seen.legs:
         for f in v.found:
@@ -324,7 +410,4 @@ def _views(timeline: Timeline, seen: Views) -> list[tuple[str, float, float]]:
                 (f"around failover {len(views)}", begin + v.leg.begins_us, end + v.leg.begins_us)
             )
     views += [(f"unprotected {i}", *span) for i, span in enumerate(seen.unprotected, 1)]
-    return [
-        (name, float(timeline.ms(begin)), float(timeline.ms(min(end, timeline.end_us))))
-        for name, begin, end in views
-    ]
+    return [(name, begin, min(end, timeline.end_us)) for name, begin, end in views]

@@ -1,45 +1,67 @@
-"""What the charts of a report are made of: one with its words, bars of what adds up, shares of
-time, thinned lines.
+"""What the charts of a report are made of: axes and marks as plain data, which templates/charts.js
+draws in the browser.
 
-Bokeh draws them in the browser from data embedded in the page. A curve of more points than a screen
-can show is thinned to the least and the greatest in each of many narrow slices of time, so no peak
-is lost. Colours are Okabe and Ito's, and nothing is told by colour alone.
+A curve of more points than a screen can show is thinned to the least and the greatest in each of
+many narrow slices, so no peak is lost. Colours are Okabe and Ito's, by name: the page has a
+shade of each for light and for dark screens. Nothing is told by colour alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from bokeh.models import HoverTool
-from bokeh.plotting import figure
 
+from dr_sim.figures import style
 from dr_sim.figures.failover import PHASE_COLOURS
-from dr_sim.figures.style import BLACK, BLUE, ORANGE
 from dr_sim.measures.exposure import Curve
-from dr_sim.units import MINUTE_US, SECOND_US, clock
+from dr_sim.units import SECOND_US, clock
 
-MOST_POINTS = 16_000  # of one curve: about 130 kB each way in the page
-LEFT_PX = 116  # room for names: the lanes' time axes lie below one another
-MOST_LETTERS = 46  # of a legend in one line on a phone
+MOST_POINTS = 8_000  # of one curve
+MS_US = 1_000
+COLOUR_NAMES = {
+    style.BLACK: "black",
+    style.GREY: "grey",
+    style.BLUE: "blue",
+    style.SKY: "sky",
+    style.ORANGE: "orange",
+    style.GREEN: "green",
+    style.RED: "red",
+    style.PURPLE: "purple",
+    style.YELLOW: "yellow",
+    "#A6DCC8": "mint",
+}
 
 
 @dataclass(slots=True)
 class Chart:
-    """One chart with the sentence that says in words what it shows, for those who cannot see it."""
+    """One chart with the sentence that says in words what it shows, for those who cannot see it.
+
+    spec: x and y axes (kind, title, limits, rows), marks, and what lies behind them, as charts.js
+    reads it. Times and durations are in milliseconds.
+    """
 
     key: str
     title: str
     words: str
-    figure: Any
+    spec: dict[str, Any]
 
 
-def stairs(x: Any, y: Any) -> tuple[Any, Any]:
-    """Steps as a line with a corner at each: Bokeh's own steps cannot be hovered over."""
-    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How a line is drawn. edge: only the greatest where it is dense, so that what lies behind it
+    can be seen.
+    """
+
+    label: str
+    colour: str
+    dash: str = "solid"
+    width: float = 2.0
+    steps: bool = False
+    edge: bool = False
 
 
 def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
@@ -59,52 +81,92 @@ def thinned(x: Any, y: Any, most: int = MOST_POINTS) -> tuple[Any, Any]:
     return x[kept], y[kept]
 
 
+def packed(x_us: Any, y: Any) -> dict[str, list[Any]]:
+    """Points for the page: instants in milliseconds, each as its distance from the one before;
+    values rounded; None where the line breaks.
+    """
+    x = np.rint(np.asarray(x_us, np.float64) / MS_US).astype(np.int64)
+    values = np.asarray(y, np.float64)
+    shown = [None if v != v else int(v) if v == int(v) else round(v, 4) for v in values.tolist()]
+    return {"x": np.diff(x, prepend=0).tolist(), "y": shown}
+
+
+def points_of(curve: Curve, most: int = MOST_POINTS) -> dict[str, list[Any]]:
+    """A curve of durations, broken where it is not defined."""
+    x, y = np.empty(0), np.empty(0)
+    parts = curve.parts() if curve.duration_us else []
+    share = max(200, most // max(1, len(parts)))
+    for part in parts:
+        px, py = thinned(*part.points(), share)
+        gap = [px[0]] if len(x) else []
+        x, y = np.concatenate((x, gap, px)), np.concatenate((y, [np.nan] * len(gap), py))
+    return packed(x, np.rint(y / MS_US))
+
+
+def line(
+    points: dict[str, list[Any]],
+    looks: LineStyle,
+    of: Mapping[int, dict[str, list[Any]]] | None = None,
+) -> dict[str, Any]:
+    """A line mark. of: the same of single databases, by their index."""
+    mark: dict[str, Any] = {
+        "type": "line",
+        "label": looks.label,
+        "colour": looks.colour,
+        "dash": looks.dash,
+        "width": looks.width,
+        "steps": looks.steps,
+        "edge": looks.edge,
+        **points,
+    }
+    if of is not None:
+        mark["of"] = {str(index): each for index, each in of.items()}
+    return mark
+
+
+def level(at_us: int, label: str, colour: str, dash: str = "solid") -> dict[str, Any]:
+    """A horizontal line with its name in the legend; the axis reaches it."""
+    return {
+        "type": "level",
+        "y": at_us / MS_US,
+        "label": f"{label} {clock(at_us)}",
+        "colour": colour,
+        "dash": dash,
+    }
+
+
+def spans(
+    each: Sequence[tuple[int, int]], label: str, colour: str, least: float = 0
+) -> dict[str, Any]:
+    """Stretches of time as upright bands."""
+    items = [[begin / MS_US, end / MS_US] for begin, end in each]
+    return {"type": "spans", "label": label, "colour": colour, "items": items, "least": least}
+
+
 def waterfall(key: str, title: str, parts: Sequence[tuple[str, int]], words: str) -> Chart:
     """Durations (name, microseconds) that add up, each bar beginning where the one before it
     ends.
     """
     parts = [part for part in parts if part[1]]
-    ends = np.cumsum([us for _, us in parts]) / SECOND_US if parts else np.zeros(0)
-    total_s = float(ends[-1]) if len(ends) else 1.0
-    unit_s, unit = (60.0, "minutes") if total_s >= 300 else (1.0, "seconds")
-    names = [f"{i}  {name}" for i, (name, _) in enumerate(parts, 1)]
-    f = figure(
-        name=key,
-        y_range=names[::-1] or ["nothing"],
-        x_range=(0, total_s / unit_s * 1.14),
-        height=70 + 28 * max(1, len(names)),
-        sizing_mode="stretch_width",
-        toolbar_location=None,
-        tools="",
-        x_axis_label=unit,
-        min_border_left=LEFT_PX,
-        min_border_right=12,
-    )
-    left = np.concatenate(([0.0], ends[:-1])) if len(ends) else ends
-    colours = [PHASE_COLOURS.get(name.replace(" ", "_"), BLUE) for name, _ in parts]
-    data = {
-        "y": names,
-        "left": left / unit_s,
-        "right": ends / unit_s,
-        "colour": colours,
-        "words": [f" {clock(us)}" for _, us in parts],
+    items, total = [], 0
+    for row, (name, us) in enumerate(parts):
+        items.append(
+            {
+                "row": row,
+                "from": total / MS_US,
+                "to": (total + us) / MS_US,
+                "words": f"{name} {clock(us)}",
+                "beside": clock(us),
+                "colour": COLOUR_NAMES.get(PHASE_COLOURS.get(name.replace(" ", "_"), ""), "blue"),
+            }
+        )
+        total += us
+    spec = {
+        "x": {"kind": "duration", "from": 0, "to": (total or SECOND_US) * 1.14 / MS_US},
+        "y": {"rows": [name for name, _ in parts] or ["nothing"]},
+        "marks": [{"type": "bars", "label": "", "colour": "blue", "items": items, "beside": True}],
     }
-    f.hbar(
-        y="y",
-        left="left",
-        right="right",
-        height=0.7,
-        source=data,
-        color="colour",
-        line_color=BLACK,
-        line_width=0.5,
-    )
-    f.text(
-        x="right", y="y", text="words", source=data, text_baseline="middle", text_font_size="12px"
-    )
-    f.ygrid.grid_line_color = None
-    f.outline_line_color = None
-    return Chart(key, title, words, f)
+    return Chart(key, title, words, spec)
 
 
 def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
@@ -114,52 +176,29 @@ def share_below(curve: Curve, lines: Sequence[tuple[str, int]]) -> Chart:
     shares = [Fraction(i, 200) for i in range(200)] + [
         Fraction(i, 10_000) for i in (9975, 9990, 9999, 10_000)
     ]
-    values = [float(value) / MINUTE_US for value in curve.quantiles_us(shares)]
-    near = [(word, us) for word, us in lines if us / MINUTE_US <= 4 * values[-1]]
-    right = max([values[-1], *(us / MINUTE_US for _, us in near)], default=1.0) * 1.05 or 1.0
-    f = figure(
-        name="share",
-        x_range=(0, right),
-        y_range=(0, 102),
-        height=240,
-        sizing_mode="stretch_width",
-        tools="",
-        toolbar_location=None,
-        x_axis_label="exposure, minutes",
-        y_axis_label="% of the time at or below",
-        min_border_left=LEFT_PX,
-    )
-    line = f.line(values, [100 * float(share) for share in shares], color=ORANGE, line_width=2.5)
-    f.add_tools(
-        HoverTool(
-            renderers=[line],
-            mode="vline",
-            tooltips=[("", "$snap_x{0.0} min or less for $snap_y{0.00} % of the time")],
-            line_policy="interp",
-        )
-    )
-    for word, us in near:
-        f.line([us / MINUTE_US] * 2, [0, 100], color=BLACK, legend_label=f"{word} {clock(us)}")
-    if near:
-        above_it(f)
+    values = [int(value) for value in curve.quantiles_us(shares)]
+    near = [(word, us) for word, us in lines if us <= 4 * values[-1]]
+    right = max([values[-1], *(us for _, us in near)], default=SECOND_US) * 1.05 or SECOND_US
+    looks = LineStyle("time at or below", "orange", width=2.5)
+    marks = [line(packed(values, [100 * float(share) for share in shares]), looks)]
+    marks += [
+        {
+            "type": "upright",
+            "x": us / MS_US,
+            "label": f"{word} {clock(us)}",
+            "colour": "black",
+        }
+        for word, us in near
+    ]
+    spec = {
+        "x": {"kind": "duration", "from": 0, "to": right / MS_US, "title": "exposure"},
+        "y": {"kind": "percent", "to": 102, "title": "% of the time at or below"},
+        "height": 240,
+        "marks": marks,
+    }
     half, most = (int(value) for value in curve.quantiles_us([Fraction(1, 2), Fraction(99, 100)]))
     words = (
         f"Half of the time exposure was at most {clock(half)}, 99 % of it at most "
         f"{clock(most)}, always at most {clock(curve.max_us())}."
     )
-    return Chart("share", "How exposure was distributed over the time", words, f)
-
-
-def above_it(f: Any) -> None:
-    """The legend above its chart, where it hides nothing; on two lines where a phone would cut it
-    off.
-    """
-    f.add_layout(f.legend[0], "above")
-    f.legend.orientation = "horizontal"
-    labels = [item.label.value for item in f.legend[0].items]
-    if len(labels) > 2 and sum(len(label) + 4 for label in labels) > MOST_LETTERS:
-        f.legend.ncols = 2
-    f.legend.border_line_color = None
-    f.legend.label_text_font_size = "11px"
-    f.legend.padding = f.legend.margin = 2
-    f.legend.click_policy = "hide"
+    return Chart("share", "How exposure was distributed over the time", words, spec)

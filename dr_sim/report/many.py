@@ -11,17 +11,14 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import CustomJSTickFormatter, FixedTicker, HoverTool, NoOverlap
-from bokeh.plotting import figure
 
 from dr_sim.bugs import breaker
 from dr_sim.experiments.distribution import Distribution
 from dr_sim.experiments.estimates import CONFIDENCE
 from dr_sim.experiments.judge import LineVerdict
-from dr_sim.figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE
 from dr_sim.measures.outcome import PHASES
 from dr_sim.number_text import figures, value_and_bound, value_text
-from dr_sim.report.charts import LEFT_PX, Chart, above_it, waterfall
+from dr_sim.report.charts import Chart, LineStyle, line, packed, waterfall
 from dr_sim.report.page import MARKS, rendered
 from dr_sim.scenario import dump_resolved
 from dr_sim.scenario.sla import CLASSES, split
@@ -34,14 +31,8 @@ if TYPE_CHECKING:
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-_COLOURS = {"site": BLUE, "host": GREEN, "database": PURPLE}
+_COLOURS = {"site": "blue", "host": "green", "database": "purple"}
 _DASHES = {"site": "solid", "host": "dashed", "database": "dotted"}
-_TICKS_S = (0.1, 1, 10, 60, 300, 900, 3600, 6 * 3600, 86_400, 604_800)
-_TICK_JS = """
-const units = [[604800, 'week'], [86400, 'd'], [3600, 'h'], [60, 'min']]
-for (const [s, name] of units) if (tick >= s) return `${+(tick / s).toFixed(1)} ${name}`
-return `${+tick.toFixed(1)} s`
-"""
 
 
 def distribution_html(found: Distribution) -> str:
@@ -50,7 +41,7 @@ def distribution_html(found: Distribution) -> str:
     charts = [_exposure(found), *_costs(found), *_phases(found)]
     return rendered(
         "many.html",
-        {chart.key: chart.figure for chart in charts},
+        charts,
         scenario=scenario,
         verdict=_verdict(found),
         marks=MARKS,
@@ -196,52 +187,35 @@ def _worst(found: Distribution) -> Iterator[tuple[str, str, int]]:
 
 
 # ---- charts
-def _axes(key: str, most_s: float, y_label: str, y_range: Any, y_axis: str = "linear") -> Any:
-    f = figure(
-        name=key,
-        height=300,
-        sizing_mode="stretch_width",
-        x_axis_type="log",
-        y_axis_type=y_axis,
-        y_range=y_range,
-        x_range=(0.5, max(2 * most_s, 600.0)),
-        tools="pan,box_zoom,reset",
-        toolbar_location="above",
-        toolbar_inner=True,
-        y_axis_label=y_label,
-        min_border_left=LEFT_PX,
-        min_border_right=12,
-    )
-    f.toolbar.logo = None
-    f.toolbar.autohide = True
-    f.xaxis.ticker = FixedTicker(ticks=list(_TICKS_S))
-    f.xaxis.formatter = CustomJSTickFormatter(code=_TICK_JS)
-    if y_axis == "log":
-        # 0.1, not 10 to the -1
-        f.yaxis.formatter = CustomJSTickFormatter(code="return `${+tick.toPrecision(2)}`")
-    f.xaxis.major_label_policy = NoOverlap()  # a phone has room for half of them
-    f.outline_line_color = None
-    return f
+def _axis(most_s: float, title: str) -> dict[str, Any]:
+    """An axis of durations from half a second on, with room for ten minutes."""
+    return {
+        "kind": "log_duration",
+        "from": 500,
+        "to": 1000 * max(2 * most_s, 600.0),
+        "title": title,
+    }
 
 
-def _bounds(
-    f: Any, found: Distribution, measures: tuple[str, ...], ends: tuple[float, float]
-) -> None:
+def _bounds(found: Distribution, measures: tuple[str, ...]) -> list[dict[str, Any]]:
+    """An upright line for each bound of the SLA, those of single databases too."""
     lines = {
-        (line.bound, line.measure)
+        (line.bound, line.measure, line.database or line.tenant)
         for line in found.scenario.sla
         if split(line.measure)[0] in measures and ".above_" not in line.measure
     }
-    for (bound, measure), dash in zip(
-        sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False
-    ):
-        f.line(
-            [bound / SECOND_US] * 2,
-            list(ends),
-            color=BLACK,
-            line_dash=dash,
-            legend_label=f"SLA {measure} {clock(bound)}",
+    return [
+        {
+            "type": "upright",
+            "x": bound / 1_000,
+            "label": " ".join(filter(None, ("SLA", measure, whose, clock(bound)))),
+            "colour": "black",
+            "dash": dash,
+        }
+        for (bound, measure, whose), dash in zip(
+            sorted(lines), cycle(("solid", "dashed", "dotted", "dotdash")), strict=False
         )
+    ]
 
 
 def _exposure(found: Distribution) -> Chart:
@@ -252,30 +226,17 @@ def _exposure(found: Distribution) -> Chart:
         (float(s[s > 0].min()) for curve in curves.values() if (s := curve["share"]).gt(0).any()),
         default=1e-3,
     )
-    f = _axes("many_exposure", most, "% of the time above", (100 * least / 2, 130), "log")
+    marks = []
     for failure_class, curve in curves.items():
         x, y = curve["above"].to_numpy()[1:], 100 * curve["share"].to_numpy()[1:]
-        line = f.line(
-            x,
-            np.where(y > 0, y, np.nan),
-            color=_COLOURS[failure_class],
-            line_dash=_DASHES[failure_class],
-            line_width=2,
-            legend_label=f"{failure_class} lost",
-        )
-        f.add_tools(
-            HoverTool(
-                renderers=[line],
-                mode="vline",
-                tooltips=[
-                    (failure_class, "more than $snap_x{0,0.0} s for $snap_y{0.000} % of the time")
-                ],
-                line_policy="interp",
-            )
-        )
-    _bounds(f, found, ("data_loss", "exposure"), (100 * least / 2, 100))
-    if curves:
-        above_it(f)
+        looks = LineStyle(f"{failure_class} lost", _COLOURS[failure_class], _DASHES[failure_class])
+        marks.append(line(packed(x * SECOND_US, np.where(y > 0, y, np.nan)), looks))
+    spec = {
+        "x": _axis(most, "more than"),
+        "y": {"kind": "log_percent", "from": 50 * least, "to": 130, "title": "% of the time"},
+        "height": 300,
+        "marks": [*marks, *_bounds(found, ("data_loss", "exposure"))],
+    }
     told = "; ".join(
         f"for a lost {c} at most {clock(round(float(curve['above'].iloc[-1]) * SECOND_US))}"
         for c, curve in curves.items()
@@ -284,7 +245,8 @@ def _exposure(found: Distribution) -> Chart:
         f"What a failure at a random instant would cost, over all the time of all {found.n:,} "
         f"runs: {told or 'nothing was measured'}."
     )
-    return Chart("many_exposure", "Exposure: the data loss of a failure at any instant", words, f)
+    title = "Exposure: the data loss of a failure at any instant"
+    return Chart("many_exposure", title, words, spec)
 
 
 def _phases(found: Distribution) -> Iterator[Chart]:
@@ -319,39 +281,28 @@ def _costs(found: Distribution) -> Iterator[Chart]:
     """Data loss and outage of the failovers that happened: each run's share that cost at most so
     much, with the interval of each quantile.
     """
-    for measure, colour in (("data_loss", BLUE), ("outage", ORANGE)):
+    for measure, colour in (("data_loss", "blue"), ("outage", "orange")):
         values = np.sort(found.values(measure))
         if not len(values):
             continue
-        f = _axes(f"many_{measure}", float(values[-1]), "% of failovers at or below", (0, 105))
         shares = 100 * np.arange(1, len(values) + 1) / len(values)
-        f.step(
-            np.maximum(values, 0.5),
-            shares,
-            mode="after",
-            color=colour,
-            line_width=2,
-            legend_label=f"{measure.replace('_', ' ')} of {len(values)} runs",
-        )
+        name = f"{measure.replace('_', ' ')} of {len(values)} runs"
+        at_us = np.maximum(values, 0.5) * SECOND_US
+        marks = [line(packed(at_us, shares), LineStyle(name, colour, steps=True))]
         told = []
         for statistic, share in QUANTILES.items():
             i = found.interval(f"{measure}.{statistic}")
             high = i.high if math.isfinite(i.high) else 4 * max(float(values[-1]), 150.0)
-            f.line(
-                [max(i.low, 0.5), high],
-                [100 * share] * 2,
-                color=BLACK,
-                line_width=1.5,
-                legend_label="interval of a quantile",
-            )
-            if math.isfinite(i.estimate):
-                f.scatter(
-                    [max(i.estimate, 0.5)], [100 * share], color=colour, line_color=BLACK, size=7
-                )
+            ends = packed([max(i.low, 0.5) * SECOND_US, high * SECOND_US], [100 * share] * 2)
+            marks.append(line(ends, LineStyle("interval of a quantile", "black", width=1.5)))
             told.append(
                 f"{statistic} {seconds(i.estimate)} (from {seconds(i.low)} to {seconds(i.high)})"
             )
-        _bounds(f, found, (measure,), (0, 100))
-        above_it(f)
+        spec = {
+            "x": _axis(float(values[-1]), measure.replace("_", " ")),
+            "y": {"kind": "percent", "to": 105, "title": "% of failovers at or below"},
+            "height": 300,
+            "marks": [*marks, *_bounds(found, (measure,))],
+        }
         title = f"{measure.replace('_', ' ').capitalize()} of the failovers that happened"
-        yield Chart(f"many_{measure}", title, f"{', '.join(told)}.", f)
+        yield Chart(f"many_{measure}", title, f"{', '.join(told)}.", spec)

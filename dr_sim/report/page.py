@@ -1,26 +1,46 @@
-"""A page: the template, the charts and their library in one file that works offline."""
+"""A page: the template, the charts' data and what draws them, in one file that works offline."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from bokeh.core.validation import silence
-from bokeh.core.validation.warnings import MISSING_RENDERERS
-from bokeh.embed import components
-from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dr_sim.report.charts import Chart
+
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "done": "–"}
-silence(MISSING_RENDERERS)  # a chart of what did not happen is empty
 
 
-def rendered(template: str, figures: dict[str, Any], **values: Any) -> str:
-    """The template filled in; `divs` in it is what stands for each figure, by key."""
-    script, divs = components(figures)
+def rendered(
+    template: str, drawn: Sequence[Chart], axis: dict[str, Any] | None = None, **values: Any
+) -> str:
+    """The template filled in. axis: the time that charts share (from, to, start, zone, midnight,
+    views), if any does.
+    """
     page = Environment(
         loader=PackageLoader("dr_sim.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
     )
-    library = Resources(mode="inline", components=["bokeh"]).render()
-    return page.get_template(template).render(library=library, script=script, divs=divs, **values)
+    data = {
+        "from": 0,
+        "to": 1,
+        "start": 0,
+        "zone": "UTC",
+        "midnight": 0,
+        **(axis or {}),
+        "charts": {chart.key: chart.spec for chart in drawn},
+    }
+    # '<' as an escape: a name may hold '</script>'
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return page.get_template(template).render(data=text, drawing=_drawing(), **values)
+
+
+@cache
+def _drawing() -> str:
+    """What draws the charts."""
+    return (files("dr_sim.report") / "templates" / "charts.js").read_text(encoding="utf-8")

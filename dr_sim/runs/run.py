@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dr_sim.measures.standing import standings
 from dr_sim.measures.summary import Summary, summarise
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
@@ -45,4 +46,5 @@ def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> 
     """
     whole = Whole(play(scenario, progress))
     summary = summarise(whole)
+    summary.standings = standings(whole, summary)
     return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())

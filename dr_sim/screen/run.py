@@ -30,6 +30,7 @@ from dr_sim.measures.verdict import Judged, Verdict
 from dr_sim.number_text import value_and_bound, value_text
 from dr_sim.scenario.model import Scenario
 from dr_sim.screen.cloud import cloud_lines
+from dr_sim.screen.standing import standing_table, why_and_help
 from dr_sim.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, WEEK_US, clock
 
 ALERT_WORDS = {
@@ -65,6 +66,10 @@ def screen(
     parts = [[_head(summary, scenario, verdict, source, took_s)]]
     parts += [_violations(summary, scenario)] if summary.violations else []
     parts += [_silent(summary, scenario)] if summary.silent_recoveries else []
+    table = standing_table(summary)
+    parts += [table] if table else []
+    reasons = why_and_help(summary)
+    parts += [reasons] if reasons else []
     parts += [_failover(f, summary, scenario, verdict) for f in summary.failovers]
     parts += [_refused(summary, scenario)] if summary.orders_refused else []
     parts += [_mistakes(summary, scenario)] if summary.mistakes else []

@@ -284,6 +284,44 @@ class MistakeSummary:
     gone: bool
 
 
+# ---- how each database stands (measures/standing.py)
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A curve in three numbers; None: it has no time."""
+
+    p50_us: int | None
+    p99_us: int | None
+    max_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What failovers cost at the worst, beside what the SLA allows. outcome: 'pass', 'fail',
+    'unknown', or 'none' if there is no bound or no failure. value_us None: unknown, or no failure.
+    """
+
+    value_us: int | None
+    bound_us: int | None
+    outcome: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """One row: of a database, or with an empty name of the service."""
+
+    database: str
+    data_loss: Target
+    outage: Target
+    before: Spread
+    after: Spread
+    lag: Spread
+    alerts_raised: int
+    alerts_missed: int
+    alerts_false: int
+    cause: str = ""
+    cause_us: int | None = None
+
+
 # ---- the run
 @dataclass(slots=True)
 class MeasuredTime:
@@ -487,6 +525,7 @@ class Summary:
     violations: list[ViolationSummary]
     conservation: list[dict[str, dict[str, int]]]
     cloud: CloudSummary | None = field(default=None, metadata=OMITTED)
+    standings: list[Standing] = field(default_factory=list)
 
     def curve(self, head: str) -> PartedCurve:
         """Return the curve that an SLA line means by its measure (scenario/sla.py, CURVES)."""

@@ -1,0 +1,503 @@
+// Charts of a report, drawn on canvases from data in the page. Nothing is fetched.
+//
+// Theory of operation. `DATA` holds one entry for each chart: its axes and its marks. All charts
+// over time share one range, which a drag or a button changes; all of them obey the selector of
+// databases. Axes are chosen anew for what is in sight: their largest value, their unit, their
+// ticks. Where many points of a line fall on one column of pixels, the column's least and greatest
+// are drawn, so a saw-tooth becomes an envelope and no peak is lost. Bars have at least MIN_PX.
+"use strict";
+(function () {
+  const MIN_PX = 2.5, LEFT_PX = 116, PAD_RIGHT = 10, PAD_TOP = 8, FONT = "12px system-ui, sans-serif";
+  const LIGHT = {black: "#000000", grey: "#777777", grid: "#E0E0E0", text: "#222222",
+    ground: "#DCE6F2", blue: "#0072B2", sky: "#56B4E9", orange: "#E69F00", green: "#009E73",
+    red: "#D55E00", purple: "#CC79A7", mint: "#A6DCC8", yellow: "#F0E442"};
+  const DARK = {...LIGHT, black: "#F2F2F2", grey: "#9A9A9A", grid: "#3A3A3A", text: "#E6E6E6",
+    ground: "#2E2E2E", blue: "#56B4E9", sky: "#0072B2"};
+  const DASHES = {solid: [], dashed: [7, 4], dotted: [2, 3], dotdash: [7, 3, 2, 3]};
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  let printing = false;
+  const colours = () => (dark.matches && !printing ? DARK : LIGHT);
+  const charts = [];
+  const state = {from: DATA.from, to: DATA.to, database: -1};
+
+  // ---- numbers in words
+  const DAY = 86400e3, HOUR = 3600e3, MINUTE = 60e3, SECOND = 1e3;
+  function clock(ms) {
+    const s = Math.round(ms / SECOND);
+    if (s < 3600) return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+    const m = Math.round(ms / MINUTE);
+    return `${Math.floor(m / 60)} h ${String(m % 60).padStart(2, "0")}`;
+  }
+  function unitOf(most) {
+    if (most > 4 * DAY) return [DAY, "d"];
+    if (most > 4 * HOUR) return [HOUR, "h"];
+    return most > 4 * MINUTE ? [MINUTE, "min"] : [SECOND, "s"];
+  }
+  const formats = {};
+  function dated(ms, form) {
+    const key = JSON.stringify(form);
+    formats[key] ||= new Intl.DateTimeFormat("en-GB", {timeZone: DATA.zone, ...form});
+    return formats[key].format(new Date(DATA.start + ms));
+  }
+  const whenText = (ms) => dated(ms, {weekday: "short", day: "2-digit", month: "short",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23"});
+  function niceStep(range, count, steps) {
+    const least = range / Math.max(1, count);
+    const found = steps.find((step) => step >= least);
+    return found || Math.ceil(least / steps[steps.length - 1]) * steps[steps.length - 1];
+  }
+  function decimalStep(range, count) {
+    const least = range / Math.max(1, count), power = 10 ** Math.floor(Math.log10(least));
+    return [1, 2, 5, 10].map((x) => x * power).find((x) => x >= least * 0.999);
+  }
+
+  // ---- axes: {low, high, ticks: [[value, text]], title, place(value) -> 0..1}
+  const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
+    43200, 86400, 172800, 345600, 604800, 1209600, 2592000, 7776000].map((s) => s * SECOND);
+  function timeAxis(low, high, pixels) {
+    const step = niceStep(high - low, pixels / 90, TIME_STEPS), ticks = [];
+    const form = step >= DAY ? {weekday: "short", day: "2-digit", month: "short"}
+      : step >= HOUR ? {weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23"}
+      : step >= MINUTE ? {hour: "2-digit", minute: "2-digit", hourCycle: "h23"}
+      : {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23"};
+    const shift = DATA.midnight % step;
+    for (let t = Math.ceil((low - shift) / step) * step + shift; t <= high; t += step)
+      if (t >= low) ticks.push([t, dated(t, form)]);
+    return linear(low, high, ticks, "");
+  }
+  const linear = (low, high, ticks, title) =>
+    ({low, high, ticks, title, place: (v) => (v - low) / (high - low || 1)});
+  function logarithmic(low, high, ticks, title) {
+    const a = Math.log(low), b = Math.log(high);
+    return {low, high, ticks, title, place: (v) => (Math.log(Math.max(v, low)) - a) / (b - a)};
+  }
+  function valueAxis(kind, low, high, pixels, title) {
+    if (kind === "log_duration") {
+      const marks = [0.1, 1, 10, 60, 300, 900, 3600, 21600, 86400, 604800, 2592000];
+      const ticks = marks.map((s) => s * SECOND).filter((v) => v >= low && v <= high)
+        .map((v) => [v, shortDuration(v)]);
+      return logarithmic(low, high, ticks, title);
+    }
+    if (kind === "log_percent") {
+      const ticks = [];
+      for (let v = 100; v >= low; v /= 10) ticks.push([v, `${+v.toPrecision(2)} %`]);
+      return logarithmic(low, high, ticks, title);
+    }
+    const count = Math.max(2, pixels);
+    if (kind === "duration") {
+      const [size, word] = unitOf(high), steps = size === DAY || size === SECOND && high < 10e3
+        ? null : [1, 2, 5, 10, 15, 20, 30, 60, 120, 240].map((n) => n * size);
+      const step = steps ? niceStep(high - low, count, steps) : decimalStep(high - low, count);
+      return linear(low, high, stepped(low, high, step, (v) => `${+(v / size).toFixed(2)} ${word}`), title);
+    }
+    const step = decimalStep(high - low, count);
+    const unit = kind === "percent" ? " %" : title ? ` ${title}` : "";
+    return linear(low, high, stepped(low, high, step,
+      (v) => `${+v.toPrecision(6)}${unit}`), title);
+  }
+  function stepped(low, high, step, text) {
+    const ticks = [];
+    for (let i = Math.ceil(low / step); i * step <= high * 1.0001; i++) ticks.push([i * step, text(i * step)]);
+    return ticks;
+  }
+  function shortDuration(ms) {
+    for (const [size, word] of [[7 * DAY, "week"], [DAY, "d"], [HOUR, "h"], [MINUTE, "min"]])
+      if (ms >= size) return `${+(ms / size).toFixed(1)} ${word}`;
+    return `${+(ms / SECOND).toFixed(1)} s`;
+  }
+
+  // ---- data
+  function unpacked(points) {  // x as steps from one to the next; null: the line breaks
+    if (points.ready) return points.ready;
+    const x = new Float64Array(points.x.length);
+    let at = 0;
+    for (let i = 0; i < x.length; i++) { at += points.x[i]; x[i] = at; }
+    const y = Float64Array.from(points.y, (v) => (v === null ? NaN : v));
+    return (points.ready = {x, y});
+  }
+  function pointsOf(mark) {
+    if (mark.of && state.database >= 0)
+      return mark.of[state.database] ? unpacked(mark.of[state.database]) : {x: [], y: []};
+    return unpacked(mark);
+  }
+  const chosen = (items) => items.filter((i) => state.database < 0 || i.of === undefined
+    || i.of < 0 || i.of === state.database);
+  function firstAt(x, value) {
+    let a = 0, b = x.length;
+    while (a < b) { const m = (a + b) >> 1; if (x[m] < value) a = m + 1; else b = m; }
+    return a;
+  }
+  const valueAt = (p, x) => {
+    const i = firstAt(p.x, x);
+    if (i === 0 || i >= p.x.length) return p.x[i] === x ? p.y[i] : NaN;
+    const part = (x - p.x[i - 1]) / (p.x[i] - p.x[i - 1] || 1);
+    return p.y[i - 1] + part * (p.y[i] - p.y[i - 1]);
+  };
+
+  // ---- one chart
+  class Chart {
+    constructor(holder, spec) {
+      this.spec = spec;
+      this.hidden = new Set();
+      this.legend = document.createElement("p");
+      this.legend.className = "legend";
+      this.canvas = document.createElement("canvas");
+      this.tip = document.createElement("div");
+      this.tip.className = "tip";
+      this.tip.hidden = true;
+      holder.append(this.legend, this.canvas, this.tip);
+      this.holder = holder;
+      const labels = [...new Set(spec.marks.map((m) => m.label).filter(Boolean))];
+      for (const label of labels) this.addKey(label, spec.marks.find((m) => m.label === label));
+      this.canvas.addEventListener("pointermove", (e) => this.hover(e));
+      this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+      if (spec.x.kind === "time") {
+        this.canvas.addEventListener("pointerdown", (e) => { this.dragged = this.atX(e); });
+        this.canvas.addEventListener("pointerup", (e) => this.drop(e));
+        this.canvas.addEventListener("dblclick", () => zoom(DATA.from, DATA.to));
+      }
+    }
+    addKey(label, mark) {
+      const key = document.createElement("button");
+      key.type = "button";
+      key.setAttribute("aria-pressed", "true");
+      key.innerHTML = '<svg width="22" height="10" aria-hidden="true"></svg> ';
+      key.append(label);
+      key.swatch = key.firstChild;
+      key.mark = mark;
+      key.onclick = () => {
+        if (!this.hidden.delete(label)) this.hidden.add(label);
+        key.setAttribute("aria-pressed", String(!this.hidden.has(label)));
+        this.draw();
+      };
+      this.legend.append(key);
+    }
+    get marks() { return this.spec.marks.filter((m) => !this.hidden.has(m.label)); }
+
+    axes(width, height) {
+      const {x, y} = this.spec, c = this.context;
+      const [low, high] = x.kind === "time" ? [state.from, state.to] : [x.from, x.to];
+      const labels = y.rows ? y.rows : null;
+      const wide = Math.min(width * 0.34, 150), timed = x.kind === "time";
+      if (labels) {
+        c.font = FONT;
+        this.left = Math.min(wide, 14 + Math.max(...labels.map((l) => c.measureText(l).width)));
+        if (timed) this.left = Math.min(width * 0.28, LEFT_PX);
+        this.y = {rows: labels, title: ""};
+      } else {
+        let top = y.to;
+        if (top === undefined) top = this.mostInSight(low, high) * 1.12 || 1;
+        this.y = valueAxis(y.kind, y.from || 0, top, height / 38, y.title);
+        c.font = FONT;
+        this.left = 12 + Math.max(24, ...this.y.ticks.map(([, t]) => c.measureText(t).width));
+        if (timed) this.left = Math.min(width * 0.28, LEFT_PX);  // time axes lie below one another
+      }
+      const pixels = width - this.left - PAD_RIGHT;
+      this.x = x.kind === "time" ? timeAxis(low, high, pixels)
+        : valueAxis(x.kind, low, high, pixels / 80, x.title);
+    }
+    mostInSight(low, high) {
+      let most = 0, level = 0;
+      for (const m of this.marks) {
+        if (m.type === "level") level = Math.max(level, m.y);
+        if (m.type === "spans") most = Math.max(most, m.least || 0);
+        if (m.type !== "line") continue;
+        const p = pointsOf(m);
+        for (let i = Math.max(0, firstAt(p.x, low) - 1); i < p.x.length && p.x[i] <= high; i++)
+          if (p.y[i] > most) most = p.y[i];
+        for (const edge of [low, high]) most = Math.max(most, valueAt(p, edge) || 0);
+      }
+      this.most = Math.max(most, this.spec.y.least || 0);
+      return Math.max(this.most, level);
+    }
+    draw() {
+      const box = this.holder.clientWidth || 700, spec = this.spec;
+      const rows = spec.y.rows ? spec.y.rows.length : 0;
+      const height = rows ? 34 + 24 * rows : spec.height || 220;
+      const dpr = printing ? 2 : window.devicePixelRatio || 1, canvas = this.canvas;
+      canvas.width = box * dpr; canvas.height = height * dpr;
+      canvas.style.width = `${box}px`; canvas.style.height = `${height}px`;
+      const c = (this.context = canvas.getContext("2d")), pal = colours();
+      c.setTransform(dpr, 0, 0, dpr, 0, 0);
+      const bottom = spec.x.title ? 40 : 24;
+      this.axes(box, height - bottom - PAD_TOP);
+      this.w = box - this.left - PAD_RIGHT; this.h = height - bottom - PAD_TOP;
+      for (const key of this.legend.children) this.paintKey(key, pal);
+      this.grid(c, pal);
+      c.save();
+      c.beginPath(); c.rect(this.left, PAD_TOP - 4, this.w, this.h + 4); c.clip();
+      for (const [a, b] of spec.grounds || []) {
+        c.fillStyle = pal.ground;
+        c.fillRect(this.px(a), PAD_TOP, Math.max(MIN_PX, this.px(b) - this.px(a)), this.h);
+      }
+      for (const mark of this.marks) this[mark.type](c, mark, pal[mark.colour] || mark.colour);
+      for (const at of spec.uprights || []) this.stroke(c, [[at, null]], pal.black, "dashed", 1.2);
+      c.restore();
+      this.texts(c);
+    }
+    paintKey(key, pal) {
+      const m = key.mark, colour = pal[m.colour] || m.colour, dash = DASHES[m.dash || "solid"];
+      key.swatch.innerHTML = ["line", "level", "upright"].includes(m.type)
+        ? `<line x1="0" x2="22" y1="5" y2="5" stroke="${colour}" stroke-width="${Math.min(4, m.width || 2)}" stroke-dasharray="${dash.join(" ")}"/>`
+        : m.type === "points" ? shapeSvg(m.shape, colour)
+        : `<rect width="22" height="10" fill="${colour}" fill-opacity="${m.type === "spans" ? 0.35 : 1}"/>`;
+    }
+    px(x) { return this.left + this.x.place(x) * this.w; }
+    py(y) { return PAD_TOP + (1 - this.y.place(y)) * this.h; }
+    rowTop(i) { return PAD_TOP + i * 24; }
+    grid(c, pal) {
+      c.font = FONT; c.fillStyle = pal.text; c.strokeStyle = pal.grid; c.lineWidth = 1;
+      c.textAlign = "center"; c.textBaseline = "top";
+      let free = -1e9;
+      for (const [value, text] of this.x.ticks) {
+        const x = Math.round(this.px(value)) + 0.5, half = c.measureText(text).width / 2;
+        c.beginPath(); c.moveTo(x, PAD_TOP); c.lineTo(x, PAD_TOP + this.h); c.stroke();
+        const at = Math.min(Math.max(x, this.left + half - 8), this.left + this.w - half + 8);
+        if (at - half < free + 10) continue;
+        c.fillText(text, at, PAD_TOP + this.h + 6);
+        free = at + half;
+      }
+      if (this.spec.x.title) c.fillText(this.spec.x.title, this.left + this.w / 2, PAD_TOP + this.h + 23);
+      c.textAlign = "right"; c.textBaseline = "middle";
+      if (this.y.rows) {
+        this.y.rows.forEach((row, i) => c.fillText(cut(c, row, this.left - 10), this.left - 6, this.rowTop(i) + 11));
+        return;
+      }
+      for (const [value, text] of this.y.ticks) {
+        const y = Math.round(this.py(value)) + 0.5;
+        c.beginPath(); c.moveTo(this.left, y); c.lineTo(this.left + this.w, y); c.stroke();
+        c.fillText(text, this.left - 6, y);
+      }
+    }
+    texts(c) {  // beside the bars of a waterfall
+      for (const mark of this.marks) {
+        if (mark.type !== "bars" || !mark.beside) continue;
+        c.font = FONT; c.fillStyle = colours().text; c.textBaseline = "middle";
+        for (const bar of mark.items) {
+          const right = this.px(bar.to) + 6, wide = c.measureText(bar.beside).width;
+          const inside = right + wide > this.left + this.w + PAD_RIGHT && this.px(bar.from) - wide > this.left;
+          c.textAlign = inside ? "right" : "left";
+          c.fillText(bar.beside, inside ? this.px(bar.from) - 4 : right, this.rowTop(bar.row) + 11);
+        }
+      }
+    }
+    stroke(c, points, colour, dash, width) {
+      c.strokeStyle = colour; c.lineWidth = width; c.setLineDash(DASHES[dash || "solid"]);
+      c.beginPath();
+      for (const [x, y] of points)
+        if (y === null) { c.moveTo(this.px(x), PAD_TOP); c.lineTo(this.px(x), PAD_TOP + this.h); }
+      c.stroke(); c.setLineDash([]);
+    }
+    level(c, m, colour) {
+      const y = this.py(m.y);
+      c.strokeStyle = colour; c.lineWidth = 1.5; c.setLineDash(DASHES[m.dash || "solid"]);
+      c.beginPath(); c.moveTo(this.left, y); c.lineTo(this.left + this.w, y); c.stroke(); c.setLineDash([]);
+    }
+    upright(c, m, colour) { this.stroke(c, [[m.x, null]], colour, m.dash, 1.5); }
+    spans(c, m, colour) {
+      c.fillStyle = colour; c.globalAlpha = 0.3;
+      for (const [a, b] of m.items)
+        c.fillRect(this.px(a), PAD_TOP, Math.max(MIN_PX, this.px(b) - this.px(a)), this.h);
+      c.globalAlpha = 1;
+    }
+    bars(c, m, colour) {
+      for (const bar of chosen(m.items)) {
+        const x = this.px(bar.from), wide = Math.max(MIN_PX, this.px(bar.to) - x);
+        if (x > this.left + this.w || x + wide < this.left) continue;
+        c.fillStyle = bar.colour ? colours()[bar.colour] || bar.colour : colour;
+        c.fillRect(x, this.rowTop(bar.row) + 3, wide, 16);
+      }
+    }
+    points(c, m, colour) {
+      for (const p of chosen(m.items)) {
+        const x = this.px(p.from), y = this.rowTop(p.row) + 11;
+        if (x < this.left - 8 || x > this.left + this.w + 8) continue;
+        c.strokeStyle = colour; c.fillStyle = colour; c.lineWidth = 1.5;
+        shape(c, m.shape, x, y, 5);
+        if (p.hollow) c.stroke(); else c.fill();
+      }
+    }
+    line(c, m, colour) {
+      const p = pointsOf(m), [low, high] = [this.x.low, this.x.high];
+      const first = Math.max(0, firstAt(p.x, low) - 1), last = Math.min(p.x.length, firstAt(p.x, high) + 1);
+      c.strokeStyle = c.fillStyle = colour; c.lineWidth = m.width || 2; c.lineJoin = "round";
+      c.setLineDash(DASHES[m.dash || "solid"]);
+      if (last - first > 3 * this.w && !m.exact) this.envelope(c, p, first, last, m);
+      else {
+        c.beginPath();
+        let open = false;
+        for (let i = first; i < last; i++) {
+          if (Number.isNaN(p.y[i])) { open = false; continue; }
+          if (open && m.steps) c.lineTo(this.px(p.x[i]), this.py(p.y[i - 1]));
+          if (open) c.lineTo(this.px(p.x[i]), this.py(p.y[i]));
+          else c.moveTo(this.px(p.x[i]), this.py(p.y[i]));
+          open = true;
+        }
+        c.stroke();
+      }
+      c.setLineDash([]);
+    }
+    envelope(c, p, first, last, m) {  // least and greatest of each column of pixels
+      const columns = new Map();
+      for (let i = first; i < last; i++) {
+        if (Number.isNaN(p.y[i])) continue;
+        const x = Math.round(this.px(p.x[i])), y = this.py(p.y[i]), found = columns.get(x);
+        if (!found) columns.set(x, [y, y]);
+        else { if (y < found[0]) found[0] = y; if (y > found[1]) found[1] = y; }
+      }
+      const xs = [...columns.keys()].sort((a, b) => a - b);
+      if (!m.edge) {
+        c.globalAlpha = 0.45;
+        for (const x of xs) { const [a, b] = columns.get(x); c.fillRect(x, a, 1.2, Math.max(1, b - a)); }
+        c.globalAlpha = 1;
+      }
+      c.beginPath();
+      let before = null;
+      for (const x of xs) {
+        const y = columns.get(x)[0];
+        if (before === null || x - before > 24) c.moveTo(x, y); else c.lineTo(x, y);
+        before = x;
+      }
+      c.stroke();
+    }
+
+    // ---- what a pointer does
+    atX(e) {
+      const box = this.canvas.getBoundingClientRect(), place = (e.clientX - box.left - this.left) / this.w;
+      return this.x.low + place * (this.x.high - this.x.low);
+    }
+    drop(e) {
+      const a = this.dragged, b = this.atX(e), shortest = (this.x.high - this.x.low) / 100;
+      this.dragged = undefined;
+      if (a !== undefined && Math.abs(b - a) > shortest) zoom(Math.min(a, b), Math.max(a, b));
+    }
+    hover(e) {
+      const box = this.canvas.getBoundingClientRect(), x = e.clientX - box.left, y = e.clientY - box.top;
+      const lines = this.told(x, y);
+      this.tip.hidden = !lines.length;
+      if (!lines.length) return;
+      this.tip.textContent = lines.join("\n");
+      const left = Math.min(x + 14, this.holder.clientWidth - this.tip.offsetWidth - 4);
+      this.tip.style.left = `${Math.max(0, left)}px`;
+      this.tip.style.top = `${this.canvas.offsetTop + Math.min(y + 16, this.h)}px`;
+    }
+    told(x, y) {
+      if (x < this.left || x > this.left + this.w) return [];
+      if (this.y.rows) {
+        const row = Math.floor((y - PAD_TOP) / 24), found = [];
+        for (const m of this.marks) {
+          for (const item of chosen(m.items || [])) {
+            const a = this.px(item.from), b = Math.max(a + MIN_PX, this.px(item.to ?? item.from));
+            if (item.row === row && x > a - 5 && x < b + 5 && item.words) found.push(item);
+          }
+        }
+        const shown = found.slice(0, 5).map((i) => (this.spec.x.kind === "time" ? `${i.words}\n${whenText(i.from)}` : i.words));
+        return found.length > 5 ? [...shown, `and ${found.length - 5} more here`] : shown;
+      }
+      const place = (x - this.left) / this.w;
+      const at = this.x.low === 0 || !this.spec.x.kind.startsWith("log")
+        ? this.x.low + place * (this.x.high - this.x.low)
+        : Math.exp(Math.log(this.x.low) + place * (Math.log(this.x.high) - Math.log(this.x.low)));
+      const found = [];
+      for (const m of this.marks) {
+        if (m.type !== "line") continue;
+        const p = pointsOf(m), i = firstAt(p.x, at);
+        const value = m.steps ? p.y[Math.max(0, i - 1)] : valueAt(p, at);
+        if (!Number.isNaN(value) && value !== undefined) found.push(`${m.label}: ${this.text(value)}`);
+      }
+      if (!found.length) return [];
+      const where = this.spec.x.kind === "time" ? whenText(at)
+        : this.spec.x.kind.endsWith("duration") ? clock(at) : String(+at.toFixed(2));
+      return [where, ...found];
+    }
+    text(value) {
+      const kind = this.spec.y.kind;
+      if (kind === "duration") return clock(value);
+      return `${+value.toPrecision(4)}${kind.endsWith("percent") ? " %" : ` ${this.spec.y.title || ""}`}`;
+    }
+  }
+  function cut(c, text, wide) {
+    if (c.measureText(text).width <= wide) return text;
+    let n = text.length;  // the end stays: names often differ there
+    while (n > 1 && c.measureText(`${text.slice(0, n)}…${text.slice(-4)}`).width > wide) n--;
+    return `${text.slice(0, n)}…${text.slice(-4)}`;
+  }
+  function shape(c, name, x, y, r) {
+    c.beginPath();
+    if (name === "circle") c.arc(x, y, r, 0, 7);
+    else if (name === "square") c.rect(x - r, y - r, 2 * r, 2 * r);
+    else if (name === "triangle") { c.moveTo(x - r, y - r); c.lineTo(x + r, y - r); c.lineTo(x, y + r); c.closePath(); }
+    else { c.moveTo(x, y - r); c.lineTo(x + r, y); c.lineTo(x, y + r); c.lineTo(x - r, y); c.closePath(); }
+  }
+  function shapeSvg(name, colour) {
+    const d = {circle: "M7 5a4 4 0 1 1 8 0a4 4 0 1 1-8 0", square: "M7 1h8v8h-8z",
+      triangle: "M7 1h8l-4 8z"}[name] || "M11 0l5 5-5 5-5-5z";
+    return `<path d="${d}" fill="${colour}"/>`;
+  }
+
+  // ---- the page
+  function drawAll() { for (const chart of charts) chart.draw(); }
+  function zoom(from, to) {
+    const least = 1000, middle = (from + to) / 2;
+    if (to - from < least) { from = middle - least / 2; to = middle + least / 2; }
+    state.from = Math.max(DATA.from, from); state.to = Math.min(DATA.to, to);
+    for (const chart of charts) if (chart.spec.x.kind === "time") chart.draw();
+  }
+  function choose(database) {
+    state.database = database;
+    for (const row of document.querySelectorAll("tr[data-of]"))
+      row.classList.toggle("chosen", Number(row.dataset.of) === database);
+    for (const row of document.querySelectorAll("tr[data-about]"))
+      row.hidden = database >= 0 && row.dataset.about !== "-1" && Number(row.dataset.about) !== database;
+    const select = document.getElementById("database");
+    if (select) select.value = String(database);
+    drawAll();
+  }
+  function sortable(table) {
+    table.querySelectorAll("thead th").forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button"; button.textContent = head.textContent; head.replaceChildren(button);
+      button.onclick = () => {
+        const up = head.getAttribute("aria-sort") === "descending";
+        table.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const body = table.tBodies[0], rows = [...body.rows];
+        const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+        rows.sort((a, b) => {
+          const x = key(a), y = key(b), number = Number(x) - Number(y);
+          return (Number.isNaN(number) ? x.localeCompare(y) : number) * (up ? 1 : -1);
+        });
+        body.append(...rows);
+      };
+    });
+  }
+  for (const spec of Object.values(DATA.charts))
+    for (const m of spec.marks)
+      if (m.type === "points") m.items = m.items.map(([row, from, of, hollow], i) => ({row, from, of,
+        hollow, words: m.words[i] || `${DATA.names[of] ?? "whole service"}: ${m.label}`}));
+  for (const [key, spec] of Object.entries(DATA.charts)) {
+    const holder = document.getElementById(`chart-${key}`);
+    if (holder) charts.push(new Chart(holder, spec));
+  }
+  const views = document.getElementById("views");
+  for (const [name, from, to] of DATA.views || []) {
+    const button = document.createElement("button");
+    button.type = "button"; button.textContent = name; button.onclick = () => zoom(from, to);
+    views.append(button);
+  }
+  const select = document.getElementById("database");
+  if (select) select.onchange = () => choose(Number(select.value));
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  for (const row of document.querySelectorAll("tr[data-of]"))
+    row.onclick = () => choose(state.database === Number(row.dataset.of) ? -1 : Number(row.dataset.of));
+  let width = 0;
+  new ResizeObserver(() => {
+    if (document.body.clientWidth !== width) { width = document.body.clientWidth; drawAll(); }
+  }).observe(document.body);
+  dark.addEventListener("change", drawAll);
+  window.addEventListener("beforeprint", () => { printing = true; drawAll(); });
+  window.addEventListener("afterprint", () => { printing = false; drawAll(); });
+  drawAll();
+  window.drSim = {state, charts, zoom, choose};
+  document.documentElement.dataset.drawn = "true";
+})();

@@ -1,0 +1,77 @@
+"""How each database stands: targets, curves, alerts, the worst cause, and which is the worst."""
+
+from __future__ import annotations
+
+import pytest
+
+from dr_sim.loading import load_scenario
+from dr_sim.measures.standing import remedy, standings
+from dr_sim.measures.summary.types import Standing, Summary
+from dr_sim.runs.run import run
+from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
+
+TWO = """
+name: two
+run_for: 6 h
+databases:
+  quiet: {size: 1 GB, full: none, incremental: none}
+  loud: {size: 1 GB, full: none, incremental: none}
+link: {bandwidth: 100 Mbit/s}
+failover: {mode: automatic}
+events:
+  - {at: 1 h, paused_backups: {database: loud, duration: 2 h}}
+  - {at: 2 h 50 min, lose: site}
+sla: {data_loss: at most 30 min, outage: at most 1 h}
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Standing], Summary]:
+    path = tmp_path_factory.mktemp("two") / "two.yaml"
+    path.write_text(TWO, encoding="utf-8")
+    result = run(load_scenario(path))
+    return standings(result.whole, result.summary), result.summary
+
+
+def test_the_worst_stands_first_and_the_service_above(
+    found: tuple[list[Standing], Summary],
+) -> None:
+    service, worst, best = found[0]
+    assert (service.database, worst.database, best.database) == ("", "loud", "quiet")
+    assert worst.data_loss.outcome == service.data_loss.outcome == "fail"
+    assert best.data_loss.outcome == "pass" and best.outage.outcome == "pass"
+    assert worst.data_loss.bound_us == 30 * 60_000_000
+    assert service.data_loss.value_us == worst.data_loss.value_us
+    assert "paused" in worst.cause and service.cause == worst.cause
+    assert worst.alerts_raised > best.alerts_raised
+
+
+def test_normal_days_and_the_time_after_a_failure_are_apart(
+    found: tuple[list[Standing], Summary],
+) -> None:
+    _, worst, best = found[0]
+    assert worst.before.max_us is not None and best.before.max_us is not None
+    assert worst.before.max_us > 100 * 60_000_000 > 10 * 60_000_000 > best.before.max_us
+    assert worst.after.max_us is not None and worst.after.max_us < worst.before.max_us / 10
+
+
+def test_the_screen_shows_the_worst_and_says_how_many_more(
+    found: tuple[list[Standing], Summary],
+) -> None:
+    summary = replace(found[1])
+    lines = standing_table(summary)
+    assert lines[2].split()[0] == "service" and lines[3].split()[0] == "loud"
+    assert "FAIL" in lines[3] and "FAIL" not in lines[4]
+    rows = list(summary.standings)
+    summary.standings = rows + [rows[-1]] * 30
+    lines = standing_table(summary)
+    assert len(lines) == 2 + 1 + MOST_ROWS + 1 and lines[-1].startswith(" 20 more")
+    summary.standings = rows[:2]
+    assert standing_table(summary) == []  # one database is told of below
+
+
+def test_why_and_what_would_help(found: tuple[list[Standing], Summary]) -> None:
+    why, helps = why_and_help(found[1])
+    assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
+    assert "What would help: an alert on paused backup jobs" in helps
+    assert remedy("nothing that is known") == ""
