@@ -32,7 +32,8 @@ from dr_sim.experiments.sweep import Point, Swept, play_sweep, points_of
 from dr_sim.experiments.until import executor, plan_of, replicate_until, some_of
 from dr_sim.loading import load_scenario
 from dr_sim.measures.exposure import Curve
-from dr_sim.measures.summary import Summary, summarise
+from dr_sim.measures.standing import summary_of
+from dr_sim.measures.summary import Summary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record import frames
@@ -134,7 +135,7 @@ def run(
     if engine:
         of = replace(of, engine=replace(of.engine, kind=engine))
     whole = Whole(play(of))
-    summary = summarise(whole)
+    summary = summary_of(whole)
     return Run(of, whole, summary, judge(summary, of))
 
 

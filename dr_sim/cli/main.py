@@ -389,7 +389,7 @@ def _report(a: argparse.Namespace) -> int:
     from dr_sim.experiments.assumptions import examine
     from dr_sim.figures.views import views_of
     from dr_sim.files.output import write_together
-    from dr_sim.measures.summary import summarise
+    from dr_sim.measures.standing import summary_of
     from dr_sim.measures.verdict import judge
     from dr_sim.report import Shown, report_html
     from dr_sim.results.run_folder import REPORT_FILE, SCENARIO_FILE, check_summary, read_results
@@ -399,7 +399,7 @@ def _report(a: argparse.Namespace) -> int:
     check_summary(a.results)
     _same_manager(a, stored.scenario)
     whole = stored.whole
-    summary = summarise(whole)
+    summary = summary_of(whole)
     shown = Shown(summary, judge(summary, stored.scenario), stored.journal.digest())
     with progress_bar("assumptions") as (progress, _):
         examined = (

@@ -15,13 +15,14 @@ from dr_sim.measures.causes import Causes
 from dr_sim.measures.exposure import Curve
 from dr_sim.measures.ledger import Ledger, explain_at, loss_ledger
 from dr_sim.measures.outcome import failovers
+from dr_sim.measures.summary import summarise
 from dr_sim.measures.summary.types import (
     CostSummary,
+    DatabaseStanding,
     FailoverSummary,
     Spread,
-    Standing,
     Summary,
-    Target,
+    TargetMet,
 )
 from dr_sim.measures.sums import summed
 from dr_sim.measures.verdict import Outcome
@@ -32,7 +33,14 @@ MOST_CAUSES_SOUGHT = 12  # databases whose worst cause is looked for: as many as
 NO_TARGET = "none"  # the SLA says nothing of it, or nothing failed
 
 
-def standings(whole: Whole, summary: Summary) -> list[Standing]:
+def summary_of(whole: Whole) -> Summary:
+    """Return the summary of a run that people look at: with how each database stands."""
+    summary = summarise(whole)
+    summary.standings = standings(whole, summary)
+    return summary
+
+
+def standings(whole: Whole, summary: Summary) -> list[DatabaseStanding]:
     """The service first, then every database, the worst first."""
     scenario = whole.scenario
     each = [_standing(whole, summary, d.name) for d in scenario.databases]
@@ -44,9 +52,9 @@ def standings(whole: Whole, summary: Summary) -> list[Standing]:
     return [service, *each]
 
 
-def _standing(whole: Whole, summary: Summary, name: str) -> Standing:
+def _standing(whole: Whole, summary: Summary, name: str) -> DatabaseStanding:
     alerts = summary.alerts.by_database[name] if name else summary.alerts
-    return Standing(
+    return DatabaseStanding(
         name,
         _target(summary, whole.scenario, name, ("data_loss", "data_loss_us")),
         _target(summary, whole.scenario, name, ("outage", "outage_us")),
@@ -66,7 +74,7 @@ def _spread(curve: Any) -> Spread:
     return Spread(half, most, int(curve.max_us()))
 
 
-def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]) -> Target:
+def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]) -> TargetMet:
     """Of data_loss or outage (measure, key): the worst failover beside the tightest bound."""
     measure, key = of
     bounds = [
@@ -80,16 +88,16 @@ def _target(summary: Summary, scenario: Scenario, name: str, of: tuple[str, str]
     bound = min(bounds, default=None)
     values = [getattr(x, key) for f in summary.failovers for x in _parts(f, name)]
     if not values:
-        return Target(None, bound, NO_TARGET)
+        return TargetMet(None, bound, NO_TARGET)
     if None in values:
         known = [value for value in values if value is not None]
         missed = bound is not None and any(value > bound for value in known)
         outcome = Outcome.FAIL if missed else Outcome.UNKNOWN
-        return Target(None, bound, outcome.name.lower() if bound is not None else NO_TARGET)
+        return TargetMet(None, bound, outcome.name.lower() if bound is not None else NO_TARGET)
     worst = max(values)
     if bound is None:
-        return Target(worst, None, NO_TARGET)
-    return Target(worst, bound, (Outcome.PASS if worst <= bound else Outcome.FAIL).name.lower())
+        return TargetMet(worst, None, NO_TARGET)
+    return TargetMet(worst, bound, (Outcome.PASS if worst <= bound else Outcome.FAIL).name.lower())
 
 
 def _parts(failover: FailoverSummary, name: str) -> Sequence[CostSummary]:
@@ -97,7 +105,7 @@ def _parts(failover: FailoverSummary, name: str) -> Sequence[CostSummary]:
     return [x for x in failover.databases if x.name == name] if name else [failover]
 
 
-def _badness(row: Standing) -> tuple[int, int, int]:
+def _badness(row: DatabaseStanding) -> tuple[int, int, int]:
     """The worse, the larger."""
     ranks = {NO_TARGET: 0, "pass": 1, "unknown": 2, "fail": 3}
     outcome = max(ranks[row.data_loss.outcome], ranks[row.outage.outcome])
@@ -105,7 +113,7 @@ def _badness(row: Standing) -> tuple[int, int, int]:
     return outcome, cost, max(row.before.max_us or 0, row.after.max_us or 0)
 
 
-def _find_cause(whole: Whole, row: Standing) -> None:
+def _find_cause(whole: Whole, row: DatabaseStanding) -> None:
     """What most of its worst data loss is made of; without a failover, of its highest exposure."""
     found: list[Ledger] = []
     for leg, t in whole.each:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dr_sim.measures.standing import standings
-from dr_sim.measures.summary import Summary, summarise
+from dr_sim.measures.standing import summary_of
+from dr_sim.measures.summary import Summary
 from dr_sim.measures.verdict import Verdict, judge
 from dr_sim.measures.whole import Whole
 from dr_sim.record.journal import Journal
@@ -45,6 +45,5 @@ def run(scenario: Scenario, progress: Callable[[float], None] | None = None) -> 
     that is done, 0 to 1.
     """
     whole = Whole(play(scenario, progress))
-    summary = summarise(whole)
-    summary.standings = standings(whole, summary)
+    summary = summary_of(whole)
     return Result(whole, summary, judge(summary, scenario), whole.legs[0].journal.digest())

@@ -5,7 +5,7 @@ sentences why, and what would help.
 from __future__ import annotations
 
 from dr_sim.measures.standing import remedy
-from dr_sim.measures.summary.types import Summary, Target
+from dr_sim.measures.summary.types import Summary, TargetMet
 from dr_sim.units import clock
 
 MOST_ROWS = 12
@@ -43,9 +43,10 @@ def standing_table(summary: Summary) -> list[str]:
 def why_and_help(summary: Summary) -> list[str]:
     """One sentence on why the worst number is what it is, and one on what would help."""
     rows = summary.standings
-    if not rows or not rows[0].cause or rows[0].cause_us is None:
+    service = rows[0] if rows else None
+    if service is None or not service.cause or service.cause_us is None:
         return []
-    service, worst = rows[0], rows[1].database
+    worst = rows[1].database
     lost = service.data_loss.value_us
     number = "the data loss" if lost else "the highest exposure"
     of = f" of {worst}" if len(rows) > 2 else ""
@@ -57,7 +58,7 @@ def why_and_help(summary: Summary) -> list[str]:
     return out
 
 
-def _target(target: Target) -> str:
+def _target(target: TargetMet) -> str:
     if target.value_us is None and target.outcome == "none":
         return "–"
     value = "unknown" if target.value_us is None else clock(target.value_us)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dr_sim.loading import load_scenario
 from dr_sim.measures.standing import remedy, standings
-from dr_sim.measures.summary.types import Standing, Summary
+from dr_sim.measures.summary.types import DatabaseStanding, Summary
 from dr_sim.runs.run import run
 from dr_sim.screen.standing import MOST_ROWS, standing_table, why_and_help
 
@@ -26,7 +28,7 @@ sla: {data_loss: at most 30 min, outage: at most 1 h}
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Standing], Summary]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[DatabaseStanding], Summary]:
     path = tmp_path_factory.mktemp("two") / "two.yaml"
     path.write_text(TWO, encoding="utf-8")
     result = run(load_scenario(path))
@@ -34,7 +36,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Standing], Sum
 
 
 def test_the_worst_stands_first_and_the_service_above(
-    found: tuple[list[Standing], Summary],
+    found: tuple[list[DatabaseStanding], Summary],
 ) -> None:
     service, worst, best = found[0]
     assert (service.database, worst.database, best.database) == ("", "loud", "quiet")
@@ -47,7 +49,7 @@ def test_the_worst_stands_first_and_the_service_above(
 
 
 def test_normal_days_and_the_time_after_a_failure_are_apart(
-    found: tuple[list[Standing], Summary],
+    found: tuple[list[DatabaseStanding], Summary],
 ) -> None:
     _, worst, best = found[0]
     assert worst.before.max_us is not None and best.before.max_us is not None
@@ -56,7 +58,7 @@ def test_normal_days_and_the_time_after_a_failure_are_apart(
 
 
 def test_the_screen_shows_the_worst_and_says_how_many_more(
-    found: tuple[list[Standing], Summary],
+    found: tuple[list[DatabaseStanding], Summary],
 ) -> None:
     summary = replace(found[1])
     lines = standing_table(summary)
@@ -70,7 +72,7 @@ def test_the_screen_shows_the_worst_and_says_how_many_more(
     assert standing_table(summary) == []  # one database is told of below
 
 
-def test_why_and_what_would_help(found: tuple[list[Standing], Summary]) -> None:
+def test_why_and_what_would_help(found: tuple[list[DatabaseStanding], Summary]) -> None:
     why, helps = why_and_help(found[1])
     assert why.startswith("Why: most of the data loss of loud is log backups paused (event 1)")
     assert "What would help: an alert on paused backup jobs" in helps

@@ -295,7 +295,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetMet:
     """What failovers cost at the worst, beside what the SLA allows. outcome: 'pass', 'fail',
     'unknown', or 'none' if there is no bound or no failure. value_us None: unknown, or no failure.
     """
@@ -306,12 +306,12 @@ class Target:
 
 
 @dataclass(slots=True)
-class Standing:
+class DatabaseStanding:
     """One row: of a database, or with an empty name of the service."""
 
     database: str
-    data_loss: Target
-    outage: Target
+    data_loss: TargetMet
+    outage: TargetMet
     before: Spread
     after: Spread
     lag: Spread
@@ -525,7 +525,7 @@ class Summary:
     violations: list[ViolationSummary]
     conservation: list[dict[str, dict[str, int]]]
     cloud: CloudSummary | None = field(default=None, metadata=OMITTED)
-    standings: list[Standing] = field(default_factory=list)
+    standings: list[DatabaseStanding] = field(default_factory=list)
 
     def curve(self, head: str) -> PartedCurve:
         """Return the curve that an SLA line means by its measure (scenario/sla.py, CURVES)."""
